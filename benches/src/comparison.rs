@@ -1,0 +1,151 @@
+//! Two servers under the same load in alternating windows.
+//!
+//! Both run all the time, each with the same connections open, and only one has work: so the two
+//! see the same machine, the same minute and the same noise.
+
+use std::time::Duration;
+
+use crate::generator::{Generator, LoadError, Until};
+use crate::rows::Row;
+use crate::server_process::ServerProcess;
+use crate::table::median;
+use crate::workload::Workload;
+
+/// How long to measure.
+#[derive(Clone, Copy, Debug)]
+pub struct Schedule {
+    /// Windows per server and row, at least 1.
+    pub windows: usize,
+    /// Length of a window.
+    pub window: Duration,
+    /// Load before the first window, per server.
+    pub warm_up: Duration,
+}
+
+/// The servers of one comparison.
+#[derive(Debug)]
+pub struct Pair {
+    /// The yardstick.
+    pub memcached: ServerProcess,
+    /// The one that is measured against it.
+    pub slabcore: ServerProcess,
+}
+
+/// What one server did in one window.
+#[derive(Clone, Copy, Debug)]
+pub struct Window {
+    /// Requests per second.
+    pub throughput: f64,
+    /// Server CPU per request, user and system, in microseconds.
+    pub cpu_micros: f64,
+    /// Median latency of a write, in microseconds.
+    pub p50_micros: f64,
+    /// 99th percentile of it.
+    pub p99_micros: f64,
+    /// Keys that gets did not find.
+    pub misses: u64,
+}
+
+/// The windows of one row.
+#[derive(Clone, Debug)]
+pub struct Outcome {
+    /// The row.
+    pub row: Row,
+    /// memcached's windows in order.
+    pub memcached: Vec<Window>,
+    /// Slabcore's, each next to memcached's of the same position.
+    pub slabcore: Vec<Window>,
+}
+
+impl Outcome {
+    /// memcached's CPU per request divided by ours, of the medians.
+    #[must_use]
+    pub fn ratio(&self) -> f64 {
+        let cpu = |window: &Window| window.cpu_micros;
+        median_of(&self.memcached, cpu) / median_of(&self.slabcore, cpu)
+    }
+
+    /// The smallest and the largest ratio of two neighbouring windows.
+    #[must_use]
+    pub fn ratio_spread(&self) -> (f64, f64) {
+        let pairs = self.memcached.iter().zip(&self.slabcore);
+        let ratios = pairs.map(|(memcached, slabcore)| memcached.cpu_micros / slabcore.cpu_micros);
+        ratios.fold((f64::INFINITY, 0.0), |(low, high), ratio| (low.min(ratio), high.max(ratio)))
+    }
+
+    /// Whether the row reaches its floor, where it has one.
+    #[must_use]
+    pub fn passes(&self) -> Option<bool> {
+        self.row.floor.map(|floor| self.ratio() >= floor)
+    }
+
+    /// Keys not found in all windows of both servers; a figure with misses compares nothing.
+    #[must_use]
+    pub fn misses(&self) -> u64 {
+        self.memcached.iter().chain(&self.slabcore).map(|window| window.misses).sum()
+    }
+}
+
+/// The median over windows of one of their figures.
+#[must_use]
+pub fn median_of(windows: &[Window], figure: impl Fn(&Window) -> f64) -> f64 {
+    median(&windows.iter().map(figure).collect::<Vec<f64>>())
+}
+
+impl Pair {
+    /// Stores every key of the load on both servers.
+    pub fn preload(&self, workload: &Workload) -> Result<(), LoadError> {
+        let preload = workload.preload();
+        for server in [&self.memcached, &self.slabcore] {
+            let mut generator = Generator::connect(server.address(), &preload, 0)?;
+            generator.closed_loop(Until::Requests(u64::from(preload.keys)))?;
+        }
+        Ok(())
+    }
+
+    /// Measures one row; the servers hold its keys already.
+    pub fn measure(
+        &self,
+        row: Row,
+        workload: &Workload,
+        schedule: Schedule,
+    ) -> Result<Outcome, LoadError> {
+        // The same seed: both are asked for the same keys.
+        let mut of_memcached = Generator::connect(self.memcached.address(), workload, 1)?;
+        let mut of_slabcore = Generator::connect(self.slabcore.address(), workload, 1)?;
+        for generator in [&mut of_memcached, &mut of_slabcore] {
+            generator.closed_loop(Until::Elapsed(schedule.warm_up))?;
+        }
+        let mut outcome = Outcome { row, memcached: Vec::new(), slabcore: Vec::new() };
+        for at in 0..schedule.windows {
+            // Who goes first changes: a drift of the machine then favours neither.
+            let slabcore_first = at % 2 == 1;
+            if slabcore_first {
+                outcome.slabcore.push(window(&self.slabcore, &mut of_slabcore, schedule)?);
+            }
+            outcome.memcached.push(window(&self.memcached, &mut of_memcached, schedule)?);
+            if !slabcore_first {
+                outcome.slabcore.push(window(&self.slabcore, &mut of_slabcore, schedule)?);
+            }
+        }
+        Ok(outcome)
+    }
+}
+
+fn window(
+    server: &ServerProcess,
+    generator: &mut Generator,
+    schedule: Schedule,
+) -> Result<Window, LoadError> {
+    let before = server.cpu_time()?;
+    let tally = generator.closed_loop(Until::Elapsed(schedule.window))?;
+    let cpu = server.cpu_time()?.saturating_sub(before);
+    let micros = |time: Duration| time.as_secs_f64() * 1e6;
+    Ok(Window {
+        throughput: tally.requests_per_second(),
+        cpu_micros: micros(cpu) / tally.requests.max(1) as f64,
+        p50_micros: micros(tally.latency_at(0.50)),
+        p99_micros: micros(tally.latency_at(0.99)),
+        misses: tally.misses,
+    })
+}

@@ -1,0 +1,31 @@
+//! Named maxima of the load generator.
+
+use std::time::Duration;
+
+/// Digits that number a key; the rest of the key is constant.
+pub const KEY_DIGITS: usize = 8;
+/// Keys that [`KEY_DIGITS`] digits can number.
+pub const KEYS_MAX: u32 = 100_000_000;
+/// memcached's own bound on a key, in bytes.
+pub const KEY_BYTES_MAX: usize = 250;
+/// Longest value a load may ask for, in bytes.
+pub const VALUE_BYTES_MAX: usize = 16 << 20;
+/// Requests in one write.
+pub const DEPTH_MAX: usize = 4096;
+/// Keys in one `get`.
+pub const KEYS_PER_GET_MAX: usize = 1000;
+/// Connections of one generator.
+pub const CONNECTIONS_MAX: usize = 20_000;
+/// Events taken from the kernel in one call.
+pub const EVENTS_MAX: usize = 512;
+/// A server that sends nothing for this long while replies are owed has failed.
+pub const SILENCE_MAX: Duration = Duration::from_secs(10);
+/// Time from spawn to the first reply after which a server counts as broken.
+pub const START_MAX: Duration = Duration::from_secs(10);
+/// Largest latency that is told apart, in nanoseconds; longer ones count as this.
+pub const LATENCY_NANOS_MAX: u64 = 60_000_000_000;
+/// Draws of a skewed key order that are made ahead and then walked in a circle.
+pub const DRAWS: usize = 1 << 21;
+
+const _: () = assert!(KEYS_MAX as u64 == 10u64.pow(KEY_DIGITS as u32));
+const _: () = assert!(KEY_DIGITS < KEY_BYTES_MAX);

@@ -1,0 +1,151 @@
+//! A server under test: started on chosen cores, measured through `/proc`, stopped on drop.
+
+use std::fs;
+use std::io;
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+use crate::cores;
+use crate::limits::START_MAX;
+use crate::session::Session;
+
+/// Pause between attempts to connect to a server that is starting.
+const RETRY: Duration = Duration::from_micros(200);
+
+/// Whose server a binary is: they share memcached's options and differ in their own.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Product {
+    /// Stock memcached.
+    Memcached,
+    /// Slabcore.
+    Slabcore,
+}
+
+impl Product {
+    /// Asks the binary itself.
+    pub fn of(binary: &Path) -> io::Result<Self> {
+        let output = Command::new(binary).arg("-V").output()?;
+        let text = String::from_utf8_lossy(&output.stdout);
+        Ok(if text.contains("slabcore") { Self::Slabcore } else { Self::Memcached })
+    }
+}
+
+/// What a server is started with.
+#[derive(Clone, Debug)]
+pub struct ServerOptions {
+    /// Item memory in MiB (`-m`).
+    pub memory_mib: usize,
+    /// Threads (`-t`).
+    pub threads: usize,
+    /// Connections (`-c`).
+    pub connections: usize,
+    /// The cores it may use.
+    pub cores: Vec<usize>,
+}
+
+/// A running server.
+#[derive(Debug)]
+pub struct ServerProcess {
+    child: Child,
+    address: SocketAddr,
+    started_in: Duration,
+}
+
+impl ServerProcess {
+    /// Starts the binary on a free port of 127.0.0.1 and waits for its first reply.
+    pub fn start(binary: &Path, options: &ServerOptions) -> io::Result<Self> {
+        // Another process may take the free port first.
+        const ATTEMPTS: usize = 3;
+        let mut attempt = 1;
+        loop {
+            match Self::start_once(binary, options) {
+                Err(_) if attempt < ATTEMPTS => attempt += 1,
+                result => return result,
+            }
+        }
+    }
+
+    fn start_once(binary: &Path, options: &ServerOptions) -> io::Result<Self> {
+        let address = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?;
+        let mut command = Command::new(binary);
+        command
+            .args(["-l", "127.0.0.1", "-p", &address.port().to_string()])
+            .args(["-m", &options.memory_mib.to_string()])
+            .args(["-t", &options.threads.to_string()])
+            .args(["-c", &options.connections.to_string()]);
+        if rustix::process::geteuid().is_root() {
+            command.args(["-u", "root"]);
+        }
+        if Product::of(binary)? == Product::Slabcore {
+            command.args(["--metrics-listen", "off"]);
+        }
+        command.stdin(Stdio::null()).stdout(Stdio::null());
+        // A child inherits its parent's cores, so no thread of it ever ran elsewhere.
+        let own = cores::allowed()?;
+        cores::pin(&options.cores)?;
+        let start = Instant::now();
+        let child = command.spawn();
+        cores::pin(&own)?;
+        let mut server = Self { child: child?, address, started_in: Duration::ZERO };
+        server.await_first_reply(start)?;
+        server.started_in = start.elapsed();
+        Ok(server)
+    }
+
+    fn await_first_reply(&mut self, start: Instant) -> io::Result<()> {
+        loop {
+            let answer = Session::open(self.address).and_then(|mut new| new.version());
+            let Err(error) = answer else { return Ok(()) };
+            if let Some(status) = self.child.try_wait()? {
+                return Err(io::Error::other(format!("the server ended at once: {status}")));
+            }
+            if start.elapsed() > START_MAX {
+                return Err(error);
+            }
+            sleep(RETRY);
+        }
+    }
+
+    /// Where it listens.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// From spawn to the first reply.
+    #[must_use]
+    pub fn started_in(&self) -> Duration {
+        self.started_in
+    }
+
+    /// CPU time of all its threads, user and system, from the scheduler's own account in
+    /// nanoseconds. Threads that have ended are not in it; servers under test keep theirs.
+    pub fn cpu_time(&self) -> io::Result<Duration> {
+        let mut nanos = 0;
+        for task in fs::read_dir(format!("/proc/{}/task", self.child.id()))? {
+            let text = fs::read_to_string(task?.path().join("schedstat"))?;
+            let first = text.split_ascii_whitespace().next().and_then(|word| word.parse().ok());
+            nanos += first.unwrap_or(0);
+        }
+        Ok(Duration::from_nanos(nanos))
+    }
+
+    /// Resident memory in bytes, counted page by page.
+    pub fn resident_bytes(&self) -> io::Result<u64> {
+        let text = fs::read_to_string(format!("/proc/{}/smaps_rollup", self.child.id()))?;
+        let line = text.lines().find_map(|line| line.strip_prefix("Rss:"));
+        let kib = line.and_then(|rest| rest.split_ascii_whitespace().next()?.parse().ok());
+        kib.map(|kib: u64| kib << 10).ok_or_else(|| io::Error::other("smaps_rollup has no Rss"))
+    }
+}
+
+impl Drop for ServerProcess {
+    fn drop(&mut self) {
+        // Nothing can be done about a failure, and the process may have ended already.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}

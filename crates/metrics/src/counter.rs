@@ -1,0 +1,105 @@
+//! The counters of a shard: they only grow.
+
+crate::stat_names! {
+    /// A number that only grows. The index into [`Snapshot`](crate::Snapshot) is the discriminant.
+    Counter {
+        /// Keys asked for by any kind of get.
+        CmdGet = "cmd_get",
+        /// Storage attempts that got memory, also those whose condition then failed.
+        CmdSet = "cmd_set",
+        /// `flush_all` commands.
+        CmdFlush = "cmd_flush",
+        /// `touch` commands and keys of `gat`, `gats`, meta get with `T` on a hit.
+        CmdTouch = "cmd_touch",
+        /// `me` commands.
+        CmdMeta = "cmd_meta",
+        /// Gets that found a live item.
+        GetHits = "get_hits",
+        /// Gets that found none; includes the expired and the flushed.
+        GetMisses = "get_misses",
+        /// Gets that found an expired item.
+        GetExpired = "get_expired",
+        /// Gets that found an item that a `flush_all` had invalidated.
+        GetFlushed = "get_flushed",
+        /// Deletes of absent keys.
+        DeleteMisses = "delete_misses",
+        /// Deletes of live items.
+        DeleteHits = "delete_hits",
+        /// `incr` of absent keys.
+        IncrMisses = "incr_misses",
+        /// `incr` of live items.
+        IncrHits = "incr_hits",
+        /// `decr` of absent keys.
+        DecrMisses = "decr_misses",
+        /// `decr` of live items.
+        DecrHits = "decr_hits",
+        /// Stores with a cas unique for absent keys.
+        CasMisses = "cas_misses",
+        /// Stores whose cas unique matched.
+        CasHits = "cas_hits",
+        /// Stores whose cas unique was an old one.
+        CasBadval = "cas_badval",
+        /// Touches of live items.
+        TouchHits = "touch_hits",
+        /// Touches of absent keys.
+        TouchMisses = "touch_misses",
+        /// Stores refused because the item exceeds the largest item size.
+        StoreTooLarge = "store_too_large",
+        /// Stores refused because no memory could be had.
+        StoreNoMemory = "store_no_memory",
+        /// Authentication attempts.
+        AuthCmds = "auth_cmds",
+        /// Authentication attempts that failed.
+        AuthErrors = "auth_errors",
+        /// Connections closed for being idle.
+        IdleKicks = "idle_kicks",
+        /// Bytes received from clients.
+        BytesRead = "bytes_read",
+        /// Bytes sent to clients.
+        BytesWritten = "bytes_written",
+        /// Times a connection had more requests than it may execute in one turn.
+        ConnYields = "conn_yields",
+        /// Connections accepted.
+        TotalConnections = "total_connections",
+        /// Connections turned away because there were too many.
+        RejectedConnections = "rejected_connections",
+        /// Times accepting stopped because there were too many connections.
+        ListenDisabledNum = "listen_disabled_num",
+        /// Items ever stored.
+        TotalItems = "total_items",
+        /// Live items pushed out to make room.
+        Evictions = "evictions",
+        /// Of these, items that nobody had read since they were stored.
+        EvictedUnfetched = "evicted_unfetched",
+        /// Of these, items that had been read more than once recently.
+        EvictedActive = "evicted_active",
+        /// Expired items taken back that nobody had read.
+        ExpiredUnfetched = "expired_unfetched",
+        /// Chunks taken back from expired items to store new ones.
+        Reclaimed = "reclaimed",
+        /// Passes of the crawler begun.
+        LruCrawlerStarts = "lru_crawler_starts",
+        /// Expired items that the crawler took back.
+        CrawlerReclaimed = "crawler_reclaimed",
+        /// Items that the crawler looked at.
+        CrawlerItemsChecked = "crawler_items_checked",
+        /// Times a store had to evict or reclaim itself.
+        DirectReclaims = "direct_reclaims",
+        /// Items moved to the COLD segment.
+        MovesToCold = "moves_to_cold",
+        /// Items moved to the WARM segment.
+        MovesToWarm = "moves_to_warm",
+        /// Items moved to the head of their own segment.
+        MovesWithinLru = "moves_within_lru",
+        /// Pages that changed their slab class or shard.
+        SlabsMoved = "slabs_moved",
+        /// Requests sent to another shard, which owns the key.
+        ForeignRequests = "foreign_requests",
+        /// Batches that carried those requests.
+        ForeignBatches = "foreign_batches",
+        /// Turns of the executor that had something to do.
+        Turns = "turns",
+        /// System calls made to enter the ring, or to wait on epoll.
+        RingEnters = "ring_enters",
+    }
+}

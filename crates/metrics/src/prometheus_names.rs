@@ -1,0 +1,259 @@
+//! Under which Prometheus family each number is published.
+//!
+//! [`FAMILIES`] bear the names of `memcached_exporter` 0.16, so that its dashboards and alerts go
+//! on working; their values come from the sum over the shards. [`SHARD_FAMILIES`] are this server's
+//! own, one series per shard. Both read totals, never numbers with a `stats reset` taken off.
+
+use crate::{Counter, Gauge, Snapshot};
+
+/// One metric family.
+#[derive(Debug)]
+pub struct Family {
+    /// Full name with its prefix; ends in `_total` if and only if it is a counter.
+    pub name: &'static str,
+    /// Whether it may go down.
+    pub kind: Kind,
+    /// Text of the `HELP` line.
+    pub help: &'static str,
+    /// Its series, each with its own labels.
+    pub series: &'static [Series],
+}
+
+/// What the `TYPE` line says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// Only grows.
+    Counter,
+    /// Goes up and down.
+    Gauge,
+}
+
+/// One series of a family.
+#[derive(Debug)]
+pub struct Series {
+    /// Label names and values; the values need no escaping.
+    pub labels: &'static [(&'static str, &'static str)],
+    /// Where the value comes from.
+    pub source: Source,
+}
+
+/// Where a value comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Source {
+    /// A counter's total.
+    Counter(Counter),
+    /// A gauge's value.
+    Gauge(Gauge),
+    /// Stores without those that carried a cas unique: `cmd_set` counts them too, and the exporter
+    /// shows them as `command="cas"`.
+    SetsWithoutCas,
+}
+
+impl Source {
+    /// The value in a snapshot.
+    pub const fn value(self, snapshot: &Snapshot) -> u64 {
+        match self {
+            Self::Counter(counter) => snapshot.get(counter),
+            Self::Gauge(gauge) => snapshot.gauge(gauge),
+            // Saturating: the numbers of a running shard are read one after the other.
+            Self::SetsWithoutCas => snapshot
+                .get(Counter::CmdSet)
+                .saturating_sub(snapshot.get(Counter::CasHits))
+                .saturating_sub(snapshot.get(Counter::CasMisses))
+                .saturating_sub(snapshot.get(Counter::CasBadval)),
+        }
+    }
+}
+
+macro_rules! counter {
+    ($name:literal, $counter:ident, $help:literal) => {
+        Family {
+            name: $name,
+            kind: Kind::Counter,
+            help: $help,
+            series: &[Series { labels: &[], source: Source::Counter(Counter::$counter) }],
+        }
+    };
+}
+
+macro_rules! gauge {
+    ($name:literal, $gauge:ident, $help:literal) => {
+        Family {
+            name: $name,
+            kind: Kind::Gauge,
+            help: $help,
+            series: &[Series { labels: &[], source: Source::Gauge(Gauge::$gauge) }],
+        }
+    };
+}
+
+/// A series of `memcached_commands_total`.
+const fn command(labels: &'static [(&'static str, &'static str)], counter: Counter) -> Series {
+    Series { labels, source: Source::Counter(counter) }
+}
+
+const COMMANDS: &[Series] = &[
+    command(&[("command", "get"), ("status", "hit")], Counter::GetHits),
+    command(&[("command", "get"), ("status", "miss")], Counter::GetMisses),
+    Series { labels: &[("command", "set"), ("status", "hit")], source: Source::SetsWithoutCas },
+    command(&[("command", "delete"), ("status", "hit")], Counter::DeleteHits),
+    command(&[("command", "delete"), ("status", "miss")], Counter::DeleteMisses),
+    command(&[("command", "incr"), ("status", "hit")], Counter::IncrHits),
+    command(&[("command", "incr"), ("status", "miss")], Counter::IncrMisses),
+    command(&[("command", "decr"), ("status", "hit")], Counter::DecrHits),
+    command(&[("command", "decr"), ("status", "miss")], Counter::DecrMisses),
+    command(&[("command", "cas"), ("status", "hit")], Counter::CasHits),
+    command(&[("command", "cas"), ("status", "miss")], Counter::CasMisses),
+    command(&[("command", "cas"), ("status", "badval")], Counter::CasBadval),
+    command(&[("command", "touch"), ("status", "hit")], Counter::TouchHits),
+    command(&[("command", "touch"), ("status", "miss")], Counter::TouchMisses),
+    command(&[("command", "flush"), ("status", "hit")], Counter::CmdFlush),
+];
+
+/// Families of `memcached_exporter`, for the sum over all shards.
+pub static FAMILIES: &[Family] = &[
+    Family {
+        name: "memcached_commands_total",
+        kind: Kind::Counter,
+        help: "Commands by name and outcome.",
+        series: COMMANDS,
+    },
+    counter!("memcached_read_bytes_total", BytesRead, "Bytes received from clients."),
+    counter!("memcached_written_bytes_total", BytesWritten, "Bytes sent to clients."),
+    gauge!("memcached_current_connections", CurrConnections, "Client connections open now."),
+    counter!("memcached_connections_total", TotalConnections, "Connections accepted."),
+    counter!(
+        "memcached_connections_rejected_total",
+        RejectedConnections,
+        "Connections turned away because there were too many."
+    ),
+    counter!(
+        "memcached_connections_yielded_total",
+        ConnYields,
+        "Times a connection had more requests than it may execute at once."
+    ),
+    counter!(
+        "memcached_connections_listener_disabled_total",
+        ListenDisabledNum,
+        "Times accepting stopped because there were too many connections."
+    ),
+    gauge!("memcached_current_bytes", Bytes, "Bytes of the items stored now, headers included."),
+    gauge!("memcached_current_items", CurrItems, "Items stored now."),
+    counter!("memcached_items_total", TotalItems, "Items ever stored."),
+    counter!("memcached_items_evicted_total", Evictions, "Live items pushed out to make room."),
+    counter!(
+        "memcached_items_reclaimed_total",
+        Reclaimed,
+        "Expired items overwritten by new ones."
+    ),
+    counter!("memcached_item_too_large_total", StoreTooLarge, "Stores refused as too large."),
+    counter!("memcached_item_no_memory_total", StoreNoMemory, "Stores refused for lack of memory."),
+    counter!(
+        "memcached_direct_reclaims_total",
+        DirectReclaims,
+        "Times a store had to evict or reclaim itself."
+    ),
+    counter!(
+        "memcached_lru_crawler_starts_total",
+        LruCrawlerStarts,
+        "Passes of the crawler begun."
+    ),
+    counter!(
+        "memcached_lru_crawler_reclaimed_total",
+        CrawlerReclaimed,
+        "Expired items that the crawler took back."
+    ),
+    counter!(
+        "memcached_lru_crawler_items_checked_total",
+        CrawlerItemsChecked,
+        "Items that the crawler looked at."
+    ),
+    counter!(
+        "memcached_lru_crawler_moves_to_cold_total",
+        MovesToCold,
+        "Items moved to the COLD segment."
+    ),
+    counter!(
+        "memcached_lru_crawler_moves_to_warm_total",
+        MovesToWarm,
+        "Items moved to the WARM segment."
+    ),
+    counter!(
+        "memcached_lru_crawler_moves_within_lru_total",
+        MovesWithinLru,
+        "Items moved to the head of their own segment."
+    ),
+];
+
+/// This server's own families: one series per shard, which adds the label `shard`.
+pub static SHARD_FAMILIES: &[Family] = &[
+    counter!("slabcore_shard_turns_total", Turns, "Turns that had something to do."),
+    counter!("slabcore_shard_ring_enters_total", RingEnters, "System calls to wait for sockets."),
+    counter!(
+        "slabcore_shard_foreign_requests_total",
+        ForeignRequests,
+        "Requests sent to the shard that owns the key."
+    ),
+    counter!(
+        "slabcore_shard_foreign_batches_total",
+        ForeignBatches,
+        "Batches that carried requests to other shards."
+    ),
+    counter!("slabcore_shard_gets_total", CmdGet, "Keys that the shard looked up."),
+    counter!("slabcore_shard_stores_total", CmdSet, "Stores that the shard made."),
+    gauge!("slabcore_shard_items", CurrItems, "Items in the shard."),
+    gauge!("slabcore_shard_item_bytes", Bytes, "Bytes of these items, headers included."),
+    gauge!("slabcore_shard_hash_table_bytes", HashBytes, "Bytes of the hash table."),
+    gauge!("slabcore_shard_pages", PagesOwned, "Pages that the shard owns."),
+    gauge!("slabcore_shard_connections", CurrConnections, "Client connections of the executor."),
+];
+
+#[cfg(test)]
+mod tests {
+    extern crate std;
+
+    use super::*;
+    use crate::ShardMetrics;
+    use std::collections::HashSet;
+
+    #[test]
+    fn names_keep_the_exposition_rules() {
+        let mut names = HashSet::new();
+        for family in FAMILIES.iter().chain(SHARD_FAMILIES) {
+            let name = family.name;
+            assert!(names.insert(name), "{name} twice");
+            assert!(name.bytes().all(|b| b.is_ascii_lowercase() || b == b'_'), "{name}");
+            assert_eq!(name.ends_with("_total"), family.kind == Kind::Counter, "{name}");
+            assert!(family.help.ends_with('.') && !family.help.contains(['\\', '\n']), "{name}");
+            let mut labels = HashSet::new();
+            for series in family.series {
+                assert!(labels.insert(series.labels), "{name} {:?} twice", series.labels);
+                let is_gauge = matches!(series.source, Source::Gauge(_));
+                assert_eq!(is_gauge, family.kind == Kind::Gauge, "{name}");
+            }
+        }
+    }
+
+    #[test]
+    fn stat_names_are_distinct_words() {
+        let counters = Counter::ALL.iter().map(|c| c.stat_name());
+        let mut names = HashSet::new();
+        for name in counters.chain(Gauge::ALL.iter().map(|g| g.stat_name())) {
+            assert!(names.insert(name), "{name} twice");
+            // A colon would make memcached_exporter take the name for a slab class.
+            assert!(name.bytes().all(|b| b.is_ascii_lowercase() || b == b'_'), "{name}");
+        }
+    }
+
+    #[test]
+    fn sets_are_counted_without_the_cas_ones() {
+        let metrics = ShardMetrics::new();
+        metrics.add(Counter::CmdSet, 10);
+        metrics.add(Counter::CasHits, 1);
+        metrics.add(Counter::CasMisses, 2);
+        metrics.add(Counter::CasBadval, 3);
+        assert_eq!(Source::SetsWithoutCas.value(&metrics.snapshot()), 4);
+        metrics.add(Counter::CasHits, 100);
+        assert_eq!(Source::SetsWithoutCas.value(&metrics.snapshot()), 0);
+    }
+}

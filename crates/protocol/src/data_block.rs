@@ -1,0 +1,61 @@
+//! The data block behind a storage command.
+
+/// What stands behind the line of a storage command.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DataBlock<'a> {
+    /// The value is here with its CRLF.
+    Whole {
+        /// Without the CRLF.
+        value: &'a [u8],
+        /// Bytes of the block with the CRLF.
+        consumed: usize,
+    },
+    /// The block has not fully arrived.
+    Cut,
+    /// As many bytes as announced are here, but no CRLF ends them. Exactly these bytes are eaten
+    /// and the answer is [`BAD_DATA_CHUNK`](crate::error_lines::BAD_DATA_CHUNK); memcached does not
+    /// look for the next line end, so what follows is read as a command.
+    Bad {
+        /// Bytes of the block with the two in the CRLF's place.
+        consumed: usize,
+    },
+}
+
+/// Looks for a value of `value_bytes` and its CRLF at the start of `input`.
+#[inline]
+pub fn data_block(input: &[u8], value_bytes: u32) -> DataBlock<'_> {
+    let Some((value, behind)) = input.split_at_checked(value_bytes as usize) else {
+        return DataBlock::Cut;
+    };
+    let consumed = value.len().saturating_add(2);
+    match behind {
+        [b'\r', b'\n', ..] => DataBlock::Whole { value, consumed },
+        [_, _, ..] => DataBlock::Bad { consumed },
+        _ => DataBlock::Cut,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(input: &[u8], value_bytes: u32, expected: DataBlock<'_>) {
+        assert_eq!(data_block(input, value_bytes), expected, "{input:?} of {value_bytes}");
+    }
+
+    #[test]
+    fn a_block_is_whole_cut_or_bad() {
+        check(b"hi\r\n", 2, DataBlock::Whole { value: b"hi", consumed: 4 });
+        check(b"hi\r\nget a\r\n", 2, DataBlock::Whole { value: b"hi", consumed: 4 });
+        check(b"\r\n", 0, DataBlock::Whole { value: b"", consumed: 2 });
+        check(b"\r\n\r\n", 2, DataBlock::Whole { value: b"\r\n", consumed: 4 });
+        check(b"hix\r\n", 2, DataBlock::Bad { consumed: 4 });
+        check(b"hi\n\n", 2, DataBlock::Bad { consumed: 4 });
+        check(b"hixx", 2, DataBlock::Bad { consumed: 4 });
+        check(b"", 0, DataBlock::Cut);
+        check(b"h", 2, DataBlock::Cut);
+        check(b"hi", 2, DataBlock::Cut);
+        check(b"hi\r", 2, DataBlock::Cut);
+        check(b"hi", u32::MAX, DataBlock::Cut);
+    }
+}

@@ -1,0 +1,104 @@
+//! Unsigned numbers as decimal text, two digits at a time, without the formatting machinery.
+
+/// "00" to "99".
+const DIGIT_PAIRS: [[u8; 2]; 100] = digit_pairs();
+
+const fn digit_pairs() -> [[u8; 2]; 100] {
+    let mut pairs = [[b'0'; 2]; 100];
+    let mut number: u8 = 0;
+    while let Some(pair) = pairs.split_at_mut(number as usize).1.first_mut() {
+        *pair = [b'0'.wrapping_add(number / 10), b'0'.wrapping_add(number % 10)];
+        number = number.wrapping_add(1);
+    }
+    pairs
+}
+
+/// Bytes of the longest line end that is built here: ` <flags> <length> <cas unique>\r\n`.
+pub(crate) const TAIL_BYTES_MAX: usize = 1 + 10 + 1 + 20 + 1 + 20 + 2;
+
+/// A piece of text that is written from its end to its start, which is the order in which division
+/// yields digits.
+pub(crate) struct Tail {
+    bytes: [u8; TAIL_BYTES_MAX],
+    /// First byte in use.
+    start: usize,
+}
+
+impl Tail {
+    #[inline]
+    pub(crate) fn new() -> Self {
+        Self { bytes: [0; TAIL_BYTES_MAX], start: TAIL_BYTES_MAX }
+    }
+
+    /// Puts `piece` before what is there. There is always room: see [`TAIL_BYTES_MAX`].
+    #[inline]
+    pub(crate) fn prepend<const N: usize>(&mut self, piece: [u8; N]) {
+        debug_assert!(self.start >= N);
+        let start = self.start.saturating_sub(N);
+        if let Some(place) = self.bytes.get_mut(start..self.start) {
+            place.copy_from_slice(&piece);
+        }
+        self.start = start;
+    }
+
+    /// Puts the digits of `number` before what is there.
+    #[inline]
+    pub(crate) fn prepend_number(&mut self, mut number: u64) {
+        while number >= 100 {
+            self.prepend(digit_pair(number % 100));
+            number /= 100;
+        }
+        if number >= 10 {
+            self.prepend(digit_pair(number));
+        } else {
+            self.prepend([b'0'.wrapping_add(number as u8)]);
+        }
+    }
+
+    #[inline]
+    pub(crate) fn as_bytes(&self) -> &[u8] {
+        self.bytes.get(self.start..).unwrap_or_default()
+    }
+}
+
+/// The two digits of a number under 100.
+#[inline]
+fn digit_pair(number: u64) -> [u8; 2] {
+    DIGIT_PAIRS.get(number as usize).copied().unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alloc::string::ToString;
+
+    fn check(number: u64) {
+        let mut tail = Tail::new();
+        tail.prepend_number(number);
+        assert_eq!(tail.as_bytes(), number.to_string().as_bytes());
+    }
+
+    #[test]
+    fn digits_are_those_of_display() {
+        (0..=10_000).for_each(check);
+        for power in 0..20 {
+            let number = 10_u64.pow(power);
+            check(number.wrapping_sub(1));
+            check(number);
+            check(number.wrapping_add(1));
+        }
+        check(u64::MAX);
+    }
+
+    #[test]
+    fn the_longest_tail_fits() {
+        let mut tail = Tail::new();
+        tail.prepend(*b"\r\n");
+        for number in [u64::MAX, u64::MAX, u64::from(u32::MAX)] {
+            tail.prepend_number(number);
+            tail.prepend([b' ']);
+        }
+        assert_eq!(tail.as_bytes().len(), TAIL_BYTES_MAX);
+        assert!(tail.as_bytes().starts_with(b" 4294967295 18446744073709551615 "));
+    }
+}

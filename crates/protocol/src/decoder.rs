@@ -1,0 +1,261 @@
+//! From a connection's bytes to steps.
+
+use crate::error_lines::BAD_FORMAT;
+use crate::limits::{GET_LEADING_BLANKS_MAX, GET_LINE_BYTES_MAX, LINE_BYTES_MAX, LINE_BYTES_MIN};
+use crate::line::{Line, skip_blanks, split_at_blank};
+use crate::{Request, StoreRequest, Verb, get_lines, key_lines, server_lines, store_lines};
+
+/// The decoder of one connection.
+///
+/// It keeps no bytes, only how far it has looked: "more bytes needed" is a state of the input.
+#[derive(Clone, Debug, Default)]
+pub struct Decoder {
+    /// Bytes of the pending line that were searched for an LF in vain, so that a line that arrives
+    /// byte by byte is searched once, not once per byte.
+    scanned: usize,
+}
+
+/// What the decoder made of the start of the input.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Step<'a> {
+    /// There is no whole line yet. Keep the input and call again with more bytes behind it.
+    NeedMore,
+    /// A command that is complete with its line.
+    Request {
+        /// What is asked for.
+        request: Request<'a>,
+        /// Bytes of the line with its LF.
+        consumed: usize,
+    },
+    /// The line of a storage command; [`data_block`](crate::data_block) looks for the value at
+    /// `input[consumed..]`.
+    Store {
+        /// What is asked for.
+        store: StoreRequest<'a>,
+        /// Bytes of the line with its LF, without the data block.
+        consumed: usize,
+    },
+    /// A line that is answered with an error.
+    Error {
+        /// The answer, whole with CRLF; none where `noreply` hides it. It leaves when all of
+        /// `swallow` was eaten.
+        reply: Option<&'static [u8]>,
+        /// Bytes of the line with its LF.
+        consumed: usize,
+        /// Bytes behind the line to eat unread, up to 2^31 - 1.
+        swallow: u64,
+    },
+    /// Close the connection without a word.
+    Close,
+}
+
+impl Decoder {
+    /// A decoder at the first byte of a connection.
+    pub const fn new() -> Self {
+        Self { scanned: 0 }
+    }
+
+    /// Looks at the input of the connection that was not yet consumed, which starts at a request's
+    /// first byte. After [`Step::NeedMore`] the next call must see the same bytes with more behind
+    /// them; after any other step, what follows the consumed (and swallowed) bytes.
+    #[inline]
+    pub fn decode<'a>(&mut self, input: &'a [u8]) -> Step<'a> {
+        debug_assert!(self.scanned <= input.len(), "pending input went missing");
+        let unseen = input.get(self.scanned..).unwrap_or_default();
+        let Some(found) = memchr::memchr(b'\n', unseen) else {
+            return self.no_line_yet(input);
+        };
+        let line_bytes = self.scanned.saturating_add(found);
+        self.scanned = 0;
+        decode_line(input.get(..line_bytes).unwrap_or_default(), line_bytes.saturating_add(1))
+    }
+
+    /// Waits for the line's LF, within the limits.
+    fn no_line_yet<'a>(&mut self, input: &[u8]) -> Step<'a> {
+        if input.len() > LINE_BYTES_MAX && !may_be_long_get(input) {
+            return Step::Close;
+        }
+        self.scanned = input.len();
+        Step::NeedMore
+    }
+}
+
+/// Whether a line without LF so far may go on growing.
+#[cold]
+fn may_be_long_get(input: &[u8]) -> bool {
+    let text = skip_blanks(input);
+    let blanks = input.len().saturating_sub(text.len());
+    blanks <= GET_LEADING_BLANKS_MAX
+        && input.len() <= GET_LINE_BYTES_MAX
+        && (text.starts_with(b"get ") || text.starts_with(b"gets "))
+}
+
+/// Decodes `text`, a line without its LF, which with it has `consumed` bytes.
+#[inline]
+fn decode_line(text: &[u8], consumed: usize) -> Step<'_> {
+    if consumed < LINE_BYTES_MIN {
+        return Line::new(&[], consumed).error(BAD_FORMAT);
+    }
+    let text = text.strip_suffix(b"\r").unwrap_or(text);
+    // The commands that carry the load are told apart by one comparison of four bytes; the blank
+    // behind the word is the fourth, and it stays with the words.
+    if let Some((start, _)) = text.split_first_chunk::<4>() {
+        let line = || Line::new(text.get(3..).unwrap_or_default(), consumed);
+        match start {
+            b"get " => return get_lines::get(line(), false),
+            b"set " => return store_lines::store(line(), Verb::Set),
+            _ => {}
+        }
+    }
+    decode_command(text, consumed)
+}
+
+/// Decodes a line by its first word. A blank at the start makes that word empty: no command.
+fn decode_command(text: &[u8], consumed: usize) -> Step<'_> {
+    let (word, words) = split_at_blank(text);
+    let line = Line::new(words, consumed);
+    match word {
+        b"get" => get_lines::get(line, false),
+        b"gets" => get_lines::get(line, true),
+        b"set" => store_lines::store(line, Verb::Set),
+        b"add" => store_lines::store(line, Verb::Add),
+        b"cas" => store_lines::store(line, Verb::Cas),
+        b"incr" => key_lines::arithmetic(line, true),
+        b"decr" => key_lines::arithmetic(line, false),
+        b"delete" => key_lines::delete(line),
+        b"touch" => key_lines::touch(line),
+        b"gat" => get_lines::gat(line, false),
+        b"gats" => get_lines::gat(line, true),
+        b"replace" => store_lines::store(line, Verb::Replace),
+        b"append" => store_lines::store(line, Verb::Append),
+        b"prepend" => store_lines::store(line, Verb::Prepend),
+        b"stats" => server_lines::stats(line),
+        b"version" => line.request(Request::Version),
+        b"verbosity" => server_lines::verbosity(line),
+        b"flush_all" => server_lines::flush_all(line),
+        b"quit" => line.request(Request::Quit),
+        b"shutdown" => server_lines::shutdown(line),
+        _ => server_lines::unknown(word, line),
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+    use crate::error_lines::ERROR;
+    use alloc::vec::Vec;
+
+    /// Decodes `text` with each line end, and gives both steps to `judge` with the length of the
+    /// line.
+    fn decode_both(text: &[u8], judge: impl Fn(Step<'_>, usize)) {
+        for line_end in [&b"\r\n"[..], b"\n"] {
+            let input = [text, line_end, b"get next\r\n"].concat();
+            judge(Decoder::new().decode(&input), text.len() + line_end.len());
+        }
+    }
+
+    pub(crate) fn check_request(text: &[u8], expected: &Request<'_>) {
+        decode_both(text, |step, consumed| {
+            assert_eq!(step, Step::Request { request: expected.clone(), consumed });
+        });
+    }
+
+    pub(crate) fn check_store(text: &[u8], expected: StoreRequest<'_>) {
+        decode_both(text, |step, consumed| {
+            assert_eq!(step, Step::Store { store: expected, consumed });
+        });
+    }
+
+    pub(crate) fn check_error(text: &[u8], expected: &'static [u8]) {
+        check_swallow(text, expected, 0);
+    }
+
+    pub(crate) fn check_swallow(text: &[u8], expected: &'static [u8], swallow: u64) {
+        decode_both(text, |step, consumed| {
+            assert_eq!(step, Step::Error { reply: Some(expected), consumed, swallow }, "{text:?}");
+        });
+    }
+
+    pub(crate) fn check_silent(text: &[u8], swallow: u64) {
+        decode_both(text, |step, consumed| {
+            assert_eq!(step, Step::Error { reply: None, consumed, swallow }, "{text:?}");
+        });
+    }
+
+    fn check(input: &[u8], expected: &Step<'_>) {
+        assert_eq!(&Decoder::new().decode(input), expected, "{} bytes", input.len());
+    }
+
+    #[test]
+    fn a_line_of_fewer_than_four_bytes_is_no_command() {
+        let error = |reply, consumed| Step::Error { reply: Some(reply), consumed, swallow: 0 };
+        check(b"\n", &error(BAD_FORMAT, 1));
+        check(b"\r\n", &error(BAD_FORMAT, 2));
+        check(b"a\r\n", &error(BAD_FORMAT, 3));
+        check(b"ab\n", &error(BAD_FORMAT, 3));
+        check(b"ab\r\n", &error(ERROR, 4));
+        check(b"abc\n", &error(ERROR, 4));
+    }
+
+    #[test]
+    fn one_carriage_return_belongs_to_the_line_end() {
+        let input = b"get a\r\r\n";
+        let step = Decoder::new().decode(input);
+        let Step::Request { request: Request::Get(get), consumed: 8 } = step else {
+            panic!("{step:?}");
+        };
+        assert_eq!(get.keys.collect::<Vec<_>>(), [b"a\r"]);
+    }
+
+    #[test]
+    fn browsers_are_closed_on() {
+        check(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n", &Step::Close);
+        check(b"POST /x HTTP/1.0  \n", &Step::Close);
+        check(b"HTTP/1.1\r\n", &Step::Close);
+        check(b"GET HTTP/ a\r\n", &Step::Error { reply: Some(ERROR), consumed: 13, swallow: 0 });
+    }
+
+    #[test]
+    fn only_a_get_may_grow_over_the_line_limit() {
+        let pending = |start: &str, bytes: usize| {
+            let mut line = start.as_bytes().to_vec();
+            line.resize(bytes, b' ');
+            Decoder::new().decode(&line) == Step::NeedMore
+        };
+        for start in ["incr", "gat 0 ", "gat", "get", "gets", "mg ", "getsx ", ""] {
+            assert!(pending(start, LINE_BYTES_MAX), "{start:?}");
+        }
+        for start in ["incr", "gat 0 ", "mg ", "getsx ", "set k ", ""] {
+            assert!(!pending(start, LINE_BYTES_MAX + 1), "{start:?}");
+        }
+        for start in ["get", "get k", "gets", "gets k", " get k"] {
+            assert!(pending(start, LINE_BYTES_MAX + 1), "{start:?}");
+            assert!(pending(start, GET_LINE_BYTES_MAX), "{start:?}");
+            assert!(!pending(start, GET_LINE_BYTES_MAX + 1), "{start:?}");
+        }
+        let blanks = " ".repeat(GET_LEADING_BLANKS_MAX);
+        assert!(pending(&(blanks.clone() + "get "), LINE_BYTES_MAX + 1));
+        assert!(!pending(&(blanks + " get "), LINE_BYTES_MAX + 1));
+    }
+
+    #[test]
+    fn a_long_line_that_is_whole_is_decoded() {
+        let mut input = b"version ".to_vec();
+        input.resize(LINE_BYTES_MAX * 4, b'x');
+        input.push(b'\n');
+        let consumed = input.len();
+        check(&input, &Step::Request { request: Request::Version, consumed });
+    }
+
+    #[test]
+    fn pending_bytes_are_searched_once() {
+        let mut decoder = Decoder::new();
+        assert_eq!(decoder.decode(b"versi"), Step::NeedMore);
+        assert_eq!(decoder.scanned, 5);
+        assert_eq!(decoder.decode(b"version\r"), Step::NeedMore);
+        assert_eq!(decoder.scanned, 8);
+        let step = decoder.decode(b"version\r\nget a\r\n");
+        assert_eq!(step, Step::Request { request: Request::Version, consumed: 9 });
+        assert_eq!(decoder.scanned, 0);
+    }
+}

@@ -1,0 +1,126 @@
+//! Values, numbers and statistics into a connection's output.
+
+use alloc::vec::Vec;
+use core::fmt::{self, Display, Write};
+
+use crate::decimal::{TAIL_BYTES_MAX, Tail};
+
+/// What follows a value's bytes.
+pub const VALUE_END: &[u8] = b"\r\n";
+/// The last line of a retrieval and of a list of statistics.
+pub const END: &[u8] = b"END\r\n";
+
+const VALUE: &[u8] = b"VALUE ";
+
+/// Appends `VALUE <key> <flags> <value_len>[ <cas>]` and CRLF; the value and [`VALUE_END`] are the
+/// caller's to append.
+#[inline]
+pub fn encode_value_header(
+    out: &mut Vec<u8>,
+    key: &[u8],
+    flags: u32,
+    value_len: usize,
+    cas: Option<u64>,
+) {
+    let tail = header_tail(flags, value_len, cas);
+    out.reserve(VALUE.len().saturating_add(key.len()).saturating_add(TAIL_BYTES_MAX));
+    out.extend_from_slice(VALUE);
+    out.extend_from_slice(key);
+    out.extend_from_slice(tail.as_bytes());
+}
+
+/// Appends a whole value: header, bytes and CRLF. `out` grows at most once.
+#[inline]
+pub fn encode_value(out: &mut Vec<u8>, key: &[u8], flags: u32, cas: Option<u64>, value: &[u8]) {
+    let fixed = VALUE.len().saturating_add(TAIL_BYTES_MAX).saturating_add(VALUE_END.len());
+    out.reserve(fixed.saturating_add(key.len()).saturating_add(value.len()));
+    encode_value_header(out, key, flags, value.len(), cas);
+    out.extend_from_slice(value);
+    out.extend_from_slice(VALUE_END);
+}
+
+/// Appends the reply to `incr` and `decr`: the digits and CRLF.
+#[inline]
+pub fn encode_number(out: &mut Vec<u8>, n: u64) {
+    let mut tail = Tail::new();
+    tail.prepend(*b"\r\n");
+    tail.prepend_number(n);
+    out.extend_from_slice(tail.as_bytes());
+}
+
+/// Appends `STAT <name> <value>` and CRLF. Neither may be empty: clients take the third word of the
+/// line for granted.
+pub fn encode_stat(out: &mut Vec<u8>, name: impl Display, value: impl Display) {
+    let mut line = Appender(out);
+    // An error could only come from a Display that fails by itself; what it wrote stays.
+    let _ = write!(line, "STAT {name} {value}\r\n");
+}
+
+/// ` <flags> <value_len>[ <cas>]` and CRLF, built from its end.
+#[inline]
+fn header_tail(flags: u32, value_len: usize, cas: Option<u64>) -> Tail {
+    let mut tail = Tail::new();
+    tail.prepend(*b"\r\n");
+    if let Some(cas) = cas {
+        tail.prepend_number(cas);
+        tail.prepend([b' ']);
+    }
+    tail.prepend_number(value_len as u64);
+    tail.prepend([b' ']);
+    tail.prepend_number(u64::from(flags));
+    tail.prepend([b' ']);
+    tail
+}
+
+/// Lets formatted text go straight into the output.
+struct Appender<'a>(&'a mut Vec<u8>);
+
+impl Write for Appender<'_> {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        self.0.extend_from_slice(text.as_bytes());
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alloc::vec;
+
+    fn check(encode: impl Fn(&mut Vec<u8>), expected: &str) {
+        let mut out = vec![b'>'];
+        encode(&mut out);
+        assert_eq!(out, [b">", expected.as_bytes()].concat());
+    }
+
+    #[test]
+    fn values_carry_flags_length_and_cas() {
+        check(|out| encode_value(out, b"k", 0, None, b"hi"), "VALUE k 0 2\r\nhi\r\n");
+        check(|out| encode_value(out, b"k", 0, Some(0), b""), "VALUE k 0 0 0\r\n\r\n");
+        check(
+            |out| encode_value_header(out, b"k\t", u32::MAX, 1_048_576, Some(u64::MAX)),
+            "VALUE k\t 4294967295 1048576 18446744073709551615\r\n",
+        );
+    }
+
+    #[test]
+    fn a_value_grows_the_output_once() {
+        let mut out = Vec::new();
+        encode_value(&mut out, &[b'k'; 250], u32::MAX, Some(u64::MAX), &[b'v'; 1000]);
+        let capacity = out.capacity();
+        out.clear();
+        encode_value(&mut out, &[b'k'; 250], u32::MAX, Some(u64::MAX), &[b'v'; 1000]);
+        assert_eq!(out.capacity(), capacity);
+    }
+
+    #[test]
+    fn numbers_and_statistics_are_lines() {
+        check(|out| encode_number(out, 0), "0\r\n");
+        check(|out| encode_number(out, 1234), "1234\r\n");
+        check(|out| encode_stat(out, "threads", 4), "STAT threads 4\r\n");
+        check(
+            |out| encode_stat(out, format_args!("items:{}:number", 3), "9"),
+            "STAT items:3:number 9\r\n",
+        );
+    }
+}

@@ -1,0 +1,91 @@
+//! Every error line of the classic commands, whole with its CRLF.
+
+/// Unknown command or subcommand.
+pub const ERROR: &[u8] = b"ERROR\r\n";
+/// Too few words, a line under four bytes, a key over 250 bytes, or a number that is none.
+pub const BAD_FORMAT: &[u8] = b"CLIENT_ERROR bad command line format\r\n";
+/// A key over 250 bytes in `get`, `gets`, `gat`, `gats`. memcached sends one CRLF too many here.
+pub const BAD_FORMAT_OF_GET: &[u8] = b"CLIENT_ERROR bad command line format\r\n\r\n";
+/// `delete` with more words than a key, `0` and `noreply`. 1.6.45 lets those pass; libmemcached's
+/// own conformance tool asks for the older answer.
+pub const BAD_DELETE: &[u8] =
+    b"CLIENT_ERROR bad command line format.  Usage: delete <key> [noreply]\r\n";
+/// No CRLF behind the value.
+pub const BAD_DATA_CHUNK: &[u8] = b"CLIENT_ERROR bad data chunk\r\n";
+/// `touch`, `gat`, `gats`, `flush_all` with an exptime that is no number.
+pub const INVALID_EXPTIME: &[u8] = b"CLIENT_ERROR invalid exptime argument\r\n";
+/// `incr` and `decr` by something that is no number.
+pub const INVALID_DELTA: &[u8] = b"CLIENT_ERROR invalid numeric delta argument\r\n";
+/// `incr` and `decr` of a value that is no number.
+pub const NON_NUMERIC_VALUE: &[u8] =
+    b"CLIENT_ERROR cannot increment or decrement non-numeric value\r\n";
+/// The whole item is over the item size limit.
+pub const TOO_LARGE: &[u8] = b"SERVER_ERROR object too large for cache\r\n";
+/// A storage command found no memory and nothing to evict.
+pub const OUT_OF_MEMORY_STORING: &[u8] = b"SERVER_ERROR out of memory storing object\r\n";
+/// `incr` and `decr` found no memory and nothing to evict.
+pub const OUT_OF_MEMORY: &[u8] = b"SERVER_ERROR out of memory\r\n";
+/// A retrieval found no memory for its reply.
+pub const OUT_OF_MEMORY_WRITING_GET: &[u8] = b"SERVER_ERROR out of memory writing get response\r\n";
+/// No memory for the input of a connection.
+pub const OUT_OF_MEMORY_READING: &[u8] = b"SERVER_ERROR out of memory reading request\r\n";
+/// No memory for the reply to `stats`.
+pub const OUT_OF_MEMORY_WRITING_STATS: &[u8] = b"SERVER_ERROR out of memory writing stats\r\n";
+/// `flush_all` is switched off.
+pub const FLUSH_ALL_NOT_ALLOWED: &[u8] = b"CLIENT_ERROR flush_all not allowed\r\n";
+/// `stats cachedump` is switched off.
+pub const STATS_CACHEDUMP_NOT_ALLOWED: &[u8] = b"CLIENT_ERROR stats cachedump not allowed\r\n";
+/// `stats detail` is switched off.
+pub const STATS_DETAIL_NOT_ALLOWED: &[u8] = b"CLIENT_ERROR stats detail not allowed\r\n";
+/// `stats detail` with another word than `on`, `off` or `dump`.
+pub const STATS_DETAIL_USAGE: &[u8] = b"CLIENT_ERROR usage: stats detail on|off|dump\r\n";
+/// `stats cachedump` without its two numbers.
+pub const STATS_CACHEDUMP_BAD_LINE: &[u8] = b"CLIENT_ERROR bad command line\r\n";
+/// `stats cachedump` of a slab class that cannot be.
+pub const STATS_CACHEDUMP_ILLEGAL_CLASS: &[u8] = b"CLIENT_ERROR Illegal slab id\r\n";
+/// `shutdown` is switched off.
+pub const SHUTDOWN_NOT_ENABLED: &[u8] = b"SERVER_ERROR: shutdown not enabled\r\n";
+/// `shutdown` with another word than `graceful`.
+pub const INVALID_SHUTDOWN_MODE: &[u8] = b"CLIENT_ERROR invalid shutdown mode\r\n";
+/// The connection limit is reached; sent before the new connection is closed.
+pub const TOO_MANY_CONNECTIONS: &[u8] = b"ERROR Too many open connections\r\n";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Clients compare whole lines, so a stray blank or a missing CR breaks them.
+    #[test]
+    fn every_line_ends_in_one_crlf() {
+        let lines = [
+            ERROR,
+            BAD_FORMAT,
+            BAD_DELETE,
+            BAD_DATA_CHUNK,
+            INVALID_EXPTIME,
+            INVALID_DELTA,
+            NON_NUMERIC_VALUE,
+            TOO_LARGE,
+            OUT_OF_MEMORY_STORING,
+            OUT_OF_MEMORY,
+            OUT_OF_MEMORY_WRITING_GET,
+            OUT_OF_MEMORY_READING,
+            OUT_OF_MEMORY_WRITING_STATS,
+            FLUSH_ALL_NOT_ALLOWED,
+            STATS_CACHEDUMP_NOT_ALLOWED,
+            STATS_DETAIL_NOT_ALLOWED,
+            STATS_DETAIL_USAGE,
+            STATS_CACHEDUMP_BAD_LINE,
+            STATS_CACHEDUMP_ILLEGAL_CLASS,
+            SHUTDOWN_NOT_ENABLED,
+            INVALID_SHUTDOWN_MODE,
+            TOO_MANY_CONNECTIONS,
+        ];
+        for line in lines {
+            let text = line.strip_suffix(b"\r\n").expect("ends in CRLF");
+            assert!(text.iter().all(|&byte| (b' '..=b'~').contains(&byte)), "{line:?}");
+            assert!(!text.ends_with(b" "), "{line:?}");
+        }
+        assert_eq!(BAD_FORMAT_OF_GET, [BAD_FORMAT, b"\r\n"].concat());
+    }
+}

@@ -1,0 +1,56 @@
+//! Decoder and encoder of memcached's classic text protocol.
+//!
+//! Purpose: turn a connection's bytes into typed requests that borrow those bytes, and replies into
+//! bytes, exactly as memcached 1.6.45 does.
+//!
+//! Goals: any split of the input gives the same steps; nothing a peer sends panics; a one-key `get`
+//! or a `set` line costs a few tens of nanoseconds and allocates nothing.
+//!
+//! Non-goals: no I/O, no clock, no item semantics (expiry, what counts as a number in a value), no
+//! client side.
+//!
+//! Invariants: the input handed to [`Decoder::decode`] starts at a request's first byte; every key
+//! that leaves this crate has 1 to [`KEY_BYTES_MAX`] bytes and no blank in it.
+//!
+//! Entry points: [`Decoder::decode`], [`data_block`] for the bytes behind a storage command, and
+//! [`Reply::encode`], [`encode_value`] for the way back.
+
+#![no_std]
+#![cfg_attr(
+    not(test),
+    deny(
+        clippy::unwrap_used,
+        clippy::expect_used,
+        clippy::panic,
+        clippy::indexing_slicing,
+        clippy::arithmetic_side_effects
+    )
+)]
+
+extern crate alloc;
+#[cfg(test)]
+extern crate std;
+
+mod data_block;
+mod decimal;
+mod decoder;
+mod encode;
+pub mod error_lines;
+mod get_lines;
+mod key_lines;
+mod keys;
+mod limits;
+mod line;
+mod numbers;
+mod reply;
+mod request;
+mod server_lines;
+mod store_lines;
+
+pub use data_block::{DataBlock, data_block};
+pub use decoder::{Decoder, Step};
+pub use encode::{END, VALUE_END, encode_number, encode_stat, encode_value, encode_value_header};
+pub use keys::Keys;
+pub use limits::{GET_LINE_BYTES_MAX, KEY_BYTES_MAX, LINE_BYTES_MAX, VALUE_BYTES_MAX};
+pub use reply::{MEMCACHED_VERSION, Reply};
+pub use request::{GetRequest, Request, StoreRequest, Verb};

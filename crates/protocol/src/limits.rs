@@ -1,0 +1,25 @@
+//! The maxima of this crate, related to each other.
+
+/// Longest key, in bytes.
+pub const KEY_BYTES_MAX: usize = 250;
+
+/// With more than this many bytes buffered and no LF among them, the connection is closed, unless
+/// the line may be a long `get` or `gets`.
+pub const LINE_BYTES_MAX: usize = 2048;
+
+/// The same for a `get` or `gets`, whose key list is long by nature. memcached knows no bound here;
+/// one without would let a peer grow a buffer for ever.
+pub const GET_LINE_BYTES_MAX: usize = 4 << 20;
+
+/// Blanks that may stand before a long `get` without its connection being closed.
+pub(crate) const GET_LEADING_BLANKS_MAX: usize = 100;
+
+/// Largest length a storage command may announce, in bytes: with its CRLF it still fits 31 bits.
+pub const VALUE_BYTES_MAX: u32 = i32::MAX as u32 - 2;
+
+/// A line with its line end has at least this many bytes; the shortest command has two letters.
+pub(crate) const LINE_BYTES_MIN: usize = 4;
+
+const _: () = assert!(KEY_BYTES_MAX < LINE_BYTES_MAX);
+const _: () = assert!(LINE_BYTES_MAX < GET_LINE_BYTES_MAX);
+const _: () = assert!(GET_LEADING_BLANKS_MAX < LINE_BYTES_MAX);

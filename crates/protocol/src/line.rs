@@ -1,0 +1,130 @@
+//! One command line, cut out of the input, and its words.
+
+use crate::error_lines::BAD_FORMAT;
+use crate::{Request, Step, StoreRequest};
+
+/// A command line behind its command word.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Line<'a> {
+    /// What follows the command word, without the line end and trailing blanks. Empty, or starts
+    /// with the blank behind the command word.
+    pub(crate) words: &'a [u8],
+    /// Bytes of the whole line with its LF.
+    pub(crate) consumed: usize,
+}
+
+impl<'a> Line<'a> {
+    /// A line whose text behind the command word is `words`.
+    #[inline]
+    pub(crate) fn new(words: &'a [u8], consumed: usize) -> Self {
+        Self { words: trim_blanks_end(words), consumed }
+    }
+
+    /// Whether the last word is `noreply`; only there it counts.
+    #[inline]
+    pub(crate) fn is_noreply(&self) -> bool {
+        self.words.ends_with(b" noreply")
+    }
+
+    /// The line is `request`.
+    #[inline]
+    pub(crate) fn request(self, request: Request<'a>) -> Step<'a> {
+        Step::Request { request, consumed: self.consumed }
+    }
+
+    /// The line announces the data block of `store`.
+    #[inline]
+    pub(crate) fn store(self, store: StoreRequest<'a>) -> Step<'a> {
+        Step::Store { store, consumed: self.consumed }
+    }
+
+    /// The line is wrong and says so, whatever its last word.
+    #[cold]
+    pub(crate) fn error(self, reply: &'static [u8]) -> Step<'a> {
+        Step::Error { reply: Some(reply), consumed: self.consumed, swallow: 0 }
+    }
+
+    /// The line is wrong; `noreply` hides the error.
+    #[cold]
+    pub(crate) fn error_unless_noreply(self, reply: &'static [u8]) -> Step<'a> {
+        let reply = if self.is_noreply() { None } else { Some(reply) };
+        Step::Error { reply, consumed: self.consumed, swallow: 0 }
+    }
+
+    /// The line of a storage command is wrong but its length is known, so that the data block is
+    /// eaten and not taken for commands; `noreply` hides the error.
+    #[cold]
+    pub(crate) fn store_error(self, value_bytes: u32) -> Step<'a> {
+        let reply = if self.is_noreply() { None } else { Some(BAD_FORMAT) };
+        let swallow = u64::from(value_bytes).saturating_add(2);
+        Step::Error { reply, consumed: self.consumed, swallow }
+    }
+}
+
+/// Takes the next word off `rest`; `rest` then starts at the blank behind it. Only the blank
+/// separates: TAB, NUL and control bytes belong to words.
+#[inline]
+pub(crate) fn next_word<'a>(rest: &mut &'a [u8]) -> Option<&'a [u8]> {
+    let text = skip_blanks(rest);
+    let (word, behind) = split_at_blank(text);
+    *rest = behind;
+    if word.is_empty() { None } else { Some(word) }
+}
+
+/// `text` up to its first blank, and the rest with that blank.
+#[inline]
+pub(crate) fn split_at_blank(text: &[u8]) -> (&[u8], &[u8]) {
+    let end = memchr::memchr(b' ', text).unwrap_or(text.len());
+    text.split_at_checked(end).unwrap_or((text, &[]))
+}
+
+/// `text` without the blanks that it starts with.
+#[inline]
+pub(crate) fn skip_blanks(mut text: &[u8]) -> &[u8] {
+    while let [b' ', behind @ ..] = text {
+        text = behind;
+    }
+    text
+}
+
+/// `text` without the blanks that it ends with.
+#[inline]
+pub(crate) fn trim_blanks_end(mut text: &[u8]) -> &[u8] {
+    while let [before @ .., b' '] = text {
+        text = before;
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alloc::vec::Vec;
+
+    fn check(text: &[u8], expected: &[&[u8]]) {
+        let mut rest = text;
+        let words: Vec<&[u8]> = core::iter::from_fn(|| next_word(&mut rest)).collect();
+        assert_eq!(words, expected);
+        assert!(rest.is_empty());
+    }
+
+    #[test]
+    fn only_blanks_separate_words() {
+        check(b"", &[]);
+        check(b"   ", &[]);
+        check(b" a", &[b"a"]);
+        check(b" a  bc   d  ", &[b"a", b"bc", b"d"]);
+        check(b" a\tb\0c\r d", &[b"a\tb\0c\r", b"d"]);
+    }
+
+    #[test]
+    fn noreply_counts_as_the_last_word_only() {
+        assert!(Line::new(b" k noreply", 0).is_noreply());
+        assert!(Line::new(b" k noreply  ", 0).is_noreply());
+        assert!(Line::new(b" noreply", 0).is_noreply());
+        assert!(!Line::new(b" noreply k", 0).is_noreply());
+        assert!(!Line::new(b" knoreply", 0).is_noreply());
+        assert!(!Line::new(b" k noreply2", 0).is_noreply());
+        assert!(!Line::new(b"", 0).is_noreply());
+    }
+}

@@ -1,0 +1,113 @@
+//! What a client can ask for. Everything borrows the connection's input.
+
+use crate::Keys;
+
+/// A command that is complete with its line.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Request<'a> {
+    /// `get`, `gets`, `gat`, `gats`.
+    Get(GetRequest<'a>),
+    /// `touch`: gives an item a new exptime.
+    Touch {
+        /// 1 to 250 bytes.
+        key: &'a [u8],
+        /// As the client wrote it: 0 never, negative at once, else relative or absolute seconds.
+        exptime: i32,
+        /// No reply is wanted.
+        noreply: bool,
+    },
+    /// `delete`.
+    Delete {
+        /// 1 to 250 bytes.
+        key: &'a [u8],
+        /// No reply is wanted.
+        noreply: bool,
+    },
+    /// `incr` and `decr`.
+    Arithmetic {
+        /// 1 to 250 bytes.
+        key: &'a [u8],
+        /// How much to add or take away.
+        delta: u64,
+        /// `incr` if true, else `decr`.
+        incr: bool,
+        /// No reply is wanted.
+        noreply: bool,
+    },
+    /// `flush_all`.
+    FlushAll {
+        /// Seconds, relative or absolute like an exptime; 0 where the client named none.
+        delay: i32,
+        /// No reply is wanted.
+        noreply: bool,
+    },
+    /// `version`.
+    Version,
+    /// `verbosity`.
+    Verbosity {
+        /// As asked for, not yet capped.
+        level: u32,
+        /// No reply is wanted.
+        noreply: bool,
+    },
+    /// `stats`, which never honours noreply.
+    Stats {
+        /// The line behind `stats`, without blanks at its ends; empty for the general statistics.
+        words: &'a [u8],
+    },
+    /// `quit`: close without a reply; nothing behind it is executed.
+    Quit,
+    /// `shutdown`.
+    Shutdown {
+        /// The line behind `shutdown`, without blanks at its ends.
+        words: &'a [u8],
+    },
+}
+
+/// A retrieval of one or many keys.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct GetRequest<'a> {
+    /// At least one key.
+    pub keys: Keys<'a>,
+    /// `gets` and `gats`: the reply carries the cas unique.
+    pub with_cas: bool,
+    /// `gat` and `gats`: the new exptime of each hit.
+    pub exptime: Option<i32>,
+}
+
+/// How a storage command stores.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Verb {
+    /// Whatever is there.
+    Set,
+    /// Only if nothing is there.
+    Add,
+    /// Only if something is there.
+    Replace,
+    /// Behind what is there.
+    Append,
+    /// Before what is there.
+    Prepend,
+    /// Only if what is there still has the cas unique of the request.
+    Cas,
+}
+
+/// The command line of a storage command; its data block follows in the input.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct StoreRequest<'a> {
+    /// How to store.
+    pub verb: Verb,
+    /// 1 to 250 bytes.
+    pub key: &'a [u8],
+    /// The client's own, opaque to the server.
+    pub flags: u32,
+    /// As the client wrote it, cut to 32 bits: 0 never, negative at once, else relative or absolute
+    /// seconds.
+    pub exptime: i32,
+    /// Bytes of the value without its CRLF, 0 to [`VALUE_BYTES_MAX`](crate::VALUE_BYTES_MAX).
+    pub value_bytes: u32,
+    /// The cas unique to compare with; 0 unless the verb is [`Verb::Cas`].
+    pub cas_unique: u64,
+    /// No reply is wanted.
+    pub noreply: bool,
+}

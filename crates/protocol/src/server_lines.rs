@@ -1,0 +1,109 @@
+//! The lines of the commands on the server as a whole, and of what is no command at all.
+
+use crate::error_lines::{BAD_FORMAT, ERROR, INVALID_EXPTIME};
+use crate::line::{Line, next_word, skip_blanks};
+use crate::numbers::{signed_32, unsigned_32};
+use crate::{Request, Step};
+
+/// Decodes `flush_all [<delay>] [noreply]`.
+pub(crate) fn flush_all(line: Line<'_>) -> Step<'_> {
+    let mut rest = line.words;
+    let noreply = line.is_noreply();
+    let delay = match next_word(&mut rest) {
+        None => Some(0),
+        // `flush_all noreply`: the only word is not the delay.
+        Some(b"noreply") if rest.is_empty() => Some(0),
+        Some(word) => signed_32(word),
+    };
+    match delay {
+        Some(delay) => line.request(Request::FlushAll { delay, noreply }),
+        None => line.error_unless_noreply(INVALID_EXPTIME),
+    }
+}
+
+/// Decodes `verbosity <level> [noreply]`. Without a word it is no command to memcached.
+pub(crate) fn verbosity(line: Line<'_>) -> Step<'_> {
+    let mut rest = line.words;
+    let Some(word) = next_word(&mut rest) else { return line.error(ERROR) };
+    match unsigned_32(word) {
+        Some(level) => line.request(Request::Verbosity { level, noreply: line.is_noreply() }),
+        None => line.error_unless_noreply(BAD_FORMAT),
+    }
+}
+
+/// Decodes `stats [<word>]*`.
+pub(crate) fn stats(line: Line<'_>) -> Step<'_> {
+    line.request(Request::Stats { words: skip_blanks(line.words) })
+}
+
+/// Decodes `shutdown [<word>]*`.
+pub(crate) fn shutdown(line: Line<'_>) -> Step<'_> {
+    line.request(Request::Shutdown { words: skip_blanks(line.words) })
+}
+
+/// Answers a line whose first word, `word`, is no command. A browser gets no answer at all: a page
+/// could otherwise have it send commands in the body of a request.
+#[cold]
+pub(crate) fn unknown<'a>(word: &[u8], line: Line<'a>) -> Step<'a> {
+    let last = line.words.rsplit(|&byte| byte == b' ').next().filter(|last| !last.is_empty());
+    if last.unwrap_or(word).starts_with(b"HTTP/") {
+        return Step::Close;
+    }
+    line.error_unless_noreply(ERROR)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::decoder::tests::{check_error, check_request, check_silent};
+
+    #[test]
+    fn flush_all_takes_an_optional_delay() {
+        let flush_all = |delay, noreply| Request::FlushAll { delay, noreply };
+        check_request(b"flush_all", &flush_all(0, false));
+        check_request(b"flush_all 0 5", &flush_all(0, false));
+        check_request(b"flush_all -1", &flush_all(-1, false));
+        check_request(b"flush_all noreply", &flush_all(0, true));
+        check_request(b"flush_all 10 noreply", &flush_all(10, true));
+        check_error(b"flush_all a", INVALID_EXPTIME);
+        check_error(b"flush_all noreply 5", INVALID_EXPTIME);
+        check_silent(b"flush_all a noreply", 0);
+    }
+
+    #[test]
+    fn verbosity_needs_a_level() {
+        check_request(b"verbosity 1", &Request::Verbosity { level: 1, noreply: false });
+        check_request(b"verbosity 9 x noreply", &Request::Verbosity { level: 9, noreply: true });
+        check_error(b"verbosity", ERROR);
+        check_error(b"verbosity x", BAD_FORMAT);
+        check_error(b"verbosity -1", BAD_FORMAT);
+        check_silent(b"verbosity noreply", 0);
+    }
+
+    #[test]
+    fn words_are_handed_on_trimmed() {
+        check_request(b"stats", &Request::Stats { words: b"" });
+        check_request(b"stats  items  ", &Request::Stats { words: b"items" });
+        check_request(b"stats detail  on", &Request::Stats { words: b"detail  on" });
+        check_request(b"stats reset noreply", &Request::Stats { words: b"reset noreply" });
+        check_request(b"shutdown", &Request::Shutdown { words: b"" });
+        check_request(b"shutdown graceful", &Request::Shutdown { words: b"graceful" });
+        check_request(b"version", &Request::Version);
+        check_request(b"version noreply", &Request::Version);
+        check_request(b"quit", &Request::Quit);
+        check_request(b"quit now", &Request::Quit);
+    }
+
+    #[test]
+    fn what_is_no_command_is_an_error() {
+        check_error(b"foo", ERROR);
+        check_error(b"quitx", ERROR);
+        check_error(b"GET a", ERROR);
+        check_error(b" get a", ERROR);
+        check_error(b"get\ta", ERROR);
+        check_error(b"foo noreply 1", ERROR);
+        check_error(b"config get cluster", ERROR);
+        check_error(b"    ", ERROR);
+        check_silent(b"foo noreply", 0);
+    }
+}

@@ -1,0 +1,104 @@
+//! The thread that accepts connections and deals them out, one shard after the other.
+//!
+//! One acceptor instead of a `SO_REUSEPORT` socket per shard: the kernel would deal by a hash of
+//! the addresses, and 4 connections on 2 shards would all land on one in 1 of 8 cases.
+
+use std::io;
+use std::os::fd::{AsFd, OwnedFd};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::thread::JoinHandle;
+
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::io::Errno;
+use rustix::net::{SocketFlags, accept_with};
+use slabcore_protocol::error_lines::TOO_MANY_CONNECTIONS;
+
+use crate::cluster::Cluster;
+use crate::limits::HANDED_OVER_MAX;
+use crate::listener::Listener;
+use crate::mailbox::Message;
+
+/// Pause after descriptors ran out or mailboxes were full: long enough not to spin.
+const RETRY_PAUSE: Timespec = Timespec { tv_sec: 0, tv_nsec: 10_000_000 };
+
+/// Starts the acceptor; it ends when `stop` becomes readable.
+pub(crate) fn spawn(
+    cluster: Arc<Cluster>,
+    listeners: Vec<Listener>,
+    stop: OwnedFd,
+) -> io::Result<JoinHandle<()>> {
+    std::thread::Builder::new()
+        .name("slabcore-accept".to_owned())
+        .spawn(move || Acceptor { cluster, next_shard: 0 }.run(&listeners, &stop))
+}
+
+struct Acceptor {
+    cluster: Arc<Cluster>,
+    next_shard: usize,
+}
+
+impl Acceptor {
+    fn run(mut self, listeners: &[Listener], stop: &OwnedFd) {
+        loop {
+            let mut polled: Vec<PollFd<'_>> = vec![PollFd::new(stop, PollFlags::IN)];
+            polled.extend(listeners.iter().map(|it| PollFd::new(&it.socket, PollFlags::IN)));
+            match poll(&mut polled, None) {
+                Ok(_) | Err(Errno::INTR) => {}
+                Err(_) => return,
+            }
+            if !polled[0].revents().is_empty() {
+                return;
+            }
+            for (listener, polled) in listeners.iter().zip(&polled[1..]) {
+                if !polled.revents().is_empty() && !self.accept_all(listener) {
+                    pause(stop);
+                }
+            }
+        }
+    }
+
+    /// Accepts what waits at a socket; false if resources ran out.
+    fn accept_all(&mut self, listener: &Listener) -> bool {
+        loop {
+            // Mailboxes keep room for batches: connections wait in the kernel instead.
+            if self.cluster.mailboxes[self.next_shard].waiting() >= HANDED_OVER_MAX {
+                return false;
+            }
+            match accept_with(listener.socket.as_fd(), SocketFlags::CLOEXEC) {
+                Ok(socket) => self.deal(socket),
+                Err(Errno::AGAIN) => return true,
+                Err(Errno::MFILE | Errno::NFILE | Errno::NOBUFS | Errno::NOMEM) => return false,
+                // The client has gone already: others may wait.
+                Err(_) => {}
+            }
+        }
+    }
+
+    fn deal(&mut self, socket: OwnedFd) {
+        let cluster = &self.cluster;
+        if cluster.connections.load(Ordering::Relaxed) >= cluster.settings.connections_max {
+            cluster.rejected_connections.fetch_add(1, Ordering::Relaxed);
+            // It may be gone, or not read: it is refused either way.
+            let _ = rustix::net::send(
+                &socket,
+                TOO_MANY_CONNECTIONS,
+                rustix::net::SendFlags::NOSIGNAL | rustix::net::SendFlags::DONTWAIT,
+            );
+            return;
+        }
+        cluster.connections.fetch_add(1, Ordering::Relaxed);
+        let mailbox = &cluster.mailboxes[self.next_shard];
+        self.next_shard = (self.next_shard + 1) % cluster.mailboxes.len();
+        if mailbox.hand_over(Message::Connection(socket)).is_err() {
+            // Dropping the message closes the connection.
+            cluster.connection_ended();
+        }
+    }
+}
+
+fn pause(stop: &OwnedFd) {
+    let mut polled = [PollFd::new(stop, PollFlags::IN)];
+    // Whatever it says, the main loop looks again.
+    let _ = poll(&mut polled, Some(&RETRY_PAUSE));
+}

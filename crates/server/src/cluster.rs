@@ -1,0 +1,77 @@
+//! What all threads of the server share: settings, mailboxes, counters. Nothing of the data path
+//! is written here.
+
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+
+use slabcore_metrics::{ShardMetrics, Snapshot};
+
+use crate::clock::Clock;
+use crate::mailbox::Mailbox;
+use crate::settings::Settings;
+
+/// How the sockets are driven in fact.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Backend {
+    Uring,
+    /// With the reason why not the ring.
+    Epoll(String),
+}
+
+impl Backend {
+    /// Name in `stats slabcore`.
+    pub(crate) fn name(&self) -> &'static str {
+        match self {
+            Self::Uring => "io_uring",
+            Self::Epoll(_) => "epoll",
+        }
+    }
+}
+
+/// See the module.
+pub(crate) struct Cluster {
+    pub(crate) settings: Settings,
+    pub(crate) clock: Clock,
+    pub(crate) backend: Backend,
+    pub(crate) mailboxes: Vec<Mailbox>,
+    pub(crate) metrics: Vec<Arc<ShardMetrics>>,
+    /// Pages of the whole region.
+    pub(crate) pages: Arc<slabcore_storage::PagePool>,
+    /// What `stats reset` takes off.
+    pub(crate) baseline: Mutex<Snapshot>,
+    /// 0 to 2, set by `verbosity`.
+    pub(crate) verbosity: AtomicU64,
+    /// Connections open now, over all shards: compared with `-c`.
+    pub(crate) connections: AtomicUsize,
+    pub(crate) rejected_connections: AtomicU64,
+    pub(crate) accepting: AtomicBool,
+    /// Addresses bound.
+    pub(crate) addresses: OnceLock<Vec<SocketAddr>>,
+}
+
+impl Cluster {
+    /// Sum of all shards' counters and gauges as they were last published.
+    pub(crate) fn published(&self) -> Snapshot {
+        let mut sum = Snapshot::new();
+        for metrics in &self.metrics {
+            sum.merge(&metrics.snapshot());
+        }
+        sum
+    }
+
+    /// `stats reset`: what `stats` shows counts from `sum` on.
+    pub(crate) fn reset_stats(&self, sum: &Snapshot) {
+        *self.baseline.lock().unwrap_or_else(PoisonError::into_inner) = sum.clone();
+    }
+
+    /// `sum` without what was counted before the last reset.
+    pub(crate) fn since_reset(&self, sum: &Snapshot) -> Snapshot {
+        sum.since(&self.baseline.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// A client is gone.
+    pub(crate) fn connection_ended(&self) {
+        self.connections.fetch_sub(1, Ordering::Relaxed);
+    }
+}

@@ -1,0 +1,446 @@
+//! One client connection: bytes in, replies out, whatever drives its socket.
+//!
+//! Any split of the input gives the same replies, and they leave in the order of the requests.
+//! What a connection keeps between turns is bounded: a cut line, and output up to a limit; beyond
+//! it nothing further is executed until the client has read.
+
+use memchr::memchr;
+use slabcore_protocol::{
+    DataBlock, Decoder, Keys, Step, StoreRequest, data_block, encode_value_header, error_lines,
+};
+use slabcore_shard::{Entry, KeyRequest, ReplyPart, Response, Ticket, UploadId};
+
+use crate::core::Core;
+use crate::limits::{KEY_GROUP, KEYS_PER_VISIT_MAX};
+use crate::output::{Front, LargeValue, Output};
+
+/// Which connection of its shard: an index, and a generation that tells it from earlier ones.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct ConnectionId {
+    pub(crate) index: u32,
+    pub(crate) generation: u32,
+}
+
+/// Why [`Connection::run`] stopped.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Pause {
+    /// What is not consumed is the start of a request whose rest is not here.
+    Hungry,
+    /// There is more to do; others come first.
+    Yielded,
+    /// Output or another shard's batch is full.
+    Blocked,
+    /// Nothing more is to be read; close once the output has left.
+    Closing,
+}
+
+/// Address in the input of the first key that a paused get has yet to ask for.
+pub(crate) struct RestOfKeys(usize);
+
+#[derive(Debug)]
+enum State {
+    /// At the first byte of a request.
+    Line,
+    /// In the middle of a get: the input starts with the rest of its keys.
+    Keys { with_cas: bool, exptime: Option<i32> },
+    /// In the middle of a value that streams into its reservation.
+    Upload(Upload),
+    /// In the middle of bytes to be ignored; then the reply.
+    Swallow { left: u64, reply: Option<&'static [u8]> },
+    /// Done: `quit`, a line without end, or a shutdown.
+    Closing,
+}
+
+#[derive(Debug)]
+struct Upload {
+    id: UploadId,
+    /// Shard that owns the key.
+    shard: usize,
+    /// Bytes of the value to come.
+    left: u32,
+    /// The two bytes behind the value, as far as they are here.
+    line_end: [u8; 2],
+    line_end_len: u8,
+    noreply: bool,
+}
+
+/// See the module.
+#[derive(Debug)]
+pub(crate) struct Connection {
+    id: ConnectionId,
+    decoder: Decoder,
+    state: State,
+    pub(crate) output: Output,
+}
+
+impl Connection {
+    pub(crate) fn new(id: ConnectionId) -> Self {
+        Self { id, decoder: Decoder::new(), state: State::Line, output: Output::default() }
+    }
+
+    pub(crate) fn id(&self) -> ConnectionId {
+        self.id
+    }
+
+    /// True if the connection is to be closed once its output has left.
+    pub(crate) fn is_closing(&self) -> bool {
+        matches!(self.state, State::Closing)
+    }
+
+    /// Reads no further; what is owed is still sent.
+    pub(crate) fn close(&mut self, core: &mut Core) {
+        if let State::Upload(upload) = &self.state {
+            core.upload_abandon(upload.shard, upload.id);
+        }
+        self.state = State::Closing;
+    }
+
+    /// Gives back what the connection holds elsewhere; it is gone.
+    pub(crate) fn end(&mut self, core: &mut Core) {
+        self.close(core);
+        for value in self.output.drain_large() {
+            core.release(value.shard, value.hold);
+        }
+    }
+
+    /// Executes requests from `input`, which starts where the last call stopped. Returns how many
+    /// bytes were consumed, and why it stopped.
+    pub(crate) fn run(&mut self, core: &mut Core, input: &[u8]) -> (usize, Pause) {
+        let mut at = 0;
+        let mut budget = core.requests_per_visit_max();
+        loop {
+            if self.is_closing() {
+                return (input.len(), Pause::Closing);
+            }
+            if self.output.is_full() || core.outboxes.is_any_full() {
+                return (at, Pause::Blocked);
+            }
+            if at == input.len() {
+                return (at, Pause::Hungry);
+            }
+            if budget == 0 {
+                return (at, Pause::Yielded);
+            }
+            budget -= 1;
+            match self.step(core, &input[at..]) {
+                0 if !self.is_closing() => return (at, Pause::Hungry),
+                consumed => at += consumed,
+            }
+            if matches!(self.state, State::Keys { .. }) {
+                budget = 0;
+            }
+        }
+    }
+
+    /// One request or a part of one; 0 if its rest must be waited for.
+    #[inline]
+    fn step(&mut self, core: &mut Core, input: &[u8]) -> usize {
+        match &mut self.state {
+            State::Line => self.line(core, input),
+            State::Keys { with_cas, exptime } => {
+                let (with_cas, exptime) = (*with_cas, *exptime);
+                let Some(end) = memchr(b'\n', input) else {
+                    unreachable!("the whole line was here when its get began");
+                };
+                let line = input[..end].strip_suffix(b"\r").unwrap_or(&input[..end]);
+                self.state = State::Line;
+                let paused = self.get(core, Keys::from_validated(line), with_cas, exptime);
+                consumed_of(input, end + 1, paused)
+            }
+            State::Upload(_) => self.upload(core, input),
+            State::Swallow { left, .. } => {
+                let count = usize::try_from(*left).map_or(input.len(), |left| left.min(input.len()));
+                *left -= count as u64;
+                self.finish_swallow();
+                count
+            }
+            State::Closing => input.len(),
+        }
+    }
+
+    #[inline]
+    fn line(&mut self, core: &mut Core, input: &[u8]) -> usize {
+        match self.decoder.decode(input) {
+            Step::NeedMore => 0,
+            Step::Request { request, consumed } => {
+                let paused = self.request(core, request);
+                consumed_of(input, consumed, paused)
+            }
+            Step::Store { store, consumed } => self.store(core, input, store, consumed),
+            Step::Error { reply, consumed, swallow } => {
+                self.swallow(swallow, reply);
+                consumed
+            }
+            Step::Close => {
+                self.close(core);
+                0
+            }
+        }
+    }
+
+    /// Ignores `left` bytes, then replies.
+    fn swallow(&mut self, left: u64, reply: Option<&'static [u8]>) {
+        self.state = State::Swallow { left, reply };
+        self.finish_swallow();
+    }
+
+    fn finish_swallow(&mut self) {
+        if let State::Swallow { left: 0, reply } = self.state {
+            self.output.encode(|out| out.extend_from_slice(reply.unwrap_or_default()));
+            self.state = State::Line;
+        }
+    }
+
+    fn store(
+        &mut self,
+        core: &mut Core,
+        input: &[u8],
+        store: StoreRequest<'_>,
+        line_bytes: usize,
+    ) -> usize {
+        let block_bytes = u64::from(store.value_bytes) + 2;
+        if core.limits.too_large(store.key.len(), store.flags, store.value_bytes as usize) {
+            self.key_request(core, &KeyRequest::TooLarge { store }, true);
+            let reply = (!store.noreply).then_some(error_lines::TOO_LARGE);
+            self.swallow(block_bytes, reply);
+            return line_bytes;
+        }
+        match data_block(&input[line_bytes..], store.value_bytes) {
+            DataBlock::Whole { value, consumed } => {
+                self.key_request(core, &KeyRequest::Store { store, value }, store.noreply);
+                line_bytes + consumed
+            }
+            DataBlock::Bad { consumed } => {
+                let reply = (!store.noreply).then_some(error_lines::BAD_DATA_CHUNK);
+                self.swallow(0, reply);
+                line_bytes + consumed
+            }
+            DataBlock::Cut => {
+                let (shard, id) = core.upload_begin(&store);
+                self.state = State::Upload(Upload {
+                    id,
+                    shard,
+                    left: store.value_bytes,
+                    line_end: [0; 2],
+                    line_end_len: 0,
+                    noreply: store.noreply,
+                });
+                line_bytes
+            }
+        }
+    }
+
+    fn upload(&mut self, core: &mut Core, input: &[u8]) -> usize {
+        let State::Upload(upload) = &mut self.state else { unreachable!("called in this state") };
+        let value_count = (upload.left as usize).min(input.len());
+        if value_count > 0 {
+            core.upload_bytes(upload.shard, upload.id, &input[..value_count]);
+            upload.left -= value_count as u32;
+        }
+        let mut at = value_count;
+        while upload.left == 0 && upload.line_end_len < 2 && at < input.len() {
+            upload.line_end[usize::from(upload.line_end_len)] = input[at];
+            upload.line_end_len += 1;
+            at += 1;
+        }
+        if upload.line_end_len == 2 {
+            let (shard, id, noreply) = (upload.shard, upload.id, upload.noreply);
+            let good = upload.line_end == *b"\r\n";
+            self.state = State::Line;
+            self.upload_end(core, shard, id, good, noreply);
+        }
+        at
+    }
+
+    fn upload_end(&mut self, core: &mut Core, shard: usize, id: UploadId, good: bool, noreply: bool) {
+        core.upload_numbers.give(id.number);
+        if shard == core.index {
+            let reply = core.shard.upload_end(core.now, id, good);
+            if !noreply {
+                self.output.encode(|out| reply.encode(out));
+            }
+        } else {
+            let ticket = (!noreply).then(|| self.open_ticket());
+            core.outboxes.push(shard, &Entry::UploadEnd(id, good), ticket);
+        }
+    }
+
+    /// Asks for keys in groups; returns where the keys start that were not asked for because the
+    /// connection must pause.
+    pub(crate) fn get(
+        &mut self,
+        core: &mut Core,
+        mut keys: Keys<'_>,
+        with_cas: bool,
+        exptime: Option<i32>,
+    ) -> Option<RestOfKeys> {
+        let mut asked = 0;
+        loop {
+            let mut group = [(&[][..], 0_u64, 0_usize); KEY_GROUP];
+            let mut count = 0;
+            for (place, key) in group.iter_mut().zip(&mut keys) {
+                let route = core.router.route(key);
+                *place = (key, route.hash, route.shard);
+                count += 1;
+            }
+            if count > 1 {
+                core.prefetch(group[..count].iter().map(|&(_, hash, shard)| (hash, shard)));
+            }
+            for &(key, hash, shard) in &group[..count] {
+                let request = KeyRequest::Get { key, with_cas, exptime };
+                self.routed_request(core, hash, shard, &request, false);
+            }
+            asked += count;
+            if count < KEY_GROUP || keys.rest().is_empty() {
+                break;
+            }
+            if asked >= KEYS_PER_VISIT_MAX || self.output.is_full() || core.outboxes.is_any_full() {
+                self.state = State::Keys { with_cas, exptime };
+                return Some(RestOfKeys(keys.rest().as_ptr().addr()));
+            }
+        }
+        self.output.encode(|out| out.extend_from_slice(slabcore_protocol::END));
+        None
+    }
+
+    /// Executes a request for one key here, or sends it to its shard.
+    #[inline]
+    pub(crate) fn key_request(
+        &mut self,
+        core: &mut Core,
+        request: &KeyRequest<'_>,
+        noreply: bool,
+    ) {
+        let route = core.router.route(request.key());
+        self.routed_request(core, route.hash, route.shard, request, noreply);
+    }
+
+    #[inline]
+    fn routed_request(
+        &mut self,
+        core: &mut Core,
+        hash: u64,
+        shard: usize,
+        request: &KeyRequest<'_>,
+        noreply: bool,
+    ) {
+        if shard != core.index {
+            let ticket = (!noreply).then(|| self.open_ticket());
+            core.outboxes.push(shard, &Entry::Key(hash, *request), ticket);
+            return;
+        }
+        let response = core.shard.execute(core.now, hash, request);
+        if let Response::Large { flags, cas, value_bytes } = response {
+            self.large_value(core, hash, request.key(), flags, cas, value_bytes);
+        } else if !noreply {
+            self.output.encode(|out| response.encode(out));
+        }
+    }
+
+    fn large_value(
+        &mut self,
+        core: &mut Core,
+        hash: u64,
+        key: &[u8],
+        flags: u32,
+        cas: Option<u64>,
+        value_bytes: usize,
+    ) {
+        let Some(hold) = core.shard.hold(core.now, hash, key) else {
+            self.output.encode(|out| out.extend_from_slice(error_lines::OUT_OF_MEMORY_WRITING_GET));
+            return;
+        };
+        self.output.encode(|out| encode_value_header(out, key, flags, value_bytes, cas));
+        let shard = core.index;
+        let head = Vec::new();
+        let value = LargeValue { shard, hold, value_bytes, sent_bytes: 0, asked: false, head };
+        self.output.open_large(value);
+        self.pump(core);
+    }
+
+    /// Opens a slot for another shard's reply.
+    pub(crate) fn open_ticket(&mut self) -> Ticket {
+        let slot = self.output.open_slot();
+        self.ticket_for(slot)
+    }
+
+    pub(crate) fn ticket_for(&self, slot: u32) -> Ticket {
+        Ticket { connection: self.id.index, generation: self.id.generation, slot }
+    }
+
+    /// Moves parts of the large value in front into the output while there is room.
+    pub(crate) fn pump(&mut self, core: &mut Core) {
+        loop {
+            if !self.output.takes_part() {
+                return;
+            }
+            let slot = self.output.first_slot();
+            let ticket = self.ticket_for(slot);
+            let Front::Large(value) = self.output.front() else { return };
+            if value.shard != core.index {
+                if !value.asked {
+                    value.asked = true;
+                    let entry = Entry::HoldPart(value.hold, value.sent_bytes);
+                    core.outboxes.push(value.shard, &entry, Some(ticket));
+                }
+                return;
+            }
+            let (hold, offset) = (value.hold, value.sent_bytes);
+            let part = core.shard.held_part(hold, offset);
+            if self.output.append_part(part) {
+                core.shard.release(hold);
+                self.output.finish_large();
+            }
+        }
+    }
+
+    /// Takes another shard's reply.
+    #[inline]
+    pub(crate) fn fill(&mut self, core: &mut Core, shard: usize, slot: u32, reply: ReplyPart<'_>) {
+        match reply {
+            ReplyPart::Held { hold, value_bytes, head } => {
+                let head = head.to_vec();
+                let value =
+                    LargeValue { shard, hold, value_bytes, sent_bytes: 0, asked: false, head };
+                self.output.fill_large(slot, value);
+                self.pump(core);
+            }
+            ReplyPart::Bytes(bytes) => {
+                if self.output.is_open(slot) {
+                    self.output.fill(slot, bytes);
+                } else {
+                    self.fill_special(core, shard, slot, bytes);
+                }
+                self.pump(core);
+            }
+        }
+    }
+
+    /// A part of a large value, or of a reply gathered from all shards.
+    fn fill_special(&mut self, core: &mut Core, shard: usize, slot: u32, bytes: &[u8]) {
+        if let Some(gather) = self.output.gather_mut(slot) {
+            if gather.add(bytes) {
+                let reply = gather.reply(core);
+                self.output.finish_gather(slot, &reply);
+            }
+            return;
+        }
+        let Front::Large(value) = self.output.front() else {
+            unreachable!("a part belongs to the large value in front");
+        };
+        let hold = value.hold;
+        if self.output.append_part(bytes) {
+            core.release(shard, hold);
+            self.output.finish_large();
+        }
+    }
+}
+
+/// Bytes of `input` that are done with: the line, or what stands before the keys that a paused get
+/// has yet to ask for.
+fn consumed_of(input: &[u8], line_bytes: usize, paused: Option<RestOfKeys>) -> usize {
+    match paused {
+        None => line_bytes,
+        Some(RestOfKeys(address)) => address - input.as_ptr().addr(),
+    }
+}

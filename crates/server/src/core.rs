@@ -1,0 +1,142 @@
+//! What all connections of one executor share: the shard, the way to other shards, the time.
+
+use std::sync::Arc;
+
+use slabcore_metrics::{Counter, ShardMetrics};
+use slabcore_protocol::StoreRequest;
+use slabcore_shard::{Entry, HoldId, Limits, Now, Router, Shard, UploadId};
+
+use crate::cluster::Cluster;
+use crate::numbers::Numbers;
+use crate::outboxes::Outboxes;
+use crate::spare_buffers::SpareBuffers;
+
+/// Pages asked of each other shard at a time.
+const PAGES_PER_REQUEST: u32 = 4;
+
+/// See the module.
+pub(crate) struct Core {
+    /// This executor's shard.
+    pub(crate) index: usize,
+    pub(crate) shard: Shard,
+    pub(crate) router: Router,
+    pub(crate) limits: Limits,
+    pub(crate) now: Now,
+    pub(crate) outboxes: Outboxes,
+    pub(crate) spares: SpareBuffers,
+    pub(crate) upload_numbers: Numbers,
+    pub(crate) cluster: Arc<Cluster>,
+    pub(crate) metrics: Arc<ShardMetrics>,
+}
+
+impl Core {
+    pub(crate) fn new(index: usize, shard: Shard, router: Router, cluster: Arc<Cluster>) -> Self {
+        let settings = &cluster.settings;
+        Self {
+            index,
+            router,
+            limits: Limits { item_bytes_max: settings.item_bytes_max, cas: settings.cas },
+            now: cluster.clock.now(),
+            outboxes: Outboxes::new(index, settings.shards),
+            spares: SpareBuffers::new(settings.shards > 1),
+            upload_numbers: Numbers::default(),
+            metrics: Arc::clone(shard.metrics()),
+            shard,
+            cluster,
+        }
+    }
+
+    /// Reads the clock: once per turn.
+    #[inline]
+    pub(crate) fn begin_turn(&mut self) {
+        self.now = self.cluster.clock.now();
+        self.shard.begin_turn(self.now);
+    }
+
+    /// Requests of one connection before others have their turn (`-R`).
+    pub(crate) fn requests_per_visit_max(&self) -> usize {
+        self.cluster.settings.requests_per_event_max
+    }
+
+    /// All shards but this one.
+    pub(crate) fn other_shards(&self) -> impl Iterator<Item = usize> + use<> {
+        let index = self.index;
+        (0..self.router.shards()).filter(move |&shard| shard != index)
+    }
+
+    /// Brings the buckets, then the items of our own keys among these near.
+    #[inline]
+    pub(crate) fn prefetch(&self, keys: impl Iterator<Item = (u64, usize)> + Clone) {
+        for (hash, shard) in keys.clone() {
+            if shard == self.index {
+                self.shard.prefetch_bucket(hash);
+            }
+        }
+        for (hash, shard) in keys {
+            if shard == self.index {
+                self.shard.prefetch_item(hash);
+            }
+        }
+    }
+
+    /// Starts an upload at the shard that owns its key.
+    pub(crate) fn upload_begin(&mut self, store: &StoreRequest<'_>) -> (usize, UploadId) {
+        let route = self.router.route(store.key);
+        let id = UploadId { source: self.index as u8, number: self.upload_numbers.take() };
+        if route.shard == self.index {
+            self.shard.upload_begin(self.now, route.hash, id, store);
+        } else {
+            self.outboxes.push(route.shard, &Entry::UploadBegin(route.hash, id, *store), None);
+        }
+        (route.shard, id)
+    }
+
+    /// Passes on bytes of an upload.
+    pub(crate) fn upload_bytes(&mut self, shard: usize, id: UploadId, bytes: &[u8]) {
+        if shard == self.index {
+            self.shard.upload_bytes(self.now, id, bytes);
+        } else {
+            self.outboxes.push(shard, &Entry::UploadBytes(id, bytes), None);
+        }
+    }
+
+    /// Drops an upload whose connection ended.
+    pub(crate) fn upload_abandon(&mut self, shard: usize, id: UploadId) {
+        self.upload_numbers.give(id.number);
+        if shard == self.index {
+            self.shard.upload_abandon(id);
+        } else {
+            self.outboxes.push(shard, &Entry::UploadAbandon(id), None);
+        }
+    }
+
+    /// Lets go of a held value, here or elsewhere.
+    pub(crate) fn release(&mut self, shard: usize, hold: HoldId) {
+        if shard == self.index {
+            self.shard.release(hold);
+        } else {
+            self.outboxes.push(shard, &Entry::HoldRelease(hold), None);
+        }
+    }
+
+    /// Asks the other shards for pages if ours went short of its fair share.
+    pub(crate) fn ask_for_pages(&mut self) {
+        if self.router.shards() > 1 && self.shard.wants_pages() {
+            for shard in self.other_shards() {
+                self.outboxes.push(shard, &Entry::PagesWanted(PAGES_PER_REQUEST), None);
+            }
+        }
+    }
+
+    /// Sends what is gathered for other shards; `wake` rings for one that sleeps.
+    pub(crate) fn dispatch(&mut self, mut wake: impl FnMut(usize)) {
+        let (cluster, metrics) = (&self.cluster, &self.metrics);
+        self.outboxes.dispatch(|shard, batch| {
+            metrics.add(Counter::ForeignBatches, 1);
+            metrics.add(Counter::ForeignRequests, u64::from(batch.entries()));
+            if cluster.mailboxes[shard].post(crate::mailbox::Message::Requests(batch)) {
+                wake(shard);
+            }
+        });
+    }
+}

@@ -1,0 +1,212 @@
+//! The same turn on epoll, for where `io_uring` is refused: one plain pinned thread per shard.
+
+use std::io;
+use std::os::fd::{AsFd, OwnedFd};
+
+use rustix::buffer::spare_capacity;
+use rustix::event::epoll;
+use rustix::event::Timespec;
+use rustix::io::Errno;
+use rustix::net::{RecvFlags, SendFlags, recv, send};
+use slabcore_metrics::Counter;
+
+use crate::hub::Hub;
+use crate::limits::RECEIVE_BUFFER_BYTES;
+
+/// Events taken per system call.
+const EVENTS_MAX: usize = 256;
+/// Names the doorbell among the events; connections have small numbers.
+const DOORBELL: u64 = u64::MAX;
+
+#[derive(Debug, Default)]
+struct Peer {
+    socket: Option<OwnedFd>,
+    /// What the kernel was asked to watch for.
+    interest: Option<epoll::EventFlags>,
+    /// Bytes that the socket would not take yet, from an offset on.
+    unsent: Option<(Vec<u8>, usize)>,
+    ending: bool,
+}
+
+/// See the module.
+pub(crate) struct EpollDriver {
+    hub: Hub,
+    epoll: OwnedFd,
+    peers: Vec<Peer>,
+    events: Vec<epoll::Event>,
+    buffer: Vec<u8>,
+    touched: Vec<u32>,
+    wakes: Vec<usize>,
+}
+
+impl EpollDriver {
+    pub(crate) fn new(hub: Hub) -> io::Result<Self> {
+        let epoll = epoll::create(epoll::CreateFlags::CLOEXEC)?;
+        let mailbox = &hub.core.cluster.mailboxes[hub.core.index];
+        let data = epoll::EventData::new_u64(DOORBELL);
+        epoll::add(&epoll, mailbox.doorbell(), data, epoll::EventFlags::IN)?;
+        Ok(Self {
+            hub,
+            epoll,
+            peers: Vec::new(),
+            events: Vec::with_capacity(EVENTS_MAX),
+            buffer: vec![0; RECEIVE_BUFFER_BYTES],
+            touched: Vec::new(),
+            wakes: Vec::new(),
+        })
+    }
+
+    /// Serves until a stop is ordered.
+    pub(crate) fn serve(mut self) -> io::Result<()> {
+        while !self.hub.stopping {
+            self.turn()?;
+        }
+        for index in self.hub.indices() {
+            self.peers[index as usize].socket = None;
+            self.hub.remove(index);
+        }
+        self.hub.core.shard.publish();
+        Ok(())
+    }
+
+    fn turn(&mut self) -> io::Result<()> {
+        self.hub.core.begin_turn();
+        let mut events = std::mem::take(&mut self.events);
+        for event in events.drain(..) {
+            match event.data.u64() {
+                DOORBELL => self.hub.core.cluster.mailboxes[self.hub.core.index].silence(),
+                index => self.ready(index as u32, event.flags),
+            }
+        }
+        self.events = events;
+        self.take_messages();
+        let mut more = self.hub.run_runnable();
+        let wakes = &mut self.wakes;
+        self.hub.dispatch(|shard| wakes.push(shard));
+        let mut touched = std::mem::take(&mut self.touched);
+        self.hub.take_touched(&mut touched);
+        for index in touched.drain(..) {
+            self.settle(index)?;
+        }
+        self.touched = touched;
+        for shard in self.wakes.drain(..) {
+            self.hub.core.cluster.mailboxes[shard].ring_doorbell();
+        }
+        self.hub.core.metrics.add(Counter::Turns, 1);
+        more |= self.hub.has_runnable() || self.hub.maintain() || self.hub.has_touched();
+        self.wait(more || self.hub.stopping)
+    }
+
+    fn wait(&mut self, more: bool) -> io::Result<()> {
+        let cluster = &self.hub.core.cluster;
+        let mailbox = &cluster.mailboxes[self.hub.core.index];
+        mailbox.park();
+        let now = more || self.hub.has_messages();
+        if !now {
+            self.hub.core.shard.publish();
+        }
+        let timeout = now.then(Timespec::default);
+        let result = epoll::wait(&self.epoll, spare_capacity(&mut self.events), timeout.as_ref());
+        mailbox.unpark();
+        match result {
+            Ok(_) | Err(Errno::INTR) => Ok(()),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    fn ready(&mut self, index: u32, flags: epoll::EventFlags) {
+        let broken = flags.contains(epoll::EventFlags::ERR);
+        if broken {
+            self.peers[index as usize].ending = true;
+            self.hub.touch(index);
+            return;
+        }
+        if flags.contains(epoll::EventFlags::OUT)
+            && let Some((buffer, offset)) = self.peers[index as usize].unsent.take()
+        {
+            self.send(index, buffer, offset);
+        }
+        if flags.intersects(epoll::EventFlags::IN | epoll::EventFlags::HUP) {
+            self.receive(index);
+        }
+    }
+
+    fn receive(&mut self, index: u32) {
+        let peer = &mut self.peers[index as usize];
+        let Some(socket) = &peer.socket else { return };
+        if peer.ending {
+            return;
+        }
+        match recv(socket, &mut self.buffer[..], RecvFlags::DONTWAIT) {
+            Ok((0, _)) => self.hub.end_of_input(index),
+            Ok((bytes, _)) => self.hub.receive(index, &self.buffer[..bytes]),
+            Err(Errno::AGAIN | Errno::INTR) => {}
+            Err(_) => {
+                peer.ending = true;
+                self.hub.touch(index);
+            }
+        }
+    }
+
+    fn send(&mut self, index: u32, buffer: Vec<u8>, offset: usize) {
+        let peer = &mut self.peers[index as usize];
+        let Some(socket) = &peer.socket else { return };
+        match send(socket, &buffer[offset..], SendFlags::NOSIGNAL | SendFlags::DONTWAIT) {
+            Ok(count) if offset + count == buffer.len() => self.hub.sent(index, buffer),
+            Ok(count) => {
+                peer.unsent = Some((buffer, offset + count));
+                self.hub.touch(index);
+            }
+            Err(Errno::AGAIN | Errno::INTR) => {
+                peer.unsent = Some((buffer, offset));
+                self.hub.touch(index);
+            }
+            Err(_) => {
+                peer.ending = true;
+                self.hub.touch(index);
+            }
+        }
+    }
+
+    fn take_messages(&mut self) {
+        let (peers, wakes) = (&mut self.peers, &mut self.wakes);
+        self.hub.take_messages(
+            |hub, socket| {
+                let index = hub.insert().index as usize;
+                if index >= peers.len() {
+                    peers.resize_with(index + 1, Peer::default);
+                }
+                peers[index] = Peer { socket: Some(socket), ..Peer::default() };
+            },
+            |shard| wakes.push(shard),
+        );
+    }
+
+    fn settle(&mut self, index: u32) -> io::Result<()> {
+        let Some(duties) = self.hub.duties(index) else { return Ok(()) };
+        self.peers[index as usize].ending |= duties.close;
+        if let Some(buffer) = duties.send.filter(|_| !self.peers[index as usize].ending) {
+            self.send(index, buffer, 0);
+        }
+        let peer = &mut self.peers[index as usize];
+        if peer.ending {
+            // Closing takes it off the epoll set.
+            *peer = Peer::default();
+            self.hub.remove(index);
+            return Ok(());
+        }
+        let mut wanted = epoll::EventFlags::empty();
+        wanted.set(epoll::EventFlags::IN, duties.read);
+        wanted.set(epoll::EventFlags::OUT, peer.unsent.is_some());
+        let Some(socket) = &peer.socket else { return Ok(()) };
+        let data = epoll::EventData::new_u64(u64::from(index));
+        match peer.interest.replace(wanted) {
+            None => epoll::add(&self.epoll, socket.as_fd(), data, wanted)?,
+            Some(before) if before != wanted => {
+                epoll::modify(&self.epoll, socket.as_fd(), data, wanted)?;
+            }
+            Some(_) => {}
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,98 @@
+//! The threads that serve: one executor per shard, on the ring or on epoll.
+
+use std::io;
+use std::sync::Arc;
+use std::thread::JoinHandle;
+
+use crossbeam_channel::{Receiver, Sender};
+use glommio::ExecutorJoinHandle;
+use rustix::thread::{CpuSet, sched_setaffinity};
+use slabcore_shard::{Router, Shard};
+
+use crate::cluster::{Backend, Cluster};
+use crate::core::Core;
+use crate::epoll_driver::EpollDriver;
+use crate::hub::Hub;
+use crate::mailbox::Message;
+use crate::ring_executor;
+use crate::start_error::StartError;
+
+/// What one executor starts from.
+pub(crate) struct Seat {
+    pub(crate) index: usize,
+    pub(crate) cpu: usize,
+    pub(crate) shard: Shard,
+    pub(crate) router: Router,
+    pub(crate) receiver: Receiver<Message>,
+}
+
+/// A running executor.
+pub(crate) enum Executor {
+    Glommio(ExecutorJoinHandle<io::Result<()>>),
+    Thread(JoinHandle<io::Result<()>>),
+}
+
+impl Executor {
+    /// Starts an executor; it says on `started` when it serves, or why it does not.
+    pub(crate) fn start(
+        cluster: &Arc<Cluster>,
+        seat: Seat,
+        started: Sender<io::Result<()>>,
+    ) -> Result<Self, StartError> {
+        let name = format!("slabcore-{}", seat.index);
+        let cpu = seat.cpu;
+        let shared = Arc::clone(cluster);
+        let make_hub = move || {
+            let core = Core::new(seat.index, seat.shard, seat.router, shared);
+            Hub::new(core, seat.receiver)
+        };
+        match cluster.backend {
+            Backend::Uring => ring_executor::spawn(cpu, &name, make_hub, started)
+                .map(Self::Glommio)
+                .map_err(|error| {
+                    StartError::System("start an executor", io::Error::other(error.to_string()))
+                }),
+            Backend::Epoll(_) => std::thread::Builder::new()
+                .name(name)
+                .spawn(move || serve_on_epoll(cpu, make_hub, &started))
+                .map(Self::Thread)
+                .map_err(|error| StartError::System("start a thread", error)),
+        }
+    }
+
+    /// Waits for its end.
+    pub(crate) fn join(self) {
+        match self {
+            // It has ended either way, and said on stderr if it failed.
+            Self::Glommio(handle) => drop(handle.join()),
+            Self::Thread(handle) => drop(handle.join()),
+        }
+    }
+}
+
+fn serve_on_epoll(
+    cpu: usize,
+    make_hub: impl FnOnce() -> Hub,
+    started: &Sender<io::Result<()>>,
+) -> io::Result<()> {
+    let mut cpus = CpuSet::new();
+    cpus.set(cpu);
+    // Not pinned is slower, not wrong.
+    let _ = sched_setaffinity(None, &cpus);
+    match EpollDriver::new(make_hub()) {
+        Ok(driver) => {
+            let _ = started.send(Ok(()));
+            driver.serve().inspect_err(end_process)
+        }
+        Err(error) => {
+            let _ = started.send(Err(error));
+            Ok(())
+        }
+    }
+}
+
+/// A server without one of its shards would lose keys in silence: better none.
+pub(crate) fn end_process(error: &io::Error) {
+    eprintln!("slabcore: an executor failed: {error}");
+    std::process::exit(1);
+}

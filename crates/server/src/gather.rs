@@ -1,0 +1,96 @@
+//! Replies that need a word from every shard: `stats`, `flush_all`.
+
+use slabcore_metrics::Snapshot;
+use slabcore_protocol::Reply;
+use slabcore_shard::ClassTable;
+
+use crate::core::Core;
+use crate::stats;
+
+/// What is gathered, and for which reply.
+#[derive(Debug)]
+pub(crate) enum Gathering {
+    /// `flush_all`: all must have done it.
+    Flush,
+    /// Counters, summed.
+    Metrics(Box<Snapshot>, MetricsReply),
+    /// Slab classes, summed.
+    Classes(Box<ClassTable>, ClassesReply),
+}
+
+/// Replies made of counters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum MetricsReply {
+    /// `stats`.
+    General,
+    /// `stats slabcore`.
+    Slabcore,
+    /// `stats reset`.
+    Reset,
+}
+
+/// Replies made of slab classes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum ClassesReply {
+    /// `stats items`.
+    Items,
+    /// `stats slabs`.
+    Slabs,
+}
+
+/// See the module.
+#[derive(Debug)]
+pub(crate) struct Gather {
+    gathering: Gathering,
+    /// Shards that have not answered yet.
+    remaining: usize,
+}
+
+impl Gather {
+    /// Waits for `shards` answers.
+    pub(crate) fn new(gathering: Gathering, shards: usize) -> Self {
+        Self { gathering, remaining: shards }
+    }
+
+    /// Adds a shard's answer; true if it was the last.
+    pub(crate) fn add(&mut self, bytes: &[u8]) -> bool {
+        match &mut self.gathering {
+            Gathering::Flush => {}
+            Gathering::Metrics(sum, _) => sum.merge(&snapshot_of(bytes)),
+            Gathering::Classes(sum, _) => sum.merge_bytes(bytes),
+        }
+        self.remaining -= 1;
+        self.remaining == 0
+    }
+
+    /// The reply once all have answered.
+    pub(crate) fn reply(&self, core: &Core) -> Vec<u8> {
+        let mut out = Vec::new();
+        match &self.gathering {
+            Gathering::Flush => Reply::Ok.encode(&mut out),
+            Gathering::Metrics(sum, MetricsReply::General) => {
+                stats::general(&mut out, &core.cluster, sum);
+            }
+            Gathering::Metrics(sum, MetricsReply::Slabcore) => {
+                stats::slabcore(&mut out, &core.cluster, sum);
+            }
+            Gathering::Metrics(sum, MetricsReply::Reset) => {
+                core.cluster.reset_stats(sum);
+                Reply::Reset.encode(&mut out);
+            }
+            Gathering::Classes(sum, ClassesReply::Items) => stats::items(&mut out, sum),
+            Gathering::Classes(sum, ClassesReply::Slabs) => stats::slabs(&mut out, sum),
+        }
+        out
+    }
+}
+
+fn snapshot_of(bytes: &[u8]) -> Snapshot {
+    let mut words = [0; Snapshot::WORDS];
+    let (chunks, _) = bytes.as_chunks::<8>();
+    assert_eq!(chunks.len(), words.len(), "all shards have the same counters");
+    for (word, chunk) in words.iter_mut().zip(chunks) {
+        *word = u64::from_le_bytes(*chunk);
+    }
+    Snapshot::from_words(words)
+}

@@ -1,0 +1,349 @@
+//! The connections of one executor and what reaches them: bytes from sockets, batches from other
+//! shards. Knows no descriptor: a driver owns the sockets and asks what to do with each.
+
+use std::collections::VecDeque;
+
+use crossbeam_channel::Receiver;
+use slabcore_metrics::{Counter, Gauge};
+use slabcore_shard::{Batch, ReplyPart};
+
+use crate::connection::{Connection, ConnectionId, Pause};
+use crate::core::Core;
+use crate::limits::{MAINTAIN_STEPS, TURN_VISITS_MAX};
+use crate::mailbox::{Message, next_message};
+
+/// What a driver has to do for a connection.
+#[derive(Debug)]
+pub(crate) struct Duties {
+    /// Bytes to send; no other send is under way.
+    pub(crate) send: Option<Vec<u8>>,
+    /// Whether to read from the socket.
+    pub(crate) read: bool,
+    /// All is sent: close the socket, then [`Hub::remove`].
+    pub(crate) close: bool,
+}
+
+struct Entry {
+    connection: Connection,
+    /// The start of a cut request, or what could not be executed yet.
+    carry: Vec<u8>,
+    /// Bytes of `carry` that are done with.
+    carry_start: usize,
+    /// `carry` holds requests that wait for output to leave.
+    blocked: bool,
+    /// In `runnable` already.
+    queued: bool,
+    /// In `touched` already.
+    touched: bool,
+    /// The client sends no more.
+    end_of_input: bool,
+}
+
+/// See the module.
+pub(crate) struct Hub {
+    pub(crate) core: Core,
+    entries: Vec<Option<Box<Entry>>>,
+    generations: Vec<u32>,
+    free: Vec<u32>,
+    receiver: Receiver<Message>,
+    /// Connections whose `carry` can be worked on.
+    runnable: VecDeque<u32>,
+    /// Connections that wait for a batch to leave.
+    stalled: Vec<u32>,
+    /// Connections that the driver must look at.
+    touched: Vec<u32>,
+    pub(crate) stopping: bool,
+}
+
+impl Hub {
+    pub(crate) fn new(core: Core, receiver: Receiver<Message>) -> Self {
+        Self {
+            core,
+            entries: Vec::new(),
+            generations: Vec::new(),
+            free: Vec::new(),
+            receiver,
+            runnable: VecDeque::new(),
+            stalled: Vec::new(),
+            touched: Vec::new(),
+            stopping: false,
+        }
+    }
+
+    /// A new connection; its index stays its own until [`Self::remove`].
+    pub(crate) fn insert(&mut self) -> ConnectionId {
+        let index = self.free.pop().unwrap_or_else(|| {
+            self.entries.push(None);
+            self.generations.push(0);
+            self.entries.len() as u32 - 1
+        });
+        let id = ConnectionId { index, generation: self.generations[index as usize] };
+        let entry = Entry {
+            connection: Connection::new(id),
+            carry: Vec::new(),
+            carry_start: 0,
+            blocked: false,
+            queued: false,
+            touched: false,
+            end_of_input: false,
+        };
+        self.entries[index as usize] = Some(Box::new(entry));
+        self.core.metrics.add(Counter::TotalConnections, 1);
+        self.publish_connections();
+        self.touch(id.index);
+        id
+    }
+
+    /// A connection's socket is closed: everything it holds is given back.
+    pub(crate) fn remove(&mut self, index: u32) {
+        let mut entry = self.entries[index as usize].take().expect("a connection ends once");
+        entry.connection.end(&mut self.core);
+        entry.connection.output.return_buffers(&mut self.core.spares);
+        self.core.spares.put(entry.carry);
+        let generation = &mut self.generations[index as usize];
+        *generation = generation.wrapping_add(1);
+        self.free.push(index);
+        self.core.cluster.connection_ended();
+        self.publish_connections();
+    }
+
+    fn publish_connections(&self) {
+        let open = self.entries.len() - self.free.len();
+        self.core.metrics.set(Gauge::CurrConnections, open as u64);
+    }
+
+    /// Indices of all connections.
+    pub(crate) fn indices(&self) -> Vec<u32> {
+        (0..self.entries.len() as u32).filter(|&i| self.entries[i as usize].is_some()).collect()
+    }
+
+    /// Bytes from a connection's socket.
+    #[inline]
+    pub(crate) fn receive(&mut self, index: u32, bytes: &[u8]) {
+        let Some(entry) = self.entries[index as usize].as_mut() else { return };
+        let core = &mut self.core;
+        core.metrics.add(Counter::BytesRead, bytes.len() as u64);
+        if !entry.carry.is_empty() {
+            entry.carry.drain(..std::mem::take(&mut entry.carry_start));
+            entry.carry.extend_from_slice(bytes);
+            if !entry.blocked && !entry.queued {
+                self.run_carry(index);
+            }
+            return;
+        }
+        entry.connection.output.borrow_buffers(&mut core.spares);
+        let (consumed, pause) = entry.connection.run(core, bytes);
+        if consumed < bytes.len() {
+            entry.carry = core.spares.take();
+            entry.carry.extend_from_slice(&bytes[consumed..]);
+        }
+        self.after_run(index, pause);
+    }
+
+    /// Works on what a connection carries.
+    fn run_carry(&mut self, index: u32) {
+        let Some(entry) = self.entries[index as usize].as_mut() else { return };
+        let core = &mut self.core;
+        entry.connection.output.borrow_buffers(&mut core.spares);
+        let carry = std::mem::take(&mut entry.carry);
+        let (consumed, pause) = entry.connection.run(core, &carry[entry.carry_start..]);
+        entry.carry_start += consumed;
+        if entry.carry_start == carry.len() {
+            entry.carry_start = 0;
+            core.spares.put(carry);
+        } else {
+            entry.carry = carry;
+        }
+        self.after_run(index, pause);
+    }
+
+    fn after_run(&mut self, index: u32, pause: Pause) {
+        let Some(entry) = self.entries[index as usize].as_mut() else { return };
+        if pause == Pause::Yielded {
+            self.core.metrics.add(Counter::ConnYields, 1);
+            entry.queued = true;
+            self.runnable.push_back(index);
+        }
+        entry.blocked = pause == Pause::Blocked;
+        if entry.blocked && self.core.outboxes.is_any_full() {
+            self.stalled.push(index);
+        }
+        if entry.end_of_input && pause == Pause::Hungry {
+            entry.connection.close(&mut self.core);
+        }
+        entry.connection.output.return_buffers(&mut self.core.spares);
+        self.touch(index);
+    }
+
+    /// Puts a connection on the list that the driver looks through at the end of the turn.
+    #[inline]
+    pub(crate) fn touch(&mut self, index: u32) {
+        let Some(entry) = self.entries[index as usize].as_mut() else { return };
+        if !entry.touched {
+            entry.touched = true;
+            self.touched.push(index);
+        }
+    }
+
+    /// The client sends no more: it gets what it is owed, then the connection ends.
+    pub(crate) fn end_of_input(&mut self, index: u32) {
+        let Some(entry) = self.entries[index as usize].as_mut() else { return };
+        entry.end_of_input = true;
+        if !entry.blocked && !entry.queued {
+            entry.connection.close(&mut self.core);
+        }
+        self.touch(index);
+    }
+
+    /// The bytes of the last [`Duties::send`] have left; their buffer comes back.
+    #[inline]
+    pub(crate) fn sent(&mut self, index: u32, buffer: Vec<u8>) {
+        self.core.metrics.add(Counter::BytesWritten, buffer.len() as u64);
+        self.core.spares.put(buffer);
+        let Some(entry) = self.entries[index as usize].as_mut() else { return };
+        let output = &mut entry.connection.output;
+        output.all_sent();
+        if output.is_idle() && !entry.blocked && !entry.connection.is_closing() {
+            return;
+        }
+        entry.connection.output.borrow_buffers(&mut self.core.spares);
+        entry.connection.pump(&mut self.core);
+        entry.connection.output.return_buffers(&mut self.core.spares);
+        self.unblock(index);
+        self.touch(index);
+    }
+
+    /// Lets a connection go on whose output has room again.
+    fn unblock(&mut self, index: u32) {
+        let Some(entry) = self.entries[index as usize].as_mut() else { return };
+        if entry.blocked && !entry.queued && !entry.connection.output.is_full() {
+            entry.blocked = false;
+            entry.queued = true;
+            self.runnable.push_back(index);
+        }
+    }
+
+    /// Goes on with the connections that have requests left, one visit each in turn, until none
+    /// has or the turn has been long enough; true if some still have.
+    pub(crate) fn run_runnable(&mut self) -> bool {
+        let mut visits = TURN_VISITS_MAX;
+        while visits > 0
+            && let Some(index) = self.runnable.pop_front()
+        {
+            visits -= 1;
+            if let Some(entry) = self.entries[index as usize].as_mut() {
+                entry.queued = false;
+                self.run_carry(index);
+            }
+        }
+        !self.runnable.is_empty()
+    }
+
+    /// Takes what waits in the mailbox. New connections go to `open`, doorbells to `wake`.
+    pub(crate) fn take_messages(
+        &mut self,
+        mut open: impl FnMut(&mut Self, std::os::fd::OwnedFd),
+        mut wake: impl FnMut(usize),
+    ) -> bool {
+        let mut any = false;
+        while let Some(message) = next_message(&self.receiver) {
+            any = true;
+            match message {
+                Message::Requests(mut batch) => {
+                    self.core.shard.execute_batch(self.core.now, &mut batch);
+                    let source = batch.source();
+                    let reply = Message::Replies(self.core.index, batch);
+                    if self.core.cluster.mailboxes[source].post(reply) {
+                        wake(source);
+                    }
+                }
+                Message::Replies(shard, batch) => self.take_replies(shard, batch),
+                Message::Connection(fd) => open(self, fd),
+                Message::Stop => self.stopping = true,
+            }
+        }
+        any
+    }
+
+    fn take_replies(&mut self, shard: usize, batch: Box<Batch>) {
+        for (ticket, reply) in batch.replies() {
+            let index = ticket.connection;
+            let alive = self.generations[index as usize] == ticket.generation;
+            match self.entries[index as usize].as_mut().filter(|_| alive) {
+                Some(entry) => {
+                    entry.connection.output.borrow_buffers(&mut self.core.spares);
+                    entry.connection.fill(&mut self.core, shard, ticket.slot, reply);
+                    if !entry.touched {
+                        entry.touched = true;
+                        self.touched.push(index);
+                    }
+                    self.unblock(index);
+                }
+                None => {
+                    if let ReplyPart::Held { hold, .. } = reply {
+                        self.core.release(shard, hold);
+                    }
+                }
+            }
+        }
+        self.core.outboxes.recycle(shard, batch);
+        self.runnable_again();
+    }
+
+    fn runnable_again(&mut self) {
+        for index in std::mem::take(&mut self.stalled) {
+            self.unblock(index);
+        }
+    }
+
+    /// Sends gathered requests to other shards.
+    pub(crate) fn dispatch(&mut self, wake: impl FnMut(usize)) {
+        self.core.ask_for_pages();
+        self.core.dispatch(wake);
+        if !self.core.outboxes.is_any_full() && !self.stalled.is_empty() {
+            self.runnable_again();
+        }
+    }
+
+    /// True if the mailbox holds something.
+    pub(crate) fn has_messages(&self) -> bool {
+        !self.receiver.is_empty()
+    }
+
+    /// True if connections have requests left to execute.
+    pub(crate) fn has_runnable(&self) -> bool {
+        !self.runnable.is_empty()
+    }
+
+    /// True if connections were touched that the driver has not looked at.
+    pub(crate) fn has_touched(&self) -> bool {
+        !self.touched.is_empty()
+    }
+
+    /// Takes the list of connections to look at.
+    pub(crate) fn take_touched(&mut self, into: &mut Vec<u32>) {
+        debug_assert!(into.is_empty());
+        std::mem::swap(&mut self.touched, into);
+    }
+
+    /// What to do for a touched connection; `None` if it is gone.
+    #[inline]
+    pub(crate) fn duties(&mut self, index: u32) -> Option<Duties> {
+        let entry = self.entries[index as usize].as_mut()?;
+        entry.touched = false;
+        let output = &mut entry.connection.output;
+        let send = output.can_send().then(|| output.take_ready());
+        output.return_buffers(&mut self.core.spares);
+        let closing = entry.connection.is_closing();
+        Some(Duties {
+            send,
+            read: !closing && !entry.blocked && !entry.end_of_input,
+            close: closing && entry.connection.output.is_empty(),
+        })
+    }
+
+    /// Background work of a busy turn: bounded well below 200 microseconds.
+    pub(crate) fn maintain(&mut self) -> bool {
+        self.core.shard.maintain(self.core.now, MAINTAIN_STEPS)
+    }
+}

@@ -1,0 +1,44 @@
+//! The server around the shards: executors, sockets, mailboxes, statistics.
+//!
+//! **Purpose.** [`serve`] starts one executor per core, each with its shard, its connections and
+//! its data-plane ring, an acceptor that deals connections out, and the admin endpoint.
+//!
+//! **Goals.** One system call per turn; no lock, no allocation and no shared cache line written on
+//! the path of a request that stays on its core; idle costs nothing.
+//!
+//! **Non-goals.** The command line, identity and signals of the process: the binary's.
+//!
+//! **Invariants.** A connection stays on its executor. Replies leave in request order. What a
+//! client can make the server keep is bounded, see [`limits`].
+
+mod acceptor;
+mod clock;
+mod cluster;
+mod commands;
+mod connection;
+mod core;
+mod epoll_driver;
+mod executors;
+mod gather;
+mod hub;
+pub mod limits;
+mod listener;
+mod mailbox;
+mod numbers;
+mod outboxes;
+mod output;
+mod port_file;
+mod receive_buffers;
+mod resource_usage;
+mod ring;
+mod ring_driver;
+mod ring_executor;
+mod running;
+pub mod settings;
+mod spare_buffers;
+mod start_error;
+mod stats;
+
+pub use running::{Running, serve};
+pub use settings::Settings;
+pub use start_error::StartError;

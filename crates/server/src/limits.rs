@@ -1,0 +1,54 @@
+//! Named maxima of the server crate.
+
+use slabcore_shard::limits::{HELD_PART_BYTES_MAX, SHARDS_MAX as SHARD_INDEX_MAX};
+
+/// Shards of one server at most.
+pub const SHARDS_MAX: usize = SHARD_INDEX_MAX;
+
+/// A connection whose unsent output reaches this size is not served until it drains.
+pub const OUTPUT_BYTES_MAX: usize = 64 << 10;
+
+/// Replies of other shards that one connection may wait for.
+pub const OPEN_SLOTS_MAX: usize = 512;
+
+/// Slots for which an idle connection keeps memory.
+pub const IDLE_SLOTS_MAX: usize = 8;
+
+/// Visits to connections with more than one visit's requests before replies are sent.
+pub const TURN_VISITS_MAX: usize = 512;
+
+/// Keys of one multi-key get whose hash buckets and items are prefetched together.
+pub const KEY_GROUP: usize = 16;
+
+/// Keys of one get asked for before other connections have their turn.
+pub const KEYS_PER_VISIT_MAX: usize = 256;
+
+/// Batches to one shard that may be under way; further requests wait in the next one.
+pub const BATCHES_IN_FLIGHT_MAX: usize = 4;
+
+/// Receive buffers of one shard that the kernel fills, and bytes of each.
+pub const RECEIVE_BUFFERS: u16 = 256;
+/// Bytes of one receive buffer: memcached's own read buffer size.
+pub const RECEIVE_BUFFER_BYTES: usize = 16 << 10;
+
+/// Output buffers kept for reuse by one shard.
+pub const SPARE_OUTPUTS_MAX: usize = 1024;
+/// An output buffer that grew beyond this is freed, not kept.
+pub const SPARE_OUTPUT_BYTES_MAX: usize = 32 << 10;
+
+/// Connections handed to a shard that it has not taken yet.
+pub const HANDED_OVER_MAX: usize = 1024;
+
+/// Messages in a shard's mailbox: all batches that can exist, connections, and a few orders.
+pub const MAILBOX_MESSAGES_MAX: usize =
+    2 * BATCHES_IN_FLIGHT_MAX * SHARDS_MAX + HANDED_OVER_MAX + 16;
+
+/// Small steps of background work per turn; one is well below a microsecond.
+pub const MAINTAIN_STEPS: u32 = 64;
+
+/// Microseconds for which a lull is waited out in the ring before the executor parks.
+pub const LULL_MICROSECONDS: u32 = 1000;
+
+const _: () = assert!(RECEIVE_BUFFERS.is_power_of_two());
+const _: () = assert!(HELD_PART_BYTES_MAX <= OUTPUT_BYTES_MAX);
+const _: () = assert!(KEY_GROUP <= OPEN_SLOTS_MAX);

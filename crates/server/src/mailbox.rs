@@ -1,0 +1,139 @@
+//! How other threads reach an executor: a bounded channel, and a doorbell for when it sleeps.
+
+use std::os::fd::OwnedFd;
+use std::sync::atomic::{AtomicBool, AtomicI32, Ordering, fence};
+
+use crossbeam_channel::{Receiver, Sender, TryRecvError, TrySendError, bounded};
+use rustix::event::{EventfdFlags, eventfd};
+
+use crate::limits::MAILBOX_MESSAGES_MAX;
+use slabcore_shard::Batch;
+
+/// What an executor can be told.
+#[derive(Debug)]
+pub(crate) enum Message {
+    /// Requests of another shard, to be executed and returned.
+    Requests(Box<Batch>),
+    /// A batch of our own that comes back from this shard, with its replies.
+    Replies(usize, Box<Batch>),
+    /// A new connection.
+    Connection(OwnedFd),
+    /// Stop: close everything and end.
+    Stop,
+}
+
+/// The part of a mailbox that everybody sees.
+#[derive(Debug)]
+pub(crate) struct Mailbox {
+    sender: Sender<Message>,
+    /// The owner sleeps, or is about to and will look once more.
+    parked: AtomicBool,
+    /// The owner's ring, for a doorbell from ring to ring; -1 if it has none.
+    ring: AtomicI32,
+    /// Doorbell that works from any thread.
+    doorbell: OwnedFd,
+}
+
+impl Mailbox {
+    /// A mailbox and the end that its owner reads.
+    pub(crate) fn new() -> std::io::Result<(Self, Receiver<Message>)> {
+        let (sender, receiver) = bounded(MAILBOX_MESSAGES_MAX);
+        let doorbell = eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?;
+        let parked = AtomicBool::new(false);
+        Ok((Self { sender, parked, ring: AtomicI32::new(-1), doorbell }, receiver))
+    }
+
+    /// Puts a message in; true if the owner sleeps and its doorbell must be rung by the caller.
+    ///
+    /// Batches always fit: their number is bounded below the mailbox's size.
+    pub(crate) fn post(&self, message: Message) -> bool {
+        match self.sender.try_send(message) {
+            Ok(()) => self.claim_doorbell(),
+            Err(TrySendError::Full(_)) => unreachable!("a mailbox holds all batches there are"),
+            // Its owner has stopped: nobody waits for an answer.
+            Err(TrySendError::Disconnected(_)) => false,
+        }
+    }
+
+    /// Hands a connection over, ringing if need be; gives it back if too many wait already.
+    pub(crate) fn hand_over(&self, message: Message) -> Result<(), Message> {
+        match self.sender.try_send(message) {
+            Ok(()) => {
+                if self.claim_doorbell() {
+                    self.ring_doorbell();
+                }
+                Ok(())
+            }
+            Err(TrySendError::Full(message)) => Err(message),
+            Err(TrySendError::Disconnected(_)) => Ok(()),
+        }
+    }
+
+    /// Messages that wait; connections are handed over only while there is room.
+    pub(crate) fn waiting(&self) -> usize {
+        self.sender.len()
+    }
+
+    fn claim_doorbell(&self) -> bool {
+        // Pairs with the fence in `park`: either we see the flag, or the owner sees the message.
+        fence(Ordering::SeqCst);
+        self.parked.load(Ordering::Relaxed) && self.parked.swap(false, Ordering::Relaxed)
+    }
+
+    /// Wakes the owner, from any thread.
+    pub(crate) fn ring_doorbell(&self) {
+        // The counter cannot overflow, and a failed write means that it is set already.
+        let _ = rustix::io::write(&self.doorbell, &1_u64.to_ne_bytes());
+    }
+
+    /// Wakes the owner from outside and leaves a stop order.
+    pub(crate) fn stop(&self) {
+        // If it is full, the owner is awake and the caller tries again.
+        while let Err(_full) = self.hand_over(Message::Stop) {
+            std::thread::yield_now();
+        }
+        self.ring_doorbell();
+    }
+
+    /// Owner: declares sleep. After this the channel must be looked at once more.
+    pub(crate) fn park(&self) {
+        self.parked.store(true, Ordering::Relaxed);
+        fence(Ordering::SeqCst);
+    }
+
+    /// Owner: awake again.
+    pub(crate) fn unpark(&self) {
+        self.parked.store(false, Ordering::Relaxed);
+    }
+
+    /// The doorbell, for the owner's poll or ring.
+    pub(crate) fn doorbell(&self) -> &OwnedFd {
+        &self.doorbell
+    }
+
+    /// Owner: takes the doorbell's count, so that it can ring again.
+    pub(crate) fn silence(&self) {
+        let mut count = [0; 8];
+        // An empty counter means that it had not rung.
+        let _ = rustix::io::read(&self.doorbell, &mut count);
+    }
+
+    /// The owner's ring descriptor if it has one.
+    pub(crate) fn ring(&self) -> Option<i32> {
+        let fd = self.ring.load(Ordering::Acquire);
+        (fd >= 0).then_some(fd)
+    }
+
+    /// Owner: others may ring through this ring.
+    pub(crate) fn set_ring(&self, fd: i32) {
+        self.ring.store(fd, Ordering::Release);
+    }
+}
+
+/// Next message, if any.
+pub(crate) fn next_message(receiver: &Receiver<Message>) -> Option<Message> {
+    match receiver.try_recv() {
+        Ok(message) => Some(message),
+        Err(TryRecvError::Empty | TryRecvError::Disconnected) => None,
+    }
+}

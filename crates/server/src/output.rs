@@ -1,0 +1,302 @@
+//! The replies of one connection, in the order of its requests.
+//!
+//! ```text
+//! ready: bytes that may leave now | slot | bytes after it | slot | bytes after it | ...
+//! ```
+//! A slot is a reply that another shard owes, or a large value that leaves part by part. What is
+//! encoded behind an open slot waits in `tail`, and moves to `ready` when the slot is filled.
+
+use std::collections::VecDeque;
+use std::ops::Range;
+
+use slabcore_shard::HoldId;
+
+use crate::gather::Gather;
+use crate::limits::{IDLE_SLOTS_MAX, OPEN_SLOTS_MAX, OUTPUT_BYTES_MAX};
+use crate::spare_buffers::SpareBuffers;
+
+/// A large value that is being sent.
+#[derive(Debug)]
+pub(crate) struct LargeValue {
+    /// Shard that holds it.
+    pub(crate) shard: usize,
+    /// What to ask the parts of.
+    pub(crate) hold: HoldId,
+    /// Bytes of the value.
+    pub(crate) value_bytes: usize,
+    /// Bytes of the value that left already.
+    pub(crate) sent_bytes: usize,
+    /// A part was asked for and is not here yet.
+    pub(crate) asked: bool,
+    /// `VALUE` line that goes before it; empty once it has left.
+    pub(crate) head: Vec<u8>,
+}
+
+#[derive(Debug)]
+enum SlotState {
+    /// Another shard owes the reply.
+    Open,
+    /// The reply is here, but not its turn: a range of `late`.
+    Late(Range<usize>),
+    /// A large value.
+    Large(Box<LargeValue>),
+    /// Several shards owe parts of the reply.
+    Gather(Box<Gather>),
+}
+
+#[derive(Debug)]
+struct Slot {
+    state: SlotState,
+    /// Bytes of `tail` that follow this slot, up to the next.
+    after: usize,
+}
+
+/// What stands first in line.
+pub(crate) enum Front<'a> {
+    /// Nothing waits: all that was encoded is ready.
+    Clear,
+    /// A reply that is not here yet.
+    Waiting,
+    /// A large value whose next part may be appended.
+    Large(&'a mut LargeValue),
+}
+
+/// See the module.
+#[derive(Debug, Default)]
+pub(crate) struct Output {
+    ready: Vec<u8>,
+    tail: Vec<u8>,
+    tail_start: usize,
+    late: Vec<u8>,
+    slots: VecDeque<Slot>,
+    first_slot: u32,
+    /// Bytes handed to the socket and not sent yet.
+    sending: usize,
+}
+
+impl Output {
+    /// Where the next reply is to be encoded.
+    #[inline]
+    pub(crate) fn encode<R>(&mut self, write: impl FnOnce(&mut Vec<u8>) -> R) -> R {
+        match self.slots.back_mut() {
+            None => write(&mut self.ready),
+            Some(slot) => {
+                let before = self.tail.len();
+                let result = write(&mut self.tail);
+                slot.after += self.tail.len() - before;
+                result
+            }
+        }
+    }
+
+    /// Opens a slot for another shard's reply and returns its number.
+    #[inline]
+    pub(crate) fn open_slot(&mut self) -> u32 {
+        self.push_slot(SlotState::Open)
+    }
+
+    /// Opens a slot that several shards fill.
+    pub(crate) fn open_gather(&mut self, gather: Box<Gather>) -> u32 {
+        self.push_slot(SlotState::Gather(gather))
+    }
+
+    /// Opens a slot for a large value of this shard; its `VALUE` line is encoded already.
+    pub(crate) fn open_large(&mut self, value: LargeValue) {
+        self.push_slot(SlotState::Large(Box::new(value)));
+    }
+
+    fn push_slot(&mut self, state: SlotState) -> u32 {
+        let number = self.first_slot.wrapping_add(self.slots.len() as u32);
+        self.slots.push_back(Slot { state, after: 0 });
+        number
+    }
+
+    /// Number of the slot in front, or of the next one if there is none.
+    pub(crate) fn first_slot(&self) -> u32 {
+        self.first_slot
+    }
+
+    /// True if another shard owes this slot's whole reply.
+    #[inline]
+    pub(crate) fn is_open(&mut self, number: u32) -> bool {
+        matches!(self.slot_mut(number).state, SlotState::Open)
+    }
+
+    /// Fills a slot with another shard's whole reply.
+    #[inline]
+    pub(crate) fn fill(&mut self, number: u32, bytes: &[u8]) {
+        if number == self.first_slot {
+            self.ready.extend_from_slice(bytes);
+            self.end_front();
+        } else {
+            let range = self.keep_late(bytes);
+            let state = &mut self.slot_mut(number).state;
+            assert!(matches!(state, SlotState::Open), "a slot is filled once");
+            *state = SlotState::Late(range);
+        }
+    }
+
+    /// Fills a slot with a large value whose parts must be asked for.
+    pub(crate) fn fill_large(&mut self, number: u32, value: LargeValue) {
+        let slot = self.slot_mut(number);
+        assert!(matches!(slot.state, SlotState::Open), "a slot is filled once");
+        slot.state = SlotState::Large(Box::new(value));
+    }
+
+    /// The gather of a slot, to add a part to.
+    pub(crate) fn gather_mut(&mut self, number: u32) -> Option<&mut Gather> {
+        match &mut self.slot_mut(number).state {
+            SlotState::Gather(gather) => Some(gather),
+            _ => None,
+        }
+    }
+
+    /// Replaces a finished gather by its reply.
+    pub(crate) fn finish_gather(&mut self, number: u32, bytes: &[u8]) {
+        self.slot_mut(number).state = SlotState::Open;
+        self.fill(number, bytes);
+    }
+
+    /// Appends a part of the large value that is first in line; true when it is complete.
+    pub(crate) fn append_part(&mut self, bytes: &[u8]) -> bool {
+        let Some(Slot { state: SlotState::Large(value), .. }) = self.slots.front_mut() else {
+            unreachable!("a part belongs to the large value in front");
+        };
+        value.asked = false;
+        self.ready.append(&mut value.head);
+        value.sent_bytes += bytes.len();
+        assert!(value.sent_bytes <= value.value_bytes, "no more than the value");
+        self.ready.extend_from_slice(bytes);
+        value.sent_bytes == value.value_bytes
+    }
+
+    /// Ends the large value in front.
+    pub(crate) fn finish_large(&mut self) {
+        self.ready.extend_from_slice(slabcore_protocol::VALUE_END);
+        self.end_front();
+    }
+
+    /// What stands first in line.
+    pub(crate) fn front(&mut self) -> Front<'_> {
+        match self.slots.front_mut() {
+            None => Front::Clear,
+            Some(Slot { state: SlotState::Large(value), .. }) => Front::Large(value),
+            Some(_) => Front::Waiting,
+        }
+    }
+
+    /// Ends the slot in front: what stands behind it and is here moves to `ready`.
+    fn end_front(&mut self) {
+        loop {
+            let slot = self.slots.pop_front().expect("a slot is in front");
+            self.first_slot = self.first_slot.wrapping_add(1);
+            let end = self.tail_start + slot.after;
+            self.ready.extend_from_slice(&self.tail[self.tail_start..end]);
+            self.tail_start = end;
+            match self.slots.front() {
+                Some(Slot { state: SlotState::Late(range), .. }) => {
+                    self.ready.extend_from_slice(&self.late[range.clone()]);
+                }
+                Some(_) => return,
+                None => {
+                    debug_assert_eq!(self.tail_start, self.tail.len());
+                    self.tail.clear();
+                    self.tail_start = 0;
+                    self.late.clear();
+                    return;
+                }
+            }
+        }
+    }
+
+    fn keep_late(&mut self, bytes: &[u8]) -> Range<usize> {
+        let start = self.late.len();
+        self.late.extend_from_slice(bytes);
+        start..self.late.len()
+    }
+
+    fn slot_mut(&mut self, number: u32) -> &mut Slot {
+        let index = number.wrapping_sub(self.first_slot) as usize;
+        self.slots.get_mut(index).expect("a reply belongs to an open slot")
+    }
+
+    /// True if no further request may be executed before some of this has left.
+    #[inline]
+    pub(crate) fn is_full(&self) -> bool {
+        self.unsent_bytes() >= OUTPUT_BYTES_MAX || self.slots.len() >= OPEN_SLOTS_MAX
+    }
+
+    /// Room for a part of a large value.
+    pub(crate) fn takes_part(&self) -> bool {
+        self.ready.len() + self.sending < OUTPUT_BYTES_MAX
+    }
+
+    fn unsent_bytes(&self) -> usize {
+        self.ready.len() + self.sending + (self.tail.len() - self.tail_start) + self.late.len()
+    }
+
+    /// True if nothing is owed: all replies were sent.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.ready.is_empty() && self.slots.is_empty() && self.sending == 0
+    }
+
+    /// True if nothing waits to be sent or filled.
+    #[inline]
+    pub(crate) fn is_idle(&self) -> bool {
+        self.ready.is_empty() && self.slots.is_empty()
+    }
+
+    /// True if bytes are ready and none are being sent.
+    #[inline]
+    pub(crate) fn can_send(&self) -> bool {
+        !self.ready.is_empty() && self.sending == 0
+    }
+
+    /// Takes the ready bytes for the socket.
+    #[inline]
+    pub(crate) fn take_ready(&mut self) -> Vec<u8> {
+        debug_assert!(self.can_send());
+        self.sending = self.ready.len();
+        std::mem::take(&mut self.ready)
+    }
+
+    /// The bytes taken last have left.
+    #[inline]
+    pub(crate) fn all_sent(&mut self) {
+        self.sending = 0;
+    }
+
+    /// Borrows buffers for a time of encoding.
+    #[inline]
+    pub(crate) fn borrow_buffers(&mut self, spares: &mut SpareBuffers) {
+        if self.ready.capacity() == 0 {
+            self.ready = spares.take();
+        }
+        if spares.for_tails() && self.tail.capacity() == 0 {
+            self.tail = spares.take();
+        }
+    }
+
+    /// Returns the buffers that hold nothing: an idle connection owns none.
+    #[inline]
+    pub(crate) fn return_buffers(&mut self, spares: &mut SpareBuffers) {
+        if self.ready.is_empty() && self.ready.capacity() != 0 {
+            spares.put(std::mem::take(&mut self.ready));
+        }
+        if self.slots.is_empty() && self.tail.capacity() + self.late.capacity() != 0 {
+            spares.put(std::mem::take(&mut self.tail));
+            spares.put(std::mem::take(&mut self.late));
+            if self.slots.capacity() > IDLE_SLOTS_MAX {
+                self.slots.shrink_to(IDLE_SLOTS_MAX);
+            }
+        }
+    }
+
+    /// Large values that this connection still holds, for its end.
+    pub(crate) fn drain_large(&mut self) -> impl Iterator<Item = LargeValue> + '_ {
+        self.slots.drain(..).filter_map(|slot| match slot.state {
+            SlotState::Large(value) => Some(*value),
+            _ => None,
+        })
+    }
+}

@@ -1,0 +1,266 @@
+//! The data-plane ring: sockets driven by `io_uring`, behind a safe interface.
+//!
+//! Receives are multishot into provided buffers, so that an idle connection owns none; sends own
+//! their buffer until they complete. One [`Ring::enter`] submits everything and waits.
+#![allow(unsafe_code)]
+
+use std::io;
+use std::os::fd::{AsRawFd, BorrowedFd, RawFd};
+
+use io_uring::types::{Fd, SubmitArgs, Timespec};
+use io_uring::{IoUring, cqueue, opcode, squeue};
+
+use crate::limits::{RECEIVE_BUFFER_BYTES, RECEIVE_BUFFERS};
+use crate::receive_buffers::ReceiveBuffers;
+
+/// Submission entries; the completion queue is several times that, and neither may overflow: a
+/// full submission queue is submitted on the spot.
+const SUBMISSION_ENTRIES: u32 = 1024;
+const COMPLETION_ENTRIES: u32 = 8192;
+const BUFFER_GROUP: u16 = 0;
+
+/// What a completion is of.
+#[derive(Debug)]
+pub(crate) enum Completion {
+    /// Bytes arrived in a buffer that must be given back; `rearm`: receiving has ended.
+    Received { index: u32, buffer: u16, bytes: usize, rearm: bool },
+    /// Receiving has ended: 0 at the end of the input, else the error; ENOBUFS and ECANCELED ask
+    /// for a new start.
+    ReceiveEnded { index: u32, error: i32 },
+    /// A send is over: its buffer, and how many of its bytes left or the error.
+    Sent { index: u32, buffer: Vec<u8>, result: i32 },
+    /// Another thread rang.
+    Doorbell { rearm: bool },
+    /// Another ring rang, or a cancellation ended: nothing to do but look around.
+    Nothing,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+#[repr(u64)]
+enum Kind {
+    Receive = 1,
+    Send = 2,
+    Doorbell = 3,
+    Nothing = 4,
+}
+
+const KIND_SHIFT: u32 = 56;
+
+fn user_data(kind: Kind, index: u32) -> u64 {
+    (kind as u64) << KIND_SHIFT | u64::from(index)
+}
+
+/// See the module.
+pub(crate) struct Ring {
+    io: IoUring,
+    buffers: ReceiveBuffers,
+    /// Buffers of the sends under way by connection: the kernel reads them.
+    sending: Vec<Vec<u8>>,
+    /// Operations that the kernel has and that will complete.
+    queued_sends: usize,
+}
+
+impl Ring {
+    /// A ring of this thread: only the thread that makes it may use it.
+    ///
+    /// Fails where `io_uring` is refused or lacks what is used here (Linux 6.1 has it).
+    pub(crate) fn new() -> io::Result<Self> {
+        let io = IoUring::builder()
+            .setup_single_issuer()
+            .setup_defer_taskrun()
+            .setup_taskrun_flag()
+            .setup_submit_all()
+            .setup_clamp()
+            .setup_cqsize(COMPLETION_ENTRIES)
+            .build(SUBMISSION_ENTRIES)?;
+        let buffers = ReceiveBuffers::new(RECEIVE_BUFFERS, RECEIVE_BUFFER_BYTES)?;
+        // SAFETY: the entries are page-aligned, as many as named, and live as long as the ring:
+        // both are in this struct, and `Drop` never frees them.
+        unsafe {
+            io.submitter().register_buf_ring_with_flags(
+                buffers.entries_address(),
+                RECEIVE_BUFFERS,
+                BUFFER_GROUP,
+                0,
+            )?;
+        }
+        Ok(Self { io, buffers, sending: Vec::new(), queued_sends: 0 })
+    }
+
+    /// For doorbells from other rings.
+    pub(crate) fn descriptor(&self) -> RawFd {
+        self.io.as_raw_fd()
+    }
+
+    /// `eventfd` becomes readable when something completes and [`Self::notify`] is on.
+    pub(crate) fn register_eventfd(&self, eventfd: BorrowedFd<'_>) -> io::Result<()> {
+        self.io.submitter().register_eventfd(eventfd.as_raw_fd())
+    }
+
+    /// Turns notifications through the registered eventfd on or off.
+    pub(crate) fn notify(&mut self, on: bool) {
+        let completions = self.io.completion();
+        if on { completions.enable_eventfd() } else { completions.disable_eventfd() }
+    }
+
+    /// Starts receiving from a socket until the end or an error.
+    pub(crate) fn receive(&mut self, index: u32, socket: BorrowedFd<'_>) {
+        let entry = opcode::RecvMulti::new(Fd(socket.as_raw_fd()), BUFFER_GROUP)
+            .build()
+            .user_data(user_data(Kind::Receive, index));
+        self.push(&entry);
+    }
+
+    /// Ends the receiving of a connection; it completes with ECANCELED unless it just ended.
+    pub(crate) fn cancel_receive(&mut self, index: u32) {
+        let entry = opcode::AsyncCancel::new(user_data(Kind::Receive, index))
+            .build()
+            .user_data(user_data(Kind::Nothing, 0));
+        self.push(&entry);
+    }
+
+    /// Sends bytes from `offset` on; the buffer comes back with the completion. One send per
+    /// connection at a time.
+    pub(crate) fn send(
+        &mut self,
+        index: u32,
+        socket: BorrowedFd<'_>,
+        buffer: Vec<u8>,
+        offset: usize,
+    ) {
+        let slot = index as usize;
+        if slot >= self.sending.len() {
+            self.sending.resize_with(slot + 1, Vec::new);
+        }
+        assert!(self.sending[slot].capacity() == 0, "one send per connection at a time");
+        let bytes = &buffer[offset..];
+        let length = u32::try_from(bytes.len()).unwrap_or(u32::MAX);
+        let entry = opcode::Send::new(Fd(socket.as_raw_fd()), bytes.as_ptr(), length)
+            .flags(no_signal())
+            .build()
+            .user_data(user_data(Kind::Send, index));
+        self.sending[slot] = buffer;
+        self.queued_sends += 1;
+        self.push(&entry);
+    }
+
+    /// Watches a doorbell: a completion whenever it becomes readable.
+    pub(crate) fn watch(&mut self, doorbell: BorrowedFd<'_>) {
+        let entry = opcode::PollAdd::new(Fd(doorbell.as_raw_fd()), POLL_READABLE)
+            .multi(true)
+            .build()
+            .user_data(user_data(Kind::Doorbell, 0));
+        self.push(&entry);
+    }
+
+    /// Rings for the owner of another ring.
+    pub(crate) fn ring_other(&mut self, ring: RawFd) {
+        let entry = opcode::MsgRingData::new(Fd(ring), 0, user_data(Kind::Nothing, 0), None)
+            .build()
+            .flags(squeue::Flags::SKIP_SUCCESS)
+            .user_data(user_data(Kind::Nothing, 0));
+        self.push(&entry);
+    }
+
+    fn push(&mut self, entry: &squeue::Entry) {
+        loop {
+            // SAFETY: what an entry points to outlives it. Receives use the registered buffers,
+            // sends a buffer in `sending` that stays there until its completion is taken, polls,
+            // cancels and messages point nowhere. Neither is freed before: see `Drop`.
+            if unsafe { self.io.submission().push(entry) }.is_ok() {
+                return;
+            }
+            // A full queue is submitted; EBUSY means completions must be taken first, and as the
+            // completion queue is far larger than this, submitting later succeeds.
+            let _ = self.io.submit();
+        }
+    }
+
+    /// Submits what is queued, and waits `wait` microseconds at most for one event beside the
+    /// sends; `None`: does not wait.
+    pub(crate) fn enter(&mut self, wait: Option<u32>) -> io::Result<()> {
+        let expected = std::mem::take(&mut self.queued_sends);
+        let submitter = self.io.submitter();
+        let result = match wait {
+            // Deferred completions arrive here too: the ring flags them.
+            None => submitter.submit(),
+            Some(microseconds) => {
+                let timespec = Timespec::new().nsec(microseconds * 1000);
+                submitter.submit_with_args(expected + 1, &SubmitArgs::new().timespec(&timespec))
+            }
+        };
+        match result {
+            Ok(_) => Ok(()),
+            Err(error) => match error.raw_os_error() {
+                // Time out, interrupted, or completions must be taken first: all in order.
+                Some(ETIME | EINTR | EBUSY | EAGAIN) => Ok(()),
+                _ => Err(error),
+            },
+        }
+    }
+
+    /// Takes the completions that are there.
+    pub(crate) fn completions(&mut self, into: &mut Vec<Completion>) {
+        debug_assert!(into.is_empty());
+        let sending = &mut self.sending;
+        into.extend(self.io.completion().map(|entry| read_completion(&entry, sending)));
+    }
+
+    /// True if completions wait to be taken.
+    pub(crate) fn has_completions(&mut self) -> bool {
+        !self.io.completion().is_empty()
+    }
+
+    /// The bytes of a received buffer.
+    pub(crate) fn buffer(&self, buffer: u16, bytes: usize) -> &[u8] {
+        self.buffers.bytes(buffer, bytes)
+    }
+
+    /// Lets the kernel fill a buffer again.
+    pub(crate) fn give_back(&mut self, buffer: u16) {
+        self.buffers.give_back(buffer);
+    }
+}
+
+fn read_completion(entry: &cqueue::Entry, sending: &mut [Vec<u8>]) -> Completion {
+    let index = entry.user_data() as u32;
+    let result = entry.result();
+    match entry.user_data() >> KIND_SHIFT {
+        kind if kind == Kind::Receive as u64 => {
+            let rearm = !cqueue::more(entry.flags());
+            match cqueue::buffer_select(entry.flags()) {
+                Some(buffer) if result > 0 => {
+                    Completion::Received { index, buffer, bytes: result as usize, rearm }
+                }
+                _ => Completion::ReceiveEnded { index, error: -result },
+            }
+        }
+        kind if kind == Kind::Send as u64 => {
+            let buffer = std::mem::take(&mut sending[index as usize]);
+            Completion::Sent { index, buffer, result }
+        }
+        kind if kind == Kind::Doorbell as u64 => {
+            Completion::Doorbell { rearm: !cqueue::more(entry.flags()) }
+        }
+        _ => Completion::Nothing,
+    }
+}
+
+impl Drop for Ring {
+    fn drop(&mut self) {
+        // Closing a ring ends its operations in the background: buffers that the kernel may still
+        // touch are leaked. A ring ends with its server.
+        std::mem::forget(std::mem::take(&mut self.sending));
+        self.buffers.leak();
+    }
+}
+
+const ETIME: i32 = rustix::io::Errno::TIME.raw_os_error();
+const EINTR: i32 = rustix::io::Errno::INTR.raw_os_error();
+const EBUSY: i32 = rustix::io::Errno::BUSY.raw_os_error();
+const EAGAIN: i32 = rustix::io::Errno::AGAIN.raw_os_error();
+const POLL_READABLE: u32 = rustix::event::PollFlags::IN.bits() as u32;
+
+const fn no_signal() -> i32 {
+    rustix::net::SendFlags::NOSIGNAL.bits().cast_signed()
+}

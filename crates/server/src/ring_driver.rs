@@ -1,0 +1,264 @@
+//! The turn on the data-plane ring: completions in, requests executed, everything submitted once.
+
+use std::io;
+use std::os::fd::{AsFd, OwnedFd};
+
+use rustix::io::Errno;
+use slabcore_metrics::Counter;
+
+use crate::hub::Hub;
+use crate::limits::LULL_MICROSECONDS;
+use crate::ring::{Completion, Ring};
+
+/// A connection's socket and what the kernel is doing with it.
+#[derive(Debug, Default)]
+struct Peer {
+    socket: Option<OwnedFd>,
+    /// A multishot receive is armed.
+    receiving: bool,
+    /// Its cancellation is under way.
+    cancelling: bool,
+    /// A send is under way, of the bytes from this offset on.
+    sending: Option<usize>,
+    /// Broken or done: closed once the kernel has let go of it.
+    ending: bool,
+}
+
+/// What a turn left to do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Outlook {
+    /// More work is at hand.
+    Busy,
+    /// Nothing came in for as long as a lull is waited out.
+    Lull,
+    /// Stop was ordered.
+    Stopping,
+}
+
+impl Outlook {
+    /// `None` once a stop was ordered.
+    pub(crate) fn unless_stopping(self) -> Option<Self> {
+        (self != Self::Stopping).then_some(self)
+    }
+}
+
+/// See the module.
+pub(crate) struct RingDriver {
+    hub: Hub,
+    ring: Ring,
+    peers: Vec<Peer>,
+    completions: Vec<Completion>,
+    touched: Vec<u32>,
+    /// Shards to ring for at the end of the turn.
+    wakes: Vec<usize>,
+}
+
+impl RingDriver {
+    pub(crate) fn new(hub: Hub, mut ring: Ring) -> Self {
+        let mailbox = &hub.core.cluster.mailboxes[hub.core.index];
+        mailbox.set_ring(ring.descriptor());
+        ring.watch(mailbox.doorbell().as_fd());
+        ring.notify(false);
+        Self {
+            hub,
+            ring,
+            peers: Vec::new(),
+            completions: Vec::new(),
+            touched: Vec::new(),
+            wakes: Vec::new(),
+        }
+    }
+
+    /// One turn: what came in, what follows from it, one system call.
+    pub(crate) fn turn(&mut self) -> io::Result<Outlook> {
+        self.hub.core.begin_turn();
+        let mut completions = std::mem::take(&mut self.completions);
+        self.ring.completions(&mut completions);
+        let mut idle = completions.is_empty();
+        for completion in completions.drain(..) {
+            self.complete(completion);
+        }
+        self.completions = completions;
+        idle &= !self.take_messages();
+        let more = self.hub.run_runnable();
+        self.dispatch();
+        self.settle_touched();
+        let metrics = &self.hub.core.metrics;
+        metrics.add(Counter::Turns, 1);
+        if self.hub.stopping {
+            return Ok(Outlook::Stopping);
+        }
+        idle &= !more && !self.hub.maintain();
+        self.enter(more)?;
+        Ok(if idle { Outlook::Lull } else { Outlook::Busy })
+    }
+
+    /// Submits and, if there is nothing left to do, waits out a lull.
+    fn enter(&mut self, more: bool) -> io::Result<()> {
+        for shard in self.wakes.drain(..) {
+            let mailbox = &self.hub.core.cluster.mailboxes[shard];
+            match mailbox.ring() {
+                Some(ring) => self.ring.ring_other(ring),
+                None => mailbox.ring_doorbell(),
+            }
+        }
+        self.hub.core.metrics.add(Counter::RingEnters, 1);
+        if more || self.hub.has_runnable() {
+            return self.ring.enter(None);
+        }
+        let cluster = &self.hub.core.cluster;
+        let mailbox = &cluster.mailboxes[self.hub.core.index];
+        mailbox.park();
+        let wait = if self.hub.has_messages() { None } else { Some(LULL_MICROSECONDS) };
+        let result = self.ring.enter(wait);
+        mailbox.unpark();
+        result
+    }
+
+    /// Prepares for sleep: completions and messages will ring the eventfd. False if there is
+    /// something to do after all.
+    pub(crate) fn park(&mut self) -> io::Result<bool> {
+        self.hub.core.shard.publish();
+        self.hub.core.cluster.mailboxes[self.hub.core.index].park();
+        self.ring.notify(true);
+        self.ring.enter(None)?;
+        Ok(!self.ring.has_completions() && !self.hub.has_messages())
+    }
+
+    /// Awake again.
+    pub(crate) fn unpark(&mut self) {
+        self.ring.notify(false);
+        self.hub.core.cluster.mailboxes[self.hub.core.index].unpark();
+    }
+
+    fn complete(&mut self, completion: Completion) {
+        match completion {
+            Completion::Received { index, buffer, bytes, rearm } => {
+                let peer = &mut self.peers[index as usize];
+                peer.receiving = !rearm;
+                peer.cancelling &= !rearm;
+                if !peer.ending {
+                    self.hub.receive(index, self.ring.buffer(buffer, bytes));
+                }
+                self.ring.give_back(buffer);
+                if rearm {
+                    self.hub.touch(index);
+                }
+            }
+            Completion::ReceiveEnded { index, error } => self.receive_ended(index, error),
+            Completion::Sent { index, buffer, result } => self.sent(index, buffer, result),
+            Completion::Doorbell { rearm } => {
+                let mailbox = &self.hub.core.cluster.mailboxes[self.hub.core.index];
+                mailbox.silence();
+                if rearm {
+                    self.ring.watch(mailbox.doorbell().as_fd());
+                }
+            }
+            Completion::Nothing => {}
+        }
+    }
+
+    fn receive_ended(&mut self, index: u32, error: i32) {
+        let peer = &mut self.peers[index as usize];
+        peer.receiving = false;
+        peer.cancelling = false;
+        if error == 0 {
+            if !peer.ending {
+                self.hub.end_of_input(index);
+            }
+        } else if error != Errno::CANCELED.raw_os_error() && error != Errno::NOBUFS.raw_os_error() {
+            peer.ending = true;
+        }
+        self.hub.touch(index);
+    }
+
+    fn sent(&mut self, index: u32, buffer: Vec<u8>, result: i32) {
+        let peer = &mut self.peers[index as usize];
+        let offset = peer.sending.take().expect("a send was under way");
+        let Ok(count) = usize::try_from(result) else {
+            let again = [Errno::INTR, Errno::AGAIN].map(Errno::raw_os_error).contains(&-result);
+            if again && !peer.ending {
+                self.send(index, buffer, offset);
+            } else {
+                peer.ending = true;
+                self.hub.touch(index);
+            }
+            return;
+        };
+        if peer.ending {
+            self.hub.touch(index);
+        } else if offset + count < buffer.len() {
+            self.send(index, buffer, offset + count);
+        } else {
+            self.hub.sent(index, buffer);
+        }
+    }
+
+    fn send(&mut self, index: u32, buffer: Vec<u8>, offset: usize) {
+        let peer = &mut self.peers[index as usize];
+        let Some(socket) = &peer.socket else { unreachable!("an open connection has a socket") };
+        peer.sending = Some(offset);
+        self.ring.send(index, socket.as_fd(), buffer, offset);
+    }
+
+    fn take_messages(&mut self) -> bool {
+        let (peers, wakes) = (&mut self.peers, &mut self.wakes);
+        self.hub.take_messages(
+            |hub, socket| {
+                let index = hub.insert().index as usize;
+                if index >= peers.len() {
+                    peers.resize_with(index + 1, Peer::default);
+                }
+                peers[index] = Peer { socket: Some(socket), ..Peer::default() };
+            },
+            |shard| wakes.push(shard),
+        )
+    }
+
+    fn dispatch(&mut self) {
+        let wakes = &mut self.wakes;
+        self.hub.dispatch(|shard| wakes.push(shard));
+    }
+
+    /// Does what follows from the turn for each connection that it touched.
+    fn settle_touched(&mut self) {
+        let mut touched = std::mem::take(&mut self.touched);
+        self.hub.take_touched(&mut touched);
+        for index in touched.drain(..) {
+            self.settle(index);
+        }
+        self.touched = touched;
+    }
+
+    fn settle(&mut self, index: u32) {
+        let Some(duties) = self.hub.duties(index) else { return };
+        let peer = &mut self.peers[index as usize];
+        peer.ending |= duties.close;
+        let read = duties.read && !peer.ending;
+        if read && !peer.receiving {
+            let Some(socket) = &peer.socket else { unreachable!("an open connection has one") };
+            peer.receiving = true;
+            self.ring.receive(index, socket.as_fd());
+        } else if !read && peer.receiving && !peer.cancelling {
+            peer.cancelling = true;
+            self.ring.cancel_receive(index);
+        }
+        if peer.ending {
+            if !peer.receiving && peer.sending.is_none() {
+                peer.socket = None;
+                self.hub.remove(index);
+            }
+        } else if let Some(buffer) = duties.send {
+            self.send(index, buffer, 0);
+        }
+    }
+
+    /// Sends what is ready, once and as far as it goes, and closes everything.
+    pub(crate) fn stop(mut self) {
+        for index in self.hub.indices() {
+            self.peers[index as usize].socket = None;
+            self.hub.remove(index);
+        }
+        self.hub.core.shard.publish();
+    }
+}

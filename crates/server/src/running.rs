@@ -1,0 +1,173 @@
+//! From settings to a running server, and back.
+
+use std::io;
+use std::os::fd::OwnedFd;
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize};
+use std::sync::{Arc, Mutex, OnceLock};
+use std::thread::JoinHandle;
+
+use memmap2::{Advice, MmapOptions};
+use rustix::event::{EventfdFlags, eventfd};
+use slabcore_metrics::{ShardMetrics, Snapshot};
+use slabcore_shard::{Router, Shard};
+use slabcore_storage::{Config, KeyHasher, PagePool, Region};
+
+use crate::acceptor;
+use crate::clock::Clock;
+use crate::cluster::{Backend, Cluster};
+use crate::executors::{Executor, Seat};
+use crate::listener;
+use crate::mailbox::Mailbox;
+use crate::port_file;
+use crate::ring::Ring;
+use crate::settings::{BackendChoice, Settings};
+use crate::start_error::StartError;
+
+/// A server that runs until [`Running::stop`].
+pub struct Running {
+    cluster: Arc<Cluster>,
+    executors: Vec<Executor>,
+    acceptor: JoinHandle<()>,
+    stop_acceptor: OwnedFd,
+}
+
+/// Starts a server. When this returns, clients can connect and the port file is there.
+pub fn serve(settings: Settings) -> Result<Running, StartError> {
+    let listeners =
+        listener::bind(&settings.listen, settings.listen_backlog).map_err(StartError::Bind)?;
+    let backend = choose_backend(settings.backend)?;
+    if let Backend::Epoll(reason) = &backend {
+        eprintln!("slabcore: serving with epoll: {reason}");
+    }
+    let pages = Arc::new(map_pages(&settings)?);
+    let mut mailboxes = Vec::new();
+    let mut receivers = Vec::new();
+    for _ in 0..settings.shards {
+        let (mailbox, receiver) =
+            Mailbox::new().map_err(|error| StartError::System("make a mailbox", error))?;
+        mailboxes.push(mailbox);
+        receivers.push(receiver);
+    }
+    let addresses: Vec<_> = listeners.iter().filter_map(|it| it.address).collect();
+    let metrics = (0..settings.shards).map(|_| Arc::new(ShardMetrics::new())).collect();
+    let cluster = Arc::new(Cluster {
+        verbosity: AtomicU64::new(u64::from(settings.verbosity)),
+        clock: Clock::start(),
+        backend,
+        mailboxes,
+        metrics,
+        pages,
+        baseline: Mutex::new(Snapshot::new()),
+        connections: AtomicUsize::new(0),
+        rejected_connections: AtomicU64::new(0),
+        accepting: AtomicBool::new(true),
+        addresses: OnceLock::from(addresses.clone()),
+        settings,
+    });
+    let executors = start_executors(&cluster, receivers)?;
+    if let Some(path) = &cluster.settings.port_file {
+        port_file::write(path, &addresses)
+            .map_err(|error| StartError::System("write the port file", error))?;
+    }
+    let system = |error: io::Error| StartError::System("start the acceptor", error);
+    let stop_acceptor = eventfd(0, EventfdFlags::CLOEXEC).map_err(|e| system(e.into()))?;
+    let stop = stop_acceptor.try_clone().map_err(system)?;
+    let acceptor = acceptor::spawn(Arc::clone(&cluster), listeners, stop).map_err(system)?;
+    Ok(Running { cluster, executors, acceptor, stop_acceptor })
+}
+
+impl Running {
+    /// Stops: no new connections, what is under way is dropped, all threads end.
+    pub fn stop(self) {
+        // The counter cannot overflow.
+        let _ = rustix::io::write(&self.stop_acceptor, &1_u64.to_ne_bytes());
+        // It has ended either way.
+        let _ = self.acceptor.join();
+        for mailbox in &self.cluster.mailboxes {
+            mailbox.stop();
+        }
+        for executor in self.executors {
+            executor.join();
+        }
+    }
+}
+
+fn map_pages(settings: &Settings) -> Result<PagePool, StartError> {
+    let memory = MmapOptions::new()
+        .len(settings.memory_bytes)
+        .no_reserve_swap()
+        .map_anon()
+        .map_err(StartError::Memory)?;
+    // Fewer TLB misses where huge pages are to be had; nothing is lost where not.
+    let _ = memory.advise(Advice::HugePage);
+    if settings.lock_memory
+        && let Err(error) = memory.lock()
+    {
+        eprintln!("warning: -k invalid, the memory could not be locked: {error}");
+    }
+    Ok(PagePool::new(Region::new(Box::new(memory))))
+}
+
+fn start_executors(
+    cluster: &Arc<Cluster>,
+    receivers: Vec<crossbeam_channel::Receiver<crate::mailbox::Message>>,
+) -> Result<Vec<Executor>, StartError> {
+    let settings = &cluster.settings;
+    let hasher = KeyHasher::new(random_seed());
+    let fair_share_pages = cluster.pages.pages_total() / settings.shards;
+    let mut seats = Vec::new();
+    for (index, receiver) in receivers.into_iter().enumerate() {
+        let config = Config {
+            shards: settings.shards as u32,
+            shard: index as u32,
+            item_bytes_max: settings.item_bytes_max,
+            growth_factor: settings.growth_factor,
+            chunk_bytes_min: settings.chunk_bytes_min,
+            evict: settings.evict,
+            cas: settings.cas,
+            fair_share_pages,
+            ..Config::default()
+        };
+        let metrics = Arc::clone(&cluster.metrics[index]);
+        let shard = Shard::new(&config, Arc::clone(&cluster.pages), hasher.clone(), metrics)
+            .map_err(|_| StartError::TooLittleMemory)?;
+        let router = Router::new(hasher.clone(), settings.shards);
+        let cpu = settings.cores[index % settings.cores.len()];
+        seats.push(Seat { index, cpu, shard, router, receiver });
+    }
+    let (started, starts) = crossbeam_channel::bounded(seats.len());
+    let mut executors = Vec::new();
+    for seat in seats {
+        executors.push(Executor::start(cluster, seat, started.clone())?);
+    }
+    drop(started);
+    for _ in &executors {
+        let start = starts.recv().unwrap_or_else(|_| Err(io::Error::other("an executor ended")));
+        start.map_err(|error| StartError::System("start an executor", error))?;
+    }
+    Ok(executors)
+}
+
+/// A seed that clients cannot guess: keys cannot be chosen to share a bucket.
+fn random_seed() -> u64 {
+    use std::hash::{BuildHasher, RandomState};
+    RandomState::new().hash_one(std::process::id())
+}
+
+/// Tries what the executors will need; glommio would panic where it is refused.
+fn choose_backend(choice: BackendChoice) -> Result<Backend, StartError> {
+    if choice == BackendChoice::Epoll {
+        return Ok(Backend::Epoll("as asked for".to_owned()));
+    }
+    // The ring belongs to the thread that makes it: a short-lived one.
+    let probe = std::thread::spawn(|| Ring::new().map(drop));
+    let reason = match probe.join() {
+        Ok(Ok(())) => return Ok(Backend::Uring),
+        Ok(Err(error)) => format!("io_uring is refused: {error}"),
+        Err(_) => "io_uring failed".to_owned(),
+    };
+    if choice == BackendChoice::Uring {
+        return Err(StartError::Uring(reason));
+    }
+    Ok(Backend::Epoll(reason))
+}

@@ -1,0 +1,79 @@
+//! What the operator chose: one plain struct, filled by the command line, read everywhere.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+/// Where the server listens for clients.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Listen {
+    /// TCP on these host names or addresses; `None` as host is every address.
+    Tcp(Vec<TcpListen>),
+    /// One Unix socket; no TCP then, as memcached has it.
+    Unix {
+        /// Path of the socket; a stale socket file is replaced.
+        path: PathBuf,
+        /// Permission mask of the socket (memcached's `-a`, octal), default 0o700.
+        mask: u32,
+    },
+}
+
+/// One `-l` entry.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TcpListen {
+    /// Host name or address as given; `None` stands for all addresses, IPv4 and IPv6.
+    pub host: Option<String>,
+    /// TCP port; 0 for one that the system picks.
+    pub port: u16,
+}
+
+/// How the sockets are driven.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum BackendChoice {
+    /// `io_uring` if it works here, else epoll with one line that says why.
+    Auto,
+    /// `io_uring` or refuse to start.
+    Uring,
+    /// epoll always.
+    Epoll,
+}
+
+/// All settings of one server. Units are in the field names.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// Where clients connect.
+    pub listen: Listen,
+    /// Memory for items and index in bytes (`-m`).
+    pub memory_bytes: usize,
+    /// Shards, one executor each (`-t`), 1..=`limits::SHARDS_MAX`.
+    pub shards: usize,
+    /// Cores the executors are pinned to; shorter than `shards` means: start over from the first.
+    pub cores: Vec<usize>,
+    /// Client connections at most (`-c`).
+    pub connections_max: usize,
+    /// Largest item in bytes, everything counted as memcached counts it (`-I`).
+    pub item_bytes_max: usize,
+    /// Growth factor of the slab classes (`-f`), > 1.
+    pub growth_factor: f64,
+    /// Smallest space for key, value and flags in bytes (`-n`), > 0.
+    pub chunk_bytes_min: usize,
+    /// Evict when full; `-M` turns it off.
+    pub evict: bool,
+    /// Keep cas uniques; `-C` turns them off.
+    pub cas: bool,
+    /// Requests of one connection and turn at most (`-R`).
+    pub requests_per_event_max: usize,
+    /// Backlog of the listening sockets (`-b`).
+    pub listen_backlog: i32,
+    /// Lock the memory (`-k`); failing only warns.
+    pub lock_memory: bool,
+    /// 0 to 3: how much is logged (`-v`, `-vv`, `-vvv`).
+    pub verbosity: u8,
+    /// Backend for the sockets.
+    pub backend: BackendChoice,
+    /// Where `/metrics` is served; `None` turns it off.
+    pub metrics_listen: Option<SocketAddr>,
+    /// File that receives the ports actually bound (memcached's `MEMCACHED_PORT_FILENAME`).
+    pub port_file: Option<PathBuf>,
+    /// This server's own name and version, for `stats slabcore`.
+    pub product: &'static str,
+}

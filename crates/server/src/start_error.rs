@@ -1,0 +1,50 @@
+//! Why a server did not start.
+
+use std::fmt;
+use std::io;
+
+/// Exit status of memcached when a socket cannot be bound or a resource be had (`EX_OSERR`).
+const OS_ERROR: i32 = 71;
+/// Exit status for settings that cannot be met (`EX_USAGE`).
+const USAGE: i32 = 64;
+
+/// See the module.
+#[derive(Debug)]
+pub enum StartError {
+    /// A listening socket could not be bound.
+    Bind(io::Error),
+    /// The item memory could not be mapped.
+    Memory(io::Error),
+    /// `-m` is too small for this many shards.
+    TooLittleMemory,
+    /// `io_uring` was demanded and is not to be had.
+    Uring(String),
+    /// A thread, a ring or a file could not be made.
+    System(&'static str, io::Error),
+}
+
+impl StartError {
+    /// Exit status for the process, memcached's own where it has one.
+    pub const fn exit_code(&self) -> i32 {
+        match self {
+            Self::TooLittleMemory => USAGE,
+            _ => OS_ERROR,
+        }
+    }
+}
+
+impl fmt::Display for StartError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Bind(error) => write!(f, "failed to listen on TCP port or socket: {error}"),
+            Self::Memory(error) => write!(f, "failed to allocate the item memory: {error}"),
+            Self::TooLittleMemory => {
+                write!(f, "the memory limit (-m) is too small for this many threads (-t)")
+            }
+            Self::Uring(reason) => write!(f, "io_uring is not available: {reason}"),
+            Self::System(what, error) => write!(f, "failed to {what}: {error}"),
+        }
+    }
+}
+
+impl std::error::Error for StartError {}

@@ -1,0 +1,258 @@
+//! The text of `stats` and its kin: memcached's keys in memcached's order.
+
+use std::sync::atomic::Ordering;
+
+use slabcore_metrics::{Counter, Gauge, Snapshot};
+use slabcore_protocol::{END, MEMCACHED_VERSION, encode_stat};
+use slabcore_shard::ClassTable;
+
+use crate::cluster::{Backend, Cluster};
+use crate::limits::{RECEIVE_BUFFER_BYTES, RECEIVE_BUFFERS};
+use crate::resource_usage::ResourceUsage;
+use crate::settings::Listen;
+
+/// One STAT line of `stats`.
+enum Source {
+    Counter(Counter),
+    Gauge(Gauge),
+    /// What does not exist here, and a client may look for.
+    Zero,
+    /// Not a sum over shards.
+    Own(fn(&Cluster) -> String),
+}
+
+use Source::{Counter as C, Gauge as G, Own, Zero};
+
+/// memcached 1.6.45's `stats` in its order, with its default options.
+#[rustfmt::skip]
+static GENERAL: &[(&str, Source)] = &[
+    ("pid", Own(|_| std::process::id().to_string())),
+    ("uptime", Own(|cluster| cluster.clock.uptime().to_string())),
+    ("time", Own(|cluster| cluster.clock.now().unix().to_string())),
+    ("version", Own(|_| MEMCACHED_VERSION.to_owned())),
+    ("libevent", Own(|cluster| cluster.backend.name().to_owned())),
+    ("pointer_size", Own(|_| usize::BITS.to_string())),
+    ("rusage_user", Own(|_| ResourceUsage::now().user)),
+    ("rusage_system", Own(|_| ResourceUsage::now().system)),
+    ("max_connections", Own(|cluster| cluster.settings.connections_max.to_string())),
+    ("curr_connections", Own(|cluster| cluster.connections.load(Ordering::Relaxed).to_string())),
+    ("total_connections", C(Counter::TotalConnections)),
+    ("rejected_connections",
+        Own(|cluster| cluster.rejected_connections.load(Ordering::Relaxed).to_string())),
+    ("connection_structures", G(Gauge::CurrConnections)),
+    ("response_obj_oom", Zero),
+    ("response_obj_count", Zero),
+    ("response_obj_bytes", Zero),
+    ("read_buf_count", Own(|cluster| receive_buffers(cluster).to_string())),
+    ("read_buf_bytes",
+        Own(|cluster| (receive_buffers(cluster) * RECEIVE_BUFFER_BYTES).to_string())),
+    ("read_buf_bytes_free",
+        Own(|cluster| (receive_buffers(cluster) * RECEIVE_BUFFER_BYTES).to_string())),
+    ("read_buf_oom", Zero),
+    ("reserved_fds", Own(|cluster| (cluster.settings.shards * FDS_PER_SHARD).to_string())),
+    ("cmd_get", C(Counter::CmdGet)),
+    ("cmd_set", C(Counter::CmdSet)),
+    ("cmd_flush", C(Counter::CmdFlush)),
+    ("cmd_touch", C(Counter::CmdTouch)),
+    ("cmd_meta", C(Counter::CmdMeta)),
+    ("get_hits", C(Counter::GetHits)),
+    ("get_misses", C(Counter::GetMisses)),
+    ("get_expired", C(Counter::GetExpired)),
+    ("get_flushed", C(Counter::GetFlushed)),
+    ("delete_misses", C(Counter::DeleteMisses)),
+    ("delete_hits", C(Counter::DeleteHits)),
+    ("incr_misses", C(Counter::IncrMisses)),
+    ("incr_hits", C(Counter::IncrHits)),
+    ("decr_misses", C(Counter::DecrMisses)),
+    ("decr_hits", C(Counter::DecrHits)),
+    ("cas_misses", C(Counter::CasMisses)),
+    ("cas_hits", C(Counter::CasHits)),
+    ("cas_badval", C(Counter::CasBadval)),
+    ("touch_hits", C(Counter::TouchHits)),
+    ("touch_misses", C(Counter::TouchMisses)),
+    ("store_too_large", C(Counter::StoreTooLarge)),
+    ("store_no_memory", C(Counter::StoreNoMemory)),
+    ("auth_cmds", C(Counter::AuthCmds)),
+    ("auth_errors", C(Counter::AuthErrors)),
+    ("bytes_read", C(Counter::BytesRead)),
+    ("bytes_written", C(Counter::BytesWritten)),
+    ("limit_maxbytes", Own(|cluster| cluster.settings.memory_bytes.to_string())),
+    ("accepting_conns",
+        Own(|cluster| u8::from(cluster.accepting.load(Ordering::Relaxed)).to_string())),
+    ("listen_disabled_num", Zero),
+    ("time_in_listen_disabled_us", Zero),
+    ("threads", Own(|cluster| cluster.settings.shards.to_string())),
+    ("conn_yields", C(Counter::ConnYields)),
+    ("hash_power_level", G(Gauge::HashPowerLevel)),
+    ("hash_bytes", G(Gauge::HashBytes)),
+    ("hash_is_expanding", Zero),
+    ("slab_reassign_rescues", Zero),
+    ("slab_reassign_chunk_rescues", Zero),
+    ("slab_reassign_inline_reclaim", Zero),
+    ("slab_reassign_busy_items", Zero),
+    ("slab_reassign_busy_deletes", Zero),
+    ("slab_reassign_busy_nomem", Zero),
+    ("slab_reassign_last_busy_status", Own(|_| "none".to_owned())),
+    ("slab_reassign_running", Zero),
+    ("slabs_moved", C(Counter::SlabsMoved)),
+    ("lru_crawler_running", Zero),
+    ("lru_crawler_starts", C(Counter::LruCrawlerStarts)),
+    ("lru_maintainer_juggles", Zero),
+    ("malloc_fails", Zero),
+    ("log_worker_dropped", Zero),
+    ("log_worker_written", Zero),
+    ("log_watcher_skipped", Zero),
+    ("log_watcher_sent", Zero),
+    ("log_watchers", Zero),
+    ("unexpected_napi_ids", Zero),
+    ("round_robin_fallback", Zero),
+    ("bytes", G(Gauge::Bytes)),
+    ("curr_items", G(Gauge::CurrItems)),
+    ("total_items", C(Counter::TotalItems)),
+    ("slab_global_page_pool", Own(|cluster| cluster.pages.pages_free().to_string())),
+    ("expired_unfetched", C(Counter::ExpiredUnfetched)),
+    ("evicted_unfetched", C(Counter::EvictedUnfetched)),
+    ("evicted_active", C(Counter::EvictedActive)),
+    ("evictions", C(Counter::Evictions)),
+    ("reclaimed", C(Counter::Reclaimed)),
+    ("crawler_reclaimed", C(Counter::CrawlerReclaimed)),
+    ("crawler_items_checked", C(Counter::CrawlerItemsChecked)),
+    ("lrutail_reflocked", Zero),
+    ("moves_to_cold", C(Counter::MovesToCold)),
+    ("moves_to_warm", C(Counter::MovesToWarm)),
+    ("moves_within_lru", C(Counter::MovesWithinLru)),
+    ("direct_reclaims", C(Counter::DirectReclaims)),
+    ("lru_bumps_dropped", Zero),
+];
+
+/// Descriptors that an executor keeps for itself: rings, doorbells.
+const FDS_PER_SHARD: usize = 8;
+
+fn receive_buffers(cluster: &Cluster) -> usize {
+    cluster.settings.shards * usize::from(RECEIVE_BUFFERS)
+}
+
+/// `stats`: `sum` is over all shards.
+pub(crate) fn general(out: &mut Vec<u8>, cluster: &Cluster, sum: &Snapshot) {
+    let shown = cluster.since_reset(sum);
+    for (name, source) in GENERAL {
+        match source {
+            C(counter) => encode_stat(out, name, shown.get(*counter)),
+            G(gauge) => encode_stat(out, name, shown.gauge(*gauge)),
+            Zero => encode_stat(out, name, 0),
+            Own(value) => encode_stat(out, name, value(cluster)),
+        }
+    }
+    out.extend_from_slice(END);
+}
+
+/// `stats slabcore`: what is our own.
+pub(crate) fn slabcore(out: &mut Vec<u8>, cluster: &Cluster, sum: &Snapshot) {
+    encode_stat(out, "product", cluster.settings.product);
+    encode_stat(out, "backend", cluster.backend.name());
+    if let Backend::Epoll(reason) = &cluster.backend {
+        encode_stat(out, "backend_reason", reason.replace(' ', "_"));
+    }
+    encode_stat(out, "shards", cluster.settings.shards);
+    encode_stat(out, "pages_total", cluster.pages.pages_total());
+    encode_stat(out, "pages_free", cluster.pages.pages_free());
+    encode_stat(out, "page_bytes", slabcore_storage::PAGE_BYTES);
+    for gauge in [Gauge::PagesOwned] {
+        encode_stat(out, gauge.stat_name(), sum.gauge(gauge));
+    }
+    let own = [
+        Counter::ForeignRequests,
+        Counter::ForeignBatches,
+        Counter::Turns,
+        Counter::RingEnters,
+    ];
+    for counter in own {
+        encode_stat(out, counter.stat_name(), sum.get(counter));
+    }
+    out.extend_from_slice(END);
+}
+
+/// `stats sizes` without `track_sizes`.
+pub(crate) fn sizes_disabled(out: &mut Vec<u8>) {
+    encode_stat(out, "sizes_status", "disabled");
+    out.extend_from_slice(END);
+}
+
+/// `stats items`: classes without items are absent.
+pub(crate) fn items(out: &mut Vec<u8>, table: &ClassTable) {
+    table.encode_items(out);
+    out.extend_from_slice(END);
+}
+
+/// `stats slabs`.
+pub(crate) fn slabs(out: &mut Vec<u8>, table: &ClassTable) {
+    table.encode_slabs(out);
+    out.extend_from_slice(END);
+}
+
+/// `stats settings`.
+#[rustfmt::skip]
+pub(crate) fn settings(out: &mut Vec<u8>, cluster: &Cluster) {
+    let settings = &cluster.settings;
+    let (port, socket, mask) = match &settings.listen {
+        Listen::Tcp(entries) => (entries.first().map_or(0, |entry| entry.port), None, 0o700),
+        Listen::Unix { path, mask } => (0, Some(path.display().to_string()), *mask),
+    };
+    let port = cluster.addresses.get().and_then(|all| all.first()).map_or(port, |first| first.port());
+    let on_off = |on| if on { "on" } else { "off" };
+    let yes_no = |yes| if yes { "yes" } else { "no" };
+    let mut stat = |name, value: &str| encode_stat(out, name, value);
+    stat("maxbytes", &settings.memory_bytes.to_string());
+    stat("maxconns", &settings.connections_max.to_string());
+    stat("tcpport", &port.to_string());
+    stat("udpport", "0");
+    stat("inter", &inter(&settings.listen));
+    stat("verbosity", &cluster.verbosity.load(Ordering::Relaxed).to_string());
+    stat("oldest", "0");
+    stat("evictions", on_off(settings.evict));
+    stat("domain_socket", socket.as_deref().unwrap_or("NULL"));
+    stat("umask", &format!("{mask:o}"));
+    stat("shutdown_command", "no");
+    stat("growth_factor", &format!("{:.2}", settings.growth_factor));
+    stat("chunk_size", &settings.chunk_bytes_min.to_string());
+    stat("num_threads", &settings.shards.to_string());
+    stat("num_threads_per_udp", &settings.shards.to_string());
+    stat("stat_key_prefix", ":");
+    stat("detail_enabled", "no");
+    stat("reqs_per_event", &settings.requests_per_event_max.to_string());
+    stat("cas_enabled", yes_no(settings.cas));
+    stat("tcp_backlog", &settings.listen_backlog.to_string());
+    for (name, value) in [
+        ("binding_protocol", "auto-negotiate"), ("auth_enabled_sasl", "no"),
+        ("auth_enabled_ascii", "no"),
+    ] {
+        stat(name, value);
+    }
+    stat("item_size_max", &settings.item_bytes_max.to_string());
+    for (name, value) in FIXED_SETTINGS {
+        stat(name, value);
+    }
+    out.extend_from_slice(END);
+}
+
+/// Settings behind `item_size_max` that have one value until their options come.
+#[rustfmt::skip]
+static FIXED_SETTINGS: &[(&str, &str)] = &[
+    ("maxconns_fast", "yes"), ("hashpower_init", "0"), ("slab_reassign", "yes"),
+    ("slab_automove", "1"), ("slab_automove_ratio", "0.80"), ("slab_automove_window", "10"),
+    ("slab_chunk_max", "65536"), ("lru_crawler", "yes"), ("lru_crawler_sleep", "100"),
+    ("lru_crawler_tocrawl", "0"), ("tail_repair_time", "0"), ("flush_enabled", "yes"),
+    ("dump_enabled", "yes"), ("hash_algorithm", "ahash"), ("lru_maintainer_thread", "yes"),
+    ("lru_segmented", "yes"), ("hot_lru_pct", "20"), ("warm_lru_pct", "40"),
+    ("hot_max_factor", "0.20"), ("warm_max_factor", "2.00"), ("temp_lru", "no"),
+    ("temporary_ttl", "61"), ("idle_timeout", "0"), ("watcher_logbuf_size", "262144"),
+    ("worker_logbuf_size", "65536"), ("read_buf_mem_limit", "0"), ("track_sizes", "no"),
+    ("inline_ascii_response", "no"), ("ssl_enabled", "no"), ("num_napi_ids", "(null)"),
+    ("memory_file", "(null)"), ("client_flags_size", "4"),
+];
+
+fn inter(listen: &Listen) -> String {
+    let Listen::Tcp(entries) = listen else { return "NULL".to_owned() };
+    let hosts: Vec<&str> = entries.iter().filter_map(|entry| entry.host.as_deref()).collect();
+    if hosts.is_empty() { "NULL".to_owned() } else { hosts.join(",") }
+}

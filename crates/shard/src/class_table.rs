@@ -1,0 +1,153 @@
+//! The slab classes of one shard, or of all added up, for `stats items` and `stats slabs`.
+
+use alloc::vec::Vec;
+
+use slabcore_protocol::encode_stat;
+use slabcore_storage::{ClassStats, Store};
+
+/// How the values of several shards make one.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Merge {
+    Sum,
+    Max,
+}
+
+/// Where a column is printed.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Table {
+    Items,
+    Slabs,
+}
+
+struct Column {
+    name: &'static str,
+    table: Table,
+    merge: Merge,
+    value: fn(&ClassStats) -> u64,
+}
+
+const fn column(
+    name: &'static str,
+    table: Table,
+    merge: Merge,
+    value: fn(&ClassStats) -> u64,
+) -> Column {
+    Column { name, table, merge, value }
+}
+
+const COLUMNS: usize = 30;
+
+/// In memcached's order. What is counted for no class here, memcached's `tailrepairs` and the
+/// like, is 0 there too or comes with what it counts.
+#[rustfmt::skip]
+static TABLE: [Column; COLUMNS] = [
+    column("number", Table::Items, Merge::Sum, |class| class.number),
+    column("number_hot", Table::Items, Merge::Sum, |class| class.number_hot),
+    column("number_warm", Table::Items, Merge::Sum, |class| class.number_warm),
+    column("number_cold", Table::Items, Merge::Sum, |class| class.number_cold),
+    column("age_hot", Table::Items, Merge::Max, |class| class.age_hot),
+    column("age_warm", Table::Items, Merge::Max, |class| class.age_warm),
+    column("age", Table::Items, Merge::Max, |class| class.age),
+    column("mem_requested", Table::Items, Merge::Sum, |class| class.mem_requested),
+    column("evicted", Table::Items, Merge::Sum, |class| class.counters.evicted),
+    column("evicted_nonzero", Table::Items, Merge::Sum, |class| class.counters.evicted_nonzero),
+    column("evicted_time", Table::Items, Merge::Max, |class| class.counters.evicted_time),
+    column("outofmemory", Table::Items, Merge::Sum, |class| class.counters.outofmemory),
+    column("tailrepairs", Table::Items, Merge::Sum, |_| 0),
+    column("reclaimed", Table::Items, Merge::Sum, |class| class.counters.reclaimed),
+    column("expired_unfetched", Table::Items, Merge::Sum, |class| class.counters.expired_unfetched),
+    column("evicted_unfetched", Table::Items, Merge::Sum, |class| class.counters.evicted_unfetched),
+    column("evicted_active", Table::Items, Merge::Sum, |class| class.counters.evicted_active),
+    column("crawler_reclaimed", Table::Items, Merge::Sum, |class| class.counters.crawler_reclaimed),
+    column("crawler_items_checked", Table::Items, Merge::Sum,
+        |class| class.counters.crawler_items_checked),
+    column("lrutail_reflocked", Table::Items, Merge::Sum, |_| 0),
+    column("moves_to_cold", Table::Items, Merge::Sum, |class| class.counters.moves_to_cold),
+    column("moves_to_warm", Table::Items, Merge::Sum, |class| class.counters.moves_to_warm),
+    column("moves_within_lru", Table::Items, Merge::Sum, |class| class.counters.moves_within_lru),
+    column("direct_reclaims", Table::Items, Merge::Sum, |class| class.counters.direct_reclaims),
+    column("chunk_size", Table::Slabs, Merge::Max, |class| class.chunk_size),
+    column("chunks_per_page", Table::Slabs, Merge::Max, |class| class.chunks_per_page),
+    column("total_pages", Table::Slabs, Merge::Sum, |class| class.total_pages),
+    column("total_chunks", Table::Slabs, Merge::Sum, |class| class.total_chunks),
+    column("used_chunks", Table::Slabs, Merge::Sum, |class| class.used_chunks),
+    column("free_chunks", Table::Slabs, Merge::Sum, |class| class.free_chunks),
+];
+
+/// Index of `number` and of `total_pages`, which decide whether a class is printed.
+const NUMBER: usize = 0;
+const TOTAL_PAGES: usize = 26;
+const CHUNK_SIZE: usize = 24;
+const CHUNKS_PER_PAGE: usize = 25;
+
+/// See the module.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ClassTable {
+    /// Class 1 first, as memcached numbers them.
+    classes: Vec<[u64; COLUMNS]>,
+}
+
+impl ClassTable {
+    /// The classes of one store; `tick` is the time in seconds.
+    pub(crate) fn of(store: &Store, tick: u32) -> Self {
+        let row = |class| {
+            let stats = store.class_stats(tick, class).unwrap_or_default();
+            core::array::from_fn(|index| (TABLE[index].value)(&stats))
+        };
+        Self { classes: (1..=store.classes()).map(row).collect() }
+    }
+
+    /// Appends the table as little-endian words.
+    pub fn append_to(&self, out: &mut Vec<u8>) {
+        for word in self.classes.iter().flatten() {
+            out.extend_from_slice(&word.to_le_bytes());
+        }
+    }
+
+    /// Adds a table that [`Self::append_to`] wrote.
+    pub fn merge_bytes(&mut self, bytes: &[u8]) {
+        let (words, _) = bytes.as_chunks::<8>();
+        let (rows, _) = words.as_chunks::<COLUMNS>();
+        if self.classes.len() < rows.len() {
+            self.classes.resize(rows.len(), [0; COLUMNS]);
+        }
+        for (sum, row) in self.classes.iter_mut().zip(rows) {
+            for ((cell, word), column) in sum.iter_mut().zip(row).zip(&TABLE) {
+                let value = u64::from_le_bytes(*word);
+                *cell = match column.merge {
+                    Merge::Sum => *cell + value,
+                    Merge::Max => (*cell).max(value),
+                };
+            }
+        }
+    }
+
+    /// The lines of `stats items`, without END; classes without items are absent.
+    pub fn encode_items(&self, out: &mut Vec<u8>) {
+        for (class, row) in (1..).zip(&self.classes).filter(|(_, row)| row[NUMBER] > 0) {
+            for (column, value) in TABLE.iter().zip(row) {
+                if column.table == Table::Items {
+                    encode_stat(out, format_args!("items:{class}:{}", column.name), value);
+                }
+            }
+        }
+    }
+
+    /// The lines of `stats slabs`, without END; classes without pages are absent.
+    pub fn encode_slabs(&self, out: &mut Vec<u8>) {
+        let mut active = 0_u64;
+        let mut bytes = 0_u64;
+        for (class, row) in (1..).zip(&self.classes).filter(|(_, row)| row[TOTAL_PAGES] > 0) {
+            active += 1;
+            bytes += row[TOTAL_PAGES] * row[CHUNKS_PER_PAGE] * row[CHUNK_SIZE];
+            for (column, value) in TABLE.iter().zip(row) {
+                if column.table == Table::Slabs {
+                    encode_stat(out, format_args!("{class}:{}", column.name), value);
+                }
+            }
+            encode_stat(out, format_args!("{class}:free_chunks_end"), 0);
+        }
+        encode_stat(out, "active_slabs", active);
+        encode_stat(out, "total_malloced", bytes);
+    }
+}

@@ -1,0 +1,87 @@
+//! Time as the caches of this family see it: whole seconds since shortly before the start.
+
+/// Relative exptimes reach 30 days; larger values are Unix times (protocol.txt).
+const RELATIVE_EXPTIME_MAX: i32 = 60 * 60 * 24 * 30;
+
+/// The time of one turn.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Now {
+    /// Seconds since the start, plus [`TICK_START`].
+    pub tick: u32,
+    /// Unix time in seconds at tick 0.
+    pub unix_at_zero: u64,
+}
+
+impl Now {
+    /// Unix time in seconds.
+    pub const fn unix(self) -> u64 {
+        self.unix_at_zero + self.tick as u64
+    }
+
+    /// A client's exptime as an absolute tick: 0 never; a negative or past one is dead at once.
+    ///
+    /// The item is dead when the tick reaches the result, so a ttl of `n` lives `n - 1` to `n`
+    /// seconds.
+    pub const fn expiry(self, exptime: i32) -> u32 {
+        if exptime == 0 {
+            return 0;
+        }
+        if exptime < 0 {
+            return 1;
+        }
+        if exptime <= RELATIVE_EXPTIME_MAX {
+            return self.tick.saturating_add(exptime as u32);
+        }
+        let unix = exptime as u64;
+        if unix <= self.unix_at_zero + 1 { 1 } else { (unix - self.unix_at_zero) as u32 }
+    }
+
+    /// When a `flush_all` with this delay takes effect, as a tick; `None`: at once.
+    ///
+    /// `Some(0)` is a Unix time from before the start: nothing is flushed, and a pending flush
+    /// is called off.
+    pub const fn flush_tick(self, delay: i32) -> Option<u32> {
+        if delay <= 0 {
+            return None;
+        }
+        match self.expiry(delay) {
+            1 => Some(0),
+            tick if tick <= self.tick => None,
+            tick => Some(tick),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(exptime: i32, expected: u32) {
+        let now = Now { tick: 100, unix_at_zero: 1_700_000_000 };
+        assert_eq!(now.expiry(exptime), expected, "exptime {exptime}");
+    }
+
+    #[test]
+    fn exptimes_become_ticks() {
+        check(0, 0);
+        check(-1, 1);
+        check(i32::MIN, 1);
+        check(1, 101);
+        check(2_592_000, 2_592_100);
+        check(2_592_001, 1);
+        check(1_700_000_000, 1);
+        check(1_700_000_050, 50);
+        check(1_700_000_200, 200);
+        check(i32::MAX, 447_483_647);
+    }
+
+    #[test]
+    fn flushes_are_at_once_later_or_called_off() {
+        let now = Now { tick: 100, unix_at_zero: 1_700_000_000 };
+        assert_eq!(now.flush_tick(0), None);
+        assert_eq!(now.flush_tick(-1), None);
+        assert_eq!(now.flush_tick(5), Some(105));
+        assert_eq!(now.flush_tick(2_592_001), Some(0));
+        assert_eq!(now.flush_tick(1_700_000_050), None);
+    }
+}

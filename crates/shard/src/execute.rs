@@ -1,0 +1,210 @@
+//! Requests for one key, executed: what is asked of the store and what is counted.
+
+use slabcore_metrics::Counter;
+use slabcore_protocol::{Reply, StoreRequest, Verb, error_lines};
+use slabcore_storage::{
+    ArithmeticError, Delta, ItemRef, Miss, NewItem, StoreOutcome, StoreVerb,
+};
+
+use crate::clock::Now;
+use crate::limits::VALUE_INLINE_BYTES_MAX;
+use crate::request::KeyRequest;
+use crate::response::Response;
+use crate::shard::Shard;
+
+impl Shard {
+    /// Executes one request. `hash` is the key's, from the router that chose this shard.
+    #[inline]
+    pub fn execute<'a>(
+        &'a mut self,
+        now: Now,
+        hash: u64,
+        request: &KeyRequest<'a>,
+    ) -> Response<'a> {
+        match *request {
+            KeyRequest::Get { key, with_cas, exptime } => {
+                self.get(now, hash, key, with_cas, exptime)
+            }
+            KeyRequest::Store { store, value } => {
+                let item = NewItem {
+                    key: store.key,
+                    value,
+                    flags: store.flags,
+                    exptime: now.expiry(store.exptime),
+                };
+                let outcome = self.store.store(now.tick, hash, &item, store_verb(&store));
+                Response::Line(self.stored(now, hash, &store, outcome))
+            }
+            KeyRequest::TooLarge { store } => {
+                self.metrics.add(Counter::StoreTooLarge, 1);
+                self.drop_old(now, hash, &store);
+                Response::Line(Reply::Error(error_lines::TOO_LARGE))
+            }
+            KeyRequest::Arithmetic { key, delta, incr } => {
+                self.arithmetic(now, hash, key, delta, incr)
+            }
+            KeyRequest::Touch { key, exptime } => self.touch(now, hash, key, exptime),
+            KeyRequest::Delete { key } => self.delete(now, hash, key),
+        }
+    }
+
+    #[inline]
+    fn get<'a>(
+        &'a mut self,
+        now: Now,
+        hash: u64,
+        key: &'a [u8],
+        with_cas: bool,
+        exptime: Option<i32>,
+    ) -> Response<'a> {
+        let metrics = &self.metrics;
+        metrics.add(Counter::CmdGet, 1);
+        let found = match exptime {
+            Some(exptime) => {
+                metrics.add(Counter::CmdTouch, 1);
+                let expiry = now.expiry(exptime);
+                self.store.get_and_touch(now.tick, hash, key, expiry, with_cas)
+            }
+            None if with_cas => self.store.get_with_cas(now.tick, hash, key),
+            None => self.store.get(now.tick, hash, key),
+        };
+        match found {
+            Ok(item) => {
+                metrics.add(Counter::GetHits, 1);
+                if exptime.is_some() {
+                    metrics.add(Counter::TouchHits, 1);
+                }
+                hit(key, with_cas, &item)
+            }
+            Err(miss) => {
+                metrics.add(Counter::GetMisses, 1);
+                match miss {
+                    Miss::NotFound => {}
+                    Miss::Expired => metrics.add(Counter::GetExpired, 1),
+                    Miss::Flushed => metrics.add(Counter::GetFlushed, 1),
+                }
+                if exptime.is_some() {
+                    metrics.add(Counter::TouchMisses, 1);
+                }
+                Response::Miss
+            }
+        }
+    }
+
+    /// Counts a finished storage command and says what the client hears.
+    pub(crate) fn stored(
+        &mut self,
+        now: Now,
+        hash: u64,
+        store: &StoreRequest<'_>,
+        outcome: StoreOutcome,
+    ) -> Reply {
+        if matches!(outcome, StoreOutcome::NoMemory) {
+            self.metrics.add(Counter::StoreNoMemory, 1);
+            self.drop_old(now, hash, store);
+            return Reply::Error(error_lines::OUT_OF_MEMORY_STORING);
+        }
+        self.metrics.add(Counter::CmdSet, 1);
+        if store.verb == Verb::Cas {
+            match outcome {
+                StoreOutcome::Stored => self.metrics.add(Counter::CasHits, 1),
+                StoreOutcome::Exists => self.metrics.add(Counter::CasBadval, 1),
+                StoreOutcome::NotFound => self.metrics.add(Counter::CasMisses, 1),
+                StoreOutcome::NotStored | StoreOutcome::NoMemory => {}
+            }
+        }
+        match outcome {
+            StoreOutcome::Stored => Reply::Stored,
+            StoreOutcome::NotStored => Reply::NotStored,
+            StoreOutcome::Exists => Reply::Exists,
+            StoreOutcome::NotFound => Reply::NotFound,
+            StoreOutcome::NoMemory => Reply::Error(error_lines::OUT_OF_MEMORY_STORING),
+        }
+    }
+
+    /// A set that cannot be kept must not leave the old value to be read.
+    pub(crate) fn drop_old(&mut self, now: Now, hash: u64, store: &StoreRequest<'_>) {
+        if store.verb == Verb::Set {
+            // A miss is as good: there is no old value.
+            let _ = self.store.delete(now.tick, hash, store.key);
+        }
+    }
+
+    fn arithmetic(
+        &mut self,
+        now: Now,
+        hash: u64,
+        key: &[u8],
+        delta: u64,
+        incr: bool,
+    ) -> Response<'_> {
+        let (change, hits, misses) = if incr {
+            (Delta::Incr(delta), Counter::IncrHits, Counter::IncrMisses)
+        } else {
+            (Delta::Decr(delta), Counter::DecrHits, Counter::DecrMisses)
+        };
+        match self.store.arithmetic(now.tick, hash, key, change) {
+            Ok(number) => {
+                self.metrics.add(hits, 1);
+                Response::Line(Reply::Number(number))
+            }
+            Err(ArithmeticError::NotFound) => {
+                self.metrics.add(misses, 1);
+                Response::Line(Reply::NotFound)
+            }
+            Err(ArithmeticError::NonNumeric) => Response::Line(Reply::Error(error_lines::NON_NUMERIC_VALUE)),
+            Err(ArithmeticError::NoMemory) => Response::Line(Reply::Error(error_lines::OUT_OF_MEMORY)),
+        }
+    }
+
+    fn touch(&mut self, now: Now, hash: u64, key: &[u8], exptime: i32) -> Response<'_> {
+        self.metrics.add(Counter::CmdTouch, 1);
+        match self.store.touch(now.tick, hash, key, now.expiry(exptime)) {
+            Ok(()) => {
+                self.metrics.add(Counter::TouchHits, 1);
+                Response::Line(Reply::Touched)
+            }
+            Err(_) => {
+                self.metrics.add(Counter::TouchMisses, 1);
+                Response::Line(Reply::NotFound)
+            }
+        }
+    }
+
+    fn delete(&mut self, now: Now, hash: u64, key: &[u8]) -> Response<'_> {
+        match self.store.delete(now.tick, hash, key) {
+            Ok(()) => {
+                self.metrics.add(Counter::DeleteHits, 1);
+                Response::Line(Reply::Deleted)
+            }
+            Err(_) => {
+                self.metrics.add(Counter::DeleteMisses, 1);
+                Response::Line(Reply::NotFound)
+            }
+        }
+    }
+}
+
+#[inline]
+fn hit<'a>(key: &'a [u8], with_cas: bool, item: &ItemRef<'a>) -> Response<'a> {
+    let cas = with_cas.then(|| item.cas());
+    match item.value() {
+        Some(value) if value.len() <= VALUE_INLINE_BYTES_MAX => {
+            Response::Value { key, flags: item.flags(), cas, value }
+        }
+        _ => Response::Large { flags: item.flags(), cas, value_bytes: item.value_len() },
+    }
+}
+
+/// The store's verb for a command line.
+#[inline]
+pub(crate) fn store_verb(store: &StoreRequest<'_>) -> StoreVerb {
+    match store.verb {
+        Verb::Set => StoreVerb::Set,
+        Verb::Add => StoreVerb::Add,
+        Verb::Replace => StoreVerb::Replace,
+        Verb::Append => StoreVerb::Append,
+        Verb::Prepend => StoreVerb::Prepend,
+        Verb::Cas => StoreVerb::Cas(store.cas_unique),
+    }
+}

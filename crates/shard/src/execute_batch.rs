@@ -1,0 +1,141 @@
+//! A batch of another shard's requests, executed in stages: prefetch a group, then do it.
+
+use alloc::vec::Vec;
+
+use slabcore_protocol::{encode_value_header, error_lines};
+
+use crate::batch::{Batch, push_held, push_reply};
+use crate::class_table::ClassTable;
+use crate::clock::Now;
+use crate::entry::{Entries, Entry, StatsKind};
+use crate::limits::{BATCH_REPLY_BYTES_SOFT_MAX, PREFETCH_GROUP};
+use crate::request::KeyRequest;
+use crate::response::Response;
+use crate::shard::Shard;
+
+impl Shard {
+    /// Executes all requests of `batch` in order and leaves the replies in it.
+    pub fn execute_batch(&mut self, now: Now, batch: &mut Batch) {
+        let (mut entries, replies) = batch.halves();
+        loop {
+            let group = entries.clone().take(PREFETCH_GROUP);
+            let mut hashes = [0; PREFETCH_GROUP];
+            let mut count = 0;
+            for (_, entry) in group {
+                if let Entry::Key(hash, _) = entry {
+                    self.prefetch_bucket(hash);
+                    hashes[count] = hash;
+                    count += 1;
+                }
+            }
+            for &hash in &hashes[..count] {
+                self.prefetch_item(hash);
+            }
+            if !self.execute_group(now, &mut entries, replies) {
+                return;
+            }
+        }
+    }
+
+    fn execute_group(
+        &mut self,
+        now: Now,
+        entries: &mut Entries<'_>,
+        replies: &mut Vec<u8>,
+    ) -> bool {
+        for _ in 0..PREFETCH_GROUP {
+            let Some((answered, entry)) = entries.next() else { return false };
+            match entry {
+                Entry::Key(hash, request) => {
+                    self.execute_key_entry(now, hash, &request, answered.then_some(&mut *replies));
+                }
+                other => {
+                    self.execute_other_entry(now, &other, answered.then_some(&mut *replies));
+                }
+            }
+        }
+        true
+    }
+
+    #[inline]
+    fn execute_key_entry(
+        &mut self,
+        now: Now,
+        hash: u64,
+        request: &KeyRequest<'_>,
+        replies: Option<&mut Vec<u8>>,
+    ) {
+        let replies_full = match &replies {
+            Some(replies) => replies.len() >= BATCH_REPLY_BYTES_SOFT_MAX,
+            None => false,
+        };
+        let response = self.execute(now, hash, request);
+        let Some(replies) = replies else { return };
+        let (flags, cas, value_bytes) = match response {
+            Response::Large { flags, cas, value_bytes } => (flags, cas, value_bytes),
+            Response::Value { flags, cas, value, .. } if replies_full => (flags, cas, value.len()),
+            response => {
+                push_reply(replies, |out| response.encode(out));
+                return;
+            }
+        };
+        let key = request.key();
+        match self.hold(now, hash, key) {
+            Some(hold) => push_held(replies, hold, value_bytes, |out| {
+                encode_value_header(out, key, flags, value_bytes, cas);
+            }),
+            None => push_reply(replies, |out| out.extend_from_slice(error_lines::OUT_OF_MEMORY_WRITING_GET)),
+        }
+    }
+
+    fn execute_other_entry(
+        &mut self,
+        now: Now,
+        entry: &Entry<'_>,
+        replies: Option<&mut Vec<u8>>,
+    ) {
+        match *entry {
+            Entry::Key(..) => unreachable!("keys are executed elsewhere"),
+            Entry::UploadBegin(hash, id, ref store) => self.upload_begin(now, hash, id, store),
+            Entry::UploadBytes(id, bytes) => self.upload_bytes(now, id, bytes),
+            Entry::UploadEnd(id, good) => {
+                let reply = self.upload_end(now, id, good);
+                if let Some(replies) = replies {
+                    push_reply(replies, |out| reply.encode(out));
+                }
+            }
+            Entry::UploadAbandon(id) => self.upload_abandon(id),
+            Entry::HoldPart(hold, offset) => {
+                let replies = replies.expect("a part is asked for with a ticket");
+                push_reply(replies, |out| out.extend_from_slice(self.held_part(hold, offset)));
+            }
+            Entry::HoldRelease(hold) => self.release(hold),
+            Entry::Flush(at) => {
+                self.flush_all(at);
+                if let Some(replies) = replies {
+                    push_reply(replies, |_| ());
+                }
+            }
+            Entry::Stats(kind) => {
+                let replies = replies.expect("stats are asked for with a ticket");
+                push_reply(replies, |out| self.append_stats(now, kind, out));
+            }
+            Entry::PagesWanted(pages) => {
+                self.give_back_excess(now, pages as usize);
+            }
+        }
+    }
+
+    /// Appends what `kind` asks for, as little-endian words.
+    pub fn append_stats(&self, now: Now, kind: StatsKind, out: &mut Vec<u8>) {
+        match kind {
+            StatsKind::Metrics => {
+                self.publish();
+                for word in self.metrics.snapshot().as_words() {
+                    out.extend_from_slice(&word.to_le_bytes());
+                }
+            }
+            StatsKind::Classes => ClassTable::of(&self.store, now.tick).append_to(out),
+        }
+    }
+}

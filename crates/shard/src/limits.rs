@@ -1,0 +1,29 @@
+//! Named maxima of the shard crate.
+
+/// Shards of one server at most: an index fits a byte, batches are per pair.
+pub const SHARDS_MAX: usize = 64;
+
+/// Values up to this many bytes are copied into the reply at once; larger ones are held and sent
+/// part by part, so that a connection's output never grows to the size of an item.
+pub const VALUE_INLINE_BYTES_MAX: usize = 16 << 10;
+
+/// Bytes of a held value handed over per request at most.
+pub const HELD_PART_BYTES_MAX: usize = 64 << 10;
+
+/// Once the replies of a batch reach this size, further values in it are held, not copied.
+pub const BATCH_REPLY_BYTES_SOFT_MAX: usize = 256 << 10;
+
+/// A batch that has this many request bytes takes no further request.
+pub const BATCH_REQUEST_BYTES_SOFT_MAX: usize = 256 << 10;
+
+/// Entries of one batch whose hash buckets and items are prefetched together.
+pub const PREFETCH_GROUP: usize = 16;
+
+/// Keys are at most this long (protocol.txt).
+pub const KEY_BYTES_MAX: usize = 250;
+
+const _: () = assert!(VALUE_INLINE_BYTES_MAX <= HELD_PART_BYTES_MAX);
+const _: () = assert!(VALUE_INLINE_BYTES_MAX < BATCH_REPLY_BYTES_SOFT_MAX);
+const _: () = assert!(HELD_PART_BYTES_MAX <= BATCH_REPLY_BYTES_SOFT_MAX);
+const _: () = assert!(KEY_BYTES_MAX <= u8::MAX as usize);
+const _: () = assert!(SHARDS_MAX <= u8::MAX as usize);

@@ -1,0 +1,57 @@
+//! Which shard owns a key.
+
+use slabcore_storage::KeyHasher;
+
+/// Where a key lives.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Route {
+    /// Hash of the key; the store wants it too, so that it is computed once.
+    pub hash: u64,
+    /// Index of the owning shard.
+    pub shard: usize,
+}
+
+/// Maps keys to shards by the high half of their hash; the store uses the low half.
+#[derive(Clone)]
+pub struct Router {
+    hasher: KeyHasher,
+    shards: u64,
+}
+
+impl Router {
+    /// A router over `shards` shards, 1..=[`crate::limits::SHARDS_MAX`].
+    pub fn new(hasher: KeyHasher, shards: usize) -> Self {
+        assert!((1..=crate::limits::SHARDS_MAX).contains(&shards));
+        Self { hasher, shards: shards as u64 }
+    }
+
+    /// Hashes `key` and names its shard.
+    #[inline]
+    pub fn route(&self, key: &[u8]) -> Route {
+        let hash = self.hasher.hash(key);
+        Route { hash, shard: (((hash >> 32) * self.shards) >> 32) as usize }
+    }
+
+    /// How many shards there are.
+    pub fn shards(&self) -> usize {
+        self.shards as usize
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_spread_evenly_and_stay_in_range() {
+        for shards in [1, 2, 3, 7, 64] {
+            let router = Router::new(KeyHasher::new(7), shards);
+            let mut counts = std::vec![0_u32; shards];
+            for number in 0..6_400_u32 {
+                counts[router.route(&number.to_le_bytes()).shard] += 1;
+            }
+            let fair = 6_400 / shards as u32;
+            assert!(counts.iter().all(|&count| count > fair / 2 && count < fair * 2), "{counts:?}");
+        }
+    }
+}

@@ -1,0 +1,178 @@
+//! One shard: a store with its counters, its uploads and its holds.
+
+use alloc::sync::Arc;
+
+use slabcore_metrics::{Counter, Gauge, ShardMetrics};
+use slabcore_storage::{Config, KeyHasher, NoMemory, PagePool, Store};
+
+use crate::clock::Now;
+use crate::holds::{HoldId, Holds};
+use crate::limits::HELD_PART_BYTES_MAX;
+use crate::uploads::Uploads;
+
+/// What a shard needs to know beside its store's configuration.
+#[derive(Debug, Clone, Copy)]
+pub struct Limits {
+    /// Largest item in bytes as memcached counts it (`-I`).
+    pub item_bytes_max: usize,
+    /// Whether items have cas uniques; decides how large an item counts.
+    pub cas: bool,
+}
+
+impl Limits {
+    /// Header, NUL and CRLF of memcached's item, so that the same values are too large here.
+    const ITEM_BYTES: usize = 48 + 1 + 2;
+
+    /// True if memcached would call this item too large for its `-I`.
+    pub const fn too_large(&self, key_bytes: usize, flags: u32, value_bytes: usize) -> bool {
+        let cas_bytes = if self.cas { 8 } else { 0 };
+        let flags_bytes = if flags == 0 { 0 } else { 4 };
+        Self::ITEM_BYTES + cas_bytes + flags_bytes + key_bytes + value_bytes > self.item_bytes_max
+    }
+}
+
+/// The part of the cache that one core owns.
+pub struct Shard {
+    pub(crate) store: Store,
+    pub(crate) metrics: Arc<ShardMetrics>,
+    pub(crate) uploads: Uploads,
+    pub(crate) holds: Holds,
+    /// A `flush_all` that has yet to take effect, as a tick; 0: none.
+    flush_tick: u32,
+    /// Pages that this shard need not give to others.
+    fair_share_pages: usize,
+}
+
+impl Shard {
+    /// An empty shard that takes its pages from `pool` and counts in `metrics`.
+    pub fn new(
+        config: &Config,
+        pool: Arc<PagePool>,
+        hasher: KeyHasher,
+        metrics: Arc<ShardMetrics>,
+    ) -> Result<Self, NoMemory> {
+        Ok(Self {
+            store: Store::new(config, pool, hasher)?,
+            metrics,
+            uploads: Uploads::new(config.shards as usize),
+            holds: Holds::default(),
+            flush_tick: 0,
+            fair_share_pages: config.fair_share_pages,
+        })
+    }
+
+    /// Counters of this shard; the executor counts its own events there too.
+    pub fn metrics(&self) -> &Arc<ShardMetrics> {
+        &self.metrics
+    }
+
+    /// Must be called with the time of each turn before its first request.
+    #[inline]
+    pub fn begin_turn(&mut self, now: Now) {
+        if self.flush_tick != 0 && self.flush_tick <= now.tick {
+            self.flush_tick = 0;
+            self.store.flush_all();
+        }
+    }
+
+    /// `flush_all`: at once with `None`; at a tick; `Some(0)` calls a pending one off.
+    ///
+    /// A new flush replaces a pending one, as in memcached.
+    pub fn flush_all(&mut self, at: Option<u32>) {
+        self.flush_tick = at.unwrap_or(0);
+        if at.is_none() {
+            self.store.flush_all();
+        }
+    }
+
+    /// First touch of a lookup to come: the hash bucket.
+    #[inline]
+    pub fn prefetch_bucket(&self, hash: u64) {
+        self.store.prefetch_bucket(hash);
+    }
+
+    /// Second touch, once the bucket is near: the item.
+    #[inline]
+    pub fn prefetch_item(&self, hash: u64) {
+        self.store.prefetch_item(hash);
+    }
+
+    /// Keeps the value of `key` in place until [`Self::release`]; `None` if too many are held.
+    pub fn hold(&mut self, now: Now, hash: u64, key: &[u8]) -> Option<HoldId> {
+        let hold = self.store.hold(now.tick, hash, key)?;
+        Some(self.holds.insert(hold))
+    }
+
+    /// Bytes of a held value from `offset` on, contiguous, 1 to [`HELD_PART_BYTES_MAX`] of them;
+    /// empty at the end.
+    pub fn held_part(&self, id: HoldId, offset: usize) -> &[u8] {
+        let part = self.store.held_value_part(self.holds.get(id), offset);
+        &part[..part.len().min(HELD_PART_BYTES_MAX)]
+    }
+
+    /// Lets go of a held value.
+    pub fn release(&mut self, id: HoldId) {
+        let hold = self.holds.remove(id);
+        self.store.release(hold);
+    }
+
+    /// Background work, about `budget` small steps; true if there is more to do.
+    pub fn maintain(&mut self, now: Now, budget: u32) -> bool {
+        self.store.maintain(now.tick, budget)
+    }
+
+    /// Gives up to `pages` pages back to the pool, but keeps this shard's fair share; returns how
+    /// many it gave.
+    pub fn give_back_excess(&mut self, now: Now, pages: usize) -> usize {
+        let excess = self.store.pages_owned().saturating_sub(self.fair_share_pages);
+        self.store.give_back(now.tick, pages.min(excess))
+    }
+
+    /// Pages that this shard holds now.
+    pub fn pages_owned(&self) -> usize {
+        self.store.pages_owned()
+    }
+
+    /// True once after the store went short of pages below its fair share.
+    pub fn wants_pages(&mut self) -> bool {
+        self.store.wants_pages()
+    }
+
+    /// Copies what the store counts into the metrics, for scrapes and `stats`.
+    pub fn publish(&self) {
+        let stats = self.store.stats();
+        let counters = &stats.counters;
+        let metrics = &self.metrics;
+        for (counter, total) in [
+            (Counter::Evictions, counters.evicted),
+            (Counter::EvictedUnfetched, counters.evicted_unfetched),
+            (Counter::EvictedActive, counters.evicted_active),
+            (Counter::ExpiredUnfetched, counters.expired_unfetched),
+            (Counter::Reclaimed, counters.reclaimed),
+            (Counter::CrawlerReclaimed, counters.crawler_reclaimed),
+            (Counter::CrawlerItemsChecked, counters.crawler_items_checked),
+            (Counter::DirectReclaims, counters.direct_reclaims),
+            (Counter::MovesToCold, counters.moves_to_cold),
+            (Counter::MovesToWarm, counters.moves_to_warm),
+            (Counter::MovesWithinLru, counters.moves_within_lru),
+            (Counter::SlabsMoved, stats.slabs_moved),
+            (Counter::TotalItems, stats.total_items),
+        ] {
+            metrics.set_counter(counter, total);
+        }
+        for (gauge, value) in [
+            (Gauge::CurrItems, stats.curr_items),
+            (Gauge::Bytes, stats.bytes),
+            (Gauge::HashBytes, stats.hash_bytes),
+            (Gauge::HashPowerLevel, stats.hash_power_level),
+            (Gauge::PagesOwned, stats.pages_owned),
+        ] {
+            metrics.set(gauge, value);
+        }
+    }
+
+    /// The store, for `stats items` and the like.
+    pub fn store(&self) -> &Store {
+        &self.store
+    }
+}

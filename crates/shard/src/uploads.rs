@@ -1,0 +1,138 @@
+//! Values that arrive in pieces: each streams into its reservation, whoever's connection it is.
+
+use alloc::vec::Vec;
+
+use slabcore_protocol::{Reply, StoreRequest, error_lines};
+use slabcore_storage::Reservation;
+
+use crate::clock::Now;
+use crate::execute::store_verb;
+use crate::limits::KEY_BYTES_MAX;
+use crate::shard::Shard;
+
+/// Names an upload: the shard whose connection sends it, and that shard's number for it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct UploadId {
+    /// Shard of the connection.
+    pub source: u8,
+    /// Number chosen by the source; free again after its end.
+    pub number: u32,
+}
+
+/// One value on its way.
+struct Upload {
+    key: [u8; KEY_BYTES_MAX],
+    key_bytes: u8,
+    hash: u64,
+    /// The command line, without its key.
+    head: StoreRequest<'static>,
+    /// `None` once memory ran out: the rest of the value is dropped.
+    reservation: Option<Reservation>,
+}
+
+impl Upload {
+    fn store(&self) -> StoreRequest<'_> {
+        StoreRequest { key: &self.key[..usize::from(self.key_bytes)], ..self.head }
+    }
+}
+
+/// The uploads of one shard by source and number.
+#[derive(Default)]
+pub(crate) struct Uploads {
+    by_source: Vec<Vec<Option<alloc::boxed::Box<Upload>>>>,
+}
+
+impl Uploads {
+    pub(crate) fn new(shards: usize) -> Self {
+        Self { by_source: (0..shards).map(|_| Vec::new()).collect() }
+    }
+
+    fn slot(&mut self, id: UploadId) -> &mut Option<alloc::boxed::Box<Upload>> {
+        let numbers = &mut self.by_source[usize::from(id.source)];
+        let index = id.number as usize;
+        if index >= numbers.len() {
+            numbers.resize_with(index + 1, || None);
+        }
+        &mut numbers[index]
+    }
+
+    fn take(&mut self, id: UploadId) -> alloc::boxed::Box<Upload> {
+        self.slot(id).take().expect("an upload ends once")
+    }
+}
+
+impl Shard {
+    /// Starts an upload: reserves the head of the item, nothing ahead of the value's bytes.
+    pub fn upload_begin(&mut self, now: Now, hash: u64, id: UploadId, store: &StoreRequest<'_>) {
+        let reservation = self
+            .store
+            .reserve(
+                now.tick,
+                hash,
+                store.key,
+                store.flags,
+                now.expiry(store.exptime),
+                store.value_bytes as usize,
+            )
+            .ok();
+        let mut key = [0; KEY_BYTES_MAX];
+        key[..store.key.len()].copy_from_slice(store.key);
+        let head = StoreRequest {
+            verb: store.verb,
+            key: &[],
+            flags: store.flags,
+            exptime: store.exptime,
+            value_bytes: store.value_bytes,
+            cas_unique: store.cas_unique,
+            noreply: store.noreply,
+        };
+        let key_bytes = store.key.len() as u8;
+        let upload = Upload { key, key_bytes, hash, head, reservation };
+        let slot = self.uploads.slot(id);
+        assert!(slot.is_none(), "an upload number is free when it starts");
+        *slot = Some(alloc::boxed::Box::new(upload));
+    }
+
+    /// Takes the next bytes of the value; all of them, together never more than announced.
+    pub fn upload_bytes(&mut self, now: Now, id: UploadId, mut bytes: &[u8]) {
+        let upload = self.uploads.slot(id).as_mut().expect("an upload has begun");
+        while !bytes.is_empty() {
+            let Some(reservation) = upload.reservation.as_mut() else { return };
+            let Ok(spare) = self.store.spare(now.tick, reservation) else {
+                let failed = upload.reservation.take().expect("checked above");
+                self.store.abandon(failed);
+                return;
+            };
+            let count = spare.len().min(bytes.len());
+            assert!(count > 0, "a value has no more bytes than announced");
+            spare[..count].copy_from_slice(&bytes[..count]);
+            self.store.advance(reservation, count);
+            bytes = &bytes[count..];
+        }
+    }
+
+    /// Ends an upload whose bytes are all there. `good`: the data block ended as it must.
+    pub fn upload_end(&mut self, now: Now, id: UploadId, good: bool) -> Reply {
+        let mut upload = self.uploads.take(id);
+        let Some(reservation) = upload.reservation.take() else {
+            let store = upload.store();
+            self.metrics.add(slabcore_metrics::Counter::StoreNoMemory, 1);
+            self.drop_old(now, upload.hash, &store);
+            return if good { Reply::Error(error_lines::OUT_OF_MEMORY_STORING) } else { Reply::Error(error_lines::BAD_DATA_CHUNK) };
+        };
+        if !good {
+            self.store.abandon(reservation);
+            return Reply::Error(error_lines::BAD_DATA_CHUNK);
+        }
+        let store = upload.store();
+        let outcome = self.store.commit(now.tick, reservation, store_verb(&store));
+        self.stored(now, upload.hash, &store, outcome)
+    }
+
+    /// Drops an upload whose connection ended; the old item stays.
+    pub fn upload_abandon(&mut self, id: UploadId) {
+        if let Some(reservation) = self.uploads.take(id).reservation {
+            self.store.abandon(reservation);
+        }
+    }
+}

@@ -1,0 +1,158 @@
+//! The grammar of `-l`: `host`, `host:port`, `[v6]`, `[v6]:port`, `*`, in lists with `,` or `;`.
+
+use slabcore_server::settings::TcpListen;
+
+use crate::numbers::number;
+use crate::refusal::Refusal;
+
+/// What one or more `-l` say.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct Listening {
+    pub(crate) addresses: Vec<TcpListen>,
+    pub(crate) warnings: Vec<String>,
+}
+
+/// Parses the values of all `-l`; entries without a port of their own get `port`.
+///
+/// Names are not resolved here.
+pub(crate) fn parse<'a>(
+    values: impl Iterator<Item = &'a str>,
+    port: u16,
+) -> Result<Listening, Refusal> {
+    let mut listening = Listening::default();
+    let mut given = false;
+    for value in values {
+        given = true;
+        for entry in value.split([',', ';']).filter(|entry| !entry.is_empty()) {
+            let entry = without_prefixes(entry, &mut listening.warnings)?;
+            let address = address(entry, port)
+                .map_err(|why| Refusal::os_error(format!("{why}\n{}", failed(value))))?;
+            listening.addresses.push(address);
+        }
+        if listening.addresses.is_empty() {
+            return Err(Refusal::os_error(failed(value)));
+        }
+    }
+    if !given {
+        listening.addresses.push(TcpListen { host: None, port });
+    }
+    Ok(listening)
+}
+
+fn failed(value: &str) -> String {
+    format!("failed to listen on one of interface(s) {value}")
+}
+
+/// Takes memcached's prefixes off: TLS, `proto[name]:` and `tag[name]:` or `tag_name_:`, in this
+/// order.
+fn without_prefixes<'a>(entry: &'a str, warnings: &mut Vec<String>) -> Result<&'a str, Refusal> {
+    for tls in ["notls", "btls", "mtls"] {
+        if entry.strip_prefix(tls).is_some_and(|rest| rest.starts_with(':')) {
+            return Err(Refusal::os_error(format!(
+                "'{tls}' option is valid only when SSL is enabled"
+            )));
+        }
+    }
+    let mut rest = entry;
+    for (open, close) in [("proto[", "]:"), ("tag[", "]:"), ("tag_", "_:")] {
+        let inside = rest.strip_prefix(open).and_then(|inside| inside.split_once(close));
+        if let Some((name, after)) = inside {
+            warnings.push(format!(
+                "warning: {open}{name}{close} of -l has no effect yet: {after} is like any other"
+            ));
+            rest = after;
+        }
+    }
+    Ok(rest)
+}
+
+/// One address. A name with two colons and no brackets is a bare IPv6 address.
+fn address(entry: &str, default_port: u16) -> Result<TcpListen, String> {
+    let (host, port) = if let Some(bracketed) = entry.strip_prefix('[') {
+        let Some((host, after)) = bracketed.split_once(']') else {
+            return Err(format!("Invalid IPV6 address: \"{entry}\""));
+        };
+        match after.strip_prefix(':') {
+            Some(port) => (host, Some(port)),
+            None if after.is_empty() => (host, None),
+            None => return Err(format!("Invalid port number: \"{after}\"")),
+        }
+    } else {
+        match entry.split_once(':') {
+            Some((host, port)) if !port.contains(':') => (host, Some(port)),
+            _ => (entry, None),
+        }
+    };
+    let port = match port {
+        Some(word) => {
+            number::<u16>(word).ok_or_else(|| format!("Invalid port number: \"{word}\""))?
+        }
+        None => default_port,
+    };
+    let host = (host != "*").then(|| host.to_owned());
+    if host.as_deref() == Some("") {
+        return Err(format!("Invalid address: \"{entry}\""));
+    }
+    Ok(TcpListen { host, port })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(values: &[&str], expected: &[(&str, u16)]) {
+        let listening = parse(values.iter().copied(), 11211).unwrap();
+        let got: Vec<_> = listening
+            .addresses
+            .iter()
+            .map(|a| (a.host.as_deref().unwrap_or("*"), a.port))
+            .collect();
+        assert_eq!(got, expected, "{values:?}");
+    }
+
+    #[test]
+    fn addresses() {
+        check(&[], &[("*", 11211)]);
+        check(&["*"], &[("*", 11211)]);
+        check(&["*:5"], &[("*", 5)]);
+        check(&["127.0.0.1"], &[("127.0.0.1", 11211)]);
+        check(&["127.0.0.1:11300"], &[("127.0.0.1", 11300)]);
+        check(&["localhost:0"], &[("localhost", 0)]);
+        check(&["::1"], &[("::1", 11211)]);
+        check(&["fe80::1%eth0"], &[("fe80::1%eth0", 11211)]);
+        check(&["[::1]"], &[("::1", 11211)]);
+        check(&["[::1]:5"], &[("::1", 5)]);
+        check(&["a,b:2;[::1]:3"], &[("a", 11211), ("b", 2), ("::1", 3)]);
+        check(&["a,,b,"], &[("a", 11211), ("b", 11211)]);
+        check(&["a", "b:2"], &[("a", 11211), ("b", 2)]);
+    }
+
+    #[test]
+    fn prefixes_warn() {
+        let listening = parse(["proto[ascii]:tag[ab]:a:5,tag_x_:b"].into_iter(), 11211).unwrap();
+        let hosts: Vec<_> =
+            listening.addresses.iter().map(|a| (a.host.as_deref(), a.port)).collect();
+        assert_eq!(hosts, [(Some("a"), 5), (Some("b"), 11211)]);
+        assert_eq!(listening.warnings.len(), 3);
+    }
+
+    #[test]
+    fn refusals() {
+        let check = |value: &str, first_line: &str| {
+            let refusal = parse([value].into_iter(), 11211).unwrap_err();
+            assert_eq!(refusal.exit_code, 71, "{value}");
+            assert_eq!(refusal.to_string().lines().next(), Some(first_line), "{value}");
+        };
+        check("[::1", "Invalid IPV6 address: \"[::1\"");
+        check("localhost:abc", "Invalid port number: \"abc\"");
+        check("localhost:", "Invalid port number: \"\"");
+        check("[::1]:x", "Invalid port number: \"x\"");
+        check("[::1]11211", "Invalid port number: \"11211\"");
+        check("127.0.0.1:70000", "Invalid port number: \"70000\"");
+        check("127.0.0.1:-1", "Invalid port number: \"-1\"");
+        check(":5", "Invalid address: \":5\"");
+        check(",,", "failed to listen on one of interface(s) ,,");
+        check("", "failed to listen on one of interface(s) ");
+        check("notls:127.0.0.1", "'notls' option is valid only when SSL is enabled");
+    }
+}

@@ -1,0 +1,255 @@
+//! The table of command-line options, in memcached's order and spelling, then our own.
+
+use clap::builder::ValueParser;
+use clap::{Arg, ArgAction, Command};
+
+/// What an option does in this version.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Effect {
+    /// Works.
+    Now,
+    /// memcached has it; accepted with a warning that says what happens instead.
+    NotYet(&'static str),
+    /// memcached has it, and to go on without it would leave the server open: refused.
+    Refused(&'static str),
+    /// memcached has no such option.
+    Own,
+}
+
+/// One option. The long name is also its id; `-D` alone has none in memcached.
+pub(crate) struct OptionRow {
+    pub(crate) id: &'static str,
+    pub(crate) short: Option<char>,
+    /// Name of the value; `None` for a flag.
+    pub(crate) value: Option<&'static str>,
+    pub(crate) effect: Effect,
+    help: &'static str,
+}
+
+/// The id of `-D`, which is not a long name.
+pub(crate) const DELIMITER: &str = "delimiter";
+/// The id of the one flag that counts.
+pub(crate) const VERBOSE: &str = "verbose";
+/// The id of words that are no options; memcached ignores them.
+const STRAY: &str = "stray";
+
+const fn row(
+    short: char,
+    id: &'static str,
+    value: Option<&'static str>,
+    effect: Effect,
+    help: &'static str,
+) -> OptionRow {
+    OptionRow { id, short: Some(short), value, effect, help }
+}
+
+const fn own(id: &'static str, value: &'static str, help: &'static str) -> OptionRow {
+    OptionRow { id, short: None, value: Some(value), effect: Effect::Own, help }
+}
+
+const NUM: Option<&str> = Some("num");
+const FILE: Option<&str> = Some("file");
+
+/// Every option but `-h`, `-V` and `-i`, which end the program.
+pub(crate) const OPTIONS: &[OptionRow] = {
+    use Effect::{NotYet, Now, Refused};
+    &[
+        row('p', "port", NUM, Now, "TCP port (default: 11211; 0: none; -1: any free one)"),
+        row(
+            'U',
+            "udp-port",
+            NUM,
+            NotYet("UDP stays off"),
+            "UDP port (default: 0, off); the TCP port too if -p is not given",
+        ),
+        row('s', "unix-socket", FILE, Now, "Unix socket to listen on (no TCP then)"),
+        row('a', "unix-mask", Some("mask"), Now, "mode of the Unix socket, octal (default: 700)"),
+        row(
+            'A',
+            "enable-shutdown",
+            None,
+            NotYet("the command \"shutdown\" stays off"),
+            "enable the command \"shutdown\"",
+        ),
+        row('l', "listen", Some("addr"), Now, "host, host:port, [v6]:port or *; lists with , or ;"),
+        row('d', "daemon", None, NotYet("the server stays in the foreground"), "run as a daemon"),
+        row('r', "enable-coredumps", None, NotYet("limits stay"), "raise the core file limit"),
+        row(
+            'u',
+            "user",
+            Some("user"),
+            Now,
+            "identity to run under (needed, and only used, as root)",
+        ),
+        row('m', "memory-limit", NUM, Now, "memory in megabytes, or with m, g (default: 64)"),
+        row('M', "disable-evictions", None, Now, "when memory is full, fail instead of evicting"),
+        row('c', "conn-limit", NUM, Now, "client connections at most (default: 1024)"),
+        row('k', "lock-memory", None, Now, "lock the memory, so that it is never swapped out"),
+        row('v', VERBOSE, None, Now, "log more; -vv: commands too, -vvv: states too"),
+        row(
+            'P',
+            "pidfile",
+            FILE,
+            NotYet("no file is written"),
+            "file for the process id (with -d)",
+        ),
+        row('f', "slab-growth-factor", NUM, Now, "chunk size growth factor (default: 1.25)"),
+        row(
+            'n',
+            "slab-min-size",
+            Some("bytes"),
+            Now,
+            "least space for key, value, flags (default: 48)",
+        ),
+        row(
+            'L',
+            "enable-largepages",
+            None,
+            NotYet("huge pages are advised anyway"),
+            "use large memory pages",
+        ),
+        OptionRow {
+            id: DELIMITER,
+            short: Some('D'),
+            value: Some("char"),
+            effect: NotYet("there are no statistics by prefix"),
+            help: "delimiter of key prefixes (default: ':'); turns their statistics on",
+        },
+        row('t', "threads", NUM, Now, "shards, one thread each (default: the usable cores)"),
+        row('R', "max-reqs-per-event", NUM, Now, "requests of a connection per turn (default: 20)"),
+        row('C', "disable-cas", None, Now, "keep no cas uniques"),
+        row('b', "listen-backlog", NUM, Now, "backlog of the listening sockets (default: 1024)"),
+        row(
+            'B',
+            "protocol",
+            Some("name"),
+            NotYet("the protocol is found from the first byte"),
+            "ascii, binary or auto (default: auto)",
+        ),
+        row('I', "max-item-size", NUM, Now, "largest item, with k or m (default: 1m; 1k to 1024m)"),
+        row(
+            'S',
+            "enable-sasl",
+            None,
+            Refused("clients would not have to authenticate"),
+            "SASL authentication",
+        ),
+        row('F', "disable-flush-all", None, NotYet("flush_all stays on"), "disable flush_all"),
+        row(
+            'X',
+            "disable-dumping",
+            None,
+            NotYet("there is no dumping to disable"),
+            "disable cachedump and metadump",
+        ),
+        row(
+            'W',
+            "disable-watch",
+            None,
+            NotYet("there is no watch to disable"),
+            "disable the command \"watch\"",
+        ),
+        row(
+            'Y',
+            "auth-file",
+            FILE,
+            Refused("clients would not have to authenticate"),
+            "authentication with the users of a file",
+        ),
+        row(
+            'e',
+            "memory-file",
+            FILE,
+            NotYet("a restart starts empty"),
+            "keep items over a restart",
+        ),
+        row('Z', "enable-ssl", None, Refused("traffic would not be encrypted"), "TLS"),
+        row('N', "napi-ids", NUM, NotYet("connections are spread evenly"), "number of NAPI ids"),
+        row('o', "extended", Some("list"), Now, "memcached's extended options, comma-separated"),
+        own("backend", "name", "how sockets are driven: auto, uring, epoll (default: auto)"),
+        own(
+            "metrics-listen",
+            "addr:port",
+            "where /metrics is served, or off (default: 127.0.0.1:9150)",
+        ),
+        own("cores", "list", "cores to run on, as 0-3,6 (default: all usable ones)"),
+    ]
+};
+
+/// clap's parser for the table. All options may be repeated, as with getopt.
+pub(crate) fn command() -> Command {
+    let rows = OPTIONS.iter().enumerate().map(|(i, row)| argument(row, i));
+    Command::new("slabcore")
+        .disable_help_flag(true)
+        .disable_version_flag(true)
+        // getopt_long takes any unambiguous beginning of a long name.
+        .infer_long_args(true)
+        .args_override_self(true)
+        .override_usage("slabcore [options]")
+        .help_template("{usage-heading} {usage}\n\n{all-args}")
+        .args(rows)
+        .arg(ending('h', "help", ArgAction::Help, "print this help and exit"))
+        .arg(ending('i', "license", ArgAction::SetTrue, "print the licence and exit"))
+        .arg(ending('V', "version", ArgAction::Version, "print the version and exit"))
+        .version(env!("CARGO_PKG_VERSION"))
+        .arg(
+            Arg::new(STRAY)
+                .num_args(0..)
+                .hide(true)
+                .value_parser(ValueParser::os_string())
+                .action(ArgAction::Append),
+        )
+}
+
+fn argument(row: &OptionRow, order: usize) -> Arg {
+    let arg = Arg::new(row.id).help(row.help).display_order(order);
+    let arg = match row.short {
+        Some(short) => arg.short(short),
+        None => arg,
+    };
+    let arg = if row.id == DELIMITER { arg } else { arg.long(row.id) };
+    let arg = match row.value {
+        // getopt takes the next word as the value, whatever it begins with.
+        Some(name) => arg.value_name(name).action(ArgAction::Append).allow_hyphen_values(true),
+        None if row.id == VERBOSE => arg.action(ArgAction::Count),
+        None => arg.action(ArgAction::SetTrue),
+    };
+    arg.help_heading(match row.effect {
+        Effect::Now => "Options, as memcached's",
+        Effect::NotYet(_) => "Accepted with a warning, without effect yet",
+        Effect::Refused(_) => "Refused, not there yet",
+        Effect::Own => "Options of this server",
+    })
+}
+
+/// An option that prints something and ends the program.
+fn ending(short: char, long: &'static str, action: ArgAction, help: &'static str) -> Arg {
+    Arg::new(long)
+        .short(short)
+        .long(long)
+        .action(action)
+        .help(help)
+        .display_order(OPTIONS.len())
+        .help_heading("Options, as memcached's")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_table_makes_a_sound_parser() {
+        command().debug_assert();
+    }
+
+    #[test]
+    fn help_names_every_option() {
+        let help = command().render_help().to_string();
+        for row in OPTIONS {
+            if let Some(short) = row.short {
+                assert!(help.contains(&format!("-{short}")), "{}", row.id);
+            }
+            assert!(row.id == DELIMITER || help.contains(&format!("--{}", row.id)), "{}", row.id);
+        }
+    }
+}

@@ -1,0 +1,215 @@
+//! From the words of the command line to the values of each option.
+
+use std::ffi::OsString;
+
+use clap::ArgMatches;
+use clap::error::{ContextKind, ContextValue, ErrorKind};
+
+use crate::options::{self, Effect, OPTIONS};
+use crate::refusal::Refusal;
+
+/// What the command line asks for.
+#[derive(Debug)]
+pub(crate) enum Asked {
+    /// `-h`, with the text.
+    Help(String),
+    /// `-V`.
+    Version,
+    /// `-i`.
+    License,
+    /// To run.
+    Serve(Given),
+}
+
+/// The options that were given.
+#[derive(Debug)]
+pub(crate) struct Given {
+    matches: ArgMatches,
+}
+
+impl Given {
+    /// The value that counts where an option takes one: the last.
+    pub(crate) fn last(&self, id: &str) -> Option<&str> {
+        self.all(id).last()
+    }
+
+    /// All values of an option, in order.
+    pub(crate) fn all(&self, id: &str) -> impl Iterator<Item = &str> {
+        self.matches.get_many::<String>(id).into_iter().flatten().map(String::as_str)
+    }
+
+    /// How often `-v` was given, 255 at most.
+    pub(crate) fn verbosity(&self) -> u8 {
+        self.matches.get_count(options::VERBOSE)
+    }
+
+    /// Whether a flag was given.
+    pub(crate) fn flag(&self, id: &str) -> bool {
+        self.matches.get_flag(id)
+    }
+
+    /// The options given that memcached has and this version does not, in the order of the table.
+    pub(crate) fn missing(&self) -> impl Iterator<Item = Missing<'_>> {
+        OPTIONS.iter().filter_map(|row| {
+            let (Effect::NotYet(why) | Effect::Refused(why)) = row.effect else { return None };
+            let value = row.value.and_then(|_| self.last(row.id));
+            let given = value.is_some() || (row.value.is_none() && self.flag(row.id));
+            let refused = matches!(row.effect, Effect::Refused(_));
+            given.then_some(Missing { id: row.id, short: row.short?, value, why, refused })
+        })
+    }
+}
+
+/// An option given that this version lacks.
+#[derive(Debug)]
+pub(crate) struct Missing<'a> {
+    pub(crate) id: &'static str,
+    pub(crate) short: char,
+    pub(crate) value: Option<&'a str>,
+    /// What happens instead, or what would.
+    pub(crate) why: &'static str,
+    /// Whether the server must not start without it.
+    pub(crate) refused: bool,
+}
+
+/// Parses a command line; the first word is the name of the program, as in memcached's messages.
+pub(crate) fn parse(words: &[OsString]) -> Result<Asked, Refusal> {
+    match options::command().try_get_matches_from(words) {
+        Ok(matches) if matches.get_flag("license") => Ok(Asked::License),
+        Ok(matches) => Ok(Asked::Serve(Given { matches })),
+        Err(error) => match error.kind() {
+            ErrorKind::DisplayHelp => Ok(Asked::Help(error.to_string())),
+            ErrorKind::DisplayVersion => Ok(Asked::Version),
+            _ => Err(getopt_refusal(&error, words)),
+        },
+    }
+}
+
+/// clap's complaint in the words of getopt and memcached, which scripts and people know.
+fn getopt_refusal(error: &clap::Error, words: &[OsString]) -> Refusal {
+    let program = words.first().map_or_else(|| "slabcore".into(), |word| word.to_string_lossy());
+    let last_word = words.last().map_or_else(String::new, |word| word.to_string_lossy().into());
+    let named = match error.get(ContextKind::InvalidArg) {
+        // "--port <num>" and "--verbose...": the name alone.
+        Some(ContextValue::String(name)) => {
+            name.split([' ', '=']).next().unwrap_or_default().trim_end_matches('.')
+        }
+        _ => "",
+    };
+    let complaint = match error.kind() {
+        ErrorKind::UnknownArgument if named.starts_with("--") => {
+            format!("unrecognized option '{named}'")
+        }
+        ErrorKind::UnknownArgument => {
+            format!("invalid option -- '{}'", named.trim_start_matches('-'))
+        }
+        ErrorKind::TooManyValues => format!("option '{named}' doesn't allow an argument"),
+        // Only the last word can lack its value: any other would have taken the next one.
+        ErrorKind::InvalidValue if last_word.starts_with("--") => {
+            format!("option '{named}' requires an argument")
+        }
+        ErrorKind::InvalidValue => {
+            let short = last_word.chars().last().unwrap_or_default();
+            format!("option requires an argument -- '{short}'")
+        }
+        _ => error.to_string().trim_end().to_owned(),
+    };
+    Refusal::bad_option(format!("{program}: {complaint}\nIllegal argument \"?\""))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn words(line: &str) -> Vec<OsString> {
+        std::iter::once("memcached").chain(line.split_whitespace()).map(OsString::from).collect()
+    }
+
+    fn given(line: &str) -> Given {
+        match parse(&words(line)) {
+            Ok(Asked::Serve(given)) => given,
+            other => panic!("{line}: {other:?}"),
+        }
+    }
+
+    #[test]
+    fn getopt_spellings() {
+        let check = |line: &str, id: &str, expected: Option<&str>| {
+            assert_eq!(given(line).last(id), expected, "{line}");
+        };
+        check("-p 11212", "port", Some("11212"));
+        check("-p11212", "port", Some("11212"));
+        check("--port=11212", "port", Some("11212"));
+        check("--port 11212", "port", Some("11212"));
+        check("--por=11212", "port", Some("11212"));
+        check("-p -1", "port", Some("-1"));
+        check("-p -l", "port", Some("-l"));
+        check("-vp 11212", "port", Some("11212"));
+        check("-kMp11212", "port", Some("11212"));
+        check("-p 1 -p 2", "port", Some("2"));
+        check("some words -p 1 more", "port", Some("1"));
+        check("-- -p 1", "port", None);
+        check("-m 64 -t4", "threads", Some("4"));
+        check("--max-item-size=2m", "max-item-size", Some("2m"));
+        check("-l 127.0.0.1,[::1]:5", "listen", Some("127.0.0.1,[::1]:5"));
+        check("-o modern", "extended", Some("modern"));
+        check("-D:", options::DELIMITER, Some(":"));
+    }
+
+    #[test]
+    fn verbosity_counts() {
+        for (line, times) in [("", 0), ("-v", 1), ("-vv", 2), ("-vvv", 3), ("-v -v", 2)] {
+            assert_eq!(given(line).verbosity(), times, "{line}");
+        }
+        assert_eq!(given("--verbose --verbose").verbosity(), 2);
+    }
+
+    #[test]
+    fn repeated_listen_adds_up() {
+        let given = given("-l a -l b,c --listen=d");
+        assert_eq!(given.all("listen").collect::<Vec<_>>(), ["a", "b,c", "d"]);
+    }
+
+    #[test]
+    fn endings_come_in_order() {
+        let check = |line: &str, expected: fn(&Asked) -> bool| {
+            assert!(expected(&parse(&words(line)).unwrap()), "{line}");
+        };
+        check("-V", |asked| matches!(asked, Asked::Version));
+        check("--version", |asked| matches!(asked, Asked::Version));
+        check("-V --nosuch", |asked| matches!(asked, Asked::Version));
+        check("-p 1 -h", |asked| matches!(asked, Asked::Help(_)));
+        check("-i", |asked| matches!(asked, Asked::License));
+    }
+
+    #[test]
+    fn complaints_are_getopts() {
+        let check = |line: &str, complaint: &str| {
+            let refusal = parse(&words(line)).unwrap_err();
+            let expected = format!("memcached: {complaint}\nIllegal argument \"?\"");
+            assert_eq!((refusal.exit_code, refusal.to_string()), (1, expected), "{line}");
+        };
+        check("-Q", "invalid option -- 'Q'");
+        check("-vQ", "invalid option -- 'Q'");
+        check("--nosuch", "unrecognized option '--nosuch'");
+        check("--nosuch -V", "unrecognized option '--nosuch'");
+        check("--port", "option '--port' requires an argument");
+        check("-p", "option requires an argument -- 'p'");
+        check("-vp", "option requires an argument -- 'p'");
+        check("--version=3", "option '--version' doesn't allow an argument");
+        check("--verbose=3", "option '--verbose' doesn't allow an argument");
+    }
+
+    #[test]
+    fn every_option_not_there_yet_is_told() {
+        let given = given("-d -P /x -S -v -p 1 --napi-ids=2");
+        let told: Vec<_> = given.missing().map(|m| (m.short, m.value, m.refused)).collect();
+        let expected = [
+            ('d', None, false),
+            ('P', Some("/x"), false),
+            ('S', None, true),
+            ('N', Some("2"), false),
+        ];
+        assert_eq!(told, expected);
+    }
+}

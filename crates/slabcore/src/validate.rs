@@ -1,0 +1,265 @@
+//! From the options given to settings that can be served: memcached's defaults, ranges, messages.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use slabcore_server::settings::{BackendChoice, Listen, Settings};
+
+use crate::cores::Cores;
+use crate::numbers::{item_bytes, memory_bytes, number};
+use crate::parse::{Given, Missing};
+use crate::refusal::Refusal;
+use crate::{listen, suboptions};
+
+/// This server's own name and version.
+pub(crate) const PRODUCT: &str = concat!("slabcore ", env!("CARGO_PKG_VERSION"));
+
+const PORT: u16 = 11_211;
+const UNIX_MASK: u32 = 0o700;
+const MEMORY_BYTES: usize = 64 << 20;
+const CONNECTIONS_MAX: usize = 1_024;
+const ITEM_BYTES_MAX: usize = 1 << 20;
+const GROWTH_FACTOR: f64 = 1.25;
+const CHUNK_BYTES_MIN: usize = 48;
+const REQUESTS_PER_EVENT_MAX: usize = 20;
+const LISTEN_BACKLOG: i32 = 1_024;
+const METRICS_LISTEN: &str = "127.0.0.1:9150";
+
+/// Shards at most. memcached warns from here on; this server keeps tables by pairs of shards, and
+/// refuses.
+const SHARDS_MAX: usize = 64;
+/// Bounds of `-I` in bytes.
+const ITEM_BYTES: std::ops::RangeInclusive<usize> = 1 << 10..=1 << 30;
+
+/// What to serve, and as whom.
+#[derive(Debug)]
+pub(crate) struct Plan {
+    pub(crate) settings: Settings,
+    /// `-u`.
+    pub(crate) user: Option<String>,
+    /// For stderr, one line each.
+    pub(crate) warnings: Vec<String>,
+}
+
+/// Checks the options. `port_file` is `MEMCACHED_PORT_FILENAME`.
+pub(crate) fn plan(
+    given: &Given,
+    cores: &Cores,
+    port_file: Option<PathBuf>,
+) -> Result<Plan, Refusal> {
+    let mut warnings = warnings_of_options(given)?;
+    let suboptions = suboptions::parse(given.all("extended"))?;
+    warnings.extend(suboptions.warnings);
+
+    let connections_max =
+        at_least_one(given, "conn-limit", CONNECTIONS_MAX, "Maximum connections")?;
+    let requests = "Number of requests per event";
+    let requests_per_event_max =
+        at_least_one(given, "max-reqs-per-event", REQUESTS_PER_EVENT_MAX, requests)?;
+    let chunk_bytes_min = at_least_one(given, "slab-min-size", CHUNK_BYTES_MIN, "Chunk size")?;
+    let (shards, cores) = shards(given, cores)?;
+
+    let memory_bytes = memory(given)?;
+    let item_bytes_max = largest_item(given, memory_bytes, suboptions.slab_chunk_bytes_max)?;
+    if chunk_bytes_min >= item_bytes_max {
+        return Err(Refusal::bad_option("Chunk size must be less than the item size limit (-I)"));
+    }
+
+    let settings = Settings {
+        listen: listening(given, &mut warnings)?,
+        memory_bytes,
+        shards,
+        cores,
+        connections_max,
+        item_bytes_max,
+        growth_factor: growth_factor(given)?,
+        chunk_bytes_min,
+        evict: !given.flag("disable-evictions"),
+        cas: !given.flag("disable-cas"),
+        requests_per_event_max,
+        listen_backlog: listen_backlog(given)?,
+        lock_memory: given.flag("lock-memory"),
+        verbosity: given.verbosity().min(3),
+        backend: backend(given)?,
+        metrics_listen: metrics_listen(given)?,
+        port_file,
+        product: PRODUCT,
+    };
+    Ok(Plan { settings, user: given.last("user").map(str::to_owned), warnings })
+}
+
+/// A line for each option that is accepted without effect.
+fn warnings_of_options(given: &Given) -> Result<Vec<String>, Refusal> {
+    let mut warnings = Vec::new();
+    for Missing { id, short, value, why, refused } in given.missing() {
+        match (id, value) {
+            // What they ask for is so.
+            ("udp-port", Some("0")) | ("protocol", Some("auto")) => {}
+            ("protocol", Some(name)) if name != "ascii" && name != "binary" => {
+                return Err(Refusal::usage(format!(
+                    "Invalid value for binding protocol: {name}\n \
+                     -- should be one of auto, binary, or ascii"
+                )));
+            }
+            _ if refused => {
+                return Err(Refusal::usage(format!("-{short} is not supported yet: {why}")));
+            }
+            _ => warnings.push(format!("warning: -{short} has no effect yet: {why}")),
+        }
+    }
+    Ok(warnings)
+}
+
+/// A number from 1 up; `what` begins memcached's message.
+fn at_least_one(given: &Given, id: &str, default: usize, what: &str) -> Result<usize, Refusal> {
+    match given.last(id).map(number::<usize>) {
+        None => Ok(default),
+        Some(Some(n)) if n > 0 => Ok(n),
+        Some(_) => Err(Refusal::bad_option(format!("{what} must be greater than 0"))),
+    }
+}
+
+/// `-t` and `--cores`.
+fn shards(given: &Given, cores: &Cores) -> Result<(usize, Vec<usize>), Refusal> {
+    let (default, cores) = match given.last("cores") {
+        Some(list) => {
+            let chosen = cores.parse(list)?;
+            (chosen.len(), chosen)
+        }
+        None => (cores.default_shards(), cores.usable.clone()),
+    };
+    let shards = at_least_one(given, "threads", default.min(SHARDS_MAX), "Number of threads")?;
+    if shards > SHARDS_MAX {
+        let message = format!("Number of threads must not be greater than {SHARDS_MAX}");
+        return Err(Refusal::bad_option(message));
+    }
+    Ok((shards, cores))
+}
+
+/// `-m`. The lower bound depends on `-I` and is checked there.
+fn memory(given: &Given) -> Result<usize, Refusal> {
+    let Some(word) = given.last("memory-limit") else { return Ok(MEMORY_BYTES) };
+    memory_bytes(word).ok_or_else(|| Refusal::usage(format!("Invalid memory limit: {word}")))
+}
+
+/// `-I`, in memcached's order of checks.
+fn largest_item(
+    given: &Given,
+    memory_bytes: usize,
+    slab_chunk_bytes_max: usize,
+) -> Result<usize, Refusal> {
+    let bytes = match given.last("max-item-size") {
+        // What is no number is 0 to memcached, and then too small.
+        Some(word) => item_bytes(word).unwrap_or(0),
+        None => ITEM_BYTES_MAX,
+    };
+    let refuse = |message: String| Err(Refusal::usage(message));
+    if bytes < *ITEM_BYTES.start() {
+        return refuse(format!("Item max size cannot be less than {} bytes.", ITEM_BYTES.start()));
+    }
+    if bytes > memory_bytes / 2 {
+        return refuse("Cannot set item size limit higher than 1/2 of memory max.".into());
+    }
+    if bytes > *ITEM_BYTES.end() {
+        return refuse("Cannot set item size limit higher than a gigabyte.".into());
+    }
+    if slab_chunk_bytes_max > bytes {
+        return refuse(format!(
+            "slab_chunk_max (bytes: {slab_chunk_bytes_max}) cannot be larger than \
+             -I (item_size_max {bytes})"
+        ));
+    }
+    if !bytes.is_multiple_of(slab_chunk_bytes_max) {
+        return refuse(format!(
+            "-I (item_size_max: {bytes}) must be evenly divisible by \
+             slab_chunk_max (bytes: {slab_chunk_bytes_max})"
+        ));
+    }
+    Ok(bytes)
+}
+
+/// `-f`.
+fn growth_factor(given: &Given) -> Result<f64, Refusal> {
+    match given.last("slab-growth-factor").map(number::<f64>) {
+        None => Ok(GROWTH_FACTOR),
+        Some(Some(factor)) if factor > 1.0 && factor.is_finite() => Ok(factor),
+        Some(_) => Err(Refusal::bad_option("Factor must be greater than 1")),
+    }
+}
+
+/// `-b`; the kernel takes any number.
+fn listen_backlog(given: &Given) -> Result<i32, Refusal> {
+    let Some(word) = given.last("listen-backlog") else { return Ok(LISTEN_BACKLOG) };
+    number(word).ok_or_else(|| Refusal::bad_option(format!("Invalid listen backlog: {word}")))
+}
+
+/// `-s` and `-a`, or `-l`, `-p` and `-U`.
+fn listening(given: &Given, warnings: &mut Vec<String>) -> Result<Listen, Refusal> {
+    let mask = match given.last("unix-mask") {
+        None => UNIX_MASK,
+        Some(word) => match u32::from_str_radix(word.trim(), 8) {
+            Ok(mask) if mask <= 0o7777 => mask,
+            _ => return Err(Refusal::usage(format!("Invalid mask of the Unix socket: {word}"))),
+        },
+    };
+    let tcp = given.last("port").map(port).transpose()?;
+    let udp = given.last("udp-port").map(port).transpose()?;
+    if let Some(path) = given.last("unix-socket") {
+        return Ok(Listen::Unix { path: path.into(), mask });
+    }
+    // A lone -U names the TCP port too.
+    let chosen = tcp.or_else(|| udp.filter(|&udp| udp != Port::None));
+    let port = match chosen.unwrap_or(Port::Number(PORT)) {
+        Port::None => return Ok(Listen::Tcp(Vec::new())),
+        Port::AnyFree => 0,
+        Port::Number(port) => port,
+    };
+    let listening = listen::parse(given.all("listen"), port)?;
+    warnings.extend(listening.warnings);
+    Ok(Listen::Tcp(listening.addresses))
+}
+
+/// A port option: 0 is none, -1 any free one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Port {
+    None,
+    AnyFree,
+    Number(u16),
+}
+
+fn port(word: &str) -> Result<Port, Refusal> {
+    match (number::<i8>(word), number::<u16>(word)) {
+        (Some(-1), _) => Ok(Port::AnyFree),
+        (_, Some(0)) => Ok(Port::None),
+        (_, Some(port)) => Ok(Port::Number(port)),
+        _ => Err(Refusal::usage(format!("ERROR: Invalid port number {word}."))),
+    }
+}
+
+/// `--backend`.
+fn backend(given: &Given) -> Result<BackendChoice, Refusal> {
+    match given.last("backend") {
+        None | Some("auto") => Ok(BackendChoice::Auto),
+        Some("uring") => Ok(BackendChoice::Uring),
+        Some("epoll") => Ok(BackendChoice::Epoll),
+        Some(name) => Err(Refusal::usage(format!(
+            "Invalid value for backend: {name}\n -- should be one of auto, uring, or epoll"
+        ))),
+    }
+}
+
+/// `--metrics-listen`.
+fn metrics_listen(given: &Given) -> Result<Option<SocketAddr>, Refusal> {
+    match given.last("metrics-listen").unwrap_or(METRICS_LISTEN) {
+        "off" => Ok(None),
+        word => word.parse().map(Some).map_err(|_| {
+            Refusal::usage(format!(
+                "Invalid address for metrics: {word}\n -- should be off, or an address and a port"
+            ))
+        }),
+    }
+}
+
+#[cfg(test)]
+#[path = "validate_tests.rs"]
+mod tests;

@@ -1,0 +1,179 @@
+//! Tables of command lines and what comes of them; memcached 1.6.18 was asked for each message.
+
+use std::ffi::OsString;
+
+use slabcore_server::settings::TcpListen;
+
+use super::*;
+use crate::parse::{self, Asked};
+
+fn machine() -> Cores {
+    Cores { usable: vec![0, 1, 2, 3], quota: Some(3) }
+}
+
+fn planned(line: &str) -> Result<Plan, Refusal> {
+    let words = std::iter::once("memcached").chain(line.split(' ').filter(|word| !word.is_empty()));
+    let words: Vec<_> = words.map(OsString::from).collect();
+    match parse::parse(&words)? {
+        Asked::Serve(given) => plan(&given, &machine(), None),
+        other => panic!("{line}: {other:?}"),
+    }
+}
+
+fn settings(line: &str) -> Settings {
+    let plan = planned(line).unwrap_or_else(|refusal| panic!("{line}: {refusal}"));
+    assert_eq!(plan.warnings, [""; 0], "{line}");
+    plan.settings
+}
+
+fn all_at(port: u16) -> Listen {
+    Listen::Tcp(vec![TcpListen { host: None, port }])
+}
+
+#[test]
+fn defaults_are_memcacheds() {
+    let defaults = settings("");
+    assert_eq!(defaults.listen, all_at(11211));
+    assert_eq!(defaults.memory_bytes, 64 << 20);
+    assert_eq!(defaults.connections_max, 1024);
+    assert_eq!(defaults.item_bytes_max, 1 << 20);
+    assert!((defaults.growth_factor - 1.25).abs() < f64::EPSILON);
+    assert_eq!(defaults.chunk_bytes_min, 48);
+    assert!(defaults.evict && defaults.cas && !defaults.lock_memory);
+    assert_eq!(defaults.requests_per_event_max, 20);
+    assert_eq!(defaults.listen_backlog, 1024);
+    assert_eq!(defaults.verbosity, 0);
+    assert_eq!(defaults.backend, BackendChoice::Auto);
+    assert_eq!(defaults.metrics_listen, Some("127.0.0.1:9150".parse().unwrap()));
+    assert_eq!((defaults.shards, defaults.cores), (3, vec![0, 1, 2, 3]));
+}
+
+#[test]
+fn values() {
+    macro_rules! check {
+        ($($line:literal => $field:ident $expected:expr;)+) => {
+            $(assert_eq!(settings($line).$field, $expected, $line);)+
+        };
+    }
+    check! {
+        "-p 11300" => listen all_at(11300);
+        "-p -1" => listen all_at(0);
+        "-p 0" => listen Listen::Tcp(vec![]);
+        "-p 0 -l 127.0.0.1" => listen Listen::Tcp(vec![]);
+        "-U 0" => listen all_at(11211);
+        "-p 11300 -U 0" => listen all_at(11300);
+        "-s /tmp/s" => listen Listen::Unix { path: "/tmp/s".into(), mask: 0o700 };
+        "-s /tmp/s -a 0755 -p 5" => listen Listen::Unix { path: "/tmp/s".into(), mask: 0o755 };
+        "-m 128" => memory_bytes 128 << 20;
+        "-m 1g" => memory_bytes 1 << 30;
+        "-m 2" => memory_bytes 2 << 20;
+        "-c 10" => connections_max 10;
+        "-t 1" => shards 1;
+        "-t 64" => shards 64;
+        "--cores 1,3" => shards 2;
+        "--cores 1,3 -t 4" => cores vec![1, 3];
+        "-R 1" => requests_per_event_max 1;
+        "-n 8" => chunk_bytes_min 8;
+        "-I 2m" => item_bytes_max 2 << 20;
+        "-I 512k" => item_bytes_max 512 << 10;
+        "-I 1024m -m 2048" => item_bytes_max 1 << 30;
+        "-M" => evict false;
+        "-C" => cas false;
+        "-k" => lock_memory true;
+        "-b 5" => listen_backlog 5;
+        "-vv" => verbosity 2;
+        "-vvvvv" => verbosity 3;
+        "-B auto" => verbosity 0;
+        "--backend epoll" => backend BackendChoice::Epoll;
+        "--backend=uring" => backend BackendChoice::Uring;
+        "--metrics-listen off" => metrics_listen None;
+        "--metrics-listen [::1]:1" => metrics_listen Some("[::1]:1".parse().unwrap());
+        "-o modern,maxconns_fast" => verbosity 0;
+    }
+    assert_eq!(planned("-u cache").unwrap().user.as_deref(), Some("cache"));
+}
+
+#[test]
+fn refusals() {
+    let check = |line: &str, exit_code: u8, message: &str| {
+        let refusal = planned(line).map(|plan| plan.settings).unwrap_err();
+        assert_eq!((refusal.exit_code, refusal.to_string()), (exit_code, message.into()), "{line}");
+    };
+    let half = "Cannot set item size limit higher than 1/2 of memory max.";
+    let small = "Item max size cannot be less than 1024 bytes.";
+    check("-p 65536", 64, "ERROR: Invalid port number 65536.");
+    check("-p abc", 64, "ERROR: Invalid port number abc.");
+    check("-p -5", 64, "ERROR: Invalid port number -5.");
+    check("-U 70000", 64, "ERROR: Invalid port number 70000.");
+    check("-m 0", 64, half);
+    check("-m 1", 64, half);
+    check("-I 2m -m 3", 64, half);
+    check("-m abc", 64, "Invalid memory limit: abc");
+    check("-m -1", 64, "Invalid memory limit: -1");
+    check("-I 1000", 64, small);
+    check("-I abc", 64, small);
+    check("-I 1g", 64, small);
+    check("-I 1025m -m 4096", 64, "Cannot set item size limit higher than a gigabyte.");
+    check(
+        "-I 1k",
+        64,
+        "slab_chunk_max (bytes: 524288) cannot be larger than -I (item_size_max 1024)",
+    );
+    check(
+        "-I 600k",
+        64,
+        "-I (item_size_max: 614400) must be evenly divisible by slab_chunk_max (bytes: 524288)",
+    );
+    for bad in ["0", "-1", "abc"] {
+        let check = |option: &str, message: &str| check(&format!("{option} {bad}"), 1, message);
+        check("-c", "Maximum connections must be greater than 0");
+        check("-t", "Number of threads must be greater than 0");
+        check("-R", "Number of requests per event must be greater than 0");
+        check("-n", "Chunk size must be greater than 0");
+        check("-f", "Factor must be greater than 1");
+    }
+    for factor in ["1", "1.0", "0.5", "inf", "nan"] {
+        check(&format!("-f {factor}"), 1, "Factor must be greater than 1");
+    }
+    check("-t 65", 1, "Number of threads must not be greater than 64");
+    check("-n 1048576", 1, "Chunk size must be less than the item size limit (-I)");
+    check("-b x", 1, "Invalid listen backlog: x");
+    check("-a 999", 64, "Invalid mask of the Unix socket: 999");
+    check("-o foo", 1, "Illegal suboption \"foo\"");
+    check("--cores 9", 64, "Core 9 is not usable here");
+    check(
+        "-B foo",
+        64,
+        "Invalid value for binding protocol: foo\n -- should be one of auto, binary, or ascii",
+    );
+    check(
+        "--backend x",
+        64,
+        "Invalid value for backend: x\n -- should be one of auto, uring, or epoll",
+    );
+    check(
+        "--metrics-listen 9150",
+        64,
+        "Invalid address for metrics: 9150\n -- should be off, or an address and a port",
+    );
+    check("-S", 64, "-S is not supported yet: clients would not have to authenticate");
+    check("-Y /x", 64, "-Y is not supported yet: clients would not have to authenticate");
+    check("-Z", 64, "-Z is not supported yet: traffic would not be encrypted");
+}
+
+#[test]
+fn what_has_no_effect_is_said() {
+    let check = |line: &str, expected: &[&str]| {
+        assert_eq!(planned(line).unwrap().warnings, expected, "{line}");
+    };
+    check("-d", &["warning: -d has no effect yet: the server stays in the foreground"]);
+    check("-U 11300", &["warning: -U has no effect yet: UDP stays off"]);
+    check(
+        "-B binary",
+        &["warning: -B has no effect yet: the protocol is found from the first byte"],
+    );
+    check("-o idle_timeout=3", &["warning: -o idle_timeout has no effect yet"]);
+    check("-I 100k -o slab_chunk_max=10", &["warning: -o slab_chunk_max has no effect yet"]);
+    let lone_udp = planned("-U 11300").unwrap().settings.listen;
+    assert_eq!(lone_udp, all_at(11300), "a lone -U names the TCP port too");
+}

@@ -1,0 +1,147 @@
+//! The program as a process: what it prints, its exit status, how it stops.
+
+use std::path::PathBuf;
+use std::process::{Child, Command, Output, Stdio};
+use std::time::{Duration, Instant};
+use std::{env, fs, process, thread};
+
+use rustix::process::{Pid, Signal, geteuid, kill_process};
+
+/// A signal stops the server within this.
+const STOP_MAX: Duration = Duration::from_secs(1);
+/// A start that takes longer has failed, whatever the machine is busy with.
+const START_MAX: Duration = Duration::from_secs(30);
+
+fn slabcore(options: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_slabcore")).args(options).output().unwrap()
+}
+
+fn check(options: &[&str], exit_code: i32, stdout: &str, stderr: &str) {
+    let output = slabcore(options);
+    assert_eq!(String::from_utf8_lossy(&output.stderr), stderr, "{options:?}");
+    assert_eq!(String::from_utf8_lossy(&output.stdout), stdout, "{options:?}");
+    assert_eq!(output.status.code(), Some(exit_code), "{options:?}");
+}
+
+#[test]
+fn version_is_two_lines_on_stdout() {
+    let expected = format!("memcached 1.6.45\nslabcore {}\n", env!("CARGO_PKG_VERSION"));
+    check(&["-V"], 0, &expected, "");
+    check(&["--version"], 0, &expected, "");
+    check(&["-m", "64", "-V", "--nosuch"], 0, &expected, "");
+}
+
+#[test]
+fn help_and_licence_go_to_stdout() {
+    for option in ["-h", "--help", "-i", "--license"] {
+        let output = slabcore(&[option]);
+        assert_eq!(output.status.code(), Some(0), "{option}");
+        assert!(output.stderr.is_empty() && !output.stdout.is_empty(), "{option}");
+    }
+    let help = String::from_utf8(slabcore(&["-h"]).stdout).unwrap();
+    assert!(help.contains("--memory-limit") && help.contains("--backend"), "{help}");
+    assert!(help.lines().all(|line| line.len() <= 100), "{help}");
+}
+
+#[test]
+fn bad_options_exit_as_memcacheds() {
+    let program = env!("CARGO_BIN_EXE_slabcore");
+    let getopt = |why: &str| format!("{program}: {why}\nIllegal argument \"?\"\n");
+    check(&["-Q"], 1, "", &getopt("invalid option -- 'Q'"));
+    check(&["--nosuch"], 1, "", &getopt("unrecognized option '--nosuch'"));
+    check(&["-m"], 1, "", &getopt("option requires an argument -- 'm'"));
+    check(&["-c", "0"], 1, "", "Maximum connections must be greater than 0\n");
+    check(&["-p", "65536"], 64, "", "ERROR: Invalid port number 65536.\n");
+}
+
+#[test]
+fn root_must_name_a_user_and_others_need_not() {
+    let unbindable = ["-s", "/nonexistent/slabcore.sock", "--metrics-listen", "off"];
+    if geteuid().is_root() {
+        check(&unbindable, 64, "", "can't run as root without the -u switch\n");
+        let unknown = "can't find the user no-such-user to switch to\n";
+        check(&["-u", "no-such-user"], 67, "", unknown);
+    } else {
+        assert_eq!(slabcore(&unbindable).status.code(), Some(71), "the socket is what fails");
+    }
+}
+
+#[test]
+fn options_without_effect_are_said() {
+    // The start itself then fails on the socket or, as root, before.
+    let output = slabcore(&["-r", "-s", "/nonexistent/slabcore.sock", "--metrics-listen", "off"]);
+    let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(stderr.starts_with("warning: -r has no effect yet: "), "{stderr}");
+}
+
+/// A server on a port that the system picked, killed if a test fails.
+struct Started {
+    child: Child,
+    port_file: PathBuf,
+}
+
+impl Started {
+    fn new(name: &str) -> Self {
+        let port_file = env::temp_dir().join(format!("slabcore-{}-{name}", process::id()));
+        let child = Command::new(env!("CARGO_BIN_EXE_slabcore"))
+            .args(["-u", "nobody", "-p", "-1", "-l", "127.0.0.1", "-t", "1", "-v"])
+            .args(["--metrics-listen", "off"])
+            .env("MEMCACHED_PORT_FILENAME", &port_file)
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut started = Self { child, port_file };
+        let begun = Instant::now();
+        while !started.port_file.exists() {
+            assert!(started.child.try_wait().unwrap().is_none(), "{name}: ended early");
+            assert!(begun.elapsed() < START_MAX, "{name}: no port file");
+            thread::yield_now();
+        }
+        started
+    }
+
+    /// Sends a signal; returns the exit code and stderr of a server that then ends in time.
+    fn stop(mut self, signal: Signal) -> (Option<i32>, String) {
+        let sent = Instant::now();
+        kill_process(Pid::from_child(&self.child), signal).unwrap();
+        while self.child.try_wait().unwrap().is_none() {
+            assert!(sent.elapsed() < STOP_MAX, "{signal:?}: still running");
+            thread::yield_now();
+        }
+        let code = self.child.wait().unwrap().code();
+        let stderr = std::io::read_to_string(self.child.stderr.take().unwrap()).unwrap();
+        (code, stderr)
+    }
+}
+
+impl Drop for Started {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+        let _ = fs::remove_file(&self.port_file);
+    }
+}
+
+#[test]
+fn signals_stop_it_within_a_second() {
+    let signals = [
+        (Signal::TERM, "Exiting normally"),
+        (Signal::INT, "Exiting normally"),
+        (Signal::USR1, "Gracefully stopping"),
+    ];
+    for (signal, last_words) in signals {
+        let (code, stderr) = Started::new(last_words.split(' ').next().unwrap()).stop(signal);
+        assert_eq!(code, Some(0), "{signal:?}: {stderr}");
+        assert!(stderr.lines().any(|line| line == last_words), "{signal:?}: {stderr}");
+    }
+}
+
+#[test]
+fn hangup_does_not_stop_it() {
+    let server = Started::new("hangup");
+    kill_process(Pid::from_child(&server.child), Signal::HUP).unwrap();
+    let (code, stderr) = server.stop(Signal::TERM);
+    assert_eq!(code, Some(0), "{stderr}");
+    assert!(stderr.contains("SIGHUP ignored"), "{stderr}");
+}

@@ -1,0 +1,61 @@
+//! The storage of one shard: slab classes, item layout, hash table and segmented LRU.
+//!
+//! **Purpose.** A [`Store`] keeps items in pages of 64 KiB that it takes from a [`PagePool`],
+//! which all shards of a server share. Everything an item costs lies in those pages, the hash
+//! table too, so the size of the [`Region`] is the memory limit.
+//!
+//! **Goals.** Few bytes per item beside key and value (16 in the item, about 13 in the hash
+//! table); a lookup that touches one bucket and one item; no pause for growth; no allocation, no
+//! lock and no reference count on a hit; values of any length written and read in place.
+//!
+//! **Non-goals.** No clock (`now` is an argument, in seconds), no I/O, no threads, no protocol. The
+//! item size limit is the caller's to check, but for append and prepend.
+//!
+//! **Invariants.** [`Store::check`] recounts them:
+//! - every chunk is free, reserved, part of a chain, or live, exactly one of these;
+//! - every live item is in one bucket and on one LRU list;
+//! - a page belongs to the pool or to exactly one store;
+//! - pinned chunks (of reservations and holds) are neither evicted nor moved;
+//! - a hit equals the last write.
+//!
+//! **Entry point.** [`Store::new`], then [`Store::get`] and [`Store::store`]; values that arrive or
+//! leave in parts use [`Store::reserve`] and [`Store::hold`].
+//!
+//! Memory is addressed by position in the region, never by pointer.
+
+#![no_std]
+
+extern crate alloc;
+#[cfg(test)]
+extern crate std;
+
+mod arithmetic;
+mod check;
+mod crawler;
+mod eviction;
+mod hash_table;
+mod hold;
+mod item;
+mod key_hasher;
+mod limits;
+mod page_pool;
+mod region;
+mod reservation;
+mod segmented_lru;
+mod slab_allocator;
+mod slab_class;
+mod stats;
+mod store;
+mod store_verb;
+
+pub use arithmetic::{ArithmeticError, Delta};
+pub use hold::Hold;
+pub use item::ItemRef;
+pub use key_hasher::KeyHasher;
+pub use limits::{CHUNK_BYTES_MAX, HOLDS_MAX, KEY_BYTES_MAX, PAGE_BYTES, VALUE_BYTES_MAX};
+pub use page_pool::{Page, PagePool};
+pub use region::Region;
+pub use reservation::Reservation;
+pub use stats::{ClassCounters, ClassStats, StoreStats};
+pub use store::{Config, Miss, NoMemory, Store};
+pub use store_verb::{NewItem, StoreOutcome, StoreVerb};

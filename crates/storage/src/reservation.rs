@@ -1,0 +1,267 @@
+//! Values that arrive in parts: written straight into memory reserved for them, one chunk ahead of
+//! the bytes at most.
+
+use crate::item::{self, BODY_HEADER_BYTES, ItemRef, ItemShape, Segment};
+use crate::limits::{CHUNK_BYTES_MAX, KEY_BYTES_MAX, VALUE_BYTES_MAX};
+use crate::region::Location;
+use crate::store::{NoMemory, Store};
+
+/// A new item that is being written. Given to [`Store::commit`] or [`Store::abandon`] in the end;
+/// dropped otherwise, its memory stays reserved.
+#[must_use = "a reservation is committed or abandoned"]
+#[derive(Debug)]
+pub struct Reservation {
+    pub(crate) head: Location,
+    pub(crate) hash: u64,
+    value_len: usize,
+    written: usize,
+    /// Where the next byte goes, and how many fit there.
+    chunk: Location,
+    at: usize,
+    room: usize,
+}
+
+impl Reservation {
+    /// Bytes of the value that are still to be written.
+    pub fn missing(&self) -> usize {
+        self.value_len - self.written
+    }
+}
+
+/// A part of a value to be put together.
+#[derive(Clone, Copy)]
+pub(crate) enum ValuePart<'a> {
+    Bytes(&'a [u8]),
+    /// The value of another item, pinned by the caller.
+    Item(Location),
+}
+
+/// The fields of an item beside its value.
+#[derive(Clone, Copy)]
+pub(crate) struct ItemFields<'a> {
+    pub(crate) key: &'a [u8],
+    pub(crate) flags: u32,
+    pub(crate) exptime: u32,
+    pub(crate) with_cas: bool,
+}
+
+impl Store {
+    /// Reserves the head chunk for a value of `value_len` bytes (the whole item if one chunk takes
+    /// it). `exptime` is an absolute second, 0: never. An old item of the key stays until
+    /// [`Self::commit`].
+    pub fn reserve(
+        &mut self,
+        now: u32,
+        hash: u64,
+        key: &[u8],
+        flags: u32,
+        exptime: u32,
+        value_len: usize,
+    ) -> Result<Reservation, NoMemory> {
+        let fields = ItemFields { key, flags, exptime, with_cas: false };
+        self.begin(now, hash, fields, value_len)
+    }
+
+    pub(crate) fn begin(
+        &mut self,
+        now: u32,
+        hash: u64,
+        fields: ItemFields<'_>,
+        value_len: usize,
+    ) -> Result<Reservation, NoMemory> {
+        let ItemFields { key, flags, exptime, with_cas } = fields;
+        let shape = ItemShape::new(key.len(), value_len, flags, exptime, with_cas);
+        if value_len > VALUE_BYTES_MAX || !self.could_hold(value_len) {
+            return Err(NoMemory);
+        }
+        let head = self.allocate(now, shape.head_bytes()).ok_or(NoMemory)?;
+        shape.write(&mut self.slabs.pages, head, key, flags, exptime);
+        self.slabs.pin_chunk(head);
+        self.reservations += 1;
+        let at = self.slabs.pages.at(head) + shape.value_at();
+        let room = shape.head_bytes() - shape.value_at();
+        Ok(Reservation { head, hash, value_len, written: 0, chunk: head, at, room })
+    }
+
+    /// Whether all pages that the store can come by would hold such a value: nothing is evicted
+    /// for a value that cannot fit.
+    fn could_hold(&mut self, value_len: usize) -> bool {
+        let index_pages = self.index.bucket_pages.len() + self.index.overflow_pages.len();
+        let free = self.slabs.pages.pool().pages_free();
+        let pages = self.slabs.owned_pages - index_pages + free;
+        let could = value_len <= pages * crate::PAGE_BYTES;
+        if !could && self.slabs.owned_pages < self.config.fair_share_pages {
+            self.wants_pages = true;
+        }
+        could
+    }
+
+    /// The next contiguous room for the value; empty when the value is complete. `NoMemory`: no
+    /// further chunk could be had, and the caller abandons the reservation (or tries later).
+    pub fn spare(
+        &mut self,
+        now: u32,
+        reservation: &mut Reservation,
+    ) -> Result<&mut [u8], NoMemory> {
+        let (at, len) = self.spare_span(now, reservation)?;
+        Ok(self.slabs.pages.bytes_mut(at, len))
+    }
+
+    fn spare_span(
+        &mut self,
+        now: u32,
+        reservation: &mut Reservation,
+    ) -> Result<(usize, usize), NoMemory> {
+        let missing = reservation.missing();
+        if missing > 0 && reservation.room == 0 {
+            let used = BODY_HEADER_BYTES + missing.min(CHUNK_BYTES_MAX - BODY_HEADER_BYTES);
+            let body = self.allocate(now, used).ok_or(NoMemory)?;
+            let pages = &mut self.slabs.pages;
+            item::write_body(pages, body, reservation.head, used);
+            if reservation.chunk == reservation.head {
+                item::set_first_body(pages, reservation.head, body);
+            } else {
+                item::set_next(pages, reservation.chunk, body);
+            }
+            reservation.chunk = body;
+            reservation.at = pages.at(body) + BODY_HEADER_BYTES;
+            reservation.room = used - BODY_HEADER_BYTES;
+            self.slabs.pin_chunk(body);
+        }
+        Ok((reservation.at, reservation.room.min(missing)))
+    }
+
+    /// Tells that `n` bytes of the last [`Self::spare`] were written.
+    pub fn advance(&mut self, reservation: &mut Reservation, n: usize) {
+        assert!(n <= reservation.room && n <= reservation.missing(), "more than was reserved");
+        reservation.written += n;
+        reservation.at += n;
+        reservation.room -= n;
+    }
+
+    /// Frees the reserved memory; the old item of the key stays.
+    pub fn abandon(&mut self, reservation: Reservation) {
+        let item = self.finish(reservation);
+        self.slabs.free_item(item);
+    }
+
+    /// Ends the reservation's pins; the item is the caller's to link or free at once.
+    #[expect(clippy::needless_pass_by_value, reason = "the token ends here")]
+    pub(crate) fn finish(&mut self, reservation: Reservation) -> Location {
+        let Reservation { head, .. } = reservation;
+        self.slabs.set_item_pinned(head, false);
+        self.reservations -= 1;
+        head
+    }
+
+    /// A new item with a value put together from parts. On no list, not pinned: the caller links
+    /// it before anything else is allocated.
+    pub(crate) fn build(
+        &mut self,
+        now: u32,
+        hash: u64,
+        fields: ItemFields<'_>,
+        value_len: usize,
+        parts: &[ValuePart<'_>],
+    ) -> Option<Location> {
+        let mut reservation = self.begin(now, hash, fields, value_len).ok()?;
+        for part in parts {
+            let filled = match *part {
+                ValuePart::Bytes(bytes) => self.fill_from_bytes(now, &mut reservation, bytes),
+                ValuePart::Item(item) => self.fill_from_item(now, &mut reservation, item),
+            };
+            if filled.is_err() {
+                self.abandon(reservation);
+                return None;
+            }
+        }
+        assert_eq!(reservation.missing(), 0, "parts shorter than the value");
+        Some(self.finish(reservation))
+    }
+
+    fn fill_from_bytes(
+        &mut self,
+        now: u32,
+        reservation: &mut Reservation,
+        mut bytes: &[u8],
+    ) -> Result<(), NoMemory> {
+        while !bytes.is_empty() {
+            let room = self.spare(now, reservation)?;
+            let (part, rest) = bytes.split_at(room.len().min(bytes.len()));
+            room[..part.len()].copy_from_slice(part);
+            self.advance(reservation, part.len());
+            bytes = rest;
+        }
+        Ok(())
+    }
+
+    fn fill_from_item(
+        &mut self,
+        now: u32,
+        reservation: &mut Reservation,
+        item: Location,
+    ) -> Result<(), NoMemory> {
+        let mut from = 0;
+        let value_len = ItemRef::new(&self.slabs.pages, item).value_len();
+        // One walk along the chain per part of a chunk; chains of rewritten items are short.
+        while from < value_len {
+            let (source, source_len) = self.value_span(item, from);
+            let (at, room) = self.spare_span(now, reservation)?;
+            let len = room.min(source_len);
+            self.slabs.pages.copy(source, at, len);
+            self.advance(reservation, len);
+            from += len;
+        }
+        Ok(())
+    }
+
+    /// Where the value's bytes from `offset` on are, and how many lie together.
+    fn value_span(&self, item: Location, offset: usize) -> (usize, usize) {
+        let mut skipped = 0;
+        for (at, len) in ItemRef::new(&self.slabs.pages, item).spans() {
+            if offset < skipped + len {
+                return (at + offset - skipped, skipped + len - offset);
+            }
+            skipped += len;
+        }
+        panic!("an offset behind the value's end");
+    }
+
+    /// Moves a linked item into a chunk with the asked-for fields; all else stays, and so does
+    /// the LRU segment.
+    pub(crate) fn rewrite_item(
+        &mut self,
+        now: u32,
+        hash: u64,
+        old: Location,
+        exptime: u32,
+        with_cas: bool,
+    ) -> Option<Location> {
+        let view = ItemRef::new(&self.slabs.pages, old);
+        let mut key = [0; KEY_BYTES_MAX];
+        let key = &mut key[..view.key().len()];
+        key.copy_from_slice(view.key());
+        let (flags, unique, value_len) = (view.flags(), view.cas(), view.value_len());
+        let fields = ItemFields { key, flags, exptime, with_cas };
+        let guard = self.guard(old);
+        let new = self.build(now, hash, fields, value_len, &[ValuePart::Item(old)]);
+        self.unguard(old, guard);
+        let new = new?;
+        let view = ItemRef::new(&self.slabs.pages, old);
+        let (epoch, accessed) = (view.epoch(), now.wrapping_sub(view.idle_seconds(now)));
+        let pages = &mut self.slabs.pages;
+        let state = item::state(pages, old);
+        let reads = state & (item::FETCHED | item::ACTIVE);
+        let segment =
+            Segment::ALL.into_iter().find(|segment| *segment as u8 == state & item::SEGMENT);
+        let new_state = item::state(pages, new) | reads;
+        item::set_state(pages, new, new_state);
+        item::set_epoch(pages, new, epoch);
+        item::set_last_access(pages, new, accessed);
+        if with_cas {
+            item::set_cas(pages, new, unique);
+        }
+        self.link(hash, new, Some(old), segment.expect("a linked item is on a list"));
+        Some(new)
+    }
+}

@@ -1,0 +1,338 @@
+//! The pages of a store, and the chunks that slab classes cut from them.
+//!
+//! Each owned page has a record. A page of a class keeps the list of its own free chunks, so a
+//! page that becomes empty leaves its class at once, and a page with pinned chunks (reserved or
+//! held, not to be moved or evicted) is told from the others by a count.
+
+use alloc::{sync::Arc, vec::Vec};
+
+use crate::item;
+use crate::limits::{CHUNK_BYTES_MAX, PAGE_BYTES, SPARE_PAGES_MAX};
+use crate::page_pool::{Page, PagePool};
+use crate::region::{Location, OwnedPages};
+use crate::slab_class::{ChunkSizes, SlabClass};
+
+pub(crate) const NONE: u32 = u32::MAX;
+
+/// What an owned page is used for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum PageUse {
+    /// The record describes no page.
+    Vacant,
+    /// Owned, in no use.
+    Spare,
+    /// Part of the hash table.
+    Index,
+    /// Cut into chunks of a slab class.
+    Class(u8),
+}
+
+pub(crate) struct PageRecord {
+    pub(crate) page: Option<Page>,
+    pub(crate) page_use: PageUse,
+    /// Chunks handed out at least once since the page joined its class; those behind were never
+    /// touched.
+    pub(crate) carved: u16,
+    pub(crate) used: u16,
+    /// Used chunks that must stay where they are.
+    pub(crate) pinned: u16,
+    pub(crate) free: Location,
+    /// Links of the class's list of pages with room, or of the list of vacant or spare records.
+    pub(crate) next: u32,
+    pub(crate) prev: u32,
+}
+
+pub(crate) struct SlabAllocator {
+    pub(crate) pages: OwnedPages,
+    pub(crate) records: Vec<PageRecord>,
+    pub(crate) classes: Vec<SlabClass>,
+    sizes: ChunkSizes,
+    vacant: u32,
+    spare: u32,
+    pub(crate) spare_pages: usize,
+    pub(crate) owned_pages: usize,
+    /// Pages that are never given to the pool.
+    pages_min: usize,
+}
+
+impl SlabAllocator {
+    pub(crate) fn new(
+        pool: Arc<PagePool>,
+        chunk_bytes_min: usize,
+        growth_factor: f64,
+        pages_min: usize,
+        pages_expected: usize,
+    ) -> SlabAllocator {
+        let pages = OwnedPages::new(pool);
+        let sizes = ChunkSizes::new(chunk_bytes_min, growth_factor, pages.granule_bytes());
+        SlabAllocator {
+            classes: SlabClass::all(&sizes),
+            sizes,
+            records: Vec::with_capacity(pages_expected.min(pages.pool().pages_total())),
+            pages,
+            vacant: NONE,
+            spare: NONE,
+            spare_pages: 0,
+            owned_pages: 0,
+            pages_min,
+        }
+    }
+
+    pub(crate) fn class_for(&self, bytes: usize) -> usize {
+        self.sizes.class_for(bytes)
+    }
+
+    fn record_index(&self, chunk: Location) -> usize {
+        self.pages.note(self.pages.at(chunk)) as usize
+    }
+
+    pub(crate) fn record_of(&self, chunk: Location) -> usize {
+        let index = self.record_index(chunk);
+        let number = self.pages.at(chunk) / PAGE_BYTES;
+        let page = self.records[index].page.as_ref();
+        assert!(page.is_some_and(|page| page.number() as usize == number), "page not owned");
+        index
+    }
+
+    pub(crate) fn class_of(&self, chunk: Location) -> usize {
+        match self.records[self.record_of(chunk)].page_use {
+            PageUse::Class(class) => usize::from(class),
+            page_use => panic!("a chunk in a page in use as {page_use:?}"),
+        }
+    }
+
+    /// Takes a spare page, or one of the pool; its record is `Index` until it joins a class.
+    pub(crate) fn take_page(&mut self) -> Option<u32> {
+        if self.spare != NONE {
+            let index = self.spare;
+            self.spare = self.records[index as usize].next;
+            self.spare_pages -= 1;
+            self.records[index as usize].page_use = PageUse::Index;
+            return Some(index);
+        }
+        let index = if self.vacant == NONE { self.records.len() as u32 } else { self.vacant };
+        let page = self.pages.take(index)?;
+        if self.vacant == NONE {
+            self.records.push(PageRecord {
+                page: None,
+                page_use: PageUse::Vacant,
+                carved: 0,
+                used: 0,
+                pinned: 0,
+                free: Location::NONE,
+                next: NONE,
+                prev: NONE,
+            });
+        } else {
+            self.vacant = self.records[index as usize].next;
+        }
+        let record = &mut self.records[index as usize];
+        record.page = Some(page);
+        record.page_use = PageUse::Index;
+        self.owned_pages += 1;
+        Some(index)
+    }
+
+    /// Byte offset of a record's page.
+    pub(crate) fn page_at(&self, index: u32) -> usize {
+        let page = self.records[index as usize].page.as_ref().expect("a record with a page");
+        page.number() as usize * PAGE_BYTES
+    }
+
+    /// Puts a page that is in no use on the spare list.
+    pub(crate) fn keep_spare(&mut self, index: u32) {
+        let record = &mut self.records[index as usize];
+        record.page_use = PageUse::Spare;
+        record.next = self.spare;
+        self.spare = index;
+        self.spare_pages += 1;
+    }
+
+    /// Gives a spare page to the pool; false when there is none or the store is at its minimum.
+    pub(crate) fn give_spare(&mut self) -> bool {
+        if self.spare == NONE || self.owned_pages <= self.pages_min {
+            return false;
+        }
+        let index = self.spare;
+        let record = &mut self.records[index as usize];
+        self.spare = record.next;
+        record.page_use = PageUse::Vacant;
+        record.next = self.vacant;
+        self.vacant = index;
+        let page = record.page.take().expect("a spare record has a page");
+        self.pages.give(page);
+        self.spare_pages -= 1;
+        self.owned_pages -= 1;
+        true
+    }
+
+    /// Makes a page just taken one of a class.
+    pub(crate) fn join_class(&mut self, index: u32, class: usize) {
+        let record = &mut self.records[index as usize];
+        assert!(record.page_use == PageUse::Index, "a page in use joins a class");
+        record.page_use = PageUse::Class(class as u8);
+        record.carved = 0;
+        record.used = 0;
+        record.pinned = 0;
+        record.free = Location::NONE;
+        self.classes[class].pages += 1;
+        self.link_room(index, class);
+    }
+
+    fn link_room(&mut self, index: u32, class: usize) {
+        let head = self.classes[class].room;
+        self.records[index as usize].next = head;
+        self.records[index as usize].prev = NONE;
+        if head != NONE {
+            self.records[head as usize].prev = index;
+        }
+        self.classes[class].room = index;
+    }
+
+    fn unlink_room(&mut self, index: u32, class: usize) {
+        let PageRecord { next, prev, .. } = self.records[index as usize];
+        if prev == NONE {
+            assert_eq!(self.classes[class].room, index, "a page outside of its class's list");
+            self.classes[class].room = next;
+        } else {
+            self.records[prev as usize].next = next;
+        }
+        if next != NONE {
+            self.records[next as usize].prev = prev;
+        }
+    }
+
+    /// A chunk of the class from its pages, if one has room. Its content is arbitrary; the caller
+    /// writes an item or body header before anything else looks at it.
+    pub(crate) fn take_chunk(&mut self, class: usize, bytes: usize) -> Option<Location> {
+        let index = self.classes[class].room;
+        if index == NONE {
+            return None;
+        }
+        let (chunk_bytes, chunks) =
+            (self.classes[class].chunk_bytes, self.classes[class].chunks_per_page);
+        let page_at = self.page_at(index);
+        let record = &mut self.records[index as usize];
+        let chunk = if let Some(chunk) = record.free.some() {
+            record.free = item::next(&self.pages, chunk);
+            chunk
+        } else {
+            let at = page_at + usize::from(record.carved) * chunk_bytes;
+            record.carved += 1;
+            self.pages.location(at)
+        };
+        record.used += 1;
+        assert!(usize::from(record.used) <= chunks, "more chunks than the page has");
+        if usize::from(record.used) == chunks {
+            self.unlink_room(index, class);
+        }
+        self.classes[class].used_chunks += 1;
+        self.classes[class].requested_bytes += bytes;
+        Some(chunk)
+    }
+
+    /// Frees a chunk that is not pinned. An empty page leaves its class.
+    pub(crate) fn free_chunk(&mut self, chunk: Location) {
+        let index = self.record_of(chunk);
+        let class = self.class_of(chunk);
+        let bytes = item::chunk_used_bytes(&self.pages, chunk);
+        assert!(bytes > 0, "a chunk is freed twice");
+        let chunks = self.classes[class].chunks_per_page;
+        let record = &mut self.records[index];
+        item::write_free(&mut self.pages, chunk, record.free);
+        record.free = chunk;
+        assert!(record.used > record.pinned, "a pinned chunk is freed");
+        let was_full = usize::from(record.used) == chunks;
+        record.used -= 1;
+        let empty = record.used == 0;
+        self.classes[class].used_chunks -= 1;
+        self.classes[class].requested_bytes -= bytes;
+        if was_full {
+            self.link_room(index as u32, class);
+        }
+        if empty {
+            self.unlink_room(index as u32, class);
+            self.classes[class].pages -= 1;
+            self.keep_spare(index as u32);
+            if self.spare_pages > SPARE_PAGES_MAX {
+                self.give_spare();
+            }
+        }
+    }
+
+    /// Notes that a chunk's used bytes grew.
+    pub(crate) fn grow_requested(&mut self, chunk: Location, bytes: usize) {
+        let class = self.class_of(chunk);
+        self.classes[class].requested_bytes += bytes;
+    }
+
+    /// Pins one chunk to its place.
+    pub(crate) fn pin_chunk(&mut self, chunk: Location) {
+        let index = self.record_of(chunk);
+        self.records[index].pinned += 1;
+        assert!(self.records[index].pinned <= self.records[index].used);
+    }
+
+    /// Ends a pin.
+    pub(crate) fn unpin_chunk(&mut self, chunk: Location) {
+        let index = self.record_of(chunk);
+        assert!(self.records[index].pinned > 0, "a chunk is unpinned that was not pinned");
+        self.records[index].pinned -= 1;
+    }
+
+    /// Pins or unpins all chunks of an item.
+    pub(crate) fn set_item_pinned(&mut self, item: Location, pinned: bool) {
+        let mut chunk = Some(item);
+        let mut body = item::ItemRef::new(&self.pages, item).bodies().next();
+        while let Some(location) = chunk {
+            if pinned {
+                self.pin_chunk(location);
+            } else {
+                self.unpin_chunk(location);
+            }
+            chunk = body;
+            body = chunk.and_then(|chunk| item::next(&self.pages, chunk).some());
+        }
+    }
+
+    /// Frees all chunks of an item.
+    pub(crate) fn free_item(&mut self, item: Location) {
+        let mut body = item::ItemRef::new(&self.pages, item).bodies().next();
+        self.free_chunk(item);
+        while let Some(chunk) = body {
+            body = item::next(&self.pages, chunk).some();
+            self.free_chunk(chunk);
+        }
+    }
+
+    /// Whether the chunk of an item is long enough for `bytes` more.
+    pub(crate) fn has_slack(&self, item: Location, bytes: usize) -> bool {
+        let used = item::chunk_used_bytes(&self.pages, item);
+        used + bytes <= self.classes[self.class_of(item)].chunk_bytes.min(CHUNK_BYTES_MAX)
+    }
+
+    /// The chunk of a page by its number there, if it was ever handed out.
+    pub(crate) fn chunk_in_page(&self, index: u32, number: usize) -> Option<Location> {
+        let record = &self.records[index as usize];
+        let PageUse::Class(class) = record.page_use else { return None };
+        if number >= usize::from(record.carved) {
+            return None;
+        }
+        let offset = number * self.classes[usize::from(class)].chunk_bytes;
+        Some(self.pages.location(self.page_at(index) + offset))
+    }
+
+    pub(crate) fn pages_min(&self) -> usize {
+        self.pages_min
+    }
+}
+
+impl Drop for SlabAllocator {
+    fn drop(&mut self) {
+        for record in &mut self.records {
+            if let Some(page) = record.page.take() {
+                self.pages.give(page);
+            }
+        }
+    }
+}

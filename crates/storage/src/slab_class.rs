@@ -1,0 +1,132 @@
+//! Slab classes: which chunk sizes there are, and what one class keeps.
+
+use alloc::{boxed::Box, vec, vec::Vec};
+
+use crate::item::HEADER_BYTES;
+use crate::limits::{CHUNK_BYTES_MAX, CLASSES_MAX, PAGE_BYTES};
+use crate::region::Location;
+use crate::stats::ClassCounters;
+
+/// Sizes are found through a table with one entry per so many bytes.
+const STEP_BYTES: usize = 64;
+
+/// The chunk sizes, ascending, the last being the largest chunk.
+pub(crate) struct ChunkSizes {
+    sizes: Vec<u32>,
+    /// First class worth looking at for a length, by `length / STEP_BYTES`.
+    first: Box<[u8]>,
+}
+
+impl ChunkSizes {
+    /// Sizes from the header plus `min_bytes`, growing by `factor`, all multiples of `granule`.
+    ///
+    /// A size is raised to the largest that fits a page as often, so the end of a page is not
+    /// wasted.
+    pub(crate) fn new(min_bytes: usize, factor: f64, granule: usize) -> ChunkSizes {
+        let up = |bytes: usize| bytes.div_ceil(granule) * granule;
+        let mut sizes = Vec::new();
+        let mut size = up(HEADER_BYTES + min_bytes.max(granule));
+        while size < CHUNK_BYTES_MAX && sizes.len() < CLASSES_MAX - 1 {
+            let filling = PAGE_BYTES / (PAGE_BYTES / size) / granule * granule;
+            size = filling.max(size);
+            if size >= CHUNK_BYTES_MAX {
+                break;
+            }
+            sizes.push(size as u32);
+            size = up(((size as f64 * factor) as usize).max(size + 1));
+        }
+        sizes.push(CHUNK_BYTES_MAX as u32);
+        let first = (0..=CHUNK_BYTES_MAX / STEP_BYTES)
+            .map(|step| sizes.partition_point(|size| (*size as usize) < step * STEP_BYTES) as u8)
+            .collect::<Vec<u8>>();
+        ChunkSizes { sizes, first: first.into_boxed_slice() }
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = usize> {
+        self.sizes.iter().map(|size| *size as usize)
+    }
+
+    /// The class of the smallest chunk that takes `bytes`, at most [`CHUNK_BYTES_MAX`].
+    #[inline]
+    pub(crate) fn class_for(&self, bytes: usize) -> usize {
+        debug_assert!(bytes <= CHUNK_BYTES_MAX);
+        let mut class = usize::from(self.first[bytes / STEP_BYTES]);
+        while (self.sizes[class] as usize) < bytes {
+            class += 1;
+        }
+        class
+    }
+}
+
+/// One LRU list; the head is the most recent.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct LruList {
+    pub(crate) head: Location,
+    pub(crate) tail: Location,
+    pub(crate) items: u32,
+}
+
+/// One slab class: its pages, and the LRU lists of the items in them.
+pub(crate) struct SlabClass {
+    pub(crate) chunk_bytes: usize,
+    pub(crate) chunks_per_page: usize,
+    pub(crate) pages: usize,
+    /// First page record with a free or never used chunk.
+    pub(crate) room: u32,
+    pub(crate) used_chunks: usize,
+    pub(crate) requested_bytes: usize,
+    /// By [`Segment::index`](crate::item::Segment::index).
+    pub(crate) lists: [LruList; 3],
+    pub(crate) counters: ClassCounters,
+    /// Evictions since the last look for a page of another class.
+    pub(crate) unbalanced_evictions: u32,
+}
+
+impl SlabClass {
+    pub(crate) fn all(sizes: &ChunkSizes) -> Vec<SlabClass> {
+        let list = LruList { head: Location::NONE, tail: Location::NONE, items: 0 };
+        let class = |chunk_bytes| SlabClass {
+            chunk_bytes,
+            chunks_per_page: PAGE_BYTES / chunk_bytes,
+            pages: 0,
+            room: u32::MAX,
+            used_chunks: 0,
+            requested_bytes: 0,
+            lists: [list; 3],
+            counters: ClassCounters::default(),
+            unbalanced_evictions: 0,
+        };
+        let mut classes = vec![];
+        classes.extend(sizes.iter().map(class));
+        classes
+    }
+
+    /// Items on the three lists.
+    pub(crate) fn items(&self) -> u32 {
+        self.lists.iter().map(|list| list.items).sum()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes_ascend_and_every_length_finds_its_smallest() {
+        for (min, factor, granule) in
+            [(48, 1.25, 8), (1, 1.01, 8), (48, 2.0, 64), (1024, 1.5, 16), (60_000, 1.25, 8)]
+        {
+            let table = ChunkSizes::new(min, factor, granule);
+            let sizes: Vec<usize> = table.iter().collect();
+            assert!(sizes.len() <= CLASSES_MAX);
+            assert!(sizes.windows(2).all(|pair| pair[0] < pair[1]), "{sizes:?}");
+            assert!(sizes.iter().all(|size| size.is_multiple_of(granule)));
+            assert_eq!(sizes.last(), Some(&CHUNK_BYTES_MAX));
+            for bytes in 0..=CHUNK_BYTES_MAX {
+                let class = table.class_for(bytes);
+                assert!(sizes[class] >= bytes);
+                assert!(class == 0 || sizes[class - 1] < bytes);
+            }
+        }
+    }
+}

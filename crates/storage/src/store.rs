@@ -1,0 +1,452 @@
+//! The store of one shard: settings, lookups, deletion, and the links between the hash table, the
+//! LRU lists and the counts, which all other operations go through.
+
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+
+use crate::hash_table::HashTable;
+use crate::hold::HoldTable;
+use crate::item::{self, ItemRef, Segment};
+use crate::key_hasher::KeyHasher;
+use crate::limits::{INDEX_PAGES_MIN, PAGES_MIN};
+use crate::page_pool::PagePool;
+use crate::region::Location;
+use crate::segmented_lru::SegmentShares;
+use crate::slab_allocator::SlabAllocator;
+use crate::stats::{ClassCounters, ClassStats, StoreStats};
+
+/// Settings of a store.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// Shards of the server, at least 1.
+    pub shards: u32,
+    /// Number of this shard, below `shards`. Keeps cas uniques distinct over shards.
+    pub shard: u32,
+    /// Bytes of an item (`-I`), in memcached's terms; only append and prepend look at it, other
+    /// callers check it before.
+    pub item_bytes_max: usize,
+    /// Growth from one chunk size to the next (`-f`), above 1.
+    pub growth_factor: f64,
+    /// Bytes of key, value and flags that fit the smallest chunk (`-n`).
+    pub chunk_bytes_min: usize,
+    /// Whether live items may be pushed out (not `-M`).
+    pub evict: bool,
+    /// Whether items get cas uniques (not `-C`).
+    pub cas: bool,
+    /// Share of a class's items in HOT, in percent.
+    pub hot_pct: u32,
+    /// Share of a class's items in WARM, in percent.
+    pub warm_pct: u32,
+    /// Pages that this shard may expect of the pool.
+    pub fair_share_pages: usize,
+}
+
+impl Default for Config {
+    fn default() -> Config {
+        Config {
+            shards: 1,
+            shard: 0,
+            item_bytes_max: 1 << 20,
+            growth_factor: 1.25,
+            chunk_bytes_min: 48,
+            evict: true,
+            cas: true,
+            hot_pct: 20,
+            warm_pct: 40,
+            fair_share_pages: usize::MAX,
+        }
+    }
+}
+
+/// No page is free and nothing may be evicted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NoMemory;
+
+/// Why a lookup found nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Miss {
+    /// No such key (never stored, deleted, or evicted).
+    NotFound,
+    /// The item's exptime had passed.
+    Expired,
+    /// The item was stored before the last `flush_all`.
+    Flushed,
+}
+
+/// The items of one shard.
+pub struct Store {
+    pub(crate) config: Config,
+    pub(crate) slabs: SlabAllocator,
+    pub(crate) index: HashTable,
+    hasher: KeyHasher,
+    pub(crate) shares: SegmentShares,
+    /// Bytes asked for by linked items.
+    pub(crate) item_bytes: usize,
+    pub(crate) total_items: u64,
+    /// Items whose flush epoch is another are flushed.
+    pub(crate) epoch: u8,
+    /// Linked items per flush epoch.
+    pub(crate) epoch_items: [usize; 4],
+    /// Linked items that will expire.
+    pub(crate) expiring_items: usize,
+    next_unique: u64,
+    pub(crate) holds: HoldTable,
+    pub(crate) reservations: usize,
+    pub(crate) wants_pages: bool,
+    pub(crate) slabs_moved: u64,
+    pub(crate) steal_hand: usize,
+    pub(crate) growth_pause: u32,
+    pub(crate) crawl: crate::crawler::Crawl,
+}
+
+impl Store {
+    /// An empty store that takes its minimum of pages from the pool: two for the hash table and
+    /// up to four more, within the fair share. `NoMemory`: the pool has not that many.
+    pub fn new(config: &Config, pool: Arc<PagePool>, hasher: KeyHasher) -> Result<Store, NoMemory> {
+        assert!(config.shard < config.shards, "shard number outside of the shards");
+        assert!(config.hot_pct + config.warm_pct <= 100, "LRU shares above 100 percent");
+        let pages_min = config.fair_share_pages.clamp(INDEX_PAGES_MIN + 1, PAGES_MIN);
+        let pages_expected =
+            config.fair_share_pages.min(pool.pages_total() / config.shards as usize);
+        let mut slabs = SlabAllocator::new(
+            pool,
+            config.chunk_bytes_min,
+            config.growth_factor,
+            pages_min,
+            pages_expected,
+        );
+        let first: Option<Vec<u32>> = (0..pages_min).map(|_| slabs.take_page()).collect();
+        let first = first.ok_or(NoMemory)?;
+        let (index_pages, spare) = first.split_at(INDEX_PAGES_MIN);
+        spare.iter().rev().for_each(|page| slabs.keep_spare(*page));
+        let (buckets_at, overflow_at) =
+            (slabs.page_at(index_pages[0]), slabs.page_at(index_pages[1]));
+        let index = HashTable::new(&mut slabs.pages, buckets_at, overflow_at);
+        Ok(Store {
+            config: config.clone(),
+            slabs,
+            index,
+            hasher,
+            shares: SegmentShares { hot_pct: config.hot_pct, warm_pct: config.warm_pct },
+            item_bytes: 0,
+            total_items: 0,
+            epoch: 0,
+            epoch_items: [0; 4],
+            expiring_items: 0,
+            // 0 says "no unique" and 1 is left out, as memcached does.
+            next_unique: u64::from(config.shard) + 2,
+            holds: HoldTable::new(),
+            reservations: 0,
+            wants_pages: false,
+            slabs_moved: 0,
+            steal_hand: 0,
+            growth_pause: 0,
+            crawl: crate::crawler::Crawl::default(),
+        })
+    }
+
+    /// The live item of a key, which counts as read.
+    #[inline]
+    pub fn get(&mut self, now: u32, hash: u64, key: &[u8]) -> Result<ItemRef<'_>, Miss> {
+        let item = self.find_live(now, hash, key)?;
+        item::bump(&mut self.slabs.pages, item, now);
+        Ok(ItemRef::new(&self.slabs.pages, item))
+    }
+
+    /// As [`Self::get`], and gives the item a cas unique if it has none. The unique is 0 with
+    /// cas off, and when no memory could be had for it.
+    pub fn get_with_cas(&mut self, now: u32, hash: u64, key: &[u8]) -> Result<ItemRef<'_>, Miss> {
+        let item = self.find_live(now, hash, key)?;
+        item::bump(&mut self.slabs.pages, item, now);
+        let item = self.ensure_unique(now, hash, item);
+        Ok(ItemRef::new(&self.slabs.pages, item))
+    }
+
+    /// As [`Self::get`] or [`Self::get_with_cas`], with a new exptime (absolute second; 0: never).
+    /// An item that cannot be extended for want of memory is dropped: `NotFound`.
+    pub fn get_and_touch(
+        &mut self,
+        now: u32,
+        hash: u64,
+        key: &[u8],
+        exptime: u32,
+        with_cas: bool,
+    ) -> Result<ItemRef<'_>, Miss> {
+        let item = self.find_live(now, hash, key)?;
+        item::bump(&mut self.slabs.pages, item, now);
+        let mut item = self.change_exptime(now, hash, item, exptime)?;
+        if with_cas {
+            item = self.ensure_unique(now, hash, item);
+        }
+        Ok(ItemRef::new(&self.slabs.pages, item))
+    }
+
+    /// The live item of a key; does not count as read.
+    pub fn peek(&mut self, now: u32, hash: u64, key: &[u8]) -> Result<ItemRef<'_>, Miss> {
+        let item = self.find_live(now, hash, key)?;
+        Ok(ItemRef::new(&self.slabs.pages, item))
+    }
+
+    /// As [`Self::peek`], and gives the item a cas unique if it has none: for replies that name
+    /// the unique of what was just stored.
+    pub fn peek_with_cas(&mut self, now: u32, hash: u64, key: &[u8]) -> Result<ItemRef<'_>, Miss> {
+        let item = self.find_live(now, hash, key)?;
+        let item = self.ensure_unique(now, hash, item);
+        Ok(ItemRef::new(&self.slabs.pages, item))
+    }
+
+    /// Sets the exptime (absolute second; 0: never). An item that cannot be extended for want of
+    /// memory is dropped: `NotFound`.
+    pub fn touch(&mut self, now: u32, hash: u64, key: &[u8], exptime: u32) -> Result<(), Miss> {
+        let item = self.find_live(now, hash, key)?;
+        item::bump(&mut self.slabs.pages, item, now);
+        self.change_exptime(now, hash, item, exptime).map(|_| ())
+    }
+
+    /// Removes the live item of a key.
+    pub fn delete(&mut self, now: u32, hash: u64, key: &[u8]) -> Result<(), Miss> {
+        let item = self.find_live(now, hash, key)?;
+        self.unlink(item);
+        Ok(())
+    }
+
+    /// Asks the processor for the key's bucket.
+    #[inline]
+    pub fn prefetch_bucket(&self, hash: u64) {
+        self.index.prefetch(&self.slabs.pages, hash as u32);
+    }
+
+    /// Asks the processor for the first item under this hash; the bucket was prefetched before.
+    #[inline]
+    pub fn prefetch_item(&self, hash: u64) {
+        let pages = &self.slabs.pages;
+        if let Some(item) = self.index.find(pages, hash as u32, |_| true) {
+            pages.prefetch(pages.at(item));
+        }
+    }
+
+    /// Pages owned, those of the hash table included.
+    pub fn pages_owned(&self) -> usize {
+        self.slabs.owned_pages
+    }
+
+    /// Whether an allocation met an empty pool while the store was below its fair share; asking
+    /// clears it.
+    pub fn wants_pages(&mut self) -> bool {
+        core::mem::take(&mut self.wants_pages)
+    }
+
+    /// Slab classes; numbered from 1 to this, as memcached does.
+    pub fn classes(&self) -> usize {
+        self.slabs.classes.len()
+    }
+
+    /// Counters and gauges of the whole store.
+    pub fn stats(&self) -> StoreStats {
+        let mut counters = ClassCounters::default();
+        self.slabs.classes.iter().for_each(|class| counters.add(&class.counters));
+        let index_pages = self.index.bucket_pages.len() + self.index.overflow_pages.len();
+        StoreStats {
+            curr_items: self.index.items as u64,
+            bytes: self.item_bytes as u64,
+            total_items: self.total_items,
+            counters,
+            hash_bytes: (index_pages * crate::PAGE_BYTES) as u64,
+            hash_power_level: u64::from(self.index.buckets().ilog2()),
+            pages_owned: self.slabs.owned_pages as u64,
+            slabs_moved: self.slabs_moved,
+            reservations: self.reservations as u64,
+            holds: self.holds.len() as u64,
+        }
+    }
+
+    /// Sets the counters to 0; gauges stay.
+    pub fn reset_stats(&mut self) {
+        for class in &mut self.slabs.classes {
+            class.counters = ClassCounters::default();
+        }
+        (self.total_items, self.slabs_moved) = (0, 0);
+    }
+
+    /// One slab class, numbered from 1; `None` outside of `1..=classes()`.
+    pub fn class_stats(&self, now: u32, class: usize) -> Option<ClassStats> {
+        let number = class.checked_sub(1)?;
+        let class = self.slabs.classes.get(number)?;
+        let age = |segment| {
+            let tail = self.slabs.lru_tail(number, segment);
+            tail.map_or(0, |item| ItemRef::new(&self.slabs.pages, item).idle_seconds(now).into())
+        };
+        let items = |segment: Segment| u64::from(class.lists[segment.index()].items);
+        let total_chunks = class.pages * class.chunks_per_page;
+        Some(ClassStats {
+            chunk_size: class.chunk_bytes as u64,
+            chunks_per_page: class.chunks_per_page as u64,
+            total_pages: class.pages as u64,
+            total_chunks: total_chunks as u64,
+            used_chunks: class.used_chunks as u64,
+            free_chunks: (total_chunks - class.used_chunks) as u64,
+            mem_requested: class.requested_bytes as u64,
+            number: u64::from(class.items()),
+            number_hot: items(Segment::Hot),
+            number_warm: items(Segment::Warm),
+            number_cold: items(Segment::Cold),
+            age_hot: age(Segment::Hot),
+            age_warm: age(Segment::Warm),
+            age: age(Segment::Cold),
+            counters: class.counters,
+        })
+    }
+
+    /// The live item of a key. A dead one is unlinked on the way.
+    #[inline]
+    pub(crate) fn find_live(&mut self, now: u32, hash: u64, key: &[u8]) -> Result<Location, Miss> {
+        debug_assert_eq!(hash, self.hasher.hash(key), "the hash is another key's");
+        let pages = &self.slabs.pages;
+        let item = self
+            .index
+            .find(pages, hash as u32, |item| ItemRef::new(pages, item).key() == key)
+            .ok_or(Miss::NotFound)?;
+        match self.death_of(now, item) {
+            None => Ok(item),
+            Some(miss) => {
+                self.unlink(item);
+                Err(miss)
+            }
+        }
+    }
+
+    /// Why a linked item is no hit any more, if so.
+    #[inline]
+    pub(crate) fn death_of(&self, now: u32, item: Location) -> Option<Miss> {
+        let item = ItemRef::new(&self.slabs.pages, item);
+        let exptime = item.exptime();
+        if item.epoch() != self.epoch {
+            Some(Miss::Flushed)
+        } else if exptime != 0 && exptime <= now {
+            Some(Miss::Expired)
+        } else {
+            None
+        }
+    }
+
+    /// Puts a finished item in the place of `old`, or in the table if there is none.
+    pub(crate) fn link(
+        &mut self,
+        hash: u64,
+        new: Location,
+        old: Option<Location>,
+        segment: Segment,
+    ) {
+        if let Some(old) = old {
+            self.index.replace(&mut self.slabs.pages, hash as u32, old, new);
+            self.leave_lists(old);
+        } else {
+            self.index.insert(&mut self.slabs.pages, hash as u32, new);
+        }
+        let class = self.slabs.class_of(new);
+        self.slabs.lru_push(class, segment, new);
+        self.count(new, true);
+    }
+
+    /// Takes an item out of the table and the lists, and frees it unless it is held.
+    pub(crate) fn unlink(&mut self, item: Location) {
+        let hash = self.hash_of(item);
+        self.index.remove(&mut self.slabs.pages, hash as u32, item);
+        self.leave_lists(item);
+    }
+
+    pub(crate) fn hash_of(&self, item: Location) -> u64 {
+        self.hasher.hash(ItemRef::new(&self.slabs.pages, item).key())
+    }
+
+    fn leave_lists(&mut self, item: Location) {
+        self.count(item, false);
+        let class = self.slabs.class_of(item);
+        self.slabs.lru_remove(class, item);
+        if !item::is_held(&self.slabs.pages, item) {
+            self.slabs.free_item(item);
+        }
+    }
+
+    fn count(&mut self, item: Location, linked: bool) {
+        let item = ItemRef::new(&self.slabs.pages, item);
+        let (bytes, epoch) = (item.total_bytes(), usize::from(item.epoch()));
+        let expiring = usize::from(item.exptime() != 0);
+        if linked {
+            self.item_bytes += bytes;
+            self.epoch_items[epoch] += 1;
+            self.expiring_items += expiring;
+        } else {
+            self.item_bytes -= bytes;
+            self.epoch_items[epoch] -= 1;
+            self.expiring_items -= expiring;
+        }
+    }
+
+    /// A cas unique that no item of any shard has had.
+    pub(crate) fn new_unique(&mut self) -> u64 {
+        let unique = self.next_unique;
+        self.next_unique += u64::from(self.config.shards);
+        unique
+    }
+
+    /// Gives a linked item a cas unique; returns where the item is now.
+    fn ensure_unique(&mut self, now: u32, hash: u64, item: Location) -> Location {
+        let view = ItemRef::new(&self.slabs.pages, item);
+        if !self.config.cas || view.cas() != 0 {
+            return item;
+        }
+        let exptime = view.exptime();
+        let Some(item) = self.widen_item(now, hash, item, exptime, true) else { return item };
+        let unique = self.new_unique();
+        item::set_cas(&mut self.slabs.pages, item, unique);
+        item
+    }
+
+    fn change_exptime(
+        &mut self,
+        now: u32,
+        hash: u64,
+        item: Location,
+        exptime: u32,
+    ) -> Result<Location, Miss> {
+        let view = ItemRef::new(&self.slabs.pages, item);
+        if exptime == view.exptime() {
+            return Ok(item);
+        }
+        let has_cas = view.has_cas_field();
+        let Some(item) = self.widen_item(now, hash, item, exptime, has_cas) else {
+            self.unlink(item);
+            return Err(Miss::NotFound);
+        };
+        self.count(item, false);
+        item::set_exptime(&mut self.slabs.pages, item, exptime);
+        self.count(item, true);
+        Ok(item)
+    }
+
+    /// Sees to it that an item has the fields for an exptime (unless 0) and a cas unique, in its
+    /// chunk or in a longer one; returns where the item is now.
+    fn widen_item(
+        &mut self,
+        now: u32,
+        hash: u64,
+        item: Location,
+        exptime: u32,
+        cas: bool,
+    ) -> Option<Location> {
+        let view = ItemRef::new(&self.slabs.pages, item);
+        let added = usize::from(exptime != 0 && !view.has_exptime_field()) * 4
+            + usize::from(cas && !view.has_cas_field()) * 8;
+        if added == 0 {
+            return Some(item);
+        }
+        if !view.is_held() && self.slabs.has_slack(item, added) {
+            self.slabs.grow_requested(item, added);
+            self.item_bytes += added;
+            item::widen(&mut self.slabs.pages, item, exptime != 0, cas);
+            return Some(item);
+        }
+        self.rewrite_item(now, hash, item, exptime, cas)
+    }
+}

@@ -1,0 +1,232 @@
+//! Properties of a store that need many items, told as small stories.
+
+use std::sync::Arc;
+
+use slabcore_storage::{
+    Config, KeyHasher, Miss, NewItem, NoMemory, PAGE_BYTES, PagePool, Region, Store, StoreOutcome,
+    StoreVerb,
+};
+
+fn pool(pages: usize) -> Arc<PagePool> {
+    Arc::new(PagePool::new(Region::new(Box::new(vec![0x5a_u8; pages * PAGE_BYTES]))))
+}
+
+struct Shard {
+    store: Store,
+    hasher: KeyHasher,
+    now: u32,
+}
+
+impl Shard {
+    fn new(config: &Config, pool: &Arc<PagePool>) -> Shard {
+        let hasher = KeyHasher::new(1);
+        let store = Store::new(config, Arc::clone(pool), hasher.clone()).unwrap();
+        Shard { store, hasher, now: 1 }
+    }
+
+    fn set(&mut self, key: &str, len: usize, exptime: u32) -> StoreOutcome {
+        let value = vec![b'v'; len];
+        let item = NewItem { key: key.as_bytes(), value: &value, flags: 0, exptime };
+        let hash = self.hasher.hash(key.as_bytes());
+        self.store.store(self.now, hash, &item, StoreVerb::Set)
+    }
+
+    fn get(&mut self, key: &str) -> Result<usize, Miss> {
+        let hash = self.hasher.hash(key.as_bytes());
+        self.store.get(self.now, hash, key.as_bytes()).map(|item| item.value_len())
+    }
+
+    fn fill(&mut self, prefix: &str, items: usize, len: usize) -> usize {
+        (0..items)
+            .filter(|n| self.set(&format!("{prefix}{n}"), len, 0) == StoreOutcome::Stored)
+            .count()
+    }
+
+    fn hits(&mut self, prefix: &str, items: usize) -> usize {
+        (0..items).filter(|n| self.get(&format!("{prefix}{n}")).is_ok()).count()
+    }
+}
+
+#[test]
+fn a_growing_table_finds_every_item() {
+    let mut shard = Shard::new(&Config { evict: false, ..Config::default() }, &pool(200));
+    for round in 0..4 {
+        assert_eq!(shard.fill(&format!("r{round}-"), 10_000, 10), 10_000);
+        shard.store.check().unwrap();
+        for old in 0..=round {
+            assert_eq!(shard.hits(&format!("r{old}-"), 10_000), 10_000);
+        }
+    }
+    for n in 0..10_000 {
+        let key = format!("r1-{n}");
+        let hash = shard.hasher.hash(key.as_bytes());
+        shard.store.delete(1, hash, key.as_bytes()).unwrap();
+    }
+    shard.store.check().unwrap();
+    assert_eq!(shard.hits("r1-", 10_000), 0);
+    assert_eq!(shard.hits("r2-", 10_000), 10_000);
+    let stats = shard.store.stats();
+    assert_eq!(stats.curr_items, 30_000);
+    assert_eq!(stats.hash_power_level, 12);
+}
+
+#[test]
+fn small_items_cost_at_most_40_bytes_beside_key_and_value() {
+    let mut shard = Shard::new(&Config::default(), &pool(400));
+    // Key and value fill the smallest chunk exactly: what is left is header and table.
+    let items = 100_000;
+    for n in 0..items {
+        assert_eq!(shard.set(&format!("key-{n:08}"), 36, 0), StoreOutcome::Stored);
+    }
+    let bytes = shard.store.pages_owned() * PAGE_BYTES;
+    assert_eq!(shard.hits("key-", 1), 0);
+    assert!(bytes / items - 48 <= 36, "{} bytes of overhead", bytes / items - 48);
+}
+
+#[test]
+fn memory_moves_between_small_and_large_items() {
+    let config = Config { fair_share_pages: 64, ..Config::default() };
+    let mut shard = Shard::new(&config, &pool(64));
+    for (prefix, items, len) in
+        [("small", 60_000, 20), ("large", 40, 300_000), ("mid", 3_000, 2_000), ("tiny", 60_000, 1)]
+    {
+        for n in 0..items {
+            shard.now += u32::from(n % 20 == 0);
+            assert_eq!(
+                shard.set(&format!("{prefix}{n}"), len, 0),
+                StoreOutcome::Stored,
+                "{prefix}"
+            );
+        }
+        shard.store.check().unwrap();
+        // Most of the memory serves what was stored last.
+        let bytes = shard.hits(prefix, items) * (len + 60);
+        assert!(bytes > 32 * PAGE_BYTES, "{prefix}: {bytes}");
+    }
+    let stats = shard.store.stats();
+    assert!(stats.slabs_moved > 10 && stats.counters.evicted > 1_000, "{stats:?}");
+    assert!(shard.store.wants_pages() || stats.pages_owned == 64);
+}
+
+#[test]
+fn without_evictions_a_full_store_refuses_and_keeps_all() {
+    let mut shard = Shard::new(&Config { evict: false, ..Config::default() }, &pool(16));
+    let stored = shard.fill("k", 2_000, 1_000);
+    assert!((700..1_000).contains(&stored), "{stored}");
+    assert_eq!(shard.hits("k", stored), stored);
+    shard.store.check().unwrap();
+    // Expired items make room even so.
+    let mut shard = Shard::new(&Config { evict: false, ..Config::default() }, &pool(16));
+    (0..2_000).for_each(|n| {
+        shard.set(&format!("k{n}"), 1_000, 50);
+    });
+    shard.now = 50;
+    assert_eq!(shard.set("new", 1_000, 0), StoreOutcome::Stored);
+    assert_eq!(shard.get("k500"), Err(Miss::Expired));
+    while shard.store.maintain(50, 1_000) {}
+    assert_eq!(shard.store.stats().curr_items, 1);
+    shard.store.check().unwrap();
+}
+
+#[test]
+fn items_read_twice_outlive_those_never_read() {
+    let config = Config { fair_share_pages: 16, ..Config::default() };
+    let mut shard = Shard::new(&config, &pool(16));
+    assert_eq!(shard.fill("canary", 20, 500), 20);
+    for n in 0..20_000 {
+        assert_eq!(shard.set(&format!("k{n}"), 500, 0), StoreOutcome::Stored);
+        if n % 100 == 0 {
+            assert_eq!(shard.hits("canary", 20), 20);
+        }
+    }
+    assert!(shard.store.stats().counters.moves_to_warm > 0);
+    shard.store.check().unwrap();
+}
+
+#[test]
+fn a_flush_hides_what_was_stored_before_and_nothing_after() {
+    let mut shard = Shard::new(&Config::default(), &pool(16));
+    for round in 0..9 {
+        let prefix = format!("f{round}-");
+        assert_eq!(shard.fill(&prefix, 50, 30), 50);
+        assert_eq!(shard.hits(&prefix, 50), 50);
+        shard.store.flush_all();
+        assert_eq!(shard.get(&format!("{prefix}0")), Err(Miss::Flushed));
+        assert_eq!(shard.get(&format!("{prefix}0")), Err(Miss::NotFound));
+        shard.store.check().unwrap();
+    }
+    assert_eq!(shard.set("after", 1, 0), StoreOutcome::Stored);
+    while shard.store.maintain(1, 100) {}
+    assert_eq!(shard.store.stats().curr_items, 1);
+    assert_eq!(shard.get("after"), Ok(1));
+}
+
+#[test]
+fn uniques_differ_over_shards_and_stay_until_a_store() {
+    let pool = pool(32);
+    let mut uniques = vec![];
+    for shard_number in 0..2 {
+        let config =
+            Config { shards: 2, shard: shard_number, fair_share_pages: 16, ..Config::default() };
+        let mut shard = Shard::new(&config, &pool);
+        let hash = shard.hasher.hash(b"k");
+        for len in [1, 40_000] {
+            shard.set("k", len, 0);
+            let first = shard.store.get_with_cas(1, hash, b"k").unwrap().cas();
+            assert_eq!(shard.store.get_with_cas(1, hash, b"k").unwrap().cas(), first);
+            shard.store.touch(1, hash, b"k", 90).unwrap();
+            assert_eq!(shard.store.get_with_cas(1, hash, b"k").unwrap().cas(), first);
+            uniques.push(first);
+            let item = NewItem { key: b"k", value: b"new", flags: 0, exptime: 0 };
+            let mut cas = |unique| shard.store.store(1, hash, &item, StoreVerb::Cas(unique));
+            assert_eq!(cas(first), StoreOutcome::Stored);
+            assert_eq!(cas(first), StoreOutcome::Exists);
+            assert_eq!(cas(0), StoreOutcome::Exists);
+        }
+    }
+    uniques.sort_unstable();
+    uniques.dedup();
+    assert!(uniques.len() == 4 && uniques[0] > 1, "{uniques:?}");
+}
+
+#[test]
+fn pages_pass_from_a_rich_shard_to_a_poor_one() {
+    let pool = pool(40);
+    let config = Config { shards: 2, fair_share_pages: 20, ..Config::default() };
+    let mut poor = Shard::new(&Config { shard: 1, ..config.clone() }, &pool);
+    let mut rich = Shard::new(&config, &pool);
+    rich.fill("r", 5_000, 1_000);
+    assert_eq!(pool.pages_free(), 0);
+    assert!(!rich.store.wants_pages());
+    poor.fill("p", 5_000, 1_000);
+    assert!(poor.store.wants_pages() && !poor.store.wants_pages());
+    assert_eq!(rich.store.give_back(1, 10), 10);
+    assert_eq!(pool.pages_free(), 10);
+    poor.fill("p", 5_000, 1_000);
+    assert_eq!(pool.pages_free(), 0);
+    rich.store.check().unwrap();
+    poor.store.check().unwrap();
+    drop((rich, poor));
+    assert_eq!(pool.pages_free(), 40);
+}
+
+#[test]
+fn a_value_larger_than_all_memory_evicts_nothing() {
+    let config = Config { fair_share_pages: 16, ..Config::default() };
+    let mut shard = Shard::new(&config, &pool(16));
+    let stored = shard.fill("k", 300, 1_000);
+    let hash = shard.hasher.hash(b"huge");
+    let refused = shard.store.reserve(1, hash, b"huge", 0, 0, 20 * PAGE_BYTES);
+    assert_eq!(refused.err(), Some(NoMemory));
+    assert_eq!(shard.hits("k", 300), stored);
+}
+
+#[test]
+fn a_store_needs_its_minimum_of_pages() {
+    let hasher = KeyHasher::new(1);
+    assert!(Store::new(&Config::default(), pool(5), hasher.clone()).is_err());
+    let pool = pool(8);
+    let config = Config { fair_share_pages: 4, ..Config::default() };
+    let store = Store::new(&config, Arc::clone(&pool), hasher).unwrap();
+    assert_eq!((store.pages_owned(), pool.pages_free()), (4, 4));
+}

@@ -1,0 +1,58 @@
+//! Where the two servers' executables are.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::sync::OnceLock;
+
+/// The slabcore binary: `SLABCORE_BIN`, else the one beside the running test executable.
+///
+/// Panics with the way out when there is none.
+pub fn slabcore() -> &'static Path {
+    static PATH: OnceLock<PathBuf> = OnceLock::new();
+    PATH.get_or_init(|| {
+        if let Some(path) = std::env::var_os("SLABCORE_BIN") {
+            let path = PathBuf::from(path);
+            assert!(path.is_file(), "SLABCORE_BIN={} is not a file", path.display());
+            return path;
+        }
+        // <target>/<profile>/deps/<test> beside <target>/<profile>/slabcore.
+        let test = std::env::current_exe().expect("the test executable has a path");
+        let path = test.parent().and_then(Path::parent).expect("a profile directory");
+        let path = path.join("slabcore");
+        assert!(
+            path.is_file(),
+            "no slabcore binary at {}: run `cargo build -p slabcore` first, or set SLABCORE_BIN",
+            path.display()
+        );
+        path
+    })
+}
+
+/// Whether the binary that [`slabcore`] found is slabcore. `SLABCORE_BIN` may name a stock
+/// memcached, which checks the tests themselves.
+pub fn slabcore_is_itself() -> bool {
+    static ITSELF: OnceLock<bool> = OnceLock::new();
+    *ITSELF.get_or_init(|| {
+        let output = Command::new(slabcore()).arg("-V").output().expect("slabcore -V runs");
+        String::from_utf8_lossy(&output.stdout).lines().any(|line| line.starts_with("slabcore "))
+    })
+}
+
+/// The stock memcached: `MEMCACHED`, else what `tests/stock-memcached` prints, which may build it.
+pub fn stock() -> &'static Path {
+    static PATH: OnceLock<PathBuf> = OnceLock::new();
+    PATH.get_or_init(|| {
+        // The script honours MEMCACHED itself, and says why when it has no path to print.
+        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/stock-memcached");
+        let output = Command::new(&script)
+            .stderr(Stdio::inherit())
+            .output()
+            .unwrap_or_else(|error| panic!("{} does not run: {error}", script.display()));
+        assert!(
+            output.status.success(),
+            "{} found no memcached; set MEMCACHED to the path of a 1.6.38",
+            script.display()
+        );
+        PathBuf::from(String::from_utf8(output.stdout).expect("a path in UTF-8").trim_end())
+    })
+}

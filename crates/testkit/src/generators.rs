@@ -1,0 +1,205 @@
+//! Random commands and scripts for property tests.
+//!
+//! Everything here is answered alike by memcached 1.6.38 and by slabcore, which follows 1.6.45.
+//! Left out are the inputs on which those two versions differ (lines under 4 bytes, leading
+//! blanks, missing words, NUL in a line, numbers with a sign, bodies behind a bad storage line),
+//! and whatever would make the replies depend on the second in which a command runs.
+
+use proptest::collection::vec;
+use proptest::prelude::*;
+
+use crate::command::{Command, Verb};
+use crate::limits::{KEY_BYTES_MAX, TTL_SECONDS_MAX};
+use crate::script::{Part, Script};
+
+/// Keys: mostly a few short ones that meet again, some of the longest, some of odd bytes.
+pub fn key() -> impl Strategy<Value = Vec<u8>> {
+    prop_oneof![
+        12 => (b'a'..=b'f').prop_map(|letter| vec![letter]),
+        2 => (0..400_u32).prop_map(|number| format!("key:{number}").into_bytes()),
+        1 => (b'y'..=b'z').prop_map(|letter| vec![letter; KEY_BYTES_MAX]),
+        1 => (b'y'..=b'z', 2..KEY_BYTES_MAX).prop_map(|(letter, length)| vec![letter; length]),
+        2 => vec(key_byte(), 1..20),
+    ]
+}
+
+/// Any byte but the blank, LF, NUL and CR: the last two are no part of a key everywhere in a line.
+fn key_byte() -> impl Strategy<Value = u8> {
+    any::<u8>().prop_map(|byte| if matches!(byte, 0 | b'\n' | b'\r' | b' ') { b'.' } else { byte })
+}
+
+/// Values: text, numbers, line ends and whole replies inside, any bytes, none, some of kilobytes.
+///
+/// None is of blanks only: memcached's incr reads such a value on into the memory behind it.
+pub fn value() -> impl Strategy<Value = Vec<u8>> {
+    any_value().prop_map(|mut value| {
+        if value.iter().all(|byte| byte.is_ascii_whitespace() || *byte == 0x0b) && !value.is_empty()
+        {
+            value.push(b'x');
+        }
+        value
+    })
+}
+
+fn any_value() -> impl Strategy<Value = Vec<u8>> {
+    prop_oneof![
+        3 => vec(b'a'..=b'z', 0..40),
+        3 => any::<u64>().prop_map(|number| number.to_string().into_bytes()),
+        3 => (0..2000_u32).prop_map(|number| number.to_string().into_bytes()),
+        1 => (0..2000_u32, " {1,3}|  abc").prop_map(|(number, tail)| {
+            format!("{number}{tail}").into_bytes()
+        }),
+        2 => vec(prop::sample::select(&["\r\n", "END\r\n", "x", "get a\r\n"]), 0..9)
+            .prop_map(|pieces| pieces.concat().into_bytes()),
+        3 => vec(any::<u8>(), 0..300),
+        1 => (any::<u8>(), 300..20_000_usize).prop_map(|(byte, length)| vec![byte; length]),
+    ]
+}
+
+/// Exptimes whose effect does not depend on the second: never, dead, far away.
+pub fn steady_exptime() -> impl Strategy<Value = i32> + Clone {
+    prop_oneof![
+        6 => Just(0),
+        1 => Just(-1),
+        1 => i32::MIN + 1..-1,
+        1 => 1_000..=TTL_SECONDS_MAX,
+        // A Unix time in 1970, and the last one of 31 bits.
+        1 => Just(TTL_SECONDS_MAX + 1),
+        1 => Just(i32::MAX),
+    ]
+}
+
+/// Exptimes for tests that move the time themselves.
+pub fn exptime() -> impl Strategy<Value = i32> + Clone {
+    prop_oneof![2 => steady_exptime(), 3 => 1..20_i32]
+}
+
+fn flags() -> impl Strategy<Value = u32> {
+    prop_oneof![3 => Just(0), 1 => 1..100_u32, 1 => any::<u32>(), 1 => Just(u32::MAX)]
+}
+
+fn noreply() -> impl Strategy<Value = bool> {
+    prop::bool::weighted(0.15)
+}
+
+/// One well-formed command. Its cas uniques are small, so that a model's own may match;
+/// `exptime` and the delay of `flush_all` come from the strategies that are given.
+pub fn command(
+    exptime: impl Strategy<Value = i32> + Clone + 'static,
+    delay: impl Strategy<Value = Option<i32>> + 'static,
+) -> impl Strategy<Value = Command> {
+    let verb = prop_oneof![4 => Just(Verb::Set), 5 => prop::sample::select(&Verb::ALL[1..])];
+    let store = (verb, key(), flags(), exptime.clone(), value(), 0..60_u64, noreply());
+    prop_oneof![
+        8 => (vec(key(), 1..6), any::<bool>())
+            .prop_map(|(keys, with_cas)| Command::Get { keys, with_cas }),
+        2 => (vec(key(), 1..4), any::<bool>(), exptime.clone())
+            .prop_map(|(keys, with_cas, exptime)| {
+                Command::GetAndTouch { keys, with_cas, exptime }
+            }),
+        14 => store.prop_map(|(verb, key, flags, exptime, value, cas_unique, noreply)| {
+            Command::Store { verb, key, flags, exptime, value, cas_unique, noreply }
+        }),
+        2 => (key(), exptime, noreply())
+            .prop_map(|(key, exptime, noreply)| Command::Touch { key, exptime, noreply }),
+        3 => (key(), noreply()).prop_map(|(key, noreply)| Command::Delete { key, noreply }),
+        4 => (key(), prop_oneof![3 => 0..100_u64, 1 => any::<u64>()], any::<bool>(), noreply())
+            .prop_map(|(key, delta, incr, noreply)| {
+                Command::Arithmetic { key, delta, incr, noreply }
+            }),
+        1 => (delay, noreply()).prop_map(|(delay, noreply)| Command::FlushAll { delay, noreply }),
+    ]
+}
+
+/// Lines that are not quite what they should be, or odd and right: bytes that leave the stream
+/// between two commands and draw the same reply from both versions.
+pub fn odd_line() -> impl Strategy<Value = Vec<u8>> {
+    let fixed = prop::sample::select(&[
+        // Unknown commands and wrong case.
+        "fool\r\n",
+        "GET a\r\n",
+        "Set a 0 0 1\r\n",
+        "getx a\r\n",
+        "config get cluster\r\n",
+        "flush_al\r\n",
+        "incrr a 1\r\n",
+        "deletes a\r\n",
+        "set_ a 0 0 1\r\n",
+        "{}[]()\r\n",
+        // A data block without its line end: eaten, and the rest is a line.
+        "set a 0 0 2\r\nhixyzzy\r\n",
+        "add b 0 0 0\r\nzzrest\r\n",
+        "append c 0 0 3\r\nabcdefghij\r\n",
+        // Numbers that are none.
+        "incr a x\r\n",
+        "decr a -1\r\n",
+        "incr a 1x\r\n",
+        "incr a 18446744073709551616\r\n",
+        "touch a x\r\n",
+        "gat x a\r\n",
+        "flush_all x\r\n",
+        "gats 1x a b\r\n",
+        // No length: nothing is eaten.
+        "set a 0 0 x\r\n",
+        "set a 0 0 -1\r\n",
+        "add a 0 0 2147483647\r\n",
+        // Deletes with more words.
+        "delete a 0\r\n",
+        "delete a 5\r\n",
+        "delete a b c\r\n",
+        "delete a 0 noreply\r\n",
+        // More blanks than needed, a bare LF, words behind the last.
+        "get   a    b\r\n",
+        "get a b  \r\n",
+        "get a\n",
+        "set a 0 0 1\nx\r\n",
+        "set  b  0  0  2 \r\nxy\r\n",
+        "incr a 1 \r\n",
+        "touch a 0  \r\n",
+        "version_\r\n",
+        "verbosity 0\r\n",
+        "verbosity 1 noreply\r\n",
+    ]);
+    prop_oneof![
+        8 => fixed.prop_map(|line| line.as_bytes().to_vec()),
+        1 => (251..400_usize).prop_map(|length| {
+            format!("delete {}\r\n", "k".repeat(length)).into_bytes()
+        }),
+        1 => (251..400_usize).prop_map(|length| {
+            format!("incr {} 1\r\n", "k".repeat(length)).into_bytes()
+        }),
+        2 => vec(b'A'..=b'Z', 4..200).prop_map(|word| [&word[..], b"\r\n"].concat()),
+    ]
+}
+
+/// A whole script: commands in pipelines, odd lines between them, replies read now and then, cas
+/// with the unique that the server gave.
+pub fn script() -> impl Strategy<Value = Script> {
+    let delay = prop_oneof![Just(None), Just(Some(0)), Just(Some(-1)), Just(Some(100_000))];
+    let part = prop_oneof![
+        20 => command(steady_exptime(), delay).prop_map(|command| vec![
+            Part::Bytes(command.bytes())
+        ]),
+        3 => odd_line().prop_map(|line| vec![Part::Bytes(line)]),
+        2 => Just(vec![Part::Read]),
+        3 => (key(), value(), noreply()).prop_map(|(key, value, noreply)| {
+            read_then_cas(&key, &value, noreply)
+        }),
+    ];
+    vec(part, 1..30).prop_map(|parts| {
+        let mut script = Script::default();
+        parts.into_iter().flatten().for_each(|part| script.push(part));
+        script
+    })
+}
+
+fn read_then_cas(key: &[u8], value: &[u8], noreply: bool) -> Vec<Part> {
+    let tail = format!("{}\r\n", if noreply { " noreply" } else { "" });
+    vec![
+        Part::Bytes([b"gets ", key, b"\r\n"].concat()),
+        Part::Read,
+        Part::Bytes([b"cas ", key, format!(" 7 0 {} ", value.len()).as_bytes()].concat()),
+        Part::CasOf(key.to_vec()),
+        Part::Bytes([tail.as_bytes(), value, b"\r\n"].concat()),
+    ]
+}

@@ -1,0 +1,28 @@
+//! What the tests of all crates share, and what only tests may use.
+//!
+//! Two halves that do not know each other:
+//!
+//! - **Pure**: [`model::Model`] says what the classic protocol means, with the time as an argument;
+//!   [`command::Command`] is one command as a value; [`generators`] makes commands and whole
+//!   scripts, good and bad ones, for property tests.
+//! - **Processes**: [`server_process::ServerProcess`] runs slabcore or a stock memcached,
+//!   [`wire_client::WireClient`] talks to it in bytes, and [`playback`] plays one
+//!   [`script::Script`] to a server so that the replies of two servers can be compared.
+//!
+//! Goals: the same tests run on slabcore and on memcached; nothing waits by sleeping for a while
+//! and hoping; a silent server fails a test and never hangs it. Non-goals: speed, the binary
+//! protocol.
+//!
+//! It depends on no other crate of the workspace, so that a mistake there cannot hide itself here.
+
+pub mod binaries;
+pub mod command;
+pub mod generators;
+pub mod limits;
+pub mod model;
+pub mod playback;
+pub mod replies;
+pub mod script;
+pub mod server_process;
+pub mod splits;
+pub mod wire_client;

@@ -1,0 +1,225 @@
+//! A server under test as a child process: slabcore or a stock memcached, same options.
+
+use std::fs::File;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::{Duration, Instant};
+
+use rustix::process::{Pid, Signal, geteuid, kill_process};
+
+use crate::binaries;
+use crate::limits::{POLL_PAUSE_MAX, START_MAX};
+use crate::wire_client::WireClient;
+
+/// Which of the two servers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ServerKind {
+    /// The server of this workspace.
+    Slabcore,
+    /// The stock memcached that is the oracle.
+    Stock,
+}
+
+/// What a server is started with. Ports are never chosen here: the server takes a free one.
+#[derive(Clone, Debug)]
+pub struct ServerOptions {
+    kind: ServerKind,
+    unix: bool,
+    arguments: Vec<String>,
+}
+
+impl ServerOptions {
+    /// A server of this kind on a free port of 127.0.0.1, with `threads` worker threads or shards.
+    pub fn new(kind: ServerKind, threads: usize) -> Self {
+        Self { kind, unix: false, arguments: vec!["-t".into(), threads.to_string()] }
+    }
+
+    /// Adds command line words that both servers understand.
+    #[must_use]
+    pub fn arguments(mut self, words: &[&str]) -> Self {
+        self.arguments.extend(words.iter().map(ToString::to_string));
+        self
+    }
+
+    /// Listens on a unix socket instead of a port.
+    #[must_use]
+    pub fn on_unix_socket(mut self) -> Self {
+        self.unix = true;
+        self
+    }
+
+    /// Starts the server and returns when it accepts connections. Panics when it does not.
+    pub fn start(self) -> ServerProcess {
+        ServerProcess::start(&self)
+    }
+}
+
+/// A running server; dropping it kills the process and removes its directory.
+#[derive(Debug)]
+pub struct ServerProcess {
+    kind: ServerKind,
+    child: Child,
+    directory: PathBuf,
+    address: Address,
+}
+
+#[derive(Debug)]
+enum Address {
+    Tcp(SocketAddr),
+    Unix(PathBuf),
+}
+
+impl ServerProcess {
+    /// A server of this kind with `threads` threads and otherwise default options.
+    pub fn new(kind: ServerKind, threads: usize) -> Self {
+        ServerOptions::new(kind, threads).start()
+    }
+
+    fn start(options: &ServerOptions) -> Self {
+        let directory = fresh_directory();
+        let binary = match options.kind {
+            ServerKind::Slabcore => binaries::slabcore(),
+            ServerKind::Stock => binaries::stock(),
+        };
+        let port_file = directory.join("ports");
+        let socket = directory.join("socket");
+        let mut command = Command::new(binary);
+        command.args(&options.arguments);
+        if options.unix {
+            command.arg("-s").arg(&socket);
+        } else {
+            command.args(["-p", "-1", "-U", "0", "-l", "127.0.0.1"]);
+            command.env("MEMCACHED_PORT_FILENAME", &port_file);
+        }
+        if geteuid().is_root() {
+            // Both refuse to run as root unless a user is named.
+            command.args(["-u", "root"]);
+        }
+        if options.kind == ServerKind::Slabcore && binaries::slabcore_is_itself() {
+            // Its metrics listener has a fixed port by default, and tests run side by side.
+            command.args(["--metrics-listen", "off"]);
+        }
+        let log = File::create(directory.join("log")).expect("the server's log file");
+        command.stdin(Stdio::null());
+        command.stdout(log.try_clone().expect("a second handle of the log file"));
+        command.stderr(log);
+        let child = command
+            .spawn()
+            .unwrap_or_else(|error| panic!("{} does not start: {error}", binary.display()));
+        let address = Address::Unix(socket);
+        let mut server = Self { kind: options.kind, child, directory, address };
+        if options.unix {
+            server.poll("accept on its socket", |server| server.try_connect().ok());
+        } else {
+            let port = server.poll("name its port", |_| port_of(&port_file));
+            server.address = Address::Tcp(SocketAddr::from((Ipv4Addr::LOCALHOST, port)));
+            server.poll("accept on its port", |server| server.try_connect().ok());
+        }
+        server
+    }
+
+    /// Which of the two servers this is.
+    pub fn kind(&self) -> ServerKind {
+        self.kind
+    }
+
+    /// The process id.
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// The port on 127.0.0.1. Panics for a server on a unix socket.
+    pub fn port(&self) -> u16 {
+        match &self.address {
+            Address::Tcp(address) => address.port(),
+            Address::Unix(path) => panic!("the server listens on {}", path.display()),
+        }
+    }
+
+    /// A new connection. Panics when it is refused.
+    pub fn connect(&self) -> WireClient {
+        self.try_connect().expect("the server accepts a connection")
+    }
+
+    /// A new connection, or why there is none.
+    pub fn try_connect(&self) -> std::io::Result<WireClient> {
+        match &self.address {
+            Address::Tcp(address) => WireClient::connect_tcp(*address),
+            Address::Unix(path) => WireClient::connect_unix(path),
+        }
+    }
+
+    /// The number of one STAT line of `stats`. Panics when it is missing or no number.
+    pub fn stat(&self, name: &str) -> u64 {
+        let value = self.connect().stat(name);
+        let value = value.unwrap_or_else(|| panic!("stats has no {name}"));
+        value.parse().unwrap_or_else(|_| panic!("STAT {name} {value} is no number"))
+    }
+
+    /// Asks the server to end and returns how it ended. Panics when it goes on.
+    pub fn stop(mut self) -> ExitStatus {
+        let pid = Pid::from_child(&self.child);
+        kill_process(pid, Signal::TERM).expect("the server takes a signal");
+        let deadline = Instant::now() + START_MAX;
+        loop {
+            if let Some(status) = self.child.try_wait().expect("the server is a child") {
+                return status;
+            }
+            assert!(Instant::now() < deadline, "the server goes on after SIGTERM");
+            std::thread::sleep(POLL_PAUSE_MAX);
+        }
+    }
+
+    /// Looks until `look` sees something. Panics after [`START_MAX`], or when the server ended.
+    fn poll<T>(&mut self, what: &str, mut look: impl FnMut(&Self) -> Option<T>) -> T {
+        let deadline = Instant::now() + START_MAX;
+        let mut pause = Duration::from_millis(1);
+        loop {
+            if let Some(seen) = look(self) {
+                return seen;
+            }
+            let ended = self.child.try_wait().expect("the server is a child");
+            assert!(ended.is_none(), "the server ended ({ended:?}) and did not {what}");
+            assert!(Instant::now() < deadline, "the server did not {what}");
+            std::thread::sleep(pause);
+            pause = (pause * 2).min(POLL_PAUSE_MAX);
+        }
+    }
+}
+
+impl Drop for ServerProcess {
+    fn drop(&mut self) {
+        // It may have ended already; both calls then only say so.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+        if std::thread::panicking() {
+            let log = std::fs::read(self.directory.join("log")).unwrap_or_default();
+            if !log.is_empty() {
+                eprintln!("{:?} wrote:\n{}", self.kind, String::from_utf8_lossy(&log));
+            }
+        }
+        let _ = std::fs::remove_dir_all(&self.directory);
+    }
+}
+
+/// A directory of this server's own. Unix socket paths are short, so it lies in the system's
+/// directory for temporary files.
+fn fresh_directory() -> PathBuf {
+    static COUNT: AtomicU32 = AtomicU32::new(0);
+    let count = COUNT.fetch_add(1, Ordering::Relaxed);
+    let name = format!("slabcore-test-{}-{count}", std::process::id());
+    let directory = std::env::temp_dir().join(name);
+    // A leftover of an ended process that had the same id.
+    let _ = std::fs::remove_dir_all(&directory);
+    std::fs::create_dir(&directory).expect("a directory for the server");
+    directory
+}
+
+/// The port in a file that memcached writes for `MEMCACHED_PORT_FILENAME`: `TCP INET: 38195`.
+fn port_of(file: &Path) -> Option<u16> {
+    let text = std::fs::read_to_string(file).ok()?;
+    let line = text.lines().find_map(|line| line.strip_prefix("TCP INET: "))?;
+    line.trim().parse().ok()
+}

@@ -1,0 +1,10 @@
+//! The same streams to slabcore and to stock memcached; every reply byte must be equal.
+//!
+//! `cases/*.txt` are read one script a line. `SLABCORE_DIFF_CASES` sets how many generated scripts
+//! each test plays, `SLABCORE_DIFF_SEED` which ones.
+
+mod case_table;
+mod expected_45;
+mod generated;
+mod tables;
+mod twins;

@@ -1,0 +1,79 @@
+//! The tables of cases, in three ways of cutting, on one and on two threads.
+
+use slabcore_testkit::splits::Splits;
+
+use crate::case_table;
+use crate::twins::Twins;
+
+/// Options that some tables need: items of 16 KiB at most, so that the edges are cheap to reach.
+const SMALL_ITEMS: &[&str] = &["-I", "16k", "-o", "slab_chunk_max=8"];
+
+fn check(table: &'static str, arguments: &[&str], seed: u64) {
+    let mut differences = Vec::new();
+    for threads in [1, 2] {
+        let twins = Twins::start(threads, arguments);
+        let mut players = twins.players();
+        for (number, case) in case_table::read(table).iter().enumerate() {
+            eprintln!("-t {threads}, {}", case.name);
+            let random = Splits::Random(seed + number as u64);
+            for splits in [Splits::Whole, Splits::Bytewise, random] {
+                if let Err(difference) = players.compare(&case.script, splits) {
+                    differences.push(format!("-t {threads}, {}: {difference}", case.name));
+                    break;
+                }
+            }
+        }
+    }
+    assert!(differences.is_empty(), "{} cases:\n{}", differences.len(), differences.join("\n"));
+}
+
+#[test]
+fn storage() {
+    check(include_str!("../../cases/storage.txt"), &[], 0x51);
+}
+
+#[test]
+fn retrieval() {
+    check(include_str!("../../cases/retrieval.txt"), &[], 0x52);
+}
+
+#[test]
+fn numbers() {
+    check(include_str!("../../cases/numbers.txt"), &[], 0x53);
+}
+
+#[test]
+fn expiry() {
+    check(include_str!("../../cases/expiry.txt"), &[], 0x54);
+}
+
+#[test]
+fn lines() {
+    check(include_str!("../../cases/lines.txt"), &[], 0x55);
+}
+
+#[test]
+fn sizes() {
+    check(include_str!("../../cases/sizes.txt"), &[], 0x56);
+}
+
+#[test]
+fn small_items() {
+    check(include_str!("../../cases/small_items.txt"), SMALL_ITEMS, 0x57);
+}
+
+/// The tables are the specification that can be read; they must not shrink away.
+#[test]
+fn there_are_hundreds_of_cases() {
+    let tables = [
+        include_str!("../../cases/storage.txt"),
+        include_str!("../../cases/retrieval.txt"),
+        include_str!("../../cases/numbers.txt"),
+        include_str!("../../cases/expiry.txt"),
+        include_str!("../../cases/lines.txt"),
+        include_str!("../../cases/sizes.txt"),
+        include_str!("../../cases/small_items.txt"),
+    ];
+    let cases: usize = tables.iter().map(|table| case_table::read(table).len()).sum();
+    assert!(cases >= 200, "only {cases} cases");
+}
