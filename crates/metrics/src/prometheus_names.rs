@@ -2,7 +2,8 @@
 //!
 //! [`FAMILIES`] bear the names of `memcached_exporter` 0.16, so that its dashboards and alerts go
 //! on working; their values come from the sum over the shards. [`SHARD_FAMILIES`] are this server's
-//! own, one series per shard. Both read totals, never numbers with a `stats reset` taken off.
+//! own, one series per shard. Both read totals, never numbers with a `stats reset` taken off. A
+//! counter that nothing counts yet has no family: its zero would pass for a measurement.
 
 use crate::{Counter, Gauge, Snapshot};
 
@@ -123,19 +124,9 @@ pub static FAMILIES: &[Family] = &[
     gauge!("memcached_current_connections", CurrConnections, "Client connections open now."),
     counter!("memcached_connections_total", TotalConnections, "Connections accepted."),
     counter!(
-        "memcached_connections_rejected_total",
-        RejectedConnections,
-        "Connections turned away because there were too many."
-    ),
-    counter!(
         "memcached_connections_yielded_total",
         ConnYields,
         "Times a connection had more requests than it may execute at once."
-    ),
-    counter!(
-        "memcached_connections_listener_disabled_total",
-        ListenDisabledNum,
-        "Times accepting stopped because there were too many connections."
     ),
     gauge!("memcached_current_bytes", Bytes, "Bytes of the items stored now, headers included."),
     gauge!("memcached_current_items", CurrItems, "Items stored now."),
@@ -152,11 +143,6 @@ pub static FAMILIES: &[Family] = &[
         "memcached_direct_reclaims_total",
         DirectReclaims,
         "Times a store had to evict or reclaim itself."
-    ),
-    counter!(
-        "memcached_lru_crawler_starts_total",
-        LruCrawlerStarts,
-        "Passes of the crawler begun."
     ),
     counter!(
         "memcached_lru_crawler_reclaimed_total",
@@ -188,7 +174,7 @@ pub static FAMILIES: &[Family] = &[
 /// This server's own families: one series per shard, which adds the label `shard`.
 pub static SHARD_FAMILIES: &[Family] = &[
     counter!("slabcore_shard_turns_total", Turns, "Turns that had something to do."),
-    counter!("slabcore_shard_ring_enters_total", RingEnters, "System calls to wait for sockets."),
+    counter!("slabcore_shard_ring_enters_total", RingEnters, "System calls that entered the ring."),
     counter!(
         "slabcore_shard_foreign_requests_total",
         ForeignRequests,

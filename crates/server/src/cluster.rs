@@ -3,12 +3,13 @@
 
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use slabcore_metrics::{ShardMetrics, Snapshot};
 
 use crate::clock::Clock;
 use crate::mailbox::Mailbox;
+use crate::publish_order::PublishOrder;
 use crate::settings::Settings;
 
 /// How the sockets are driven in fact.
@@ -36,6 +37,8 @@ pub(crate) struct Cluster {
     pub(crate) backend: Backend,
     pub(crate) mailboxes: Vec<Mailbox>,
     pub(crate) metrics: Vec<Arc<ShardMetrics>>,
+    /// One per shard.
+    pub(crate) publish_orders: Vec<PublishOrder>,
     /// Pages of the whole region.
     pub(crate) pages: Arc<slabcore_storage::PagePool>,
     /// What `stats reset` takes off.
@@ -47,17 +50,13 @@ pub(crate) struct Cluster {
     pub(crate) rejected_connections: AtomicU64,
     pub(crate) accepting: AtomicBool,
     /// Addresses bound.
-    pub(crate) addresses: OnceLock<Vec<SocketAddr>>,
+    pub(crate) addresses: Vec<SocketAddr>,
 }
 
 impl Cluster {
-    /// Sum of all shards' counters and gauges as they were last published.
-    pub(crate) fn published(&self) -> Snapshot {
-        let mut sum = Snapshot::new();
-        for metrics in &self.metrics {
-            sum.merge(&metrics.snapshot());
-        }
-        sum
+    /// Each shard's counters and gauges as they were last published.
+    pub(crate) fn published(&self) -> Vec<Snapshot> {
+        self.metrics.iter().map(|metrics| metrics.snapshot()).collect()
     }
 
     /// `stats reset`: what `stats` shows counts from `sum` on.

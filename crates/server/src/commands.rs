@@ -17,11 +17,7 @@ const VERBOSITY_MAX: u64 = 2;
 impl Connection {
     /// Executes one request; a get that must pause says where its other keys are.
     #[inline]
-    pub(crate) fn request(
-        &mut self,
-        core: &mut Core,
-        request: Request<'_>,
-    ) -> Option<RestOfKeys> {
+    pub(crate) fn request(&mut self, core: &mut Core, request: Request<'_>) -> Option<RestOfKeys> {
         match request {
             Request::Get(get) => return self.get(core, get.keys, get.with_cas, get.exptime),
             Request::Touch { key, exptime, noreply } => {

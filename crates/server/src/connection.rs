@@ -6,13 +6,14 @@
 
 use memchr::memchr;
 use slabcore_protocol::{
-    DataBlock, Decoder, Keys, Step, StoreRequest, data_block, encode_value_header, error_lines,
+    DataBlock, Decoder, END, Keys, Step, StoreRequest, data_block, encode_value_header, error_lines,
 };
 use slabcore_shard::{Entry, KeyRequest, ReplyPart, Response, Ticket, UploadId};
 
 use crate::core::Core;
-use crate::limits::{KEY_GROUP, KEYS_PER_VISIT_MAX};
+use crate::limits::{KEY_GROUP, KEYS_PER_VISIT_MAX, REQUEST_GROUP};
 use crate::output::{Front, LargeValue, Output};
+use crate::planned::Planned;
 
 /// Which connection of its shard: an index, and a generation that tells it from earlier ones.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,6 +36,7 @@ pub(crate) enum Pause {
 }
 
 /// Address in the input of the first key that a paused get has yet to ask for.
+#[derive(Debug, Clone, Copy)]
 pub(crate) struct RestOfKeys(usize);
 
 #[derive(Debug)]
@@ -78,10 +80,6 @@ impl Connection {
         Self { id, decoder: Decoder::new(), state: State::Line, output: Output::default() }
     }
 
-    pub(crate) fn id(&self) -> ConnectionId {
-        self.id
-    }
-
     /// True if the connection is to be closed once its output has left.
     pub(crate) fn is_closing(&self) -> bool {
         matches!(self.state, State::Closing)
@@ -121,22 +119,25 @@ impl Connection {
             if budget == 0 {
                 return (at, Pause::Yielded);
             }
-            budget -= 1;
-            match self.step(core, &input[at..]) {
-                0 if !self.is_closing() => return (at, Pause::Hungry),
-                consumed => at += consumed,
+            let consumed = match self.state {
+                State::Line => self.lines(core, &input[at..], &mut budget),
+                _ => self.rest_of_request(core, &input[at..], &mut budget),
+            };
+            if consumed == 0 && !self.is_closing() {
+                return (at, Pause::Hungry);
             }
+            at += consumed;
             if matches!(self.state, State::Keys { .. }) {
                 budget = 0;
             }
         }
     }
 
-    /// One request or a part of one; 0 if its rest must be waited for.
-    #[inline]
-    fn step(&mut self, core: &mut Core, input: &[u8]) -> usize {
+    /// Goes on with a request that is under way; returns the bytes consumed.
+    fn rest_of_request(&mut self, core: &mut Core, input: &[u8], budget: &mut usize) -> usize {
+        *budget -= 1;
         match &mut self.state {
-            State::Line => self.line(core, input),
+            State::Line => 0,
             State::Keys { with_cas, exptime } => {
                 let (with_cas, exptime) = (*with_cas, *exptime);
                 let Some(end) = memchr(b'\n', input) else {
@@ -149,7 +150,8 @@ impl Connection {
             }
             State::Upload(_) => self.upload(core, input),
             State::Swallow { left, .. } => {
-                let count = usize::try_from(*left).map_or(input.len(), |left| left.min(input.len()));
+                let count =
+                    usize::try_from(*left).map_or(input.len(), |left| left.min(input.len()));
                 *left -= count as u64;
                 self.finish_swallow();
                 count
@@ -158,9 +160,59 @@ impl Connection {
         }
     }
 
+    /// Requests from the first byte of one on, in stages: a group is decoded and its buckets and
+    /// items are brought near, then it is executed. Returns the bytes consumed; 0 if the rest of a
+    /// request must be waited for.
     #[inline]
-    fn line(&mut self, core: &mut Core, input: &[u8]) -> usize {
-        match self.decoder.decode(input) {
+    fn lines(&mut self, core: &mut Core, input: &[u8], budget: &mut usize) -> usize {
+        let mut group = [const { None }; REQUEST_GROUP];
+        let mut count = 0;
+        let mut decoded = 0;
+        let mut odd = None;
+        while count < REQUEST_GROUP.min(*budget) && decoded < input.len() {
+            let rest = &input[decoded..];
+            let step = self.decoder.decode(rest);
+            let Some(planned) = Planned::of(&step, rest, &core.limits) else {
+                odd = Some(step);
+                break;
+            };
+            decoded += planned.consumed;
+            group[count] = Some((planned, core.router.route(planned.request.key())));
+            count += 1;
+        }
+        if count > 1 {
+            core.prefetch(group[..count].iter().flatten().map(|(_, it)| (it.hash, it.shard)));
+        }
+        let mut consumed = 0;
+        for (planned, route) in group[..count].iter().flatten() {
+            if self.output.is_full() {
+                // The others are decoded again when there is room.
+                self.decoder = Decoder::new();
+                return consumed;
+            }
+            *budget -= 1;
+            consumed += planned.consumed;
+            self.routed_request(core, route.hash, route.shard, &planned.request, planned.noreply);
+            if planned.is_get {
+                self.output.encode(|out| out.extend_from_slice(END));
+            }
+        }
+        match odd {
+            Some(step) if *budget > 0 && !self.output.is_full() => {
+                *budget -= 1;
+                consumed + self.odd_step(core, &input[consumed..], step)
+            }
+            Some(_) => {
+                self.decoder = Decoder::new();
+                consumed
+            }
+            None => consumed,
+        }
+    }
+
+    /// A step that is not a whole request for one key.
+    fn odd_step(&mut self, core: &mut Core, input: &[u8], step: Step<'_>) -> usize {
+        match step {
             Step::NeedMore => 0,
             Step::Request { request, consumed } => {
                 let paused = self.request(core, request);
@@ -252,7 +304,14 @@ impl Connection {
         at
     }
 
-    fn upload_end(&mut self, core: &mut Core, shard: usize, id: UploadId, good: bool, noreply: bool) {
+    fn upload_end(
+        &mut self,
+        core: &mut Core,
+        shard: usize,
+        id: UploadId,
+        good: bool,
+        noreply: bool,
+    ) {
         core.upload_numbers.give(id.number);
         if shard == core.index {
             let reply = core.shard.upload_end(core.now, id, good);
@@ -299,18 +358,13 @@ impl Connection {
                 return Some(RestOfKeys(keys.rest().as_ptr().addr()));
             }
         }
-        self.output.encode(|out| out.extend_from_slice(slabcore_protocol::END));
+        self.output.encode(|out| out.extend_from_slice(END));
         None
     }
 
     /// Executes a request for one key here, or sends it to its shard.
     #[inline]
-    pub(crate) fn key_request(
-        &mut self,
-        core: &mut Core,
-        request: &KeyRequest<'_>,
-        noreply: bool,
-    ) {
+    pub(crate) fn key_request(&mut self, core: &mut Core, request: &KeyRequest<'_>, noreply: bool) {
         let route = core.router.route(request.key());
         self.routed_request(core, route.hash, route.shard, request, noreply);
     }
@@ -346,7 +400,7 @@ impl Connection {
         cas: Option<u64>,
         value_bytes: usize,
     ) {
-        let Some(hold) = core.shard.hold(core.now, hash, key) else {
+        let Some(hold) = core.shard.hold(hash, key) else {
             self.output.encode(|out| out.extend_from_slice(error_lines::OUT_OF_MEMORY_WRITING_GET));
             return;
         };

@@ -23,16 +23,24 @@ pub(crate) struct Duties {
     pub(crate) close: bool,
 }
 
+/// What the requests in a connection's carry wait for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Waiting {
+    /// For more bytes, if there are any.
+    Input,
+    /// For output to leave, or another shard's batch.
+    Room,
+    /// For their turn: the connection is in `runnable`.
+    Turn,
+}
+
 struct Entry {
     connection: Connection,
     /// The start of a cut request, or what could not be executed yet.
     carry: Vec<u8>,
     /// Bytes of `carry` that are done with.
     carry_start: usize,
-    /// `carry` holds requests that wait for output to leave.
-    blocked: bool,
-    /// In `runnable` already.
-    queued: bool,
+    waiting: Waiting,
     /// In `touched` already.
     touched: bool,
     /// The client sends no more.
@@ -82,8 +90,7 @@ impl Hub {
             connection: Connection::new(id),
             carry: Vec::new(),
             carry_start: 0,
-            blocked: false,
-            queued: false,
+            waiting: Waiting::Input,
             touched: false,
             end_of_input: false,
         };
@@ -126,7 +133,7 @@ impl Hub {
         if !entry.carry.is_empty() {
             entry.carry.drain(..std::mem::take(&mut entry.carry_start));
             entry.carry.extend_from_slice(bytes);
-            if !entry.blocked && !entry.queued {
+            if entry.waiting == Waiting::Input {
                 self.run_carry(index);
             }
             return;
@@ -161,11 +168,14 @@ impl Hub {
         let Some(entry) = self.entries[index as usize].as_mut() else { return };
         if pause == Pause::Yielded {
             self.core.metrics.add(Counter::ConnYields, 1);
-            entry.queued = true;
             self.runnable.push_back(index);
         }
-        entry.blocked = pause == Pause::Blocked;
-        if entry.blocked && self.core.outboxes.is_any_full() {
+        entry.waiting = match pause {
+            Pause::Yielded => Waiting::Turn,
+            Pause::Blocked => Waiting::Room,
+            Pause::Hungry | Pause::Closing => Waiting::Input,
+        };
+        if entry.waiting == Waiting::Room && self.core.outboxes.is_any_full() {
             self.stalled.push(index);
         }
         if entry.end_of_input && pause == Pause::Hungry {
@@ -189,7 +199,7 @@ impl Hub {
     pub(crate) fn end_of_input(&mut self, index: u32) {
         let Some(entry) = self.entries[index as usize].as_mut() else { return };
         entry.end_of_input = true;
-        if !entry.blocked && !entry.queued {
+        if entry.waiting == Waiting::Input {
             entry.connection.close(&mut self.core);
         }
         self.touch(index);
@@ -203,7 +213,7 @@ impl Hub {
         let Some(entry) = self.entries[index as usize].as_mut() else { return };
         let output = &mut entry.connection.output;
         output.all_sent();
-        if output.is_idle() && !entry.blocked && !entry.connection.is_closing() {
+        if output.is_idle() && entry.waiting != Waiting::Room && !entry.connection.is_closing() {
             return;
         }
         entry.connection.output.borrow_buffers(&mut self.core.spares);
@@ -216,9 +226,8 @@ impl Hub {
     /// Lets a connection go on whose output has room again.
     fn unblock(&mut self, index: u32) {
         let Some(entry) = self.entries[index as usize].as_mut() else { return };
-        if entry.blocked && !entry.queued && !entry.connection.output.is_full() {
-            entry.blocked = false;
-            entry.queued = true;
+        if entry.waiting == Waiting::Room && !entry.connection.output.is_full() {
+            entry.waiting = Waiting::Turn;
             self.runnable.push_back(index);
         }
     }
@@ -232,7 +241,7 @@ impl Hub {
         {
             visits -= 1;
             if let Some(entry) = self.entries[index as usize].as_mut() {
-                entry.queued = false;
+                entry.waiting = Waiting::Input;
                 self.run_carry(index);
             }
         }
@@ -245,6 +254,7 @@ impl Hub {
         mut open: impl FnMut(&mut Self, std::os::fd::OwnedFd),
         mut wake: impl FnMut(usize),
     ) -> bool {
+        self.obey_publish_order();
         let mut any = false;
         while let Some(message) = next_message(&self.receiver) {
             any = true;
@@ -263,6 +273,15 @@ impl Hub {
             }
         }
         any
+    }
+
+    /// Publishes the shard's numbers if a scrape asked for them.
+    fn obey_publish_order(&self) {
+        let orders = &self.core.cluster.publish_orders[self.core.index];
+        if let Some(order) = orders.pending() {
+            self.core.shard.publish();
+            orders.set_done(order);
+        }
     }
 
     fn take_replies(&mut self, shard: usize, batch: Box<Batch>) {
@@ -305,9 +324,10 @@ impl Hub {
         }
     }
 
-    /// True if the mailbox holds something.
+    /// True if the mailbox holds something, or a scrape waits for the shard's numbers.
     pub(crate) fn has_messages(&self) -> bool {
-        !self.receiver.is_empty()
+        let orders = &self.core.cluster.publish_orders[self.core.index];
+        !self.receiver.is_empty() || orders.pending().is_some()
     }
 
     /// True if connections have requests left to execute.
@@ -337,7 +357,7 @@ impl Hub {
         let closing = entry.connection.is_closing();
         Some(Duties {
             send,
-            read: !closing && !entry.blocked && !entry.end_of_input,
+            read: !closing && entry.waiting != Waiting::Room && !entry.end_of_input,
             close: closing && entry.connection.output.is_empty(),
         })
     }

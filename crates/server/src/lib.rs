@@ -12,6 +12,11 @@
 //! client can make the server keep is bounded, see [`limits`].
 
 mod acceptor;
+mod admin;
+mod admin_connection;
+mod admin_http;
+#[cfg(test)]
+mod admin_tests;
 mod clock;
 mod cluster;
 mod commands;
@@ -19,6 +24,7 @@ mod connection;
 mod core;
 mod epoll_driver;
 mod executors;
+mod exposition;
 mod gather;
 mod hub;
 pub mod limits;
@@ -27,7 +33,9 @@ mod mailbox;
 mod numbers;
 mod outboxes;
 mod output;
+mod planned;
 mod port_file;
+mod publish_order;
 mod receive_buffers;
 mod resource_usage;
 mod ring;

@@ -17,6 +17,9 @@ pub const IDLE_SLOTS_MAX: usize = 8;
 /// Visits to connections with more than one visit's requests before replies are sent.
 pub const TURN_VISITS_MAX: usize = 512;
 
+/// Requests of one connection that are decoded ahead and brought near together.
+pub const REQUEST_GROUP: usize = 16;
+
 /// Keys of one multi-key get whose hash buckets and items are prefetched together.
 pub const KEY_GROUP: usize = 16;
 

@@ -3,8 +3,8 @@
 use std::os::fd::OwnedFd;
 use std::sync::atomic::{AtomicBool, AtomicI32, Ordering, fence};
 
-use crossbeam_channel::{Receiver, Sender, TryRecvError, TrySendError, bounded};
-use rustix::event::{EventfdFlags, eventfd};
+use crossbeam_channel::{Receiver, Sender, TrySendError, bounded};
+use rustix::pipe::{PipeFlags, pipe_with};
 
 use crate::limits::MAILBOX_MESSAGES_MAX;
 use slabcore_shard::Batch;
@@ -30,15 +30,17 @@ pub(crate) struct Mailbox {
     parked: AtomicBool,
     /// The owner's ring, for a doorbell from ring to ring; -1 if it has none.
     ring: AtomicI32,
-    /// Doorbell that works from any thread.
-    doorbell: OwnedFd,
+    /// Doorbell that works from any thread: a pipe, its end to read first. Not an eventfd: one
+    /// eventfd's wake-up signals the ring's other one only once (Linux 6.18 never clears the mark
+    /// of a deferred signal).
+    doorbell: (OwnedFd, OwnedFd),
 }
 
 impl Mailbox {
     /// A mailbox and the end that its owner reads.
     pub(crate) fn new() -> std::io::Result<(Self, Receiver<Message>)> {
         let (sender, receiver) = bounded(MAILBOX_MESSAGES_MAX);
-        let doorbell = eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?;
+        let doorbell = pipe_with(PipeFlags::CLOEXEC | PipeFlags::NONBLOCK)?;
         let parked = AtomicBool::new(false);
         Ok((Self { sender, parked, ring: AtomicI32::new(-1), doorbell }, receiver))
     }
@@ -74,6 +76,13 @@ impl Mailbox {
         self.sender.len()
     }
 
+    /// Rings if the owner sleeps, after it was given something elsewhere than in the mailbox.
+    pub(crate) fn wake(&self) {
+        if self.claim_doorbell() {
+            self.ring_doorbell();
+        }
+    }
+
     fn claim_doorbell(&self) -> bool {
         // Pairs with the fence in `park`: either we see the flag, or the owner sees the message.
         fence(Ordering::SeqCst);
@@ -82,8 +91,8 @@ impl Mailbox {
 
     /// Wakes the owner, from any thread.
     pub(crate) fn ring_doorbell(&self) {
-        // The counter cannot overflow, and a failed write means that it is set already.
-        let _ = rustix::io::write(&self.doorbell, &1_u64.to_ne_bytes());
+        // A full pipe has rung already.
+        let _ = rustix::io::write(&self.doorbell.1, &[0]);
     }
 
     /// Wakes the owner from outside and leaves a stop order.
@@ -108,14 +117,14 @@ impl Mailbox {
 
     /// The doorbell, for the owner's poll or ring.
     pub(crate) fn doorbell(&self) -> &OwnedFd {
-        &self.doorbell
+        &self.doorbell.0
     }
 
-    /// Owner: takes the doorbell's count, so that it can ring again.
+    /// Owner: takes what rang, so that it can ring again.
     pub(crate) fn silence(&self) {
-        let mut count = [0; 8];
-        // An empty counter means that it had not rung.
-        let _ = rustix::io::read(&self.doorbell, &mut count);
+        let mut rings = [0; 256];
+        // An empty pipe means that it had not rung.
+        let _ = rustix::io::read(&self.doorbell.0, &mut rings);
     }
 
     /// The owner's ring descriptor if it has one.
@@ -132,8 +141,5 @@ impl Mailbox {
 
 /// Next message, if any.
 pub(crate) fn next_message(receiver: &Receiver<Message>) -> Option<Message> {
-    match receiver.try_recv() {
-        Ok(message) => Some(message),
-        Err(TryRecvError::Empty | TryRecvError::Disconnected) => None,
-    }
+    receiver.try_recv().ok()
 }

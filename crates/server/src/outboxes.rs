@@ -10,6 +10,8 @@ struct Outbox {
     batch: Box<Batch>,
     /// Batches sent and not back yet.
     in_flight: usize,
+    /// Boxed, as they travel so.
+    #[expect(clippy::vec_box)]
     spares: Vec<Box<Batch>>,
 }
 
@@ -69,10 +71,5 @@ impl Outboxes {
         outbox.in_flight -= 1;
         batch.recycle();
         outbox.spares.push(batch);
-    }
-
-    /// True if entries wait to be sent.
-    pub(crate) fn has_work(&self) -> bool {
-        self.boxes.iter().any(|outbox| !outbox.batch.is_empty())
     }
 }

@@ -53,6 +53,7 @@ impl ReceiveBuffers {
         assert!(buffer < self.count);
         let start = self.buffers_start + usize::from(buffer) * self.buffer_bytes;
         let base = self.memory.as_mut_ptr();
+        #[expect(clippy::cast_ptr_alignment, reason = "the mapping starts at a page")]
         let entries = base.cast::<BufRingEntry>();
         let place = usize::from(self.tail & (self.count - 1));
         self.tail = self.tail.wrapping_add(1);

@@ -189,14 +189,17 @@ impl Ring {
                 submitter.submit_with_args(expected + 1, &SubmitArgs::new().timespec(&timespec))
             }
         };
-        match result {
-            Ok(_) => Ok(()),
-            Err(error) => match error.raw_os_error() {
-                // Time out, interrupted, or completions must be taken first: all in order.
-                Some(ETIME | EINTR | EBUSY | EAGAIN) => Ok(()),
-                _ => Err(error),
-            },
-        }
+        in_order(result)
+    }
+
+    /// Lets everything that is due arrive, without waiting. Before a sleep this must be done after
+    /// notifications are turned on: what came in before them rings no more.
+    pub(crate) fn flush(&mut self) -> io::Result<()> {
+        self.queued_sends = 0;
+        let timespec = Timespec::new();
+        let result =
+            self.io.submitter().submit_with_args(1, &SubmitArgs::new().timespec(&timespec));
+        in_order(result)
     }
 
     /// Takes the completions that are there.
@@ -219,6 +222,17 @@ impl Ring {
     /// Lets the kernel fill a buffer again.
     pub(crate) fn give_back(&mut self, buffer: u16) {
         self.buffers.give_back(buffer);
+    }
+}
+
+/// Time out, interrupted, or completions must be taken first: all in order.
+fn in_order(result: io::Result<usize>) -> io::Result<()> {
+    match result {
+        Ok(_) => Ok(()),
+        Err(error) => match error.raw_os_error() {
+            Some(ETIME | EINTR | EBUSY | EAGAIN) => Ok(()),
+            _ => Err(error),
+        },
     }
 }
 

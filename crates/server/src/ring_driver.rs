@@ -121,7 +121,7 @@ impl RingDriver {
         self.hub.core.shard.publish();
         self.hub.core.cluster.mailboxes[self.hub.core.index].park();
         self.ring.notify(true);
-        self.ring.enter(None)?;
+        self.ring.flush()?;
         Ok(!self.ring.has_completions() && !self.hub.has_messages())
     }
 

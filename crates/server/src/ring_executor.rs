@@ -21,8 +21,14 @@ use crate::ring_driver::{Outlook, RingDriver};
 const IO_MEMORY_BYTES: usize = 64 << 10;
 /// Entries of each of glommio's own rings.
 const OWN_RING_ENTRIES: usize = 64;
-/// With the default latency a busy executor served other tasks after 190 ms; with this, 1 ms.
-const LATENCY: Duration = Duration::from_millis(1);
+/// glommio's preemption timer must never fire: if it does between the executor's look at its rings
+/// and its look at its queues, glommio 0.9 takes the queues for empty and sleeps although a task
+/// can run (`run_task_queues` answers "nothing ran" when preemption is due at once). The data
+/// plane yields by itself instead.
+const NEVER: Duration = Duration::from_hours(365 * 24);
+/// Turns after which other tasks of the executor have their turn; a busy turn takes 20 to 500
+/// microseconds.
+const TURNS_PER_YIELD: u32 = 64;
 
 /// Starts an executor pinned to `cpu` that serves what `make_hub` makes on its thread.
 pub(crate) fn spawn(
@@ -35,12 +41,10 @@ pub(crate) fn spawn(
         .name(name)
         .io_memory(IO_MEMORY_BYTES)
         .ring_depth(OWN_RING_ENTRIES)
+        .preempt_timer(NEVER)
         .spawn(move || async move {
-            let queue = executor().create_task_queue(
-                Shares::default(),
-                Latency::Matters(LATENCY),
-                "data-plane",
-            );
+            let latency = Latency::NotImportant;
+            let queue = executor().create_task_queue(Shares::default(), latency, "data-plane");
             let task = glommio::spawn_local_into(serve(make_hub(), started), queue)
                 .expect("the task queue was made above");
             task.await
@@ -57,6 +61,7 @@ async fn serve(hub: Hub, started: Sender<io::Result<()>>) -> io::Result<()> {
         }
     };
     let _ = started.send(Ok(()));
+    let mut turns = 0;
     while let Some(outlook) = driver.turn().inspect_err(end_process)?.unless_stopping() {
         if outlook == Outlook::Lull {
             if driver.park().inspect_err(end_process)? {
@@ -64,9 +69,12 @@ async fn serve(hub: Hub, started: Sender<io::Result<()>>) -> io::Result<()> {
                 let _ = bell.read_at(0, 8).await;
             }
             driver.unpark();
+            turns = 0;
         }
-        if executor().need_preempt() {
-            executor().yield_now().await;
+        turns += 1;
+        if turns >= TURNS_PER_YIELD {
+            turns = 0;
+            executor().yield_task_queue_now().await;
         }
     }
     driver.stop();

@@ -1,9 +1,10 @@
 //! From settings to a running server, and back.
 
 use std::io;
+use std::net::SocketAddr;
 use std::os::fd::OwnedFd;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize};
-use std::sync::{Arc, Mutex, OnceLock};
+use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 
 use memmap2::{Advice, MmapOptions};
@@ -13,12 +14,14 @@ use slabcore_shard::{Router, Shard};
 use slabcore_storage::{Config, KeyHasher, PagePool, Region};
 
 use crate::acceptor;
+use crate::admin::Admin;
 use crate::clock::Clock;
 use crate::cluster::{Backend, Cluster};
 use crate::executors::{Executor, Seat};
 use crate::listener;
 use crate::mailbox::Mailbox;
 use crate::port_file;
+use crate::publish_order::PublishOrder;
 use crate::ring::Ring;
 use crate::settings::{BackendChoice, Settings};
 use crate::start_error::StartError;
@@ -29,6 +32,7 @@ pub struct Running {
     executors: Vec<Executor>,
     acceptor: JoinHandle<()>,
     stop_acceptor: OwnedFd,
+    admin: Option<Admin>,
 }
 
 /// Starts a server. When this returns, clients can connect and the port file is there.
@@ -56,12 +60,13 @@ pub fn serve(settings: Settings) -> Result<Running, StartError> {
         backend,
         mailboxes,
         metrics,
+        publish_orders: (0..settings.shards).map(|_| PublishOrder::default()).collect(),
         pages,
         baseline: Mutex::new(Snapshot::new()),
         connections: AtomicUsize::new(0),
         rejected_connections: AtomicU64::new(0),
         accepting: AtomicBool::new(true),
-        addresses: OnceLock::from(addresses.clone()),
+        addresses: addresses.clone(),
         settings,
     });
     let executors = start_executors(&cluster, receivers)?;
@@ -73,12 +78,21 @@ pub fn serve(settings: Settings) -> Result<Running, StartError> {
     let stop_acceptor = eventfd(0, EventfdFlags::CLOEXEC).map_err(|e| system(e.into()))?;
     let stop = stop_acceptor.try_clone().map_err(system)?;
     let acceptor = acceptor::spawn(Arc::clone(&cluster), listeners, stop).map_err(system)?;
-    Ok(Running { cluster, executors, acceptor, stop_acceptor })
+    let admin = start_admin(&cluster);
+    Ok(Running { cluster, executors, acceptor, stop_acceptor, admin })
 }
 
 impl Running {
+    /// Where `/metrics` is served; `None` if it is off or could not be bound.
+    pub fn metrics_address(&self) -> Option<SocketAddr> {
+        self.admin.as_ref().map(Admin::address)
+    }
+
     /// Stops: no new connections, what is under way is dropped, all threads end.
     pub fn stop(self) {
+        if let Some(admin) = self.admin {
+            admin.stop();
+        }
         // The counter cannot overflow.
         let _ = rustix::io::write(&self.stop_acceptor, &1_u64.to_ne_bytes());
         // It has ended either way.
@@ -90,6 +104,14 @@ impl Running {
             executor.join();
         }
     }
+}
+
+/// Starts the admin endpoint; a server without it still serves.
+fn start_admin(cluster: &Arc<Cluster>) -> Option<Admin> {
+    let address = cluster.settings.metrics_listen?;
+    Admin::start(cluster, address)
+        .inspect_err(|error| eprintln!("warning: /metrics is not served on {address}: {error}"))
+        .ok()
 }
 
 fn map_pages(settings: &Settings) -> Result<PagePool, StartError> {

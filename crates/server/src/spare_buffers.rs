@@ -33,7 +33,9 @@ impl SpareBuffers {
     #[inline]
     pub(crate) fn put(&mut self, mut buffer: Vec<u8>) {
         let capacity = buffer.capacity();
-        if capacity == 0 || capacity > SPARE_OUTPUT_BYTES_MAX || self.spares.len() >= SPARE_OUTPUTS_MAX
+        if capacity == 0
+            || capacity > SPARE_OUTPUT_BYTES_MAX
+            || self.spares.len() >= SPARE_OUTPUTS_MAX
         {
             return;
         }

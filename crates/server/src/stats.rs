@@ -1,5 +1,6 @@
 //! The text of `stats` and its kin: memcached's keys in memcached's order.
 
+use std::net::SocketAddr;
 use std::sync::atomic::Ordering;
 
 use slabcore_metrics::{Counter, Gauge, Snapshot};
@@ -157,15 +158,9 @@ pub(crate) fn slabcore(out: &mut Vec<u8>, cluster: &Cluster, sum: &Snapshot) {
     encode_stat(out, "pages_total", cluster.pages.pages_total());
     encode_stat(out, "pages_free", cluster.pages.pages_free());
     encode_stat(out, "page_bytes", slabcore_storage::PAGE_BYTES);
-    for gauge in [Gauge::PagesOwned] {
-        encode_stat(out, gauge.stat_name(), sum.gauge(gauge));
-    }
-    let own = [
-        Counter::ForeignRequests,
-        Counter::ForeignBatches,
-        Counter::Turns,
-        Counter::RingEnters,
-    ];
+    encode_stat(out, Gauge::PagesOwned.stat_name(), sum.gauge(Gauge::PagesOwned));
+    let own =
+        [Counter::ForeignRequests, Counter::ForeignBatches, Counter::Turns, Counter::RingEnters];
     for counter in own {
         encode_stat(out, counter.stat_name(), sum.get(counter));
     }
@@ -198,7 +193,7 @@ pub(crate) fn settings(out: &mut Vec<u8>, cluster: &Cluster) {
         Listen::Tcp(entries) => (entries.first().map_or(0, |entry| entry.port), None, 0o700),
         Listen::Unix { path, mask } => (0, Some(path.display().to_string()), *mask),
     };
-    let port = cluster.addresses.get().and_then(|all| all.first()).map_or(port, |first| first.port());
+    let port = cluster.addresses.first().map_or(port, SocketAddr::port);
     let on_off = |on| if on { "on" } else { "off" };
     let yes_no = |yes| if yes { "yes" } else { "no" };
     let mut stat = |name, value: &str| encode_stat(out, name, value);

@@ -91,7 +91,7 @@ pub(crate) fn encode_entry(out: &mut Vec<u8>, entry: &Entry<'_>, answered: bool)
     if answered {
         head.bits |= BIT_TICKET;
     }
-    debug_assert!(key.len() <= usize::from(u8::MAX));
+    debug_assert!(u8::try_from(key.len()).is_ok(), "a key's length fits a byte");
     let bytes_len = u32::try_from(bytes.len()).expect("a value part fits 32 bits");
     let mut raw = [0; HEAD_BYTES];
     raw[..4].copy_from_slice(&[head.kind, head.bits, head.verb, key.len() as u8]);
@@ -120,7 +120,9 @@ fn parts<'a>(entry: &Entry<'a>) -> (Head, &'a [u8], &'a [u8]) {
             let head = Head { hash, e: id.number, ..store_head(UPLOAD_BEGIN, &store) };
             (head, store.key, NONE)
         }
-        Entry::UploadBytes(id, bytes) => (Head { e: id.number, ..simple(UPLOAD_BYTES) }, NONE, bytes),
+        Entry::UploadBytes(id, bytes) => {
+            (Head { e: id.number, ..simple(UPLOAD_BYTES) }, NONE, bytes)
+        }
         Entry::UploadEnd(id, good) => {
             let bits = if good { BIT_GOOD } else { 0 };
             (Head { e: id.number, bits, ..simple(UPLOAD_END) }, NONE, NONE)

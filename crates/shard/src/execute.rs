@@ -2,9 +2,7 @@
 
 use slabcore_metrics::Counter;
 use slabcore_protocol::{Reply, StoreRequest, Verb, error_lines};
-use slabcore_storage::{
-    ArithmeticError, Delta, ItemRef, Miss, NewItem, StoreOutcome, StoreVerb,
-};
+use slabcore_storage::{ArithmeticError, Delta, ItemRef, Miss, NewItem, StoreOutcome, StoreVerb};
 
 use crate::clock::Now;
 use crate::limits::VALUE_INLINE_BYTES_MAX;
@@ -152,8 +150,12 @@ impl Shard {
                 self.metrics.add(misses, 1);
                 Response::Line(Reply::NotFound)
             }
-            Err(ArithmeticError::NonNumeric) => Response::Line(Reply::Error(error_lines::NON_NUMERIC_VALUE)),
-            Err(ArithmeticError::NoMemory) => Response::Line(Reply::Error(error_lines::OUT_OF_MEMORY)),
+            Err(ArithmeticError::NonNumeric) => {
+                Response::Line(Reply::Error(error_lines::NON_NUMERIC_VALUE))
+            }
+            Err(ArithmeticError::NoMemory) => {
+                Response::Line(Reply::Error(error_lines::OUT_OF_MEMORY))
+            }
         }
     }
 

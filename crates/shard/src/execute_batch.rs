@@ -80,20 +80,17 @@ impl Shard {
             }
         };
         let key = request.key();
-        match self.hold(now, hash, key) {
+        match self.hold(hash, key) {
             Some(hold) => push_held(replies, hold, value_bytes, |out| {
                 encode_value_header(out, key, flags, value_bytes, cas);
             }),
-            None => push_reply(replies, |out| out.extend_from_slice(error_lines::OUT_OF_MEMORY_WRITING_GET)),
+            None => push_reply(replies, |out| {
+                out.extend_from_slice(error_lines::OUT_OF_MEMORY_WRITING_GET);
+            }),
         }
     }
 
-    fn execute_other_entry(
-        &mut self,
-        now: Now,
-        entry: &Entry<'_>,
-        replies: Option<&mut Vec<u8>>,
-    ) {
+    fn execute_other_entry(&mut self, now: Now, entry: &Entry<'_>, replies: Option<&mut Vec<u8>>) {
         match *entry {
             Entry::Key(..) => unreachable!("keys are executed elsewhere"),
             Entry::UploadBegin(hash, id, ref store) => self.upload_begin(now, hash, id, store),

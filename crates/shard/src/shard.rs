@@ -97,9 +97,10 @@ impl Shard {
         self.store.prefetch_item(hash);
     }
 
-    /// Keeps the value of `key` in place until [`Self::release`]; `None` if too many are held.
-    pub fn hold(&mut self, now: Now, hash: u64, key: &[u8]) -> Option<HoldId> {
-        let hold = self.store.hold(now.tick, hash, key)?;
+    /// Keeps the value that the last get of `key` found in place until [`Self::release`]; `None`
+    /// if too many are held. A gat may have ended its item's life: the value is owed all the same.
+    pub fn hold(&mut self, hash: u64, key: &[u8]) -> Option<HoldId> {
+        let hold = self.store.hold_hit(hash, key)?;
         Some(self.holds.insert(hold))
     }
 

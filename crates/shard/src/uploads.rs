@@ -118,7 +118,11 @@ impl Shard {
             let store = upload.store();
             self.metrics.add(slabcore_metrics::Counter::StoreNoMemory, 1);
             self.drop_old(now, upload.hash, &store);
-            return if good { Reply::Error(error_lines::OUT_OF_MEMORY_STORING) } else { Reply::Error(error_lines::BAD_DATA_CHUNK) };
+            return if good {
+                Reply::Error(error_lines::OUT_OF_MEMORY_STORING)
+            } else {
+                Reply::Error(error_lines::BAD_DATA_CHUNK)
+            };
         };
         if !good {
             self.store.abandon(reservation);

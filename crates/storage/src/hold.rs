@@ -99,10 +99,17 @@ impl Store {
     /// Holds the live item of a key. `None`: a miss, or [`HOLDS_MAX`](crate::HOLDS_MAX) holds are
     /// alive. Does not count as read.
     pub fn hold(&mut self, now: u32, hash: u64, key: &[u8]) -> Option<Hold> {
+        self.find_live(now, hash, key).ok()?;
+        self.hold_hit(hash, key)
+    }
+
+    /// Holds the item that the last get of this key found, with nothing else done since. The
+    /// get may have given it an exptime that has passed: it is a hit all the same.
+    pub fn hold_hit(&mut self, hash: u64, key: &[u8]) -> Option<Hold> {
         if self.holds.len() == HOLDS_MAX {
             return None;
         }
-        let item = self.find_live(now, hash, key).ok()?;
+        let item = self.find_linked(hash, key)?;
         let held_before = item::is_held(&self.slabs.pages, item);
         if !held_before {
             item::set_held(&mut self.slabs.pages, item, true);

@@ -301,11 +301,7 @@ impl Store {
     #[inline]
     pub(crate) fn find_live(&mut self, now: u32, hash: u64, key: &[u8]) -> Result<Location, Miss> {
         debug_assert_eq!(hash, self.hasher.hash(key), "the hash is another key's");
-        let pages = &self.slabs.pages;
-        let item = self
-            .index
-            .find(pages, hash as u32, |item| ItemRef::new(pages, item).key() == key)
-            .ok_or(Miss::NotFound)?;
+        let item = self.find_linked(hash, key).ok_or(Miss::NotFound)?;
         match self.death_of(now, item) {
             None => Ok(item),
             Some(miss) => {
@@ -313,6 +309,13 @@ impl Store {
                 Err(miss)
             }
         }
+    }
+
+    /// The item of a key, dead or alive.
+    #[inline]
+    pub(crate) fn find_linked(&self, hash: u64, key: &[u8]) -> Option<Location> {
+        let pages = &self.slabs.pages;
+        self.index.find(pages, hash as u32, |item| ItemRef::new(pages, item).key() == key)
     }
 
     /// Why a linked item is no hit any more, if so.

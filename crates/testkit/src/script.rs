@@ -4,7 +4,7 @@
 //! cannot be typed:
 //!
 //! ```text
-//! {x*250}   the text x 250 times            {\00}     the byte with this hex code
+//! {x*250}   the text x 250 times            {\00}     the byte with this hex code ({\00*9} 9 times)
 //! {cas a}   the cas unique last seen with a  {now+60}  this Unix time plus 60 (or -60)
 //! {read}    read all replies before going on {close}   the server closes now (last part only)
 //! ```
@@ -80,8 +80,9 @@ impl Script {
         } else if let Some(key) = inside.strip_prefix("cas ") {
             Part::CasOf(key.as_bytes().to_vec())
         } else if let Some(code) = inside.strip_prefix('\\') {
-            let code = u8::from_str_radix(code, 16).expect("two hex digits");
-            Part::Bytes(vec![code])
+            let (code, times) = code.split_once('*').unwrap_or((code, "1"));
+            let byte = u8::from_str_radix(code, 16).expect("two hex digits");
+            Part::Bytes(vec![byte; times.parse().expect("a number of repeats")])
         } else if let Some(seconds) = inside.strip_prefix("now") {
             let seconds: i64 = seconds.parse().expect("a signed number of seconds");
             Part::Bytes((unix_seconds() + seconds).to_string().into_bytes())
@@ -121,8 +122,11 @@ fn write_bytes(f: &mut fmt::Formatter<'_>, mut bytes: &[u8]) -> fmt::Result {
     const RUN_BYTES_MIN: usize = 12;
     while let Some(&byte) = bytes.first() {
         let run = bytes.iter().take_while(|&&other| other == byte).count();
-        if run >= RUN_BYTES_MIN && matches!(byte, b' '..=b'z') {
-            write!(f, "{{{}*{run}}}", byte as char)?;
+        if run >= RUN_BYTES_MIN {
+            match byte {
+                b' '..=b'z' if byte != b'\\' => write!(f, "{{{}*{run}}}", byte as char)?,
+                _ => write!(f, "{{\\{byte:02x}*{run}}}")?,
+            }
             bytes = &bytes[run..];
             continue;
         }
@@ -163,7 +167,7 @@ mod tests {
     #[test]
     fn notation() {
         check("get a↵", &[bytes("get a\r\n")], false);
-        check("a␊b␍c{\\00}{\\7b}", &[bytes("a\nb\rc\0{")], false);
+        check("a␊b␍c{\\00}{\\7b*2}", &[bytes("a\nb\rc\0{{")], false);
         check("set a 0 0 {1*3}↵", &[bytes("set a 0 0 111\r\n")], false);
         check("{get a↵*2}", &[bytes("get a\r\nget a\r\n")], false);
         check("cas {cas a}x", &[bytes("cas "), Part::CasOf(b"a".to_vec()), bytes("x")], false);
@@ -173,7 +177,7 @@ mod tests {
 
     #[test]
     fn what_is_shown_reads_back() {
-        let text = "set {k*250} 0 0 4↵{\\00}{\\ff}␊␍↵{read}gets a{ *20}b↵cas a {cas a}↵{close}";
+        let text = "set {k*250} 0 0 4↵{\\00*40}{\\ff}␊␍{**20}{\\5c*13}↵{read}gets a{ *20}b↵cas a {cas a}↵{close}";
         let script = Script::parse(text);
         assert_eq!(Script::parse(&script.to_string()), script);
     }

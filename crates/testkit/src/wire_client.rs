@@ -22,6 +22,28 @@ enum Socket {
     Unix(UnixStream),
 }
 
+/// The sending side of a connection.
+#[derive(Debug)]
+pub struct Sender {
+    socket: Socket,
+}
+
+impl Sender {
+    /// Sends all the bytes. Panics when the server closed or stopped reading for too long.
+    pub fn send(&self, bytes: &[u8]) {
+        self.socket.write_all(bytes).expect("the server takes the bytes");
+    }
+}
+
+impl Socket {
+    fn write_all(&self, bytes: &[u8]) -> Result<()> {
+        match self {
+            Self::Tcp(socket) => (&mut &*socket).write_all(bytes),
+            Self::Unix(socket) => (&mut &*socket).write_all(bytes),
+        }
+    }
+}
+
 impl WireClient {
     /// Connects to a TCP port; each `send` leaves at once (no Nagle).
     pub fn connect_tcp(address: SocketAddr) -> Result<Self> {
@@ -47,10 +69,17 @@ impl WireClient {
 
     /// Sends all the bytes, or says why not: for streams on which the server closes.
     pub fn try_send(&self, bytes: &[u8]) -> Result<()> {
-        match &self.socket {
-            Socket::Tcp(socket) => (&mut &*socket).write_all(bytes),
-            Socket::Unix(socket) => (&mut &*socket).write_all(bytes),
-        }
+        self.socket.write_all(bytes)
+    }
+
+    /// The sending side for another thread, so that a long stream and its replies do not wait for
+    /// each other.
+    pub fn sender(&self) -> Sender {
+        let socket = match &self.socket {
+            Socket::Tcp(socket) => socket.try_clone().map(Socket::Tcp),
+            Socket::Unix(socket) => socket.try_clone().map(Socket::Unix),
+        };
+        Sender { socket: socket.expect("a second handle of the socket") }
     }
 
     /// Says that no more bytes follow; replies can still be read.

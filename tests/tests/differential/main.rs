@@ -6,5 +6,6 @@
 mod case_table;
 mod expected_45;
 mod generated;
+mod model;
 mod tables;
 mod twins;

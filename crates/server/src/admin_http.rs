@@ -1,0 +1,216 @@
+//! As much of HTTP/1 as a scrape needs: the head of a request in, a whole response out.
+
+use memchr::memchr_iter;
+
+/// What the first bytes of a connection are.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Head<'a> {
+    /// Not ended yet.
+    Partial,
+    /// A request; a body, if any, is not looked at.
+    Whole(Request<'a>),
+    /// No request that could be answered otherwise than with this.
+    Refused(Status),
+}
+
+/// A request as far as it matters here.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Request<'a> {
+    pub(crate) method: Method,
+    /// Starts with `/`, without the query.
+    pub(crate) path: &'a str,
+}
+
+/// What is done with the path.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Method {
+    Get,
+    /// As `Get`, without the body.
+    Head,
+    Other,
+}
+
+/// Outcome of a request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Status {
+    Ok,
+    BadRequest,
+    NotFound,
+    MethodNotAllowed,
+    HeadTooLarge,
+    ServiceUnavailable,
+    VersionNotSupported,
+}
+
+impl Status {
+    /// Code and reason of the status line.
+    const fn line(self) -> &'static str {
+        match self {
+            Self::Ok => "200 OK",
+            Self::BadRequest => "400 Bad Request",
+            Self::NotFound => "404 Not Found",
+            Self::MethodNotAllowed => "405 Method Not Allowed",
+            Self::HeadTooLarge => "431 Request Header Fields Too Large",
+            Self::ServiceUnavailable => "503 Service Unavailable",
+            Self::VersionNotSupported => "505 HTTP Version Not Supported",
+        }
+    }
+}
+
+/// Prometheus 3 and later refuses a scrape whose type it does not know.
+const EXPOSITION_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
+
+/// Reads the head of a request. Lines may end in LF alone, and empty ones may come first.
+pub(crate) fn parse(bytes: &[u8]) -> Head<'_> {
+    let start = bytes.iter().take_while(|&&byte| byte == b'\r' || byte == b'\n').count();
+    let bytes = &bytes[start..];
+    let Some(end) = head_end(bytes) else { return Head::Partial };
+    match request(&bytes[..end]) {
+        Ok(request) => Head::Whole(request),
+        Err(status) => Head::Refused(status),
+    }
+}
+
+/// Where the empty line starts that ends the head.
+fn head_end(bytes: &[u8]) -> Option<usize> {
+    memchr_iter(b'\n', bytes).map(|lf| lf + 1).find(|&line| {
+        let rest = &bytes[line..];
+        rest.starts_with(b"\n") || rest.starts_with(b"\r\n")
+    })
+}
+
+fn request(head: &[u8]) -> Result<Request<'_>, Status> {
+    let mut lines = head.split(|&byte| byte == b'\n').map(|l| l.strip_suffix(b"\r").unwrap_or(l));
+    let line = lines.next().ok_or(Status::BadRequest)?;
+    if !line.iter().all(|&byte| byte == b' ' || byte.is_ascii_graphic()) {
+        return Err(Status::BadRequest);
+    }
+    let line = str::from_utf8(line).map_err(|_| Status::BadRequest)?;
+    let mut words = line.split(' ');
+    let (Some(method), Some(target), Some(version), None) =
+        (words.next(), words.next(), words.next(), words.next())
+    else {
+        return Err(Status::BadRequest);
+    };
+    let version = version.strip_prefix("HTTP/").ok_or(Status::BadRequest)?;
+    if method.is_empty() || target.is_empty() {
+        return Err(Status::BadRequest);
+    }
+    // The head's last line ended in LF: what follows that is empty and no field.
+    if !lines.filter(|field| !field.is_empty()).all(is_field) {
+        return Err(Status::BadRequest);
+    }
+    if !version.starts_with("1.") {
+        return Err(Status::VersionNotSupported);
+    }
+    let method = match method {
+        "GET" => Method::Get,
+        "HEAD" => Method::Head,
+        _ => Method::Other,
+    };
+    Ok(Request { method, path: path_of(target) })
+}
+
+fn is_field(line: &[u8]) -> bool {
+    let name = line.split(|&byte| byte == b':').next().unwrap_or_default();
+    !name.is_empty() && name.len() < line.len() && name.iter().all(u8::is_ascii_graphic)
+}
+
+/// The path of a target in origin form or, as sent to proxies, in absolute form.
+fn path_of(target: &str) -> &str {
+    let target = match target.strip_prefix("http://") {
+        Some(rest) => rest.find('/').map_or("/", |slash| &rest[slash..]),
+        None => target,
+    };
+    target.split('?').next().unwrap_or_default()
+}
+
+/// A whole response, after which the connection ends; `with_body` is false for `HEAD`.
+pub(crate) fn response(status: Status, body: &str, with_body: bool) -> Vec<u8> {
+    let allow = if status == Status::MethodNotAllowed { "Allow: GET, HEAD\r\n" } else { "" };
+    let head = format!(
+        "HTTP/1.1 {}\r\nContent-Type: {EXPOSITION_TYPE}\r\nContent-Length: {}\r\n{allow}\
+         Connection: close\r\n\r\n",
+        status.line(),
+        body.len(),
+    );
+    let mut bytes = head.into_bytes();
+    if with_body {
+        bytes.extend_from_slice(body.as_bytes());
+    }
+    bytes
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(input: &str, expected: &Head<'_>) {
+        assert_eq!(parse(input.as_bytes()), *expected, "{input:?}");
+    }
+
+    fn get(path: &str) -> Head<'_> {
+        Head::Whole(Request { method: Method::Get, path })
+    }
+
+    #[test]
+    fn requests_that_scrapers_send() {
+        check("GET /metrics HTTP/1.1\r\nHost: a:9150\r\nAccept: */*\r\n\r\n", &get("/metrics"));
+        check("GET /metrics HTTP/1.0\r\n\r\n", &get("/metrics"));
+        check("GET /metrics?x=/y HTTP/1.1\nHost: a\n\n", &get("/metrics"));
+        check("\r\n\r\nGET / HTTP/1.1\r\n\r\n", &get("/"));
+        check("GET http://a:9150/metrics HTTP/1.1\r\n\r\n", &get("/metrics"));
+        check("GET http://a:9150 HTTP/1.1\r\n\r\n", &get("/"));
+        check("GET /a HTTP/1.1\r\n\r\nGET /b HTTP/1.1\r\n\r\n", &get("/a"));
+        let head = Head::Whole(Request { method: Method::Head, path: "/m" });
+        check("HEAD /m HTTP/1.1\r\n\r\n", &head);
+        let other = Head::Whole(Request { method: Method::Other, path: "/m" });
+        check("POST /m HTTP/1.1\r\nContent-Length: 2\r\n\r\nab", &other);
+        check("get /m HTTP/1.1\r\n\r\n", &other);
+    }
+
+    #[test]
+    fn every_prefix_of_a_request_is_partial() {
+        let whole = "GET /metrics HTTP/1.1\r\nHost: a\r\n\r\n";
+        for end in 0..whole.len() {
+            check(&whole[..end], &Head::Partial);
+        }
+        check(whole, &get("/metrics"));
+    }
+
+    #[test]
+    fn bad_requests_are_refused() {
+        for line in [
+            "GET",
+            "GET /",
+            "GET  / HTTP/1.1",
+            " GET / HTTP/1.1",
+            "GET / HTTP/1.1 x",
+            "GET / http/1.1",
+            "GET / FTP/1.1",
+            "GET /\t HTTP/1.1",
+            "GET /\0 HTTP/1.1",
+            "GET /\u{e9} HTTP/1.1",
+            "GET / HTTP/1.1\r\nno colon",
+            "GET / HTTP/1.1\r\n: no name",
+            "GET / HTTP/1.1\r\nspace : x",
+            "GET / HTTP/1.1\r\n folded: x",
+            "\u{16}\u{3}\u{1}\u{2}",
+        ] {
+            check(&format!("{line}\r\n\r\n"), &Head::Refused(Status::BadRequest));
+        }
+        check("PRI * HTTP/2.0\r\n\r\n", &Head::Refused(Status::VersionNotSupported));
+        assert_eq!(parse(b"GET /\xff HTTP/1.1\n\n"), Head::Refused(Status::BadRequest));
+    }
+
+    #[test]
+    fn a_response_says_how_long_it_is_and_ends_the_connection() {
+        let text = "HTTP/1.1 200 OK\r\nContent-Type: text/plain; version=0.0.4; charset=utf-8\r\n\
+                    Content-Length: 3\r\nConnection: close\r\n\r\n";
+        assert_eq!(response(Status::Ok, "ok\n", true), format!("{text}ok\n").into_bytes());
+        assert_eq!(response(Status::Ok, "ok\n", false), text.as_bytes());
+        let refused = String::from_utf8(response(Status::MethodNotAllowed, "", true)).unwrap();
+        assert!(refused.contains("\r\nAllow: GET, HEAD\r\n"), "{refused}");
+    }
+}

@@ -1,0 +1,322 @@
+//! The admin endpoint of whole servers, over TCP.
+
+use std::collections::{HashMap, HashSet};
+use std::io::{Read, Write};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+use crate::admin_connection::HEAD_BYTES_MAX;
+use crate::running::{Running, serve};
+use crate::settings::{BackendChoice, Listen, Settings, TcpListen};
+
+/// Far beyond what any answer takes here: a test fails instead of hanging.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+struct Server {
+    running: Running,
+    clients: SocketAddr,
+}
+
+impl Server {
+    fn start(backend: BackendChoice, metrics_listen: Option<SocketAddr>) -> Self {
+        static STARTED: AtomicUsize = AtomicUsize::new(0);
+        let number = STARTED.fetch_add(1, Ordering::Relaxed);
+        let name = format!("slabcore-admin-{}-{number}", std::process::id());
+        let port_file = std::env::temp_dir().join(name);
+        let running = serve(settings(backend, metrics_listen, port_file.clone())).unwrap();
+        let ports = std::fs::read_to_string(&port_file).unwrap();
+        std::fs::remove_file(port_file).unwrap();
+        let port = ports.trim().rsplit(' ').next().unwrap().parse().unwrap();
+        Self { running, clients: SocketAddr::from((Ipv4Addr::LOCALHOST, port)) }
+    }
+
+    fn with_metrics(backend: BackendChoice) -> Self {
+        Self::start(backend, Some(SocketAddr::from((Ipv4Addr::LOCALHOST, 0))))
+    }
+
+    fn admin(&self) -> TcpStream {
+        connect(self.running.metrics_address().unwrap())
+    }
+
+    /// The response to `request`, head and body.
+    fn ask(&self, request: &str) -> (String, String) {
+        let mut stream = self.admin();
+        stream.write_all(request.as_bytes()).unwrap();
+        response(stream)
+    }
+
+    fn metrics(&self) -> String {
+        let (head, body) = self.ask("GET /metrics HTTP/1.1\r\nHost: a\r\n\r\n");
+        assert!(head.starts_with("HTTP/1.1 200 OK\r\n"), "{head}");
+        assert!(head.contains(&format!("\r\nContent-Length: {}\r\n", body.len())), "{head}");
+        body
+    }
+}
+
+fn settings(
+    backend: BackendChoice,
+    metrics_listen: Option<SocketAddr>,
+    port_file: PathBuf,
+) -> Settings {
+    let cpus = rustix::thread::sched_getaffinity(None).unwrap();
+    Settings {
+        listen: Listen::Tcp(vec![TcpListen { host: Some("127.0.0.1".to_owned()), port: 0 }]),
+        memory_bytes: 64 << 20,
+        shards: 2,
+        cores: (0..rustix::thread::CpuSet::MAX_CPU).filter(|&cpu| cpus.is_set(cpu)).collect(),
+        connections_max: 100,
+        item_bytes_max: 1 << 20,
+        growth_factor: 1.25,
+        chunk_bytes_min: 48,
+        evict: true,
+        cas: true,
+        requests_per_event_max: 20,
+        listen_backlog: 100,
+        lock_memory: false,
+        verbosity: 0,
+        backend,
+        metrics_listen,
+        port_file: Some(port_file),
+        product: "slabcore 9.8.7",
+    }
+}
+
+fn connect(address: SocketAddr) -> TcpStream {
+    let stream = TcpStream::connect(address).unwrap();
+    stream.set_read_timeout(Some(PATIENCE)).unwrap();
+    stream.set_write_timeout(Some(PATIENCE)).unwrap();
+    stream
+}
+
+fn response(mut stream: TcpStream) -> (String, String) {
+    let mut text = String::new();
+    stream.read_to_string(&mut text).unwrap();
+    let (head, body) = text.split_once("\r\n\r\n").expect("a head");
+    (format!("{head}\r\n"), body.to_owned())
+}
+
+/// Sends `request` and reads replies until they end with `expected`.
+fn converse(stream: &mut TcpStream, request: &str, expected: &str) {
+    stream.write_all(request.as_bytes()).unwrap();
+    let mut reply = vec![0; expected.len()];
+    stream.read_exact(&mut reply).unwrap();
+    assert_eq!(String::from_utf8(reply).unwrap(), expected);
+}
+
+/// Checks the rules of the exposition and returns the samples: name with labels, value.
+fn samples(text: &str) -> HashMap<&str, &str> {
+    assert!(text.ends_with('\n') && !text.contains('\r'), "{text}");
+    let mut families = HashSet::new();
+    let mut samples = HashMap::new();
+    let mut lines = text.lines().peekable();
+    while let Some(line) = lines.next() {
+        let help = line.strip_prefix("# HELP ").unwrap_or_else(|| panic!("no family: {line:?}"));
+        let (name, help) = help.split_once(' ').unwrap();
+        assert!(!help.is_empty() && families.insert(name), "{name} twice");
+        let kind = lines.next().and_then(|line| line.strip_prefix(&format!("# TYPE {name} ")));
+        assert!(matches!(kind, Some("counter" | "gauge")), "{name} {kind:?}");
+        let mut count = 0;
+        while let Some(line) = lines.next_if(|line| !line.starts_with('#')) {
+            let (series, value) = line.rsplit_once(' ').unwrap();
+            assert_eq!(series.split('{').next(), Some(name), "{line}");
+            assert!(value.parse::<f64>().is_ok(), "{line}");
+            assert!(samples.insert(series, value).is_none(), "{series} twice");
+            count += 1;
+        }
+        assert!(count > 0, "{name} has no samples");
+    }
+    samples
+}
+
+/// Sets 3 items, 1 of them twice, and asks for 2 of them and 2 that are not there. Returns the
+/// bytes sent.
+fn use_cache(stream: &mut TcpStream) -> u64 {
+    let mut bytes = 0;
+    for (request, expected) in [
+        ("set a 0 0 1\r\nx\r\n", "STORED\r\n"),
+        ("set b 0 0 1\r\nx\r\n", "STORED\r\n"),
+        ("set c 0 0 1\r\nx\r\n", "STORED\r\n"),
+        ("set c 0 0 1\r\ny\r\n", "STORED\r\n"),
+        ("get a\r\n", "VALUE a 0 1\r\nx\r\nEND\r\n"),
+        ("get b no\r\n", "VALUE b 0 1\r\nx\r\nEND\r\n"),
+        ("get none\r\n", "END\r\n"),
+        ("cas none 0 0 1 7\r\nx\r\n", "NOT_FOUND\r\n"),
+        ("delete none\r\n", "NOT_FOUND\r\n"),
+    ] {
+        converse(stream, request, expected);
+        bytes += request.len() as u64;
+    }
+    bytes
+}
+
+fn counts_exactly(backend: BackendChoice) {
+    let server = Server::with_metrics(backend);
+    let mut client = connect(server.clients);
+    for round in 1..=2 {
+        let bytes = use_cache(&mut client);
+        let text = server.metrics();
+        let samples = samples(&text);
+        for (series, expected) in [
+            ("memcached_up", 1),
+            ("memcached_version{version=\"1.6.45\"}", 1),
+            ("memcached_commands_total{command=\"get\",status=\"hit\"}", 2 * round),
+            ("memcached_commands_total{command=\"get\",status=\"miss\"}", 2 * round),
+            ("memcached_commands_total{command=\"set\",status=\"hit\"}", 4 * round),
+            ("memcached_commands_total{command=\"cas\",status=\"miss\"}", round),
+            ("memcached_commands_total{command=\"delete\",status=\"miss\"}", round),
+            ("memcached_commands_total{command=\"flush\",status=\"hit\"}", 0),
+            ("memcached_current_items", 3),
+            ("memcached_items_total", 4 * round),
+            ("memcached_read_bytes_total", bytes * round),
+            ("memcached_current_connections", 1),
+            ("memcached_connections_total", 1),
+            ("memcached_connections_rejected_total", 0),
+            ("memcached_accepting_connections", 1),
+            ("memcached_max_connections", 100),
+            ("memcached_limit_bytes", 64 << 20),
+            ("slabcore_build_info{product=\"slabcore\",version=\"9.8.7\"}", 1),
+            ("slabcore_shards", 2),
+        ] {
+            let expected = expected.to_string();
+            assert_eq!(samples.get(series), Some(&&*expected), "{series} in\n{text}");
+        }
+        let number = |series: &str| -> u64 { samples[series].parse().unwrap() };
+        let sum = |name: &str| -> u64 {
+            (0..2).map(|shard| number(&format!("{name}{{shard=\"{shard}\"}}"))).sum()
+        };
+        assert_eq!(sum("slabcore_shard_items"), 3);
+        assert_eq!(sum("slabcore_shard_gets_total"), 4 * round);
+        assert_eq!(sum("slabcore_shard_item_bytes"), number("memcached_current_bytes"));
+        let pages = sum("slabcore_shard_pages") + number("slabcore_pages_free");
+        assert_eq!(pages, number("slabcore_pages"));
+        assert!(number("memcached_time_seconds") > 1_700_000_000);
+        let cpu = samples["memcached_process_user_cpu_seconds_total"];
+        assert!(cpu.contains('.'), "{cpu}");
+    }
+    server.running.stop();
+}
+
+#[test]
+fn a_scrape_counts_exactly_what_was_answered() {
+    counts_exactly(BackendChoice::Auto);
+}
+
+#[test]
+fn a_scrape_counts_exactly_on_epoll() {
+    counts_exactly(BackendChoice::Epoll);
+}
+
+#[test]
+fn series_stay_the_same_and_in_order() {
+    let server = Server::with_metrics(BackendChoice::Auto);
+    let (first, second) = (server.metrics(), server.metrics());
+    let names = |text: &str| -> Vec<String> {
+        text.lines().map(|line| line.rsplit_once(' ').unwrap().0.to_owned()).collect()
+    };
+    assert_eq!(names(&first), names(&second));
+    server.running.stop();
+}
+
+/// Returns the head of the response.
+#[track_caller]
+fn check(server: &Server, request: &str, status: &str, expected_body: &str) -> String {
+    let (head, body) = server.ask(&format!("{request} HTTP/1.1\r\nHost: a\r\n\r\n"));
+    assert!(head.starts_with(&format!("HTTP/1.1 {status} ")), "{request}: {head}");
+    assert_eq!(body, expected_body, "{request}");
+    assert!(head.ends_with("\r\nConnection: close\r\n"), "{head}");
+    head
+}
+
+#[test]
+fn paths_and_methods() {
+    let server = Server::with_metrics(BackendChoice::Auto);
+    check(&server, "GET /healthz", "200", "ok\n");
+    check(&server, "GET /readyz", "200", "ok\n");
+    check(&server, "GET /", "404", "");
+    check(&server, "GET /metrics/", "404", "");
+    check(&server, "HEAD /healthz", "200", "");
+    let head = check(&server, "HEAD /metrics", "200", "");
+    assert!(head.contains("Content-Type: text/plain; version=0.0.4; charset=utf-8\r\n"), "{head}");
+    assert!(!head.contains("Content-Length: 0\r\n"), "{head}");
+    check(&server, "POST /metrics", "405", "");
+    check(&server, "nonsense", "400", "");
+    server.running.stop();
+}
+
+#[test]
+fn a_request_in_single_bytes_is_answered() {
+    let server = Server::with_metrics(BackendChoice::Auto);
+    let mut stream = server.admin();
+    stream.set_nodelay(true).unwrap();
+    for byte in b"GET /healthz HTTP/1.1\r\n\r\n" {
+        stream.write_all(&[*byte]).unwrap();
+    }
+    assert_eq!(response(stream).1, "ok\n");
+    server.running.stop();
+}
+
+#[test]
+fn an_oversized_head_is_refused_and_the_refusal_arrives() {
+    let server = Server::with_metrics(BackendChoice::Auto);
+    let head = format!("GET /metrics HTTP/1.1\r\nX: {}", "x".repeat(2 * HEAD_BYTES_MAX));
+    let (head, _) = server.ask(&head);
+    assert!(head.starts_with("HTTP/1.1 431 "), "{head}");
+    server.running.stop();
+}
+
+/// Clients that hold all places, whether silent or sending without end, keep nobody out.
+#[test]
+fn slow_and_endless_clients_do_not_block_a_scrape() {
+    let server = Server::with_metrics(BackendChoice::Auto);
+    let address = server.running.metrics_address().unwrap();
+    let silent: Vec<TcpStream> = (0..6).map(|_| connect(address)).collect();
+    let mut half = connect(address);
+    half.write_all(b"GET /metrics HTTP/1.1\r\nHost:").unwrap();
+    let endless: Vec<_> = (0..3)
+        .map(|_| {
+            let mut stream = connect(address);
+            std::thread::spawn(move || while stream.write_all(&[b'x'; 4096]).is_ok() {})
+        })
+        .collect();
+    let begin = Instant::now();
+    samples(&server.metrics());
+    // Ten clients before it, each for a place of four: a quarter of a second each at the worst.
+    assert!(begin.elapsed() < Duration::from_secs(4), "{:?}", begin.elapsed());
+    server.running.stop();
+    for thread in endless {
+        thread.join().unwrap();
+    }
+    drop(silent);
+}
+
+#[test]
+fn a_taken_port_is_only_a_warning() {
+    let taken = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+    let server = Server::start(BackendChoice::Auto, Some(taken.local_addr().unwrap()));
+    assert_eq!(server.running.metrics_address(), None);
+    converse(&mut connect(server.clients), "get a\r\n", "END\r\n");
+    server.running.stop();
+}
+
+#[test]
+fn off_means_off() {
+    let server = Server::start(BackendChoice::Auto, None);
+    assert_eq!(server.running.metrics_address(), None);
+    server.running.stop();
+}
+
+#[test]
+fn the_endpoint_stops_with_connections_open() {
+    let server = Server::with_metrics(BackendChoice::Auto);
+    let address = server.running.metrics_address().unwrap();
+    let mut silent = server.admin();
+    assert_eq!(server.ask("GET /healthz HTTP/1.1\r\n\r\n").1, "ok\n");
+    let begin = Instant::now();
+    server.running.stop();
+    assert!(begin.elapsed() < Duration::from_secs(1), "{:?}", begin.elapsed());
+    // Closed, however the system says it.
+    assert!(matches!(silent.read(&mut [0]), Ok(0) | Err(_)));
+    assert!(TcpStream::connect(address).is_err());
+}

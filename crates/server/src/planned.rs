@@ -1,0 +1,63 @@
+//! A request that was decoded ahead of its turn, so that its bucket and item can be brought near.
+
+use slabcore_protocol::{DataBlock, Request, Step, data_block};
+use slabcore_shard::{KeyRequest, Limits};
+
+/// See the module.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Planned<'a> {
+    pub(crate) request: KeyRequest<'a>,
+    /// The client wants no reply.
+    pub(crate) noreply: bool,
+    /// A get: `END` follows its reply.
+    pub(crate) is_get: bool,
+    /// Bytes of the input with line end and data block.
+    pub(crate) consumed: usize,
+}
+
+impl<'a> Planned<'a> {
+    /// A request for one key that is whole in `input`; `None` for anything else, which needs more
+    /// than one look.
+    #[inline]
+    pub(crate) fn of(step: &Step<'a>, input: &'a [u8], limits: &Limits) -> Option<Self> {
+        match step {
+            Step::Request { request, consumed } => Self::of_request(request, *consumed),
+            Step::Store { store, consumed } => {
+                let key_bytes = store.key.len();
+                if limits.too_large(key_bytes, store.flags, store.value_bytes as usize) {
+                    return None;
+                }
+                let block = data_block(input.get(*consumed..)?, store.value_bytes);
+                let DataBlock::Whole { value, consumed: block_bytes } = block else { return None };
+                let request = KeyRequest::Store { store: *store, value };
+                let consumed = consumed + block_bytes;
+                Some(Self { request, noreply: store.noreply, is_get: false, consumed })
+            }
+            _ => None,
+        }
+    }
+
+    #[inline]
+    fn of_request(request: &Request<'a>, consumed: usize) -> Option<Self> {
+        let (request, noreply, is_get) = match *request {
+            Request::Get(ref get) => {
+                let mut keys = get.keys.clone();
+                let key = keys.next()?;
+                if !keys.rest().is_empty() {
+                    return None;
+                }
+                let (with_cas, exptime) = (get.with_cas, get.exptime);
+                (KeyRequest::Get { key, with_cas, exptime }, false, true)
+            }
+            Request::Touch { key, exptime, noreply } => {
+                (KeyRequest::Touch { key, exptime }, noreply, false)
+            }
+            Request::Delete { key, noreply } => (KeyRequest::Delete { key }, noreply, false),
+            Request::Arithmetic { key, delta, incr, noreply } => {
+                (KeyRequest::Arithmetic { key, delta, incr }, noreply, false)
+            }
+            _ => return None,
+        };
+        Some(Self { request, noreply, is_get, consumed })
+    }
+}

@@ -1,0 +1,56 @@
+//! Large values, which are held after their get and sent part by part.
+
+use std::sync::Arc;
+
+use slabcore_metrics::ShardMetrics;
+use slabcore_protocol::{StoreRequest, Verb};
+use slabcore_shard::limits::VALUE_INLINE_BYTES_MAX;
+use slabcore_shard::{Batch, Entry, KeyRequest, Now, ReplyPart, Response, Shard, Ticket};
+use slabcore_storage::{Config, KeyHasher, PAGE_BYTES, PagePool, Region};
+
+const NOW: Now = Now { tick: 5, unix_at_zero: 1_700_000_000 };
+const KEY: &[u8] = b"large";
+
+/// A shard with one large value, and the key's hash.
+fn shard_with_large_value(value: &[u8]) -> (Shard, u64) {
+    let (hasher, config) = (KeyHasher::new(3), Config::default());
+    let pool = PagePool::new(Region::new(Box::new(vec![0; 16 * PAGE_BYTES])));
+    let metrics = Arc::new(ShardMetrics::new());
+    let mut shard = Shard::new(&config, Arc::new(pool), hasher.clone(), metrics).unwrap();
+    let hash = hasher.hash(KEY);
+    let store = StoreRequest {
+        verb: Verb::Set,
+        key: KEY,
+        flags: 0,
+        exptime: 0,
+        value_bytes: value.len() as u32,
+        cas_unique: 0,
+        noreply: false,
+    };
+    shard.execute(NOW, hash, &KeyRequest::Store { store, value });
+    (shard, hash)
+}
+
+/// `gat -1` of a large value said `SERVER_ERROR out of memory writing get response`: the hit had
+/// an exptime that had passed by the time its value was to be held, so the hold missed.
+#[test]
+fn a_gat_that_ends_a_large_item_still_sends_its_value() {
+    let value = vec![b'v'; VALUE_INLINE_BYTES_MAX + 1];
+    let gat = KeyRequest::Get { key: KEY, with_cas: false, exptime: Some(-1) };
+
+    let (mut shard, hash) = shard_with_large_value(&value);
+    assert!(matches!(shard.execute(NOW, hash, &gat), Response::Large { .. }));
+    let hold = shard.hold(hash, KEY).expect("the hit is held");
+    assert_eq!(shard.held_part(hold, 0), value);
+    assert!(matches!(shard.execute(NOW, hash, &gat), Response::Miss));
+    assert_eq!(shard.held_part(hold, 0), value);
+    shard.release(hold);
+    shard.store().check().unwrap();
+
+    let (mut shard, hash) = shard_with_large_value(&value);
+    let mut batch = Batch::new(1);
+    batch.push(&Entry::Key(hash, gat), Some(Ticket { connection: 0, generation: 0, slot: 0 }));
+    shard.execute_batch(NOW, &mut batch);
+    let (_, reply) = batch.replies().next().unwrap();
+    assert!(matches!(reply, ReplyPart::Held { value_bytes, .. } if value_bytes == value.len()));
+}

@@ -1,0 +1,336 @@
+//! What one shard may answer: a map, told of each request when the shard executes it.
+
+use std::collections::BTreeMap;
+
+use slabcore_protocol::{Reply, Verb, encode_value_header, error_lines};
+use slabcore_shard::{HoldId, Now, ReplyPart, UploadId};
+
+use crate::request::{Ask, Sent, Storage};
+
+/// What was last written under a key.
+#[derive(Clone, Debug)]
+struct ModelItem {
+    /// One value; more after arithmetic on an item that may be held: padded, or exact.
+    values: Vec<Vec<u8>>,
+    flags: u32,
+    expiry: u32,
+    unique: Option<u64>,
+}
+
+struct Upload {
+    key: Vec<u8>,
+    storage: Storage,
+    expiry: u32,
+    bytes: Vec<u8>,
+}
+
+/// A value that the shard keeps for a connection.
+pub(crate) struct Held {
+    pub(crate) hold: HoldId,
+    pub(crate) value: Vec<u8>,
+}
+
+/// The model of one shard.
+pub(crate) struct Model {
+    items: BTreeMap<Vec<u8>, ModelItem>,
+    uploads: BTreeMap<(u8, u32), Upload>,
+    /// Keys of the held values.
+    held: BTreeMap<u32, Vec<u8>>,
+    /// Whether live items may be pushed out, and memory may run out.
+    tight: bool,
+    flush_tick: u32,
+    /// The last request of each connection for each key.
+    last: BTreeMap<(usize, Vec<u8>), u64>,
+    pub(crate) uniques: Vec<u64>,
+}
+
+impl Model {
+    pub(crate) fn new(tight: bool) -> Self {
+        Self {
+            items: BTreeMap::new(),
+            uploads: BTreeMap::new(),
+            held: BTreeMap::new(),
+            tight,
+            flush_tick: 0,
+            last: BTreeMap::new(),
+            uniques: Vec::new(),
+        }
+    }
+
+    pub(crate) fn begin_turn(&mut self, now: Now) {
+        if self.flush_tick != 0 && self.flush_tick <= now.tick {
+            self.flush_tick = 0;
+            self.items.clear();
+        }
+    }
+
+    /// Takes note of a request that was just executed, and judges its reply.
+    pub(crate) fn executed(
+        &mut self,
+        now: Now,
+        sent: &Sent,
+        reply: Option<ReplyPart<'_>>,
+    ) -> Option<Held> {
+        if !sent.key.is_empty() {
+            let last = self.last.insert((sent.connection, sent.key.clone()), sent.number);
+            assert!(last < Some(sent.number), "a connection's requests for a key changed order");
+        }
+        if self.items.get(&sent.key).is_some_and(|item| is_dead(item, now)) {
+            self.items.remove(&sent.key);
+        }
+        if let Ask::Get { with_cas, exptime } = sent.ask {
+            return self.got(now, &sent.key, with_cas, exptime, reply.expect("a get is answered"));
+        }
+        let bytes = reply.map(|reply| match reply {
+            ReplyPart::Bytes(bytes) => bytes,
+            ReplyPart::Held { .. } => panic!("only a get is answered with a held value"),
+        });
+        match &sent.ask {
+            Ask::Get { .. } => unreachable!("judged above"),
+            Ask::Store(storage) => {
+                self.stored(&sent.key, storage, now.expiry(storage.exptime), bytes);
+            }
+            Ask::TooLarge(storage) => {
+                if storage.verb == Verb::Set {
+                    self.items.remove(&sent.key);
+                }
+                expect(bytes, &[Reply::Error(error_lines::TOO_LARGE)]);
+            }
+            Ask::Arithmetic { delta, incr } => self.arithmetic(&sent.key, *delta, *incr, bytes),
+            Ask::Touch { exptime } => self.touched(now, &sent.key, *exptime, bytes),
+            Ask::Delete => {
+                let known = self.items.remove(&sent.key).is_some();
+                expect(bytes, self.present_or_gone(known, Reply::Deleted));
+            }
+            Ask::UploadBegin { id, storage } => {
+                let (key, expiry) = (sent.key.clone(), now.expiry(storage.exptime));
+                let upload = Upload { key, storage: storage.clone(), expiry, bytes: Vec::new() };
+                assert!(self.uploads.insert(place(*id), upload).is_none());
+            }
+            Ask::UploadBytes { id, bytes } => {
+                self.upload(*id).bytes.extend_from_slice(bytes);
+            }
+            Ask::UploadEnd { id, good } => self.upload_ended(now, *id, *good, bytes),
+            Ask::UploadAbandon { id } => {
+                self.uploads.remove(&place(*id)).expect("an upload has begun");
+            }
+            Ask::HoldPart { offset, value, .. } => {
+                let part = bytes.expect("a part is answered");
+                assert_eq!(part.is_empty(), *offset == value.len());
+                assert!(value[*offset..].starts_with(part), "a held value changed");
+            }
+            Ask::Flush { at } => {
+                self.flush_tick = at.unwrap_or(0);
+                if at.is_none() {
+                    self.items.clear();
+                }
+                assert!(bytes.is_none_or(<[u8]>::is_empty));
+            }
+            Ask::HoldRelease { hold } => {
+                self.held.remove(&hold.0).expect("a hold is released once");
+            }
+            Ask::PagesWanted { .. } => {}
+        }
+        None
+    }
+
+    fn upload(&mut self, id: UploadId) -> &mut Upload {
+        self.uploads.get_mut(&place(id)).expect("an upload has begun")
+    }
+
+    fn present_or_gone(&self, known: bool, reply: Reply) -> &'static [Reply] {
+        match (known, self.tight, reply) {
+            (false, ..) => &[Reply::NotFound],
+            (true, false, Reply::Deleted) => &[Reply::Deleted],
+            (true, true, Reply::Deleted) => &[Reply::Deleted, Reply::NotFound],
+            (true, false, _) => &[Reply::Touched],
+            (true, true, _) => &[Reply::Touched, Reply::NotFound],
+        }
+    }
+
+    fn got(
+        &mut self,
+        now: Now,
+        key: &[u8],
+        with_cas: bool,
+        exptime: Option<i32>,
+        reply: ReplyPart<'_>,
+    ) -> Option<Held> {
+        if matches!(reply, ReplyPart::Bytes(b"")) {
+            let known = self.items.remove(key).is_some();
+            assert!(self.tight || !known, "a live item is gone");
+            return None;
+        }
+        let item = self.items.get_mut(key).expect("a dead or deleted key is a hit");
+        let (head, behind, held) = match reply {
+            ReplyPart::Held { hold, value_bytes, head } => {
+                (head, &[][..], Some((hold, value_bytes)))
+            }
+            ReplyPart::Bytes(bytes) => {
+                let line = bytes.iter().position(|&byte| byte == b'\n').expect("a VALUE line") + 1;
+                (&bytes[..line], &bytes[line..], None)
+            }
+        };
+        let unique = with_cas.then(|| unique_of(head));
+        let fits = |value: &Vec<u8>| {
+            let mut line = Vec::new();
+            encode_value_header(&mut line, key, item.flags, value.len(), unique);
+            let same = match held {
+                Some((_, value_bytes)) => value_bytes == value.len(),
+                None => behind.strip_suffix(b"\r\n") == Some(&value[..]),
+            };
+            same && line == head
+        };
+        item.values.retain(fits);
+        assert!(
+            !item.values.is_empty(),
+            "another value than the last written: {}",
+            String::from_utf8_lossy(head),
+        );
+        if let Some(unique) = unique.filter(|&unique| unique != 0) {
+            if item.unique.is_none() {
+                assert!(!self.uniques.contains(&unique), "a unique was told twice");
+                self.uniques.push(unique);
+            }
+            assert_eq!(*item.unique.get_or_insert(unique), unique, "a unique changed by itself");
+        }
+        if let Some(exptime) = exptime {
+            item.expiry = now.expiry(exptime);
+        }
+        let (hold, _) = held?;
+        assert!(self.held.insert(hold.0, key.to_vec()).is_none(), "a hold's number is in use");
+        Some(Held { hold, value: item.values[0].clone() })
+    }
+
+    fn stored(&mut self, key: &[u8], storage: &Storage, expiry: u32, reply: Option<&[u8]>) {
+        let (mut reply_now, mut stored) = outcome(self.items.get(key), storage, expiry);
+        let heard = |expected: Reply| reply.is_none_or(|reply| reply == line(expected));
+        if !heard(reply_now) {
+            assert!(self.tight, "{reply_now:?} is not {reply:?}");
+            if heard(Reply::Error(error_lines::OUT_OF_MEMORY_STORING)) {
+                if storage.verb == Verb::Set {
+                    self.items.remove(key);
+                }
+                return;
+            }
+            // It was evicted before.
+            self.items.remove(key);
+            (reply_now, stored) = outcome(None, storage, expiry);
+            assert!(heard(reply_now), "{reply_now:?} is not {reply:?}");
+        }
+        if let Some(item) = stored {
+            self.items.insert(key.to_vec(), item);
+        }
+    }
+
+    fn upload_ended(&mut self, now: Now, id: UploadId, good: bool, reply: Option<&[u8]>) {
+        let Upload { key, mut storage, expiry, bytes } =
+            self.uploads.remove(&place(id)).expect("an upload has begun");
+        storage.value = bytes;
+        if self.items.get(&key).is_some_and(|item| is_dead(item, now)) {
+            self.items.remove(&key);
+        }
+        if good {
+            self.stored(&key, &storage, expiry, reply);
+            return;
+        }
+        expect(reply, &[Reply::Error(error_lines::BAD_DATA_CHUNK)]);
+    }
+
+    fn arithmetic(&mut self, key: &[u8], delta: u64, incr: bool, reply: Option<&[u8]>) {
+        let reply = reply.expect("arithmetic is answered");
+        let Some(item) = self.items.get_mut(key) else {
+            expect(Some(reply), &[Reply::NotFound]);
+            return;
+        };
+        if self.tight && reply == line(Reply::NotFound) {
+            self.items.remove(key);
+            return;
+        }
+        if self.tight && reply == line(Reply::Error(error_lines::OUT_OF_MEMORY)) {
+            return;
+        }
+        let is_held = self.held.values().any(|held| held == key);
+        let mut values = Vec::new();
+        for old in &item.values {
+            let Some(number) = number_of(old) else { continue };
+            let number =
+                if incr { number.wrapping_add(delta) } else { number.saturating_sub(delta) };
+            if reply == line(Reply::Number(number)) {
+                values.push(format!("{number:<length$}", length = old.len()).into_bytes());
+                // A held value is not padded in place but replaced.
+                values.extend(is_held.then(|| number.to_string().into_bytes()));
+            }
+        }
+        if values.is_empty() {
+            expect(Some(reply), &[Reply::Error(error_lines::NON_NUMERIC_VALUE)]);
+            assert!(item.values.iter().any(|value| number_of(value).is_none()));
+            return;
+        }
+        (item.values, item.unique) = (values, None);
+    }
+
+    fn touched(&mut self, now: Now, key: &[u8], exptime: i32, reply: Option<&[u8]>) {
+        let known = self.items.get_mut(key);
+        let is_known = known.is_some();
+        if let Some(item) = known {
+            item.expiry = now.expiry(exptime);
+        }
+        expect(reply, self.present_or_gone(is_known, Reply::Touched));
+        if reply == Some(&line(Reply::NotFound)[..]) {
+            self.items.remove(key);
+        }
+    }
+}
+
+/// What a storage command on `old` is answered with, and what is then stored.
+fn outcome(old: Option<&ModelItem>, storage: &Storage, expiry: u32) -> (Reply, Option<ModelItem>) {
+    let Storage { verb, flags, cas_unique, value, .. } = storage;
+    let new = ModelItem { values: vec![value.clone()], flags: *flags, expiry, unique: None };
+    let joined = |old: &ModelItem| {
+        let join = |old: &Vec<u8>| match verb {
+            Verb::Append => [&old[..], value].concat(),
+            _ => [value, &old[..]].concat(),
+        };
+        let values = old.values.iter().map(join).collect();
+        ModelItem { values, unique: None, ..old.clone() }
+    };
+    match (verb, old) {
+        (Verb::Set, _) | (Verb::Add, None) | (Verb::Replace, Some(_)) => (Reply::Stored, Some(new)),
+        (Verb::Append | Verb::Prepend, Some(old)) => (Reply::Stored, Some(joined(old))),
+        (Verb::Cas, Some(old)) if old.unique == Some(*cas_unique) => (Reply::Stored, Some(new)),
+        (Verb::Cas, Some(_)) => (Reply::Exists, None),
+        (Verb::Cas, None) => (Reply::NotFound, None),
+        (Verb::Add | Verb::Replace | Verb::Append | Verb::Prepend, _) => (Reply::NotStored, None),
+    }
+}
+
+fn is_dead(item: &ModelItem, now: Now) -> bool {
+    item.expiry != 0 && item.expiry <= now.tick
+}
+
+fn place(id: UploadId) -> (u8, u32) {
+    (id.source, id.number)
+}
+
+fn line(reply: Reply) -> Vec<u8> {
+    let mut line = Vec::new();
+    reply.encode(&mut line);
+    line
+}
+
+fn expect(reply: Option<&[u8]>, expected: &[Reply]) {
+    let Some(reply) = reply else { return };
+    assert!(expected.iter().any(|&one| line(one) == reply), "{expected:?} is not {reply:?}");
+}
+
+/// The last number of a `VALUE` line.
+fn unique_of(head: &[u8]) -> u64 {
+    let text = std::str::from_utf8(head).expect("keys are text here").trim_end();
+    text.rsplit(' ').next().and_then(|word| word.parse().ok()).expect("a unique ends the line")
+}
+
+fn number_of(value: &[u8]) -> Option<u64> {
+    let text = std::str::from_utf8(value).ok()?;
+    text.split(' ').next()?.parse().ok()
+}

@@ -1,0 +1,168 @@
+//! What a simulated connection asks for, kept until its shard has executed it.
+
+use slabcore_protocol::{StoreRequest, Verb};
+use slabcore_shard::{Entry, HoldId, KeyRequest, Ticket, UploadId};
+
+use crate::random::Random;
+
+/// A storage command with its value.
+#[derive(Clone, Debug)]
+pub(crate) struct Storage {
+    pub(crate) verb: Verb,
+    pub(crate) flags: u32,
+    pub(crate) exptime: i32,
+    pub(crate) cas_unique: u64,
+    pub(crate) value: Vec<u8>,
+}
+
+/// What is asked.
+#[derive(Clone, Debug)]
+pub(crate) enum Ask {
+    Get {
+        with_cas: bool,
+        exptime: Option<i32>,
+    },
+    Store(Storage),
+    TooLarge(Storage),
+    Arithmetic {
+        delta: u64,
+        incr: bool,
+    },
+    Touch {
+        exptime: i32,
+    },
+    Delete,
+    UploadBegin {
+        id: UploadId,
+        storage: Storage,
+    },
+    /// Bytes of the value from the one place to the other.
+    UploadBytes {
+        id: UploadId,
+        bytes: Vec<u8>,
+    },
+    UploadEnd {
+        id: UploadId,
+        good: bool,
+    },
+    UploadAbandon {
+        id: UploadId,
+    },
+    /// Bytes of this value from `offset` on.
+    HoldPart {
+        hold: HoldId,
+        offset: usize,
+        value: Vec<u8>,
+    },
+    HoldRelease {
+        hold: HoldId,
+    },
+    Flush {
+        at: Option<u32>,
+    },
+    PagesWanted {
+        pages: u32,
+    },
+}
+
+/// A request on its way.
+#[derive(Clone, Debug)]
+pub(crate) struct Sent {
+    pub(crate) key: Vec<u8>,
+    pub(crate) hash: u64,
+    pub(crate) ask: Ask,
+    pub(crate) ticket: Option<Ticket>,
+    /// The connection and its count of requests, which order the requests for one key.
+    pub(crate) connection: usize,
+    pub(crate) number: u64,
+}
+
+impl Sent {
+    /// As it stands in a batch.
+    pub(crate) fn entry(&self) -> Entry<'_> {
+        let key = &self.key[..];
+        let request = match &self.ask {
+            Ask::Get { with_cas, exptime } => {
+                KeyRequest::Get { key, with_cas: *with_cas, exptime: *exptime }
+            }
+            Ask::Store(storage) => {
+                KeyRequest::Store { store: storage.line(key), value: &storage.value }
+            }
+            Ask::TooLarge(storage) => KeyRequest::TooLarge { store: storage.line(key) },
+            Ask::Arithmetic { delta, incr } => {
+                KeyRequest::Arithmetic { key, delta: *delta, incr: *incr }
+            }
+            Ask::Touch { exptime } => KeyRequest::Touch { key, exptime: *exptime },
+            Ask::Delete => KeyRequest::Delete { key },
+            Ask::UploadBegin { id, storage } => {
+                return Entry::UploadBegin(self.hash, *id, storage.line(key));
+            }
+            Ask::UploadBytes { id, bytes } => return Entry::UploadBytes(*id, bytes),
+            Ask::UploadEnd { id, good } => return Entry::UploadEnd(*id, *good),
+            Ask::UploadAbandon { id } => return Entry::UploadAbandon(*id),
+            Ask::HoldPart { hold, offset, .. } => return Entry::HoldPart(*hold, *offset),
+            Ask::HoldRelease { hold } => return Entry::HoldRelease(*hold),
+            Ask::Flush { at } => return Entry::Flush(*at),
+            Ask::PagesWanted { pages } => return Entry::PagesWanted(*pages),
+        };
+        Entry::Key(self.hash, request)
+    }
+}
+
+impl Storage {
+    fn line<'a>(&self, key: &'a [u8]) -> StoreRequest<'a> {
+        StoreRequest {
+            verb: self.verb,
+            key,
+            flags: self.flags,
+            exptime: self.exptime,
+            value_bytes: self.value.len() as u32,
+            cas_unique: self.cas_unique,
+            noreply: false,
+        }
+    }
+}
+
+const VERBS: [Verb; 6] =
+    [Verb::Set, Verb::Add, Verb::Replace, Verb::Append, Verb::Prepend, Verb::Cas];
+
+/// A random exptime: never, dead, or a few seconds.
+pub(crate) fn exptime(random: &mut Random) -> i32 {
+    random.pick(&[0, 0, 0, 0, -1, 1, 3, 10])
+}
+
+/// A random storage command of `value_bytes`; `uniques` are those that were told.
+pub(crate) fn storage(random: &mut Random, value_bytes: usize, uniques: &[u64]) -> Storage {
+    let verb = if random.chance(50) { Verb::Set } else { random.pick(&VERBS) };
+    let value = if random.chance(20) {
+        random.below(1 << 20).to_string().into_bytes()
+    } else {
+        let seed = random.below(251);
+        (0..value_bytes).map(|at| b'a' + ((at ^ at >> 8 ^ seed) % 26) as u8).collect()
+    };
+    let told = uniques.len().min(4);
+    let recent = &uniques[uniques.len() - told..];
+    let cas_unique = if told == 0 { 9 } else { random.pick(recent) };
+    let flags = random.pick(&[0, 0, 7, u32::MAX]);
+    Storage { verb, flags, exptime: exptime(random), cas_unique, value }
+}
+
+/// A random request for one key.
+pub(crate) fn ask(random: &mut Random, uniques: &[u64]) -> Ask {
+    let value_bytes = match random.below(20) {
+        0 => random.below(60_000),
+        1 => random.below(20_000),
+        _ => random.below(300),
+    };
+    match random.below(20) {
+        0..8 => {
+            let exptime = random.chance(15).then(|| exptime(random));
+            Ask::Get { with_cas: random.chance(40), exptime }
+        }
+        8..15 => Ask::Store(storage(random, value_bytes, uniques)),
+        15 => Ask::TooLarge(storage(random, 8, uniques)),
+        16 | 17 => Ask::Arithmetic { delta: random.below(1 << 22) as u64, incr: random.chance(50) },
+        18 => Ask::Touch { exptime: exptime(random) },
+        _ => Ask::Delete,
+    }
+}

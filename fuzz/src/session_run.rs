@@ -1,0 +1,451 @@
+//! One client's session against one or more shards: bytes in, replies out.
+//!
+//! Requests for a foreign key travel in batches, as between cores; the client's own shard is 0.
+
+use std::sync::Arc;
+
+use slabcore_metrics::ShardMetrics;
+use slabcore_protocol::{
+    DataBlock, Decoder, END, Reply, Request, Step, StoreRequest, VALUE_END, Verb, data_block,
+    encode_value_header, error_lines,
+};
+use slabcore_shard::{
+    Batch, Entry, HoldId, KeyRequest, Limits, Now, ReplyPart, Response, Router, Shard, Ticket,
+    UploadId,
+};
+use slabcore_storage::{Config, KeyHasher, PAGE_BYTES, PagePool, Region};
+
+use crate::session_input::Piece;
+use crate::uniques::Uniques;
+
+/// Pages of the pool: more than a session can fill, so that nothing is evicted, and so many that
+/// the allocator maps them anew each time instead of clearing them.
+const PAGES: usize = 640;
+/// Largest item, in memcached's terms.
+const ITEM_BYTES_MAX: usize = 128 << 10;
+/// Uploads are numbered anew after so many.
+const UPLOAD_NUMBERS: u32 = 3;
+const UNIX_AT_ZERO: u64 = 1_700_000_000;
+
+/// What the client is in the middle of.
+enum State {
+    Line,
+    Upload {
+        upload: Upload,
+        left: u32,
+    },
+    LineEnd(Upload),
+    Swallow {
+        left: u64,
+        reply: Option<&'static [u8]>,
+    },
+    /// The client said so.
+    Quit,
+    /// The decoder said so.
+    Closed,
+}
+
+/// A value that streams in.
+#[derive(Clone, Copy)]
+struct Upload {
+    shard: usize,
+    id: UploadId,
+    noreply: bool,
+}
+
+/// A reply in its place.
+enum Slot {
+    Open,
+    Ready(Vec<u8>),
+}
+
+/// See the module.
+struct Session {
+    shards: Vec<Shard>,
+    router: Router,
+    /// Requests for each other shard.
+    batches: Vec<Batch>,
+    now: Now,
+    decoder: Decoder,
+    state: State,
+    /// Bytes that wait for more.
+    input: Vec<u8>,
+    slots: Vec<Slot>,
+    /// Slots whose uniques are the client's numbers already.
+    numbered: usize,
+    uploads: u32,
+    uniques: Uniques,
+}
+
+/// What a client got.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Replies {
+    /// All replies, uniques by the order in which they were told.
+    pub bytes: Vec<u8>,
+    /// The decoder closed the connection.
+    pub closed: bool,
+}
+
+/// Plays `pieces` to `shards` shards.
+pub fn replies(pieces: &[Piece], shards: usize) -> Replies {
+    let mut session = Session::new(shards);
+    let mut replies = Vec::new();
+    for piece in pieces {
+        session.input.extend_from_slice(&piece.bytes);
+        session.read();
+        session.exchange();
+        replies.extend(session.take_replies());
+        session.check();
+        session.now.tick += piece.seconds;
+        session.shards.iter_mut().for_each(|shard| shard.begin_turn(session.now));
+    }
+    let closed = matches!(session.state, State::Closed);
+    session.end();
+    Replies { bytes: replies, closed }
+}
+
+impl Session {
+    fn new(shards: usize) -> Self {
+        let region = Region::new(Box::new(vec![0_u8; PAGES * PAGE_BYTES]));
+        let pool = Arc::new(PagePool::new(region));
+        let hasher = KeyHasher::new(11);
+        let shard = |number: usize| {
+            let config = Config {
+                shards: shards as u32,
+                shard: number as u32,
+                item_bytes_max: ITEM_BYTES_MAX,
+                fair_share_pages: PAGES / shards,
+                ..Config::default()
+            };
+            let metrics = Arc::new(ShardMetrics::new());
+            Shard::new(&config, Arc::clone(&pool), hasher.clone(), metrics).expect("pages enough")
+        };
+        Self {
+            shards: (0..shards).map(shard).collect(),
+            router: Router::new(hasher.clone(), shards),
+            batches: (0..shards).map(|_| Batch::new(0)).collect(),
+            now: Now { tick: 2, unix_at_zero: UNIX_AT_ZERO },
+            decoder: Decoder::new(),
+            state: State::Line,
+            input: Vec::new(),
+            slots: Vec::new(),
+            numbered: 0,
+            uploads: 0,
+            uniques: Uniques::default(),
+        }
+    }
+
+    /// Executes what is whole.
+    fn read(&mut self) {
+        let input = std::mem::take(&mut self.input);
+        let mut at = 0;
+        loop {
+            let rest = &input[at..];
+            let consumed = match &mut self.state {
+                State::Line => self.line(rest),
+                State::Upload { upload, left } => {
+                    let (upload, count) = (*upload, rest.len().min(*left as usize));
+                    *left -= count as u32;
+                    if *left == 0 {
+                        self.state = State::LineEnd(upload);
+                    }
+                    self.upload_bytes(upload, &rest[..count]);
+                    count
+                }
+                State::LineEnd(upload) => {
+                    let Some(line_end) = rest.first_chunk::<2>() else { break };
+                    let upload = *upload;
+                    self.state = State::Line;
+                    self.upload_end(upload, line_end == b"\r\n");
+                    2
+                }
+                State::Swallow { left, reply } => {
+                    let count = rest.len().min(usize::try_from(*left).unwrap_or(usize::MAX));
+                    *left -= count as u64;
+                    if *left == 0 {
+                        let reply = *reply;
+                        self.state = State::Line;
+                        self.reply(reply.unwrap_or_default().to_vec());
+                    }
+                    count
+                }
+                State::Quit | State::Closed => rest.len(),
+            };
+            at += consumed;
+            if consumed == 0 {
+                break;
+            }
+        }
+        self.input = input[at..].to_vec();
+    }
+
+    fn line(&mut self, input: &[u8]) -> usize {
+        match self.decoder.decode(input) {
+            Step::NeedMore => 0,
+            Step::Request { request, consumed } => {
+                self.request(request);
+                consumed
+            }
+            Step::Store { store, consumed } => consumed + self.store(store, &input[consumed..]),
+            Step::Error { reply, consumed, swallow: 0 } => {
+                self.reply(reply.unwrap_or_default().to_vec());
+                consumed
+            }
+            Step::Error { reply, consumed, swallow } => {
+                self.state = State::Swallow { left: swallow, reply };
+                consumed
+            }
+            Step::Close => {
+                self.state = State::Closed;
+                input.len()
+            }
+        }
+    }
+
+    fn request(&mut self, request: Request<'_>) {
+        match request {
+            Request::Get(get) => {
+                for key in get.keys {
+                    let (with_cas, exptime) = (get.with_cas, get.exptime);
+                    self.key_request(&KeyRequest::Get { key, with_cas, exptime }, false);
+                }
+                self.reply(END.to_vec());
+            }
+            Request::Touch { key, exptime, noreply } => {
+                self.key_request(&KeyRequest::Touch { key, exptime }, noreply);
+            }
+            Request::Delete { key, noreply } => {
+                self.key_request(&KeyRequest::Delete { key }, noreply);
+            }
+            Request::Arithmetic { key, delta, incr, noreply } => {
+                self.key_request(&KeyRequest::Arithmetic { key, delta, incr }, noreply);
+            }
+            Request::FlushAll { delay, noreply } => {
+                let at = self.now.flush_tick(delay);
+                self.shards[0].flush_all(at);
+                for batch in self.batches.iter_mut().skip(1) {
+                    batch.push(&Entry::Flush(at), None);
+                }
+                if !noreply {
+                    self.line_reply(Reply::Ok);
+                }
+            }
+            Request::Verbosity { noreply, .. } => {
+                if !noreply {
+                    self.line_reply(Reply::Ok);
+                }
+            }
+            Request::Version => self.line_reply(Reply::Version),
+            // Counters differ by shards; the words are the server's.
+            Request::Stats { .. } => self.line_reply(Reply::Reset),
+            Request::Shutdown { .. } => {
+                self.line_reply(Reply::Error(error_lines::SHUTDOWN_NOT_ENABLED));
+            }
+            Request::Quit => self.state = State::Quit,
+        }
+    }
+
+    /// Returns how many bytes behind the line are done with.
+    fn store(&mut self, store: StoreRequest<'_>, behind: &[u8]) -> usize {
+        let limits = Limits { item_bytes_max: ITEM_BYTES_MAX, cas: true };
+        if limits.too_large(store.key.len(), store.flags, store.value_bytes as usize) {
+            self.key_request(&KeyRequest::TooLarge { store }, true);
+            let reply = (!store.noreply).then_some(error_lines::TOO_LARGE);
+            self.state = State::Swallow { left: u64::from(store.value_bytes) + 2, reply };
+            return 0;
+        }
+        let store = self.with_unique(store);
+        match data_block(behind, store.value_bytes) {
+            DataBlock::Whole { value, consumed } => {
+                self.key_request(&KeyRequest::Store { store, value }, store.noreply);
+                consumed
+            }
+            DataBlock::Bad { consumed } => {
+                if !store.noreply {
+                    self.line_reply(Reply::Error(error_lines::BAD_DATA_CHUNK));
+                }
+                consumed
+            }
+            DataBlock::Cut => {
+                self.upload_begin(store);
+                0
+            }
+        }
+    }
+
+    /// The client's number of a unique becomes the unique itself, which it must have heard of.
+    fn with_unique<'a>(&mut self, store: StoreRequest<'a>) -> StoreRequest<'a> {
+        if store.verb != Verb::Cas {
+            return store;
+        }
+        self.exchange();
+        StoreRequest { cas_unique: self.uniques.meant(store.cas_unique), ..store }
+    }
+
+    fn upload_begin(&mut self, store: StoreRequest<'_>) {
+        let route = self.router.route(store.key);
+        let id = UploadId { source: 0, number: self.uploads % UPLOAD_NUMBERS };
+        self.uploads += 1;
+        if route.shard == 0 {
+            self.shards[0].upload_begin(self.now, route.hash, id, &store);
+        } else {
+            let entry = Entry::UploadBegin(route.hash, id, store);
+            self.batches[route.shard].push(&entry, None);
+        }
+        let upload = Upload { shard: route.shard, id, noreply: store.noreply };
+        self.state = match store.value_bytes {
+            0 => State::LineEnd(upload),
+            left => State::Upload { upload, left },
+        };
+    }
+
+    fn upload_bytes(&mut self, Upload { shard, id, .. }: Upload, bytes: &[u8]) {
+        if shard == 0 {
+            self.shards[0].upload_bytes(self.now, id, bytes);
+        } else {
+            self.batches[shard].push(&Entry::UploadBytes(id, bytes), None);
+        }
+    }
+
+    fn upload_end(&mut self, Upload { shard, id, noreply }: Upload, good: bool) {
+        if shard != 0 {
+            let ticket = (!noreply).then(|| self.open());
+            self.batches[shard].push(&Entry::UploadEnd(id, good), ticket);
+            return;
+        }
+        let reply = self.shards[0].upload_end(self.now, id, good);
+        if !noreply {
+            self.line_reply(reply);
+        }
+    }
+
+    fn key_request(&mut self, request: &KeyRequest<'_>, noreply: bool) {
+        let route = self.router.route(request.key());
+        if route.shard != 0 {
+            let ticket = (!noreply).then(|| self.open());
+            self.batches[route.shard].push(&Entry::Key(route.hash, *request), ticket);
+            return;
+        }
+        let response = self.shards[0].execute(self.now, route.hash, request);
+        let mut out = Vec::new();
+        response.encode(&mut out);
+        if let Response::Large { flags, cas, value_bytes } = response {
+            encode_value_header(&mut out, request.key(), flags, value_bytes, cas);
+            let hold = self.shards[0].hold(route.hash, request.key());
+            self.append_held(0, hold.expect("few are held"), value_bytes, &mut out);
+        }
+        if !noreply {
+            self.reply(out);
+        }
+    }
+
+    fn line_reply(&mut self, reply: Reply) {
+        let mut out = Vec::new();
+        reply.encode(&mut out);
+        self.reply(out);
+    }
+
+    fn reply(&mut self, bytes: Vec<u8>) {
+        self.slots.push(Slot::Ready(bytes));
+    }
+
+    fn open(&mut self) -> Ticket {
+        self.slots.push(Slot::Open);
+        Ticket { connection: 0, generation: 0, slot: self.slots.len() as u32 - 1 }
+    }
+
+    /// Sends each batch to its shard and takes its replies.
+    fn exchange(&mut self) {
+        for shard in 1..self.shards.len() {
+            let mut batch = std::mem::take(&mut self.batches[shard]);
+            self.shards[shard].execute_batch(self.now, &mut batch);
+            for (ticket, part) in batch.replies() {
+                let bytes = match part {
+                    ReplyPart::Bytes(bytes) => bytes.to_vec(),
+                    ReplyPart::Held { hold, value_bytes, head } => {
+                        let mut out = head.to_vec();
+                        self.append_held(shard, hold, value_bytes, &mut out);
+                        out
+                    }
+                };
+                let slot = &mut self.slots[ticket.slot as usize];
+                assert!(matches!(slot, Slot::Open), "a slot is filled once");
+                *slot = Slot::Ready(bytes);
+            }
+            batch.recycle();
+            assert!(batch.is_empty() && batch.replies().next().is_none());
+            self.batches[shard] = batch;
+        }
+        self.number_uniques();
+    }
+
+    /// Writes into the replies that are now complete the client's numbers of the uniques.
+    fn number_uniques(&mut self) {
+        for slot in &mut self.slots[self.numbered..] {
+            let Slot::Ready(bytes) = slot else { panic!("a request has no reply") };
+            let line_end = bytes.iter().position(|&byte| byte == b'\n').unwrap_or(0);
+            let (head, value) = bytes.split_at(line_end);
+            let mut words: Vec<&[u8]> =
+                head.strip_suffix(b"\r").unwrap_or(head).split(|byte| *byte == b' ').collect();
+            let [b"VALUE", _, _, _, unique] = words[..] else { continue };
+            let unique = std::str::from_utf8(unique).ok().and_then(|unique| unique.parse().ok());
+            let number = self.uniques.number(unique.expect("a unique is a number")).to_string();
+            words[4] = number.as_bytes();
+            *bytes = [&words.join(&b' '), value].concat();
+        }
+        self.numbered = self.slots.len();
+    }
+
+    /// The replies so far, in the order of their requests.
+    fn take_replies(&mut self) -> Vec<u8> {
+        self.numbered = 0;
+        let slots = std::mem::take(&mut self.slots);
+        let bytes = slots.into_iter().map(|slot| match slot {
+            Slot::Ready(bytes) => bytes,
+            Slot::Open => panic!("a request has no reply"),
+        });
+        bytes.flatten().collect()
+    }
+
+    /// Reads a held value part by part, and lets go of it.
+    fn append_held(&mut self, shard: usize, hold: HoldId, value_bytes: usize, out: &mut Vec<u8>) {
+        let (head_bytes, mut batch) = (out.len(), Batch::new(0));
+        let ticket = Ticket { connection: 0, generation: 0, slot: 0 };
+        while out.len() - head_bytes < value_bytes {
+            batch.recycle();
+            batch.push(&Entry::HoldPart(hold, out.len() - head_bytes), Some(ticket));
+            self.shards[shard].execute_batch(self.now, &mut batch);
+            let Some((_, ReplyPart::Bytes(part))) = batch.replies().next() else {
+                panic!("a part is bytes");
+            };
+            assert!(!part.is_empty(), "a held value ends early");
+            out.extend_from_slice(part);
+        }
+        assert_eq!(out.len() - head_bytes, value_bytes);
+        out.extend_from_slice(VALUE_END);
+        self.shards[shard].release(hold);
+    }
+
+    fn check(&self) {
+        for shard in &self.shards {
+            if let Err(wrong) = shard.store().check() {
+                panic!("{wrong}");
+            }
+        }
+    }
+
+    /// The client hangs up.
+    fn end(mut self) {
+        if let State::Upload { upload, .. } | State::LineEnd(upload) = self.state {
+            let (shard, mut batch) = (upload.shard, Batch::new(0));
+            batch.push(&Entry::UploadAbandon(upload.id), None);
+            self.shards[shard].execute_batch(self.now, &mut batch);
+        }
+        self.check();
+        for shard in &self.shards {
+            let stats = shard.store().stats();
+            assert_eq!((stats.reservations, stats.holds), (0, 0));
+            assert_eq!(stats.counters.evicted, 0, "nothing is evicted where there is room");
+        }
+    }
+}

@@ -1,0 +1,162 @@
+//! `stats` counts exactly, whoever asks and from wherever.
+
+use std::thread;
+
+use slabcore_testkit::server_process::{ServerKind, ServerProcess};
+
+on_both! {
+    concurrent_clients_are_counted_exactly,
+    every_outcome_has_its_counter,
+    reset_clears_counters_and_keeps_gauges,
+    incr_from_many_clients_loses_nothing,
+}
+
+fn concurrent_clients_are_counted_exactly(kind: ServerKind) {
+    const CLIENTS: u64 = 8;
+    const ROUNDS: u64 = 200;
+    let server = ServerProcess::new(kind, 2);
+    thread::scope(|scope| {
+        for number in 0..CLIENTS {
+            let mut client = server.connect();
+            scope.spawn(move || {
+                for round in 0..ROUNDS {
+                    let key = format!("c{number}-{round}");
+                    client.expect(format!("set {key} 0 0 1\r\nx\r\n"), "STORED\r\n");
+                    let reply = format!("VALUE {key} 0 1\r\nx\r\nEND\r\n");
+                    client.expect(format!("get {key} absent-{number}-{round} \r\n"), reply);
+                    client.expect(format!("delete {key}\r\n"), "DELETED\r\n");
+                }
+            });
+        }
+    });
+    let all = CLIENTS * ROUNDS;
+    let expected = [
+        ("cmd_set", all),
+        ("cmd_get", 2 * all),
+        ("get_hits", all),
+        ("get_misses", all),
+        ("delete_hits", all),
+        ("delete_misses", 0),
+        ("curr_items", 0),
+        ("total_items", all),
+    ];
+    for (name, count) in expected {
+        assert_eq!(server.stat(name), count, "{name}");
+    }
+}
+
+/// Each line: what is sent, and the counters that it moves by one (the rest stay).
+fn every_outcome_has_its_counter(kind: ServerKind) {
+    const NAMES: [&str; 22] = [
+        "cmd_get",
+        "get_hits",
+        "get_misses",
+        "get_expired",
+        "cmd_set",
+        "cmd_touch",
+        "touch_hits",
+        "touch_misses",
+        "delete_hits",
+        "delete_misses",
+        "incr_hits",
+        "incr_misses",
+        "decr_hits",
+        "decr_misses",
+        "cas_hits",
+        "cas_misses",
+        "cas_badval",
+        "cmd_flush",
+        "total_items",
+        "store_too_large",
+        "get_flushed",
+        "evictions",
+    ];
+    let table: &[(&str, &str, &[&str])] = &[
+        ("get k\r\n", "END\r\n", &["cmd_get", "get_misses"]),
+        ("set k 0 0 1\r\n5\r\n", "STORED\r\n", &["cmd_set", "total_items"]),
+        ("get k\r\n", "VALUE k 0 1\r\n5\r\nEND\r\n", &["cmd_get", "get_hits"]),
+        ("add k 0 0 1\r\n5\r\n", "NOT_STORED\r\n", &["cmd_set"]),
+        ("replace j 0 0 1\r\n5\r\n", "NOT_STORED\r\n", &["cmd_set"]),
+        ("incr k 1\r\n", "6\r\n", &["incr_hits"]),
+        ("decr k 1\r\n", "5\r\n", &["decr_hits"]),
+        ("incr j 1\r\n", "NOT_FOUND\r\n", &["incr_misses"]),
+        ("decr j 1\r\n", "NOT_FOUND\r\n", &["decr_misses"]),
+        ("touch k 100\r\n", "TOUCHED\r\n", &["cmd_touch", "touch_hits"]),
+        ("touch j 100\r\n", "NOT_FOUND\r\n", &["cmd_touch", "touch_misses"]),
+        ("cas k 0 0 1 1\r\n5\r\n", "EXISTS\r\n", &["cmd_set", "cas_badval"]),
+        ("cas j 0 0 1 1\r\n5\r\n", "NOT_FOUND\r\n", &["cmd_set", "cas_misses"]),
+        ("delete k\r\n", "DELETED\r\n", &["delete_hits"]),
+        ("delete k\r\n", "NOT_FOUND\r\n", &["delete_misses"]),
+        // In one write: a dead item may be reclaimed at any time.
+        (
+            "set k 0 -1 1\r\n5\r\nget k\r\n",
+            "STORED\r\nEND\r\n",
+            &["cmd_set", "total_items", "cmd_get", "get_misses", "get_expired"],
+        ),
+        ("flush_all\r\n", "OK\r\n", &["cmd_flush"]),
+    ];
+    let server = ServerProcess::new(kind, 1);
+    let mut client = server.connect();
+    let read = || {
+        let stats = server.connect().stats("");
+        NAMES.map(|name| {
+            let found = stats.iter().find(|(found, _)| found == name);
+            let (_, value) = found.unwrap_or_else(|| panic!("stats has no {name}"));
+            value.parse::<u64>().expect("a number")
+        })
+    };
+    let mut before = read();
+    for (request, reply, moved) in table {
+        client.expect(request, reply);
+        let after = read();
+        for (at, name) in NAMES.iter().enumerate() {
+            let steps = after[at] - before[at];
+            assert_eq!(steps, u64::from(moved.contains(name)), "{name} after {request:?}");
+        }
+        before = after;
+    }
+}
+
+fn reset_clears_counters_and_keeps_gauges(kind: ServerKind) {
+    let server = ServerProcess::new(kind, 2);
+    let mut client = server.connect();
+    for number in 0..10 {
+        client.expect(format!("set k{number} 0 0 1\r\nx\r\n"), "STORED\r\n");
+        client.expect(format!("get k{number}\r\n"), format!("VALUE k{number} 0 1\r\nx\r\nEND\r\n"));
+    }
+    client.expect("stats reset\r\n", "RESET\r\n");
+    for name in ["cmd_get", "cmd_set", "get_hits"] {
+        assert_eq!(server.stat(name), 0, "{name}");
+    }
+    assert_eq!(server.stat("curr_items"), 10);
+    client.expect("get k0\r\n", "VALUE k0 0 1\r\nx\r\nEND\r\n");
+    assert_eq!(server.stat("cmd_get"), 1);
+}
+
+/// Check and act are one: no two clients see the same number.
+fn incr_from_many_clients_loses_nothing(kind: ServerKind) {
+    const CLIENTS: usize = 8;
+    const ROUNDS: usize = 500;
+    let server = ServerProcess::new(kind, 2);
+    server.connect().expect("set n 0 0 1\r\n0\r\n", "STORED\r\n");
+    let mut numbers: Vec<u64> = thread::scope(|scope| {
+        let clients: Vec<_> = (0..CLIENTS)
+            .map(|_| {
+                let mut client = server.connect();
+                scope.spawn(move || {
+                    let mut seen = Vec::with_capacity(ROUNDS);
+                    for _ in 0..ROUNDS {
+                        client.send(b"incr n 1\r\n");
+                        let line = String::from_utf8(client.read_line()).expect("ASCII");
+                        seen.push(line.trim_end().parse().expect("a number"));
+                    }
+                    seen
+                })
+            })
+            .collect();
+        clients.into_iter().flat_map(|client| client.join().expect("a client")).collect()
+    });
+    numbers.sort_unstable();
+    let all: Vec<u64> = (1..=(CLIENTS * ROUNDS) as u64).collect();
+    assert!(numbers == all);
+}

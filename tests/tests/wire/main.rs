@@ -1,0 +1,23 @@
+//! Sessions that hold for slabcore and for stock memcached alike: each test runs on both.
+
+/// Makes two tests of a function that takes the kind of server.
+macro_rules! on_both {
+    ($($session:ident),+ $(,)?) => {
+        mod slabcore {
+            $(#[test] fn $session() {
+                super::$session(slabcore_testkit::server_process::ServerKind::Slabcore);
+            })+
+        }
+        mod stock {
+            $(#[test] fn $session() {
+                super::$session(slabcore_testkit::server_process::ServerKind::Stock);
+            })+
+        }
+    };
+}
+
+mod connections;
+mod counters;
+mod pipelines;
+mod time;
+mod values;
