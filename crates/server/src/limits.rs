@@ -8,6 +8,9 @@ pub const SHARDS_MAX: usize = SHARD_INDEX_MAX;
 /// A connection whose unsent output reaches this size is not served until it drains.
 pub const OUTPUT_BYTES_MAX: usize = 64 << 10;
 
+/// Output that waits for another shard's reply leaves without it from this size on.
+pub const SEND_EARLY_BYTES: usize = 16 << 10;
+
 /// Replies of other shards that one connection may wait for.
 pub const OPEN_SLOTS_MAX: usize = 512;
 
@@ -54,4 +57,5 @@ pub const LULL_MICROSECONDS: u32 = 1000;
 
 const _: () = assert!(RECEIVE_BUFFERS.is_power_of_two());
 const _: () = assert!(HELD_PART_BYTES_MAX <= OUTPUT_BYTES_MAX);
+const _: () = assert!(SEND_EARLY_BYTES < OUTPUT_BYTES_MAX);
 const _: () = assert!(KEY_GROUP <= OPEN_SLOTS_MAX);

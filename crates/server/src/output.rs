@@ -12,7 +12,7 @@ use std::ops::Range;
 use slabcore_shard::HoldId;
 
 use crate::gather::Gather;
-use crate::limits::{IDLE_SLOTS_MAX, OPEN_SLOTS_MAX, OUTPUT_BYTES_MAX};
+use crate::limits::{IDLE_SLOTS_MAX, SEND_EARLY_BYTES, OPEN_SLOTS_MAX, OUTPUT_BYTES_MAX};
 use crate::spare_buffers::SpareBuffers;
 
 /// A large value that is being sent.
@@ -246,10 +246,18 @@ impl Output {
         self.ready.is_empty() && self.slots.is_empty()
     }
 
-    /// True if bytes are ready and none are being sent.
+    /// True if bytes should leave now: none are being sent, and no reply is missing that could
+    /// leave with them. One send for what one write asked costs half of two.
     #[inline]
     pub(crate) fn can_send(&self) -> bool {
-        !self.ready.is_empty() && self.sending == 0
+        if self.ready.is_empty() || self.sending != 0 {
+            return false;
+        }
+        match self.slots.front() {
+            None => true,
+            Some(Slot { state: SlotState::Large(_), .. }) => true,
+            Some(_) => self.ready.len() >= SEND_EARLY_BYTES,
+        }
     }
 
     /// Takes the ready bytes for the socket.
