@@ -12,6 +12,7 @@ use slabcore_shard::{Entry, KeyRequest, ReplyPart, Response, Ticket, UploadId};
 
 use crate::core::Core;
 use crate::limits::{KEY_GROUP, KEYS_PER_VISIT_MAX, REQUEST_GROUP};
+use crate::log;
 use crate::output::{Front, LargeValue, Output};
 use crate::planned::Planned;
 
@@ -172,6 +173,9 @@ impl Connection {
         while count < REQUEST_GROUP.min(*budget) && decoded < input.len() {
             let rest = &input[decoded..];
             let step = self.decoder.decode(rest);
+            if core.verbosity >= log::COMMANDS && step != Step::NeedMore {
+                log::command(self.id.index, rest);
+            }
             let Some(planned) = Planned::of(&step, rest, &core.limits) else {
                 odd = Some(step);
                 break;

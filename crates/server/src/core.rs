@@ -1,6 +1,7 @@
 //! What all connections of one executor share: the shard, the way to other shards, the time.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use slabcore_metrics::{Counter, ShardMetrics};
 use slabcore_protocol::StoreRequest;
@@ -22,6 +23,8 @@ pub(crate) struct Core {
     pub(crate) router: Router,
     pub(crate) limits: Limits,
     pub(crate) now: Now,
+    /// How much is logged, as of this turn: 2 and more names connections and commands.
+    pub(crate) verbosity: u64,
     pub(crate) outboxes: Outboxes,
     pub(crate) spares: SpareBuffers,
     pub(crate) upload_numbers: Numbers,
@@ -37,6 +40,7 @@ impl Core {
             router,
             limits: Limits { item_bytes_max: settings.item_bytes_max, cas: settings.cas },
             now: cluster.clock.now(),
+            verbosity: cluster.verbosity.load(Ordering::Relaxed),
             outboxes: Outboxes::new(index, settings.shards),
             spares: SpareBuffers::new(settings.shards > 1),
             upload_numbers: Numbers::default(),
@@ -50,6 +54,7 @@ impl Core {
     #[inline]
     pub(crate) fn begin_turn(&mut self) {
         self.now = self.cluster.clock.now();
+        self.verbosity = self.cluster.verbosity.load(Ordering::Relaxed);
         self.shard.begin_turn(self.now);
     }
 

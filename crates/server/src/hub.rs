@@ -10,6 +10,7 @@ use slabcore_shard::{Batch, ReplyPart};
 use crate::connection::{Connection, ConnectionId, Pause};
 use crate::core::Core;
 use crate::limits::{MAINTAIN_STEPS, TURN_VISITS_MAX};
+use crate::log;
 use crate::mailbox::{Message, next_message};
 
 /// What a driver has to do for a connection.
@@ -98,6 +99,9 @@ impl Hub {
         self.core.metrics.add(Counter::TotalConnections, 1);
         self.publish_connections();
         self.touch(id.index);
+        if self.core.verbosity >= log::COMMANDS {
+            log::connection_opened(id.index);
+        }
         id
     }
 
@@ -112,6 +116,9 @@ impl Hub {
         self.free.push(index);
         self.core.cluster.connection_ended();
         self.publish_connections();
+        if self.core.verbosity >= log::COMMANDS {
+            log::connection_closed(index);
+        }
     }
 
     fn publish_connections(&self) {

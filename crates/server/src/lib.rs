@@ -29,6 +29,7 @@ mod gather;
 mod hub;
 pub mod limits;
 mod listener;
+mod log;
 mod mailbox;
 mod numbers;
 mod outboxes;

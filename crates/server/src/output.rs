@@ -12,7 +12,7 @@ use std::ops::Range;
 use slabcore_shard::HoldId;
 
 use crate::gather::Gather;
-use crate::limits::{IDLE_SLOTS_MAX, SEND_EARLY_BYTES, OPEN_SLOTS_MAX, OUTPUT_BYTES_MAX};
+use crate::limits::{IDLE_SLOTS_MAX, OPEN_SLOTS_MAX, OUTPUT_BYTES_MAX, SEND_EARLY_BYTES};
 use crate::spare_buffers::SpareBuffers;
 
 /// A large value that is being sent.

@@ -6,7 +6,7 @@ use std::mem::ManuallyDrop;
 use std::sync::atomic::{AtomicU16, Ordering};
 
 use io_uring::types::BufRingEntry;
-use memmap2::{Advice, MmapMut};
+use memmap2::{Advice, MmapMut, MmapOptions};
 
 /// See the module. The ring of entries stands before the buffers in one mapping.
 pub(crate) struct ReceiveBuffers {
@@ -25,7 +25,11 @@ impl ReceiveBuffers {
         assert!(count.is_power_of_two());
         let entries_bytes = usize::from(count) * size_of::<BufRingEntry>();
         let buffers_start = entries_bytes.next_multiple_of(PAGE_BYTES);
-        let memory = MmapMut::map_anon(buffers_start + usize::from(count) * buffer_bytes)?;
+        // Present from the start: the kernel goes round through all of them anyway.
+        let memory = MmapOptions::new()
+            .len(buffers_start + usize::from(count) * buffer_bytes)
+            .populate()
+            .map_anon()?;
         // Fewer TLB misses where huge pages are to be had; nothing is lost where not.
         let _ = memory.advise(Advice::HugePage);
         let memory = ManuallyDrop::new(memory);

@@ -19,6 +19,7 @@ use crate::clock::Clock;
 use crate::cluster::{Backend, Cluster};
 use crate::executors::{Executor, Seat};
 use crate::listener;
+use crate::log;
 use crate::mailbox::Mailbox;
 use crate::port_file;
 use crate::publish_order::PublishOrder;
@@ -39,6 +40,9 @@ pub struct Running {
 pub fn serve(settings: Settings) -> Result<Running, StartError> {
     let listeners =
         listener::bind(&settings.listen, settings.listen_backlog).map_err(StartError::Bind)?;
+    if u64::from(settings.verbosity) >= log::COMMANDS {
+        log::listeners(&listeners);
+    }
     let backend = choose_backend(settings.backend)?;
     if let Backend::Epoll(reason) = &backend {
         eprintln!("slabcore: serving with epoll: {reason}");
@@ -153,6 +157,9 @@ fn start_executors(
         let metrics = Arc::clone(&cluster.metrics[index]);
         let shard = Shard::new(&config, Arc::clone(&cluster.pages), hasher.clone(), metrics)
             .map_err(|_| StartError::TooLittleMemory)?;
+        if index == 0 && u64::from(settings.verbosity) >= log::COMMANDS {
+            log::slab_classes(shard.store());
+        }
         let router = Router::new(hasher.clone(), settings.shards);
         let cpu = settings.cores[index % settings.cores.len()];
         seats.push(Seat { index, cpu, shard, router, receiver });

@@ -2,8 +2,8 @@
 
 use crate::limits::{SPARE_OUTPUT_BYTES_MAX, SPARE_OUTPUTS_MAX};
 
-/// Fresh buffers start at this size: a short pipeline of small values.
-const FRESH_BYTES: usize = 4 << 10;
+/// Fresh buffers start at this size, a short reply or two, and keep what they grew to.
+const FRESH_BYTES: usize = 512;
 
 /// See the module.
 #[derive(Debug)]

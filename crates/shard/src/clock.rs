@@ -6,7 +6,7 @@ const RELATIVE_EXPTIME_MAX: i32 = 60 * 60 * 24 * 30;
 /// The time of one turn.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Now {
-    /// Seconds since the start, plus [`TICK_START`].
+    /// Seconds since the start, plus 2: 0 means "never", 1 "long dead".
     pub tick: u32,
     /// Unix time in seconds at tick 0.
     pub unix_at_zero: u64,

@@ -10,6 +10,19 @@ use crate::stats::ClassCounters;
 /// Sizes are found through a table with one entry per so many bytes.
 const STEP_BYTES: usize = 64;
 
+/// memcached's default growth factor; here it stands for [`STEPS`].
+const DEFAULT_FACTOR: f64 = 1.25;
+
+/// memcached's default for the smallest item's key and value (`-n`); here it stands for
+/// [`FINE_MIN_BYTES`].
+const DEFAULT_MIN_BYTES: usize = 48;
+
+/// Key and value of the smallest chunk: nothing that a client stores is much smaller.
+const FINE_MIN_BYTES: usize = 16;
+
+/// Growth below a size: fine where most items are, so that rounding costs few percent there.
+const STEPS: [(usize, f64); 3] = [(512, 1.06), (2048, 1.09), (usize::MAX, 1.25)];
+
 /// The chunk sizes, ascending, the last being the largest chunk.
 pub(crate) struct ChunkSizes {
     sizes: Vec<u32>,
@@ -18,12 +31,19 @@ pub(crate) struct ChunkSizes {
 }
 
 impl ChunkSizes {
-    /// Sizes from the header plus `min_bytes`, growing by `factor`, all multiples of `granule`.
+    /// Sizes from the header plus `min_bytes`, all multiples of `granule`. Each is larger than the
+    /// one before by `factor`. memcached's defaults (48, 1.25)
+    /// stand for a finer table, see [`STEPS`].
     ///
     /// A size is raised to the largest that fits a page as often, so the end of a page is not
     /// wasted.
     pub(crate) fn new(min_bytes: usize, factor: f64, granule: usize) -> ChunkSizes {
         let up = |bytes: usize| bytes.div_ceil(granule) * granule;
+        let step = |size: usize| {
+            let fine = STEPS.iter().find(|(below, _)| size < *below).map(|(_, step)| *step);
+            if (factor - DEFAULT_FACTOR).abs() < 0.001 { fine.unwrap_or(factor) } else { factor }
+        };
+        let min_bytes = if min_bytes == DEFAULT_MIN_BYTES { FINE_MIN_BYTES } else { min_bytes };
         let mut sizes = Vec::new();
         let mut size = up(HEADER_BYTES + min_bytes.max(granule));
         while size < CHUNK_BYTES_MAX && sizes.len() < CLASSES_MAX - 1 {
@@ -33,7 +53,7 @@ impl ChunkSizes {
                 break;
             }
             sizes.push(size as u32);
-            size = up(((size as f64 * factor) as usize).max(size + 1));
+            size = up(((size as f64 * step(size)) as usize).max(size + 1));
         }
         sizes.push(CHUNK_BYTES_MAX as u32);
         let first = (0..=CHUNK_BYTES_MAX / STEP_BYTES)
