@@ -12,7 +12,7 @@ pub enum Reply {
     Complete {
         /// Its length.
         bytes: usize,
-        /// Keys that were found; the request's other keys were missed. Sets find none.
+        /// Keys that were found or stored; the request's other keys were missed or refused.
         hits: usize,
     },
     /// No possible answer to the request.
@@ -25,7 +25,7 @@ pub fn check(format: &ItemFormat, kind: RequestKind, keys: &[u32], input: &[u8])
     match kind {
         RequestKind::Get => check_get(format, keys, input),
         RequestKind::MetaGet => check_meta_get(format, keys[0], input),
-        RequestKind::Set => check_line(input, b"STORED\r\n", 0),
+        RequestKind::Set => check_set(input),
     }
 }
 
@@ -37,7 +37,17 @@ pub fn bytes_max(format: &ItemFormat, kind: RequestKind, keys: usize) -> usize {
     match kind {
         RequestKind::Get => keys * value + b"END\r\n".len(),
         RequestKind::MetaGet => value,
-        RequestKind::Set => b"STORED\r\n".len(),
+        RequestKind::Set => REFUSED.len(),
+    }
+}
+
+/// How a set ends where memory cannot be had.
+const REFUSED: &[u8] = b"SERVER_ERROR out of memory storing object\r\n";
+
+fn check_set(input: &[u8]) -> Reply {
+    match check_line(input, b"STORED\r\n", 1) {
+        Reply::Wrong => check_line(input, REFUSED, 0),
+        other => other,
     }
 }
 
@@ -167,7 +177,8 @@ mod tests {
         check_complete(RequestKind::Get, &[1, 1], &format!("{one}{one}END\r\n"), 2);
         check_complete(RequestKind::MetaGet, &[1], "VA 10\r\n00000001ij\r\n", 1);
         check_complete(RequestKind::MetaGet, &[1], "EN\r\n", 0);
-        check_complete(RequestKind::Set, &[1], "STORED\r\n", 0);
+        check_complete(RequestKind::Set, &[1], "STORED\r\n", 1);
+        check_complete(RequestKind::Set, &[1], "SERVER_ERROR out of memory storing object\r\n", 0);
     }
 
     #[test]
@@ -182,7 +193,7 @@ mod tests {
             (RequestKind::Get, "SERVER_ERROR out of memory writing get response\r\n"),
             (RequestKind::MetaGet, "VA 10\r\n00000001iX\r\n"),
             (RequestKind::MetaGet, "HD\r\n"),
-            (RequestKind::Set, "SERVER_ERROR out of memory storing object\r\n"),
+            (RequestKind::Set, "SERVER_ERROR object too large for cache\r\n"),
         ];
         for (kind, reply) in cases {
             assert_eq!(check(&format(), kind, &[1], reply.as_bytes()), Reply::Wrong, "{reply:?}");

@@ -18,6 +18,8 @@ pub struct Tally {
     pub misses: u64,
     /// Values stored.
     pub sets: u64,
+    /// Values refused for want of memory: a full memcached does so when its LRU falls behind.
+    pub refused: u64,
     /// Requests of an open loop that were due and found no free connection before the end.
     pub unsent: u64,
     /// From the first request to the last reply.
@@ -34,6 +36,7 @@ impl Default for Tally {
             hits: 0,
             misses: 0,
             sets: 0,
+            refused: 0,
             unsent: 0,
             elapsed: Duration::ZERO,
             latency,
@@ -46,7 +49,10 @@ impl Tally {
     pub(crate) fn count(&mut self, kind: RequestKind, keys: u64, hits: u64) {
         self.requests += 1;
         match kind {
-            RequestKind::Set => self.sets += 1,
+            RequestKind::Set => {
+                self.sets += hits;
+                self.refused += keys - hits;
+            }
             RequestKind::Get | RequestKind::MetaGet => {
                 self.hits += hits;
                 self.misses += keys - hits;
@@ -63,6 +69,7 @@ impl Tally {
     pub fn merge(&mut self, other: &Self) {
         self.requests += other.requests;
         self.hits += other.hits;
+        self.refused += other.refused;
         self.misses += other.misses;
         self.sets += other.sets;
         self.unsent += other.unsent;

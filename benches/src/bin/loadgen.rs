@@ -176,7 +176,10 @@ fn run(matches: &ArgMatches) -> Result<(), Box<dyn Error>> {
     }
     let tally = run.start(&workload)?;
     println!("requests    {}, {:.0}/s", tally.requests, tally.requests_per_second());
-    println!("keys        {} hits, {} misses, {} sets", tally.hits, tally.misses, tally.sets);
+    println!(
+        "keys        {} hits, {} misses, {} sets, {} refused",
+        tally.hits, tally.misses, tally.sets, tally.refused
+    );
     for (name, share) in [("p50", 0.5), ("p99", 0.99), ("p99.9", 0.999), ("max", 1.0)] {
         println!("{name:<11} {:.1} us", tally.latency_at(share).as_secs_f64() * 1e6);
     }

@@ -119,7 +119,7 @@ impl Store {
 
     /// Linked items sum up; each body chunk belongs to exactly one head, which knows it.
     fn check_items(&self, chunks: &Chunks) -> Result<(), String> {
-        let (mut bytes, mut expiring, mut epochs, mut bodies) = (0, 0, [0; 4], 0);
+        let (mut bytes, mut epochs, mut bodies) = (0, [0; 4], 0);
         for (chunk, chunk_use) in chunks {
             if !matches!(chunk_use, ChunkUse::Linked(_) | ChunkUse::OffList) {
                 continue;
@@ -135,7 +135,11 @@ impl Store {
                 let written: usize = view.value_parts().map(<[u8]>::len).sum();
                 ensure!(written == view.value_len(), "{chunk:?}: a linked value is incomplete");
                 bytes += view.total_bytes();
-                expiring += usize::from(view.exptime() != 0);
+                let (record, exptime) = (self.slabs.record_of(*chunk), view.exptime());
+                ensure!(
+                    exptime == 0 || self.is_expiry_known(record, exptime),
+                    "{chunk:?}: its page does not know that it expires"
+                );
                 epochs[usize::from(view.epoch())] += 1;
             }
         }
@@ -143,7 +147,6 @@ impl Store {
         ensure!(bodies == all_bodies, "{all_bodies} body chunks, {bodies} of them in chains");
         ensure!(bytes == self.item_bytes, "item bytes: {}, recount {bytes}", self.item_bytes);
         ensure!(bytes <= self.slabs.owned_pages * PAGE_BYTES, "more bytes than pages");
-        ensure!(expiring == self.expiring_items, "expiring items: recount {expiring}");
         ensure!(epochs == self.epoch_items, "epochs: {:?}, not {epochs:?}", self.epoch_items);
         Ok(())
     }

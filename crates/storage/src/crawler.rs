@@ -1,18 +1,27 @@
 //! Work for idle turns: dead items are taken back before anything live is evicted for them, and
 //! LRU lists are kept within their shares. Also `flush_all`, whose leftovers it collects.
 
+use crate::expiry_index::NEVER;
 use crate::item::{self, ChunkUse, ItemRef};
-use crate::limits::CRAWL_PAUSE_SECONDS;
 use crate::region::Location;
-use crate::store::{Miss, Store};
+use crate::store::Store;
 
-/// Where the crawler is: it walks the pages chunk by chunk.
+/// Where the crawlers are: each walks pages chunk by chunk.
 #[derive(Default)]
 pub(crate) struct Crawl {
+    /// The walk over all pages for what a flush left.
     record: usize,
     chunk: usize,
-    /// Expired items are looked for again from this second on.
-    resume_at: u32,
+    sweep: Option<Sweep>,
+}
+
+/// A page that is being searched for expired items.
+#[derive(Clone, Copy)]
+struct Sweep {
+    record: usize,
+    chunk: usize,
+    /// When the items seen so far that stay expire at the earliest.
+    earliest: u32,
 }
 
 impl Store {
@@ -47,8 +56,7 @@ impl Store {
 
     /// Does up to `budget` small steps of background work; true when there is more to do now.
     ///
-    /// A step looks at one item or moves one. The expired are searched for in rounds, which
-    /// pause for a minute after one that is complete.
+    /// A step looks at one item or moves one.
     pub fn maintain(&mut self, now: u32, budget: u32) -> bool {
         let mut steps = budget;
         for class in 0..self.slabs.classes.len() {
@@ -56,29 +64,83 @@ impl Store {
                 steps -= 1;
             }
         }
-        while steps > 0 && self.is_crawl_due(now) {
+        while steps > 0 && self.sweep_step(now, true) {
+            steps -= 1;
+        }
+        while steps > 0 && self.is_flushed_left() {
             self.crawl_step(now);
             steps -= 1;
         }
         steps == 0
     }
 
-    fn is_crawl_due(&self, now: u32) -> bool {
-        let flushed = self.index.items - self.epoch_items[usize::from(self.epoch)];
-        flushed > 0 || self.expiring_items > 0 && now >= self.crawl.resume_at
+    /// Looks at up to `looks` chunks of pages in which something has expired; true if it took
+    /// anything back.
+    pub(crate) fn sweep_expired(&mut self, now: u32, looks: usize) -> bool {
+        let before = self.index.items;
+        for _ in 0..looks {
+            if !self.sweep_step(now, false) {
+                break;
+            }
+        }
+        self.index.items < before
+    }
+
+    /// Whether something may have expired that was not looked at.
+    pub(crate) fn is_expired_left(&self, now: u32) -> bool {
+        self.crawl.sweep.is_some() || self.expiry.due_page(now).is_some()
+    }
+
+    /// Whether a page will be swept by this second, for the recount.
+    pub(crate) fn is_expiry_known(&self, record: usize, exptime: u32) -> bool {
+        self.expiry.earliest(record) <= exptime
+            || self.crawl.sweep.is_some_and(|sweep| sweep.record == record)
+    }
+
+    /// Looks at one chunk of a page in which something has expired; false if there is none.
+    fn sweep_step(&mut self, now: u32, crawler: bool) -> bool {
+        let mut sweep = match self.crawl.sweep {
+            Some(sweep) => sweep,
+            None => {
+                let Some(record) = self.expiry.due_page(now) else { return false };
+                self.expiry.clear(record);
+                Sweep { record, chunk: 0, earliest: NEVER }
+            }
+        };
+        let Some(chunk) = self.slabs.chunk_in_page(sweep.record as u32, sweep.chunk) else {
+            self.expiry.note(sweep.record, sweep.earliest);
+            self.crawl.sweep = None;
+            return true;
+        };
+        sweep.chunk += 1;
+        if let ChunkUse::Linked(_) = item::chunk_use(&self.slabs.pages, chunk)
+            && !self.take_if_dead(now, chunk, crawler)
+        {
+            let exptime = ItemRef::new(&self.slabs.pages, chunk).exptime();
+            if exptime != 0 {
+                sweep.earliest = sweep.earliest.min(exptime);
+            }
+        }
+        self.crawl.sweep = Some(sweep);
+        true
+    }
+
+    fn is_flushed_left(&self) -> bool {
+        self.index.items > self.epoch_items[usize::from(self.epoch)]
     }
 
     fn crawl_step(&mut self, now: u32) {
         let Crawl { record, chunk, .. } = self.crawl;
         if record >= self.slabs.records.len() {
-            self.crawl =
-                Crawl { record: 0, chunk: 0, resume_at: now.saturating_add(CRAWL_PAUSE_SECONDS) };
+            (self.crawl.record, self.crawl.chunk) = (0, 0);
             return;
         }
         match self.slabs.chunk_in_page(record as u32, chunk) {
             Some(location) => {
                 self.crawl.chunk += 1;
-                self.crawl_chunk(now, location);
+                if let ChunkUse::Linked(_) = item::chunk_use(&self.slabs.pages, location) {
+                    self.take_if_dead(now, location, true);
+                }
             }
             None => {
                 self.crawl.record += 1;
@@ -87,15 +149,22 @@ impl Store {
         }
     }
 
-    fn crawl_chunk(&mut self, now: u32, chunk: Location) {
-        let ChunkUse::Linked(_) = item::chunk_use(&self.slabs.pages, chunk) else { return };
-        let class = self.slabs.class_of(chunk);
-        let death: Option<Miss> = self.death_of(now, chunk);
+    /// Takes back a linked item that is expired or flushed.
+    fn take_if_dead(&mut self, now: u32, item: Location, crawler: bool) -> bool {
+        let class = self.slabs.class_of(item);
+        let dead = self.death_of(now, item).is_some();
+        let fetched = ItemRef::new(&self.slabs.pages, item).is_fetched();
         let counters = &mut self.slabs.classes[class].counters;
-        counters.crawler_items_checked += 1;
-        if death.is_some() {
-            counters.crawler_reclaimed += 1;
-            self.unlink(chunk);
+        counters.crawler_items_checked += u64::from(crawler);
+        if dead {
+            if crawler {
+                counters.crawler_reclaimed += 1;
+            } else {
+                counters.reclaimed += 1;
+            }
+            counters.expired_unfetched += u64::from(!fetched);
+            self.unlink(item);
         }
+        dead
     }
 }

@@ -1,10 +1,11 @@
 //! Where memory comes from: free chunks, free pages, the class's own LRU tail, and last a page of
 //! another class.
 
-use crate::item::{self, ChunkUse, ItemRef, Segment};
+use crate::item::{self, ItemRef, Segment};
 use crate::limits::{
     ALLOCATION_ROUNDS_MAX, BALANCE_MOVES, EVICT_LOOKS_MAX, GROWTH_RETRY_INSERTS,
-    PAGE_MOVE_EVICTIONS, SPLITS_PER_INSERT, STEAL_LOOKS_MAX, STEAL_RECORDS_MAX,
+    PAGE_MOVE_EVICTIONS, SPLITS_PER_INSERT, STEAL_LOOKS_MAX, STEAL_RECORDS_MAX, SWEEP_LOOKS,
+    SWEEPS_PER_ALLOCATION,
 };
 use crate::region::Location;
 use crate::slab_allocator::PageUse;
@@ -14,6 +15,7 @@ impl Store {
     /// A chunk for `bytes`, whatever may have to be evicted for it. The caller writes it at once.
     pub(crate) fn allocate(&mut self, now: u32, bytes: usize) -> Option<Location> {
         let class = self.slabs.class_for(bytes);
+        let mut sweeps = 0;
         for _ in 0..ALLOCATION_ROUNDS_MAX {
             if let Some(chunk) = self.slabs.take_chunk(class, bytes) {
                 return Some(chunk);
@@ -23,7 +25,16 @@ impl Store {
                 continue;
             }
             self.note_empty_pool();
-            if self.move_older_page(now, class) {
+            while sweeps < SWEEPS_PER_ALLOCATION && !self.slabs.has_room(class) {
+                sweeps += 1;
+                if !self.sweep_expired(now, SWEEP_LOOKS) && !self.is_expired_left(now) {
+                    break;
+                }
+            }
+            if sweeps > 0 && self.slabs.has_room(class) {
+                continue;
+            }
+            if self.compact_page(now, class) || self.move_older_page(now, class) {
                 continue;
             }
             if !self.evict_from_class(now, class) && !self.steal_page(now, class) {
@@ -154,7 +165,7 @@ impl Store {
 
     /// Unlinks an item that is not held, and counts it as reclaimed if it was dead, else as
     /// evicted.
-    fn evict(&mut self, now: u32, class: usize, item: Location) {
+    pub(crate) fn evict(&mut self, now: u32, class: usize, item: Location) {
         let dead = self.death_of(now, item).is_some();
         let view = ItemRef::new(&self.slabs.pages, item);
         assert!(!view.is_held(), "a held item is evicted");
@@ -254,25 +265,6 @@ impl Store {
                 .find(|record| self.slabs.records[*record].pinned == 0)
                 .map(|record| record as u32)
         })
-    }
-
-    /// Evicts every item with a chunk in the page, which leaves its class thereby.
-    fn clear_page(&mut self, now: u32, page: u32) {
-        assert_eq!(self.slabs.records[page as usize].pinned, 0, "a pinned page is cleared");
-        let mut number = 0;
-        while let Some(chunk) = self.slabs.chunk_in_page(page, number) {
-            number += 1;
-            let item = match item::chunk_use(&self.slabs.pages, chunk) {
-                ChunkUse::Free => continue,
-                ChunkUse::Body => item::body_head(&self.slabs.pages, chunk),
-                ChunkUse::Linked(_) => chunk,
-                ChunkUse::OffList => panic!("an item off the lists is not pinned"),
-            };
-            let class = self.slabs.class_of(item);
-            self.evict(now, class, item);
-        }
-        let page_use = self.slabs.records[page as usize].page_use;
-        assert!(!matches!(page_use, PageUse::Class(_)), "a cleared page has used chunks");
     }
 
     /// Gives up to `pages` pages to the pool, spare ones first, then the coldest; keeps the

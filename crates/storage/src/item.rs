@@ -144,6 +144,11 @@ pub(crate) fn body_head(pages: &OwnedPages, body: Location) -> Location {
     prev(pages, body)
 }
 
+pub(crate) fn set_body_head(pages: &mut OwnedPages, body: Location, head: Location) {
+    let at = pages.at(body);
+    pages.set_u32(at + PREV, head.0);
+}
+
 pub(crate) fn write_body(pages: &mut OwnedPages, body: Location, head: Location, used: usize) {
     debug_assert!((BODY_HEADER_BYTES..=CHUNK_BYTES_MAX).contains(&used));
     let at = pages.at(body);

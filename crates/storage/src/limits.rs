@@ -48,6 +48,9 @@ pub(crate) const BALANCE_MOVES: usize = 2;
 /// Tail items of a list asked for their page when a page is taken from a class.
 pub(crate) const STEAL_LOOKS_MAX: usize = 16;
 
+/// Pages with room looked at for the emptiest, when items are moved out of one.
+pub(crate) const COMPACT_LOOKS_MAX: usize = 32;
+
 /// Page records walked to find one that no reservation and no hold pins.
 pub(crate) const STEAL_RECORDS_MAX: usize = 4096;
 
@@ -66,8 +69,10 @@ pub(crate) const INDEX_PAGES_MIN: usize = 2;
 /// Holds alive at a time.
 pub const HOLDS_MAX: usize = 1024;
 
-/// Seconds between two rounds of the crawler that found little.
-pub(crate) const CRAWL_PAUSE_SECONDS: u32 = 60;
+/// Chunks that an allocation looks at for expired items at a time, and how often, before it
+/// evicts what is alive.
+pub(crate) const SWEEP_LOOKS: usize = 64;
+pub(crate) const SWEEPS_PER_ALLOCATION: usize = 32;
 
 const _: () = {
     assert!(PAGE_BYTES.is_power_of_two());

@@ -59,6 +59,31 @@ impl SlabAllocator {
         segment
     }
 
+    /// Lets the neighbours of an item on its list point to its new place; its own links were copied
+    /// there.
+    pub(crate) fn lru_follow(&mut self, class: usize, old: Location, new: Location) {
+        let segment = match item::chunk_use(&self.pages, new) {
+            item::ChunkUse::Linked(segment) => segment,
+            chunk_use => panic!("not on a list: {chunk_use:?}"),
+        };
+        let (next, prev) = (item::next(&self.pages, new), item::prev(&self.pages, new));
+        let list = &mut self.classes[class].lists[segment.index()];
+        match next.some() {
+            Some(next) => item::set_prev(&mut self.pages, next, new),
+            None => {
+                assert_eq!(list.tail, old, "the end of a list is not its tail");
+                list.tail = new;
+            }
+        }
+        match prev.some() {
+            Some(prev) => item::set_next(&mut self.pages, prev, new),
+            None => {
+                assert_eq!(list.head, old, "the start of a list is not its head");
+                list.head = new;
+            }
+        }
+    }
+
     /// Moves an item to the head of a list of its class.
     pub(crate) fn lru_move(&mut self, class: usize, item: Location, segment: Segment) {
         let from = self.lru_remove(class, item);

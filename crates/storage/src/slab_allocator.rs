@@ -53,6 +53,8 @@ pub(crate) struct SlabAllocator {
     pub(crate) owned_pages: usize,
     /// Pages that are never given to the pool.
     pages_min: usize,
+    /// Record of the page whose items are being moved away: it hands out no chunk.
+    draining: u32,
 }
 
 impl SlabAllocator {
@@ -75,6 +77,7 @@ impl SlabAllocator {
             spare_pages: 0,
             owned_pages: 0,
             pages_min,
+            draining: NONE,
         }
     }
 
@@ -202,6 +205,11 @@ impl SlabAllocator {
         }
     }
 
+    /// Whether a chunk can be had without a new page: one of the class, or a spare page for it.
+    pub(crate) fn has_room(&self, class: usize) -> bool {
+        self.classes[class].room != NONE || self.spare != NONE
+    }
+
     /// A chunk of the class from its pages, if one has room. Its content is arbitrary; the caller
     /// writes an item or body header before anything else looks at it.
     pub(crate) fn take_chunk(&mut self, class: usize, bytes: usize) -> Option<Location> {
@@ -247,17 +255,47 @@ impl SlabAllocator {
         let empty = record.used == 0;
         self.classes[class].used_chunks -= 1;
         self.classes[class].requested_bytes -= bytes;
-        if was_full {
+        let draining = index as u32 == self.draining;
+        if was_full && !draining {
             self.link_room(index as u32, class);
         }
         if empty {
-            self.unlink_room(index as u32, class);
+            if draining {
+                self.draining = NONE;
+            } else {
+                self.unlink_room(index as u32, class);
+            }
             self.classes[class].pages -= 1;
             self.keep_spare(index as u32);
             if self.spare_pages > SPARE_PAGES_MAX {
                 self.give_spare();
             }
         }
+    }
+
+    /// From now on a page of a class hands out no chunk.
+    pub(crate) fn begin_drain(&mut self, index: u32) {
+        assert_eq!(self.draining, NONE, "one page is drained at a time");
+        let record = &self.records[index as usize];
+        let PageUse::Class(class) = record.page_use else { panic!("a page without class") };
+        let class = usize::from(class);
+        if usize::from(record.used) < self.classes[class].chunks_per_page {
+            self.unlink_room(index, class);
+        }
+        self.draining = index;
+    }
+
+    /// The drained page is empty, and no longer of its class.
+    pub(crate) fn end_drain(&mut self) {
+        assert_eq!(self.draining, NONE, "a drained page has used chunks");
+    }
+
+    /// The pages of a class with room, by record.
+    pub(crate) fn room_records(&self, class: usize) -> impl Iterator<Item = u32> {
+        let first = Some(self.classes[class].room).filter(|record| *record != NONE);
+        core::iter::successors(first, |record| {
+            Some(self.records[*record as usize].next).filter(|next| *next != NONE)
+        })
     }
 
     /// Notes that a chunk's used bytes grew.

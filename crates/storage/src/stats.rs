@@ -72,6 +72,8 @@ pub struct StoreStats {
     pub pages_owned: u64,
     /// Pages moved from one slab class to another.
     pub slabs_moved: u64,
+    /// Chunks of live items moved so that their page could leave its class.
+    pub items_moved: u64,
     /// Values being written into reserved memory.
     pub reservations: u64,
     /// Holds alive.

@@ -87,16 +87,16 @@ pub struct Store {
     pub(crate) epoch: u8,
     /// Linked items per flush epoch.
     pub(crate) epoch_items: [usize; 4],
-    /// Linked items that will expire.
-    pub(crate) expiring_items: usize,
     next_unique: u64,
     pub(crate) holds: HoldTable,
     pub(crate) reservations: usize,
     pub(crate) wants_pages: bool,
     pub(crate) slabs_moved: u64,
+    pub(crate) items_moved: u64,
     pub(crate) steal_hand: usize,
     pub(crate) growth_pause: u32,
     pub(crate) crawl: crate::crawler::Crawl,
+    pub(crate) expiry: crate::expiry_index::ExpiryIndex,
 }
 
 impl Store {
@@ -132,16 +132,17 @@ impl Store {
             total_items: 0,
             epoch: 0,
             epoch_items: [0; 4],
-            expiring_items: 0,
             // 0 says "no unique" and 1 is left out, as memcached does.
             next_unique: u64::from(config.shard) + 2,
             holds: HoldTable::new(),
             reservations: 0,
             wants_pages: false,
             slabs_moved: 0,
+            items_moved: 0,
             steal_hand: 0,
             growth_pause: 0,
             crawl: crate::crawler::Crawl::default(),
+            expiry: crate::expiry_index::ExpiryIndex::default(),
         })
     }
 
@@ -255,6 +256,7 @@ impl Store {
             hash_power_level: u64::from(self.index.buckets().ilog2()),
             pages_owned: self.slabs.owned_pages as u64,
             slabs_moved: self.slabs_moved,
+            items_moved: self.items_moved,
             reservations: self.reservations as u64,
             holds: self.holds.len() as u64,
         }
@@ -265,7 +267,7 @@ impl Store {
         for class in &mut self.slabs.classes {
             class.counters = ClassCounters::default();
         }
-        (self.total_items, self.slabs_moved) = (0, 0);
+        (self.total_items, self.slabs_moved, self.items_moved) = (0, 0, 0);
     }
 
     /// One slab class, numbered from 1; `None` outside of `1..=classes()`.
@@ -372,17 +374,18 @@ impl Store {
     }
 
     fn count(&mut self, item: Location, linked: bool) {
-        let item = ItemRef::new(&self.slabs.pages, item);
-        let (bytes, epoch) = (item.total_bytes(), usize::from(item.epoch()));
-        let expiring = usize::from(item.exptime() != 0);
+        let view = ItemRef::new(&self.slabs.pages, item);
+        let (bytes, epoch) = (view.total_bytes(), usize::from(view.epoch()));
+        let exptime = view.exptime();
         if linked {
             self.item_bytes += bytes;
             self.epoch_items[epoch] += 1;
-            self.expiring_items += expiring;
+            if exptime != 0 {
+                self.expiry.note(self.slabs.record_of(item), exptime);
+            }
         } else {
             self.item_bytes -= bytes;
             self.epoch_items[epoch] -= 1;
-            self.expiring_items -= expiring;
         }
     }
 

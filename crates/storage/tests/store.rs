@@ -230,3 +230,23 @@ fn a_store_needs_its_minimum_of_pages() {
     let store = Store::new(&config, Arc::clone(&pool), hasher).unwrap();
     assert_eq!((store.pages_owned(), pool.pages_free()), (4, 4));
 }
+
+/// Half of the items expire after 10 s, half never do. After the 10 s nothing live is evicted until
+/// the expired half is used up.
+#[test]
+fn expired_memory_is_used_before_anything_live_is_evicted() {
+    let mut shard = Shard::new(&Config::default(), &pool(40));
+    shard.now = 100;
+    let mut stored = 0;
+    while shard.store.stats().counters.evicted == 0 {
+        let exptime = if stored % 2 == 0 { 110 } else { 0 };
+        assert_eq!(shard.set(&format!("first{stored:08}"), 100, exptime), StoreOutcome::Stored);
+        stored += 1;
+    }
+    shard.store.check().unwrap();
+    shard.now = 110;
+    assert_eq!(shard.fill("second", stored / 2 - 16, 100), stored / 2 - 16);
+    shard.store.check().unwrap();
+    let evicted = shard.store.stats().counters.evicted;
+    assert!(evicted < 64, "{evicted} evicted: more than made room before the expiry");
+}
