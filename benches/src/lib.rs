@@ -5,34 +5,56 @@
 //! possible answer, the first wrong one ends the run, and the generator is cheap enough (about
 //! 0.1 us of its own code per request at 16 per write) that the server is what is measured.
 //!
-//! Non-goals: other protocols, other machines' networks, recorded traffic.
+//! Beside it a replay of recorded request sequences, which counts misses instead of time.
+//!
+//! Non-goals: other protocols, other machines' networks.
 //!
 //! Entry points: [`Generator`] sends one thread's load, [`ServerProcess`] is a server under test,
-//! [`rows::ROWS`] are the loads of the published table.
+//! [`rows::ROWS`] are the loads of the published table; [`trace::read`] and [`TraceCopies`] make a
+//! replay's requests, [`LocalStore`] and [`WireReplay`] are what they are played to.
 //!
-//! Invariant: a connection has at most one batch under way, so the bytes it must receive next are
+//! Invariant of the generator: a connection has at most one batch under way, so the bytes it must receive next are
 //! known in full.
 
 pub mod binaries;
 pub mod comparison;
 mod connection;
 pub mod cores;
+pub mod exact_lru;
 pub mod footprint;
 mod generator;
+pub mod held_items;
 pub mod item_format;
 pub mod key_chooser;
 pub mod limits;
+mod local_store;
 pub mod machine;
+mod miss_tally;
+mod preset;
+pub mod replay_row;
 pub mod reply;
 pub mod request_batch;
 pub mod rows;
 mod server_process;
 pub mod session;
+pub mod size_distribution;
+mod splitmix64;
 pub mod table;
 mod tally;
+pub mod trace;
+pub mod trace_copies;
+mod wire_connection;
+mod wire_replay;
 mod workload;
 
 pub use generator::{Generator, LoadError, Until};
+pub use local_store::LocalStore;
+pub use miss_tally::MissTally;
+pub use preset::Preset;
 pub use server_process::{Product, ServerOptions, ServerProcess};
+pub use splitmix64::Splitmix64;
 pub use tally::Tally;
+pub use trace_copies::{TraceCopies, TraceRequest};
+pub use wire_connection::WireConnection;
+pub use wire_replay::WireReplay;
 pub use workload::{KeyOrder, Operation, Workload};

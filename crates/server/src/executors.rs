@@ -12,6 +12,7 @@ use slabcore_shard::{Router, Shard};
 use crate::cluster::{Backend, Cluster};
 use crate::core::Core;
 use crate::epoll_driver::EpollDriver;
+use crate::fatal::end_process;
 use crate::hub::Hub;
 use crate::mailbox::Message;
 use crate::ring_executor;
@@ -89,10 +90,4 @@ fn serve_on_epoll(
             Ok(())
         }
     }
-}
-
-/// A server without one of its shards would lose keys in silence: better none.
-pub(crate) fn end_process(error: &io::Error) {
-    eprintln!("slabcore: an executor failed: {error}");
-    std::process::exit(1);
 }

@@ -25,6 +25,7 @@ mod core;
 mod epoll_driver;
 mod executors;
 mod exposition;
+mod fatal;
 mod gather;
 mod hub;
 pub mod limits;

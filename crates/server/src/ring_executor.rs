@@ -12,7 +12,7 @@ use glommio::{
 };
 use rustix::event::{EventfdFlags, eventfd};
 
-use crate::executors::end_process;
+use crate::fatal::end_process;
 use crate::hub::Hub;
 use crate::ring::Ring;
 use crate::ring_driver::{Outlook, RingDriver};
