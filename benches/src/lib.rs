@@ -13,8 +13,8 @@
 //! [`rows::ROWS`] are the loads of the published table; [`trace::read`] and [`TraceCopies`] make a
 //! replay's requests, [`LocalStore`] and [`WireReplay`] are what they are played to.
 //!
-//! Invariant of the generator: a connection has at most one batch under way, so the bytes it must receive next are
-//! known in full.
+//! Invariant of the generator: a connection has at most one batch under way, so the bytes it must
+//! receive next are known in full.
 
 pub mod binaries;
 pub mod comparison;

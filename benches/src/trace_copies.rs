@@ -125,7 +125,8 @@ impl Iterator for TraceCopies<'_> {
             ValueSizes::Unit(bytes) => bytes,
             ValueSizes::Scaled(factor) => (f64::from(record.value_bytes) * factor)
                 .round()
-                .clamp(1.0, f64::from(VALUE_BYTES_MAX)) as u32,
+                .clamp(1.0, f64::from(VALUE_BYTES_MAX))
+                as u32,
         };
         Some(TraceRequest {
             time_s: record.time_s,
@@ -181,8 +182,9 @@ mod tests {
         list.swap(2, (random.draw() % 3) as usize);
         list.swap(1, (random.draw() % 2) as usize);
         let records = records(1);
-        let played: Vec<_> =
-            TraceCopies::new(&records, 3, ValueSizes::Unit(385)).map(|request| request.key).collect();
+        let played: Vec<_> = TraceCopies::new(&records, 3, ValueSizes::Unit(385))
+            .map(|request| request.key)
+            .collect();
         assert_eq!(played, list);
     }
 

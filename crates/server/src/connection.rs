@@ -4,7 +4,6 @@
 //! What a connection keeps between turns is bounded: a cut line, and output up to a limit; beyond
 //! it nothing further is executed until the client has read.
 
-use memchr::memchr;
 use slabcore_protocol::{
     DataBlock, Decoder, END, Keys, Step, StoreRequest, data_block, encode_value_header, error_lines,
 };
@@ -36,16 +35,26 @@ pub(crate) enum Pause {
     Closing,
 }
 
-/// Address in the input of the first key that a paused get has yet to ask for.
+/// What a paused get has yet to do.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct RestOfKeys(usize);
+pub(crate) struct RestOfKeys {
+    /// Address in the input of the first key to ask for.
+    address: usize,
+    with_cas: bool,
+    exptime: Option<i32>,
+}
 
 #[derive(Debug)]
 enum State {
     /// At the first byte of a request.
     Line,
     /// In the middle of a get: the input starts with the rest of its keys.
-    Keys { with_cas: bool, exptime: Option<i32> },
+    Keys {
+        with_cas: bool,
+        exptime: Option<i32>,
+        /// Bytes of these keys with the line end; all of them are here.
+        line_bytes: usize,
+    },
     /// In the middle of a value that streams into its reservation.
     Upload(Upload),
     /// In the middle of bytes to be ignored; then the reply.
@@ -94,6 +103,14 @@ impl Connection {
         self.state = State::Closing;
     }
 
+    /// There is no memory for what the client sends: says so and ends the connection.
+    pub(crate) fn refuse_input(&mut self, core: &mut Core) {
+        if !self.is_closing() {
+            self.output.encode(|out| out.extend_from_slice(error_lines::OUT_OF_MEMORY_READING));
+            self.close(core);
+        }
+    }
+
     /// Gives back what the connection holds elsewhere; it is gone.
     pub(crate) fn end(&mut self, core: &mut Core) {
         self.close(core);
@@ -139,15 +156,15 @@ impl Connection {
         *budget -= 1;
         match &mut self.state {
             State::Line => 0,
-            State::Keys { with_cas, exptime } => {
-                let (with_cas, exptime) = (*with_cas, *exptime);
-                let Some(end) = memchr(b'\n', input) else {
+            State::Keys { with_cas, exptime, line_bytes } => {
+                let (with_cas, exptime, line_bytes) = (*with_cas, *exptime, *line_bytes);
+                let Some((b'\n', line)) = input[..line_bytes].split_last() else {
                     unreachable!("the whole line was here when its get began");
                 };
-                let line = input[..end].strip_suffix(b"\r").unwrap_or(&input[..end]);
+                let line = line.strip_suffix(b"\r").unwrap_or(line);
                 self.state = State::Line;
                 let paused = self.get(core, Keys::from_validated(line), with_cas, exptime);
-                consumed_of(input, end + 1, paused)
+                self.line_done(input, line_bytes, paused)
             }
             State::Upload(_) => self.upload(core, input),
             State::Swallow { left, .. } => {
@@ -220,7 +237,7 @@ impl Connection {
             Step::NeedMore => 0,
             Step::Request { request, consumed } => {
                 let paused = self.request(core, request);
-                consumed_of(input, consumed, paused)
+                self.line_done(input, consumed, paused)
             }
             Step::Store { store, consumed } => self.store(core, input, store, consumed),
             Step::Error { reply, consumed, swallow } => {
@@ -358,12 +375,21 @@ impl Connection {
                 break;
             }
             if asked >= KEYS_PER_VISIT_MAX || self.output.is_full() || core.outboxes.is_any_full() {
-                self.state = State::Keys { with_cas, exptime };
-                return Some(RestOfKeys(keys.rest().as_ptr().addr()));
+                let address = keys.rest().as_ptr().addr();
+                return Some(RestOfKeys { address, with_cas, exptime });
             }
         }
         self.output.encode(|out| out.extend_from_slice(END));
         None
+    }
+
+    /// Bytes of `input` that are done with: the line, or what stands before the keys that a paused
+    /// get has yet to ask for.
+    fn line_done(&mut self, input: &[u8], line_bytes: usize, paused: Option<RestOfKeys>) -> usize {
+        let Some(RestOfKeys { address, with_cas, exptime }) = paused else { return line_bytes };
+        let consumed = address - input.as_ptr().addr();
+        self.state = State::Keys { with_cas, exptime, line_bytes: line_bytes - consumed };
+        consumed
     }
 
     /// Executes a request for one key here, or sends it to its shard.
@@ -491,14 +517,5 @@ impl Connection {
             core.release(shard, hold);
             self.output.finish_large();
         }
-    }
-}
-
-/// Bytes of `input` that are done with: the line, or what stands before the keys that a paused get
-/// has yet to ask for.
-fn consumed_of(input: &[u8], line_bytes: usize, paused: Option<RestOfKeys>) -> usize {
-    match paused {
-        None => line_bytes,
-        Some(RestOfKeys(address)) => address - input.as_ptr().addr(),
     }
 }

@@ -5,11 +5,12 @@ use std::collections::VecDeque;
 
 use crossbeam_channel::Receiver;
 use slabcore_metrics::{Counter, Gauge};
+use slabcore_protocol::LINE_BYTES_MAX;
 use slabcore_shard::{Batch, ReplyPart};
 
 use crate::connection::{Connection, ConnectionId, Pause};
 use crate::core::Core;
-use crate::limits::{MAINTAIN_STEPS, TURN_VISITS_MAX};
+use crate::limits::{CARRIED_BYTES_MAX, CARRY_READ_BYTES_MAX, MAINTAIN_STEPS, TURN_VISITS_MAX};
 use crate::log;
 use crate::mailbox::{Message, next_message};
 
@@ -41,6 +42,8 @@ struct Entry {
     carry: Vec<u8>,
     /// Bytes of `carry` that are done with.
     carry_start: usize,
+    /// Memory of `carry` as counted in [`Hub::carried`].
+    carried: usize,
     waiting: Waiting,
     /// In `touched` already.
     touched: bool,
@@ -61,6 +64,8 @@ pub(crate) struct Hub {
     stalled: Vec<u32>,
     /// Connections that the driver must look at.
     touched: Vec<u32>,
+    /// Bytes of memory of the carries of all connections.
+    carried: usize,
     pub(crate) stopping: bool,
 }
 
@@ -75,6 +80,7 @@ impl Hub {
             runnable: VecDeque::new(),
             stalled: Vec::new(),
             touched: Vec::new(),
+            carried: 0,
             stopping: false,
         }
     }
@@ -91,6 +97,7 @@ impl Hub {
             connection: Connection::new(id),
             carry: Vec::new(),
             carry_start: 0,
+            carried: 0,
             waiting: Waiting::Input,
             touched: false,
             end_of_input: false,
@@ -110,6 +117,7 @@ impl Hub {
         let mut entry = self.entries[index as usize].take().expect("a connection ends once");
         entry.connection.end(&mut self.core);
         entry.connection.output.return_buffers(&mut self.core.spares);
+        self.carried -= entry.carried;
         self.core.spares.put(entry.carry);
         let generation = &mut self.generations[index as usize];
         *generation = generation.wrapping_add(1);
@@ -138,10 +146,16 @@ impl Hub {
         let core = &mut self.core;
         core.metrics.add(Counter::BytesRead, bytes.len() as u64);
         if !entry.carry.is_empty() {
-            entry.carry.drain(..std::mem::take(&mut entry.carry_start));
+            // Moved only when less is left than was done since: linear in all.
+            if entry.carry_start > entry.carry.len() / 2 {
+                entry.carry.drain(..std::mem::take(&mut entry.carry_start));
+            }
             entry.carry.extend_from_slice(bytes);
             if entry.waiting == Waiting::Input {
                 self.run_carry(index);
+            } else {
+                self.count_carry(index);
+                self.touch(index);
             }
             return;
         }
@@ -188,8 +202,26 @@ impl Hub {
         if entry.end_of_input && pause == Pause::Hungry {
             entry.connection.close(&mut self.core);
         }
+        self.count_carry(index);
+        let Some(entry) = self.entries[index as usize].as_mut() else { return };
         entry.connection.output.return_buffers(&mut self.core.spares);
         self.touch(index);
+    }
+
+    /// Counts the memory of a connection's carry. One that grows beyond a short line while all
+    /// carries together are over their limit is refused; those that carry little are served on.
+    fn count_carry(&mut self, index: u32) {
+        let Some(entry) = self.entries[index as usize].as_mut() else { return };
+        let others = self.carried - std::mem::take(&mut entry.carried);
+        let pending = entry.carry.len() - entry.carry_start;
+        if pending > LINE_BYTES_MAX && others + entry.carry.capacity() > CARRIED_BYTES_MAX {
+            entry.connection.refuse_input(&mut self.core);
+            entry.carry = Vec::new();
+            entry.carry_start = 0;
+            entry.waiting = Waiting::Input;
+        }
+        entry.carried = entry.carry.capacity();
+        self.carried = others + entry.carried;
     }
 
     /// Puts a connection on the list that the driver looks through at the end of the turn.
@@ -337,9 +369,9 @@ impl Hub {
         !self.receiver.is_empty() || orders.pending().is_some()
     }
 
-    /// True if connections have requests left to execute.
+    /// True if connections have requests left to execute, or a batch may leave.
     pub(crate) fn has_runnable(&self) -> bool {
-        !self.runnable.is_empty()
+        !self.runnable.is_empty() || self.core.outboxes.can_dispatch()
     }
 
     /// True if connections were touched that the driver has not looked at.
@@ -362,9 +394,14 @@ impl Hub {
         let send = output.can_send().then(|| output.take_ready());
         output.return_buffers(&mut self.core.spares);
         let closing = entry.connection.is_closing();
+        let takes_input = match entry.waiting {
+            Waiting::Input => true,
+            Waiting::Turn => entry.carry.len() - entry.carry_start <= CARRY_READ_BYTES_MAX,
+            Waiting::Room => false,
+        };
         Some(Duties {
             send,
-            read: !closing && entry.waiting != Waiting::Room && !entry.end_of_input,
+            read: takes_input && !closing && !entry.end_of_input,
             close: closing && entry.connection.output.is_empty(),
         })
     }

@@ -1,5 +1,6 @@
 //! Named maxima of the server crate.
 
+use slabcore_protocol::GET_LINE_BYTES_MAX;
 use slabcore_shard::limits::{HELD_PART_BYTES_MAX, SHARDS_MAX as SHARD_INDEX_MAX};
 
 /// Shards of one server at most.
@@ -13,6 +14,10 @@ pub const SEND_EARLY_BYTES: usize = 16 << 10;
 
 /// Replies of other shards that one connection may wait for.
 pub const OPEN_SLOTS_MAX: usize = 512;
+
+/// Replies gathered from all shards that one connection may wait for: each holds a table of sums,
+/// and becomes kilobytes of output.
+pub const OPEN_GATHERS_MAX: usize = 4;
 
 /// Slots for which an idle connection keeps memory.
 pub const IDLE_SLOTS_MAX: usize = 8;
@@ -37,6 +42,13 @@ pub const RECEIVE_BUFFERS: u16 = 256;
 /// Bytes of one receive buffer: memcached's own read buffer size.
 pub const RECEIVE_BUFFER_BYTES: usize = 16 << 10;
 
+/// Waiting requests of one connection up to which more is read from its socket.
+pub const CARRY_READ_BYTES_MAX: usize = 64 << 10;
+
+/// Memory for cut or waiting requests of all connections of a shard. A connection that needs more
+/// than a short line beyond it is refused and closed.
+pub const CARRIED_BYTES_MAX: usize = 64 << 20;
+
 /// Output buffers kept for reuse by one shard.
 pub const SPARE_OUTPUTS_MAX: usize = 1024;
 /// An output buffer that grew beyond this is freed, not kept.
@@ -55,6 +67,7 @@ pub const MAINTAIN_STEPS: u32 = 64;
 /// Microseconds for which a lull is waited out in the ring before the executor parks.
 pub const LULL_MICROSECONDS: u32 = 1000;
 
+const _: () = assert!(GET_LINE_BYTES_MAX + RECEIVE_BUFFER_BYTES < CARRIED_BYTES_MAX);
 const _: () = assert!(RECEIVE_BUFFERS.is_power_of_two());
 const _: () = assert!(HELD_PART_BYTES_MAX <= OUTPUT_BYTES_MAX);
 const _: () = assert!(SEND_EARLY_BYTES < OUTPUT_BYTES_MAX);

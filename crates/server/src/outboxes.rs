@@ -47,6 +47,12 @@ impl Outboxes {
         self.any_full
     }
 
+    /// True if there is a batch that may leave.
+    pub(crate) fn can_dispatch(&self) -> bool {
+        let can = |it: &Outbox| !it.batch.is_empty() && it.in_flight < BATCHES_IN_FLIGHT_MAX;
+        self.boxes.iter().any(can)
+    }
+
     /// Hands every batch that may leave to `send`, with its destination.
     pub(crate) fn dispatch(&mut self, mut send: impl FnMut(usize, Box<Batch>)) {
         self.any_full = false;

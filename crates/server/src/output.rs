@@ -12,7 +12,9 @@ use std::ops::Range;
 use slabcore_shard::HoldId;
 
 use crate::gather::Gather;
-use crate::limits::{IDLE_SLOTS_MAX, OPEN_SLOTS_MAX, OUTPUT_BYTES_MAX, SEND_EARLY_BYTES};
+use crate::limits::{
+    IDLE_SLOTS_MAX, OPEN_GATHERS_MAX, OPEN_SLOTS_MAX, OUTPUT_BYTES_MAX, SEND_EARLY_BYTES,
+};
 use crate::spare_buffers::SpareBuffers;
 
 /// A large value that is being sent.
@@ -69,6 +71,8 @@ pub(crate) struct Output {
     tail_start: usize,
     late: Vec<u8>,
     slots: VecDeque<Slot>,
+    /// Slots that several shards fill.
+    gathers: usize,
     first_slot: u32,
     /// Bytes handed to the socket and not sent yet.
     sending: usize,
@@ -97,6 +101,7 @@ impl Output {
 
     /// Opens a slot that several shards fill.
     pub(crate) fn open_gather(&mut self, gather: Box<Gather>) -> u32 {
+        self.gathers += 1;
         self.push_slot(SlotState::Gather(gather))
     }
 
@@ -153,6 +158,7 @@ impl Output {
 
     /// Replaces a finished gather by its reply.
     pub(crate) fn finish_gather(&mut self, number: u32, bytes: &[u8]) {
+        self.gathers -= 1;
         self.slot_mut(number).state = SlotState::Open;
         self.fill(number, bytes);
     }
@@ -223,7 +229,9 @@ impl Output {
     /// True if no further request may be executed before some of this has left.
     #[inline]
     pub(crate) fn is_full(&self) -> bool {
-        self.unsent_bytes() >= OUTPUT_BYTES_MAX || self.slots.len() >= OPEN_SLOTS_MAX
+        self.unsent_bytes() >= OUTPUT_BYTES_MAX
+            || self.slots.len() >= OPEN_SLOTS_MAX
+            || self.gathers >= OPEN_GATHERS_MAX
     }
 
     /// Room for a part of a large value.

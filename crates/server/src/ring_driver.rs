@@ -88,7 +88,7 @@ impl RingDriver {
         if self.hub.stopping {
             return Ok(Outlook::Stopping);
         }
-        idle &= !more && !self.hub.maintain();
+        idle &= !more && !self.hub.has_runnable() && !self.hub.maintain();
         self.enter(more)?;
         Ok(if idle { Outlook::Lull } else { Outlook::Busy })
     }
