@@ -39,12 +39,14 @@ impl LocalStore {
         Self { store, pages, hasher, requests: 0, filler: vec![b'v'; VALUE_BYTES_MAX as usize] }
     }
 
-    /// Plays requests as a cache-aside client does. Panics if a hit is not the last write.
-    pub fn play(&mut self, requests: impl Iterator<Item = TraceRequest>) -> MissTally {
+    /// Plays requests as a cache-aside client does, `speed` seconds of the trace in one second of
+    /// the store; a server that is sent a trace without pauses sees it at some hundreds. Panics if
+    /// a hit is not the last write, or if `speed` is 0.
+    pub fn play(&mut self, requests: impl Iterator<Item = TraceRequest>, speed: u32) -> MissTally {
         let mut tally = MissTally::default();
         for request in requests {
             // Second 0 is no time of a running server.
-            let now = request.time_s + 1;
+            let now = request.time_s / speed + 1;
             let key = request.key_text();
             let hash = self.hasher.hash(&key);
             let write = match request.verb {
@@ -130,7 +132,7 @@ mod tests {
             request(Verb::Delete, 1, 0),
             request(Verb::Get, 1, 50),
         ];
-        let tally = store.play(requests.into_iter());
+        let tally = store.play(requests.into_iter(), 1);
         assert_eq!((tally.gets, tally.misses, tally.refused), (4, 2, 0));
         assert_eq!((tally.get_bytes, tally.miss_bytes), (300, 150));
         assert_eq!(store.curr_items(), 1);
@@ -139,7 +141,7 @@ mod tests {
     #[test]
     fn a_full_store_evicts_and_keeps_to_its_memory() {
         let mut store = LocalStore::new(1);
-        let tally = store.play((0..20_000).map(|key| request(Verb::Get, key, 100)));
+        let tally = store.play((0..20_000).map(|key| request(Verb::Get, key, 100)), 1);
         assert_eq!((tally.misses, tally.refused), (20_000, 0));
         assert!((3_000..10_000).contains(&store.curr_items()), "{}", store.curr_items());
         assert!(store.used_bytes() <= 1 << 20);

@@ -34,7 +34,7 @@ const ORDER: &[(&str, &[&str])] = &[
         ],
     ),
     ("slabcore-testkit", &[]),
-    ("slabcore-benches", &["slabcore-protocol", "slabcore-metrics"]),
+    ("slabcore-benches", &["slabcore-storage", "slabcore-protocol", "slabcore-metrics"]),
     ("slabcore-tests", &[]),
 ];
 

@@ -53,6 +53,10 @@ fn command() -> Command {
         .arg(option("scales", "1,10,30", "Memory in percent of the footprint"))
         .arg(unit())
         .arg(
+            number("speed", "1", "Seconds of the trace that --store plays in one second")
+                .conflicts_with("servers"),
+        )
+        .arg(
             baseline
                 .conflicts_with("servers")
                 .value_parser(value_parser!(PathBuf))
@@ -104,6 +108,7 @@ struct Servers {
     slabcore: PathBuf,
     threads: usize,
     allowed: Vec<usize>,
+    machine: String,
 }
 
 impl Servers {
@@ -112,11 +117,12 @@ impl Servers {
         if matches.get_flag("store") {
             return Ok(None);
         }
-        let allowed = cores::allowed()?;
+        // Described before this process keeps to one core.
+        let (allowed, machine) = (cores::allowed()?, machine::describe());
         cores::pin(&allowed[allowed.len() - 1..])?;
         let (memcached, slabcore) = (binaries::memcached()?, binaries::slabcore()?);
         let threads = matches.get_one::<u32>("threads").map_or(1, |threads| *threads as usize);
-        Ok(Some(Self { memcached, slabcore, threads, allowed }))
+        Ok(Some(Self { memcached, slabcore, threads, allowed, machine }))
     }
 
     fn start(&self, binary: &Path, memory_mib: usize) -> std::io::Result<ServerProcess> {
@@ -128,7 +134,7 @@ impl Servers {
     fn describe(&self) -> Result<String, Box<dyn Error>> {
         let server = self.start(&self.memcached, 64)?;
         let version = Session::open(server.address())?.version()?;
-        Ok(format!("memcached {version} / slabcore, -t {}. {}.", self.threads, machine::describe()))
+        Ok(format!("memcached {version} / slabcore, -t {}. {}.", self.threads, self.machine))
     }
 }
 
@@ -162,7 +168,6 @@ impl Measured {
         let (own, own_mib) = (&self.slabcore.tally, mib(&self.slabcore));
         let byte_ratio =
             theirs.map(|other| own.byte_miss_percent() / other.tally.byte_miss_percent());
-        let refused = |tally: &MissTally| tally.refused;
         vec![
             self.name.clone(),
             format!("{} %", self.share),
@@ -175,8 +180,8 @@ impl Measured {
             known(byte_ratio.map(|ratio| format!("{ratio:.3}"))),
             known(theirs.map(|other| format!("{:.1}", mib(&other)))),
             format!("{own_mib:.1}"),
-            known(theirs.map(|other| refused(&other.tally).to_string())),
-            refused(own).to_string(),
+            known(theirs.map(|other| other.tally.refused.to_string())),
+            own.refused.to_string(),
         ]
     }
 }
@@ -238,14 +243,15 @@ fn replay_server(
     Ok(Outcome { tally, memory_bytes: server.resident_bytes()? })
 }
 
-fn replay_store(memory_mib: usize, requests: TraceCopies<'_>) -> Outcome {
+fn replay_store(memory_mib: usize, speed: u32, requests: TraceCopies<'_>) -> Outcome {
     let mut store = LocalStore::new(memory_mib);
-    let tally = store.play(requests);
+    let tally = store.play(requests, speed);
     Outcome { tally, memory_bytes: store.used_bytes() }
 }
 
 fn replay(
     servers: Option<&Servers>,
+    speed: u32,
     row: &ReplayRow,
     share: u32,
     records: &[Record],
@@ -254,7 +260,7 @@ fn replay(
     let requests = TraceCopies::new(records, row.copies, row.sizes);
     let start = Instant::now();
     let (memcached, slabcore) = match servers {
-        None => (None, replay_store(memory_mib, requests)),
+        None => (None, replay_store(memory_mib, speed, requests)),
         Some(servers) => {
             let memcached =
                 replay_server(servers, &servers.memcached, memory_mib, requests.clone())?;
@@ -276,11 +282,12 @@ fn traces(matches: &ArgMatches) -> Result<(), Box<dyn Error>> {
     let scales = scales.split(',').map(str::parse).collect::<Result<Vec<u32>, _>>()?;
     let baseline = baseline(matches)?;
     let servers = Servers::of(matches)?;
+    let speed = *matches.get_one::<u32>("speed").expect("it has a default");
     let mut measured = Vec::new();
     for row in &rows {
         let records = row.read_trace(&folder)?;
         for &share in &scales {
-            let mut new = replay(servers.as_ref(), row, share, &records)?;
+            let mut new = replay(servers.as_ref(), speed, row, share, &records)?;
             let published =
                 baseline.iter().find(|(name, mib, _)| *name == row.name && *mib == new.memory_mib);
             new.baseline = new.baseline.or(published.map(|(_, _, percent)| *percent));

@@ -19,6 +19,8 @@ use crate::mailbox::{Message, next_message};
 pub(crate) struct Duties {
     /// Bytes to send; no other send is under way.
     pub(crate) send: Option<Vec<u8>>,
+    /// More will follow from the end of that send than the next request.
+    pub(crate) awaits_sent: bool,
     /// Whether to read from the socket.
     pub(crate) read: bool,
     /// All is sent: close the socket, then [`Hub::remove`].
@@ -399,8 +401,10 @@ impl Hub {
             Waiting::Turn => entry.carry.len() - entry.carry_start <= CARRY_READ_BYTES_MAX,
             Waiting::Room => false,
         };
+        let output = &entry.connection.output;
         Some(Duties {
             send,
+            awaits_sent: closing || entry.waiting == Waiting::Room || !output.is_idle(),
             read: takes_input && !closing && !entry.end_of_input,
             close: closing && entry.connection.output.is_empty(),
         })

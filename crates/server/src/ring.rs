@@ -56,7 +56,7 @@ pub(crate) struct Ring {
     buffers: ReceiveBuffers,
     /// Buffers of the sends under way by connection: the kernel reads them.
     sending: Vec<Vec<u8>>,
-    /// Operations that the kernel has and that will complete.
+    /// Sends not submitted yet whose completion is no reason to end a wait.
     queued_sends: usize,
 }
 
@@ -120,13 +120,14 @@ impl Ring {
     }
 
     /// Sends bytes from `offset` on; the buffer comes back with the completion. One send per
-    /// connection at a time.
+    /// connection at a time. `awaited`: work follows from its completion, which ends a wait.
     pub(crate) fn send(
         &mut self,
         index: u32,
         socket: BorrowedFd<'_>,
         buffer: Vec<u8>,
         offset: usize,
+        awaited: bool,
     ) {
         let slot = index as usize;
         if slot >= self.sending.len() {
@@ -140,7 +141,7 @@ impl Ring {
             .build()
             .user_data(user_data(Kind::Send, index));
         self.sending[slot] = buffer;
-        self.queued_sends += 1;
+        self.queued_sends += usize::from(!awaited);
         self.push(&entry);
     }
 
@@ -177,7 +178,7 @@ impl Ring {
     }
 
     /// Submits what is queued, and waits `wait` microseconds at most for one event beside the
-    /// sends; `None`: does not wait.
+    /// sends that are not awaited; `None`: does not wait.
     pub(crate) fn enter(&mut self, wait: Option<u32>) -> io::Result<()> {
         let expected = std::mem::take(&mut self.queued_sends);
         let submitter = self.io.submitter();

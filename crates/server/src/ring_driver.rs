@@ -178,7 +178,7 @@ impl RingDriver {
         let Ok(count) = usize::try_from(result) else {
             let again = [Errno::INTR, Errno::AGAIN].map(Errno::raw_os_error).contains(&-result);
             if again && !peer.ending {
-                self.send(index, buffer, offset);
+                self.send(index, buffer, offset, true);
             } else {
                 peer.ending = true;
                 self.hub.touch(index);
@@ -188,17 +188,17 @@ impl RingDriver {
         if peer.ending {
             self.hub.touch(index);
         } else if offset + count < buffer.len() {
-            self.send(index, buffer, offset + count);
+            self.send(index, buffer, offset + count, true);
         } else {
             self.hub.sent(index, buffer);
         }
     }
 
-    fn send(&mut self, index: u32, buffer: Vec<u8>, offset: usize) {
+    fn send(&mut self, index: u32, buffer: Vec<u8>, offset: usize, awaited: bool) {
         let peer = &mut self.peers[index as usize];
         let Some(socket) = &peer.socket else { unreachable!("an open connection has a socket") };
         peer.sending = Some(offset);
-        self.ring.send(index, socket.as_fd(), buffer, offset);
+        self.ring.send(index, socket.as_fd(), buffer, offset, awaited);
     }
 
     fn take_messages(&mut self) -> bool {
@@ -249,7 +249,7 @@ impl RingDriver {
                 self.hub.remove(index);
             }
         } else if let Some(buffer) = duties.send {
-            self.send(index, buffer, 0);
+            self.send(index, buffer, 0, duties.awaits_sent);
         }
     }
 

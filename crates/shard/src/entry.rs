@@ -1,7 +1,8 @@
 //! One request between shards, and its bytes.
 //!
 //! ```text
-//! | kind 1 | bits 1 | verb 1 | key len 1 | bytes len 4 | hash 8 | a 4 | b 4 | c 8 | d 4 | e 4 | key | bytes |
+//! | kind 1 | bits 1 | verb 1 | key len 1 | bytes len 4 | hash 8 |
+//! | a 4 | b 4 | c 8 | d 4 | e 4 | key | bytes |
 //! ```
 //! Little endian. Every entry has the same 40-byte head; `a` to `e` mean what its kind needs.
 

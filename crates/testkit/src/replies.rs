@@ -124,7 +124,8 @@ mod tests {
     fn cas_uniques_become_their_order() {
         check(
             b"VALUE a 0 1 70\r\nx\r\nVALUE b 0 1 9\r\ny\r\nVALUE a 0 1 70\r\nx\r\nEND\r\n",
-            b"VALUE a 0 1 cas#1\r\nx\r\nVALUE b 0 1 cas#2\r\ny\r\nVALUE a 0 1 cas#1\r\nx\r\nEND\r\n",
+            b"VALUE a 0 1 cas#1\r\nx\r\nVALUE b 0 1 cas#2\r\ny\r\n\
+              VALUE a 0 1 cas#1\r\nx\r\nEND\r\n",
         );
     }
 

@@ -4,7 +4,8 @@
 //! cannot be typed:
 //!
 //! ```text
-//! {x*250}   the text x 250 times            {\00}     the byte with this hex code ({\00*9} 9 times)
+//! {x*250}   the text x 250 times            {\00}     the byte with this hex code
+//!                                           {\00*9}   that byte 9 times
 //! {cas a}   the cas unique last seen with a  {now+60}  this Unix time plus 60 (or -60)
 //! {read}    read all replies before going on {close}   the server closes now (last part only)
 //! ```
@@ -177,7 +178,8 @@ mod tests {
 
     #[test]
     fn what_is_shown_reads_back() {
-        let text = "set {k*250} 0 0 4↵{\\00*40}{\\ff}␊␍{**20}{\\5c*13}↵{read}gets a{ *20}b↵cas a {cas a}↵{close}";
+        let text = "set {k*250} 0 0 4↵{\\00*40}{\\ff}␊␍{**20}{\\5c*13}↵\
+                    {read}gets a{ *20}b↵cas a {cas a}↵{close}";
         let script = Script::parse(text);
         assert_eq!(Script::parse(&script.to_string()), script);
     }

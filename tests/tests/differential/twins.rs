@@ -47,7 +47,8 @@ impl TwinPlayers<'_> {
         let pairs = slabcore.iter().zip(&stock);
         let same = pairs.take_while(|(ours, theirs)| ours == theirs).count();
         Err(format!(
-            "replies differ at byte {same} ({splits:?})\n  script   {}\n  slabcore {}\n  stock    {}",
+            "replies differ at byte {same} ({splits:?})\n  script   {}\n  slabcore {}\n  \
+             stock    {}",
             abridged(&script.to_string()),
             around(&slabcore, same),
             around(&stock, same),

@@ -19,5 +19,6 @@ macro_rules! on_both {
 mod connections;
 mod counters;
 mod pipelines;
+mod pressure;
 mod time;
 mod values;

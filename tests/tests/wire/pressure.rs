@@ -1,0 +1,101 @@
+//! Clients that make a server keep things for them: what it keeps is bounded, others are served.
+
+use slabcore_testkit::binaries;
+use slabcore_testkit::server_process::{ServerKind, ServerOptions, ServerProcess};
+
+on_both! {
+    get_lines_without_end,
+    pipelined_stats_that_nobody_reads,
+    requests_that_come_faster_than_they_are_executed,
+}
+
+/// Most memory that the server had resident so far, in MiB.
+fn resident_mib_max(server: &ServerProcess) -> u64 {
+    let status = std::fs::read_to_string(format!("/proc/{}/status", server.pid()))
+        .expect("the kernel tells of a running process");
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+    let kib = line.and_then(|line| line.trim().strip_suffix(" kB")).expect("a number of KiB");
+    kib.trim().parse::<u64>().expect("a number") >> 10
+}
+
+/// Runs `load` and checks how much more memory the server had resident. memcached has no such
+/// bounds: there only the replies count.
+fn check_growth(server: &ServerProcess, growth_mib_max: u64, load: impl FnOnce()) {
+    let before = resident_mib_max(server);
+    load();
+    server.connect().round_trip();
+    let growth = resident_mib_max(server) - before;
+    if server.kind() == ServerKind::Slabcore && binaries::slabcore_is_itself() {
+        assert!(growth <= growth_mib_max, "{growth} MiB more");
+    }
+}
+
+/// Each line may be 4 MiB long, but not on all connections at once: cut lines of 40 clients took
+/// 160 MiB. The first bound then refused clients that carry nothing as well.
+fn get_lines_without_end(kind: ServerKind) {
+    let server = ServerOptions::new(kind, 1).arguments(&["-c", "500"]).start();
+    let mut bystander = server.connect();
+    bystander.round_trip();
+    let line = [b"get ".to_vec(), b"k ".repeat(2_000_000)].concat();
+    let mut clients = Vec::new();
+    check_growth(&server, 90, || {
+        // Smaller and smaller, so that no room is left for anybody's next byte.
+        for bytes in [3_900_000, 400_000, 40_000, 4_000] {
+            for _ in 0..40 {
+                let client = server.connect();
+                // One that is refused may be closed before it has sent all.
+                let _ = client.try_send(&line[..bytes]);
+                clients.push(client);
+            }
+        }
+    });
+    bystander.expect("get a\r\n", "END\r\n");
+    bystander.expect("set a 0 0 1\r\nx\r\n", "STORED\r\n");
+    drop(clients);
+    // What they held is free again.
+    let key = "k".repeat(200);
+    let request = format!("get{}\r\n", format!(" {key}").repeat(10_000));
+    bystander.expect(request, "END\r\n");
+}
+
+/// A reply from all shards is a table of sums until it is whole, and then kilobytes: 512 of them
+/// per connection were 4 MiB.
+fn pipelined_stats_that_nobody_reads(kind: ServerKind) {
+    let server = ServerProcess::new(kind, 2);
+    let mut clients: Vec<_> = (0..50).map(|_| server.connect()).collect();
+    let mut key = server.connect();
+    for power in 3..18 {
+        let value = "x".repeat(1 << power);
+        key.expect(format!("set k{power} 0 0 {}\r\n{value}\r\n", value.len()), "STORED\r\n");
+    }
+    check_growth(&server, 64, || {
+        for client in &mut clients {
+            client.send(&b"stats items\r\n".repeat(1000));
+        }
+    });
+    // All are answered in the end.
+    let mut client = clients.pop().expect("one of them");
+    for _ in 0..1000 {
+        let mut lines = 0;
+        while client.read_line() != b"END\r\n" {
+            lines += 1;
+        }
+        assert!(lines > 0);
+    }
+    client.round_trip();
+}
+
+/// With one request per visit a client sends faster than it is served: reading on meanwhile, the
+/// server kept megabytes of requests, and moved them around with every receive.
+fn requests_that_come_faster_than_they_are_executed(kind: ServerKind) {
+    let server = ServerOptions::new(kind, 2).arguments(&["-R", "1"]).start();
+    let mut client = server.connect();
+    client.round_trip();
+    check_growth(&server, 16, || {
+        let requests = b"set a 0 0 1 noreply\r\nx\r\n".repeat(50_000);
+        for _ in 0..24 {
+            client.send(&requests);
+        }
+        client.expect("get a\r\n", "VALUE a 0 1\r\nx\r\nEND\r\n");
+    });
+}
