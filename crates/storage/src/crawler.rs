@@ -152,7 +152,7 @@ impl Store {
     /// Takes back a linked item that is expired or flushed.
     fn take_if_dead(&mut self, now: u32, item: Location, crawler: bool) -> bool {
         let class = self.slabs.class_of(item);
-        let dead = self.death_of(now, item).is_some();
+        let dead = self.death_of(now, item).is_some() && self.guarded != Some(item);
         let fetched = ItemRef::new(&self.slabs.pages, item).is_fetched();
         let counters = &mut self.slabs.classes[class].counters;
         counters.crawler_items_checked += u64::from(crawler);

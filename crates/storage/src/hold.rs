@@ -165,9 +165,11 @@ impl Store {
         HeldPart { offset: 0, at, len, next: view.bodies().next().unwrap_or(Location::NONE) }
     }
 
-    /// Keeps a linked item in its place during an allocation. The result goes to
+    /// Keeps a linked item in its place, and linked, during an allocation. The result goes to
     /// [`Self::unguard`].
     pub(crate) fn guard(&mut self, item: Location) -> bool {
+        assert!(self.guarded.is_none(), "one item is guarded at a time");
+        self.guarded = Some(item);
         let held_before = item::is_held(&self.slabs.pages, item);
         if !held_before {
             item::set_held(&mut self.slabs.pages, item, true);
@@ -177,6 +179,7 @@ impl Store {
     }
 
     pub(crate) fn unguard(&mut self, item: Location, guarded: bool) {
+        self.guarded = None;
         if guarded {
             item::set_held(&mut self.slabs.pages, item, false);
             self.slabs.set_item_pinned(item, false);

@@ -89,6 +89,8 @@ pub struct Store {
     pub(crate) epoch_items: [usize; 4],
     next_unique: u64,
     pub(crate) holds: HoldTable,
+    /// The item that an allocation under way must leave linked, even if it has expired.
+    pub(crate) guarded: Option<Location>,
     pub(crate) reservations: usize,
     pub(crate) wants_pages: bool,
     pub(crate) slabs_moved: u64,
@@ -135,6 +137,7 @@ impl Store {
             // 0 says "no unique" and 1 is left out, as memcached does.
             next_unique: u64::from(config.shard) + 2,
             holds: HoldTable::new(),
+            guarded: None,
             reservations: 0,
             wants_pages: false,
             slabs_moved: 0,
