@@ -235,7 +235,7 @@ pub(crate) fn settings(out: &mut Vec<u8>, cluster: &Cluster) {
 static FIXED_SETTINGS: &[(&str, &str)] = &[
     ("maxconns_fast", "yes"), ("hashpower_init", "0"), ("slab_reassign", "yes"),
     ("slab_automove", "1"), ("slab_automove_ratio", "0.80"), ("slab_automove_window", "10"),
-    ("slab_chunk_max", "65536"), ("lru_crawler", "yes"), ("lru_crawler_sleep", "100"),
+    ("slab_chunk_max", "32768"), ("lru_crawler", "yes"), ("lru_crawler_sleep", "100"),
     ("lru_crawler_tocrawl", "0"), ("tail_repair_time", "0"), ("flush_enabled", "yes"),
     ("dump_enabled", "yes"), ("hash_algorithm", "ahash"), ("lru_maintainer_thread", "yes"),
     ("lru_segmented", "yes"), ("hot_lru_pct", "20"), ("warm_lru_pct", "40"),
