@@ -13,7 +13,6 @@ pub struct Setup {
     evict: bool,
     cas: bool,
     growth: u8,
-    shares: u8,
 }
 
 impl Setup {
@@ -24,16 +23,12 @@ impl Setup {
 
     /// The store's settings.
     pub fn config(self) -> Config {
-        let (hot_pct, warm_pct) =
-            [(20, 40), (1, 1), (50, 50), (32, 32)][usize::from(self.shares % 4)];
         Config {
             evict: self.evict,
             cas: self.cas,
             growth_factor: [1.25, 1.05, 2.0, 4.0][usize::from(self.growth % 4)],
             item_bytes_max: 512 << 10,
             fair_share_pages: self.pages(),
-            hot_pct,
-            warm_pct,
             ..Config::default()
         }
     }

@@ -83,13 +83,13 @@ crate::stat_names! {
         CrawlerReclaimed = "crawler_reclaimed",
         /// Items that the crawler looked at.
         CrawlerItemsChecked = "crawler_items_checked",
-        /// Times a store had to evict or reclaim itself.
+        /// Items evicted or taken back by an allocation.
         DirectReclaims = "direct_reclaims",
-        /// Items moved to the COLD segment.
+        /// Items moved to the COLD segment: 0, there are no segments.
         MovesToCold = "moves_to_cold",
-        /// Items moved to the WARM segment.
+        /// Items moved to the WARM segment: 0, there are no segments.
         MovesToWarm = "moves_to_warm",
-        /// Items moved to the head of their own segment.
+        /// Items moved to the head of their own segment: 0, there are no segments.
         MovesWithinLru = "moves_within_lru",
         /// Pages that changed their slab class or shard.
         SlabsMoved = "slabs_moved",

@@ -157,17 +157,17 @@ pub static FAMILIES: &[Family] = &[
     counter!(
         "memcached_lru_crawler_moves_to_cold_total",
         MovesToCold,
-        "Items moved to the COLD segment."
+        "Items moved to the COLD segment: 0, there are no segments."
     ),
     counter!(
         "memcached_lru_crawler_moves_to_warm_total",
         MovesToWarm,
-        "Items moved to the WARM segment."
+        "Items moved to the WARM segment: 0, there are no segments."
     ),
     counter!(
         "memcached_lru_crawler_moves_within_lru_total",
         MovesWithinLru,
-        "Items moved to the head of their own segment."
+        "Items moved to the head of their own segment: 0, there are no segments."
     ),
 ];
 

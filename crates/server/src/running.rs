@@ -152,7 +152,6 @@ fn start_executors(
             evict: settings.evict,
             cas: settings.cas,
             fair_share_pages,
-            ..Config::default()
         };
         let metrics = Arc::clone(&cluster.metrics[index]);
         let shard = Shard::new(&config, Arc::clone(&cluster.pages), hasher.clone(), metrics)

@@ -38,15 +38,16 @@ const fn column(
 const COLUMNS: usize = 30;
 
 /// In memcached's order. What is counted for no class here, memcached's `tailrepairs` and the
-/// like, is 0 there too or comes with what it counts.
+/// like, is 0 there too or comes with what it counts. There are no LRU lists: every item counts as
+/// COLD, as it does in memcached without its segmented LRU, and nothing moves between them.
 #[rustfmt::skip]
 static TABLE: [Column; COLUMNS] = [
     column("number", Table::Items, Merge::Sum, |class| class.number),
-    column("number_hot", Table::Items, Merge::Sum, |class| class.number_hot),
-    column("number_warm", Table::Items, Merge::Sum, |class| class.number_warm),
-    column("number_cold", Table::Items, Merge::Sum, |class| class.number_cold),
-    column("age_hot", Table::Items, Merge::Max, |class| class.age_hot),
-    column("age_warm", Table::Items, Merge::Max, |class| class.age_warm),
+    column("number_hot", Table::Items, Merge::Sum, |_| 0),
+    column("number_warm", Table::Items, Merge::Sum, |_| 0),
+    column("number_cold", Table::Items, Merge::Sum, |class| class.number),
+    column("age_hot", Table::Items, Merge::Max, |_| 0),
+    column("age_warm", Table::Items, Merge::Max, |_| 0),
     column("age", Table::Items, Merge::Max, |class| class.age),
     column("mem_requested", Table::Items, Merge::Sum, |class| class.mem_requested),
     column("evicted", Table::Items, Merge::Sum, |class| class.counters.evicted),
@@ -62,9 +63,9 @@ static TABLE: [Column; COLUMNS] = [
     column("crawler_items_checked", Table::Items, Merge::Sum,
         |class| class.counters.crawler_items_checked),
     column("lrutail_reflocked", Table::Items, Merge::Sum, |_| 0),
-    column("moves_to_cold", Table::Items, Merge::Sum, |class| class.counters.moves_to_cold),
-    column("moves_to_warm", Table::Items, Merge::Sum, |class| class.counters.moves_to_warm),
-    column("moves_within_lru", Table::Items, Merge::Sum, |class| class.counters.moves_within_lru),
+    column("moves_to_cold", Table::Items, Merge::Sum, |_| 0),
+    column("moves_to_warm", Table::Items, Merge::Sum, |_| 0),
+    column("moves_within_lru", Table::Items, Merge::Sum, |_| 0),
     column("direct_reclaims", Table::Items, Merge::Sum, |class| class.counters.direct_reclaims),
     column("chunk_size", Table::Slabs, Merge::Max, |class| class.chunk_size),
     column("chunks_per_page", Table::Slabs, Merge::Max, |class| class.chunks_per_page),

@@ -153,9 +153,6 @@ impl Shard {
             (Counter::CrawlerReclaimed, counters.crawler_reclaimed),
             (Counter::CrawlerItemsChecked, counters.crawler_items_checked),
             (Counter::DirectReclaims, counters.direct_reclaims),
-            (Counter::MovesToCold, counters.moves_to_cold),
-            (Counter::MovesToWarm, counters.moves_to_warm),
-            (Counter::MovesWithinLru, counters.moves_within_lru),
             (Counter::SlabsMoved, stats.slabs_moved),
             (Counter::TotalItems, stats.total_items),
         ] {

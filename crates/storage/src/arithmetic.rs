@@ -9,6 +9,9 @@ use crate::store::Store;
 /// Digits of the largest 64-bit number.
 const DIGITS_MAX: usize = 20;
 
+/// Bytes of the longest value that may be a number: memcached's largest slab chunk.
+const NUMBER_BYTES_MAX: usize = 512 << 10;
+
 /// A change of a number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Delta {
@@ -23,7 +26,7 @@ pub enum Delta {
 pub enum ArithmeticError {
     /// The key has no item.
     NotFound,
-    /// The value is not a number below 2^64, or it is chained.
+    /// The value is not a number below 2^64, or longer than 512 KiB, as in memcached.
     NonNumeric,
     /// The longer text finds no memory; the item is as it was.
     NoMemory,
@@ -44,19 +47,28 @@ impl Store {
     ) -> Result<u64, ArithmeticError> {
         let item = self.find_live(now, hash, key).map_err(|_| ArithmeticError::NotFound)?;
         let view = ItemRef::new(&self.slabs.pages, item);
-        let number = view.value().and_then(parse_number).ok_or(ArithmeticError::NonNumeric)?;
+        let (at, len) = view.head_span();
+        let head = self.slabs.pages.bytes(at, len);
+        let number = parse_number(head).filter(|_| view.value_len() <= NUMBER_BYTES_MAX);
+        let number = number.ok_or(ArithmeticError::NonNumeric)?;
         let number = match delta {
             Delta::Incr(by) => number.wrapping_add(by),
             Delta::Decr(by) => number.saturating_sub(by),
         };
         let mut text = NumberText { digits: [b' '; DIGITS_MAX], len: 0 };
         write!(text, "{number}").expect("64 bits are at most 20 digits");
-        let (at, old_len) = view.head_span();
-        if text.len <= old_len && !view.is_held() {
+        if text.len <= len && !view.is_held() {
             let renewed = view.cas() != 0;
-            let value = self.slabs.pages.bytes_mut(at, old_len);
+            let mut body = view.bodies().next();
+            let pages = &mut self.slabs.pages;
+            let value = pages.bytes_mut(at, len);
             value.fill(b' ');
             value[..text.len].copy_from_slice(&text.digits[..text.len]);
+            while let Some(chunk) = body {
+                let (at, len) = item::body_span(pages, chunk);
+                pages.bytes_mut(at, len).fill(b' ');
+                body = item::next(pages, chunk).some();
+            }
             if renewed {
                 let unique = self.new_unique();
                 item::set_cas(&mut self.slabs.pages, item, unique);

@@ -5,7 +5,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use alloc::{format, vec};
 
-use crate::item::{self, ChunkUse, ItemRef, Segment};
+use crate::item::{self, ChunkUse, ItemRef};
 use crate::limits::{PAGE_BYTES, SPARE_PAGES_MAX};
 use crate::region::Location;
 use crate::slab_allocator::{NONE, PageUse};
@@ -27,7 +27,7 @@ impl Store {
     pub fn check(&self) -> Result<(), String> {
         let chunks = self.check_pages()?;
         self.check_items(&chunks)?;
-        self.check_lists(&chunks)?;
+        self.check_classes(&chunks)?;
         self.check_index(&chunks)?;
         self.check_pins(&chunks)
     }
@@ -62,11 +62,11 @@ impl Store {
         let table_pages = self.index.bucket_pages.len() + self.index.overflow_pages.len();
         ensure!(index == table_pages, "hash table pages: {index}, not {table_pages}");
         for (number, (class, sums)) in self.slabs.classes.iter().zip(class_pages).enumerate() {
-            let counted = (class.pages, class.used_chunks, class.requested_bytes);
+            let counted = (class.pages.len(), class.used_chunks, class.requested_bytes);
             ensure!(counted == sums, "class {number}: {counted:?}, recount {sums:?}");
             self.check_room(number)?;
         }
-        let all: usize = self.slabs.classes.iter().map(|class| class.pages).sum();
+        let all: usize = self.slabs.classes.iter().map(|class| class.pages.len()).sum();
         ensure!(all + spare + index == owned, "pages of classes do not sum up");
         Ok(chunks)
     }
@@ -101,8 +101,11 @@ impl Store {
 
     fn check_room(&self, class: usize) -> Result<(), String> {
         let chunks = self.slabs.classes[class].chunks_per_page;
-        let with_room = self.slabs.records.iter().filter(|record| {
-            record.page_use == PageUse::Class(class as u8) && usize::from(record.used) < chunks
+        let drained = self.slabs.draining as usize;
+        let records = self.slabs.records.iter().enumerate();
+        let with_room = records.filter(|(number, record)| {
+            let of_class = record.page_use == PageUse::Class(class as u8);
+            of_class && *number != drained && usize::from(record.used) < chunks
         });
         let (with_room, mut listed) = (with_room.count(), 0);
         let (mut next, mut prev) = (self.slabs.classes[class].room, NONE);
@@ -121,7 +124,7 @@ impl Store {
     fn check_items(&self, chunks: &Chunks) -> Result<(), String> {
         let (mut bytes, mut epochs, mut bodies) = (0, [0; 4], 0);
         for (chunk, chunk_use) in chunks {
-            if !matches!(chunk_use, ChunkUse::Linked(_) | ChunkUse::OffList) {
+            if !matches!(chunk_use, ChunkUse::Linked | ChunkUse::Unlinked) {
                 continue;
             }
             let view = ItemRef::new(&self.slabs.pages, *chunk);
@@ -131,7 +134,7 @@ impl Store {
                 ensure!(head == *chunk, "{body:?} belongs to {head:?}, not {chunk:?}");
                 bodies += 1;
             }
-            if *chunk_use != ChunkUse::OffList {
+            if *chunk_use != ChunkUse::Unlinked {
                 let written: usize = view.value_parts().map(<[u8]>::len).sum();
                 ensure!(written == view.value_len(), "{chunk:?}: a linked value is incomplete");
                 bytes += view.total_bytes();
@@ -151,33 +154,33 @@ impl Store {
         Ok(())
     }
 
-    /// Each linked item is on the list of its class and segment, once.
-    fn check_lists(&self, chunks: &Chunks) -> Result<(), String> {
-        let mut listed = 0;
-        for (class, slab_class) in self.slabs.classes.iter().enumerate() {
-            for segment in Segment::ALL {
-                let list = slab_class.lists[segment.index()];
-                let (mut items, mut prev, mut next) = (0, Location::NONE, list.head);
-                while let Some(chunk) = next.some() {
-                    ensure!(
-                        chunks.get(&chunk) == Some(&ChunkUse::Linked(segment)),
-                        "{chunk:?} is on {segment:?} of class {class}"
-                    );
-                    ensure!(self.slabs.class_of(chunk) == class, "{chunk:?}: another class");
-                    ensure!(item::prev(&self.slabs.pages, chunk) == prev, "{chunk:?}: prev");
-                    items += 1;
-                    ensure!(items <= list.items, "class {class} {segment:?}: list too long");
-                    (prev, next) = (chunk, item::next(&self.slabs.pages, chunk));
-                }
-                ensure!(prev == list.tail, "class {class} {segment:?}: tail");
-                ensure!(items == list.items, "class {class} {segment:?}: {items} items");
-                listed += items as usize;
+    /// Each class lists its pages and counts its items; its candidates lie in them.
+    fn check_classes(&self, chunks: &Chunks) -> Result<(), String> {
+        let mut items = vec![0; self.slabs.classes.len()];
+        for (chunk, chunk_use) in chunks {
+            if *chunk_use == ChunkUse::Linked {
+                items[self.slabs.class_of(*chunk)] += 1;
             }
         }
-        ensure!(listed == self.index.items, "{listed} items listed, {} known", self.index.items);
-        let linked = |chunk: &&ChunkUse| matches!(chunk, ChunkUse::Linked(_));
-        let linked = chunks.values().filter(linked).count();
-        ensure!(listed == linked, "{linked} items linked, {listed} listed");
+        ensure!(items.iter().sum::<usize>() == self.index.items, "{} items", self.index.items);
+        for (number, class) in self.slabs.classes.iter().enumerate() {
+            ensure!(class.items == items[number], "class {number}: {} items", items[number]);
+            let is_own = |record: u32| {
+                let record = self.slabs.records.get(record as usize);
+                record.is_some_and(|record| record.page_use == PageUse::Class(number as u8))
+            };
+            for (place, record) in class.pages.iter().enumerate() {
+                ensure!(is_own(*record), "class {number}: page {record}");
+                let noted = self.slabs.records[*record as usize].class_place as usize;
+                ensure!(noted == place, "class {number}: page {record} at {noted}, not {place}");
+            }
+            for candidate in class.candidates.iter() {
+                let record = self.slabs.record_of(candidate.chunk) as u32;
+                ensure!(is_own(record), "class {number}: candidate in page {record}");
+            }
+        }
+        let drained = self.slabs.draining;
+        ensure!(drained == NONE || self.drain.is_some(), "page {drained} is drained for nobody");
         Ok(())
     }
 
@@ -186,14 +189,13 @@ impl Store {
         let pages = &self.slabs.pages;
         let mut found = Vec::new();
         for bucket in 0..self.index.buckets() {
-            for (hash, item) in self.index.chain_slots(pages, bucket) {
+            for (tag, item) in self.index.chain_slots(pages, bucket) {
                 ensure!(
-                    matches!(chunks.get(&item), Some(ChunkUse::Linked(_))),
+                    matches!(chunks.get(&item), Some(ChunkUse::Linked)),
                     "bucket {bucket}: {item:?} is no linked item"
                 );
-                let key_hash = self.hash_of(item) as u32;
-                ensure!(hash == key_hash, "bucket {bucket}: {item:?} under another hash");
-                ensure!(self.index.home_of(hash) == bucket, "{item:?} in another bucket");
+                let home = self.index.home_of(self.hash_of(item));
+                ensure!(home == (bucket, tag), "bucket {bucket}: {item:?} belongs to {home:?}");
                 found.push(item);
             }
         }
@@ -213,13 +215,13 @@ impl Store {
         let mut pins: BTreeMap<usize, u16> = BTreeMap::new();
         let mut reserved = 0;
         for (chunk, chunk_use) in chunks {
-            let is_item = matches!(chunk_use, ChunkUse::OffList | ChunkUse::Linked(_));
+            let is_item = matches!(chunk_use, ChunkUse::Unlinked | ChunkUse::Linked);
             if !is_item {
                 continue;
             }
             let is_held = item::is_held(pages, *chunk);
             ensure!(is_held == held.contains(chunk), "{chunk:?}: held or not");
-            let is_reserved = *chunk_use == ChunkUse::OffList && !is_held;
+            let is_reserved = *chunk_use == ChunkUse::Unlinked && !is_held;
             reserved += usize::from(is_reserved);
             if is_held || is_reserved {
                 let view = ItemRef::new(pages, *chunk);

@@ -1,5 +1,4 @@
-//! Work for idle turns: dead items are taken back before anything live is evicted for them, and
-//! LRU lists are kept within their shares. Also `flush_all`, whose leftovers it collects.
+//! Work for idle turns: dead items are taken back before anything live is evicted for them. Also `flush_all`, whose leftovers it collects.
 
 use crate::expiry_index::NEVER;
 use crate::item::{self, ChunkUse, ItemRef};
@@ -45,7 +44,7 @@ impl Store {
             let mut number = 0;
             while let Some(chunk) = self.slabs.chunk_in_page(record as u32, number) {
                 number += 1;
-                if let ChunkUse::Linked(_) = item::chunk_use(&self.slabs.pages, chunk)
+                if let ChunkUse::Linked = item::chunk_use(&self.slabs.pages, chunk)
                     && ItemRef::new(&self.slabs.pages, chunk).epoch() != self.epoch
                 {
                     self.unlink(chunk);
@@ -56,14 +55,9 @@ impl Store {
 
     /// Does up to `budget` small steps of background work; true when there is more to do now.
     ///
-    /// A step looks at one item or moves one.
+    /// A step looks at one item.
     pub fn maintain(&mut self, now: u32, budget: u32) -> bool {
         let mut steps = budget;
-        for class in 0..self.slabs.classes.len() {
-            while steps > 0 && self.slabs.lru_balance(class, self.shares) {
-                steps -= 1;
-            }
-        }
         while steps > 0 && self.sweep_step(now, true) {
             steps -= 1;
         }
@@ -113,7 +107,7 @@ impl Store {
             return true;
         };
         sweep.chunk += 1;
-        if let ChunkUse::Linked(_) = item::chunk_use(&self.slabs.pages, chunk)
+        if let ChunkUse::Linked = item::chunk_use(&self.slabs.pages, chunk)
             && !self.take_if_dead(now, chunk, crawler)
         {
             let exptime = ItemRef::new(&self.slabs.pages, chunk).exptime();
@@ -138,7 +132,7 @@ impl Store {
         match self.slabs.chunk_in_page(record as u32, chunk) {
             Some(location) => {
                 self.crawl.chunk += 1;
-                if let ChunkUse::Linked(_) = item::chunk_use(&self.slabs.pages, location) {
+                if let ChunkUse::Linked = item::chunk_use(&self.slabs.pages, location) {
                     self.take_if_dead(now, location, true);
                 }
             }

@@ -1,14 +1,14 @@
-//! Where memory comes from: free chunks, free pages, the class's own LRU tail, and last a page of
-//! another class.
+//! Where memory comes from: free chunks, free pages, expired items, pages that others can spare,
+//! and last the class's own item that costs most to keep.
 
-use crate::item::{self, ItemRef, Segment};
+use crate::access::{PROMISE, Step, size_weight};
+use crate::candidates::Candidate;
+use crate::item::{self, ChunkUse, ItemRef};
 use crate::limits::{
-    ALLOCATION_ROUNDS_MAX, BALANCE_MOVES, EVICT_LOOKS_MAX, GROWTH_RETRY_INSERTS,
-    PAGE_MOVE_EVICTIONS, SPLITS_PER_INSERT, STEAL_LOOKS_MAX, STEAL_RECORDS_MAX, SWEEP_LOOKS,
-    SWEEPS_PER_ALLOCATION,
+    ALLOCATION_ROUNDS_MAX, BORROW_FACTOR, CHUNK_BYTES_MAX, EVICT_LOOKS, EVICT_WALK_MAX,
+    GROWTH_RETRY_INSERTS, MERGES_PER_INSERT, SPLITS_PER_INSERT, SWEEP_LOOKS, SWEEPS_PER_ALLOCATION,
 };
 use crate::region::Location;
-use crate::slab_allocator::PageUse;
 use crate::store::Store;
 
 impl Store {
@@ -34,22 +34,59 @@ impl Store {
             if sweeps > 0 && self.slabs.has_room(class) {
                 continue;
             }
-            if self.compact_page(now, class) || self.move_older_page(now, class) {
+            if self.compact_page(now, class) || self.balance(now, class) {
                 continue;
             }
-            if !self.evict_from_class(now, class) && !self.steal_page(now, class) {
+            if self.evict_from_class(now, class) {
+                continue;
+            }
+            if let Some(chunk) = self.borrow_chunk(now, class, bytes, BORROW_FACTOR) {
+                return Some(chunk);
+            }
+            if !self.steal_page(now, class) {
                 break;
             }
+        }
+        if let Some(chunk) = self.borrow_chunk(now, class, bytes, CHUNK_BYTES_MAX) {
+            return Some(chunk);
         }
         self.slabs.classes[class].counters.outofmemory += 1;
         None
     }
 
-    /// Grows the hash table if it is due, and makes sure that an insertion has room. False: it
+    /// A chunk of a class of longer chunks, up to `factor` times as long, for a class that has
+    /// nothing to evict: while a page is drained for it, or where every page is pinned.
+    fn borrow_chunk(
+        &mut self,
+        now: u32,
+        class: usize,
+        bytes: usize,
+        factor: usize,
+    ) -> Option<Location> {
+        let chunk_bytes_max = self.slabs.classes[class].chunk_bytes.saturating_mul(factor);
+        for longer in class + 1..self.slabs.classes.len() {
+            if self.slabs.classes[longer].chunk_bytes > chunk_bytes_max {
+                return None;
+            }
+            if let Some(chunk) = self.slabs.take_chunk(longer, bytes) {
+                return Some(chunk);
+            }
+            if self.evict_from_class(now, longer)
+                && let Some(chunk) = self.slabs.take_chunk(longer, bytes)
+            {
+                return Some(chunk);
+            }
+        }
+        None
+    }
+
+    /// Grows or shrinks the hash table if it is due, and makes sure that an insertion has room. False: it
     /// has none, and no page could be had.
     pub(crate) fn prepare_insert(&mut self, now: u32) -> bool {
         if self.index.is_growth_due() {
             self.grow_index(now);
+        } else {
+            self.shrink_index(MERGES_PER_INSERT);
         }
         if self.index.has_overflow_room() {
             return true;
@@ -72,9 +109,24 @@ impl Store {
                 };
                 self.index.bucket_pages.push(page_at);
             }
-            self.index.split_bucket(&mut self.slabs.pages);
+            let hasher = &self.hasher;
+            self.index.split_bucket(&mut self.slabs.pages, |pages, item| {
+                hasher.hash(ItemRef::new(pages, item).key())
+            });
             if !self.index.is_growth_due() {
                 return;
+            }
+        }
+    }
+
+    /// Fewer buckets, if that is due. A page that becomes empty is for others to use.
+    fn shrink_index(&mut self, merges: usize) {
+        for _ in 0..merges {
+            if !self.index.is_shrink_due() || !self.index.has_overflow_room() {
+                return;
+            }
+            if let Some(page_at) = self.index.merge_bucket(&mut self.slabs.pages) {
+                self.slabs.keep_spare(self.slabs.pages.note(page_at));
             }
         }
     }
@@ -97,70 +149,110 @@ impl Store {
         }
     }
 
-    /// Frees at least one chunk of the class by taking back a dead item or evicting the coldest
-    /// live one. False: within the bounded looks there was none to take.
-    fn evict_from_class(&mut self, now: u32, class: usize) -> bool {
-        if !self.config.evict {
-            return self.reclaim_from_class(now, class);
+    /// The step at which items are judged: later than it is by one request for every two items, see
+    /// `access.rs`.
+    pub(crate) fn judging_step(&self) -> Step {
+        self.clock.step_in(self.index.items / 64, self.index.items)
+    }
+
+    /// Frees at least one chunk of the class by taking back a dead item or evicting the live
+    /// one that costs most to keep. False: within the bounded looks there was none to take.
+    pub(crate) fn evict_from_class(&mut self, now: u32, class: usize) -> bool {
+        let step = self.judging_step();
+        if self.look_for_candidates(now, step, class) {
+            return true;
         }
-        let mut forced = false;
-        for _ in 0..EVICT_LOOKS_MAX {
-            for _ in 0..BALANCE_MOVES {
-                if !self.slabs.lru_balance(class, self.shares) {
-                    break;
-                }
-            }
-            let Some(tail) = self.slabs.lru_tail(class, Segment::Cold) else {
-                if !forced {
-                    forced = true;
-                    self.slabs.classes[class].counters.direct_reclaims += 1;
-                }
-                let moved = self.slabs.lru_demote_tail(class, Segment::Hot)
-                    || self.slabs.lru_demote_tail(class, Segment::Warm);
-                if !moved {
-                    return false;
-                }
-                continue;
-            };
-            let view = ItemRef::new(&self.slabs.pages, tail);
-            if view.is_held() {
-                self.slabs.lru_move(class, tail, Segment::Cold);
-            } else if view.is_active() && self.death_of(now, tail).is_none() {
-                self.slabs.lru_demote_tail(class, Segment::Cold);
-            } else {
-                self.evict(now, class, tail);
-                if let Some(next) = self.slabs.lru_tail(class, Segment::Cold) {
-                    self.slabs.pages.prefetch(self.slabs.pages.at(next));
-                }
+        let Some((candidate, item)) = self.best_candidate(step, class) else {
+            return self.evict_first(now, class);
+        };
+        self.slabs.classes[class].candidates.remove(candidate.chunk);
+        self.evict(now, class, item);
+        self.slabs.prefetch_sample(class, EVICT_LOOKS);
+        true
+    }
+
+    /// As [`Self::evict_from_class`] where a sample found nothing: most of the class is pinned, or
+    /// live while evictions are off. Takes the first item that may go.
+    fn evict_first(&mut self, now: u32, class: usize) -> bool {
+        let start = self.slabs.classes[class].sample.draw(0) as usize;
+        let mut looks = 0;
+        for number in 0..self.slabs.classes[class].pages.len() {
+            let pages = &self.slabs.classes[class].pages;
+            let record = pages[(start % pages.len() + number) % pages.len()];
+            let chunks = (0..).map_while(|chunk| self.slabs.chunk_in_page(record, chunk));
+            let found = chunks.inspect(|_| looks += 1).find_map(|chunk| {
+                let item = self.item_of_chunk(chunk)?;
+                (self.config.evict || self.death_of(now, item).is_some()).then_some(item)
+            });
+            if let Some(item) = found {
+                self.evict(now, class, item);
                 return true;
             }
+            if looks >= EVICT_WALK_MAX {
+                break;
+            }
         }
-        // Every look met an active or held item: now the next one that is not held goes.
-        let victim = self.unheld_tail(class, |_| true);
-        if let Some(victim) = victim {
-            self.evict(now, class, victim);
-        }
-        victim.is_some()
+        false
     }
 
-    /// With evictions off: a dead item near the tails.
-    fn reclaim_from_class(&mut self, now: u32, class: usize) -> bool {
-        let victim = self.unheld_tail(class, |item| self.death_of(now, item).is_some());
-        if let Some(victim) = victim {
-            self.evict(now, class, victim);
+    /// Looks at a sample of a class's chunks. True: it met a dead item and took it back.
+    pub(crate) fn look_for_candidates(&mut self, now: u32, step: Step, class: usize) -> bool {
+        let (mut costs, mut seen, mut promise) = ([0; EVICT_LOOKS], 0, 0);
+        for number in 0..EVICT_LOOKS {
+            let Some(chunk) = self.slabs.sampled_chunk(class, number) else { continue };
+            let Some(item) = self.item_of_chunk(chunk) else { continue };
+            if self.death_of(now, item).is_some() {
+                self.evict(now, class, item);
+                return true;
+            }
+            let view = ItemRef::new(&self.slabs.pages, item);
+            let access = view.access();
+            let size_weight = if view.is_chained() {
+                size_weight(view.value_len())
+            } else {
+                self.slabs.classes[class].size_weight
+            };
+            let candidate = Candidate { chunk, access, size_weight };
+            costs[seen] = candidate.cost(step);
+            promise += PROMISE / access.dispensability(step);
+            seen += 1;
+            if self.config.evict {
+                self.slabs.classes[class].candidates.offer(step, candidate);
+            }
         }
-        victim.is_some()
+        let class = &mut self.slabs.classes[class];
+        class.sample.advance(EVICT_LOOKS as u64 / 2);
+        class.note_sample(&mut costs[..seen], promise);
+        false
     }
 
-    /// The first item from the tails, COLD first, that is not held and is wanted.
-    fn unheld_tail(&self, class: usize, wanted: impl Fn(Location) -> bool) -> Option<Location> {
+    /// The linked item in a chunk, or whose value reaches into it, if it may be evicted.
+    pub(crate) fn item_of_chunk(&self, chunk: Location) -> Option<Location> {
         let pages = &self.slabs.pages;
-        [Segment::Cold, Segment::Warm, Segment::Hot].into_iter().find_map(|segment| {
-            let tail = self.slabs.lru_tail(class, segment);
-            core::iter::successors(tail, |item| item::prev(pages, *item).some())
-                .take(EVICT_LOOKS_MAX)
-                .find(|item| !item::is_held(pages, *item) && wanted(*item))
-        })
+        let item = match item::chunk_use(pages, chunk) {
+            ChunkUse::Linked => chunk,
+            ChunkUse::Body => item::body_head(pages, chunk),
+            ChunkUse::Free | ChunkUse::Unlinked => return None,
+        };
+        let linked = item::chunk_use(pages, item) == ChunkUse::Linked;
+        (linked && !item::is_held(pages, item)).then_some(item)
+    }
+
+    /// The costliest candidate of a class whose item is still what it was, and the item.
+    pub(crate) fn best_candidate(
+        &mut self,
+        step: Step,
+        class: usize,
+    ) -> Option<(Candidate, Location)> {
+        while let Some(candidate) = self.slabs.classes[class].candidates.best(step) {
+            if let Some(item) = self.item_of_chunk(candidate.chunk)
+                && item::access(&self.slabs.pages, item) == candidate.access
+            {
+                return Some((candidate, item));
+            }
+            self.slabs.classes[class].candidates.remove(candidate.chunk);
+        }
+        None
     }
 
     /// Unlinks an item that is not held, and counts it as reclaimed if it was dead, else as
@@ -170,6 +262,7 @@ impl Store {
         let view = ItemRef::new(&self.slabs.pages, item);
         assert!(!view.is_held(), "a held item is evicted");
         let counters = &mut self.slabs.classes[class].counters;
+        counters.direct_reclaims += 1;
         if dead {
             counters.reclaimed += 1;
             counters.expired_unfetched += u64::from(!view.is_fetched());
@@ -179,107 +272,9 @@ impl Store {
             counters.evicted_nonzero += u64::from(view.exptime() != 0);
             counters.evicted_unfetched += u64::from(!view.is_fetched());
             counters.evicted_active += u64::from(view.is_active());
-            counters.evicted_time = u64::from(view.idle_seconds(now));
+            let step = view.access().step();
+            counters.evicted_time = u64::from(self.clock.seconds_since(now, step));
         }
         self.unlink(item);
-    }
-
-    /// Empties a page of another class than `wanted` into the spare pages. False: all are pinned.
-    fn steal_page(&mut self, now: u32, wanted: usize) -> bool {
-        if !self.config.evict {
-            return false;
-        }
-        let Some(victim) = self.coldest_page(wanted) else { return false };
-        self.clear_page(now, victim);
-        self.slabs_moved += 1;
-        true
-    }
-
-    /// Now and then, empties a page of the class with the oldest tail, if that is clearly older
-    /// than the wanted class's own: memory follows the load instead of staying where
-    /// it was first asked for.
-    fn move_older_page(&mut self, now: u32, wanted: usize) -> bool {
-        let class = &mut self.slabs.classes[wanted];
-        class.unbalanced_evictions += 1;
-        let pause = PAGE_MOVE_EVICTIONS.min(class.chunks_per_page as u32 / 4);
-        if class.unbalanced_evictions < pause || !self.config.evict {
-            return false;
-        }
-        class.unbalanced_evictions = 0;
-        // All three tails: a class that evicts nothing has its old items in HOT still.
-        let age = |class| {
-            let tails =
-                Segment::ALL.into_iter().filter_map(|list| self.slabs.lru_tail(class, list));
-            let ages = tails.map(|item| ItemRef::new(&self.slabs.pages, item).idle_seconds(now));
-            ages.max().unwrap_or(0)
-        };
-        let own = age(wanted);
-        let classes = (0..self.slabs.classes.len()).filter(|class| *class != wanted);
-        let Some((oldest, class)) = classes.map(|class| (age(class), class)).max() else {
-            return false;
-        };
-        // memcached's slab_automove_ratio: the evicting class's age is below 0.8 of the oldest.
-        if u64::from(own) * 5 >= u64::from(oldest) * 4 {
-            return false;
-        }
-        let Some(page) = self.coldest_page_of(class) else { return false };
-        self.clear_page(now, page);
-        self.slabs_moved += 1;
-        true
-    }
-
-    /// Record of a page without pinned chunks: that of the coldest item of the class with the most
-    /// pages, or else of the next class, or else any.
-    fn coldest_page(&mut self, wanted: usize) -> Option<u32> {
-        let mut tried = 0_u64;
-        loop {
-            let classes = self.slabs.classes.iter().enumerate();
-            let largest = classes
-                .filter(|(class, _)| *class != wanted && tried & 1 << class == 0)
-                .max_by_key(|(_, class)| class.pages)
-                .filter(|(_, class)| class.pages > 0);
-            let Some((class, _)) = largest else { break };
-            tried |= 1 << class;
-            if let Some(page) = self.coldest_page_of(class) {
-                return Some(page);
-            }
-        }
-        let records = self.slabs.records.len();
-        for _ in 0..records.min(STEAL_RECORDS_MAX) {
-            self.steal_hand = (self.steal_hand + 1) % records;
-            let record = &self.slabs.records[self.steal_hand];
-            if matches!(record.page_use, PageUse::Class(_)) && record.pinned == 0 {
-                return Some(self.steal_hand as u32);
-            }
-        }
-        None
-    }
-
-    fn coldest_page_of(&self, class: usize) -> Option<u32> {
-        let pages = &self.slabs.pages;
-        [Segment::Cold, Segment::Warm, Segment::Hot].into_iter().find_map(|segment| {
-            let tail = self.slabs.lru_tail(class, segment);
-            core::iter::successors(tail, |item| item::prev(pages, *item).some())
-                .take(STEAL_LOOKS_MAX)
-                .map(|item| self.slabs.record_of(item))
-                .find(|record| self.slabs.records[*record].pinned == 0)
-                .map(|record| record as u32)
-        })
-    }
-
-    /// Gives up to `pages` pages to the pool, spare ones first, then the coldest; keeps the
-    /// store's minimum, and with evictions off all pages in use. Returns how many were given.
-    pub fn give_back(&mut self, now: u32, pages: usize) -> usize {
-        let before = self.slabs.owned_pages;
-        let target = before.saturating_sub(pages).max(self.slabs.pages_min());
-        while self.slabs.owned_pages > target {
-            if self.slabs.give_spare() {
-                continue;
-            }
-            if !self.steal_page(now, usize::MAX) {
-                break;
-            }
-        }
-        before - self.slabs.owned_pages
     }
 }

@@ -1,31 +1,60 @@
 //! The hash table: from a key's hash to the item's location.
 //!
 //! Linear hashing: the table grows by splitting one bucket, so no request waits for a rehash. A
-//! bucket is a cache line of seven slots; further slots are in overflow buckets. Buckets lie in
+//! bucket is a cache line of ten slots; further slots are in overflow buckets. Buckets lie in
 //! pages of the store like everything else, so the table counts against the memory limit.
 //!
 //! ```text
-//! bucket:  | slot 0 | .. | slot 6 | overflow bucket u32, unused u32 |   8 words of 8 bytes
-//! slot:    | hash u32 | location u32 |       empty: location NONE
+//! bucket:  | tag u16, ten times | location u32, ten times | overflow bucket u32 |   64 bytes
+//!           a location of NONE: the slot is empty
 //! ```
 //!
-//! The 32 hash bits choose the bucket by their low end and are compared whole as the tag, so a
-//! split reads no item. Slots of a chain are filled without gaps.
+//! The hash's low 32 bits choose the bucket, the 16 above them are the tag. A split reads the keys
+//! of the bucket's items for the bits that a slot does not keep. Slots of a chain are filled
+//! without gaps.
 
 use alloc::vec::Vec;
 
-use crate::limits::{BUCKET_BYTES, BUCKET_LOAD_MAX, BUCKET_SLOTS, PAGE_BYTES};
+use crate::limits::{BUCKET_BYTES, BUCKET_LOAD_MAX, BUCKET_LOAD_MIN, BUCKET_SLOTS, PAGE_BYTES};
 use crate::region::{Location, OwnedPages};
 
 const BUCKETS_PER_PAGE: usize = PAGE_BYTES / BUCKET_BYTES;
-const LINK: usize = BUCKET_SLOTS * 8;
+const LOCATIONS: usize = BUCKET_SLOTS * 2;
+const LINK: usize = LOCATIONS + BUCKET_SLOTS * 4;
 const NONE: u32 = u32::MAX;
 
-/// A slot: byte offset in the region.
+/// A slot: the byte offset of its bucket, and its number there.
 #[derive(Clone, Copy)]
 struct Slot {
-    at: usize,
-    location: Location,
+    bucket: usize,
+    number: usize,
+}
+
+impl Slot {
+    fn tag_at(self) -> usize {
+        self.bucket + self.number * 2
+    }
+
+    fn location_at(self) -> usize {
+        self.bucket + LOCATIONS + self.number * 4
+    }
+
+    fn location(self, pages: &OwnedPages) -> Location {
+        Location(pages.u32(self.location_at()))
+    }
+
+    fn tag(self, pages: &OwnedPages) -> u16 {
+        u16::from_le_bytes(pages.array(self.tag_at()))
+    }
+
+    fn fill(self, pages: &mut OwnedPages, tag: u16, location: Location) {
+        pages.set_array(self.tag_at(), tag.to_le_bytes());
+        pages.set_u32(self.location_at(), location.0);
+    }
+}
+
+fn tag_of(hash: u64) -> u16 {
+    (hash >> 32) as u16
 }
 
 pub(crate) struct HashTable {
@@ -63,7 +92,8 @@ impl HashTable {
     }
 
     #[inline]
-    fn bucket_number(&self, hash: u32) -> usize {
+    fn bucket_number(&self, hash: u64) -> usize {
+        let hash = hash as u32;
         let number = hash & self.mask;
         if number < self.split { (hash & (self.mask << 1 | 1)) as usize } else { number as usize }
     }
@@ -87,7 +117,7 @@ impl HashTable {
 
     /// Asks for the bucket's line.
     #[inline]
-    pub(crate) fn prefetch(&self, pages: &OwnedPages, hash: u32) {
+    pub(crate) fn prefetch(&self, pages: &OwnedPages, hash: u64) {
         pages.prefetch(self.bucket_at(self.bucket_number(hash)));
     }
 
@@ -96,18 +126,27 @@ impl HashTable {
     pub(crate) fn find(
         &self,
         pages: &OwnedPages,
-        hash: u32,
+        hash: u64,
         mut matches: impl FnMut(Location) -> bool,
     ) -> Option<Location> {
+        let tag = tag_of(hash).to_le_bytes();
         let mut bucket = self.bucket_at(self.bucket_number(hash));
         loop {
-            let words: [u8; BUCKET_BYTES] = pages.array(bucket);
-            for slot in words[..LINK].as_chunks::<8>().0 {
-                let word = u64::from_le_bytes(*slot);
-                let location = Location((word >> 32) as u32);
-                if word as u32 == hash && !location.is_none() && matches(location) {
+            let line: [u8; BUCKET_BYTES] = pages.array(bucket);
+            let (tags, locations) = line[..LINK].split_at(LOCATIONS);
+            // The tags that agree first, without a branch; mostly there is one at most.
+            let mut agreeing = 0_u32;
+            for (number, slot) in tags.as_chunks::<2>().0.iter().enumerate() {
+                agreeing |= u32::from(*slot == tag) << number;
+            }
+            let locations = locations.as_chunks::<4>().0;
+            while agreeing != 0 {
+                let location =
+                    Location(u32::from_le_bytes(locations[agreeing.trailing_zeros() as usize]));
+                if !location.is_none() && matches(location) {
                     return Some(location);
                 }
+                agreeing &= agreeing - 1;
             }
             bucket = self.next_bucket(pages, bucket)?;
         }
@@ -120,8 +159,8 @@ impl HashTable {
     }
 
     /// Adds a location that is not in the table. [`Self::has_overflow_room`] holds.
-    pub(crate) fn insert(&mut self, pages: &mut OwnedPages, hash: u32, location: Location) {
-        self.append(pages, self.bucket_at(self.bucket_number(hash)), hash, location);
+    pub(crate) fn insert(&mut self, pages: &mut OwnedPages, hash: u64, location: Location) {
+        self.append(pages, self.bucket_at(self.bucket_number(hash)), tag_of(hash), location);
         self.items += 1;
     }
 
@@ -129,16 +168,16 @@ impl HashTable {
     pub(crate) fn replace(
         &mut self,
         pages: &mut OwnedPages,
-        hash: u32,
+        hash: u64,
         old: Location,
         new: Location,
     ) {
         let slot = self.slot_of(pages, hash, old);
-        pages.set_u32(slot.at + 4, new.0);
+        pages.set_u32(slot.location_at(), new.0);
     }
 
     /// Removes a location that is in the table.
-    pub(crate) fn remove(&mut self, pages: &mut OwnedPages, hash: u32, location: Location) {
+    pub(crate) fn remove(&mut self, pages: &mut OwnedPages, hash: u64, location: Location) {
         let start = self.bucket_at(self.bucket_number(hash));
         let slot = self.slot_of(pages, hash, location);
         self.remove_slot(pages, start, slot);
@@ -155,33 +194,40 @@ impl HashTable {
         self.buckets() == self.bucket_pages.len() * BUCKETS_PER_PAGE
     }
 
-    /// Splits the next bucket in two. Uses no more overflow buckets than it frees.
-    pub(crate) fn split_bucket(&mut self, pages: &mut OwnedPages) {
+    /// Splits the next bucket in two. Uses no more overflow buckets than it frees. `hash_of` gives
+    /// the hash of the item at a location.
+    pub(crate) fn split_bucket(
+        &mut self,
+        pages: &mut OwnedPages,
+        hash_of: impl Fn(&OwnedPages, Location) -> u64,
+    ) {
         assert!(!self.needs_bucket_page(), "no page for the new bucket");
         let old = self.bucket_at(self.split as usize);
         let new = self.bucket_at(self.buckets());
         pages.bytes_mut(new, BUCKET_BYTES).fill(0xff);
         let new_bit = self.mask + 1;
-        let (mut bucket, mut number) = (old, 0);
+        for number in 0..BUCKET_SLOTS {
+            if let Some(item) = (Slot { bucket: old, number }).location(pages).some() {
+                pages.prefetch(pages.at(item));
+            }
+        }
+        let mut slot = Slot { bucket: old, number: 0 };
         loop {
-            if number == BUCKET_SLOTS {
-                let Some(next) = self.next_bucket(pages, bucket) else { break };
-                (bucket, number) = (next, 0);
+            if slot.number == BUCKET_SLOTS {
+                let Some(next) = self.next_bucket(pages, slot.bucket) else { break };
+                slot = Slot { bucket: next, number: 0 };
             }
-            let at = bucket + number * 8;
-            let (hash, location) = (pages.u32(at), Location(pages.u32(at + 4)));
-            if location.is_none() {
-                break;
-            }
-            if hash & new_bit == 0 {
-                number += 1;
+            let Some(location) = slot.location(pages).some() else { break };
+            if hash_of(pages, location) as u32 & new_bit == 0 {
+                slot.number += 1;
                 continue;
             }
             // The chain's last slot comes here and is looked at next. When this was the first
             // slot of the last overflow bucket, that bucket is gone and nothing is left to look at.
-            let bucket_freed = self.remove_slot(pages, old, Slot { at, location });
-            self.append(pages, new, hash, location);
-            if bucket_freed == Some(bucket) {
+            let tag = slot.tag(pages);
+            let bucket_freed = self.remove_slot(pages, old, slot);
+            self.append(pages, new, tag, location);
+            if bucket_freed == Some(slot.bucket) {
                 break;
             }
         }
@@ -192,21 +238,50 @@ impl HashTable {
         }
     }
 
-    fn slot_of(&self, pages: &OwnedPages, hash: u32, location: Location) -> Slot {
+    /// Whether the table is much larger than its items need.
+    pub(crate) fn is_shrink_due(&self) -> bool {
+        self.items < self.buckets() * BUCKET_LOAD_MIN && self.buckets() > BUCKETS_PER_PAGE
+    }
+
+    /// Undoes the last split. Needs at most one overflow bucket more than it frees:
+    /// [`Self::has_overflow_room`] holds. Returns the byte offset of a page that is in no use now.
+    pub(crate) fn merge_bucket(&mut self, pages: &mut OwnedPages) -> Option<usize> {
+        assert!(self.buckets() > BUCKETS_PER_PAGE, "the first page of buckets stays");
+        let last = self.bucket_at(self.buckets() - 1);
+        if self.split == 0 {
+            self.mask >>= 1;
+            self.split = self.mask + 1;
+        }
+        self.split -= 1;
+        let first = self.bucket_at(self.split as usize);
+        // From the end, so that the chain's overflow buckets are free before more are needed.
+        loop {
+            let mut bucket = last;
+            while let Some(next) = self.next_bucket(pages, bucket) {
+                bucket = next;
+            }
+            let Some(number) = filled_slots(pages, bucket).checked_sub(1) else { break };
+            let slot = Slot { bucket, number };
+            let (tag, location) = (slot.tag(pages), slot.location(pages));
+            self.remove_slot(pages, last, slot);
+            self.append(pages, first, tag, location);
+        }
+        if self.buckets().is_multiple_of(BUCKETS_PER_PAGE) { self.bucket_pages.pop() } else { None }
+    }
+
+    fn slot_of(&self, pages: &OwnedPages, hash: u64, location: Location) -> Slot {
         let mut bucket = self.bucket_at(self.bucket_number(hash));
         loop {
-            for number in 0..BUCKET_SLOTS {
-                let at = bucket + number * 8;
-                if pages.u32(at + 4) == location.0 {
-                    assert_eq!(pages.u32(at), hash, "an item under another hash");
-                    return Slot { at, location };
-                }
+            let slots = (0..BUCKET_SLOTS).map(|number| Slot { bucket, number });
+            if let Some(slot) = slots.into_iter().find(|slot| slot.location(pages) == location) {
+                assert_eq!(slot.tag(pages), tag_of(hash), "an item under another hash");
+                return slot;
             }
             bucket = self.next_bucket(pages, bucket).expect("a linked item is in the table");
         }
     }
 
-    fn append(&mut self, pages: &mut OwnedPages, start: usize, hash: u32, location: Location) {
+    fn append(&mut self, pages: &mut OwnedPages, start: usize, tag: u16, location: Location) {
         let mut bucket = start;
         while let Some(next) = self.next_bucket(pages, bucket) {
             bucket = next;
@@ -218,20 +293,19 @@ impl HashTable {
             bucket = self.overflow_at(overflow);
             number = 0;
         }
-        pages.set_u64(bucket + number * 8, u64::from(location.0) << 32 | u64::from(hash));
+        Slot { bucket, number }.fill(pages, tag, location);
     }
 
     /// Fills the slot with the last one of its chain; returns an overflow bucket freed thereby.
     fn remove_slot(&mut self, pages: &mut OwnedPages, start: usize, slot: Slot) -> Option<usize> {
-        debug_assert_eq!(pages.u32(slot.at + 4), slot.location.0);
         let (mut before, mut last) = (None, start);
         while let Some(next) = self.next_bucket(pages, last) {
             (before, last) = (Some(last), next);
         }
         let number = filled_slots(pages, last).checked_sub(1).expect("a chain has no empty bucket");
-        let last_slot = pages.u64(last + number * 8);
-        pages.set_u64(slot.at, last_slot);
-        pages.set_u64(last + number * 8, u64::MAX);
+        let last_slot = Slot { bucket: last, number };
+        slot.fill(pages, last_slot.tag(pages), last_slot.location(pages));
+        last_slot.fill(pages, u16::MAX, Location::NONE);
         let before = before.filter(|_| number == 0)?;
         let link = pages.u32(before + LINK);
         pages.set_u32(before + LINK, NONE);
@@ -257,15 +331,14 @@ impl HashTable {
         number
     }
 
-    /// Hash and location of each slot in a chain, for the recount.
-    pub(crate) fn chain_slots(&self, pages: &OwnedPages, number: usize) -> Vec<(u32, Location)> {
+    /// Tag and location of each slot in a chain, for the recount.
+    pub(crate) fn chain_slots(&self, pages: &OwnedPages, number: usize) -> Vec<(u16, Location)> {
         let mut slots = Vec::new();
         let mut bucket = Some(self.bucket_at(number));
         while let Some(at) = bucket {
-            for slot in (at..at + LINK).step_by(8) {
-                let location = Location(pages.u32(slot + 4));
-                if !location.is_none() {
-                    slots.push((pages.u32(slot), location));
+            for slot in (0..BUCKET_SLOTS).map(|number| Slot { bucket: at, number }) {
+                if let Some(location) = slot.location(pages).some() {
+                    slots.push((slot.tag(pages), location));
                 }
             }
             bucket = self.next_bucket(pages, at);
@@ -295,14 +368,14 @@ impl HashTable {
         self.overflow_untouched
     }
 
-    /// The bucket that a hash belongs to, for the recount.
-    pub(crate) fn home_of(&self, hash: u32) -> usize {
-        self.bucket_number(hash)
+    /// The bucket and the tag that belong to a hash, for the recount.
+    pub(crate) fn home_of(&self, hash: u64) -> (usize, u16) {
+        (self.bucket_number(hash), tag_of(hash))
     }
 }
 
 fn filled_slots(pages: &OwnedPages, bucket: usize) -> usize {
     (0..BUCKET_SLOTS)
-        .find(|number| pages.u32(bucket + number * 8 + 4) == NONE)
+        .find(|number| Slot { bucket, number: *number }.location(pages).is_none())
         .unwrap_or(BUCKET_SLOTS)
 }

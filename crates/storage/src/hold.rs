@@ -1,6 +1,6 @@
 //! Holds: items whose memory stays while their value is being sent.
 //!
-//! A held item may be replaced, deleted or expire; it then leaves the table and the lists, and its
+//! A held item may be replaced, deleted or expire; it then leaves the table, and its
 //! chunks are freed at the last release. Until then they are neither evicted nor moved, and the
 //! value is not changed in place.
 
@@ -128,7 +128,7 @@ impl Store {
         }
         item::set_held(&mut self.slabs.pages, item, false);
         self.slabs.set_item_pinned(item, false);
-        if item::chunk_use(&self.slabs.pages, item) == ChunkUse::OffList {
+        if item::chunk_use(&self.slabs.pages, item) == ChunkUse::Unlinked {
             self.slabs.free_item(item);
         }
     }

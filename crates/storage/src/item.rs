@@ -4,214 +4,181 @@
 //!
 //! ```text
 //! item (head chunk)
-//!  0        4        8       9       10        11          13              16
-//!  +--------+--------+-------+-------+---------+-----------+---------------+
-//!  | next   | prev   | state | marks | key len | value len | last access   |
-//!  +--------+--------+-------+-------+---------+-----------+---------------+
+//!  0       1         2           4        8
+//!  +-------+---------+-----------+--------+
+//!  | state | key len | value len | access |
+//!  +-------+---------+-----------+--------+
 //!  then, each only when the item has it:
-//!    exptime u32 | flags u8, u16 or u32 | cas unique u64 | chained: value len u32, first body u32
+//!    exptime u32 | flags u8, u16 or u32 | cas unique u64
+//!    | chained: value len u32, first body u32, bytes used in this chunk u16
 //!  then the key, then the value or its first part.
 //!
-//!  state: 0-1 segment (0 off the lists, 1 hot, 2 warm, 3 cold), 2 fetched, 3 active,
-//!         4 exptime, 5 cas unique, 6-7 width of the flags (0, 1, 2, 4 bytes)
-//!  marks: 0 chained, 5 held, 6-7 flush epoch; 1-4 are unused
+//!  state:     0 exptime, 1 cas unique, 2-3 width of the flags (0, 1, 2, 4 bytes), 4 linked,
+//!             5 held, 6-7 flush epoch
+//!  value len: 65,535 in a chained item, whose value lies in more than one chunk
+//!  access:    when the item was last accessed and how often it was read, see `access.rs`
 //!
 //! body chunk of a chained item
-//!  0           4        8            10       11   12
-//!  +-----------+--------+------------+--------+----+----------
-//!  | next body | head   | bytes used | 255    | 0  | value ...
-//!  +-----------+--------+------------+--------+----+----------
+//!  0      1     2            4           8      12
+//!  +------+-----+------------+-----------+------+----------
+//!  | 0    | 255 | bytes used | next body | head | value ...
+//!  +------+-----+------------+-----------+------+----------
 //!
 //! free chunk
-//!  0           4        10    11
-//!  +-----------+--------+-----+
-//!  | next free |        | 0   |
-//!  +-----------+--------+-----+
+//!  0      1    2     4           8
+//!  +------+----+-----+-----------+
+//!  |      | 0  |     | next free |
+//!  +------+----+-----+-----------+
 //! ```
 //!
-//! The byte at 10 tells the three apart. A chained item has its exptime and cas fields always (0
+//! The byte at 1 tells the three apart. A chained item has its exptime and cas fields always (0
 //! when unused), so that it never has to be moved for them.
 
+use crate::access::AccessWord;
 use crate::limits::{CHUNK_BYTES_MAX, KEY_BYTES_MAX};
 use crate::region::{Location, OwnedPages};
+use crate::slab_class::ChunkSizes;
 
 /// Bytes of the fixed part of an item.
-pub(crate) const HEADER_BYTES: usize = 16;
+pub(crate) const HEADER_BYTES: usize = 8;
 /// Bytes before the value part of a body chunk.
 pub(crate) const BODY_HEADER_BYTES: usize = 12;
 
-const PREV: usize = 4;
-pub(crate) const STATE: usize = 8;
-pub(crate) const MARKS: usize = 9;
-const KEY_LEN: usize = 10;
-const VALUE_LEN: usize = 11;
-const ACCESS: usize = 13;
-const BODY_USED: usize = 8;
+const KEY_LEN: usize = 1;
+const ACCESS: usize = 4;
+const BODY_USED: usize = 2;
+const NEXT: usize = 4;
+const BODY_HEAD: usize = 8;
 
 const KEY_LEN_FREE: u8 = 0;
 const KEY_LEN_BODY: u8 = 255;
+const VALUE_LEN_CHAINED: u16 = u16::MAX;
 
-pub(crate) const SEGMENT: u8 = 0b11;
-pub(crate) const FETCHED: u8 = 1 << 2;
-pub(crate) const ACTIVE: u8 = 1 << 3;
-const HAS_EXPTIME: u8 = 1 << 4;
-const HAS_CAS: u8 = 1 << 5;
-const CHAINED: u8 = 1;
-pub(crate) const HELD: u8 = 1 << 5;
+const HAS_EXPTIME: u8 = 1;
+const HAS_CAS: u8 = 1 << 1;
+const WIDTH_SHIFT: u32 = 2;
+const LINKED: u8 = 1 << 4;
+const HELD: u8 = 1 << 5;
 const EPOCH_SHIFT: u32 = 6;
 
-/// Bytes of the optional fields before the chain fields, by the high half of the state.
+/// Bytes of the optional fields before the chain fields, by the low half of the state.
 const OPTIONAL_BYTES: [u8; 16] = [0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 4, 8, 12, 16];
-const CHAIN_BYTES: usize = 8;
-
-const ACCESS_MASK: u32 = (1 << 24) - 1;
+const CHAIN_BYTES: usize = 10;
 
 const _: () = {
-    assert!(HEADER_BYTES == ACCESS + 3);
-    assert!(FETCHED << 1 == ACTIVE);
+    assert!(HEADER_BYTES == ACCESS + 4);
     assert!(HEADER_BYTES + 16 + CHAIN_BYTES + KEY_BYTES_MAX < CHUNK_BYTES_MAX);
+    assert!(CHUNK_BYTES_MAX < VALUE_LEN_CHAINED as usize);
 };
-
-/// Which list an item is on.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-#[repr(u8)]
-pub(crate) enum Segment {
-    /// New items.
-    Hot = 1,
-    /// Items read again.
-    Warm = 2,
-    /// The next to go.
-    Cold = 3,
-}
-
-impl Segment {
-    pub(crate) const ALL: [Segment; 3] = [Segment::Hot, Segment::Warm, Segment::Cold];
-
-    /// Position in an array of lists.
-    pub(crate) fn index(self) -> usize {
-        self as usize - 1
-    }
-}
 
 /// What a chunk holds, read from the chunk itself.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum ChunkUse {
     Free,
     Body,
-    /// An item on no list: being written, or unlinked while held.
-    OffList,
-    Linked(Segment),
+    /// An item outside of the hash table: being written, or unlinked while held.
+    Unlinked,
+    Linked,
 }
 
 pub(crate) fn chunk_use(pages: &OwnedPages, chunk: Location) -> ChunkUse {
-    let at = pages.at(chunk);
-    match (pages.u8(at + KEY_LEN), pages.u8(at + STATE) & SEGMENT) {
-        (KEY_LEN_FREE, _) => ChunkUse::Free,
-        (KEY_LEN_BODY, _) => ChunkUse::Body,
-        (_, 0) => ChunkUse::OffList,
-        (_, 1) => ChunkUse::Linked(Segment::Hot),
-        (_, 2) => ChunkUse::Linked(Segment::Warm),
-        _ => ChunkUse::Linked(Segment::Cold),
+    let [state, key_len] = pages.array(pages.at(chunk));
+    match key_len {
+        KEY_LEN_FREE => ChunkUse::Free,
+        KEY_LEN_BODY => ChunkUse::Body,
+        _ if state & LINKED != 0 => ChunkUse::Linked,
+        _ => ChunkUse::Unlinked,
     }
 }
 
 /// Makes a chunk free; the caller links it.
 pub(crate) fn write_free(pages: &mut OwnedPages, chunk: Location, next: Location) {
     let at = pages.at(chunk);
-    pages.set_u32(at, next.0);
     pages.set_u8(at + KEY_LEN, KEY_LEN_FREE);
+    pages.set_u32(at + NEXT, next.0);
 }
 
-/// The first word of a chunk: next in the LRU list, next body, or next free chunk.
+/// The next body of a chain, or the next free chunk of a page.
 pub(crate) fn next(pages: &OwnedPages, chunk: Location) -> Location {
-    Location(pages.u32(pages.at(chunk)))
+    Location(pages.u32(pages.at(chunk) + NEXT))
 }
 
-pub(crate) fn set_next(pages: &mut OwnedPages, chunk: Location, next: Location) {
-    pages.set_u32(pages.at(chunk), next.0);
-}
-
-pub(crate) fn prev(pages: &OwnedPages, chunk: Location) -> Location {
-    Location(pages.u32(pages.at(chunk) + PREV))
-}
-
-pub(crate) fn set_prev(pages: &mut OwnedPages, chunk: Location, prev: Location) {
-    pages.set_u32(pages.at(chunk) + PREV, prev.0);
+pub(crate) fn set_next(pages: &mut OwnedPages, body: Location, next: Location) {
+    pages.set_u32(pages.at(body) + NEXT, next.0);
 }
 
 /// The item that a body chunk belongs to.
 pub(crate) fn body_head(pages: &OwnedPages, body: Location) -> Location {
-    prev(pages, body)
+    Location(pages.u32(pages.at(body) + BODY_HEAD))
 }
 
 pub(crate) fn set_body_head(pages: &mut OwnedPages, body: Location, head: Location) {
-    let at = pages.at(body);
-    pages.set_u32(at + PREV, head.0);
+    pages.set_u32(pages.at(body) + BODY_HEAD, head.0);
 }
 
 pub(crate) fn write_body(pages: &mut OwnedPages, body: Location, head: Location, used: usize) {
     debug_assert!((BODY_HEADER_BYTES..=CHUNK_BYTES_MAX).contains(&used));
     let at = pages.at(body);
-    pages.set_u32(at, Location::NONE.0);
-    pages.set_u32(at + PREV, head.0);
-    pages.set_u32(at + BODY_USED, used as u32 | u32::from(KEY_LEN_BODY) << 16);
+    let [low, high] = (used as u16).to_le_bytes();
+    pages.set_array(at, [0, KEY_LEN_BODY, low, high]);
+    pages.set_u32(at + NEXT, Location::NONE.0);
+    pages.set_u32(at + BODY_HEAD, head.0);
+}
+
+fn body_used(pages: &OwnedPages, body: Location) -> usize {
+    usize::from(u16::from_le_bytes(pages.array(pages.at(body) + BODY_USED)))
+}
+
+/// Offset in the region and length of the value's part in a body chunk.
+pub(crate) fn body_span(pages: &OwnedPages, body: Location) -> (usize, usize) {
+    (pages.at(body) + BODY_HEADER_BYTES, body_used(pages, body) - BODY_HEADER_BYTES)
 }
 
 /// Bytes of a chunk that are asked for; the rest is rounding.
 pub(crate) fn chunk_used_bytes(pages: &OwnedPages, chunk: Location) -> usize {
     match chunk_use(pages, chunk) {
         ChunkUse::Free => 0,
-        ChunkUse::Body => usize::from(u16::from_le_bytes(pages.array(pages.at(chunk) + BODY_USED))),
-        ChunkUse::OffList | ChunkUse::Linked(_) => ItemRef::new(pages, chunk).head_bytes(),
+        ChunkUse::Body => body_used(pages, chunk),
+        ChunkUse::Unlinked | ChunkUse::Linked => ItemRef::new(pages, chunk).head_bytes(),
     }
 }
 
-pub(crate) fn state(pages: &OwnedPages, item: Location) -> u8 {
-    pages.u8(pages.at(item) + STATE)
+fn state(pages: &OwnedPages, item: Location) -> u8 {
+    pages.u8(pages.at(item))
 }
 
-pub(crate) fn set_state(pages: &mut OwnedPages, item: Location, state: u8) {
-    pages.set_u8(pages.at(item) + STATE, state);
+fn set_state(pages: &mut OwnedPages, item: Location, state: u8) {
+    pages.set_u8(pages.at(item), state);
 }
 
-/// Sets the segment; `None` takes the item off the lists.
-pub(crate) fn set_segment(pages: &mut OwnedPages, item: Location, segment: Option<Segment>) {
-    let bits = segment.map_or(0, |segment| segment as u8);
-    let state = state(pages, item) & !SEGMENT | bits;
+pub(crate) fn set_linked(pages: &mut OwnedPages, item: Location, linked: bool) {
+    let state = state(pages, item) & !LINKED | if linked { LINKED } else { 0 };
     set_state(pages, item, state);
 }
 
 pub(crate) fn is_held(pages: &OwnedPages, item: Location) -> bool {
-    pages.u8(pages.at(item) + MARKS) & HELD != 0
+    state(pages, item) & HELD != 0
 }
 
 pub(crate) fn set_held(pages: &mut OwnedPages, item: Location, held: bool) {
-    let at = pages.at(item) + MARKS;
-    let marks = pages.u8(at) & !HELD | if held { HELD } else { 0 };
-    pages.set_u8(at, marks);
+    let state = state(pages, item) & !HELD | if held { HELD } else { 0 };
+    set_state(pages, item, state);
 }
 
 pub(crate) fn set_epoch(pages: &mut OwnedPages, item: Location, epoch: u8) {
-    let at = pages.at(item) + MARKS;
-    let marks = pages.u8(at) & !(0b11 << EPOCH_SHIFT) | epoch << EPOCH_SHIFT;
-    pages.set_u8(at, marks);
+    let state = state(pages, item) & !(0b11 << EPOCH_SHIFT) | epoch << EPOCH_SHIFT;
+    set_state(pages, item, state);
 }
 
-pub(crate) fn set_last_access(pages: &mut OwnedPages, item: Location, now: u32) {
-    let [a, b, c, _] = now.to_le_bytes();
-    pages.set_array(pages.at(item) + ACCESS, [a, b, c]);
-}
-
-/// Marks a hit: the first sets fetched, the second active. Writes only when something changes,
-/// so that a busy item's line stays clean.
+/// The word that says when an item was last accessed and how often it was read.
 #[inline]
-pub(crate) fn bump(pages: &mut OwnedPages, item: Location, now: u32) {
-    let old = state(pages, item);
-    let new = old | FETCHED | (old & FETCHED) << 1;
-    if new != old {
-        set_state(pages, item, new);
-        set_last_access(pages, item, now);
-    }
+pub(crate) fn access(pages: &OwnedPages, item: Location) -> AccessWord {
+    AccessWord(pages.u32(pages.at(item) + ACCESS))
+}
+
+#[inline]
+pub(crate) fn set_access(pages: &mut OwnedPages, item: Location, access: AccessWord) {
+    pages.set_u32(pages.at(item) + ACCESS, access.0);
 }
 
 /// Which fields an item has, and so where each of them is.
@@ -221,11 +188,14 @@ pub(crate) struct ItemShape {
     pub(crate) value_len: usize,
     optional: u8,
     pub(crate) chained: bool,
+    /// Bytes of the head chunk.
+    pub(crate) head_bytes: usize,
 }
 
 impl ItemShape {
     /// The smallest shape for an item. `exptime` 0 and `flags` 0 take no room.
     pub(crate) fn new(
+        sizes: &ChunkSizes,
         key_len: usize,
         value_len: usize,
         flags: u32,
@@ -239,28 +209,26 @@ impl ItemShape {
             0x100..=0xffff => 2,
             _ => 3,
         };
-        let optional =
-            width << 6 | if exptime == 0 { 0 } else { HAS_EXPTIME } | u8::from(with_cas) << 5;
-        let mut shape = ItemShape { key_len, value_len, optional, chained: false };
-        if shape.value_at() + value_len > CHUNK_BYTES_MAX {
+        let optional = width << WIDTH_SHIFT
+            | if exptime == 0 { 0 } else { HAS_EXPTIME }
+            | if with_cas { HAS_CAS } else { 0 };
+        let mut shape = ItemShape { key_len, value_len, optional, chained: false, head_bytes: 0 };
+        shape.head_bytes = shape.value_at() + value_len;
+        if sizes.piece_bytes(shape.head_bytes) < shape.head_bytes {
             shape.optional |= HAS_EXPTIME | HAS_CAS;
             shape.chained = true;
+            shape.head_bytes = sizes.piece_bytes(shape.value_at() + value_len);
         }
         shape
     }
 
     /// Offset of the value in the head chunk.
     pub(crate) fn value_at(self) -> usize {
-        let optional = usize::from(OPTIONAL_BYTES[usize::from(self.optional >> 4)]);
+        let optional = usize::from(OPTIONAL_BYTES[usize::from(self.optional)]);
         HEADER_BYTES + optional + if self.chained { CHAIN_BYTES } else { 0 } + self.key_len
     }
 
-    /// Bytes of the head chunk.
-    pub(crate) fn head_bytes(self) -> usize {
-        if self.chained { CHUNK_BYTES_MAX } else { self.value_at() + self.value_len }
-    }
-
-    /// Writes everything but the value; the item is on no list, not held, never fetched.
+    /// Writes everything but the value; the item is neither linked nor held, and was never read.
     pub(crate) fn write(
         self,
         pages: &mut OwnedPages,
@@ -270,14 +238,9 @@ impl ItemShape {
         exptime: u32,
     ) {
         let at = pages.at(item);
-        let mut fixed = [0_u8; HEADER_BYTES];
-        fixed[STATE] = self.optional;
-        fixed[MARKS] = u8::from(self.chained) * CHAINED;
-        fixed[KEY_LEN] = self.key_len as u8;
-        if !self.chained {
-            fixed[VALUE_LEN..ACCESS].copy_from_slice(&(self.value_len as u16).to_le_bytes());
-        }
-        pages.set_array(at, fixed);
+        let value_len = if self.chained { VALUE_LEN_CHAINED } else { self.value_len as u16 };
+        let [low, high] = value_len.to_le_bytes();
+        pages.set_array(at, [self.optional, self.key_len as u8, low, high, 0, 0, 0, 0]);
         let mut field = at + HEADER_BYTES;
         if self.optional & HAS_EXPTIME != 0 {
             pages.set_u32(field, exptime);
@@ -293,6 +256,7 @@ impl ItemShape {
         if self.chained {
             pages.set_u32(field, self.value_len as u32);
             pages.set_u32(field + 4, Location::NONE.0);
+            pages.set_array(field + 8, (self.head_bytes as u16).to_le_bytes());
             field += CHAIN_BYTES;
         }
         debug_assert_eq!(field + self.key_len, at + self.value_at());
@@ -301,21 +265,20 @@ impl ItemShape {
 }
 
 fn flags_bytes(state: u8) -> usize {
-    [0, 1, 2, 4][usize::from(state >> 6)]
+    [0, 1, 2, 4][usize::from(state >> WIDTH_SHIFT & 0b11)]
 }
 
 /// Location of the first body chunk, written into a chained head.
 pub(crate) fn set_first_body(pages: &mut OwnedPages, item: Location, body: Location) {
     let item = ItemRef::new(pages, item);
     debug_assert!(item.is_chained());
-    let field = item.at + item.value_at as usize - usize::from(item.key_len) - 4;
-    pages.set_u32(field, body.0);
+    pages.set_u32(item.key_at() - CHAIN_BYTES + 4, body.0);
 }
 
 /// Writes the exptime field, which the item has.
 pub(crate) fn set_exptime(pages: &mut OwnedPages, item: Location, exptime: u32) {
     let at = pages.at(item);
-    debug_assert!(pages.u8(at + STATE) & HAS_EXPTIME != 0);
+    debug_assert!(pages.u8(at) & HAS_EXPTIME != 0);
     pages.set_u32(at + HEADER_BYTES, exptime);
 }
 
@@ -340,7 +303,8 @@ pub(crate) fn widen(pages: &mut OwnedPages, item: Location, exptime: bool, cas: 
     let shift = usize::from(added_exptime) * 4 + usize::from(added_cas) * 8;
     debug_assert!(cas_at >= at);
     pages.copy(from, from + shift, tail);
-    let state = state | u8::from(added_exptime) << 4 | u8::from(added_cas) << 5;
+    let state =
+        state | if added_exptime { HAS_EXPTIME } else { 0 } | if added_cas { HAS_CAS } else { 0 };
     set_state(pages, item, state);
     if added_exptime || state & HAS_EXPTIME != 0 {
         pages.set_u32(at + HEADER_BYTES, exptime_value);
@@ -359,27 +323,34 @@ pub struct ItemRef<'a> {
     pages: &'a OwnedPages,
     at: usize,
     value_len: u32,
+    /// Bytes used in the head chunk.
+    head_bytes: u32,
     value_at: u32,
+    access: AccessWord,
     state: u8,
-    marks: u8,
     key_len: u8,
+    chained: bool,
 }
 
 impl<'a> ItemRef<'a> {
     #[inline]
     pub(crate) fn new(pages: &'a OwnedPages, item: Location) -> ItemRef<'a> {
         let at = pages.at(item);
-        let fixed: [u8; HEADER_BYTES] = pages.array(at);
-        let (state, marks, key_len) = (fixed[STATE], fixed[MARKS], fixed[KEY_LEN]);
+        let [state, key_len, low, high, a, b, c, d]: [u8; HEADER_BYTES] = pages.array(at);
         debug_assert!(key_len != KEY_LEN_FREE && key_len != KEY_LEN_BODY, "not an item");
-        let mut key_at = HEADER_BYTES + usize::from(OPTIONAL_BYTES[usize::from(state >> 4)]);
-        let mut value_len = u32::from(u16::from_le_bytes([fixed[VALUE_LEN], fixed[VALUE_LEN + 1]]));
-        if marks & CHAINED != 0 {
-            value_len = pages.u32(at + key_at);
-            key_at += CHAIN_BYTES;
+        let optional = usize::from(OPTIONAL_BYTES[usize::from(state & 0xf)]);
+        let mut value_at = (HEADER_BYTES + optional + usize::from(key_len)) as u32;
+        let mut value_len = u32::from(u16::from_le_bytes([low, high]));
+        let mut head_bytes = value_at + value_len;
+        let chained = value_len == u32::from(VALUE_LEN_CHAINED);
+        if chained {
+            let field = at + HEADER_BYTES + optional;
+            value_len = pages.u32(field);
+            head_bytes = u32::from(u16::from_le_bytes(pages.array(field + 8)));
+            value_at += CHAIN_BYTES as u32;
         }
-        let value_at = (key_at + usize::from(key_len)) as u32;
-        ItemRef { pages, at, value_len, value_at, state, marks, key_len }
+        let access = AccessWord(u32::from_le_bytes([a, b, c, d]));
+        ItemRef { pages, at, value_len, head_bytes, value_at, access, state, key_len, chained }
     }
 
     fn key_at(&self) -> usize {
@@ -396,7 +367,7 @@ impl<'a> ItemRef<'a> {
     #[inline]
     pub fn flags(&self) -> u32 {
         let at = self.at + HEADER_BYTES + if self.state & HAS_EXPTIME != 0 { 4 } else { 0 };
-        match self.state >> 6 {
+        match self.state >> WIDTH_SHIFT & 0b11 {
             0 => 0,
             1 => u32::from(self.pages.u8(at)),
             2 => u32::from(u16::from_le_bytes(self.pages.array(at))),
@@ -429,13 +400,13 @@ impl<'a> ItemRef<'a> {
     /// Whether the value lies in more than one chunk.
     #[inline]
     pub fn is_chained(&self) -> bool {
-        self.marks & CHAINED != 0
+        self.chained
     }
 
     /// The whole value, when it lies in one chunk.
     #[inline]
     pub fn value(&self) -> Option<&'a [u8]> {
-        if self.is_chained() {
+        if self.chained {
             return None;
         }
         Some(self.pages.bytes(self.at + self.value_at as usize, self.value_len as usize))
@@ -449,23 +420,23 @@ impl<'a> ItemRef<'a> {
 
     /// Whether a get has read the item since it was stored.
     pub fn is_fetched(&self) -> bool {
-        self.state & FETCHED != 0
-    }
-
-    /// Seconds since the item was stored or last turned fetched or active, modulo 2^24 (194 days).
-    pub fn idle_seconds(&self, now: u32) -> u32 {
-        let [a, b, c] = self.pages.array(self.at + ACCESS);
-        now.wrapping_sub(u32::from_le_bytes([a, b, c, 0])) & ACCESS_MASK
+        self.access.reads() > 0
     }
 
     /// Bytes of memory that the item asks for: header, optional fields, key, value, chain links.
     pub fn total_bytes(&self) -> usize {
         let bodies = self.bodies().count();
-        self.value_at as usize + self.value_len as usize + bodies * BODY_HEADER_BYTES
+        self.value_at as usize + self.value_len() + bodies * BODY_HEADER_BYTES
     }
 
+    /// When it was last accessed and how often it was read.
+    pub(crate) fn access(&self) -> AccessWord {
+        self.access
+    }
+
+    /// Whether it was read twice or more since it was stored.
     pub(crate) fn is_active(&self) -> bool {
-        self.state & ACTIVE != 0
+        self.access.reads() > 1
     }
 
     pub(crate) fn has_exptime_field(&self) -> bool {
@@ -477,46 +448,39 @@ impl<'a> ItemRef<'a> {
     }
 
     pub(crate) fn is_held(&self) -> bool {
-        self.marks & HELD != 0
+        self.state & HELD != 0
     }
 
     pub(crate) fn epoch(&self) -> u8 {
-        self.marks >> EPOCH_SHIFT
+        self.state >> EPOCH_SHIFT
     }
 
     /// Bytes asked for in the head chunk.
     pub(crate) fn head_bytes(&self) -> usize {
-        if self.is_chained() {
-            CHUNK_BYTES_MAX
-        } else {
-            self.value_at as usize + self.value_len as usize
-        }
+        self.head_bytes as usize
     }
 
     /// Offset in the region and length of the value's part in the head chunk.
+    #[inline]
     pub(crate) fn head_span(&self) -> (usize, usize) {
-        let len = (self.head_bytes() - self.value_at as usize).min(self.value_len as usize);
-        (self.at + self.value_at as usize, len)
+        (self.at + self.value_at as usize, (self.head_bytes - self.value_at) as usize)
     }
 
     /// Offset in the region and length of each part of the value that has a chunk.
     pub(crate) fn spans(&self) -> impl Iterator<Item = (usize, usize)> + 'a {
         let pages = self.pages;
-        let head = self.head_span();
-        let mut rest = self.value_len as usize - head.1;
-        let bodies = self.bodies().map(move |body| {
-            let len = rest.min(CHUNK_BYTES_MAX - BODY_HEADER_BYTES);
-            rest -= len;
-            (pages.at(body) + BODY_HEADER_BYTES, len)
-        });
-        core::iter::once(head).chain(bodies).filter(|(_, len)| *len > 0)
+        let bodies = self.bodies().map(move |body| body_span(pages, body));
+        core::iter::once(self.head_span()).chain(bodies).filter(|(_, len)| *len > 0)
     }
 
     /// The body chunks in order.
     pub(crate) fn bodies(&self) -> impl Iterator<Item = Location> + 'a {
         let pages = self.pages;
-        let first =
-            if self.is_chained() { Location(pages.u32(self.key_at() - 4)).some() } else { None };
+        let first = if self.chained {
+            Location(pages.u32(self.key_at() - CHAIN_BYTES + 4)).some()
+        } else {
+            None
+        };
         core::iter::successors(first, move |body| next(pages, *body).some())
     }
 }

@@ -1,10 +1,10 @@
-//! The storage of one shard: slab classes, item layout, hash table and segmented LRU.
+//! The storage of one shard: slab classes, item layout, hash table and eviction.
 //!
 //! **Purpose.** A [`Store`] keeps items in pages of 64 KiB that it takes from a [`PagePool`],
 //! which all shards of a server share. Everything an item costs lies in those pages, the hash
 //! table too, so the size of the [`Region`] is the memory limit.
 //!
-//! **Goals.** Few bytes per item beside key and value (16 in the item, about 13 in the hash
+//! **Goals.** Few bytes per item beside key and value (8 in the item, 10 to 11 in the hash
 //! table); a lookup that touches one bucket and one item; no pause for growth; no allocation, no
 //! lock and no reference count on a hit; values of any length written and read in place.
 //!
@@ -13,7 +13,7 @@
 //!
 //! **Invariants.** [`Store::check`] recounts them:
 //! - every chunk is free, reserved, part of a chain, or live, exactly one of these;
-//! - every live item is in one bucket and on one LRU list;
+//! - every live item is in one bucket;
 //! - a page belongs to the pool or to exactly one store;
 //! - pinned chunks (of reservations and holds) are neither evicted nor moved;
 //! - a hit equals the last write.
@@ -29,7 +29,10 @@ extern crate alloc;
 #[cfg(test)]
 extern crate std;
 
+mod access;
+mod access_clock;
 mod arithmetic;
+mod candidates;
 mod check;
 mod crawler;
 mod eviction;
@@ -39,11 +42,12 @@ mod hold;
 mod item;
 mod key_hasher;
 mod limits;
+mod liveliness;
 mod page_pool;
+mod rebalance;
 mod region;
 mod relocation;
 mod reservation;
-mod segmented_lru;
 mod slab_allocator;
 mod slab_class;
 mod stats;

@@ -22,12 +22,19 @@ pub(crate) const GRANULE_BYTES_MIN: usize = 8;
 /// Bytes of a hash bucket: one cache line.
 pub(crate) const BUCKET_BYTES: usize = 64;
 
-/// Slots of a bucket; the eighth word links the overflow bucket.
-pub(crate) const BUCKET_SLOTS: usize = 7;
+/// Slots of a bucket; the last word links the overflow bucket.
+pub(crate) const BUCKET_SLOTS: usize = 10;
 
-/// Average items per bucket above which the table grows. Five of seven slots: 13 bytes of
-/// table per item, with about one bucket in eight overflowing.
-pub(crate) const BUCKET_LOAD_MAX: usize = 5;
+/// Average items per bucket above which the table grows. Seven of ten slots: 10 to 11 bytes of
+/// table per item, with one bucket in ten to six overflowing.
+pub(crate) const BUCKET_LOAD_MAX: usize = 7;
+
+/// Average items per bucket below which the table shrinks. Far enough below the maximum that a
+/// table does not grow and shrink in turn.
+pub(crate) const BUCKET_LOAD_MIN: usize = 5;
+
+/// Buckets merged by one insertion.
+pub(crate) const MERGES_PER_INSERT: usize = 4;
 
 /// Buckets split by one insertion. Two, so that a table that fell behind catches up.
 pub(crate) const SPLITS_PER_INSERT: usize = 2;
@@ -35,18 +42,45 @@ pub(crate) const SPLITS_PER_INSERT: usize = 2;
 /// Insertions that pass before a table that found no page asks again.
 pub(crate) const GROWTH_RETRY_INSERTS: u32 = 4096;
 
-/// LRU tail items looked at by one eviction.
-pub(crate) const EVICT_LOOKS_MAX: usize = 10;
+/// Seconds of which the clock of accesses keeps the first step.
+pub(crate) const CHECKPOINTS_MAX: usize = 1024;
 
-/// Evictions of a class between two looks for a class whose coldest items are older; a quarter
-/// of a page's chunks where that is fewer.
-pub(crate) const PAGE_MOVE_EVICTIONS: u32 = 32;
+/// Candidates for eviction that a slab class keeps.
+pub(crate) const CANDIDATES_MAX: usize = 16;
 
-/// LRU moves made by one eviction beside its looks.
-pub(crate) const BALANCE_MOVES: usize = 2;
+/// Chunks that an eviction looks at for better candidates. 16 instead of 8 have 2 % fewer misses
+/// over the recorded traces, 32 another 0.5 %.
+pub(crate) const EVICT_LOOKS: usize = 16;
 
-/// Tail items of a list asked for their page when a page is taken from a class.
+/// How many times too long a chunk may be that a class without any takes before it clears a page.
+pub(crate) const BORROW_FACTOR: usize = 4;
+
+/// Chunks walked for an item that may be evicted, where a sample had none.
+pub(crate) const EVICT_WALK_MAX: usize = 1024;
+
+/// Evictions between two samples of a class that need not evict itself.
+pub(crate) const PROBE_EVICTIONS: u32 = 16;
+
+/// A page moves if the class that gives it keeps items at this many times the other's cost.
+pub(crate) const PAGE_MOVE_RATIO: (u64, u64) = (5, 4);
+
+/// Chunks of a page on its way to another class that one allocation empties: at least, at most.
+pub(crate) const DRAIN_STEPS_MIN: usize = 8;
+pub(crate) const DRAIN_STEPS_MAX: usize = 128;
+
+/// The same where the page's items fit the class's other pages: nothing live is evicted
+/// while that can go on.
+pub(crate) const COMPACT_STEPS: usize = 512;
+
+/// A class keeps a page's worth of free chunks, or this part of its chunks if that is more, before
+/// others get its pages for nothing: chunks are freed and filled again all the time.
+pub(crate) const COMPACT_SLACK_PART: usize = 32;
+
+/// Pages of a class asked whether they are pinned when one is to be taken from it.
 pub(crate) const STEAL_LOOKS_MAX: usize = 16;
+
+/// Chunks looked at for a class's longest idle item, for `stats items`.
+pub(crate) const AGE_LOOKS_MAX: usize = 256;
 
 /// Pages with room looked at for the emptiest, when items are moved out of one.
 pub(crate) const COMPACT_LOOKS_MAX: usize = 32;
@@ -77,8 +111,8 @@ pub(crate) const SWEEPS_PER_ALLOCATION: usize = 32;
 const _: () = {
     assert!(PAGE_BYTES.is_power_of_two());
     assert!(PAGE_BYTES.is_multiple_of(BUCKET_BYTES));
-    assert!(BUCKET_BYTES == (BUCKET_SLOTS + 1) * 8);
-    assert!(BUCKET_LOAD_MAX < BUCKET_SLOTS);
+    assert!(BUCKET_BYTES == BUCKET_SLOTS * (2 + 4) + 4);
+    assert!(BUCKET_LOAD_MIN < BUCKET_LOAD_MAX && BUCKET_LOAD_MAX < BUCKET_SLOTS);
     // The length of an unchained value is 16 bits in the item.
     assert!(CHUNK_BYTES_MAX < 1 << 16);
     // The fixed and optional fields and the key always fit the head chunk.
@@ -87,6 +121,4 @@ const _: () = {
     assert!(KEY_BYTES_MAX < 255);
     assert!(VALUE_BYTES_MAX < u32::MAX as usize);
     assert!(PAGES_MIN > INDEX_PAGES_MIN + 1);
-    // A look at a tail may cost all of its balance moves and still be one eviction's work.
-    assert!(BALANCE_MOVES <= EVICT_LOOKS_MAX);
 };

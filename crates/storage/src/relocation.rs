@@ -1,34 +1,15 @@
 //! Live items change their chunk, so that a page can leave its class without losing them.
 
 use crate::item::{self, ChunkUse, ItemRef};
-use crate::limits::COMPACT_LOOKS_MAX;
 use crate::region::Location;
 use crate::slab_allocator::PageUse;
 use crate::store::Store;
 
 impl Store {
-    /// Empties a page of a class that has a page's worth of free chunks, by moving the page's
-    /// items into them: nothing is lost. False: there is no such class but `wanted`.
-    pub(crate) fn compact_page(&mut self, now: u32, wanted: usize) -> bool {
-        let roomy = self.slabs.classes.iter().position(|class| {
-            class.pages * class.chunks_per_page - class.used_chunks >= class.chunks_per_page
-        });
-        let Some(class) = roomy.filter(|class| *class != wanted) else { return false };
-        let rooms = self.slabs.room_records(class).take(COMPACT_LOOKS_MAX);
-        let free = rooms.filter(|record| self.slabs.records[*record as usize].pinned == 0);
-        let Some(page) = free.min_by_key(|record| self.slabs.records[*record as usize].used) else {
-            return false;
-        };
-        self.clear_page(now, page);
-        self.slabs_moved += 1;
-        true
-    }
-
-    /// Takes every item's chunk out of the page, which leaves its class thereby: dead items are
-    /// taken back, live ones move into free chunks of their class, or are evicted where there are
-    /// none.
+    /// Takes back or evicts everything in the page, which leaves its class thereby.
     pub(crate) fn clear_page(&mut self, now: u32, page: u32) {
         assert_eq!(self.slabs.records[page as usize].pinned, 0, "a pinned page is cleared");
+        let class = self.slabs.class_of_record(page);
         self.slabs.begin_drain(page);
         let mut number = 0;
         while let Some(chunk) = self.slabs.chunk_in_page(page, number) {
@@ -36,22 +17,18 @@ impl Store {
             let item = match item::chunk_use(&self.slabs.pages, chunk) {
                 ChunkUse::Free => continue,
                 ChunkUse::Body => item::body_head(&self.slabs.pages, chunk),
-                ChunkUse::Linked(_) => chunk,
-                ChunkUse::OffList => panic!("an item off the lists is not pinned"),
+                ChunkUse::Linked => chunk,
+                ChunkUse::Unlinked => panic!("an unlinked item is not pinned"),
             };
-            if self.death_of(now, item).is_some() || !self.relocate(item, chunk) {
-                let class = self.slabs.class_of(item);
-                self.evict(now, class, item);
-            }
+            self.evict(now, class, item);
         }
-        self.slabs.end_drain();
         let page_use = self.slabs.records[page as usize].page_use;
         assert!(!matches!(page_use, PageUse::Class(_)), "a cleared page has used chunks");
     }
 
     /// Moves one chunk of a linked, unheld item to another page of its class. False: the class has
     /// no free chunk elsewhere.
-    fn relocate(&mut self, item: Location, chunk: Location) -> bool {
+    pub(crate) fn relocate(&mut self, item: Location, chunk: Location) -> bool {
         let class = self.slabs.class_of(chunk);
         let bytes = item::chunk_used_bytes(&self.slabs.pages, chunk);
         let Some(new) = self.slabs.take_chunk(class, bytes) else { return false };
@@ -59,7 +36,7 @@ impl Store {
         let (from, to) = (pages.at(chunk), pages.at(new));
         pages.copy(from, to, bytes);
         if chunk == item {
-            self.follow_head(class, item, new);
+            self.follow_head(item, new);
         } else {
             self.follow_body(item, chunk, new);
         }
@@ -69,10 +46,9 @@ impl Store {
     }
 
     /// Lets everything that points to an item point to its new place.
-    fn follow_head(&mut self, class: usize, old: Location, new: Location) {
+    fn follow_head(&mut self, old: Location, new: Location) {
         let hash = self.hash_of(new);
-        self.index.replace(&mut self.slabs.pages, hash as u32, old, new);
-        self.slabs.lru_follow(class, old, new);
+        self.index.replace(&mut self.slabs.pages, hash, old, new);
         let view = ItemRef::new(&self.slabs.pages, new);
         let (exptime, mut body) = (view.exptime(), view.bodies().next());
         if exptime != 0 {

@@ -1,8 +1,8 @@
 //! Values that arrive in parts: written straight into memory reserved for them, one chunk ahead of
 //! the bytes at most.
 
-use crate::item::{self, BODY_HEADER_BYTES, ItemRef, ItemShape, Segment};
-use crate::limits::{CHUNK_BYTES_MAX, KEY_BYTES_MAX, VALUE_BYTES_MAX};
+use crate::item::{self, BODY_HEADER_BYTES, ItemRef, ItemShape};
+use crate::limits::{KEY_BYTES_MAX, VALUE_BYTES_MAX};
 use crate::region::Location;
 use crate::store::{NoMemory, Store};
 
@@ -70,16 +70,17 @@ impl Store {
         value_len: usize,
     ) -> Result<Reservation, NoMemory> {
         let ItemFields { key, flags, exptime, with_cas } = fields;
-        let shape = ItemShape::new(key.len(), value_len, flags, exptime, with_cas);
+        let shape =
+            ItemShape::new(&self.slabs.sizes, key.len(), value_len, flags, exptime, with_cas);
         if value_len > VALUE_BYTES_MAX || !self.could_hold(value_len) {
             return Err(NoMemory);
         }
-        let head = self.allocate(now, shape.head_bytes()).ok_or(NoMemory)?;
+        let head = self.allocate(now, shape.head_bytes).ok_or(NoMemory)?;
         shape.write(&mut self.slabs.pages, head, key, flags, exptime);
         self.slabs.pin_chunk(head);
         self.reservations += 1;
         let at = self.slabs.pages.at(head) + shape.value_at();
-        let room = shape.head_bytes() - shape.value_at();
+        let room = shape.head_bytes - shape.value_at();
         Ok(Reservation { head, hash, value_len, written: 0, chunk: head, at, room })
     }
 
@@ -114,7 +115,7 @@ impl Store {
     ) -> Result<(usize, usize), NoMemory> {
         let missing = reservation.missing();
         if missing > 0 && reservation.room == 0 {
-            let used = BODY_HEADER_BYTES + missing.min(CHUNK_BYTES_MAX - BODY_HEADER_BYTES);
+            let used = self.slabs.sizes.piece_bytes(BODY_HEADER_BYTES + missing);
             let body = self.allocate(now, used).ok_or(NoMemory)?;
             let pages = &mut self.slabs.pages;
             item::write_body(pages, body, reservation.head, used);
@@ -154,7 +155,7 @@ impl Store {
         head
     }
 
-    /// A new item with a value put together from parts. On no list, not pinned: the caller links
+    /// A new item with a value put together from parts. Neither linked nor pinned: the caller links
     /// it before anything else is allocated.
     pub(crate) fn build(
         &mut self,
@@ -227,8 +228,7 @@ impl Store {
         panic!("an offset behind the value's end");
     }
 
-    /// Moves a linked item into a chunk with the asked-for fields; all else stays, and so does
-    /// the LRU segment.
+    /// Moves a linked item into a chunk with the asked-for fields; all else stays.
     pub(crate) fn rewrite_item(
         &mut self,
         now: u32,
@@ -247,21 +247,15 @@ impl Store {
         let new = self.build(now, hash, fields, value_len, &[ValuePart::Item(old)]);
         self.unguard(old, guard);
         let new = new?;
-        let view = ItemRef::new(&self.slabs.pages, old);
-        let (epoch, accessed) = (view.epoch(), now.wrapping_sub(view.idle_seconds(now)));
+        let epoch = ItemRef::new(&self.slabs.pages, old).epoch();
         let pages = &mut self.slabs.pages;
-        let state = item::state(pages, old);
-        let reads = state & (item::FETCHED | item::ACTIVE);
-        let segment =
-            Segment::ALL.into_iter().find(|segment| *segment as u8 == state & item::SEGMENT);
-        let new_state = item::state(pages, new) | reads;
-        item::set_state(pages, new, new_state);
+        let access = item::access(pages, old);
         item::set_epoch(pages, new, epoch);
-        item::set_last_access(pages, new, accessed);
+        item::set_access(pages, new, access);
         if with_cas {
             item::set_cas(pages, new, unique);
         }
-        self.link(hash, new, Some(old), segment.expect("a linked item is on a list"));
+        self.link(hash, new, Some(old));
         Some(new)
     }
 }

@@ -40,13 +40,15 @@ pub(crate) struct PageRecord {
     /// Links of the class's list of pages with room, or of the list of vacant or spare records.
     pub(crate) next: u32,
     pub(crate) prev: u32,
+    /// Where the page is among those of its class.
+    pub(crate) class_place: u32,
 }
 
 pub(crate) struct SlabAllocator {
     pub(crate) pages: OwnedPages,
     pub(crate) records: Vec<PageRecord>,
     pub(crate) classes: Vec<SlabClass>,
-    sizes: ChunkSizes,
+    pub(crate) sizes: ChunkSizes,
     vacant: u32,
     spare: u32,
     pub(crate) spare_pages: usize,
@@ -54,7 +56,7 @@ pub(crate) struct SlabAllocator {
     /// Pages that are never given to the pool.
     pages_min: usize,
     /// Record of the page whose items are being moved away: it hands out no chunk.
-    draining: u32,
+    pub(crate) draining: u32,
 }
 
 impl SlabAllocator {
@@ -98,10 +100,7 @@ impl SlabAllocator {
     }
 
     pub(crate) fn class_of(&self, chunk: Location) -> usize {
-        match self.records[self.record_of(chunk)].page_use {
-            PageUse::Class(class) => usize::from(class),
-            page_use => panic!("a chunk in a page in use as {page_use:?}"),
-        }
+        self.class_of_record(self.record_of(chunk) as u32)
     }
 
     /// Takes a spare page, or one of the pool; its record is `Index` until it joins a class.
@@ -125,6 +124,7 @@ impl SlabAllocator {
                 free: Location::NONE,
                 next: NONE,
                 prev: NONE,
+                class_place: NONE,
             });
         } else {
             self.vacant = self.records[index as usize].next;
@@ -142,13 +142,17 @@ impl SlabAllocator {
         page.number() as usize * PAGE_BYTES
     }
 
-    /// Puts a page that is in no use on the spare list.
+    /// Puts a page that is in no use on the spare list, or gives one to the pool where there are
+    /// enough.
     pub(crate) fn keep_spare(&mut self, index: u32) {
         let record = &mut self.records[index as usize];
         record.page_use = PageUse::Spare;
         record.next = self.spare;
         self.spare = index;
         self.spare_pages += 1;
+        if self.spare_pages > SPARE_PAGES_MAX {
+            self.give_spare();
+        }
     }
 
     /// Gives a spare page to the pool; false when there is none or the store is at its minimum.
@@ -178,8 +182,46 @@ impl SlabAllocator {
         record.used = 0;
         record.pinned = 0;
         record.free = Location::NONE;
-        self.classes[class].pages += 1;
+        record.class_place = self.classes[class].pages.len() as u32;
+        self.classes[class].pages.push(index);
         self.link_room(index, class);
+    }
+
+    /// Takes an empty page, no longer listed with room, out of its class.
+    fn leave_class(&mut self, index: u32, class: usize) {
+        let page_number = self.page_at(index) / PAGE_BYTES;
+        let place = self.records[index as usize].class_place as usize;
+        let slab_class = &mut self.classes[class];
+        slab_class.pages.swap_remove(place);
+        let pages = &self.pages;
+        slab_class.candidates.retain(|slot| pages.at(slot.chunk) / PAGE_BYTES != page_number);
+        if let Some(moved) = slab_class.pages.get(place) {
+            self.records[*moved as usize].class_place = place as u32;
+        }
+        self.keep_spare(index);
+    }
+
+    /// The `number`th chunk of the class's next sample: at random places, two side by side. `None`:
+    /// it was never handed out, or the class has no page.
+    #[inline]
+    pub(crate) fn sampled_chunk(&self, class: usize, number: usize) -> Option<Location> {
+        let slab_class = &self.classes[class];
+        let pages = slab_class.pages.len() as u64;
+        if pages == 0 {
+            return None;
+        }
+        let draw = slab_class.sample.draw(number as u64 / 2);
+        let record = slab_class.pages[(((draw >> 32) * pages) >> 32) as usize];
+        let carved = u64::from(self.records[record as usize].carved);
+        let first = ((draw & 0xffff_ffff) * carved.saturating_sub(1)) >> 32;
+        self.chunk_in_page(record, first as usize + number % 2)
+    }
+
+    /// Asks the processor for a part of the class's next sample.
+    pub(crate) fn prefetch_sample(&self, class: usize, chunks: usize) {
+        for chunk in (0..chunks).filter_map(|number| self.sampled_chunk(class, number)) {
+            self.pages.prefetch(self.pages.at(chunk));
+        }
     }
 
     fn link_room(&mut self, index: u32, class: usize) {
@@ -265,29 +307,38 @@ impl SlabAllocator {
             } else {
                 self.unlink_room(index as u32, class);
             }
-            self.classes[class].pages -= 1;
-            self.keep_spare(index as u32);
-            if self.spare_pages > SPARE_PAGES_MAX {
-                self.give_spare();
-            }
+            self.leave_class(index as u32, class);
         }
     }
 
     /// From now on a page of a class hands out no chunk.
     pub(crate) fn begin_drain(&mut self, index: u32) {
         assert_eq!(self.draining, NONE, "one page is drained at a time");
-        let record = &self.records[index as usize];
-        let PageUse::Class(class) = record.page_use else { panic!("a page without class") };
-        let class = usize::from(class);
-        if usize::from(record.used) < self.classes[class].chunks_per_page {
+        let class = self.class_of_record(index);
+        if usize::from(self.records[index as usize].used) < self.classes[class].chunks_per_page {
             self.unlink_room(index, class);
         }
         self.draining = index;
     }
 
-    /// The drained page is empty, and no longer of its class.
-    pub(crate) fn end_drain(&mut self) {
-        assert_eq!(self.draining, NONE, "a drained page has used chunks");
+    /// Lets the drained page hand out chunks again, if it is not empty yet.
+    pub(crate) fn cancel_drain(&mut self) {
+        if self.draining == NONE {
+            return;
+        }
+        let index = core::mem::replace(&mut self.draining, NONE);
+        let class = self.class_of_record(index);
+        if usize::from(self.records[index as usize].used) < self.classes[class].chunks_per_page {
+            self.link_room(index, class);
+        }
+    }
+
+    /// The class that a page belongs to.
+    pub(crate) fn class_of_record(&self, index: u32) -> usize {
+        match self.records[index as usize].page_use {
+            PageUse::Class(class) => usize::from(class),
+            page_use => panic!("a page in use as {page_use:?} has no class"),
+        }
     }
 
     /// The pages of a class with room, by record.

@@ -2,9 +2,11 @@
 
 use alloc::{boxed::Box, vec, vec::Vec};
 
+use crate::access::size_weight;
+use crate::candidates::Candidates;
 use crate::item::HEADER_BYTES;
 use crate::limits::{CHUNK_BYTES_MAX, CLASSES_MAX, PAGE_BYTES};
-use crate::region::Location;
+use crate::slab_allocator::NONE;
 use crate::stats::ClassCounters;
 
 /// Sizes are found through a table with one entry per so many bytes.
@@ -21,7 +23,14 @@ const DEFAULT_MIN_BYTES: usize = 48;
 const FINE_MIN_BYTES: usize = 16;
 
 /// Growth below a size: fine where most items are, so that rounding costs few percent there.
-const STEPS: [(usize, f64); 3] = [(512, 1.06), (2048, 1.09), (usize::MAX, 1.25)];
+/// Above, items of unfitting sizes are chained.
+const STEPS: [(usize, f64); 3] = [(512, 1.07), (16_384, 1.10), (usize::MAX, 1.25)];
+
+/// Items up to this many bytes lie in one chunk, whatever rounding costs.
+const WHOLE_BYTES_MAX: usize = 4096;
+
+/// Above, this part of a chunk may be lost to rounding before the item is chained: 1/16.
+const ROUNDING_SHIFT: u32 = 4;
 
 /// The chunk sizes, ascending, the last being the largest chunk.
 pub(crate) struct ChunkSizes {
@@ -76,27 +85,74 @@ impl ChunkSizes {
         }
         class
     }
+
+    /// How many of an item's (or its rest's) `bytes` go into the next chunk: all, or as many as
+    /// fill a chunk where the rounding of all would cost too much.
+    pub(crate) fn piece_bytes(&self, bytes: usize) -> usize {
+        if bytes <= WHOLE_BYTES_MAX {
+            return bytes;
+        }
+        if bytes > CHUNK_BYTES_MAX {
+            return CHUNK_BYTES_MAX;
+        }
+        let class = self.class_for(bytes);
+        let chunk = self.sizes[class] as usize;
+        let below = class.checked_sub(1).map_or(0, |class| self.sizes[class] as usize);
+        if chunk - bytes > chunk >> ROUNDING_SHIFT && below >= WHOLE_BYTES_MAX / 2 {
+            below
+        } else {
+            bytes
+        }
+    }
 }
 
-/// One LRU list; the head is the most recent.
+/// Which chunks a class's eviction looks at next: a sequence of numbers that looks random.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct LruList {
-    pub(crate) head: Location,
-    pub(crate) tail: Location,
-    pub(crate) items: u32,
+pub(crate) struct Sample(u64);
+
+impl Sample {
+    /// A number of 64 even bits, by splitmix64 (Steele, Lea, Flood: Fast Splittable Pseudorandom
+    /// Number Generators, 2014).
+    #[inline]
+    pub(crate) fn draw(self, number: u64) -> u64 {
+        let mut word = self.0.wrapping_add(number + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        word = (word ^ (word >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        word = (word ^ (word >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        word ^ (word >> 31)
+    }
+
+    /// Goes on by so many numbers.
+    pub(crate) fn advance(&mut self, numbers: u64) {
+        self.0 = self.0.wrapping_add(numbers);
+    }
 }
 
-/// One slab class: its pages, and the LRU lists of the items in them.
+/// One slab class: its pages, and which of the items in them go next.
 pub(crate) struct SlabClass {
     pub(crate) chunk_bytes: usize,
     pub(crate) chunks_per_page: usize,
-    pub(crate) pages: usize,
+    /// Records of its pages.
+    pub(crate) pages: Vec<u32>,
     /// First page record with a free or never used chunk.
     pub(crate) room: u32,
     pub(crate) used_chunks: usize,
     pub(crate) requested_bytes: usize,
-    /// By [`Segment::index`](crate::item::Segment::index).
-    pub(crate) lists: [LruList; 3],
+    /// Linked items whose head chunk is of this class.
+    pub(crate) items: usize,
+    pub(crate) sample: Sample,
+    pub(crate) candidates: Candidates,
+    /// Above this cost (see `access.rs`) the class keeps about a page of items: a moving average
+    /// over about four samples.
+    pub(crate) page_cost: u64,
+    /// What its items promise: the mean reciprocal of their dispensability, averaged likewise.
+    pub(crate) promise: u64,
+    /// Counted hits, and items stored, in this window.
+    pub(crate) window_hits: u64,
+    pub(crate) window_stores: u64,
+    /// By how much the costs of its items are understated, see `liveliness.rs`.
+    pub(crate) staleness: u64,
+    /// The size weight of an item that fills a chunk.
+    pub(crate) size_weight: u64,
     pub(crate) counters: ClassCounters,
     /// Evictions since the last look for a page of another class.
     pub(crate) unbalanced_evictions: u32,
@@ -104,15 +160,22 @@ pub(crate) struct SlabClass {
 
 impl SlabClass {
     pub(crate) fn all(sizes: &ChunkSizes) -> Vec<SlabClass> {
-        let list = LruList { head: Location::NONE, tail: Location::NONE, items: 0 };
         let class = |chunk_bytes| SlabClass {
             chunk_bytes,
             chunks_per_page: PAGE_BYTES / chunk_bytes,
-            pages: 0,
-            room: u32::MAX,
+            pages: Vec::new(),
+            room: NONE,
             used_chunks: 0,
             requested_bytes: 0,
-            lists: [list; 3],
+            items: 0,
+            sample: Sample(0),
+            candidates: Candidates::new(),
+            page_cost: 0,
+            promise: 0,
+            window_hits: 0,
+            window_stores: 0,
+            staleness: 1,
+            size_weight: size_weight(chunk_bytes),
             counters: ClassCounters::default(),
             unbalanced_evictions: 0,
         };
@@ -121,9 +184,31 @@ impl SlabClass {
         classes
     }
 
-    /// Items on the three lists.
-    pub(crate) fn items(&self) -> u32 {
-        self.lists.iter().map(|list| list.items).sum()
+    /// Takes a sample of the class's items into account: their costs, and the sum of what they
+    /// promise.
+    pub(crate) fn note_sample(&mut self, costs: &mut [u64], promise: u64) {
+        // One page of so many is this share of the sample.
+        let rank = costs.len().div_ceil(self.pages.len().max(1)).max(1);
+        let cost = if rank == 1 {
+            costs.iter().max().copied()
+        } else {
+            costs.sort_unstable_by(|a, b| b.cmp(a));
+            costs.get(rank - 1).copied()
+        };
+        if let Some(cost) = cost {
+            self.page_cost = self.page_cost - self.page_cost / 4 + cost / 4;
+            self.promise = self.promise - self.promise / 4 + promise / costs.len() as u64 / 4;
+        }
+    }
+
+    /// What the class's last page of items costs to keep, judged by its hits, too.
+    pub(crate) fn keeping_cost(&self) -> u64 {
+        self.page_cost.saturating_mul(self.staleness)
+    }
+
+    /// Chunks of its pages.
+    pub(crate) fn chunks(&self) -> usize {
+        self.pages.len() * self.chunks_per_page
     }
 }
 

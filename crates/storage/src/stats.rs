@@ -9,7 +9,7 @@ pub struct ClassCounters {
     pub evicted_nonzero: u64,
     /// Of these, items that no get had read.
     pub evicted_unfetched: u64,
-    /// Of these, items that had been read twice or more since their last move.
+    /// Of these, items that had been read twice or more.
     pub evicted_active: u64,
     /// Seconds since the last evicted item was last accessed.
     pub evicted_time: u64,
@@ -23,14 +23,8 @@ pub struct ClassCounters {
     pub crawler_reclaimed: u64,
     /// Items that the crawler looked at.
     pub crawler_items_checked: u64,
-    /// Allocations that had to move items to COLD before they could evict.
+    /// Items evicted or taken back by an allocation.
     pub direct_reclaims: u64,
-    /// Items moved to COLD.
-    pub moves_to_cold: u64,
-    /// Items moved to WARM.
-    pub moves_to_warm: u64,
-    /// Items moved to the head of their own list.
-    pub moves_within_lru: u64,
 }
 
 impl ClassCounters {
@@ -47,9 +41,6 @@ impl ClassCounters {
         self.crawler_reclaimed += other.crawler_reclaimed;
         self.crawler_items_checked += other.crawler_items_checked;
         self.direct_reclaims += other.direct_reclaims;
-        self.moves_to_cold += other.moves_to_cold;
-        self.moves_to_warm += other.moves_to_warm;
-        self.moves_within_lru += other.moves_within_lru;
     }
 }
 
@@ -97,19 +88,9 @@ pub struct ClassStats {
     pub free_chunks: u64,
     /// Bytes asked for in the used chunks.
     pub mem_requested: u64,
-    /// Items on the LRU lists.
+    /// Items in it.
     pub number: u64,
-    /// Items in HOT.
-    pub number_hot: u64,
-    /// Items in WARM.
-    pub number_warm: u64,
-    /// Items in COLD.
-    pub number_cold: u64,
-    /// Seconds since the HOT tail was accessed.
-    pub age_hot: u64,
-    /// Seconds since the WARM tail was accessed.
-    pub age_warm: u64,
-    /// Seconds since the COLD tail was accessed.
+    /// Seconds since the longest idle of them was accessed, as far as a bounded look found it.
     pub age: u64,
     /// What happened to its items.
     pub counters: ClassCounters,

@@ -1,17 +1,19 @@
 //! The store of one shard: settings, lookups, deletion, and the links between the hash table, the
-//! LRU lists and the counts, which all other operations go through.
+//! items and the counts, which all other operations go through.
 
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
+use crate::access_clock::AccessClock;
 use crate::hash_table::HashTable;
 use crate::hold::HoldTable;
-use crate::item::{self, ItemRef, Segment};
+use crate::item::{self, ItemRef};
 use crate::key_hasher::KeyHasher;
-use crate::limits::{INDEX_PAGES_MIN, PAGES_MIN};
+use crate::limits::{AGE_LOOKS_MAX, INDEX_PAGES_MIN, PAGES_MIN};
+use crate::liveliness::{HIT_SAMPLE, Liveliness};
 use crate::page_pool::PagePool;
+use crate::rebalance::Drain;
 use crate::region::Location;
-use crate::segmented_lru::SegmentShares;
 use crate::slab_allocator::SlabAllocator;
 use crate::stats::{ClassCounters, ClassStats, StoreStats};
 
@@ -33,10 +35,6 @@ pub struct Config {
     pub evict: bool,
     /// Whether items get cas uniques (not `-C`).
     pub cas: bool,
-    /// Share of a class's items in HOT, in percent.
-    pub hot_pct: u32,
-    /// Share of a class's items in WARM, in percent.
-    pub warm_pct: u32,
     /// Pages that this shard may expect of the pool.
     pub fair_share_pages: usize,
 }
@@ -51,8 +49,6 @@ impl Default for Config {
             chunk_bytes_min: 48,
             evict: true,
             cas: true,
-            hot_pct: 20,
-            warm_pct: 40,
             fair_share_pages: usize::MAX,
         }
     }
@@ -78,8 +74,8 @@ pub struct Store {
     pub(crate) config: Config,
     pub(crate) slabs: SlabAllocator,
     pub(crate) index: HashTable,
-    hasher: KeyHasher,
-    pub(crate) shares: SegmentShares,
+    pub(crate) hasher: KeyHasher,
+    pub(crate) clock: AccessClock,
     /// Bytes asked for by linked items.
     pub(crate) item_bytes: usize,
     pub(crate) total_items: u64,
@@ -95,6 +91,12 @@ pub struct Store {
     pub(crate) wants_pages: bool,
     pub(crate) slabs_moved: u64,
     pub(crate) items_moved: u64,
+    pub(crate) liveliness: Liveliness,
+    pub(crate) drain: Option<Drain>,
+    /// Evictions so far, modulo 2^32, for the pace of probes.
+    pub(crate) evictions: u32,
+    /// The class whose candidates were looked for last, as one that could spare a page.
+    pub(crate) probe_hand: usize,
     pub(crate) steal_hand: usize,
     pub(crate) growth_pause: u32,
     pub(crate) crawl: crate::crawler::Crawl,
@@ -106,7 +108,6 @@ impl Store {
     /// up to four more, within the fair share. `NoMemory`: the pool has not that many.
     pub fn new(config: &Config, pool: Arc<PagePool>, hasher: KeyHasher) -> Result<Store, NoMemory> {
         assert!(config.shard < config.shards, "shard number outside of the shards");
-        assert!(config.hot_pct + config.warm_pct <= 100, "LRU shares above 100 percent");
         let pages_min = config.fair_share_pages.clamp(INDEX_PAGES_MIN + 1, PAGES_MIN);
         let pages_expected =
             config.fair_share_pages.min(pool.pages_total() / config.shards as usize);
@@ -129,7 +130,7 @@ impl Store {
             slabs,
             index,
             hasher,
-            shares: SegmentShares { hot_pct: config.hot_pct, warm_pct: config.warm_pct },
+            clock: AccessClock::new(),
             item_bytes: 0,
             total_items: 0,
             epoch: 0,
@@ -142,6 +143,10 @@ impl Store {
             wants_pages: false,
             slabs_moved: 0,
             items_moved: 0,
+            liveliness: Liveliness::default(),
+            drain: None,
+            evictions: 0,
+            probe_hand: 0,
             steal_hand: 0,
             growth_pause: 0,
             crawl: crate::crawler::Crawl::default(),
@@ -153,7 +158,7 @@ impl Store {
     #[inline]
     pub fn get(&mut self, now: u32, hash: u64, key: &[u8]) -> Result<ItemRef<'_>, Miss> {
         let item = self.find_live(now, hash, key)?;
-        item::bump(&mut self.slabs.pages, item, now);
+        self.note_read(now, item);
         Ok(ItemRef::new(&self.slabs.pages, item))
     }
 
@@ -161,7 +166,7 @@ impl Store {
     /// cas off, and when no memory could be had for it.
     pub fn get_with_cas(&mut self, now: u32, hash: u64, key: &[u8]) -> Result<ItemRef<'_>, Miss> {
         let item = self.find_live(now, hash, key)?;
-        item::bump(&mut self.slabs.pages, item, now);
+        self.note_read(now, item);
         let item = self.ensure_unique(now, hash, item);
         Ok(ItemRef::new(&self.slabs.pages, item))
     }
@@ -177,7 +182,7 @@ impl Store {
         with_cas: bool,
     ) -> Result<ItemRef<'_>, Miss> {
         let item = self.find_live(now, hash, key)?;
-        item::bump(&mut self.slabs.pages, item, now);
+        self.note_read(now, item);
         let mut item = self.change_exptime(now, hash, item, exptime)?;
         if with_cas {
             item = self.ensure_unique(now, hash, item);
@@ -203,7 +208,7 @@ impl Store {
     /// memory is dropped: `NotFound`.
     pub fn touch(&mut self, now: u32, hash: u64, key: &[u8], exptime: u32) -> Result<(), Miss> {
         let item = self.find_live(now, hash, key)?;
-        item::bump(&mut self.slabs.pages, item, now);
+        self.note_read(now, item);
         self.change_exptime(now, hash, item, exptime).map(|_| ())
     }
 
@@ -217,14 +222,14 @@ impl Store {
     /// Asks the processor for the key's bucket.
     #[inline]
     pub fn prefetch_bucket(&self, hash: u64) {
-        self.index.prefetch(&self.slabs.pages, hash as u32);
+        self.index.prefetch(&self.slabs.pages, hash);
     }
 
     /// Asks the processor for the first item under this hash; the bucket was prefetched before.
     #[inline]
     pub fn prefetch_item(&self, hash: u64) {
         let pages = &self.slabs.pages;
-        if let Some(item) = self.index.find(pages, hash as u32, |_| true) {
+        if let Some(item) = self.index.find(pages, hash, |_| true) {
             pages.prefetch(pages.at(item));
         }
     }
@@ -277,29 +282,57 @@ impl Store {
     pub fn class_stats(&self, now: u32, class: usize) -> Option<ClassStats> {
         let number = class.checked_sub(1)?;
         let class = self.slabs.classes.get(number)?;
-        let age = |segment| {
-            let tail = self.slabs.lru_tail(number, segment);
-            tail.map_or(0, |item| ItemRef::new(&self.slabs.pages, item).idle_seconds(now).into())
-        };
-        let items = |segment: Segment| u64::from(class.lists[segment.index()].items);
-        let total_chunks = class.pages * class.chunks_per_page;
+        let total_chunks = class.chunks();
         Some(ClassStats {
             chunk_size: class.chunk_bytes as u64,
             chunks_per_page: class.chunks_per_page as u64,
-            total_pages: class.pages as u64,
+            total_pages: class.pages.len() as u64,
             total_chunks: total_chunks as u64,
             used_chunks: class.used_chunks as u64,
             free_chunks: (total_chunks - class.used_chunks) as u64,
             mem_requested: class.requested_bytes as u64,
-            number: u64::from(class.items()),
-            number_hot: items(Segment::Hot),
-            number_warm: items(Segment::Warm),
-            number_cold: items(Segment::Cold),
-            age_hot: age(Segment::Hot),
-            age_warm: age(Segment::Warm),
-            age: age(Segment::Cold),
+            number: class.items as u64,
+            age: u64::from(self.longest_idle(now, number)),
             counters: class.counters,
         })
+    }
+
+    /// Seconds since an item was last read or stored. Exact for the last 512 seconds in which the
+    /// store had requests; further back it may be up to twice as long.
+    pub fn idle_seconds(&self, now: u32, item: &ItemRef<'_>) -> u32 {
+        self.clock.seconds_since(now, item.access().step())
+    }
+
+    /// Seconds since the longest idle of the class's items was accessed, as far as they lie in the
+    /// first chunks of its first pages.
+    fn longest_idle(&self, now: u32, class: usize) -> u32 {
+        let records = self.slabs.classes[class].pages.iter().copied();
+        let chunks = records.flat_map(|record| {
+            (0..AGE_LOOKS_MAX).map_while(move |number| self.slabs.chunk_in_page(record, number))
+        });
+        let pages = &self.slabs.pages;
+        let linked = chunks
+            .take(AGE_LOOKS_MAX)
+            .filter(|chunk| item::chunk_use(pages, *chunk) == item::ChunkUse::Linked);
+        let steps = linked.map(|item| item::access(pages, item).step());
+        let oldest = steps.max_by_key(|step| step.until(self.clock.step()));
+        oldest.map_or(0, |step| self.clock.seconds_since(now, step))
+    }
+
+    /// Notes that an item is read. Writes only when something changes, so that a busy item's line
+    /// stays clean.
+    #[inline]
+    fn note_read(&mut self, now: u32, item: Location) {
+        let step = self.clock.advance(now, self.index.items);
+        let old = item::access(&self.slabs.pages, item);
+        let new = old.after_read(step);
+        if new != old {
+            item::set_access(&mut self.slabs.pages, item, new);
+        }
+        if self.clock.is_sampled(HIT_SAMPLE) {
+            let class = self.slabs.class_of(item);
+            self.slabs.classes[class].window_hits += 1;
+        }
     }
 
     /// The live item of a key. A dead one is unlinked on the way.
@@ -320,7 +353,7 @@ impl Store {
     #[inline]
     pub(crate) fn find_linked(&self, hash: u64, key: &[u8]) -> Option<Location> {
         let pages = &self.slabs.pages;
-        self.index.find(pages, hash as u32, |item| ItemRef::new(pages, item).key() == key)
+        self.index.find(pages, hash, |item| ItemRef::new(pages, item).key() == key)
     }
 
     /// Why a linked item is no hit any more, if so.
@@ -338,39 +371,37 @@ impl Store {
     }
 
     /// Puts a finished item in the place of `old`, or in the table if there is none.
-    pub(crate) fn link(
-        &mut self,
-        hash: u64,
-        new: Location,
-        old: Option<Location>,
-        segment: Segment,
-    ) {
+    pub(crate) fn link(&mut self, hash: u64, new: Location, old: Option<Location>) {
         if let Some(old) = old {
-            self.index.replace(&mut self.slabs.pages, hash as u32, old, new);
-            self.leave_lists(old);
+            self.index.replace(&mut self.slabs.pages, hash, old, new);
+            self.forget(old);
         } else {
-            self.index.insert(&mut self.slabs.pages, hash as u32, new);
+            self.index.insert(&mut self.slabs.pages, hash, new);
         }
+        item::set_linked(&mut self.slabs.pages, new, true);
         let class = self.slabs.class_of(new);
-        self.slabs.lru_push(class, segment, new);
+        self.slabs.classes[class].items += 1;
+        self.slabs.classes[class].window_stores += 1;
         self.count(new, true);
     }
 
-    /// Takes an item out of the table and the lists, and frees it unless it is held.
+    /// Takes an item out of the table, and frees it unless it is held.
     pub(crate) fn unlink(&mut self, item: Location) {
         let hash = self.hash_of(item);
-        self.index.remove(&mut self.slabs.pages, hash as u32, item);
-        self.leave_lists(item);
+        self.index.remove(&mut self.slabs.pages, hash, item);
+        self.forget(item);
     }
 
     pub(crate) fn hash_of(&self, item: Location) -> u64 {
         self.hasher.hash(ItemRef::new(&self.slabs.pages, item).key())
     }
 
-    fn leave_lists(&mut self, item: Location) {
+    /// Counts a linked item out, and frees it unless it is held.
+    fn forget(&mut self, item: Location) {
         self.count(item, false);
         let class = self.slabs.class_of(item);
-        self.slabs.lru_remove(class, item);
+        self.slabs.classes[class].items -= 1;
+        item::set_linked(&mut self.slabs.pages, item, false);
         if !item::is_held(&self.slabs.pages, item) {
             self.slabs.free_item(item);
         }

@@ -1,7 +1,8 @@
 //! Storing: what set, add, replace, append, prepend and cas do to the item that is there.
 
-use crate::item::{ItemRef, ItemShape, Segment, set_epoch, set_last_access};
-use crate::limits::{CHUNK_BYTES_MAX, KEY_BYTES_MAX};
+use crate::access::AccessWord;
+use crate::item::{ItemRef, ItemShape, set_access, set_epoch};
+use crate::limits::KEY_BYTES_MAX;
 use crate::region::Location;
 use crate::reservation::{ItemFields, Reservation, ValuePart};
 use crate::store::Store;
@@ -188,26 +189,27 @@ impl Store {
         value: &[u8],
     ) -> Option<Location> {
         let ItemFields { key, flags, exptime, with_cas } = fields;
-        let shape = ItemShape::new(key.len(), value.len(), flags, exptime, with_cas);
+        let shape =
+            ItemShape::new(&self.slabs.sizes, key.len(), value.len(), flags, exptime, with_cas);
         if shape.chained {
             return self.build(now, hash, fields, value.len(), &[ValuePart::Bytes(value)]);
         }
-        let item = self.allocate(now, shape.head_bytes())?;
+        let item = self.allocate(now, shape.head_bytes)?;
         let pages = &mut self.slabs.pages;
         shape.write(pages, item, key, flags, exptime);
         let at = pages.at(item) + shape.value_at();
-        debug_assert!(shape.head_bytes() <= CHUNK_BYTES_MAX);
         pages.bytes_mut(at, value.len()).copy_from_slice(value);
         Some(item)
     }
 
-    /// Links a new item at the head of HOT, in the place of whatever the key has now: what was
-    /// there when the verb was checked may have been evicted for the new item's memory.
+    /// Links a new item in the place of whatever the key has now: what was there when the verb was
+    /// checked may have been evicted for the new item's memory.
     pub(crate) fn link_new(&mut self, now: u32, hash: u64, key: &[u8], new: Location) {
         let old = self.find_live(now, hash, key).ok();
         set_epoch(&mut self.slabs.pages, new, self.epoch);
-        set_last_access(&mut self.slabs.pages, new, now);
-        self.link(hash, new, old, Segment::Hot);
+        let access = AccessWord::stored(self.clock.advance(now, self.index.items));
+        set_access(&mut self.slabs.pages, new, access);
+        self.link(hash, new, old);
         self.total_items += 1;
     }
 }

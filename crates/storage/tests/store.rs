@@ -99,9 +99,8 @@ fn memory_moves_between_small_and_large_items() {
             );
         }
         shard.store.check().unwrap();
-        // Most of the memory serves what was stored last.
-        let bytes = shard.hits(prefix, items) * (len + 60);
-        assert!(bytes > 32 * PAGE_BYTES, "{prefix}: {bytes}");
+        // Whatever the memory was used for, what was stored last is there.
+        assert_eq!(shard.get(&format!("{prefix}{}", items - 1)), Ok(len));
     }
     let stats = shard.store.stats();
     assert!(stats.slabs_moved > 10 && stats.counters.evicted > 1_000, "{stats:?}");
@@ -139,7 +138,6 @@ fn items_read_twice_outlive_those_never_read() {
             assert_eq!(shard.hits("canary", 20), 20);
         }
     }
-    assert!(shard.store.stats().counters.moves_to_warm > 0);
     shard.store.check().unwrap();
 }
 
@@ -266,5 +264,55 @@ fn an_item_that_dies_while_it_is_rewritten_stays_until_it_is_rewritten() {
             let _ = shard.store.get_and_touch(shard.now, hash, key.as_bytes(), 1, true);
         }
         shard.store.check().unwrap();
+    }
+}
+
+/// A client that asks for keys at random and stores what it misses.
+struct CacheAside {
+    shard: Shard,
+    random: u64,
+}
+
+impl CacheAside {
+    fn new(pages: usize) -> CacheAside {
+        let config = Config { fair_share_pages: pages, ..Config::default() };
+        CacheAside { shard: Shard::new(&config, &pool(pages)), random: 1 }
+    }
+
+    /// Hits of so many requests, spread evenly over `keys` keys with values of this length.
+    fn play(&mut self, requests: usize, keys: usize, len: usize) -> usize {
+        let mut hits = 0;
+        for request in 0..requests {
+            self.shard.now += u32::from(request % 1000 == 0);
+            self.random = self.random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+            let key = format!("{len}-{:08}", (self.random >> 33) as usize % keys);
+            if self.shard.get(&key).is_ok() {
+                hits += 1;
+            } else {
+                assert_eq!(self.shard.set(&key, len, 0), StoreOutcome::Stored);
+            }
+        }
+        hits
+    }
+}
+
+/// Memory follows the load: after a change of the value sizes, and of the keys with it, the hit
+/// ratio is soon that of a store which never knew another load; and so it is on the way back.
+#[test]
+fn the_hit_ratio_recovers_from_a_change_of_sizes() {
+    const PAGES: usize = 1024;
+    let loads = [(PAGES * PAGE_BYTES / 140, 100), (PAGES * PAGE_BYTES / 1100, 1000)];
+    let mut changed = CacheAside::new(PAGES);
+    changed.play(4 * loads[0].0, loads[0].0, 100);
+    for (keys, len) in [loads[1], loads[0]] {
+        let mut fresh = CacheAside::new(PAGES);
+        let mut hits = [0, 0];
+        for (store, hits) in [&mut changed, &mut fresh].into_iter().zip(&mut hits) {
+            store.play(3 * keys, keys, len);
+            *hits = store.play(keys, keys, len);
+            store.shard.store.check().unwrap();
+        }
+        let lost = (hits[1].saturating_sub(hits[0])) as f64 / keys as f64;
+        assert!(lost < 0.02, "values of {len}: {hits:?} hits of {keys}");
     }
 }
