@@ -75,6 +75,7 @@ fn settings(
         requests_per_event_max: 20,
         listen_backlog: 100,
         lock_memory: false,
+        huge_pages: false,
         verbosity: 0,
         backend,
         metrics_listen,

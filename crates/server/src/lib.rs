@@ -28,6 +28,7 @@ mod exposition;
 mod fatal;
 mod gather;
 mod hub;
+mod item_memory;
 pub mod limits;
 mod listener;
 mod log;

@@ -7,7 +7,6 @@ use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 
-use memmap2::{Advice, MmapOptions};
 use rustix::event::{EventfdFlags, eventfd};
 use slabcore_metrics::{ShardMetrics, Snapshot};
 use slabcore_shard::{Router, Shard};
@@ -18,6 +17,7 @@ use crate::admin::Admin;
 use crate::clock::Clock;
 use crate::cluster::{Backend, Cluster};
 use crate::executors::{Executor, Seat};
+use crate::item_memory::ItemMemory;
 use crate::listener;
 use crate::log;
 use crate::mailbox::Mailbox;
@@ -47,7 +47,8 @@ pub fn serve(settings: Settings) -> Result<Running, StartError> {
     if let Backend::Epoll(reason) = &backend {
         eprintln!("slabcore: serving with epoll: {reason}");
     }
-    let pages = Arc::new(map_pages(&settings)?);
+    let memory = ItemMemory::map(&settings).map_err(StartError::Memory)?;
+    let pages = Arc::new(PagePool::new(Region::new(Box::new(memory))));
     let mut mailboxes = Vec::new();
     let mut receivers = Vec::new();
     for _ in 0..settings.shards {
@@ -116,22 +117,6 @@ fn start_admin(cluster: &Arc<Cluster>) -> Option<Admin> {
     Admin::start(cluster, address)
         .inspect_err(|error| eprintln!("warning: /metrics is not served on {address}: {error}"))
         .ok()
-}
-
-fn map_pages(settings: &Settings) -> Result<PagePool, StartError> {
-    let memory = MmapOptions::new()
-        .len(settings.memory_bytes)
-        .no_reserve_swap()
-        .map_anon()
-        .map_err(StartError::Memory)?;
-    // Fewer TLB misses where huge pages are to be had; nothing is lost where not.
-    let _ = memory.advise(Advice::HugePage);
-    if settings.lock_memory
-        && let Err(error) = memory.lock()
-    {
-        eprintln!("warning: -k invalid, the memory could not be locked: {error}");
-    }
-    Ok(PagePool::new(Region::new(Box::new(memory))))
 }
 
 fn start_executors(

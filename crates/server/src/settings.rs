@@ -39,6 +39,7 @@ pub enum BackendChoice {
 
 /// All settings of one server. Units are in the field names.
 #[derive(Debug, Clone)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
 pub struct Settings {
     /// Where clients connect.
     pub listen: Listen,
@@ -66,6 +67,8 @@ pub struct Settings {
     pub listen_backlog: i32,
     /// Lock the memory (`-k`); failing only warns.
     pub lock_memory: bool,
+    /// Take the memory from reserved huge pages (`-L`); failing only warns.
+    pub huge_pages: bool,
     /// 0 to 3: how much is logged (`-v`, `-vv`, `-vvv`).
     pub verbosity: u8,
     /// Backend for the sockets.

@@ -101,13 +101,7 @@ pub(crate) const OPTIONS: &[OptionRow] = {
             Now,
             "least space for key, value, flags (default: 48)",
         ),
-        row(
-            'L',
-            "enable-largepages",
-            None,
-            NotYet("huge pages are advised anyway"),
-            "use large memory pages",
-        ),
+        row('L', "enable-largepages", None, Now, "take the memory from reserved huge pages"),
         OptionRow {
             id: DELIMITER,
             short: Some('D'),

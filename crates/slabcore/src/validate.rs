@@ -79,6 +79,7 @@ pub(crate) fn plan(
         requests_per_event_max,
         listen_backlog: listen_backlog(given)?,
         lock_memory: given.flag("lock-memory"),
+        huge_pages: given.flag("enable-largepages"),
         verbosity: given.verbosity().min(3),
         backend: backend(given)?,
         metrics_listen: metrics_listen(given)?,

@@ -39,7 +39,7 @@ fn defaults_are_memcacheds() {
     assert_eq!(defaults.item_bytes_max, 1 << 20);
     assert!((defaults.growth_factor - 1.25).abs() < f64::EPSILON);
     assert_eq!(defaults.chunk_bytes_min, 48);
-    assert!(defaults.evict && defaults.cas && !defaults.lock_memory);
+    assert!(defaults.evict && defaults.cas && !defaults.lock_memory && !defaults.huge_pages);
     assert_eq!(defaults.requests_per_event_max, 20);
     assert_eq!(defaults.listen_backlog, 1024);
     assert_eq!(defaults.verbosity, 0);
@@ -80,6 +80,7 @@ fn values() {
         "-M" => evict false;
         "-C" => cas false;
         "-k" => lock_memory true;
+        "-L" => huge_pages true;
         "-b 5" => listen_backlog 5;
         "-vv" => verbosity 2;
         "-vvvvv" => verbosity 3;

@@ -130,6 +130,20 @@ impl ServerProcess {
         self.child.id()
     }
 
+    /// What the server has written to its standard output and error so far.
+    pub fn log(&self) -> String {
+        std::fs::read_to_string(self.directory.join("log")).expect("the server's log file")
+    }
+
+    /// A line of `/proc/<pid>/status` in KiB, as that of `VmRSS`. Panics without such a line.
+    pub fn status_kib(&self, name: &str) -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.pid()))
+            .expect("the kernel tells of a running process");
+        let value = status.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'));
+        let kib = value.and_then(|value| value.strip_suffix(" kB")).expect("a number of KiB");
+        kib.trim().parse().expect("a number")
+    }
+
     /// The port on 127.0.0.1. Panics for a server on a unix socket.
     pub fn port(&self) -> u16 {
         match &self.address {

@@ -18,6 +18,7 @@ macro_rules! on_both {
 
 mod connections;
 mod counters;
+mod large_pages;
 mod pipelines;
 mod pressure;
 mod time;

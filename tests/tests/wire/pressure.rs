@@ -11,11 +11,7 @@ on_both! {
 
 /// Most memory that the server had resident so far, in MiB.
 fn resident_mib_max(server: &ServerProcess) -> u64 {
-    let status = std::fs::read_to_string(format!("/proc/{}/status", server.pid()))
-        .expect("the kernel tells of a running process");
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
-    let kib = line.and_then(|line| line.trim().strip_suffix(" kB")).expect("a number of KiB");
-    kib.trim().parse::<u64>().expect("a number") >> 10
+    server.status_kib("VmHWM") >> 10
 }
 
 /// Runs `load` and checks how much more memory the server had resident. memcached has no such

@@ -1,0 +1,99 @@
+//! The memory of the items: one mapping, on huge pages where they are to be had.
+//!
+//! Without `-L` the kernel is asked for transparent huge pages and makes them as memory is touched.
+//! With `-L` the pages come from those that the operator reserved (`vm.nr_hugepages`): the kernel
+//! sets as many aside at the start, so they cannot run out later, and resident memory still follows
+//! use.
+
+use std::io;
+
+use memmap2::{Advice, MmapMut, MmapOptions};
+
+use crate::settings::Settings;
+
+/// Reserved huge pages are asked for in this size, whatever the system's default is.
+const HUGE_PAGE_BITS: u8 = 21;
+const HUGE_PAGE_BYTES: usize = 1 << HUGE_PAGE_BITS;
+
+/// See the module.
+pub(crate) struct ItemMemory {
+    /// Whole pages of its size: the kernel unmaps nothing less.
+    mapping: MmapMut,
+    bytes: usize,
+}
+
+impl ItemMemory {
+    /// Maps `-m` bytes. What `-L` or `-k` cannot have is said on stderr.
+    pub(crate) fn map(settings: &Settings) -> io::Result<ItemMemory> {
+        let bytes = settings.memory_bytes;
+        if settings.huge_pages {
+            match reserved(bytes) {
+                // Never swapped out, so there is nothing to lock.
+                Ok(mapping) => return Ok(ItemMemory { mapping, bytes }),
+                Err(error) => eprintln!("{}", refused(bytes, &error)),
+            }
+        }
+        let mapping = advised(bytes)?;
+        if settings.lock_memory
+            && let Err(error) = mapping.lock()
+        {
+            eprintln!("warning: -k invalid, the memory could not be locked: {error}");
+        }
+        Ok(ItemMemory { mapping, bytes })
+    }
+}
+
+impl AsMut<[u8]> for ItemMemory {
+    fn as_mut(&mut self) -> &mut [u8] {
+        &mut self.mapping[..self.bytes]
+    }
+}
+
+fn advised(bytes: usize) -> io::Result<MmapMut> {
+    let mapping = MmapOptions::new().len(bytes).no_reserve_swap().map_anon()?;
+    // Fewer TLB misses where huge pages are to be had; nothing is lost where not.
+    let _ = mapping.advise(Advice::HugePage);
+    Ok(mapping)
+}
+
+/// Must not be mapped without a reservation (`MAP_NORESERVE`): a page that is then missing when it
+/// is touched is a SIGBUS.
+fn reserved(bytes: usize) -> io::Result<MmapMut> {
+    let bytes = bytes.next_multiple_of(HUGE_PAGE_BYTES);
+    MmapOptions::new().len(bytes).huge(Some(HUGE_PAGE_BITS)).map_anon()
+}
+
+/// The one line that says why `-L` has no reserved pages, and how it would have them.
+fn refused(bytes: usize, error: &io::Error) -> String {
+    let pages = bytes.div_ceil(HUGE_PAGE_BYTES);
+    let cause = match error.raw_os_error().map(rustix::io::Errno::from_raw_os_error) {
+        Some(rustix::io::Errno::NOMEM) => "they are not reserved or not free".to_owned(),
+        _ => error.to_string(),
+    };
+    format!(
+        "warning: -L: {pages} huge pages of 2 MiB are not to be had: {cause}; reserve them with \
+         sysctl vm.nr_hugepages={pages} (more where others use some); going on with transparent \
+         huge pages"
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_refusal_says_why_and_what_to_do() {
+        let line = refused((64 << 20) + 1, &rustix::io::Errno::NOMEM.into());
+        assert_eq!(
+            line,
+            "warning: -L: 33 huge pages of 2 MiB are not to be had: they are not reserved or not \
+             free; reserve them with sysctl vm.nr_hugepages=33 (more where others use some); going \
+             on with transparent huge pages"
+        );
+        let line = refused(1, &rustix::io::Errno::INVAL.into());
+        assert!(
+            line.contains("1 huge pages of 2 MiB are not to be had: Invalid argument"),
+            "{line}"
+        );
+    }
+}
