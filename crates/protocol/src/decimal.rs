@@ -80,7 +80,7 @@ mod tests {
 
     #[test]
     fn digits_are_those_of_display() {
-        (0..=10_000).for_each(check);
+        (0..=if cfg!(miri) { 200 } else { 10_000 }).for_each(check);
         for power in 0..20 {
             let number = 10_u64.pow(power);
             check(number.wrapping_sub(1));

@@ -230,8 +230,11 @@ pub(crate) mod tests {
         }
         for start in ["get", "get k", "gets", "gets k", " get k"] {
             assert!(pending(start, LINE_BYTES_MAX + 1), "{start:?}");
-            assert!(pending(start, GET_LINE_BYTES_MAX), "{start:?}");
-            assert!(!pending(start, GET_LINE_BYTES_MAX + 1), "{start:?}");
+            // An interpreter takes a minute for each line of this length.
+            if !cfg!(miri) {
+                assert!(pending(start, GET_LINE_BYTES_MAX), "{start:?}");
+                assert!(!pending(start, GET_LINE_BYTES_MAX + 1), "{start:?}");
+            }
         }
         let blanks = " ".repeat(GET_LEADING_BLANKS_MAX);
         assert!(pending(&(blanks.clone() + "get "), LINE_BYTES_MAX + 1));

@@ -45,7 +45,10 @@ fn a_gat_that_ends_a_large_item_still_sends_its_value() {
     assert!(matches!(shard.execute(NOW, hash, &gat), Response::Miss));
     assert_eq!(shard.held_part(hold, 0), value);
     shard.release(hold);
-    shard.store().check().unwrap();
+    // An interpreter takes half a minute for a recount.
+    if !cfg!(miri) {
+        shard.store().check().unwrap();
+    }
 
     let (mut shard, hash) = shard_with_large_value(&value);
     let mut batch = Batch::new(1);
