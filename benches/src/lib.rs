@@ -5,13 +5,15 @@
 //! possible answer, the first wrong one ends the run, and the generator is cheap enough (about
 //! 0.1 us of its own code per request at 16 per write) that the server is what is measured.
 //!
-//! Beside it a replay of recorded request sequences, which counts misses instead of time.
+//! Beside it a replay of recorded request sequences, which counts misses instead of time, and a
+//! look at the store alone as it grows, operation by operation.
 //!
 //! Non-goals: other protocols, other machines' networks.
 //!
 //! Entry points: [`Generator`] sends one thread's load, [`ServerProcess`] is a server under test,
 //! [`rows::ROWS`] are the loads of the published table; [`trace::read`] and [`TraceCopies`] make a
-//! replay's requests, [`LocalStore`] and [`WireReplay`] are what they are played to.
+//! replay's requests, [`LocalStore`] and [`WireReplay`] are what they are played to;
+//! [`growth::Growth`] times the operations of a [`MappedStore`].
 //!
 //! Invariant of the generator: a connection has at most one batch under way, so the bytes it must
 //! receive next are known in full.
@@ -20,20 +22,25 @@ pub mod binaries;
 pub mod comparison;
 mod connection;
 pub mod cores;
+pub mod disturbances;
 pub mod exact_lru;
 pub mod footprint;
 mod generator;
+pub mod growth;
 pub mod held_items;
 pub mod item_format;
 pub mod key_chooser;
 pub mod limits;
 mod local_store;
 pub mod machine;
+pub mod mapped_store;
 mod miss_tally;
+pub mod own_work;
 mod preset;
 pub mod replay_row;
 pub mod reply;
 pub mod request_batch;
+pub mod resident_memory;
 pub mod rows;
 mod server_process;
 pub mod session;
@@ -49,6 +56,7 @@ mod workload;
 
 pub use generator::{Generator, LoadError, Until};
 pub use local_store::LocalStore;
+pub use mapped_store::MappedStore;
 pub use miss_tally::MissTally;
 pub use preset::Preset;
 pub use server_process::{Product, ServerOptions, ServerProcess};

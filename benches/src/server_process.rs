@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 
 use crate::cores;
 use crate::limits::START_MAX;
+use crate::resident_memory::resident_bytes;
 use crate::session::Session;
 
 /// Pause between attempts to connect to a server that is starting.
@@ -135,10 +136,7 @@ impl ServerProcess {
 
     /// Resident memory in bytes, counted page by page.
     pub fn resident_bytes(&self) -> io::Result<u64> {
-        let text = fs::read_to_string(format!("/proc/{}/smaps_rollup", self.child.id()))?;
-        let line = text.lines().find_map(|line| line.strip_prefix("Rss:"));
-        let kib = line.and_then(|rest| rest.split_ascii_whitespace().next()?.parse().ok());
-        kib.map(|kib: u64| kib << 10).ok_or_else(|| io::Error::other("smaps_rollup has no Rss"))
+        resident_bytes(&self.child.id().to_string())
     }
 }
 

@@ -41,7 +41,7 @@ impl TraceRequest {
 
 /// Writes `k` and the key's number in hexadecimal over the whole of `text`, padded with zeros. The
 /// number must fit.
-pub(crate) fn write_key(text: &mut [u8], key: u64) {
+pub fn write_key(text: &mut [u8], key: u64) {
     text.fill(b'0');
     let mut rest = key;
     for digit in text[1..].iter_mut().rev() {
