@@ -5,10 +5,10 @@
 //! word:  | step: 30 bits | reads: 2 bits, 3 stands for "or more" |
 //! ```
 //!
-//! Of steps, 1,024 make a turnover: as many requests as the store has items. Age counts in requests, since in a
-//! burst of them an item has as many chances to be read as in an hour of idleness, and seconds
-//! would make old whatever lay there before the burst (on the trace with real times: 73 % misses
-//! at 30 % of the footprint, instead of 60 %).
+//! Of steps, 1,024 make a turnover: as many requests as the store has items. Age counts in
+//! requests, since in a burst of them an item has as many chances to be read as in an hour of
+//! idleness, and seconds would make old whatever lay there before the burst (on the trace with real
+//! times: 73 % misses at 30 % of the footprint, instead of 60 %).
 //!
 //! **The order of eviction.** The most dispensable item goes first. An item that was read `r`
 //! times since it was stored, and last accessed `a` ago, is as dispensable as one that was never
@@ -16,12 +16,12 @@
 //! 0.7 and rises in proportion to the reads, 1.43 being 1 / 0.7. The exponent is a measured one:
 //! of 0.35 to 1.5, 0.6 to 0.7 has the fewest misses over the recorded traces, and two bits of
 //! reads are worth as much as four. Three reads make an item outlive others by a factor of 7, no
-//! more, so what was popular once makes room soon. Ages count from half a turnover of the cache in
-//! the future (one request for every two items): between items that are all young, age says little.
+//! more, so what was popular once makes room soon. Ages count from a 64th of a turnover in the
+//! future: between items that are all young, age says little.
 //!
 //! **Sizes.** A byte of a large item must earn as much as one of a small item. The **cost** of
-//! keeping an item is its dispensability times its bytes to the power of 1.5, which is near 1 / 0.7.
-//! Of the items of a slab class the costliest goes; pages move from the class that keeps the
+//! keeping an item is its dispensability times its bytes to the power of 1.5, which is near 1 /
+//! 0.7. Of the items of a slab class the costliest goes; pages move from the class that keeps the
 //! costliest items.
 
 const READS_BITS: u32 = 2;

@@ -1,8 +1,8 @@
 //! The candidates for eviction of one slab class: the costliest to keep of those looked at.
 //!
-//! Each eviction looks at a few chunks at random. The best stay and wait for their turn, so that
-//! an eviction takes about the best of all that were looked at lately, not only now. A candidate is a claim: who takes
-//! it compares the item's access word with the noted one.
+//! Each eviction looks at a few chunks at random. The best stay and wait for their turn, so that an
+//! eviction takes about the best of all that were looked at lately, not only now. A candidate is a
+//! claim: who takes it compares the item's access word with the noted one.
 
 use crate::access::{AccessWord, Step};
 use crate::limits::CANDIDATES_MAX;

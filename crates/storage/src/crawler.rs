@@ -1,4 +1,5 @@
-//! Work for idle turns: dead items are taken back before anything live is evicted for them. Also `flush_all`, whose leftovers it collects.
+//! Work for idle turns: dead items are taken back before anything live is evicted for them. Also
+//! `flush_all`, whose leftovers it collects.
 
 use crate::expiry_index::NEVER;
 use crate::item::{self, ChunkUse, ItemRef};

@@ -80,8 +80,8 @@ impl Store {
         None
     }
 
-    /// Grows or shrinks the hash table if it is due, and makes sure that an insertion has room. False: it
-    /// has none, and no page could be had.
+    /// Grows or shrinks the hash table if it is due, and makes sure that an insertion has room.
+    /// False: it has none, and no page could be had.
     pub(crate) fn prepare_insert(&mut self, now: u32) -> bool {
         if self.index.is_growth_due() {
             self.grow_index(now);
@@ -149,7 +149,7 @@ impl Store {
         }
     }
 
-    /// The step at which items are judged: later than it is by one request for every two items, see
+    /// The step at which items are judged: later than it is by a 64th of a turnover, see
     /// `access.rs`.
     pub(crate) fn judging_step(&self) -> Step {
         self.clock.step_in(self.index.items / 64, self.index.items)

@@ -24,8 +24,8 @@ pub(crate) struct Drain {
 }
 
 impl Store {
-    /// Before an eviction: looks for a page that another class could spare, and goes on with the one
-    /// that is on its way. True: a page is free now.
+    /// Before an eviction: looks for a page that another class could spare, and goes on with the
+    /// one that is on its way. True: a page is free now.
     pub(crate) fn balance(&mut self, now: u32, wanted: usize) -> bool {
         if !self.config.evict {
             return false;
@@ -53,8 +53,8 @@ impl Store {
     /// The class that keeps its last page of items at the highest cost, if that is so much higher
     /// than what `wanted` keeps its own at that a page is due.
     ///
-    /// For each page, a class first evicts a number of items by itself: as many as lie in four pages
-    /// where the costs differ by a quarter, none where they differ by far.
+    /// For each page, a class first evicts a number of items by itself: as many as lie in four
+    /// pages where the costs differ by a quarter, none where they differ by far.
     fn donor(&mut self, now: u32, wanted: usize) -> Option<usize> {
         self.evictions += 1;
         if self.evictions.is_multiple_of(PROBE_EVICTIONS) {
