@@ -128,7 +128,8 @@ mod tests {
     fn seconds_are_known_long_after() {
         let mut clock = AccessClock::new();
         let mut steps = Vec::new();
-        for second in 1..=20_000 {
+        let seconds = if cfg!(miri) { 1_200 } else { 20_000 };
+        for second in 1..=seconds {
             for request in 0..second % 30 {
                 let step = clock.advance(second, 5);
                 if request == 0 {
@@ -136,7 +137,7 @@ mod tests {
                 }
             }
         }
-        let now = 20_005;
+        let now = seconds + 5;
         for (second, step) in steps {
             let seconds = clock.seconds_since(now, step);
             let truth = now - second;
