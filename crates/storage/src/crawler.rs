@@ -120,7 +120,7 @@ impl Store {
         true
     }
 
-    fn is_flushed_left(&self) -> bool {
+    pub(crate) fn is_flushed_left(&self) -> bool {
         self.index.items > self.epoch_items[usize::from(self.epoch)]
     }
 

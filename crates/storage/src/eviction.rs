@@ -158,6 +158,10 @@ impl Store {
     /// Frees at least one chunk of the class by taking back a dead item or evicting the live
     /// one that costs most to keep. False: within the bounded looks there was none to take.
     pub(crate) fn evict_from_class(&mut self, now: u32, class: usize) -> bool {
+        // What has expired was swept before; only flushed items could be left to take.
+        if !self.config.evict && !self.is_flushed_left() {
+            return false;
+        }
         let step = self.judging_step();
         if self.look_for_candidates(now, step, class) {
             return true;

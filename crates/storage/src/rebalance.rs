@@ -170,7 +170,9 @@ impl Store {
         }
         let class = &self.slabs.classes[self.slabs.class_of_record(drain.record)];
         let free = class.chunks() - class.used_chunks;
-        free >= class.chunks_per_page && self.go_on_draining(now, COMPACT_STEPS)
+        // With evictions off nobody else would go on with it, and a set would fail meanwhile.
+        let steps = if self.config.evict { COMPACT_STEPS } else { usize::MAX };
+        free >= class.chunks_per_page && self.go_on_draining(now, steps)
     }
 
     /// Record of the page of a class that is to leave it: of those with room the emptiest, else

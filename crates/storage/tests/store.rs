@@ -319,3 +319,20 @@ fn the_hit_ratio_recovers_from_a_change_of_sizes() {
         assert!(lost < 0.02, "values of {len}: {hits:?} hits of {keys}");
     }
 }
+
+/// Pages of the smallest chunks take many steps to empty: a set must not fail meanwhile.
+#[test]
+fn without_evictions_what_deletes_freed_serves_other_sizes() {
+    let mut shard = Shard::new(&Config { evict: false, ..Config::default() }, &pool(32));
+    let stored = shard.fill("k", 100_000, 2);
+    for number in (0..stored).filter(|number| number % 3 != 0) {
+        let key = format!("k{number}");
+        let hash = shard.hasher.hash(key.as_bytes());
+        shard.store.delete(1, hash, key.as_bytes()).unwrap();
+    }
+    for number in 0..100 {
+        assert_eq!(shard.set(&format!("large{number}"), 2_000, 0), StoreOutcome::Stored);
+    }
+    shard.store.check().unwrap();
+    assert_eq!(shard.hits("k", stored), stored.div_ceil(3));
+}
