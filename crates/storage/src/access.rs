@@ -14,10 +14,10 @@
 //! times since it was stored, and last accessed `a` ago, is as dispensable as one that was never
 //! read and is `a / (r + 1)^1.43` old: the chance of another read falls with age to the power of
 //! 0.7 and rises in proportion to the reads, 1.43 being 1 / 0.7. The exponent is a measured one:
-//! of 0.35 to 1.5, 0.6 to 0.7 has the fewest misses over the recorded traces, and two bits of
-//! reads are worth as much as four. Three reads make an item outlive others by a factor of 7, no
-//! more, so what was popular once makes room soon. Ages count from a 64th of a turnover in the
-//! future: between items that are all young, age says little.
+//! of 0.35 to 1.5, 0.5 to 0.7 has the fewest misses in a simulation of the recorded traces, and
+//! two bits of reads are worth as much as four. Three reads make an item outlive others by a factor
+//! of 7, no more, so what was popular once makes room soon. Ages count from a little in the future
+//! (`AGE_OFFSET_PART`): between items that are all young, age says little.
 //!
 //! **Sizes.** A byte of a large item must earn as much as one of a small item. The **cost** of
 //! keeping an item is its dispensability times its bytes to the power of 1.5, which is near 1 /

@@ -5,8 +5,9 @@ use crate::access::{PROMISE, Step, size_weight};
 use crate::candidates::Candidate;
 use crate::item::{self, ChunkUse, ItemRef};
 use crate::limits::{
-    ALLOCATION_ROUNDS_MAX, BORROW_FACTOR, CHUNK_BYTES_MAX, EVICT_LOOKS, EVICT_WALK_MAX,
-    GROWTH_RETRY_INSERTS, MERGES_PER_INSERT, SPLITS_PER_INSERT, SWEEP_LOOKS, SWEEPS_PER_ALLOCATION,
+    AGE_OFFSET_PART, ALLOCATION_ROUNDS_MAX, BORROW_FACTOR, CHUNK_BYTES_MAX, EVICT_LOOKS,
+    EVICT_WALK_MAX, GROWTH_RETRY_INSERTS, MERGES_PER_INSERT, SPLITS_PER_INSERT, SWEEP_LOOKS,
+    SWEEPS_PER_ALLOCATION,
 };
 use crate::region::Location;
 use crate::store::Store;
@@ -149,10 +150,9 @@ impl Store {
         }
     }
 
-    /// The step at which items are judged: later than it is by a 64th of a turnover, see
-    /// `access.rs`.
+    /// The step at which items are judged: later than it is, see [`AGE_OFFSET_PART`].
     pub(crate) fn judging_step(&self) -> Step {
-        self.clock.step_in(self.index.items / 64, self.index.items)
+        self.clock.step_in(self.index.items / AGE_OFFSET_PART, self.index.items)
     }
 
     /// Frees at least one chunk of the class by taking back a dead item or evicting the live

@@ -45,11 +45,14 @@ pub(crate) const GROWTH_RETRY_INSERTS: u32 = 4096;
 /// Seconds of which the clock of accesses keeps the first step.
 pub(crate) const CHECKPOINTS_MAX: usize = 1024;
 
+/// Ages count from this part of a turnover in the future.
+pub(crate) const AGE_OFFSET_PART: usize = 64;
+
 /// Candidates for eviction that a slab class keeps.
 pub(crate) const CANDIDATES_MAX: usize = 16;
 
-/// Chunks that an eviction looks at for better candidates. 16 instead of 8 have 2 % fewer misses
-/// over the recorded traces, 32 another 0.5 %.
+/// Chunks that an eviction looks at for better candidates. In a simulation of the recorded traces
+/// 16 have 2 % fewer misses than 8, and 32 another 0.5 %.
 pub(crate) const EVICT_LOOKS: usize = 16;
 
 /// How many times too long a chunk may be that a class without any takes before it clears a page.

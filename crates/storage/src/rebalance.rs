@@ -10,6 +10,7 @@ use crate::limits::{
     COMPACT_LOOKS_MAX, COMPACT_SLACK_PART, COMPACT_STEPS, DRAIN_STEPS_MAX, DRAIN_STEPS_MIN,
     PAGE_MOVE_RATIO, PROBE_EVICTIONS, STEAL_LOOKS_MAX, STEAL_RECORDS_MAX,
 };
+use crate::region::Location;
 use crate::slab_allocator::{NONE, PageUse};
 use crate::store::Store;
 
@@ -56,7 +57,7 @@ impl Store {
     /// For each page, a class first evicts a number of items by itself: as many as lie in four
     /// pages where the costs differ by a quarter, none where they differ by far.
     fn donor(&mut self, now: u32, wanted: usize) -> Option<usize> {
-        self.evictions += 1;
+        self.evictions = self.evictions.wrapping_add(1);
         if self.evictions.is_multiple_of(PROBE_EVICTIONS) {
             self.probe_hand = (self.probe_hand + 1) % self.slabs.classes.len();
             let probed = self.probe_hand;
@@ -65,7 +66,8 @@ impl Store {
             }
         }
         self.liveliness.observe(self.clock.number(), &mut self.slabs.classes);
-        self.slabs.classes[wanted].unbalanced_evictions += 1;
+        let unbalanced = &mut self.slabs.classes[wanted].unbalanced_evictions;
+        *unbalanced = unbalanced.saturating_add(1);
         let classes = self.slabs.classes.iter().enumerate();
         // A class keeps its last page: to get another it would have to clear one of others.
         let others = classes.filter(|(number, class)| *number != wanted && class.pages.len() > 1);
@@ -120,7 +122,7 @@ impl Store {
     }
 
     /// Takes what is in a chunk of the drained page out of it.
-    fn empty_chunk(&mut self, now: u32, chunk: crate::region::Location) {
+    fn empty_chunk(&mut self, now: u32, chunk: Location) {
         let class = self.slabs.class_of(chunk);
         for _ in 0..2 {
             let item = match item::chunk_use(&self.slabs.pages, chunk) {
@@ -212,14 +214,13 @@ impl Store {
     /// of the next such class, or else any.
     fn dispensable_page(&mut self, now: u32, wanted: usize) -> Option<u32> {
         let step = self.judging_step();
+        for class in 0..self.slabs.classes.len() {
+            if self.slabs.classes[class].candidates.best(step).is_none() {
+                self.look_for_candidates(now, step, class);
+            }
+        }
         let mut tried = 0_u64;
         loop {
-            for class in 0..self.slabs.classes.len() {
-                let unknown = self.slabs.classes[class].candidates.best(step).is_none();
-                if unknown {
-                    self.look_for_candidates(now, step, class);
-                }
-            }
             let classes = self.slabs.classes.iter().enumerate();
             let untried = classes.filter(|(class, _)| *class != wanted && tried & 1 << class == 0);
             let costliest =

@@ -297,12 +297,6 @@ impl Store {
         })
     }
 
-    /// Seconds since an item was last read or stored. Exact for the last 512 seconds in which the
-    /// store had requests; further back it may be up to twice as long.
-    pub fn idle_seconds(&self, now: u32, item: &ItemRef<'_>) -> u32 {
-        self.clock.seconds_since(now, item.access().step())
-    }
-
     /// Seconds since the longest idle of the class's items was accessed, as far as they lie in the
     /// first chunks of its first pages.
     fn longest_idle(&self, now: u32, class: usize) -> u32 {
