@@ -173,7 +173,7 @@ pub enum Op {
     Release {
         hold: u8,
     },
-    GiveBack {
+    Grant {
         pages: u8,
     },
     Maintain {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use slabcore_storage::{
     ArithmeticError, Delta, Hold, ItemRef, KeyHasher, Miss, NewItem, PAGE_BYTES, Page, PagePool,
-    Region, Reservation, Store, StoreOutcome, StoreVerb,
+    PageWish, Region, Reservation, Store, StoreOutcome, StoreVerb,
 };
 
 use crate::store_model::{Hit, Model, ModelItem, changed_number, expected};
@@ -121,11 +121,9 @@ impl Run {
                     self.store.release(hold);
                 }
             }
-            Op::GiveBack { pages } => {
-                let before = (self.store.pages_owned(), self.pool.pages_free());
-                let given = self.store.give_back(self.now, usize::from(pages % 16));
-                let after = (self.store.pages_owned(), self.pool.pages_free());
-                assert_eq!(after, (before.0 - given, before.1 + given));
+            Op::Grant { pages } => {
+                let worth = if pages >= 128 { u64::MAX } else { u64::from(pages >> 4) };
+                self.store.grant(PageWish { pages: u32::from(pages % 16), worth });
             }
             Op::Maintain { budget } => {
                 self.store.maintain(self.now, u32::from(budget));

@@ -12,9 +12,6 @@ use crate::numbers::Numbers;
 use crate::outboxes::Outboxes;
 use crate::spare_buffers::SpareBuffers;
 
-/// Pages asked of each other shard at a time.
-const PAGES_PER_REQUEST: u32 = 4;
-
 /// See the module.
 pub(crate) struct Core {
     /// This executor's shard.
@@ -124,11 +121,13 @@ impl Core {
         }
     }
 
-    /// Asks the other shards for pages if ours went short of its fair share.
+    /// Tells the other shards if ours would welcome pages of theirs.
     pub(crate) fn ask_for_pages(&mut self) {
-        if self.router.shards() > 1 && self.shard.wants_pages() {
+        if self.router.shards() > 1
+            && let Some(wish) = self.shard.take_page_wish()
+        {
             for shard in self.other_shards() {
-                self.outboxes.push(shard, &Entry::PagesWanted(PAGES_PER_REQUEST), None);
+                self.outboxes.push(shard, &Entry::PagesWanted(wish), None);
             }
         }
     }

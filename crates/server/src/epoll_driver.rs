@@ -93,7 +93,8 @@ impl EpollDriver {
             self.hub.core.cluster.mailboxes[shard].ring_doorbell();
         }
         self.hub.core.metrics.add(Counter::Turns, 1);
-        more |= self.hub.has_runnable() || self.hub.maintain() || self.hub.has_touched();
+        more |= self.hub.maintain();
+        more |= self.hub.has_runnable() || self.hub.has_touched();
         self.wait(more || self.hub.stopping)
     }
 

@@ -88,8 +88,9 @@ impl RingDriver {
         if self.hub.stopping {
             return Ok(Outlook::Stopping);
         }
-        idle &= !more && !self.hub.has_runnable() && !self.hub.maintain();
-        self.enter(more)?;
+        let maintaining = self.hub.maintain();
+        idle &= !more && !self.hub.has_runnable() && !maintaining;
+        self.enter(more || maintaining)?;
         Ok(if idle { Outlook::Lull } else { Outlook::Busy })
     }
 

@@ -9,6 +9,7 @@
 use alloc::vec::Vec;
 
 use slabcore_protocol::{StoreRequest, Verb};
+use slabcore_storage::PageWish;
 
 use crate::holds::HoldId;
 use crate::request::KeyRequest;
@@ -52,8 +53,8 @@ pub enum Entry<'a> {
     Flush(Option<u32>),
     /// Counters or classes, as words.
     Stats(StatsKind),
-    /// Pages are short at the source: give back up to this many.
-    PagesWanted(u32),
+    /// Pages would be welcome at the source.
+    PagesWanted(PageWish),
 }
 
 #[derive(Clone, Copy, Default)]
@@ -139,7 +140,9 @@ fn parts<'a>(entry: &Entry<'a>) -> (Head, &'a [u8], &'a [u8]) {
         }
         Entry::Stats(StatsKind::Metrics) => (simple(STATS_METRICS), NONE, NONE),
         Entry::Stats(StatsKind::Classes) => (simple(STATS_CLASSES), NONE, NONE),
-        Entry::PagesWanted(pages) => (Head { a: pages, ..simple(PAGES_WANTED) }, NONE, NONE),
+        Entry::PagesWanted(PageWish { pages, worth }) => {
+            (Head { a: pages, c: worth, ..simple(PAGES_WANTED) }, NONE, NONE)
+        }
     }
 }
 
@@ -232,7 +235,7 @@ impl Head {
             FLUSH => Entry::Flush(at),
             STATS_METRICS => Entry::Stats(StatsKind::Metrics),
             STATS_CLASSES => Entry::Stats(StatsKind::Classes),
-            PAGES_WANTED => Entry::PagesWanted(self.a),
+            PAGES_WANTED => Entry::PagesWanted(PageWish { pages: self.a, worth: self.c }),
             _ => Entry::Key(self.hash, self.key_request(key, bytes)),
         }
     }

@@ -117,9 +117,7 @@ impl Shard {
                 let replies = replies.expect("stats are asked for with a ticket");
                 push_reply(replies, |out| self.append_stats(now, kind, out));
             }
-            Entry::PagesWanted(pages) => {
-                self.give_back_excess(now, pages as usize);
-            }
+            Entry::PagesWanted(wish) => self.grant(wish),
         }
     }
 

@@ -3,7 +3,7 @@
 use alloc::sync::Arc;
 
 use slabcore_metrics::{Counter, Gauge, ShardMetrics};
-use slabcore_storage::{Config, KeyHasher, NoMemory, PagePool, Store};
+use slabcore_storage::{Config, KeyHasher, NoMemory, PagePool, PageWish, Store};
 
 use crate::clock::Now;
 use crate::holds::{HoldId, Holds};
@@ -39,8 +39,6 @@ pub struct Shard {
     pub(crate) holds: Holds,
     /// A `flush_all` that has yet to take effect, as a tick; 0: none.
     flush_tick: u32,
-    /// Pages that this shard need not give to others.
-    fair_share_pages: usize,
 }
 
 impl Shard {
@@ -57,7 +55,6 @@ impl Shard {
             uploads: Uploads::new(config.shards as usize),
             holds: Holds::default(),
             flush_tick: 0,
-            fair_share_pages: config.fair_share_pages,
         })
     }
 
@@ -122,11 +119,9 @@ impl Shard {
         self.store.maintain(now.tick, budget)
     }
 
-    /// Gives up to `pages` pages back to the pool, but keeps this shard's fair share; returns how
-    /// many it gave.
-    pub fn give_back_excess(&mut self, now: Now, pages: usize) -> usize {
-        let excess = self.store.pages_owned().saturating_sub(self.fair_share_pages);
-        self.store.give_back(now.tick, pages.min(excess))
+    /// Promises pages to a shard that wishes for them; [`Self::maintain`] gives them.
+    pub fn grant(&mut self, wish: PageWish) {
+        self.store.grant(wish);
     }
 
     /// Pages that this shard holds now.
@@ -134,9 +129,9 @@ impl Shard {
         self.store.pages_owned()
     }
 
-    /// True once after the store went short of pages below its fair share.
-    pub fn wants_pages(&mut self) -> bool {
-        self.store.wants_pages()
+    /// The wish for pages of other shards that came up since this was last asked.
+    pub fn take_page_wish(&mut self) -> Option<PageWish> {
+        self.store.take_page_wish()
     }
 
     /// Copies what the store counts into the metrics, for scrapes and `stats`.

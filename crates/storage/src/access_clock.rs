@@ -46,12 +46,6 @@ impl AccessClock {
         self.number
     }
 
-    /// True for one request of so many, within its step. A power of two.
-    #[inline]
-    pub(crate) fn is_sampled(&self, of: usize) -> bool {
-        self.left.is_multiple_of(of)
-    }
-
     /// The step after so many more requests to a store of so many items.
     #[inline]
     pub(crate) fn step_in(&self, requests: usize, items: usize) -> Step {

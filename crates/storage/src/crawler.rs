@@ -56,7 +56,7 @@ impl Store {
 
     /// Does up to `budget` small steps of background work; true when there is more to do now.
     ///
-    /// A step looks at one item.
+    /// A step looks at one item. Pages promised to other shards take more, tens of microseconds.
     pub fn maintain(&mut self, now: u32, budget: u32) -> bool {
         let mut steps = budget;
         while steps > 0 && self.sweep_step(now, true) {
@@ -66,7 +66,7 @@ impl Store {
             self.crawl_step(now);
             steps -= 1;
         }
-        steps == 0
+        self.go_on_granting(now) || steps == 0
     }
 
     /// Looks at up to `looks` chunks of pages in which something has expired; true if it took

@@ -17,15 +17,16 @@ impl Store {
     pub(crate) fn allocate(&mut self, now: u32, bytes: usize) -> Option<Location> {
         let class = self.slabs.class_for(bytes);
         let mut sweeps = 0;
+        self.drain_ahead(now, class);
         for _ in 0..ALLOCATION_ROUNDS_MAX {
             if let Some(chunk) = self.slabs.take_chunk(class, bytes) {
                 return Some(chunk);
             }
-            if let Some(page) = self.slabs.take_page() {
+            // While pages are promised to others, those of the pool are theirs.
+            if let Some(page) = self.slabs.take_unreserved_page(!self.sharing.is_granting()) {
                 self.slabs.join_class(page, class);
                 continue;
             }
-            self.note_empty_pool();
             while sweeps < SWEEPS_PER_ALLOCATION && !self.slabs.has_room(class) {
                 sweeps += 1;
                 if !self.sweep_expired(now, SWEEP_LOOKS) && !self.is_expired_left(now) {
@@ -35,16 +36,20 @@ impl Store {
             if sweeps > 0 && self.slabs.has_room(class) {
                 continue;
             }
+            self.refill_reserve(now);
             if self.compact_page(now, class) || self.balance(now, class) {
                 continue;
             }
+            self.wish_for_pages(now, class);
             if self.evict_from_class(now, class) {
                 continue;
             }
             if let Some(chunk) = self.borrow_chunk(now, class, bytes, BORROW_FACTOR) {
                 return Some(chunk);
             }
-            if !self.steal_page(now, class) {
+            if let Some(page) = self.slabs.take_page() {
+                self.slabs.join_class(page, class);
+            } else if !self.steal_page(now, Some(class)) {
                 break;
             }
         }
@@ -135,19 +140,10 @@ impl Store {
     /// Byte offset of a page for the hash table.
     fn index_page(&mut self, now: u32) -> Option<usize> {
         let mut page = self.slabs.take_page();
-        if page.is_none() {
-            self.note_empty_pool();
-            if self.steal_page(now, usize::MAX) {
-                page = self.slabs.take_page();
-            }
+        if page.is_none() && self.steal_page(now, None) {
+            page = self.slabs.take_page();
         }
         page.map(|page| self.slabs.page_at(page))
-    }
-
-    fn note_empty_pool(&mut self) {
-        if self.slabs.owned_pages < self.config.fair_share_pages {
-            self.wants_pages = true;
-        }
     }
 
     /// The step at which items are judged: later than it is, see [`AGE_OFFSET_PART`].

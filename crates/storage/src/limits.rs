@@ -67,13 +67,42 @@ pub(crate) const PROBE_EVICTIONS: u32 = 16;
 /// A page moves if the class that gives it keeps items at this many times the other's cost.
 pub(crate) const PAGE_MOVE_RATIO: (u64, u64) = (5, 4);
 
-/// Chunks of a page on its way to another class that one allocation empties: at least, at most.
-pub(crate) const DRAIN_STEPS_MIN: usize = 8;
-pub(crate) const DRAIN_STEPS_MAX: usize = 128;
+/// Work of draining a page counts in tenths of a microsecond, about, in a large store: a chunk
+/// looked at is 1, and this is a dead item taken back, an item moved (and so many bytes of its
+/// chunk), an eviction.
+pub(crate) const RECLAIM_WORK: usize = 3;
+pub(crate) const RELOCATION_WORK: usize = 4;
+pub(crate) const RELOCATION_WORK_BYTES: usize = 512;
+pub(crate) const EVICTION_WORK: usize = 20;
 
-/// The same where the page's items fit the class's other pages: nothing live is evicted
-/// while that can go on.
-pub(crate) const COMPACT_STEPS: usize = 512;
+/// Work of one allocation on a page on its way to another class: half of what one operation may
+/// take in all, 100 microseconds.
+pub(crate) const DRAIN_WORK_MAX: usize = 384;
+
+/// Work of one allocation where the page's items fit the class's other pages: nothing live is
+/// evicted while that can go on.
+pub(crate) const COMPACT_WORK: usize = 1024;
+
+/// Work of one allocation for the reserve.
+pub(crate) const RESERVE_WORK: usize = 64;
+
+/// Chunks whose buckets are brought near together.
+pub(crate) const PREFETCH_CHUNKS: usize = 8;
+
+/// Pages of a store that keeps a spare one in reserve: 16 MiB.
+pub(crate) const RESERVE_PAGES_MIN: usize = 256;
+
+/// Pages that a shard wishes for at a time.
+pub(crate) const WISH_PAGES: u32 = 16;
+
+/// Classes sampled for each page that a shard gives to others.
+pub(crate) const GRANT_PROBES: usize = 4;
+
+/// Pages that a shard may have promised to others.
+pub(crate) const GRANTED_PAGES_MAX: u32 = 1 << 20;
+
+/// A shard gives others all but this part of its fair share.
+pub(crate) const SHARE_KEPT_PART: usize = 8;
 
 /// A class keeps a page's worth of free chunks, or this part of its chunks if that is more, before
 /// others get its pages for nothing: chunks are freed and filled again all the time.

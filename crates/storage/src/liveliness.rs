@@ -16,8 +16,8 @@ const WINDOW_STEPS: u32 = 8;
 /// A window with fewer counted hits goes on.
 const WINDOW_HITS_MIN: u64 = 128;
 
-/// One hit of so many is counted.
-pub(crate) const HIT_SAMPLE: usize = 4;
+/// Of so many hits one is counted: a power of two.
+pub(crate) const HIT_SAMPLE: u32 = 4;
 
 /// Classes lacking less than this are not stale: as many counted hits were due and none came.
 const LACK_MIN: u64 = 32;
@@ -30,9 +30,20 @@ const LACK_MAX: u64 = 256;
 pub(crate) struct Liveliness {
     /// The step at which the window began, as a number.
     window: u32,
+    /// Hits so far, modulo 2^32.
+    hits: u32,
 }
 
 impl Liveliness {
+    /// Whether this hit is one of those that count. The choice follows no rhythm that a load could
+    /// have, too.
+    #[inline]
+    pub(crate) fn is_sampled(&mut self) -> bool {
+        self.hits = self.hits.wrapping_add(1);
+        let mixed = self.hits.wrapping_mul(0x9e37_79b9);
+        (mixed ^ mixed >> 15).wrapping_mul(0x85eb_ca6b) < u32::MAX / HIT_SAMPLE
+    }
+
     /// Judges the classes anew if a window has passed.
     pub(crate) fn observe(&mut self, step_number: u32, classes: &mut [SlabClass]) {
         let window = step_number / WINDOW_STEPS;

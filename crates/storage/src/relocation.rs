@@ -1,6 +1,7 @@
 //! Live items change their chunk, so that a page can leave its class without losing them.
 
 use crate::item::{self, ChunkUse, ItemRef};
+use crate::limits::PREFETCH_CHUNKS;
 use crate::region::Location;
 use crate::slab_allocator::PageUse;
 use crate::store::Store;
@@ -13,6 +14,9 @@ impl Store {
         self.slabs.begin_drain(page);
         let mut number = 0;
         while let Some(chunk) = self.slabs.chunk_in_page(page, number) {
+            if number.is_multiple_of(PREFETCH_CHUNKS) {
+                self.prefetch_buckets_of(page, number);
+            }
             number += 1;
             let item = match item::chunk_use(&self.slabs.pages, chunk) {
                 ChunkUse::Free => continue,

@@ -84,19 +84,6 @@ impl Store {
         Ok(Reservation { head, hash, value_len, written: 0, chunk: head, at, room })
     }
 
-    /// Whether all pages that the store can come by would hold such a value: nothing is evicted
-    /// for a value that cannot fit.
-    fn could_hold(&mut self, value_len: usize) -> bool {
-        let index_pages = self.index.bucket_pages.len() + self.index.overflow_pages.len();
-        let free = self.slabs.pages.pool().pages_free();
-        let pages = self.slabs.owned_pages - index_pages + free;
-        let could = value_len <= pages * crate::PAGE_BYTES;
-        if !could && self.slabs.owned_pages < self.config.fair_share_pages {
-            self.wants_pages = true;
-        }
-        could
-    }
-
     /// The next contiguous room for the value; empty when the value is complete. `NoMemory`: no
     /// further chunk could be had, and the caller abandons the reservation (or tries later).
     pub fn spare(

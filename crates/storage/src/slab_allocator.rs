@@ -7,7 +7,7 @@
 use alloc::{sync::Arc, vec::Vec};
 
 use crate::item;
-use crate::limits::{CHUNK_BYTES_MAX, PAGE_BYTES, SPARE_PAGES_MAX};
+use crate::limits::{CHUNK_BYTES_MAX, PAGE_BYTES, RESERVE_PAGES_MIN, SPARE_PAGES_MAX};
 use crate::page_pool::{Page, PagePool};
 use crate::region::{Location, OwnedPages};
 use crate::slab_class::{ChunkSizes, SlabClass};
@@ -55,6 +55,8 @@ pub(crate) struct SlabAllocator {
     pub(crate) owned_pages: usize,
     /// Pages that are never given to the pool.
     pages_min: usize,
+    /// Whether a spare page is kept for what cannot wait, where there are pages enough.
+    pub(crate) is_reserving: bool,
     /// Record of the page whose items are being moved away: it hands out no chunk.
     pub(crate) draining: u32,
 }
@@ -79,6 +81,7 @@ impl SlabAllocator {
             spare_pages: 0,
             owned_pages: 0,
             pages_min,
+            is_reserving: false,
             draining: NONE,
         }
     }
@@ -112,6 +115,10 @@ impl SlabAllocator {
             self.records[index as usize].page_use = PageUse::Index;
             return Some(index);
         }
+        self.take_new_page()
+    }
+
+    fn take_new_page(&mut self) -> Option<u32> {
         let index = if self.vacant == NONE { self.records.len() as u32 } else { self.vacant };
         let page = self.pages.take(index)?;
         if self.vacant == NONE {
@@ -134,6 +141,26 @@ impl SlabAllocator {
         record.page_use = PageUse::Index;
         self.owned_pages += 1;
         Some(index)
+    }
+
+    /// As [`Self::take_page`], but fills the reserve first, and leaves it; a page of the pool only
+    /// if `from_pool`.
+    pub(crate) fn take_unreserved_page(&mut self, from_pool: bool) -> Option<u32> {
+        if from_pool
+            && self.spare_pages < self.reserve_pages()
+            && let Some(page) = self.take_new_page()
+        {
+            self.keep_spare(page);
+        }
+        if self.spare_pages > self.reserve_pages() {
+            return self.take_page();
+        }
+        if from_pool { self.take_new_page() } else { None }
+    }
+
+    /// Spare pages that only the hash table and a class without any may take.
+    pub(crate) fn reserve_pages(&self) -> usize {
+        usize::from(self.is_reserving && self.owned_pages >= RESERVE_PAGES_MIN)
     }
 
     /// Byte offset of a record's page.
@@ -249,7 +276,12 @@ impl SlabAllocator {
 
     /// Whether a chunk can be had without a new page: one of the class, or a spare page for it.
     pub(crate) fn has_room(&self, class: usize) -> bool {
-        self.classes[class].room != NONE || self.spare != NONE
+        self.classes[class].room != NONE || self.spare_pages > self.reserve_pages()
+    }
+
+    /// Whether a class could have a page now.
+    pub(crate) fn has_unreserved_page(&self) -> bool {
+        self.spare_pages > self.reserve_pages() || self.pages.pool().pages_free() > 0
     }
 
     /// A chunk of the class from its pages, if one has room. Its content is arbitrary; the caller
@@ -331,6 +363,11 @@ impl SlabAllocator {
         if usize::from(self.records[index as usize].used) < self.classes[class].chunks_per_page {
             self.link_room(index, class);
         }
+    }
+
+    /// Whether something in the page must stay where it is.
+    pub(crate) fn is_pinned(&self, index: u32) -> bool {
+        self.records[index as usize].pinned > 0
     }
 
     /// The class that a page belongs to.

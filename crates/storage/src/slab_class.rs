@@ -144,6 +144,8 @@ pub(crate) struct SlabClass {
     /// Above this cost (see `access.rs`) the class keeps about a page of items: a moving average
     /// over about four samples.
     pub(crate) page_cost: u64,
+    /// Above this cost an eighth of its items is kept, averaged likewise.
+    pub(crate) tail_cost: u64,
     /// What its items promise: the mean reciprocal of their dispensability, averaged likewise.
     pub(crate) promise: u64,
     /// Counted hits, and items stored, in this window.
@@ -171,6 +173,7 @@ impl SlabClass {
             sample: Sample(0),
             candidates: Candidates::new(),
             page_cost: 0,
+            tail_cost: 0,
             promise: 0,
             window_hits: 0,
             window_stores: 0,
@@ -189,14 +192,11 @@ impl SlabClass {
     pub(crate) fn note_sample(&mut self, costs: &mut [u64], promise: u64) {
         // One page of so many is this share of the sample.
         let rank = costs.len().div_ceil(self.pages.len().max(1)).max(1);
-        let cost = if rank == 1 {
-            costs.iter().max().copied()
-        } else {
-            costs.sort_unstable_by(|a, b| b.cmp(a));
-            costs.get(rank - 1).copied()
-        };
-        if let Some(cost) = cost {
+        costs.sort_unstable_by(|a, b| b.cmp(a));
+        let tail = costs.get((costs.len() / 8).saturating_sub(1));
+        if let (Some(cost), Some(tail)) = (costs.get(rank - 1), tail) {
             self.page_cost = self.page_cost - self.page_cost / 4 + cost / 4;
+            self.tail_cost = self.tail_cost - self.tail_cost / 4 + tail / 4;
             self.promise = self.promise - self.promise / 4 + promise / costs.len() as u64 / 4;
         }
     }

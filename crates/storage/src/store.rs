@@ -5,14 +5,15 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 use crate::access_clock::AccessClock;
+use crate::drain::{Drain, Recipient};
 use crate::hash_table::HashTable;
 use crate::hold::HoldTable;
 use crate::item::{self, ItemRef};
 use crate::key_hasher::KeyHasher;
 use crate::limits::{AGE_LOOKS_MAX, INDEX_PAGES_MIN, PAGES_MIN};
-use crate::liveliness::{HIT_SAMPLE, Liveliness};
+use crate::liveliness::Liveliness;
 use crate::page_pool::PagePool;
-use crate::rebalance::Drain;
+use crate::page_sharing::PageSharing;
 use crate::region::Location;
 use crate::slab_allocator::SlabAllocator;
 use crate::stats::{ClassCounters, ClassStats, StoreStats};
@@ -88,11 +89,13 @@ pub struct Store {
     /// The item that an allocation under way must leave linked, even if it has expired.
     pub(crate) guarded: Option<Location>,
     pub(crate) reservations: usize,
-    pub(crate) wants_pages: bool,
+    pub(crate) sharing: PageSharing,
     pub(crate) slabs_moved: u64,
     pub(crate) items_moved: u64,
     pub(crate) liveliness: Liveliness,
     pub(crate) drain: Option<Drain>,
+    /// Who gets the page that is being drained, or got the last one.
+    pub(crate) drained_for: Option<Recipient>,
     /// Evictions so far, modulo 2^32, for the pace of probes.
     pub(crate) evictions: u32,
     /// The class whose candidates were looked for last, as one that could spare a page.
@@ -120,6 +123,7 @@ impl Store {
         );
         let first: Option<Vec<u32>> = (0..pages_min).map(|_| slabs.take_page()).collect();
         let first = first.ok_or(NoMemory)?;
+        slabs.is_reserving = config.evict;
         let (index_pages, spare) = first.split_at(INDEX_PAGES_MIN);
         spare.iter().rev().for_each(|page| slabs.keep_spare(*page));
         let (buckets_at, overflow_at) =
@@ -140,11 +144,12 @@ impl Store {
             holds: HoldTable::new(),
             guarded: None,
             reservations: 0,
-            wants_pages: false,
+            sharing: PageSharing::default(),
             slabs_moved: 0,
             items_moved: 0,
             liveliness: Liveliness::default(),
             drain: None,
+            drained_for: None,
             evictions: 0,
             probe_hand: 0,
             steal_hand: 0,
@@ -239,12 +244,6 @@ impl Store {
         self.slabs.owned_pages
     }
 
-    /// Whether an allocation met an empty pool while the store was below its fair share; asking
-    /// clears it.
-    pub fn wants_pages(&mut self) -> bool {
-        core::mem::take(&mut self.wants_pages)
-    }
-
     /// Slab classes; numbered from 1 to this, as memcached does.
     pub fn classes(&self) -> usize {
         self.slabs.classes.len()
@@ -323,9 +322,8 @@ impl Store {
         if new != old {
             item::set_access(&mut self.slabs.pages, item, new);
         }
-        if self.clock.is_sampled(HIT_SAMPLE) {
-            let class = self.slabs.class_of(item);
-            self.slabs.classes[class].window_hits += 1;
+        if self.liveliness.is_sampled() {
+            self.note_tail_hit(now, item, old);
         }
     }
 

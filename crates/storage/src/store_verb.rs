@@ -210,6 +210,7 @@ impl Store {
         let access = AccessWord::stored(self.clock.advance(now, self.index.items));
         set_access(&mut self.slabs.pages, new, access);
         self.link(hash, new, old);
+        self.sharing.note_store(now);
         self.total_items += 1;
     }
 }

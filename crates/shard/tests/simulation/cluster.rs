@@ -306,12 +306,9 @@ impl Cluster {
     }
 
     fn want_pages(&mut self, from: usize) {
-        if !self.nodes[from].shard.wants_pages() {
-            return;
-        }
-        let pages = self.random.below(6) as u32;
+        let Some(wish) = self.nodes[from].shard.take_page_wish() else { return };
         for shard in (0..self.nodes.len()).filter(|&shard| shard != from) {
-            let ask = Ask::PagesWanted { pages };
+            let ask = Ask::PagesWanted { wish };
             self.send(from * CONNECTIONS, shard, Vec::new(), 0, ask, false);
         }
     }

@@ -2,6 +2,7 @@
 
 use slabcore_protocol::{StoreRequest, Verb};
 use slabcore_shard::{Entry, HoldId, KeyRequest, Ticket, UploadId};
+use slabcore_storage::PageWish;
 
 use crate::random::Random;
 
@@ -61,7 +62,7 @@ pub(crate) enum Ask {
         at: Option<u32>,
     },
     PagesWanted {
-        pages: u32,
+        wish: PageWish,
     },
 }
 
@@ -103,7 +104,7 @@ impl Sent {
             Ask::HoldPart { hold, offset, .. } => return Entry::HoldPart(*hold, *offset),
             Ask::HoldRelease { hold } => return Entry::HoldRelease(*hold),
             Ask::Flush { at } => return Entry::Flush(*at),
-            Ask::PagesWanted { pages } => return Entry::PagesWanted(*pages),
+            Ask::PagesWanted { wish } => return Entry::PagesWanted(*wish),
         };
         Entry::Key(self.hash, request)
     }

@@ -1,0 +1,61 @@
+//! How often something happens, per second.
+
+/// Seconds over which the rate is averaged.
+const SECONDS: u64 = 8;
+
+/// A moving average over about 8 seconds.
+#[derive(Default)]
+pub(crate) struct RateMeter {
+    second: u32,
+    /// Counted in this second so far.
+    count: u32,
+    /// Per second, before this second; `None` in the first.
+    rate: Option<u64>,
+}
+
+impl RateMeter {
+    /// Counts so many at this second (not 0).
+    #[inline]
+    pub(crate) fn add(&mut self, now: u32, count: u32) {
+        if now != self.second {
+            if self.second != 0 {
+                self.rate = Some(self.per_second(now));
+            }
+            (self.second, self.count) = (now, 0);
+        }
+        self.count = self.count.saturating_add(count);
+    }
+
+    /// The rate at this second.
+    pub(crate) fn per_second(&self, now: u32) -> u64 {
+        let count = u64::from(self.count);
+        let elapsed = u64::from(now.saturating_sub(self.second));
+        match self.rate {
+            None => count / elapsed.max(1),
+            Some(rate) if elapsed == 0 => rate,
+            // Of several seconds, only the first has a count.
+            Some(rate) => (rate * SECONDS.saturating_sub(elapsed) + count) / SECONDS,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_rate_follows_the_last_seconds() {
+        let mut meter = RateMeter::default();
+        assert_eq!(meter.per_second(5), 0);
+        (0..100).for_each(|_| meter.add(5, 3));
+        assert_eq!(meter.per_second(5), 300);
+        meter.add(6, 1);
+        assert_eq!(meter.per_second(6), 300);
+        for second in 7..60 {
+            meter.add(second, 80);
+        }
+        assert!((80..=88).contains(&meter.per_second(59)), "{}", meter.per_second(59));
+        // Nothing more: the rate falls to nothing.
+        assert!(meter.per_second(63) < 60 && meter.per_second(70) == 10);
+    }
+}
