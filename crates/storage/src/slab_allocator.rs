@@ -386,6 +386,18 @@ impl SlabAllocator {
         })
     }
 
+    /// Notes that a chunk's used bytes change. False, and nothing is noted: it would not be of the
+    /// right class then.
+    pub(crate) fn exchange_requested(&mut self, chunk: Location, old: usize, new: usize) -> bool {
+        let class = self.class_of(chunk);
+        if self.sizes.class_for(new) != class {
+            return false;
+        }
+        let requested = &mut self.classes[class].requested_bytes;
+        *requested = *requested - old + new;
+        true
+    }
+
     /// Notes that a chunk's used bytes grew.
     pub(crate) fn grow_requested(&mut self, chunk: Location, bytes: usize) {
         let class = self.class_of(chunk);

@@ -373,7 +373,6 @@ impl Store {
         item::set_linked(&mut self.slabs.pages, new, true);
         let class = self.slabs.class_of(new);
         self.slabs.classes[class].items += 1;
-        self.slabs.classes[class].window_stores += 1;
         self.count(new, true);
     }
 
@@ -399,7 +398,7 @@ impl Store {
         }
     }
 
-    fn count(&mut self, item: Location, linked: bool) {
+    pub(crate) fn count(&mut self, item: Location, linked: bool) {
         let view = ItemRef::new(&self.slabs.pages, item);
         let (bytes, epoch) = (view.total_bytes(), usize::from(view.epoch()));
         let exptime = view.exptime();

@@ -1,7 +1,7 @@
 //! Storing: what set, add, replace, append, prepend and cas do to the item that is there.
 
 use crate::access::AccessWord;
-use crate::item::{ItemRef, ItemShape, set_access, set_epoch};
+use crate::item::{ItemRef, ItemShape, set_access, set_epoch, set_linked};
 use crate::limits::KEY_BYTES_MAX;
 use crate::region::Location;
 use crate::reservation::{ItemFields, Reservation, ValuePart};
@@ -68,6 +68,9 @@ impl Store {
         item: &NewItem<'_>,
         verb: StoreVerb,
     ) -> StoreOutcome {
+        if verb == StoreVerb::Set && self.overwrite(now, hash, item) {
+            return StoreOutcome::Stored;
+        }
         if !self.prepare_insert(now) {
             return StoreOutcome::NoMemory;
         }
@@ -90,6 +93,30 @@ impl Store {
             None => return StoreOutcome::NoMemory,
         }
         StoreOutcome::Stored
+    }
+
+    /// Writes an item in the place of the key's live one, if its chunk would be of the same class and
+    /// nobody holds the old one.
+    fn overwrite(&mut self, now: u32, hash: u64, new: &NewItem<'_>) -> bool {
+        let Ok(item) = self.find_live(now, hash, new.key) else { return false };
+        let NewItem { key, value, flags, exptime } = *new;
+        let shape =
+            ItemShape::new(&self.slabs.sizes, key.len(), value.len(), flags, exptime, false);
+        let view = ItemRef::new(&self.slabs.pages, item);
+        let fits = !shape.chained && !view.is_chained() && !view.is_held();
+        if !fits || !self.slabs.exchange_requested(item, view.head_bytes(), shape.head_bytes) {
+            return false;
+        }
+        self.count(item, false);
+        let pages = &mut self.slabs.pages;
+        shape.write(pages, item, key, flags, exptime);
+        let at = pages.at(item) + shape.value_at();
+        pages.bytes_mut(at, value.len()).copy_from_slice(value);
+        self.date_new(now, item);
+        set_linked(&mut self.slabs.pages, item, true);
+        self.count(item, true);
+        self.count_store(now, item);
+        true
     }
 
     /// Links a reservation whose value is complete, if the verb's condition holds; else frees it.
@@ -206,10 +233,20 @@ impl Store {
     /// checked may have been evicted for the new item's memory.
     pub(crate) fn link_new(&mut self, now: u32, hash: u64, key: &[u8], new: Location) {
         let old = self.find_live(now, hash, key).ok();
-        set_epoch(&mut self.slabs.pages, new, self.epoch);
-        let access = AccessWord::stored(self.clock.advance(now, self.index.items));
-        set_access(&mut self.slabs.pages, new, access);
+        self.date_new(now, new);
         self.link(hash, new, old);
+        self.count_store(now, new);
+    }
+
+    fn date_new(&mut self, now: u32, item: Location) {
+        set_epoch(&mut self.slabs.pages, item, self.epoch);
+        let access = AccessWord::stored(self.clock.advance(now, self.index.items));
+        set_access(&mut self.slabs.pages, item, access);
+    }
+
+    fn count_store(&mut self, now: u32, item: Location) {
+        let class = self.slabs.class_of(item);
+        self.slabs.classes[class].window_stores += 1;
         self.sharing.note_store(now);
         self.total_items += 1;
     }
