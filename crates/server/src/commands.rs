@@ -52,7 +52,7 @@ impl Connection {
     fn flush_all(&mut self, core: &mut Core, delay: i32, noreply: bool) {
         core.metrics.add(Counter::CmdFlush, 1);
         let at = core.now.flush_tick(delay);
-        core.shard.flush_all(at);
+        core.shards.own_mut().flush_all(at);
         let entry = Entry::Flush(at);
         if noreply {
             for shard in core.other_shards() {
@@ -88,7 +88,7 @@ impl Connection {
             _ => StatsKind::Metrics,
         };
         let mut ours = Vec::new();
-        core.shard.append_stats(core.now, kind, &mut ours);
+        core.shards.own_mut().append_stats(core.now, kind, &mut ours);
         self.gather(core, gathering, &Entry::Stats(kind), &ours);
     }
 

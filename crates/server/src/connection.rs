@@ -4,16 +4,18 @@
 //! What a connection keeps between turns is bounded: a cut line, and output up to a limit; beyond
 //! it nothing further is executed until the client has read.
 
+use arrayvec::ArrayVec;
 use slabcore_protocol::{
     DataBlock, Decoder, END, Keys, Step, StoreRequest, data_block, encode_value_header, error_lines,
 };
-use slabcore_shard::{Entry, KeyRequest, ReplyPart, Response, Ticket, UploadId};
+use slabcore_shard::{Entry, KeyRequest, ReplyPart, Response, Route, Ticket, UploadId};
 
 use crate::core::Core;
-use crate::limits::{KEY_GROUP, KEYS_PER_VISIT_MAX, REQUEST_GROUP};
+use crate::limits::{KEY_GROUP, KEYS_PER_VISIT_MAX};
 use crate::log;
 use crate::output::{Front, LargeValue, Output};
 use crate::planned::Planned;
+use crate::stage::{Plan, Stage};
 
 /// Which connection of its shard: an index, and a generation that tells it from earlier ones.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -122,8 +124,18 @@ impl Connection {
     /// Executes requests from `input`, which starts where the last call stopped. Returns how many
     /// bytes were consumed, and why it stopped.
     pub(crate) fn run(&mut self, core: &mut Core, input: &[u8]) -> (usize, Pause) {
-        let mut at = 0;
-        let mut budget = core.requests_per_visit_max();
+        let budget = core.requests_per_visit_max();
+        self.run_on(core, input, 0, budget)
+    }
+
+    /// As [`Self::run`], from byte `at` on and with what is left of the visit.
+    fn run_on(
+        &mut self,
+        core: &mut Core,
+        input: &[u8],
+        mut at: usize,
+        mut budget: usize,
+    ) -> (usize, Pause) {
         loop {
             if self.is_closing() {
                 return (input.len(), Pause::Closing);
@@ -178,16 +190,19 @@ impl Connection {
         }
     }
 
-    /// Requests from the first byte of one on, in stages: a group is decoded and its buckets and
-    /// items are brought near, then it is executed. Returns the bytes consumed; 0 if the rest of a
-    /// request must be waited for.
+    /// Decodes requests from the first byte of one on, as many as a visit and the stage take.
     #[inline]
-    fn lines(&mut self, core: &mut Core, input: &[u8], budget: &mut usize) -> usize {
-        let mut group = [const { None }; REQUEST_GROUP];
-        let mut count = 0;
+    pub(crate) fn plan<'a>(
+        &mut self,
+        core: &mut Core,
+        input: &'a [u8],
+        limit: usize,
+        stage: &mut Stage<'a>,
+    ) -> Plan<'a> {
+        let start = stage.len();
         let mut decoded = 0;
         let mut odd = None;
-        while count < REQUEST_GROUP.min(*budget) && decoded < input.len() {
+        while stage.len() - start < limit && !stage.is_full() && decoded < input.len() {
             let rest = &input[decoded..];
             let step = self.decoder.decode(rest);
             if core.verbosity >= log::COMMANDS && step != Step::NeedMore {
@@ -198,27 +213,67 @@ impl Connection {
                 break;
             };
             decoded += planned.consumed;
-            group[count] = Some((planned, core.router.route(planned.request.key())));
-            count += 1;
+            stage.push(core, planned);
         }
-        if count > 1 {
-            core.prefetch(group[..count].iter().flatten().map(|(_, it)| (it.hash, it.shard)));
+        Plan { requests: start..stage.len(), odd }
+    }
+
+    /// True if the connection's next bytes are the first of a request.
+    pub(crate) fn is_at_request(&self) -> bool {
+        matches!(self.state, State::Line)
+    }
+
+    /// Executes planned requests, then goes on as [`Self::run`] with what stands behind them.
+    #[inline]
+    pub(crate) fn run_planned(
+        &mut self,
+        core: &mut Core,
+        input: &[u8],
+        stage: &Stage<'_>,
+        plan: Plan<'_>,
+    ) -> (usize, Pause) {
+        let mut budget = core.requests_per_visit_max();
+        let consumed = self.execute(core, input, stage, plan, &mut budget);
+        let blocked = self.output.is_full() || core.outboxes.is_any_full();
+        if consumed == 0 && !self.is_closing() && !blocked {
+            return (0, Pause::Hungry);
         }
+        if matches!(self.state, State::Keys { .. }) {
+            budget = 0;
+        }
+        self.run_on(core, input, consumed, budget)
+    }
+
+    /// Requests from the first byte of one on. Returns the bytes consumed; 0 if the rest of a
+    /// request must be waited for.
+    fn lines(&mut self, core: &mut Core, input: &[u8], budget: &mut usize) -> usize {
+        let mut stage = Stage::new();
+        let plan = self.plan(core, input, *budget, &mut stage);
+        stage.prefetch_items(core);
+        self.execute(core, input, &stage, plan, budget)
+    }
+
+    #[inline]
+    fn execute(
+        &mut self,
+        core: &mut Core,
+        input: &[u8],
+        stage: &Stage<'_>,
+        plan: Plan<'_>,
+        budget: &mut usize,
+    ) -> usize {
         let mut consumed = 0;
-        for (planned, route) in group[..count].iter().flatten() {
-            if self.output.is_full() {
+        for (planned, route) in stage.requests(plan.requests) {
+            if self.output.is_full() || core.outboxes.is_any_full() {
                 // The others are decoded again when there is room.
                 self.decoder = Decoder::new();
                 return consumed;
             }
             *budget -= 1;
             consumed += planned.consumed;
-            self.routed_request(core, route.hash, route.shard, &planned.request, planned.noreply);
-            if planned.is_get {
-                self.output.encode(|out| out.extend_from_slice(END));
-            }
+            self.routed_request(core, *route, &planned.request, planned.noreply, planned.is_get);
         }
-        match odd {
+        match plan.odd {
             Some(step) if *budget > 0 && !self.output.is_full() => {
                 *budget -= 1;
                 consumed + self.odd_step(core, &input[consumed..], step)
@@ -335,7 +390,7 @@ impl Connection {
     ) {
         core.upload_numbers.give(id.number);
         if shard == core.index {
-            let reply = core.shard.upload_end(core.now, id, good);
+            let reply = core.shards.own_mut().upload_end(core.now, id, good);
             if !noreply {
                 self.output.encode(|out| reply.encode(out));
             }
@@ -356,22 +411,25 @@ impl Connection {
     ) -> Option<RestOfKeys> {
         let mut asked = 0;
         loop {
-            let mut group = [(&[][..], 0_u64, 0_usize); KEY_GROUP];
-            let mut count = 0;
-            for (place, key) in group.iter_mut().zip(&mut keys) {
+            let mut group: ArrayVec<(&[u8], Route), KEY_GROUP> = ArrayVec::new();
+            for key in keys.by_ref().take(KEY_GROUP) {
                 let route = core.router.route(key);
-                *place = (key, route.hash, route.shard);
-                count += 1;
+                if let Some(shard) = core.reach(route.shard) {
+                    shard.prefetch_bucket(route.hash);
+                }
+                group.push((key, route));
             }
-            if count > 1 {
-                core.prefetch(group[..count].iter().map(|&(_, hash, shard)| (hash, shard)));
+            for (_, route) in &group {
+                if let Some(shard) = core.shards.held(route.shard) {
+                    shard.prefetch_item(route.hash);
+                }
             }
-            for &(key, hash, shard) in &group[..count] {
+            for &(key, route) in &group {
                 let request = KeyRequest::Get { key, with_cas, exptime };
-                self.routed_request(core, hash, shard, &request, false);
+                self.routed_request(core, route, &request, false, false);
             }
-            asked += count;
-            if count < KEY_GROUP || keys.rest().is_empty() {
+            asked += group.len();
+            if !group.is_full() || keys.rest().is_empty() {
                 break;
             }
             if asked >= KEYS_PER_VISIT_MAX || self.output.is_full() || core.outboxes.is_any_full() {
@@ -396,47 +454,58 @@ impl Connection {
     #[inline]
     pub(crate) fn key_request(&mut self, core: &mut Core, request: &KeyRequest<'_>, noreply: bool) {
         let route = core.router.route(request.key());
-        self.routed_request(core, route.hash, route.shard, request, noreply);
+        self.routed_request(core, route, request, noreply, false);
     }
 
+    /// The same with its route known; `with_end`: `END` follows the reply.
     #[inline]
     fn routed_request(
         &mut self,
         core: &mut Core,
-        hash: u64,
-        shard: usize,
+        route: Route,
         request: &KeyRequest<'_>,
         noreply: bool,
+        with_end: bool,
     ) {
-        if shard != core.index {
+        let now = core.now;
+        if let Some(shard) = core.reach(route.shard) {
+            let response = shard.execute(now, route.hash, request);
+            if let Response::Large { flags, cas, value_bytes } = response {
+                self.large_value(core, route, request.key(), flags, cas, value_bytes);
+            } else if !noreply {
+                self.output.encode(|out| {
+                    response.encode(out);
+                    if with_end {
+                        out.extend_from_slice(END);
+                    }
+                });
+                return;
+            }
+        } else {
             let ticket = (!noreply).then(|| self.open_ticket());
-            core.outboxes.push(shard, &Entry::Key(hash, *request), ticket);
-            return;
+            core.outboxes.push(route.shard, &Entry::Key(route.hash, *request), ticket);
         }
-        let response = core.shard.execute(core.now, hash, request);
-        if let Response::Large { flags, cas, value_bytes } = response {
-            self.large_value(core, hash, request.key(), flags, cas, value_bytes);
-        } else if !noreply {
-            self.output.encode(|out| response.encode(out));
+        if with_end {
+            self.output.encode(|out| out.extend_from_slice(END));
         }
     }
 
     fn large_value(
         &mut self,
         core: &mut Core,
-        hash: u64,
+        route: Route,
         key: &[u8],
         flags: u32,
         cas: Option<u64>,
         value_bytes: usize,
     ) {
-        let Some(hold) = core.shard.hold(hash, key) else {
+        let shard = core.shards.held_mut(route.shard).expect("it has just answered");
+        let Some(hold) = shard.hold(route.hash, key) else {
             self.output.encode(|out| out.extend_from_slice(error_lines::OUT_OF_MEMORY_WRITING_GET));
             return;
         };
         self.output.encode(|out| encode_value_header(out, key, flags, value_bytes, cas));
-        let shard = core.index;
-        let head = Vec::new();
+        let (shard, head) = (route.shard, Vec::new());
         let value = LargeValue { shard, hold, value_bytes, sent_bytes: 0, asked: false, head };
         self.output.open_large(value);
         self.pump(core);
@@ -470,9 +539,9 @@ impl Connection {
                 return;
             }
             let (hold, offset) = (value.hold, value.sent_bytes);
-            let part = core.shard.held_part(hold, offset);
+            let part = core.shards.own().held_part(hold, offset);
             if self.output.append_part(part) {
-                core.shard.release(hold);
+                core.shards.own_mut().release(hold);
                 self.output.finish_large();
             }
         }

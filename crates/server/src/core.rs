@@ -10,13 +10,14 @@ use slabcore_shard::{Entry, HoldId, Limits, Now, Router, Shard, UploadId};
 use crate::cluster::Cluster;
 use crate::numbers::Numbers;
 use crate::outboxes::Outboxes;
+use crate::shards::{Shards, SharedShard};
 use crate::spare_buffers::SpareBuffers;
 
 /// See the module.
 pub(crate) struct Core {
-    /// This executor's shard.
+    /// Number of this executor's shard.
     pub(crate) index: usize,
-    pub(crate) shard: Shard,
+    pub(crate) shards: Shards,
     pub(crate) router: Router,
     pub(crate) limits: Limits,
     pub(crate) now: Now,
@@ -25,12 +26,20 @@ pub(crate) struct Core {
     pub(crate) outboxes: Outboxes,
     pub(crate) spares: SpareBuffers,
     pub(crate) upload_numbers: Numbers,
+    /// Shards whose sleeping owners have something to do.
+    to_wake: Vec<usize>,
     pub(crate) cluster: Arc<Cluster>,
     pub(crate) metrics: Arc<ShardMetrics>,
 }
 
 impl Core {
-    pub(crate) fn new(index: usize, shard: Shard, router: Router, cluster: Arc<Cluster>) -> Self {
+    pub(crate) fn new(
+        index: usize,
+        shards: Arc<[SharedShard]>,
+        router: Router,
+        cluster: Arc<Cluster>,
+    ) -> Self {
+        let shards = Shards::new(index, shards);
         let settings = &cluster.settings;
         Self {
             index,
@@ -41,8 +50,9 @@ impl Core {
             outboxes: Outboxes::new(index, settings.shards),
             spares: SpareBuffers::new(settings.shards > 1),
             upload_numbers: Numbers::default(),
-            metrics: Arc::clone(shard.metrics()),
-            shard,
+            to_wake: Vec::new(),
+            metrics: Arc::clone(shards.own().metrics()),
+            shards,
             cluster,
         }
     }
@@ -52,7 +62,27 @@ impl Core {
     pub(crate) fn begin_turn(&mut self) {
         self.now = self.cluster.clock.now();
         self.verbosity = self.cluster.verbosity.load(Ordering::Relaxed);
-        self.shard.begin_turn(self.now);
+        self.shards.own_mut().begin_turn(self.now);
+    }
+
+    /// The shard of a key if it can be asked at once: our own; or another's whose owner sleeps, if
+    /// nothing that was sent there before is still under way.
+    #[inline]
+    pub(crate) fn reach(&mut self, shard: usize) -> Option<&mut Shard> {
+        if shard == self.index || self.borrow(shard) { self.shards.held_mut(shard) } else { None }
+    }
+
+    fn borrow(&mut self, shard: usize) -> bool {
+        self.outboxes.is_quiet(shard)
+            && (self.shards.held(shard).is_some()
+                || self.cluster.mailboxes[shard].is_parked() && self.shards.borrow(shard, self.now))
+    }
+
+    /// Gives borrowed shards back: after each group of requests.
+    #[inline]
+    pub(crate) fn give_back(&mut self) {
+        let to_wake = &mut self.to_wake;
+        self.shards.give_back(|shard| to_wake.push(shard));
     }
 
     /// Requests of one connection before others have their turn (`-R`).
@@ -66,27 +96,12 @@ impl Core {
         (0..self.router.shards()).filter(move |&shard| shard != index)
     }
 
-    /// Brings the buckets, then the items of our own keys among these near.
-    #[inline]
-    pub(crate) fn prefetch(&self, keys: impl Iterator<Item = (u64, usize)> + Clone) {
-        for (hash, shard) in keys.clone() {
-            if shard == self.index {
-                self.shard.prefetch_bucket(hash);
-            }
-        }
-        for (hash, shard) in keys {
-            if shard == self.index {
-                self.shard.prefetch_item(hash);
-            }
-        }
-    }
-
     /// Starts an upload at the shard that owns its key.
     pub(crate) fn upload_begin(&mut self, store: &StoreRequest<'_>) -> (usize, UploadId) {
         let route = self.router.route(store.key);
         let id = UploadId { source: self.index as u8, number: self.upload_numbers.take() };
         if route.shard == self.index {
-            self.shard.upload_begin(self.now, route.hash, id, store);
+            self.shards.own_mut().upload_begin(self.now, route.hash, id, store);
         } else {
             self.outboxes.push(route.shard, &Entry::UploadBegin(route.hash, id, *store), None);
         }
@@ -96,7 +111,7 @@ impl Core {
     /// Passes on bytes of an upload.
     pub(crate) fn upload_bytes(&mut self, shard: usize, id: UploadId, bytes: &[u8]) {
         if shard == self.index {
-            self.shard.upload_bytes(self.now, id, bytes);
+            self.shards.own_mut().upload_bytes(self.now, id, bytes);
         } else {
             self.outboxes.push(shard, &Entry::UploadBytes(id, bytes), None);
         }
@@ -106,7 +121,7 @@ impl Core {
     pub(crate) fn upload_abandon(&mut self, shard: usize, id: UploadId) {
         self.upload_numbers.give(id.number);
         if shard == self.index {
-            self.shard.upload_abandon(id);
+            self.shards.own_mut().upload_abandon(id);
         } else {
             self.outboxes.push(shard, &Entry::UploadAbandon(id), None);
         }
@@ -115,7 +130,7 @@ impl Core {
     /// Lets go of a held value, here or elsewhere.
     pub(crate) fn release(&mut self, shard: usize, hold: HoldId) {
         if shard == self.index {
-            self.shard.release(hold);
+            self.shards.own_mut().release(hold);
         } else {
             self.outboxes.push(shard, &Entry::HoldRelease(hold), None);
         }
@@ -124,7 +139,7 @@ impl Core {
     /// Tells the other shards if ours would welcome pages of theirs.
     pub(crate) fn ask_for_pages(&mut self) {
         if self.router.shards() > 1
-            && let Some(wish) = self.shard.take_page_wish()
+            && let Some(wish) = self.shards.own_mut().take_page_wish()
         {
             for shard in self.other_shards() {
                 self.outboxes.push(shard, &Entry::PagesWanted(wish), None);
@@ -135,6 +150,11 @@ impl Core {
     /// Sends what is gathered for other shards; `wake` rings for one that sleeps.
     pub(crate) fn dispatch(&mut self, mut wake: impl FnMut(usize)) {
         let (cluster, metrics) = (&self.cluster, &self.metrics);
+        for shard in self.to_wake.drain(..) {
+            if cluster.mailboxes[shard].claim_doorbell() {
+                wake(shard);
+            }
+        }
         self.outboxes.dispatch(|shard, batch| {
             metrics.add(Counter::ForeignBatches, 1);
             metrics.add(Counter::ForeignRequests, u64::from(batch.entries()));

@@ -65,7 +65,7 @@ impl EpollDriver {
             self.peers[index as usize].socket = None;
             self.hub.remove(index);
         }
-        self.hub.core.shard.publish();
+        self.hub.core.shards.own().publish();
         Ok(())
     }
 
@@ -104,11 +104,14 @@ impl EpollDriver {
         mailbox.park();
         let now = more || self.hub.has_messages();
         if !now {
-            self.hub.core.shard.publish();
+            self.hub.core.shards.own().publish();
         }
         let timeout = now.then(Timespec::default);
+        let shards = &mut self.hub.core.shards;
+        shards.lend();
         let result = epoll::wait(&self.epoll, spare_capacity(&mut self.events), timeout.as_ref());
         mailbox.unpark();
+        shards.take_back();
         match result {
             Ok(_) | Err(Errno::INTR) => Ok(()),
             Err(error) => Err(error.into()),
@@ -140,7 +143,7 @@ impl EpollDriver {
         }
         match recv(socket, &mut self.buffer[..], RecvFlags::DONTWAIT) {
             Ok((0, _)) => self.hub.end_of_input(index),
-            Ok((bytes, _)) => self.hub.receive(index, &self.buffer[..bytes]),
+            Ok((bytes, _)) => self.hub.receive(std::iter::once((index, &self.buffer[..bytes]))),
             Err(Errno::AGAIN | Errno::INTR) => {}
             Err(_) => {
                 peer.ending = true;

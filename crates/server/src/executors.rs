@@ -7,7 +7,7 @@ use std::thread::JoinHandle;
 use crossbeam_channel::{Receiver, Sender};
 use glommio::ExecutorJoinHandle;
 use rustix::thread::{CpuSet, sched_setaffinity};
-use slabcore_shard::{Router, Shard};
+use slabcore_shard::Router;
 
 use crate::cluster::{Backend, Cluster};
 use crate::core::Core;
@@ -16,13 +16,14 @@ use crate::fatal::end_process;
 use crate::hub::Hub;
 use crate::mailbox::Message;
 use crate::ring_executor;
+use crate::shards::SharedShard;
 use crate::start_error::StartError;
 
 /// What one executor starts from.
 pub(crate) struct Seat {
     pub(crate) index: usize,
     pub(crate) cpu: usize,
-    pub(crate) shard: Shard,
+    pub(crate) shards: Arc<[SharedShard]>,
     pub(crate) router: Router,
     pub(crate) receiver: Receiver<Message>,
 }
@@ -44,7 +45,7 @@ impl Executor {
         let cpu = seat.cpu;
         let shared = Arc::clone(cluster);
         let make_hub = move || {
-            let core = Core::new(seat.index, seat.shard, seat.router, shared);
+            let core = Core::new(seat.index, seat.shards, seat.router, shared);
             Hub::new(core, seat.receiver)
         };
         match cluster.backend {

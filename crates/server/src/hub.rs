@@ -3,6 +3,7 @@
 
 use std::collections::VecDeque;
 
+use arrayvec::ArrayVec;
 use crossbeam_channel::Receiver;
 use slabcore_metrics::{Counter, Gauge};
 use slabcore_protocol::LINE_BYTES_MAX;
@@ -10,9 +11,12 @@ use slabcore_shard::{Batch, ReplyPart};
 
 use crate::connection::{Connection, ConnectionId, Pause};
 use crate::core::Core;
-use crate::limits::{CARRIED_BYTES_MAX, CARRY_READ_BYTES_MAX, MAINTAIN_STEPS, TURN_VISITS_MAX};
+use crate::limits::{
+    CARRIED_BYTES_MAX, CARRY_READ_BYTES_MAX, MAINTAIN_STEPS, STAGE_CONNECTIONS, TURN_VISITS_MAX,
+};
 use crate::log;
 use crate::mailbox::{Message, next_message};
+use crate::stage::{Plan, Stage};
 
 /// What a driver has to do for a connection.
 #[derive(Debug)]
@@ -49,8 +53,19 @@ struct Entry {
     waiting: Waiting,
     /// In `touched` already.
     touched: bool,
+    /// Some of its input is in the stage under way.
+    staged: bool,
     /// The client sends no more.
     end_of_input: bool,
+}
+
+impl Entry {
+    /// True if what arrives is the start of a request and may be executed now.
+    fn takes_plan(&self) -> bool {
+        self.carry.is_empty()
+            && self.connection.is_at_request()
+            && !self.connection.output.is_full()
+    }
 }
 
 /// See the module.
@@ -102,6 +117,7 @@ impl Hub {
             carried: 0,
             waiting: Waiting::Input,
             touched: false,
+            staged: false,
             end_of_input: false,
         };
         self.entries[index as usize] = Some(Box::new(entry));
@@ -141,11 +157,51 @@ impl Hub {
         (0..self.entries.len() as u32).filter(|&i| self.entries[i as usize].is_some()).collect()
     }
 
-    /// Bytes from a connection's socket.
-    #[inline]
-    pub(crate) fn receive(&mut self, index: u32, bytes: &[u8]) {
+    /// Bytes from the sockets of connections: each input is a connection and what it sent, an
+    /// earlier one of a connection before a later.
+    pub(crate) fn receive<'a>(&mut self, mut inputs: impl Iterator<Item = (u32, &'a [u8])>) {
+        let mut next = inputs.next();
+        while next.is_some() {
+            let mut stage = Stage::new();
+            let mut staged: ArrayVec<(u32, &[u8], Option<Plan<'_>>), STAGE_CONNECTIONS> =
+                ArrayVec::new();
+            while let Some((index, bytes)) = next
+                && stage.takes_connection()
+                && !staged.is_full()
+            {
+                let Some(entry) = self.entries[index as usize].as_mut() else {
+                    next = inputs.next();
+                    continue;
+                };
+                if entry.staged {
+                    break;
+                }
+                let plan = entry.takes_plan().then(|| {
+                    let limit = self.core.requests_per_visit_max();
+                    entry.connection.plan(&mut self.core, bytes, limit, &mut stage)
+                });
+                entry.staged = true;
+                staged.push((index, bytes, plan));
+                next = inputs.next();
+            }
+            stage.prefetch_items(&self.core);
+            for (index, bytes, plan) in staged {
+                self.receive_staged(index, bytes, &stage, plan);
+            }
+            self.core.give_back();
+        }
+    }
+
+    fn receive_staged(
+        &mut self,
+        index: u32,
+        bytes: &[u8],
+        stage: &Stage<'_>,
+        plan: Option<Plan<'_>>,
+    ) {
         let Some(entry) = self.entries[index as usize].as_mut() else { return };
         let core = &mut self.core;
+        entry.staged = false;
         core.metrics.add(Counter::BytesRead, bytes.len() as u64);
         if !entry.carry.is_empty() {
             // Moved only when less is left than was done since: linear in all.
@@ -162,7 +218,10 @@ impl Hub {
             return;
         }
         entry.connection.output.borrow_buffers(&mut core.spares);
-        let (consumed, pause) = entry.connection.run(core, bytes);
+        let (consumed, pause) = match plan {
+            Some(plan) => entry.connection.run_planned(core, bytes, stage, plan),
+            None => entry.connection.run(core, bytes),
+        };
         if consumed < bytes.len() {
             entry.carry = core.spares.take();
             entry.carry.extend_from_slice(&bytes[consumed..]);
@@ -284,6 +343,7 @@ impl Hub {
             if let Some(entry) = self.entries[index as usize].as_mut() {
                 entry.waiting = Waiting::Input;
                 self.run_carry(index);
+                self.core.give_back();
             }
         }
         !self.runnable.is_empty()
@@ -301,7 +361,7 @@ impl Hub {
             any = true;
             match message {
                 Message::Requests(mut batch) => {
-                    self.core.shard.execute_batch(self.core.now, &mut batch);
+                    self.core.shards.own_mut().execute_batch(self.core.now, &mut batch);
                     let source = batch.source();
                     let reply = Message::Replies(self.core.index, batch);
                     if self.core.cluster.mailboxes[source].post(reply) {
@@ -320,7 +380,7 @@ impl Hub {
     fn obey_publish_order(&self) {
         let orders = &self.core.cluster.publish_orders[self.core.index];
         if let Some(order) = orders.pending() {
-            self.core.shard.publish();
+            self.core.shards.own().publish();
             orders.set_done(order);
         }
     }
@@ -412,6 +472,6 @@ impl Hub {
 
     /// Background work of a busy turn: bounded well below 200 microseconds.
     pub(crate) fn maintain(&mut self) -> bool {
-        self.core.shard.maintain(self.core.now, MAINTAIN_STEPS)
+        self.core.shards.own_mut().maintain(self.core.now, MAINTAIN_STEPS)
     }
 }

@@ -46,7 +46,9 @@ mod ring_driver;
 mod ring_executor;
 mod running;
 pub mod settings;
+mod shards;
 mod spare_buffers;
+mod stage;
 mod start_error;
 mod stats;
 

@@ -25,11 +25,18 @@ pub const IDLE_SLOTS_MAX: usize = 8;
 /// Visits to connections with more than one visit's requests before replies are sent.
 pub const TURN_VISITS_MAX: usize = 512;
 
-/// Requests of one connection that are decoded ahead and brought near together.
+/// Requests that are decoded and brought near together, of one connection or several. Their
+/// buckets and items take half of a first-level cache.
+pub const STAGE_REQUESTS: usize = 64;
+
+/// Room that a stage must have left for another connection.
 pub const REQUEST_GROUP: usize = 16;
 
+/// Connections of a stage.
+pub const STAGE_CONNECTIONS: usize = 32;
+
 /// Keys of one multi-key get whose hash buckets and items are prefetched together.
-pub const KEY_GROUP: usize = 16;
+pub const KEY_GROUP: usize = 32;
 
 /// Keys of one get asked for before other connections have their turn.
 pub const KEYS_PER_VISIT_MAX: usize = 256;

@@ -83,10 +83,17 @@ impl Mailbox {
         }
     }
 
-    fn claim_doorbell(&self) -> bool {
+    /// True if the owner sleeps: the caller, and nobody else, must ring for it.
+    pub(crate) fn claim_doorbell(&self) -> bool {
         // Pairs with the fence in `park`: either we see the flag, or the owner sees the message.
         fence(Ordering::SeqCst);
         self.parked.load(Ordering::Relaxed) && self.parked.swap(false, Ordering::Relaxed)
+    }
+
+    /// Whether the owner sleeps.
+    #[inline]
+    pub(crate) fn is_parked(&self) -> bool {
+        self.parked.load(Ordering::Relaxed)
     }
 
     /// Wakes the owner, from any thread.

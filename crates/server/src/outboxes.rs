@@ -41,6 +41,13 @@ impl Outboxes {
         self.any_full |= outbox.batch.is_full();
     }
 
+    /// True if nothing that was sent to `shard`, or will be, is under way.
+    #[inline]
+    pub(crate) fn is_quiet(&self, shard: usize) -> bool {
+        let outbox = &self.boxes[shard];
+        outbox.in_flight == 0 && outbox.batch.is_empty()
+    }
+
     /// True if connections should wait: a batch is full and may not leave yet.
     #[inline]
     pub(crate) fn is_any_full(&self) -> bool {

@@ -19,11 +19,19 @@ const SUBMISSION_ENTRIES: u32 = 1024;
 const COMPLETION_ENTRIES: u32 = 8192;
 const BUFFER_GROUP: u16 = 0;
 
-/// What a completion is of.
+/// Bytes of a connection arrived in a buffer that must be given back.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Received {
+    pub(crate) index: u32,
+    buffer: u16,
+    bytes: usize,
+    /// Receiving has ended.
+    pub(crate) rearm: bool,
+}
+
+/// What another completion is of.
 #[derive(Debug)]
 pub(crate) enum Completion {
-    /// Bytes arrived in a buffer that must be given back; `rearm`: receiving has ended.
-    Received { index: u32, buffer: u16, bytes: usize, rearm: bool },
     /// Receiving has ended: 0 at the end of the input, else the error; ENOBUFS and ECANCELED ask
     /// for a new start.
     ReceiveEnded { index: u32, error: i32 },
@@ -203,11 +211,20 @@ impl Ring {
         in_order(result)
     }
 
-    /// Takes the completions that are there.
-    pub(crate) fn completions(&mut self, into: &mut Vec<Completion>) {
-        debug_assert!(into.is_empty());
-        let sending = &mut self.sending;
-        into.extend(self.io.completion().map(|entry| read_completion(&entry, sending)));
+    /// Takes the completions that are there. Of one connection, what was received comes before the
+    /// end of receiving.
+    pub(crate) fn completions(
+        &mut self,
+        received: &mut Vec<Received>,
+        others: &mut Vec<Completion>,
+    ) {
+        debug_assert!(received.is_empty() && others.is_empty());
+        for entry in self.io.completion() {
+            match read_received(&entry) {
+                Some(bytes) => received.push(bytes),
+                None => others.push(read_completion(&entry, &mut self.sending)),
+            }
+        }
     }
 
     /// True if completions wait to be taken.
@@ -215,14 +232,14 @@ impl Ring {
         !self.io.completion().is_empty()
     }
 
-    /// The bytes of a received buffer.
-    pub(crate) fn buffer(&self, buffer: u16, bytes: usize) -> &[u8] {
-        self.buffers.bytes(buffer, bytes)
+    /// What was received.
+    pub(crate) fn bytes(&self, received: Received) -> &[u8] {
+        self.buffers.bytes(received.buffer, received.bytes)
     }
 
     /// Lets the kernel fill a buffer again.
-    pub(crate) fn give_back(&mut self, buffer: u16) {
-        self.buffers.give_back(buffer);
+    pub(crate) fn give_back(&mut self, received: Received) {
+        self.buffers.give_back(received.buffer);
     }
 }
 
@@ -237,19 +254,21 @@ fn in_order(result: io::Result<usize>) -> io::Result<()> {
     }
 }
 
+fn read_received(entry: &cqueue::Entry) -> Option<Received> {
+    if entry.user_data() >> KIND_SHIFT != Kind::Receive as u64 {
+        return None;
+    }
+    let bytes = usize::try_from(entry.result()).ok().filter(|bytes| *bytes > 0)?;
+    let buffer = cqueue::buffer_select(entry.flags())?;
+    let rearm = !cqueue::more(entry.flags());
+    Some(Received { index: entry.user_data() as u32, buffer, bytes, rearm })
+}
+
 fn read_completion(entry: &cqueue::Entry, sending: &mut [Vec<u8>]) -> Completion {
     let index = entry.user_data() as u32;
     let result = entry.result();
     match entry.user_data() >> KIND_SHIFT {
-        kind if kind == Kind::Receive as u64 => {
-            let rearm = !cqueue::more(entry.flags());
-            match cqueue::buffer_select(entry.flags()) {
-                Some(buffer) if result > 0 => {
-                    Completion::Received { index, buffer, bytes: result as usize, rearm }
-                }
-                _ => Completion::ReceiveEnded { index, error: -result },
-            }
-        }
+        kind if kind == Kind::Receive as u64 => Completion::ReceiveEnded { index, error: -result },
         kind if kind == Kind::Send as u64 => {
             let buffer = std::mem::take(&mut sending[index as usize]);
             Completion::Sent { index, buffer, result }

@@ -8,7 +8,7 @@ use slabcore_metrics::Counter;
 
 use crate::hub::Hub;
 use crate::limits::LULL_MICROSECONDS;
-use crate::ring::{Completion, Ring};
+use crate::ring::{Completion, Received, Ring};
 
 /// A connection's socket and what the kernel is doing with it.
 #[derive(Debug, Default)]
@@ -47,6 +47,7 @@ pub(crate) struct RingDriver {
     hub: Hub,
     ring: Ring,
     peers: Vec<Peer>,
+    received: Vec<Received>,
     completions: Vec<Completion>,
     touched: Vec<u32>,
     /// Shards to ring for at the end of the turn.
@@ -63,6 +64,7 @@ impl RingDriver {
             hub,
             ring,
             peers: Vec::new(),
+            received: Vec::new(),
             completions: Vec::new(),
             touched: Vec::new(),
             wakes: Vec::new(),
@@ -72,9 +74,10 @@ impl RingDriver {
     /// One turn: what came in, what follows from it, one system call.
     pub(crate) fn turn(&mut self) -> io::Result<Outlook> {
         self.hub.core.begin_turn();
+        self.ring.completions(&mut self.received, &mut self.completions);
+        let mut idle = self.received.is_empty() && self.completions.is_empty();
+        self.receive();
         let mut completions = std::mem::take(&mut self.completions);
-        self.ring.completions(&mut completions);
-        let mut idle = completions.is_empty();
         for completion in completions.drain(..) {
             self.complete(completion);
         }
@@ -111,41 +114,56 @@ impl RingDriver {
         let mailbox = &cluster.mailboxes[self.hub.core.index];
         mailbox.park();
         let wait = if self.hub.has_messages() { None } else { Some(LULL_MICROSECONDS) };
+        let shards = &mut self.hub.core.shards;
+        if wait.is_some() {
+            shards.lend();
+        }
         let result = self.ring.enter(wait);
         mailbox.unpark();
+        if wait.is_some() {
+            shards.take_back();
+        }
         result
     }
 
     /// Prepares for sleep: completions and messages will ring the eventfd. False if there is
     /// something to do after all.
     pub(crate) fn park(&mut self) -> io::Result<bool> {
-        self.hub.core.shard.publish();
+        self.hub.core.shards.own().publish();
         self.hub.core.cluster.mailboxes[self.hub.core.index].park();
         self.ring.notify(true);
         self.ring.flush()?;
-        Ok(!self.ring.has_completions() && !self.hub.has_messages())
+        let sleeps = !self.ring.has_completions() && !self.hub.has_messages();
+        self.hub.core.shards.lend();
+        Ok(sleeps)
     }
 
     /// Awake again.
     pub(crate) fn unpark(&mut self) {
         self.ring.notify(false);
         self.hub.core.cluster.mailboxes[self.hub.core.index].unpark();
+        self.hub.core.shards.take_back();
+    }
+
+    fn receive(&mut self) {
+        for received in &self.received {
+            let peer = &mut self.peers[received.index as usize];
+            peer.receiving = !received.rearm;
+            peer.cancelling &= !received.rearm;
+            if received.rearm {
+                self.hub.touch(received.index);
+            }
+        }
+        let (peers, ring) = (&self.peers, &self.ring);
+        let wanted = self.received.iter().filter(|it| !peers[it.index as usize].ending);
+        self.hub.receive(wanted.map(|it| (it.index, ring.bytes(*it))));
+        for received in self.received.drain(..) {
+            self.ring.give_back(received);
+        }
     }
 
     fn complete(&mut self, completion: Completion) {
         match completion {
-            Completion::Received { index, buffer, bytes, rearm } => {
-                let peer = &mut self.peers[index as usize];
-                peer.receiving = !rearm;
-                peer.cancelling &= !rearm;
-                if !peer.ending {
-                    self.hub.receive(index, self.ring.buffer(buffer, bytes));
-                }
-                self.ring.give_back(buffer);
-                if rearm {
-                    self.hub.touch(index);
-                }
-            }
             Completion::ReceiveEnded { index, error } => self.receive_ended(index, error),
             Completion::Sent { index, buffer, result } => self.sent(index, buffer, result),
             Completion::Doorbell { rearm } => {
@@ -260,6 +278,6 @@ impl RingDriver {
             self.peers[index as usize].socket = None;
             self.hub.remove(index);
         }
-        self.hub.core.shard.publish();
+        self.hub.core.shards.own().publish();
     }
 }

@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 
+use parking_lot::Mutex as ShardLock;
 use rustix::event::{EventfdFlags, eventfd};
 use slabcore_metrics::{ShardMetrics, Snapshot};
 use slabcore_shard::{Router, Shard};
@@ -25,6 +26,7 @@ use crate::port_file;
 use crate::publish_order::PublishOrder;
 use crate::ring::Ring;
 use crate::settings::{BackendChoice, Settings};
+use crate::shards::SharedShard;
 use crate::start_error::StartError;
 
 /// A server that runs until [`Running::stop`].
@@ -126,8 +128,8 @@ fn start_executors(
     let settings = &cluster.settings;
     let hasher = KeyHasher::new(random_seed());
     let fair_share_pages = cluster.pages.pages_total() / settings.shards;
-    let mut seats = Vec::new();
-    for (index, receiver) in receivers.into_iter().enumerate() {
+    let mut shards = Vec::new();
+    for index in 0..settings.shards {
         let config = Config {
             shards: settings.shards as u32,
             shard: index as u32,
@@ -144,11 +146,17 @@ fn start_executors(
         if index == 0 && u64::from(settings.verbosity) >= log::COMMANDS {
             log::slab_classes(shard.store());
         }
-        let router = Router::new(hasher.clone(), settings.shards);
-        let cpu = settings.cores[index % settings.cores.len()];
-        seats.push(Seat { index, cpu, shard, router, receiver });
+        shards.push(Arc::new(ShardLock::new(shard)));
     }
-    let (started, starts) = crossbeam_channel::bounded(seats.len());
+    let shards: Arc<[SharedShard]> = shards.into();
+    let seats = receivers.into_iter().enumerate().map(|(index, receiver)| Seat {
+        index,
+        cpu: settings.cores[index % settings.cores.len()],
+        shards: Arc::clone(&shards),
+        router: Router::new(hasher.clone(), settings.shards),
+        receiver,
+    });
+    let (started, starts) = crossbeam_channel::bounded(settings.shards);
     let mut executors = Vec::new();
     for seat in seats {
         executors.push(Executor::start(cluster, seat, started.clone())?);

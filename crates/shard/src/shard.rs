@@ -129,6 +129,11 @@ impl Shard {
         self.store.pages_owned()
     }
 
+    /// Whether [`Self::take_page_wish`] has one.
+    pub fn has_page_wish(&self) -> bool {
+        self.store.has_page_wish()
+    }
+
     /// The wish for pages of other shards that came up since this was last asked.
     pub fn take_page_wish(&mut self) -> Option<PageWish> {
         self.store.take_page_wish()

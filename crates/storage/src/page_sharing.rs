@@ -62,6 +62,11 @@ impl PageSharing {
 }
 
 impl Store {
+    /// Whether [`Self::take_page_wish`] has one.
+    pub fn has_page_wish(&self) -> bool {
+        self.sharing.wish.is_some()
+    }
+
     /// The wish for pages that came up since this was last asked.
     pub fn take_page_wish(&mut self) -> Option<PageWish> {
         self.sharing.wish.take()
