@@ -5,6 +5,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use alloc::{format, vec};
 
+use crate::chain;
 use crate::item::{self, ChunkUse, ItemRef};
 use crate::limits::{PAGE_BYTES, SPARE_PAGES_MAX};
 use crate::region::Location;
@@ -120,6 +121,26 @@ impl Store {
         Ok(())
     }
 
+    /// The bodies of an item point to their neighbours and to their head, which counts them.
+    /// Returns how many there are.
+    fn check_chain(&self, head: Location, chunks: &Chunks) -> Result<usize, String> {
+        let pages = &self.slabs.pages;
+        let (view, mut previous, mut bodies) = (ItemRef::new(pages, head), head, 0);
+        for body in view.bodies() {
+            ensure!(chunks.get(&body) == Some(&ChunkUse::Body), "{body:?} is no body");
+            let noted = item::body_head(pages, body);
+            ensure!(noted == head, "{body:?} belongs to {noted:?}, not {head:?}");
+            let noted = chain::body_previous(pages, body);
+            ensure!(noted == previous, "{body:?} is behind {previous:?}, not {noted:?}");
+            previous = body;
+            bodies += 1;
+            ensure!(bodies <= view.body_count(), "{head:?}: more bodies than it counts");
+        }
+        let counted = view.body_count();
+        ensure!(bodies == counted, "{head:?}: {bodies} bodies, {counted} counted");
+        Ok(bodies)
+    }
+
     /// Linked items sum up; each body chunk belongs to exactly one head, which knows it.
     fn check_items(&self, chunks: &Chunks) -> Result<(), String> {
         let (mut bytes, mut epochs, mut bodies) = (0, [0; 4], 0);
@@ -128,16 +149,15 @@ impl Store {
                 continue;
             }
             let view = ItemRef::new(&self.slabs.pages, *chunk);
-            for body in view.bodies() {
-                ensure!(chunks.get(&body) == Some(&ChunkUse::Body), "{body:?} is no body");
-                let head = item::body_head(&self.slabs.pages, body);
-                ensure!(head == *chunk, "{body:?} belongs to {head:?}, not {chunk:?}");
-                bodies += 1;
-            }
+            bodies += self.check_chain(*chunk, chunks)?;
             if *chunk_use != ChunkUse::Unlinked {
                 let written: usize = view.value_parts().map(<[u8]>::len).sum();
                 ensure!(written == view.value_len(), "{chunk:?}: a linked value is incomplete");
                 bytes += view.total_bytes();
+                let parts = core::iter::once(*chunk).chain(view.bodies());
+                let used: usize =
+                    parts.map(|part| item::chunk_used_bytes(&self.slabs.pages, part)).sum();
+                ensure!(used == view.total_bytes(), "{chunk:?}: {used} bytes in its chunks");
                 let (record, exptime) = (self.slabs.record_of(*chunk), view.exptime());
                 ensure!(
                     exptime == 0 || self.is_expiry_known(record, exptime),

@@ -7,6 +7,7 @@
 use alloc::vec::Vec;
 use core::cell::Cell;
 
+use crate::chain::ValueSpan;
 use crate::item::{self, ChunkUse, ItemRef};
 use crate::limits::HOLDS_MAX;
 use crate::region::Location;
@@ -20,18 +21,8 @@ use crate::store::Store;
 pub struct Hold {
     slot: u32,
     pub(crate) item: Location,
-    /// The part of the value read last: its offset in the value, its place, its length. Readers go
-    /// forward, so the next part is one step away.
-    part: Cell<HeldPart>,
-}
-
-#[derive(Clone, Copy, Debug)]
-struct HeldPart {
-    offset: usize,
-    at: usize,
-    len: usize,
-    /// The body chunk behind this part.
-    next: Location,
+    /// The part of the value read last. Readers go forward, so the next part is one step away.
+    part: Cell<ValueSpan>,
 }
 
 #[derive(Clone, Copy)]
@@ -116,7 +107,8 @@ impl Store {
             self.slabs.set_item_pinned(item, true);
         }
         let slot = self.holds.add(item, held_before);
-        Some(Hold { slot, item, part: Cell::new(self.first_part(item)) })
+        let part = ItemRef::new(&self.slabs.pages, item).first_span();
+        Some(Hold { slot, item, part: Cell::new(part) })
     }
 
     /// Ends a hold; frees the item if it is linked no more and this was the last.
@@ -142,27 +134,15 @@ impl Store {
     pub fn held_value_part(&self, hold: &Hold, offset: usize) -> &[u8] {
         let mut part = hold.part.get();
         if offset < part.offset {
-            part = self.first_part(hold.item);
+            part = self.held_item(hold).first_span();
         }
         while offset >= part.offset + part.len {
-            let Some(body) = part.next.some() else { return &[] };
-            let used = item::chunk_used_bytes(&self.slabs.pages, body);
-            part = HeldPart {
-                offset: part.offset + part.len,
-                at: self.slabs.pages.at(body) + item::BODY_HEADER_BYTES,
-                len: used - item::BODY_HEADER_BYTES,
-                next: item::next(&self.slabs.pages, body),
-            };
+            let Some(next) = part.following(&self.slabs.pages) else { return &[] };
+            part = next;
         }
         hold.part.set(part);
         let skipped = offset - part.offset;
         self.slabs.pages.bytes(part.at + skipped, part.len - skipped)
-    }
-
-    fn first_part(&self, item: Location) -> HeldPart {
-        let view = ItemRef::new(&self.slabs.pages, item);
-        let (at, len) = view.head_span();
-        HeldPart { offset: 0, at, len, next: view.bodies().next().unwrap_or(Location::NONE) }
     }
 
     /// Keeps a linked item in its place, and linked, during an allocation. The result goes to

@@ -10,19 +10,13 @@
 //!  +-------+---------+-----------+--------+
 //!  then, each only when the item has it:
 //!    exptime u32 | flags u8, u16 or u32 | cas unique u64
-//!    | chained: value len u32, first body u32, bytes used in this chunk u16
+//!    | chained: value len u32, first body u32, bytes used in this chunk u16, bodies u16
 //!  then the key, then the value or its first part.
 //!
 //!  state:     0 exptime, 1 cas unique, 2-3 width of the flags (0, 1, 2, 4 bytes), 4 linked,
 //!             5 held, 6-7 flush epoch
 //!  value len: 65,535 in a chained item, whose value lies in more than one chunk
 //!  access:    when the item was last accessed and how often it was read, see `access.rs`
-//!
-//! body chunk of a chained item
-//!  0      1     2            4           8      12
-//!  +------+-----+------------+-----------+------+----------
-//!  | 0    | 255 | bytes used | next body | head | value ...
-//!  +------+-----+------------+-----------+------+----------
 //!
 //! free chunk
 //!  0      1    2     4           8
@@ -31,27 +25,28 @@
 //!  +------+----+-----+-----------+
 //! ```
 //!
-//! The byte at 1 tells the three apart. A chained item has its exptime and cas fields always (0
-//! when unused), so that it never has to be moved for them.
+//! The byte at 1 tells the two apart, and both from a body chunk, see `chain.rs`. A chained item
+//! has its exptime and cas fields always (0 when unused), so that it never has to be moved for
+//! them.
 
 use crate::access::AccessWord;
+use crate::chain::{BODY_HEADER_BYTES, ValueSpan, body_used};
+pub(crate) use crate::chain::{body_head, body_span};
 use crate::limits::{CHUNK_BYTES_MAX, KEY_BYTES_MAX};
 use crate::region::{Location, OwnedPages};
 use crate::slab_class::ChunkSizes;
 
 /// Bytes of the fixed part of an item.
 pub(crate) const HEADER_BYTES: usize = 8;
-/// Bytes before the value part of a body chunk.
-pub(crate) const BODY_HEADER_BYTES: usize = 12;
 
 const KEY_LEN: usize = 1;
 const ACCESS: usize = 4;
-const BODY_USED: usize = 2;
-const NEXT: usize = 4;
-const BODY_HEAD: usize = 8;
+/// Where a free chunk links the next one, and a body chunk the next body.
+pub(crate) const NEXT: usize = 4;
 
 const KEY_LEN_FREE: u8 = 0;
-const KEY_LEN_BODY: u8 = 255;
+/// Marks a body chunk.
+pub(crate) const KEY_LEN_BODY: u8 = 255;
 const VALUE_LEN_CHAINED: u16 = u16::MAX;
 
 const HAS_EXPTIME: u8 = 1;
@@ -63,7 +58,12 @@ const EPOCH_SHIFT: u32 = 6;
 
 /// Bytes of the optional fields before the chain fields, by the low half of the state.
 const OPTIONAL_BYTES: [u8; 16] = [0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 4, 8, 12, 16];
-const CHAIN_BYTES: usize = 10;
+const CHAIN_BYTES: usize = 12;
+
+/// Where the chain fields are, counted back from the key.
+const FIRST_BODY: usize = 8;
+const HEAD_USED: usize = 4;
+const BODIES: usize = 2;
 
 const _: () = {
     assert!(HEADER_BYTES == ACCESS + 4);
@@ -100,38 +100,9 @@ pub(crate) fn write_free(pages: &mut OwnedPages, chunk: Location, next: Location
 
 /// The next body of a chain, or the next free chunk of a page.
 pub(crate) fn next(pages: &OwnedPages, chunk: Location) -> Location {
+    #[cfg(test)]
+    crate::chain::steps::count();
     Location(pages.u32(pages.at(chunk) + NEXT))
-}
-
-pub(crate) fn set_next(pages: &mut OwnedPages, body: Location, next: Location) {
-    pages.set_u32(pages.at(body) + NEXT, next.0);
-}
-
-/// The item that a body chunk belongs to.
-pub(crate) fn body_head(pages: &OwnedPages, body: Location) -> Location {
-    Location(pages.u32(pages.at(body) + BODY_HEAD))
-}
-
-pub(crate) fn set_body_head(pages: &mut OwnedPages, body: Location, head: Location) {
-    pages.set_u32(pages.at(body) + BODY_HEAD, head.0);
-}
-
-pub(crate) fn write_body(pages: &mut OwnedPages, body: Location, head: Location, used: usize) {
-    debug_assert!((BODY_HEADER_BYTES..=CHUNK_BYTES_MAX).contains(&used));
-    let at = pages.at(body);
-    let [low, high] = (used as u16).to_le_bytes();
-    pages.set_array(at, [0, KEY_LEN_BODY, low, high]);
-    pages.set_u32(at + NEXT, Location::NONE.0);
-    pages.set_u32(at + BODY_HEAD, head.0);
-}
-
-fn body_used(pages: &OwnedPages, body: Location) -> usize {
-    usize::from(u16::from_le_bytes(pages.array(pages.at(body) + BODY_USED)))
-}
-
-/// Offset in the region and length of the value's part in a body chunk.
-pub(crate) fn body_span(pages: &OwnedPages, body: Location) -> (usize, usize) {
-    (pages.at(body) + BODY_HEADER_BYTES, body_used(pages, body) - BODY_HEADER_BYTES)
 }
 
 /// Bytes of a chunk that are asked for; the rest is rounding.
@@ -257,6 +228,7 @@ impl ItemShape {
             pages.set_u32(field, self.value_len as u32);
             pages.set_u32(field + 4, Location::NONE.0);
             pages.set_array(field + 8, (self.head_bytes as u16).to_le_bytes());
+            pages.set_array(field + 10, [0, 0]);
             field += CHAIN_BYTES;
         }
         debug_assert_eq!(field + self.key_len, at + self.value_at());
@@ -272,7 +244,14 @@ fn flags_bytes(state: u8) -> usize {
 pub(crate) fn set_first_body(pages: &mut OwnedPages, item: Location, body: Location) {
     let item = ItemRef::new(pages, item);
     debug_assert!(item.is_chained());
-    pages.set_u32(item.key_at() - CHAIN_BYTES + 4, body.0);
+    pages.set_u32(item.key_at() - FIRST_BODY, body.0);
+}
+
+/// Number of body chunks, written into a chained head.
+pub(crate) fn set_body_count(pages: &mut OwnedPages, item: Location, bodies: u16) {
+    let item = ItemRef::new(pages, item);
+    debug_assert!(item.is_chained());
+    pages.set_array(item.key_at() - BODIES, bodies.to_le_bytes());
 }
 
 /// Writes the exptime field, which the item has.
@@ -344,10 +323,10 @@ impl<'a> ItemRef<'a> {
         let mut head_bytes = value_at + value_len;
         let chained = value_len == u32::from(VALUE_LEN_CHAINED);
         if chained {
-            let field = at + HEADER_BYTES + optional;
-            value_len = pages.u32(field);
-            head_bytes = u32::from(u16::from_le_bytes(pages.array(field + 8)));
+            value_len = pages.u32(at + HEADER_BYTES + optional);
             value_at += CHAIN_BYTES as u32;
+            let key_at = at + HEADER_BYTES + optional + CHAIN_BYTES;
+            head_bytes = u32::from(u16::from_le_bytes(pages.array(key_at - HEAD_USED)));
         }
         let access = AccessWord(u32::from_le_bytes([a, b, c, d]));
         ItemRef { pages, at, value_len, head_bytes, value_at, access, state, key_len, chained }
@@ -415,7 +394,8 @@ impl<'a> ItemRef<'a> {
     /// The value's parts in order, none of them empty.
     pub fn value_parts(&self) -> impl Iterator<Item = &'a [u8]> + 'a {
         let pages = self.pages;
-        self.spans().map(move |(at, len)| pages.bytes(at, len))
+        let spans = core::iter::successors(Some(self.first_span()), |span| span.following(pages));
+        spans.filter(|span| span.len > 0).map(|span| pages.bytes(span.at, span.len))
     }
 
     /// Whether a get has read the item since it was stored.
@@ -425,8 +405,7 @@ impl<'a> ItemRef<'a> {
 
     /// Bytes of memory that the item asks for: header, optional fields, key, value, chain links.
     pub fn total_bytes(&self) -> usize {
-        let bodies = self.bodies().count();
-        self.value_at as usize + self.value_len() + bodies * BODY_HEADER_BYTES
+        self.value_at as usize + self.value_len() + self.body_count() * BODY_HEADER_BYTES
     }
 
     /// When it was last accessed and how often it was read.
@@ -466,21 +445,34 @@ impl<'a> ItemRef<'a> {
         (self.at + self.value_at as usize, (self.head_bytes - self.value_at) as usize)
     }
 
-    /// Offset in the region and length of each part of the value that has a chunk.
-    pub(crate) fn spans(&self) -> impl Iterator<Item = (usize, usize)> + 'a {
-        let pages = self.pages;
-        let bodies = self.bodies().map(move |body| body_span(pages, body));
-        core::iter::once(self.head_span()).chain(bodies).filter(|(_, len)| *len > 0)
+    /// The value's part in the head chunk, where a walk along the value begins.
+    pub(crate) fn first_span(&self) -> ValueSpan {
+        let (at, len) = self.head_span();
+        ValueSpan { offset: 0, at, len, next: self.first_body() }
+    }
+
+    /// The chunk behind its head, if it is chained and has one already.
+    pub(crate) fn first_body(&self) -> Location {
+        if self.chained {
+            Location(self.pages.u32(self.key_at() - FIRST_BODY))
+        } else {
+            Location::NONE
+        }
+    }
+
+    /// How many body chunks it has.
+    pub(crate) fn body_count(&self) -> usize {
+        if self.chained {
+            usize::from(u16::from_le_bytes(self.pages.array(self.key_at() - BODIES)))
+        } else {
+            0
+        }
     }
 
     /// The body chunks in order.
     pub(crate) fn bodies(&self) -> impl Iterator<Item = Location> + 'a {
         let pages = self.pages;
-        let first = if self.chained {
-            Location(pages.u32(self.key_at() - CHAIN_BYTES + 4)).some()
-        } else {
-            None
-        };
+        let first = self.first_body().some();
         core::iter::successors(first, move |body| next(pages, *body).some())
     }
 }

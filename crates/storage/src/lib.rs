@@ -33,6 +33,7 @@ mod access;
 mod access_clock;
 mod arithmetic;
 mod candidates;
+mod chain;
 mod check;
 mod crawler;
 mod drain;

@@ -1,5 +1,6 @@
 //! Live items change their chunk, so that a page can leave its class without losing them.
 
+use crate::chain;
 use crate::item::{self, ChunkUse, ItemRef};
 use crate::limits::PREFETCH_CHUNKS;
 use crate::region::Location;
@@ -42,7 +43,7 @@ impl Store {
         if chunk == item {
             self.follow_head(item, new);
         } else {
-            self.follow_body(item, chunk, new);
+            chain::relink_body(pages, new);
         }
         self.slabs.free_chunk(chunk);
         self.items_moved += 1;
@@ -53,26 +54,46 @@ impl Store {
     fn follow_head(&mut self, old: Location, new: Location) {
         let hash = self.hash_of(new);
         self.index.replace(&mut self.slabs.pages, hash, old, new);
-        let view = ItemRef::new(&self.slabs.pages, new);
-        let (exptime, mut body) = (view.exptime(), view.bodies().next());
+        let exptime = ItemRef::new(&self.slabs.pages, new).exptime();
         if exptime != 0 {
             self.expiry.note(self.slabs.record_of(new), exptime);
         }
-        while let Some(chunk) = body {
-            item::set_body_head(&mut self.slabs.pages, chunk, new);
-            body = item::next(&self.slabs.pages, chunk).some();
-        }
+        chain::relink_head(&mut self.slabs.pages, new);
     }
+}
 
-    /// Lets the chunk before a body chunk point to its new place.
-    fn follow_body(&mut self, item: Location, old: Location, new: Location) {
-        let pages = &self.slabs.pages;
-        let before =
-            ItemRef::new(pages, item).bodies().find(|body| item::next(pages, *body) == old);
-        let pages = &mut self.slabs.pages;
-        match before {
-            Some(before) => item::set_next(pages, before, new),
-            None => item::set_first_body(pages, item, new),
+#[cfg(all(test, not(miri)))]
+mod tests {
+    use std::vec::Vec;
+
+    use super::*;
+    use crate::chain::steps;
+    use crate::reservation::tests::{put, store_of, value_of};
+    use crate::store_verb::StoreVerb;
+
+    /// The chunk before a body was found by a walk from the head: a page of a value's bodies took
+    /// as many steps per chunk as the value has chunks.
+    #[test]
+    fn a_body_moves_in_a_few_steps_and_a_head_in_one_walk() {
+        let mut store = store_of(200);
+        let value = value_of(4 << 20);
+        let hash = put(&mut store, b"long", &value, StoreVerb::Set);
+        let item = store.find_linked(hash, b"long").unwrap();
+        let bodies: Vec<_> = ItemRef::new(&store.slabs.pages, item).bodies().collect();
+        for chunk in bodies.iter().copied().chain([item]) {
+            let class = store.slabs.class_of(chunk);
+            if !store.slabs.has_room(class) {
+                let page = store.slabs.take_page().unwrap();
+                store.slabs.join_class(page, class);
+            }
+            let steps = steps::of(|| assert!(store.relocate(item, chunk)));
+            let allowed = if chunk == item { bodies.len() } else { 0 };
+            assert!(steps <= allowed + 4, "{steps} steps");
+            store.check().unwrap();
         }
+        assert_eq!(store.stats().items_moved, bodies.len() as u64 + 1);
+        let item = store.get(1, hash, b"long").unwrap();
+        let moved: Vec<u8> = item.value_parts().flatten().copied().collect();
+        assert!(moved == value);
     }
 }

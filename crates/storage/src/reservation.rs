@@ -1,7 +1,8 @@
 //! Values that arrive in parts: written straight into memory reserved for them, one chunk ahead of
 //! the bytes at most.
 
-use crate::item::{self, BODY_HEADER_BYTES, ItemRef, ItemShape};
+use crate::chain::{self, BODY_HEADER_BYTES};
+use crate::item::{self, ItemRef, ItemShape};
 use crate::limits::{KEY_BYTES_MAX, VALUE_BYTES_MAX};
 use crate::region::Location;
 use crate::store::{NoMemory, Store};
@@ -105,12 +106,7 @@ impl Store {
             let used = self.slabs.sizes.piece_bytes(BODY_HEADER_BYTES + missing);
             let body = self.allocate(now, used).ok_or(NoMemory)?;
             let pages = &mut self.slabs.pages;
-            item::write_body(pages, body, reservation.head, used);
-            if reservation.chunk == reservation.head {
-                item::set_first_body(pages, reservation.head, body);
-            } else {
-                item::set_next(pages, reservation.chunk, body);
-            }
+            chain::append_body(pages, reservation.head, reservation.chunk, body, used);
             reservation.chunk = body;
             reservation.at = pages.at(body) + BODY_HEADER_BYTES;
             reservation.room = used - BODY_HEADER_BYTES;
@@ -183,36 +179,27 @@ impl Store {
         Ok(())
     }
 
+    /// The item's chunks are pinned: whatever is evicted or moved for the new one, they stay.
     fn fill_from_item(
         &mut self,
         now: u32,
         reservation: &mut Reservation,
         item: Location,
     ) -> Result<(), NoMemory> {
-        let mut from = 0;
-        let value_len = ItemRef::new(&self.slabs.pages, item).value_len();
-        // One walk along the chain per part of a chunk; chains of rewritten items are short.
-        while from < value_len {
-            let (source, source_len) = self.value_span(item, from);
-            let (at, room) = self.spare_span(now, reservation)?;
-            let len = room.min(source_len);
-            self.slabs.pages.copy(source, at, len);
-            self.advance(reservation, len);
-            from += len;
+        let mut source = Some(ItemRef::new(&self.slabs.pages, item).first_span());
+        while let Some(span) = source {
+            let mut copied = 0;
+            while copied < span.len {
+                let (at, room) = self.spare_span(now, reservation)?;
+                assert!(room > 0, "parts longer than the value");
+                let len = room.min(span.len - copied);
+                self.slabs.pages.copy(span.at + copied, at, len);
+                self.advance(reservation, len);
+                copied += len;
+            }
+            source = span.following(&self.slabs.pages);
         }
         Ok(())
-    }
-
-    /// Where the value's bytes from `offset` on are, and how many lie together.
-    fn value_span(&self, item: Location, offset: usize) -> (usize, usize) {
-        let mut skipped = 0;
-        for (at, len) in ItemRef::new(&self.slabs.pages, item).spans() {
-            if offset < skipped + len {
-                return (at + offset - skipped, skipped + len - offset);
-            }
-            skipped += len;
-        }
-        panic!("an offset behind the value's end");
     }
 
     /// Moves a linked item into a chunk with the asked-for fields; all else stays.
@@ -244,5 +231,68 @@ impl Store {
         }
         self.link(hash, new, Some(old));
         Some(new)
+    }
+}
+
+// An interpreter that looks for undefined behaviour has no time for values so long.
+#[cfg(all(test, not(miri)))]
+pub(crate) mod tests {
+    use alloc::{boxed::Box, sync::Arc};
+    use std::{vec, vec::Vec};
+
+    use super::*;
+    use crate::chain::steps;
+    use crate::limits::CHUNK_BYTES_MAX;
+    use crate::{Config, KeyHasher, NewItem, PAGE_BYTES, PagePool, Region};
+    use crate::{StoreOutcome, StoreVerb};
+
+    pub(crate) fn store_of(pages: usize) -> Store {
+        let region = Region::new(Box::new(vec![0; pages * PAGE_BYTES]));
+        let config = Config { item_bytes_max: VALUE_BYTES_MAX, evict: false, ..Config::default() };
+        Store::new(&config, Arc::new(PagePool::new(region)), KeyHasher::new(1)).unwrap()
+    }
+
+    pub(crate) fn value_of(len: usize) -> Vec<u8> {
+        (0..len).map(|n| (n >> 12) as u8 ^ n as u8).collect()
+    }
+
+    pub(crate) fn put(store: &mut Store, key: &[u8], value: &[u8], verb: StoreVerb) -> u64 {
+        let hash = store.hasher.hash(key);
+        let item = NewItem { key, value, flags: 0, exptime: 0 };
+        assert_eq!(store.store(1, hash, &item, verb), StoreOutcome::Stored);
+        hash
+    }
+
+    /// Appends walked along the chain from its head for each part they copied: seconds at 128 MiB.
+    #[test]
+    fn a_join_takes_so_many_steps_as_there_are_chunks() {
+        const LEN: usize = 64 << 20;
+        // Twice the value, as the old item stays until the new one is linked.
+        let mut store = store_of(2 * (LEN / PAGE_BYTES) + 40);
+        let mut value = value_of(LEN);
+        let hash = put(&mut store, b"long", &value, StoreVerb::Set);
+        for (verb, at) in [(StoreVerb::Append, LEN), (StoreVerb::Prepend, 0)] {
+            value.splice(at..at, *b"hello");
+            let steps = steps::of(|| {
+                put(&mut store, b"long", b"hello", verb);
+            });
+            // Guard, copy, unguard, unpin the new chain, free the old one, reuse freed chunks.
+            assert!(steps <= 8 * (LEN / CHUNK_BYTES_MAX + 4), "{steps} steps");
+            let item = store.get(1, hash, b"long").unwrap();
+            let mut rest = &value[..];
+            for part in item.value_parts() {
+                rest = rest.strip_prefix(part).expect("another value than was joined");
+            }
+            assert!(rest.is_empty());
+        }
+        store.check().unwrap();
+    }
+
+    #[test]
+    fn an_item_is_counted_without_a_walk() {
+        let mut store = store_of(100);
+        let hash = put(&mut store, b"long", &value_of(3 << 20), StoreVerb::Set);
+        assert_eq!(steps::of(|| store.touch(1, hash, b"long", 90).unwrap()), 0);
+        store.check().unwrap();
     }
 }
