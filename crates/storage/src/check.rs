@@ -55,6 +55,7 @@ impl Store {
             }
         }
         ensure!(owned == self.slabs.owned_pages, "owned pages: {owned}");
+        ensure!(self.expiry.is_sound(), "a group of pages expires at another second than they");
         ensure!(spare == self.slabs.spare_pages, "spare pages: {spare}");
         ensure!(
             spare <= SPARE_PAGES_MAX || owned <= self.slabs.pages_min(),
