@@ -12,6 +12,8 @@ use slabcore_storage::{
 /// Size of the search; an interpreter that looks for undefined behaviour has time for little.
 const CASES: u32 = if cfg!(miri) { 1 } else { 256 };
 const OPS_MAX: usize = if cfg!(miri) { 15 } else { 120 };
+/// Keys that the operations use; the first twelve in all tests.
+const KEYS: u8 = 120;
 const PAGES: usize = if cfg!(miri) { 60 } else { 600 };
 
 /// What the map knows of a key.
@@ -74,6 +76,31 @@ fn ops() -> impl Strategy<Value = Op> {
         2 => Just(Op::Release),
         1 => (0..4_usize).prop_map(|pages| Op::Grant { pages }),
         2 => (0..40_u32).prop_map(|budget| Op::Maintain { budget }),
+    ]
+}
+
+/// Four values that grow at both ends to chains of many chunks, and small items of changing sizes
+/// for which pages must move.
+fn join_ops() -> impl Strategy<Value = Op> {
+    let (long, small) = (|| 0..4_u8, || 12..KEYS);
+    let lengths = || prop_oneof![1 => 0..200_usize, 3 => 5_000..50_000_usize];
+    let small_lengths = prop_oneof![20..60_usize, 200..300_usize, 3_000..4_000_usize];
+    let verbs = || prop_oneof![1 => Just(0_u8), 4 => Just(3), 4 => Just(4)];
+    prop_oneof![
+        12 => (long(), lengths(), verbs())
+            .prop_map(|(key, len, verb)| Op::Store { key, len, flags: 0, ttl: 0, verb }),
+        20 => (small(), small_lengths)
+            .prop_map(|(key, len)| Op::Store { key, len, flags: 0, ttl: 0, verb: 0 }),
+        4 => small().prop_map(|key| Op::Delete { key }),
+        2 => (long(), any::<bool>()).prop_map(|(key, with_cas)| Op::Get { key, with_cas }),
+        1 => (long(), 5..20_u32).prop_map(|(key, ttl)| Op::Touch { key, ttl, read: false }),
+        1 => Just(Op::Tick { seconds: 2 }),
+        3 => (long(), lengths())
+            .prop_map(|(key, len)| Op::Reserve { key, len, flags: 0, ttl: 0 }),
+        3 => verbs().prop_map(|verb| Op::Commit { verb }),
+        1 => long().prop_map(|key| Op::Hold { key }),
+        1 => Just(Op::Release),
+        1 => (0..3_usize).prop_map(|pages| Op::GiveBack { pages }),
     ]
 }
 
@@ -462,7 +489,7 @@ impl Pair {
         for (hold, _) in std::mem::take(&mut self.holds) {
             self.store.release(hold);
         }
-        for number in 0..12 {
+        for number in 0..KEYS {
             self.sync(&key_of(number));
         }
         self.store.flush_all();
@@ -481,6 +508,13 @@ proptest! {
         ops in prop::collection::vec(ops(), 1..OPS_MAX)
     ) {
         Pair::new(11, true).run(ops);
+    }
+
+    #[test]
+    fn long_values_grow_while_chunks_move(
+        ops in prop::collection::vec(join_ops(), 1..2 * OPS_MAX)
+    ) {
+        Pair::new(24, true).run(ops);
     }
 
     #[test]

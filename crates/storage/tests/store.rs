@@ -14,6 +14,11 @@ fn pool(pages: usize) -> Arc<PagePool> {
     Arc::new(PagePool::new(Region::new(Box::new(vec![0x5a_u8; pages * PAGE_BYTES]))))
 }
 
+/// A value in which no two parts are alike.
+fn pattern(seed: usize, len: usize) -> Vec<u8> {
+    (0..len).map(|n| (n as u8).wrapping_mul(31) ^ (n >> 8) as u8 ^ seed as u8).collect()
+}
+
 struct Shard {
     store: Store,
     hasher: KeyHasher,
@@ -25,6 +30,45 @@ impl Shard {
         let hasher = KeyHasher::new(1);
         let store = Store::new(config, Arc::clone(pool), hasher.clone()).unwrap();
         Shard { store, hasher, now: 1 }
+    }
+
+    fn store(&mut self, key: &str, value: &[u8], verb: StoreVerb) -> StoreOutcome {
+        let item = NewItem { key: key.as_bytes(), value, flags: 0, exptime: 0 };
+        self.store.store(self.now, self.hasher.hash(key.as_bytes()), &item, verb)
+    }
+
+    fn delete(&mut self, key: &str) {
+        let hash = self.hasher.hash(key.as_bytes());
+        let _ = self.store.delete(self.now, hash, key.as_bytes());
+    }
+
+    /// Stores a value under two keys, the chunks of both in turn.
+    fn store_side_by_side(&mut self, keys: [&str; 2], value: &[u8]) {
+        let mut reservations = keys.map(|key| {
+            let hash = self.hasher.hash(key.as_bytes());
+            self.store.reserve(self.now, hash, key.as_bytes(), 0, 0, value.len()).unwrap()
+        });
+        while reservations.iter().any(|reservation| reservation.missing() > 0) {
+            for reservation in &mut reservations {
+                let at = value.len() - reservation.missing();
+                let room = self.store.spare(self.now, reservation).unwrap();
+                let len = room.len();
+                room.copy_from_slice(&value[at..at + len]);
+                self.store.advance(reservation, len);
+            }
+        }
+        for reservation in reservations {
+            let outcome = self.store.commit(self.now, reservation, StoreVerb::Set);
+            assert_eq!(outcome, StoreOutcome::Stored);
+        }
+    }
+
+    /// Whether the key is there with this value.
+    fn has_value(&mut self, key: &str, value: &[u8]) -> bool {
+        let hash = self.hasher.hash(key.as_bytes());
+        let Ok(item) = self.store.get(self.now, hash, key.as_bytes()) else { return false };
+        let rest = item.value_parts().try_fold(value, |rest, part| rest.strip_prefix(part));
+        rest.is_some_and(<[u8]>::is_empty)
     }
 
     fn set(&mut self, key: &str, len: usize, exptime: u32) -> StoreOutcome {
@@ -435,4 +479,50 @@ fn without_evictions_what_deletes_freed_serves_other_sizes() {
     }
     shard.store.check().unwrap();
     assert_eq!(shard.hits("k", stored), stored.div_ceil(3));
+}
+
+/// Two values at a time arrive side by side, chunk by chunk, and one of the two is deleted: the
+/// other's chunks are alone in their pages, and move together when others want pages. Values that
+/// have moved, and those that move meanwhile, grow at both ends. Nothing is evicted, so nothing may
+/// be lost.
+#[test]
+fn values_stay_whole_and_grow_while_their_chunks_move() {
+    let mut shard = Shard::new(&Config { evict: false, ..Config::default() }, &pool(80));
+    let mut joins = 0;
+    for round in 0..12_usize {
+        let mut values: Vec<Vec<u8>> = (0..10).map(|n| pattern(round + n, 150_000)).collect();
+        for (number, value) in values.iter().enumerate() {
+            shard.store_side_by_side([&format!("long{number}"), "dropped"], value);
+            shard.delete("dropped");
+        }
+        let lens = [40, 1_500, 300, 6_000, 20_000];
+        for turn in 0..8 {
+            let prefix = format!("small{turn}-");
+            shard.fill(&prefix, 3_000, lens[(round + turn) % lens.len()]);
+            shard.store.check().unwrap();
+            for number in (0..3_000).filter(|number| number % 8 != turn) {
+                shard.delete(&format!("{prefix}{number}"));
+            }
+            for (number, value) in values.iter_mut().enumerate() {
+                let part = pattern(round, (round * 1_009 + turn * 3_511 + number * 977) % 9_000);
+                let key = format!("long{number}");
+                let (verb, at) = match (turn + number) % 2 {
+                    0 => (StoreVerb::Prepend, 0),
+                    _ => (StoreVerb::Append, value.len()),
+                };
+                if shard.store(&key, &part, verb) == StoreOutcome::Stored {
+                    joins += 1;
+                    value.splice(at..at, part);
+                }
+            }
+            for (number, value) in values.iter().enumerate() {
+                assert!(shard.has_value(&format!("long{number}"), value), "round {round}");
+            }
+            shard.store.check().unwrap();
+        }
+        shard.store.flush_all();
+        while shard.store.maintain(1, 1_000) {}
+    }
+    let moved = shard.store.stats().items_moved;
+    assert!(joins > 500 && moved > 5_000, "{joins} joins, {moved} chunks moved");
 }
