@@ -95,8 +95,8 @@ impl Store {
         StoreOutcome::Stored
     }
 
-    /// Writes an item in the place of the key's live one, if its chunk would be of the same class and
-    /// nobody holds the old one.
+    /// Writes an item in the place of the key's live one, if its chunk would be of the same class
+    /// and nobody holds the old one.
     fn overwrite(&mut self, now: u32, hash: u64, new: &NewItem<'_>) -> bool {
         let Ok(item) = self.find_live(now, hash, new.key) else { return false };
         let NewItem { key, value, flags, exptime } = *new;
