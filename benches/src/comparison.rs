@@ -6,7 +6,7 @@
 use std::time::Duration;
 
 use crate::generator::{Generator, LoadError, Until};
-use crate::rows::Row;
+use crate::rows::{Pace, Row};
 use crate::server_process::ServerProcess;
 use crate::table::median;
 use crate::workload::Workload;
@@ -38,12 +38,16 @@ pub struct Window {
     pub throughput: f64,
     /// Server CPU per request, user and system, in microseconds.
     pub cpu_micros: f64,
+    /// Cores that the server kept busy: its CPU time divided by the window's length.
+    pub busy_cores: f64,
     /// Median latency of a write, in microseconds.
     pub p50_micros: f64,
     /// 99th percentile of it.
     pub p99_micros: f64,
     /// Keys that gets did not find.
     pub misses: u64,
+    /// Requests that were due and found no free connection before the window's end.
+    pub unsent: u64,
 }
 
 /// The windows of one row.
@@ -58,31 +62,60 @@ pub struct Outcome {
 }
 
 impl Outcome {
-    /// memcached's CPU per request divided by ours, of the medians.
+    /// memcached's figure divided by ours, of the medians.
     #[must_use]
     pub fn ratio(&self) -> f64 {
-        let cpu = |window: &Window| window.cpu_micros;
-        median_of(&self.memcached, cpu) / median_of(&self.slabcore, cpu)
+        let figure = self.figure();
+        median_of(&self.memcached, figure) / median_of(&self.slabcore, figure)
     }
 
     /// The smallest and the largest ratio of two neighbouring windows.
     #[must_use]
     pub fn ratio_spread(&self) -> (f64, f64) {
+        let figure = self.figure();
         let pairs = self.memcached.iter().zip(&self.slabcore);
-        let ratios = pairs.map(|(memcached, slabcore)| memcached.cpu_micros / slabcore.cpu_micros);
+        let ratios = pairs.map(|(memcached, slabcore)| figure(memcached) / figure(slabcore));
         ratios.fold((f64::INFINITY, 0.0), |(low, high), ratio| (low.min(ratio), high.max(ratio)))
     }
 
-    /// Whether the row reaches its floor, where it has one.
+    /// What the row compares.
+    fn figure(&self) -> fn(&Window) -> f64 {
+        match self.row.pace {
+            Pace::Closed => |window| window.cpu_micros,
+            Pace::ShareOfPeak(_) => |window| window.p99_micros,
+        }
+    }
+
+    /// Whether the row reaches its floor.
     #[must_use]
-    pub fn passes(&self) -> Option<bool> {
-        self.row.floor.map(|floor| self.ratio() >= floor)
+    pub fn passes(&self) -> bool {
+        self.ratio() >= self.row.floor
     }
 
     /// Keys not found in all windows of both servers; a figure with misses compares nothing.
     #[must_use]
     pub fn misses(&self) -> u64 {
-        self.memcached.iter().chain(&self.slabcore).map(|window| window.misses).sum()
+        self.windows().map(|window| window.misses).sum()
+    }
+
+    /// Requests that were due and not sent, in all windows of both servers.
+    #[must_use]
+    pub fn unsent(&self) -> u64 {
+        self.windows().map(|window| window.unsent).sum()
+    }
+
+    /// Of a closed loop against servers of one thread: the share of its core that the idler server
+    /// used. Much less than 1, and the generator or another process is what was measured.
+    #[must_use]
+    pub fn least_busy(&self) -> Option<f64> {
+        // With two threads the generator takes its time from the same cores.
+        let measures_all = self.row.pace == Pace::Closed && self.row.threads == 1;
+        let busy = |windows: &[Window]| median_of(windows, |window| window.busy_cores);
+        measures_all.then(|| busy(&self.memcached).min(busy(&self.slabcore)))
+    }
+
+    fn windows(&self) -> impl Iterator<Item = &Window> {
+        self.memcached.iter().chain(&self.slabcore)
     }
 }
 
@@ -116,36 +149,59 @@ impl Pair {
         for generator in [&mut of_memcached, &mut of_slabcore] {
             generator.closed_loop(Until::Elapsed(schedule.warm_up))?;
         }
+        let rate = match row.pace {
+            Pace::Closed => None,
+            Pace::ShareOfPeak(share) => Some(peak(&mut of_memcached, schedule)? * share),
+        };
+        let mut of_memcached = |server| window(server, &mut of_memcached, rate, schedule.window);
+        let mut of_slabcore = |server| window(server, &mut of_slabcore, rate, schedule.window);
         let mut outcome = Outcome { row, memcached: Vec::new(), slabcore: Vec::new() };
         for at in 0..schedule.windows {
             // Who goes first changes: a drift of the machine then favours neither.
             let slabcore_first = at % 2 == 1;
             if slabcore_first {
-                outcome.slabcore.push(window(&self.slabcore, &mut of_slabcore, schedule)?);
+                outcome.slabcore.push(of_slabcore(&self.slabcore)?);
             }
-            outcome.memcached.push(window(&self.memcached, &mut of_memcached, schedule)?);
+            outcome.memcached.push(of_memcached(&self.memcached)?);
             if !slabcore_first {
-                outcome.slabcore.push(window(&self.slabcore, &mut of_slabcore, schedule)?);
+                outcome.slabcore.push(of_slabcore(&self.slabcore)?);
             }
         }
         Ok(outcome)
     }
 }
 
+/// Requests per second that a server answers at most, the median of as many windows as a row has.
+fn peak(generator: &mut Generator, schedule: Schedule) -> Result<f64, LoadError> {
+    let mut rates = Vec::new();
+    for _ in 0..schedule.windows {
+        let tally = generator.closed_loop(Until::Elapsed(schedule.window))?;
+        rates.push(tally.requests_per_second());
+    }
+    Ok(median(&rates))
+}
+
+/// One window of a closed loop, or of an open one at this many requests per second.
 fn window(
     server: &ServerProcess,
     generator: &mut Generator,
-    schedule: Schedule,
+    rate: Option<f64>,
+    length: Duration,
 ) -> Result<Window, LoadError> {
     let before = server.cpu_time()?;
-    let tally = generator.closed_loop(Until::Elapsed(schedule.window))?;
+    let tally = match rate {
+        None => generator.closed_loop(Until::Elapsed(length))?,
+        Some(rate) => generator.open_loop(rate, length)?,
+    };
     let cpu = server.cpu_time()?.saturating_sub(before);
     let micros = |time: Duration| time.as_secs_f64() * 1e6;
     Ok(Window {
         throughput: tally.requests_per_second(),
         cpu_micros: micros(cpu) / tally.requests.max(1) as f64,
+        busy_cores: cpu.as_secs_f64() / tally.elapsed.as_secs_f64().max(f64::EPSILON),
         p50_micros: micros(tally.latency_at(0.50)),
         p99_micros: micros(tally.latency_at(0.99)),
         misses: tally.misses,
+        unsent: tally.unsent,
     })
 }

@@ -22,6 +22,7 @@ pub mod binaries;
 pub mod comparison;
 mod connection;
 pub mod cores;
+pub mod data_set;
 pub mod disturbances;
 pub mod exact_lru;
 pub mod footprint;
