@@ -4,29 +4,17 @@ use std::io;
 use std::sync::Arc;
 use std::thread::JoinHandle;
 
-use crossbeam_channel::{Receiver, Sender};
+use crossbeam_channel::Sender;
 use glommio::ExecutorJoinHandle;
 use rustix::thread::{CpuSet, sched_setaffinity};
-use slabcore_shard::Router;
 
 use crate::cluster::{Backend, Cluster};
-use crate::core::Core;
 use crate::epoll_driver::EpollDriver;
 use crate::fatal::end_process;
 use crate::hub::Hub;
-use crate::mailbox::Message;
 use crate::ring_executor;
-use crate::shards::SharedShard;
+use crate::seat::Seat;
 use crate::start_error::StartError;
-
-/// What one executor starts from.
-pub(crate) struct Seat {
-    pub(crate) index: usize,
-    pub(crate) cpu: usize,
-    pub(crate) shards: Arc<[SharedShard]>,
-    pub(crate) router: Router,
-    pub(crate) receiver: Receiver<Message>,
-}
 
 /// A running executor.
 pub(crate) enum Executor {
@@ -44,10 +32,7 @@ impl Executor {
         let name = format!("slabcore-{}", seat.index);
         let cpu = seat.cpu;
         let shared = Arc::clone(cluster);
-        let make_hub = move || {
-            let core = Core::new(seat.index, seat.shards, seat.router, shared);
-            Hub::new(core, seat.receiver)
-        };
+        let make_hub = move || seat.into_hub(shared);
         match cluster.backend {
             Backend::Uring => ring_executor::spawn(cpu, &name, make_hub, started)
                 .map(Self::Glommio)

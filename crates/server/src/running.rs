@@ -3,30 +3,22 @@
 use std::io;
 use std::net::SocketAddr;
 use std::os::fd::OwnedFd;
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize};
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::thread::JoinHandle;
 
-use parking_lot::Mutex as ShardLock;
 use rustix::event::{EventfdFlags, eventfd};
-use slabcore_metrics::{ShardMetrics, Snapshot};
-use slabcore_shard::{Router, Shard};
-use slabcore_storage::{Config, KeyHasher, PagePool, Region};
+use slabcore_storage::KeyHasher;
 
 use crate::acceptor;
 use crate::admin::Admin;
-use crate::clock::Clock;
 use crate::cluster::{Backend, Cluster};
-use crate::executors::{Executor, Seat};
-use crate::item_memory::ItemMemory;
+use crate::executors::Executor;
 use crate::listener;
 use crate::log;
-use crate::mailbox::Mailbox;
 use crate::port_file;
-use crate::publish_order::PublishOrder;
 use crate::ring::Ring;
+use crate::seat::{Seat, make_seats};
 use crate::settings::{BackendChoice, Settings};
-use crate::shards::SharedShard;
 use crate::start_error::StartError;
 
 /// A server that runs until [`Running::stop`].
@@ -49,34 +41,10 @@ pub fn serve(settings: Settings) -> Result<Running, StartError> {
     if let Backend::Epoll(reason) = &backend {
         eprintln!("slabcore: serving with epoll: {reason}");
     }
-    let memory = ItemMemory::map(&settings).map_err(StartError::Memory)?;
-    let pages = Arc::new(PagePool::new(Region::new(Box::new(memory))));
-    let mut mailboxes = Vec::new();
-    let mut receivers = Vec::new();
-    for _ in 0..settings.shards {
-        let (mailbox, receiver) =
-            Mailbox::new().map_err(|error| StartError::System("make a mailbox", error))?;
-        mailboxes.push(mailbox);
-        receivers.push(receiver);
-    }
     let addresses: Vec<_> = listeners.iter().filter_map(|it| it.address).collect();
-    let metrics = (0..settings.shards).map(|_| Arc::new(ShardMetrics::new())).collect();
-    let cluster = Arc::new(Cluster {
-        verbosity: AtomicU64::new(u64::from(settings.verbosity)),
-        clock: Clock::start(),
-        backend,
-        mailboxes,
-        metrics,
-        publish_orders: (0..settings.shards).map(|_| PublishOrder::default()).collect(),
-        pages,
-        baseline: Mutex::new(Snapshot::new()),
-        connections: AtomicUsize::new(0),
-        rejected_connections: AtomicU64::new(0),
-        accepting: AtomicBool::new(true),
-        addresses: addresses.clone(),
-        settings,
-    });
-    let executors = start_executors(&cluster, receivers)?;
+    let hasher = KeyHasher::new(random_seed());
+    let (cluster, seats) = make_seats(settings, backend, addresses.clone(), &hasher)?;
+    let executors = start_executors(&cluster, seats)?;
     if let Some(path) = &cluster.settings.port_file {
         port_file::write(path, &addresses)
             .map_err(|error| StartError::System("write the port file", error))?;
@@ -121,42 +89,8 @@ fn start_admin(cluster: &Arc<Cluster>) -> Option<Admin> {
         .ok()
 }
 
-fn start_executors(
-    cluster: &Arc<Cluster>,
-    receivers: Vec<crossbeam_channel::Receiver<crate::mailbox::Message>>,
-) -> Result<Vec<Executor>, StartError> {
-    let settings = &cluster.settings;
-    let hasher = KeyHasher::new(random_seed());
-    let fair_share_pages = cluster.pages.pages_total() / settings.shards;
-    let mut shards = Vec::new();
-    for index in 0..settings.shards {
-        let config = Config {
-            shards: settings.shards as u32,
-            shard: index as u32,
-            item_bytes_max: settings.item_bytes_max,
-            growth_factor: settings.growth_factor,
-            chunk_bytes_min: settings.chunk_bytes_min,
-            evict: settings.evict,
-            cas: settings.cas,
-            fair_share_pages,
-        };
-        let metrics = Arc::clone(&cluster.metrics[index]);
-        let shard = Shard::new(&config, Arc::clone(&cluster.pages), hasher.clone(), metrics)
-            .map_err(|_| StartError::TooLittleMemory)?;
-        if index == 0 && u64::from(settings.verbosity) >= log::COMMANDS {
-            log::slab_classes(shard.store());
-        }
-        shards.push(Arc::new(ShardLock::new(shard)));
-    }
-    let shards: Arc<[SharedShard]> = shards.into();
-    let seats = receivers.into_iter().enumerate().map(|(index, receiver)| Seat {
-        index,
-        cpu: settings.cores[index % settings.cores.len()],
-        shards: Arc::clone(&shards),
-        router: Router::new(hasher.clone(), settings.shards),
-        receiver,
-    });
-    let (started, starts) = crossbeam_channel::bounded(settings.shards);
+fn start_executors(cluster: &Arc<Cluster>, seats: Vec<Seat>) -> Result<Vec<Executor>, StartError> {
+    let (started, starts) = crossbeam_channel::bounded(seats.len());
     let mut executors = Vec::new();
     for seat in seats {
         executors.push(Executor::start(cluster, seat, started.clone())?);

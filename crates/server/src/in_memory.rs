@@ -1,0 +1,324 @@
+//! The same turn without sockets, for benches and tests: bytes go in and come out by calls.
+//!
+//! All shards run on the caller's thread. What a kernel would do is left out, and nothing else: a
+//! request takes the way through hub, shard and batches that it takes in the server.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use slabcore_metrics::Counter;
+use slabcore_shard::Router;
+use slabcore_storage::KeyHasher;
+
+use crate::cluster::{Backend, Cluster};
+use crate::connection::ConnectionId;
+use crate::hub::Hub;
+use crate::seat::make_seats;
+use crate::settings::{BackendChoice, Listen, Settings};
+use crate::start_error::StartError;
+
+/// A server that benches and tests drive by hand: [`connect`](Self::connect),
+/// [`receive`](Self::receive), [`turn`](Self::turn), [`take_output`](Self::take_output).
+///
+/// Its settings are memcached's defaults, but for what [`new`](Self::new) asks. A client that sends
+/// faster than it reads is not held up as by a socket; what its connection keeps is bounded by
+/// [`limits::CARRIED_BYTES_MAX`](crate::limits::CARRIED_BYTES_MAX) all the same.
+pub struct InMemoryServer {
+    shards: Vec<InMemoryShard>,
+    cluster: Arc<Cluster>,
+    router: Router,
+    /// Where the next connection goes.
+    next_shard: usize,
+}
+
+/// One client's end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct InMemoryConnection {
+    shard: usize,
+    id: ConnectionId,
+}
+
+impl InMemoryConnection {
+    /// The shard that serves it.
+    pub fn shard(&self) -> usize {
+        self.shard
+    }
+}
+
+/// What a driver keeps of one connection.
+struct Peer {
+    id: ConnectionId,
+    output: Vec<u8>,
+    /// The server has closed it; what it sent last can still be taken.
+    closed: bool,
+}
+
+struct InMemoryShard {
+    hub: Hub,
+    peers: Vec<Peer>,
+    touched: Vec<u32>,
+    /// The clock was read since the last turn ended.
+    begun: bool,
+}
+
+impl InMemoryServer {
+    /// An empty server of 1 to [`limits::SHARDS_MAX`](crate::limits::SHARDS_MAX) shards. With the
+    /// same seed the same keys have the same shards and buckets.
+    ///
+    /// Errors: as those of [`serve`](crate::serve) about memory and descriptors; a mailbox has a
+    /// doorbell, though nobody sleeps here.
+    pub fn new(shards: usize, memory_bytes: usize, hash_seed: u64) -> Result<Self, StartError> {
+        let hasher = KeyHasher::new(hash_seed);
+        let router = Router::new(hasher.clone(), shards);
+        let backend = Backend::Epoll("there are no sockets".to_owned());
+        let settings = settings(shards, memory_bytes);
+        let (cluster, seats) = make_seats(settings, backend, Vec::new(), &hasher)?;
+        let shards = seats.into_iter().map(|seat| InMemoryShard {
+            hub: seat.into_hub(Arc::clone(&cluster)),
+            peers: Vec::new(),
+            touched: Vec::new(),
+            begun: false,
+        });
+        Ok(Self { shards: shards.collect(), cluster, router, next_shard: 0 })
+    }
+
+    /// The shard that owns a key.
+    pub fn shard_of(&self, key: &[u8]) -> usize {
+        self.router.route(key).shard
+    }
+
+    /// A new connection; they are dealt out to the shards in turn, the first to shard 0.
+    pub fn connect(&mut self) -> InMemoryConnection {
+        let shard = self.next_shard;
+        self.next_shard = (shard + 1) % self.shards.len();
+        self.cluster.connections.fetch_add(1, Ordering::Relaxed);
+        InMemoryConnection { shard, id: self.shards[shard].connect() }
+    }
+
+    /// Bytes from a client. Does nothing if the server has closed the connection.
+    #[inline]
+    pub fn receive(&mut self, connection: InMemoryConnection, bytes: &[u8]) {
+        let shard = &mut self.shards[connection.shard];
+        if shard.is_open(connection.id) {
+            shard.begin();
+            shard.hub.receive(std::iter::once((connection.id.index, bytes)));
+        }
+    }
+
+    /// The client sends no more: the connection ends once it got what it is owed.
+    pub fn end_of_input(&mut self, connection: InMemoryConnection) {
+        let shard = &mut self.shards[connection.shard];
+        if shard.is_open(connection.id) {
+            shard.begin();
+            shard.hub.end_of_input(connection.id.index);
+        }
+    }
+
+    /// Turns of all shards that have work, until none has any.
+    #[inline]
+    pub fn turn(&mut self) {
+        loop {
+            let mut idle = true;
+            for shard in &mut self.shards {
+                if shard.has_work() {
+                    shard.turn();
+                    idle = false;
+                }
+            }
+            if idle {
+                return;
+            }
+        }
+    }
+
+    /// Moves to the end of `out` what the server has sent to a connection.
+    #[inline]
+    pub fn take_output(&mut self, connection: InMemoryConnection, out: &mut Vec<u8>) {
+        let peer = &mut self.shards[connection.shard].peers[connection.id.index as usize];
+        if peer.id == connection.id {
+            out.append(&mut peer.output);
+        }
+    }
+
+    /// Whether the server has not closed a connection.
+    pub fn is_open(&self, connection: InMemoryConnection) -> bool {
+        self.shards[connection.shard].is_open(connection.id)
+    }
+}
+
+impl InMemoryShard {
+    fn connect(&mut self) -> ConnectionId {
+        let id = self.hub.insert();
+        let peer = Peer { id, output: Vec::new(), closed: false };
+        match self.peers.get_mut(id.index as usize) {
+            Some(place) => *place = peer,
+            None => self.peers.push(peer),
+        }
+        id
+    }
+
+    #[inline]
+    fn is_open(&self, id: ConnectionId) -> bool {
+        let peer = &self.peers[id.index as usize];
+        peer.id == id && !peer.closed
+    }
+
+    /// Before the first bytes of a turn.
+    #[inline]
+    fn begin(&mut self) {
+        if !self.begun {
+            self.begun = true;
+            self.hub.core.begin_turn();
+        }
+    }
+
+    #[inline]
+    fn has_work(&self) -> bool {
+        let hub = &self.hub;
+        self.begun || hub.has_messages() || hub.has_runnable() || hub.has_touched()
+    }
+
+    #[inline]
+    fn turn(&mut self) {
+        self.begin();
+        self.hub.take_messages(
+            |_, _| unreachable!("no acceptor hands sockets over"),
+            |_| unreachable!("no shard sleeps"),
+        );
+        self.hub.run_runnable();
+        self.hub.dispatch(|_| unreachable!("no shard sleeps"));
+        let mut touched = std::mem::take(&mut self.touched);
+        self.hub.take_touched(&mut touched);
+        for index in touched.drain(..) {
+            self.settle(index);
+        }
+        self.touched = touched;
+        self.hub.core.metrics.add(Counter::Turns, 1);
+        self.hub.maintain();
+        self.begun = false;
+    }
+
+    #[inline]
+    fn settle(&mut self, index: u32) {
+        let Some(duties) = self.hub.duties(index) else { return };
+        let peer = &mut self.peers[index as usize];
+        if let Some(buffer) = duties.send {
+            peer.output.extend_from_slice(&buffer);
+            self.hub.sent(index, buffer);
+        }
+        if duties.close {
+            peer.closed = true;
+            self.hub.remove(index);
+        }
+    }
+}
+
+/// memcached's defaults.
+fn settings(shards: usize, memory_bytes: usize) -> Settings {
+    Settings {
+        listen: Listen::Tcp(Vec::new()),
+        memory_bytes,
+        shards,
+        cores: vec![0],
+        connections_max: 1024,
+        item_bytes_max: 1 << 20,
+        growth_factor: 1.25,
+        chunk_bytes_min: 48,
+        evict: true,
+        cas: true,
+        requests_per_event_max: 20,
+        listen_backlog: 1024,
+        lock_memory: false,
+        huge_pages: false,
+        verbosity: 0,
+        backend: BackendChoice::Epoll,
+        metrics_listen: None,
+        port_file: None,
+        product: "in memory",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn server(shards: usize) -> InMemoryServer {
+        InMemoryServer::new(shards, 64 << 20, 1).unwrap()
+    }
+
+    /// What the server answers to pieces of input, with a turn after each.
+    fn answer<'a>(
+        server: &mut InMemoryServer,
+        connection: InMemoryConnection,
+        pieces: impl IntoIterator<Item = &'a [u8]>,
+    ) -> Vec<u8> {
+        let mut output = Vec::new();
+        for piece in pieces {
+            server.receive(connection, piece);
+            server.turn();
+            server.take_output(connection, &mut output);
+        }
+        output
+    }
+
+    #[test]
+    fn any_split_over_any_shards_gives_the_same_replies() {
+        let mut input = Vec::new();
+        let mut expected = Vec::new();
+        for number in 0..40 {
+            input.extend_from_slice(format!("set key{number} 0 0 2\r\n{number:02}\r\n").as_bytes());
+            expected.extend_from_slice(b"STORED\r\n");
+        }
+        input.extend_from_slice(b"get");
+        for number in 0..40 {
+            input.extend_from_slice(format!(" key{number}").as_bytes());
+            let value = format!("VALUE key{number} 0 2\r\n{number:02}\r\n");
+            expected.extend_from_slice(value.as_bytes());
+        }
+        input.extend_from_slice(b"\r\n");
+        expected.extend_from_slice(b"END\r\n");
+        for shards in [1, 2, 3] {
+            let mut server = server(shards);
+            for piece_bytes in [1, 7, 100, input.len()] {
+                let connection = server.connect();
+                let output = answer(&mut server, connection, input.chunks(piece_bytes));
+                assert_eq!(output, expected, "{shards} shards, {piece_bytes} bytes at a time");
+            }
+        }
+    }
+
+    #[test]
+    fn a_value_larger_than_a_connections_output_comes_whole() {
+        let mut server = server(2);
+        for number in 0..4 {
+            let connection = server.connect();
+            let mut input = format!("set key{number} 0 0 300000\r\n").into_bytes();
+            input.resize(input.len() + 300_000, b'v');
+            input.extend_from_slice(format!("\r\nget key{number}\r\n").as_bytes());
+            let output = answer(&mut server, connection, [input.as_slice()]);
+            let head = format!("STORED\r\nVALUE key{number} 0 300000\r\n");
+            assert!(output.starts_with(head.as_bytes()) && output.ends_with(b"v\r\nEND\r\n"));
+            assert_eq!(output.len(), head.len() + 300_000 + b"\r\nEND\r\n".len());
+        }
+    }
+
+    #[test]
+    fn connections_end_and_their_places_are_used_again() {
+        let mut server = server(1);
+        let first = server.connect();
+        assert_eq!(answer(&mut server, first, [&b"version\r\nquit\r\nversion\r\n"[..]]).len(), 16);
+        assert!(!server.is_open(first));
+        let second = server.connect();
+        assert!(server.is_open(second) && !server.is_open(first));
+        assert!(answer(&mut server, first, [&b"version\r\n"[..]]).is_empty());
+        server.receive(second, b"get key\r\n");
+        server.end_of_input(second);
+        assert_eq!(answer(&mut server, second, []), b"");
+        server.turn();
+        let mut output = Vec::new();
+        server.take_output(second, &mut output);
+        assert_eq!(output, b"END\r\n");
+        assert!(!server.is_open(second));
+        assert_eq!(server.cluster.connections.load(Ordering::Relaxed), 0);
+    }
+}

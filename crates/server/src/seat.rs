@@ -1,0 +1,110 @@
+//! From settings to what the executors start from: the shared part, and a seat for each.
+
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize};
+use std::sync::{Arc, Mutex};
+
+use crossbeam_channel::Receiver;
+use parking_lot::Mutex as ShardLock;
+use slabcore_metrics::{ShardMetrics, Snapshot};
+use slabcore_shard::{Router, Shard};
+use slabcore_storage::{Config, KeyHasher, PagePool, Region};
+
+use crate::clock::Clock;
+use crate::cluster::{Backend, Cluster};
+use crate::core::Core;
+use crate::hub::Hub;
+use crate::item_memory::ItemMemory;
+use crate::log;
+use crate::mailbox::{Mailbox, Message};
+use crate::publish_order::PublishOrder;
+use crate::settings::Settings;
+use crate::shards::SharedShard;
+use crate::start_error::StartError;
+
+/// What one executor starts from.
+pub(crate) struct Seat {
+    pub(crate) index: usize,
+    pub(crate) cpu: usize,
+    shards: Arc<[SharedShard]>,
+    router: Router,
+    receiver: Receiver<Message>,
+}
+
+impl Seat {
+    /// The executor's hub, on the thread that calls.
+    pub(crate) fn into_hub(self, cluster: Arc<Cluster>) -> Hub {
+        Hub::new(Core::new(self.index, self.shards, self.router, cluster), self.receiver)
+    }
+}
+
+/// Maps the item memory and makes everything that needs no thread and no socket.
+pub(crate) fn make_seats(
+    settings: Settings,
+    backend: Backend,
+    addresses: Vec<std::net::SocketAddr>,
+    hasher: &KeyHasher,
+) -> Result<(Arc<Cluster>, Vec<Seat>), StartError> {
+    let memory = ItemMemory::map(&settings).map_err(StartError::Memory)?;
+    let pages = Arc::new(PagePool::new(Region::new(Box::new(memory))));
+    let mut mailboxes = Vec::new();
+    let mut receivers = Vec::new();
+    for _ in 0..settings.shards {
+        let (mailbox, receiver) =
+            Mailbox::new().map_err(|error| StartError::System("make a mailbox", error))?;
+        mailboxes.push(mailbox);
+        receivers.push(receiver);
+    }
+    let metrics = (0..settings.shards).map(|_| Arc::new(ShardMetrics::new())).collect();
+    let cluster = Arc::new(Cluster {
+        verbosity: AtomicU64::new(u64::from(settings.verbosity)),
+        clock: Clock::start(),
+        backend,
+        mailboxes,
+        metrics,
+        publish_orders: (0..settings.shards).map(|_| PublishOrder::default()).collect(),
+        pages,
+        baseline: Mutex::new(Snapshot::new()),
+        connections: AtomicUsize::new(0),
+        rejected_connections: AtomicU64::new(0),
+        accepting: AtomicBool::new(true),
+        addresses,
+        settings,
+    });
+    let shards = (0..cluster.settings.shards).map(|index| make_shard(&cluster, hasher, index));
+    let shards = shards.collect::<Result<Arc<[SharedShard]>, _>>()?;
+    let cores = &cluster.settings.cores;
+    let seats = receivers.into_iter().enumerate().map(|(index, receiver)| Seat {
+        index,
+        cpu: cores[index % cores.len()],
+        shards: Arc::clone(&shards),
+        router: Router::new(hasher.clone(), shards.len()),
+        receiver,
+    });
+    let seats = seats.collect();
+    Ok((cluster, seats))
+}
+
+fn make_shard(
+    cluster: &Cluster,
+    hasher: &KeyHasher,
+    index: usize,
+) -> Result<SharedShard, StartError> {
+    let settings = &cluster.settings;
+    let config = Config {
+        shards: settings.shards as u32,
+        shard: index as u32,
+        item_bytes_max: settings.item_bytes_max,
+        growth_factor: settings.growth_factor,
+        chunk_bytes_min: settings.chunk_bytes_min,
+        evict: settings.evict,
+        cas: settings.cas,
+        fair_share_pages: cluster.pages.pages_total() / settings.shards,
+    };
+    let metrics = Arc::clone(&cluster.metrics[index]);
+    let shard = Shard::new(&config, Arc::clone(&cluster.pages), hasher.clone(), metrics)
+        .map_err(|_| StartError::TooLittleMemory)?;
+    if index == 0 && u64::from(settings.verbosity) >= log::COMMANDS {
+        log::slab_classes(shard.store());
+    }
+    Ok(Arc::new(ShardLock::new(shard)))
+}
