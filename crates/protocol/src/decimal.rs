@@ -61,6 +61,15 @@ impl Tail {
     }
 }
 
+/// The digits of a number under 100,000, with zeros before it.
+#[inline]
+pub(crate) fn five_digits(number: usize) -> Option<[u8; 5]> {
+    let number = u32::try_from(number).ok().filter(|number| *number < 100_000)?;
+    let [c, d] = digit_pair(u64::from(number / 100 % 100));
+    let [e, f] = digit_pair(u64::from(number % 100));
+    Some([b'0'.wrapping_add((number / 10_000) as u8), c, d, e, f])
+}
+
 /// The two digits of a number under 100.
 #[inline]
 fn digit_pair(number: u64) -> [u8; 2] {

@@ -3,10 +3,12 @@
 use alloc::vec::Vec;
 use core::fmt::{self, Display, Write};
 
-use crate::decimal::{TAIL_BYTES_MAX, Tail};
+use crate::decimal::{TAIL_BYTES_MAX, Tail, five_digits};
 
 /// What follows a value's bytes.
 pub const VALUE_END: &[u8] = b"\r\n";
+/// [`VALUE_END`] and [`END`].
+pub const VALUE_END_AND_END: &[u8] = b"\r\nEND\r\n";
 /// The last line of a retrieval and of a list of statistics.
 pub const END: &[u8] = b"END\r\n";
 
@@ -22,21 +24,37 @@ pub fn encode_value_header(
     value_len: usize,
     cas: Option<u64>,
 ) {
-    let tail = header_tail(flags, value_len, cas);
     out.reserve(VALUE.len().saturating_add(key.len()).saturating_add(TAIL_BYTES_MAX));
     out.extend_from_slice(VALUE);
     out.extend_from_slice(key);
-    out.extend_from_slice(tail.as_bytes());
+    if cas.is_none()
+        && let Some((tail, len)) = short_tail(flags, value_len)
+    {
+        // A copy of fixed length is a few moves; what is too much of it goes again.
+        let end = out.len().saturating_add(len);
+        out.extend_from_slice(&tail);
+        out.truncate(end);
+        return;
+    }
+    out.extend_from_slice(header_tail(flags, value_len, cas).as_bytes());
 }
 
-/// Appends a whole value: header, bytes and CRLF. `out` grows at most once.
+/// Appends a whole value: header, bytes and `end`, which is [`VALUE_END`] or
+/// [`VALUE_END_AND_END`]. `out` grows at most once.
 #[inline]
-pub fn encode_value(out: &mut Vec<u8>, key: &[u8], flags: u32, cas: Option<u64>, value: &[u8]) {
-    let fixed = VALUE.len().saturating_add(TAIL_BYTES_MAX).saturating_add(VALUE_END.len());
+pub fn encode_value(
+    out: &mut Vec<u8>,
+    key: &[u8],
+    flags: u32,
+    cas: Option<u64>,
+    value: &[u8],
+    end: &'static [u8],
+) {
+    let fixed = VALUE.len().saturating_add(TAIL_BYTES_MAX).saturating_add(end.len());
     out.reserve(fixed.saturating_add(key.len()).saturating_add(value.len()));
     encode_value_header(out, key, flags, value.len(), cas);
     out.extend_from_slice(value);
-    out.extend_from_slice(VALUE_END);
+    out.extend_from_slice(end);
 }
 
 /// Appends the reply to `incr` and `decr`: the digits and CRLF.
@@ -54,6 +72,30 @@ pub fn encode_stat(out: &mut Vec<u8>, name: impl Display, value: impl Display) {
     let mut line = Appender(out);
     // An error could only come from a Display that fails by itself; what it wrote stays.
     let _ = write!(line, "STAT {name} {value}\r\n");
+}
+
+/// ` <flags> <value_len>` and CRLF, and how many bytes that is, where both are short.
+#[inline]
+fn short_tail(flags: u32, value_len: usize) -> Option<([u8; 16], usize)> {
+    if flags > 9 {
+        return None;
+    }
+    let [ten_thousands, thousands, hundreds, tens, ones] = five_digits(value_len)?;
+    let (digits, len) = match value_len {
+        0..=9 => ([ones, b'\r', b'\n', 0, 0, 0, 0], 6),
+        10..=99 => ([tens, ones, b'\r', b'\n', 0, 0, 0], 7),
+        100..=999 => ([hundreds, tens, ones, b'\r', b'\n', 0, 0], 8),
+        1000..=9999 => ([thousands, hundreds, tens, ones, b'\r', b'\n', 0], 9),
+        _ => ([ten_thousands, thousands, hundreds, tens, ones, b'\r', b'\n'], 10),
+    };
+    let mut tail = [b' '; 16];
+    if let Some(place) = tail.get_mut(1) {
+        *place = b'0'.wrapping_add(flags as u8);
+    }
+    if let Some(place) = tail.get_mut(3..10) {
+        place.copy_from_slice(&digits);
+    }
+    Some((tail, len))
 }
 
 /// ` <flags> <value_len>[ <cas>]` and CRLF, built from its end.
@@ -95,8 +137,8 @@ mod tests {
 
     #[test]
     fn values_carry_flags_length_and_cas() {
-        check(|out| encode_value(out, b"k", 0, None, b"hi"), "VALUE k 0 2\r\nhi\r\n");
-        check(|out| encode_value(out, b"k", 0, Some(0), b""), "VALUE k 0 0 0\r\n\r\n");
+        check(|out| encode_value(out, b"k", 0, None, b"hi", VALUE_END), "VALUE k 0 2\r\nhi\r\n");
+        check(|out| encode_value(out, b"k", 0, Some(0), b"", VALUE_END), "VALUE k 0 0 0\r\n\r\n");
         check(
             |out| encode_value_header(out, b"k\t", u32::MAX, 1_048_576, Some(u64::MAX)),
             "VALUE k\t 4294967295 1048576 18446744073709551615\r\n",
@@ -104,12 +146,24 @@ mod tests {
     }
 
     #[test]
+    fn short_lengths_and_flags_are_written_as_others() {
+        for len in [0, 7, 10, 42, 99, 100, 999, 1000, 9999, 10_000, 65_535, 99_999, 100_000] {
+            for flags in [0, 5, 9, 10, 11] {
+                let expected = alloc::format!("VALUE key {flags} {len}\r\n");
+                check(|out| encode_value_header(out, b"key", flags, len, None), &expected);
+            }
+        }
+        let whole = "VALUE k 1 2\r\nhi\r\nEND\r\n";
+        check(|out| encode_value(out, b"k", 1, None, b"hi", VALUE_END_AND_END), whole);
+    }
+
+    #[test]
     fn a_value_grows_the_output_once() {
         let mut out = Vec::new();
-        encode_value(&mut out, &[b'k'; 250], u32::MAX, Some(u64::MAX), &[b'v'; 1000]);
+        encode_value(&mut out, &[b'k'; 250], u32::MAX, Some(u64::MAX), &[b'v'; 1000], VALUE_END);
         let capacity = out.capacity();
         out.clear();
-        encode_value(&mut out, &[b'k'; 250], u32::MAX, Some(u64::MAX), &[b'v'; 1000]);
+        encode_value(&mut out, &[b'k'; 250], u32::MAX, Some(u64::MAX), &[b'v'; 1000], VALUE_END);
         assert_eq!(out.capacity(), capacity);
     }
 

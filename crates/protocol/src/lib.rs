@@ -45,11 +45,15 @@ mod numbers;
 mod reply;
 mod request;
 mod server_lines;
+mod single_get;
 mod store_lines;
 
 pub use data_block::{DataBlock, data_block};
 pub use decoder::{Decoder, Step};
-pub use encode::{END, VALUE_END, encode_number, encode_stat, encode_value, encode_value_header};
+pub use encode::{
+    END, VALUE_END, VALUE_END_AND_END, encode_number, encode_stat, encode_value,
+    encode_value_header,
+};
 pub use keys::Keys;
 pub use limits::{GET_LINE_BYTES_MAX, KEY_BYTES_MAX, LINE_BYTES_MAX, VALUE_BYTES_MAX};
 pub use reply::{MEMCACHED_VERSION, Reply};

@@ -204,6 +204,13 @@ impl Connection {
         let mut odd = None;
         while stage.len() - start < limit && !stage.is_full() && decoded < input.len() {
             let rest = &input[decoded..];
+            if core.verbosity < log::COMMANDS
+                && let Some((key, consumed)) = self.decoder.single_get(rest)
+            {
+                decoded += consumed;
+                stage.push(core, Planned::get(key, consumed));
+                continue;
+            }
             let step = self.decoder.decode(rest);
             if core.verbosity >= log::COMMANDS && step != Step::NeedMore {
                 log::command(self.id.index, rest);
@@ -474,10 +481,7 @@ impl Connection {
                 self.large_value(core, route, request.key(), flags, cas, value_bytes);
             } else if !noreply {
                 self.output.encode(|out| {
-                    response.encode(out);
-                    if with_end {
-                        out.extend_from_slice(END);
-                    }
+                    if with_end { response.encode_with_end(out) } else { response.encode(out) }
                 });
                 return;
             }

@@ -2,7 +2,7 @@
 
 use alloc::vec::Vec;
 
-use slabcore_protocol::{Reply, encode_value};
+use slabcore_protocol::{END, Reply, VALUE_END, VALUE_END_AND_END, encode_value};
 
 /// The answer to one [`crate::KeyRequest`]. Borrows the item, which keeps it from being evicted
 /// until it is encoded.
@@ -41,10 +41,21 @@ impl Response<'_> {
     pub fn encode(&self, out: &mut Vec<u8>) {
         match self {
             Response::Value { key, flags, cas, value } => {
-                encode_value(out, key, *flags, *cas, value);
+                encode_value(out, key, *flags, *cas, value, VALUE_END);
             }
             Response::Miss | Response::Large { .. } => {}
             Response::Line(reply) => reply.encode(out),
+        }
+    }
+
+    /// As [`Self::encode`], with the line that ends a retrieval behind it.
+    #[inline]
+    pub fn encode_with_end(&self, out: &mut Vec<u8>) {
+        if let Response::Value { key, flags, cas, value } = self {
+            encode_value(out, key, *flags, *cas, value, VALUE_END_AND_END);
+        } else {
+            self.encode(out);
+            out.extend_from_slice(END);
         }
     }
 }

@@ -69,6 +69,8 @@ pub(crate) struct HashTable {
     mask: u32,
     split: u32,
     pub(crate) items: usize,
+    /// Items added, moved or removed so far, modulo 2^32.
+    pub(crate) changes: u32,
 }
 
 impl HashTable {
@@ -84,6 +86,7 @@ impl HashTable {
             mask: BUCKETS_PER_PAGE as u32 - 1,
             split: 0,
             items: 0,
+            changes: 0,
         }
     }
 
@@ -162,6 +165,7 @@ impl HashTable {
     pub(crate) fn insert(&mut self, pages: &mut OwnedPages, hash: u64, location: Location) {
         self.append(pages, self.bucket_at(self.bucket_number(hash)), tag_of(hash), location);
         self.items += 1;
+        self.changes = self.changes.wrapping_add(1);
     }
 
     /// Puts another location in an item's slot.
@@ -174,6 +178,7 @@ impl HashTable {
     ) {
         let slot = self.slot_of(pages, hash, old);
         pages.set_u32(slot.location_at(), new.0);
+        self.changes = self.changes.wrapping_add(1);
     }
 
     /// Removes a location that is in the table.
@@ -182,6 +187,7 @@ impl HashTable {
         let slot = self.slot_of(pages, hash, location);
         self.remove_slot(pages, start, slot);
         self.items -= 1;
+        self.changes = self.changes.wrapping_add(1);
     }
 
     /// Whether the average bucket is over its load.

@@ -152,6 +152,29 @@ pub(crate) fn set_access(pages: &mut OwnedPages, item: Location, access: AccessW
     pages.set_u32(pages.at(item) + ACCESS, access.0);
 }
 
+/// Whether an item has this key.
+#[inline]
+pub(crate) fn has_key(pages: &OwnedPages, item: Location, key: &[u8]) -> bool {
+    let at = pages.at(item);
+    let [state, key_len, low, high] = pages.array(at);
+    if usize::from(key_len) != key.len() {
+        return false;
+    }
+    let optional = usize::from(OPTIONAL_BYTES[usize::from(state & 0xf)]);
+    let chained = u16::from_le_bytes([low, high]) == VALUE_LEN_CHAINED;
+    let chain = if chained { CHAIN_BYTES } else { 0 };
+    pages.bytes(at + HEADER_BYTES + optional + chain, key.len()) == key
+}
+
+/// The flush epoch of an item, and the second at which it dies (0: never).
+#[inline]
+pub(crate) fn epoch_and_exptime(pages: &OwnedPages, item: Location) -> (u8, u32) {
+    let state = state(pages, item);
+    let has_exptime = state & HAS_EXPTIME != 0;
+    let exptime = if has_exptime { pages.u32(pages.at(item) + HEADER_BYTES) } else { 0 };
+    (state >> EPOCH_SHIFT, exptime)
+}
+
 /// Which fields an item has, and so where each of them is.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct ItemShape {

@@ -40,6 +40,7 @@ mod drain;
 mod eviction;
 mod expiry_index;
 mod hash_table;
+mod hints;
 mod hold;
 mod item;
 mod key_hasher;

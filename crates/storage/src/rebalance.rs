@@ -13,12 +13,9 @@ impl Store {
     /// Before an eviction: looks for a page that another class could spare, and goes on with the
     /// one that is on its way. True: a page is free now.
     pub(crate) fn balance(&mut self, now: u32, wanted: usize) -> bool {
-        if !self.config.evict {
-            return false;
-        }
         let own = Recipient::Class(wanted);
-        if self.drain.is_none_or(|drain| drain.recipient != own) && !self.begin_balance(now, wanted)
-        {
+        let is_begun = self.drain.is_some_and(|drain| drain.recipient == own);
+        if !self.config.evict || !is_begun && !self.begin_balance(now, wanted) {
             return false;
         }
         self.go_on_draining(now, DRAIN_WORK_MAX)
@@ -26,6 +23,9 @@ impl Store {
 
     /// Finds a page that another class could spare, if one is due. False: none is.
     fn begin_balance(&mut self, now: u32, wanted: usize) -> bool {
+        if !self.config.evict {
+            return false;
+        }
         let Some(donor) = self.donor(now, wanted) else { return false };
         if self.drained_class() == Some(wanted) {
             return false;

@@ -7,6 +7,7 @@ use alloc::vec::Vec;
 use crate::access_clock::AccessClock;
 use crate::drain::{Drain, Recipient};
 use crate::hash_table::HashTable;
+use crate::hints::Hints;
 use crate::hold::HoldTable;
 use crate::item::{self, ItemRef};
 use crate::key_hasher::KeyHasher;
@@ -76,6 +77,8 @@ pub struct Store {
     pub(crate) slabs: SlabAllocator,
     pub(crate) index: HashTable,
     pub(crate) hasher: KeyHasher,
+    /// Where the items are whose requests come next.
+    hints: Hints,
     pub(crate) clock: AccessClock,
     /// Bytes asked for by linked items.
     pub(crate) item_bytes: usize,
@@ -134,6 +137,7 @@ impl Store {
             slabs,
             index,
             hasher,
+            hints: Hints::new(),
             clock: AccessClock::new(),
             item_bytes: 0,
             total_items: 0,
@@ -236,6 +240,7 @@ impl Store {
         let pages = &self.slabs.pages;
         if let Some(item) = self.index.find(pages, hash, |_| true) {
             pages.prefetch(pages.at(item));
+            self.hints.put(hash, item, self.index.changes);
         }
     }
 
@@ -345,15 +350,19 @@ impl Store {
     #[inline]
     pub(crate) fn find_linked(&self, hash: u64, key: &[u8]) -> Option<Location> {
         let pages = &self.slabs.pages;
-        self.index.find(pages, hash, |item| ItemRef::new(pages, item).key() == key)
+        if let Some(item) = self.hints.get(hash, self.index.changes)
+            && item::has_key(pages, item, key)
+        {
+            return Some(item);
+        }
+        self.index.find(pages, hash, |item| item::has_key(pages, item, key))
     }
 
     /// Why a linked item is no hit any more, if so.
     #[inline]
     pub(crate) fn death_of(&self, now: u32, item: Location) -> Option<Miss> {
-        let item = ItemRef::new(&self.slabs.pages, item);
-        let exptime = item.exptime();
-        if item.epoch() != self.epoch {
+        let (epoch, exptime) = item::epoch_and_exptime(&self.slabs.pages, item);
+        if epoch != self.epoch {
             Some(Miss::Flushed)
         } else if exptime != 0 && exptime <= now {
             Some(Miss::Expired)

@@ -100,7 +100,7 @@ fn join_ops() -> impl Strategy<Value = Op> {
         3 => verbs().prop_map(|verb| Op::Commit { verb }),
         1 => long().prop_map(|key| Op::Hold { key }),
         1 => Just(Op::Release),
-        1 => (0..3_usize).prop_map(|pages| Op::GiveBack { pages }),
+        1 => (0..3_usize).prop_map(|pages| Op::Grant { pages }),
     ]
 }
 
