@@ -100,7 +100,7 @@ impl Connection {
             self.output.encode(|out| out.extend_from_slice(&reply));
             return;
         }
-        let slot = self.output.open_gather(gather);
+        let slot = self.output.open_gather(gather, &mut core.spares);
         let ticket = self.ticket_for(slot);
         for shard in core.other_shards() {
             core.outboxes.push(shard, entry, Some(ticket));

@@ -402,7 +402,7 @@ impl Connection {
                 self.output.encode(|out| reply.encode(out));
             }
         } else {
-            let ticket = (!noreply).then(|| self.open_ticket());
+            let ticket = (!noreply).then(|| self.open_ticket(core));
             core.outboxes.push(shard, &Entry::UploadEnd(id, good), ticket);
         }
     }
@@ -486,7 +486,7 @@ impl Connection {
                 return;
             }
         } else {
-            let ticket = (!noreply).then(|| self.open_ticket());
+            let ticket = (!noreply).then(|| self.open_ticket(core));
             core.outboxes.push(route.shard, &Entry::Key(route.hash, *request), ticket);
         }
         if with_end {
@@ -511,13 +511,13 @@ impl Connection {
         self.output.encode(|out| encode_value_header(out, key, flags, value_bytes, cas));
         let (shard, head) = (route.shard, Vec::new());
         let value = LargeValue { shard, hold, value_bytes, sent_bytes: 0, asked: false, head };
-        self.output.open_large(value);
+        self.output.open_large(value, &mut core.spares);
         self.pump(core);
     }
 
     /// Opens a slot for another shard's reply.
-    pub(crate) fn open_ticket(&mut self) -> Ticket {
-        let slot = self.output.open_slot();
+    pub(crate) fn open_ticket(&mut self, core: &mut Core) -> Ticket {
+        let slot = self.output.open_slot(&mut core.spares);
         self.ticket_for(slot)
     }
 
@@ -564,7 +564,7 @@ impl Connection {
             }
             ReplyPart::Bytes(bytes) => {
                 if self.output.is_open(slot) {
-                    self.output.fill(slot, bytes);
+                    self.output.fill(slot, bytes, &mut core.spares);
                 } else {
                     self.fill_special(core, shard, slot, bytes);
                 }
@@ -578,7 +578,7 @@ impl Connection {
         if let Some(gather) = self.output.gather_mut(slot) {
             if gather.add(bytes) {
                 let reply = gather.reply(core);
-                self.output.finish_gather(slot, &reply);
+                self.output.finish_gather(slot, &reply, &mut core.spares);
             }
             return;
         }

@@ -19,9 +19,6 @@ pub const OPEN_SLOTS_MAX: usize = 512;
 /// and becomes kilobytes of output.
 pub const OPEN_GATHERS_MAX: usize = 4;
 
-/// Slots for which an idle connection keeps memory.
-pub const IDLE_SLOTS_MAX: usize = 8;
-
 /// Visits to connections with more than one visit's requests before replies are sent.
 pub const TURN_VISITS_MAX: usize = 512;
 
@@ -58,8 +55,11 @@ pub const CARRIED_BYTES_MAX: usize = 64 << 20;
 
 /// Output buffers kept for reuse by one shard.
 pub const SPARE_OUTPUTS_MAX: usize = 1024;
-/// An output buffer that grew beyond this is freed, not kept.
-pub const SPARE_OUTPUT_BYTES_MAX: usize = 32 << 10;
+/// Memory of all output buffers that one shard keeps for reuse.
+pub const SPARE_OUTPUT_BYTES_MAX: usize = 16 << 20;
+
+/// Queues of slots kept for reuse by one shard, of [`OPEN_SLOTS_MAX`] slots at most each.
+pub const SPARE_SLOT_QUEUES_MAX: usize = 64;
 
 /// Connections handed to a shard that it has not taken yet.
 pub const HANDED_OVER_MAX: usize = 1024;

@@ -12,9 +12,7 @@ use std::ops::Range;
 use slabcore_shard::HoldId;
 
 use crate::gather::Gather;
-use crate::limits::{
-    IDLE_SLOTS_MAX, OPEN_GATHERS_MAX, OPEN_SLOTS_MAX, OUTPUT_BYTES_MAX, SEND_EARLY_BYTES,
-};
+use crate::limits::{OPEN_GATHERS_MAX, OPEN_SLOTS_MAX, OUTPUT_BYTES_MAX, SEND_EARLY_BYTES};
 use crate::spare_buffers::SpareBuffers;
 
 /// A large value that is being sent.
@@ -46,8 +44,9 @@ enum SlotState {
     Gather(Box<Gather>),
 }
 
+/// A reply that is owed.
 #[derive(Debug)]
-struct Slot {
+pub(crate) struct Slot {
     state: SlotState,
     /// Bytes of `tail` that follow this slot, up to the next.
     after: usize,
@@ -95,22 +94,25 @@ impl Output {
 
     /// Opens a slot for another shard's reply and returns its number.
     #[inline]
-    pub(crate) fn open_slot(&mut self) -> u32 {
-        self.push_slot(SlotState::Open)
+    pub(crate) fn open_slot(&mut self, spares: &mut SpareBuffers) -> u32 {
+        self.push_slot(SlotState::Open, spares)
     }
 
     /// Opens a slot that several shards fill.
-    pub(crate) fn open_gather(&mut self, gather: Box<Gather>) -> u32 {
+    pub(crate) fn open_gather(&mut self, gather: Box<Gather>, spares: &mut SpareBuffers) -> u32 {
         self.gathers += 1;
-        self.push_slot(SlotState::Gather(gather))
+        self.push_slot(SlotState::Gather(gather), spares)
     }
 
     /// Opens a slot for a large value of this shard; its `VALUE` line is encoded already.
-    pub(crate) fn open_large(&mut self, value: LargeValue) {
-        self.push_slot(SlotState::Large(Box::new(value)));
+    pub(crate) fn open_large(&mut self, value: LargeValue, spares: &mut SpareBuffers) {
+        self.push_slot(SlotState::Large(Box::new(value)), spares);
     }
 
-    fn push_slot(&mut self, state: SlotState) -> u32 {
+    fn push_slot(&mut self, state: SlotState, spares: &mut SpareBuffers) -> u32 {
+        if self.slots.capacity() == 0 {
+            self.slots = spares.take_slots();
+        }
         let number = self.first_slot.wrapping_add(self.slots.len() as u32);
         self.slots.push_back(Slot { state, after: 0 });
         number
@@ -129,11 +131,14 @@ impl Output {
 
     /// Fills a slot with another shard's whole reply.
     #[inline]
-    pub(crate) fn fill(&mut self, number: u32, bytes: &[u8]) {
+    pub(crate) fn fill(&mut self, number: u32, bytes: &[u8], spares: &mut SpareBuffers) {
         if number == self.first_slot {
             self.ready.extend_from_slice(bytes);
             self.end_front();
         } else {
+            if self.late.capacity() == 0 {
+                self.late = spares.take();
+            }
             let range = self.keep_late(bytes);
             let state = &mut self.slot_mut(number).state;
             assert!(matches!(state, SlotState::Open), "a slot is filled once");
@@ -157,10 +162,10 @@ impl Output {
     }
 
     /// Replaces a finished gather by its reply.
-    pub(crate) fn finish_gather(&mut self, number: u32, bytes: &[u8]) {
+    pub(crate) fn finish_gather(&mut self, number: u32, bytes: &[u8], spares: &mut SpareBuffers) {
         self.gathers -= 1;
         self.slot_mut(number).state = SlotState::Open;
-        self.fill(number, bytes);
+        self.fill(number, bytes, spares);
     }
 
     /// Appends a part of the large value that is first in line; true when it is complete.
@@ -299,12 +304,15 @@ impl Output {
         if self.ready.is_empty() && self.ready.capacity() != 0 {
             spares.put(std::mem::take(&mut self.ready));
         }
-        if self.slots.is_empty() && self.tail.capacity() + self.late.capacity() != 0 {
+        if !self.slots.is_empty() {
+            return;
+        }
+        if self.slots.capacity() != 0 {
+            spares.put_slots(std::mem::take(&mut self.slots));
+        }
+        if self.tail.capacity() + self.late.capacity() != 0 {
             spares.put(std::mem::take(&mut self.tail));
             spares.put(std::mem::take(&mut self.late));
-            if self.slots.capacity() > IDLE_SLOTS_MAX {
-                self.slots.shrink_to(IDLE_SLOTS_MAX);
-            }
         }
     }
 

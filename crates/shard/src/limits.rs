@@ -19,6 +19,9 @@ pub const BATCH_REQUEST_BYTES_SOFT_MAX: usize = 256 << 10;
 /// Entries of one batch whose hash buckets and items are prefetched together.
 pub const PREFETCH_GROUP: usize = 16;
 
+/// Ended uploads whose memory is kept for others, of about 350 bytes each.
+pub const SPARE_UPLOADS_MAX: usize = 64;
+
 /// Keys are at most this long (protocol.txt).
 pub const KEY_BYTES_MAX: usize = 250;
 

@@ -1,5 +1,6 @@
 //! Values that arrive in pieces: each streams into its reservation, whoever's connection it is.
 
+use alloc::boxed::Box;
 use alloc::vec::Vec;
 
 use slabcore_protocol::{Reply, StoreRequest, error_lines};
@@ -7,7 +8,7 @@ use slabcore_storage::Reservation;
 
 use crate::clock::Now;
 use crate::execute::store_verb;
-use crate::limits::KEY_BYTES_MAX;
+use crate::limits::{KEY_BYTES_MAX, SPARE_UPLOADS_MAX};
 use crate::shard::Shard;
 
 /// Names an upload: the shard whose connection sends it, and that shard's number for it.
@@ -39,15 +40,18 @@ impl Upload {
 /// The uploads of one shard by source and number.
 #[derive(Default)]
 pub(crate) struct Uploads {
-    by_source: Vec<Vec<Option<alloc::boxed::Box<Upload>>>>,
+    by_source: Vec<Vec<Option<Box<Upload>>>>,
+    /// Ended ones, for the next: a set cut by the end of a buffer is an upload, too.
+    #[expect(clippy::vec_box, reason = "the boxes are what is kept")]
+    spares: Vec<Box<Upload>>,
 }
 
 impl Uploads {
     pub(crate) fn new(shards: usize) -> Self {
-        Self { by_source: (0..shards).map(|_| Vec::new()).collect() }
+        Self { by_source: (0..shards).map(|_| Vec::new()).collect(), spares: Vec::new() }
     }
 
-    fn slot(&mut self, id: UploadId) -> &mut Option<alloc::boxed::Box<Upload>> {
+    fn slot(&mut self, id: UploadId) -> &mut Option<Box<Upload>> {
         let numbers = &mut self.by_source[usize::from(id.source)];
         let index = id.number as usize;
         if index >= numbers.len() {
@@ -56,8 +60,28 @@ impl Uploads {
         &mut numbers[index]
     }
 
-    fn take(&mut self, id: UploadId) -> alloc::boxed::Box<Upload> {
+    fn begin(&mut self, id: UploadId, upload: Upload) {
+        let boxed = match self.spares.pop() {
+            Some(mut spare) => {
+                *spare = upload;
+                spare
+            }
+            None => Box::new(upload),
+        };
+        let slot = self.slot(id);
+        assert!(slot.is_none(), "an upload number is free when it starts");
+        *slot = Some(boxed);
+    }
+
+    fn take(&mut self, id: UploadId) -> Box<Upload> {
         self.slot(id).take().expect("an upload ends once")
+    }
+
+    fn recycle(&mut self, ended: Box<Upload>) {
+        debug_assert!(ended.reservation.is_none());
+        if self.spares.len() < SPARE_UPLOADS_MAX {
+            self.spares.push(ended);
+        }
     }
 }
 
@@ -87,10 +111,7 @@ impl Shard {
             noreply: store.noreply,
         };
         let key_bytes = store.key.len() as u8;
-        let upload = Upload { key, key_bytes, hash, head, reservation };
-        let slot = self.uploads.slot(id);
-        assert!(slot.is_none(), "an upload number is free when it starts");
-        *slot = Some(alloc::boxed::Box::new(upload));
+        self.uploads.begin(id, Upload { key, key_bytes, hash, head, reservation });
     }
 
     /// Takes the next bytes of the value; all of them, together never more than announced.
@@ -114,8 +135,21 @@ impl Shard {
     /// Ends an upload whose bytes are all there. `good`: the data block ended as it must.
     pub fn upload_end(&mut self, now: Now, id: UploadId, good: bool) -> Reply {
         let mut upload = self.uploads.take(id);
-        let Some(reservation) = upload.reservation.take() else {
-            let store = upload.store();
+        let reservation = upload.reservation.take();
+        let reply = self.upload_outcome(now, &upload, reservation, good);
+        self.uploads.recycle(upload);
+        reply
+    }
+
+    fn upload_outcome(
+        &mut self,
+        now: Now,
+        upload: &Upload,
+        reservation: Option<Reservation>,
+        good: bool,
+    ) -> Reply {
+        let store = upload.store();
+        let Some(reservation) = reservation else {
             self.metrics.add(slabcore_metrics::Counter::StoreNoMemory, 1);
             self.drop_old(now, upload.hash, &store);
             return if good {
@@ -128,15 +162,16 @@ impl Shard {
             self.store.abandon(reservation);
             return Reply::Error(error_lines::BAD_DATA_CHUNK);
         }
-        let store = upload.store();
         let outcome = self.store.commit(now.tick, reservation, store_verb(&store));
         self.stored(now, upload.hash, &store, outcome)
     }
 
     /// Drops an upload whose connection ended; the old item stays.
     pub fn upload_abandon(&mut self, id: UploadId) {
-        if let Some(reservation) = self.uploads.take(id).reservation {
+        let mut upload = self.uploads.take(id);
+        if let Some(reservation) = upload.reservation.take() {
             self.store.abandon(reservation);
         }
+        self.uploads.recycle(upload);
     }
 }
