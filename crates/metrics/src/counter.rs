@@ -97,6 +97,8 @@ crate::stat_names! {
         ForeignRequests = "foreign_requests",
         /// Batches that carried those requests.
         ForeignBatches = "foreign_batches",
+        /// Groups of requests executed on a shard while its own executor slept.
+        ShardsBorrowed = "shards_borrowed",
         /// Turns of the executor that had something to do.
         Turns = "turns",
         /// System calls made to enter the ring, or to wait on epoll.

@@ -185,6 +185,11 @@ pub static SHARD_FAMILIES: &[Family] = &[
         ForeignBatches,
         "Batches that carried requests to other shards."
     ),
+    counter!(
+        "slabcore_shard_borrowed_total",
+        ShardsBorrowed,
+        "Groups of requests executed on another shard while its executor slept."
+    ),
     counter!("slabcore_shard_gets_total", CmdGet, "Keys that the shard looked up."),
     counter!("slabcore_shard_stores_total", CmdSet, "Stores that the shard made."),
     gauge!("slabcore_shard_items", CurrItems, "Items in the shard."),

@@ -73,9 +73,16 @@ impl Core {
     }
 
     fn borrow(&mut self, shard: usize) -> bool {
-        self.outboxes.is_quiet(shard)
-            && (self.shards.held(shard).is_some()
-                || self.cluster.mailboxes[shard].is_parked() && self.shards.borrow(shard, self.now))
+        if !self.outboxes.is_quiet(shard) {
+            return false;
+        }
+        if self.shards.held(shard).is_some() {
+            return true;
+        }
+        let sleeps = self.cluster.mailboxes[shard].is_parked();
+        let borrowed = sleeps && self.shards.borrow(shard, self.now);
+        self.metrics.add(Counter::ShardsBorrowed, u64::from(borrowed));
+        borrowed
     }
 
     /// Gives borrowed shards back: after each group of requests.

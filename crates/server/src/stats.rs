@@ -159,8 +159,13 @@ pub(crate) fn slabcore(out: &mut Vec<u8>, cluster: &Cluster, sum: &Snapshot) {
     encode_stat(out, "pages_free", cluster.pages.pages_free());
     encode_stat(out, "page_bytes", slabcore_storage::PAGE_BYTES);
     encode_stat(out, Gauge::PagesOwned.stat_name(), sum.gauge(Gauge::PagesOwned));
-    let own =
-        [Counter::ForeignRequests, Counter::ForeignBatches, Counter::Turns, Counter::RingEnters];
+    let own = [
+        Counter::ForeignRequests,
+        Counter::ForeignBatches,
+        Counter::ShardsBorrowed,
+        Counter::Turns,
+        Counter::RingEnters,
+    ];
     for counter in own {
         encode_stat(out, counter.stat_name(), sum.get(counter));
     }
