@@ -97,7 +97,7 @@ crate::stat_names! {
         ForeignRequests = "foreign_requests",
         /// Batches that carried those requests.
         ForeignBatches = "foreign_batches",
-        /// Groups of requests executed on a shard while its own executor slept.
+        /// Groups of requests executed on a shard while its own executor was in the kernel.
         ShardsBorrowed = "shards_borrowed",
         /// Turns of the executor that had something to do.
         Turns = "turns",

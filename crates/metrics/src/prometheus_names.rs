@@ -188,7 +188,7 @@ pub static SHARD_FAMILIES: &[Family] = &[
     counter!(
         "slabcore_shard_borrowed_total",
         ShardsBorrowed,
-        "Groups of requests executed on another shard while its executor slept."
+        "Times that the executor executed requests on the lent shard of another."
     ),
     counter!("slabcore_shard_gets_total", CmdGet, "Keys that the shard looked up."),
     counter!("slabcore_shard_stores_total", CmdSet, "Stores that the shard made."),

@@ -65,8 +65,8 @@ impl Core {
         self.shards.own_mut().begin_turn(self.now);
     }
 
-    /// The shard of a key if it can be asked at once: our own; or another's whose owner sleeps, if
-    /// nothing that was sent there before is still under way.
+    /// The shard of a key if it can be asked at once: our own; or another's that is lent, if nothing
+    /// that was sent there before is still under way.
     #[inline]
     pub(crate) fn reach(&mut self, shard: usize) -> Option<&mut Shard> {
         if shard == self.index || self.borrow(shard) { self.shards.held_mut(shard) } else { None }
@@ -79,8 +79,7 @@ impl Core {
         if self.shards.held(shard).is_some() {
             return true;
         }
-        let sleeps = self.cluster.mailboxes[shard].is_parked();
-        let borrowed = sleeps && self.shards.borrow(shard, self.now);
+        let borrowed = self.shards.borrow(shard, self.now);
         self.metrics.add(Counter::ShardsBorrowed, u64::from(borrowed));
         borrowed
     }

@@ -90,12 +90,6 @@ impl Mailbox {
         self.parked.load(Ordering::Relaxed) && self.parked.swap(false, Ordering::Relaxed)
     }
 
-    /// Whether the owner sleeps.
-    #[inline]
-    pub(crate) fn is_parked(&self) -> bool {
-        self.parked.load(Ordering::Relaxed)
-    }
-
     /// Wakes the owner, from any thread.
     pub(crate) fn ring_doorbell(&self) {
         // A full pipe has rung already.

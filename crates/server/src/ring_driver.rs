@@ -108,21 +108,20 @@ impl RingDriver {
         }
         self.hub.core.metrics.add(Counter::RingEnters, 1);
         if more || self.hub.has_runnable() {
-            return self.ring.enter(None);
+            self.hub.core.shards.lend();
+            let result = self.ring.enter(None);
+            self.hub.core.shards.take_back();
+            return result;
         }
         let cluster = &self.hub.core.cluster;
         let mailbox = &cluster.mailboxes[self.hub.core.index];
         mailbox.park();
         let wait = if self.hub.has_messages() { None } else { Some(LULL_MICROSECONDS) };
         let shards = &mut self.hub.core.shards;
-        if wait.is_some() {
-            shards.lend();
-        }
+        shards.lend();
         let result = self.ring.enter(wait);
         mailbox.unpark();
-        if wait.is_some() {
-            shards.take_back();
-        }
+        shards.take_back();
         result
     }
 

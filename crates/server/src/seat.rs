@@ -4,7 +4,6 @@ use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize};
 use std::sync::{Arc, Mutex};
 
 use crossbeam_channel::Receiver;
-use parking_lot::Mutex as ShardLock;
 use slabcore_metrics::{ShardMetrics, Snapshot};
 use slabcore_shard::{Router, Shard};
 use slabcore_storage::{Config, KeyHasher, PagePool, Region};
@@ -106,5 +105,5 @@ fn make_shard(
     if index == 0 && u64::from(settings.verbosity) >= log::COMMANDS {
         log::slab_classes(shard.store());
     }
-    Ok(Arc::new(ShardLock::new(shard)))
+    Ok(SharedShard::new(shard))
 }

@@ -1,23 +1,34 @@
 //! The shards, and which of them this executor may touch now.
 //!
-//! An executor holds the lock of its own shard while it is awake, so it pays for it once per sleep.
-//! While it sleeps the shard is **lent**: another executor executes its requests in place instead
-//! of waking it, which would cost both of them a switch of threads. An awake shard is reached by
-//! batches (`outboxes.rs`) as ever.
+//! An executor holds the lock of its own shard but for the time that it spends in the kernel, to send
+//! or to sleep. Meanwhile the shard is **lent**: another executor executes its requests in place
+//! instead of waking the owner, which would cost both of them a switch of threads. At other times a
+//! shard is reached by batches (`outboxes.rs`).
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use parking_lot::{ArcMutexGuard, Mutex, RawMutex};
 use slabcore_shard::{Now, Shard};
 
 /// A shard that one executor at a time may touch.
-pub(crate) type SharedShard = Arc<Mutex<Shard>>;
+pub(crate) struct SharedShard {
+    lock: Arc<Mutex<Shard>>,
+    /// The owner does without it for now.
+    lent: AtomicBool,
+}
+
+impl SharedShard {
+    pub(crate) fn new(shard: Shard) -> Self {
+        Self { lock: Arc::new(Mutex::new(shard)), lent: AtomicBool::new(false) }
+    }
+}
 
 /// See the module.
 pub(crate) struct Shards {
     own: usize,
     all: Arc<[SharedShard]>,
-    /// Our own while awake, and those borrowed.
+    /// Our own outside of the kernel, and those borrowed.
     held: Vec<Option<ArcMutexGuard<RawMutex, Shard>>>,
     /// Numbers of those borrowed.
     borrowed: Vec<usize>,
@@ -56,9 +67,13 @@ impl Shards {
         self.held[shard].as_deref_mut()
     }
 
-    /// Borrows a shard whose owner sleeps; false if somebody has it.
+    /// Borrows a shard whose owner lends it; false if somebody has it.
     pub(crate) fn borrow(&mut self, shard: usize, now: Now) -> bool {
-        let Some(mut guard) = self.all[shard].try_lock_arc() else { return false };
+        let shared = &self.all[shard];
+        if !shared.lent.load(Ordering::Relaxed) {
+            return false;
+        }
+        let Some(mut guard) = shared.lock.try_lock_arc() else { return false };
         guard.begin_turn(now);
         self.held[shard] = Some(guard);
         self.borrowed.push(shard);
@@ -74,13 +89,24 @@ impl Shards {
         }
     }
 
-    /// Before sleep: others may have our own shard.
+    /// Before the kernel is entered: others may have our own shard.
+    #[inline]
     pub(crate) fn lend(&mut self) {
-        self.held[self.own] = None;
+        if self.all.len() > 1 {
+            debug_assert!(self.borrowed.is_empty(), "borrowed shards are given back");
+            self.held[self.own] = None;
+            self.all[self.own].lent.store(true, Ordering::Relaxed);
+        }
     }
 
-    /// After sleep: waits until nobody has our own shard, microseconds mostly.
+    /// After it: waits until nobody has our own shard, microseconds mostly.
+    #[inline]
     pub(crate) fn take_back(&mut self) {
-        self.held[self.own] = Some(self.all[self.own].lock_arc());
+        if self.held[self.own].is_none() {
+            let shared = &self.all[self.own];
+            // Whoever comes now sends a batch, so that the wait is for one group of requests.
+            shared.lent.store(false, Ordering::Relaxed);
+            self.held[self.own] = Some(shared.lock.lock_arc());
+        }
     }
 }
