@@ -5,15 +5,16 @@
 //! possible answer, the first wrong one ends the run, and the generator is cheap enough (about
 //! 0.1 us of its own code per request at 16 per write) that the server is what is measured.
 //!
-//! Beside it a replay of recorded request sequences, which counts misses instead of time, and a
-//! look at the store alone as it grows, operation by operation.
+//! Beside it a replay of recorded request sequences, which counts misses instead of time, a look at
+//! the store alone as it grows, operation by operation, and a count of instructions per request.
 //!
 //! Non-goals: other protocols, other machines' networks.
 //!
 //! Entry points: [`Generator`] sends one thread's load, [`ServerProcess`] is a server under test,
 //! [`rows::ROWS`] are the loads of the published table; [`trace::read`] and [`TraceCopies`] make a
 //! replay's requests, [`LocalStore`] and [`WireReplay`] are what they are played to;
-//! [`growth::Growth`] times the operations of a [`MappedStore`].
+//! [`growth::Growth`] times the operations of a [`MappedStore`];
+//! [`instruction_loads::LOADS`] are the loads whose instructions are counted.
 //!
 //! Invariant of the generator: a connection has at most one batch under way, so the bytes it must
 //! receive next are known in full.
@@ -29,6 +30,8 @@ pub mod footprint;
 mod generator;
 pub mod growth;
 pub mod held_items;
+pub mod instruction_loads;
+pub mod instruction_table;
 pub mod item_format;
 pub mod key_chooser;
 pub mod limits;

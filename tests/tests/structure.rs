@@ -34,7 +34,10 @@ const ORDER: &[(&str, &[&str])] = &[
         ],
     ),
     ("slabcore-testkit", &[]),
-    ("slabcore-benches", &["slabcore-storage", "slabcore-protocol", "slabcore-metrics"]),
+    (
+        "slabcore-benches",
+        &["slabcore-server", "slabcore-storage", "slabcore-protocol", "slabcore-metrics"],
+    ),
     ("slabcore-tests", &[]),
 ];
 

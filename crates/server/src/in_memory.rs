@@ -18,7 +18,7 @@ use crate::settings::{BackendChoice, Listen, Settings};
 use crate::start_error::StartError;
 
 /// A server that benches and tests drive by hand: [`connect`](Self::connect),
-/// [`receive`](Self::receive), [`turn`](Self::turn), [`take_output`](Self::take_output).
+/// [`receive`](Self::receive), [`turn`](Self::turn).
 ///
 /// Its settings are memcached's defaults, but for what [`new`](Self::new) asks. A client that sends
 /// faster than it reads is not held up as by a socket; what its connection keeps is bounded by
@@ -48,8 +48,7 @@ impl InMemoryConnection {
 /// What a driver keeps of one connection.
 struct Peer {
     id: ConnectionId,
-    output: Vec<u8>,
-    /// The server has closed it; what it sent last can still be taken.
+    /// The server has closed it.
     closed: bool,
 }
 
@@ -114,29 +113,21 @@ impl InMemoryServer {
         }
     }
 
-    /// Turns of all shards that have work, until none has any.
+    /// Turns of all shards that have work, until none has any. What leaves for a connection goes to
+    /// `send`, in its order.
     #[inline]
-    pub fn turn(&mut self) {
+    pub fn turn(&mut self, mut send: impl FnMut(InMemoryConnection, &[u8])) {
         loop {
             let mut idle = true;
-            for shard in &mut self.shards {
+            for (index, shard) in self.shards.iter_mut().enumerate() {
                 if shard.has_work() {
-                    shard.turn();
+                    shard.turn(|id, bytes| send(InMemoryConnection { shard: index, id }, bytes));
                     idle = false;
                 }
             }
             if idle {
                 return;
             }
-        }
-    }
-
-    /// Moves to the end of `out` what the server has sent to a connection.
-    #[inline]
-    pub fn take_output(&mut self, connection: InMemoryConnection, out: &mut Vec<u8>) {
-        let peer = &mut self.shards[connection.shard].peers[connection.id.index as usize];
-        if peer.id == connection.id {
-            out.append(&mut peer.output);
         }
     }
 
@@ -149,7 +140,7 @@ impl InMemoryServer {
 impl InMemoryShard {
     fn connect(&mut self) -> ConnectionId {
         let id = self.hub.insert();
-        let peer = Peer { id, output: Vec::new(), closed: false };
+        let peer = Peer { id, closed: false };
         match self.peers.get_mut(id.index as usize) {
             Some(place) => *place = peer,
             None => self.peers.push(peer),
@@ -179,7 +170,7 @@ impl InMemoryShard {
     }
 
     #[inline]
-    fn turn(&mut self) {
+    fn turn(&mut self, mut send: impl FnMut(ConnectionId, &[u8])) {
         self.begin();
         self.hub.take_messages(
             |_, _| unreachable!("no acceptor hands sockets over"),
@@ -190,7 +181,7 @@ impl InMemoryShard {
         let mut touched = std::mem::take(&mut self.touched);
         self.hub.take_touched(&mut touched);
         for index in touched.drain(..) {
-            self.settle(index);
+            self.settle(index, &mut send);
         }
         self.touched = touched;
         self.hub.core.metrics.add(Counter::Turns, 1);
@@ -199,11 +190,11 @@ impl InMemoryShard {
     }
 
     #[inline]
-    fn settle(&mut self, index: u32) {
+    fn settle(&mut self, index: u32, send: &mut impl FnMut(ConnectionId, &[u8])) {
         let Some(duties) = self.hub.duties(index) else { return };
         let peer = &mut self.peers[index as usize];
         if let Some(buffer) = duties.send {
-            peer.output.extend_from_slice(&buffer);
+            send(peer.id, &buffer);
             self.hub.sent(index, buffer);
         }
         if duties.close {
@@ -255,8 +246,7 @@ mod tests {
         let mut output = Vec::new();
         for piece in pieces {
             server.receive(connection, piece);
-            server.turn();
-            server.take_output(connection, &mut output);
+            server.turn(|_, bytes| output.extend_from_slice(bytes));
         }
         output
     }
@@ -313,10 +303,11 @@ mod tests {
         assert!(answer(&mut server, first, [&b"version\r\n"[..]]).is_empty());
         server.receive(second, b"get key\r\n");
         server.end_of_input(second);
-        assert_eq!(answer(&mut server, second, []), b"");
-        server.turn();
         let mut output = Vec::new();
-        server.take_output(second, &mut output);
+        server.turn(|connection, bytes| {
+            assert_eq!(connection, second);
+            output.extend_from_slice(bytes);
+        });
         assert_eq!(output, b"END\r\n");
         assert!(!server.is_open(second));
         assert_eq!(server.cluster.connections.load(Ordering::Relaxed), 0);

@@ -122,8 +122,8 @@ impl Client {
         drop(names);
         let mut output = Vec::new();
         server.receive(connection, stored.as_bytes());
-        server.turn();
-        server.take_output(connection, &mut output);
+        server.turn(|_, bytes| output.extend_from_slice(bytes));
+        assert!(output == b"STORED\r\n".repeat(WRITES * load.depth * load.keys));
         Self { connection, writes, output }
     }
 }
@@ -132,19 +132,21 @@ impl Client {
 fn run(server: &mut InMemoryServer, clients: &mut [Client], cut: bool, turns: usize) {
     for turn in 0..turns {
         let at = turn % WRITES;
-        for client in &*clients {
-            let write = client.writes[at].0.as_bytes();
-            let (head, rest) = write.split_at(if cut { write.len() / 2 } else { 0 });
-            if !head.is_empty() {
-                server.receive(client.connection, head);
-                server.turn();
-            }
-            server.receive(client.connection, rest);
-        }
-        server.turn();
         for client in &mut *clients {
             client.output.clear();
-            server.take_output(client.connection, &mut client.output);
+        }
+        for half in 0..=usize::from(cut) {
+            for client in &*clients {
+                let write = client.writes[at].0.as_bytes();
+                let (head, rest) = write.split_at(if cut { write.len() / 2 } else { 0 });
+                server.receive(client.connection, if cut && half == 0 { head } else { rest });
+            }
+            server.turn(|connection, bytes| {
+                let client = clients.iter_mut().find(|client| client.connection == connection);
+                client.expect("it is one of them").output.extend_from_slice(bytes);
+            });
+        }
+        for client in &*clients {
             assert!(client.output == client.writes[at].1.as_bytes(), "a wrong reply");
         }
     }
