@@ -25,8 +25,42 @@ const MEMORY_BYTES: usize = 64 << 20;
 /// Any seed will do.
 const HASH_SEED: u64 = 1;
 
-/// Appends one request for these keys.
-type Request = fn(&mut Vec<u8>, &ItemFormat, keys: &[u32]);
+/// The form of a load's requests.
+#[derive(Clone, Copy, Debug)]
+enum Request {
+    /// A line: what stands before the keys, and behind them.
+    Line(&'static str, &'static str),
+    /// A set of each key.
+    Set,
+}
+
+impl Request {
+    /// Appends one request for these keys.
+    fn push(self, out: &mut Vec<u8>, format: &ItemFormat, keys: &[u32]) {
+        match self {
+            Self::Line(before, after) => {
+                out.extend_from_slice(before.as_bytes());
+                for &key in keys {
+                    out.push(b' ');
+                    format.push_key(out, key);
+                }
+                out.extend_from_slice(after.as_bytes());
+                out.extend_from_slice(b"\r\n");
+            }
+            Self::Set => keys.iter().for_each(|&key| push_set(out, format, key)),
+        }
+    }
+}
+
+fn push_set(out: &mut Vec<u8>, format: &ItemFormat, key: u32) {
+    out.extend_from_slice(b"set ");
+    format.push_key(out, key);
+    out.extend_from_slice(b" 0 0 ");
+    out.extend_from_slice(format.value_bytes_text(key));
+    out.extend_from_slice(b"\r\n");
+    format.push_value(out, key);
+    out.extend_from_slice(b"\r\n");
+}
 
 /// One row of the table.
 #[derive(Clone, Copy, Debug)]
@@ -48,42 +82,17 @@ const fn load(name: &'static str, request: Request, reply: &'static [u8]) -> Ins
     InstructionLoad { name, request, reply, keys: 1, foreign: false, stored: true }
 }
 
+const GET: Request = Request::Line("get", "");
+
 /// All rows in the table's order.
 pub const LOADS: &[InstructionLoad] = &[
-    load("get hit", push_get, b"VALUE "),
-    InstructionLoad { stored: false, ..load("get miss", push_get, b"END\r\n") },
-    load("set", push_set, b"STORED\r\n"),
-    load("delete", push_delete, b"DELETED\r\n"),
-    InstructionLoad { keys: 50, ..load("get of 50 keys", push_get, b"VALUE ") },
-    InstructionLoad { foreign: true, ..load("foreign get hit", push_get, b"VALUE ") },
+    load("get hit", GET, b"VALUE "),
+    InstructionLoad { stored: false, ..load("get miss", GET, b"END\r\n") },
+    load("set", Request::Set, b"STORED\r\n"),
+    load("delete", Request::Line("delete", ""), b"DELETED\r\n"),
+    InstructionLoad { keys: 50, ..load("get of 50 keys", GET, b"VALUE ") },
+    InstructionLoad { foreign: true, ..load("foreign get hit", GET, b"VALUE ") },
 ];
-
-fn push_get(out: &mut Vec<u8>, format: &ItemFormat, keys: &[u32]) {
-    out.extend_from_slice(b"get");
-    for &key in keys {
-        out.push(b' ');
-        format.push_key(out, key);
-    }
-    out.extend_from_slice(b"\r\n");
-}
-
-fn push_set(out: &mut Vec<u8>, format: &ItemFormat, keys: &[u32]) {
-    for &key in keys {
-        out.extend_from_slice(b"set ");
-        format.push_key(out, key);
-        out.extend_from_slice(b" 0 0 ");
-        out.extend_from_slice(format.value_bytes_text(key));
-        out.extend_from_slice(b"\r\n");
-        format.push_value(out, key);
-        out.extend_from_slice(b"\r\n");
-    }
-}
-
-fn push_delete(out: &mut Vec<u8>, format: &ItemFormat, keys: &[u32]) {
-    out.extend_from_slice(b"delete ");
-    format.push_key(out, keys[0]);
-    out.extend_from_slice(b"\r\n");
-}
 
 /// The clients of one load, and the writes of each turn.
 struct Script {
@@ -141,7 +150,7 @@ impl InstructionLoad {
         for write in turns.iter_mut().flatten() {
             for _ in 0..depth {
                 let keys: Vec<u32> = next.by_ref().take(self.keys).collect();
-                (self.request)(write, &format, &keys);
+                self.request.push(write, &format, &keys);
             }
         }
         Script { server, connections, turns }
@@ -159,7 +168,7 @@ fn store(
     for keys in keys.chunks(100) {
         sets.clear();
         replies.clear();
-        push_set(&mut sets, format, keys);
+        Request::Set.push(&mut sets, format, keys);
         server.receive(connection, &sets);
         server.turn(|_, bytes| replies.extend_from_slice(bytes));
         assert_eq!(replies, b"STORED\r\n".repeat(keys.len()), "the memory holds all items");
