@@ -1,7 +1,8 @@
 //! A connection's input side over a stream that arrives in pieces.
 
 use slabcore_protocol::{
-    DataBlock, Decoder, GetRequest, KEY_BYTES_MAX, Keys, Request, Step, StoreRequest, data_block,
+    DECODED_KEY_BYTES_MAX, DataBlock, Decoder, GetRequest, KEY_BYTES_MAX, Keys, MetaRequest,
+    Request, Step, StoreRequest, data_block,
 };
 
 /// One step at its place in the stream.
@@ -119,6 +120,11 @@ fn check_request(request: &Request<'_>) {
                 assert_eq!(resumed, left.clone().next(), "keys resume where they stopped");
             }
         }
+        Request::Meta(MetaRequest { key, flags, .. }) => {
+            check_key(key);
+            let decoded = &mut [0; DECODED_KEY_BYTES_MAX];
+            assert!((1..=KEY_BYTES_MAX).contains(&flags.item_key(key, decoded).len()));
+        }
         Request::Touch { key, .. }
         | Request::Delete { key, .. }
         | Request::Arithmetic { key, .. } => check_key(key),
@@ -126,6 +132,7 @@ fn check_request(request: &Request<'_>) {
         | Request::Version
         | Request::Verbosity { .. }
         | Request::Stats { .. }
+        | Request::MetaNoop
         | Request::Quit
         | Request::Shutdown { .. } => {}
     }

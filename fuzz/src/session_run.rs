@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use slabcore_metrics::ShardMetrics;
 use slabcore_protocol::{
-    DataBlock, Decoder, END, Reply, Request, Step, StoreRequest, VALUE_END, Verb, data_block,
-    encode_value_header, error_lines,
+    DECODED_KEY_BYTES_MAX, DataBlock, Decoder, END, MetaCommand, MetaFlags, MetaRequest, Reply,
+    Request, Step, StoreRequest, VALUE_END, Verb, data_block, encode_value_header, error_lines,
 };
 use slabcore_shard::{
     Batch, Entry, HoldId, KeyRequest, Limits, Now, ReplyPart, Response, Router, Shard, Ticket,
@@ -220,6 +220,17 @@ impl Session {
             Request::Arithmetic { key, delta, incr, noreply } => {
                 self.key_request(&KeyRequest::Arithmetic { key, delta, incr }, noreply);
             }
+            // What me tells of memory differs by shards.
+            Request::Meta(MetaRequest { command, key, flags }) => {
+                let mut bytes = [0; DECODED_KEY_BYTES_MAX];
+                let key = flags.item_key(key, &mut bytes);
+                if names_unique(&flags) || command == MetaCommand::Debug {
+                    self.line_reply(Reply::Reset);
+                } else {
+                    self.key_request(&KeyRequest::Meta { command, key, flags }, false);
+                }
+            }
+            Request::MetaNoop => self.line_reply(Reply::MetaNoop),
             Request::FlushAll { delay, noreply } => {
                 let at = self.now.flush_tick(delay);
                 self.shards[0].flush_all(at);
@@ -248,6 +259,12 @@ impl Session {
     /// Returns how many bytes behind the line are done with.
     fn store(&mut self, store: StoreRequest<'_>, behind: &[u8]) -> usize {
         let limits = Limits { item_bytes_max: ITEM_BYTES_MAX, cas: true };
+        let mut bytes = [0; DECODED_KEY_BYTES_MAX];
+        let key = store.meta.map_or(store.key, |flags| flags.item_key(store.key, &mut bytes));
+        let meta =
+            store.meta.map(|flags| if names_unique(&flags) { MetaFlags::default() } else { flags });
+        let verb = if meta != store.meta { Verb::Set } else { store.verb };
+        let store = StoreRequest { key, meta, verb, ..store };
         if limits.too_large(store.key.len(), store.flags, store.value_bytes as usize) {
             self.key_request(&KeyRequest::TooLarge { store }, true);
             let reply = (!store.noreply).then_some(error_lines::TOO_LARGE);
@@ -313,9 +330,10 @@ impl Session {
             self.batches[shard].push(&Entry::UploadEnd(id, good), ticket);
             return;
         }
-        let reply = self.shards[0].upload_end(self.now, id, good);
+        let mut out = Vec::new();
+        self.shards[0].upload_end(self.now, id, good, Some(&mut out));
         if !noreply {
-            self.line_reply(reply);
+            self.reply(out);
         }
     }
 
@@ -331,6 +349,10 @@ impl Session {
         response.encode(&mut out);
         if let Response::Large { flags, cas, value_bytes } = response {
             encode_value_header(&mut out, request.key(), flags, value_bytes, cas);
+            let hold = self.shards[0].hold(route.hash, request.key());
+            self.append_held(0, hold.expect("few are held"), value_bytes, &mut out);
+        } else if let Response::MetaLarge { head, value_bytes } = response {
+            out.extend_from_slice(&head);
             let hold = self.shards[0].hold(route.hash, request.key());
             self.append_held(0, hold.expect("few are held"), value_bytes, &mut out);
         }
@@ -448,4 +470,9 @@ impl Session {
             assert_eq!(stats.counters.evicted, 0, "nothing is evicted where there is room");
         }
     }
+}
+
+/// Whether a meta command shows, names or compares a cas unique: they differ by shards.
+fn names_unique(flags: &MetaFlags<'_>) -> bool {
+    flags.has(b'c') || flags.has(b'C') || flags.has(b'E')
 }

@@ -3,7 +3,9 @@
 use crate::error_lines::BAD_FORMAT;
 use crate::limits::{GET_LEADING_BLANKS_MAX, GET_LINE_BYTES_MAX, LINE_BYTES_MAX, LINE_BYTES_MIN};
 use crate::line::{Line, skip_blanks, split_at_blank};
-use crate::{Request, StoreRequest, Verb, get_lines, key_lines, server_lines, store_lines};
+use crate::{
+    Request, StoreRequest, Verb, get_lines, key_lines, meta_lines, server_lines, store_lines,
+};
 
 /// The decoder of one connection.
 ///
@@ -104,6 +106,9 @@ fn decode_line(text: &[u8], consumed: usize) -> Step<'_> {
         match start {
             b"get " => return get_lines::get(line(), false),
             b"set " => return store_lines::store(line(), Verb::Set),
+            [b'm', b'g', b' ', _] => {
+                return meta_lines::get(Line::new(text.get(2..).unwrap_or_default(), consumed));
+            }
             _ => {}
         }
     }
@@ -129,6 +134,12 @@ fn decode_command(text: &[u8], consumed: usize) -> Step<'_> {
         b"replace" => store_lines::store(line, Verb::Replace),
         b"append" => store_lines::store(line, Verb::Append),
         b"prepend" => store_lines::store(line, Verb::Prepend),
+        b"mg" => meta_lines::get(line),
+        b"ms" => meta_lines::store(line),
+        b"md" => meta_lines::delete(line),
+        b"ma" => meta_lines::arithmetic(line),
+        b"mn" => line.request(Request::MetaNoop),
+        b"me" => meta_lines::debug(line),
         b"stats" => server_lines::stats(line),
         b"version" => line.request(Request::Version),
         b"verbosity" => server_lines::verbosity(line),

@@ -69,9 +69,13 @@ pub fn encode_number(out: &mut Vec<u8>, n: u64) {
 /// Appends `STAT <name> <value>` and CRLF. Neither may be empty: clients take the third word of the
 /// line for granted.
 pub fn encode_stat(out: &mut Vec<u8>, name: impl Display, value: impl Display) {
-    let mut line = Appender(out);
+    encode_text(out, format_args!("STAT {name} {value}\r\n"));
+}
+
+/// Appends formatted text.
+pub(crate) fn encode_text(out: &mut Vec<u8>, text: fmt::Arguments<'_>) {
     // An error could only come from a Display that fails by itself; what it wrote stays.
-    let _ = write!(line, "STAT {name} {value}\r\n");
+    let _ = Appender(out).write_fmt(text);
 }
 
 /// ` <flags> <value_len>` and CRLF, and how many bytes that is, where both are short.

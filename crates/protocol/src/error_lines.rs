@@ -1,4 +1,4 @@
-//! Every error line of the classic commands, whole with its CRLF.
+//! Every error line of the text commands, whole with its CRLF.
 
 /// Unknown command or subcommand.
 pub const ERROR: &[u8] = b"ERROR\r\n";
@@ -49,6 +49,28 @@ pub const SHUTDOWN_NOT_ENABLED: &[u8] = b"SERVER_ERROR: shutdown not enabled\r\n
 pub const INVALID_SHUTDOWN_MODE: &[u8] = b"CLIENT_ERROR invalid shutdown mode\r\n";
 /// The connection limit is reached; sent before the new connection is closed.
 pub const TOO_MANY_CONNECTIONS: &[u8] = b"ERROR Too many open connections\r\n";
+/// A flag of a meta command that stands there twice.
+pub const DUPLICATE_FLAG: &[u8] = b"CLIENT_ERROR duplicate flag\r\n";
+/// A flag that no meta command knows.
+pub const INVALID_FLAG: &[u8] = b"CLIENT_ERROR invalid flag\r\n";
+/// Any of these in `ma` and `md`.
+pub const INVALID_OR_DUPLICATE_FLAG: &[u8] = b"CLIENT_ERROR invalid or duplicate flag\r\n";
+/// A number behind the flags `T`, `N`, `R`, `C`, `E` that is none.
+pub const BAD_TOKEN: &[u8] = b"CLIENT_ERROR bad token in command line format\r\n";
+/// A number behind the flag `D` that is none.
+pub const INVALID_DELTA_TOKEN: &[u8] = b"CLIENT_ERROR invalid numeric delta value\r\n";
+/// A number behind the flag `J` that is none.
+pub const INVALID_INITIAL_TOKEN: &[u8] = b"CLIENT_ERROR invalid numeric initial value\r\n";
+/// More than 31 bytes behind the flag `O`.
+pub const OPAQUE_TOO_LONG: &[u8] = b"CLIENT_ERROR opaque token too long\r\n";
+/// A key with the flag `b` that is no base64.
+pub const ERROR_DECODING_KEY: &[u8] = b"CLIENT_ERROR error decoding key\r\n";
+/// More than 20 words in a meta command.
+pub const TOO_MANY_FLAGS: &[u8] = b"CLIENT_ERROR options flags are too long\r\n";
+/// `ms` in a mode that there is not.
+pub const INVALID_STORE_MODE: &[u8] = b"CLIENT_ERROR invalid mode for ms M token\r\n";
+/// `ma` in a mode that there is not.
+pub const INVALID_ARITHMETIC_MODE: &[u8] = b"CLIENT_ERROR invalid mode for ma M token\r\n";
 
 #[cfg(test)]
 mod tests {
@@ -80,6 +102,17 @@ mod tests {
             SHUTDOWN_NOT_ENABLED,
             INVALID_SHUTDOWN_MODE,
             TOO_MANY_CONNECTIONS,
+            DUPLICATE_FLAG,
+            INVALID_FLAG,
+            INVALID_OR_DUPLICATE_FLAG,
+            BAD_TOKEN,
+            INVALID_DELTA_TOKEN,
+            INVALID_INITIAL_TOKEN,
+            OPAQUE_TOO_LONG,
+            ERROR_DECODING_KEY,
+            TOO_MANY_FLAGS,
+            INVALID_STORE_MODE,
+            INVALID_ARITHMETIC_MODE,
         ];
         for line in lines {
             let text = line.strip_suffix(b"\r\n").expect("ends in CRLF");

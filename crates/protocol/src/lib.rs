@@ -1,4 +1,4 @@
-//! Decoder and encoder of memcached's classic text protocol.
+//! Decoder and encoder of memcached's text protocol, classic and meta commands.
 //!
 //! Purpose: turn a connection's bytes into typed requests that borrow those bytes, and replies into
 //! bytes, exactly as memcached 1.6.45 does.
@@ -10,7 +10,8 @@
 //! client side.
 //!
 //! Invariants: the input handed to [`Decoder::decode`] starts at a request's first byte; every key
-//! that leaves this crate has 1 to [`KEY_BYTES_MAX`] bytes and no blank in it.
+//! that leaves this crate has 1 to [`KEY_BYTES_MAX`] bytes, and no blank in it unless it was
+//! decoded from base64.
 //!
 //! Entry points: [`Decoder::decode`], [`data_block`] for the bytes behind a storage command, and
 //! [`Reply::encode`], [`encode_value`] for the way back.
@@ -31,6 +32,7 @@ extern crate alloc;
 #[cfg(test)]
 extern crate std;
 
+mod base64;
 mod data_block;
 mod decimal;
 mod decoder;
@@ -41,6 +43,9 @@ mod key_lines;
 mod keys;
 mod limits;
 mod line;
+mod meta_flags;
+mod meta_lines;
+mod meta_reply;
 mod numbers;
 mod reply;
 mod request;
@@ -48,6 +53,7 @@ mod server_lines;
 mod single_get;
 mod store_lines;
 
+pub use base64::DECODED_KEY_BYTES_MAX;
 pub use data_block::{DataBlock, data_block};
 pub use decoder::{Decoder, Step};
 pub use encode::{
@@ -55,6 +61,10 @@ pub use encode::{
     encode_value_header,
 };
 pub use keys::Keys;
-pub use limits::{GET_LINE_BYTES_MAX, KEY_BYTES_MAX, LINE_BYTES_MAX, VALUE_BYTES_MAX};
+pub use limits::{
+    GET_LINE_BYTES_MAX, KEY_BYTES_MAX, LINE_BYTES_MAX, META_FLAGS_BYTES_MAX, VALUE_BYTES_MAX,
+};
+pub use meta_flags::MetaFlags;
+pub use meta_reply::{ItemFacts, MetaReply, MetaStatus, MetaValue, encode_meta_debug};
 pub use reply::{MEMCACHED_VERSION, Reply};
-pub use request::{GetRequest, Request, StoreRequest, Verb};
+pub use request::{GetRequest, MetaCommand, MetaRequest, Request, StoreRequest, Verb};

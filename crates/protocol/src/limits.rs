@@ -20,6 +20,16 @@ pub const VALUE_BYTES_MAX: u32 = i32::MAX as u32 - 2;
 /// A line with its line end has at least this many bytes; the shortest command has two letters.
 pub(crate) const LINE_BYTES_MIN: usize = 4;
 
+/// Bytes behind the flag `O` of a meta command.
+pub(crate) const OPAQUE_BYTES_MAX: usize = 31;
+
+/// Words of a meta command: itself, its key, the length of `ms`, and flags.
+pub(crate) const META_WORDS_MAX: usize = 20;
+
+/// Bytes of the flags of a meta command without what nobody needs: each a blank, a letter, and the
+/// opaque bytes or a number.
+pub const META_FLAGS_BYTES_MAX: usize = META_WORDS_MAX * (2 + OPAQUE_BYTES_MAX);
+
 const _: () = assert!(KEY_BYTES_MAX < LINE_BYTES_MAX);
 const _: () = assert!(LINE_BYTES_MAX < GET_LINE_BYTES_MAX);
 const _: () = assert!(GET_LEADING_BLANKS_MAX < LINE_BYTES_MAX);

@@ -56,6 +56,16 @@ impl<'a> Line<'a> {
     #[cold]
     pub(crate) fn store_error(self, value_bytes: u32) -> Step<'a> {
         let reply = if self.is_noreply() { None } else { Some(BAD_FORMAT) };
+        self.swallow(reply, value_bytes)
+    }
+
+    /// As [`Self::store_error`] for `ms`, which has more errors and no `noreply`.
+    #[cold]
+    pub(crate) fn meta_store_error(self, reply: &'static [u8], value_bytes: u32) -> Step<'a> {
+        self.swallow(Some(reply), value_bytes)
+    }
+
+    fn swallow(self, reply: Option<&'static [u8]>, value_bytes: u32) -> Step<'a> {
         let swallow = u64::from(value_bytes).saturating_add(2);
         Step::Error { reply, consumed: self.consumed, swallow }
     }

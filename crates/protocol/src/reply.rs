@@ -37,6 +37,8 @@ pub enum Reply {
     End,
     /// The result of `incr` or `decr`.
     Number(u64),
+    /// The answer to `mn`.
+    MetaNoop,
     /// The answer to `version`.
     Version,
     /// One of [`error_lines`](crate::error_lines), whole with its CRLF.
@@ -57,6 +59,7 @@ impl Reply {
             Self::Ok => b"OK\r\n",
             Self::Reset => b"RESET\r\n",
             Self::End => END,
+            Self::MetaNoop => b"MN\r\n",
             Self::Version => concat!("VERSION ", memcached_version!(), "\r\n").as_bytes(),
             Self::Error(line) => line,
             Self::Number(_) => return None,
@@ -95,6 +98,7 @@ mod tests {
         check(Reply::Ok, "OK\r\n");
         check(Reply::Reset, "RESET\r\n");
         check(Reply::End, "END\r\n");
+        check(Reply::MetaNoop, "MN\r\n");
         check(Reply::Number(0), "0\r\n");
         check(Reply::Number(u64::MAX), "18446744073709551615\r\n");
         check(Reply::Version, "VERSION 1.6.45\r\n");

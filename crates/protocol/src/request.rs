@@ -1,6 +1,6 @@
 //! What a client can ask for. Everything borrows the connection's input.
 
-use crate::Keys;
+use crate::{Keys, MetaFlags};
 
 /// A command that is complete with its line.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -34,6 +34,10 @@ pub enum Request<'a> {
         /// No reply is wanted.
         noreply: bool,
     },
+    /// `mg`, `md`, `ma`, `me`.
+    Meta(MetaRequest<'a>),
+    /// `mn`: answers `MN`, whatever the words behind it.
+    MetaNoop,
     /// `flush_all`.
     FlushAll {
         /// Seconds, relative or absolute like an exptime; 0 where the client named none.
@@ -75,6 +79,32 @@ pub struct GetRequest<'a> {
     pub exptime: Option<i32>,
 }
 
+/// Which meta command; `ms` is a [`StoreRequest`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MetaCommand {
+    /// `mg`.
+    Get,
+    /// `md`.
+    Delete,
+    /// `ma`, adding.
+    Incr,
+    /// `ma`, subtracting.
+    Decr,
+    /// `me`.
+    Debug,
+}
+
+/// A meta command without a data block.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct MetaRequest<'a> {
+    /// Which one.
+    pub command: MetaCommand,
+    /// 1 to 250 bytes as sent; with the flag `b`, [`MetaFlags::item_key`] decodes it.
+    pub key: &'a [u8],
+    /// How to do it and what to tell.
+    pub flags: MetaFlags<'a>,
+}
+
 /// How a storage command stores.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Verb {
@@ -97,7 +127,7 @@ pub enum Verb {
 pub struct StoreRequest<'a> {
     /// How to store.
     pub verb: Verb,
-    /// 1 to 250 bytes.
+    /// 1 to 250 bytes as sent; with the meta flag `b`, [`MetaFlags::item_key`] decodes it.
     pub key: &'a [u8],
     /// The client's own, opaque to the server.
     pub flags: u32,
@@ -110,4 +140,6 @@ pub struct StoreRequest<'a> {
     pub cas_unique: u64,
     /// No reply is wanted.
     pub noreply: bool,
+    /// The flags of `ms`; none for a classic command.
+    pub meta: Option<MetaFlags<'a>>,
 }

@@ -35,12 +35,13 @@ pub(crate) fn store(line: Line<'_>, verb: Verb) -> Step<'_> {
     }
     // Most lines end with the length (or the cas unique): then no word can be `noreply`.
     let noreply = !rest.is_empty() && line.is_noreply();
-    line.store(StoreRequest { verb, key, flags, exptime, value_bytes, cas_unique, noreply })
+    let meta = None;
+    line.store(StoreRequest { verb, key, flags, exptime, value_bytes, cas_unique, noreply, meta })
 }
 
 /// The announced length, unless it is no number, negative or too large to add a CRLF.
 #[inline]
-fn length_in_range(word: &[u8]) -> Option<u32> {
+pub(crate) fn length_in_range(word: &[u8]) -> Option<u32> {
     let length = u32::try_from(signed_32(word)?).ok()?;
     if length > VALUE_BYTES_MAX { None } else { Some(length) }
 }
@@ -58,6 +59,7 @@ mod tests {
         value_bytes: 2,
         cas_unique: 0,
         noreply: false,
+        meta: None,
     };
 
     #[test]

@@ -3,7 +3,7 @@
 use std::sync::atomic::Ordering;
 
 use slabcore_metrics::{Counter, Snapshot};
-use slabcore_protocol::{Reply, Request, error_lines};
+use slabcore_protocol::{DECODED_KEY_BYTES_MAX, MetaRequest, Reply, Request, error_lines};
 use slabcore_shard::{Entry, KeyRequest, StatsKind};
 
 use crate::connection::{Connection, RestOfKeys};
@@ -29,6 +29,12 @@ impl Connection {
             Request::Arithmetic { key, delta, incr, noreply } => {
                 self.key_request(core, &KeyRequest::Arithmetic { key, delta, incr }, noreply);
             }
+            Request::Meta(MetaRequest { command, key, flags }) => {
+                let mut bytes = [0; DECODED_KEY_BYTES_MAX];
+                let key = flags.item_key(key, &mut bytes);
+                self.key_request(core, &KeyRequest::Meta { command, key, flags }, false);
+            }
+            Request::MetaNoop => self.reply(Reply::MetaNoop),
             Request::FlushAll { delay, noreply } => self.flush_all(core, delay, noreply),
             Request::Version => self.reply(Reply::Version),
             Request::Verbosity { level, noreply } => {

@@ -6,7 +6,8 @@
 
 use arrayvec::ArrayVec;
 use slabcore_protocol::{
-    DataBlock, Decoder, END, Keys, Step, StoreRequest, data_block, encode_value_header, error_lines,
+    DECODED_KEY_BYTES_MAX, DataBlock, Decoder, END, Keys, Step, StoreRequest, data_block,
+    encode_value_header, error_lines,
 };
 use slabcore_shard::{Entry, KeyRequest, ReplyPart, Response, Route, Ticket, UploadId};
 
@@ -333,6 +334,9 @@ impl Connection {
         store: StoreRequest<'_>,
         line_bytes: usize,
     ) -> usize {
+        let mut bytes = [0; DECODED_KEY_BYTES_MAX];
+        let key = store.meta.map_or(store.key, |flags| flags.item_key(store.key, &mut bytes));
+        let store = StoreRequest { key, ..store };
         let block_bytes = u64::from(store.value_bytes) + 2;
         if core.limits.too_large(store.key.len(), store.flags, store.value_bytes as usize) {
             self.key_request(core, &KeyRequest::TooLarge { store }, true);
@@ -397,10 +401,9 @@ impl Connection {
     ) {
         core.upload_numbers.give(id.number);
         if shard == core.index {
-            let reply = core.shards.own_mut().upload_end(core.now, id, good);
-            if !noreply {
-                self.output.encode(|out| reply.encode(out));
-            }
+            let now = core.now;
+            let shard = core.shards.own_mut();
+            self.output.encode(|out| shard.upload_end(now, id, good, (!noreply).then_some(out)));
         } else {
             let ticket = (!noreply).then(|| self.open_ticket(core));
             core.outboxes.push(shard, &Entry::UploadEnd(id, good), ticket);
@@ -476,14 +479,25 @@ impl Connection {
     ) {
         let now = core.now;
         if let Some(shard) = core.reach(route.shard) {
-            let response = shard.execute(now, route.hash, request);
-            if let Response::Large { flags, cas, value_bytes } = response {
-                self.large_value(core, route, request.key(), flags, cas, value_bytes);
-            } else if !noreply {
-                self.output.encode(|out| {
-                    if with_end { response.encode_with_end(out) } else { response.encode(out) }
-                });
-                return;
+            let key = request.key();
+            match shard.execute(now, route.hash, request) {
+                Response::Large { flags, cas, value_bytes } => {
+                    self.large_value(core, route, key, value_bytes, |out| {
+                        encode_value_header(out, key, flags, value_bytes, cas);
+                    });
+                }
+                Response::MetaLarge { head, value_bytes } => {
+                    self.large_value(core, route, key, value_bytes, |out| {
+                        out.extend_from_slice(&head);
+                    });
+                }
+                response if !noreply => {
+                    self.output.encode(|out| {
+                        if with_end { response.encode_with_end(out) } else { response.encode(out) }
+                    });
+                    return;
+                }
+                _ => {}
             }
         } else {
             let ticket = (!noreply).then(|| self.open_ticket(core));
@@ -494,21 +508,21 @@ impl Connection {
         }
     }
 
+    /// Sends the value that `key` was just found with, in parts; `head` appends the line before it.
     fn large_value(
         &mut self,
         core: &mut Core,
         route: Route,
         key: &[u8],
-        flags: u32,
-        cas: Option<u64>,
         value_bytes: usize,
+        head: impl FnOnce(&mut Vec<u8>),
     ) {
         let shard = core.shards.held_mut(route.shard).expect("it has just answered");
         let Some(hold) = shard.hold(route.hash, key) else {
             self.output.encode(|out| out.extend_from_slice(error_lines::OUT_OF_MEMORY_WRITING_GET));
             return;
         };
-        self.output.encode(|out| encode_value_header(out, key, flags, value_bytes, cas));
+        self.output.encode(head);
         let (shard, head) = (route.shard, Vec::new());
         let value = LargeValue { shard, hold, value_bytes, sent_bytes: 0, asked: false, head };
         self.output.open_large(value, &mut core.spares);

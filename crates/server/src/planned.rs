@@ -1,6 +1,6 @@
 //! A request that was decoded ahead of its turn, so that its bucket and item can be brought near.
 
-use slabcore_protocol::{DataBlock, Request, Step, data_block};
+use slabcore_protocol::{DataBlock, MetaRequest, Request, Step, data_block};
 use slabcore_shard::{KeyRequest, Limits};
 
 /// See the module.
@@ -17,12 +17,15 @@ pub(crate) struct Planned<'a> {
 
 impl<'a> Planned<'a> {
     /// A request for one key that is whole in `input`; `None` for anything else, which needs more
-    /// than one look.
+    /// than one look, or room for a key that must be decoded.
     #[inline]
     pub(crate) fn of(step: &Step<'a>, input: &'a [u8], limits: &Limits) -> Option<Self> {
         match step {
             Step::Request { request, consumed } => Self::of_request(request, *consumed),
             Step::Store { store, consumed } => {
+                if store.meta.is_some_and(|flags| flags.has(b'b')) {
+                    return None;
+                }
                 let key_bytes = store.key.len();
                 if limits.too_large(key_bytes, store.flags, store.value_bytes as usize) {
                     return None;
@@ -62,6 +65,9 @@ impl<'a> Planned<'a> {
             Request::Delete { key, noreply } => (KeyRequest::Delete { key }, noreply, false),
             Request::Arithmetic { key, delta, incr, noreply } => {
                 (KeyRequest::Arithmetic { key, delta, incr }, noreply, false)
+            }
+            Request::Meta(MetaRequest { command, key, flags }) if !flags.has(b'b') => {
+                (KeyRequest::Meta { command, key, flags }, false, false)
             }
             _ => return None,
         };

@@ -4,11 +4,12 @@
 //! | kind 1 | bits 1 | verb 1 | key len 1 | bytes len 4 | hash 8 |
 //! | a 4 | b 4 | c 8 | d 4 | e 4 | key | bytes |
 //! ```
-//! Little endian. Every entry has the same 40-byte head; `a` to `e` mean what its kind needs.
+//! Little endian. Every entry has the same 40-byte head; `a` to `e` mean what its kind needs. The
+//! flags of a meta command stand first in `bytes`, as text; `e` counts those before a value.
 
 use alloc::vec::Vec;
 
-use slabcore_protocol::{StoreRequest, Verb};
+use slabcore_protocol::{MetaCommand, MetaFlags, StoreRequest, Verb};
 use slabcore_storage::PageWish;
 
 use crate::holds::HoldId;
@@ -22,6 +23,7 @@ const BIT_CAS: u8 = 2;
 const BIT_EXPTIME: u8 = 4;
 const BIT_INCR: u8 = 8;
 const BIT_GOOD: u8 = 16;
+const BIT_META: u8 = 32;
 
 /// What a shard is asked to tell of itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -86,15 +88,17 @@ const FLUSH: u8 = 12;
 const STATS_METRICS: u8 = 13;
 const STATS_CLASSES: u8 = 14;
 const PAGES_WANTED: u8 = 15;
+const META: u8 = 16;
 
 /// Appends `entry`; `answered`: a reply is due.
 pub(crate) fn encode_entry(out: &mut Vec<u8>, entry: &Entry<'_>, answered: bool) {
-    let (mut head, key, bytes) = parts(entry);
+    let Parts { mut head, key, meta, bytes } = parts(entry);
     if answered {
         head.bits |= BIT_TICKET;
     }
     debug_assert!(u8::try_from(key.len()).is_ok(), "a key's length fits a byte");
-    let bytes_len = u32::try_from(bytes.len()).expect("a value part fits 32 bits");
+    let bytes_len = meta.len() + bytes.len();
+    let bytes_len = u32::try_from(bytes_len).expect("a value part and flags fit 32 bits");
     let mut raw = [0; HEAD_BYTES];
     raw[..4].copy_from_slice(&[head.kind, head.bits, head.verb, key.len() as u8]);
     raw[4..8].copy_from_slice(&bytes_len.to_le_bytes());
@@ -104,68 +108,96 @@ pub(crate) fn encode_entry(out: &mut Vec<u8>, entry: &Entry<'_>, answered: bool)
     raw[24..32].copy_from_slice(&head.c.to_le_bytes());
     raw[32..36].copy_from_slice(&head.d.to_le_bytes());
     raw[36..40].copy_from_slice(&head.e.to_le_bytes());
-    out.reserve(HEAD_BYTES + key.len() + bytes.len());
+    out.reserve(HEAD_BYTES + key.len() + meta.len() + bytes.len());
     out.extend_from_slice(&raw);
     out.extend_from_slice(key);
+    out.extend_from_slice(meta);
     out.extend_from_slice(bytes);
 }
 
-fn parts<'a>(entry: &Entry<'a>) -> (Head, &'a [u8], &'a [u8]) {
-    const NONE: &[u8] = &[];
+/// What is written for an entry.
+#[derive(Default)]
+struct Parts<'a> {
+    head: Head,
+    key: &'a [u8],
+    /// Flags of a meta command.
+    meta: &'a [u8],
+    bytes: &'a [u8],
+}
+
+fn parts<'a>(entry: &Entry<'a>) -> Parts<'a> {
     let simple = |kind| Head { kind, ..Head::default() };
-    match *entry {
-        Entry::Key(hash, ref request) => {
-            let (head, bytes) = key_parts(request);
-            (Head { hash, ..head }, request.key(), bytes)
-        }
-        Entry::UploadBegin(hash, id, store) => {
-            let head = Head { hash, e: id.number, ..store_head(UPLOAD_BEGIN, &store) };
-            (head, store.key, NONE)
+    let numbered = |kind, number| Head { e: number, ..simple(kind) };
+    let head = match *entry {
+        Entry::Key(hash, ref request) => return key_parts(hash, request),
+        Entry::UploadBegin(hash, id, ref store) => {
+            let meta = store.meta.map_or(&[][..], |flags| flags.text());
+            let head = Head { hash, e: id.number, ..store_head(UPLOAD_BEGIN, store) };
+            return Parts { head, key: store.key, meta, bytes: &[] };
         }
         Entry::UploadBytes(id, bytes) => {
-            (Head { e: id.number, ..simple(UPLOAD_BYTES) }, NONE, bytes)
+            let head = numbered(UPLOAD_BYTES, id.number);
+            return Parts { head, bytes, ..Parts::default() };
         }
         Entry::UploadEnd(id, good) => {
             let bits = if good { BIT_GOOD } else { 0 };
-            (Head { e: id.number, bits, ..simple(UPLOAD_END) }, NONE, NONE)
+            Head { bits, ..numbered(UPLOAD_END, id.number) }
         }
-        Entry::UploadAbandon(id) => (Head { e: id.number, ..simple(UPLOAD_ABANDON) }, NONE, NONE),
-        Entry::HoldPart(hold, offset) => {
-            (Head { e: hold.0, c: offset as u64, ..simple(HOLD_PART) }, NONE, NONE)
-        }
-        Entry::HoldRelease(hold) => (Head { e: hold.0, ..simple(HOLD_RELEASE) }, NONE, NONE),
+        Entry::UploadAbandon(id) => numbered(UPLOAD_ABANDON, id.number),
+        Entry::HoldPart(hold, offset) => Head { c: offset as u64, ..numbered(HOLD_PART, hold.0) },
+        Entry::HoldRelease(hold) => numbered(HOLD_RELEASE, hold.0),
         Entry::Flush(at) => {
             let bits = if at.is_some() { BIT_EXPTIME } else { 0 };
-            (Head { a: at.unwrap_or(0), bits, ..simple(FLUSH) }, NONE, NONE)
+            Head { a: at.unwrap_or(0), bits, ..simple(FLUSH) }
         }
-        Entry::Stats(StatsKind::Metrics) => (simple(STATS_METRICS), NONE, NONE),
-        Entry::Stats(StatsKind::Classes) => (simple(STATS_CLASSES), NONE, NONE),
+        Entry::Stats(StatsKind::Metrics) => simple(STATS_METRICS),
+        Entry::Stats(StatsKind::Classes) => simple(STATS_CLASSES),
         Entry::PagesWanted(PageWish { pages, worth }) => {
-            (Head { a: pages, c: worth, ..simple(PAGES_WANTED) }, NONE, NONE)
+            Head { a: pages, c: worth, ..simple(PAGES_WANTED) }
         }
-    }
+    };
+    Parts { head, ..Parts::default() }
 }
 
-fn key_parts<'a>(request: &KeyRequest<'a>) -> (Head, &'a [u8]) {
+fn key_parts<'a>(hash: u64, request: &KeyRequest<'a>) -> Parts<'a> {
+    const NONE: &[u8] = &[];
     let simple = |kind| Head { kind, ..Head::default() };
-    match *request {
+    let (head, meta, bytes) = match *request {
         KeyRequest::Get { with_cas, exptime, .. } => {
             let cas_bit = if with_cas { BIT_CAS } else { 0 };
             let exptime_bit = if exptime.is_some() { BIT_EXPTIME } else { 0 };
             let b = exptime.unwrap_or(0).cast_unsigned();
-            (Head { bits: cas_bit | exptime_bit, b, ..simple(GET) }, &[])
+            (Head { bits: cas_bit | exptime_bit, b, ..simple(GET) }, NONE, NONE)
         }
-        KeyRequest::Store { store, value } => (store_head(STORE, &store), value),
-        KeyRequest::TooLarge { store } => (store_head(TOO_LARGE, &store), &[]),
+        KeyRequest::Store { ref store, value } => {
+            let meta = store.meta.map_or(NONE, |flags| flags.text());
+            let meta_bytes = u32::try_from(meta.len()).expect("a line is shorter than 4 GiB");
+            (Head { e: meta_bytes, ..store_head(STORE, store) }, meta, value)
+        }
+        KeyRequest::TooLarge { ref store } => {
+            let meta = store.meta.map_or(NONE, |flags| flags.text());
+            (store_head(TOO_LARGE, store), meta, NONE)
+        }
         KeyRequest::Arithmetic { delta, incr, .. } => {
             let bits = if incr { BIT_INCR } else { 0 };
-            (Head { bits, c: delta, ..simple(ARITHMETIC) }, &[])
+            (Head { bits, c: delta, ..simple(ARITHMETIC) }, NONE, NONE)
         }
         KeyRequest::Touch { exptime, .. } => {
-            (Head { b: exptime.cast_unsigned(), ..simple(TOUCH) }, &[])
+            (Head { b: exptime.cast_unsigned(), ..simple(TOUCH) }, NONE, NONE)
         }
-        KeyRequest::Delete { .. } => (simple(DELETE), &[]),
-    }
+        KeyRequest::Delete { .. } => (simple(DELETE), NONE, NONE),
+        KeyRequest::Meta { command, flags, .. } => {
+            let verb = match command {
+                MetaCommand::Get => 0,
+                MetaCommand::Delete => 1,
+                MetaCommand::Incr => 2,
+                MetaCommand::Decr => 3,
+                MetaCommand::Debug => 4,
+            };
+            (Head { verb, ..simple(META) }, flags.text(), NONE)
+        }
+    };
+    Parts { head: Head { hash, ..head }, key: request.key(), meta, bytes }
 }
 
 fn store_head(kind: u8, store: &StoreRequest<'_>) -> Head {
@@ -179,6 +211,7 @@ fn store_head(kind: u8, store: &StoreRequest<'_>) -> Head {
     };
     Head {
         kind,
+        bits: if store.meta.is_some() { BIT_META } else { 0 },
         verb,
         a: store.flags,
         b: store.exptime.cast_unsigned(),
@@ -226,7 +259,7 @@ impl Head {
         let hold = HoldId(self.e);
         let at = (self.bits & BIT_EXPTIME != 0).then_some(self.a);
         match self.kind {
-            UPLOAD_BEGIN => Entry::UploadBegin(self.hash, upload, self.store(key)),
+            UPLOAD_BEGIN => Entry::UploadBegin(self.hash, upload, self.store(key, bytes)),
             UPLOAD_BYTES => Entry::UploadBytes(upload, bytes),
             UPLOAD_END => Entry::UploadEnd(upload, self.bits & BIT_GOOD != 0),
             UPLOAD_ABANDON => Entry::UploadAbandon(upload),
@@ -240,25 +273,44 @@ impl Head {
         }
     }
 
-    fn key_request<'a>(self, key: &'a [u8], value: &'a [u8]) -> KeyRequest<'a> {
+    fn key_request<'a>(self, key: &'a [u8], bytes: &'a [u8]) -> KeyRequest<'a> {
         match self.kind {
             GET => KeyRequest::Get {
                 key,
                 with_cas: self.bits & BIT_CAS != 0,
                 exptime: (self.bits & BIT_EXPTIME != 0).then_some(self.b.cast_signed()),
             },
-            STORE => KeyRequest::Store { store: self.store(key), value },
-            TOO_LARGE => KeyRequest::TooLarge { store: self.store(key) },
+            STORE => {
+                let (meta, value) = bytes.split_at(self.e as usize);
+                KeyRequest::Store { store: self.store(key, meta), value }
+            }
+            TOO_LARGE => KeyRequest::TooLarge { store: self.store(key, bytes) },
             ARITHMETIC => {
                 KeyRequest::Arithmetic { key, delta: self.c, incr: self.bits & BIT_INCR != 0 }
             }
             TOUCH => KeyRequest::Touch { key, exptime: self.b.cast_signed() },
             DELETE => KeyRequest::Delete { key },
+            META => KeyRequest::Meta {
+                command: self.meta_command(),
+                key,
+                flags: MetaFlags::from_validated(bytes),
+            },
             kind => unreachable!("entry kind {kind}"),
         }
     }
 
-    fn store(self, key: &[u8]) -> StoreRequest<'_> {
+    fn meta_command(self) -> MetaCommand {
+        match self.verb {
+            0 => MetaCommand::Get,
+            1 => MetaCommand::Delete,
+            2 => MetaCommand::Incr,
+            3 => MetaCommand::Decr,
+            4 => MetaCommand::Debug,
+            verb => unreachable!("meta command {verb}"),
+        }
+    }
+
+    fn store<'a>(self, key: &'a [u8], meta: &'a [u8]) -> StoreRequest<'a> {
         let verb = match self.verb {
             0 => Verb::Set,
             1 => Verb::Add,
@@ -276,6 +328,7 @@ impl Head {
             value_bytes: self.d,
             cas_unique: self.c,
             noreply: false,
+            meta: (self.bits & BIT_META != 0).then(|| MetaFlags::from_validated(meta)),
         }
     }
 }

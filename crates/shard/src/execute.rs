@@ -1,7 +1,7 @@
 //! Requests for one key, executed: what is asked of the store and what is counted.
 
 use slabcore_metrics::Counter;
-use slabcore_protocol::{Reply, StoreRequest, Verb, error_lines};
+use slabcore_protocol::{MetaCommand, Reply, StoreRequest, Verb, error_lines};
 use slabcore_storage::{ArithmeticError, Delta, ItemRef, Miss, NewItem, StoreOutcome, StoreVerb};
 
 use crate::clock::Now;
@@ -24,6 +24,9 @@ impl Shard {
                 self.get(now, hash, key, with_cas, exptime)
             }
             KeyRequest::Store { store, value } => {
+                if let Some(flags) = store.meta {
+                    return self.meta_store(now, hash, &store, flags, value);
+                }
                 let item = NewItem {
                     key: store.key,
                     value,
@@ -43,6 +46,13 @@ impl Shard {
             }
             KeyRequest::Touch { key, exptime } => self.touch(now, hash, key, exptime),
             KeyRequest::Delete { key } => self.delete(now, hash, key),
+            KeyRequest::Meta { command, key, flags } => match command {
+                MetaCommand::Get => self.meta_get(now, hash, key, flags),
+                MetaCommand::Delete => self.meta_delete(now, hash, key, flags),
+                MetaCommand::Incr => self.meta_arithmetic(now, hash, key, flags, true),
+                MetaCommand::Decr => self.meta_arithmetic(now, hash, key, flags, false),
+                MetaCommand::Debug => self.meta_debug(now, hash, key),
+            },
         }
     }
 
@@ -120,9 +130,10 @@ impl Shard {
         }
     }
 
-    /// A set that cannot be kept must not leave the old value to be read.
+    /// A set that cannot be kept must not leave the old value to be read; memcached takes every ms
+    /// for one, whatever its mode.
     pub(crate) fn drop_old(&mut self, now: Now, hash: u64, store: &StoreRequest<'_>) {
-        if store.verb == Verb::Set {
+        if store.verb == Verb::Set || store.meta.is_some() {
             // A miss is as good: there is no old value.
             let _ = self.store.delete(now.tick, hash, store.key);
         }

@@ -13,6 +13,14 @@ use crate::request::KeyRequest;
 use crate::response::Response;
 use crate::shard::Shard;
 
+/// What goes before a held value.
+enum ValueHead {
+    /// Client flags and cas unique of a `VALUE` line.
+    Classic(u32, Option<u64>),
+    /// A `VA` line.
+    Meta(Vec<u8>),
+}
+
 impl Shard {
     /// Executes all requests of `batch` in order and leaves the replies in it.
     pub fn execute_batch(&mut self, now: Now, batch: &mut Batch) {
@@ -71,18 +79,30 @@ impl Shard {
         };
         let response = self.execute(now, hash, request);
         let Some(replies) = replies else { return };
-        let (flags, cas, value_bytes) = match response {
-            Response::Large { flags, cas, value_bytes } => (flags, cas, value_bytes),
-            Response::Value { flags, cas, value, .. } if replies_full => (flags, cas, value.len()),
+        let key = request.key();
+        let (head, value_bytes) = match response {
+            Response::Large { flags, cas, value_bytes } => {
+                (ValueHead::Classic(flags, cas), value_bytes)
+            }
+            Response::Value { flags, cas, value, .. } if replies_full => {
+                (ValueHead::Classic(flags, cas), value.len())
+            }
+            Response::MetaLarge { head, value_bytes } => (ValueHead::Meta(head), value_bytes),
+            Response::Meta(reply) if replies_full && reply.value_bytes() > 0 => {
+                let value_bytes = reply.value_bytes();
+                (ValueHead::Meta(reply.value_elsewhere()), value_bytes)
+            }
             response => {
                 push_reply(replies, |out| response.encode(out));
                 return;
             }
         };
-        let key = request.key();
         match self.hold(hash, key) {
-            Some(hold) => push_held(replies, hold, value_bytes, |out| {
-                encode_value_header(out, key, flags, value_bytes, cas);
+            Some(hold) => push_held(replies, hold, value_bytes, |out| match head {
+                ValueHead::Classic(flags, cas) => {
+                    encode_value_header(out, key, flags, value_bytes, cas);
+                }
+                ValueHead::Meta(head) => out.extend_from_slice(&head),
             }),
             None => push_reply(replies, |out| {
                 out.extend_from_slice(error_lines::OUT_OF_MEMORY_WRITING_GET);
@@ -95,12 +115,12 @@ impl Shard {
             Entry::Key(..) => unreachable!("keys are executed elsewhere"),
             Entry::UploadBegin(hash, id, ref store) => self.upload_begin(now, hash, id, store),
             Entry::UploadBytes(id, bytes) => self.upload_bytes(now, id, bytes),
-            Entry::UploadEnd(id, good) => {
-                let reply = self.upload_end(now, id, good);
-                if let Some(replies) = replies {
-                    push_reply(replies, |out| reply.encode(out));
+            Entry::UploadEnd(id, good) => match replies {
+                Some(replies) => {
+                    push_reply(replies, |out| self.upload_end(now, id, good, Some(out)));
                 }
-            }
+                None => self.upload_end(now, id, good, None),
+            },
             Entry::UploadAbandon(id) => self.upload_abandon(id),
             Entry::HoldPart(hold, offset) => {
                 let replies = replies.expect("a part is asked for with a ticket");

@@ -1,6 +1,6 @@
 //! A request for one key, as a shard executes it.
 
-use slabcore_protocol::StoreRequest;
+use slabcore_protocol::{MetaCommand, MetaFlags, StoreRequest};
 
 /// What is asked of one key. Whether the client wants to hear of it is the connection's affair.
 #[derive(Debug, Clone, Copy)]
@@ -47,6 +47,15 @@ pub enum KeyRequest<'a> {
         /// Key, 1 to 250 bytes.
         key: &'a [u8],
     },
+    /// mg, md, ma, me.
+    Meta {
+        /// Which one.
+        command: MetaCommand,
+        /// Key, 1 to 250 bytes; decoded if it was base64.
+        key: &'a [u8],
+        /// How to do it and what to tell.
+        flags: MetaFlags<'a>,
+    },
 }
 
 impl<'a> KeyRequest<'a> {
@@ -56,7 +65,8 @@ impl<'a> KeyRequest<'a> {
             Self::Get { key, .. }
             | Self::Arithmetic { key, .. }
             | Self::Touch { key, .. }
-            | Self::Delete { key } => key,
+            | Self::Delete { key }
+            | Self::Meta { key, .. } => key,
             Self::Store { store, .. } | Self::TooLarge { store } => store.key,
         }
     }

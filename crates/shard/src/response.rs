@@ -2,7 +2,9 @@
 
 use alloc::vec::Vec;
 
-use slabcore_protocol::{END, Reply, VALUE_END, VALUE_END_AND_END, encode_value};
+use slabcore_protocol::{
+    END, MetaReply, MetaStatus, Reply, VALUE_END, VALUE_END_AND_END, encode_value,
+};
 
 /// The answer to one [`crate::KeyRequest`]. Borrows the item, which keeps it from being evicted
 /// until it is encoded.
@@ -33,9 +35,31 @@ pub enum Response<'a> {
     },
     /// A reply of one line.
     Line(Reply),
+    /// The reply to a meta command, with a value that is short enough to be copied, if any.
+    Meta(MetaReply<'a>),
+    /// The hit of an mg whose value is sent part by part, as that of [`Self::Large`].
+    MetaLarge {
+        /// The `VA` line.
+        head: Vec<u8>,
+        /// Bytes of the value.
+        value_bytes: usize,
+    },
+    /// The reply to an me.
+    Text(Vec<u8>),
+    /// The client does not want to hear how it went: no bytes.
+    Quiet,
 }
 
-impl Response<'_> {
+impl<'a> Response<'a> {
+    /// The reply to a meta command that ended with `status`. The flag `q` hides that of `quiet`.
+    pub(crate) fn meta(reply: MetaReply<'a>, quiet: MetaStatus) -> Self {
+        if reply.status == quiet && reply.flags.has(b'q') {
+            Response::Quiet
+        } else {
+            Response::Meta(reply)
+        }
+    }
+
     /// Appends the reply to `out`; a large value adds nothing.
     #[inline]
     pub fn encode(&self, out: &mut Vec<u8>) {
@@ -43,8 +67,13 @@ impl Response<'_> {
             Response::Value { key, flags, cas, value } => {
                 encode_value(out, key, *flags, *cas, value, VALUE_END);
             }
-            Response::Miss | Response::Large { .. } => {}
+            Response::Miss
+            | Response::Quiet
+            | Response::Large { .. }
+            | Response::MetaLarge { .. } => {}
             Response::Line(reply) => reply.encode(out),
+            Response::Meta(reply) => reply.encode(out),
+            Response::Text(text) => out.extend_from_slice(text),
         }
     }
 

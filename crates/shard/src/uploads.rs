@@ -3,12 +3,13 @@
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 
-use slabcore_protocol::{Reply, StoreRequest, error_lines};
+use slabcore_protocol::{META_FLAGS_BYTES_MAX, MetaFlags, Reply, StoreRequest, error_lines};
 use slabcore_storage::Reservation;
 
 use crate::clock::Now;
 use crate::execute::store_verb;
 use crate::limits::{KEY_BYTES_MAX, SPARE_UPLOADS_MAX};
+use crate::response::Response;
 use crate::shard::Shard;
 
 /// Names an upload: the shard whose connection sends it, and that shard's number for it.
@@ -25,15 +26,19 @@ struct Upload {
     key: [u8; KEY_BYTES_MAX],
     key_bytes: u8,
     hash: u64,
-    /// The command line, without its key.
+    /// The command line, without its key and meta flags.
     head: StoreRequest<'static>,
+    /// The flags of an ms, as far as anybody needs them.
+    meta: Option<Vec<u8>>,
     /// `None` once memory ran out: the rest of the value is dropped.
     reservation: Option<Reservation>,
 }
 
 impl Upload {
     fn store(&self) -> StoreRequest<'_> {
-        StoreRequest { key: &self.key[..usize::from(self.key_bytes)], ..self.head }
+        let key = &self.key[..usize::from(self.key_bytes)];
+        let meta = self.meta.as_deref().map(MetaFlags::from_validated);
+        StoreRequest { key, meta, ..self.head }
     }
 }
 
@@ -109,9 +114,16 @@ impl Shard {
             value_bytes: store.value_bytes,
             cas_unique: store.cas_unique,
             noreply: store.noreply,
+            meta: None,
         };
+        let meta = store.meta.map(|flags| {
+            let mut essence = Vec::new();
+            flags.append_essence(&mut essence);
+            assert!(essence.len() <= META_FLAGS_BYTES_MAX, "what an upload keeps is bounded");
+            essence
+        });
         let key_bytes = store.key.len() as u8;
-        self.uploads.begin(id, Upload { key, key_bytes, hash, head, reservation });
+        self.uploads.begin(id, Upload { key, key_bytes, hash, head, meta, reservation });
     }
 
     /// Takes the next bytes of the value; all of them, together never more than announced.
@@ -132,38 +144,54 @@ impl Shard {
         }
     }
 
-    /// Ends an upload whose bytes are all there. `good`: the data block ended as it must.
-    pub fn upload_end(&mut self, now: Now, id: UploadId, good: bool) -> Reply {
+    /// Ends an upload whose bytes are all there. `good`: the data block ended as it must. Appends
+    /// the reply to `out`, if one is wanted.
+    pub fn upload_end(&mut self, now: Now, id: UploadId, good: bool, out: Option<&mut Vec<u8>>) {
         let mut upload = self.uploads.take(id);
         let reservation = upload.reservation.take();
-        let reply = self.upload_outcome(now, &upload, reservation, good);
+        let store = upload.store();
+        let response = match reservation {
+            None => {
+                self.metrics.add(slabcore_metrics::Counter::StoreNoMemory, 1);
+                self.drop_old(now, upload.hash, &store);
+                Response::Line(Reply::Error(if good {
+                    error_lines::OUT_OF_MEMORY_STORING
+                } else {
+                    error_lines::BAD_DATA_CHUNK
+                }))
+            }
+            Some(reservation) if good => self.commit(now, upload.hash, &store, reservation),
+            Some(reservation) => {
+                self.store.abandon(reservation);
+                Response::Line(Reply::Error(error_lines::BAD_DATA_CHUNK))
+            }
+        };
+        if let Some(out) = out {
+            response.encode(out);
+        }
         self.uploads.recycle(upload);
-        reply
     }
 
-    fn upload_outcome(
+    fn commit<'a>(
         &mut self,
         now: Now,
-        upload: &Upload,
-        reservation: Option<Reservation>,
-        good: bool,
-    ) -> Reply {
-        let store = upload.store();
-        let Some(reservation) = reservation else {
-            self.metrics.add(slabcore_metrics::Counter::StoreNoMemory, 1);
-            self.drop_old(now, upload.hash, &store);
-            return if good {
-                Reply::Error(error_lines::OUT_OF_MEMORY_STORING)
-            } else {
-                Reply::Error(error_lines::BAD_DATA_CHUNK)
-            };
+        hash: u64,
+        store: &StoreRequest<'a>,
+        reservation: Reservation,
+    ) -> Response<'a> {
+        let Some(flags) = store.meta else {
+            let outcome = self.store.commit(now.tick, reservation, store_verb(store));
+            return Response::Line(self.stored(now, hash, store, outcome));
         };
-        if !good {
-            self.store.abandon(reservation);
-            return Reply::Error(error_lines::BAD_DATA_CHUNK);
-        }
-        let outcome = self.store.commit(now.tick, reservation, store_verb(&store));
-        self.stored(now, upload.hash, &store, outcome)
+        let plan = self.plan_meta_store(now, hash, store, flags);
+        let outcome = match &plan {
+            Ok(plan) => self.store.commit(now.tick, reservation, plan.verb),
+            Err(outcome) => {
+                self.store.abandon(reservation);
+                *outcome
+            }
+        };
+        self.meta_stored(now, hash, store, flags, plan.ok(), outcome)
     }
 
     /// Drops an upload whose connection ended; the old item stays.

@@ -26,6 +26,7 @@ fn shard_with_large_value(value: &[u8]) -> (Shard, u64) {
         value_bytes: value.len() as u32,
         cas_unique: 0,
         noreply: false,
+        meta: None,
     };
     shard.execute(NOW, hash, &KeyRequest::Store { store, value });
     (shard, hash)

@@ -1,8 +1,9 @@
 //! When an item was last accessed and how often it was read, in one word of the item; and from
-//! them, how dispensable it is.
+//! them, how dispensable it is. The word also has the marks of meta commands: like the reads, they
+//! are gone when the item is stored anew.
 //!
 //! ```text
-//! word:  | step: 30 bits | reads: 2 bits, 3 stands for "or more" |
+//! word:  | step: 27 bits | marks: stale, claimed, key encoded | reads: 2 bits, 3: "or more" |
 //! ```
 //!
 //! Of steps, 1,024 make a turnover: as many requests as the store has items. Age counts in
@@ -26,7 +27,12 @@
 
 const READS_BITS: u32 = 2;
 const READS_MAX: u32 = (1 << READS_BITS) - 1;
-const STEP_MASK: u32 = u32::MAX >> READS_BITS;
+const KEY_ENCODED: u32 = 1 << READS_BITS;
+const CLAIMED: u32 = KEY_ENCODED << 1;
+const STALE: u32 = CLAIMED << 1;
+const MARKS: u32 = STALE | CLAIMED | KEY_ENCODED;
+const STEP_SHIFT: u32 = READS_BITS + MARKS.count_ones();
+const STEP_MASK: u32 = u32::MAX >> STEP_SHIFT;
 
 /// `256 / (reads + 1)^(1 / 0.7)`.
 const AGE_WEIGHTS: [u64; READS_MAX as usize + 1] = [256, 95, 53, 35];
@@ -38,12 +44,23 @@ pub(crate) const PROMISE: u64 = 1 << 40;
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub(crate) struct AccessWord(pub(crate) u32);
 
-/// A time in steps, modulo 2^30: a million turnovers.
+/// What meta commands noted of an item.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Marks {
+    /// It is out of date: one reader is to fetch the value anew, others may use what is there.
+    pub stale: bool,
+    /// A reader was asked to fetch the value anew.
+    pub claimed: bool,
+    /// Its key was sent in base64.
+    pub key_encoded: bool,
+}
+
+/// A time in steps, modulo 2^27: 131,072 turnovers.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Step(u32);
 
 impl Step {
-    /// The step of this number, modulo 2^30.
+    /// The step of this number, modulo 2^27.
     pub(crate) fn new(number: u32) -> Step {
         Step(number & STEP_MASK)
     }
@@ -59,13 +76,29 @@ impl AccessWord {
     /// Of an item stored now.
     #[inline]
     pub(crate) fn stored(step: Step) -> AccessWord {
-        AccessWord(step.0 << READS_BITS)
+        AccessWord(step.0 << STEP_SHIFT)
     }
 
     /// After one more read.
     #[inline]
     pub(crate) fn after_read(self, step: Step) -> AccessWord {
-        AccessWord(step.0 << READS_BITS | (self.reads() + 1).min(READS_MAX))
+        let reads = (self.reads() + 1).min(READS_MAX);
+        AccessWord(step.0 << STEP_SHIFT | self.0 & MARKS | reads)
+    }
+
+    /// With these marks and no others.
+    pub(crate) fn marked(self, marks: Marks) -> AccessWord {
+        let Marks { stale, claimed, key_encoded } = marks;
+        let bits = [(stale, STALE), (claimed, CLAIMED), (key_encoded, KEY_ENCODED)];
+        let set = bits.iter().fold(0, |set, (is_set, bit)| set | if *is_set { *bit } else { 0 });
+        AccessWord(self.0 & !MARKS | set)
+    }
+
+    /// Its marks.
+    #[inline]
+    pub(crate) fn marks(self) -> Marks {
+        let has = |bit| self.0 & bit != 0;
+        Marks { stale: has(STALE), claimed: has(CLAIMED), key_encoded: has(KEY_ENCODED) }
     }
 
     /// Reads since it was stored, at most 3.
@@ -77,7 +110,7 @@ impl AccessWord {
     /// When it was last read or stored.
     #[inline]
     pub(crate) fn step(self) -> Step {
-        Step(self.0 >> READS_BITS)
+        Step(self.0 >> STEP_SHIFT)
     }
 
     /// How dispensable the item is: its age in steps, weighted by its reads, times 256.
@@ -112,6 +145,19 @@ mod tests {
         }
         assert_eq!(word.after_read(then), word);
         assert_eq!(word.after_read(now).step(), now);
+    }
+
+    #[test]
+    fn marks_outlive_reads_only() {
+        for number in 0..8_u8 {
+            let has = |bit| number & bit != 0;
+            let marks = Marks { stale: has(1), claimed: has(2), key_encoded: has(4) };
+            let word = AccessWord::stored(Step::new(u32::MAX)).after_read(Step::new(5));
+            let marked = word.marked(marks);
+            assert_eq!((marked.marks(), marked.reads(), marked.step()), (marks, 1, Step::new(5)));
+            assert_eq!(marked.after_read(Step::new(6)).marks(), marks);
+            assert_eq!(marked.marked(Marks::default()), word);
+        }
     }
 
     #[test]

@@ -8,6 +8,9 @@ use crate::limits::CHECKPOINTS_MAX;
 /// Steps in which a store has as many requests as it has items.
 const TURNOVER_STEPS: usize = 1024;
 
+/// Steps back that the clock remembers.
+const STEPS_KNOWN: u32 = 1 << 26;
+
 /// A second in which there were requests, and the step of the first of them.
 #[derive(Clone, Copy)]
 struct Checkpoint {
@@ -74,6 +77,9 @@ impl AccessClock {
             last.second = now;
             return;
         }
+        // Beyond half of what steps can count they would seem to lie ahead.
+        let outdated = self.checkpoints.iter().take_while(|at| at.step.until(step) > STEPS_KNOWN);
+        self.checkpoints.drain(..outdated.count());
         if self.checkpoints.len() == CHECKPOINTS_MAX {
             self.thin_out();
         }

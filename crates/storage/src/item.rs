@@ -29,7 +29,7 @@
 //! has its exptime and cas fields always (0 when unused), so that it never has to be moved for
 //! them.
 
-use crate::access::AccessWord;
+use crate::access::{AccessWord, Marks};
 use crate::chain::{BODY_HEADER_BYTES, ValueSpan, body_used};
 pub(crate) use crate::chain::{body_head, body_span};
 use crate::limits::{CHUNK_BYTES_MAX, KEY_BYTES_MAX};
@@ -424,6 +424,12 @@ impl<'a> ItemRef<'a> {
     /// Whether a get has read the item since it was stored.
     pub fn is_fetched(&self) -> bool {
         self.access.reads() > 0
+    }
+
+    /// What meta commands noted of it.
+    #[inline]
+    pub fn marks(&self) -> Marks {
+        self.access.marks()
     }
 
     /// Bytes of memory that the item asks for: header, optional fields, key, value, chain links.

@@ -87,7 +87,7 @@ pub struct Store {
     pub(crate) epoch: u8,
     /// Linked items per flush epoch.
     pub(crate) epoch_items: [usize; 4],
-    next_unique: u64,
+    pub(crate) next_unique: u64,
     pub(crate) holds: HoldTable,
     /// The item that an allocation under way must leave linked, even if it has expired.
     pub(crate) guarded: Option<Location>,
@@ -320,7 +320,7 @@ impl Store {
     /// Notes that an item is read. Writes only when something changes, so that a busy item's line
     /// stays clean.
     #[inline]
-    fn note_read(&mut self, now: u32, item: Location) {
+    pub(crate) fn note_read(&mut self, now: u32, item: Location) {
         let step = self.clock.advance(now, self.index.items);
         let old = item::access(&self.slabs.pages, item);
         let new = old.after_read(step);
@@ -431,7 +431,7 @@ impl Store {
     }
 
     /// Gives a linked item a cas unique; returns where the item is now.
-    fn ensure_unique(&mut self, now: u32, hash: u64, item: Location) -> Location {
+    pub(crate) fn ensure_unique(&mut self, now: u32, hash: u64, item: Location) -> Location {
         let view = ItemRef::new(&self.slabs.pages, item);
         if !self.config.cas || view.cas() != 0 {
             return item;
@@ -443,7 +443,7 @@ impl Store {
         item
     }
 
-    fn change_exptime(
+    pub(crate) fn change_exptime(
         &mut self,
         now: u32,
         hash: u64,
@@ -467,7 +467,7 @@ impl Store {
 
     /// Sees to it that an item has the fields for an exptime (unless 0) and a cas unique, in its
     /// chunk or in a longer one; returns where the item is now.
-    fn widen_item(
+    pub(crate) fn widen_item(
         &mut self,
         now: u32,
         hash: u64,

@@ -120,6 +120,7 @@ impl Storage {
             value_bytes: self.value.len() as u32,
             cas_unique: self.cas_unique,
             noreply: false,
+            meta: None,
         }
     }
 }

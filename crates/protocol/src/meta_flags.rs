@@ -1,0 +1,291 @@
+//! The flags of a meta command: blank-separated words, each a letter and the token behind it.
+//!
+//! They act and are answered in the order in which they stand, so they are kept as the text that
+//! they came in, and read in place. That text is also what travels to another shard.
+
+use crate::error_lines::{
+    BAD_FORMAT, BAD_TOKEN, DUPLICATE_FLAG, ERROR_DECODING_KEY, INVALID_DELTA_TOKEN, INVALID_FLAG,
+    INVALID_INITIAL_TOKEN, OPAQUE_TOO_LONG, TOO_MANY_FLAGS,
+};
+use crate::limits::OPAQUE_BYTES_MAX;
+use crate::line::next_word;
+use crate::numbers::{signed_32, unsigned_32, unsigned_64};
+use crate::{DECODED_KEY_BYTES_MAX, base64};
+
+/// Every letter that some meta command has a use for.
+const LETTERS: LetterSet = LetterSet::of(b"bkOqcCETNRstfhluvFIxMDJPL");
+
+/// See the module. Every number among them was found to be in range.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub struct MetaFlags<'a> {
+    text: &'a [u8],
+    present: LetterSet,
+}
+
+/// Letters, a bit each.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub(crate) struct LetterSet(u64);
+
+impl LetterSet {
+    /// The letters of a text.
+    pub(crate) const fn of(mut letters: &[u8]) -> Self {
+        let mut set = 0;
+        while let [letter, rest @ ..] = letters {
+            set |= bit(*letter);
+            letters = rest;
+        }
+        Self(set)
+    }
+
+    pub(crate) const fn intersects(self, other: Self) -> bool {
+        self.0 & other.0 != 0
+    }
+}
+
+/// The bit of a letter; none for any other byte.
+#[inline]
+const fn bit(letter: u8) -> u64 {
+    // ASCII letters differ in their low six bits.
+    if letter.is_ascii_alphabetic() { 1_u64.wrapping_shl((letter & 63) as u32) } else { 0 }
+}
+
+impl<'a> MetaFlags<'a> {
+    /// Reads flags of which there may be `flags_max`; `Err` is the whole error line. `key` counts
+    /// if one of them says that it is base64.
+    #[inline]
+    pub(crate) fn read(
+        key: &[u8],
+        text: &'a [u8],
+        flags_max: usize,
+    ) -> Result<Self, &'static [u8]> {
+        let mut rest = text;
+        let mut present = LetterSet::default();
+        let mut count = 0_usize;
+        while let Some([letter, token @ ..]) = next_word(&mut rest) {
+            count = count.saturating_add(1);
+            let set = bit(*letter);
+            let checked = if present.0 & set != 0 {
+                Err(DUPLICATE_FLAG)
+            } else if LETTERS.0 & set == 0 {
+                Err(if letter.is_ascii_alphanumeric() { INVALID_FLAG } else { BAD_FORMAT })
+            } else {
+                check_token(*letter, token, key)
+            };
+            if checked.is_err() || count > flags_max {
+                return Err(refusal(text, flags_max, checked));
+            }
+            present.0 |= set;
+        }
+        Ok(Self { text, present })
+    }
+
+    /// Flags whose text comes from [`Self::text`].
+    pub fn from_validated(text: &'a [u8]) -> Self {
+        let mut flags = Self { text, present: LetterSet::default() };
+        for word in flags.words() {
+            flags.present.0 |= word.first().map_or(0, |letter| bit(*letter));
+        }
+        flags
+    }
+
+    /// The words as they came, blanks between them.
+    pub fn text(&self) -> &'a [u8] {
+        self.text
+    }
+
+    /// Whether the flag of this letter is there.
+    #[inline]
+    pub const fn has(&self, letter: u8) -> bool {
+        self.present.0 & bit(letter) != 0
+    }
+
+    #[inline]
+    pub(crate) const fn has_any(&self, letters: LetterSet) -> bool {
+        self.present.intersects(letters)
+    }
+
+    /// The words in order, none of them empty.
+    #[inline]
+    pub fn words(&self) -> impl Iterator<Item = &'a [u8]> + use<'a> {
+        let mut rest = self.text;
+        core::iter::from_fn(move || next_word(&mut rest))
+    }
+
+    /// What stands behind this letter, if the flag is there.
+    pub fn token(&self, letter: u8) -> Option<&'a [u8]> {
+        if !self.has(letter) {
+            return None;
+        }
+        self.words().find_map(|word| match word {
+            [first, token @ ..] if *first == letter => Some(token),
+            _ => None,
+        })
+    }
+
+    /// The seconds behind `T`, `N` or `R`, as an exptime.
+    pub fn seconds(&self, letter: u8) -> Option<i32> {
+        signed_32(self.token(letter)?)
+    }
+
+    /// The number behind `C`, `E`, `D`, `J` or `F`.
+    pub fn number(&self, letter: u8) -> Option<u64> {
+        unsigned_64(self.token(letter)?)
+    }
+
+    /// Whether both flags are there, the first before the second.
+    pub fn is_before(&self, first: u8, second: u8) -> bool {
+        let mut letters = self.words().filter_map(|word| word.first().copied());
+        self.has(first)
+            && self.has(second)
+            && letters.find(|&letter| letter == first || letter == second) == Some(first)
+    }
+
+    /// The letter behind `M`; 0 where there is none.
+    pub(crate) fn mode(&self) -> Option<u8> {
+        Some(self.token(b'M')?.first().copied().unwrap_or(0))
+    }
+
+    /// The key that `key` stands for: itself, or decoded into `bytes` if these flags say that it is
+    /// base64.
+    pub fn item_key<'k>(
+        &self,
+        key: &'k [u8],
+        bytes: &'k mut [u8; DECODED_KEY_BYTES_MAX],
+    ) -> &'k [u8] {
+        if self.has(b'b') { base64::decode(key, bytes) } else { key }
+    }
+
+    /// Appends the same flags without what no reply and no command needs; then they have
+    /// [`META_FLAGS_BYTES_MAX`](crate::META_FLAGS_BYTES_MAX) bytes at most.
+    pub fn append_essence(&self, out: &mut alloc::vec::Vec<u8>) {
+        const TOKENS: LetterSet = LetterSet::of(b"OTNRCEFDJ");
+        for word in self.words() {
+            let Some((letter, token)) = word.split_first() else { continue };
+            out.extend_from_slice(&[b' ', *letter]);
+            if TOKENS.0 & bit(*letter) != 0 {
+                out.extend_from_slice(token);
+            }
+        }
+    }
+}
+
+/// Whether the token behind a known letter is what the letter needs.
+#[inline]
+fn check_token(letter: u8, token: &[u8], key: &[u8]) -> Result<(), &'static [u8]> {
+    let (good, error) = match letter {
+        b'T' | b'N' | b'R' => (signed_32(token).is_some(), BAD_TOKEN),
+        b'C' | b'E' => (unsigned_64(token).is_some(), BAD_TOKEN),
+        b'F' => (unsigned_32(token).is_some(), BAD_FORMAT),
+        b'D' => (unsigned_64(token).is_some(), INVALID_DELTA_TOKEN),
+        b'J' => (unsigned_64(token).is_some(), INVALID_INITIAL_TOKEN),
+        b'O' => (token.len() <= OPAQUE_BYTES_MAX, OPAQUE_TOO_LONG),
+        b'b' => (base64::is_valid(key), ERROR_DECODING_KEY),
+        _ => (true, BAD_FORMAT),
+    };
+    if good { Ok(()) } else { Err(error) }
+}
+
+/// Which error goes out: memcached counts the words before it reads them.
+#[cold]
+fn refusal(text: &[u8], flags_max: usize, checked: Result<(), &'static [u8]>) -> &'static [u8] {
+    let mut rest = text;
+    let count = core::iter::from_fn(|| next_word(&mut rest)).count();
+    match checked {
+        Err(error) if count <= flags_max => error,
+        _ => TOO_MANY_FLAGS,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::limits::META_FLAGS_BYTES_MAX;
+    use alloc::string::String;
+    use alloc::vec::Vec;
+
+    fn read(text: &[u8]) -> Result<MetaFlags<'_>, &'static [u8]> {
+        MetaFlags::read(b"Zm9v", text, 18)
+    }
+
+    fn check_error(text: &[u8], expected: &'static [u8]) {
+        assert_eq!(read(text), Err(expected), "{}", text.escape_ascii());
+    }
+
+    #[test]
+    fn flags_are_read_in_place() {
+        let flags = read(b"  k T-5  C18446744073709551615 Oab\tc ").unwrap();
+        assert_eq!(flags.words().count(), 4);
+        assert!(flags.has(b'k') && flags.has(b'T') && !flags.has(b't') && !flags.has(b'c'));
+        assert_eq!(flags.seconds(b'T'), Some(-5));
+        assert_eq!(flags.number(b'C'), Some(u64::MAX));
+        assert_eq!(flags.token(b'O'), Some(&b"ab\tc"[..]));
+        assert!(flags.is_before(b'T', b'O') && !flags.is_before(b'O', b'T'));
+        assert!(!flags.is_before(b'T', b't') && !flags.is_before(b't', b'T'));
+        assert_eq!((flags.seconds(b'N'), flags.number(b'E')), (None, None));
+        assert_eq!(MetaFlags::from_validated(flags.text()), flags);
+        assert_eq!(read(b"").unwrap(), MetaFlags::default());
+    }
+
+    #[test]
+    fn every_letter_has_its_bit() {
+        let letters = (b'a'..=b'z').chain(b'A'..=b'Z');
+        let bits: Vec<u64> = letters.map(bit).collect();
+        assert_eq!(bits.iter().fold(0, |set, bit| set | bit).count_ones(), 52);
+        assert!((0..=255_u8).filter(|byte| !byte.is_ascii_alphabetic()).all(|it| bit(it) == 0));
+    }
+
+    #[test]
+    fn tokens_are_judged_in_order() {
+        check_error(b" v v", DUPLICATE_FLAG);
+        check_error(b" v z", INVALID_FLAG);
+        check_error(b" S5", INVALID_FLAG);
+        check_error(b" 1", INVALID_FLAG);
+        check_error(b" -", BAD_FORMAT);
+        check_error(b" \xff", BAD_FORMAT);
+        check_error(b" T", BAD_TOKEN);
+        check_error(b" T2147483648", BAD_TOKEN);
+        check_error(b" N+1", BAD_TOKEN);
+        check_error(b" Rx", BAD_TOKEN);
+        check_error(b" C-1", BAD_TOKEN);
+        check_error(b" E", BAD_TOKEN);
+        check_error(b" F4294967296", BAD_FORMAT);
+        check_error(b" Dx", INVALID_DELTA_TOKEN);
+        check_error(b" J", INVALID_INITIAL_TOKEN);
+        check_error(b" Tx z", BAD_TOKEN);
+        check_error(b" z Tx", INVALID_FLAG);
+        assert_eq!(MetaFlags::read(b"foo", b" b", 18), Err(ERROR_DECODING_KEY));
+        assert!(read(b" b").is_ok());
+        let opaque = "O".repeat(OPAQUE_BYTES_MAX + 1);
+        assert!(read(opaque.as_bytes()).is_ok());
+        check_error(alloc::format!("O{opaque}").as_bytes(), OPAQUE_TOO_LONG);
+    }
+
+    #[test]
+    fn words_are_counted_first() {
+        let text: String = "b k O q c T1 N1 s t f h l u v F1 I x M D1"
+            .split(' ')
+            .fold(String::new(), |text, word| text + " " + word);
+        assert!(read(&text.as_bytes()[..text.len() - 3]).is_ok());
+        check_error(text.as_bytes(), TOO_MANY_FLAGS);
+        check_error(text.replace(" k", " z").as_bytes(), TOO_MANY_FLAGS);
+    }
+
+    #[test]
+    fn the_essence_is_short_and_means_the_same() {
+        let junk = "x".repeat(500);
+        let text = alloc::format!(
+            " k{junk} b O{o} T-2147483648 N1 R1 C{n} E{n} F1 D{n} J{n} MA{junk} P{junk} q c v I",
+            o = "o".repeat(OPAQUE_BYTES_MAX),
+            n = "0018446744073709551615",
+        );
+        let flags = read(text.as_bytes()).unwrap();
+        let mut essence = Vec::new();
+        flags.append_essence(&mut essence);
+        assert!(essence.len() <= META_FLAGS_BYTES_MAX, "{}", essence.len());
+        let short = MetaFlags::from_validated(&essence);
+        assert_eq!(short.present, flags.present);
+        for letter in *b"OTNRCEFDJ" {
+            assert_eq!(short.token(letter), flags.token(letter));
+        }
+    }
+}

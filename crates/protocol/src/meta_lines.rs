@@ -1,0 +1,258 @@
+//! The lines of the meta commands: `<mg|md|ma|me> <key> <flag>*` and `ms <key> <length> <flag>*`.
+
+use crate::error_lines::{
+    BAD_FORMAT, INVALID_ARITHMETIC_MODE, INVALID_OR_DUPLICATE_FLAG, INVALID_STORE_MODE,
+    TOO_MANY_FLAGS,
+};
+use crate::limits::{KEY_BYTES_MAX, META_WORDS_MAX};
+use crate::line::{Line, next_word};
+use crate::store_lines::length_in_range;
+use crate::{MetaCommand, MetaFlags, MetaRequest, Request, Step, StoreRequest, Verb, base64};
+
+/// Flags behind command and key, and behind the length of `ms`.
+const FLAGS_MAX: usize = META_WORDS_MAX - 2;
+const STORE_FLAGS_MAX: usize = FLAGS_MAX - 1;
+
+/// Decodes `mg`.
+#[inline]
+pub(crate) fn get(line: Line<'_>) -> Step<'_> {
+    let mut rest = line.words;
+    let Some(key) = next_word(&mut rest) else { return line.error(BAD_FORMAT) };
+    if key.len() > KEY_BYTES_MAX {
+        return line.error(BAD_FORMAT);
+    }
+    match MetaFlags::read(key, rest, FLAGS_MAX) {
+        Ok(flags) => request(line, MetaCommand::Get, key, flags),
+        Err(error) => line.error(error),
+    }
+}
+
+/// Decodes `md`, which names no flag's error but their number.
+pub(crate) fn delete(line: Line<'_>) -> Step<'_> {
+    let mut rest = line.words;
+    let Some(key) = next_word(&mut rest) else { return line.error(BAD_FORMAT) };
+    if key.len() > KEY_BYTES_MAX {
+        return line.error(BAD_FORMAT);
+    }
+    match MetaFlags::read(key, rest, FLAGS_MAX) {
+        Ok(flags) => request(line, MetaCommand::Delete, key, flags),
+        Err(TOO_MANY_FLAGS) => line.error(TOO_MANY_FLAGS),
+        Err(_) => line.error(INVALID_OR_DUPLICATE_FLAG),
+    }
+}
+
+/// Decodes `ma`, which has one answer to whatever is wrong but the mode.
+pub(crate) fn arithmetic(line: Line<'_>) -> Step<'_> {
+    let mut rest = line.words;
+    let Some(key) = next_word(&mut rest) else { return line.error(BAD_FORMAT) };
+    let flags = MetaFlags::read(key, rest, FLAGS_MAX);
+    let (Ok(flags), ..=KEY_BYTES_MAX) = (flags, key.len()) else {
+        return line.error(INVALID_OR_DUPLICATE_FLAG);
+    };
+    let command = match flags.mode() {
+        None | Some(b'I' | b'+') => MetaCommand::Incr,
+        Some(b'D' | b'-') => MetaCommand::Decr,
+        Some(_) => return line.error(INVALID_ARITHMETIC_MODE),
+    };
+    request(line, command, key, flags)
+}
+
+/// Decodes `me`, which takes the flag `b` and looks at no other.
+pub(crate) fn debug(line: Line<'_>) -> Step<'_> {
+    let mut rest = line.words;
+    let Some(key) = next_word(&mut rest) else { return line.error(BAD_FORMAT) };
+    let flags = match next_word(&mut rest) {
+        Some([b'b', ..]) => MetaFlags::from_validated(b"b"),
+        _ => MetaFlags::default(),
+    };
+    if key.len() > KEY_BYTES_MAX || flags.has(b'b') && !base64::is_valid(key) {
+        return line.error(BAD_FORMAT);
+    }
+    request(line, MetaCommand::Debug, key, flags)
+}
+
+fn request<'a>(
+    line: Line<'a>,
+    command: MetaCommand,
+    key: &'a [u8],
+    flags: MetaFlags<'a>,
+) -> Step<'a> {
+    line.request(Request::Meta(MetaRequest { command, key, flags }))
+}
+
+/// Decodes `ms`. As with the classic commands, an error eats the data block once the length is
+/// known.
+pub(crate) fn store(line: Line<'_>) -> Step<'_> {
+    let mut rest = line.words;
+    let (Some(key), Some(length)) = (next_word(&mut rest), next_word(&mut rest)) else {
+        return line.error(BAD_FORMAT);
+    };
+    let Some(value_bytes) = length_in_range(length) else { return line.error(BAD_FORMAT) };
+    if key.len() > KEY_BYTES_MAX {
+        return line.meta_store_error(BAD_FORMAT, value_bytes);
+    }
+    let meta = match MetaFlags::read(key, rest, STORE_FLAGS_MAX) {
+        Ok(meta) => meta,
+        Err(error) => return line.meta_store_error(error, value_bytes),
+    };
+    let Some(verb) = verb(&meta) else {
+        return line.meta_store_error(INVALID_STORE_MODE, value_bytes);
+    };
+    // An item that is joined keeps its exptime; `N` counts where there is none to join to.
+    let exptime = match verb {
+        Verb::Append | Verb::Prepend => meta.seconds(b'N'),
+        _ => meta.seconds(b'T'),
+    };
+    line.store(StoreRequest {
+        verb,
+        key,
+        flags: meta.number(b'F').unwrap_or(0) as u32,
+        exptime: exptime.unwrap_or(0),
+        value_bytes,
+        cas_unique: if verb == Verb::Cas { meta.number(b'C').unwrap_or(0) } else { 0 },
+        noreply: false,
+        meta: Some(meta),
+    })
+}
+
+/// What the mode asks for; a cas unique makes a cas of set and replace.
+fn verb(meta: &MetaFlags<'_>) -> Option<Verb> {
+    let verb = match meta.mode() {
+        None | Some(b'S') => Verb::Set,
+        Some(b'R') => Verb::Replace,
+        Some(b'E') => return Some(Verb::Add),
+        Some(b'A') => return Some(Verb::Append),
+        Some(b'P') => return Some(Verb::Prepend),
+        Some(_) => return None,
+    };
+    Some(if meta.has(b'C') { Verb::Cas } else { verb })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::decoder::tests::{check_error, check_request, check_store, check_swallow};
+    use crate::error_lines::{
+        BAD_TOKEN, DUPLICATE_FLAG, ERROR, ERROR_DECODING_KEY, INVALID_FLAG, OPAQUE_TOO_LONG,
+    };
+    use alloc::format;
+
+    fn meta<'a>(command: MetaCommand, key: &'a [u8], flags: &'a [u8]) -> Request<'a> {
+        Request::Meta(MetaRequest { command, key, flags: MetaFlags::from_validated(flags) })
+    }
+
+    fn ms(verb: Verb, flags: &[u8]) -> StoreRequest<'_> {
+        StoreRequest {
+            verb,
+            key: b"k",
+            flags: 0,
+            exptime: 0,
+            value_bytes: 2,
+            cas_unique: 0,
+            noreply: false,
+            meta: Some(MetaFlags::from_validated(flags)),
+        }
+    }
+
+    #[test]
+    fn commands_keep_their_flags_as_they_stand() {
+        check_request(b"mg k", &meta(MetaCommand::Get, b"k", b""));
+        check_request(b"mg  k  v   T5 ", &meta(MetaCommand::Get, b"k", b"  v   T5"));
+        check_request(b"md k q x", &meta(MetaCommand::Delete, b"k", b" q x"));
+        check_request(b"ma k", &meta(MetaCommand::Incr, b"k", b""));
+        check_request(b"ma k MI", &meta(MetaCommand::Incr, b"k", b" MI"));
+        check_request(b"ma k M+", &meta(MetaCommand::Incr, b"k", b" M+"));
+        check_request(b"ma k M-x", &meta(MetaCommand::Decr, b"k", b" M-x"));
+        check_request(b"me k", &meta(MetaCommand::Debug, b"k", b""));
+        check_request(b"me k z z", &meta(MetaCommand::Debug, b"k", b""));
+        check_request(b"me Zm9v b", &meta(MetaCommand::Debug, b"Zm9v", b"b"));
+        check_request(b"mn a b", &Request::MetaNoop);
+    }
+
+    #[test]
+    fn words_may_be_missing_or_wrong() {
+        for line in [&b"mg"[..], b"mg  ", b"ms", b"ms k", b"md", b"ma", b"me", b"me !! b"] {
+            check_error(line, BAD_FORMAT);
+        }
+        check_error(b"mgx k", ERROR);
+        check_error(b"MG k", ERROR);
+        check_error(b"mg k z", INVALID_FLAG);
+        check_error(b"mg k noreply", INVALID_FLAG);
+        check_error(b"mg k v v", DUPLICATE_FLAG);
+        check_error(b"mg !! b", ERROR_DECODING_KEY);
+        for command in ["md", "ma"] {
+            check_error(format!("{command} k z").as_bytes(), INVALID_OR_DUPLICATE_FLAG);
+            check_error(format!("{command} k Tx").as_bytes(), INVALID_OR_DUPLICATE_FLAG);
+        }
+        check_error(b"ma k MX", INVALID_ARITHMETIC_MODE);
+        check_error(b"ma k M", INVALID_ARITHMETIC_MODE);
+    }
+
+    #[test]
+    fn a_key_has_250_bytes_at_most_as_sent() {
+        let key = "k".repeat(KEY_BYTES_MAX);
+        let longest = meta(MetaCommand::Get, key.as_bytes(), b"");
+        check_request(format!("mg {key}").as_bytes(), &longest);
+        for command in ["mg", "md", "me"] {
+            check_error(format!("{command} k{key} z").as_bytes(), BAD_FORMAT);
+        }
+        check_error(format!("ma k{key}").as_bytes(), INVALID_OR_DUPLICATE_FLAG);
+        check_swallow(format!("ms k{key} 2 z").as_bytes(), BAD_FORMAT, 4);
+        let encoded = "QUJD".repeat(62);
+        check_request(
+            format!("mg {encoded} b").as_bytes(),
+            &meta(MetaCommand::Get, encoded.as_bytes(), b" b"),
+        );
+        check_error(format!("mg QUJD{encoded} b").as_bytes(), BAD_FORMAT);
+    }
+
+    #[test]
+    fn there_are_twenty_words_at_most() {
+        let flags = " b c f h k l q s t u v x I L P T1 N1 R1 C1";
+        for command in ["mg Zm9v", "md Zm9v"] {
+            check_error(format!("{command}{flags}").as_bytes(), TOO_MANY_FLAGS);
+        }
+        check_error(format!("ma Zm9v{flags}").as_bytes(), INVALID_OR_DUPLICATE_FLAG);
+        let flags = flags.strip_suffix(" C1").unwrap();
+        let longest = meta(MetaCommand::Get, b"Zm9v", flags.as_bytes());
+        check_request(format!("mg Zm9v{flags}").as_bytes(), &longest);
+        check_swallow(format!("ms Zm9v 2{flags}").as_bytes(), TOO_MANY_FLAGS, 4);
+    }
+
+    #[test]
+    fn the_mode_is_the_verb() {
+        check_store(b"ms k 2", ms(Verb::Set, b""));
+        check_store(b"ms k 2 MS", ms(Verb::Set, b" MS"));
+        check_store(b"ms k 2 ME C5", ms(Verb::Add, b" ME C5"));
+        check_store(b"ms k 2 MAA C5", ms(Verb::Append, b" MAA C5"));
+        check_store(b"ms k 2 MP", ms(Verb::Prepend, b" MP"));
+        check_store(b"ms k 2 MR", ms(Verb::Replace, b" MR"));
+        for line in [&b"ms k 2 C5"[..], b"ms k 2 MR C5", b"ms k 2 MS C5"] {
+            let cas = StoreRequest { cas_unique: 5, ..ms(Verb::Cas, &line[6..]) };
+            check_store(line, cas);
+        }
+        let full = StoreRequest { flags: 7, exptime: -1, ..ms(Verb::Set, b" F7 T-1 N9") };
+        check_store(b"ms k 2 F7 T-1 N9", full);
+        check_store(
+            b"ms k 2 MA T9 N5",
+            StoreRequest { exptime: 5, ..ms(Verb::Append, b" MA T9 N5") },
+        );
+    }
+
+    #[test]
+    fn with_a_length_every_error_eats_the_block() {
+        check_error(b"ms k x", BAD_FORMAT);
+        check_error(b"ms k -1 z", BAD_FORMAT);
+        check_error(b"ms k +2", BAD_FORMAT);
+        check_error(b"ms k 2147483646", BAD_FORMAT);
+        check_swallow(b"ms k 2 z", INVALID_FLAG, 4);
+        check_swallow(b"ms k 2 noreply", INVALID_FLAG, 4);
+        check_swallow(b"ms k 2 v v", DUPLICATE_FLAG, 4);
+        check_swallow(b"ms k 0 Tx", BAD_TOKEN, 2);
+        check_swallow(b"ms k 2 MZ", INVALID_STORE_MODE, 4);
+        check_swallow(b"ms k 2 M", INVALID_STORE_MODE, 4);
+        check_swallow(b"ms k 2 Me", INVALID_STORE_MODE, 4);
+        check_swallow(b"ms !! 2 b", ERROR_DECODING_KEY, 4);
+        check_swallow(b"ms k 2 O12345678901234567890123456789012", OPAQUE_TOO_LONG, 4);
+    }
+}

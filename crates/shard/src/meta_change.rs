@@ -1,0 +1,203 @@
+//! `md` and `ma`.
+
+use slabcore_metrics::Counter;
+use slabcore_protocol::{
+    ItemFacts, MetaFlags, MetaReply, MetaStatus, MetaValue, Reply, error_lines,
+};
+use slabcore_storage::{
+    Amendment, ArithmeticError, Delta, Marks, NewItem, NewUnique, StoreOutcome, StoreVerb,
+};
+
+use crate::clock::Now;
+use crate::meta_get::{count_dead, exptimes, named_unique, ttl};
+use crate::response::Response;
+use crate::shard::Shard;
+
+/// Digits of the largest 64-bit number.
+const DIGITS_MAX: usize = 20;
+
+impl Shard {
+    /// Executes an md: deletes, or marks as stale (`I`), or takes the value away (`x`).
+    pub(crate) fn meta_delete<'a>(
+        &mut self,
+        now: Now,
+        hash: u64,
+        key: &'a [u8],
+        flags: MetaFlags<'a>,
+    ) -> Response<'a> {
+        let status = self.meta_deleted(now, hash, key, flags);
+        match status {
+            Some(status) => Response::meta(MetaReply::new(status, flags, key), MetaStatus::Done),
+            None => Response::Line(Reply::Error(error_lines::OUT_OF_MEMORY)),
+        }
+    }
+
+    /// What became of the item; `None`: there is no memory.
+    fn meta_deleted(
+        &mut self,
+        now: Now,
+        hash: u64,
+        key: &[u8],
+        flags: MetaFlags<'_>,
+    ) -> Option<MetaStatus> {
+        let old = match self.store.peek(now.tick, hash, key) {
+            Ok(item) => (item.cas(), item.marks()),
+            Err(miss) => {
+                count_dead(&self.metrics, miss);
+                self.metrics.add(Counter::DeleteMisses, 1);
+                return Some(MetaStatus::NotFound);
+            }
+        };
+        let (cas, marks) = old;
+        if flags.number(b'C').is_some_and(|unique| unique == 0 || unique != cas) {
+            self.metrics.add(Counter::DeleteMisses, 1);
+            return Some(MetaStatus::Exists);
+        }
+        let (invalidates, empties) = (flags.has(b'I'), flags.has(b'x'));
+        let exptime = flags.seconds(b'T').map(|exptime| now.expiry(exptime));
+        if empties {
+            self.metrics.add(Counter::DeleteHits, 1);
+            let client_flags = flags.number(b'F').unwrap_or(0) as u32;
+            let item =
+                NewItem { key, value: b"", flags: client_flags, exptime: exptime.unwrap_or(0) };
+            let outcome = self.store.store(now.tick, hash, &item, StoreVerb::Set);
+            if outcome == StoreOutcome::NoMemory {
+                return None;
+            }
+            let unique = match named_unique(flags) {
+                NewUnique::Keep if !invalidates && cas != 0 => NewUnique::Set(cas),
+                unique => unique,
+            };
+            let marks = Marks { stale: invalidates, ..Marks::default() };
+            let amendment = Amendment { marks: Some(marks), unique, ..Amendment::default() };
+            self.store.amend(now.tick, hash, key, &amendment);
+        } else if invalidates {
+            let unique = match named_unique(flags) {
+                NewUnique::Keep => NewUnique::Renew,
+                unique => unique,
+            };
+            let marks = Some(Marks { stale: true, claimed: false, ..marks });
+            let amendment = Amendment { marks, exptime, unique, ..Amendment::default() };
+            self.store.amend(now.tick, hash, key, &amendment);
+        } else {
+            self.metrics.add(Counter::DeleteHits, 1);
+            // It is there, as was just seen.
+            let _ = self.store.delete(now.tick, hash, key);
+        }
+        Some(MetaStatus::Done)
+    }
+
+    /// Executes an ma; `incr`: it adds.
+    pub(crate) fn meta_arithmetic<'a>(
+        &mut self,
+        now: Now,
+        hash: u64,
+        key: &'a [u8],
+        flags: MetaFlags<'a>,
+        incr: bool,
+    ) -> Response<'a> {
+        let (hits, misses) = if incr {
+            (Counter::IncrHits, Counter::IncrMisses)
+        } else {
+            (Counter::DecrHits, Counter::DecrMisses)
+        };
+        let (exptime, cas, is_empty) = match self.store.peek(now.tick, hash, key) {
+            Ok(item) => (item.exptime(), item.cas(), item.value_len() == 0),
+            Err(miss) => {
+                count_dead(&self.metrics, miss);
+                if flags.has(b'N') {
+                    return self.create_number(now, hash, key, flags);
+                }
+                self.metrics.add(misses, 1);
+                return Response::Meta(MetaReply::new(MetaStatus::NotFound, flags, key));
+            }
+        };
+        let compared = flags.number(b'C').filter(|unique| *unique != 0);
+        if !is_empty && compared.is_some_and(|unique| unique != cas) {
+            return Response::Meta(MetaReply::new(MetaStatus::Exists, flags, key));
+        }
+        let delta = flags.number(b'D').unwrap_or(1);
+        let delta = if incr { Delta::Incr(delta) } else { Delta::Decr(delta) };
+        let number = match self.store.arithmetic(now.tick, hash, key, delta) {
+            Ok(number) => number,
+            Err(error) => return Response::Line(arithmetic_error(error)),
+        };
+        self.metrics.add(hits, 1);
+        let (after, shown) = exptimes(now, flags, exptime, false);
+        let amendment = Amendment {
+            exptime: flags.has(b'T').then_some(after),
+            unique: named_unique(flags),
+            with_cas: flags.has(b'c'),
+            ..Amendment::default()
+        };
+        let item = self.store.amend(now.tick, hash, key, &amendment);
+        let cas = item.map_or(0, |item| item.cas());
+        let reply = number_reply(now, key, flags, number, (shown, cas));
+        if flags.has(b'q') { Response::Quiet } else { Response::Meta(reply) }
+    }
+
+    /// The flag `N` of an ma: the item starts with the number behind `J`, and that is told whatever
+    /// `q` says.
+    fn create_number<'a>(
+        &mut self,
+        now: Now,
+        hash: u64,
+        key: &'a [u8],
+        flags: MetaFlags<'a>,
+    ) -> Response<'a> {
+        let number = flags.number(b'J').unwrap_or(0);
+        let (exptime, shown) = exptimes(now, flags, 0, true);
+        let mut digits = [0; DIGITS_MAX];
+        let value = (decimal(number, &mut digits), exptime);
+        match self.create(now, hash, key, flags, value, false) {
+            Some(cas) => Response::Meta(number_reply(now, key, flags, number, (shown, cas))),
+            None => Response::Line(Reply::Error(error_lines::OUT_OF_MEMORY)),
+        }
+    }
+}
+
+fn number_reply<'a>(
+    now: Now,
+    key: &'a [u8],
+    flags: MetaFlags<'a>,
+    number: u64,
+    (exptime, cas): (u32, u64),
+) -> MetaReply<'a> {
+    let facts = ItemFacts { ttl: Some(ttl(now, exptime)), cas: Some(cas), ..ItemFacts::default() };
+    let value = if flags.has(b'v') { MetaValue::Number(number) } else { MetaValue::None };
+    MetaReply { facts, value, ..MetaReply::new(MetaStatus::Done, flags, key) }
+}
+
+fn arithmetic_error(error: ArithmeticError) -> Reply {
+    match error {
+        ArithmeticError::NotFound => Reply::NotFound,
+        ArithmeticError::NonNumeric => Reply::Error(error_lines::NON_NUMERIC_VALUE),
+        ArithmeticError::NoMemory => Reply::Error(error_lines::OUT_OF_MEMORY),
+    }
+}
+
+/// The digits of a number, in the end of `room`.
+fn decimal(mut number: u64, room: &mut [u8; DIGITS_MAX]) -> &[u8] {
+    let mut start = DIGITS_MAX;
+    loop {
+        start -= 1;
+        room[start] = b'0' + (number % 10) as u8;
+        number /= 10;
+        if number == 0 {
+            return &room[start..];
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::string::ToString;
+
+    #[test]
+    fn numbers_have_their_digits() {
+        for number in [0, 9, 10, 12_345, u64::MAX] {
+            assert_eq!(decimal(number, &mut [0; DIGITS_MAX]), number.to_string().as_bytes());
+        }
+    }
+}

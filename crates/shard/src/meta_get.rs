@@ -1,0 +1,220 @@
+//! `mg` and `me`: reads that ask for more than the value.
+
+use alloc::vec::Vec;
+
+use slabcore_metrics::{Counter, ShardMetrics};
+use slabcore_protocol::{
+    ItemFacts, MetaFlags, MetaReply, MetaStatus, MetaValue, Reply, encode_meta_debug, error_lines,
+};
+use slabcore_storage::{
+    Amendment, Marks, Miss, NewItem, NewUnique, ReadHit, ReadTerms, StoreOutcome, StoreVerb,
+};
+
+use crate::clock::Now;
+use crate::limits::VALUE_INLINE_BYTES_MAX;
+use crate::response::Response;
+use crate::shard::Shard;
+
+impl Shard {
+    /// Executes an mg.
+    #[inline]
+    pub(crate) fn meta_get<'a>(
+        &'a mut self,
+        now: Now,
+        hash: u64,
+        key: &'a [u8],
+        flags: MetaFlags<'a>,
+    ) -> Response<'a> {
+        if flags.has(b'N') && self.store.peek(now.tick, hash, key).is_err() {
+            return self.create_on_miss(now, hash, key, flags);
+        }
+        let terms = ReadTerms {
+            unseen: flags.has(b'u'),
+            exptime: flags.seconds(b'T').map(|exptime| now.expiry(exptime)),
+            with_cas: flags.has(b'c'),
+            recache: flags.seconds(b'R').map_or(0, |exptime| now.expiry(exptime)),
+            recache_after_touch: flags.is_before(b'T', b'R'),
+            with_idle: flags.has(b'l'),
+        };
+        let metrics = &self.metrics;
+        match self.store.read(now.tick, hash, key, &terms) {
+            Ok(hit) => {
+                let [requests, hits] = read_counters(flags);
+                metrics.add(requests, 1);
+                metrics.add(hits, 1);
+                meta_hit(now, key, flags, &hit)
+            }
+            Err(miss) => {
+                metrics.add(Counter::CmdGet, 1);
+                metrics.add(Counter::GetMisses, 1);
+                count_dead(metrics, miss);
+                Response::meta(MetaReply::new(MetaStatus::Miss, flags, key), MetaStatus::Miss)
+            }
+        }
+    }
+
+    /// The flag `N` of an mg: an empty item says to the readers to come that this one fetches the
+    /// value.
+    fn create_on_miss<'a>(
+        &mut self,
+        now: Now,
+        hash: u64,
+        key: &'a [u8],
+        flags: MetaFlags<'a>,
+    ) -> Response<'a> {
+        let (exptime, shown) = exptimes(now, flags, 0, true);
+        let Some(cas) = self.create(now, hash, key, flags, (b"", exptime), true) else {
+            return Response::Line(Reply::Error(error_lines::OUT_OF_MEMORY));
+        };
+        let [requests, hits] = read_counters(flags);
+        self.metrics.add(requests, 1);
+        self.metrics.add(hits, 1);
+        let facts = ItemFacts {
+            cas: Some(cas),
+            value_bytes: Some(0),
+            ttl: Some(ttl(now, shown)),
+            client_flags: Some(0),
+            fetched: Some(false),
+            idle: Some(0),
+            won: true,
+            ..ItemFacts::default()
+        };
+        let value = if flags.has(b'v') { MetaValue::Bytes(b"") } else { MetaValue::None };
+        let reply = MetaReply::new(MetaStatus::Done, flags, key);
+        Response::Meta(MetaReply { facts, value, key_is_encoded: false, ..reply })
+    }
+
+    /// Creates an item that the flag `N` asks for; returns its cas unique, which is 0 unless it is
+    /// wanted. `None`: there is no memory.
+    pub(crate) fn create(
+        &mut self,
+        now: Now,
+        hash: u64,
+        key: &[u8],
+        flags: MetaFlags<'_>,
+        (value, exptime): (&[u8], u32),
+        claimed: bool,
+    ) -> Option<u64> {
+        let item = NewItem { key, value, flags: 0, exptime };
+        let outcome = self.store.store(now.tick, hash, &item, StoreVerb::Set);
+        if outcome == StoreOutcome::NoMemory {
+            self.metrics.add(Counter::StoreNoMemory, 1);
+            return None;
+        }
+        let amendment = Amendment {
+            marks: claimed.then(|| Marks { claimed, ..Marks::default() }),
+            unique: named_unique(flags),
+            with_cas: flags.has(b'c'),
+            is_read: claimed && !flags.has(b'u'),
+            exptime: None,
+        };
+        Some(self.store.amend(now.tick, hash, key, &amendment).map_or(0, |item| item.cas()))
+    }
+
+    /// Executes an me: a read that leaves no trace.
+    pub(crate) fn meta_debug<'a>(&'a mut self, now: Now, hash: u64, key: &'a [u8]) -> Response<'a> {
+        self.metrics.add(Counter::CmdMeta, 1);
+        let slab_class = self.store.class_number(hash, key).unwrap_or(0);
+        let terms =
+            ReadTerms { unseen: true, with_cas: true, with_idle: true, ..ReadTerms::default() };
+        let Ok(hit) = self.store.read(now.tick, hash, key, &terms) else {
+            // It looks at no flag, so that none is shown and nothing is quiet.
+            let none = MetaFlags::default();
+            return Response::Meta(MetaReply::new(MetaStatus::Miss, none, key));
+        };
+        let facts = ItemFacts {
+            cas: Some(hit.item.cas()),
+            ttl: Some(ttl(now, hit.exptime)),
+            fetched: Some(hit.fetched),
+            idle: Some(hit.idle),
+            ..ItemFacts::default()
+        };
+        let encoded = hit.marks.key_encoded;
+        let mut text = Vec::new();
+        let size = hit.item.total_bytes();
+        encode_meta_debug(&mut text, key, encoded, &facts, slab_class, size);
+        Response::Text(text)
+    }
+}
+
+/// What counts the requests that hit, and the hits: with a new exptime it is a touch, not a get.
+#[inline]
+fn read_counters(flags: MetaFlags<'_>) -> [Counter; 2] {
+    if flags.has(b'T') {
+        [Counter::CmdTouch, Counter::TouchHits]
+    } else {
+        [Counter::CmdGet, Counter::GetHits]
+    }
+}
+
+/// Counts a miss on an item that had been there.
+pub(crate) fn count_dead(metrics: &ShardMetrics, miss: Miss) {
+    match miss {
+        Miss::NotFound => {}
+        Miss::Expired => metrics.add(Counter::GetExpired, 1),
+        Miss::Flushed => metrics.add(Counter::GetFlushed, 1),
+    }
+}
+
+#[inline]
+fn meta_hit<'a>(now: Now, key: &'a [u8], flags: MetaFlags<'a>, hit: &ReadHit<'a>) -> Response<'a> {
+    let item = &hit.item;
+    let shown =
+        if flags.has(b't') { exptimes(now, flags, hit.exptime, false).1 } else { hit.exptime };
+    let facts = ItemFacts {
+        cas: flags.has(b'c').then(|| item.cas()),
+        value_bytes: Some(item.value_len()),
+        ttl: Some(ttl(now, shown)),
+        client_flags: Some(item.flags()),
+        fetched: Some(hit.fetched),
+        idle: Some(hit.idle),
+        stale: hit.marks.stale,
+        claimed: hit.marks.claimed,
+        won: hit.won,
+    };
+    let key_is_encoded = hit.marks.key_encoded;
+    let reply = MetaReply { key_is_encoded, facts, ..MetaReply::new(MetaStatus::Done, flags, key) };
+    let is_known = flags.number(b'C').is_some_and(|unique| unique != 0 && unique == hit.cas);
+    if !flags.has(b'v') || is_known {
+        return Response::Meta(reply);
+    }
+    match item.value() {
+        Some(value) if value.len() <= VALUE_INLINE_BYTES_MAX => {
+            Response::Meta(MetaReply { value: MetaValue::Bytes(value), ..reply })
+        }
+        _ => {
+            let value_bytes = item.value_len();
+            let reply = MetaReply { value: MetaValue::Elsewhere(value_bytes), ..reply };
+            Response::MetaLarge { head: reply.value_elsewhere(), value_bytes }
+        }
+    }
+}
+
+/// The exptime that an item has when all flags have acted, and the one that the flag `t` shows: they
+/// act in their order, `N` only on an item that it created.
+pub(crate) fn exptimes(now: Now, flags: MetaFlags<'_>, old: u32, created: bool) -> (u32, u32) {
+    let (mut exptime, mut shown) = (old, old);
+    for letter in flags.words().filter_map(|word| word.first().copied()) {
+        match letter {
+            b'T' => exptime = now.expiry(flags.seconds(b'T').unwrap_or(0)),
+            b'N' if created => exptime = now.expiry(flags.seconds(b'N').unwrap_or(0)),
+            b't' => shown = exptime,
+            _ => {}
+        }
+    }
+    (exptime, shown)
+}
+
+/// Seconds that an item has left to live. What is dead already shows a huge number, as in
+/// memcached.
+pub(crate) fn ttl(now: Now, exptime: u32) -> i64 {
+    if exptime == 0 { -1 } else { i64::from(exptime.wrapping_sub(now.tick)) }
+}
+
+/// The cas unique that the flag `E` names; 0 names none.
+pub(crate) fn named_unique(flags: MetaFlags<'_>) -> NewUnique {
+    match flags.number(b'E') {
+        None | Some(0) => NewUnique::Keep,
+        Some(unique) => NewUnique::Set(unique),
+    }
+}

@@ -1,0 +1,133 @@
+//! `ms`: a storage command that may also compare, create, name the cas unique and leave the item
+//! stale.
+
+use slabcore_protocol::{
+    ItemFacts, MetaFlags, MetaReply, MetaStatus, Reply, StoreRequest, Verb, error_lines,
+};
+use slabcore_storage::{Amendment, Marks, NewItem, StoreOutcome, StoreVerb};
+
+use crate::clock::Now;
+use crate::execute::store_verb;
+use crate::meta_get::named_unique;
+use crate::response::Response;
+use crate::shard::Shard;
+
+/// How the store does it, once the conditions that only ms has were found to hold.
+#[derive(Clone, Copy)]
+pub(crate) struct MetaStorePlan {
+    pub(crate) verb: StoreVerb,
+    /// Marks of the stored item.
+    marks: Marks,
+    /// Exptime in the place of the request's.
+    exptime: Option<u32>,
+}
+
+impl Shard {
+    /// Executes an ms with its whole value.
+    pub(crate) fn meta_store<'a>(
+        &mut self,
+        now: Now,
+        hash: u64,
+        store: &StoreRequest<'a>,
+        flags: MetaFlags<'a>,
+        value: &[u8],
+    ) -> Response<'a> {
+        let plan = self.plan_meta_store(now, hash, store, flags);
+        let outcome = match &plan {
+            Err(outcome) => *outcome,
+            Ok(plan) => {
+                let exptime = now.expiry(store.exptime);
+                let item = NewItem { key: store.key, value, flags: store.flags, exptime };
+                self.store.store(now.tick, hash, &item, plan.verb)
+            }
+        };
+        self.meta_stored(now, hash, store, flags, plan.ok(), outcome)
+    }
+
+    /// Looks at the item that is there; `Err`: nothing is to be stored.
+    pub(crate) fn plan_meta_store(
+        &mut self,
+        now: Now,
+        hash: u64,
+        store: &StoreRequest<'_>,
+        flags: MetaFlags<'_>,
+    ) -> Result<MetaStorePlan, StoreOutcome> {
+        let verb = store_verb(store);
+        let marks = Marks { key_encoded: flags.has(b'b'), ..Marks::default() };
+        let plan = MetaStorePlan { verb, marks, exptime: None };
+        match store.verb {
+            Verb::Append | Verb::Prepend => {
+                let Ok(old) = self.store.peek(now.tick, hash, store.key) else {
+                    let created = MetaStorePlan { verb: StoreVerb::Set, ..plan };
+                    return if flags.has(b'N') {
+                        Ok(created)
+                    } else {
+                        Err(StoreOutcome::NotStored)
+                    };
+                };
+                if flags.number(b'C').is_some_and(|unique| unique == 0 || unique != old.cas()) {
+                    return Err(StoreOutcome::Exists);
+                }
+                Ok(MetaStorePlan { marks: Marks::default(), ..plan })
+            }
+            Verb::Cas if flags.has(b'I') => {
+                let Ok(old) = self.store.peek(now.tick, hash, store.key) else { return Ok(plan) };
+                let (cas, exptime, claimed) = (old.cas(), old.exptime(), old.marks().claimed);
+                if store.cas_unique == cas || !self.store.is_older_unique(store.cas_unique, cas) {
+                    return Ok(plan);
+                }
+                // The value is older than what is there: better than none, and out of date.
+                let marks = Marks { stale: true, claimed, ..marks };
+                Ok(MetaStorePlan { verb: StoreVerb::Set, marks, exptime: Some(exptime) })
+            }
+            _ => Ok(plan),
+        }
+    }
+
+    /// Counts a finished ms, sees to what the store does not do by itself, and answers.
+    pub(crate) fn meta_stored<'a>(
+        &mut self,
+        now: Now,
+        hash: u64,
+        store: &StoreRequest<'a>,
+        flags: MetaFlags<'a>,
+        plan: Option<MetaStorePlan>,
+        outcome: StoreOutcome,
+    ) -> Response<'a> {
+        let status = match self.stored(now, hash, store, outcome) {
+            Reply::Stored => MetaStatus::Done,
+            Reply::NotStored => MetaStatus::NotStored,
+            Reply::Exists => MetaStatus::Exists,
+            Reply::NotFound => MetaStatus::NotFound,
+            error => return Response::Line(error),
+        };
+        let (mut cas, mut value_bytes) = (0, store.value_bytes as usize);
+        if let Some(plan) = plan.filter(|_| status == MetaStatus::Done) {
+            let amendment = Amendment {
+                marks: (plan.marks != Marks::default()).then_some(plan.marks),
+                exptime: plan.exptime,
+                unique: named_unique(flags),
+                with_cas: flags.has(b'c'),
+                is_read: false,
+            };
+            if needs_second_look(&amendment, flags) {
+                match self.store.amend(now.tick, hash, store.key, &amendment) {
+                    Some(item) => (cas, value_bytes) = (item.cas(), item.value_len()),
+                    None => {
+                        return Response::Line(Reply::Error(error_lines::OUT_OF_MEMORY_STORING));
+                    }
+                }
+            }
+        }
+        let facts =
+            ItemFacts { cas: Some(cas), value_bytes: Some(value_bytes), ..ItemFacts::default() };
+        let reply = MetaReply { facts, ..MetaReply::new(status, flags, store.key) };
+        Response::meta(reply, MetaStatus::Done)
+    }
+}
+
+/// Whether there is anything to amend, or the reply names what only the stored item knows.
+fn needs_second_look(amendment: &Amendment, flags: MetaFlags<'_>) -> bool {
+    let shown = flags.has(b'c') || flags.has(b's');
+    shown || flags.has(b'E') || amendment.marks.is_some() || amendment.exptime.is_some()
+}
