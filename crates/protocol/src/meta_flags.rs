@@ -61,22 +61,38 @@ impl<'a> MetaFlags<'a> {
         let mut rest = text;
         let mut present = LetterSet::default();
         let mut count = 0_usize;
+        let mut error = None;
         while let Some([letter, token @ ..]) = next_word(&mut rest) {
             count = count.saturating_add(1);
             let set = bit(*letter);
-            let checked = if present.0 & set != 0 {
-                Err(DUPLICATE_FLAG)
-            } else if LETTERS.0 & set == 0 {
-                Err(if letter.is_ascii_alphanumeric() { INVALID_FLAG } else { BAD_FORMAT })
-            } else {
-                check_token(*letter, token, key)
-            };
-            if checked.is_err() || count > flags_max {
-                return Err(refusal(text, flags_max, checked));
+            if present.0 & set != 0 {
+                return Err(refusal(text, flags_max, DUPLICATE_FLAG));
+            }
+            if LETTERS.0 & set == 0 {
+                let is_word = letter.is_ascii_alphanumeric();
+                let error = if is_word { INVALID_FLAG } else { BAD_FORMAT };
+                return Err(refusal(text, flags_max, error));
             }
             present.0 |= set;
+            if let Err(wrong) = check_token(*letter, token, key) {
+                // The last wrong token is named, client flags only where they are alone.
+                error = if wrong == BAD_FORMAT { error.or(Some(wrong)) } else { Some(wrong) };
+            }
+        }
+        if let Some(error) = error {
+            return Err(refusal(text, flags_max, error));
+        }
+        if count > flags_max {
+            return Err(TOO_MANY_FLAGS);
         }
         Ok(Self { text, present })
+    }
+
+    /// Judges the opaque token, which memcached does after all else.
+    #[inline]
+    pub(crate) fn check_opaque(&self) -> Result<(), &'static [u8]> {
+        let is_long = |opaque: &[u8]| opaque.len() > OPAQUE_BYTES_MAX;
+        if self.token(b'O').is_some_and(is_long) { Err(OPAQUE_TOO_LONG) } else { Ok(()) }
     }
 
     /// Flags whose text comes from [`Self::text`].
@@ -178,7 +194,6 @@ fn check_token(letter: u8, token: &[u8], key: &[u8]) -> Result<(), &'static [u8]
         b'F' => (unsigned_32(token).is_some(), BAD_FORMAT),
         b'D' => (unsigned_64(token).is_some(), INVALID_DELTA_TOKEN),
         b'J' => (unsigned_64(token).is_some(), INVALID_INITIAL_TOKEN),
-        b'O' => (token.len() <= OPAQUE_BYTES_MAX, OPAQUE_TOO_LONG),
         b'b' => (base64::is_valid(key), ERROR_DECODING_KEY),
         _ => (true, BAD_FORMAT),
     };
@@ -187,13 +202,10 @@ fn check_token(letter: u8, token: &[u8], key: &[u8]) -> Result<(), &'static [u8]
 
 /// Which error goes out: memcached counts the words before it reads them.
 #[cold]
-fn refusal(text: &[u8], flags_max: usize, checked: Result<(), &'static [u8]>) -> &'static [u8] {
+fn refusal(text: &[u8], flags_max: usize, error: &'static [u8]) -> &'static [u8] {
     let mut rest = text;
     let count = core::iter::from_fn(|| next_word(&mut rest)).count();
-    match checked {
-        Err(error) if count <= flags_max => error,
-        _ => TOO_MANY_FLAGS,
-    }
+    if count > flags_max { TOO_MANY_FLAGS } else { error }
 }
 
 #[cfg(test)]
@@ -235,7 +247,7 @@ mod tests {
     }
 
     #[test]
-    fn tokens_are_judged_in_order() {
+    fn one_wrong_word_is_named() {
         check_error(b" v v", DUPLICATE_FLAG);
         check_error(b" v z", INVALID_FLAG);
         check_error(b" S5", INVALID_FLAG);
@@ -251,13 +263,17 @@ mod tests {
         check_error(b" F4294967296", BAD_FORMAT);
         check_error(b" Dx", INVALID_DELTA_TOKEN);
         check_error(b" J", INVALID_INITIAL_TOKEN);
-        check_error(b" Tx z", BAD_TOKEN);
+        check_error(b" Tx z", INVALID_FLAG);
         check_error(b" z Tx", INVALID_FLAG);
+        check_error(b" Tx Fx", BAD_TOKEN);
+        check_error(b" Fx Tx", BAD_TOKEN);
         assert_eq!(MetaFlags::read(b"foo", b" b", 18), Err(ERROR_DECODING_KEY));
         assert!(read(b" b").is_ok());
         let opaque = "O".repeat(OPAQUE_BYTES_MAX + 1);
-        assert!(read(opaque.as_bytes()).is_ok());
-        check_error(alloc::format!("O{opaque}").as_bytes(), OPAQUE_TOO_LONG);
+        assert_eq!(read(opaque.as_bytes()).unwrap().check_opaque(), Ok(()));
+        let opaque = alloc::format!("O{opaque}");
+        assert_eq!(read(opaque.as_bytes()).unwrap().check_opaque(), Err(OPAQUE_TOO_LONG));
+        assert_eq!(read(b"v").unwrap().check_opaque(), Ok(()));
     }
 
     #[test]

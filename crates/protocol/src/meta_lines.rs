@@ -27,7 +27,7 @@ pub(crate) fn get(line: Line<'_>) -> Step<'_> {
     }
 }
 
-/// Decodes `md`, which names no flag's error but their number.
+/// Decodes `md`, which names no flag's error but their number and a long opaque token.
 pub(crate) fn delete(line: Line<'_>) -> Step<'_> {
     let mut rest = line.words;
     let Some(key) = next_word(&mut rest) else { return line.error(BAD_FORMAT) };
@@ -41,12 +41,14 @@ pub(crate) fn delete(line: Line<'_>) -> Step<'_> {
     }
 }
 
-/// Decodes `ma`, which has one answer to whatever is wrong but the mode.
+/// Decodes `ma`, which has one answer to whatever is wrong but the mode and a long opaque token.
 pub(crate) fn arithmetic(line: Line<'_>) -> Step<'_> {
     let mut rest = line.words;
     let Some(key) = next_word(&mut rest) else { return line.error(BAD_FORMAT) };
-    let flags = MetaFlags::read(key, rest, FLAGS_MAX);
-    let (Ok(flags), ..=KEY_BYTES_MAX) = (flags, key.len()) else {
+    if key.len() > KEY_BYTES_MAX {
+        return line.error(INVALID_OR_DUPLICATE_FLAG);
+    }
+    let Ok(flags) = MetaFlags::read(key, rest, FLAGS_MAX) else {
         return line.error(INVALID_OR_DUPLICATE_FLAG);
     };
     let command = match flags.mode() {
@@ -77,7 +79,10 @@ fn request<'a>(
     key: &'a [u8],
     flags: MetaFlags<'a>,
 ) -> Step<'a> {
-    line.request(Request::Meta(MetaRequest { command, key, flags }))
+    match flags.check_opaque() {
+        Ok(()) => line.request(Request::Meta(MetaRequest { command, key, flags })),
+        Err(error) => line.error(error),
+    }
 }
 
 /// Decodes `ms`. As with the classic commands, an error eats the data block once the length is
@@ -98,6 +103,9 @@ pub(crate) fn store(line: Line<'_>) -> Step<'_> {
     let Some(verb) = verb(&meta) else {
         return line.meta_store_error(INVALID_STORE_MODE, value_bytes);
     };
+    if let Err(error) = meta.check_opaque() {
+        return line.meta_store_error(error, value_bytes);
+    }
     // An item that is joined keeps its exptime; `N` counts where there is none to join to.
     let exptime = match verb {
         Verb::Append | Verb::Prepend => meta.seconds(b'N'),

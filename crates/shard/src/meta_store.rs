@@ -65,7 +65,7 @@ impl Shard {
                         Err(StoreOutcome::NotStored)
                     };
                 };
-                if flags.number(b'C').is_some_and(|unique| unique == 0 || unique != old.cas()) {
+                if flags.number(b'C').is_some_and(|unique| unique != 0 && unique != old.cas()) {
                     return Err(StoreOutcome::Exists);
                 }
                 Ok(MetaStorePlan { marks: Marks::default(), ..plan })

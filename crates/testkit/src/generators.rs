@@ -10,6 +10,7 @@ use proptest::prelude::*;
 
 use crate::command::{Command, Verb};
 use crate::limits::{KEY_BYTES_MAX, TTL_SECONDS_MAX};
+use crate::meta_generators;
 use crate::script::{Part, Script};
 
 /// Keys: mostly a few short ones that meet again, some of the longest, some of odd bytes.
@@ -175,7 +176,7 @@ pub fn odd_line() -> impl Strategy<Value = Vec<u8>> {
 /// A whole script: commands in pipelines, odd lines between them, replies read now and then, cas
 /// with the unique that the server gave.
 ///
-/// Replies are read before every incr and decr. While the reply of a get is on its way, memcached
+/// Replies are read before every incr, decr and ma. While the reply of a get is on its way, memcached
 /// does not write a shorter number in place but stores its exact length, so that the padding would
 /// depend on how the packets are cut.
 pub fn script() -> impl Strategy<Value = Script> {
@@ -183,16 +184,22 @@ pub fn script() -> impl Strategy<Value = Script> {
     let bytes = prop_oneof![
         20 => command(steady_exptime(), delay).prop_map(|command| command.bytes()),
         3 => odd_line(),
+        14 => meta_generators::command(),
+        1 => meta_generators::odd_line(),
     ];
     let part = prop_oneof![
         23 => bytes.prop_map(|bytes| {
-            let arithmetic = bytes.starts_with(b"incr ") || bytes.starts_with(b"decr ");
+            let arithmetic = [b"incr ", b"decr ", &b"ma "[..]];
+            let arithmetic = arithmetic.iter().any(|word| bytes.starts_with(word));
             let bytes = Part::Bytes(bytes);
             if arithmetic { vec![Part::Read, bytes] } else { vec![bytes] }
         }),
         2 => Just(vec![Part::Read]),
         3 => (key(), value(), noreply()).prop_map(|(key, value, noreply)| {
             read_then_cas(&key, &value, noreply)
+        }),
+        2 => (key(), value()).prop_map(|(key, value)| {
+            meta_generators::read_then_compare(&key, &value)
         }),
     ];
     vec(part, 1..30).prop_map(|parts| {

@@ -2,11 +2,20 @@
 
 use std::collections::BTreeMap;
 
+use crate::meta_replies;
+
 /// One reply line, a VALUE line together with its data block.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reply<'a> {
     /// A line with its end.
     Line(&'a [u8]),
+    /// The hit of a meta command whose value follows.
+    MetaValue {
+        /// The line with its end.
+        line: &'a [u8],
+        /// The value with its line end.
+        block: &'a [u8],
+    },
     /// A hit.
     Value {
         /// The key.
@@ -31,6 +40,10 @@ impl Reply<'_> {
 pub fn next(bytes: &[u8]) -> Option<(Reply<'_>, usize)> {
     let line_bytes = bytes.iter().position(|&byte| byte == b'\n')? + 1;
     let line = &bytes[..line_bytes];
+    if let Some(value_bytes) = meta_replies::value_bytes(line) {
+        let block = bytes.get(line_bytes..line_bytes + value_bytes + 2)?;
+        return Some((Reply::MetaValue { line, block }, line_bytes + block.len()));
+    }
     let Some(ValueLine { key, flags, value_bytes, cas_unique }) = ValueLine::parse(line) else {
         return Some((Reply::Line(line), line_bytes));
     };
@@ -77,8 +90,7 @@ impl Normaliser {
         while let Some((reply, length)) = next(bytes) {
             match reply {
                 Reply::Value { key, flags, cas_unique: Some(cas), value } => {
-                    let next_order = self.order_of_cas.len() + 1;
-                    let order = *self.order_of_cas.entry(cas.to_vec()).or_insert(next_order);
+                    let order = self.order(cas);
                     self.cas_of_key.insert(key.to_vec(), cas.to_vec());
                     for part in [&b"VALUE "[..], key, b" ", flags] {
                         form.extend_from_slice(part);
@@ -86,13 +98,28 @@ impl Normaliser {
                     form.extend_from_slice(format!(" {} cas#{order}\r\n", value.len()).as_bytes());
                     form.extend_from_slice(&bytes[length - value.len() - 2..length]);
                 }
+                Reply::MetaValue { line, block } => {
+                    form.extend(self.meta_form(line));
+                    form.extend_from_slice(block);
+                }
                 reply if reply.is_version() => form.extend_from_slice(b"VERSION *\r\n"),
-                _ => form.extend_from_slice(&bytes[..length]),
+                Reply::Line(line) => form.extend(self.meta_form(line)),
+                Reply::Value { .. } => form.extend_from_slice(&bytes[..length]),
             }
             bytes = &bytes[length..];
         }
         form.extend_from_slice(bytes);
         form
+    }
+
+    /// A line as [`meta_replies`] has it, or as it is.
+    fn meta_form(&mut self, line: &[u8]) -> Vec<u8> {
+        meta_replies::form(line, |cas| self.order(cas)).unwrap_or_else(|| line.to_vec())
+    }
+
+    fn order(&mut self, cas: &[u8]) -> usize {
+        let next = self.order_of_cas.len() + 1;
+        *self.order_of_cas.entry(cas.to_vec()).or_insert(next)
     }
 
     /// The cas unique that was last seen with this key, in the server's own number.

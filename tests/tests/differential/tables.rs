@@ -62,6 +62,11 @@ fn small_items() {
     check(include_str!("../../cases/small_items.txt"), SMALL_ITEMS, 0x57);
 }
 
+#[test]
+fn meta() {
+    check(include_str!("../../cases/meta.txt"), &[], 0x58);
+}
+
 /// The tables are the specification that can be read; they must not shrink away.
 #[test]
 fn there_are_hundreds_of_cases() {
@@ -73,6 +78,7 @@ fn there_are_hundreds_of_cases() {
         include_str!("../../cases/lines.txt"),
         include_str!("../../cases/sizes.txt"),
         include_str!("../../cases/small_items.txt"),
+        include_str!("../../cases/meta.txt"),
     ];
     let cases: usize = tables.iter().map(|table| case_table::read(table).len()).sum();
     assert!(cases >= 200, "only {cases} cases");
