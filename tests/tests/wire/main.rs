@@ -19,6 +19,7 @@ macro_rules! on_both {
 mod connections;
 mod counters;
 mod large_pages;
+mod meta;
 mod pipelines;
 mod pressure;
 mod time;

@@ -1,0 +1,178 @@
+//! Meta commands as clients use them: of many readers of a missing, stale or ageing value one
+//! fetches it anew.
+
+use std::sync::Barrier;
+use std::thread;
+
+use slabcore_testkit::server_process::{ServerKind, ServerProcess};
+
+on_both! {
+    of_many_readers_of_a_miss_one_wins,
+    of_many_readers_of_a_stale_value_one_wins,
+    of_many_readers_of_an_ageing_value_one_wins,
+    quiet_commands_end_at_a_fence,
+    every_outcome_has_its_counter,
+}
+
+const CLIENTS: usize = 16;
+const KEYS: usize = 50;
+
+/// `read` by all clients at once, for one key after the other: of each key's replies one has a `W`
+/// and the others are `loser`.
+fn one_wins(server: &ServerProcess, read: &str, loser: &str) {
+    let together = Barrier::new(CLIENTS);
+    let replies: Vec<Vec<String>> = thread::scope(|scope| {
+        let clients: Vec<_> = (0..CLIENTS)
+            .map(|_| {
+                let mut client = server.connect();
+                let together = &together;
+                scope.spawn(move || {
+                    let ask = |number| {
+                        together.wait();
+                        client.send(read.replace("KEY", &format!("k{number}")).as_bytes());
+                        let line = String::from_utf8(client.read_line()).expect("an ASCII line");
+                        let value_bytes = line
+                            .strip_prefix("VA ")
+                            .and_then(|rest| rest.split_whitespace().next()?.parse::<usize>().ok());
+                        client.read_exact(value_bytes.map_or(0, |bytes| bytes + 2));
+                        line
+                    };
+                    (0..KEYS).map(ask).collect()
+                })
+            })
+            .collect();
+        clients.into_iter().map(|client| client.join().expect("a client")).collect()
+    });
+    for key in 0..KEYS {
+        let lines: Vec<&str> = replies.iter().map(|of_client| of_client[key].as_str()).collect();
+        let winners = lines.iter().filter(|line| line.trim_end().ends_with(" W")).count();
+        let losers = lines.iter().filter(|line| **line == loser).count();
+        assert_eq!((winners, losers), (1, CLIENTS - 1), "k{key}: {lines:?}");
+    }
+}
+
+fn of_many_readers_of_a_miss_one_wins(kind: ServerKind) {
+    let server = ServerProcess::new(kind, 2);
+    one_wins(&server, "mg KEY N60 v\r\n", "VA 0 Z\r\n");
+    // The winner's value ends it.
+    let mut client = server.connect();
+    client.expect("ms k0 2 T60\r\nhi\r\nmg k0 N60 v\r\n", "HD\r\nVA 2\r\nhi\r\n");
+}
+
+fn of_many_readers_of_a_stale_value_one_wins(kind: ServerKind) {
+    let server = ServerProcess::new(kind, 2);
+    let mut client = server.connect();
+    for key in 0..KEYS {
+        client.expect(format!("ms k{key} 2\r\nhi\r\nmd k{key} I T30\r\n"), "HD\r\nHD\r\n");
+    }
+    one_wins(&server, "mg KEY v\r\n", "VA 2 Z X\r\n");
+    client.expect("ms k0 2\r\nyo\r\nmg k0 v\r\n", "HD\r\nVA 2\r\nyo\r\n");
+}
+
+fn of_many_readers_of_an_ageing_value_one_wins(kind: ServerKind) {
+    let server = ServerProcess::new(kind, 2);
+    let mut client = server.connect();
+    for key in 0..KEYS {
+        client.expect(format!("ms k{key} 2 T1000\r\nhi\r\n"), "HD\r\n");
+    }
+    client.expect("mg k0 v R500\r\n", "VA 2\r\nhi\r\n");
+    one_wins(&server, "mg KEY v R2000\r\n", "VA 2 Z\r\n");
+}
+
+/// A client that fetches many keys hears of hits only, and knows at the fence that all is said.
+fn quiet_commands_end_at_a_fence(kind: ServerKind) {
+    const BATCH: usize = 2_000;
+    let server = ServerProcess::new(kind, 2);
+    let mut client = server.connect();
+    let mut request = String::new();
+    let mut reply = String::new();
+    for number in 0..BATCH {
+        request += &format!("ms q{number} 2 q\r\nhi\r\nmg q{number} q v k O{number}\r\n");
+        request +=
+            &format!("mg absent{number} q v k\r\nmd q{number} q\r\nmd q{number} q O{number}\r\n");
+        reply += &format!("VA 2 kq{number} O{number}\r\nhi\r\nNF O{number}\r\n");
+    }
+    request += "mn\r\n";
+    reply += "MN\r\n";
+    let got = thread::scope(|scope| {
+        let sender = client.sender();
+        scope.spawn(move || sender.send(request.as_bytes()));
+        client.read_exact(reply.len())
+    });
+    assert!(got == reply.as_bytes());
+}
+
+/// Each line: what is sent, and the counters that it moves by one (the rest stay).
+// long: a table
+fn every_outcome_has_its_counter(kind: ServerKind) {
+    const NAMES: [&str; 18] = [
+        "cmd_get",
+        "get_hits",
+        "get_misses",
+        "cmd_set",
+        "cmd_touch",
+        "cmd_meta",
+        "touch_hits",
+        "touch_misses",
+        "delete_hits",
+        "delete_misses",
+        "incr_hits",
+        "incr_misses",
+        "decr_hits",
+        "decr_misses",
+        "cas_hits",
+        "cas_misses",
+        "cas_badval",
+        "total_items",
+    ];
+    let table: &[(&str, &str, &[&str])] = &[
+        ("mg a\r\n", "EN\r\n", &["cmd_get", "get_misses"]),
+        ("mg a T5\r\n", "EN\r\n", &["cmd_get", "get_misses"]),
+        ("ms a 2\r\nhi\r\n", "HD\r\n", &["cmd_set", "total_items"]),
+        ("mg a s\r\n", "HD s2\r\n", &["cmd_get", "get_hits"]),
+        ("mg a T0\r\n", "HD\r\n", &["cmd_touch", "touch_hits"]),
+        ("mg n N0\r\n", "HD W\r\n", &["cmd_get", "get_hits", "total_items"]),
+        ("mg m N0 T0\r\n", "HD W\r\n", &["cmd_touch", "touch_hits", "total_items"]),
+        ("ms a 2 ME\r\nhi\r\n", "NS\r\n", &["cmd_set"]),
+        ("ms b 2 MA N0\r\n10\r\n", "HD\r\n", &["cmd_set", "total_items"]),
+        ("ms a 2 C0\r\nhi\r\n", "EX\r\n", &["cmd_set", "cas_badval"]),
+        ("ms c 2 C5\r\nhi\r\n", "NF\r\n", &["cmd_set", "cas_misses"]),
+        ("ms a 2 E70000\r\nhi\r\n", "HD\r\n", &["cmd_set", "total_items"]),
+        ("ms a 2 C70000\r\nhi\r\n", "HD\r\n", &["cmd_set", "cas_hits", "total_items"]),
+        ("ms a 2 MA C70000\r\nhi\r\n", "EX\r\n", &["cmd_set"]),
+        ("ma b\r\n", "HD\r\n", &["incr_hits"]),
+        ("ma b MD\r\n", "HD\r\n", &["decr_hits"]),
+        ("ma b C70000\r\n", "EX\r\n", &[]),
+        ("ma c\r\n", "NF\r\n", &["incr_misses"]),
+        ("ma c MD\r\n", "NF\r\n", &["decr_misses"]),
+        ("ma c N0\r\n", "HD\r\n", &["total_items"]),
+        ("md a C70000\r\n", "EX\r\n", &["delete_misses"]),
+        ("md a I\r\n", "HD\r\n", &[]),
+        ("md a x\r\n", "HD\r\n", &["delete_hits", "total_items"]),
+        ("md a\r\n", "HD\r\n", &["delete_hits"]),
+        ("md a I\r\n", "NF\r\n", &["delete_misses"]),
+        ("me a\r\n", "EN\r\n", &["cmd_meta"]),
+        ("mn\r\n", "MN\r\n", &[]),
+        ("ms a 2 z\r\nhi\r\n", "CLIENT_ERROR invalid flag\r\n", &[]),
+    ];
+    let server = ServerProcess::new(kind, 1);
+    let mut client = server.connect();
+    let read = || {
+        let stats = server.connect().stats("");
+        NAMES.map(|name| {
+            let found = stats.iter().find(|(found, _)| found == name);
+            let (_, value) = found.unwrap_or_else(|| panic!("stats has no {name}"));
+            value.parse::<u64>().expect("a number")
+        })
+    };
+    let mut before = read();
+    for (request, reply, moved) in table {
+        client.expect(request, reply);
+        let after = read();
+        for (at, name) in NAMES.iter().enumerate() {
+            let steps = after[at] - before[at];
+            assert_eq!(steps, u64::from(moved.contains(name)), "{name} after {request:?}");
+        }
+        before = after;
+    }
+}
