@@ -73,6 +73,7 @@ pub(crate) fn debug(line: Line<'_>) -> Step<'_> {
     request(line, MetaCommand::Debug, key, flags)
 }
 
+#[inline]
 fn request<'a>(
     line: Line<'a>,
     command: MetaCommand,

@@ -5,8 +5,7 @@ use alloc::vec::Vec;
 
 use crate::decimal::Tail;
 use crate::encode::VALUE_END;
-use crate::line::next_word;
-use crate::meta_flags::LetterSet;
+use crate::meta_flags::{LetterSet, next_flag};
 use crate::{MetaFlags, base64};
 
 /// Flags that a reply shows.
@@ -108,34 +107,39 @@ impl<'a> MetaReply<'a> {
         line
     }
 
-    /// Appends the reply, but for a value that is elsewhere. `out` grows once at most where keys and
-    /// numbers are of the usual lengths.
+    /// Appends the reply, but for a value that is elsewhere. `out` grows once at most where keys
+    /// and numbers are of the usual lengths.
     #[inline]
     pub fn encode(&self, out: &mut Vec<u8>) {
-        let value_bytes = self.value_bytes();
-        let fixed = REPLY_BYTES_EXPECTED.saturating_add(self.key.len());
         let copied = if let MetaValue::Bytes(value) = self.value { value.len() } else { 0 };
+        let fixed = REPLY_BYTES_EXPECTED.saturating_add(self.key.len());
         out.reserve(fixed.saturating_add(self.flags.text().len()).saturating_add(copied));
-        match (self.status, self.value) {
-            (MetaStatus::Done, MetaValue::None) => out.extend_from_slice(b"HD"),
-            (MetaStatus::Done, value) => {
-                let mut number = Tail::new();
-                number.prepend_number(match value {
+        let status: &[u8; 2] = match self.status {
+            MetaStatus::Done => b"HD",
+            MetaStatus::Miss => b"EN",
+            MetaStatus::NotFound => b"NF",
+            MetaStatus::NotStored => b"NS",
+            MetaStatus::Exists => b"EX",
+        };
+        let mut start = Tail::new();
+        match self.value {
+            MetaValue::None => start.prepend(*status),
+            value => {
+                start.prepend_number(match value {
                     MetaValue::Number(number) => digits(number),
-                    _ => value_bytes as u64,
+                    _ => self.value_bytes() as u64,
                 });
-                number.prepend(*b"VA ");
-                out.extend_from_slice(number.as_bytes());
+                start.prepend(*b"VA ");
             }
-            (MetaStatus::Miss, _) => out.extend_from_slice(b"EN"),
-            (MetaStatus::NotFound, _) => out.extend_from_slice(b"NF"),
-            (MetaStatus::NotStored, _) => out.extend_from_slice(b"NS"),
-            (MetaStatus::Exists, _) => out.extend_from_slice(b"EX"),
         }
+        out.extend_from_slice(start.as_bytes());
         if self.flags.has_any(SHOWN) {
             self.encode_flags(out);
         }
-        self.encode_marks(out);
+        let ItemFacts { stale, claimed, won, .. } = self.facts;
+        if stale || claimed || won {
+            self.encode_marks(out);
+        }
         out.extend_from_slice(b"\r\n");
         match self.value {
             MetaValue::Bytes(value) => {
@@ -150,7 +154,7 @@ impl<'a> MetaReply<'a> {
     fn encode_flags(&self, out: &mut Vec<u8>) {
         let facts = &self.facts;
         let mut rest = self.flags.text();
-        while let Some(word) = next_word(&mut rest) {
+        while let Some(word) = next_flag(&mut rest) {
             let shown = match word.first() {
                 Some(b'O') => {
                     out.extend_from_slice(b" ");
@@ -188,7 +192,7 @@ impl<'a> MetaReply<'a> {
         }
     }
 
-    #[inline]
+    #[cold]
     fn encode_marks(&self, out: &mut Vec<u8>) {
         let ItemFacts { stale, claimed, won, .. } = self.facts;
         for (mark, text) in [(claimed, b" Z"), (stale, b" X"), (won, b" W")] {

@@ -126,25 +126,6 @@ fn command() -> impl Strategy<Value = Vec<u8>> {
         .prop_map(|(verb, keys, line_end)| {
             format!("{verb} {}{line_end}", keys.join(" ")).into_bytes()
         });
-    let meta = (
-        prop::sample::select(vec!["mg", "md", "ma", "me", "mn", "mg Zm9v b", "ma Zm9v b"]),
-        prop::collection::vec(meta_word(), 0..6),
-        line_end.clone(),
-    )
-        .prop_map(|(verb, words, line_end)| {
-            format!("{verb} {}{line_end}", words.join(" ")).into_bytes()
-        });
-    let meta_store = (
-        prop::collection::vec(any::<u8>(), 0..40),
-        prop::collection::vec(meta_word(), 0..6),
-        prop_oneof![9 => Just(0_usize), 1 => 1..3_usize],
-        line_end.clone(),
-    )
-        .prop_map(|(value, words, off, line_end)| {
-            let length = value.len() + off;
-            let line = format!("ms a {length} {}{line_end}", words.join(" "));
-            [line.as_bytes(), &value, b"\r\n"].concat()
-        });
     let plain = (
         prop::sample::select(vec![
             "version",
@@ -166,7 +147,32 @@ fn command() -> impl Strategy<Value = Vec<u8>> {
         line_end,
     )
         .prop_map(|(line, tail, line_end)| format!("{line}{tail}{line_end}").into_bytes());
-    prop_oneof![4 => store, 3 => keyed, 1 => get, 2 => plain, 3 => meta, 2 => meta_store]
+    prop_oneof![4 => store, 3 => keyed, 1 => get, 2 => plain, 4 => meta_command()]
+}
+
+/// Meta commands, right and wrong, each with what belongs behind it.
+fn meta_command() -> impl Strategy<Value = Vec<u8>> {
+    let line_end = prop_oneof![4 => Just("\r\n"), 1 => Just("\n")];
+    let line = (
+        prop::sample::select(vec!["mg", "md", "ma", "me", "mn", "mg Zm9v b", "ma Zm9v b"]),
+        prop::collection::vec(meta_word(), 0..6),
+        line_end.clone(),
+    )
+        .prop_map(|(verb, words, line_end)| {
+            format!("{verb} {}{line_end}", words.join(" ")).into_bytes()
+        });
+    let store = (
+        prop::collection::vec(any::<u8>(), 0..40),
+        prop::collection::vec(meta_word(), 0..6),
+        prop_oneof![9 => Just(0_usize), 1 => 1..3_usize],
+        line_end.clone(),
+    )
+        .prop_map(|(value, words, off, line_end)| {
+            let length = value.len() + off;
+            let line = format!("ms a {length} {}{line_end}", words.join(" "));
+            [line.as_bytes(), &value, b"\r\n"].concat()
+        });
+    prop_oneof![3 => line, 2 => store]
 }
 
 /// A flag of a meta command, right or wrong, or what may stand in its place.

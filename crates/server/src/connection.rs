@@ -491,7 +491,7 @@ impl Connection {
                         out.extend_from_slice(&head);
                     });
                 }
-                response if !noreply => {
+                ref response if !noreply => {
                     self.output.encode(|out| {
                         if with_end { response.encode_with_end(out) } else { response.encode(out) }
                     });

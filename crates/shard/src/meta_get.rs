@@ -161,37 +161,40 @@ fn meta_hit<'a>(now: Now, key: &'a [u8], flags: MetaFlags<'a>, hit: &ReadHit<'a>
     let item = &hit.item;
     let shown =
         if flags.has(b't') { exptimes(now, flags, hit.exptime, false).1 } else { hit.exptime };
-    let facts = ItemFacts {
-        cas: flags.has(b'c').then(|| item.cas()),
-        value_bytes: Some(item.value_len()),
-        ttl: Some(ttl(now, shown)),
-        client_flags: Some(item.flags()),
-        fetched: Some(hit.fetched),
-        idle: Some(hit.idle),
-        stale: hit.marks.stale,
-        claimed: hit.marks.claimed,
-        won: hit.won,
+    let is_known = || flags.number(b'C').is_some_and(|unique| unique != 0 && unique == hit.cas);
+    let value = match item.value() {
+        _ if !flags.has(b'v') || is_known() => MetaValue::None,
+        Some(value) if value.len() <= VALUE_INLINE_BYTES_MAX => MetaValue::Bytes(value),
+        _ => MetaValue::Elsewhere(item.value_len()),
     };
-    let key_is_encoded = hit.marks.key_encoded;
-    let reply = MetaReply { key_is_encoded, facts, ..MetaReply::new(MetaStatus::Done, flags, key) };
-    let is_known = flags.number(b'C').is_some_and(|unique| unique != 0 && unique == hit.cas);
-    if !flags.has(b'v') || is_known {
-        return Response::Meta(reply);
-    }
-    match item.value() {
-        Some(value) if value.len() <= VALUE_INLINE_BYTES_MAX => {
-            Response::Meta(MetaReply { value: MetaValue::Bytes(value), ..reply })
-        }
-        _ => {
-            let value_bytes = item.value_len();
-            let reply = MetaReply { value: MetaValue::Elsewhere(value_bytes), ..reply };
+    let reply = MetaReply {
+        status: MetaStatus::Done,
+        flags,
+        key,
+        key_is_encoded: hit.marks.key_encoded,
+        facts: ItemFacts {
+            cas: Some(item.cas()),
+            value_bytes: Some(item.value_len()),
+            ttl: Some(ttl(now, shown)),
+            client_flags: Some(item.flags()),
+            fetched: Some(hit.fetched),
+            idle: Some(hit.idle),
+            stale: hit.marks.stale,
+            claimed: hit.marks.claimed,
+            won: hit.won,
+        },
+        value,
+    };
+    match value {
+        MetaValue::Elsewhere(value_bytes) => {
             Response::MetaLarge { head: reply.value_elsewhere(), value_bytes }
         }
+        _ => Response::Meta(reply),
     }
 }
 
-/// The exptime that an item has when all flags have acted, and the one that the flag `t` shows: they
-/// act in their order, `N` only on an item that it created.
+/// The exptime that an item has when all flags have acted, and the one that the flag `t` shows:
+/// they act in their order, `N` only on an item that it created.
 pub(crate) fn exptimes(now: Now, flags: MetaFlags<'_>, old: u32, created: bool) -> (u32, u32) {
     let (mut exptime, mut shown) = (old, old);
     for letter in flags.words().filter_map(|word| word.first().copied()) {

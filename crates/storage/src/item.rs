@@ -16,7 +16,8 @@
 //!  state:     0 exptime, 1 cas unique, 2-3 width of the flags (0, 1, 2, 4 bytes), 4 linked,
 //!             5 held, 6-7 flush epoch
 //!  value len: 65,535 in a chained item, whose value lies in more than one chunk
-//!  access:    when the item was last accessed and how often it was read, see `access.rs`
+//!  access:    when the item was last accessed, how often it was read, and the marks of meta
+//!             commands, see `access.rs`
 //!
 //! free chunk
 //!  0      1    2     4           8
@@ -141,7 +142,7 @@ pub(crate) fn set_epoch(pages: &mut OwnedPages, item: Location, epoch: u8) {
     set_state(pages, item, state);
 }
 
-/// The word that says when an item was last accessed and how often it was read.
+/// The word that says when an item was last accessed and how often it was read, and its marks.
 #[inline]
 pub(crate) fn access(pages: &OwnedPages, item: Location) -> AccessWord {
     AccessWord(pages.u32(pages.at(item) + ACCESS))

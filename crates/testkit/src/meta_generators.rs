@@ -1,7 +1,7 @@
 //! Random meta commands, within what memcached 1.6.38 answers as slabcore does.
 //!
-//! Left out: numbers and modes that only one version takes, the flag `C` of `mg`, the flag `E` of `ma`
-//! (memcached tells that unique and forgets it if the number grew longer), twenty words, and
+//! Left out: numbers and modes that only one version takes, the flag `C` of `mg`, the flag `E` of
+//! `ma` (memcached tells that unique and forgets it if the number grew longer), twenty words, and
 //! whatever would make the replies depend on the second in which a command runs. So ttls are far
 //! from those that the flag `R` compares them with. Named cas uniques are larger than any that a
 //! server gives by itself, or older than all.
@@ -112,7 +112,7 @@ fn some_of(words: Vec<Word>) -> impl Strategy<Value = String> {
     let count = words.len().min(FLAGS_MAX);
     words
         .prop_flat_map(move |words| subsequence(words, 0..=count).prop_shuffle())
-        .prop_map(|words| words.iter().map(|word| format!(" {word}")).collect())
+        .prop_map(|words| words.iter().flat_map(|word| [" ", word]).collect())
 }
 
 fn exptime(letter: char) -> Word {

@@ -1,8 +1,9 @@
 //! The form of meta reply lines for comparing two servers.
 //!
 //! What depends on the server or on the second goes: the cas uniques (`c`, `cas=`) become their
-//! order of appearance; the ttl (`t`, `exp=`) is rounded up to tens, a long one to thousands, and one
-//! that wrapped round is `t-dead`; idle seconds (`l`, `la=`) under ten are none; slab class and size of `me` are dropped.
+//! order of appearance; the ttl (`t`, `exp=`) is rounded up to tens, a long one to thousands, and
+//! one that wrapped round is `t-dead`; idle seconds (`l`, `la=`) under ten are none; slab class and
+//! size of `me` are dropped.
 
 /// Statuses that a line of a meta reply may begin with.
 const STATUSES: [&[u8]; 7] = [b"HD", b"VA", b"EN", b"NF", b"NS", b"EX", b"ME"];

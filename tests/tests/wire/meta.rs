@@ -84,16 +84,22 @@ fn quiet_commands_end_at_a_fence(kind: ServerKind) {
     const BATCH: usize = 2_000;
     let server = ServerProcess::new(kind, 2);
     let mut client = server.connect();
-    let mut request = String::new();
-    let mut reply = String::new();
+    let (mut request, mut reply) = (Vec::new(), Vec::new());
     for number in 0..BATCH {
-        request += &format!("ms q{number} 2 q\r\nhi\r\nmg q{number} q v k O{number}\r\n");
-        request +=
-            &format!("mg absent{number} q v k\r\nmd q{number} q\r\nmd q{number} q O{number}\r\n");
-        reply += &format!("VA 2 kq{number} O{number}\r\nhi\r\nNF O{number}\r\n");
+        let (hit, absent) = (format!("q{number}"), format!("absent{number}"));
+        let commands = [
+            format!("ms {hit} 2 q\r\nhi\r\n"),
+            format!("mg {hit} q v k O{number}\r\n"),
+            format!("mg {absent} q v k\r\n"),
+            format!("md {hit} q\r\n"),
+            format!("md {hit} q O{number}\r\n"),
+        ];
+        request.push(commands.concat());
+        reply.push(format!("VA 2 k{hit} O{number}\r\nhi\r\nNF O{number}\r\n"));
     }
-    request += "mn\r\n";
-    reply += "MN\r\n";
+    request.push("mn\r\n".to_owned());
+    reply.push("MN\r\n".to_owned());
+    let (request, reply) = (request.concat(), reply.concat());
     let got = thread::scope(|scope| {
         let sender = client.sender();
         scope.spawn(move || sender.send(request.as_bytes()));
