@@ -177,8 +177,8 @@ pub fn odd_line() -> impl Strategy<Value = Vec<u8>> {
 /// with the unique that the server gave.
 ///
 /// Replies are read before every incr, decr and ma. While the reply of a get is on its way,
-/// memcached does not write a shorter number in place but stores its exact length, so that the padding would
-/// depend on how the packets are cut.
+/// memcached does not write a shorter number in place but stores its exact length, so that the
+/// padding would depend on how the packets are cut.
 pub fn script() -> impl Strategy<Value = Script> {
     let delay = prop_oneof![Just(None), Just(Some(0)), Just(Some(-1)), Just(Some(100_000))];
     let bytes = prop_oneof![

@@ -1,7 +1,8 @@
 //! Random meta commands, within what memcached 1.6.38 answers as slabcore does.
 //!
 //! Left out: numbers and modes that only one version takes, the flag `C` of `mg`, the flag `E` of
-//! `ma` (memcached tells that unique and forgets it if the number grew longer), twenty words, and
+//! `ma` (memcached tells that unique and forgets it if the number grew longer), a long opaque token of a
+//! hit (memcached takes the item for read before it refuses), twenty words, and
 //! whatever would make the replies depend on the second in which a command runs. So ttls are far
 //! from those that the flag `R` compares them with. Named cas uniques are larger than any that a
 //! server gives by itself, or older than all.
@@ -37,7 +38,7 @@ pub fn odd_line() -> impl Strategy<Value = Vec<u8>> {
         "mg a v v\r\n",
         "mg a Tx s\r\n",
         "mg a Fx\r\n",
-        "mg a O12345678901234567890123456789012\r\n",
+        "mg absent O12345678901234567890123456789012\r\n",
         "mg ! b\r\n",
         "mg   a  v  k \r\n",
         "mg a k\n",
