@@ -99,6 +99,7 @@ pub const ROWS: &[Row] = &[
     row("get, 50 connections, 16 per write", GET, 16, (3.5, 5.0)),
     row("get, 50 connections, 128 per write", GET, 128, (7.0, 12.0)),
     row("get of 50 keys", GET_50, 1, (5.0, 8.0)),
+    row("mg, 16 per write", Operation::MetaGet, 16, (3.5, 5.0)),
     row("set, 1 per write", Operation::Set, 1, (1.2, 1.35)),
     row("set, 16 per write", Operation::Set, 16, (3.0, 4.0)),
     Row {
