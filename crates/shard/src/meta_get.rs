@@ -114,25 +114,23 @@ impl Shard {
     /// Executes an me: a read that leaves no trace.
     pub(crate) fn meta_debug<'a>(&'a mut self, now: Now, hash: u64, key: &'a [u8]) -> Response<'a> {
         self.metrics.add(Counter::CmdMeta, 1);
-        let slab_class = self.store.class_number(hash, key).unwrap_or(0);
-        let terms =
-            ReadTerms { unseen: true, with_cas: true, with_idle: true, ..ReadTerms::default() };
-        let Ok(hit) = self.store.read(now.tick, hash, key, &terms) else {
+        let class_and_idle = self.store.class_and_idle(now.tick, hash, key);
+        let item = self.store.peek_with_cas(now.tick, hash, key);
+        let (Some((slab_class, idle)), Ok(item)) = (class_and_idle, item) else {
             // It looks at no flag, so that none is shown and nothing is quiet.
             let none = MetaFlags::default();
             return Response::Meta(MetaReply::new(MetaStatus::Miss, none, key));
         };
         let facts = ItemFacts {
-            cas: Some(hit.item.cas()),
-            ttl: Some(ttl(now, hit.exptime)),
-            fetched: Some(hit.fetched),
-            idle: Some(hit.idle),
+            cas: Some(item.cas()),
+            ttl: Some(ttl(now, item.exptime())),
+            fetched: Some(item.is_fetched()),
+            idle: Some(idle),
             ..ItemFacts::default()
         };
-        let encoded = hit.marks.key_encoded;
         let mut text = Vec::new();
-        let size = hit.item.total_bytes();
-        encode_meta_debug(&mut text, key, encoded, &facts, slab_class, size);
+        let encoded = item.marks().key_encoded;
+        encode_meta_debug(&mut text, key, encoded, &facts, slab_class, item.total_bytes());
         Response::Text(text)
     }
 }

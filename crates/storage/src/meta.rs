@@ -140,9 +140,12 @@ impl Store {
         unique != 0 && unique < newest
     }
 
-    /// Slab class of a key's item, dead or alive, numbered from 1.
-    pub fn class_number(&self, hash: u64, key: &[u8]) -> Option<usize> {
-        Some(self.slabs.class_of(self.find_linked(hash, key)?) + 1)
+    /// Slab class of a key's item, dead or alive, numbered from 1, and seconds since the item was
+    /// accessed.
+    pub fn class_and_idle(&self, now: u32, hash: u64, key: &[u8]) -> Option<(usize, u32)> {
+        let item = self.find_linked(hash, key)?;
+        let accessed = item::access(&self.slabs.pages, item).step();
+        Some((self.slabs.class_of(item) + 1, self.clock.seconds_since(now, accessed)))
     }
 
     fn change_unique(

@@ -1,11 +1,11 @@
 //! Random meta commands, within what memcached 1.6.38 answers as slabcore does.
 //!
-//! Left out: numbers and modes that only one version takes, the flag `C` of `mg`, the flag `E` of
-//! `ma` (memcached tells that unique and forgets it if the number grew longer), a long opaque token of a
-//! hit (memcached takes the item for read before it refuses), twenty words, and
-//! whatever would make the replies depend on the second in which a command runs. So ttls are far
-//! from those that the flag `R` compares them with. Named cas uniques are larger than any that a
-//! server gives by itself, or older than all.
+//! Left out: numbers and modes that only one version takes; the flag `C` of `mg`; the flags `E` and
+//! `T` of `ma`, which memcached answers and forgets if the number grew longer; a long opaque token
+//! of a hit, which memcached takes for read before it refuses; twenty words; and whatever would
+//! make the replies depend on the second in which a command runs. So ttls are far from those that
+//! the flag `R` compares them with. Named cas uniques are larger than any that a server gives by
+//! itself, or older than all.
 
 use proptest::prelude::*;
 use proptest::sample::{select, subsequence};
@@ -190,7 +190,6 @@ fn arithmetic_flags() -> impl Strategy<Value = String> {
         word(&["MI", "MD", "M+", "M-"]),
         word(&["D0", "D7", "D95", "D18446744073709551615"]),
         word(&["J0", "J7", "J18446744073709551615"]),
-        exptime('T'),
         exptime('N'),
         unique('C'),
     ];
