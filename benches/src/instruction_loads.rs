@@ -90,6 +90,7 @@ pub const LOADS: &[InstructionLoad] = &[
     InstructionLoad { stored: false, ..load("get miss", GET, b"END\r\n") },
     load("set", Request::Set, b"STORED\r\n"),
     load("delete", Request::Line("delete", ""), b"DELETED\r\n"),
+    load("mg hit", Request::Line("mg", " v"), b"VA "),
     InstructionLoad { keys: 50, ..load("get of 50 keys", GET, b"VALUE ") },
     InstructionLoad { foreign: true, ..load("foreign get hit", GET, b"VALUE ") },
 ];

@@ -185,7 +185,7 @@ impl Hub {
                 next = inputs.next();
             }
             stage.prefetch_items(&self.core);
-            for (index, bytes, plan) in staged {
+            for (index, bytes, plan) in staged.drain(..) {
                 self.receive_staged(index, bytes, &stage, plan);
             }
             self.core.give_back();

@@ -3,6 +3,7 @@
 //! All shards run on the caller's thread. What a kernel would do is left out, and nothing else: a
 //! request takes the way through hub, shard and batches that it takes in the server.
 
+use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
@@ -56,6 +57,9 @@ struct InMemoryShard {
     hub: Hub,
     peers: Vec<Peer>,
     touched: Vec<u32>,
+    /// What clients sent since the last turn, and whose it is.
+    arrived: Vec<u8>,
+    inputs: Vec<(u32, Range<usize>)>,
     /// The clock was read since the last turn ended.
     begun: bool,
 }
@@ -76,6 +80,8 @@ impl InMemoryServer {
             hub: seat.into_hub(Arc::clone(&cluster)),
             peers: Vec::new(),
             touched: Vec::new(),
+            arrived: Vec::new(),
+            inputs: Vec::new(),
             begun: false,
         });
         Ok(Self { shards: shards.collect(), cluster, router, next_shard: 0 })
@@ -94,13 +100,15 @@ impl InMemoryServer {
         InMemoryConnection { shard, id: self.shards[shard].connect() }
     }
 
-    /// Bytes from a client. Does nothing if the server has closed the connection.
+    /// Bytes from a client; they wait for the next turn. Does nothing if the server has closed the
+    /// connection.
     #[inline]
     pub fn receive(&mut self, connection: InMemoryConnection, bytes: &[u8]) {
         let shard = &mut self.shards[connection.shard];
         if shard.is_open(connection.id) {
-            shard.begin();
-            shard.hub.receive(std::iter::once((connection.id.index, bytes)));
+            let start = shard.arrived.len();
+            shard.arrived.extend_from_slice(bytes);
+            shard.inputs.push((connection.id.index, start..shard.arrived.len()));
         }
     }
 
@@ -109,6 +117,7 @@ impl InMemoryServer {
         let shard = &mut self.shards[connection.shard];
         if shard.is_open(connection.id) {
             shard.begin();
+            shard.take_inputs();
             shard.hub.end_of_input(connection.id.index);
         }
     }
@@ -163,15 +172,28 @@ impl InMemoryShard {
         }
     }
 
+    /// What came in, for the hub.
+    #[inline]
+    fn take_inputs(&mut self) {
+        let arrived = &self.arrived;
+        self.hub.receive(self.inputs.drain(..).map(|(index, range)| (index, &arrived[range])));
+        self.arrived.clear();
+    }
+
     #[inline]
     fn has_work(&self) -> bool {
         let hub = &self.hub;
-        self.begun || hub.has_messages() || hub.has_runnable() || hub.has_touched()
+        !self.inputs.is_empty()
+            || self.begun
+            || hub.has_messages()
+            || hub.has_runnable()
+            || hub.has_touched()
     }
 
     #[inline]
     fn turn(&mut self, mut send: impl FnMut(ConnectionId, &[u8])) {
         self.begin();
+        self.take_inputs();
         self.hub.take_messages(
             |_, _| unreachable!("no acceptor hands sockets over"),
             |_| unreachable!("no shard sleeps"),

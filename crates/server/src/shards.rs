@@ -1,9 +1,9 @@
 //! The shards, and which of them this executor may touch now.
 //!
-//! An executor holds the lock of its own shard but for the time that it spends in the kernel, to send
-//! or to sleep. Meanwhile the shard is **lent**: another executor executes its requests in place
-//! instead of waking the owner, which would cost both of them a switch of threads. At other times a
-//! shard is reached by batches (`outboxes.rs`).
+//! An executor holds the lock of its own shard but for the time that it spends in the kernel, to
+//! send or to sleep. Meanwhile the shard is **lent**: another executor executes its requests in
+//! place instead of waking the owner, which would cost both of them a switch of threads. At other
+//! times a shard is reached by batches (`outboxes.rs`).
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
