@@ -13,9 +13,9 @@ const HEAD: &str = "\
 
 Counted by callgrind on x86-64 with AVX2, with the compiler that `rust-toolchain.toml` names, in the
 release profile: user space only, from a client's bytes to the reply's bytes, without sockets. Each
-turn serves 16 connections with one write each; keys have 16 bytes, values 100. A foreign get's count
-is that of both shards. `./test instructions` fails when a count is more than 3 % off; what is meant
-to be so is put here by
+turn serves 16 connections with one write each; keys have 16 bytes, values 100. The count of a
+foreign get is that of both shards. `./test instructions` fails when a count is more than 3 % off;
+what is meant to be so is put here by
 
     benches/count-instructions --update
 

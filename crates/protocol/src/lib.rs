@@ -50,6 +50,7 @@ mod numbers;
 mod reply;
 mod request;
 mod server_lines;
+mod short_search;
 mod single_get;
 mod store_lines;
 

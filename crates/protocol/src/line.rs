@@ -1,6 +1,7 @@
 //! One command line, cut out of the input, and its words.
 
 use crate::error_lines::BAD_FORMAT;
+use crate::short_search::blank_or;
 use crate::{Request, Step, StoreRequest};
 
 /// A command line behind its command word.
@@ -84,7 +85,7 @@ pub(crate) fn next_word<'a>(rest: &mut &'a [u8]) -> Option<&'a [u8]> {
 /// `text` up to its first blank, and the rest with that blank.
 #[inline]
 pub(crate) fn split_at_blank(text: &[u8]) -> (&[u8], &[u8]) {
-    let end = memchr::memchr(b' ', text).unwrap_or(text.len());
+    let end = blank_or(b' ', text).unwrap_or(text.len());
     text.split_at_checked(end).unwrap_or((text, &[]))
 }
 

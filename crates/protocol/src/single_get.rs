@@ -2,6 +2,7 @@
 
 use crate::Decoder;
 use crate::limits::KEY_BYTES_MAX;
+use crate::short_search::blank_or;
 
 const GET: &[u8; 4] = b"get ";
 const LF: u8 = b'\n';
@@ -12,7 +13,7 @@ impl Decoder {
     #[inline]
     pub fn single_get<'a>(&mut self, input: &'a [u8]) -> Option<(&'a [u8], usize)> {
         let words = input.strip_prefix(GET)?;
-        let end = blank_or_line_end(words)?;
+        let end = blank_or(LF, words)?;
         let (text, behind) = words.split_at_checked(end)?;
         if behind.first() != Some(&LF) {
             return None;
@@ -24,33 +25,6 @@ impl Decoder {
         *self = Decoder::new();
         Some((key, GET.len().saturating_add(end).saturating_add(1)))
     }
-}
-
-/// Where the first blank or LF is. Eight bytes at a time, since keys are short.
-#[inline]
-fn blank_or_line_end(text: &[u8]) -> Option<usize> {
-    let (words, rest) = text.as_chunks::<8>();
-    let mut at = 0_usize;
-    for word in words {
-        let word = u64::from_le_bytes(*word);
-        let marks = zero_bytes(word ^ repeated(b' ')) | zero_bytes(word ^ repeated(LF));
-        if marks != 0 {
-            return Some(at.saturating_add(marks.trailing_zeros() as usize / 8));
-        }
-        at = at.saturating_add(8);
-    }
-    let found = rest.iter().position(|byte| *byte == b' ' || *byte == LF)?;
-    Some(at.saturating_add(found))
-}
-
-const fn repeated(byte: u8) -> u64 {
-    u64::from_le_bytes([byte; 8])
-}
-
-/// The high bit of the first byte that is zero, and perhaps of some behind it.
-#[inline]
-const fn zero_bytes(word: u64) -> u64 {
-    word.wrapping_sub(repeated(1)) & !word & repeated(0x80)
 }
 
 #[cfg(test)]

@@ -65,8 +65,8 @@ impl Core {
         self.shards.own_mut().begin_turn(self.now);
     }
 
-    /// The shard of a key if it can be asked at once: our own; or another's that is lent, if nothing
-    /// that was sent there before is still under way.
+    /// The shard of a key if it can be asked at once: our own; or another's that is lent, if
+    /// nothing that was sent there before is still under way.
     #[inline]
     pub(crate) fn reach(&mut self, shard: usize) -> Option<&mut Shard> {
         if shard == self.index || self.borrow(shard) { self.shards.held_mut(shard) } else { None }

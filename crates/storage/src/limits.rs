@@ -22,6 +22,9 @@ pub(crate) const GRANULE_BYTES_MIN: usize = 8;
 /// Bytes of a hash bucket: one cache line.
 pub(crate) const BUCKET_BYTES: usize = 64;
 
+/// Bytes that the processor fetches together.
+pub(crate) const CACHE_LINE_BYTES: usize = 64;
+
 /// Slots of a bucket; the last word links the overflow bucket.
 pub(crate) const BUCKET_SLOTS: usize = 10;
 

@@ -227,7 +227,7 @@ impl OwnedPages {
     /// Asks the processor to fetch the cache line of byte `at`. Never faults.
     #[inline]
     pub(crate) fn prefetch(&self, at: usize) {
-        debug_assert!(at < self.bytes);
+        debug_assert!(at < self.bytes + crate::limits::CACHE_LINE_BYTES);
         #[cfg(target_arch = "x86_64")]
         {
             use core::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};

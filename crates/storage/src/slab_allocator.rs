@@ -47,6 +47,8 @@ pub(crate) struct PageRecord {
 pub(crate) struct SlabAllocator {
     pub(crate) pages: OwnedPages,
     pub(crate) records: Vec<PageRecord>,
+    /// The class that each record's page belongs, or last belonged to: all that a hit asks for.
+    classes_by_record: Vec<u8>,
     pub(crate) classes: Vec<SlabClass>,
     pub(crate) sizes: ChunkSizes,
     vacant: u32,
@@ -75,6 +77,7 @@ impl SlabAllocator {
             classes: SlabClass::all(&sizes),
             sizes,
             records: Vec::with_capacity(pages_expected.min(pages.pool().pages_total())),
+            classes_by_record: Vec::new(),
             pages,
             vacant: NONE,
             spare: NONE,
@@ -102,8 +105,12 @@ impl SlabAllocator {
         index
     }
 
+    /// The class of a chunk that is in use.
+    #[inline]
     pub(crate) fn class_of(&self, chunk: Location) -> usize {
-        self.class_of_record(self.record_of(chunk) as u32)
+        let index = self.record_index(chunk);
+        debug_assert_eq!(index, self.record_of(chunk), "page not owned");
+        usize::from(self.classes_by_record[index])
     }
 
     /// Takes a spare page, or one of the pool; its record is `Index` until it joins a class.
@@ -122,6 +129,7 @@ impl SlabAllocator {
         let index = if self.vacant == NONE { self.records.len() as u32 } else { self.vacant };
         let page = self.pages.take(index)?;
         if self.vacant == NONE {
+            self.classes_by_record.push(0);
             self.records.push(PageRecord {
                 page: None,
                 page_use: PageUse::Vacant,
@@ -205,6 +213,7 @@ impl SlabAllocator {
         let record = &mut self.records[index as usize];
         assert!(record.page_use == PageUse::Index, "a page in use joins a class");
         record.page_use = PageUse::Class(class as u8);
+        self.classes_by_record[index as usize] = class as u8;
         record.carved = 0;
         record.used = 0;
         record.pinned = 0;

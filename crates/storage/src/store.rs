@@ -11,7 +11,7 @@ use crate::hints::Hints;
 use crate::hold::HoldTable;
 use crate::item::{self, ItemRef};
 use crate::key_hasher::KeyHasher;
-use crate::limits::{AGE_LOOKS_MAX, INDEX_PAGES_MIN, PAGES_MIN};
+use crate::limits::{AGE_LOOKS_MAX, CACHE_LINE_BYTES, INDEX_PAGES_MIN, PAGES_MIN};
 use crate::liveliness::Liveliness;
 use crate::page_pool::PagePool;
 use crate::page_sharing::PageSharing;
@@ -239,7 +239,9 @@ impl Store {
     pub fn prefetch_item(&self, hash: u64) {
         let pages = &self.slabs.pages;
         if let Some(item) = self.index.find(pages, hash, |_| true) {
+            // Header and key; the value's start.
             pages.prefetch(pages.at(item));
+            pages.prefetch(pages.at(item) + CACHE_LINE_BYTES);
             self.hints.put(hash, item, self.index.changes);
         }
     }
