@@ -109,8 +109,10 @@ impl Store {
             return;
         }
         self.sharing.evicted_bytes = 0;
-        let worth = self.page_worth(now);
-        self.sharing.wish.get_or_insert(PageWish { pages: WISH_PAGES, worth }).worth |= worth;
+        if self.sharing.wish.is_none_or(|wish| wish.worth != u64::MAX) {
+            let worth = self.page_worth(now);
+            self.sharing.wish = Some(PageWish { pages: WISH_PAGES, worth });
+        }
     }
 
     /// Whether the pages that the store can come by would hold such a value: nothing is evicted for
@@ -125,11 +127,12 @@ impl Store {
         }
         // Chunks have headers.
         let needed = value_len / PAGE_BYTES + value_len / PAGE_BYTES / 64 + 1;
-        if needed > own {
+        let could = needed + others * self.pages_kept() + index_pages <= pool.pages_total();
+        if could && needed > own {
             let pages = (needed - own).div_ceil(others) as u32 + WISH_PAGES;
             self.sharing.wish = Some(PageWish { pages, worth: u64::MAX });
         }
-        needed + others * self.pages_kept() + index_pages <= pool.pages_total()
+        could
     }
 
     /// Pages that a shard never gives to others.
