@@ -130,6 +130,7 @@ impl LoadedStore {
                 *hash = hasher.hash(key);
                 store.prefetch_bucket(*hash);
             }
+            store.begin_group();
             for hash in &hashes[..keys.len()] {
                 store.prefetch_item(*hash);
             }

@@ -61,13 +61,20 @@ impl Tail {
     }
 }
 
-/// The digits of a number under 100,000, with zeros before it.
+/// The digits of a number under 10,000 as text, the first in the lowest byte, and how many they are.
+/// The bytes behind them are zero.
 #[inline]
-pub(crate) fn five_digits(number: usize) -> Option<[u8; 5]> {
-    let number = u32::try_from(number).ok().filter(|number| *number < 100_000)?;
-    let [c, d] = digit_pair(u64::from(number / 100 % 100));
-    let [e, f] = digit_pair(u64::from(number % 100));
-    Some([b'0'.wrapping_add((number / 10_000) as u8), c, d, e, f])
+pub(crate) fn short_digits(number: usize) -> Option<(u32, u32)> {
+    let number = u32::try_from(number).ok().filter(|number| *number < 10_000)?;
+    // Two lanes of 16 bits with two digits each; 103 / 1024 is near enough to a tenth for those.
+    let pairs = (number / 100) | (number % 100) << 16;
+    let tens = (pairs.wrapping_mul(103) >> 10) & 0x000f_000f;
+    let ones = pairs.wrapping_sub(tens.wrapping_mul(10));
+    let digits = tens | ones << 8;
+    // The last digit stays, whatever it is.
+    let zeros = (digits | 1 << 24).trailing_zeros() / 8;
+    let text = (digits | 0x3030_3030) >> (zeros * 8);
+    Some((text, 4_u32.wrapping_sub(zeros)))
 }
 
 /// The two digits of a number under 100.
@@ -97,6 +104,19 @@ mod tests {
             check(number.wrapping_add(1));
         }
         check(u64::MAX);
+    }
+
+    #[test]
+    fn short_numbers_are_those_of_display() {
+        for number in 0..10_000 {
+            let (text, count) = short_digits(number).unwrap();
+            let text = text.to_le_bytes();
+            let (digits, rest) = text.split_at(count as usize);
+            assert_eq!(digits, number.to_string().as_bytes());
+            assert!(rest.iter().all(|byte| *byte == 0), "{number}");
+        }
+        assert_eq!(short_digits(10_000), None);
+        assert_eq!(short_digits(usize::MAX), None);
     }
 
     #[test]

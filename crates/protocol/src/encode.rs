@@ -3,7 +3,7 @@
 use alloc::vec::Vec;
 use core::fmt::{self, Display, Write};
 
-use crate::decimal::{TAIL_BYTES_MAX, Tail, five_digits};
+use crate::decimal::{TAIL_BYTES_MAX, Tail, short_digits};
 
 /// What follows a value's bytes.
 pub const VALUE_END: &[u8] = b"\r\n";
@@ -25,6 +25,19 @@ pub fn encode_value_header(
     cas: Option<u64>,
 ) {
     out.reserve(VALUE.len().saturating_add(key.len()).saturating_add(TAIL_BYTES_MAX));
+    append_value_header(out, key, flags, value_len, cas);
+}
+
+/// The same where there is room.
+#[expect(clippy::inline_always, reason = "a call costs a tenth of it, and most replies have it")]
+#[inline(always)]
+fn append_value_header(
+    out: &mut Vec<u8>,
+    key: &[u8],
+    flags: u32,
+    value_len: usize,
+    cas: Option<u64>,
+) {
     out.extend_from_slice(VALUE);
     out.extend_from_slice(key);
     if cas.is_none()
@@ -52,7 +65,7 @@ pub fn encode_value(
 ) {
     let fixed = VALUE.len().saturating_add(TAIL_BYTES_MAX).saturating_add(end.len());
     out.reserve(fixed.saturating_add(key.len()).saturating_add(value.len()));
-    encode_value_header(out, key, flags, value.len(), cas);
+    append_value_header(out, key, flags, value.len(), cas);
     out.extend_from_slice(value);
     out.extend_from_slice(end);
 }
@@ -81,25 +94,15 @@ pub(crate) fn encode_text(out: &mut Vec<u8>, text: fmt::Arguments<'_>) {
 /// ` <flags> <value_len>` and CRLF, and how many bytes that is, where both are short.
 #[inline]
 fn short_tail(flags: u32, value_len: usize) -> Option<([u8; 16], usize)> {
+    const LINE_END: u64 = u16::from_le_bytes(*b"\r\n") as u64;
     if flags > 9 {
         return None;
     }
-    let [ten_thousands, thousands, hundreds, tens, ones] = five_digits(value_len)?;
-    let (digits, len) = match value_len {
-        0..=9 => ([ones, b'\r', b'\n', 0, 0, 0, 0], 6),
-        10..=99 => ([tens, ones, b'\r', b'\n', 0, 0, 0], 7),
-        100..=999 => ([hundreds, tens, ones, b'\r', b'\n', 0, 0], 8),
-        1000..=9999 => ([thousands, hundreds, tens, ones, b'\r', b'\n', 0], 9),
-        _ => ([ten_thousands, thousands, hundreds, tens, ones, b'\r', b'\n'], 10),
-    };
-    let mut tail = [b' '; 16];
-    if let Some(place) = tail.get_mut(1) {
-        *place = b'0'.wrapping_add(flags as u8);
-    }
-    if let Some(place) = tail.get_mut(3..10) {
-        place.copy_from_slice(&digits);
-    }
-    Some((tail, len))
+    let (digits, count) = short_digits(value_len)?;
+    let flags = u32::from_le_bytes(*b" 0 \0").wrapping_add(flags << 8);
+    let behind = u64::from(digits) | LINE_END << (count * 8);
+    let tail = u128::from(flags) | u128::from(behind) << 24;
+    Some((tail.to_le_bytes(), count.wrapping_add(5) as usize))
 }
 
 /// ` <flags> <value_len>[ <cas>]` and CRLF, built from its end.

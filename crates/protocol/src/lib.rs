@@ -66,6 +66,8 @@ pub use limits::{
     GET_LINE_BYTES_MAX, KEY_BYTES_MAX, LINE_BYTES_MAX, META_FLAGS_BYTES_MAX, VALUE_BYTES_MAX,
 };
 pub use meta_flags::MetaFlags;
-pub use meta_reply::{ItemFacts, MetaReply, MetaStatus, MetaValue, encode_meta_debug};
+pub use meta_reply::{
+    ItemFacts, MetaReply, MetaStatus, MetaValue, encode_meta_debug, encode_short_meta_value,
+};
 pub use reply::{MEMCACHED_VERSION, Reply};
 pub use request::{GetRequest, MetaCommand, MetaRequest, Request, StoreRequest, Verb};

@@ -15,6 +15,9 @@ use crate::{DECODED_KEY_BYTES_MAX, base64};
 /// Every letter that some meta command has a use for.
 const LETTERS: LetterSet = LetterSet::of(b"bkOqcCETNRstfhluvFIxMDJPL");
 
+/// Letters that say what a read tells of an item, and of it only what it is, whatever came before.
+const TELLING: LetterSet = LetterSet::of(b"vksftOq");
+
 /// See the module. Every number among them was found to be in range.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub struct MetaFlags<'a> {
@@ -118,6 +121,13 @@ impl<'a> MetaFlags<'a> {
     #[inline]
     pub(crate) const fn has_any(&self, letters: LetterSet) -> bool {
         self.present.intersects(letters)
+    }
+
+    /// Whether a read with these flags has no other effect than one without, and tells nothing of
+    /// earlier accesses.
+    #[inline]
+    pub const fn only_tell(&self) -> bool {
+        self.present.0 & !TELLING.0 == 0
     }
 
     /// The words in order, none of them empty.

@@ -10,7 +10,7 @@ use crate::store_lines::length_in_range;
 use crate::{MetaCommand, MetaFlags, MetaRequest, Request, Step, StoreRequest, Verb, base64};
 
 /// Flags behind command and key, and behind the length of `ms`.
-const FLAGS_MAX: usize = META_WORDS_MAX - 2;
+pub(crate) const FLAGS_MAX: usize = META_WORDS_MAX - 2;
 const STORE_FLAGS_MAX: usize = FLAGS_MAX - 1;
 
 /// Decodes `mg`.

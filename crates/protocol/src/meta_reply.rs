@@ -3,7 +3,7 @@
 
 use alloc::vec::Vec;
 
-use crate::decimal::Tail;
+use crate::decimal::{Tail, short_digits};
 use crate::encode::VALUE_END;
 use crate::meta_flags::{LetterSet, next_flag};
 use crate::{MetaFlags, base64};
@@ -81,6 +81,32 @@ pub struct MetaReply<'a> {
     pub facts: ItemFacts,
     /// What follows.
     pub value: MetaValue<'a>,
+}
+
+/// Appends the reply to an mg that asks for nothing but the value, if it may be so short; false if
+/// it may not, and nothing was appended.
+#[inline]
+pub fn encode_short_meta_value(out: &mut Vec<u8>, flags: MetaFlags<'_>, value: &[u8]) -> bool {
+    if flags.has_any(SHOWN) || !flags.has(b'v') {
+        return false;
+    }
+    let Some((line, len)) = short_line(value.len()) else { return false };
+    out.reserve(line.len().saturating_add(value.len()).saturating_add(VALUE_END.len()));
+    out.extend_from_slice(&line);
+    out.truncate(out.len().saturating_sub(line.len()).saturating_add(len));
+    out.extend_from_slice(value);
+    out.extend_from_slice(VALUE_END);
+    true
+}
+
+/// `VA <value_len>` and CRLF, and how many bytes that is, where it is short.
+#[inline]
+fn short_line(value_len: usize) -> Option<([u8; 16], usize)> {
+    let (digits, count) = short_digits(value_len)?;
+    let start = u128::from(u32::from_le_bytes(*b"VA \0"));
+    let digits = u64::from(digits) | u64::from(u16::from_le_bytes(*b"\r\n")) << (count * 8);
+    let line = start | u128::from(digits) << 24;
+    Some((line.to_le_bytes(), count.wrapping_add(5) as usize))
 }
 
 impl<'a> MetaReply<'a> {
@@ -284,6 +310,26 @@ mod tests {
         check(&MetaReply { value: MetaValue::Elsewhere(1_000_000), ..hit }, "VA 1000000 t-1\r\n");
         check(&MetaReply { value: MetaValue::Number(0), ..hit }, "VA 1 t-1\r\n0\r\n");
         check(&MetaReply { value: MetaValue::Number(100), ..hit }, "VA 3 t-1\r\n100\r\n");
+    }
+
+    #[test]
+    fn short_values_are_encoded_as_others() {
+        for bytes in [0, 1, 9, 10, 100, 1234, 9999] {
+            let value = alloc::vec![b'v'; bytes];
+            let flags = MetaFlags::from_validated(b" v q");
+            let expected =
+                MetaReply { value: MetaValue::Bytes(&value), ..reply(MetaStatus::Done, b" v q") };
+            let (mut out, mut whole) = (b">".to_vec(), b">".to_vec());
+            assert!(encode_short_meta_value(&mut out, flags, &value));
+            expected.encode(&mut whole);
+            assert_eq!(out, whole);
+        }
+        let mut out = Vec::new();
+        for (flags, bytes) in [(&b" v s"[..], 5), (b" q", 5), (b" v", 10_000)] {
+            let flags = MetaFlags::from_validated(flags);
+            assert!(!encode_short_meta_value(&mut out, flags, &alloc::vec![b'v'; bytes]));
+        }
+        assert!(out.is_empty());
     }
 
     #[test]

@@ -19,6 +19,21 @@ pub(crate) fn blank_or(other: u8, text: &[u8]) -> Option<usize> {
     Some(at.saturating_add(found))
 }
 
+/// Where the first byte of this value is.
+#[inline]
+pub(crate) fn byte(wanted: u8, text: &[u8]) -> Option<usize> {
+    let (words, rest) = text.as_chunks::<8>();
+    let mut at = 0_usize;
+    for word in words {
+        let marks = zero_bytes(u64::from_le_bytes(*word) ^ repeated(wanted));
+        if marks != 0 {
+            return Some(at.saturating_add(marks.trailing_zeros() as usize / 8));
+        }
+        at = at.saturating_add(8);
+    }
+    Some(at.saturating_add(rest.iter().position(|byte| *byte == wanted)?))
+}
+
 const fn repeated(byte: u8) -> u64 {
     u64::from_le_bytes([byte; 8])
 }
@@ -41,6 +56,7 @@ mod tests {
         ], 0..40)) {
             let expected = text.iter().position(|byte| *byte == b' ' || *byte == b'\n');
             prop_assert_eq!(blank_or(b'\n', &text), expected);
+            prop_assert_eq!(byte(b'\n', &text), text.iter().position(|byte| *byte == b'\n'));
             prop_assert_eq!(blank_or(b' ', &text), text.iter().position(|byte| *byte == b' '));
         }
     }

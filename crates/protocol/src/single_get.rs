@@ -1,10 +1,12 @@
-//! The shortest way for what clients send most: a get of one key, whole in the input.
+//! The shortest way for what clients send most: a get or an mg of one key, whole in the input.
 
-use crate::Decoder;
 use crate::limits::KEY_BYTES_MAX;
-use crate::short_search::blank_or;
+use crate::meta_lines::FLAGS_MAX;
+use crate::short_search::{blank_or, byte};
+use crate::{Decoder, MetaFlags};
 
 const GET: &[u8; 4] = b"get ";
+const META_GET: &[u8; 3] = b"mg ";
 const LF: u8 = b'\n';
 
 impl Decoder {
@@ -25,12 +27,38 @@ impl Decoder {
         *self = Decoder::new();
         Some((key, GET.len().saturating_add(end).saturating_add(1)))
     }
+
+    /// Key and flags of `mg <key> <flag>*` at the start of the input, and the bytes of its line, if
+    /// the flags only say what to tell of the item. `None`: the input may be anything else, or the
+    /// same with more blanks; [`Self::decode`] tells.
+    #[inline]
+    pub fn single_meta_get<'a>(
+        &mut self,
+        input: &'a [u8],
+    ) -> Option<(&'a [u8], MetaFlags<'a>, usize)> {
+        let words = input.strip_prefix(META_GET)?;
+        let key_bytes = blank_or(LF, words)?;
+        let (key, behind) = words.split_at_checked(key_bytes)?;
+        if key.is_empty() || key.len() > KEY_BYTES_MAX || behind.first() != Some(&b' ') {
+            return None;
+        }
+        let end = byte(LF, behind)?;
+        let text = behind.get(..end)?;
+        let text = text.strip_suffix(b"\r").unwrap_or(text);
+        let flags = MetaFlags::read(key, text, FLAGS_MAX).ok()?;
+        if !flags.only_tell() || flags.check_opaque().is_err() || text.ends_with(b" ") {
+            return None;
+        }
+        *self = Decoder::new();
+        let before = META_GET.len().saturating_add(key_bytes);
+        Some((key, flags, before.saturating_add(end).saturating_add(1)))
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Request, Step};
+    use crate::{MetaCommand, MetaRequest, Request, Step};
     use alloc::vec::Vec;
     use proptest::prelude::*;
 
@@ -55,6 +83,27 @@ mod tests {
         check(&[b"get ", &[b'k'; KEY_BYTES_MAX + 1][..], b"\r\n"].concat(), None);
     }
 
+    #[test]
+    fn reads_of_one_key_are_found() {
+        let found = |input: &[u8]| {
+            let found = Decoder::new()
+                .single_meta_get(input)
+                .map(|(key, flags, bytes)| (key.to_vec(), flags.text().to_vec(), bytes));
+            found
+        };
+        let all = Some((b"key".to_vec(), b" v t f s k q Oab".to_vec(), 24));
+        assert_eq!(found(b"mg key v t f s k q Oab\r\n mg"), all);
+        assert_eq!(found(b"mg k v\n"), Some((b"k".to_vec(), b" v".to_vec(), 7)));
+        for other in
+            ["mg", "mg k", "mg k v", "mg k\r\n", "mg  k v\r\n", "mg k v N5\r\n", "md k v\r\n"]
+        {
+            assert_eq!(found(other.as_bytes()), None, "{other}");
+        }
+        for effect in ["T5", "N5", "R5", "c", "C5", "E5", "u", "h", "l", "b", "z", "v v"] {
+            assert_eq!(found(alloc::format!("mg Zm9v {effect}\r\n").as_bytes()), None, "{effect}");
+        }
+    }
+
     proptest! {
         /// What it finds is what the whole decoder finds.
         #[test]
@@ -67,6 +116,19 @@ mod tests {
             };
             prop_assert_eq!(get.keys.collect::<Vec<_>>(), [key]);
             prop_assert_eq!((consumed, get.with_cas, get.exptime), (bytes, false, None));
+        }
+
+        #[test]
+        fn it_agrees_with_the_decoder_on_mg(
+            input in "mg [ab\t\0\r ]{0,30}( [vkstfOqcNbz][0-9a]{0,2}){0,4} ?\r?\n[a\n ]{0,9}",
+        ) {
+            let input = input.as_bytes();
+            let Some((key, flags, consumed)) = Decoder::new().single_meta_get(input) else {
+                return Ok(());
+            };
+            let request = MetaRequest { command: MetaCommand::Get, key, flags };
+            let expected = Step::Request { request: Request::Meta(request), consumed };
+            prop_assert_eq!(Decoder::new().decode(input), expected);
         }
     }
 }

@@ -6,17 +6,17 @@
 
 use arrayvec::ArrayVec;
 use slabcore_protocol::{
-    DECODED_KEY_BYTES_MAX, DataBlock, Decoder, END, Keys, Step, StoreRequest, data_block,
-    encode_value_header, error_lines,
+    DECODED_KEY_BYTES_MAX, DataBlock, Decoder, END, Keys, MetaCommand, MetaFlags, Step,
+    StoreRequest, data_block, encode_value_header, error_lines,
 };
-use slabcore_shard::{Entry, KeyRequest, ReplyPart, Response, Route, Ticket, UploadId};
+use slabcore_shard::{Entry, KeyRequest, LargeHit, ReplyPart, Response, Route, Ticket, UploadId};
 
 use crate::core::Core;
 use crate::limits::{KEY_GROUP, KEYS_PER_VISIT_MAX};
 use crate::log;
 use crate::output::{Front, LargeValue, Output};
 use crate::planned::Planned;
-use crate::stage::{Plan, Stage};
+use crate::stage::{Plan, Stage, Todo};
 
 /// Which connection of its shard: an index, and a generation that tells it from earlier ones.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -205,12 +205,17 @@ impl Connection {
         let mut odd = None;
         while stage.len() - start < limit && !stage.is_full() && decoded < input.len() {
             let rest = &input[decoded..];
-            if core.verbosity < log::COMMANDS
-                && let Some((key, consumed)) = self.decoder.single_get(rest)
-            {
-                decoded += consumed;
-                stage.push(core, Planned::get(key, consumed));
-                continue;
+            if core.verbosity < log::COMMANDS {
+                if let Some((key, consumed)) = self.decoder.single_get(rest) {
+                    decoded += consumed;
+                    stage.push_get(core, key, consumed);
+                    continue;
+                }
+                if let Some((key, flags, consumed)) = self.decoder.single_meta_get(rest) {
+                    decoded += consumed;
+                    stage.push_meta_get(core, key, flags, consumed);
+                    continue;
+                }
             }
             let step = self.decoder.decode(rest);
             if core.verbosity >= log::COMMANDS && step != Step::NeedMore {
@@ -271,15 +276,28 @@ impl Connection {
         budget: &mut usize,
     ) -> usize {
         let mut consumed = 0;
-        for (planned, route) in stage.requests(plan.requests) {
+        for request in stage.requests(plan.requests) {
             if self.output.is_full() || core.outboxes.is_any_full() {
                 // The others are decoded again when there is room.
                 self.decoder = Decoder::new();
                 return consumed;
             }
             *budget -= 1;
-            consumed += planned.consumed;
-            self.routed_request(core, *route, &planned.request, planned.noreply, planned.is_get);
+            match stage.todo(request) {
+                Todo::PlainGet(line_bytes) => {
+                    consumed += line_bytes;
+                    self.plain_get(core, request.route(), request.key, true);
+                }
+                Todo::PlainMetaGet(flags, line_bytes) => {
+                    consumed += line_bytes;
+                    self.plain_meta_get(core, request.route(), request.key, flags);
+                }
+                Todo::Planned(planned) => {
+                    consumed += planned.consumed;
+                    let (noreply, is_get) = (planned.noreply, planned.is_get);
+                    self.routed_request(core, request.route(), &planned.request, noreply, is_get);
+                }
+            }
         }
         match plan.odd {
             Some(step) if *budget > 0 && !self.output.is_full() => {
@@ -429,14 +447,19 @@ impl Connection {
                 }
                 group.push((key, route));
             }
+            core.shards.begin_group();
             for (_, route) in &group {
                 if let Some(shard) = core.shards.held(route.shard) {
                     shard.prefetch_item(route.hash);
                 }
             }
             for &(key, route) in &group {
-                let request = KeyRequest::Get { key, with_cas, exptime };
-                self.routed_request(core, route, &request, false, false);
+                if with_cas || exptime.is_some() {
+                    let request = KeyRequest::Get { key, with_cas, exptime };
+                    self.routed_request(core, route, &request, false, false);
+                } else {
+                    self.plain_get(core, route, key, false);
+                }
             }
             asked += group.len();
             if !group.is_full() || keys.rest().is_empty() {
@@ -465,6 +488,43 @@ impl Connection {
     pub(crate) fn key_request(&mut self, core: &mut Core, request: &KeyRequest<'_>, noreply: bool) {
         let route = core.router.route(request.key());
         self.routed_request(core, route, request, noreply, false);
+    }
+
+    /// A get of one key with nothing said of it; `ends`: `END` follows the reply.
+    #[expect(clippy::inline_always, reason = "most requests are this one")]
+    #[inline(always)]
+    fn plain_get(&mut self, core: &mut Core, route: Route, key: &[u8], ends: bool) {
+        let now = core.now;
+        if let Some(shard) = core.reach(route.shard) {
+            let Some(out) = self.output.direct() else {
+                let request = KeyRequest::Get { key, with_cas: false, exptime: None };
+                return self.routed_request(core, route, &request, false, ends);
+            };
+            let large = shard.get_into(now, route.hash, key, ends, out);
+            let Some(LargeHit { flags, value_bytes }) = large else { return };
+            self.large_value(core, route, key, value_bytes, |out| {
+                encode_value_header(out, key, flags, value_bytes, None);
+            });
+            if ends {
+                self.output.encode(|out| out.extend_from_slice(END));
+            }
+        } else {
+            let request = KeyRequest::Get { key, with_cas: false, exptime: None };
+            self.foreign_request(core, route, &request, false, ends);
+        }
+    }
+
+    /// An mg whose flags only say what to tell.
+    #[inline]
+    fn plain_meta_get(&mut self, core: &mut Core, route: Route, key: &[u8], flags: MetaFlags<'_>) {
+        let now = core.now;
+        let (Some(shard), Some(out)) = (core.reach(route.shard), self.output.direct()) else {
+            let request = KeyRequest::Meta { command: MetaCommand::Get, key, flags };
+            return self.routed_request(core, route, &request, false, false);
+        };
+        if let Some((head, value_bytes)) = shard.meta_get_into(now, route.hash, key, flags, out) {
+            self.large_value(core, route, key, value_bytes, |out| out.extend_from_slice(&head));
+        }
     }
 
     /// The same with its route known; `with_end`: `END` follows the reply.
@@ -500,9 +560,26 @@ impl Connection {
                 _ => {}
             }
         } else {
-            let ticket = (!noreply).then(|| self.open_ticket(core));
-            core.outboxes.push(route.shard, &Entry::Key(route.hash, *request), ticket);
+            self.foreign_request(core, route, request, noreply, with_end);
+            return;
         }
+        if with_end {
+            self.output.encode(|out| out.extend_from_slice(END));
+        }
+    }
+
+    /// Sends a request to the shard that owns its key.
+    #[inline]
+    fn foreign_request(
+        &mut self,
+        core: &mut Core,
+        route: Route,
+        request: &KeyRequest<'_>,
+        noreply: bool,
+        with_end: bool,
+    ) {
+        let ticket = (!noreply).then(|| self.open_ticket(core));
+        core.outboxes.push(route.shard, &Entry::Key(route.hash, *request), ticket);
         if with_end {
             self.output.encode(|out| out.extend_from_slice(END));
         }

@@ -92,6 +92,12 @@ impl Output {
         }
     }
 
+    /// Where replies go that may leave at once; `None` if they wait for others.
+    #[inline]
+    pub(crate) fn direct(&mut self) -> Option<&mut Vec<u8>> {
+        self.slots.is_empty().then_some(&mut self.ready)
+    }
+
     /// Opens a slot for another shard's reply and returns its number.
     #[inline]
     pub(crate) fn open_slot(&mut self, spares: &mut SpareBuffers) -> u32 {

@@ -40,13 +40,6 @@ impl<'a> Planned<'a> {
         }
     }
 
-    /// A get of one key.
-    #[inline]
-    pub(crate) fn get(key: &'a [u8], consumed: usize) -> Self {
-        let request = KeyRequest::Get { key, with_cas: false, exptime: None };
-        Self { request, noreply: false, is_get: true, consumed }
-    }
-
     #[inline]
     fn of_request(request: &Request<'a>, consumed: usize) -> Option<Self> {
         let (request, noreply, is_get) = match *request {

@@ -67,6 +67,12 @@ impl Shards {
         self.held[shard].as_deref_mut()
     }
 
+    /// Before items are prefetched: what was found for the last group is forgotten.
+    #[inline]
+    pub(crate) fn begin_group(&self) {
+        self.held.iter().flatten().for_each(|shard| shard.begin_group());
+    }
+
     /// Borrows a shard whose owner lends it; false if somebody has it.
     pub(crate) fn borrow(&mut self, shard: usize, now: Now) -> bool {
         let shared = &self.all[shard];

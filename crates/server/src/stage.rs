@@ -5,7 +5,7 @@
 use std::ops::Range;
 
 use arrayvec::ArrayVec;
-use slabcore_protocol::Step;
+use slabcore_protocol::{MetaFlags, Step};
 use slabcore_shard::Route;
 
 use crate::core::Core;
@@ -14,7 +14,40 @@ use crate::planned::Planned;
 
 /// See the module.
 pub(crate) struct Stage<'a> {
-    requests: ArrayVec<(Planned<'a>, Route), STAGE_REQUESTS>,
+    requests: ArrayVec<Staged<'a>, STAGE_REQUESTS>,
+    /// The flags of plain mgs.
+    meta_flags: ArrayVec<MetaFlags<'a>, STAGE_REQUESTS>,
+    /// Those that are no plain reads.
+    others: ArrayVec<Planned<'a>, STAGE_REQUESTS>,
+}
+
+/// A request in a stage, short as what is asked most: a read of one key that has no other effect.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Staged<'a> {
+    pub(crate) key: &'a [u8],
+    pub(crate) hash: u64,
+    /// Bytes of a plain read's line.
+    consumed: u32,
+    shard: u16,
+    kind: Kind,
+    /// Number among those of its kind.
+    number: u8,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    PlainGet,
+    PlainMetaGet,
+    Other,
+}
+
+const _: () = assert!(STAGE_REQUESTS <= u8::MAX as usize);
+
+impl Staged<'_> {
+    #[inline]
+    pub(crate) fn route(&self) -> Route {
+        Route { hash: self.hash, shard: usize::from(self.shard) }
+    }
 }
 
 /// The requests of one connection in a stage.
@@ -26,9 +59,19 @@ pub(crate) struct Plan<'a> {
     pub(crate) odd: Option<Step<'a>>,
 }
 
+/// What to execute for a request.
+pub(crate) enum Todo<'s, 'a> {
+    /// A get of one key whose line has so many bytes.
+    PlainGet(usize),
+    /// An mg whose flags only say what to tell, and the bytes of its line.
+    PlainMetaGet(MetaFlags<'a>, usize),
+    /// Another request.
+    Planned(&'s Planned<'a>),
+}
+
 impl<'a> Stage<'a> {
     pub(crate) fn new() -> Self {
-        Self { requests: ArrayVec::new() }
+        Self { requests: ArrayVec::new(), meta_flags: ArrayVec::new(), others: ArrayVec::new() }
     }
 
     /// Requests so far.
@@ -47,29 +90,74 @@ impl<'a> Stage<'a> {
         self.requests.is_full()
     }
 
+    /// Adds a get of one key whose line has so many bytes, and brings its bucket near.
+    #[inline]
+    pub(crate) fn push_get(&mut self, core: &mut Core, key: &'a [u8], line_bytes: usize) {
+        self.push_entry(core, key, line_bytes, Kind::PlainGet, 0);
+    }
+
+    /// The same of an mg whose flags only say what to tell.
+    #[inline]
+    pub(crate) fn push_meta_get(
+        &mut self,
+        core: &mut Core,
+        key: &'a [u8],
+        flags: MetaFlags<'a>,
+        line_bytes: usize,
+    ) {
+        self.push_entry(core, key, line_bytes, Kind::PlainMetaGet, self.meta_flags.len());
+        self.meta_flags.push(flags);
+    }
+
     /// Adds a request and brings its bucket near.
     #[inline]
     pub(crate) fn push(&mut self, core: &mut Core, planned: Planned<'a>) {
-        let route = core.router.route(planned.request.key());
+        self.push_entry(core, planned.request.key(), 0, Kind::Other, self.others.len());
+        self.others.push(planned);
+    }
+
+    #[inline]
+    fn push_entry(
+        &mut self,
+        core: &mut Core,
+        key: &'a [u8],
+        consumed: usize,
+        kind: Kind,
+        number: usize,
+    ) {
+        let route = core.router.route(key);
         if let Some(shard) = core.reach(route.shard) {
             shard.prefetch_bucket(route.hash);
         }
-        self.requests.push((planned, route));
+        let (consumed, shard, number) = (consumed as u32, route.shard as u16, number as u8);
+        self.requests.push(Staged { key, hash: route.hash, consumed, shard, kind, number });
     }
 
     /// Brings the items near, once all is decoded.
     #[inline]
     pub(crate) fn prefetch_items(&self, core: &Core) {
-        for (_, route) in &self.requests {
-            if let Some(shard) = core.shards.held(route.shard) {
-                shard.prefetch_item(route.hash);
+        core.shards.begin_group();
+        for request in &self.requests {
+            if let Some(shard) = core.shards.held(usize::from(request.shard)) {
+                shard.prefetch_item(request.hash);
             }
         }
     }
 
     /// The requests of a plan.
     #[inline]
-    pub(crate) fn requests(&self, plan: Range<usize>) -> &[(Planned<'a>, Route)] {
+    pub(crate) fn requests(&self, plan: Range<usize>) -> &[Staged<'a>] {
         &self.requests[plan]
+    }
+
+    /// What to do for one of them.
+    #[inline]
+    pub(crate) fn todo(&self, request: &Staged<'a>) -> Todo<'_, 'a> {
+        let (number, consumed) = (usize::from(request.number), request.consumed as usize);
+        match request.kind {
+            Kind::PlainGet => Todo::PlainGet(consumed),
+            Kind::PlainMetaGet => Todo::PlainMetaGet(self.meta_flags[number], consumed),
+            Kind::Other => Todo::Planned(&self.others[number]),
+        }
     }
 }

@@ -36,6 +36,7 @@ impl Shard {
                     count += 1;
                 }
             }
+            self.begin_group();
             for &hash in &hashes[..count] {
                 self.prefetch_item(hash);
             }

@@ -154,8 +154,14 @@ pub(crate) fn count_dead(metrics: &ShardMetrics, miss: Miss) {
     }
 }
 
+/// The reply to an mg that has read an item.
 #[inline]
-fn meta_hit<'a>(now: Now, key: &'a [u8], flags: MetaFlags<'a>, hit: &ReadHit<'a>) -> Response<'a> {
+pub(crate) fn meta_hit<'a>(
+    now: Now,
+    key: &'a [u8],
+    flags: MetaFlags<'a>,
+    hit: &ReadHit<'a>,
+) -> Response<'a> {
     let item = &hit.item;
     let shown =
         if flags.has(b't') { exptimes(now, flags, hit.exptime, false).1 } else { hit.exptime };

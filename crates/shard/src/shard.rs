@@ -82,13 +82,19 @@ impl Shard {
         }
     }
 
+    /// Before the second touches of a group of lookups.
+    #[inline]
+    pub fn begin_group(&self) {
+        self.store.begin_group();
+    }
+
     /// First touch of a lookup to come: the hash bucket.
     #[inline]
     pub fn prefetch_bucket(&self, hash: u64) {
         self.store.prefetch_bucket(hash);
     }
 
-    /// Second touch, once the bucket is near: the item.
+    /// Second touch, once the bucket is near: the item. The lookups should follow in this order.
     #[inline]
     pub fn prefetch_item(&self, hash: u64) {
         self.store.prefetch_item(hash);

@@ -17,6 +17,7 @@ use alloc::vec::Vec;
 
 use crate::limits::{BUCKET_BYTES, BUCKET_LOAD_MAX, BUCKET_LOAD_MIN, BUCKET_SLOTS, PAGE_BYTES};
 use crate::region::{Location, OwnedPages};
+use crate::tag_search::Agreeing;
 
 const BUCKETS_PER_PAGE: usize = PAGE_BYTES / BUCKET_BYTES;
 const LOCATIONS: usize = BUCKET_SLOTS * 2;
@@ -132,24 +133,17 @@ impl HashTable {
         hash: u64,
         mut matches: impl FnMut(Location) -> bool,
     ) -> Option<Location> {
-        let tag = tag_of(hash).to_le_bytes();
+        let tag = tag_of(hash);
         let mut bucket = self.bucket_at(self.bucket_number(hash));
         loop {
-            let line: [u8; BUCKET_BYTES] = pages.array(bucket);
-            let (tags, locations) = line[..LINK].split_at(LOCATIONS);
             // The tags that agree first, without a branch; mostly there is one at most.
-            let mut agreeing = 0_u32;
-            for (number, slot) in tags.as_chunks::<2>().0.iter().enumerate() {
-                agreeing |= u32::from(*slot == tag) << number;
-            }
-            let locations = locations.as_chunks::<4>().0;
-            while agreeing != 0 {
-                let location =
-                    Location(u32::from_le_bytes(locations[agreeing.trailing_zeros() as usize]));
+            let tags: [u8; LOCATIONS] = pages.array(bucket);
+            let tags = tags.as_chunks::<2>().0.as_array().expect("two bytes for each slot");
+            for number in Agreeing::new(tags, tag) {
+                let location = Slot { bucket, number }.location(pages);
                 if !location.is_none() && matches(location) {
                     return Some(location);
                 }
-                agreeing &= agreeing - 1;
             }
             bucket = self.next_bucket(pages, bucket)?;
         }

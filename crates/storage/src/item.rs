@@ -153,29 +153,6 @@ pub(crate) fn set_access(pages: &mut OwnedPages, item: Location, access: AccessW
     pages.set_u32(pages.at(item) + ACCESS, access.0);
 }
 
-/// Whether an item has this key.
-#[inline]
-pub(crate) fn has_key(pages: &OwnedPages, item: Location, key: &[u8]) -> bool {
-    let at = pages.at(item);
-    let [state, key_len, low, high] = pages.array(at);
-    if usize::from(key_len) != key.len() {
-        return false;
-    }
-    let optional = usize::from(OPTIONAL_BYTES[usize::from(state & 0xf)]);
-    let chained = u16::from_le_bytes([low, high]) == VALUE_LEN_CHAINED;
-    let chain = if chained { CHAIN_BYTES } else { 0 };
-    pages.bytes(at + HEADER_BYTES + optional + chain, key.len()) == key
-}
-
-/// The flush epoch of an item, and the second at which it dies (0: never).
-#[inline]
-pub(crate) fn epoch_and_exptime(pages: &OwnedPages, item: Location) -> (u8, u32) {
-    let state = state(pages, item);
-    let has_exptime = state & HAS_EXPTIME != 0;
-    let exptime = if has_exptime { pages.u32(pages.at(item) + HEADER_BYTES) } else { 0 };
-    (state >> EPOCH_SHIFT, exptime)
-}
-
 /// Which fields an item has, and so where each of them is.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct ItemShape {
@@ -297,8 +274,8 @@ pub(crate) fn set_cas(pages: &mut OwnedPages, item: Location, unique: u64) {
 pub(crate) fn widen(pages: &mut OwnedPages, item: Location, exptime: bool, cas: bool) {
     let old = ItemRef::new(pages, item);
     debug_assert!(!old.is_chained());
-    let (at, state) = (old.at, old.state);
-    let (from, tail) = (old.key_at(), usize::from(old.key_len) + old.value_len());
+    let (at, state) = (old.head.at, old.head.state());
+    let (from, tail) = (old.key_at(), old.head.key_len() + old.value_len());
     let (cas_at, exptime_value, unique) = (old.cas_at(), old.exptime(), old.cas());
     let added_exptime = exptime && state & HAS_EXPTIME == 0;
     let added_cas = cas && state & HAS_CAS == 0;
@@ -320,57 +297,149 @@ pub(crate) fn widen(pages: &mut OwnedPages, item: Location, exptime: bool, cas: 
     }
 }
 
+/// The header of an item, read at once, and where it stands.
+#[derive(Clone, Copy)]
+pub(crate) struct ItemHead {
+    at: usize,
+    header: u64,
+}
+
+impl ItemHead {
+    #[inline]
+    pub(crate) fn read(pages: &OwnedPages, item: Location) -> ItemHead {
+        let at = pages.at(item);
+        let head = ItemHead { at, header: pages.u64(at) };
+        debug_assert!(
+            head.key_len() != usize::from(KEY_LEN_FREE)
+                && head.key_len() != usize::from(KEY_LEN_BODY),
+            "not an item"
+        );
+        head
+    }
+
+    #[inline]
+    fn state(self) -> u8 {
+        self.header as u8
+    }
+
+    #[inline]
+    fn key_len(self) -> usize {
+        usize::from((self.header >> 8) as u8)
+    }
+
+    #[inline]
+    fn is_chained(self) -> bool {
+        (self.header >> 16) as u16 == VALUE_LEN_CHAINED
+    }
+
+    /// When the item was last accessed and how often it was read, and its marks.
+    #[inline]
+    pub(crate) fn access(self) -> AccessWord {
+        AccessWord((self.header >> 32) as u32)
+    }
+
+    /// Where the item is.
+    #[inline]
+    pub(crate) fn location(self, pages: &OwnedPages) -> Location {
+        pages.location(self.at)
+    }
+
+    /// Writes another access word.
+    #[inline]
+    pub(crate) fn set_access(self, pages: &mut OwnedPages, access: AccessWord) {
+        pages.set_u32(self.at + ACCESS, access.0);
+    }
+
+    /// The same head with another access word.
+    #[inline]
+    pub(crate) fn accessed(self, access: AccessWord) -> ItemHead {
+        ItemHead { header: self.header & u64::from(u32::MAX) | u64::from(access.0) << 32, ..self }
+    }
+
+    /// Offset of the key in the item.
+    #[inline]
+    fn key_offset(self) -> usize {
+        let optional = usize::from(OPTIONAL_BYTES[usize::from(self.state() & 0xf)]);
+        HEADER_BYTES + optional + if self.is_chained() { CHAIN_BYTES } else { 0 }
+    }
+
+    #[inline]
+    fn key_at(self) -> usize {
+        self.at + self.key_offset()
+    }
+
+    #[inline]
+    fn value_offset(self) -> usize {
+        self.key_offset() + self.key_len()
+    }
+
+    #[inline]
+    fn key(self, pages: &OwnedPages) -> &[u8] {
+        pages.bytes(self.key_at(), self.key_len())
+    }
+
+    #[inline]
+    fn value_len(self, pages: &OwnedPages) -> usize {
+        if self.is_chained() {
+            pages.u32(self.key_at() - CHAIN_BYTES) as usize
+        } else {
+            usize::from((self.header >> 16) as u16)
+        }
+    }
+
+    /// Whether the item has this key.
+    #[inline]
+    pub(crate) fn has_key(self, pages: &OwnedPages, key: &[u8]) -> bool {
+        self.key_len() == key.len() && self.key(pages) == key
+    }
+
+    /// Second at which the item dies; 0: never.
+    #[inline]
+    pub(crate) fn exptime(self, pages: &OwnedPages) -> u32 {
+        if self.state() & HAS_EXPTIME == 0 { 0 } else { pages.u32(self.at + HEADER_BYTES) }
+    }
+
+    #[inline]
+    pub(crate) fn epoch(self) -> u8 {
+        self.state() >> EPOCH_SHIFT
+    }
+}
+
 /// An item in place. The borrow keeps it from being evicted.
 #[derive(Clone, Copy)]
 pub struct ItemRef<'a> {
     pages: &'a OwnedPages,
-    at: usize,
-    value_len: u32,
-    /// Bytes used in the head chunk.
-    head_bytes: u32,
-    value_at: u32,
-    access: AccessWord,
-    state: u8,
-    key_len: u8,
-    chained: bool,
+    head: ItemHead,
 }
 
 impl<'a> ItemRef<'a> {
     #[inline]
     pub(crate) fn new(pages: &'a OwnedPages, item: Location) -> ItemRef<'a> {
-        let at = pages.at(item);
-        let [state, key_len, low, high, a, b, c, d]: [u8; HEADER_BYTES] = pages.array(at);
-        debug_assert!(key_len != KEY_LEN_FREE && key_len != KEY_LEN_BODY, "not an item");
-        let optional = usize::from(OPTIONAL_BYTES[usize::from(state & 0xf)]);
-        let mut value_at = (HEADER_BYTES + optional + usize::from(key_len)) as u32;
-        let mut value_len = u32::from(u16::from_le_bytes([low, high]));
-        let mut head_bytes = value_at + value_len;
-        let chained = value_len == u32::from(VALUE_LEN_CHAINED);
-        if chained {
-            value_len = pages.u32(at + HEADER_BYTES + optional);
-            value_at += CHAIN_BYTES as u32;
-            let key_at = at + HEADER_BYTES + optional + CHAIN_BYTES;
-            head_bytes = u32::from(u16::from_le_bytes(pages.array(key_at - HEAD_USED)));
-        }
-        let access = AccessWord(u32::from_le_bytes([a, b, c, d]));
-        ItemRef { pages, at, value_len, head_bytes, value_at, access, state, key_len, chained }
+        ItemRef { pages, head: ItemHead::read(pages, item) }
+    }
+
+    /// An item whose head was read before, and is still as it was.
+    #[inline]
+    pub(crate) fn with_head(pages: &'a OwnedPages, head: ItemHead) -> ItemRef<'a> {
+        ItemRef { pages, head }
     }
 
     fn key_at(&self) -> usize {
-        self.at + self.value_at as usize - usize::from(self.key_len)
+        self.head.key_at()
     }
 
     /// The key.
     #[inline]
     pub fn key(&self) -> &'a [u8] {
-        self.pages.bytes(self.key_at(), usize::from(self.key_len))
+        self.head.key(self.pages)
     }
 
     /// The client's flags.
     #[inline]
     pub fn flags(&self) -> u32 {
-        let at = self.at + HEADER_BYTES + if self.state & HAS_EXPTIME != 0 { 4 } else { 0 };
-        match self.state >> WIDTH_SHIFT & 0b11 {
+        let at =
+            self.head.at + HEADER_BYTES + if self.head.state() & HAS_EXPTIME != 0 { 4 } else { 0 };
+        match self.head.state() >> WIDTH_SHIFT & 0b11 {
             0 => 0,
             1 => u32::from(self.pages.u8(at)),
             2 => u32::from(u16::from_le_bytes(self.pages.array(at))),
@@ -381,38 +450,38 @@ impl<'a> ItemRef<'a> {
     /// Second at which the item dies; 0: never.
     #[inline]
     pub fn exptime(&self) -> u32 {
-        if self.state & HAS_EXPTIME == 0 { 0 } else { self.pages.u32(self.at + HEADER_BYTES) }
+        self.head.exptime(self.pages)
     }
 
     fn cas_at(&self) -> usize {
-        let exptime_bytes = if self.state & HAS_EXPTIME != 0 { 4 } else { 0 };
-        self.at + HEADER_BYTES + exptime_bytes + flags_bytes(self.state)
+        let exptime_bytes = if self.head.state() & HAS_EXPTIME != 0 { 4 } else { 0 };
+        self.head.at + HEADER_BYTES + exptime_bytes + flags_bytes(self.head.state())
     }
 
     /// The cas unique; 0 when nobody has asked for one yet.
     pub fn cas(&self) -> u64 {
-        if self.state & HAS_CAS == 0 { 0 } else { self.pages.u64(self.cas_at()) }
+        if self.head.state() & HAS_CAS == 0 { 0 } else { self.pages.u64(self.cas_at()) }
     }
 
     /// Bytes of the value.
     #[inline]
     pub fn value_len(&self) -> usize {
-        self.value_len as usize
+        self.head.value_len(self.pages)
     }
 
     /// Whether the value lies in more than one chunk.
     #[inline]
     pub fn is_chained(&self) -> bool {
-        self.chained
+        self.head.is_chained()
     }
 
     /// The whole value, when it lies in one chunk.
     #[inline]
     pub fn value(&self) -> Option<&'a [u8]> {
-        if self.chained {
+        if self.head.is_chained() {
             return None;
         }
-        Some(self.pages.bytes(self.at + self.value_at as usize, self.value_len as usize))
+        Some(self.pages.bytes(self.head.at + self.head.value_offset(), self.value_len()))
     }
 
     /// The value's parts in order, none of them empty.
@@ -424,55 +493,60 @@ impl<'a> ItemRef<'a> {
 
     /// Whether a get has read the item since it was stored.
     pub fn is_fetched(&self) -> bool {
-        self.access.reads() > 0
+        self.head.access().reads() > 0
     }
 
     /// What meta commands noted of it.
     #[inline]
     pub fn marks(&self) -> Marks {
-        self.access.marks()
+        self.head.access().marks()
     }
 
     /// Bytes of memory that the item asks for: header, optional fields, key, value, chain links.
     pub fn total_bytes(&self) -> usize {
-        self.value_at as usize + self.value_len() + self.body_count() * BODY_HEADER_BYTES
+        self.head.value_offset() + self.value_len() + self.body_count() * BODY_HEADER_BYTES
     }
 
     /// When it was last accessed and how often it was read.
     pub(crate) fn access(&self) -> AccessWord {
-        self.access
+        self.head.access()
     }
 
     /// Whether it was read twice or more since it was stored.
     pub(crate) fn is_active(&self) -> bool {
-        self.access.reads() > 1
+        self.head.access().reads() > 1
     }
 
     pub(crate) fn has_exptime_field(&self) -> bool {
-        self.state & HAS_EXPTIME != 0
+        self.head.state() & HAS_EXPTIME != 0
     }
 
     pub(crate) fn has_cas_field(&self) -> bool {
-        self.state & HAS_CAS != 0
+        self.head.state() & HAS_CAS != 0
     }
 
     pub(crate) fn is_held(&self) -> bool {
-        self.state & HELD != 0
+        self.head.state() & HELD != 0
     }
 
     pub(crate) fn epoch(&self) -> u8 {
-        self.state >> EPOCH_SHIFT
+        self.head.epoch()
     }
 
     /// Bytes asked for in the head chunk.
     pub(crate) fn head_bytes(&self) -> usize {
-        self.head_bytes as usize
+        if self.is_chained() {
+            usize::from(u16::from_le_bytes(self.pages.array(self.key_at() - HEAD_USED)))
+        } else {
+            self.head.value_offset() + self.value_len()
+        }
     }
 
     /// Offset in the region and length of the value's part in the head chunk.
     #[inline]
     pub(crate) fn head_span(&self) -> (usize, usize) {
-        (self.at + self.value_at as usize, (self.head_bytes - self.value_at) as usize)
+        let value_offset = self.head.value_offset();
+        (self.head.at + value_offset, self.head_bytes() - value_offset)
     }
 
     /// The value's part in the head chunk, where a walk along the value begins.
@@ -483,7 +557,7 @@ impl<'a> ItemRef<'a> {
 
     /// The chunk behind its head, if it is chained and has one already.
     pub(crate) fn first_body(&self) -> Location {
-        if self.chained {
+        if self.head.is_chained() {
             Location(self.pages.u32(self.key_at() - FIRST_BODY))
         } else {
             Location::NONE
@@ -492,7 +566,7 @@ impl<'a> ItemRef<'a> {
 
     /// How many body chunks it has.
     pub(crate) fn body_count(&self) -> usize {
-        if self.chained {
+        if self.head.is_chained() {
             usize::from(u16::from_le_bytes(self.pages.array(self.key_at() - BODIES)))
         } else {
             0

@@ -59,6 +59,7 @@ mod slab_class;
 mod stats;
 mod store;
 mod store_verb;
+mod tag_search;
 
 pub use access::Marks;
 pub use arithmetic::{ArithmeticError, Delta};

@@ -81,12 +81,13 @@ impl Store {
         terms: &ReadTerms,
     ) -> Result<ReadHit<'_>, Miss> {
         let mut item = self.find_live(now, hash, key)?;
-        let before = ItemRef::new(&self.slabs.pages, item);
+        let head = self.head(item);
+        let before = ItemRef::with_head(&self.slabs.pages, head);
         let (exptime, fetched, access) = (before.exptime(), before.is_fetched(), before.access());
         let cas = before.cas();
         let idle = if terms.with_idle { self.clock.seconds_since(now, access.step()) } else { 0 };
         if !terms.unseen {
-            self.note_read(now, item);
+            self.note_read(now, head);
         }
         let marks = access.marks();
         let compared = terms.exptime.filter(|_| terms.recache_after_touch).unwrap_or(exptime);
@@ -116,7 +117,7 @@ impl Store {
     ) -> Option<ItemRef<'_>> {
         let mut item = self.find_linked(hash, key)?;
         if amendment.is_read {
-            self.note_read(now, item);
+            self.note_read(now, self.head(item));
         }
         if let Some(marks) = amendment.marks {
             self.set_marks(item, marks);

@@ -4,12 +4,13 @@
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
+use crate::access::AccessWord;
 use crate::access_clock::AccessClock;
 use crate::drain::{Drain, Recipient};
 use crate::hash_table::HashTable;
-use crate::hints::Hints;
+use crate::hints::{Hinted, Hints};
 use crate::hold::HoldTable;
-use crate::item::{self, ItemRef};
+use crate::item::{self, ItemHead, ItemRef};
 use crate::key_hasher::KeyHasher;
 use crate::limits::{AGE_LOOKS_MAX, CACHE_LINE_BYTES, INDEX_PAGES_MIN, PAGES_MIN};
 use crate::liveliness::Liveliness;
@@ -164,18 +165,23 @@ impl Store {
     }
 
     /// The live item of a key, which counts as read.
-    #[inline]
+    #[expect(clippy::inline_always, reason = "most requests are this one")]
+    #[inline(always)]
     pub fn get(&mut self, now: u32, hash: u64, key: &[u8]) -> Result<ItemRef<'_>, Miss> {
-        let item = self.find_live(now, hash, key)?;
-        self.note_read(now, item);
-        Ok(ItemRef::new(&self.slabs.pages, item))
+        let head = match self.hints.get(hash, &self.index) {
+            Hinted::Nothing => return Err(Miss::NotFound),
+            Hinted::Item(item) if self.is_hit(now, self.head(item), key) => self.head(item),
+            _ => self.find_live(now, hash, key).map(|item| self.head(item))?,
+        };
+        let access = self.note_read(now, head);
+        Ok(ItemRef::with_head(&self.slabs.pages, head.accessed(access)))
     }
 
     /// As [`Self::get`], and gives the item a cas unique if it has none. The unique is 0 with
     /// cas off, and when no memory could be had for it.
     pub fn get_with_cas(&mut self, now: u32, hash: u64, key: &[u8]) -> Result<ItemRef<'_>, Miss> {
         let item = self.find_live(now, hash, key)?;
-        self.note_read(now, item);
+        self.note_read(now, self.head(item));
         let item = self.ensure_unique(now, hash, item);
         Ok(ItemRef::new(&self.slabs.pages, item))
     }
@@ -190,9 +196,9 @@ impl Store {
         exptime: u32,
         with_cas: bool,
     ) -> Result<ItemRef<'_>, Miss> {
-        let item = self.find_live(now, hash, key)?;
-        self.note_read(now, item);
-        let mut item = self.change_exptime(now, hash, item, exptime)?;
+        let mut item = self.find_live(now, hash, key)?;
+        self.note_read(now, self.head(item));
+        item = self.change_exptime(now, hash, item, exptime)?;
         if with_cas {
             item = self.ensure_unique(now, hash, item);
         }
@@ -217,7 +223,7 @@ impl Store {
     /// memory is dropped: `NotFound`.
     pub fn touch(&mut self, now: u32, hash: u64, key: &[u8], exptime: u32) -> Result<(), Miss> {
         let item = self.find_live(now, hash, key)?;
-        self.note_read(now, item);
+        self.note_read(now, self.head(item));
         self.change_exptime(now, hash, item, exptime).map(|_| ())
     }
 
@@ -234,16 +240,24 @@ impl Store {
         self.index.prefetch(&self.slabs.pages, hash);
     }
 
-    /// Asks the processor for the first item under this hash; the bucket was prefetched before.
+    /// Begins a group of prefetched items; what the last one has found is forgotten.
+    #[inline]
+    pub fn begin_group(&self) {
+        self.hints.begin();
+    }
+
+    /// Asks the processor for the first item under this hash; the bucket was prefetched before. The
+    /// lookups of a group should follow in the order of their prefetches.
     #[inline]
     pub fn prefetch_item(&self, hash: u64) {
         let pages = &self.slabs.pages;
-        if let Some(item) = self.index.find(pages, hash, |_| true) {
+        let item = self.index.find(pages, hash, |_| true);
+        if let Some(item) = item {
             // Header and key; the value's start.
             pages.prefetch(pages.at(item));
             pages.prefetch(pages.at(item) + CACHE_LINE_BYTES);
-            self.hints.put(hash, item, self.index.changes);
         }
+        self.hints.put(hash, item, &self.index);
     }
 
     /// Pages owned, those of the hash table included.
@@ -319,19 +333,25 @@ impl Store {
         oldest.map_or(0, |step| self.clock.seconds_since(now, step))
     }
 
-    /// Notes that an item is read. Writes only when something changes, so that a busy item's line
-    /// stays clean.
     #[inline]
-    pub(crate) fn note_read(&mut self, now: u32, item: Location) {
+    pub(crate) fn head(&self, item: Location) -> ItemHead {
+        ItemHead::read(&self.slabs.pages, item)
+    }
+
+    /// Notes that an item is read; returns its new access word. Writes only when something changes,
+    /// so that a busy item's line stays clean.
+    #[inline]
+    pub(crate) fn note_read(&mut self, now: u32, head: ItemHead) -> AccessWord {
         let step = self.clock.advance(now, self.index.items);
-        let old = item::access(&self.slabs.pages, item);
+        let old = head.access();
         let new = old.after_read(step);
         if new != old {
-            item::set_access(&mut self.slabs.pages, item, new);
+            head.set_access(&mut self.slabs.pages, new);
         }
         if self.liveliness.is_sampled() {
-            self.note_tail_hit(now, item, old);
+            self.note_tail_hit(now, head.location(&self.slabs.pages), old);
         }
+        new
     }
 
     /// The live item of a key. A dead one is unlinked on the way.
@@ -352,19 +372,29 @@ impl Store {
     #[inline]
     pub(crate) fn find_linked(&self, hash: u64, key: &[u8]) -> Option<Location> {
         let pages = &self.slabs.pages;
-        if let Some(item) = self.hints.get(hash, self.index.changes)
-            && item::has_key(pages, item, key)
-        {
-            return Some(item);
+        match self.hints.get(hash, &self.index) {
+            Hinted::Nothing => return None,
+            Hinted::Item(item) if self.head(item).has_key(pages, key) => return Some(item),
+            _ => {}
         }
-        self.index.find(pages, hash, |item| item::has_key(pages, item, key))
+        self.index.find(pages, hash, |item| self.head(item).has_key(pages, key))
+    }
+
+    #[inline]
+    fn is_hit(&self, now: u32, head: ItemHead, key: &[u8]) -> bool {
+        head.has_key(&self.slabs.pages, key) && self.judge(now, head).is_none()
     }
 
     /// Why a linked item is no hit any more, if so.
     #[inline]
     pub(crate) fn death_of(&self, now: u32, item: Location) -> Option<Miss> {
-        let (epoch, exptime) = item::epoch_and_exptime(&self.slabs.pages, item);
-        if epoch != self.epoch {
+        self.judge(now, self.head(item))
+    }
+
+    #[inline]
+    fn judge(&self, now: u32, head: ItemHead) -> Option<Miss> {
+        let exptime = head.exptime(&self.slabs.pages);
+        if head.epoch() != self.epoch {
             Some(Miss::Flushed)
         } else if exptime != 0 && exptime <= now {
             Some(Miss::Expired)

@@ -1,0 +1,126 @@
+//! The shortest way of what is asked most: a key's value, by get or mg, with no other effect.
+
+use alloc::vec::Vec;
+
+use slabcore_metrics::Counter;
+use slabcore_protocol::{
+    END, MetaFlags, MetaReply, MetaStatus, VALUE_END, VALUE_END_AND_END, encode_short_meta_value,
+    encode_value,
+};
+use slabcore_storage::{ItemRef, Marks, Miss, ReadTerms};
+
+use crate::clock::Now;
+use crate::limits::VALUE_INLINE_BYTES_MAX;
+use crate::meta_get::meta_hit;
+use crate::response::Response;
+use crate::shard::Shard;
+
+/// A hit whose value is sent part by part: take a hold with [`Shard::hold`] before the next request
+/// is executed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LargeHit {
+    /// Client flags.
+    pub flags: u32,
+    /// Bytes of the value.
+    pub value_bytes: usize,
+}
+
+impl Shard {
+    /// Executes a get of `key` and appends the reply to `out`; with `ends`, the line that ends a
+    /// retrieval follows. `Some`: the value is too long for that, and nothing was appended.
+    #[expect(clippy::inline_always, reason = "most requests are this one")]
+    #[inline(always)]
+    pub fn get_into(
+        &mut self,
+        now: Now,
+        hash: u64,
+        key: &[u8],
+        ends: bool,
+        out: &mut Vec<u8>,
+    ) -> Option<LargeHit> {
+        let Some(item) = self.get_counted(now, hash, key) else {
+            if ends {
+                out.extend_from_slice(END);
+            }
+            return None;
+        };
+        match item.value() {
+            Some(value) if value.len() <= VALUE_INLINE_BYTES_MAX => {
+                let end = if ends { VALUE_END_AND_END } else { VALUE_END };
+                encode_value(out, key, item.flags(), None, value, end);
+                None
+            }
+            _ => Some(LargeHit { flags: item.flags(), value_bytes: item.value_len() }),
+        }
+    }
+
+    /// Executes an mg whose flags only say what to tell, and appends the reply to `out`. `Some`: the
+    /// line before a value that is too long for that, and its bytes; nothing was appended.
+    #[expect(clippy::inline_always, reason = "most requests of newer clients are this one")]
+    #[inline(always)]
+    pub fn meta_get_into(
+        &mut self,
+        now: Now,
+        hash: u64,
+        key: &[u8],
+        flags: MetaFlags<'_>,
+        out: &mut Vec<u8>,
+    ) -> Option<(Vec<u8>, usize)> {
+        debug_assert!(flags.only_tell());
+        let Some(item) = self.get_counted(now, hash, key) else {
+            if !flags.has(b'q') {
+                MetaReply::new(MetaStatus::Miss, flags, key).encode(out);
+            }
+            return None;
+        };
+        if item.marks() == Marks::default()
+            && let Some(value) = item.value()
+            && encode_short_meta_value(out, flags, value)
+        {
+            return None;
+        }
+        self.tell(now, hash, key, flags, out)
+    }
+
+    /// Appends what an mg is told of the item that it has just read, see [`Self::meta_get_into`].
+    fn tell(
+        &mut self,
+        now: Now,
+        hash: u64,
+        key: &[u8],
+        flags: MetaFlags<'_>,
+        out: &mut Vec<u8>,
+    ) -> Option<(Vec<u8>, usize)> {
+        let terms = ReadTerms { unseen: true, ..ReadTerms::default() };
+        let hit = self.store.read(now.tick, hash, key, &terms).ok()?;
+        match meta_hit(now, key, flags, &hit) {
+            Response::MetaLarge { head, value_bytes } => Some((head, value_bytes)),
+            response => {
+                response.encode(out);
+                None
+            }
+        }
+    }
+
+    /// The live item of a key, counted as a get.
+    #[inline]
+    fn get_counted(&mut self, now: Now, hash: u64, key: &[u8]) -> Option<ItemRef<'_>> {
+        let metrics = &self.metrics;
+        metrics.add(Counter::CmdGet, 1);
+        match self.store.get(now.tick, hash, key) {
+            Ok(item) => {
+                metrics.add(Counter::GetHits, 1);
+                Some(item)
+            }
+            Err(miss) => {
+                metrics.add(Counter::GetMisses, 1);
+                match miss {
+                    Miss::NotFound => {}
+                    Miss::Expired => metrics.add(Counter::GetExpired, 1),
+                    Miss::Flushed => metrics.add(Counter::GetFlushed, 1),
+                }
+                None
+            }
+        }
+    }
+}

@@ -1,0 +1,87 @@
+//! Which slots of a bucket may have a tag: four tags at a time, in the lanes of a word.
+
+use crate::limits::BUCKET_SLOTS;
+
+/// Tags of a bucket, little endian.
+pub(crate) type Tags = [[u8; 2]; BUCKET_SLOTS];
+
+/// Slots as bits: lane by lane of 16 bits, the first four slots in the lowest bit of each lane, the
+/// next four in the second, the last two in the third.
+#[derive(Clone, Copy)]
+pub(crate) struct Agreeing(u64);
+
+impl Agreeing {
+    /// All slots that have this tag; seldom, one more that has not.
+    #[inline]
+    pub(crate) fn new(tags: &Tags, tag: u16) -> Agreeing {
+        let [a, b, c, d, e, f, g, h, i, j] = *tags;
+        let first = zero_lanes(word([a, b, c, d]) ^ repeated(tag)) >> 15;
+        let second = zero_lanes(word([e, f, g, h]) ^ repeated(tag)) >> 14;
+        let is = |slot| u64::from(u16::from_le_bytes(slot) == tag);
+        Agreeing(first | second | is(i) << 2 | is(j) << 18)
+    }
+}
+
+/// Numbers of the slots.
+impl Iterator for Agreeing {
+    type Item = usize;
+
+    #[inline]
+    fn next(&mut self) -> Option<usize> {
+        if self.0 == 0 {
+            return None;
+        }
+        let bit = self.0.trailing_zeros() as usize;
+        self.0 &= self.0 - 1;
+        Some(bit % 16 * 4 + bit / 16)
+    }
+}
+
+#[inline]
+fn word([a, b, c, d]: [[u8; 2]; 4]) -> u64 {
+    u64::from_le_bytes([a[0], a[1], b[0], b[1], c[0], c[1], d[0], d[1]])
+}
+
+const fn repeated(tag: u16) -> u64 {
+    tag as u64 * 0x0001_0001_0001_0001
+}
+
+/// The high bit of each lane that is zero, and perhaps of some above one.
+#[inline]
+const fn zero_lanes(word: u64) -> u64 {
+    word.wrapping_sub(repeated(1)) & !word & repeated(0x8000)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use std::vec::Vec;
+
+    proptest! {
+        #[test]
+        fn every_slot_with_the_tag_is_found(
+            tags in any::<[[u8; 2]; BUCKET_SLOTS]>(), at in 0..BUCKET_SLOTS, also in 0..BUCKET_SLOTS
+        ) {
+            let mut tags = tags;
+            tags[also] = tags[at];
+            let found: Vec<usize> = Agreeing::new(&tags, u16::from_le_bytes(tags[at])).collect();
+            for (slot, tag) in tags.iter().enumerate() {
+                prop_assert!(*tag != tags[at] || found.contains(&slot), "{slot} of {tags:?}");
+            }
+            let others = found.iter().filter(|slot| tags[**slot] != tags[at]);
+            // Only the tag next to it in the word, which differs in its lowest bit.
+            prop_assert!(others.clone().all(|slot| tags[*slot][0] == tags[at][0] ^ 1));
+        }
+    }
+
+    #[test]
+    fn each_slot_alone_is_found() {
+        for slot in 0..BUCKET_SLOTS {
+            let mut tags = [[0xff; 2]; BUCKET_SLOTS];
+            tags[slot] = [1, 2];
+            assert_eq!(Agreeing::new(&tags, 0x0201).collect::<Vec<_>>(), [slot]);
+        }
+        assert_eq!(Agreeing::new(&[[0xff; 2]; BUCKET_SLOTS], 0x0201).next(), None);
+    }
+}
