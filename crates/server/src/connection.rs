@@ -150,6 +150,8 @@ impl Connection {
             if budget == 0 {
                 return (at, Pause::Yielded);
             }
+            // Another group begins: whoever wants its shard back need not wait for it, too.
+            core.give_back();
             let consumed = match self.state {
                 State::Line => self.lines(core, &input[at..], &mut budget),
                 _ => self.rest_of_request(core, &input[at..], &mut budget),
@@ -462,6 +464,7 @@ impl Connection {
                 }
             }
             asked += group.len();
+            core.give_back();
             if !group.is_full() || keys.rest().is_empty() {
                 break;
             }

@@ -349,7 +349,7 @@ impl Hub {
         !self.runnable.is_empty()
     }
 
-    /// Takes what waits in the mailbox. New connections go to `open`, doorbells to `wake`.
+    /// Takes what waits in the mailbox now. New connections go to `open`, doorbells to `wake`.
     pub(crate) fn take_messages(
         &mut self,
         mut open: impl FnMut(&mut Self, std::os::fd::OwnedFd),
@@ -357,7 +357,9 @@ impl Hub {
     ) -> bool {
         self.obey_publish_order();
         let mut any = false;
-        while let Some(message) = next_message(&self.receiver) {
+        // What comes meanwhile waits for the next turn: others could feed this shard without end.
+        for _ in 0..self.receiver.len() {
+            let Some(message) = next_message(&self.receiver) else { break };
             any = true;
             match message {
                 Message::Requests(mut batch) => {

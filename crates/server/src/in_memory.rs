@@ -253,7 +253,11 @@ fn settings(shards: usize, memory_bytes: usize) -> Settings {
 
 #[cfg(test)]
 mod tests {
+    use slabcore_shard::{Batch, Entry};
+
     use super::*;
+    use crate::limits::KEY_GROUP;
+    use crate::mailbox::Message;
 
     fn server(shards: usize) -> InMemoryServer {
         InMemoryServer::new(shards, 64 << 20, 1).unwrap()
@@ -312,6 +316,51 @@ mod tests {
             assert!(output.starts_with(head.as_bytes()) && output.ends_with(b"v\r\nEND\r\n"));
             assert_eq!(output.len(), head.len() + 300_000 + b"\r\nEND\r\n".len());
         }
+    }
+
+    /// Others can feed a shard as fast as it answers: its own connections must have their turn.
+    #[test]
+    fn messages_that_come_meanwhile_wait_for_the_next_turn() {
+        let mut server = server(2);
+        let cluster = Arc::clone(&server.cluster);
+        let feed = || {
+            let mut batch = Box::new(Batch::new(1));
+            batch.push(&Entry::Flush(None), None);
+            cluster.mailboxes[1].park();
+            cluster.mailboxes[0].post(Message::Requests(batch));
+        };
+        feed();
+        let mut answered = 0;
+        let wake = |_| {
+            answered += 1;
+            if answered < 100 {
+                feed();
+            }
+        };
+        let open = |_: &mut Hub, _| unreachable!("no acceptor hands sockets over");
+        assert!(server.shards[0].hub.take_messages(open, wake));
+        assert_eq!(answered, 1);
+        assert!(server.shards[0].hub.has_messages());
+    }
+
+    /// An owner that comes back from the kernel waits for one group of keys, not for a long get.
+    #[test]
+    fn a_borrowed_shard_is_given_back_after_each_group_of_keys() {
+        let mut server = server(2);
+        let keys = (0..1000).map(|number| format!("key{number}"));
+        let keys: Vec<_> = keys.filter(|key| server.shard_of(key.as_bytes()) == 1).collect();
+        let connection = server.connect();
+        let input = format!("get {}\r\n", keys[..2 * KEY_GROUP].join(" ")).repeat(3);
+        server.receive(connection, input.as_bytes());
+        server.shards[1].hub.core.shards.lend();
+        server.shards[0].begin();
+        server.shards[0].take_inputs();
+        server.shards[1].hub.core.shards.take_back();
+        let borrowed = server.cluster.metrics[0].snapshot().get(Counter::ShardsBorrowed);
+        assert_eq!(borrowed, 3 * 2);
+        let mut output = Vec::new();
+        server.turn(|_, bytes| output.extend_from_slice(bytes));
+        assert_eq!(output, b"END\r\n".repeat(3));
     }
 
     #[test]
