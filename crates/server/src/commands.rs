@@ -15,11 +15,19 @@ use crate::stats;
 const VERBOSITY_MAX: u64 = 2;
 
 impl Connection {
-    /// Executes one request; a get that must pause says where its other keys are.
+    /// Executes one request; a get that must pause says where its other keys are. `budget`: what is
+    /// left of the visit behind it.
     #[inline]
-    pub(crate) fn request(&mut self, core: &mut Core, request: Request<'_>) -> Option<RestOfKeys> {
+    pub(crate) fn request(
+        &mut self,
+        core: &mut Core,
+        request: Request<'_>,
+        budget: &mut usize,
+    ) -> Option<RestOfKeys> {
         match request {
-            Request::Get(get) => return self.get(core, get.keys, get.with_cas, get.exptime),
+            Request::Get(get) => {
+                return self.get(core, get.keys, get.with_cas, get.exptime, budget);
+            }
             Request::Touch { key, exptime, noreply } => {
                 self.key_request(core, &KeyRequest::Touch { key, exptime }, noreply);
             }

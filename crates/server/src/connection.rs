@@ -178,7 +178,8 @@ impl Connection {
                 };
                 let line = line.strip_suffix(b"\r").unwrap_or(line);
                 self.state = State::Line;
-                let paused = self.get(core, Keys::from_validated(line), with_cas, exptime);
+                let keys = Keys::from_validated(line);
+                let paused = self.get(core, keys, with_cas, exptime, budget);
                 self.line_done(input, line_bytes, paused)
             }
             State::Upload(_) => self.upload(core, input),
@@ -304,7 +305,7 @@ impl Connection {
         match plan.odd {
             Some(step) if *budget > 0 && !self.output.is_full() => {
                 *budget -= 1;
-                consumed + self.odd_step(core, &input[consumed..], step)
+                consumed + self.odd_step(core, &input[consumed..], step, budget)
             }
             Some(_) => {
                 self.decoder = Decoder::new();
@@ -315,11 +316,17 @@ impl Connection {
     }
 
     /// A step that is not a whole request for one key.
-    fn odd_step(&mut self, core: &mut Core, input: &[u8], step: Step<'_>) -> usize {
+    fn odd_step(
+        &mut self,
+        core: &mut Core,
+        input: &[u8],
+        step: Step<'_>,
+        budget: &mut usize,
+    ) -> usize {
         match step {
             Step::NeedMore => 0,
             Step::Request { request, consumed } => {
-                let paused = self.request(core, request);
+                let paused = self.request(core, request, budget);
                 self.line_done(input, consumed, paused)
             }
             Step::Store { store, consumed } => self.store(core, input, store, consumed),
@@ -430,14 +437,16 @@ impl Connection {
         }
     }
 
-    /// Asks for keys in groups; returns where the keys start that were not asked for because the
-    /// connection must pause.
+    /// Asks for keys in groups, of which each after the first takes from the visit's budget as much
+    /// as a request; returns where the keys start that were not asked for because the connection
+    /// must pause.
     pub(crate) fn get(
         &mut self,
         core: &mut Core,
         mut keys: Keys<'_>,
         with_cas: bool,
         exptime: Option<i32>,
+        budget: &mut usize,
     ) -> Option<RestOfKeys> {
         let mut asked = 0;
         loop {
@@ -468,10 +477,12 @@ impl Connection {
             if !group.is_full() || keys.rest().is_empty() {
                 break;
             }
-            if asked >= KEYS_PER_VISIT_MAX || self.output.is_full() || core.outboxes.is_any_full() {
+            let is_spent = asked >= KEYS_PER_VISIT_MAX || *budget == 0;
+            if is_spent || self.output.is_full() || core.outboxes.is_any_full() {
                 let address = keys.rest().as_ptr().addr();
                 return Some(RestOfKeys { address, with_cas, exptime });
             }
+            *budget -= 1;
         }
         self.output.encode(|out| out.extend_from_slice(END));
         None

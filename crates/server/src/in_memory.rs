@@ -343,6 +343,24 @@ mod tests {
         assert!(server.shards[0].hub.has_messages());
     }
 
+    /// Gets of many keys took as much of a visit as gets of one: a client of them stood before all
+    /// others for seconds.
+    #[test]
+    fn keys_of_a_get_take_from_the_visit() {
+        let mut server = server(1);
+        let connection = server.connect();
+        server.receive(connection, format!("get{}\r\n", " a".repeat(255)).repeat(20).as_bytes());
+        server.shards[0].begin();
+        server.shards[0].take_inputs();
+        let asked = || server.cluster.metrics[0].snapshot().get(Counter::CmdGet);
+        let visit_max = server.cluster.settings.requests_per_event_max * KEY_GROUP;
+        assert!(asked() <= visit_max as u64, "{} keys in one visit", asked());
+        let mut output = Vec::new();
+        server.turn(|_, bytes| output.extend_from_slice(bytes));
+        assert_eq!(output, b"END\r\n".repeat(20));
+        assert_eq!(server.cluster.metrics[0].snapshot().get(Counter::CmdGet), 20 * 255);
+    }
+
     /// An owner that comes back from the kernel waits for one group of keys, not for a long get.
     #[test]
     fn a_borrowed_shard_is_given_back_after_each_group_of_keys() {

@@ -20,7 +20,7 @@ pub const OPEN_SLOTS_MAX: usize = 512;
 pub const OPEN_GATHERS_MAX: usize = 4;
 
 /// Visits to connections with more than one visit's requests before replies are sent.
-pub const TURN_VISITS_MAX: usize = 512;
+pub const TURN_VISITS_MAX: usize = 128;
 
 /// Requests that are decoded and brought near together, of one connection or several. Their
 /// buckets and items take half of a first-level cache.
