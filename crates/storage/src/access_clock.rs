@@ -55,8 +55,9 @@ impl AccessClock {
         Step::new(self.number.wrapping_add((requests / step_requests(items)) as u32))
     }
 
-    /// Counts a request at this second, to a store of so many items; returns its step. A second that
-    /// has passed is taken for the latest: who began a turn before it may still touch the store.
+    /// Counts a request at this second, to a store of so many items; returns its step. A second
+    /// that has passed is taken for the latest: who began a turn before it may still touch the
+    /// store.
     #[inline]
     pub(crate) fn advance(&mut self, now: u32, items: usize) -> Step {
         self.left -= 1;
