@@ -381,6 +381,28 @@ mod tests {
         assert_eq!(output, b"END\r\n".repeat(3));
     }
 
+    /// Each value on its way to another shard's connection is held there, and a few clients that
+    /// ask ahead were told that there is no memory, they and everybody else.
+    #[test]
+    fn clients_that_ask_ahead_for_large_values_get_them() {
+        const GETS: usize = 400;
+        let mut server = server(2);
+        let mut keys = (0..).map(|number| format!("key{number}"));
+        let key = keys.find(|key| server.shard_of(key.as_bytes()) == 1).unwrap();
+        let clients: Vec<_> = (0..16).map(|_| server.connect()).collect();
+        let mut input = format!("set {key} 0 0 20000\r\n").into_bytes();
+        input.resize(input.len() + 20_000, b'v');
+        input.extend_from_slice(b"\r\n");
+        assert_eq!(answer(&mut server, clients[0], [&input[..]]), b"STORED\r\n");
+        for client in &clients {
+            server.receive(*client, format!("get {key}\r\n").repeat(GETS).as_bytes());
+        }
+        let mut bytes = 0;
+        server.turn(|_, output| bytes += output.len());
+        let reply_bytes = format!("VALUE {key} 0 20000\r\n").len() + 20_000 + 7;
+        assert_eq!(bytes, clients.len() * GETS * reply_bytes);
+    }
+
     #[test]
     fn connections_end_and_their_places_are_used_again() {
         let mut server = server(1);

@@ -135,8 +135,9 @@ pub(crate) const PAGES_MIN: usize = INDEX_PAGES_MIN + 4;
 /// Pages of an empty hash table: one of buckets, one of overflow buckets.
 pub(crate) const INDEX_PAGES_MIN: usize = 2;
 
-/// Holds alive at a time.
-pub const HOLDS_MAX: usize = 1024;
+/// Holds alive at a time: what 32 connections of other shards can ask ahead. Beyond it large values
+/// are refused, and what tells a held item's slot from others is a search.
+pub const HOLDS_MAX: usize = 16 << 10;
 
 /// Chunks that an allocation looks at for expired items at a time, and how often, before it
 /// evicts what is alive.
