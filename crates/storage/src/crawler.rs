@@ -26,27 +26,28 @@ struct Sweep {
 
 impl Store {
     /// Makes everything stored so far a miss. O(1), but for the fourth call while items of all
-    /// earlier ones still wait to be taken back: that one takes them back first.
+    /// earlier ones still wait to be taken back: that one looks for those of which there are
+    /// fewest, and takes them back first.
     pub fn flush_all(&mut self) {
-        let free_epoch = |store: &Store| {
-            (0..4_u8)
-                .find(|epoch| *epoch != store.epoch && store.epoch_items[usize::from(*epoch)] == 0)
-        };
-        let next = free_epoch(self).unwrap_or_else(|| {
-            self.sweep_flushed();
-            free_epoch(self).expect("a sweep leaves one epoch")
-        });
+        let others = (0..4_u8).filter(|epoch| *epoch != self.epoch);
+        let next = others.min_by_key(|epoch| self.epoch_items[usize::from(*epoch)]);
+        let next = next.expect("there are three others");
+        if self.epoch_items[usize::from(next)] > 0 {
+            self.sweep_epoch(next);
+        }
         self.epoch = next;
     }
 
-    /// Takes back every flushed item.
-    fn sweep_flushed(&mut self) {
+    /// Takes back every item of a flushed epoch.
+    fn sweep_epoch(&mut self, epoch: u8) {
         for record in 0..self.slabs.records.len() {
             let mut number = 0;
-            while let Some(chunk) = self.slabs.chunk_in_page(record as u32, number) {
+            while self.epoch_items[usize::from(epoch)] > 0
+                && let Some(chunk) = self.slabs.chunk_in_page(record as u32, number)
+            {
                 number += 1;
                 if let ChunkUse::Linked = item::chunk_use(&self.slabs.pages, chunk)
-                    && ItemRef::new(&self.slabs.pages, chunk).epoch() != self.epoch
+                    && ItemRef::new(&self.slabs.pages, chunk).epoch() == epoch
                 {
                     self.unlink(chunk);
                 }

@@ -136,7 +136,7 @@ pub(crate) const PAGES_MIN: usize = INDEX_PAGES_MIN + 4;
 pub(crate) const INDEX_PAGES_MIN: usize = 2;
 
 /// Holds alive at a time: what 32 connections of other shards can ask ahead. Beyond it large values
-/// are refused, and what tells a held item's slot from others is a search.
+/// are refused, and an item that is held already is found by a search.
 pub const HOLDS_MAX: usize = 16 << 10;
 
 /// Chunks that an allocation looks at for expired items at a time, and how often, before it

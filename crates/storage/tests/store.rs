@@ -206,6 +206,22 @@ fn a_flush_hides_what_was_stored_before_and_nothing_after() {
     assert_eq!(shard.get("after"), Ok(1));
 }
 
+/// The fourth flush took back everything at once: seconds in which the store served nobody.
+#[test]
+fn flushes_in_a_row_take_back_no_more_than_they_must() {
+    let mut shard = Shard::new(&Config::default(), &pool(64));
+    assert_eq!(shard.fill("old", 10_000, 30), 10_000);
+    for round in 0..9 {
+        shard.store.flush_all();
+        assert_eq!(shard.set(&format!("new{round}"), 1, 0), StoreOutcome::Stored);
+        assert!(shard.store.stats().curr_items > 10_000, "round {round}");
+        shard.store.check().unwrap();
+    }
+    assert_eq!(shard.hits("old", 10_000), 0);
+    while shard.store.maintain(1, 100) {}
+    assert_eq!(shard.store.stats().curr_items, 1);
+}
+
 #[test]
 fn uniques_differ_over_shards_and_stay_until_a_store() {
     let pool = pool(32);
