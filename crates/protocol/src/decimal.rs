@@ -73,7 +73,7 @@ pub(crate) fn short_digits(number: usize) -> Option<(u32, u32)> {
     let digits = tens | ones << 8;
     // The last digit stays, whatever it is.
     let zeros = (digits | 1 << 24).trailing_zeros() / 8;
-    let text = (digits | 0x3030_3030) >> (zeros * 8);
+    let text = (digits | 0x3030_3030).wrapping_shr(zeros.wrapping_mul(8));
     Some((text, 4_u32.wrapping_sub(zeros)))
 }
 

@@ -104,8 +104,8 @@ pub fn encode_short_meta_value(out: &mut Vec<u8>, flags: MetaFlags<'_>, value: &
 fn short_line(value_len: usize) -> Option<([u8; 16], usize)> {
     let (digits, count) = short_digits(value_len)?;
     let start = u128::from(u32::from_le_bytes(*b"VA \0"));
-    let digits = u64::from(digits) | u64::from(u16::from_le_bytes(*b"\r\n")) << (count * 8);
-    let line = start | u128::from(digits) << 24;
+    let line_end = u64::from(u16::from_le_bytes(*b"\r\n")).wrapping_shl(count.wrapping_mul(8));
+    let line = start | u128::from(u64::from(digits) | line_end) << 24;
     Some((line.to_le_bytes(), count.wrapping_add(5) as usize))
 }
 

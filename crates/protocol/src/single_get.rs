@@ -86,10 +86,9 @@ mod tests {
     #[test]
     fn reads_of_one_key_are_found() {
         let found = |input: &[u8]| {
-            let found = Decoder::new()
+            Decoder::new()
                 .single_meta_get(input)
-                .map(|(key, flags, bytes)| (key.to_vec(), flags.text().to_vec(), bytes));
-            found
+                .map(|(key, flags, bytes)| (key.to_vec(), flags.text().to_vec(), bytes))
         };
         let all = Some((b"key".to_vec(), b" v t f s k q Oab".to_vec(), 24));
         assert_eq!(found(b"mg key v t f s k q Oab\r\n mg"), all);

@@ -2,6 +2,7 @@
 //! shards. Knows no descriptor: a driver owns the sockets and asks what to do with each.
 
 use std::collections::VecDeque;
+use std::time::Instant;
 
 use arrayvec::ArrayVec;
 use crossbeam_channel::Receiver;
@@ -12,7 +13,8 @@ use slabcore_shard::{Batch, ReplyPart};
 use crate::connection::{Connection, ConnectionId, Pause};
 use crate::core::Core;
 use crate::limits::{
-    CARRIED_BYTES_MAX, CARRY_READ_BYTES_MAX, MAINTAIN_STEPS, STAGE_CONNECTIONS, TURN_VISITS_MAX,
+    CARRIED_BYTES_MAX, CARRY_READ_BYTES_MAX, MAINTAIN_STEPS, STAGE_CONNECTIONS,
+    TURN_VISITS_DURATION,
 };
 use crate::log;
 use crate::mailbox::{Message, next_message};
@@ -335,15 +337,18 @@ impl Hub {
     /// Goes on with the connections that have requests left, one visit each in turn, until none
     /// has or the turn has been long enough; true if some still have.
     pub(crate) fn run_runnable(&mut self) -> bool {
-        let mut visits = TURN_VISITS_MAX;
-        while visits > 0
-            && let Some(index) = self.runnable.pop_front()
-        {
-            visits -= 1;
+        if self.runnable.is_empty() {
+            return false;
+        }
+        let start = Instant::now();
+        while let Some(index) = self.runnable.pop_front() {
             if let Some(entry) = self.entries[index as usize].as_mut() {
                 entry.waiting = Waiting::Input;
                 self.run_carry(index);
                 self.core.give_back();
+            }
+            if start.elapsed() >= TURN_VISITS_DURATION {
+                break;
             }
         }
         !self.runnable.is_empty()

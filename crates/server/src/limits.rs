@@ -1,5 +1,7 @@
 //! Named maxima of the server crate.
 
+use std::time::Duration;
+
 use slabcore_protocol::GET_LINE_BYTES_MAX;
 use slabcore_shard::limits::{HELD_PART_BYTES_MAX, SHARDS_MAX as SHARD_INDEX_MAX};
 
@@ -19,8 +21,9 @@ pub const OPEN_SLOTS_MAX: usize = 512;
 /// and becomes kilobytes of output.
 pub const OPEN_GATHERS_MAX: usize = 4;
 
-/// Visits to connections with more than one visit's requests before replies are sent.
-pub const TURN_VISITS_MAX: usize = 128;
+/// Time for which connections with more than one visit's requests are served, one visit after the
+/// other, before replies are sent and sockets are looked at again.
+pub const TURN_VISITS_DURATION: Duration = Duration::from_micros(250);
 
 /// Requests that are decoded and brought near together, of one connection or several. Their
 /// buckets and items take half of a first-level cache.

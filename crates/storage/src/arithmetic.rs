@@ -2,7 +2,8 @@
 
 use core::fmt::Write;
 
-use crate::item::{self, ItemRef};
+use crate::item;
+use crate::item_ref::ItemRef;
 use crate::reservation::ItemFields;
 use crate::store::Store;
 

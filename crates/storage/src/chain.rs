@@ -11,7 +11,8 @@
 //! A body knows its head, because an item to be evicted is found by any of its chunks, and the
 //! chunk before it (the head, for the first), so that it moves without a walk along the chain.
 
-use crate::item::{self, ItemRef, KEY_LEN_BODY, NEXT, next};
+use crate::item::{self, KEY_LEN_BODY, NEXT, next};
+use crate::item_ref::ItemRef;
 use crate::limits::{CHUNK_BYTES_MAX, VALUE_BYTES_MAX};
 use crate::region::{Location, OwnedPages};
 

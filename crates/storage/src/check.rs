@@ -6,7 +6,8 @@ use alloc::vec::Vec;
 use alloc::{format, vec};
 
 use crate::chain;
-use crate::item::{self, ChunkUse, ItemRef};
+use crate::item::{self, ChunkUse};
+use crate::item_ref::ItemRef;
 use crate::limits::{PAGE_BYTES, SPARE_PAGES_MAX};
 use crate::region::Location;
 use crate::slab_allocator::{NONE, PageUse};

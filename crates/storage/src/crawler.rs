@@ -2,7 +2,8 @@
 //! `flush_all`, whose leftovers it collects.
 
 use crate::expiry_index::NEVER;
-use crate::item::{self, ChunkUse, ItemRef};
+use crate::item::{self, ChunkUse};
+use crate::item_ref::ItemRef;
 use crate::region::Location;
 use crate::store::Store;
 

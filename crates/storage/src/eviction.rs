@@ -3,7 +3,8 @@
 
 use crate::access::{PROMISE, Step, size_weight};
 use crate::candidates::Candidate;
-use crate::item::{self, ChunkUse, ItemRef};
+use crate::item::{self, ChunkUse};
+use crate::item_ref::ItemRef;
 use crate::limits::{
     AGE_OFFSET_PART, ALLOCATION_ROUNDS_MAX, BORROW_FACTOR, CHUNK_BYTES_MAX, EVICT_LOOKS,
     EVICT_WALK_MAX, GROWTH_RETRY_INSERTS, MERGES_PER_INSERT, SPLITS_PER_INSERT, SWEEP_LOOKS,

@@ -137,9 +137,7 @@ impl HashTable {
         let mut bucket = self.bucket_at(self.bucket_number(hash));
         loop {
             // The tags that agree first, without a branch; mostly there is one at most.
-            let tags: [u8; LOCATIONS] = pages.array(bucket);
-            let tags = tags.as_chunks::<2>().0.as_array().expect("two bytes for each slot");
-            for number in Agreeing::new(tags, tag) {
+            for number in Agreeing::new(&pages.array(bucket), tag) {
                 let location = Slot { bucket, number }.location(pages);
                 if !location.is_none() && matches(location) {
                     return Some(location);

@@ -8,7 +8,8 @@ use alloc::vec::Vec;
 use core::cell::Cell;
 
 use crate::chain::ValueSpan;
-use crate::item::{self, ChunkUse, ItemRef};
+use crate::item::{self, ChunkUse};
+use crate::item_ref::ItemRef;
 use crate::limits::HOLDS_MAX;
 use crate::region::Location;
 use crate::slab_allocator::NONE;

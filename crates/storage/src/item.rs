@@ -30,9 +30,10 @@
 //! has its exptime and cas fields always (0 when unused), so that it never has to be moved for
 //! them.
 
-use crate::access::{AccessWord, Marks};
-use crate::chain::{BODY_HEADER_BYTES, ValueSpan, body_used};
+use crate::access::AccessWord;
+use crate::chain::body_used;
 pub(crate) use crate::chain::{body_head, body_span};
+use crate::item_ref::ItemRef;
 use crate::limits::{CHUNK_BYTES_MAX, KEY_BYTES_MAX};
 use crate::region::{Location, OwnedPages};
 use crate::slab_class::ChunkSizes;
@@ -41,30 +42,30 @@ use crate::slab_class::ChunkSizes;
 pub(crate) const HEADER_BYTES: usize = 8;
 
 const KEY_LEN: usize = 1;
-const ACCESS: usize = 4;
+pub(crate) const ACCESS: usize = 4;
 /// Where a free chunk links the next one, and a body chunk the next body.
 pub(crate) const NEXT: usize = 4;
 
-const KEY_LEN_FREE: u8 = 0;
+pub(crate) const KEY_LEN_FREE: u8 = 0;
 /// Marks a body chunk.
 pub(crate) const KEY_LEN_BODY: u8 = 255;
-const VALUE_LEN_CHAINED: u16 = u16::MAX;
+pub(crate) const VALUE_LEN_CHAINED: u16 = u16::MAX;
 
-const HAS_EXPTIME: u8 = 1;
-const HAS_CAS: u8 = 1 << 1;
-const WIDTH_SHIFT: u32 = 2;
+pub(crate) const HAS_EXPTIME: u8 = 1;
+pub(crate) const HAS_CAS: u8 = 1 << 1;
+pub(crate) const WIDTH_SHIFT: u32 = 2;
 const LINKED: u8 = 1 << 4;
-const HELD: u8 = 1 << 5;
-const EPOCH_SHIFT: u32 = 6;
+pub(crate) const HELD: u8 = 1 << 5;
+pub(crate) const EPOCH_SHIFT: u32 = 6;
 
 /// Bytes of the optional fields before the chain fields, by the low half of the state.
-const OPTIONAL_BYTES: [u8; 16] = [0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 4, 8, 12, 16];
-const CHAIN_BYTES: usize = 12;
+pub(crate) const OPTIONAL_BYTES: [u8; 16] = [0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 4, 8, 12, 16];
+pub(crate) const CHAIN_BYTES: usize = 12;
 
 /// Where the chain fields are, counted back from the key.
-const FIRST_BODY: usize = 8;
-const HEAD_USED: usize = 4;
-const BODIES: usize = 2;
+pub(crate) const FIRST_BODY: usize = 8;
+pub(crate) const HEAD_USED: usize = 4;
+pub(crate) const BODIES: usize = 2;
 
 const _: () = {
     assert!(HEADER_BYTES == ACCESS + 4);
@@ -237,7 +238,7 @@ impl ItemShape {
     }
 }
 
-fn flags_bytes(state: u8) -> usize {
+pub(crate) fn flags_bytes(state: u8) -> usize {
     [0, 1, 2, 4][usize::from(state >> WIDTH_SHIFT & 0b11)]
 }
 
@@ -274,8 +275,8 @@ pub(crate) fn set_cas(pages: &mut OwnedPages, item: Location, unique: u64) {
 pub(crate) fn widen(pages: &mut OwnedPages, item: Location, exptime: bool, cas: bool) {
     let old = ItemRef::new(pages, item);
     debug_assert!(!old.is_chained());
-    let (at, state) = (old.head.at, old.head.state());
-    let (from, tail) = (old.key_at(), old.head.key_len() + old.value_len());
+    let (at, state) = (old.at(), old.state());
+    let (from, tail) = (old.key_at(), old.key().len() + old.value_len());
     let (cas_at, exptime_value, unique) = (old.cas_at(), old.exptime(), old.cas());
     let added_exptime = exptime && state & HAS_EXPTIME == 0;
     let added_cas = cas && state & HAS_CAS == 0;
@@ -294,289 +295,5 @@ pub(crate) fn widen(pages: &mut OwnedPages, item: Location, exptime: bool, cas: 
     pages.bytes_mut(flags_at, width).copy_from_slice(&flags.to_le_bytes()[..width]);
     if state & HAS_CAS != 0 {
         pages.set_u64(flags_at + width, unique);
-    }
-}
-
-/// The header of an item, read at once, and where it stands.
-#[derive(Clone, Copy)]
-pub(crate) struct ItemHead {
-    at: usize,
-    header: u64,
-}
-
-impl ItemHead {
-    #[inline]
-    pub(crate) fn read(pages: &OwnedPages, item: Location) -> ItemHead {
-        let at = pages.at(item);
-        let head = ItemHead { at, header: pages.u64(at) };
-        debug_assert!(
-            head.key_len() != usize::from(KEY_LEN_FREE)
-                && head.key_len() != usize::from(KEY_LEN_BODY),
-            "not an item"
-        );
-        head
-    }
-
-    #[inline]
-    fn state(self) -> u8 {
-        self.header as u8
-    }
-
-    #[inline]
-    fn key_len(self) -> usize {
-        usize::from((self.header >> 8) as u8)
-    }
-
-    #[inline]
-    fn is_chained(self) -> bool {
-        (self.header >> 16) as u16 == VALUE_LEN_CHAINED
-    }
-
-    /// When the item was last accessed and how often it was read, and its marks.
-    #[inline]
-    pub(crate) fn access(self) -> AccessWord {
-        AccessWord((self.header >> 32) as u32)
-    }
-
-    /// Where the item is.
-    #[inline]
-    pub(crate) fn location(self, pages: &OwnedPages) -> Location {
-        pages.location(self.at)
-    }
-
-    /// Writes another access word.
-    #[inline]
-    pub(crate) fn set_access(self, pages: &mut OwnedPages, access: AccessWord) {
-        pages.set_u32(self.at + ACCESS, access.0);
-    }
-
-    /// The same head with another access word.
-    #[inline]
-    pub(crate) fn accessed(self, access: AccessWord) -> ItemHead {
-        ItemHead { header: self.header & u64::from(u32::MAX) | u64::from(access.0) << 32, ..self }
-    }
-
-    /// Offset of the key in the item.
-    #[inline]
-    fn key_offset(self) -> usize {
-        let optional = usize::from(OPTIONAL_BYTES[usize::from(self.state() & 0xf)]);
-        HEADER_BYTES + optional + if self.is_chained() { CHAIN_BYTES } else { 0 }
-    }
-
-    #[inline]
-    fn key_at(self) -> usize {
-        self.at + self.key_offset()
-    }
-
-    #[inline]
-    fn value_offset(self) -> usize {
-        self.key_offset() + self.key_len()
-    }
-
-    #[inline]
-    fn key(self, pages: &OwnedPages) -> &[u8] {
-        pages.bytes(self.key_at(), self.key_len())
-    }
-
-    #[inline]
-    fn value_len(self, pages: &OwnedPages) -> usize {
-        if self.is_chained() {
-            pages.u32(self.key_at() - CHAIN_BYTES) as usize
-        } else {
-            usize::from((self.header >> 16) as u16)
-        }
-    }
-
-    /// Whether the item has this key.
-    #[inline]
-    pub(crate) fn has_key(self, pages: &OwnedPages, key: &[u8]) -> bool {
-        self.key_len() == key.len() && self.key(pages) == key
-    }
-
-    /// Second at which the item dies; 0: never.
-    #[inline]
-    pub(crate) fn exptime(self, pages: &OwnedPages) -> u32 {
-        if self.state() & HAS_EXPTIME == 0 { 0 } else { pages.u32(self.at + HEADER_BYTES) }
-    }
-
-    #[inline]
-    pub(crate) fn epoch(self) -> u8 {
-        self.state() >> EPOCH_SHIFT
-    }
-}
-
-/// An item in place. The borrow keeps it from being evicted.
-#[derive(Clone, Copy)]
-pub struct ItemRef<'a> {
-    pages: &'a OwnedPages,
-    head: ItemHead,
-}
-
-impl<'a> ItemRef<'a> {
-    #[inline]
-    pub(crate) fn new(pages: &'a OwnedPages, item: Location) -> ItemRef<'a> {
-        ItemRef { pages, head: ItemHead::read(pages, item) }
-    }
-
-    /// An item whose head was read before, and is still as it was.
-    #[inline]
-    pub(crate) fn with_head(pages: &'a OwnedPages, head: ItemHead) -> ItemRef<'a> {
-        ItemRef { pages, head }
-    }
-
-    fn key_at(&self) -> usize {
-        self.head.key_at()
-    }
-
-    /// The key.
-    #[inline]
-    pub fn key(&self) -> &'a [u8] {
-        self.head.key(self.pages)
-    }
-
-    /// The client's flags.
-    #[inline]
-    pub fn flags(&self) -> u32 {
-        let at =
-            self.head.at + HEADER_BYTES + if self.head.state() & HAS_EXPTIME != 0 { 4 } else { 0 };
-        match self.head.state() >> WIDTH_SHIFT & 0b11 {
-            0 => 0,
-            1 => u32::from(self.pages.u8(at)),
-            2 => u32::from(u16::from_le_bytes(self.pages.array(at))),
-            _ => self.pages.u32(at),
-        }
-    }
-
-    /// Second at which the item dies; 0: never.
-    #[inline]
-    pub fn exptime(&self) -> u32 {
-        self.head.exptime(self.pages)
-    }
-
-    fn cas_at(&self) -> usize {
-        let exptime_bytes = if self.head.state() & HAS_EXPTIME != 0 { 4 } else { 0 };
-        self.head.at + HEADER_BYTES + exptime_bytes + flags_bytes(self.head.state())
-    }
-
-    /// The cas unique; 0 when nobody has asked for one yet.
-    pub fn cas(&self) -> u64 {
-        if self.head.state() & HAS_CAS == 0 { 0 } else { self.pages.u64(self.cas_at()) }
-    }
-
-    /// Bytes of the value.
-    #[inline]
-    pub fn value_len(&self) -> usize {
-        self.head.value_len(self.pages)
-    }
-
-    /// Whether the value lies in more than one chunk.
-    #[inline]
-    pub fn is_chained(&self) -> bool {
-        self.head.is_chained()
-    }
-
-    /// The whole value, when it lies in one chunk.
-    #[inline]
-    pub fn value(&self) -> Option<&'a [u8]> {
-        if self.head.is_chained() {
-            return None;
-        }
-        Some(self.pages.bytes(self.head.at + self.head.value_offset(), self.value_len()))
-    }
-
-    /// The value's parts in order, none of them empty.
-    pub fn value_parts(&self) -> impl Iterator<Item = &'a [u8]> + 'a {
-        let pages = self.pages;
-        let spans = core::iter::successors(Some(self.first_span()), |span| span.following(pages));
-        spans.filter(|span| span.len > 0).map(|span| pages.bytes(span.at, span.len))
-    }
-
-    /// Whether a get has read the item since it was stored.
-    pub fn is_fetched(&self) -> bool {
-        self.head.access().reads() > 0
-    }
-
-    /// What meta commands noted of it.
-    #[inline]
-    pub fn marks(&self) -> Marks {
-        self.head.access().marks()
-    }
-
-    /// Bytes of memory that the item asks for: header, optional fields, key, value, chain links.
-    pub fn total_bytes(&self) -> usize {
-        self.head.value_offset() + self.value_len() + self.body_count() * BODY_HEADER_BYTES
-    }
-
-    /// When it was last accessed and how often it was read.
-    pub(crate) fn access(&self) -> AccessWord {
-        self.head.access()
-    }
-
-    /// Whether it was read twice or more since it was stored.
-    pub(crate) fn is_active(&self) -> bool {
-        self.head.access().reads() > 1
-    }
-
-    pub(crate) fn has_exptime_field(&self) -> bool {
-        self.head.state() & HAS_EXPTIME != 0
-    }
-
-    pub(crate) fn has_cas_field(&self) -> bool {
-        self.head.state() & HAS_CAS != 0
-    }
-
-    pub(crate) fn is_held(&self) -> bool {
-        self.head.state() & HELD != 0
-    }
-
-    pub(crate) fn epoch(&self) -> u8 {
-        self.head.epoch()
-    }
-
-    /// Bytes asked for in the head chunk.
-    pub(crate) fn head_bytes(&self) -> usize {
-        if self.is_chained() {
-            usize::from(u16::from_le_bytes(self.pages.array(self.key_at() - HEAD_USED)))
-        } else {
-            self.head.value_offset() + self.value_len()
-        }
-    }
-
-    /// Offset in the region and length of the value's part in the head chunk.
-    #[inline]
-    pub(crate) fn head_span(&self) -> (usize, usize) {
-        let value_offset = self.head.value_offset();
-        (self.head.at + value_offset, self.head_bytes() - value_offset)
-    }
-
-    /// The value's part in the head chunk, where a walk along the value begins.
-    pub(crate) fn first_span(&self) -> ValueSpan {
-        let (at, len) = self.head_span();
-        ValueSpan { offset: 0, at, len, next: self.first_body() }
-    }
-
-    /// The chunk behind its head, if it is chained and has one already.
-    pub(crate) fn first_body(&self) -> Location {
-        if self.head.is_chained() {
-            Location(self.pages.u32(self.key_at() - FIRST_BODY))
-        } else {
-            Location::NONE
-        }
-    }
-
-    /// How many body chunks it has.
-    pub(crate) fn body_count(&self) -> usize {
-        if self.head.is_chained() {
-            usize::from(u16::from_le_bytes(self.pages.array(self.key_at() - BODIES)))
-        } else {
-            0
-        }
-    }
-
-    /// The body chunks in order.
-    pub(crate) fn bodies(&self) -> impl Iterator<Item = Location> + 'a {
-        let pages = self.pages;
-        let first = self.first_body().some();
-        core::iter::successors(first, move |body| next(pages, *body).some())
     }
 }

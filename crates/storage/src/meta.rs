@@ -2,7 +2,8 @@
 //! changes of the exptime, the cas unique and the marks.
 
 use crate::access::Marks;
-use crate::item::{self, ItemRef};
+use crate::item;
+use crate::item_ref::ItemRef;
 use crate::region::Location;
 use crate::store::{Miss, Store};
 

@@ -1,7 +1,8 @@
 //! Live items change their chunk, so that a page can leave its class without losing them.
 
 use crate::chain;
-use crate::item::{self, ChunkUse, ItemRef};
+use crate::item::{self, ChunkUse};
+use crate::item_ref::ItemRef;
 use crate::limits::PREFETCH_CHUNKS;
 use crate::region::Location;
 use crate::slab_allocator::PageUse;

@@ -2,7 +2,8 @@
 //! the bytes at most.
 
 use crate::chain::{self, BODY_HEADER_BYTES};
-use crate::item::{self, ItemRef, ItemShape};
+use crate::item::{self, ItemShape};
+use crate::item_ref::ItemRef;
 use crate::limits::{KEY_BYTES_MAX, VALUE_BYTES_MAX};
 use crate::region::Location;
 use crate::store::{NoMemory, Store};

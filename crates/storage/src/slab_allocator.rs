@@ -430,7 +430,7 @@ impl SlabAllocator {
     /// Pins or unpins all chunks of an item.
     pub(crate) fn set_item_pinned(&mut self, item: Location, pinned: bool) {
         let mut chunk = Some(item);
-        let mut body = item::ItemRef::new(&self.pages, item).bodies().next();
+        let mut body = crate::item_ref::ItemRef::new(&self.pages, item).bodies().next();
         while let Some(location) = chunk {
             if pinned {
                 self.pin_chunk(location);
@@ -444,7 +444,7 @@ impl SlabAllocator {
 
     /// Frees all chunks of an item.
     pub(crate) fn free_item(&mut self, item: Location) {
-        let mut body = item::ItemRef::new(&self.pages, item).bodies().next();
+        let mut body = crate::item_ref::ItemRef::new(&self.pages, item).bodies().next();
         self.free_chunk(item);
         while let Some(chunk) = body {
             body = item::next(&self.pages, chunk).some();

@@ -1,7 +1,8 @@
 //! Storing: what set, add, replace, append, prepend and cas do to the item that is there.
 
 use crate::access::AccessWord;
-use crate::item::{ItemRef, ItemShape, set_access, set_epoch, set_linked};
+use crate::item::{ItemShape, set_access, set_epoch, set_linked};
+use crate::item_ref::ItemRef;
 use crate::limits::KEY_BYTES_MAX;
 use crate::region::Location;
 use crate::reservation::{ItemFields, Reservation, ValuePart};

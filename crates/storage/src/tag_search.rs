@@ -3,22 +3,22 @@
 use crate::limits::BUCKET_SLOTS;
 
 /// Tags of a bucket, little endian.
-pub(crate) type Tags = [[u8; 2]; BUCKET_SLOTS];
+pub(crate) type Tags = [u8; BUCKET_SLOTS * 2];
 
 /// Slots as bits: lane by lane of 16 bits, the first four slots in the lowest bit of each lane, the
 /// next four in the second, the last two in the third.
-#[derive(Clone, Copy)]
 pub(crate) struct Agreeing(u64);
 
 impl Agreeing {
     /// All slots that have this tag; seldom, one more that has not.
     #[inline]
     pub(crate) fn new(tags: &Tags, tag: u16) -> Agreeing {
-        let [a, b, c, d, e, f, g, h, i, j] = *tags;
-        let first = zero_lanes(word([a, b, c, d]) ^ repeated(tag)) >> 15;
-        let second = zero_lanes(word([e, f, g, h]) ^ repeated(tag)) >> 14;
-        let is = |slot| u64::from(u16::from_le_bytes(slot) == tag);
-        Agreeing(first | second | is(i) << 2 | is(j) << 18)
+        let (words, last) = tags.as_chunks::<8>();
+        let [first, second] = [words[0], words[1]].map(u64::from_le_bytes);
+        let first = zero_lanes(first ^ repeated(tag)) >> 15;
+        let second = zero_lanes(second ^ repeated(tag)) >> 14;
+        let is = |at| u64::from(last[at..at + 2] == tag.to_le_bytes());
+        Agreeing(first | second | is(0) << 2 | is(2) << 18)
     }
 }
 
@@ -35,11 +35,6 @@ impl Iterator for Agreeing {
         self.0 &= self.0 - 1;
         Some(bit % 16 * 4 + bit / 16)
     }
-}
-
-#[inline]
-fn word([a, b, c, d]: [[u8; 2]; 4]) -> u64 {
-    u64::from_le_bytes([a[0], a[1], b[0], b[1], c[0], c[1], d[0], d[1]])
 }
 
 const fn repeated(tag: u16) -> u64 {
@@ -65,7 +60,7 @@ mod tests {
         ) {
             let mut tags = tags;
             tags[also] = tags[at];
-            let found: Vec<usize> = Agreeing::new(&tags, u16::from_le_bytes(tags[at])).collect();
+            let found: Vec<usize> = slots(&tags, u16::from_le_bytes(tags[at])).collect();
             for (slot, tag) in tags.iter().enumerate() {
                 prop_assert!(*tag != tags[at] || found.contains(&slot), "{slot} of {tags:?}");
             }
@@ -80,8 +75,12 @@ mod tests {
         for slot in 0..BUCKET_SLOTS {
             let mut tags = [[0xff; 2]; BUCKET_SLOTS];
             tags[slot] = [1, 2];
-            assert_eq!(Agreeing::new(&tags, 0x0201).collect::<Vec<_>>(), [slot]);
+            assert_eq!(slots(&tags, 0x0201).collect::<Vec<_>>(), [slot]);
         }
-        assert_eq!(Agreeing::new(&[[0xff; 2]; BUCKET_SLOTS], 0x0201).next(), None);
+        assert_eq!(slots(&[[0xff; 2]; BUCKET_SLOTS], 0x0201).next(), None);
+    }
+
+    fn slots(tags: &[[u8; 2]; BUCKET_SLOTS], tag: u16) -> Agreeing {
+        Agreeing::new(tags.as_flattened().as_array().expect("two bytes each"), tag)
     }
 }
