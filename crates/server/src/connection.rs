@@ -523,8 +523,11 @@ impl Connection {
                 self.output.encode(|out| out.extend_from_slice(END));
             }
         } else {
-            let request = KeyRequest::Get { key, with_cas: false, exptime: None };
-            self.foreign_request(core, route, &request, false, ends);
+            let ticket = self.open_ticket(core);
+            core.outboxes.push_get(route.shard, route.hash, key, ticket);
+            if ends {
+                self.output.encode(|out| out.extend_from_slice(END));
+            }
         }
     }
 

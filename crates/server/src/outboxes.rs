@@ -41,6 +41,14 @@ impl Outboxes {
         self.any_full |= outbox.batch.is_full();
     }
 
+    /// Adds a get of `key` with nothing said of it.
+    #[inline]
+    pub(crate) fn push_get(&mut self, shard: usize, hash: u64, key: &[u8], ticket: Ticket) {
+        let outbox = &mut self.boxes[shard];
+        outbox.batch.push_get(hash, key, ticket);
+        self.any_full |= outbox.batch.is_full();
+    }
+
     /// True if nothing that was sent to `shard`, or will be, is under way.
     #[inline]
     pub(crate) fn is_quiet(&self, shard: usize) -> bool {

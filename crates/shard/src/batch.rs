@@ -7,7 +7,7 @@
 
 use alloc::vec::Vec;
 
-use crate::entry::{Entries, Entry, encode_entry};
+use crate::entry::{Entries, Entry, encode_entry, encode_plain_get};
 use crate::holds::HoldId;
 use crate::limits::BATCH_REQUEST_BYTES_SOFT_MAX;
 
@@ -97,6 +97,14 @@ impl Batch {
         self.entries += 1;
     }
 
+    /// Adds a get of `key` with nothing said of it; it is answered.
+    #[inline]
+    pub fn push_get(&mut self, hash: u64, key: &[u8], ticket: Ticket) {
+        encode_plain_get(&mut self.requests, hash, key, true);
+        self.tickets.push(ticket);
+        self.entries += 1;
+    }
+
     /// The replies in order, each with the ticket of its request.
     pub fn replies(&self) -> impl Iterator<Item = (Ticket, ReplyPart<'_>)> {
         self.tickets.iter().copied().zip(Replies { rest: &self.replies })
@@ -115,6 +123,12 @@ pub(crate) fn push_reply(replies: &mut Vec<u8>, write: impl FnOnce(&mut Vec<u8>)
     replies.extend_from_slice(&[0; REPLY_HEAD_BYTES]);
     write(replies);
     seal(replies, start, REPLY_BYTES);
+}
+
+/// Takes back a reply without bytes that was just written.
+pub(crate) fn pop_empty_reply(replies: &mut Vec<u8>) {
+    debug_assert!(replies.ends_with(&[0; REPLY_HEAD_BYTES]));
+    replies.truncate(replies.len() - REPLY_HEAD_BYTES);
 }
 
 /// Writes the reply for a held value; `write` appends its `VALUE` line.

@@ -4,8 +4,9 @@
 //! | kind 1 | bits 1 | verb 1 | key len 1 | bytes len 4 | hash 8 |
 //! | a 4 | b 4 | c 8 | d 4 | e 4 | key | bytes |
 //! ```
-//! Little endian. Every entry has the same 40-byte head; `a` to `e` mean what its kind needs. The
-//! flags of a meta command stand first in `bytes`, as text; `e` counts those before a value.
+//! Little endian. Entries have the same 40-byte head; `a` to `e` mean what the kind needs. Only a
+//! plain get, which is what is asked most, ends with the key behind the first 16 bytes. The flags of
+//! a meta command stand first in `bytes`, as text; `e` counts those before a value.
 
 use alloc::vec::Vec;
 
@@ -17,6 +18,8 @@ use crate::request::KeyRequest;
 use crate::uploads::UploadId;
 
 const HEAD_BYTES: usize = 40;
+/// The head of a plain get.
+const SHORT_HEAD_BYTES: usize = 16;
 
 const BIT_TICKET: u8 = 1;
 const BIT_CAS: u8 = 2;
@@ -37,6 +40,8 @@ pub enum StatsKind {
 /// One request to another shard.
 #[derive(Debug, Clone, Copy)]
 pub enum Entry<'a> {
+    /// A get of a key, with nothing said of it; the number is its hash.
+    PlainGet(u64, &'a [u8]),
     /// A request for a key; the number is its hash.
     Key(u64, KeyRequest<'a>),
     /// An upload starts; the number is the key's hash.
@@ -89,9 +94,35 @@ const STATS_METRICS: u8 = 13;
 const STATS_CLASSES: u8 = 14;
 const PAGES_WANTED: u8 = 15;
 const META: u8 = 16;
+const PLAIN_GET: u8 = 17;
+
+/// The kinds that look for a key at once, a bit each.
+const HAS_KEY: u32 = 1 << GET
+    | 1 << STORE
+    | 1 << TOO_LARGE
+    | 1 << ARITHMETIC
+    | 1 << TOUCH
+    | 1 << DELETE
+    | 1 << META
+    | 1 << PLAIN_GET;
+
+/// Appends a get of `key` with nothing said of it.
+#[inline]
+pub(crate) fn encode_plain_get(out: &mut Vec<u8>, hash: u64, key: &[u8], answered: bool) {
+    debug_assert!(u8::try_from(key.len()).is_ok(), "a key's length fits a byte");
+    let bits = if answered { BIT_TICKET } else { 0 };
+    let start = u64::from_le_bytes([PLAIN_GET, bits, 0, key.len() as u8, 0, 0, 0, 0]);
+    let head = u128::from(start) | u128::from(hash) << 64;
+    out.reserve(SHORT_HEAD_BYTES + key.len());
+    out.extend_from_slice(&head.to_le_bytes());
+    out.extend_from_slice(key);
+}
 
 /// Appends `entry`; `answered`: a reply is due.
 pub(crate) fn encode_entry(out: &mut Vec<u8>, entry: &Entry<'_>, answered: bool) {
+    if let Entry::PlainGet(hash, key) = *entry {
+        return encode_plain_get(out, hash, key, answered);
+    }
     let Parts { mut head, key, meta, bytes } = parts(entry);
     if answered {
         head.bits |= BIT_TICKET;
@@ -129,6 +160,7 @@ fn parts<'a>(entry: &Entry<'a>) -> Parts<'a> {
     let simple = |kind| Head { kind, ..Head::default() };
     let numbered = |kind, number| Head { e: number, ..simple(kind) };
     let head = match *entry {
+        Entry::PlainGet(..) => unreachable!("it has a head of its own"),
         Entry::Key(hash, ref request) => return key_parts(hash, request),
         Entry::UploadBegin(hash, id, ref store) => {
             let meta = store.meta.map_or(&[][..], |flags| flags.text());
@@ -233,6 +265,43 @@ impl<'a> Iterator for Entries<'a> {
 
     #[inline]
     fn next(&mut self) -> Option<(bool, Entry<'a>)> {
+        let (short, rest) = self.rest.split_first_chunk::<SHORT_HEAD_BYTES>()?;
+        if short[0] == PLAIN_GET {
+            let (key, rest) = rest.split_at(usize::from(short[3]));
+            self.rest = rest;
+            return Some((short[1] & BIT_TICKET != 0, Entry::PlainGet(hash_in(short), key)));
+        }
+        self.next_long()
+    }
+}
+
+/// The hash in a head.
+fn hash_in(head: &[u8; SHORT_HEAD_BYTES]) -> u64 {
+    (u128::from_le_bytes(*head) >> 64) as u64
+}
+
+impl<'a> Entries<'a> {
+    /// The hashes of the keys of so many entries.
+    #[inline]
+    pub(crate) fn hashes(&self, mut entries: usize) -> impl Iterator<Item = u64> + use<'a> {
+        let mut rest = self.rest;
+        core::iter::from_fn(move || {
+            while entries > 0 {
+                entries -= 1;
+                let (head, _) = rest.split_first_chunk::<SHORT_HEAD_BYTES>()?;
+                let head_len = if head[0] == PLAIN_GET { SHORT_HEAD_BYTES } else { HEAD_BYTES };
+                let bytes_len = u32::from_le_bytes([head[4], head[5], head[6], head[7]]);
+                rest = &rest[head_len + usize::from(head[3]) + bytes_len as usize..];
+                if HAS_KEY & 1 << head[0] != 0 {
+                    return Some(hash_in(head));
+                }
+            }
+            None
+        })
+    }
+
+    /// An entry that is no plain get.
+    fn next_long(&mut self) -> Option<(bool, Entry<'a>)> {
         let (raw, rest) = self.rest.split_first_chunk::<HEAD_BYTES>()?;
         let bytes_len = word(raw, 4) as usize;
         let head = Head {

@@ -4,11 +4,12 @@ use alloc::vec::Vec;
 
 use slabcore_protocol::{encode_value_header, error_lines};
 
-use crate::batch::{Batch, push_held, push_reply};
+use crate::batch::{Batch, pop_empty_reply, push_held, push_reply};
 use crate::class_table::ClassTable;
 use crate::clock::Now;
 use crate::entry::{Entries, Entry, StatsKind};
 use crate::limits::{BATCH_REPLY_BYTES_SOFT_MAX, PREFETCH_GROUP};
+use crate::plain_get::LargeHit;
 use crate::request::KeyRequest;
 use crate::response::Response;
 use crate::shard::Shard;
@@ -26,18 +27,11 @@ impl Shard {
     pub fn execute_batch(&mut self, now: Now, batch: &mut Batch) {
         let (mut entries, replies) = batch.halves();
         loop {
-            let group = entries.clone().take(PREFETCH_GROUP);
-            let mut hashes = [0; PREFETCH_GROUP];
-            let mut count = 0;
-            for (_, entry) in group {
-                if let Entry::Key(hash, _) = entry {
-                    self.prefetch_bucket(hash);
-                    hashes[count] = hash;
-                    count += 1;
-                }
+            for hash in entries.hashes(PREFETCH_GROUP) {
+                self.prefetch_bucket(hash);
             }
             self.begin_group();
-            for &hash in &hashes[..count] {
+            for hash in entries.hashes(PREFETCH_GROUP) {
                 self.prefetch_item(hash);
             }
             if !self.execute_group(now, &mut entries, replies) {
@@ -55,6 +49,7 @@ impl Shard {
         for _ in 0..PREFETCH_GROUP {
             let Some((answered, entry)) = entries.next() else { return false };
             match entry {
+                Entry::PlainGet(hash, key) => self.execute_plain_get(now, hash, key, replies),
                 Entry::Key(hash, request) => {
                     self.execute_key_entry(now, hash, &request, answered.then_some(&mut *replies));
                 }
@@ -64,6 +59,21 @@ impl Shard {
             }
         }
         true
+    }
+
+    #[inline]
+    fn execute_plain_get(&mut self, now: Now, hash: u64, key: &[u8], replies: &mut Vec<u8>) {
+        if replies.len() >= BATCH_REPLY_BYTES_SOFT_MAX {
+            let request = KeyRequest::Get { key, with_cas: false, exptime: None };
+            return self.execute_key_entry(now, hash, &request, Some(replies));
+        }
+        let mut large = None;
+        push_reply(replies, |out| large = self.get_into(now, hash, key, false, out));
+        if let Some(LargeHit { flags, value_bytes }) = large {
+            pop_empty_reply(replies);
+            let head = ValueHead::Classic(flags, None);
+            self.reply_held(hash, key, &head, value_bytes, replies);
+        }
     }
 
     #[inline]
@@ -98,12 +108,24 @@ impl Shard {
                 return;
             }
         };
+        self.reply_held(hash, key, &head, value_bytes, replies);
+    }
+
+    /// Holds the value that `key` was just found with, for its parts to be asked for.
+    fn reply_held(
+        &mut self,
+        hash: u64,
+        key: &[u8],
+        head: &ValueHead,
+        value_bytes: usize,
+        replies: &mut Vec<u8>,
+    ) {
         match self.hold(hash, key) {
             Some(hold) => push_held(replies, hold, value_bytes, |out| match head {
                 ValueHead::Classic(flags, cas) => {
-                    encode_value_header(out, key, flags, value_bytes, cas);
+                    encode_value_header(out, key, *flags, value_bytes, *cas);
                 }
-                ValueHead::Meta(head) => out.extend_from_slice(&head),
+                ValueHead::Meta(head) => out.extend_from_slice(head),
             }),
             None => push_reply(replies, |out| {
                 out.extend_from_slice(error_lines::OUT_OF_MEMORY_WRITING_GET);
@@ -113,7 +135,7 @@ impl Shard {
 
     fn execute_other_entry(&mut self, now: Now, entry: &Entry<'_>, replies: Option<&mut Vec<u8>>) {
         match *entry {
-            Entry::Key(..) => unreachable!("keys are executed elsewhere"),
+            Entry::PlainGet(..) | Entry::Key(..) => unreachable!("keys are executed elsewhere"),
             Entry::UploadBegin(hash, id, ref store) => self.upload_begin(now, hash, id, store),
             Entry::UploadBytes(id, bytes) => self.upload_bytes(now, id, bytes),
             Entry::UploadEnd(id, good) => match replies {
