@@ -361,6 +361,24 @@ mod tests {
         assert_eq!(server.cluster.metrics[0].snapshot().get(Counter::CmdGet), 20 * 255);
     }
 
+    /// Whoever pipelines has one visit before the others have theirs.
+    #[test]
+    fn a_pipeline_does_not_stand_before_other_connections() {
+        let mut server = server(1);
+        let [greedy, modest] = [(); 2].map(|()| server.connect());
+        server.receive(greedy, &b"get a\r\n".repeat(10_000));
+        server.receive(modest, b"get b\r\n");
+        server.shards[0].begin();
+        server.shards[0].take_inputs();
+        let asked = server.cluster.metrics[0].snapshot().get(Counter::CmdGet);
+        assert_eq!(asked, server.cluster.settings.requests_per_event_max as u64 + 1);
+        let mut replies = [Vec::new(), Vec::new()];
+        server.turn(|connection, bytes| {
+            replies[usize::from(connection == modest)].extend_from_slice(bytes);
+        });
+        assert_eq!(replies, [b"END\r\n".repeat(10_000), b"END\r\n".to_vec()]);
+    }
+
     /// An owner that comes back from the kernel waits for one group of keys, not for a long get.
     #[test]
     fn a_borrowed_shard_is_given_back_after_each_group_of_keys() {

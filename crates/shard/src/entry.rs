@@ -120,7 +120,9 @@ pub(crate) fn encode_plain_get(out: &mut Vec<u8>, hash: u64, key: &[u8], answere
 
 /// Appends `entry`; `answered`: a reply is due.
 pub(crate) fn encode_entry(out: &mut Vec<u8>, entry: &Entry<'_>, answered: bool) {
-    if let Entry::PlainGet(hash, key) = *entry {
+    if let Entry::PlainGet(hash, key)
+    | Entry::Key(hash, KeyRequest::Get { key, with_cas: false, exptime: None }) = *entry
+    {
         return encode_plain_get(out, hash, key, answered);
     }
     let Parts { mut head, key, meta, bytes } = parts(entry);

@@ -18,6 +18,7 @@ macro_rules! on_both {
 
 mod connections;
 mod counters;
+mod fairness;
 mod large_pages;
 mod meta;
 mod pipelines;
