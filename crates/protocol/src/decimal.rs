@@ -61,8 +61,8 @@ impl Tail {
     }
 }
 
-/// The digits of a number under 10,000 as text, the first in the lowest byte, and how many they are.
-/// The bytes behind them are zero.
+/// The digits of a number under 10,000 as text, the first in the lowest byte, and how many they
+/// are. The bytes behind them are zero.
 #[inline]
 pub(crate) fn short_digits(number: usize) -> Option<(u32, u32)> {
     let number = u32::try_from(number).ok().filter(|number| *number < 10_000)?;

@@ -5,8 +5,8 @@
 //! | a 4 | b 4 | c 8 | d 4 | e 4 | key | bytes |
 //! ```
 //! Little endian. Entries have the same 40-byte head; `a` to `e` mean what the kind needs. Only a
-//! plain get, which is what is asked most, ends with the key behind the first 16 bytes. The flags of
-//! a meta command stand first in `bytes`, as text; `e` counts those before a value.
+//! plain get, which is what is asked most, ends with the key behind the first 16 bytes. Flags of a
+//! meta command stand first in `bytes`, as text; `e` counts those before a value.
 
 use alloc::vec::Vec;
 

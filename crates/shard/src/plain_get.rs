@@ -54,8 +54,8 @@ impl Shard {
         }
     }
 
-    /// Executes an mg whose flags only say what to tell, and appends the reply to `out`. `Some`: the
-    /// line before a value that is too long for that, and its bytes; nothing was appended.
+    /// Executes an mg whose flags only say what to tell, and appends the reply to `out`. `Some`:
+    /// the line before a value that is too long for that, and its bytes; nothing was appended.
     #[expect(clippy::inline_always, reason = "most requests of newer clients are this one")]
     #[inline(always)]
     pub fn meta_get_into(
