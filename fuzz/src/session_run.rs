@@ -10,10 +10,9 @@ use slabcore_protocol::{
     Request, Step, StoreRequest, VALUE_END, Verb, data_block, encode_value_header, error_lines,
 };
 use slabcore_shard::{
-    Batch, Entry, HoldId, KeyRequest, Limits, Now, ReplyPart, Response, Router, Shard, Ticket,
-    UploadId,
+    Batch, Entry, KeyRequest, Limits, Now, ReplyPart, Response, Router, Shard, Ticket, UploadId,
 };
-use slabcore_storage::{Config, KeyHasher, PAGE_BYTES, PagePool, Region};
+use slabcore_storage::{Config, Hold, KeyHasher, PAGE_BYTES, PagePool, Region};
 
 use crate::session_input::Piece;
 use crate::uniques::Uniques;
@@ -350,11 +349,11 @@ impl Session {
         if let Response::Large { flags, cas, value_bytes } = response {
             encode_value_header(&mut out, request.key(), flags, value_bytes, cas);
             let hold = self.shards[0].hold(route.hash, request.key());
-            self.append_held(0, hold.expect("few are held"), value_bytes, &mut out);
-        } else if let Response::MetaLarge { head, value_bytes } = response {
+            self.append_held(0, hold.expect("few are held"), &mut out);
+        } else if let Response::MetaLarge { head, .. } = response {
             out.extend_from_slice(&head);
             let hold = self.shards[0].hold(route.hash, request.key());
-            self.append_held(0, hold.expect("few are held"), value_bytes, &mut out);
+            self.append_held(0, hold.expect("few are held"), &mut out);
         }
         if !noreply {
             self.reply(out);
@@ -381,12 +380,12 @@ impl Session {
         for shard in 1..self.shards.len() {
             let mut batch = std::mem::take(&mut self.batches[shard]);
             self.shards[shard].execute_batch(self.now, &mut batch);
-            for (ticket, part) in batch.replies() {
+            for (ticket, part) in batch.take_replies() {
                 let bytes = match part {
                     ReplyPart::Bytes(bytes) => bytes.to_vec(),
-                    ReplyPart::Held { hold, value_bytes, head } => {
+                    ReplyPart::Held { hold, head } => {
                         let mut out = head.to_vec();
-                        self.append_held(shard, hold, value_bytes, &mut out);
+                        self.append_held(shard, hold, &mut out);
                         out
                     }
                 };
@@ -395,7 +394,7 @@ impl Session {
                 *slot = Slot::Ready(bytes);
             }
             batch.recycle();
-            assert!(batch.is_empty() && batch.replies().next().is_none());
+            assert!(batch.is_empty() && batch.take_replies().next().is_none());
             self.batches[shard] = batch;
         }
         self.number_uniques();
@@ -429,21 +428,11 @@ impl Session {
         bytes.flatten().collect()
     }
 
-    /// Reads a held value part by part, and lets go of it.
-    fn append_held(&mut self, shard: usize, hold: HoldId, value_bytes: usize, out: &mut Vec<u8>) {
-        let (head_bytes, mut batch) = (out.len(), Batch::new(0));
-        let ticket = Ticket { connection: 0, generation: 0, slot: 0 };
-        while out.len() - head_bytes < value_bytes {
-            batch.recycle();
-            batch.push(&Entry::HoldPart(hold, out.len() - head_bytes), Some(ticket));
-            self.shards[shard].execute_batch(self.now, &mut batch);
-            let Some((_, ReplyPart::Bytes(part))) = batch.replies().next() else {
-                panic!("a part is bytes");
-            };
-            assert!(!part.is_empty(), "a held value ends early");
-            out.extend_from_slice(part);
-        }
-        assert_eq!(out.len() - head_bytes, value_bytes);
+    /// Appends a held value, and lets go of it.
+    fn append_held(&mut self, shard: usize, hold: Hold, out: &mut Vec<u8>) {
+        let head_bytes = out.len();
+        hold.parts(0).for_each(|part| out.extend_from_slice(part));
+        assert_eq!(out.len() - head_bytes, hold.value_bytes());
         out.extend_from_slice(VALUE_END);
         self.shards[shard].release(hold);
     }

@@ -14,7 +14,8 @@ use slabcore_shard::{Entry, KeyRequest, LargeHit, ReplyPart, Response, Route, Ti
 use crate::core::Core;
 use crate::limits::{KEY_GROUP, KEYS_PER_VISIT_MAX};
 use crate::log;
-use crate::output::{Front, LargeValue, Output};
+use crate::outgoing::LargeValue;
+use crate::output::Output;
 use crate::planned::Planned;
 use crate::stage::{Plan, Stage, Todo};
 
@@ -118,7 +119,7 @@ impl Connection {
     pub(crate) fn end(&mut self, core: &mut Core) {
         self.close(core);
         for value in self.output.drain_large() {
-            core.release(value.shard, value.hold);
+            core.release(value);
         }
     }
 
@@ -516,7 +517,7 @@ impl Connection {
             };
             let large = shard.get_into(now, route.hash, key, ends, out);
             let Some(LargeHit { flags, value_bytes }) = large else { return };
-            self.large_value(core, route, key, value_bytes, |out| {
+            self.large_value(core, route, key, |out| {
                 encode_value_header(out, key, flags, value_bytes, None);
             });
             if ends {
@@ -539,8 +540,8 @@ impl Connection {
             let request = KeyRequest::Meta { command: MetaCommand::Get, key, flags };
             return self.routed_request(core, route, &request, false, false);
         };
-        if let Some((head, value_bytes)) = shard.meta_get_into(now, route.hash, key, flags, out) {
-            self.large_value(core, route, key, value_bytes, |out| out.extend_from_slice(&head));
+        if let Some(head) = shard.meta_get_into(now, route.hash, key, flags, out) {
+            self.large_value(core, route, key, |out| out.extend_from_slice(&head));
         }
     }
 
@@ -559,14 +560,12 @@ impl Connection {
             let key = request.key();
             match shard.execute(now, route.hash, request) {
                 Response::Large { flags, cas, value_bytes } => {
-                    self.large_value(core, route, key, value_bytes, |out| {
+                    self.large_value(core, route, key, |out| {
                         encode_value_header(out, key, flags, value_bytes, cas);
                     });
                 }
-                Response::MetaLarge { head, value_bytes } => {
-                    self.large_value(core, route, key, value_bytes, |out| {
-                        out.extend_from_slice(&head);
-                    });
+                Response::MetaLarge { head, .. } => {
+                    self.large_value(core, route, key, |out| out.extend_from_slice(&head));
                 }
                 ref response if !noreply => {
                     self.output.encode(|out| {
@@ -602,13 +601,13 @@ impl Connection {
         }
     }
 
-    /// Sends the value that `key` was just found with, in parts; `head` appends the line before it.
+    /// Sends the value that `key` was just found with from where it lies; `head` appends the line
+    /// before it.
     fn large_value(
         &mut self,
         core: &mut Core,
         route: Route,
         key: &[u8],
-        value_bytes: usize,
         head: impl FnOnce(&mut Vec<u8>),
     ) {
         let shard = core.shards.held_mut(route.shard).expect("it has just answered");
@@ -617,10 +616,8 @@ impl Connection {
             return;
         };
         self.output.encode(head);
-        let (shard, head) = (route.shard, Vec::new());
-        let value = LargeValue { shard, hold, value_bytes, sent_bytes: 0, asked: false, head };
+        let value = LargeValue { shard: route.shard, hold, head: Vec::new(), taken_bytes: 0 };
         self.output.open_large(value, &mut core.spares);
-        self.pump(core);
     }
 
     /// Opens a slot for another shard's reply.
@@ -633,70 +630,24 @@ impl Connection {
         Ticket { connection: self.id.index, generation: self.id.generation, slot }
     }
 
-    /// Moves parts of the large value in front into the output while there is room.
-    pub(crate) fn pump(&mut self, core: &mut Core) {
-        loop {
-            if !self.output.takes_part() {
-                return;
-            }
-            let slot = self.output.first_slot();
-            let ticket = self.ticket_for(slot);
-            let Front::Large(value) = self.output.front() else { return };
-            if value.shard != core.index {
-                if !value.asked {
-                    value.asked = true;
-                    let entry = Entry::HoldPart(value.hold, value.sent_bytes);
-                    core.outboxes.push(value.shard, &entry, Some(ticket));
-                }
-                return;
-            }
-            let (hold, offset) = (value.hold, value.sent_bytes);
-            let part = core.shards.own().held_part(hold, offset);
-            if self.output.append_part(part) {
-                core.shards.own_mut().release(hold);
-                self.output.finish_large();
-            }
-        }
-    }
-
     /// Takes another shard's reply.
     #[inline]
     pub(crate) fn fill(&mut self, core: &mut Core, shard: usize, slot: u32, reply: ReplyPart<'_>) {
         match reply {
-            ReplyPart::Held { hold, value_bytes, head } => {
-                let head = head.to_vec();
-                let value =
-                    LargeValue { shard, hold, value_bytes, sent_bytes: 0, asked: false, head };
+            ReplyPart::Held { hold, head } => {
+                let value = LargeValue { shard, hold, head: head.to_vec(), taken_bytes: 0 };
                 self.output.fill_large(slot, value);
-                self.pump(core);
+            }
+            ReplyPart::Bytes(bytes) if self.output.is_open(slot) => {
+                self.output.fill(slot, bytes, &mut core.spares);
             }
             ReplyPart::Bytes(bytes) => {
-                if self.output.is_open(slot) {
-                    self.output.fill(slot, bytes, &mut core.spares);
-                } else {
-                    self.fill_special(core, shard, slot, bytes);
+                let gather = self.output.gather_mut(slot).expect("a reply is of one or of all");
+                if gather.add(bytes) {
+                    let reply = gather.reply(core);
+                    self.output.finish_gather(slot, &reply, &mut core.spares);
                 }
-                self.pump(core);
             }
-        }
-    }
-
-    /// A part of a large value, or of a reply gathered from all shards.
-    fn fill_special(&mut self, core: &mut Core, shard: usize, slot: u32, bytes: &[u8]) {
-        if let Some(gather) = self.output.gather_mut(slot) {
-            if gather.add(bytes) {
-                let reply = gather.reply(core);
-                self.output.finish_gather(slot, &reply, &mut core.spares);
-            }
-            return;
-        }
-        let Front::Large(value) = self.output.front() else {
-            unreachable!("a part belongs to the large value in front");
-        };
-        let hold = value.hold;
-        if self.output.append_part(bytes) {
-            core.release(shard, hold);
-            self.output.finish_large();
         }
     }
 }

@@ -5,11 +5,12 @@ use std::sync::atomic::Ordering;
 
 use slabcore_metrics::{Counter, ShardMetrics};
 use slabcore_protocol::StoreRequest;
-use slabcore_shard::{Entry, HoldId, Limits, Now, Router, Shard, UploadId};
+use slabcore_shard::{Entry, Limits, Now, Router, Shard, UploadId};
 
 use crate::cluster::Cluster;
 use crate::numbers::Numbers;
 use crate::outboxes::Outboxes;
+use crate::outgoing::LargeValue;
 use crate::shards::{Shards, SharedShard};
 use crate::spare_buffers::SpareBuffers;
 
@@ -133,12 +134,14 @@ impl Core {
         }
     }
 
-    /// Lets go of a held value, here or elsewhere.
-    pub(crate) fn release(&mut self, shard: usize, hold: HoldId) {
-        if shard == self.index {
-            self.shards.own_mut().release(hold);
+    /// Lets go of a value, here or elsewhere. Not while a stage has borrowed shards.
+    pub(crate) fn release(&mut self, value: LargeValue) {
+        let LargeValue { shard, hold, .. } = value;
+        if let Some(owner) = self.reach(shard) {
+            owner.release(hold);
+            self.give_back();
         } else {
-            self.outboxes.push(shard, &Entry::HoldRelease(hold), None);
+            self.outboxes.push_release(shard, hold);
         }
     }
 

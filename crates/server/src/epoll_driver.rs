@@ -1,17 +1,20 @@
 //! The same turn on epoll, for where `io_uring` is refused: one plain pinned thread per shard.
 
-use std::io;
+use std::io::{self, IoSlice};
 use std::os::fd::{AsFd, OwnedFd};
+
+use arrayvec::ArrayVec;
 
 use rustix::buffer::spare_capacity;
 use rustix::event::Timespec;
 use rustix::event::epoll;
 use rustix::io::Errno;
-use rustix::net::{RecvFlags, SendFlags, recv, send};
+use rustix::net::{RecvFlags, SendAncillaryBuffer, SendFlags, recv, send, sendmsg};
 use slabcore_metrics::Counter;
 
 use crate::hub::Hub;
-use crate::limits::RECEIVE_BUFFER_BYTES;
+use crate::limits::{RECEIVE_BUFFER_BYTES, SEND_PIECES_MAX};
+use crate::outgoing::Outgoing;
 
 /// Events taken per system call.
 const EVENTS_MAX: usize = 256;
@@ -23,8 +26,8 @@ struct Peer {
     socket: Option<OwnedFd>,
     /// What the kernel was asked to watch for.
     interest: Option<epoll::EventFlags>,
-    /// Bytes that the socket would not take yet, from an offset on.
-    unsent: Option<(Vec<u8>, usize)>,
+    /// What the socket would not take yet, from an offset on.
+    unsent: Option<(Outgoing, usize)>,
     ending: bool,
 }
 
@@ -62,8 +65,7 @@ impl EpollDriver {
             self.turn()?;
         }
         for index in self.hub.indices() {
-            self.peers[index as usize].socket = None;
-            self.hub.remove(index);
+            self.end(index);
         }
         self.hub.core.shards.own().publish();
         Ok(())
@@ -126,9 +128,9 @@ impl EpollDriver {
             return;
         }
         if flags.contains(epoll::EventFlags::OUT)
-            && let Some((buffer, offset)) = self.peers[index as usize].unsent.take()
+            && let Some((outgoing, offset)) = self.peers[index as usize].unsent.take()
         {
-            self.send(index, buffer, offset);
+            self.send(index, outgoing, offset);
         }
         if flags.intersects(epoll::EventFlags::IN | epoll::EventFlags::HUP) {
             self.receive(index);
@@ -152,24 +154,36 @@ impl EpollDriver {
         }
     }
 
-    fn send(&mut self, index: u32, buffer: Vec<u8>, offset: usize) {
+    fn send(&mut self, index: u32, outgoing: Outgoing, offset: usize) {
         let peer = &mut self.peers[index as usize];
-        let Some(socket) = &peer.socket else { return };
-        match send(socket, &buffer[offset..], SendFlags::NOSIGNAL | SendFlags::DONTWAIT) {
-            Ok(count) if offset + count == buffer.len() => self.hub.sent(index, buffer),
+        let Some(socket) = &peer.socket else { unreachable!("an open connection has a socket") };
+        match send_once(socket, &outgoing, offset) {
+            Ok(count) if offset + count == outgoing.total_bytes() => {
+                self.hub.sent(index, outgoing);
+            }
             Ok(count) => {
-                peer.unsent = Some((buffer, offset + count));
+                peer.unsent = Some((outgoing, offset + count));
                 self.hub.touch(index);
             }
             Err(Errno::AGAIN | Errno::INTR) => {
-                peer.unsent = Some((buffer, offset));
+                peer.unsent = Some((outgoing, offset));
                 self.hub.touch(index);
             }
             Err(_) => {
                 peer.ending = true;
-                self.hub.touch(index);
+                self.hub.send_failed(index, outgoing);
             }
         }
+    }
+
+    /// Closes a connection, which takes it off the epoll set.
+    fn end(&mut self, index: u32) {
+        let peer = std::mem::take(&mut self.peers[index as usize]);
+        drop(peer.socket);
+        if let Some((outgoing, _)) = peer.unsent {
+            self.hub.send_failed(index, outgoing);
+        }
+        self.hub.remove(index);
     }
 
     fn take_messages(&mut self) {
@@ -189,14 +203,16 @@ impl EpollDriver {
     fn settle(&mut self, index: u32) -> io::Result<()> {
         let Some(duties) = self.hub.duties(index) else { return Ok(()) };
         self.peers[index as usize].ending |= duties.close;
-        if let Some(buffer) = duties.send.filter(|_| !self.peers[index as usize].ending) {
-            self.send(index, buffer, 0);
+        if let Some(outgoing) = duties.send {
+            if self.peers[index as usize].ending {
+                self.hub.send_failed(index, outgoing);
+            } else {
+                self.send(index, outgoing, 0);
+            }
         }
         let peer = &mut self.peers[index as usize];
         if peer.ending {
-            // Closing takes it off the epoll set.
-            *peer = Peer::default();
-            self.hub.remove(index);
+            self.end(index);
             return Ok(());
         }
         let mut wanted = epoll::EventFlags::empty();
@@ -213,4 +229,15 @@ impl EpollDriver {
         }
         Ok(())
     }
+}
+
+/// Sends the bytes from `offset` on as far as the socket takes them, and says how many it took.
+fn send_once(socket: &OwnedFd, outgoing: &Outgoing, offset: usize) -> rustix::io::Result<usize> {
+    let flags = SendFlags::NOSIGNAL | SendFlags::DONTWAIT;
+    if let Some(bytes) = outgoing.plain() {
+        return send(socket, &bytes[offset..], flags);
+    }
+    let pieces: ArrayVec<IoSlice<'_>, SEND_PIECES_MAX> =
+        outgoing.pieces(offset).into_iter().map(IoSlice::new).collect();
+    sendmsg(socket, &pieces, &mut SendAncillaryBuffer::default(), flags)
 }

@@ -18,13 +18,15 @@ use crate::limits::{
 };
 use crate::log;
 use crate::mailbox::{Message, next_message};
+use crate::outgoing::{LargeValue, Outgoing, Parts};
+use crate::output::Output;
 use crate::stage::{Plan, Stage};
 
 /// What a driver has to do for a connection.
 #[derive(Debug)]
 pub(crate) struct Duties {
-    /// Bytes to send; no other send is under way.
-    pub(crate) send: Option<Vec<u8>>,
+    /// What to send; no other send is under way. Goes to [`Hub::sent`] or [`Hub::send_failed`].
+    pub(crate) send: Option<Outgoing>,
     /// More will follow from the end of that send than the next request.
     pub(crate) awaits_sent: bool,
     /// Whether to read from the socket.
@@ -309,19 +311,30 @@ impl Hub {
 
     /// The bytes of the last [`Duties::send`] have left; their buffer comes back.
     #[inline]
-    pub(crate) fn sent(&mut self, index: u32, buffer: Vec<u8>) {
-        self.core.metrics.add(Counter::BytesWritten, buffer.len() as u64);
-        self.core.spares.put(buffer);
-        let Some(entry) = self.entries[index as usize].as_mut() else { return };
+    pub(crate) fn sent(&mut self, index: u32, outgoing: Outgoing) {
+        self.core.metrics.add(Counter::BytesWritten, outgoing.total_bytes() as u64);
+        self.core.spares.put(outgoing.replies);
+        let Some(entry) = self.entries[index as usize].as_mut() else {
+            unreachable!("a connection outlives its send");
+        };
         let output = &mut entry.connection.output;
         output.all_sent();
+        if let Some(parts) = outgoing.parts {
+            parts_sent(&mut self.core, output, parts);
+        }
         if output.is_idle() && entry.waiting != Waiting::Room && !entry.connection.is_closing() {
             return;
         }
-        entry.connection.output.borrow_buffers(&mut self.core.spares);
-        entry.connection.pump(&mut self.core);
-        entry.connection.output.return_buffers(&mut self.core.spares);
         self.unblock(index);
+        self.touch(index);
+    }
+
+    /// The last [`Duties::send`] is over, and the connection is to end.
+    pub(crate) fn send_failed(&mut self, index: u32, outgoing: Outgoing) {
+        self.core.spares.put(outgoing.replies);
+        for value in outgoing.parts.into_iter().flat_map(|parts| parts.into_values()) {
+            self.core.release(*value);
+        }
         self.touch(index);
     }
 
@@ -392,8 +405,8 @@ impl Hub {
         }
     }
 
-    fn take_replies(&mut self, shard: usize, batch: Box<Batch>) {
-        for (ticket, reply) in batch.replies() {
+    fn take_replies(&mut self, shard: usize, mut batch: Box<Batch>) {
+        for (ticket, reply) in batch.take_replies() {
             let index = ticket.connection;
             let alive = self.generations[index as usize] == ticket.generation;
             match self.entries[index as usize].as_mut().filter(|_| alive) {
@@ -408,7 +421,8 @@ impl Hub {
                 }
                 None => {
                     if let ReplyPart::Held { hold, .. } = reply {
-                        self.core.release(shard, hold);
+                        let value = LargeValue { shard, hold, head: Vec::new(), taken_bytes: 0 };
+                        self.core.release(value);
                     }
                 }
             }
@@ -460,7 +474,7 @@ impl Hub {
         let entry = self.entries[index as usize].as_mut()?;
         entry.touched = false;
         let output = &mut entry.connection.output;
-        let send = output.can_send().then(|| output.take_ready());
+        let send = output.can_send().then(|| output.take(&mut self.core.spares));
         output.return_buffers(&mut self.core.spares);
         let closing = entry.connection.is_closing();
         let takes_input = match entry.waiting {
@@ -480,5 +494,16 @@ impl Hub {
     /// Background work of a busy turn: bounded well below 200 microseconds.
     pub(crate) fn maintain(&mut self) -> bool {
         self.core.shards.own_mut().maintain(self.core.now, MAINTAIN_STEPS)
+    }
+}
+
+/// Parts of large values have left: values that were sent whole are given back.
+#[inline(never)]
+fn parts_sent(core: &mut Core, output: &mut Output, parts: Box<Parts>) {
+    output.parts_sent();
+    for value in parts.into_values() {
+        if let Some(value) = output.part_sent(value) {
+            core.release(*value);
+        }
     }
 }

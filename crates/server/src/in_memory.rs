@@ -215,9 +215,19 @@ impl InMemoryShard {
     fn settle(&mut self, index: u32, send: &mut impl FnMut(ConnectionId, &[u8])) {
         let Some(duties) = self.hub.duties(index) else { return };
         let peer = &mut self.peers[index as usize];
-        if let Some(buffer) = duties.send {
-            send(peer.id, &buffer);
-            self.hub.sent(index, buffer);
+        if let Some(outgoing) = duties.send {
+            if let Some(bytes) = outgoing.plain() {
+                send(peer.id, bytes);
+            } else {
+                let mut offset = 0;
+                while offset < outgoing.total_bytes() {
+                    for piece in &outgoing.pieces(offset) {
+                        send(peer.id, piece);
+                        offset += piece.len();
+                    }
+                }
+            }
+            self.hub.sent(index, outgoing);
         }
         if duties.close {
             peer.closed = true;
@@ -256,8 +266,36 @@ mod tests {
     use slabcore_shard::{Batch, Entry};
 
     use super::*;
-    use crate::limits::KEY_GROUP;
+    use crate::limits::{KEY_GROUP, SEND_VALUE_BYTES_MAX};
     use crate::mailbox::Message;
+    use crate::outgoing::Outgoing;
+
+    impl InMemoryServer {
+        /// Holds of all shards.
+        fn holds(&self) -> u64 {
+            let stats = self.shards.iter().map(|it| it.hub.core.shards.own().store().stats());
+            stats.map(|stats| stats.holds).sum()
+        }
+
+        /// What a connection has to send, once all that it waits for is here. The send is under
+        /// way then.
+        fn take_send(&mut self, connection: InMemoryConnection) -> Outgoing {
+            loop {
+                for (index, shard) in self.shards.iter_mut().enumerate() {
+                    shard.begin();
+                    shard.take_inputs();
+                    shard.hub.take_messages(|_, _| (), |_| ());
+                    shard.hub.dispatch(|_| ());
+                    if index == connection.shard
+                        && let Some(duties) = shard.hub.duties(connection.id.index)
+                        && let Some(outgoing) = duties.send
+                    {
+                        return outgoing;
+                    }
+                }
+            }
+        }
+    }
 
     fn server(shards: usize) -> InMemoryServer {
         InMemoryServer::new(shards, 64 << 20, 1).unwrap()
@@ -304,18 +342,67 @@ mod tests {
     }
 
     #[test]
-    fn a_value_larger_than_a_connections_output_comes_whole() {
+    fn a_value_larger_than_one_send_comes_whole() {
+        const BYTES: usize = 1_000_000;
+        const { assert!(BYTES > SEND_VALUE_BYTES_MAX) };
         let mut server = server(2);
         for number in 0..4 {
             let connection = server.connect();
-            let mut input = format!("set key{number} 0 0 300000\r\n").into_bytes();
-            input.resize(input.len() + 300_000, b'v');
-            input.extend_from_slice(format!("\r\nget key{number}\r\n").as_bytes());
-            let output = answer(&mut server, connection, [input.as_slice()]);
-            let head = format!("STORED\r\nVALUE key{number} 0 300000\r\n");
+            let value = "v".repeat(BYTES);
+            let input = format!("set key{number} 0 0 {BYTES}\r\n{value}\r\nget key{number}\r\n");
+            let output = answer(&mut server, connection, [input.as_bytes()]);
+            let head = format!("STORED\r\nVALUE key{number} 0 {BYTES}\r\n");
             assert!(output.starts_with(head.as_bytes()) && output.ends_with(b"v\r\nEND\r\n"));
-            assert_eq!(output.len(), head.len() + 300_000 + b"\r\nEND\r\n".len());
+            assert_eq!(output.len(), head.len() + BYTES + b"\r\nEND\r\n".len());
         }
+        assert_eq!(server.holds(), 0);
+    }
+
+    /// A value of our own shard, and one of another's, while their keys are changed.
+    #[test]
+    fn a_value_stays_as_it_was_while_it_is_being_sent() {
+        const BYTES: usize = 100_000;
+        let changes = ["flush_all\r\n".to_owned(), "delete key\r\n".to_owned()];
+        let set = |letter: &str| format!("set key 0 0 {BYTES}\r\n{}\r\n", letter.repeat(BYTES));
+        for change in changes.into_iter().chain([set("n")]) {
+            for arrives in [true, false] {
+                let mut server = server(2);
+                let clients = [server.connect(), server.connect()];
+                for client in clients {
+                    answer(&mut server, client, [set("o").as_bytes()]);
+                    server.receive(client, b"get key\r\n");
+                    let outgoing = server.take_send(client);
+                    assert_eq!(server.holds(), 1);
+                    answer(&mut server, client, [change.as_bytes(), set("n").as_bytes()]);
+                    let sent = bytes_from(&outgoing, 0);
+                    let head = format!("VALUE key 0 {BYTES}\r\n");
+                    let value = "o".repeat(BYTES);
+                    assert!(sent == [&head, &value, "\r\nEND\r\n"].concat().as_bytes());
+                    for offset in (0..sent.len()).step_by(997) {
+                        assert!(bytes_from(&outgoing, offset) == sent[offset..], "from {offset}");
+                    }
+                    let hub = &mut server.shards[client.shard].hub;
+                    if arrives {
+                        hub.sent(client.id.index, outgoing);
+                    } else {
+                        hub.send_failed(client.id.index, outgoing);
+                    }
+                    server.turn(|_, _| ());
+                    assert_eq!(server.holds(), 0);
+                }
+            }
+        }
+    }
+
+    fn bytes_from(outgoing: &Outgoing, mut offset: usize) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        while offset < outgoing.total_bytes() {
+            for piece in outgoing.pieces(offset) {
+                bytes.extend_from_slice(piece);
+                offset += piece.len();
+            }
+        }
+        bytes
     }
 
     /// Others can feed a shard as fast as it answers: its own connections must have their turn.

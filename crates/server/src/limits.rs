@@ -3,13 +3,26 @@
 use std::time::Duration;
 
 use slabcore_protocol::GET_LINE_BYTES_MAX;
-use slabcore_shard::limits::{HELD_PART_BYTES_MAX, SHARDS_MAX as SHARD_INDEX_MAX};
+use slabcore_shard::limits::SHARDS_MAX as SHARD_INDEX_MAX;
 
 /// Shards of one server at most.
 pub const SHARDS_MAX: usize = SHARD_INDEX_MAX;
 
 /// A connection whose unsent output reaches this size is not served until it drains.
 pub const OUTPUT_BYTES_MAX: usize = 64 << 10;
+
+/// A connection is not served while it is owed this many bytes of large values: they take no memory
+/// of its own, but are pinned.
+pub const HELD_BYTES_MAX: usize = 512 << 10;
+
+/// Bytes of large values in one send.
+pub const SEND_VALUE_BYTES_MAX: usize = 512 << 10;
+
+/// Large values in one send.
+pub const SEND_VALUES_MAX: usize = 16;
+
+/// Runs of bytes in one send: the chunks of a value, and what stands between values.
+pub const SEND_PIECES_MAX: usize = 64;
 
 /// Output that waits for another shard's reply leaves without it from this size on.
 pub const SEND_EARLY_BYTES: usize = 16 << 10;
@@ -61,6 +74,9 @@ pub const SPARE_OUTPUTS_MAX: usize = 1024;
 /// Memory of all output buffers that one shard keeps for reuse.
 pub const SPARE_OUTPUT_BYTES_MAX: usize = 16 << 20;
 
+/// Lists of pieces kept for reuse by one shard, of [`SEND_PIECES_MAX`] pieces each.
+pub const SPARE_SEND_MESSAGES_MAX: usize = 64;
+
 /// Queues of slots kept for reuse by one shard, of [`OPEN_SLOTS_MAX`] slots at most each.
 pub const SPARE_SLOT_QUEUES_MAX: usize = 64;
 
@@ -79,6 +95,5 @@ pub const LULL_MICROSECONDS: u32 = 1000;
 
 const _: () = assert!(GET_LINE_BYTES_MAX + RECEIVE_BUFFER_BYTES < CARRIED_BYTES_MAX);
 const _: () = assert!(RECEIVE_BUFFERS.is_power_of_two());
-const _: () = assert!(HELD_PART_BYTES_MAX <= OUTPUT_BYTES_MAX);
 const _: () = assert!(SEND_EARLY_BYTES < OUTPUT_BYTES_MAX);
 const _: () = assert!(KEY_GROUP <= OPEN_SLOTS_MAX);

@@ -1,6 +1,7 @@
 //! Requests for other shards, gathered over a turn: one batch per destination.
 
 use slabcore_shard::{Batch, Entry, Ticket};
+use slabcore_storage::Hold;
 
 use crate::limits::BATCHES_IN_FLIGHT_MAX;
 
@@ -47,6 +48,11 @@ impl Outboxes {
         let outbox = &mut self.boxes[shard];
         outbox.batch.push_get(hash, key, ticket);
         self.any_full |= outbox.batch.is_full();
+    }
+
+    /// Gives a held value back to `shard`.
+    pub(crate) fn push_release(&mut self, shard: usize, hold: Hold) {
+        self.boxes[shard].batch.push_release(hold);
     }
 
     /// True if nothing that was sent to `shard`, or will be, is under way.

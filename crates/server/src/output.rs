@@ -3,34 +3,21 @@
 //! ```text
 //! ready: bytes that may leave now | slot | bytes after it | slot | bytes after it | ...
 //! ```
-//! A slot is a reply that another shard owes, or a large value that leaves part by part. What is
-//! encoded behind an open slot waits in `tail`, and moves to `ready` when the slot is filled.
+//! A slot is a reply that another shard owes, or a large value that is sent from where it lies.
+//! What is encoded behind a slot waits in `tail`, and moves to `ready` when the slot has ended.
 
 use std::collections::VecDeque;
+use std::mem;
 use std::ops::Range;
 
-use slabcore_shard::HoldId;
+use slabcore_protocol::VALUE_END;
 
 use crate::gather::Gather;
-use crate::limits::{OPEN_GATHERS_MAX, OPEN_SLOTS_MAX, OUTPUT_BYTES_MAX, SEND_EARLY_BYTES};
+use crate::limits::{
+    HELD_BYTES_MAX, OPEN_GATHERS_MAX, OPEN_SLOTS_MAX, OUTPUT_BYTES_MAX, SEND_EARLY_BYTES,
+};
+use crate::outgoing::{LargeValue, Outgoing, Parts};
 use crate::spare_buffers::SpareBuffers;
-
-/// A large value that is being sent.
-#[derive(Debug)]
-pub(crate) struct LargeValue {
-    /// Shard that holds it.
-    pub(crate) shard: usize,
-    /// What to ask the parts of.
-    pub(crate) hold: HoldId,
-    /// Bytes of the value.
-    pub(crate) value_bytes: usize,
-    /// Bytes of the value that left already.
-    pub(crate) sent_bytes: usize,
-    /// A part was asked for and is not here yet.
-    pub(crate) asked: bool,
-    /// `VALUE` line that goes before it; empty once it has left.
-    pub(crate) head: Vec<u8>,
-}
 
 #[derive(Debug)]
 enum SlotState {
@@ -38,8 +25,10 @@ enum SlotState {
     Open,
     /// The reply is here, but not its turn: a range of `late`.
     Late(Range<usize>),
-    /// A large value.
+    /// A large value, or what is left of it.
     Large(Box<LargeValue>),
+    /// A part of a large value is being sent, and it is not the last.
+    Leaving,
     /// Several shards owe parts of the reply.
     Gather(Box<Gather>),
 }
@@ -50,16 +39,6 @@ pub(crate) struct Slot {
     state: SlotState,
     /// Bytes of `tail` that follow this slot, up to the next.
     after: usize,
-}
-
-/// What stands first in line.
-pub(crate) enum Front<'a> {
-    /// Nothing waits: all that was encoded is ready.
-    Clear,
-    /// A reply that is not here yet.
-    Waiting,
-    /// A large value whose next part may be appended.
-    Large(&'a mut LargeValue),
 }
 
 /// See the module.
@@ -75,6 +54,10 @@ pub(crate) struct Output {
     first_slot: u32,
     /// Bytes handed to the socket and not sent yet.
     sending: usize,
+    /// Those of them that are large values'.
+    sending_held: usize,
+    /// Bytes of large values that have not left: those in slots, and those being sent.
+    held_bytes: usize,
 }
 
 impl Output {
@@ -112,6 +95,7 @@ impl Output {
 
     /// Opens a slot for a large value of this shard; its `VALUE` line is encoded already.
     pub(crate) fn open_large(&mut self, value: LargeValue, spares: &mut SpareBuffers) {
+        self.held_bytes += value.left_bytes();
         self.push_slot(SlotState::Large(Box::new(value)), spares);
     }
 
@@ -122,11 +106,6 @@ impl Output {
         let number = self.first_slot.wrapping_add(self.slots.len() as u32);
         self.slots.push_back(Slot { state, after: 0 });
         number
-    }
-
-    /// Number of the slot in front, or of the next one if there is none.
-    pub(crate) fn first_slot(&self) -> u32 {
-        self.first_slot
     }
 
     /// True if another shard owes this slot's whole reply.
@@ -152,8 +131,9 @@ impl Output {
         }
     }
 
-    /// Fills a slot with a large value whose parts must be asked for.
+    /// Fills a slot with a large value.
     pub(crate) fn fill_large(&mut self, number: u32, value: LargeValue) {
+        self.held_bytes += value.left_bytes();
         let slot = self.slot_mut(number);
         assert!(matches!(slot.state, SlotState::Open), "a slot is filled once");
         slot.state = SlotState::Large(Box::new(value));
@@ -172,34 +152,6 @@ impl Output {
         self.gathers -= 1;
         self.slot_mut(number).state = SlotState::Open;
         self.fill(number, bytes, spares);
-    }
-
-    /// Appends a part of the large value that is first in line; true when it is complete.
-    pub(crate) fn append_part(&mut self, bytes: &[u8]) -> bool {
-        let Some(Slot { state: SlotState::Large(value), .. }) = self.slots.front_mut() else {
-            unreachable!("a part belongs to the large value in front");
-        };
-        value.asked = false;
-        self.ready.append(&mut value.head);
-        value.sent_bytes += bytes.len();
-        assert!(value.sent_bytes <= value.value_bytes, "no more than the value");
-        self.ready.extend_from_slice(bytes);
-        value.sent_bytes == value.value_bytes
-    }
-
-    /// Ends the large value in front.
-    pub(crate) fn finish_large(&mut self) {
-        self.ready.extend_from_slice(slabcore_protocol::VALUE_END);
-        self.end_front();
-    }
-
-    /// What stands first in line.
-    pub(crate) fn front(&mut self) -> Front<'_> {
-        match self.slots.front_mut() {
-            None => Front::Clear,
-            Some(Slot { state: SlotState::Large(value), .. }) => Front::Large(value),
-            Some(_) => Front::Waiting,
-        }
     }
 
     /// Ends the slot in front: what stands behind it and is here moves to `ready`.
@@ -241,17 +193,15 @@ impl Output {
     #[inline]
     pub(crate) fn is_full(&self) -> bool {
         self.unsent_bytes() >= OUTPUT_BYTES_MAX
+            || self.held_bytes >= HELD_BYTES_MAX
             || self.slots.len() >= OPEN_SLOTS_MAX
             || self.gathers >= OPEN_GATHERS_MAX
     }
 
-    /// Room for a part of a large value.
-    pub(crate) fn takes_part(&self) -> bool {
-        self.ready.len() + self.sending < OUTPUT_BYTES_MAX
-    }
-
+    /// Bytes of memory that replies take.
     fn unsent_bytes(&self) -> usize {
-        self.ready.len() + self.sending + (self.tail.len() - self.tail_start) + self.late.len()
+        let sending = self.sending - self.sending_held;
+        self.ready.len() + sending + (self.tail.len() - self.tail_start) + self.late.len()
     }
 
     /// True if nothing is owed: all replies were sent.
@@ -269,28 +219,78 @@ impl Output {
     /// leave with them. One send for what one write asked costs half of two.
     #[inline]
     pub(crate) fn can_send(&self) -> bool {
-        if self.ready.is_empty() || self.sending != 0 {
+        if self.sending != 0 {
             return false;
         }
         match self.slots.front() {
-            None => true,
+            None => !self.ready.is_empty(),
             Some(Slot { state: SlotState::Large(_), .. }) => true,
             Some(_) => self.ready.len() >= SEND_EARLY_BYTES,
         }
     }
 
-    /// Takes the ready bytes for the socket.
+    /// Takes what is ready for the socket: bytes, and parts of the large values that are next.
     #[inline]
-    pub(crate) fn take_ready(&mut self) -> Vec<u8> {
+    pub(crate) fn take(&mut self, spares: &mut SpareBuffers) -> Outgoing {
         debug_assert!(self.can_send());
-        self.sending = self.ready.len();
-        std::mem::take(&mut self.ready)
+        let parts = match self.slots.front() {
+            Some(Slot { state: SlotState::Large(_), .. }) => Some(self.take_parts(spares)),
+            _ => None,
+        };
+        let outgoing = Outgoing { replies: mem::take(&mut self.ready), parts };
+        self.sending = outgoing.total_bytes();
+        outgoing
+    }
+
+    /// The parts that are next. What stands between them, and behind the last, becomes ready.
+    #[inline(never)]
+    fn take_parts(&mut self, spares: &mut SpareBuffers) -> Box<Parts> {
+        let mut parts = Box::<Parts>::default();
+        if self.ready.capacity() == 0 {
+            self.ready = spares.take();
+        }
+        while !parts.is_full()
+            && let Some(slot) = self.slots.front_mut()
+            && matches!(slot.state, SlotState::Large(_))
+        {
+            let SlotState::Large(mut value) = mem::replace(&mut slot.state, SlotState::Leaving)
+            else {
+                unreachable!("just looked at");
+            };
+            self.ready.append(&mut value.head);
+            let part_bytes = value.left_bytes().min(parts.room_bytes());
+            let ends = part_bytes == value.left_bytes();
+            parts.push(self.ready.len(), value, part_bytes);
+            if !ends {
+                break;
+            }
+            self.ready.extend_from_slice(VALUE_END);
+            self.end_front();
+        }
+        self.sending_held = parts.bytes();
+        parts
     }
 
     /// The bytes taken last have left.
     #[inline]
     pub(crate) fn all_sent(&mut self) {
         self.sending = 0;
+    }
+
+    /// So have the parts of values among them.
+    pub(crate) fn parts_sent(&mut self) {
+        self.held_bytes -= mem::take(&mut self.sending_held);
+    }
+
+    /// Takes back a large value of which a part has left; given back if that was the last.
+    pub(crate) fn part_sent(&mut self, value: Box<LargeValue>) -> Option<Box<LargeValue>> {
+        if value.left_bytes() == 0 {
+            return Some(value);
+        }
+        let slot = self.slots.front_mut().expect("its slot ends with the last part");
+        assert!(matches!(slot.state, SlotState::Leaving), "one part leaves at a time");
+        slot.state = SlotState::Large(value);
+        None
     }
 
     /// Borrows buffers for a time of encoding.
@@ -308,17 +308,17 @@ impl Output {
     #[inline]
     pub(crate) fn return_buffers(&mut self, spares: &mut SpareBuffers) {
         if self.ready.is_empty() && self.ready.capacity() != 0 {
-            spares.put(std::mem::take(&mut self.ready));
+            spares.put(mem::take(&mut self.ready));
         }
         if !self.slots.is_empty() {
             return;
         }
         if self.slots.capacity() != 0 {
-            spares.put_slots(std::mem::take(&mut self.slots));
+            spares.put_slots(mem::take(&mut self.slots));
         }
         if self.tail.capacity() + self.late.capacity() != 0 {
-            spares.put(std::mem::take(&mut self.tail));
-            spares.put(std::mem::take(&mut self.late));
+            spares.put(mem::take(&mut self.tail));
+            spares.put(mem::take(&mut self.late));
         }
     }
 

@@ -1,7 +1,8 @@
 //! The data-plane ring: sockets driven by `io_uring`, behind a safe interface.
 //!
 //! Receives are multishot into provided buffers, so that an idle connection owns none; sends own
-//! their buffer until they complete. One [`Ring::enter`] submits everything and waits.
+//! their buffer, and hold the values that they send from, until they complete. One
+//! [`Ring::enter`] submits everything and waits.
 #![allow(unsafe_code)]
 
 use std::io;
@@ -11,7 +12,9 @@ use io_uring::types::{Fd, SubmitArgs, Timespec};
 use io_uring::{IoUring, cqueue, opcode, squeue};
 
 use crate::limits::{RECEIVE_BUFFER_BYTES, RECEIVE_BUFFERS};
+use crate::outgoing::Outgoing;
 use crate::receive_buffers::ReceiveBuffers;
+use crate::send_message::{SendMessage, SendMessages};
 
 /// Submission entries; the completion queue is several times that, and neither may overflow: a
 /// full submission queue is submitted on the spot.
@@ -35,8 +38,8 @@ pub(crate) enum Completion {
     /// Receiving has ended: 0 at the end of the input, else the error; ENOBUFS and ECANCELED ask
     /// for a new start.
     ReceiveEnded { index: u32, error: i32 },
-    /// A send is over: its buffer, and how many of its bytes left or the error.
-    Sent { index: u32, buffer: Vec<u8>, result: i32 },
+    /// A send is over: what was sent, and how many of its bytes left or the error.
+    Sent { index: u32, outgoing: Outgoing, result: i32 },
     /// Another thread rang.
     Doorbell { rearm: bool },
     /// Another ring rang, or a cancellation ended: nothing to do but look around.
@@ -58,12 +61,20 @@ fn user_data(kind: Kind, index: u32) -> u64 {
     (kind as u64) << KIND_SHIFT | u64::from(index)
 }
 
+/// What the kernel reads until a send completes.
+struct Sending {
+    outgoing: Outgoing,
+    /// Where its pieces are, if they do not lie together.
+    message: Option<Box<SendMessage>>,
+}
+
 /// See the module.
 pub(crate) struct Ring {
     io: IoUring,
     buffers: ReceiveBuffers,
-    /// Buffers of the sends under way by connection: the kernel reads them.
-    sending: Vec<Vec<u8>>,
+    /// The sends under way by connection: the kernel reads what they own.
+    sending: Vec<Option<Sending>>,
+    messages: SendMessages,
     /// Sends not submitted yet whose completion is no reason to end a wait.
     queued_sends: usize,
 }
@@ -92,7 +103,13 @@ impl Ring {
                 0,
             )?;
         }
-        Ok(Self { io, buffers, sending: Vec::new(), queued_sends: 0 })
+        Ok(Self {
+            io,
+            buffers,
+            sending: Vec::new(),
+            messages: SendMessages::default(),
+            queued_sends: 0,
+        })
     }
 
     /// For doorbells from other rings.
@@ -127,28 +144,39 @@ impl Ring {
         self.push(&entry);
     }
 
-    /// Sends bytes from `offset` on; the buffer comes back with the completion. One send per
+    /// Sends bytes from `offset` on; they come back with the completion. One send per
     /// connection at a time. `awaited`: work follows from its completion, which ends a wait.
     pub(crate) fn send(
         &mut self,
         index: u32,
         socket: BorrowedFd<'_>,
-        buffer: Vec<u8>,
+        outgoing: Outgoing,
         offset: usize,
         awaited: bool,
     ) {
         let slot = index as usize;
         if slot >= self.sending.len() {
-            self.sending.resize_with(slot + 1, Vec::new);
+            self.sending.resize_with(slot + 1, || None);
         }
-        assert!(self.sending[slot].capacity() == 0, "one send per connection at a time");
-        let bytes = &buffer[offset..];
-        let length = u32::try_from(bytes.len()).unwrap_or(u32::MAX);
-        let entry = opcode::Send::new(Fd(socket.as_raw_fd()), bytes.as_ptr(), length)
-            .flags(no_signal())
-            .build()
-            .user_data(user_data(Kind::Send, index));
-        self.sending[slot] = buffer;
+        assert!(self.sending[slot].is_none(), "one send per connection at a time");
+        let fd = Fd(socket.as_raw_fd());
+        let (entry, message) = match outgoing.plain() {
+            Some(bytes) => {
+                let bytes = &bytes[offset..];
+                let length = u32::try_from(bytes.len()).unwrap_or(u32::MAX);
+                let entry = opcode::Send::new(fd, bytes.as_ptr(), length).flags(NO_SIGNAL);
+                (entry.build(), None)
+            }
+            None => {
+                let message = self.messages.of(&outgoing.pieces(offset));
+                // The kernel goes on by itself when a slow client has made room.
+                let flags = (NO_SIGNAL | WAIT_ALL).cast_unsigned();
+                let entry = opcode::SendMsg::new(fd, message.header()).flags(flags);
+                (entry.build(), Some(message))
+            }
+        };
+        let entry = entry.user_data(user_data(Kind::Send, index));
+        self.sending[slot] = Some(Sending { outgoing, message });
         self.queued_sends += usize::from(!awaited);
         self.push(&entry);
     }
@@ -174,8 +202,9 @@ impl Ring {
     fn push(&mut self, entry: &squeue::Entry) {
         loop {
             // SAFETY: what an entry points to outlives it. Receives use the registered buffers,
-            // sends a buffer in `sending` that stays there until its completion is taken, polls,
-            // cancels and messages point nowhere. Neither is freed before: see `Drop`.
+            // sends what is in `sending` until their completion is taken: a buffer, values that are
+            // held, and a message that names them, all at addresses of their own. Polls, cancels
+            // and messages to rings point nowhere. None is freed before: see `Drop`.
             if unsafe { self.io.submission().push(entry) }.is_ok() {
                 return;
             }
@@ -222,7 +251,9 @@ impl Ring {
         for entry in self.io.completion() {
             match read_received(&entry) {
                 Some(bytes) => received.push(bytes),
-                None => others.push(read_completion(&entry, &mut self.sending)),
+                None => {
+                    others.push(read_completion(&entry, &mut self.sending, &mut self.messages));
+                }
             }
         }
     }
@@ -264,14 +295,22 @@ fn read_received(entry: &cqueue::Entry) -> Option<Received> {
     Some(Received { index: entry.user_data() as u32, buffer, bytes, rearm })
 }
 
-fn read_completion(entry: &cqueue::Entry, sending: &mut [Vec<u8>]) -> Completion {
+fn read_completion(
+    entry: &cqueue::Entry,
+    sending: &mut [Option<Sending>],
+    messages: &mut SendMessages,
+) -> Completion {
     let index = entry.user_data() as u32;
     let result = entry.result();
     match entry.user_data() >> KIND_SHIFT {
         kind if kind == Kind::Receive as u64 => Completion::ReceiveEnded { index, error: -result },
         kind if kind == Kind::Send as u64 => {
-            let buffer = std::mem::take(&mut sending[index as usize]);
-            Completion::Sent { index, buffer, result }
+            let sent = sending[index as usize].take();
+            let Sending { outgoing, message } = sent.expect("a send completes once");
+            if let Some(message) = message {
+                messages.put(message);
+            }
+            Completion::Sent { index, outgoing, result }
         }
         kind if kind == Kind::Doorbell as u64 => {
             Completion::Doorbell { rearm: !cqueue::more(entry.flags()) }
@@ -282,8 +321,8 @@ fn read_completion(entry: &cqueue::Entry, sending: &mut [Vec<u8>]) -> Completion
 
 impl Drop for Ring {
     fn drop(&mut self) {
-        // Closing a ring ends its operations in the background: buffers that the kernel may still
-        // touch are leaked. A ring ends with its server.
+        // Closing a ring ends its operations in the background: what the kernel may still touch is
+        // leaked, and with a hold the item memory. A ring ends with its server.
         std::mem::forget(std::mem::take(&mut self.sending));
         self.buffers.leak();
     }
@@ -295,6 +334,5 @@ const EBUSY: i32 = rustix::io::Errno::BUSY.raw_os_error();
 const EAGAIN: i32 = rustix::io::Errno::AGAIN.raw_os_error();
 const POLL_READABLE: u32 = rustix::event::PollFlags::IN.bits() as u32;
 
-const fn no_signal() -> i32 {
-    rustix::net::SendFlags::NOSIGNAL.bits().cast_signed()
-}
+const NO_SIGNAL: i32 = rustix::net::SendFlags::NOSIGNAL.bits().cast_signed();
+const WAIT_ALL: i32 = libc::MSG_WAITALL;

@@ -8,7 +8,18 @@ use slabcore_metrics::Counter;
 
 use crate::hub::Hub;
 use crate::limits::LULL_MICROSECONDS;
+use crate::outgoing::Outgoing;
 use crate::ring::{Completion, Received, Ring};
+
+/// Whether a socket has taken what it was sent.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+enum Room {
+    /// At once.
+    #[default]
+    Enough,
+    /// The last send had to wait: the next may have to.
+    Short,
+}
 
 /// A connection's socket and what the kernel is doing with it.
 #[derive(Debug, Default)]
@@ -18,8 +29,9 @@ struct Peer {
     receiving: bool,
     /// Its cancellation is under way.
     cancelling: bool,
-    /// A send is under way, of the bytes from this offset on.
-    sending: Option<usize>,
+    /// A send is under way, of the bytes from this offset on, since this turn.
+    sending: Option<(usize, u64)>,
+    room: Room,
     /// Broken or done: closed once the kernel has let go of it.
     ending: bool,
 }
@@ -50,6 +62,8 @@ pub(crate) struct RingDriver {
     received: Vec<Received>,
     completions: Vec<Completion>,
     touched: Vec<u32>,
+    /// Turns so far.
+    turns: u64,
     /// Shards to ring for at the end of the turn.
     wakes: Vec<usize>,
 }
@@ -67,6 +81,7 @@ impl RingDriver {
             received: Vec::new(),
             completions: Vec::new(),
             touched: Vec::new(),
+            turns: 0,
             wakes: Vec::new(),
         }
     }
@@ -74,6 +89,7 @@ impl RingDriver {
     /// One turn: what came in, what follows from it, one system call.
     pub(crate) fn turn(&mut self) -> io::Result<Outlook> {
         self.hub.core.begin_turn();
+        self.turns += 1;
         self.ring.completions(&mut self.received, &mut self.completions);
         let mut idle = self.received.is_empty() && self.completions.is_empty();
         self.receive();
@@ -164,7 +180,7 @@ impl RingDriver {
     fn complete(&mut self, completion: Completion) {
         match completion {
             Completion::ReceiveEnded { index, error } => self.receive_ended(index, error),
-            Completion::Sent { index, buffer, result } => self.sent(index, buffer, result),
+            Completion::Sent { index, outgoing, result } => self.sent(index, outgoing, result),
             Completion::Doorbell { rearm } => {
                 let mailbox = &self.hub.core.cluster.mailboxes[self.hub.core.index];
                 mailbox.silence();
@@ -190,33 +206,36 @@ impl RingDriver {
         self.hub.touch(index);
     }
 
-    fn sent(&mut self, index: u32, buffer: Vec<u8>, result: i32) {
+    fn sent(&mut self, index: u32, outgoing: Outgoing, result: i32) {
         let peer = &mut self.peers[index as usize];
-        let offset = peer.sending.take().expect("a send was under way");
+        let (offset, turn) = peer.sending.take().expect("a send was under way");
+        peer.room = if self.turns > turn + 1 { Room::Short } else { Room::Enough };
         let Ok(count) = usize::try_from(result) else {
             let again = [Errno::INTR, Errno::AGAIN].map(Errno::raw_os_error).contains(&-result);
             if again && !peer.ending {
-                self.send(index, buffer, offset, true);
+                self.send(index, outgoing, offset, true);
             } else {
                 peer.ending = true;
-                self.hub.touch(index);
+                self.hub.send_failed(index, outgoing);
             }
             return;
         };
         if peer.ending {
-            self.hub.touch(index);
-        } else if offset + count < buffer.len() {
-            self.send(index, buffer, offset + count, true);
+            self.hub.send_failed(index, outgoing);
+        } else if offset + count < outgoing.total_bytes() {
+            self.send(index, outgoing, offset + count, true);
         } else {
-            self.hub.sent(index, buffer);
+            self.hub.sent(index, outgoing);
         }
     }
 
-    fn send(&mut self, index: u32, buffer: Vec<u8>, offset: usize, awaited: bool) {
+    fn send(&mut self, index: u32, outgoing: Outgoing, offset: usize, awaited: bool) {
         let peer = &mut self.peers[index as usize];
         let Some(socket) = &peer.socket else { unreachable!("an open connection has a socket") };
-        peer.sending = Some(offset);
-        self.ring.send(index, socket.as_fd(), buffer, offset, awaited);
+        peer.sending = Some((offset, self.turns));
+        // What does not complete at once is not to be waited for together with a request.
+        let awaited = awaited || peer.room == Room::Short;
+        self.ring.send(index, socket.as_fd(), outgoing, offset, awaited);
     }
 
     fn take_messages(&mut self) -> bool {
@@ -262,12 +281,16 @@ impl RingDriver {
             self.ring.cancel_receive(index);
         }
         if peer.ending {
+            if let Some(outgoing) = duties.send {
+                self.hub.send_failed(index, outgoing);
+            }
+            let peer = &mut self.peers[index as usize];
             if !peer.receiving && peer.sending.is_none() {
                 peer.socket = None;
                 self.hub.remove(index);
             }
-        } else if let Some(buffer) = duties.send {
-            self.send(index, buffer, 0, duties.awaits_sent);
+        } else if let Some(outgoing) = duties.send {
+            self.send(index, outgoing, 0, duties.awaits_sent);
         }
     }
 

@@ -1,14 +1,17 @@
 //! Requests for another shard, and their replies: one box that travels there and back.
 //!
 //! ```text
-//! reply   | len 4, top 4 bits: kind | bytes |      Held: | hold 4 | value bytes 4 | VALUE line |
+//! reply   | len 4, top 4 bits: kind | bytes |                              Held: | VALUE line |
 //! ```
-//! Replies stand in the order of the entries that carry a ticket.
+//! Replies stand in the order of the entries that carry a ticket; holds travel beside the bytes, in
+//! the order of the replies that they belong to.
 
+use alloc::collections::VecDeque;
 use alloc::vec::Vec;
 
+use slabcore_storage::Hold;
+
 use crate::entry::{Entries, Entry, encode_entry, encode_plain_get};
-use crate::holds::HoldId;
 use crate::limits::BATCH_REQUEST_BYTES_SOFT_MAX;
 
 const REPLY_HEAD_BYTES: usize = 4;
@@ -28,16 +31,14 @@ pub struct Ticket {
 }
 
 /// One reply of a batch.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug)]
 pub enum ReplyPart<'a> {
     /// Encoded reply, to be sent as it is.
     Bytes(&'a [u8]),
-    /// The encoded `VALUE` line of a value that must be asked for part by part.
+    /// The encoded `VALUE` line of a value that is to be sent from where it lies.
     Held {
-        /// What to ask.
-        hold: HoldId,
-        /// Bytes of the value.
-        value_bytes: usize,
+        /// The value; goes back to its shard by [`Batch::push_release`].
+        hold: Hold,
         /// `VALUE` line with its line end.
         head: &'a [u8],
     },
@@ -51,6 +52,17 @@ pub struct Batch {
     entries: u32,
     tickets: Vec<Ticket>,
     replies: Vec<u8>,
+    /// Values of the replies of that kind.
+    held: VecDeque<Hold>,
+    /// Values that are needed no longer.
+    released: Vec<Hold>,
+}
+
+/// Where the replies to a batch are written.
+#[derive(Debug)]
+pub(crate) struct Replies<'a> {
+    pub(crate) bytes: &'a mut Vec<u8>,
+    held: &'a mut VecDeque<Hold>,
 }
 
 impl Batch {
@@ -66,7 +78,7 @@ impl Batch {
 
     /// True if nothing is asked.
     pub fn is_empty(&self) -> bool {
-        self.entries == 0
+        self.entries == 0 && self.released.is_empty()
     }
 
     /// How many requests it holds.
@@ -81,6 +93,7 @@ impl Batch {
 
     /// Empties it for its next round; buffers that one large round blew up are let go.
     pub fn recycle(&mut self) {
+        assert!(self.held.is_empty() && self.released.is_empty(), "each hold was taken");
         self.requests.clear();
         self.replies.clear();
         self.tickets.clear();
@@ -105,61 +118,67 @@ impl Batch {
         self.entries += 1;
     }
 
-    /// The replies in order, each with the ticket of its request.
-    pub fn replies(&self) -> impl Iterator<Item = (Ticket, ReplyPart<'_>)> {
-        self.tickets.iter().copied().zip(Replies { rest: &self.replies })
+    /// Adds a held value of that shard which is needed no longer.
+    pub fn push_release(&mut self, hold: Hold) {
+        self.released.push(hold);
     }
 
-    /// The requests, and the buffer for their replies.
-    pub(crate) fn halves(&mut self) -> (Entries<'_>, &mut Vec<u8>) {
-        (Entries { rest: &self.requests, source: self.source }, &mut self.replies)
+    /// The replies in order, each with the ticket of its request. Holds are taken out: all replies
+    /// are to be looked at, once.
+    pub fn take_replies(&mut self) -> impl Iterator<Item = (Ticket, ReplyPart<'_>)> {
+        let replies = ReplyParts { rest: &self.replies, held: &mut self.held };
+        self.tickets.iter().copied().zip(replies)
+    }
+
+    /// The values that are needed no longer.
+    pub(crate) fn take_released(&mut self) -> impl Iterator<Item = Hold> {
+        self.released.drain(..)
+    }
+
+    /// The requests, and where their replies go.
+    pub(crate) fn halves(&mut self) -> (Entries<'_>, Replies<'_>) {
+        let entries = Entries { rest: &self.requests, source: self.source };
+        (entries, Replies { bytes: &mut self.replies, held: &mut self.held })
     }
 }
 
-/// Writes one reply: `write` appends its bytes.
-#[inline]
-pub(crate) fn push_reply(replies: &mut Vec<u8>, write: impl FnOnce(&mut Vec<u8>)) {
-    let start = replies.len();
-    replies.extend_from_slice(&[0; REPLY_HEAD_BYTES]);
-    write(replies);
-    seal(replies, start, REPLY_BYTES);
+impl Replies<'_> {
+    /// Writes one reply: `write` appends its bytes.
+    #[inline]
+    pub(crate) fn push(&mut self, write: impl FnOnce(&mut Vec<u8>)) {
+        self.push_kind(REPLY_BYTES, write);
+    }
+
+    /// Writes the reply for a held value; `write` appends its `VALUE` line.
+    pub(crate) fn push_held(&mut self, hold: Hold, write: impl FnOnce(&mut Vec<u8>)) {
+        self.held.push_back(hold);
+        self.push_kind(REPLY_HELD, write);
+    }
+
+    /// Takes back a reply without bytes that was just written.
+    pub(crate) fn take_back_empty(&mut self) {
+        debug_assert!(self.bytes.ends_with(&[0; REPLY_HEAD_BYTES]));
+        self.bytes.truncate(self.bytes.len() - REPLY_HEAD_BYTES);
+    }
+
+    #[inline]
+    fn push_kind(&mut self, kind: u32, write: impl FnOnce(&mut Vec<u8>)) {
+        let start = self.bytes.len();
+        self.bytes.extend_from_slice(&[0; REPLY_HEAD_BYTES]);
+        write(self.bytes);
+        let bytes = self.bytes.len() - start - REPLY_HEAD_BYTES;
+        assert!(bytes < 1 << REPLY_KIND_SHIFT, "a reply fits its length field");
+        let head = bytes as u32 | kind << REPLY_KIND_SHIFT;
+        self.bytes[start..start + REPLY_HEAD_BYTES].copy_from_slice(&head.to_le_bytes());
+    }
 }
 
-/// Takes back a reply without bytes that was just written.
-pub(crate) fn pop_empty_reply(replies: &mut Vec<u8>) {
-    debug_assert!(replies.ends_with(&[0; REPLY_HEAD_BYTES]));
-    replies.truncate(replies.len() - REPLY_HEAD_BYTES);
-}
-
-/// Writes the reply for a held value; `write` appends its `VALUE` line.
-pub(crate) fn push_held(
-    replies: &mut Vec<u8>,
-    hold: HoldId,
-    value_bytes: usize,
-    write: impl FnOnce(&mut Vec<u8>),
-) {
-    let start = replies.len();
-    replies.extend_from_slice(&[0; REPLY_HEAD_BYTES]);
-    replies.extend_from_slice(&hold.0.to_le_bytes());
-    let value_bytes = u32::try_from(value_bytes).expect("a value is under 4 GiB");
-    replies.extend_from_slice(&value_bytes.to_le_bytes());
-    write(replies);
-    seal(replies, start, REPLY_HELD);
-}
-
-fn seal(replies: &mut [u8], start: usize, kind: u32) {
-    let bytes = replies.len() - start - REPLY_HEAD_BYTES;
-    assert!(bytes < 1 << REPLY_KIND_SHIFT, "a reply fits its length field");
-    let head = bytes as u32 | kind << REPLY_KIND_SHIFT;
-    replies[start..start + REPLY_HEAD_BYTES].copy_from_slice(&head.to_le_bytes());
-}
-
-#[derive(Clone)]
-struct Replies<'a> {
+struct ReplyParts<'a> {
     rest: &'a [u8],
+    held: &'a mut VecDeque<Hold>,
 }
 
-impl<'a> Iterator for Replies<'a> {
+impl<'a> Iterator for ReplyParts<'a> {
     type Item = ReplyPart<'a>;
 
     #[inline]
@@ -171,12 +190,7 @@ impl<'a> Iterator for Replies<'a> {
         if head >> REPLY_KIND_SHIFT == REPLY_BYTES {
             return Some(ReplyPart::Bytes(bytes));
         }
-        let (hold, bytes) = bytes.split_first_chunk::<4>().expect("a held reply names its hold");
-        let (value_bytes, head) = bytes.split_first_chunk::<4>().expect("and its length");
-        Some(ReplyPart::Held {
-            hold: HoldId(u32::from_le_bytes(*hold)),
-            value_bytes: u32::from_le_bytes(*value_bytes) as usize,
-            head,
-        })
+        let hold = self.held.pop_front().expect("a held reply has its hold");
+        Some(ReplyPart::Held { hold, head: bytes })
     }
 }

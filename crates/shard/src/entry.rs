@@ -13,7 +13,6 @@ use alloc::vec::Vec;
 use slabcore_protocol::{MetaCommand, MetaFlags, StoreRequest, Verb};
 use slabcore_storage::PageWish;
 
-use crate::holds::HoldId;
 use crate::request::KeyRequest;
 use crate::uploads::UploadId;
 
@@ -52,10 +51,6 @@ pub enum Entry<'a> {
     UploadEnd(UploadId, bool),
     /// The uploading connection is gone.
     UploadAbandon(UploadId),
-    /// The bytes of a held value from this offset on.
-    HoldPart(HoldId, usize),
-    /// A held value is no longer needed.
-    HoldRelease(HoldId),
     /// `flush_all`, as in [`crate::Shard::flush_all`].
     Flush(Option<u32>),
     /// Counters or classes, as words.
@@ -87,14 +82,12 @@ const UPLOAD_BEGIN: u8 = 6;
 const UPLOAD_BYTES: u8 = 7;
 const UPLOAD_END: u8 = 8;
 const UPLOAD_ABANDON: u8 = 9;
-const HOLD_PART: u8 = 10;
-const HOLD_RELEASE: u8 = 11;
-const FLUSH: u8 = 12;
-const STATS_METRICS: u8 = 13;
-const STATS_CLASSES: u8 = 14;
-const PAGES_WANTED: u8 = 15;
-const META: u8 = 16;
-const PLAIN_GET: u8 = 17;
+const FLUSH: u8 = 10;
+const STATS_METRICS: u8 = 11;
+const STATS_CLASSES: u8 = 12;
+const PAGES_WANTED: u8 = 13;
+const META: u8 = 14;
+const PLAIN_GET: u8 = 15;
 
 /// The kinds that look for a key at once, a bit each.
 const HAS_KEY: u32 = 1 << GET
@@ -178,8 +171,6 @@ fn parts<'a>(entry: &Entry<'a>) -> Parts<'a> {
             Head { bits, ..numbered(UPLOAD_END, id.number) }
         }
         Entry::UploadAbandon(id) => numbered(UPLOAD_ABANDON, id.number),
-        Entry::HoldPart(hold, offset) => Head { c: offset as u64, ..numbered(HOLD_PART, hold.0) },
-        Entry::HoldRelease(hold) => numbered(HOLD_RELEASE, hold.0),
         Entry::Flush(at) => {
             let bits = if at.is_some() { BIT_EXPTIME } else { 0 };
             Head { a: at.unwrap_or(0), bits, ..simple(FLUSH) }
@@ -327,15 +318,12 @@ impl<'a> Entries<'a> {
 impl Head {
     fn entry<'a>(self, source: u8, key: &'a [u8], bytes: &'a [u8]) -> Entry<'a> {
         let upload = UploadId { source, number: self.e };
-        let hold = HoldId(self.e);
         let at = (self.bits & BIT_EXPTIME != 0).then_some(self.a);
         match self.kind {
             UPLOAD_BEGIN => Entry::UploadBegin(self.hash, upload, self.store(key, bytes)),
             UPLOAD_BYTES => Entry::UploadBytes(upload, bytes),
             UPLOAD_END => Entry::UploadEnd(upload, self.bits & BIT_GOOD != 0),
             UPLOAD_ABANDON => Entry::UploadAbandon(upload),
-            HOLD_PART => Entry::HoldPart(hold, self.c as usize),
-            HOLD_RELEASE => Entry::HoldRelease(hold),
             FLUSH => Entry::Flush(at),
             STATS_METRICS => Entry::Stats(StatsKind::Metrics),
             STATS_CLASSES => Entry::Stats(StatsKind::Classes),

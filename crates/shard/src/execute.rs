@@ -205,6 +205,9 @@ fn hit<'a>(key: &'a [u8], with_cas: bool, item: &ItemRef<'a>) -> Response<'a> {
         Some(value) if value.len() <= VALUE_INLINE_BYTES_MAX => {
             Response::Value { key, flags: item.flags(), cas, value }
         }
+        None if item.value_len() <= VALUE_INLINE_BYTES_MAX => {
+            Response::Parts { key, cas, item: *item }
+        }
         _ => Response::Large { flags: item.flags(), cas, value_bytes: item.value_len() },
     }
 }

@@ -4,7 +4,7 @@ use alloc::vec::Vec;
 
 use slabcore_protocol::{encode_value_header, error_lines};
 
-use crate::batch::{Batch, pop_empty_reply, push_held, push_reply};
+use crate::batch::{Batch, Replies};
 use crate::class_table::ClassTable;
 use crate::clock::Now;
 use crate::entry::{Entries, Entry, StatsKind};
@@ -25,7 +25,10 @@ enum ValueHead {
 impl Shard {
     /// Executes all requests of `batch` in order and leaves the replies in it.
     pub fn execute_batch(&mut self, now: Now, batch: &mut Batch) {
-        let (mut entries, replies) = batch.halves();
+        for hold in batch.take_released() {
+            self.release(hold);
+        }
+        let (mut entries, mut replies) = batch.halves();
         loop {
             for hash in entries.hashes(PREFETCH_GROUP) {
                 self.prefetch_bucket(hash);
@@ -34,7 +37,7 @@ impl Shard {
             for hash in entries.hashes(PREFETCH_GROUP) {
                 self.prefetch_item(hash);
             }
-            if !self.execute_group(now, &mut entries, replies) {
+            if !self.execute_group(now, &mut entries, &mut replies) {
                 return;
             }
         }
@@ -44,7 +47,7 @@ impl Shard {
         &mut self,
         now: Now,
         entries: &mut Entries<'_>,
-        replies: &mut Vec<u8>,
+        replies: &mut Replies<'_>,
     ) -> bool {
         for _ in 0..PREFETCH_GROUP {
             let Some((answered, entry)) = entries.next() else { return false };
@@ -62,15 +65,15 @@ impl Shard {
     }
 
     #[inline]
-    fn execute_plain_get(&mut self, now: Now, hash: u64, key: &[u8], replies: &mut Vec<u8>) {
-        if replies.len() >= BATCH_REPLY_BYTES_SOFT_MAX {
+    fn execute_plain_get(&mut self, now: Now, hash: u64, key: &[u8], replies: &mut Replies<'_>) {
+        if replies.bytes.len() >= BATCH_REPLY_BYTES_SOFT_MAX {
             let request = KeyRequest::Get { key, with_cas: false, exptime: None };
             return self.execute_key_entry(now, hash, &request, Some(replies));
         }
         let mut large = None;
-        push_reply(replies, |out| large = self.get_into(now, hash, key, false, out));
+        replies.push(|out| large = self.get_into(now, hash, key, false, out));
         if let Some(LargeHit { flags, value_bytes }) = large {
-            pop_empty_reply(replies);
+            replies.take_back_empty();
             let head = ValueHead::Classic(flags, None);
             self.reply_held(hash, key, &head, value_bytes, replies);
         }
@@ -82,10 +85,10 @@ impl Shard {
         now: Now,
         hash: u64,
         request: &KeyRequest<'_>,
-        replies: Option<&mut Vec<u8>>,
+        replies: Option<&mut Replies<'_>>,
     ) {
         let replies_full = match &replies {
-            Some(replies) => replies.len() >= BATCH_REPLY_BYTES_SOFT_MAX,
+            Some(replies) => replies.bytes.len() >= BATCH_REPLY_BYTES_SOFT_MAX,
             None => false,
         };
         let response = self.execute(now, hash, request);
@@ -98,13 +101,19 @@ impl Shard {
             Response::Value { flags, cas, value, .. } if replies_full => {
                 (ValueHead::Classic(flags, cas), value.len())
             }
+            Response::Parts { cas, item, .. } if replies_full => {
+                (ValueHead::Classic(item.flags(), cas), item.value_len())
+            }
+            Response::MetaParts { head, item } if replies_full => {
+                (ValueHead::Meta(head), item.value_len())
+            }
             Response::MetaLarge { head, value_bytes } => (ValueHead::Meta(head), value_bytes),
             Response::Meta(reply) if replies_full && reply.value_bytes() > 0 => {
                 let value_bytes = reply.value_bytes();
                 (ValueHead::Meta(reply.value_elsewhere()), value_bytes)
             }
             response => {
-                push_reply(replies, |out| response.encode(out));
+                replies.push(|out| response.encode(out));
                 return;
             }
         };
@@ -118,47 +127,47 @@ impl Shard {
         key: &[u8],
         head: &ValueHead,
         value_bytes: usize,
-        replies: &mut Vec<u8>,
+        replies: &mut Replies<'_>,
     ) {
         match self.hold(hash, key) {
-            Some(hold) => push_held(replies, hold, value_bytes, |out| match head {
+            Some(hold) => replies.push_held(hold, |out| match head {
                 ValueHead::Classic(flags, cas) => {
                     encode_value_header(out, key, *flags, value_bytes, *cas);
                 }
                 ValueHead::Meta(head) => out.extend_from_slice(head),
             }),
-            None => push_reply(replies, |out| {
+            None => replies.push(|out| {
                 out.extend_from_slice(error_lines::OUT_OF_MEMORY_WRITING_GET);
             }),
         }
     }
 
-    fn execute_other_entry(&mut self, now: Now, entry: &Entry<'_>, replies: Option<&mut Vec<u8>>) {
+    fn execute_other_entry(
+        &mut self,
+        now: Now,
+        entry: &Entry<'_>,
+        replies: Option<&mut Replies<'_>>,
+    ) {
         match *entry {
             Entry::PlainGet(..) | Entry::Key(..) => unreachable!("keys are executed elsewhere"),
             Entry::UploadBegin(hash, id, ref store) => self.upload_begin(now, hash, id, store),
             Entry::UploadBytes(id, bytes) => self.upload_bytes(now, id, bytes),
             Entry::UploadEnd(id, good) => match replies {
                 Some(replies) => {
-                    push_reply(replies, |out| self.upload_end(now, id, good, Some(out)));
+                    replies.push(|out| self.upload_end(now, id, good, Some(out)));
                 }
                 None => self.upload_end(now, id, good, None),
             },
             Entry::UploadAbandon(id) => self.upload_abandon(id),
-            Entry::HoldPart(hold, offset) => {
-                let replies = replies.expect("a part is asked for with a ticket");
-                push_reply(replies, |out| out.extend_from_slice(self.held_part(hold, offset)));
-            }
-            Entry::HoldRelease(hold) => self.release(hold),
             Entry::Flush(at) => {
                 self.flush_all(at);
                 if let Some(replies) = replies {
-                    push_reply(replies, |_| ());
+                    replies.push(|_| ());
                 }
             }
             Entry::Stats(kind) => {
                 let replies = replies.expect("stats are asked for with a ticket");
-                push_reply(replies, |out| self.append_stats(now, kind, out));
+                replies.push(|out| self.append_stats(now, kind, out));
             }
             Entry::PagesWanted(wish) => self.grant(wish),
         }

@@ -4,11 +4,8 @@
 pub const SHARDS_MAX: usize = 64;
 
 /// Values up to this many bytes are copied into the reply at once; larger ones are held and sent
-/// part by part, so that a connection's output never grows to the size of an item.
+/// from where they lie.
 pub const VALUE_INLINE_BYTES_MAX: usize = 16 << 10;
-
-/// Bytes of a held value handed over per request at most.
-pub const HELD_PART_BYTES_MAX: usize = 64 << 10;
 
 /// Once the replies of a batch reach this size, further values in it are held, not copied.
 pub const BATCH_REPLY_BYTES_SOFT_MAX: usize = 256 << 10;
@@ -25,8 +22,6 @@ pub const SPARE_UPLOADS_MAX: usize = 64;
 /// Keys are at most this long (protocol.txt).
 pub const KEY_BYTES_MAX: usize = 250;
 
-const _: () = assert!(VALUE_INLINE_BYTES_MAX <= HELD_PART_BYTES_MAX);
 const _: () = assert!(VALUE_INLINE_BYTES_MAX < BATCH_REPLY_BYTES_SOFT_MAX);
-const _: () = assert!(HELD_PART_BYTES_MAX <= BATCH_REPLY_BYTES_SOFT_MAX);
 const _: () = assert!(KEY_BYTES_MAX <= u8::MAX as usize);
 const _: () = assert!(SHARDS_MAX <= u8::MAX as usize);

@@ -190,6 +190,9 @@ pub(crate) fn meta_hit<'a>(
         value,
     };
     match value {
+        MetaValue::Elsewhere(value_bytes) if value_bytes <= VALUE_INLINE_BYTES_MAX => {
+            Response::MetaParts { head: reply.value_elsewhere(), item: *item }
+        }
         MetaValue::Elsewhere(value_bytes) => {
             Response::MetaLarge { head: reply.value_elsewhere(), value_bytes }
         }

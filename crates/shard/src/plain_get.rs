@@ -15,7 +15,7 @@ use crate::meta_get::meta_hit;
 use crate::response::Response;
 use crate::shard::Shard;
 
-/// A hit whose value is sent part by part: take a hold with [`Shard::hold`] before the next request
+/// A hit whose value is sent from where it lies: take a hold with [`Shard::hold`] before the next request
 /// is executed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct LargeHit {
@@ -50,12 +50,19 @@ impl Shard {
                 encode_value(out, key, item.flags(), None, value, end);
                 None
             }
+            None if item.value_len() <= VALUE_INLINE_BYTES_MAX => {
+                Response::Parts { key, cas: None, item }.encode(out);
+                if ends {
+                    out.extend_from_slice(END);
+                }
+                None
+            }
             _ => Some(LargeHit { flags: item.flags(), value_bytes: item.value_len() }),
         }
     }
 
     /// Executes an mg whose flags only say what to tell, and appends the reply to `out`. `Some`:
-    /// the line before a value that is too long for that, and its bytes; nothing was appended.
+    /// the line before a value that is too long for that; nothing was appended.
     #[expect(clippy::inline_always, reason = "most requests of newer clients are this one")]
     #[inline(always)]
     pub fn meta_get_into(
@@ -65,7 +72,7 @@ impl Shard {
         key: &[u8],
         flags: MetaFlags<'_>,
         out: &mut Vec<u8>,
-    ) -> Option<(Vec<u8>, usize)> {
+    ) -> Option<Vec<u8>> {
         debug_assert!(flags.only_tell());
         let Some(item) = self.get_counted(now, hash, key) else {
             if !flags.has(b'q') {
@@ -90,11 +97,11 @@ impl Shard {
         key: &[u8],
         flags: MetaFlags<'_>,
         out: &mut Vec<u8>,
-    ) -> Option<(Vec<u8>, usize)> {
+    ) -> Option<Vec<u8>> {
         let terms = ReadTerms { unseen: true, ..ReadTerms::default() };
         let hit = self.store.read(now.tick, hash, key, &terms).ok()?;
         match meta_hit(now, key, flags, &hit) {
-            Response::MetaLarge { head, value_bytes } => Some((head, value_bytes)),
+            Response::MetaLarge { head, .. } => Some(head),
             response => {
                 response.encode(out);
                 None

@@ -4,7 +4,9 @@ use alloc::vec::Vec;
 
 use slabcore_protocol::{
     END, MetaReply, MetaStatus, Reply, VALUE_END, VALUE_END_AND_END, encode_value,
+    encode_value_header,
 };
+use slabcore_storage::ItemRef;
 
 /// The answer to one [`crate::KeyRequest`]. Borrows the item, which keeps it from being evicted
 /// until it is encoded.
@@ -23,7 +25,16 @@ pub enum Response<'a> {
         /// The value.
         value: &'a [u8],
     },
-    /// A get's hit whose value is sent part by part: take a hold with [`crate::Shard::hold`]
+    /// As [`Self::Value`], where the value does not lie together.
+    Parts {
+        /// Key as the client sent it.
+        key: &'a [u8],
+        /// The cas unique if asked for.
+        cas: Option<u64>,
+        /// The item.
+        item: ItemRef<'a>,
+    },
+    /// A get's hit whose value is sent from where it lies: take a hold with [`crate::Shard::hold`]
     /// before the next request is executed.
     Large {
         /// Client flags.
@@ -37,7 +48,14 @@ pub enum Response<'a> {
     Line(Reply),
     /// The reply to a meta command, with a value that is short enough to be copied, if any.
     Meta(MetaReply<'a>),
-    /// The hit of an mg whose value is sent part by part, as that of [`Self::Large`].
+    /// The hit of an mg as that of [`Self::Parts`].
+    MetaParts {
+        /// The `VA` line.
+        head: Vec<u8>,
+        /// The item.
+        item: ItemRef<'a>,
+    },
+    /// The hit of an mg whose value is sent from where it lies, as that of [`Self::Large`].
     MetaLarge {
         /// The `VA` line.
         head: Vec<u8>,
@@ -67,6 +85,14 @@ impl<'a> Response<'a> {
             Response::Value { key, flags, cas, value } => {
                 encode_value(out, key, *flags, *cas, value, VALUE_END);
             }
+            Response::Parts { key, cas, item } => {
+                encode_value_header(out, key, item.flags(), item.value_len(), *cas);
+                append_parts(out, item);
+            }
+            Response::MetaParts { head, item } => {
+                out.extend_from_slice(head);
+                append_parts(out, item);
+            }
             Response::Miss
             | Response::Quiet
             | Response::Large { .. }
@@ -87,4 +113,11 @@ impl<'a> Response<'a> {
             out.extend_from_slice(END);
         }
     }
+}
+
+/// Appends the value and its line end; `out` grows at most once.
+pub(crate) fn append_parts(out: &mut Vec<u8>, item: &ItemRef<'_>) {
+    out.reserve(item.value_len() + VALUE_END.len() + END.len());
+    item.value_parts().for_each(|part| out.extend_from_slice(part));
+    out.extend_from_slice(VALUE_END);
 }

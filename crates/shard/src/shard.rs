@@ -1,13 +1,11 @@
-//! One shard: a store with its counters, its uploads and its holds.
+//! One shard: a store with its counters and its uploads.
 
 use alloc::sync::Arc;
 
 use slabcore_metrics::{Counter, Gauge, ShardMetrics};
-use slabcore_storage::{Config, KeyHasher, NoMemory, PagePool, PageWish, Store};
+use slabcore_storage::{Config, Hold, KeyHasher, NoMemory, PagePool, PageWish, Store};
 
 use crate::clock::Now;
-use crate::holds::{HoldId, Holds};
-use crate::limits::HELD_PART_BYTES_MAX;
 use crate::uploads::Uploads;
 
 /// What a shard needs to know beside its store's configuration.
@@ -36,7 +34,6 @@ pub struct Shard {
     pub(crate) store: Store,
     pub(crate) metrics: Arc<ShardMetrics>,
     pub(crate) uploads: Uploads,
-    pub(crate) holds: Holds,
     /// A `flush_all` that has yet to take effect, as a tick; 0: none.
     flush_tick: u32,
 }
@@ -53,7 +50,6 @@ impl Shard {
             store: Store::new(config, pool, hasher)?,
             metrics,
             uploads: Uploads::new(config.shards as usize),
-            holds: Holds::default(),
             flush_tick: 0,
         })
     }
@@ -102,21 +98,12 @@ impl Shard {
 
     /// Keeps the value that the last get of `key` found in place until [`Self::release`]; `None`
     /// if too many are held. A gat may have ended its item's life: the value is owed all the same.
-    pub fn hold(&mut self, hash: u64, key: &[u8]) -> Option<HoldId> {
-        let hold = self.store.hold_hit(hash, key)?;
-        Some(self.holds.insert(hold))
+    pub fn hold(&mut self, hash: u64, key: &[u8]) -> Option<Hold> {
+        self.store.hold_hit(hash, key)
     }
 
-    /// Bytes of a held value from `offset` on, contiguous, 1 to [`HELD_PART_BYTES_MAX`] of them;
-    /// empty at the end.
-    pub fn held_part(&self, id: HoldId, offset: usize) -> &[u8] {
-        let part = self.store.held_value_part(self.holds.get(id), offset);
-        &part[..part.len().min(HELD_PART_BYTES_MAX)]
-    }
-
-    /// Lets go of a held value.
-    pub fn release(&mut self, id: HoldId) {
-        let hold = self.holds.remove(id);
+    /// Lets go of a held value of this shard.
+    pub fn release(&mut self, hold: Hold) {
         self.store.release(hold);
     }
 

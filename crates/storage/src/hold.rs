@@ -2,47 +2,81 @@
 //!
 //! A held item may be replaced, deleted or expire; it then leaves the table, and its
 //! chunks are freed at the last release. Until then they are neither evicted nor moved, and the
-//! value is not changed in place.
+//! value is not changed in place. So whoever has a [`Hold`] may read the value, on any thread and
+//! without the store.
 
-use alloc::vec::Vec;
+use alloc::collections::BTreeMap;
+use alloc::collections::btree_map::Entry;
 use core::cell::Cell;
+use core::{fmt, iter};
 
 use crate::chain::ValueSpan;
 use crate::item::{self, ChunkUse};
 use crate::item_ref::ItemRef;
 use crate::limits::HOLDS_MAX;
-use crate::region::Location;
-use crate::slab_allocator::NONE;
+use crate::region::{Location, PinnedChunks};
 use crate::store::Store;
 
-/// Keeps an item's memory. Given to [`Store::release`] in the end; dropped otherwise, the memory
-/// stays held.
+/// Keeps an item's memory, and reads its value. Given to [`Store::release`] in the end; dropped
+/// otherwise, the memory stays held.
 #[must_use = "a hold is released"]
-#[derive(Debug)]
 pub struct Hold {
-    slot: u32,
-    pub(crate) item: Location,
-    /// The part of the value read last. Readers go forward, so the next part is one step away.
-    part: Cell<ValueSpan>,
+    item: Location,
+    value_bytes: usize,
+    chunks: PinnedChunks,
+    /// The part of the value in the head chunk. The head itself is its store's to read: what is in
+    /// its header changes while it is held.
+    first: ValueSpan,
+    /// The part that was read from last. Readers go forward, so the next is near.
+    last: Cell<ValueSpan>,
 }
 
-#[derive(Clone, Copy)]
-struct HoldSlot {
-    /// NONE: vacant, and `count` is the next vacant slot.
-    item: Location,
-    count: u32,
+impl Hold {
+    /// Bytes of the value.
+    pub fn value_bytes(&self) -> usize {
+        self.value_bytes
+    }
+
+    /// The value's bytes from `offset` on, in order, in runs that lie together, none of them empty.
+    pub fn parts(&self, offset: usize) -> impl Iterator<Item = &[u8]> {
+        let pages = self.chunks.pages();
+        let mut span = self.last.get();
+        if offset < span.offset {
+            span = self.first;
+        }
+        while offset >= span.offset + span.len
+            && let Some(next) = span.following(pages)
+        {
+            span = next;
+        }
+        self.last.set(span);
+        let mut skipped = offset - span.offset;
+        let spans = iter::successors(Some(span), move |span| span.following(pages));
+        let parts = spans.map(move |span| {
+            let skipped = core::mem::take(&mut skipped).min(span.len);
+            pages.bytes(span.at + skipped, span.len - skipped)
+        });
+        parts.filter(|part| !part.is_empty())
+    }
+}
+
+impl fmt::Debug for Hold {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut text = f.debug_struct("Hold");
+        text.field("item", &self.item).field("value_bytes", &self.value_bytes);
+        text.finish_non_exhaustive()
+    }
 }
 
 /// The held items, with a count each.
 pub(crate) struct HoldTable {
-    slots: Vec<HoldSlot>,
-    vacant: u32,
+    counts: BTreeMap<Location, u32>,
     holds: usize,
 }
 
 impl HoldTable {
     pub(crate) fn new() -> HoldTable {
-        HoldTable { slots: Vec::with_capacity(HOLDS_MAX), vacant: NONE, holds: 0 }
+        HoldTable { counts: BTreeMap::new(), holds: 0 }
     }
 
     /// Holds alive.
@@ -51,37 +85,24 @@ impl HoldTable {
     }
 
     pub(crate) fn items(&self) -> impl Iterator<Item = Location> {
-        self.slots.iter().filter_map(|slot| slot.item.some())
+        self.counts.keys().copied()
     }
 
-    fn add(&mut self, item: Location, held_before: bool) -> u32 {
+    fn add(&mut self, item: Location) {
         self.holds += 1;
-        if held_before {
-            let slot = self.slots.iter().position(|slot| slot.item == item);
-            let slot = slot.expect("a held item has a slot");
-            self.slots[slot].count += 1;
-            return slot as u32;
-        }
-        let new = HoldSlot { item, count: 1 };
-        if self.vacant == NONE {
-            self.slots.push(new);
-            return self.slots.len() as u32 - 1;
-        }
-        let slot = self.vacant;
-        self.vacant = self.slots[slot as usize].count;
-        self.slots[slot as usize] = new;
-        slot
+        *self.counts.entry(item).or_insert(0) += 1;
     }
 
     /// True when this was the item's last hold.
-    fn remove(&mut self, number: u32) -> bool {
+    fn remove(&mut self, item: Location) -> bool {
+        let Entry::Occupied(mut count) = self.counts.entry(item) else {
+            unreachable!("a hold of this store")
+        };
         self.holds -= 1;
-        let slot = &mut self.slots[number as usize];
-        slot.count -= 1;
-        let last = slot.count == 0;
+        *count.get_mut() -= 1;
+        let last = *count.get() == 0;
         if last {
-            *slot = HoldSlot { item: Location::NONE, count: self.vacant };
-            self.vacant = number;
+            count.remove();
         }
         last
     }
@@ -102,21 +123,22 @@ impl Store {
             return None;
         }
         let item = self.find_linked(hash, key)?;
-        let held_before = item::is_held(&self.slabs.pages, item);
-        if !held_before {
+        if !item::is_held(&self.slabs.pages, item) {
             item::set_held(&mut self.slabs.pages, item, true);
             self.slabs.set_item_pinned(item, true);
         }
-        let slot = self.holds.add(item, held_before);
-        let part = ItemRef::new(&self.slabs.pages, item).first_span();
-        Some(Hold { slot, item, part: Cell::new(part) })
+        self.holds.add(item);
+        let view = ItemRef::new(&self.slabs.pages, item);
+        let (first, value_bytes) = (view.first_span(), view.value_len());
+        let chunks = self.slabs.pages.pinned_chunks();
+        Some(Hold { item, value_bytes, chunks, first, last: Cell::new(first) })
     }
 
-    /// Ends a hold; frees the item if it is linked no more and this was the last.
+    /// Ends a hold of this store; frees the item if it is linked no more and this was the last.
     #[expect(clippy::needless_pass_by_value, reason = "the token ends here")]
     pub fn release(&mut self, hold: Hold) {
-        let Hold { slot, item, .. } = hold;
-        if !self.holds.remove(slot) {
+        let item = hold.item;
+        if !self.holds.remove(item) {
             return;
         }
         item::set_held(&mut self.slabs.pages, item, false);
@@ -124,26 +146,6 @@ impl Store {
         if item::chunk_use(&self.slabs.pages, item) == ChunkUse::Unlinked {
             self.slabs.free_item(item);
         }
-    }
-
-    /// The held item.
-    pub fn held_item(&self, hold: &Hold) -> ItemRef<'_> {
-        ItemRef::new(&self.slabs.pages, hold.item)
-    }
-
-    /// The value's bytes from `offset` on that lie together; empty at the value's end.
-    pub fn held_value_part(&self, hold: &Hold, offset: usize) -> &[u8] {
-        let mut part = hold.part.get();
-        if offset < part.offset {
-            part = self.held_item(hold).first_span();
-        }
-        while offset >= part.offset + part.len {
-            let Some(next) = part.following(&self.slabs.pages) else { return &[] };
-            part = next;
-        }
-        hold.part.set(part);
-        let skipped = offset - part.offset;
-        self.slabs.pages.bytes(part.at + skipped, part.len - skipped)
     }
 
     /// Keeps a linked item in its place, and linked, during an allocation. The result goes to

@@ -1,5 +1,7 @@
 //! A view of an item in place.
 
+use core::fmt;
+
 use crate::access::{AccessWord, Marks};
 use crate::chain::{BODY_HEADER_BYTES, ValueSpan};
 use crate::item::{
@@ -14,6 +16,13 @@ use crate::region::{Location, OwnedPages};
 pub struct ItemRef<'a> {
     pages: &'a OwnedPages,
     head: ItemHead,
+}
+
+impl fmt::Debug for ItemRef<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut text = f.debug_struct("ItemRef");
+        text.field("at", &self.at()).field("value_len", &self.value_len()).finish_non_exhaustive()
+    }
 }
 
 impl<'a> ItemRef<'a> {

@@ -135,9 +135,8 @@ pub(crate) const PAGES_MIN: usize = INDEX_PAGES_MIN + 4;
 /// Pages of an empty hash table: one of buckets, one of overflow buckets.
 pub(crate) const INDEX_PAGES_MIN: usize = 2;
 
-/// Holds alive at a time: what 32 connections of other shards can ask ahead. Beyond it large values
-/// are refused, and an item that is held already is found by a search.
-pub const HOLDS_MAX: usize = 16 << 10;
+/// Holds alive at a time: a connection has one for each large value that it is being sent.
+pub const HOLDS_MAX: usize = 1 << 16;
 
 /// Chunks that an allocation looks at for expired items at a time, and how often, before it
 /// evicts what is alive.

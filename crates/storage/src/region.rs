@@ -78,13 +78,26 @@ pub(crate) struct OwnedPages {
     bytes: usize,
     granule_shift: u32,
     pool: Arc<PagePool>,
+    /// `None` in [`PinnedChunks`], which do not follow what their store owns.
     #[cfg(debug_assertions)]
-    owned: BTreeSet<u32>,
+    owned: Option<BTreeSet<u32>>,
 }
 
 // SAFETY: the pointer leads into the region that `pool` keeps alive, and to the pages of this store
-// only, which no other thread reaches.
+// only, which no other thread reaches, but for pinned chunks, which nobody changes.
 unsafe impl Send for OwnedPages {}
+
+/// A window on the chunks of a held item, for readers on any thread: what a hold pins is neither
+/// changed nor freed while it is alive, but for the header of the head chunk, which is not read
+/// through this.
+pub(crate) struct PinnedChunks(OwnedPages);
+
+impl PinnedChunks {
+    /// To be read only.
+    pub(crate) fn pages(&self) -> &OwnedPages {
+        &self.0
+    }
+}
 
 impl OwnedPages {
     pub(crate) fn new(pool: Arc<PagePool>) -> OwnedPages {
@@ -98,9 +111,21 @@ impl OwnedPages {
             bytes: region.bytes,
             granule_shift,
             #[cfg(debug_assertions)]
-            owned: BTreeSet::new(),
+            owned: Some(BTreeSet::new()),
             pool,
         }
+    }
+
+    /// A window for the reader of a held item.
+    pub(crate) fn pinned_chunks(&self) -> PinnedChunks {
+        PinnedChunks(OwnedPages {
+            base: self.base,
+            bytes: self.bytes,
+            granule_shift: self.granule_shift,
+            pool: Arc::clone(&self.pool),
+            #[cfg(debug_assertions)]
+            owned: None,
+        })
     }
 
     pub(crate) fn pool(&self) -> &PagePool {
@@ -130,15 +155,20 @@ impl OwnedPages {
         let page = self.pool.take()?;
         self.pool.set_note(page.number(), note);
         #[cfg(debug_assertions)]
-        assert!(self.owned.insert(page.number()), "a page was handed out twice");
+        assert!(self.owned_mut().insert(page.number()), "a page was handed out twice");
         Some(page)
     }
 
     /// Gives a page to the pool.
     pub(crate) fn give(&mut self, page: Page) {
         #[cfg(debug_assertions)]
-        assert!(self.owned.remove(&page.number()), "a page of another owner");
+        assert!(self.owned_mut().remove(&page.number()), "a page of another owner");
         self.pool.give(page);
+    }
+
+    #[cfg(debug_assertions)]
+    fn owned_mut(&mut self) -> &mut BTreeSet<u32> {
+        self.owned.as_mut().expect("a window of a store")
     }
 
     /// The note on the page that holds byte `at`.
@@ -153,7 +183,8 @@ impl OwnedPages {
         #[cfg(debug_assertions)]
         if len > 0 {
             assert_eq!(at / PAGE_BYTES, (at + len - 1) / PAGE_BYTES, "access across pages");
-            assert!(self.owned.contains(&((at / PAGE_BYTES) as u32)), "page of another owner");
+            let is_own = |owned: &BTreeSet<u32>| owned.contains(&((at / PAGE_BYTES) as u32));
+            assert!(self.owned.as_ref().is_none_or(is_own), "page of another owner");
         }
     }
 
@@ -161,7 +192,7 @@ impl OwnedPages {
     pub(crate) fn bytes(&self, at: usize, len: usize) -> &[u8] {
         self.assert_inside(at, len);
         // SAFETY: inside the region (asserted), initialised by its owner; the page is this store's,
-        // so `&self` excludes writers.
+        // so `&self` excludes writers; or the bytes are pinned, and so change for nobody.
         unsafe { slice::from_raw_parts(self.base.as_ptr().add(at), len) }
     }
 

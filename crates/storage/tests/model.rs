@@ -407,14 +407,16 @@ impl Pair {
             self.store.check().unwrap();
         }
         for (hold, value) in &self.holds {
-            assert_eq!(self.store.held_item(hold).value_len(), value.len());
-            let mut offset = 0;
-            while offset < value.len() {
-                let part = self.store.held_value_part(hold, offset);
-                assert!(!part.is_empty() && *part == value[offset..offset + part.len()]);
-                offset += part.len();
+            assert_eq!(hold.value_bytes(), value.len());
+            let middle = value.len() / 2;
+            for offset in [0, middle, value.len(), middle, middle / 2] {
+                let mut at = offset;
+                for part in hold.parts(offset) {
+                    assert!(!part.is_empty() && *part == value[at..at + part.len()]);
+                    at += part.len();
+                }
+                assert_eq!(at, value.len());
             }
-            assert!(self.store.held_value_part(hold, offset).is_empty());
         }
     }
 

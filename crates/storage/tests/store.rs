@@ -4,6 +4,7 @@
 #![cfg(not(miri))]
 
 use std::sync::Arc;
+use std::thread;
 
 use slabcore_storage::{
     Config, KeyHasher, Miss, NewItem, NoMemory, PAGE_BYTES, PagePool, PageWish, Region, Store,
@@ -541,4 +542,56 @@ fn values_stay_whole_and_grow_while_their_chunks_move() {
     }
     let moved = shard.store.stats().items_moved;
     assert!(joins > 500 && moved > 5_000, "{joins} joins, {moved} chunks moved");
+}
+
+/// Readers on other threads need no store: while it evicts, moves and overwrites all around, and
+/// the key itself is gone, a held value is what it was.
+#[test]
+fn held_values_are_read_on_other_threads_while_the_store_works() {
+    let pool = pool(96);
+    let mut shard = Shard::new(&Config::default(), &pool);
+    let values: Vec<Vec<u8>> = (0..4).map(|seed| pattern(seed, 30_000 << seed)).collect();
+    let mut holds = Vec::new();
+    for (number, value) in values.iter().enumerate() {
+        let key = format!("held{number}");
+        assert_eq!(shard.store(&key, value, StoreVerb::Set), StoreOutcome::Stored);
+        let hash = shard.hasher.hash(key.as_bytes());
+        let hold = shard.store.hold(shard.now, hash, key.as_bytes()).unwrap();
+        holds.push((hold, value));
+        if number % 2 == 0 {
+            shard.delete(&key);
+        }
+    }
+    let holds = thread::scope(|scope| {
+        let readers: Vec<_> = holds
+            .into_iter()
+            .map(|(hold, value)| {
+                scope.spawn(move || {
+                    for offset in (0..value.len()).step_by(value.len() / 200) {
+                        assert!(hold.parts(offset).flatten().eq(&value[offset..]));
+                    }
+                    hold
+                })
+            })
+            .collect();
+        let mut rounds = 0;
+        while rounds < 20 || readers.iter().any(|reader| !reader.is_finished()) {
+            for number in 0..500 {
+                let value = pattern(number, 50 + (number * 97 + rounds * 331) % 9_000);
+                shard.store(&format!("other{number}"), &value, StoreVerb::Set);
+            }
+            if rounds % 8 == 0 {
+                shard.store.flush_all();
+            }
+            shard.store.maintain(shard.now, 1_000);
+            rounds += 1;
+        }
+        readers.into_iter().map(|reader| reader.join().unwrap()).collect::<Vec<_>>()
+    });
+    shard.store.check().unwrap();
+    for hold in holds {
+        shard.store.release(hold);
+    }
+    assert_eq!(shard.store.stats().holds, 0);
+    shard.store.check().unwrap();
 }

@@ -20,6 +20,7 @@ mod connections;
 mod counters;
 mod fairness;
 mod large_pages;
+mod large_values;
 mod meta;
 mod pipelines;
 mod pressure;

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use slabcore_metrics::ShardMetrics;
-use slabcore_shard::{Batch, Now, ReplyPart, Router, Shard, Ticket, UploadId};
+use slabcore_shard::{Batch, Now, Router, Shard, Ticket, UploadId};
 use slabcore_storage::{Config, KeyHasher, PAGE_BYTES, PagePool, Region};
 
 use crate::model::{Held, Model};
@@ -23,6 +23,8 @@ const PIECE_BYTES_MAX: usize = 30_000;
 struct Carried {
     batch: Batch,
     sent: Vec<Sent>,
+    /// Keys of the held values that it gives back.
+    released: Vec<Vec<u8>>,
 }
 
 /// A value on its way up.
@@ -271,16 +273,27 @@ impl Cluster {
     fn go_on_downloading(&mut self, connection: usize) {
         let (skipped, ends) = (self.random.below(PIECE_BYTES_MAX), self.random.chance(5));
         let download = &mut self.connections[connection].downloads[0];
-        let (shard, hold, offset) = (download.shard, download.held.hold, download.offset);
-        if ends || offset == download.held.value.len() {
-            self.connections[connection].downloads.remove(0);
-            self.send(connection, shard, Vec::new(), 0, Ask::HoldRelease { hold }, false);
+        let Held { hold, value, .. } = &download.held;
+        let rest = &value[download.offset..];
+        assert!(hold.parts(download.offset).flatten().eq(rest), "a held value changed");
+        if ends || rest.is_empty() {
+            let download = self.connections[connection].downloads.remove(0);
+            self.release(connection, download);
             return;
         }
-        let value = download.held.value.clone();
-        download.offset = (offset + skipped + 1).min(value.len());
-        let part = Ask::HoldPart { hold, offset, value };
-        self.send(connection, shard, Vec::new(), 0, part, true);
+        download.offset = (download.offset + skipped + 1).min(value.len());
+    }
+
+    /// Puts a held value into the batch to its shard.
+    fn release(&mut self, connection: usize, download: Download) {
+        let (home, to) = (connection / CONNECTIONS, download.shard);
+        let gathered = &mut self.nodes[home].gathered[to];
+        gathered.batch.push_release(download.held.hold);
+        gathered.released.push(download.held.key);
+        if home == to {
+            self.dispatch(home, home);
+            assert!(self.execute_front(home, home) && self.deliver_front(home, home));
+        }
     }
 
     /// The connection's socket closes: what it has at the shards is given back.
@@ -291,8 +304,7 @@ impl Cluster {
             self.send(connection, shard, key, hash, Ask::UploadAbandon { id }, false);
         }
         for download in std::mem::take(&mut self.connections[connection].downloads) {
-            let release = Ask::HoldRelease { hold: download.held.hold };
-            self.send(connection, download.shard, Vec::new(), 0, release, false);
+            self.release(connection, download);
         }
     }
 
@@ -335,8 +347,11 @@ impl Cluster {
     fn execute_front(&mut self, from: usize, to: usize) -> bool {
         let Some(mut carried) = self.nodes[from].requests[to].pop_front() else { return false };
         let owner = &mut self.nodes[to];
+        for key in carried.released.drain(..) {
+            owner.model.released(&key);
+        }
         owner.shard.execute_batch(owner.now, &mut carried.batch);
-        let mut replies = carried.batch.replies();
+        let mut replies = carried.batch.take_replies();
         for sent in &carried.sent {
             let reply = sent.ticket.map(|ticket| {
                 let (answered, reply) = replies.next().expect("one reply per ticket");
@@ -358,22 +373,20 @@ impl Cluster {
     fn deliver_front(&mut self, home: usize, owner: usize) -> bool {
         let Some(mut carried) = self.nodes[home].replies[owner].pop_front() else { return false };
         assert_eq!(carried.batch.source(), home);
-        for (ticket, reply) in carried.batch.replies() {
+        // What the replies are was looked at when they were made.
+        for ticket in carried.sent.iter().filter_map(|sent| sent.ticket) {
             let open = &mut self.connections[ticket.connection as usize].open[owner];
             assert_eq!(open.pop_front(), Some(ticket.slot), "a shard's replies keep their order");
-            if let ReplyPart::Held { head, .. } = reply {
-                assert!(head.ends_with(b"\r\n"));
-            }
         }
         carried.batch.recycle();
-        assert!(carried.batch.is_empty() && carried.batch.replies().next().is_none());
+        assert!(carried.batch.is_empty() && carried.batch.take_replies().next().is_none());
         true
     }
 }
 
 impl Carried {
     fn from(source: usize) -> Self {
-        Self { batch: Batch::new(source as u8), sent: Vec::new() }
+        Self { batch: Batch::new(source as u8), ..Self::default() }
     }
 }
 

@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use slabcore_protocol::{Reply, Verb, encode_value_header, error_lines};
-use slabcore_shard::{HoldId, Now, ReplyPart, UploadId};
+use slabcore_shard::{Now, ReplyPart, UploadId};
+use slabcore_storage::Hold;
 
 use crate::request::{Ask, Sent, Storage};
 
@@ -26,7 +27,8 @@ struct Upload {
 
 /// A value that the shard keeps for a connection.
 pub(crate) struct Held {
-    pub(crate) hold: HoldId,
+    pub(crate) key: Vec<u8>,
+    pub(crate) hold: Hold,
     pub(crate) value: Vec<u8>,
 }
 
@@ -35,7 +37,7 @@ pub(crate) struct Model {
     items: BTreeMap<Vec<u8>, ModelItem>,
     uploads: BTreeMap<(u8, u32), Upload>,
     /// Keys of the held values.
-    held: BTreeMap<u32, Vec<u8>>,
+    held: Vec<Vec<u8>>,
     /// Whether live items may be pushed out, and memory may run out.
     tight: bool,
     flush_tick: u32,
@@ -49,7 +51,7 @@ impl Model {
         Self {
             items: BTreeMap::new(),
             uploads: BTreeMap::new(),
-            held: BTreeMap::new(),
+            held: Vec::new(),
             tight,
             flush_tick: 0,
             last: BTreeMap::new(),
@@ -114,11 +116,6 @@ impl Model {
             Ask::UploadAbandon { id } => {
                 self.uploads.remove(&place(*id)).expect("an upload has begun");
             }
-            Ask::HoldPart { offset, value, .. } => {
-                let part = bytes.expect("a part is answered");
-                assert_eq!(part.is_empty(), *offset == value.len());
-                assert!(value[*offset..].starts_with(part), "a held value changed");
-            }
             Ask::Flush { at } => {
                 self.flush_tick = at.unwrap_or(0);
                 if at.is_none() {
@@ -126,12 +123,15 @@ impl Model {
                 }
                 assert!(bytes.is_none_or(<[u8]>::is_empty));
             }
-            Ask::HoldRelease { hold } => {
-                self.held.remove(&hold.0).expect("a hold is released once");
-            }
             Ask::PagesWanted { .. } => {}
         }
         None
+    }
+
+    /// A held value of this key is on its way back, or has come.
+    pub(crate) fn released(&mut self, key: &[u8]) {
+        let place = self.held.iter().position(|held| held == key);
+        self.held.swap_remove(place.expect("a hold is released once"));
     }
 
     fn upload(&mut self, id: UploadId) -> &mut Upload {
@@ -163,9 +163,7 @@ impl Model {
         }
         let item = self.items.get_mut(key).expect("a dead or deleted key is a hit");
         let (head, behind, held) = match reply {
-            ReplyPart::Held { hold, value_bytes, head } => {
-                (head, &[][..], Some((hold, value_bytes)))
-            }
+            ReplyPart::Held { hold, head } => (head, &[][..], Some(hold)),
             ReplyPart::Bytes(bytes) => {
                 let line = bytes.iter().position(|&byte| byte == b'\n').expect("a VALUE line") + 1;
                 (&bytes[..line], &bytes[line..], None)
@@ -175,8 +173,8 @@ impl Model {
         let fits = |value: &Vec<u8>| {
             let mut line = Vec::new();
             encode_value_header(&mut line, key, item.flags, value.len(), unique);
-            let same = match held {
-                Some((_, value_bytes)) => value_bytes == value.len(),
+            let same = match &held {
+                Some(hold) => hold.parts(0).flatten().eq(value),
                 None => behind.strip_suffix(b"\r\n") == Some(&value[..]),
             };
             same && line == head
@@ -197,9 +195,9 @@ impl Model {
         if let Some(exptime) = exptime {
             item.expiry = now.expiry(exptime);
         }
-        let (hold, _) = held?;
-        assert!(self.held.insert(hold.0, key.to_vec()).is_none(), "a hold's number is in use");
-        Some(Held { hold, value: item.values[0].clone() })
+        let hold = held?;
+        self.held.push(key.to_vec());
+        Some(Held { key: key.to_vec(), hold, value: item.values[0].clone() })
     }
 
     fn stored(&mut self, key: &[u8], storage: &Storage, expiry: u32, reply: Option<&[u8]>) {
@@ -250,7 +248,7 @@ impl Model {
         if self.tight && reply == line(Reply::Error(error_lines::OUT_OF_MEMORY)) {
             return;
         }
-        let is_held = self.held.values().any(|held| held == key);
+        let is_held = self.held.iter().any(|held| held == key);
         let mut values = Vec::new();
         for old in &item.values {
             let Some(number) = number_of(old) else { continue };

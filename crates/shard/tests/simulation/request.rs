@@ -1,7 +1,7 @@
 //! What a simulated connection asks for, kept until its shard has executed it.
 
 use slabcore_protocol::{StoreRequest, Verb};
-use slabcore_shard::{Entry, HoldId, KeyRequest, Ticket, UploadId};
+use slabcore_shard::{Entry, KeyRequest, Ticket, UploadId};
 use slabcore_storage::PageWish;
 
 use crate::random::Random;
@@ -49,15 +49,6 @@ pub(crate) enum Ask {
     UploadAbandon {
         id: UploadId,
     },
-    /// Bytes of this value from `offset` on.
-    HoldPart {
-        hold: HoldId,
-        offset: usize,
-        value: Vec<u8>,
-    },
-    HoldRelease {
-        hold: HoldId,
-    },
     Flush {
         at: Option<u32>,
     },
@@ -101,8 +92,6 @@ impl Sent {
             Ask::UploadBytes { id, bytes } => return Entry::UploadBytes(*id, bytes),
             Ask::UploadEnd { id, good } => return Entry::UploadEnd(*id, *good),
             Ask::UploadAbandon { id } => return Entry::UploadAbandon(*id),
-            Ask::HoldPart { hold, offset, .. } => return Entry::HoldPart(*hold, *offset),
-            Ask::HoldRelease { hold } => return Entry::HoldRelease(*hold),
             Ask::Flush { at } => return Entry::Flush(*at),
             Ask::PagesWanted { wish } => return Entry::PagesWanted(*wish),
         };
