@@ -6,7 +6,7 @@ use criterion::{Criterion, Throughput};
 use slabcore_benches::item_format::ItemFormat;
 use slabcore_benches::request_batch::{RequestBatch, RequestSource};
 use slabcore_benches::{Operation, Workload};
-use slabcore_protocol::{DataBlock, Decoder, Request, Step, data_block};
+use slabcore_protocol::{DataBlock, Decoder, Request, Step};
 
 /// Decodes all of `input`; returns the keys and value bytes seen, so that nothing is left out.
 fn decode_all(mut input: &[u8]) -> (usize, usize) {
@@ -20,7 +20,7 @@ fn decode_all(mut input: &[u8]) -> (usize, usize) {
             }
             Step::Store { store, consumed } => {
                 keys += 1;
-                match data_block(&input[consumed..], store.value_bytes) {
+                match store.data_block(&input[consumed..]) {
                     DataBlock::Whole { value, consumed: block } => {
                         value_bytes += black_box(value).len();
                         consumed + block

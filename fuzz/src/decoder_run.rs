@@ -1,8 +1,9 @@
 //! A connection's input side over a stream that arrives in pieces.
 
 use slabcore_protocol::{
-    DECODED_KEY_BYTES_MAX, DataBlock, Decoder, GetRequest, KEY_BYTES_MAX, Keys, MetaRequest,
-    Request, Step, StoreRequest, data_block,
+    BINARY_BODY_BYTES_MAX, BINARY_HEADER_BYTES, DECODED_KEY_BYTES_MAX, DataBlock, Decoder,
+    GetRequest, KEY_BYTES_MAX, Keys, MetaRequest, Protocol, REQUEST_MAGIC, Request, Step,
+    StoreRequest, data_block,
 };
 
 /// One step at its place in the stream.
@@ -26,7 +27,7 @@ pub enum Ending {
 /// Where a connection is in its stream.
 enum Due {
     Line,
-    Block(u32),
+    Block { value_bytes: u32, line_end_bytes: usize },
     Swallow(u64),
 }
 
@@ -48,7 +49,15 @@ pub fn steps(stream: &[u8], cuts: impl IntoIterator<Item = usize>) -> (Vec<Seen<
                         break;
                     }
                 }
-                Due::Block(value_bytes) => {
+                Due::Block { value_bytes, line_end_bytes: 0 } => {
+                    // The value of a binary request has no end that could be wrong.
+                    let Some(value) = input.get(..value_bytes as usize) else { break };
+                    let block = DataBlock::Whole { value, consumed: value.len() };
+                    seen.push(Seen::Block(start, block));
+                    start += value.len();
+                    due = Due::Line;
+                }
+                Due::Block { value_bytes, .. } => {
                     let block = data_block(input, value_bytes);
                     let (DataBlock::Whole { consumed, .. } | DataBlock::Bad { consumed }) = block
                     else {
@@ -61,13 +70,23 @@ pub fn steps(stream: &[u8], cuts: impl IntoIterator<Item = usize>) -> (Vec<Seen<
                 }
                 Due::Line => {
                     let step = decoder.decode(input);
-                    let Some(consumed) = check(&step, input) else { break };
+                    let consumed = match decoder.protocol() {
+                        Protocol::Binary => check_binary(&step, input),
+                        Protocol::Auto | Protocol::Text => check(&step, input),
+                    };
+                    let Some(consumed) = consumed else { break };
                     due = match &step {
-                        Step::Store { store, .. } => Due::Block(store.value_bytes),
+                        Step::Store { store, .. } => Due::Block {
+                            value_bytes: store.value_bytes,
+                            line_end_bytes: store.line_end_bytes(),
+                        },
+                        Step::Auth { auth, .. } => Due::Swallow(u64::from(auth.value_bytes)),
+                        Step::BinaryError { swallow, .. } => Due::Swallow(*swallow),
                         Step::Error { swallow, .. } if *swallow > 0 => Due::Swallow(*swallow),
                         _ => Due::Line,
                     };
-                    let closed = step == Step::Close;
+                    let closed = step == Step::Close
+                        || matches!(&step, Step::BinaryError { error, .. } if error.closes);
                     seen.push(Seen::Step(start, step));
                     if closed {
                         return (seen, Ending::Closed);
@@ -103,9 +122,48 @@ fn check(step: &Step<'_>, input: &[u8]) -> Option<usize> {
             assert!(*swallow < 1 << 31);
             *consumed
         }
+        Step::BinaryError { .. } | Step::Auth { .. } | Step::Login { .. } => {
+            panic!("no command of a text")
+        }
     };
     let line = input.iter().position(|&byte| byte == b'\n');
     assert_eq!(line.map(|at| at + 1), Some(consumed), "a step consumes exactly its line");
+    Some(consumed)
+}
+
+/// As [`check`], of a binary request.
+fn check_binary(step: &Step<'_>, input: &[u8]) -> Option<usize> {
+    const HEAD_BYTES_MAX: usize = BINARY_HEADER_BYTES + 20 + KEY_BYTES_MAX;
+    let consumed = match step {
+        Step::NeedMore => {
+            assert!(input.len() < HEAD_BYTES_MAX, "a whole head is not decoded");
+            return None;
+        }
+        Step::Close => {
+            assert!(input.first() != Some(&REQUEST_MAGIC), "closed on a request");
+            return Some(0);
+        }
+        Step::Error { .. } | Step::Login { .. } => panic!("text in a binary connection"),
+        Step::Request { request, consumed } => {
+            if let Request::Binary(request) = request {
+                assert!((1..=KEY_BYTES_MAX).contains(&request.key().len()));
+                // Any command of any extras must be readable.
+                let _ = request.command();
+            }
+            *consumed
+        }
+        Step::Store { store, consumed } => {
+            assert!((1..=KEY_BYTES_MAX).contains(&store.key.len()));
+            assert!(store.value_bytes <= BINARY_BODY_BYTES_MAX);
+            *consumed
+        }
+        Step::Auth { auth, consumed } => {
+            assert!((1..=KEY_BYTES_MAX).contains(&auth.mechanism.len()));
+            *consumed
+        }
+        Step::BinaryError { consumed, .. } => *consumed,
+    };
+    assert!((BINARY_HEADER_BYTES..=HEAD_BYTES_MAX).contains(&consumed));
     Some(consumed)
 }
 
@@ -135,6 +193,7 @@ fn check_request(request: &Request<'_>) {
         | Request::MetaNoop
         | Request::Quit
         | Request::Shutdown { .. } => {}
+        Request::Binary(_) | Request::BinaryOrder(..) => panic!("binary in a text"),
     }
 }
 

@@ -6,8 +6,9 @@ use std::sync::Arc;
 
 use slabcore_metrics::ShardMetrics;
 use slabcore_protocol::{
-    DECODED_KEY_BYTES_MAX, DataBlock, Decoder, END, MetaCommand, MetaFlags, MetaRequest, Reply,
-    Request, Step, StoreRequest, VALUE_END, Verb, data_block, encode_value_header, error_lines,
+    DECODED_KEY_BYTES_MAX, DataBlock, Decoder, END, MetaCommand, MetaFlags, MetaRequest, Protocol,
+    Reply, Request, Step, StoreForm, StoreRequest, VALUE_END, Verb, encode_value_header,
+    error_lines,
 };
 use slabcore_shard::{
     Batch, Entry, KeyRequest, Limits, Now, ReplyPart, Response, Router, Shard, Ticket, UploadId,
@@ -124,7 +125,7 @@ impl Session {
             router: Router::new(hasher.clone(), shards),
             batches: (0..shards).map(|_| Batch::new(0)).collect(),
             now: Now { tick: 2, unix_at_zero: UNIX_AT_ZERO },
-            decoder: Decoder::new(),
+            decoder: Decoder::of(Protocol::Text),
             state: State::Line,
             input: Vec::new(),
             slots: Vec::new(),
@@ -194,6 +195,9 @@ impl Session {
                 self.state = State::Swallow { left: swallow, reply };
                 consumed
             }
+            Step::BinaryError { .. } | Step::Auth { .. } | Step::Login { .. } => {
+                unreachable!("the session is text")
+            }
             Step::Close => {
                 self.state = State::Closed;
                 input.len()
@@ -252,6 +256,7 @@ impl Session {
                 self.line_reply(Reply::Error(error_lines::SHUTDOWN_NOT_ENABLED));
             }
             Request::Quit => self.state = State::Quit,
+            Request::Binary(_) | Request::BinaryOrder(..) => unreachable!("the session is text"),
         }
     }
 
@@ -259,11 +264,13 @@ impl Session {
     fn store(&mut self, store: StoreRequest<'_>, behind: &[u8]) -> usize {
         let limits = Limits { item_bytes_max: ITEM_BYTES_MAX, cas: true };
         let mut bytes = [0; DECODED_KEY_BYTES_MAX];
-        let key = store.meta.map_or(store.key, |flags| flags.item_key(store.key, &mut bytes));
-        let meta =
-            store.meta.map(|flags| if names_unique(&flags) { MetaFlags::default() } else { flags });
-        let verb = if meta != store.meta { Verb::Set } else { store.verb };
-        let store = StoreRequest { key, meta, verb, ..store };
+        let key = store.meta().map_or(store.key, |flags| flags.item_key(store.key, &mut bytes));
+        let form = match store.meta() {
+            Some(flags) if names_unique(&flags) => StoreForm::Meta(b""),
+            _ => store.form,
+        };
+        let verb = if form == store.form { store.verb } else { Verb::Set };
+        let store = StoreRequest { key, form, verb, ..store };
         if limits.too_large(store.key.len(), store.flags, store.value_bytes as usize) {
             self.key_request(&KeyRequest::TooLarge { store }, true);
             let reply = (!store.noreply).then_some(error_lines::TOO_LARGE);
@@ -271,7 +278,7 @@ impl Session {
             return 0;
         }
         let store = self.with_unique(store);
-        match data_block(behind, store.value_bytes) {
+        match store.data_block(behind) {
             DataBlock::Whole { value, consumed } => {
                 self.key_request(&KeyRequest::Store { store, value }, store.noreply);
                 consumed
@@ -350,7 +357,7 @@ impl Session {
             encode_value_header(&mut out, request.key(), flags, value_bytes, cas);
             let hold = self.shards[0].hold(route.hash, request.key());
             self.append_held(0, hold.expect("few are held"), &mut out);
-        } else if let Response::MetaLarge { head, .. } = response {
+        } else if let Response::LargeBehind { head, .. } = response {
             out.extend_from_slice(&head);
             let hold = self.shards[0].hold(route.hash, request.key());
             self.append_held(0, hold.expect("few are held"), &mut out);
@@ -383,7 +390,7 @@ impl Session {
             for (ticket, part) in batch.take_replies() {
                 let bytes = match part {
                     ReplyPart::Bytes(bytes) => bytes.to_vec(),
-                    ReplyPart::Held { hold, head } => {
+                    ReplyPart::Held { hold, head, .. } => {
                         let mut out = head.to_vec();
                         self.append_held(shard, hold, &mut out);
                         out

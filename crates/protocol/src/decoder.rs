@@ -1,10 +1,12 @@
 //! From a connection's bytes to steps.
 
+use crate::binary_header::REQUEST_MAGIC;
 use crate::error_lines::BAD_FORMAT;
 use crate::limits::{GET_LEADING_BLANKS_MAX, GET_LINE_BYTES_MAX, LINE_BYTES_MAX, LINE_BYTES_MIN};
 use crate::line::{Line, skip_blanks, split_at_blank};
 use crate::{
-    Request, StoreRequest, Verb, get_lines, key_lines, meta_lines, server_lines, store_lines,
+    AuthRequest, BinaryError, Request, StoreRequest, Verb, binary_decoder, get_lines, key_lines,
+    login_line, meta_lines, server_lines, store_lines,
 };
 
 /// The decoder of one connection.
@@ -12,9 +14,22 @@ use crate::{
 /// It keeps no bytes, only how far it has looked: "more bytes needed" is a state of the input.
 #[derive(Clone, Debug, Default)]
 pub struct Decoder {
+    protocol: Protocol,
     /// Bytes of the pending line that were searched for an LF in vain, so that a line that arrives
     /// byte by byte is searched once, not once per byte.
     scanned: usize,
+}
+
+/// What a connection speaks, for the life of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum Protocol {
+    /// What its first byte says: binary if that is the magic of a request, else text.
+    #[default]
+    Auto,
+    /// Classic and meta commands.
+    Text,
+    /// The binary protocol.
+    Binary,
 }
 
 /// What the decoder made of the start of the input.
@@ -29,12 +44,27 @@ pub enum Step<'a> {
         /// Bytes of the line with its LF.
         consumed: usize,
     },
-    /// The line of a storage command; [`data_block`](crate::data_block) looks for the value at
-    /// `input[consumed..]`.
+    /// The line, or header, of a storage command; [`StoreRequest::data_block`] looks for the value
+    /// at `input[consumed..]`.
     Store {
         /// What is asked for.
         store: StoreRequest<'a>,
         /// Bytes of the line with its LF, without the data block.
+        consumed: usize,
+    },
+    /// A step of an authentication; what the client says stands at `input[consumed..]`.
+    Auth {
+        /// What is asked for.
+        auth: AuthRequest<'a>,
+        /// Bytes up to what is said.
+        consumed: usize,
+    },
+    /// The line of a login in text; user and password stand at `input[consumed..]`, with a CRLF.
+    Login {
+        /// Bytes of user and password without the CRLF, 0 to
+        /// [`AUTH_TOKEN_BYTES_MAX`](crate::AUTH_TOKEN_BYTES_MAX).
+        token_bytes: u32,
+        /// Bytes of the line with its LF.
         consumed: usize,
     },
     /// A line that is answered with an error.
@@ -47,14 +77,54 @@ pub enum Step<'a> {
         /// Bytes behind the line to eat unread, up to 2^31 - 1.
         swallow: u64,
     },
+    /// A binary request that is answered with an error.
+    BinaryError {
+        /// The answer. It leaves when all of `swallow` was eaten.
+        error: BinaryError,
+        /// Bytes of the header.
+        consumed: usize,
+        /// Bytes behind the header to eat unread.
+        swallow: u64,
+    },
     /// Close the connection without a word.
     Close,
+}
+
+impl Step<'_> {
+    /// Bytes of the line, or of a binary request without its value.
+    pub const fn head_bytes(&self) -> usize {
+        match self {
+            Self::NeedMore | Self::Close => 0,
+            Self::Request { consumed, .. }
+            | Self::Store { consumed, .. }
+            | Self::Auth { consumed, .. }
+            | Self::Login { consumed, .. }
+            | Self::Error { consumed, .. }
+            | Self::BinaryError { consumed, .. } => *consumed,
+        }
+    }
 }
 
 impl Decoder {
     /// A decoder at the first byte of a connection.
     pub const fn new() -> Self {
-        Self { scanned: 0 }
+        Self::of(Protocol::Auto)
+    }
+
+    /// The same of a connection that may speak only this protocol.
+    pub const fn of(protocol: Protocol) -> Self {
+        Self { protocol, scanned: 0 }
+    }
+
+    /// What the connection speaks; [`Protocol::Auto`] before its first byte.
+    #[inline]
+    pub const fn protocol(&self) -> Protocol {
+        self.protocol
+    }
+
+    /// Forgets how far it has looked: what was decoded is to be decoded again.
+    pub fn restart(&mut self) {
+        self.scanned = 0;
     }
 
     /// Looks at the input of the connection that was not yet consumed, which starts at a request's
@@ -62,6 +132,14 @@ impl Decoder {
     /// them; after any other step, what follows the consumed (and swallowed) bytes.
     #[inline]
     pub fn decode<'a>(&mut self, input: &'a [u8]) -> Step<'a> {
+        if self.protocol == Protocol::Text {
+            return self.decode_text(input);
+        }
+        self.decode_any(input)
+    }
+
+    #[inline]
+    fn decode_text<'a>(&mut self, input: &'a [u8]) -> Step<'a> {
         debug_assert!(self.scanned <= input.len(), "pending input went missing");
         let unseen = input.get(self.scanned..).unwrap_or_default();
         let Some(found) = memchr::memchr(b'\n', unseen) else {
@@ -70,6 +148,37 @@ impl Decoder {
         let line_bytes = self.scanned.saturating_add(found);
         self.scanned = 0;
         decode_line(input.get(..line_bytes).unwrap_or_default(), line_bytes.saturating_add(1))
+    }
+
+    /// As [`Self::decode`], of a connection that has yet to log in: a line of text is a login or
+    /// wrong.
+    pub fn decode_before_login<'a>(&mut self, input: &'a [u8]) -> Step<'a> {
+        if self.protocol == Protocol::Binary {
+            return self.decode_any(input);
+        }
+        let line_end = memchr::memchr(b'\n', input);
+        let line = line_end.and_then(|end| input.get(..end));
+        match line {
+            Some(text) => login_line::decode(text, text.len().saturating_add(1)),
+            None if input.len() > LINE_BYTES_MAX => Step::Close,
+            None => Step::NeedMore,
+        }
+    }
+
+    /// Lets the connection's first byte decide what it speaks, and decodes accordingly.
+    #[inline(never)]
+    fn decode_any<'a>(&mut self, input: &'a [u8]) -> Step<'a> {
+        if self.protocol == Protocol::Auto {
+            match input.first() {
+                None => return Step::NeedMore,
+                Some(&REQUEST_MAGIC) => self.protocol = Protocol::Binary,
+                Some(_) => self.protocol = Protocol::Text,
+            }
+        }
+        match self.protocol {
+            Protocol::Binary => binary_decoder::decode(input),
+            Protocol::Auto | Protocol::Text => self.decode_text(input),
+        }
     }
 
     /// Waits for the line's LF, within the limits.

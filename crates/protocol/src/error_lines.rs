@@ -47,6 +47,16 @@ pub const STATS_CACHEDUMP_ILLEGAL_CLASS: &[u8] = b"CLIENT_ERROR Illegal slab id\
 pub const SHUTDOWN_NOT_ENABLED: &[u8] = b"SERVER_ERROR: shutdown not enabled\r\n";
 /// `shutdown` with another word than `graceful`.
 pub const INVALID_SHUTDOWN_MODE: &[u8] = b"CLIENT_ERROR invalid shutdown mode\r\n";
+/// A command before the login that is due.
+pub const UNAUTHENTICATED: &[u8] = b"CLIENT_ERROR unauthenticated\r\n";
+/// A login with a wrong user or password.
+pub const AUTHENTICATION_FAILURE: &[u8] = b"CLIENT_ERROR authentication failure\r\n";
+/// A login that announces more than anybody's user and password.
+pub const AUTH_TOKEN_TOO_LONG: &[u8] = b"CLIENT_ERROR auth token too long\r\n";
+/// A login without a blank between user and password.
+pub const BAD_AUTH_TOKEN: &[u8] = b"CLIENT_ERROR bad authentication token format\r\n";
+/// A login without CRLF behind it.
+pub const BAD_LINE_TERMINATION: &[u8] = b"CLIENT_ERROR bad command line termination\r\n";
 /// The connection limit is reached; sent before the new connection is closed.
 pub const TOO_MANY_CONNECTIONS: &[u8] = b"ERROR Too many open connections\r\n";
 /// A flag of a meta command that stands there twice.
@@ -98,6 +108,11 @@ mod tests {
             STATS_DETAIL_NOT_ALLOWED,
             STATS_DETAIL_USAGE,
             STATS_CACHEDUMP_BAD_LINE,
+            UNAUTHENTICATED,
+            AUTHENTICATION_FAILURE,
+            AUTH_TOKEN_TOO_LONG,
+            BAD_AUTH_TOKEN,
+            BAD_LINE_TERMINATION,
             STATS_CACHEDUMP_ILLEGAL_CLASS,
             SHUTDOWN_NOT_ENABLED,
             INVALID_SHUTDOWN_MODE,

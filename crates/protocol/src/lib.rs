@@ -1,4 +1,4 @@
-//! Decoder and encoder of memcached's text protocol, classic and meta commands.
+//! Decoder and encoder of memcached's protocols: text, with classic and meta commands, and binary.
 //!
 //! Purpose: turn a connection's bytes into typed requests that borrow those bytes, and replies into
 //! bytes, exactly as memcached 1.6.45 does.
@@ -33,6 +33,11 @@ extern crate alloc;
 extern crate std;
 
 mod base64;
+mod binary_decoder;
+mod binary_header;
+pub mod binary_opcode;
+mod binary_reply;
+mod binary_request;
 mod data_block;
 mod decimal;
 mod decoder;
@@ -43,6 +48,7 @@ mod key_lines;
 mod keys;
 mod limits;
 mod line;
+mod login_line;
 mod meta_flags;
 mod meta_lines;
 mod meta_reply;
@@ -55,19 +61,25 @@ mod single_get;
 mod store_lines;
 
 pub use base64::DECODED_KEY_BYTES_MAX;
+pub use binary_header::{BINARY_HEADER_BYTES, ECHO_BYTES, Echo, REPLY_MAGIC, REQUEST_MAGIC};
+pub use binary_reply::{BinaryError, BinaryReply, BinaryStatus, BinaryValue, encode_stat_packets};
+pub use binary_request::{
+    AuthRequest, BinaryArithmetic, BinaryCommand, BinaryOrder, BinaryRequest,
+};
 pub use data_block::{DataBlock, data_block};
-pub use decoder::{Decoder, Step};
+pub use decoder::{Decoder, Protocol, Step};
 pub use encode::{
     END, VALUE_END, VALUE_END_AND_END, encode_number, encode_stat, encode_value,
     encode_value_header,
 };
 pub use keys::Keys;
 pub use limits::{
-    GET_LINE_BYTES_MAX, KEY_BYTES_MAX, LINE_BYTES_MAX, META_FLAGS_BYTES_MAX, VALUE_BYTES_MAX,
+    AUTH_TOKEN_BYTES_MAX, BINARY_BODY_BYTES_MAX, GET_LINE_BYTES_MAX, KEY_BYTES_MAX, LINE_BYTES_MAX,
+    META_FLAGS_BYTES_MAX, VALUE_BYTES_MAX,
 };
 pub use meta_flags::MetaFlags;
 pub use meta_reply::{
     ItemFacts, MetaReply, MetaStatus, MetaValue, encode_meta_debug, encode_short_meta_value,
 };
 pub use reply::{MEMCACHED_VERSION, Reply};
-pub use request::{GetRequest, MetaCommand, MetaRequest, Request, StoreRequest, Verb};
+pub use request::{GetRequest, MetaCommand, MetaRequest, Request, StoreForm, StoreRequest, Verb};

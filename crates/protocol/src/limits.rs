@@ -17,6 +17,15 @@ pub(crate) const GET_LEADING_BLANKS_MAX: usize = 100;
 /// Largest length a storage command may announce, in bytes: with its CRLF it still fits 31 bits.
 pub const VALUE_BYTES_MAX: u32 = i32::MAX as u32 - 2;
 
+/// Body of a binary request, in bytes; a longer one is refused and its connection closed.
+pub const BINARY_BODY_BYTES_MAX: u32 = 1 << 30;
+
+/// What a client says to log in, in bytes, in text as in binary: it is buffered as a whole.
+pub const AUTH_TOKEN_BYTES_MAX: u32 = 16 << 10;
+
+/// A line shorter than this, without its LF, is no login, and its connection is closed.
+pub(crate) const LOGIN_LINE_BYTES_MIN: usize = 6;
+
 /// A line with its line end has at least this many bytes; the shortest command has two letters.
 pub(crate) const LINE_BYTES_MIN: usize = 4;
 
@@ -33,3 +42,4 @@ pub const META_FLAGS_BYTES_MAX: usize = META_WORDS_MAX * (2 + OPAQUE_BYTES_MAX);
 const _: () = assert!(KEY_BYTES_MAX < LINE_BYTES_MAX);
 const _: () = assert!(LINE_BYTES_MAX < GET_LINE_BYTES_MAX);
 const _: () = assert!(GET_LEADING_BLANKS_MAX < LINE_BYTES_MAX);
+const _: () = assert!(BINARY_BODY_BYTES_MAX < VALUE_BYTES_MAX);

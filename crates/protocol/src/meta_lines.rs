@@ -7,7 +7,9 @@ use crate::error_lines::{
 use crate::limits::{KEY_BYTES_MAX, META_WORDS_MAX};
 use crate::line::{Line, next_word};
 use crate::store_lines::length_in_range;
-use crate::{MetaCommand, MetaFlags, MetaRequest, Request, Step, StoreRequest, Verb, base64};
+use crate::{
+    MetaCommand, MetaFlags, MetaRequest, Request, Step, StoreForm, StoreRequest, Verb, base64,
+};
 
 /// Flags behind command and key, and behind the length of `ms`.
 pub(crate) const FLAGS_MAX: usize = META_WORDS_MAX - 2;
@@ -120,7 +122,7 @@ pub(crate) fn store(line: Line<'_>) -> Step<'_> {
         value_bytes,
         cas_unique: if verb == Verb::Cas { meta.number(b'C').unwrap_or(0) } else { 0 },
         noreply: false,
-        meta: Some(meta),
+        form: StoreForm::Meta(rest),
     })
 }
 
@@ -159,7 +161,7 @@ mod tests {
             value_bytes: 2,
             cas_unique: 0,
             noreply: false,
-            meta: Some(MetaFlags::from_validated(flags)),
+            form: StoreForm::Meta(flags),
         }
     }
 

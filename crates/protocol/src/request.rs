@@ -1,6 +1,8 @@
 //! What a client can ask for. Everything borrows the connection's input.
 
-use crate::{Keys, MetaFlags};
+use crate::binary_header::Echo;
+use crate::binary_opcode::{SET, loud};
+use crate::{BinaryOrder, BinaryRequest, DataBlock, Keys, MetaFlags, data_block};
 
 /// A command that is complete with its line.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -66,6 +68,10 @@ pub enum Request<'a> {
         /// The line behind `shutdown`, without blanks at its ends.
         words: &'a [u8],
     },
+    /// A request for one key in the binary protocol.
+    Binary(BinaryRequest<'a>),
+    /// Any other request in the binary protocol.
+    BinaryOrder(Echo, BinaryOrder<'a>),
 }
 
 /// A retrieval of one or many keys.
@@ -122,7 +128,7 @@ pub enum Verb {
     Cas,
 }
 
-/// The command line of a storage command; its data block follows in the input.
+/// A storage command without its data block, which follows in the input.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct StoreRequest<'a> {
     /// How to store.
@@ -132,14 +138,75 @@ pub struct StoreRequest<'a> {
     /// The client's own, opaque to the server.
     pub flags: u32,
     /// As the client wrote it, cut to 32 bits: 0 never, negative at once, else relative or absolute
-    /// seconds.
+    /// seconds. In the binary protocol the bits are those of an unsigned number.
     pub exptime: i32,
     /// Bytes of the value without its CRLF, 0 to [`VALUE_BYTES_MAX`](crate::VALUE_BYTES_MAX).
     pub value_bytes: u32,
-    /// The cas unique to compare with; 0 unless the verb is [`Verb::Cas`].
+    /// The cas unique to compare with; 0 unless the verb is [`Verb::Cas`], or one that joins in the
+    /// binary protocol.
     pub cas_unique: u64,
     /// No reply is wanted.
     pub noreply: bool,
-    /// The flags of `ms`; none for a classic command.
-    pub meta: Option<MetaFlags<'a>>,
+    /// In which dialect it was asked for.
+    pub form: StoreForm<'a>,
+}
+
+/// The dialect of a storage command, with what only that one has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StoreForm<'a> {
+    /// A classic text command.
+    Classic,
+    /// `ms`, with the text of its flags.
+    Meta(&'a [u8]),
+    /// A binary request, with what its reply repeats.
+    Binary(Echo),
+}
+
+impl<'a> StoreRequest<'a> {
+    /// The flags of `ms`.
+    pub fn meta(&self) -> Option<MetaFlags<'a>> {
+        match self.form {
+            StoreForm::Meta(text) => Some(MetaFlags::from_validated(text)),
+            StoreForm::Classic | StoreForm::Binary(_) => None,
+        }
+    }
+
+    /// What the reply to a binary request repeats.
+    pub fn binary_echo(&self) -> Option<Echo> {
+        match self.form {
+            StoreForm::Binary(echo) => Some(echo),
+            StoreForm::Classic | StoreForm::Meta(_) => None,
+        }
+    }
+
+    /// Looks for the value, and the CRLF that a text command's has, at the start of `input`.
+    #[inline]
+    pub fn data_block<'i>(&self, input: &'i [u8]) -> DataBlock<'i> {
+        if let StoreForm::Binary(_) = self.form {
+            return match input.get(..self.value_bytes as usize) {
+                Some(value) => DataBlock::Whole { value, consumed: value.len() },
+                None => DataBlock::Cut,
+            };
+        }
+        data_block(input, self.value_bytes)
+    }
+
+    /// Bytes behind the value that belong to the data block.
+    #[inline]
+    pub const fn line_end_bytes(&self) -> usize {
+        match self.form {
+            StoreForm::Binary(_) => 0,
+            StoreForm::Classic | StoreForm::Meta(_) => 2,
+        }
+    }
+
+    /// Whether the old item must go when this one finds no memory or is too large: a set must not
+    /// leave the old value to be read. memcached takes every `ms` for a set, whatever its mode.
+    pub fn drops_old(&self) -> bool {
+        match self.form {
+            StoreForm::Classic => self.verb == Verb::Set,
+            StoreForm::Meta(_) => true,
+            StoreForm::Binary(echo) => loud(echo.opcode()) == SET,
+        }
+    }
 }

@@ -3,7 +3,7 @@
 use crate::limits::KEY_BYTES_MAX;
 use crate::meta_lines::FLAGS_MAX;
 use crate::short_search::{blank_or, byte};
-use crate::{Decoder, MetaFlags};
+use crate::{Decoder, MetaFlags, Protocol};
 
 const GET: &[u8; 4] = b"get ";
 const META_GET: &[u8; 3] = b"mg ";
@@ -15,6 +15,9 @@ impl Decoder {
     #[inline]
     pub fn single_get<'a>(&mut self, input: &'a [u8]) -> Option<(&'a [u8], usize)> {
         let words = input.strip_prefix(GET)?;
+        if self.protocol() == Protocol::Binary {
+            return None;
+        }
         let end = blank_or(LF, words)?;
         let (text, behind) = words.split_at_checked(end)?;
         if behind.first() != Some(&LF) {
@@ -24,7 +27,7 @@ impl Decoder {
         if key.is_empty() || key.len() > KEY_BYTES_MAX {
             return None;
         }
-        *self = Decoder::new();
+        *self = Decoder::of(Protocol::Text);
         Some((key, GET.len().saturating_add(end).saturating_add(1)))
     }
 
@@ -37,6 +40,9 @@ impl Decoder {
         input: &'a [u8],
     ) -> Option<(&'a [u8], MetaFlags<'a>, usize)> {
         let words = input.strip_prefix(META_GET)?;
+        if self.protocol() == Protocol::Binary {
+            return None;
+        }
         let key_bytes = blank_or(LF, words)?;
         let (key, behind) = words.split_at_checked(key_bytes)?;
         if key.is_empty() || key.len() > KEY_BYTES_MAX || behind.first() != Some(&b' ') {
@@ -49,7 +55,7 @@ impl Decoder {
         if !flags.only_tell() || flags.check_opaque().is_err() || text.ends_with(b" ") {
             return None;
         }
-        *self = Decoder::new();
+        *self = Decoder::of(Protocol::Text);
         let before = META_GET.len().saturating_add(key_bytes);
         Some((key, flags, before.saturating_add(end).saturating_add(1)))
     }

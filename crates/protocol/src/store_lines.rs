@@ -8,7 +8,7 @@ use crate::error_lines::BAD_FORMAT;
 use crate::limits::{KEY_BYTES_MAX, VALUE_BYTES_MAX};
 use crate::line::{Line, next_word};
 use crate::numbers::{loose_exptime, loose_flags, signed_32, unsigned_64};
-use crate::{Step, StoreRequest, Verb};
+use crate::{Step, StoreForm, StoreRequest, Verb};
 
 /// Decodes the line of the storage command `verb`.
 #[inline]
@@ -35,8 +35,8 @@ pub(crate) fn store(line: Line<'_>, verb: Verb) -> Step<'_> {
     }
     // Most lines end with the length (or the cas unique): then no word can be `noreply`.
     let noreply = !rest.is_empty() && line.is_noreply();
-    let meta = None;
-    line.store(StoreRequest { verb, key, flags, exptime, value_bytes, cas_unique, noreply, meta })
+    let form = StoreForm::Classic;
+    line.store(StoreRequest { verb, key, flags, exptime, value_bytes, cas_unique, noreply, form })
 }
 
 /// The announced length, unless it is no number, negative or too large to add a CRLF.
@@ -59,7 +59,7 @@ mod tests {
         value_bytes: 2,
         cas_unique: 0,
         noreply: false,
-        meta: None,
+        form: StoreForm::Classic,
     };
 
     #[test]

@@ -2,7 +2,7 @@
 //! no bytes make it panic.
 
 use proptest::prelude::*;
-use slabcore_protocol::{DataBlock, Decoder, Step, data_block};
+use slabcore_protocol::{DataBlock, Decoder, Step, StoreForm, StoreRequest, Verb};
 
 /// Bytes of noise at most; an interpreter that looks for undefined behaviour has time for little.
 const NOISE_BYTES_MAX: usize = if cfg!(miri) { 100 } else { 2000 };
@@ -15,8 +15,8 @@ type Seen = String;
 struct Stream {
     decoder: Decoder,
     input: Vec<u8>,
-    /// Length of the data block that is due next.
-    due: Option<u32>,
+    /// The storage command whose data block is due next, without its key.
+    due: Option<StoreRequest<'static>>,
     swallow: u64,
     closed: bool,
     seen: Vec<Seen>,
@@ -36,12 +36,12 @@ impl Stream {
             self.swallow -= eaten as u64;
             return eaten > 0;
         }
-        if let Some(value_bytes) = self.due {
-            let block = data_block(&self.input, value_bytes);
+        if let Some(store) = self.due {
+            let block = store.data_block(&self.input);
             let (DataBlock::Whole { consumed, .. } | DataBlock::Bad { consumed }) = block else {
                 return false;
             };
-            assert_eq!(consumed, value_bytes as usize + 2);
+            assert_eq!(consumed, store.value_bytes as usize + store.line_end_bytes());
             self.seen.push(format!("{block:?}"));
             self.input.drain(..consumed);
             self.due = None;
@@ -51,12 +51,22 @@ impl Stream {
         let consumed = match &step {
             Step::NeedMore => return false,
             Step::Request { consumed, .. } => *consumed,
+            Step::Login { .. } => unreachable!("nobody needs to log in"),
+            Step::Auth { auth, consumed } => {
+                self.swallow = u64::from(auth.value_bytes);
+                *consumed
+            }
             Step::Store { store, consumed } => {
-                self.due = Some(store.value_bytes);
+                self.due = Some(blank(store));
                 *consumed
             }
             Step::Error { consumed, swallow, .. } => {
                 self.swallow = *swallow;
+                *consumed
+            }
+            Step::BinaryError { error, consumed, swallow } => {
+                self.swallow = *swallow;
+                self.closed = error.closes;
                 *consumed
             }
             Step::Close => {
@@ -68,6 +78,17 @@ impl Stream {
         self.input.drain(..consumed);
         true
     }
+}
+
+/// What says how long a data block is.
+fn blank(store: &StoreRequest<'_>) -> StoreRequest<'static> {
+    let form = match store.form {
+        StoreForm::Binary(echo) => StoreForm::Binary(echo),
+        StoreForm::Classic | StoreForm::Meta(_) => StoreForm::Classic,
+    };
+    let StoreRequest { flags, exptime, value_bytes, cas_unique, noreply, .. } = *store;
+    let (verb, key) = (Verb::Set, &[][..]);
+    StoreRequest { verb, key, flags, exptime, value_bytes, cas_unique, noreply, form }
 }
 
 fn steps_of<'a>(parts: impl IntoIterator<Item = &'a [u8]>) -> Vec<Seen> {
@@ -180,7 +201,46 @@ fn meta_word() -> impl Strategy<Value = String> {
     "[a-zA-Z]|[TNRCEFDJ](-?[0-9]{1,3}|x)|O[a-z]{0,3}|M[EAPRSID+-]|[0-9\t!]"
 }
 
+/// Binary requests: mostly with the lengths that their opcode has.
+fn binary_request() -> impl Strategy<Value = Vec<u8>> {
+    let extras_bytes = prop_oneof![Just(0_usize), Just(4), Just(8), Just(20), 0..30_usize];
+    let key_bytes = prop_oneof![2 => Just(0_usize), 9 => 1..9_usize, 1 => 245..260_usize];
+    let value_bytes = prop_oneof![1 => Just(0_usize), 1 => 1..40_usize];
+    let off = prop_oneof![12 => Just(0_i32), 1 => -30..30_i32];
+    (0..0x28_u8, extras_bytes, key_bytes, value_bytes, off, any::<[u8; 12]>()).prop_map(
+        |(opcode, extras, key, value, off, tail)| {
+            let body = i32::try_from(extras + key + value).unwrap().saturating_add(off).max(0);
+            let mut bytes = vec![0x80, opcode];
+            bytes.extend_from_slice(&u16::try_from(key).unwrap().to_be_bytes());
+            bytes.extend_from_slice(&[u8::try_from(extras).unwrap(), 0, 0, 0]);
+            bytes.extend_from_slice(&body.to_be_bytes());
+            bytes.extend_from_slice(&tail);
+            bytes.resize(bytes.len() + extras + key + value, b'x');
+            bytes
+        },
+    )
+}
+
 proptest! {
+    #[test]
+    fn any_split_of_binary_requests_gives_the_same_steps(
+        requests in prop::collection::vec(binary_request(), 1..8),
+        piece in 1..100_usize,
+    ) {
+        let bytes = requests.concat();
+        let whole = steps_of([&bytes[..]]);
+        prop_assert_eq!(&steps_of(bytes.chunks(1)), &whole);
+        prop_assert_eq!(&steps_of(bytes.chunks(piece)), &whole);
+    }
+
+    #[test]
+    fn no_bytes_behind_a_binary_start_panic(
+        mut bytes in prop::collection::vec(any::<u8>(), 1..NOISE_BYTES_MAX),
+    ) {
+        bytes[0] = 0x80;
+        prop_assert_eq!(steps_of(bytes.chunks(1)), steps_of([&bytes[..]]));
+    }
+
     #[test]
     fn any_split_gives_the_same_steps(
         commands in prop::collection::vec(command(), 1..8),

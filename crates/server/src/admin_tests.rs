@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use crate::admin_connection::HEAD_BYTES_MAX;
 use crate::running::{Running, serve};
-use crate::settings::{BackendChoice, Listen, Settings, TcpListen};
+use crate::settings::{BackendChoice, Listen, Protocol, Settings, TcpListen};
 
 /// Far beyond what any answer takes here: a test fails instead of hanging.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -73,6 +73,9 @@ fn settings(
         evict: true,
         cas: true,
         requests_per_event_max: 20,
+        protocol: Protocol::Auto,
+        sasl: false,
+        users: None,
         listen_backlog: 100,
         lock_memory: false,
         huge_pages: false,

@@ -3,7 +3,7 @@
 
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use slabcore_metrics::{ShardMetrics, Snapshot};
 
@@ -11,6 +11,7 @@ use crate::clock::Clock;
 use crate::mailbox::Mailbox;
 use crate::publish_order::PublishOrder;
 use crate::settings::Settings;
+use crate::users::{Users, UsersError};
 
 /// How the sockets are driven in fact.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -33,6 +34,8 @@ impl Backend {
 /// See the module.
 pub(crate) struct Cluster {
     pub(crate) settings: Settings,
+    /// Who may log in; `None`: nobody needs to.
+    pub(crate) users: Option<Mutex<Users>>,
     pub(crate) clock: Clock,
     pub(crate) backend: Backend,
     pub(crate) mailboxes: Vec<Mailbox>,
@@ -69,8 +72,25 @@ impl Cluster {
         sum.since(&self.baseline.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
+    /// Whether a user may log in with this password.
+    pub(crate) fn admits(&self, name: &[u8], password: &[u8]) -> bool {
+        let users = self.users.as_ref();
+        users.is_some_and(|users| lock(users).admits(name, password))
+    }
+
+    /// Reads the users anew; those that there were stay if that fails. Who has logged in stays so.
+    pub(crate) fn reread_users(&self) -> Option<Result<(), UsersError>> {
+        let users = self.users.as_ref()?;
+        let read = lock(users).reread();
+        Some(read.map(|read| *lock(users) = read))
+    }
+
     /// A client is gone.
     pub(crate) fn connection_ended(&self) {
         self.connections.fetch_sub(1, Ordering::Relaxed);
     }
+}
+
+fn lock(users: &Mutex<Users>) -> MutexGuard<'_, Users> {
+    users.lock().unwrap_or_else(PoisonError::into_inner)
 }

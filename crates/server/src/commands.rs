@@ -3,7 +3,10 @@
 use std::sync::atomic::Ordering;
 
 use slabcore_metrics::{Counter, Snapshot};
-use slabcore_protocol::{DECODED_KEY_BYTES_MAX, MetaRequest, Reply, Request, error_lines};
+use slabcore_protocol::{
+    BinaryReply, BinaryStatus, DECODED_KEY_BYTES_MAX, Echo, MetaRequest, Reply, Request,
+    encode_stat_packets, error_lines,
+};
 use slabcore_shard::{Entry, KeyRequest, StatsKind};
 
 use crate::connection::{Connection, RestOfKeys};
@@ -43,7 +46,9 @@ impl Connection {
                 self.key_request(core, &KeyRequest::Meta { command, key, flags }, false);
             }
             Request::MetaNoop => self.reply(Reply::MetaNoop),
-            Request::FlushAll { delay, noreply } => self.flush_all(core, delay, noreply),
+            Request::FlushAll { delay, noreply } => {
+                self.flush_all(core, core.now.flush_tick(delay), noreply, None);
+            }
             Request::Version => self.reply(Reply::Version),
             Request::Verbosity { level, noreply } => {
                 let level = u64::from(level).min(VERBOSITY_MAX);
@@ -52,8 +57,12 @@ impl Connection {
                     self.reply(Reply::Ok);
                 }
             }
-            Request::Stats { words } => self.stats(core, words),
+            Request::Stats { words } => self.stats(core, words, None),
             Request::Quit => self.close(core),
+            Request::Binary(request) => {
+                self.key_request(core, &KeyRequest::Binary(request), false);
+            }
+            Request::BinaryOrder(echo, order) => self.binary_order(core, echo, order),
             Request::Shutdown { .. } => self.reply(Reply::Error(error_lines::SHUTDOWN_NOT_ENABLED)),
         }
         None
@@ -63,9 +72,15 @@ impl Connection {
         self.output.encode(|out| reply.encode(out));
     }
 
-    fn flush_all(&mut self, core: &mut Core, delay: i32, noreply: bool) {
+    /// Flushes all shards, now or at a tick; `echo` is that of a binary request.
+    pub(crate) fn flush_all(
+        &mut self,
+        core: &mut Core,
+        at: Option<u32>,
+        noreply: bool,
+        echo: Option<Echo>,
+    ) {
         core.metrics.add(Counter::CmdFlush, 1);
-        let at = core.now.flush_tick(delay);
         core.shards.own_mut().flush_all(at);
         let entry = Entry::Flush(at);
         if noreply {
@@ -74,10 +89,12 @@ impl Connection {
             }
             return;
         }
-        self.gather(core, Gathering::Flush, &entry, &[]);
+        let gather = Gather::new(Gathering::Flush, core.router.shards(), echo);
+        self.gather(core, gather, &entry, &[]);
     }
 
-    fn stats(&mut self, core: &mut Core, words: &[u8]) {
+    /// `stats`; `echo` is that of a binary request.
+    pub(crate) fn stats(&mut self, core: &mut Core, words: &[u8], echo: Option<Echo>) {
         let metrics = |reply| Gathering::Metrics(Box::new(Snapshot::new()), reply);
         let classes = |reply| Gathering::Classes(Box::default(), reply);
         let gathering = match words {
@@ -87,15 +104,24 @@ impl Connection {
             b"items" => classes(ClassesReply::Items),
             b"slabs" => classes(ClassesReply::Slabs),
             b"settings" => {
-                let cluster = &core.cluster;
-                self.output.encode(|out| stats::settings(out, cluster));
-                return;
+                let mut text = Vec::new();
+                stats::settings(&mut text, &core.cluster);
+                return self.text_reply(&text, echo);
             }
             b"sizes" => {
-                self.output.encode(stats::sizes_disabled);
-                return;
+                let mut text = Vec::new();
+                stats::sizes_disabled(&mut text);
+                return self.text_reply(&text, echo);
             }
-            _ => return self.reply(Reply::Error(error_lines::ERROR)),
+            _ => {
+                return match echo {
+                    None => self.reply(Reply::Error(error_lines::ERROR)),
+                    Some(echo) => {
+                        let reply = BinaryReply::new(echo, BinaryStatus::NotFound);
+                        self.output.encode(|out| reply.encode(out));
+                    }
+                };
+            }
         };
         let kind = match &gathering {
             Gathering::Classes(..) => StatsKind::Classes,
@@ -103,12 +129,21 @@ impl Connection {
         };
         let mut ours = Vec::new();
         core.shards.own_mut().append_stats(core.now, kind, &mut ours);
-        self.gather(core, gathering, &Entry::Stats(kind), &ours);
+        let gather = Gather::new(gathering, core.router.shards(), echo);
+        self.gather(core, gather, &Entry::Stats(kind), &ours);
+    }
+
+    /// A reply that was made as text; to a binary request its lines go as packets.
+    fn text_reply(&mut self, text: &[u8], echo: Option<Echo>) {
+        self.output.encode(|out| match echo {
+            None => out.extend_from_slice(text),
+            Some(echo) => encode_stat_packets(out, echo, text),
+        });
     }
 
     /// Asks all other shards; `ours` is this shard's answer.
-    fn gather(&mut self, core: &mut Core, gathering: Gathering, entry: &Entry<'_>, ours: &[u8]) {
-        let mut gather = Box::new(Gather::new(gathering, core.router.shards()));
+    fn gather(&mut self, core: &mut Core, gather: Gather, entry: &Entry<'_>, ours: &[u8]) {
+        let mut gather = Box::new(gather);
         if gather.add(ours) {
             let reply = gather.reply(core);
             self.output.encode(|out| out.extend_from_slice(&reply));

@@ -6,14 +6,17 @@
 
 use arrayvec::ArrayVec;
 use slabcore_protocol::{
-    DECODED_KEY_BYTES_MAX, DataBlock, Decoder, END, Keys, MetaCommand, MetaFlags, Step,
-    StoreRequest, data_block, encode_value_header, error_lines,
+    BinaryError, BinaryStatus, DECODED_KEY_BYTES_MAX, DataBlock, Decoder, END, Keys, MetaCommand,
+    MetaFlags, Protocol, Step, StoreRequest, encode_value_header, error_lines,
 };
-use slabcore_shard::{Entry, KeyRequest, LargeHit, ReplyPart, Response, Route, Ticket, UploadId};
+use slabcore_shard::{
+    Entry, KeyRequest, LargeHit, ReplyPart, Response, Route, Ticket, UploadId, ValueEnd,
+};
 
 use crate::core::Core;
 use crate::limits::{KEY_GROUP, KEYS_PER_VISIT_MAX};
 use crate::log;
+use crate::login::{Login, refused_before_login};
 use crate::outgoing::LargeValue;
 use crate::output::Output;
 use crate::planned::Planned;
@@ -62,9 +65,18 @@ enum State {
     /// In the middle of a value that streams into its reservation.
     Upload(Upload),
     /// In the middle of bytes to be ignored; then the reply.
-    Swallow { left: u64, reply: Option<&'static [u8]> },
+    Swallow { left: u64, reply: Afterwards },
     /// Done: `quit`, a line without end, or a shutdown.
     Closing,
+}
+
+/// What the client hears once bytes were ignored.
+#[derive(Debug, Clone, Copy)]
+enum Afterwards {
+    /// A line, or nothing.
+    Line(Option<&'static [u8]>),
+    /// A binary reply, which may be the last.
+    Error(BinaryError),
 }
 
 #[derive(Debug)]
@@ -74,7 +86,7 @@ struct Upload {
     shard: usize,
     /// Bytes of the value to come.
     left: u32,
-    /// The two bytes behind the value, as far as they are here.
+    /// The two bytes behind the value, as far as they are here; where none are due, a CRLF.
     line_end: [u8; 2],
     line_end_len: u8,
     noreply: bool,
@@ -86,12 +98,15 @@ pub(crate) struct Connection {
     id: ConnectionId,
     decoder: Decoder,
     state: State,
+    pub(crate) login: Login,
     pub(crate) output: Output,
 }
 
 impl Connection {
-    pub(crate) fn new(id: ConnectionId) -> Self {
-        Self { id, decoder: Decoder::new(), state: State::Line, output: Output::default() }
+    /// A connection that may speak `protocol`.
+    pub(crate) fn new(id: ConnectionId, protocol: Protocol, login: Login) -> Self {
+        let decoder = Decoder::of(protocol);
+        Self { id, decoder, state: State::Line, login, output: Output::default() }
     }
 
     /// True if the connection is to be closed once its output has left.
@@ -110,7 +125,9 @@ impl Connection {
     /// There is no memory for what the client sends: says so and ends the connection.
     pub(crate) fn refuse_input(&mut self, core: &mut Core) {
         if !self.is_closing() {
-            self.output.encode(|out| out.extend_from_slice(error_lines::OUT_OF_MEMORY_READING));
+            if self.decoder.protocol() != Protocol::Binary {
+                self.output.encode(|out| out.extend_from_slice(error_lines::OUT_OF_MEMORY_READING));
+            }
             self.close(core);
         }
     }
@@ -205,6 +222,10 @@ impl Connection {
         stage: &mut Stage<'a>,
     ) -> Plan<'a> {
         let start = stage.len();
+        if self.login.is_due() {
+            let odd = (!input.is_empty()).then(|| self.decoder.decode_before_login(input));
+            return Plan { requests: start..start, odd };
+        }
         let mut decoded = 0;
         let mut odd = None;
         while stage.len() - start < limit && !stage.is_full() && decoded < input.len() {
@@ -223,7 +244,10 @@ impl Connection {
             }
             let step = self.decoder.decode(rest);
             if core.verbosity >= log::COMMANDS && step != Step::NeedMore {
-                log::command(self.id.index, rest);
+                match self.decoder.protocol() {
+                    Protocol::Binary => log::packet(self.id.index, &rest[..step.head_bytes()]),
+                    Protocol::Auto | Protocol::Text => log::command(self.id.index, rest),
+                }
             }
             let Some(planned) = Planned::of(&step, rest, &core.limits) else {
                 odd = Some(step);
@@ -283,7 +307,7 @@ impl Connection {
         for request in stage.requests(plan.requests) {
             if self.output.is_full() || core.outboxes.is_any_full() {
                 // The others are decoded again when there is room.
-                self.decoder = Decoder::new();
+                self.decoder.restart();
                 return consumed;
             }
             *budget -= 1;
@@ -309,7 +333,7 @@ impl Connection {
                 consumed + self.odd_step(core, &input[consumed..], step, budget)
             }
             Some(_) => {
-                self.decoder = Decoder::new();
+                self.decoder.restart();
                 consumed
             }
             None => consumed,
@@ -324,6 +348,12 @@ impl Connection {
         step: Step<'_>,
         budget: &mut usize,
     ) -> usize {
+        if self.login.is_due()
+            && let Some(error) = refused_before_login(&step)
+        {
+            self.swallow_then_say(0, error);
+            return input.len();
+        }
         match step {
             Step::NeedMore => 0,
             Step::Request { request, consumed } => {
@@ -332,9 +362,17 @@ impl Connection {
             }
             Step::Store { store, consumed } => self.store(core, input, store, consumed),
             Step::Error { reply, consumed, swallow } => {
-                self.swallow(swallow, reply);
+                self.swallow(swallow, Afterwards::Line(reply));
                 consumed
             }
+            Step::BinaryError { error, consumed, swallow } => {
+                self.swallow_then_say(swallow, error);
+                consumed
+            }
+            Step::Login { token_bytes, consumed } => {
+                self.log_in(core, input, token_bytes, consumed)
+            }
+            Step::Auth { auth, consumed } => self.authenticate(core, input, &auth, consumed),
             Step::Close => {
                 self.close(core);
                 0
@@ -343,16 +381,30 @@ impl Connection {
     }
 
     /// Ignores `left` bytes, then replies.
-    fn swallow(&mut self, left: u64, reply: Option<&'static [u8]>) {
+    fn swallow(&mut self, left: u64, reply: Afterwards) {
         self.state = State::Swallow { left, reply };
         self.finish_swallow();
     }
 
     fn finish_swallow(&mut self) {
-        if let State::Swallow { left: 0, reply } = self.state {
-            self.output.encode(|out| out.extend_from_slice(reply.unwrap_or_default()));
-            self.state = State::Line;
+        let State::Swallow { left: 0, reply } = self.state else { return };
+        self.state = State::Line;
+        match reply {
+            Afterwards::Line(line) => {
+                self.output.encode(|out| out.extend_from_slice(line.unwrap_or_default()));
+            }
+            Afterwards::Error(error) => {
+                self.output.encode(|out| error.encode(out));
+                if error.closes {
+                    self.state = State::Closing;
+                }
+            }
         }
+    }
+
+    /// Ignores `left` bytes of a binary connection, then replies.
+    pub(crate) fn swallow_then_say(&mut self, left: u64, error: BinaryError) {
+        self.swallow(left, Afterwards::Error(error));
     }
 
     fn store(
@@ -363,23 +415,29 @@ impl Connection {
         line_bytes: usize,
     ) -> usize {
         let mut bytes = [0; DECODED_KEY_BYTES_MAX];
-        let key = store.meta.map_or(store.key, |flags| flags.item_key(store.key, &mut bytes));
+        let key = store.meta().map_or(store.key, |flags| flags.item_key(store.key, &mut bytes));
         let store = StoreRequest { key, ..store };
-        let block_bytes = u64::from(store.value_bytes) + 2;
+        let block_bytes = u64::from(store.value_bytes) + store.line_end_bytes() as u64;
         if core.limits.too_large(store.key.len(), store.flags, store.value_bytes as usize) {
             self.key_request(core, &KeyRequest::TooLarge { store }, true);
-            let reply = (!store.noreply).then_some(error_lines::TOO_LARGE);
+            let reply = match store.binary_echo() {
+                None => Afterwards::Line((!store.noreply).then_some(error_lines::TOO_LARGE)),
+                Some(echo) => {
+                    let status = BinaryStatus::TooLarge;
+                    Afterwards::Error(BinaryError { echo, status, closes: false })
+                }
+            };
             self.swallow(block_bytes, reply);
             return line_bytes;
         }
-        match data_block(&input[line_bytes..], store.value_bytes) {
+        match store.data_block(&input[line_bytes..]) {
             DataBlock::Whole { value, consumed } => {
                 self.key_request(core, &KeyRequest::Store { store, value }, store.noreply);
                 line_bytes + consumed
             }
             DataBlock::Bad { consumed } => {
                 let reply = (!store.noreply).then_some(error_lines::BAD_DATA_CHUNK);
-                self.swallow(0, reply);
+                self.swallow(0, Afterwards::Line(reply));
                 line_bytes + consumed
             }
             DataBlock::Cut => {
@@ -388,8 +446,8 @@ impl Connection {
                     id,
                     shard,
                     left: store.value_bytes,
-                    line_end: [0; 2],
-                    line_end_len: 0,
+                    line_end: *b"\r\n",
+                    line_end_len: 2 - store.line_end_bytes() as u8,
                     noreply: store.noreply,
                 });
                 line_bytes
@@ -410,7 +468,7 @@ impl Connection {
             upload.line_end_len += 1;
             at += 1;
         }
-        if upload.line_end_len == 2 {
+        if upload.left == 0 && upload.line_end_len == 2 {
             let (shard, id, noreply) = (upload.shard, upload.id, upload.noreply);
             let good = upload.line_end == *b"\r\n";
             self.state = State::Line;
@@ -517,7 +575,8 @@ impl Connection {
             };
             let large = shard.get_into(now, route.hash, key, ends, out);
             let Some(LargeHit { flags, value_bytes }) = large else { return };
-            self.large_value(core, route, key, |out| {
+            let request = KeyRequest::Get { key, with_cas: false, exptime: None };
+            self.large_value(core, route, &request, ValueEnd::LineEnd, |out| {
                 encode_value_header(out, key, flags, value_bytes, None);
             });
             if ends {
@@ -536,12 +595,14 @@ impl Connection {
     #[inline]
     fn plain_meta_get(&mut self, core: &mut Core, route: Route, key: &[u8], flags: MetaFlags<'_>) {
         let now = core.now;
+        let request = KeyRequest::Meta { command: MetaCommand::Get, key, flags };
         let (Some(shard), Some(out)) = (core.reach(route.shard), self.output.direct()) else {
-            let request = KeyRequest::Meta { command: MetaCommand::Get, key, flags };
             return self.routed_request(core, route, &request, false, false);
         };
         if let Some(head) = shard.meta_get_into(now, route.hash, key, flags, out) {
-            self.large_value(core, route, key, |out| out.extend_from_slice(&head));
+            self.large_value(core, route, &request, ValueEnd::LineEnd, |out| {
+                out.extend_from_slice(&head);
+            });
         }
     }
 
@@ -560,12 +621,14 @@ impl Connection {
             let key = request.key();
             match shard.execute(now, route.hash, request) {
                 Response::Large { flags, cas, value_bytes } => {
-                    self.large_value(core, route, key, |out| {
+                    self.large_value(core, route, request, ValueEnd::LineEnd, |out| {
                         encode_value_header(out, key, flags, value_bytes, cas);
                     });
                 }
-                Response::MetaLarge { head, .. } => {
-                    self.large_value(core, route, key, |out| out.extend_from_slice(&head));
+                Response::LargeBehind { head, end, .. } => {
+                    self.large_value(core, route, request, end, |out| {
+                        out.extend_from_slice(&head);
+                    });
                 }
                 ref response if !noreply => {
                     self.output.encode(|out| {
@@ -601,22 +664,23 @@ impl Connection {
         }
     }
 
-    /// Sends the value that `key` was just found with from where it lies; `head` appends the line
+    /// Sends the value that `request` has just found from where it lies; `head` appends what goes
     /// before it.
     fn large_value(
         &mut self,
         core: &mut Core,
         route: Route,
-        key: &[u8],
+        request: &KeyRequest<'_>,
+        end: ValueEnd,
         head: impl FnOnce(&mut Vec<u8>),
     ) {
         let shard = core.shards.held_mut(route.shard).expect("it has just answered");
-        let Some(hold) = shard.hold(route.hash, key) else {
-            self.output.encode(|out| out.extend_from_slice(error_lines::OUT_OF_MEMORY_WRITING_GET));
+        let Some(hold) = shard.hold(route.hash, request.key()) else {
+            self.output.encode(|out| request.encode_not_held(out));
             return;
         };
         self.output.encode(head);
-        let value = LargeValue { shard: route.shard, hold, head: Vec::new(), taken_bytes: 0 };
+        let value = LargeValue { shard: route.shard, hold, head: Vec::new(), end, taken_bytes: 0 };
         self.output.open_large(value, &mut core.spares);
     }
 
@@ -634,8 +698,8 @@ impl Connection {
     #[inline]
     pub(crate) fn fill(&mut self, core: &mut Core, shard: usize, slot: u32, reply: ReplyPart<'_>) {
         match reply {
-            ReplyPart::Held { hold, head } => {
-                let value = LargeValue { shard, hold, head: head.to_vec(), taken_bytes: 0 };
+            ReplyPart::Held { hold, head, end } => {
+                let value = LargeValue { shard, hold, head: head.to_vec(), end, taken_bytes: 0 };
                 self.output.fill_large(slot, value);
             }
             ReplyPart::Bytes(bytes) if self.output.is_open(slot) => {

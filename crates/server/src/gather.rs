@@ -1,7 +1,7 @@
 //! Replies that need a word from every shard: `stats`, `flush_all`.
 
 use slabcore_metrics::Snapshot;
-use slabcore_protocol::Reply;
+use slabcore_protocol::{Echo, Reply, encode_stat_packets};
 use slabcore_shard::ClassTable;
 
 use crate::core::Core;
@@ -44,12 +44,14 @@ pub(crate) struct Gather {
     gathering: Gathering,
     /// Shards that have not answered yet.
     remaining: usize,
+    /// That of a binary request, whose reply is packets.
+    echo: Option<Echo>,
 }
 
 impl Gather {
-    /// Waits for `shards` answers.
-    pub(crate) fn new(gathering: Gathering, shards: usize) -> Self {
-        Self { gathering, remaining: shards }
+    /// Waits for `shards` answers; `echo` is that of a binary request.
+    pub(crate) fn new(gathering: Gathering, shards: usize, echo: Option<Echo>) -> Self {
+        Self { gathering, remaining: shards, echo }
     }
 
     /// Adds a shard's answer; true if it was the last.
@@ -81,7 +83,14 @@ impl Gather {
             Gathering::Classes(sum, ClassesReply::Items) => stats::items(&mut out, sum),
             Gathering::Classes(sum, ClassesReply::Slabs) => stats::slabs(&mut out, sum),
         }
-        out
+        match self.echo {
+            None => out,
+            Some(echo) => {
+                let mut packets = Vec::new();
+                encode_stat_packets(&mut packets, echo, &out);
+                packets
+            }
+        }
     }
 }
 

@@ -17,6 +17,7 @@ use crate::limits::{
     TURN_VISITS_DURATION,
 };
 use crate::log;
+use crate::login::Login;
 use crate::mailbox::{Message, next_message};
 use crate::outgoing::{LargeValue, Outgoing, Parts};
 use crate::output::Output;
@@ -114,8 +115,9 @@ impl Hub {
             self.entries.len() as u32 - 1
         });
         let id = ConnectionId { index, generation: self.generations[index as usize] };
+        let login = if self.core.cluster.users.is_some() { Login::Due } else { Login::Free };
         let entry = Entry {
-            connection: Connection::new(id),
+            connection: Connection::new(id, self.core.cluster.settings.protocol, login),
             carry: Vec::new(),
             carry_start: 0,
             carried: 0,
@@ -420,8 +422,9 @@ impl Hub {
                     self.unblock(index);
                 }
                 None => {
-                    if let ReplyPart::Held { hold, .. } = reply {
-                        let value = LargeValue { shard, hold, head: Vec::new(), taken_bytes: 0 };
+                    if let ReplyPart::Held { hold, end, .. } = reply {
+                        let head = Vec::new();
+                        let value = LargeValue { shard, hold, head, end, taken_bytes: 0 };
                         self.core.release(value);
                     }
                 }

@@ -15,7 +15,7 @@ use crate::cluster::{Backend, Cluster};
 use crate::connection::ConnectionId;
 use crate::hub::Hub;
 use crate::seat::make_seats;
-use crate::settings::{BackendChoice, Listen, Settings};
+use crate::settings::{BackendChoice, Listen, Protocol, Settings};
 use crate::start_error::StartError;
 
 /// A server that benches and tests drive by hand: [`connect`](Self::connect),
@@ -250,6 +250,9 @@ fn settings(shards: usize, memory_bytes: usize) -> Settings {
         evict: true,
         cas: true,
         requests_per_event_max: 20,
+        protocol: Protocol::Auto,
+        sasl: false,
+        users: None,
         listen_backlog: 1024,
         lock_memory: false,
         huge_pages: false,

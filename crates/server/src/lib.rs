@@ -17,6 +17,7 @@ mod admin_connection;
 mod admin_http;
 #[cfg(test)]
 mod admin_tests;
+mod binary_orders;
 mod clock;
 mod cluster;
 mod commands;
@@ -33,6 +34,7 @@ mod item_memory;
 pub mod limits;
 mod listener;
 mod log;
+mod login;
 mod mailbox;
 mod numbers;
 mod outboxes;
@@ -55,8 +57,10 @@ mod spare_buffers;
 mod stage;
 mod start_error;
 mod stats;
+mod users;
 
 pub use in_memory::{InMemoryConnection, InMemoryServer};
 pub use running::{Running, serve};
 pub use settings::Settings;
 pub use start_error::StartError;
+pub use users::{Users, UsersError};

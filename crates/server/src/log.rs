@@ -23,6 +23,13 @@ pub(crate) fn command(connection: u32, input: &[u8]) {
     eprintln!("<{connection} {}", line.escape_ascii());
 }
 
+/// A binary request as it came in: header, extras and key, never its value.
+#[cold]
+pub(crate) fn packet(connection: u32, head: &[u8]) {
+    let head = &head[..head.len().min(LINE_BYTES_MAX)];
+    eprintln!("<{connection} {}", head.escape_ascii());
+}
+
 /// A new connection.
 #[cold]
 pub(crate) fn connection_opened(connection: u32) {

@@ -4,6 +4,7 @@
 use std::ops::Range;
 
 use arrayvec::ArrayVec;
+use slabcore_shard::ValueEnd;
 use slabcore_storage::Hold;
 
 use crate::limits::{SEND_PIECES_MAX, SEND_VALUE_BYTES_MAX, SEND_VALUES_MAX};
@@ -17,6 +18,8 @@ pub(crate) struct LargeValue {
     pub(crate) hold: Hold,
     /// `VALUE` line that goes before it; empty once it has left.
     pub(crate) head: Vec<u8>,
+    /// What goes behind it.
+    pub(crate) end: ValueEnd,
     /// Bytes of the value that were handed to the socket.
     pub(crate) taken_bytes: usize,
 }

@@ -10,8 +10,6 @@ use std::collections::VecDeque;
 use std::mem;
 use std::ops::Range;
 
-use slabcore_protocol::VALUE_END;
-
 use crate::gather::Gather;
 use crate::limits::{
     HELD_BYTES_MAX, OPEN_GATHERS_MAX, OPEN_SLOTS_MAX, OUTPUT_BYTES_MAX, SEND_EARLY_BYTES,
@@ -93,7 +91,7 @@ impl Output {
         self.push_slot(SlotState::Gather(gather), spares)
     }
 
-    /// Opens a slot for a large value of this shard; its `VALUE` line is encoded already.
+    /// Opens a slot for a large value of this shard; what goes before it is encoded already.
     pub(crate) fn open_large(&mut self, value: LargeValue, spares: &mut SpareBuffers) {
         self.held_bytes += value.left_bytes();
         self.push_slot(SlotState::Large(Box::new(value)), spares);
@@ -259,12 +257,12 @@ impl Output {
             };
             self.ready.append(&mut value.head);
             let part_bytes = value.left_bytes().min(parts.room_bytes());
-            let ends = part_bytes == value.left_bytes();
+            let (ends, end) = (part_bytes == value.left_bytes(), value.end);
             parts.push(self.ready.len(), value, part_bytes);
             if !ends {
                 break;
             }
-            self.ready.extend_from_slice(VALUE_END);
+            self.ready.extend_from_slice(end.bytes());
             self.end_front();
         }
         self.sending_held = parts.bytes();

@@ -1,6 +1,6 @@
 //! A request that was decoded ahead of its turn, so that its bucket and item can be brought near.
 
-use slabcore_protocol::{DataBlock, MetaRequest, Request, Step, data_block};
+use slabcore_protocol::{DataBlock, MetaRequest, Request, Step, StoreForm};
 use slabcore_shard::{KeyRequest, Limits};
 
 /// See the module.
@@ -23,14 +23,16 @@ impl<'a> Planned<'a> {
         match step {
             Step::Request { request, consumed } => Self::of_request(request, *consumed),
             Step::Store { store, consumed } => {
-                if store.meta.is_some_and(|flags| flags.has(b'b')) {
+                if matches!(store.form, StoreForm::Meta(_))
+                    && store.meta().is_some_and(|meta| meta.has(b'b'))
+                {
                     return None;
                 }
                 let key_bytes = store.key.len();
                 if limits.too_large(key_bytes, store.flags, store.value_bytes as usize) {
                     return None;
                 }
-                let block = data_block(input.get(*consumed..)?, store.value_bytes);
+                let block = store.data_block(input.get(*consumed..)?);
                 let DataBlock::Whole { value, consumed: block_bytes } = block else { return None };
                 let request = KeyRequest::Store { store: *store, value };
                 let consumed = consumed + block_bytes;
@@ -62,6 +64,7 @@ impl<'a> Planned<'a> {
             Request::Meta(MetaRequest { command, key, flags }) if !flags.has(b'b') => {
                 (KeyRequest::Meta { command, key, flags }, false, false)
             }
+            Request::Binary(request) => (KeyRequest::Binary(request), false, false),
             _ => return None,
         };
         Some(Self { request, noreply, is_get, consumed })

@@ -20,6 +20,7 @@ use crate::ring::Ring;
 use crate::seat::{Seat, make_seats};
 use crate::settings::{BackendChoice, Settings};
 use crate::start_error::StartError;
+use crate::users::UsersError;
 
 /// A server that runs until [`Running::stop`].
 pub struct Running {
@@ -61,6 +62,11 @@ impl Running {
     /// Where `/metrics` is served; `None` if it is off or could not be bound.
     pub fn metrics_address(&self) -> Option<SocketAddr> {
         self.admin.as_ref().map(Admin::address)
+    }
+
+    /// Reads the file of users anew; `None` if there is none. On an error the old ones stay.
+    pub fn reread_users(&self) -> Option<Result<(), UsersError>> {
+        self.cluster.reread_users()
     }
 
     /// Stops: no new connections, what is under way is dropped, all threads end.

@@ -55,6 +55,7 @@ pub(crate) fn make_seats(
     }
     let metrics = (0..settings.shards).map(|_| Arc::new(ShardMetrics::new())).collect();
     let cluster = Arc::new(Cluster {
+        users: settings.users.clone().map(Mutex::new),
         verbosity: AtomicU64::new(u64::from(settings.verbosity)),
         clock: Clock::start(),
         backend,

@@ -3,6 +3,10 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+pub use slabcore_protocol::Protocol;
+
+use crate::users::Users;
+
 /// Where the server listens for clients.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Listen {
@@ -63,6 +67,12 @@ pub struct Settings {
     pub cas: bool,
     /// Requests of one connection and turn at most (`-R`).
     pub requests_per_event_max: usize,
+    /// What clients may speak (`-B`).
+    pub protocol: Protocol,
+    /// Clients must log in by SASL (`-S`), which only the binary protocol has.
+    pub sasl: bool,
+    /// Who may log in, by SASL or in text (`-Y`); `None`: nobody needs to.
+    pub users: Option<Users>,
     /// Backlog of the listening sockets (`-b`).
     pub listen_backlog: i32,
     /// Lock the memory (`-k`); failing only warns.

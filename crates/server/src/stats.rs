@@ -4,13 +4,14 @@ use std::net::SocketAddr;
 use std::sync::atomic::Ordering;
 
 use slabcore_metrics::{Counter, Gauge, Snapshot};
-use slabcore_protocol::{END, MEMCACHED_VERSION, encode_stat};
+use slabcore_protocol::{END, MEMCACHED_VERSION, Protocol, encode_stat};
 use slabcore_shard::ClassTable;
 
 use crate::cluster::{Backend, Cluster};
 use crate::limits::{RECEIVE_BUFFER_BYTES, RECEIVE_BUFFERS};
 use crate::resource_usage::ResourceUsage;
 use crate::settings::Listen;
+use crate::users::Users;
 
 /// One STAT line of `stats`.
 enum Source {
@@ -222,12 +223,14 @@ pub(crate) fn settings(out: &mut Vec<u8>, cluster: &Cluster) {
     stat("reqs_per_event", &settings.requests_per_event_max.to_string());
     stat("cas_enabled", yes_no(settings.cas));
     stat("tcp_backlog", &settings.listen_backlog.to_string());
-    for (name, value) in [
-        ("binding_protocol", "auto-negotiate"), ("auth_enabled_sasl", "no"),
-        ("auth_enabled_ascii", "no"),
-    ] {
-        stat(name, value);
-    }
+    stat("binding_protocol", match settings.protocol {
+        Protocol::Auto => "auto-negotiate",
+        Protocol::Text => "ascii",
+        Protocol::Binary => "binary",
+    });
+    stat("auth_enabled_sasl", yes_no(settings.sasl));
+    let file = settings.users.as_ref().filter(|_| !settings.sasl).map(Users::file);
+    stat("auth_enabled_ascii", &file.map_or("no".into(), |file| file.display().to_string()));
     stat("item_size_max", &settings.item_bytes_max.to_string());
     for (name, value) in FIXED_SETTINGS {
         stat(name, value);

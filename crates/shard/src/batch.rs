@@ -1,7 +1,7 @@
 //! Requests for another shard, and their replies: one box that travels there and back.
 //!
 //! ```text
-//! reply   | len 4, top 4 bits: kind | bytes |                              Held: | VALUE line |
+//! reply   | len 4, top 4 bits: kind | bytes |                              Held: | head |
 //! ```
 //! Replies stand in the order of the entries that carry a ticket; holds travel beside the bytes, in
 //! the order of the replies that they belong to.
@@ -13,11 +13,13 @@ use slabcore_storage::Hold;
 
 use crate::entry::{Entries, Entry, encode_entry, encode_plain_get};
 use crate::limits::BATCH_REQUEST_BYTES_SOFT_MAX;
+use crate::response::ValueEnd;
 
 const REPLY_HEAD_BYTES: usize = 4;
 const REPLY_KIND_SHIFT: u32 = 28;
 const REPLY_BYTES: u32 = 0;
 const REPLY_HELD: u32 = 1;
+const REPLY_HELD_BARE: u32 = 2;
 
 /// Whose reply it is: a connection's slot in its reply order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,12 +37,14 @@ pub struct Ticket {
 pub enum ReplyPart<'a> {
     /// Encoded reply, to be sent as it is.
     Bytes(&'a [u8]),
-    /// The encoded `VALUE` line of a value that is to be sent from where it lies.
+    /// The start of a reply whose value is to be sent from where it lies.
     Held {
         /// The value; goes back to its shard by [`Batch::push_release`].
         hold: Hold,
-        /// `VALUE` line with its line end.
+        /// What goes before the value, as a `VALUE` line with its line end.
         head: &'a [u8],
+        /// What goes behind it.
+        end: ValueEnd,
     },
 }
 
@@ -149,10 +153,16 @@ impl Replies<'_> {
         self.push_kind(REPLY_BYTES, write);
     }
 
-    /// Writes the reply for a held value; `write` appends its `VALUE` line.
-    pub(crate) fn push_held(&mut self, hold: Hold, write: impl FnOnce(&mut Vec<u8>)) {
+    /// Writes the reply for a held value; `write` appends what goes before it.
+    pub(crate) fn push_held(
+        &mut self,
+        hold: Hold,
+        end: ValueEnd,
+        write: impl FnOnce(&mut Vec<u8>),
+    ) {
         self.held.push_back(hold);
-        self.push_kind(REPLY_HELD, write);
+        let kind = if end == ValueEnd::LineEnd { REPLY_HELD } else { REPLY_HELD_BARE };
+        self.push_kind(kind, write);
     }
 
     /// Takes back a reply without bytes that was just written.
@@ -187,10 +197,12 @@ impl<'a> Iterator for ReplyParts<'a> {
         let head = u32::from_le_bytes(*head);
         let (bytes, rest) = rest.split_at((head & ((1 << REPLY_KIND_SHIFT) - 1)) as usize);
         self.rest = rest;
-        if head >> REPLY_KIND_SHIFT == REPLY_BYTES {
-            return Some(ReplyPart::Bytes(bytes));
-        }
+        let end = match head >> REPLY_KIND_SHIFT {
+            REPLY_BYTES => return Some(ReplyPart::Bytes(bytes)),
+            REPLY_HELD => ValueEnd::LineEnd,
+            _ => ValueEnd::Nothing,
+        };
         let hold = self.held.pop_front().expect("a held reply has its hold");
-        Some(ReplyPart::Held { hold, head: bytes })
+        Some(ReplyPart::Held { hold, head: bytes, end })
     }
 }

@@ -1,7 +1,7 @@
 //! Time as the caches of this family see it: whole seconds since shortly before the start.
 
 /// Relative exptimes reach 30 days; larger values are Unix times (protocol.txt).
-const RELATIVE_EXPTIME_MAX: i32 = 60 * 60 * 24 * 30;
+const RELATIVE_EXPTIME_MAX: u32 = 60 * 60 * 24 * 30;
 
 /// The time of one turn.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -23,14 +23,16 @@ impl Now {
     /// The item is dead when the tick reaches the result, so a ttl of `n` lives `n - 1` to `n`
     /// seconds.
     pub const fn expiry(self, exptime: i32) -> u32 {
+        if exptime < 0 { 1 } else { self.unsigned_expiry(exptime as u32) }
+    }
+
+    /// As [`Self::expiry`], of an exptime of the binary protocol: there none is negative.
+    pub const fn unsigned_expiry(self, exptime: u32) -> u32 {
         if exptime == 0 {
             return 0;
         }
-        if exptime < 0 {
-            return 1;
-        }
         if exptime <= RELATIVE_EXPTIME_MAX {
-            return self.tick.saturating_add(exptime as u32);
+            return self.tick.saturating_add(exptime);
         }
         let unix = exptime as u64;
         if unix <= self.unix_at_zero + 1 { 1 } else { (unix - self.unix_at_zero) as u32 }
@@ -41,10 +43,15 @@ impl Now {
     /// `Some(0)` is a Unix time from before the start: nothing is flushed, and a pending flush
     /// is called off.
     pub const fn flush_tick(self, delay: i32) -> Option<u32> {
-        if delay <= 0 {
+        if delay < 0 { None } else { self.unsigned_flush_tick(delay as u32) }
+    }
+
+    /// As [`Self::flush_tick`], of a delay of the binary protocol: there none is negative.
+    pub const fn unsigned_flush_tick(self, delay: u32) -> Option<u32> {
+        if delay == 0 {
             return None;
         }
-        match self.expiry(delay) {
+        match self.unsigned_expiry(delay) {
             1 => Some(0),
             tick if tick <= self.tick => None,
             tick => Some(tick),
@@ -73,6 +80,8 @@ mod tests {
         check(1_700_000_050, 50);
         check(1_700_000_200, 200);
         check(i32::MAX, 447_483_647);
+        let now = Now { tick: 100, unix_at_zero: 1_700_000_000 };
+        assert_eq!(now.unsigned_expiry(u32::MAX), 2_594_967_295, "in 2106");
     }
 
     #[test]

@@ -5,12 +5,15 @@
 //! | a 4 | b 4 | c 8 | d 4 | e 4 | key | bytes |
 //! ```
 //! Little endian. Entries have the same 40-byte head; `a` to `e` mean what the kind needs. Only a
-//! plain get, which is what is asked most, ends with the key behind the first 16 bytes. Flags of a
-//! meta command stand first in `bytes`, as text; `e` counts those before a value.
+//! plain get, which is what is asked most, ends with the key behind the first 16 bytes. First in
+//! `bytes` stand the flags of a meta command, as text, or what the reply to a binary request
+//! repeats; `e` counts those before a value.
 
 use alloc::vec::Vec;
 
-use slabcore_protocol::{MetaCommand, MetaFlags, StoreRequest, Verb};
+use slabcore_protocol::{
+    BinaryRequest, ECHO_BYTES, Echo, MetaCommand, MetaFlags, StoreForm, StoreRequest, Verb,
+};
 use slabcore_storage::PageWish;
 
 use crate::request::KeyRequest;
@@ -26,6 +29,7 @@ const BIT_EXPTIME: u8 = 4;
 const BIT_INCR: u8 = 8;
 const BIT_GOOD: u8 = 16;
 const BIT_META: u8 = 32;
+const BIT_BINARY: u8 = 64;
 
 /// What a shard is asked to tell of itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -88,6 +92,7 @@ const STATS_CLASSES: u8 = 12;
 const PAGES_WANTED: u8 = 13;
 const META: u8 = 14;
 const PLAIN_GET: u8 = 15;
+const BINARY: u8 = 16;
 
 /// The kinds that look for a key at once, a bit each.
 const HAS_KEY: u32 = 1 << GET
@@ -97,6 +102,7 @@ const HAS_KEY: u32 = 1 << GET
     | 1 << TOUCH
     | 1 << DELETE
     | 1 << META
+    | 1 << BINARY
     | 1 << PLAIN_GET;
 
 /// Appends a get of `key` with nothing said of it.
@@ -118,12 +124,12 @@ pub(crate) fn encode_entry(out: &mut Vec<u8>, entry: &Entry<'_>, answered: bool)
     {
         return encode_plain_get(out, hash, key, answered);
     }
-    let Parts { mut head, key, meta, bytes } = parts(entry);
+    let Parts { mut head, key, form, bytes } = parts(entry);
     if answered {
         head.bits |= BIT_TICKET;
     }
     debug_assert!(u8::try_from(key.len()).is_ok(), "a key's length fits a byte");
-    let bytes_len = meta.len() + bytes.len();
+    let bytes_len = form.len() + bytes.len();
     let bytes_len = u32::try_from(bytes_len).expect("a value part and flags fit 32 bits");
     let mut raw = [0; HEAD_BYTES];
     raw[..4].copy_from_slice(&[head.kind, head.bits, head.verb, key.len() as u8]);
@@ -134,10 +140,10 @@ pub(crate) fn encode_entry(out: &mut Vec<u8>, entry: &Entry<'_>, answered: bool)
     raw[24..32].copy_from_slice(&head.c.to_le_bytes());
     raw[32..36].copy_from_slice(&head.d.to_le_bytes());
     raw[36..40].copy_from_slice(&head.e.to_le_bytes());
-    out.reserve(HEAD_BYTES + key.len() + meta.len() + bytes.len());
+    out.reserve(HEAD_BYTES + key.len() + form.len() + bytes.len());
     out.extend_from_slice(&raw);
     out.extend_from_slice(key);
-    out.extend_from_slice(meta);
+    out.extend_from_slice(form);
     out.extend_from_slice(bytes);
 }
 
@@ -146,21 +152,20 @@ pub(crate) fn encode_entry(out: &mut Vec<u8>, entry: &Entry<'_>, answered: bool)
 struct Parts<'a> {
     head: Head,
     key: &'a [u8],
-    /// Flags of a meta command.
-    meta: &'a [u8],
+    /// Flags of a meta command, or the echo of a binary one.
+    form: &'a [u8],
     bytes: &'a [u8],
 }
 
-fn parts<'a>(entry: &Entry<'a>) -> Parts<'a> {
+fn parts<'a>(entry: &'a Entry<'_>) -> Parts<'a> {
     let simple = |kind| Head { kind, ..Head::default() };
     let numbered = |kind, number| Head { e: number, ..simple(kind) };
     let head = match *entry {
         Entry::PlainGet(..) => unreachable!("it has a head of its own"),
         Entry::Key(hash, ref request) => return key_parts(hash, request),
         Entry::UploadBegin(hash, id, ref store) => {
-            let meta = store.meta.map_or(&[][..], |flags| flags.text());
             let head = Head { hash, e: id.number, ..store_head(UPLOAD_BEGIN, store) };
-            return Parts { head, key: store.key, meta, bytes: &[] };
+            return Parts { head, key: store.key, form: form_bytes(store), bytes: &[] };
         }
         Entry::UploadBytes(id, bytes) => {
             let head = numbered(UPLOAD_BYTES, id.number);
@@ -184,10 +189,10 @@ fn parts<'a>(entry: &Entry<'a>) -> Parts<'a> {
     Parts { head, ..Parts::default() }
 }
 
-fn key_parts<'a>(hash: u64, request: &KeyRequest<'a>) -> Parts<'a> {
+fn key_parts<'a>(hash: u64, request: &'a KeyRequest<'_>) -> Parts<'a> {
     const NONE: &[u8] = &[];
     let simple = |kind| Head { kind, ..Head::default() };
-    let (head, meta, bytes) = match *request {
+    let (head, form, bytes) = match *request {
         KeyRequest::Get { with_cas, exptime, .. } => {
             let cas_bit = if with_cas { BIT_CAS } else { 0 };
             let exptime_bit = if exptime.is_some() { BIT_EXPTIME } else { 0 };
@@ -195,13 +200,12 @@ fn key_parts<'a>(hash: u64, request: &KeyRequest<'a>) -> Parts<'a> {
             (Head { bits: cas_bit | exptime_bit, b, ..simple(GET) }, NONE, NONE)
         }
         KeyRequest::Store { ref store, value } => {
-            let meta = store.meta.map_or(NONE, |flags| flags.text());
-            let meta_bytes = u32::try_from(meta.len()).expect("a line is shorter than 4 GiB");
-            (Head { e: meta_bytes, ..store_head(STORE, store) }, meta, value)
+            let form = form_bytes(store);
+            let form_bytes = u32::try_from(form.len()).expect("a line is shorter than 4 GiB");
+            (Head { e: form_bytes, ..store_head(STORE, store) }, form, value)
         }
         KeyRequest::TooLarge { ref store } => {
-            let meta = store.meta.map_or(NONE, |flags| flags.text());
-            (store_head(TOO_LARGE, store), meta, NONE)
+            (store_head(TOO_LARGE, store), form_bytes(store), NONE)
         }
         KeyRequest::Arithmetic { delta, incr, .. } => {
             let bits = if incr { BIT_INCR } else { 0 };
@@ -221,8 +225,27 @@ fn key_parts<'a>(hash: u64, request: &KeyRequest<'a>) -> Parts<'a> {
             };
             (Head { verb, ..simple(META) }, flags.text(), NONE)
         }
+        KeyRequest::Binary(ref request) => {
+            // Extras and key go together, as they came.
+            let head = Head { verb: request.extras_bytes, c: request.cas, ..simple(BINARY) };
+            let form = request.echo.bytes();
+            return Parts {
+                head: Head { hash, ..head },
+                key: NONE,
+                form,
+                bytes: request.extras_and_key,
+            };
+        }
     };
-    Parts { head: Head { hash, ..head }, key: request.key(), meta, bytes }
+    Parts { head: Head { hash, ..head }, key: request.key(), form, bytes }
+}
+
+fn form_bytes<'a>(store: &'a StoreRequest<'_>) -> &'a [u8] {
+    match &store.form {
+        StoreForm::Classic => &[],
+        StoreForm::Meta(text) => text,
+        StoreForm::Binary(echo) => echo.bytes(),
+    }
 }
 
 fn store_head(kind: u8, store: &StoreRequest<'_>) -> Head {
@@ -236,7 +259,11 @@ fn store_head(kind: u8, store: &StoreRequest<'_>) -> Head {
     };
     Head {
         kind,
-        bits: if store.meta.is_some() { BIT_META } else { 0 },
+        bits: match store.form {
+            StoreForm::Classic => 0,
+            StoreForm::Meta(_) => BIT_META,
+            StoreForm::Binary(_) => BIT_BINARY,
+        },
         verb,
         a: store.flags,
         b: store.exptime.cast_unsigned(),
@@ -340,8 +367,8 @@ impl Head {
                 exptime: (self.bits & BIT_EXPTIME != 0).then_some(self.b.cast_signed()),
             },
             STORE => {
-                let (meta, value) = bytes.split_at(self.e as usize);
-                KeyRequest::Store { store: self.store(key, meta), value }
+                let (form, value) = bytes.split_at(self.e as usize);
+                KeyRequest::Store { store: self.store(key, form), value }
             }
             TOO_LARGE => KeyRequest::TooLarge { store: self.store(key, bytes) },
             ARITHMETIC => {
@@ -354,6 +381,11 @@ impl Head {
                 key,
                 flags: MetaFlags::from_validated(bytes),
             },
+            BINARY => {
+                let (echo, extras_and_key) = echo(bytes);
+                let (extras_bytes, cas) = (self.verb, self.c);
+                KeyRequest::Binary(BinaryRequest { echo, extras_bytes, cas, extras_and_key })
+            }
             kind => unreachable!("entry kind {kind}"),
         }
     }
@@ -369,7 +401,7 @@ impl Head {
         }
     }
 
-    fn store<'a>(self, key: &'a [u8], meta: &'a [u8]) -> StoreRequest<'a> {
+    fn store<'a>(self, key: &'a [u8], form: &'a [u8]) -> StoreRequest<'a> {
         let verb = match self.verb {
             0 => Verb::Set,
             1 => Verb::Add,
@@ -387,9 +419,18 @@ impl Head {
             value_bytes: self.d,
             cas_unique: self.c,
             noreply: false,
-            meta: (self.bits & BIT_META != 0).then(|| MetaFlags::from_validated(meta)),
+            form: match self.bits & (BIT_META | BIT_BINARY) {
+                0 => StoreForm::Classic,
+                BIT_META => StoreForm::Meta(form),
+                _ => StoreForm::Binary(echo(form).0),
+            },
         }
     }
+}
+
+fn echo(bytes: &[u8]) -> (Echo, &[u8]) {
+    let (echo, rest) = bytes.split_first_chunk::<ECHO_BYTES>().expect("a binary entry has one");
+    (Echo::from_bytes(*echo), rest)
 }
 
 fn word(raw: &[u8; HEAD_BYTES], at: usize) -> u32 {

@@ -1,7 +1,9 @@
 //! Requests for one key, executed: what is asked of the store and what is counted.
 
 use slabcore_metrics::Counter;
-use slabcore_protocol::{MetaCommand, Reply, StoreRequest, Verb, error_lines};
+use slabcore_protocol::{
+    BinaryReply, BinaryStatus, MetaCommand, Reply, StoreForm, StoreRequest, Verb, error_lines,
+};
 use slabcore_storage::{ArithmeticError, Delta, ItemRef, Miss, NewItem, StoreOutcome, StoreVerb};
 
 use crate::clock::Now;
@@ -24,8 +26,8 @@ impl Shard {
                 self.get(now, hash, key, with_cas, exptime)
             }
             KeyRequest::Store { store, value } => {
-                if let Some(flags) = store.meta {
-                    return self.meta_store(now, hash, &store, flags, value);
+                if !matches!(store.form, StoreForm::Classic) {
+                    return self.other_store(now, hash, &store, value);
                 }
                 let item = NewItem {
                     key: store.key,
@@ -39,7 +41,12 @@ impl Shard {
             KeyRequest::TooLarge { store } => {
                 self.metrics.add(Counter::StoreTooLarge, 1);
                 self.drop_old(now, hash, &store);
-                Response::Line(Reply::Error(error_lines::TOO_LARGE))
+                match store.form {
+                    StoreForm::Binary(echo) => {
+                        Response::Binary(BinaryReply::new(echo, BinaryStatus::TooLarge))
+                    }
+                    _ => Response::Line(Reply::Error(error_lines::TOO_LARGE)),
+                }
             }
             KeyRequest::Arithmetic { key, delta, incr } => {
                 self.arithmetic(now, hash, key, delta, incr)
@@ -53,6 +60,22 @@ impl Shard {
                 MetaCommand::Decr => self.meta_arithmetic(now, hash, key, flags, false),
                 MetaCommand::Debug => self.meta_debug(now, hash, key),
             },
+            KeyRequest::Binary(ref request) => self.binary(now, hash, request),
+        }
+    }
+
+    /// Stores in another dialect than the classic commands.
+    #[inline(never)]
+    fn other_store<'a>(
+        &mut self,
+        now: Now,
+        hash: u64,
+        store: &StoreRequest<'a>,
+        value: &[u8],
+    ) -> Response<'a> {
+        match (store.form, store.meta()) {
+            (StoreForm::Binary(echo), _) => self.binary_store(now, hash, store, echo, value),
+            (_, flags) => self.meta_store(now, hash, store, flags.unwrap_or_default(), value),
         }
     }
 
@@ -130,10 +153,9 @@ impl Shard {
         }
     }
 
-    /// A set that cannot be kept must not leave the old value to be read; memcached takes every ms
-    /// for one, whatever its mode.
+    /// A set that cannot be kept must not leave the old value to be read.
     pub(crate) fn drop_old(&mut self, now: Now, hash: u64, store: &StoreRequest<'_>) {
-        if store.verb == Verb::Set || store.meta.is_some() {
+        if store.drops_old() {
             // A miss is as good: there is no old value.
             let _ = self.store.delete(now.tick, hash, store.key);
         }

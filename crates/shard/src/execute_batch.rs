@@ -2,7 +2,7 @@
 
 use alloc::vec::Vec;
 
-use slabcore_protocol::{encode_value_header, error_lines};
+use slabcore_protocol::encode_value_header;
 
 use crate::batch::{Batch, Replies};
 use crate::class_table::ClassTable;
@@ -11,15 +11,15 @@ use crate::entry::{Entries, Entry, StatsKind};
 use crate::limits::{BATCH_REPLY_BYTES_SOFT_MAX, PREFETCH_GROUP};
 use crate::plain_get::LargeHit;
 use crate::request::KeyRequest;
-use crate::response::Response;
+use crate::response::{Response, ValueEnd};
 use crate::shard::Shard;
 
 /// What goes before a held value.
 enum ValueHead {
     /// Client flags and cas unique of a `VALUE` line.
     Classic(u32, Option<u64>),
-    /// A `VA` line.
-    Meta(Vec<u8>),
+    /// What another dialect has there, and what it has behind the value.
+    Other(Vec<u8>, ValueEnd),
 }
 
 impl Shard {
@@ -66,16 +66,15 @@ impl Shard {
 
     #[inline]
     fn execute_plain_get(&mut self, now: Now, hash: u64, key: &[u8], replies: &mut Replies<'_>) {
+        let request = KeyRequest::Get { key, with_cas: false, exptime: None };
         if replies.bytes.len() >= BATCH_REPLY_BYTES_SOFT_MAX {
-            let request = KeyRequest::Get { key, with_cas: false, exptime: None };
             return self.execute_key_entry(now, hash, &request, Some(replies));
         }
         let mut large = None;
         replies.push(|out| large = self.get_into(now, hash, key, false, out));
-        if let Some(LargeHit { flags, value_bytes }) = large {
+        if let Some(LargeHit { flags, .. }) = large {
             replies.take_back_empty();
-            let head = ValueHead::Classic(flags, None);
-            self.reply_held(hash, key, &head, value_bytes, replies);
+            self.reply_held(hash, &request, &ValueHead::Classic(flags, None), replies);
         }
     }
 
@@ -93,52 +92,52 @@ impl Shard {
         };
         let response = self.execute(now, hash, request);
         let Some(replies) = replies else { return };
-        let key = request.key();
-        let (head, value_bytes) = match response {
-            Response::Large { flags, cas, value_bytes } => {
-                (ValueHead::Classic(flags, cas), value_bytes)
-            }
-            Response::Value { flags, cas, value, .. } if replies_full => {
-                (ValueHead::Classic(flags, cas), value.len())
-            }
+        let head = match response {
+            Response::Large { flags, cas, .. } => ValueHead::Classic(flags, cas),
+            Response::Value { flags, cas, .. } if replies_full => ValueHead::Classic(flags, cas),
             Response::Parts { cas, item, .. } if replies_full => {
-                (ValueHead::Classic(item.flags(), cas), item.value_len())
+                ValueHead::Classic(item.flags(), cas)
             }
-            Response::MetaParts { head, item } if replies_full => {
-                (ValueHead::Meta(head), item.value_len())
-            }
-            Response::MetaLarge { head, value_bytes } => (ValueHead::Meta(head), value_bytes),
+            Response::LargeBehind { head, end } => ValueHead::Other(head, end),
+            Response::PartsBehind { head, end, .. } if replies_full => ValueHead::Other(head, end),
             Response::Meta(reply) if replies_full && reply.value_bytes() > 0 => {
-                let value_bytes = reply.value_bytes();
-                (ValueHead::Meta(reply.value_elsewhere()), value_bytes)
+                ValueHead::Other(reply.value_elsewhere(), ValueEnd::LineEnd)
+            }
+            Response::Binary(reply)
+                if replies_full && reply.flags.is_some() && reply.value_bytes() > 0 =>
+            {
+                ValueHead::Other(reply.value_elsewhere(), ValueEnd::Nothing)
             }
             response => {
                 replies.push(|out| response.encode(out));
                 return;
             }
         };
-        self.reply_held(hash, key, &head, value_bytes, replies);
+        self.reply_held(hash, request, &head, replies);
     }
 
-    /// Holds the value that `key` was just found with, for its parts to be asked for.
+    /// Holds the value that `request` has just found, to be sent from where it lies.
     fn reply_held(
         &mut self,
         hash: u64,
-        key: &[u8],
+        request: &KeyRequest<'_>,
         head: &ValueHead,
-        value_bytes: usize,
         replies: &mut Replies<'_>,
     ) {
-        match self.hold(hash, key) {
-            Some(hold) => replies.push_held(hold, |out| match head {
-                ValueHead::Classic(flags, cas) => {
+        let key = request.key();
+        let Some(hold) = self.hold(hash, key) else {
+            return replies.push(|out| request.encode_not_held(out));
+        };
+        let value_bytes = hold.value_bytes();
+        match head {
+            ValueHead::Classic(flags, cas) => {
+                replies.push_held(hold, ValueEnd::LineEnd, |out| {
                     encode_value_header(out, key, *flags, value_bytes, *cas);
-                }
-                ValueHead::Meta(head) => out.extend_from_slice(head),
-            }),
-            None => replies.push(|out| {
-                out.extend_from_slice(error_lines::OUT_OF_MEMORY_WRITING_GET);
-            }),
+                });
+            }
+            ValueHead::Other(head, end) => {
+                replies.push_held(hold, *end, |out| out.extend_from_slice(head));
+            }
         }
     }
 

@@ -18,6 +18,8 @@ extern crate alloc;
 extern crate std;
 
 mod batch;
+mod binary;
+mod binary_store;
 mod class_table;
 mod clock;
 mod entry;
@@ -40,7 +42,7 @@ pub use clock::Now;
 pub use entry::{Entry, StatsKind};
 pub use plain_get::LargeHit;
 pub use request::KeyRequest;
-pub use response::Response;
+pub use response::{Response, ValueEnd};
 pub use router::{Route, Router};
 pub use shard::{Limits, Shard};
 pub use uploads::UploadId;

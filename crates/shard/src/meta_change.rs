@@ -14,7 +14,7 @@ use crate::response::Response;
 use crate::shard::Shard;
 
 /// Digits of the largest 64-bit number.
-const DIGITS_MAX: usize = 20;
+pub(crate) const DIGITS_MAX: usize = 20;
 
 impl Shard {
     /// Executes an md: deletes, or marks as stale (`I`), or takes the value away (`x`).
@@ -177,7 +177,7 @@ fn arithmetic_error(error: ArithmeticError) -> Reply {
 }
 
 /// The digits of a number, in the end of `room`.
-fn decimal(mut number: u64, room: &mut [u8; DIGITS_MAX]) -> &[u8] {
+pub(crate) fn decimal(mut number: u64, room: &mut [u8; DIGITS_MAX]) -> &[u8] {
     let mut start = DIGITS_MAX;
     loop {
         start -= 1;

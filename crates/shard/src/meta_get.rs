@@ -12,7 +12,7 @@ use slabcore_storage::{
 
 use crate::clock::Now;
 use crate::limits::VALUE_INLINE_BYTES_MAX;
-use crate::response::Response;
+use crate::response::{Response, ValueEnd};
 use crate::shard::Shard;
 
 impl Shard {
@@ -191,10 +191,11 @@ pub(crate) fn meta_hit<'a>(
     };
     match value {
         MetaValue::Elsewhere(value_bytes) if value_bytes <= VALUE_INLINE_BYTES_MAX => {
-            Response::MetaParts { head: reply.value_elsewhere(), item: *item }
+            let head = reply.value_elsewhere();
+            Response::PartsBehind { head, item: *item, end: ValueEnd::LineEnd }
         }
-        MetaValue::Elsewhere(value_bytes) => {
-            Response::MetaLarge { head: reply.value_elsewhere(), value_bytes }
+        MetaValue::Elsewhere(_) => {
+            Response::LargeBehind { head: reply.value_elsewhere(), end: ValueEnd::LineEnd }
         }
         _ => Response::Meta(reply),
     }

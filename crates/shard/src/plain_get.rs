@@ -101,7 +101,7 @@ impl Shard {
         let terms = ReadTerms { unseen: true, ..ReadTerms::default() };
         let hit = self.store.read(now.tick, hash, key, &terms).ok()?;
         match meta_hit(now, key, flags, &hit) {
-            Response::MetaLarge { head, .. } => Some(head),
+            Response::LargeBehind { head, .. } => Some(head),
             response => {
                 response.encode(out);
                 None

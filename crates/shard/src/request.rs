@@ -1,6 +1,10 @@
 //! A request for one key, as a shard executes it.
 
-use slabcore_protocol::{MetaCommand, MetaFlags, StoreRequest};
+use alloc::vec::Vec;
+
+use slabcore_protocol::{
+    BinaryReply, BinaryRequest, BinaryStatus, MetaCommand, MetaFlags, StoreRequest, error_lines,
+};
 
 /// What is asked of one key. Whether the client wants to hear of it is the connection's affair.
 #[derive(Debug, Clone, Copy)]
@@ -56,6 +60,8 @@ pub enum KeyRequest<'a> {
         /// How to do it and what to tell.
         flags: MetaFlags<'a>,
     },
+    /// Any request of the binary protocol but storing.
+    Binary(BinaryRequest<'a>),
 }
 
 impl<'a> KeyRequest<'a> {
@@ -68,6 +74,17 @@ impl<'a> KeyRequest<'a> {
             | Self::Delete { key }
             | Self::Meta { key, .. } => key,
             Self::Store { store, .. } | Self::TooLarge { store } => store.key,
+            Self::Binary(request) => request.key(),
+        }
+    }
+
+    /// Appends the reply to a read whose value cannot be held while it is sent.
+    pub fn encode_not_held(&self, out: &mut Vec<u8>) {
+        match self {
+            Self::Binary(request) => {
+                BinaryReply::new(request.echo, BinaryStatus::OutOfMemory).encode(out);
+            }
+            _ => out.extend_from_slice(error_lines::OUT_OF_MEMORY_WRITING_GET),
         }
     }
 }

@@ -3,7 +3,7 @@
 use alloc::vec::Vec;
 
 use slabcore_protocol::{
-    END, MetaReply, MetaStatus, Reply, VALUE_END, VALUE_END_AND_END, encode_value,
+    BinaryReply, END, MetaReply, MetaStatus, Reply, VALUE_END, VALUE_END_AND_END, encode_value,
     encode_value_header,
 };
 use slabcore_storage::ItemRef;
@@ -48,24 +48,48 @@ pub enum Response<'a> {
     Line(Reply),
     /// The reply to a meta command, with a value that is short enough to be copied, if any.
     Meta(MetaReply<'a>),
-    /// The hit of an mg as that of [`Self::Parts`].
-    MetaParts {
-        /// The `VA` line.
+    /// The reply to a binary request, with a value that is short enough to be copied, if any.
+    Binary(BinaryReply<'a>),
+    /// A hit as that of [`Self::Parts`], in another dialect.
+    PartsBehind {
+        /// What goes before the value.
         head: Vec<u8>,
         /// The item.
         item: ItemRef<'a>,
+        /// What goes behind the value.
+        end: ValueEnd,
     },
-    /// The hit of an mg whose value is sent from where it lies, as that of [`Self::Large`].
-    MetaLarge {
-        /// The `VA` line.
+    /// A hit whose value is sent from where it lies, as that of [`Self::Large`], in another
+    /// dialect.
+    LargeBehind {
+        /// What goes before the value.
         head: Vec<u8>,
-        /// Bytes of the value.
-        value_bytes: usize,
+        /// What goes behind the value.
+        end: ValueEnd,
     },
     /// The reply to an me.
     Text(Vec<u8>),
     /// The client does not want to hear how it went: no bytes.
     Quiet,
+}
+
+/// What goes behind a value that is sent part by part.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ValueEnd {
+    /// CRLF, in the text protocol.
+    LineEnd,
+    /// Nothing, in the binary one.
+    Nothing,
+}
+
+impl ValueEnd {
+    /// Its bytes.
+    pub const fn bytes(self) -> &'static [u8] {
+        match self {
+            Self::LineEnd => VALUE_END,
+            Self::Nothing => b"",
+        }
+    }
 }
 
 impl<'a> Response<'a> {
@@ -87,18 +111,19 @@ impl<'a> Response<'a> {
             }
             Response::Parts { key, cas, item } => {
                 encode_value_header(out, key, item.flags(), item.value_len(), *cas);
-                append_parts(out, item);
+                append_parts(out, item, ValueEnd::LineEnd);
             }
-            Response::MetaParts { head, item } => {
+            Response::PartsBehind { head, item, end } => {
                 out.extend_from_slice(head);
-                append_parts(out, item);
+                append_parts(out, item, *end);
             }
             Response::Miss
             | Response::Quiet
             | Response::Large { .. }
-            | Response::MetaLarge { .. } => {}
+            | Response::LargeBehind { .. } => {}
             Response::Line(reply) => reply.encode(out),
             Response::Meta(reply) => reply.encode(out),
+            Response::Binary(reply) => reply.encode(out),
             Response::Text(text) => out.extend_from_slice(text),
         }
     }
@@ -115,9 +140,9 @@ impl<'a> Response<'a> {
     }
 }
 
-/// Appends the value and its line end; `out` grows at most once.
-pub(crate) fn append_parts(out: &mut Vec<u8>, item: &ItemRef<'_>) {
+/// Appends the value and its end; `out` grows at most once.
+fn append_parts(out: &mut Vec<u8>, item: &ItemRef<'_>, end: ValueEnd) {
     out.reserve(item.value_len() + VALUE_END.len() + END.len());
     item.value_parts().for_each(|part| out.extend_from_slice(part));
-    out.extend_from_slice(VALUE_END);
+    out.extend_from_slice(end.bytes());
 }

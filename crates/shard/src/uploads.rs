@@ -3,9 +3,12 @@
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 
-use slabcore_protocol::{META_FLAGS_BYTES_MAX, MetaFlags, Reply, StoreRequest, error_lines};
-use slabcore_storage::Reservation;
+use slabcore_protocol::{
+    META_FLAGS_BYTES_MAX, MetaFlags, Reply, StoreForm, StoreRequest, error_lines,
+};
+use slabcore_storage::{Reservation, StoreOutcome};
 
+use crate::binary_store::store_expiry;
 use crate::clock::Now;
 use crate::execute::store_verb;
 use crate::limits::{KEY_BYTES_MAX, SPARE_UPLOADS_MAX};
@@ -29,7 +32,7 @@ struct Upload {
     /// The command line, without its key and meta flags.
     head: StoreRequest<'static>,
     /// The flags of an ms, as far as anybody needs them.
-    meta: Option<Vec<u8>>,
+    meta: Vec<u8>,
     /// `None` once memory ran out: the rest of the value is dropped.
     reservation: Option<Reservation>,
 }
@@ -37,8 +40,11 @@ struct Upload {
 impl Upload {
     fn store(&self) -> StoreRequest<'_> {
         let key = &self.key[..usize::from(self.key_bytes)];
-        let meta = self.meta.as_deref().map(MetaFlags::from_validated);
-        StoreRequest { key, meta, ..self.head }
+        let form = match self.head.form {
+            StoreForm::Meta(_) => StoreForm::Meta(&self.meta),
+            form => form,
+        };
+        StoreRequest { key, form, ..self.head }
     }
 }
 
@@ -100,12 +106,22 @@ impl Shard {
                 hash,
                 store.key,
                 store.flags,
-                now.expiry(store.exptime),
+                store_expiry(now, store),
                 store.value_bytes as usize,
             )
             .ok();
         let mut key = [0; KEY_BYTES_MAX];
         key[..store.key.len()].copy_from_slice(store.key);
+        let mut meta = Vec::new();
+        let form = match store.form {
+            StoreForm::Classic => StoreForm::Classic,
+            StoreForm::Binary(echo) => StoreForm::Binary(echo),
+            StoreForm::Meta(text) => {
+                MetaFlags::from_validated(text).append_essence(&mut meta);
+                assert!(meta.len() <= META_FLAGS_BYTES_MAX, "what an upload keeps is bounded");
+                StoreForm::Meta(&[])
+            }
+        };
         let head = StoreRequest {
             verb: store.verb,
             key: &[],
@@ -114,14 +130,8 @@ impl Shard {
             value_bytes: store.value_bytes,
             cas_unique: store.cas_unique,
             noreply: store.noreply,
-            meta: None,
+            form,
         };
-        let meta = store.meta.map(|flags| {
-            let mut essence = Vec::new();
-            flags.append_essence(&mut essence);
-            assert!(essence.len() <= META_FLAGS_BYTES_MAX, "what an upload keeps is bounded");
-            essence
-        });
         let key_bytes = store.key.len() as u8;
         self.uploads.begin(id, Upload { key, key_bytes, hash, head, meta, reservation });
     }
@@ -151,6 +161,9 @@ impl Shard {
         let reservation = upload.reservation.take();
         let store = upload.store();
         let response = match reservation {
+            None if let StoreForm::Binary(echo) = store.form => {
+                self.binary_without_memory(now, upload.hash, &store, echo)
+            }
             None => {
                 self.metrics.add(slabcore_metrics::Counter::StoreNoMemory, 1);
                 self.drop_old(now, upload.hash, &store);
@@ -179,7 +192,16 @@ impl Shard {
         store: &StoreRequest<'a>,
         reservation: Reservation,
     ) -> Response<'a> {
-        let Some(flags) = store.meta else {
+        if let StoreForm::Binary(echo) = store.form {
+            let outcome = if self.is_joined_to_another(now, hash, store) {
+                self.store.abandon(reservation);
+                StoreOutcome::Exists
+            } else {
+                self.store.commit(now.tick, reservation, store_verb(store))
+            };
+            return self.binary_stored(now, hash, store, echo, outcome);
+        }
+        let Some(flags) = store.meta() else {
             let outcome = self.store.commit(now.tick, reservation, store_verb(store));
             return Response::Line(self.stored(now, hash, store, outcome));
         };

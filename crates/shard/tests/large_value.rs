@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use slabcore_metrics::ShardMetrics;
-use slabcore_protocol::{StoreRequest, Verb};
+use slabcore_protocol::{StoreForm, StoreRequest, Verb};
 use slabcore_shard::limits::VALUE_INLINE_BYTES_MAX;
 use slabcore_shard::{Batch, Entry, KeyRequest, Now, ReplyPart, Response, Shard, Ticket};
 use slabcore_storage::{Config, Hold, KeyHasher, PAGE_BYTES, PagePool, Region};
@@ -26,7 +26,7 @@ fn shard_with_large_value(value: &[u8]) -> (Shard, u64) {
         value_bytes: value.len() as u32,
         cas_unique: 0,
         noreply: false,
-        meta: None,
+        form: StoreForm::Classic,
     };
     shard.execute(NOW, hash, &KeyRequest::Store { store, value });
     (shard, hash)

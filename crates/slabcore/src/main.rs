@@ -5,12 +5,13 @@
 //! the same defaults, messages and exit statuses.
 //!
 //! **Goals.** No option is ignored in silence: what has no effect yet says so on stderr, and what
-//! would leave the server open (authentication, TLS) is refused.
+//! would leave the server open (TLS) is refused.
 //!
 //! **Non-goals.** Anything that happens after the start: that is `slabcore-server`.
 //!
 //! **Invariants.** The process has one thread until its identity is that of `-u`.
 
+mod access;
 mod cores;
 mod ending_texts;
 mod listen;
@@ -27,7 +28,10 @@ mod validate;
 use std::env;
 use std::ffi::OsString;
 use std::io::{self, Write};
+use std::path::PathBuf;
 use std::process::ExitCode;
+
+use slabcore_server::UsersError;
 
 use crate::cores::Cores;
 use crate::parse::Asked;
@@ -53,7 +57,9 @@ fn run(words: &[OsString]) -> Result<(), Refusal> {
         Asked::License => print(ending_texts::LICENSE),
         Asked::Serve(given) => {
             let port_file = env::var_os("MEMCACHED_PORT_FILENAME").map(Into::into);
-            return serve(validate::plan(&given, &Cores::of_this_process(), port_file)?);
+            let sasl_users = env::var_os("MEMCACHED_SASL_PWDB").map(PathBuf::from);
+            let access = access::access(&given, sasl_users.as_deref())?;
+            return serve(validate::plan(&given, &Cores::of_this_process(), port_file, access)?);
         }
     }
     Ok(())
@@ -87,7 +93,16 @@ fn serve(plan: Plan) -> Result<(), Refusal> {
         let exit_code = u8::try_from(e.exit_code()).unwrap_or(u8::MAX);
         Refusal::with_exit_code(exit_code, e.to_string())
     })?;
-    signals.wait(verbosity);
+    signals.wait(verbosity, || match running.reread_users() {
+        None => eprintln!("SIGHUP ignored: there is nothing to reload"),
+        Some(Ok(())) => {}
+        Some(Err(UsersError::Malformed)) => {
+            eprintln!("the file of users is malformed: not reloaded");
+        }
+        Some(Err(UsersError::Unreadable(error))) => {
+            eprintln!("the file of users cannot be read: {error}");
+        }
+    });
     running.stop();
     Ok(())
 }

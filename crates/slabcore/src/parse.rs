@@ -202,12 +202,12 @@ mod tests {
 
     #[test]
     fn every_option_not_there_yet_is_told() {
-        let given = given("-d -P /x -S -v -p 1 --napi-ids=2");
+        let given = given("-d -P /x -Z -v -p 1 --napi-ids=2");
         let told: Vec<_> = given.missing().map(|m| (m.short, m.value, m.refused)).collect();
         let expected = [
             ('d', None, false),
             ('P', Some("/x"), false),
-            ('S', None, true),
+            ('Z', None, true),
             ('N', Some("2"), false),
         ];
         assert_eq!(told, expected);

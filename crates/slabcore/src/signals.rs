@@ -28,11 +28,11 @@ impl StopSignals {
         Ok(Self { signals: Signals::new([SIGTERM, SIGINT, SIGUSR1, SIGHUP])?, stopping })
     }
 
-    /// Blocks until the server shall stop.
-    pub(crate) fn wait(&mut self, verbosity: u8) {
+    /// Blocks until the server shall stop; calls `reload` at each hangup.
+    pub(crate) fn wait(&mut self, verbosity: u8, reload: impl Fn()) {
         for signal in &mut self.signals.forever() {
             match signal {
-                SIGHUP => eprintln!("SIGHUP ignored: there is nothing to reload yet"),
+                SIGHUP => reload(),
                 SIGUSR1 => {
                     eprintln!("Gracefully stopping");
                     break;

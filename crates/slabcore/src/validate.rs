@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use slabcore_server::settings::{BackendChoice, Listen, Settings};
 
+use crate::access::Access;
 use crate::cores::Cores;
 use crate::numbers::{item_bytes, memory_bytes, number};
 use crate::parse::{Given, Missing};
@@ -46,6 +47,7 @@ pub(crate) fn plan(
     given: &Given,
     cores: &Cores,
     port_file: Option<PathBuf>,
+    access: Access,
 ) -> Result<Plan, Refusal> {
     let mut warnings = warnings_of_options(given)?;
     let suboptions = suboptions::parse(given.all("extended"))?;
@@ -77,6 +79,9 @@ pub(crate) fn plan(
         evict: !given.flag("disable-evictions"),
         cas: !given.flag("disable-cas"),
         requests_per_event_max,
+        protocol: access.protocol,
+        sasl: access.sasl,
+        users: access.users,
         listen_backlog: listen_backlog(given)?,
         lock_memory: given.flag("lock-memory"),
         huge_pages: given.flag("enable-largepages"),
@@ -95,13 +100,7 @@ fn warnings_of_options(given: &Given) -> Result<Vec<String>, Refusal> {
     for Missing { id, short, value, why, refused } in given.missing() {
         match (id, value) {
             // What they ask for is so.
-            ("udp-port", Some("0")) | ("protocol", Some("auto")) => {}
-            ("protocol", Some(name)) if name != "ascii" && name != "binary" => {
-                return Err(Refusal::usage(format!(
-                    "Invalid value for binding protocol: {name}\n \
-                     -- should be one of auto, binary, or ascii"
-                )));
-            }
+            ("udp-port", Some("0")) => {}
             _ if refused => {
                 return Err(Refusal::usage(format!("-{short} is not supported yet: {why}")));
             }

@@ -2,9 +2,10 @@
 
 use std::ffi::OsString;
 
-use slabcore_server::settings::TcpListen;
+use slabcore_server::settings::{Protocol, TcpListen};
 
 use super::*;
+use crate::access::access;
 use crate::parse::{self, Asked};
 
 fn machine() -> Cores {
@@ -15,7 +16,7 @@ fn planned(line: &str) -> Result<Plan, Refusal> {
     let words = std::iter::once("memcached").chain(line.split(' ').filter(|word| !word.is_empty()));
     let words: Vec<_> = words.map(OsString::from).collect();
     match parse::parse(&words)? {
-        Asked::Serve(given) => plan(&given, &machine(), None),
+        Asked::Serve(given) => plan(&given, &machine(), None, access(&given, None)?),
         other => panic!("{line}: {other:?}"),
     }
 }
@@ -84,7 +85,9 @@ fn values() {
         "-b 5" => listen_backlog 5;
         "-vv" => verbosity 2;
         "-vvvvv" => verbosity 3;
-        "-B auto" => verbosity 0;
+        "-B auto" => protocol Protocol::Auto;
+        "-B ascii" => protocol Protocol::Text;
+        "-B binary" => protocol Protocol::Binary;
         "--backend epoll" => backend BackendChoice::Epoll;
         "--backend=uring" => backend BackendChoice::Uring;
         "--metrics-listen off" => metrics_listen None;
@@ -94,12 +97,40 @@ fn values() {
     assert_eq!(planned("-u cache").unwrap().user.as_deref(), Some("cache"));
 }
 
+fn check_refusal(line: &str, exit_code: u8, message: &str) {
+    let refusal = planned(line).map(|plan| plan.settings).unwrap_err();
+    assert_eq!((refusal.exit_code, refusal.to_string()), (exit_code, message.into()), "{line}");
+}
+
+#[test]
+fn refusals_of_access() {
+    check_refusal(
+        "-B foo",
+        64,
+        "Invalid value for binding protocol: foo\n -- should be one of auto, binary, or ascii",
+    );
+    check_refusal("-S", 64, "-S needs users: name their file by -Y or MEMCACHED_SASL_PWDB");
+    check_refusal(
+        "-S -B ascii",
+        64,
+        "ERROR: You cannot allow the ASCII protocol while using SASL.",
+    );
+    check_refusal(
+        "-S -Y /none",
+        1,
+        "Could not open authfile [/none] for reading, \
+         error No such file or directory (os error 2)",
+    );
+    check_refusal(
+        "-Y /x -B binary",
+        64,
+        "ERROR: You cannot allow the BINARY protocol while using ascii authentication tokens.",
+    );
+}
+
 #[test]
 fn refusals() {
-    let check = |line: &str, exit_code: u8, message: &str| {
-        let refusal = planned(line).map(|plan| plan.settings).unwrap_err();
-        assert_eq!((refusal.exit_code, refusal.to_string()), (exit_code, message.into()), "{line}");
-    };
+    let check = check_refusal;
     let half = "Cannot set item size limit higher than 1/2 of memory max.";
     let small = "Item max size cannot be less than 1024 bytes.";
     check("-p 65536", 64, "ERROR: Invalid port number 65536.");
@@ -143,11 +174,6 @@ fn refusals() {
     check("-o foo", 1, "Illegal suboption \"foo\"");
     check("--cores 9", 64, "Core 9 is not usable here");
     check(
-        "-B foo",
-        64,
-        "Invalid value for binding protocol: foo\n -- should be one of auto, binary, or ascii",
-    );
-    check(
         "--backend x",
         64,
         "Invalid value for backend: x\n -- should be one of auto, uring, or epoll",
@@ -157,8 +183,6 @@ fn refusals() {
         64,
         "Invalid address for metrics: 9150\n -- should be off, or an address and a port",
     );
-    check("-S", 64, "-S is not supported yet: clients would not have to authenticate");
-    check("-Y /x", 64, "-Y is not supported yet: clients would not have to authenticate");
     check("-Z", 64, "-Z is not supported yet: traffic would not be encrypted");
 }
 
@@ -169,10 +193,6 @@ fn what_has_no_effect_is_said() {
     };
     check("-d", &["warning: -d has no effect yet: the server stays in the foreground"]);
     check("-U 11300", &["warning: -U has no effect yet: UDP stays off"]);
-    check(
-        "-B binary",
-        &["warning: -B has no effect yet: the protocol is found from the first byte"],
-    );
     check("-o idle_timeout=3", &["warning: -o idle_timeout has no effect yet"]);
     check("-I 100k -o slab_chunk_max=10", &["warning: -o slab_chunk_max has no effect yet"]);
     let lone_udp = planned("-U 11300").unwrap().settings.listen;

@@ -7,15 +7,18 @@
 //!   commands and whole scripts, good and bad ones, for property tests.
 //! - **Processes**: [`server_process::ServerProcess`] runs slabcore or a stock memcached,
 //!   [`wire_client::WireClient`] talks to it in bytes, and [`playback`] plays one
-//!   [`script::Script`] to a server so that the replies of two servers can be compared.
+//!   [`script::Script`] to a server so that the replies of two servers can be compared;
+//!   [`binary_playback`] does so with a [`binary_script::BinaryScript`].
 //!
 //! Goals: the same tests run on slabcore and on memcached; nothing waits by sleeping for a while
-//! and hoping; a silent server fails a test and never hangs it. Non-goals: speed, the binary
-//! protocol.
+//! and hoping; a silent server fails a test and never hangs it. Non-goal: speed.
 //!
 //! It depends on no other crate of the workspace, so that a mistake there cannot hide itself here.
 
 pub mod binaries;
+pub mod binary_packet;
+pub mod binary_playback;
+pub mod binary_script;
 pub mod command;
 pub mod generators;
 pub mod limits;

@@ -3,6 +3,7 @@
 //! `cases/*.txt` are read one script a line. `SLABCORE_DIFF_CASES` sets how many generated scripts
 //! each test plays, `SLABCORE_DIFF_SEED` which ones.
 
+mod binary;
 mod case_table;
 mod expected_45;
 mod generated;

@@ -16,13 +16,16 @@ macro_rules! on_both {
     };
 }
 
+mod binary;
 mod connections;
 mod counters;
 mod fairness;
 mod large_pages;
 mod large_values;
+mod login;
 mod meta;
 mod pipelines;
 mod pressure;
 mod time;
+mod users_file;
 mod values;

@@ -163,7 +163,7 @@ impl Model {
         }
         let item = self.items.get_mut(key).expect("a dead or deleted key is a hit");
         let (head, behind, held) = match reply {
-            ReplyPart::Held { hold, head } => (head, &[][..], Some(hold)),
+            ReplyPart::Held { hold, head, .. } => (head, &[][..], Some(hold)),
             ReplyPart::Bytes(bytes) => {
                 let line = bytes.iter().position(|&byte| byte == b'\n').expect("a VALUE line") + 1;
                 (&bytes[..line], &bytes[line..], None)

@@ -1,6 +1,6 @@
 //! What a simulated connection asks for, kept until its shard has executed it.
 
-use slabcore_protocol::{StoreRequest, Verb};
+use slabcore_protocol::{StoreForm, StoreRequest, Verb};
 use slabcore_shard::{Entry, KeyRequest, Ticket, UploadId};
 use slabcore_storage::PageWish;
 
@@ -109,7 +109,7 @@ impl Storage {
             value_bytes: self.value.len() as u32,
             cas_unique: self.cas_unique,
             noreply: false,
-            meta: None,
+            form: StoreForm::Classic,
         }
     }
 }

@@ -1,0 +1,273 @@
+//! Replies of the binary protocol.
+
+use alloc::vec::Vec;
+
+use crate::binary_header::{Echo, ReplyHeader};
+use crate::binary_opcode::{GATK, GETK, TOUCH, is_quiet, loud};
+
+/// Bytes of client flags, the only extras a reply has.
+const FLAGS_BYTES: u8 = 4;
+
+/// Bytes of a number.
+const NUMBER_BYTES: usize = 8;
+
+/// How a request ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u16)]
+pub enum BinaryStatus {
+    /// Done.
+    Done = 0x0000,
+    /// There is no such item, or no such statistics.
+    NotFound = 0x0001,
+    /// The item has another cas unique, or there is one already.
+    Exists = 0x0002,
+    /// The item is over the size limit.
+    TooLarge = 0x0003,
+    /// Lengths of key, extras or body that the opcode does not have.
+    Invalid = 0x0004,
+    /// There is nothing to append to.
+    NotStored = 0x0005,
+    /// The value is no number.
+    NonNumeric = 0x0006,
+    /// Who asks is not authenticated, or gave a wrong password; or may not flush.
+    AuthFailure = 0x0020,
+    /// More is needed to authenticate.
+    AuthContinue = 0x0021,
+    /// There is no such opcode.
+    UnknownCommand = 0x0081,
+    /// There is no memory.
+    OutOfMemory = 0x0082,
+}
+
+impl BinaryStatus {
+    /// The body of a reply with this status, where the request has no other for it.
+    pub const fn text(self) -> &'static [u8] {
+        match self {
+            Self::Done | Self::AuthContinue => b"",
+            Self::NotFound => b"Not found",
+            Self::Exists => b"Data exists for key.",
+            Self::TooLarge => b"Too large.",
+            Self::Invalid => b"Invalid arguments",
+            Self::NotStored => b"Not stored.",
+            Self::NonNumeric => b"Non-numeric server-side value for incr or decr",
+            Self::AuthFailure => b"Auth failure.",
+            Self::UnknownCommand => b"Unknown command",
+            Self::OutOfMemory => b"Out of memory allocating item",
+        }
+    }
+}
+
+/// What stands last in a reply's body.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BinaryValue<'a> {
+    /// These bytes.
+    Bytes(&'a [u8]),
+    /// A number of eight bytes.
+    Number(u64),
+    /// So many bytes, which the caller appends.
+    Elsewhere(usize),
+}
+
+/// One reply.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct BinaryReply<'a> {
+    /// What it repeats of the request.
+    pub echo: Echo,
+    /// How the request ended.
+    pub status: BinaryStatus,
+    /// Cas unique of the item, or 0.
+    pub cas: u64,
+    /// Client flags, in replies to reads.
+    pub flags: Option<u32>,
+    /// The key, where the reply repeats it; else empty.
+    pub key: &'a [u8],
+    /// What follows.
+    pub value: BinaryValue<'a>,
+}
+
+impl<'a> BinaryReply<'a> {
+    /// A reply of this status, with the status' own text.
+    pub const fn new(echo: Echo, status: BinaryStatus) -> Self {
+        let value = BinaryValue::Bytes(status.text());
+        Self { echo, status, cas: 0, flags: None, key: b"", value }
+    }
+
+    /// The reply to a read of `key` that found an item; touch tells no value.
+    pub const fn hit(echo: Echo, key: &'a [u8], flags: u32, cas: u64, value: &'a [u8]) -> Self {
+        let opcode = loud(echo.opcode());
+        Self {
+            cas,
+            flags: Some(flags),
+            key: if matches!(opcode, GETK | GATK) { key } else { b"" },
+            value: BinaryValue::Bytes(if opcode == TOUCH { b"" } else { value }),
+            ..Self::new(echo, BinaryStatus::Done)
+        }
+    }
+
+    /// The reply to a read of `key` that found nothing. Where a hit would name the key, so does the
+    /// miss, and says nothing else.
+    pub const fn miss(echo: Echo, key: &'a [u8]) -> Self {
+        let miss = Self::new(echo, BinaryStatus::NotFound);
+        match loud(echo.opcode()) {
+            GETK | GATK => Self { key, value: BinaryValue::Bytes(b""), ..miss },
+            _ => miss,
+        }
+    }
+
+    /// Whether the request's quiet opcode hides this reply; `is_read`: it hides misses, else
+    /// success.
+    pub fn is_hidden(&self, is_read: bool) -> bool {
+        let hidden = if is_read { BinaryStatus::NotFound } else { BinaryStatus::Done };
+        self.status == hidden && is_quiet(self.echo.opcode())
+    }
+
+    /// Bytes of the value.
+    pub const fn value_bytes(&self) -> usize {
+        match self.value {
+            BinaryValue::Bytes(value) => value.len(),
+            BinaryValue::Number(_) => NUMBER_BYTES,
+            BinaryValue::Elsewhere(bytes) => bytes,
+        }
+    }
+
+    /// All but the value, of a reply whose value goes another way.
+    pub fn value_elsewhere(&self) -> Vec<u8> {
+        let mut head = Vec::new();
+        Self { value: BinaryValue::Elsewhere(self.value_bytes()), ..*self }.encode(&mut head);
+        head
+    }
+
+    /// Appends the reply, but for a value that is elsewhere.
+    #[inline(never)]
+    pub fn encode(&self, out: &mut Vec<u8>) {
+        let extras_bytes = if self.flags.is_some() { FLAGS_BYTES } else { 0 };
+        let body_bytes = usize::from(extras_bytes)
+            .saturating_add(self.key.len())
+            .saturating_add(self.value_bytes());
+        ReplyHeader {
+            echo: self.echo,
+            status: self.status as u16,
+            key_bytes: self.key.len(),
+            extras_bytes,
+            body_bytes,
+            cas: self.cas,
+        }
+        .encode(out);
+        if let Some(flags) = self.flags {
+            out.extend_from_slice(&flags.to_be_bytes());
+        }
+        out.extend_from_slice(self.key);
+        match self.value {
+            BinaryValue::Bytes(value) => out.extend_from_slice(value),
+            BinaryValue::Number(number) => out.extend_from_slice(&number.to_be_bytes()),
+            BinaryValue::Elsewhere(_) => {}
+        }
+    }
+}
+
+/// A reply that is an error and nothing else, and what becomes of the connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct BinaryError {
+    /// What it repeats of the request.
+    pub echo: Echo,
+    /// What was wrong.
+    pub status: BinaryStatus,
+    /// The connection is closed behind it.
+    pub closes: bool,
+}
+
+impl BinaryError {
+    /// Appends the reply.
+    pub fn encode(&self, out: &mut Vec<u8>) {
+        BinaryReply::new(self.echo, self.status).encode(out);
+    }
+}
+
+/// Appends the lines of a text reply as packets: one for each `STAT` line, and an empty one that
+/// ends them. A text without any, as `OK`, becomes the empty one alone.
+pub fn encode_stat_packets(out: &mut Vec<u8>, echo: Echo, text: &[u8]) {
+    let done = BinaryReply::new(echo, BinaryStatus::Done);
+    for line in text.split(|&byte| byte == b'\n') {
+        let line = line.strip_suffix(b"\r").unwrap_or(line);
+        let Some(pair) = line.strip_prefix(b"STAT ") else { continue };
+        let end = pair.iter().position(|&byte| byte == b' ').unwrap_or(pair.len());
+        let (key, rest) = pair.split_at_checked(end).unwrap_or((pair, b""));
+        let value = BinaryValue::Bytes(rest.strip_prefix(b" ").unwrap_or(rest));
+        BinaryReply { key, value, ..done }.encode(out);
+    }
+    done.encode(out);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::binary_opcode::{GAT, GET, GETKQ, GETQ, SET, SETQ, STAT};
+    use proptest::prelude::*;
+
+    fn echo(opcode: u8) -> Echo {
+        Echo::new(opcode, [1, 2, 3, 4])
+    }
+
+    fn check(reply: &BinaryReply<'_>, expected: &[&[u8]]) {
+        let mut out = Vec::new();
+        reply.encode(&mut out);
+        assert_eq!(out, expected.concat(), "{reply:?}");
+    }
+
+    #[test]
+    fn replies_repeat_opcode_and_opaque() {
+        let done = BinaryReply { cas: 7, ..BinaryReply::new(echo(SET), BinaryStatus::Done) };
+        let head = b"\x81\x01\0\0\0\0\0\0\0\0\0\0\x01\x02\x03\x04\0\0\0\0\0\0\0\x07";
+        check(&done, &[head]);
+        let error = BinaryReply::new(echo(SETQ), BinaryStatus::TooLarge);
+        let head = b"\x81\x11\0\0\0\0\0\x03\0\0\0\x0a\x01\x02\x03\x04\0\0\0\0\0\0\0\0";
+        check(&error, &[head, b"Too large."]);
+        let number = BinaryReply { value: BinaryValue::Number(258), ..done };
+        let head = b"\x81\x01\0\0\0\0\0\0\0\0\0\x08\x01\x02\x03\x04\0\0\0\0\0\0\0\x07";
+        check(&number, &[head, b"\0\0\0\0\0\0\x01\x02"]);
+    }
+
+    #[test]
+    fn hits_and_misses_tell_what_the_opcode_asks() {
+        let told = |opcode| {
+            let hit = BinaryReply::hit(echo(opcode), b"key", 5, 7, b"value");
+            let miss = BinaryReply::miss(echo(opcode), b"key");
+            (hit.key, hit.value_bytes(), miss.key, miss.value_bytes(), miss.is_hidden(true))
+        };
+        assert_eq!(told(GET), (&b""[..], 5, &b""[..], 9, false));
+        assert_eq!(told(GETQ), (&b""[..], 5, &b""[..], 9, true));
+        assert_eq!(told(GETKQ), (&b"key"[..], 5, &b"key"[..], 0, true));
+        assert_eq!(told(TOUCH), (&b""[..], 0, &b""[..], 9, false));
+        assert_eq!(told(GAT), (&b""[..], 5, &b""[..], 9, false));
+    }
+
+    #[test]
+    fn lines_become_packets() {
+        let mut out = Vec::new();
+        encode_stat_packets(&mut out, echo(STAT), b"STAT a b c\r\nSTAT d e\r\nEND\r\n");
+        let mut expected = Vec::new();
+        for (key, value) in [(&b"a"[..], &b"b c"[..]), (b"d", b"e"), (b"", b"")] {
+            let value = BinaryValue::Bytes(value);
+            BinaryReply { key, value, ..BinaryReply::new(echo(STAT), BinaryStatus::Done) }
+                .encode(&mut expected);
+        }
+        assert_eq!(out, expected);
+    }
+
+    proptest! {
+        /// A reply is as long as its header says, and a value that goes another way fits behind it.
+        #[test]
+        fn a_value_may_go_another_way(
+            key in prop::collection::vec(any::<u8>(), 1..250),
+            value in prop::collection::vec(any::<u8>(), 0..300),
+            flags: u32,
+        ) {
+            let reply = BinaryReply::hit(echo(GETKQ), &key, flags, 1, &value);
+            let mut whole = Vec::new();
+            reply.encode(&mut whole);
+            prop_assert_eq!([reply.value_elsewhere(), value].concat(), whole.clone());
+            let body = u32::from_be_bytes([whole[8], whole[9], whole[10], whole[11]]);
+            prop_assert_eq!(body as usize + crate::BINARY_HEADER_BYTES, whole.len());
+        }
+    }
+}

@@ -1,0 +1,130 @@
+//! What a client can ask for in the binary protocol, beside storing.
+
+use crate::binary_header::Echo;
+use crate::binary_opcode::{DECREMENT, DELETE, GAT, GATK, GET, GETK, INCREMENT, TOUCH, loud};
+
+/// The exptime of an `incr` or `decr` that is not to create its item.
+const DO_NOT_CREATE: u32 = u32::MAX;
+
+/// A request for one key without a value. The numbers it came with are read in place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct BinaryRequest<'a> {
+    /// What the reply repeats.
+    pub echo: Echo,
+    /// Bytes of the extras, as many as the opcode needs: none, 4 (an exptime) or 20 (two numbers,
+    /// an exptime).
+    pub extras_bytes: u8,
+    /// The cas unique to compare with; 0: none.
+    pub cas: u64,
+    /// Extras and key, as they stand in the request. One slice and not two, so that a text request
+    /// need not be larger for the sake of binary ones.
+    pub extras_and_key: &'a [u8],
+}
+
+/// What a [`BinaryRequest`] is to do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BinaryCommand {
+    /// Tell flags, value and cas unique.
+    Get,
+    /// Set the exptime, and tell as much as the opcode asks for.
+    GetAndTouch {
+        /// Seconds, relative or absolute; never negative.
+        exptime: u32,
+    },
+    /// Delete the item.
+    Delete,
+    /// Change a number.
+    Arithmetic(BinaryArithmetic),
+}
+
+/// A change of a number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct BinaryArithmetic {
+    /// Add if true, else take away.
+    pub incr: bool,
+    /// How much.
+    pub delta: u64,
+    /// What an item starts with that is not there yet.
+    pub initial: u64,
+    /// Exptime of an item that is created; `None`: none is.
+    pub exptime: Option<u32>,
+}
+
+impl<'a> BinaryRequest<'a> {
+    /// The key, 1 to 250 bytes.
+    #[inline]
+    pub const fn key(&self) -> &'a [u8] {
+        match self.extras_and_key.split_at_checked(self.extras_bytes as usize) {
+            Some((_, key)) => key,
+            None => &[],
+        }
+    }
+
+    fn extras(&self) -> &'a [u8] {
+        self.extras_and_key.get(..usize::from(self.extras_bytes)).unwrap_or_default()
+    }
+
+    /// What is to be done.
+    #[inline]
+    pub fn command(&self) -> BinaryCommand {
+        match loud(self.echo.opcode()) {
+            DELETE => BinaryCommand::Delete,
+            TOUCH | GAT | GATK => BinaryCommand::GetAndTouch { exptime: self.exptime() },
+            opcode @ (INCREMENT | DECREMENT) => {
+                let (long, _) = self.extras().as_chunks::<8>();
+                let number = |at: usize| long.get(at).map_or(0, |raw| u64::from_be_bytes(*raw));
+                BinaryCommand::Arithmetic(BinaryArithmetic {
+                    incr: opcode == INCREMENT,
+                    delta: number(0),
+                    initial: number(1),
+                    exptime: Some(self.exptime()).filter(|exptime| *exptime != DO_NOT_CREATE),
+                })
+            }
+            opcode => {
+                debug_assert!(matches!(opcode, GET | GETK), "the decoder lets nothing else pass");
+                BinaryCommand::Get
+            }
+        }
+    }
+
+    /// The last four bytes of the extras.
+    fn exptime(&self) -> u32 {
+        self.extras().last_chunk().map_or(0, |raw| u32::from_be_bytes(*raw))
+    }
+}
+
+/// A request that is not for a key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BinaryOrder<'a> {
+    /// Answer.
+    Noop,
+    /// The version.
+    Version,
+    /// Close; [`Echo`] tells whether with an answer.
+    Quit,
+    /// `flush_all`.
+    Flush {
+        /// Seconds, relative or absolute; 0: now.
+        delay: u32,
+    },
+    /// Statistics.
+    Stat {
+        /// Which, as behind the text command `stats`; empty for the general ones.
+        group: &'a [u8],
+    },
+    /// List the mechanisms of authentication.
+    AuthList,
+}
+
+/// A step of an authentication; what the client says stands behind it in the input.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct AuthRequest<'a> {
+    /// What the reply repeats.
+    pub echo: Echo,
+    /// Name of the mechanism, 1 to 250 bytes.
+    pub mechanism: &'a [u8],
+    /// The first step; else it goes on.
+    pub is_start: bool,
+    /// Bytes of what is said.
+    pub value_bytes: u32,
+}

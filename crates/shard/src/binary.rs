@@ -1,0 +1,219 @@
+//! Requests of the binary protocol for one key, but storing.
+
+use slabcore_metrics::Counter;
+use slabcore_protocol::{
+    BinaryArithmetic, BinaryCommand, BinaryReply, BinaryRequest, BinaryStatus, BinaryValue,
+    binary_opcode,
+};
+use slabcore_storage::{
+    Amendment, ArithmeticError, Delta, ItemRef, NewItem, StoreOutcome, StoreVerb,
+};
+
+use crate::clock::Now;
+use crate::limits::VALUE_INLINE_BYTES_MAX;
+use crate::meta_change::{DIGITS_MAX, decimal};
+use crate::meta_get::count_dead;
+use crate::response::{Response, ValueEnd};
+use crate::shard::Shard;
+
+impl Shard {
+    /// Executes a binary request.
+    #[inline(never)]
+    pub(crate) fn binary<'a>(
+        &'a mut self,
+        now: Now,
+        hash: u64,
+        request: &BinaryRequest<'a>,
+    ) -> Response<'a> {
+        match request.command() {
+            BinaryCommand::Get => self.binary_get(now, hash, request),
+            BinaryCommand::GetAndTouch { exptime } => {
+                self.binary_touch(now, hash, request, now.unsigned_expiry(exptime))
+            }
+            BinaryCommand::Delete => {
+                let status = self.binary_delete(now, hash, request);
+                changed(BinaryReply::new(request.echo, status))
+            }
+            BinaryCommand::Arithmetic(change) => {
+                changed(self.binary_arithmetic(now, hash, request, change))
+            }
+        }
+    }
+
+    fn binary_get<'a>(
+        &'a mut self,
+        now: Now,
+        hash: u64,
+        request: &BinaryRequest<'a>,
+    ) -> Response<'a> {
+        self.metrics.add(Counter::CmdGet, 1);
+        match self.store.get_with_cas(now.tick, hash, request.key()) {
+            Ok(item) => {
+                self.metrics.add(Counter::GetHits, 1);
+                hit(request, &item)
+            }
+            Err(cause) => {
+                self.metrics.add(Counter::GetMisses, 1);
+                count_dead(&self.metrics, cause);
+                read(BinaryReply::miss(request.echo, request.key()))
+            }
+        }
+    }
+
+    /// Touch counts as a get, but a hit only as one of touch, as in memcached.
+    fn binary_touch<'a>(
+        &'a mut self,
+        now: Now,
+        hash: u64,
+        request: &BinaryRequest<'a>,
+        expiry: u32,
+    ) -> Response<'a> {
+        self.metrics.add(Counter::CmdTouch, 1);
+        self.metrics.add(Counter::CmdGet, 1);
+        match self.store.get_and_touch(now.tick, hash, request.key(), expiry, true) {
+            Ok(item) => {
+                self.metrics.add(Counter::TouchHits, 1);
+                hit(request, &item)
+            }
+            Err(cause) => {
+                self.metrics.add(Counter::TouchMisses, 1);
+                self.metrics.add(Counter::GetMisses, 1);
+                count_dead(&self.metrics, cause);
+                read(BinaryReply::miss(request.echo, request.key()))
+            }
+        }
+    }
+
+    fn binary_delete(&mut self, now: Now, hash: u64, request: &BinaryRequest<'_>) -> BinaryStatus {
+        match self.store.peek(now.tick, hash, request.key()) {
+            Ok(item) if request.cas != 0 && request.cas != item.cas() => BinaryStatus::Exists,
+            Ok(_) => {
+                self.metrics.add(Counter::DeleteHits, 1);
+                // It is there, as was just seen.
+                let _ = self.store.delete(now.tick, hash, request.key());
+                BinaryStatus::Done
+            }
+            Err(_) => {
+                self.metrics.add(Counter::DeleteMisses, 1);
+                BinaryStatus::NotFound
+            }
+        }
+    }
+
+    fn binary_arithmetic(
+        &mut self,
+        now: Now,
+        hash: u64,
+        request: &BinaryRequest<'_>,
+        change: BinaryArithmetic,
+    ) -> BinaryReply<'static> {
+        let (delta, hits, misses) = if change.incr {
+            (Delta::Incr(change.delta), Counter::IncrHits, Counter::IncrMisses)
+        } else {
+            (Delta::Decr(change.delta), Counter::DecrHits, Counter::DecrMisses)
+        };
+        let error = |status| BinaryReply::new(request.echo, status);
+        let (cas, is_empty) = match self.store.peek(now.tick, hash, request.key()) {
+            Ok(item) => (item.cas(), item.value_len() == 0),
+            Err(_) => {
+                let Some(exptime) = change.exptime else {
+                    self.metrics.add(misses, 1);
+                    return error(BinaryStatus::NotFound);
+                };
+                return self.create_binary_number(now, hash, request, change.initial, exptime);
+            }
+        };
+        // An empty value is judged before the cas unique, any other that is no number behind it.
+        if !is_empty && request.cas != 0 && request.cas != cas {
+            return error(BinaryStatus::Exists);
+        }
+        match self.store.arithmetic(now.tick, hash, request.key(), delta) {
+            Ok(number) => {
+                self.metrics.add(hits, 1);
+                self.number_reply(now, hash, request, number)
+            }
+            Err(ArithmeticError::NotFound) => error(BinaryStatus::NotFound),
+            Err(ArithmeticError::NonNumeric) => error(BinaryStatus::NonNumeric),
+            Err(ArithmeticError::NoMemory) => error(BinaryStatus::OutOfMemory),
+        }
+    }
+
+    fn create_binary_number(
+        &mut self,
+        now: Now,
+        hash: u64,
+        request: &BinaryRequest<'_>,
+        initial: u64,
+        exptime: u32,
+    ) -> BinaryReply<'static> {
+        let mut digits = [0; DIGITS_MAX];
+        let value = decimal(initial, &mut digits);
+        let exptime = now.unsigned_expiry(exptime);
+        let item = NewItem { key: request.key(), value, flags: 0, exptime };
+        if self.store.store(now.tick, hash, &item, StoreVerb::Set) == StoreOutcome::NoMemory {
+            return BinaryReply::new(request.echo, BinaryStatus::OutOfMemory);
+        }
+        self.number_reply(now, hash, request, initial)
+    }
+
+    fn number_reply(
+        &mut self,
+        now: Now,
+        hash: u64,
+        request: &BinaryRequest<'_>,
+        number: u64,
+    ) -> BinaryReply<'static> {
+        let value = BinaryValue::Number(number);
+        let reply = BinaryReply { value, ..BinaryReply::new(request.echo, BinaryStatus::Done) };
+        self.with_unique(now, hash, request.key(), reply)
+    }
+
+    /// The reply to a change, with the cas unique that the item gets for it; a reply that nobody
+    /// sees needs none.
+    pub(crate) fn with_unique<'a>(
+        &mut self,
+        now: Now,
+        hash: u64,
+        key: &[u8],
+        reply: BinaryReply<'a>,
+    ) -> BinaryReply<'a> {
+        if reply.is_hidden(false) {
+            return reply;
+        }
+        let amendment = Amendment { with_cas: true, ..Amendment::default() };
+        let item = self.store.amend(now.tick, hash, key, &amendment);
+        BinaryReply { cas: item.map_or(0, |item| item.cas()), ..reply }
+    }
+}
+
+/// The reply to a read that found `item`.
+fn hit<'a>(request: &BinaryRequest<'a>, item: &ItemRef<'a>) -> Response<'a> {
+    let reply =
+        |value| BinaryReply::hit(request.echo, request.key(), item.flags(), item.cas(), value);
+    let is_touch = binary_opcode::loud(request.echo.opcode()) == binary_opcode::TOUCH;
+    match item.value() {
+        Some(value) if value.len() <= VALUE_INLINE_BYTES_MAX => Response::Binary(reply(value)),
+        _ if is_touch => Response::Binary(reply(b"")),
+        _ => {
+            let value_bytes = item.value_len();
+            let value = BinaryValue::Elsewhere(value_bytes);
+            let head = BinaryReply { value, ..reply(b"") }.value_elsewhere();
+            let end = ValueEnd::Nothing;
+            if value_bytes <= VALUE_INLINE_BYTES_MAX {
+                Response::PartsBehind { head, item: *item, end }
+            } else {
+                Response::LargeBehind { head, end }
+            }
+        }
+    }
+}
+
+/// The response to a read, which a quiet opcode hides if it is a miss.
+fn read(reply: BinaryReply<'_>) -> Response<'_> {
+    if reply.is_hidden(true) { Response::Quiet } else { Response::Binary(reply) }
+}
+
+/// The response to a change, which a quiet opcode hides if all went well.
+pub(crate) fn changed(reply: BinaryReply<'_>) -> Response<'_> {
+    if reply.is_hidden(false) { Response::Quiet } else { Response::Binary(reply) }
+}

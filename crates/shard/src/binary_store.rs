@@ -1,0 +1,95 @@
+//! Storing in the binary protocol: the cas unique of the header compares, and the reply names the
+//! new one.
+
+use slabcore_metrics::Counter;
+use slabcore_protocol::{BinaryReply, BinaryStatus, Echo, Reply, StoreForm, StoreRequest, Verb};
+use slabcore_storage::{NewItem, StoreOutcome};
+
+use crate::binary::changed;
+use crate::clock::Now;
+use crate::execute::store_verb;
+use crate::response::Response;
+use crate::shard::Shard;
+
+/// When the item of a storage command dies, as a tick; the binary protocol knows no negative time.
+#[inline]
+pub(crate) fn store_expiry(now: Now, store: &StoreRequest<'_>) -> u32 {
+    match store.form {
+        StoreForm::Binary(_) => now.unsigned_expiry(store.exptime.cast_unsigned()),
+        StoreForm::Classic | StoreForm::Meta(_) => now.expiry(store.exptime),
+    }
+}
+
+impl Shard {
+    /// Executes a binary storage request with its whole value.
+    pub(crate) fn binary_store<'a>(
+        &mut self,
+        now: Now,
+        hash: u64,
+        store: &StoreRequest<'a>,
+        echo: Echo,
+        value: &[u8],
+    ) -> Response<'a> {
+        let outcome = if self.is_joined_to_another(now, hash, store) {
+            StoreOutcome::Exists
+        } else {
+            let exptime = store_expiry(now, store);
+            let item = NewItem { key: store.key, value, flags: store.flags, exptime };
+            self.store.store(now.tick, hash, &item, store_verb(store))
+        };
+        self.binary_stored(now, hash, store, echo, outcome)
+    }
+
+    /// Whether the request would join to another item than the one that its cas unique names.
+    pub(crate) fn is_joined_to_another(
+        &mut self,
+        now: Now,
+        hash: u64,
+        store: &StoreRequest<'_>,
+    ) -> bool {
+        matches!(store.verb, Verb::Append | Verb::Prepend)
+            && store.cas_unique != 0
+            && (self.store.peek(now.tick, hash, store.key))
+                .is_ok_and(|item| item.cas() != store.cas_unique)
+    }
+
+    /// Counts a finished storage request and answers.
+    pub(crate) fn binary_stored<'a>(
+        &mut self,
+        now: Now,
+        hash: u64,
+        store: &StoreRequest<'a>,
+        echo: Echo,
+        outcome: StoreOutcome,
+    ) -> Response<'a> {
+        let status = match self.stored(now, hash, store, outcome) {
+            Reply::Stored => BinaryStatus::Done,
+            Reply::NotStored => match store.verb {
+                Verb::Add => BinaryStatus::Exists,
+                Verb::Replace => BinaryStatus::NotFound,
+                _ => BinaryStatus::NotStored,
+            },
+            Reply::Exists => BinaryStatus::Exists,
+            Reply::NotFound => BinaryStatus::NotFound,
+            _ => BinaryStatus::OutOfMemory,
+        };
+        let reply = BinaryReply::new(echo, status);
+        if status == BinaryStatus::Done {
+            return changed(self.with_unique(now, hash, store.key, reply));
+        }
+        changed(reply)
+    }
+
+    /// Answers a storage request for whose value there was no memory.
+    pub(crate) fn binary_without_memory<'a>(
+        &mut self,
+        now: Now,
+        hash: u64,
+        store: &StoreRequest<'a>,
+        echo: Echo,
+    ) -> Response<'a> {
+        self.metrics.add(Counter::StoreNoMemory, 1);
+        self.drop_old(now, hash, store);
+        Response::Binary(BinaryReply::new(echo, BinaryStatus::OutOfMemory))
+    }
+}
