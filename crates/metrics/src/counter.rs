@@ -99,6 +99,8 @@ crate::stat_names! {
         ForeignBatches = "foreign_batches",
         /// Groups of requests executed on a shard while its own executor was in the kernel.
         ShardsBorrowed = "shards_borrowed",
+        /// Connections that came from another executor, because they ask for this shard's keys.
+        ConnectionsMoved = "connections_moved",
         /// Turns of the executor that had something to do.
         Turns = "turns",
         /// System calls made to enter the ring, or to wait on epoll.

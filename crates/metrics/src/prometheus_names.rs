@@ -190,6 +190,11 @@ pub static SHARD_FAMILIES: &[Family] = &[
         ShardsBorrowed,
         "Times that the executor executed requests on the lent shard of another."
     ),
+    counter!(
+        "slabcore_shard_connections_moved_total",
+        ConnectionsMoved,
+        "Connections that came from another executor because they ask for the shard's keys."
+    ),
     counter!("slabcore_shard_gets_total", CmdGet, "Keys that the shard looked up."),
     counter!("slabcore_shard_stores_total", CmdSet, "Stores that the shard made."),
     gauge!("slabcore_shard_items", CurrItems, "Items in the shard."),

@@ -1,4 +1,5 @@
-//! The thread that accepts connections and deals them out, one shard after the other.
+//! The thread that accepts connections and deals them out, one shard after the other, or to the
+//! shard whose port they came to.
 //!
 //! One acceptor instead of a `SO_REUSEPORT` socket per shard: the kernel would deal by a hash of
 //! the addresses, and 4 connections on 2 shards would all land on one in 1 of 8 cases.
@@ -15,7 +16,6 @@ use rustix::net::{SocketFlags, accept_with};
 use slabcore_protocol::error_lines::TOO_MANY_CONNECTIONS;
 
 use crate::cluster::Cluster;
-use crate::limits::HANDED_OVER_MAX;
 use crate::listener::Listener;
 use crate::mailbox::Message;
 
@@ -61,12 +61,13 @@ impl Acceptor {
     /// Accepts what waits at a socket; false if resources ran out.
     fn accept_all(&mut self, listener: &Listener) -> bool {
         loop {
+            let shard = listener.shard.unwrap_or(self.next_shard);
             // Mailboxes keep room for batches: connections wait in the kernel instead.
-            if self.cluster.mailboxes[self.next_shard].waiting() >= HANDED_OVER_MAX {
+            if !self.cluster.mailboxes[shard].takes_connection() {
                 return false;
             }
             match accept_with(listener.socket.as_fd(), SocketFlags::CLOEXEC) {
-                Ok(socket) => self.deal(socket),
+                Ok(socket) => self.deal(socket, listener.shard),
                 Err(Errno::AGAIN) => return true,
                 Err(Errno::MFILE | Errno::NFILE | Errno::NOBUFS | Errno::NOMEM) => return false,
                 // The client has gone already: others may wait.
@@ -75,7 +76,8 @@ impl Acceptor {
         }
     }
 
-    fn deal(&mut self, socket: OwnedFd) {
+    /// Hands a connection over; `owner` is the shard that it stays with.
+    fn deal(&mut self, socket: OwnedFd, owner: Option<usize>) {
         let cluster = &self.cluster;
         if cluster.connections.load(Ordering::Relaxed) >= cluster.settings.connections_max {
             cluster.rejected_connections.fetch_add(1, Ordering::Relaxed);
@@ -88,9 +90,12 @@ impl Acceptor {
             return;
         }
         cluster.connections.fetch_add(1, Ordering::Relaxed);
-        let mailbox = &cluster.mailboxes[self.next_shard];
-        self.next_shard = (self.next_shard + 1) % cluster.mailboxes.len();
-        if mailbox.hand_over(Message::Connection(socket)).is_err() {
+        let shard = owner.unwrap_or(self.next_shard);
+        if owner.is_none() {
+            self.next_shard = (self.next_shard + 1) % cluster.mailboxes.len();
+        }
+        let message = Message::Connection { socket, stays: owner.is_some() };
+        if cluster.mailboxes[shard].hand_over(message).is_err() {
             // Dropping the message closes the connection.
             cluster.connection_ended();
         }

@@ -3,33 +3,19 @@
 use std::collections::{HashMap, HashSet};
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
-use std::path::PathBuf;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use crate::admin_connection::HEAD_BYTES_MAX;
-use crate::running::{Running, serve};
-use crate::settings::{BackendChoice, Listen, Protocol, Settings, TcpListen};
-
-/// Far beyond what any answer takes here: a test fails instead of hanging.
-const PATIENCE: Duration = Duration::from_secs(20);
+use crate::settings::{BackendChoice, Settings};
+use crate::whole_server::{WholeServer, connect, settings};
 
 struct Server {
-    running: Running,
-    clients: SocketAddr,
+    whole: WholeServer,
 }
 
 impl Server {
     fn start(backend: BackendChoice, metrics_listen: Option<SocketAddr>) -> Self {
-        static STARTED: AtomicUsize = AtomicUsize::new(0);
-        let number = STARTED.fetch_add(1, Ordering::Relaxed);
-        let name = format!("slabcore-admin-{}-{number}", std::process::id());
-        let port_file = std::env::temp_dir().join(name);
-        let running = serve(settings(backend, metrics_listen, port_file.clone())).unwrap();
-        let ports = std::fs::read_to_string(&port_file).unwrap();
-        std::fs::remove_file(port_file).unwrap();
-        let port = ports.trim().rsplit(' ').next().unwrap().parse().unwrap();
-        Self { running, clients: SocketAddr::from((Ipv4Addr::LOCALHOST, port)) }
+        Self { whole: WholeServer::start(Settings { metrics_listen, ..settings(backend) }) }
     }
 
     fn with_metrics(backend: BackendChoice) -> Self {
@@ -37,7 +23,7 @@ impl Server {
     }
 
     fn admin(&self) -> TcpStream {
-        connect(self.running.metrics_address().unwrap())
+        connect(self.whole.running.metrics_address().unwrap())
     }
 
     /// The response to `request`, head and body.
@@ -53,45 +39,6 @@ impl Server {
         assert!(head.contains(&format!("\r\nContent-Length: {}\r\n", body.len())), "{head}");
         body
     }
-}
-
-fn settings(
-    backend: BackendChoice,
-    metrics_listen: Option<SocketAddr>,
-    port_file: PathBuf,
-) -> Settings {
-    let cpus = rustix::thread::sched_getaffinity(None).unwrap();
-    Settings {
-        listen: Listen::Tcp(vec![TcpListen { host: Some("127.0.0.1".to_owned()), port: 0 }]),
-        memory_bytes: 64 << 20,
-        shards: 2,
-        cores: (0..rustix::thread::CpuSet::MAX_CPU).filter(|&cpu| cpus.is_set(cpu)).collect(),
-        connections_max: 100,
-        item_bytes_max: 1 << 20,
-        growth_factor: 1.25,
-        chunk_bytes_min: 48,
-        evict: true,
-        cas: true,
-        requests_per_event_max: 20,
-        protocol: Protocol::Auto,
-        sasl: false,
-        users: None,
-        listen_backlog: 100,
-        lock_memory: false,
-        huge_pages: false,
-        verbosity: 0,
-        backend,
-        metrics_listen,
-        port_file: Some(port_file),
-        product: "slabcore 9.8.7",
-    }
-}
-
-fn connect(address: SocketAddr) -> TcpStream {
-    let stream = TcpStream::connect(address).unwrap();
-    stream.set_read_timeout(Some(PATIENCE)).unwrap();
-    stream.set_write_timeout(Some(PATIENCE)).unwrap();
-    stream
 }
 
 fn response(mut stream: TcpStream) -> (String, String) {
@@ -157,7 +104,7 @@ fn use_cache(stream: &mut TcpStream) -> u64 {
 
 fn counts_exactly(backend: BackendChoice) {
     let server = Server::with_metrics(backend);
-    let mut client = connect(server.clients);
+    let mut client = connect(server.whole.address);
     for round in 1..=2 {
         let bytes = use_cache(&mut client);
         let text = server.metrics();
@@ -199,7 +146,7 @@ fn counts_exactly(backend: BackendChoice) {
         let cpu = samples["memcached_process_user_cpu_seconds_total"];
         assert!(cpu.contains('.'), "{cpu}");
     }
-    server.running.stop();
+    server.whole.running.stop();
 }
 
 #[test]
@@ -220,7 +167,7 @@ fn series_stay_the_same_and_in_order() {
         text.lines().map(|line| line.rsplit_once(' ').unwrap().0.to_owned()).collect()
     };
     assert_eq!(names(&first), names(&second));
-    server.running.stop();
+    server.whole.running.stop();
 }
 
 /// Returns the head of the response.
@@ -246,7 +193,7 @@ fn paths_and_methods() {
     assert!(!head.contains("Content-Length: 0\r\n"), "{head}");
     check(&server, "POST /metrics", "405", "");
     check(&server, "nonsense", "400", "");
-    server.running.stop();
+    server.whole.running.stop();
 }
 
 #[test]
@@ -258,7 +205,7 @@ fn a_request_in_single_bytes_is_answered() {
         stream.write_all(&[*byte]).unwrap();
     }
     assert_eq!(response(stream).1, "ok\n");
-    server.running.stop();
+    server.whole.running.stop();
 }
 
 #[test]
@@ -267,14 +214,14 @@ fn an_oversized_head_is_refused_and_the_refusal_arrives() {
     let head = format!("GET /metrics HTTP/1.1\r\nX: {}", "x".repeat(2 * HEAD_BYTES_MAX));
     let (head, _) = server.ask(&head);
     assert!(head.starts_with("HTTP/1.1 431 "), "{head}");
-    server.running.stop();
+    server.whole.running.stop();
 }
 
 /// Clients that hold all places, whether silent or sending without end, keep nobody out.
 #[test]
 fn slow_and_endless_clients_do_not_block_a_scrape() {
     let server = Server::with_metrics(BackendChoice::Auto);
-    let address = server.running.metrics_address().unwrap();
+    let address = server.whole.running.metrics_address().unwrap();
     let silent: Vec<TcpStream> = (0..6).map(|_| connect(address)).collect();
     let mut half = connect(address);
     half.write_all(b"GET /metrics HTTP/1.1\r\nHost:").unwrap();
@@ -288,7 +235,7 @@ fn slow_and_endless_clients_do_not_block_a_scrape() {
     samples(&server.metrics());
     // Ten clients before it, each for a place of four: a quarter of a second each at the worst.
     assert!(begin.elapsed() < Duration::from_secs(4), "{:?}", begin.elapsed());
-    server.running.stop();
+    server.whole.running.stop();
     for thread in endless {
         thread.join().unwrap();
     }
@@ -299,26 +246,26 @@ fn slow_and_endless_clients_do_not_block_a_scrape() {
 fn a_taken_port_is_only_a_warning() {
     let taken = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
     let server = Server::start(BackendChoice::Auto, Some(taken.local_addr().unwrap()));
-    assert_eq!(server.running.metrics_address(), None);
-    converse(&mut connect(server.clients), "get a\r\n", "END\r\n");
-    server.running.stop();
+    assert_eq!(server.whole.running.metrics_address(), None);
+    converse(&mut connect(server.whole.address), "get a\r\n", "END\r\n");
+    server.whole.running.stop();
 }
 
 #[test]
 fn off_means_off() {
     let server = Server::start(BackendChoice::Auto, None);
-    assert_eq!(server.running.metrics_address(), None);
-    server.running.stop();
+    assert_eq!(server.whole.running.metrics_address(), None);
+    server.whole.running.stop();
 }
 
 #[test]
 fn the_endpoint_stops_with_connections_open() {
     let server = Server::with_metrics(BackendChoice::Auto);
-    let address = server.running.metrics_address().unwrap();
+    let address = server.whole.running.metrics_address().unwrap();
     let mut silent = server.admin();
     assert_eq!(server.ask("GET /healthz HTTP/1.1\r\n\r\n").1, "ok\n");
     let begin = Instant::now();
-    server.running.stop();
+    server.whole.running.stop();
     assert!(begin.elapsed() < Duration::from_secs(1), "{:?}", begin.elapsed());
     // Closed, however the system says it.
     assert!(matches!(silent.read(&mut [0]), Ok(0) | Err(_)));

@@ -52,8 +52,10 @@ pub(crate) struct Cluster {
     pub(crate) connections: AtomicUsize,
     pub(crate) rejected_connections: AtomicU64,
     pub(crate) accepting: AtomicBool,
-    /// Addresses bound.
+    /// Addresses bound, but for those of single shards.
     pub(crate) addresses: Vec<SocketAddr>,
+    /// TCP port of each shard; empty if they have none.
+    pub(crate) shard_ports: Vec<u16>,
 }
 
 impl Cluster {

@@ -17,6 +17,9 @@ use crate::stats;
 /// `verbosity` goes no higher.
 const VERBOSITY_MAX: u64 = 2;
 
+/// Begins the line that asks which shards keys belong to.
+const OWNER_OF: &[u8] = b"slabcore owner ";
+
 impl Connection {
     /// Executes one request; a get that must pause says where its other keys are. `budget`: what is
     /// left of the visit behind it.
@@ -114,6 +117,11 @@ impl Connection {
                 return self.text_reply(&text, echo);
             }
             _ => {
+                if let Some(keys) = words.strip_prefix(OWNER_OF) {
+                    let mut text = Vec::new();
+                    stats::owners(&mut text, &core.router, keys);
+                    return self.text_reply(&text, echo);
+                }
                 return match echo {
                     None => self.reply(Reply::Error(error_lines::ERROR)),
                     Some(echo) => {

@@ -13,6 +13,7 @@ use slabcore_shard::{
     Entry, KeyRequest, LargeHit, ReplyPart, Response, Route, Ticket, UploadId, ValueEnd,
 };
 
+use crate::affinity::Affinity;
 use crate::core::Core;
 use crate::limits::{KEY_GROUP, KEYS_PER_VISIT_MAX};
 use crate::log;
@@ -99,14 +100,26 @@ pub(crate) struct Connection {
     decoder: Decoder,
     state: State,
     pub(crate) login: Login,
+    pub(crate) affinity: Affinity,
     pub(crate) output: Output,
 }
 
 impl Connection {
     /// A connection that may speak `protocol`.
-    pub(crate) fn new(id: ConnectionId, protocol: Protocol, login: Login) -> Self {
-        let decoder = Decoder::of(protocol);
-        Self { id, decoder, state: State::Line, login, output: Output::default() }
+    pub(crate) fn new(
+        id: ConnectionId,
+        protocol: Protocol,
+        login: Login,
+        affinity: Affinity,
+    ) -> Self {
+        let (decoder, output) = (Decoder::of(protocol), Output::default());
+        Self { id, decoder, state: State::Line, login, affinity, output }
+    }
+
+    /// The connection has moved; nothing is under way in the name of the old id.
+    pub(crate) fn rename(&mut self, id: ConnectionId) {
+        debug_assert!(self.is_at_request() && self.output.is_empty());
+        self.id = id;
     }
 
     /// True if the connection is to be closed once its output has left.
@@ -304,7 +317,11 @@ impl Connection {
         budget: &mut usize,
     ) -> usize {
         let mut consumed = 0;
-        for request in stage.requests(plan.requests) {
+        let requests = stage.requests(plan.requests);
+        if let Some(first) = requests.first() {
+            self.affinity.look(first.route().shard);
+        }
+        for request in requests {
             if self.output.is_full() || core.outboxes.is_any_full() {
                 // The others are decoded again when there is room.
                 self.decoder.restart();

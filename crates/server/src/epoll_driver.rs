@@ -12,7 +12,7 @@ use rustix::io::Errno;
 use rustix::net::{RecvFlags, SendAncillaryBuffer, SendFlags, recv, send, sendmsg};
 use slabcore_metrics::Counter;
 
-use crate::hub::Hub;
+use crate::hub::{Fate, Hub};
 use crate::limits::{RECEIVE_BUFFER_BYTES, SEND_PIECES_MAX};
 use crate::outgoing::Outgoing;
 
@@ -189,8 +189,8 @@ impl EpollDriver {
     fn take_messages(&mut self) {
         let (peers, wakes) = (&mut self.peers, &mut self.wakes);
         self.hub.take_messages(
-            |hub, socket| {
-                let index = hub.insert().index as usize;
+            |index, socket| {
+                let index = index as usize;
                 if index >= peers.len() {
                     peers.resize_with(index + 1, Peer::default);
                 }
@@ -202,7 +202,7 @@ impl EpollDriver {
 
     fn settle(&mut self, index: u32) -> io::Result<()> {
         let Some(duties) = self.hub.duties(index) else { return Ok(()) };
-        self.peers[index as usize].ending |= duties.close;
+        self.peers[index as usize].ending |= duties.fate == Fate::Close;
         if let Some(outgoing) = duties.send {
             if self.peers[index as usize].ending {
                 self.hub.send_failed(index, outgoing);
@@ -214,6 +214,9 @@ impl EpollDriver {
         if peer.ending {
             self.end(index);
             return Ok(());
+        }
+        if duties.fate == Fate::Depart {
+            return self.depart(index);
         }
         let mut wanted = epoll::EventFlags::empty();
         wanted.set(epoll::EventFlags::IN, duties.read);
@@ -227,6 +230,19 @@ impl EpollDriver {
             }
             Some(_) => {}
         }
+        Ok(())
+    }
+
+    /// Lets go of a socket, and sends its connection to another shard.
+    fn depart(&mut self, index: u32) -> io::Result<()> {
+        let peer = &mut self.peers[index as usize];
+        debug_assert!(peer.unsent.is_none(), "all output has left");
+        let Some(socket) = peer.socket.take() else { return Ok(()) };
+        if peer.interest.take().is_some() {
+            epoll::delete(&self.epoll, &socket)?;
+        }
+        let wakes = &mut self.wakes;
+        peer.socket = self.hub.depart(index, socket, |shard| wakes.push(shard));
         Ok(())
     }
 }

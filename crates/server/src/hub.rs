@@ -2,6 +2,7 @@
 //! shards. Knows no descriptor: a driver owns the sockets and asks what to do with each.
 
 use std::collections::VecDeque;
+use std::os::fd::OwnedFd;
 use std::time::Instant;
 
 use arrayvec::ArrayVec;
@@ -10,8 +11,10 @@ use slabcore_metrics::{Counter, Gauge};
 use slabcore_protocol::LINE_BYTES_MAX;
 use slabcore_shard::{Batch, ReplyPart};
 
+use crate::affinity::Affinity;
 use crate::connection::{Connection, ConnectionId, Pause};
 use crate::core::Core;
+use crate::entry::{Entry, Waiting};
 use crate::limits::{
     CARRIED_BYTES_MAX, CARRY_READ_BYTES_MAX, MAINTAIN_STEPS, STAGE_CONNECTIONS,
     TURN_VISITS_DURATION,
@@ -19,8 +22,10 @@ use crate::limits::{
 use crate::log;
 use crate::login::Login;
 use crate::mailbox::{Message, next_message};
+use crate::moving::Leaving;
 use crate::outgoing::{LargeValue, Outgoing, Parts};
 use crate::output::Output;
+use crate::settings::Moving;
 use crate::stage::{Plan, Stage};
 
 /// What a driver has to do for a connection.
@@ -32,62 +37,38 @@ pub(crate) struct Duties {
     pub(crate) awaits_sent: bool,
     /// Whether to read from the socket.
     pub(crate) read: bool,
-    /// All is sent: close the socket, then [`Hub::remove`].
-    pub(crate) close: bool,
+    /// What is to become of the socket.
+    pub(crate) fate: Fate,
 }
 
-/// What the requests in a connection's carry wait for.
+/// What is to become of a socket.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Waiting {
-    /// For more bytes, if there are any.
-    Input,
-    /// For output to leave, or another shard's batch.
-    Room,
-    /// For their turn: the connection is in `runnable`.
-    Turn,
-}
-
-struct Entry {
-    connection: Connection,
-    /// The start of a cut request, or what could not be executed yet.
-    carry: Vec<u8>,
-    /// Bytes of `carry` that are done with.
-    carry_start: usize,
-    /// Memory of `carry` as counted in [`Hub::carried`].
-    carried: usize,
-    waiting: Waiting,
-    /// In `touched` already.
-    touched: bool,
-    /// Some of its input is in the stage under way.
-    staged: bool,
-    /// The client sends no more.
-    end_of_input: bool,
-}
-
-impl Entry {
-    /// True if what arrives is the start of a request and may be executed now.
-    fn takes_plan(&self) -> bool {
-        self.carry.is_empty()
-            && self.connection.is_at_request()
-            && !self.connection.output.is_full()
-    }
+pub(crate) enum Fate {
+    /// It stays.
+    Stay,
+    /// All is sent: close it, then [`Hub::remove`].
+    Close,
+    /// Nothing is under way: let go of it, and pass it to [`Hub::depart`].
+    Depart,
 }
 
 /// See the module.
 pub(crate) struct Hub {
     pub(crate) core: Core,
-    entries: Vec<Option<Box<Entry>>>,
-    generations: Vec<u32>,
+    pub(crate) entries: Vec<Option<Box<Entry>>>,
+    pub(crate) generations: Vec<u32>,
     free: Vec<u32>,
     receiver: Receiver<Message>,
     /// Connections whose `carry` can be worked on.
-    runnable: VecDeque<u32>,
+    pub(crate) runnable: VecDeque<u32>,
     /// Connections that wait for a batch to leave.
     stalled: Vec<u32>,
     /// Connections that the driver must look at.
     touched: Vec<u32>,
+    /// Connections that are to move to other shards.
+    pub(crate) leaving: Vec<Leaving>,
     /// Bytes of memory of the carries of all connections.
-    carried: usize,
+    pub(crate) carried: usize,
     pub(crate) stopping: bool,
 }
 
@@ -102,31 +83,22 @@ impl Hub {
             runnable: VecDeque::new(),
             stalled: Vec::new(),
             touched: Vec::new(),
+            leaving: Vec::new(),
             carried: 0,
             stopping: false,
         }
     }
 
-    /// A new connection; its index stays its own until [`Self::remove`].
-    pub(crate) fn insert(&mut self) -> ConnectionId {
-        let index = self.free.pop().unwrap_or_else(|| {
-            self.entries.push(None);
-            self.generations.push(0);
-            self.entries.len() as u32 - 1
-        });
-        let id = ConnectionId { index, generation: self.generations[index as usize] };
-        let login = if self.core.cluster.users.is_some() { Login::Due } else { Login::Free };
-        let entry = Entry {
-            connection: Connection::new(id, self.core.cluster.settings.protocol, login),
-            carry: Vec::new(),
-            carry_start: 0,
-            carried: 0,
-            waiting: Waiting::Input,
-            touched: false,
-            staged: false,
-            end_of_input: false,
-        };
-        self.entries[index as usize] = Some(Box::new(entry));
+    /// A new connection; its index stays its own until [`Self::remove`]. `stays`: it never moves.
+    pub(crate) fn insert(&mut self, stays: bool) -> ConnectionId {
+        let cluster = &self.core.cluster;
+        let moving = if stays { Moving::NEVER } else { cluster.settings.moving };
+        let affinity = Affinity::new(self.core.index, moving);
+        let login = if cluster.users.is_some() { Login::Due } else { Login::Free };
+        let protocol = cluster.settings.protocol;
+        let id = self.free_place();
+        let connection = Connection::new(id, protocol, login, affinity);
+        self.entries[id.index as usize] = Some(Box::new(Entry::new(connection)));
         self.core.metrics.add(Counter::TotalConnections, 1);
         self.publish_connections();
         self.touch(id.index);
@@ -136,24 +108,40 @@ impl Hub {
         id
     }
 
+    /// A place for a connection.
+    pub(crate) fn free_place(&mut self) -> ConnectionId {
+        let index = self.free.pop().unwrap_or_else(|| {
+            self.entries.push(None);
+            self.generations.push(0);
+            self.entries.len() as u32 - 1
+        });
+        ConnectionId { index, generation: self.generations[index as usize] }
+    }
+
     /// A connection's socket is closed: everything it holds is given back.
     pub(crate) fn remove(&mut self, index: u32) {
-        let mut entry = self.entries[index as usize].take().expect("a connection ends once");
+        let mut entry = self.take_entry(index);
         entry.connection.end(&mut self.core);
         entry.connection.output.return_buffers(&mut self.core.spares);
-        self.carried -= entry.carried;
         self.core.spares.put(entry.carry);
-        let generation = &mut self.generations[index as usize];
-        *generation = generation.wrapping_add(1);
-        self.free.push(index);
         self.core.cluster.connection_ended();
-        self.publish_connections();
         if self.core.verbosity >= log::COMMANDS {
             log::connection_closed(index);
         }
     }
 
-    fn publish_connections(&self) {
+    /// Takes a connection out of its place, which is free then.
+    pub(crate) fn take_entry(&mut self, index: u32) -> Box<Entry> {
+        let entry = self.entries[index as usize].take().expect("a connection ends once");
+        self.carried -= entry.carried;
+        let generation = &mut self.generations[index as usize];
+        *generation = generation.wrapping_add(1);
+        self.free.push(index);
+        self.publish_connections();
+        entry
+    }
+
+    pub(crate) fn publish_connections(&self) {
         let open = self.entries.len() - self.free.len();
         self.core.metrics.set(Gauge::CurrConnections, open as u64);
     }
@@ -209,7 +197,10 @@ impl Hub {
         let core = &mut self.core;
         entry.staged = false;
         core.metrics.add(Counter::BytesRead, bytes.len() as u64);
-        if !entry.carry.is_empty() {
+        if !entry.carry.is_empty() || entry.waiting.is_leaving() {
+            if entry.carry.capacity() == 0 {
+                entry.carry = core.spares.take();
+            }
             // Moved only when less is left than was done since: linear in all.
             if entry.carry_start > entry.carry.len() / 2 {
                 entry.carry.drain(..std::mem::take(&mut entry.carry_start));
@@ -269,7 +260,11 @@ impl Hub {
         if entry.end_of_input && pause == Pause::Hungry {
             entry.connection.close(&mut self.core);
         }
+        let wishes = entry.connection.affinity.wish().is_some();
         self.count_carry(index);
+        if wishes {
+            self.consider_leaving(index);
+        }
         let Some(entry) = self.entries[index as usize].as_mut() else { return };
         entry.connection.output.return_buffers(&mut self.core.spares);
         self.touch(index);
@@ -324,7 +319,8 @@ impl Hub {
         if let Some(parts) = outgoing.parts {
             parts_sent(&mut self.core, output, parts);
         }
-        if output.is_idle() && entry.waiting != Waiting::Room && !entry.connection.is_closing() {
+        let waits = matches!(entry.waiting, Waiting::Room | Waiting::Quiet);
+        if output.is_idle() && !waits && !entry.connection.is_closing() {
             return;
         }
         self.unblock(index);
@@ -357,7 +353,9 @@ impl Hub {
         }
         let start = Instant::now();
         while let Some(index) = self.runnable.pop_front() {
-            if let Some(entry) = self.entries[index as usize].as_mut() {
+            if let Some(entry) = self.entries[index as usize].as_mut()
+                && !entry.waiting.is_leaving()
+            {
                 entry.waiting = Waiting::Input;
                 self.run_carry(index);
                 self.core.give_back();
@@ -369,10 +367,11 @@ impl Hub {
         !self.runnable.is_empty()
     }
 
-    /// Takes what waits in the mailbox now. New connections go to `open`, doorbells to `wake`.
+    /// Takes what waits in the mailbox now. `open` keeps the socket of a connection that is here
+    /// now, `wake` rings for a shard.
     pub(crate) fn take_messages(
         &mut self,
-        mut open: impl FnMut(&mut Self, std::os::fd::OwnedFd),
+        mut open: impl FnMut(u32, OwnedFd),
         mut wake: impl FnMut(usize),
     ) -> bool {
         self.obey_publish_order();
@@ -391,7 +390,8 @@ impl Hub {
                     }
                 }
                 Message::Replies(shard, batch) => self.take_replies(shard, batch),
-                Message::Connection(fd) => open(self, fd),
+                Message::Connection { socket, stays } => open(self.insert(stays).index, socket),
+                Message::Moved(socket, entry) => open(self.settle_in(entry), socket),
                 Message::Stop => self.stopping = true,
             }
         }
@@ -447,6 +447,9 @@ impl Hub {
         if !self.core.outboxes.is_any_full() && !self.stalled.is_empty() {
             self.runnable_again();
         }
+        if !self.leaving.is_empty() {
+            self.prepare_departures();
+        }
     }
 
     /// True if the mailbox holds something, or a scrape waits for the shard's numbers.
@@ -455,9 +458,10 @@ impl Hub {
         !self.receiver.is_empty() || orders.pending().is_some()
     }
 
-    /// True if connections have requests left to execute, or a batch may leave.
+    /// True if connections have requests left to execute, or a batch may leave, or it is to be
+    /// seen soon if a connection's last output before a move has left.
     pub(crate) fn has_runnable(&self) -> bool {
-        !self.runnable.is_empty() || self.core.outboxes.can_dispatch()
+        !self.runnable.is_empty() || self.core.outboxes.can_dispatch() || self.has_impatient()
     }
 
     /// True if connections were touched that the driver has not looked at.
@@ -483,14 +487,20 @@ impl Hub {
         let takes_input = match entry.waiting {
             Waiting::Input => true,
             Waiting::Turn => entry.carry.len() - entry.carry_start <= CARRY_READ_BYTES_MAX,
-            Waiting::Room => false,
+            Waiting::Room | Waiting::Quiet | Waiting::Departure => false,
         };
         let output = &entry.connection.output;
+        let fate = match entry.waiting {
+            _ if closing && output.is_empty() => Fate::Close,
+            Waiting::Departure => Fate::Depart,
+            _ => Fate::Stay,
+        };
+        let waits = matches!(entry.waiting, Waiting::Room | Waiting::Quiet);
         Some(Duties {
             send,
-            awaits_sent: closing || entry.waiting == Waiting::Room || !output.is_idle(),
+            awaits_sent: closing || waits || !output.is_idle(),
             read: takes_input && !closing && !entry.end_of_input,
-            close: closing && entry.connection.output.is_empty(),
+            fate,
         })
     }
 

@@ -13,9 +13,9 @@ use slabcore_storage::KeyHasher;
 
 use crate::cluster::{Backend, Cluster};
 use crate::connection::ConnectionId;
-use crate::hub::Hub;
+use crate::hub::{Fate, Hub};
 use crate::seat::make_seats;
-use crate::settings::{BackendChoice, Listen, Protocol, Settings};
+use crate::settings::{BackendChoice, Listen, Moving, Protocol, Settings};
 use crate::start_error::StartError;
 
 /// A server that benches and tests drive by hand: [`connect`](Self::connect),
@@ -75,7 +75,7 @@ impl InMemoryServer {
         let router = Router::new(hasher.clone(), shards);
         let backend = Backend::Epoll("there are no sockets".to_owned());
         let settings = settings(shards, memory_bytes);
-        let (cluster, seats) = make_seats(settings, backend, Vec::new(), &hasher)?;
+        let (cluster, seats) = make_seats(settings, backend, &[], &hasher)?;
         let shards = seats.into_iter().map(|seat| InMemoryShard {
             hub: seat.into_hub(Arc::clone(&cluster)),
             peers: Vec::new(),
@@ -148,7 +148,7 @@ impl InMemoryServer {
 
 impl InMemoryShard {
     fn connect(&mut self) -> ConnectionId {
-        let id = self.hub.insert();
+        let id = self.hub.insert(false);
         let peer = Peer { id, closed: false };
         match self.peers.get_mut(id.index as usize) {
             Some(place) => *place = peer,
@@ -229,7 +229,7 @@ impl InMemoryShard {
             }
             self.hub.sent(index, outgoing);
         }
-        if duties.close {
+        if duties.fate == Fate::Close {
             peer.closed = true;
             self.hub.remove(index);
         }
@@ -240,6 +240,8 @@ impl InMemoryShard {
 fn settings(shards: usize, memory_bytes: usize) -> Settings {
     Settings {
         listen: Listen::Tcp(Vec::new()),
+        shard_ports: None,
+        moving: Moving::NEVER,
         memory_bytes,
         shards,
         cores: vec![0],
@@ -427,7 +429,7 @@ mod tests {
                 feed();
             }
         };
-        let open = |_: &mut Hub, _| unreachable!("no acceptor hands sockets over");
+        let open = |_, _| unreachable!("no acceptor hands sockets over");
         assert!(server.shards[0].hub.take_messages(open, wake));
         assert_eq!(answered, 1);
         assert!(server.shards[0].hub.has_messages());

@@ -8,8 +8,8 @@
 //!
 //! **Non-goals.** The command line, identity and signals of the process: the binary's.
 //!
-//! **Invariants.** A connection stays on its executor. Replies leave in request order. What a
-//! client can make the server keep is bounded, see [`limits`].
+//! **Invariants.** A connection is on one executor at a time. Replies leave in request order. What
+//! a client can make the server keep is bounded, see [`limits`].
 
 mod acceptor;
 mod admin;
@@ -17,12 +17,14 @@ mod admin_connection;
 mod admin_http;
 #[cfg(test)]
 mod admin_tests;
+mod affinity;
 mod binary_orders;
 mod clock;
 mod cluster;
 mod commands;
 mod connection;
 mod core;
+mod entry;
 mod epoll_driver;
 mod executors;
 mod exposition;
@@ -36,6 +38,9 @@ mod listener;
 mod log;
 mod login;
 mod mailbox;
+mod moving;
+#[cfg(test)]
+mod moving_tests;
 mod numbers;
 mod outboxes;
 mod outgoing;
@@ -52,12 +57,16 @@ mod running;
 mod seat;
 mod send_message;
 pub mod settings;
+#[cfg(test)]
+mod shard_ports_tests;
 mod shards;
 mod spare_buffers;
 mod stage;
 mod start_error;
 mod stats;
 mod users;
+#[cfg(test)]
+mod whole_server;
 
 pub use in_memory::{InMemoryConnection, InMemoryServer};
 pub use running::{Running, serve};

@@ -83,9 +83,16 @@ pub const SPARE_SLOT_QUEUES_MAX: usize = 64;
 /// Connections handed to a shard that it has not taken yet.
 pub const HANDED_OVER_MAX: usize = 1024;
 
-/// Messages in a shard's mailbox: all batches that can exist, connections, and a few orders.
+/// Messages in a shard's mailbox: all batches that can exist, connections, and a few orders. Every
+/// other shard may find room for a connection at the same time, and put one in.
 pub const MAILBOX_MESSAGES_MAX: usize =
-    2 * BATCHES_IN_FLIGHT_MAX * SHARDS_MAX + HANDED_OVER_MAX + 16;
+    2 * BATCHES_IN_FLIGHT_MAX * SHARDS_MAX + HANDED_OVER_MAX + SHARDS_MAX + 16;
+
+/// Connections of one shard that are about to move to others, at a time.
+pub const LEAVING_MAX: usize = 8;
+
+/// Turns for which a connection that is to move waits for its client to read.
+pub const LEAVE_PATIENCE_TURNS: u8 = 8;
 
 /// Small steps of background work per turn; one is well below a microsecond.
 pub const MAINTAIN_STEPS: u32 = 64;

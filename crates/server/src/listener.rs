@@ -8,7 +8,10 @@ use std::path::Path;
 
 use socket2::{Domain, SockAddr, Socket, Type};
 
-use crate::settings::{Listen, TcpListen};
+use crate::settings::{Listen, Settings, TcpListen};
+
+/// Tries to find a free port that is free on all addresses, where the system picks it on the first.
+const FREE_PORT_TRIES: usize = 16;
 
 /// One bound socket.
 #[derive(Debug)]
@@ -16,19 +19,96 @@ pub(crate) struct Listener {
     pub(crate) socket: OwnedFd,
     /// Where it listens; `None` for a Unix socket.
     pub(crate) address: Option<SocketAddr>,
+    /// The shard that its connections stay with; `None`: they are dealt out.
+    pub(crate) shard: Option<usize>,
 }
 
-/// Binds everything that `listen` names.
-pub(crate) fn bind(listen: &Listen, backlog: i32) -> io::Result<Vec<Listener>> {
-    match listen {
+/// Binds everything that the settings name; the ports of shards come last.
+pub(crate) fn bind(settings: &Settings) -> io::Result<Vec<Listener>> {
+    let backlog = settings.listen_backlog;
+    let mut listeners = Vec::new();
+    match &settings.listen {
         Listen::Tcp(entries) => {
-            let mut listeners = Vec::new();
             for entry in entries {
                 bind_tcp(entry, backlog, &mut listeners)?;
             }
-            Ok(listeners)
         }
-        Listen::Unix { path, mask } => Ok(vec![bind_unix(path, *mask, backlog)?]),
+        Listen::Unix { path, mask } => listeners.push(bind_unix(path, *mask, backlog)?),
+    }
+    if let Some(first_port) = settings.shard_ports {
+        bind_shards(first_port, settings.shards, backlog, &mut listeners)?;
+    }
+    Ok(listeners)
+}
+
+/// One port for each shard, on every address that is bound already.
+fn bind_shards(
+    first_port: u16,
+    shards: usize,
+    backlog: i32,
+    listeners: &mut Vec<Listener>,
+) -> io::Result<()> {
+    let mut addresses: Vec<IpAndScope> = Vec::new();
+    for address in listeners.iter().filter_map(|it| it.address) {
+        let address = IpAndScope::of(address);
+        if !addresses.contains(&address) {
+            addresses.push(address);
+        }
+    }
+    for shard in 0..shards {
+        let mut bound = if first_port == 0 {
+            bind_free_port(&addresses, backlog)?
+        } else {
+            let port = u16::try_from(usize::from(first_port) + shard).map_err(io::Error::other)?;
+            bind_port(&addresses, port, backlog)?
+        };
+        for listener in &mut bound {
+            listener.shard = Some(shard);
+        }
+        listeners.append(&mut bound);
+    }
+    Ok(())
+}
+
+/// The same port on all addresses, whichever is free.
+fn bind_free_port(addresses: &[IpAndScope], backlog: i32) -> io::Result<Vec<Listener>> {
+    let mut tries = 1;
+    loop {
+        match bind_port(addresses, 0, backlog) {
+            Err(error) if error.kind() == io::ErrorKind::AddrInUse && tries < FREE_PORT_TRIES => {
+                tries += 1;
+            }
+            result => return result,
+        }
+    }
+}
+
+/// A port on all addresses; for port 0 the one that the system picks on the first.
+fn bind_port(addresses: &[IpAndScope], port: u16, backlog: i32) -> io::Result<Vec<Listener>> {
+    let mut port = port;
+    let mut listeners: Vec<Listener> = Vec::new();
+    for address in addresses {
+        let listener = bind_one(address.with_port(port), backlog)?;
+        port = listener.address.map_or(port, |it| it.port());
+        listeners.push(listener);
+    }
+    Ok(listeners)
+}
+
+/// A socket address but for its port.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct IpAndScope(SocketAddr);
+
+impl IpAndScope {
+    fn of(mut address: SocketAddr) -> Self {
+        address.set_port(0);
+        Self(address)
+    }
+
+    fn with_port(self, port: u16) -> SocketAddr {
+        let mut address = self.0;
+        address.set_port(port);
+        address
     }
 }
 
@@ -67,7 +147,7 @@ fn bind_one(address: SocketAddr, backlog: i32) -> io::Result<Listener> {
     socket.bind(&SockAddr::from(address))?;
     socket.listen(backlog)?;
     let address = socket.local_addr()?.as_socket();
-    Ok(Listener { socket: socket.into(), address })
+    Ok(Listener { socket: socket.into(), address, shard: None })
 }
 
 fn bind_unix(path: &Path, mask: u32, backlog: i32) -> io::Result<Listener> {
@@ -80,5 +160,5 @@ fn bind_unix(path: &Path, mask: u32, backlog: i32) -> io::Result<Listener> {
     socket.bind(&SockAddr::unix(path)?)?;
     std::fs::set_permissions(path, std::fs::Permissions::from_mode(mask & 0o777))?;
     socket.listen(backlog)?;
-    Ok(Listener { socket: socket.into(), address: None })
+    Ok(Listener { socket: socket.into(), address: None, shard: None })
 }

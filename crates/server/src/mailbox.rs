@@ -6,7 +6,8 @@ use std::sync::atomic::{AtomicBool, AtomicI32, Ordering, fence};
 use crossbeam_channel::{Receiver, Sender, TrySendError, bounded};
 use rustix::pipe::{PipeFlags, pipe_with};
 
-use crate::limits::MAILBOX_MESSAGES_MAX;
+use crate::entry::Entry;
+use crate::limits::{HANDED_OVER_MAX, MAILBOX_MESSAGES_MAX};
 use slabcore_shard::Batch;
 
 /// What an executor can be told.
@@ -17,7 +18,13 @@ pub(crate) enum Message {
     /// A batch of our own that comes back from this shard, with its replies.
     Replies(usize, Box<Batch>),
     /// A new connection.
-    Connection(OwnedFd),
+    Connection {
+        socket: OwnedFd,
+        /// It came to this shard's own port, and never moves.
+        stays: bool,
+    },
+    /// A connection that another executor has served so far.
+    Moved(OwnedFd, Box<Entry>),
     /// Stop: close everything and end.
     Stop,
 }
@@ -47,7 +54,8 @@ impl Mailbox {
 
     /// Puts a message in; true if the owner sleeps and its doorbell must be rung by the caller.
     ///
-    /// Batches always fit: their number is bounded below the mailbox's size.
+    /// Batches always fit: their number is bounded below the mailbox's size. So does a connection
+    /// that moves, if its sender has just seen less than [`HANDED_OVER_MAX`] messages wait.
     pub(crate) fn post(&self, message: Message) -> bool {
         match self.sender.try_send(message) {
             Ok(()) => self.claim_doorbell(),
@@ -71,9 +79,9 @@ impl Mailbox {
         }
     }
 
-    /// Messages that wait; connections are handed over only while there is room.
-    pub(crate) fn waiting(&self) -> usize {
-        self.sender.len()
+    /// True if there is room for a connection, with all batches there may be.
+    pub(crate) fn takes_connection(&self) -> bool {
+        self.sender.len() < HANDED_OVER_MAX
     }
 
     /// Rings if the owner sleeps, after it was given something elsewhere than in the mailbox.

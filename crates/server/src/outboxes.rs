@@ -11,6 +11,8 @@ struct Outbox {
     batch: Box<Batch>,
     /// Batches sent and not back yet.
     in_flight: usize,
+    /// Batches that came back, ever; they do so in the order in which they were sent.
+    returned: u64,
     /// Boxed, as they travel so.
     #[expect(clippy::vec_box)]
     spares: Vec<Box<Batch>>,
@@ -28,8 +30,8 @@ pub(crate) struct Outboxes {
 impl Outboxes {
     pub(crate) fn new(source: usize, shards: usize) -> Self {
         let source = u8::try_from(source).expect("a shard's index fits a byte");
-        let outbox =
-            || Outbox { batch: Box::new(Batch::new(source)), in_flight: 0, spares: Vec::new() };
+        let batch = || Box::new(Batch::new(source));
+        let outbox = || Outbox { batch: batch(), in_flight: 0, returned: 0, spares: Vec::new() };
         Self { boxes: (0..shards).map(|_| outbox()).collect(), source, any_full: false }
     }
 
@@ -60,6 +62,18 @@ impl Outboxes {
     pub(crate) fn is_quiet(&self, shard: usize) -> bool {
         let outbox = &self.boxes[shard];
         outbox.in_flight == 0 && outbox.batch.is_empty()
+    }
+
+    /// For each shard, how many batches must be back until it has done all that was pushed so far.
+    pub(crate) fn marks(&self) -> Vec<u64> {
+        let mark =
+            |it: &Outbox| it.returned + it.in_flight as u64 + u64::from(!it.batch.is_empty());
+        self.boxes.iter().map(mark).collect()
+    }
+
+    /// True if all shards have done what was pushed before these marks were taken.
+    pub(crate) fn have_returned(&self, marks: &[u64]) -> bool {
+        self.boxes.iter().zip(marks).all(|(it, &mark)| it.returned >= mark)
     }
 
     /// True if connections should wait: a batch is full and may not leave yet.
@@ -96,7 +110,38 @@ impl Outboxes {
         let outbox = &mut self.boxes[shard];
         assert!(outbox.in_flight > 0, "a batch comes back once");
         outbox.in_flight -= 1;
+        outbox.returned += 1;
         batch.recycle();
         outbox.spares.push(batch);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A connection may ask another shard for what nobody owes it a reply, as with noreply. Before
+    /// it goes on elsewhere, each shard must have done what was pushed up to then, and no more.
+    #[test]
+    fn marks_are_reached_when_what_was_pushed_before_is_back() {
+        let mut outboxes = Outboxes::new(0, 3);
+        let mut sent = Vec::new();
+        assert!(outboxes.have_returned(&outboxes.marks()));
+        outboxes.push(1, &Entry::Flush(None), None);
+        outboxes.dispatch(|shard, batch| sent.push((shard, batch)));
+        outboxes.push(1, &Entry::Flush(None), None);
+        outboxes.push(2, &Entry::Flush(None), None);
+        let marks = outboxes.marks();
+        outboxes.dispatch(|shard, batch| sent.push((shard, batch)));
+        // What comes later is not waited for.
+        outboxes.push(1, &Entry::Flush(None), None);
+        outboxes.dispatch(|shard, batch| sent.push((shard, batch)));
+        let shards: Vec<_> = sent.iter().map(|it| it.0).collect();
+        assert_eq!(shards, [1, 1, 2, 1]);
+        for (number, (shard, batch)) in sent.into_iter().enumerate() {
+            assert_eq!(outboxes.have_returned(&marks), number == 3);
+            outboxes.recycle(shard, batch);
+        }
+        assert!(outboxes.is_quiet(1) && outboxes.is_quiet(2));
     }
 }

@@ -207,6 +207,11 @@ impl Output {
         self.ready.is_empty() && self.slots.is_empty() && self.sending == 0
     }
 
+    /// True if bytes are being sent.
+    pub(crate) fn is_sending(&self) -> bool {
+        self.sending != 0
+    }
+
     /// True if nothing waits to be sent or filled.
     #[inline]
     pub(crate) fn is_idle(&self) -> bool {

@@ -6,7 +6,7 @@ use std::os::fd::{AsFd, OwnedFd};
 use rustix::io::Errno;
 use slabcore_metrics::Counter;
 
-use crate::hub::Hub;
+use crate::hub::{Fate, Hub};
 use crate::limits::LULL_MICROSECONDS;
 use crate::outgoing::Outgoing;
 use crate::ring::{Completion, Received, Ring};
@@ -241,8 +241,8 @@ impl RingDriver {
     fn take_messages(&mut self) -> bool {
         let (peers, wakes) = (&mut self.peers, &mut self.wakes);
         self.hub.take_messages(
-            |hub, socket| {
-                let index = hub.insert().index as usize;
+            |index, socket| {
+                let index = index as usize;
                 if index >= peers.len() {
                     peers.resize_with(index + 1, Peer::default);
                 }
@@ -270,7 +270,7 @@ impl RingDriver {
     fn settle(&mut self, index: u32) {
         let Some(duties) = self.hub.duties(index) else { return };
         let peer = &mut self.peers[index as usize];
-        peer.ending |= duties.close;
+        peer.ending |= duties.fate == Fate::Close;
         let read = duties.read && !peer.ending;
         if read && !peer.receiving {
             let Some(socket) = &peer.socket else { unreachable!("an open connection has one") };
@@ -288,6 +288,14 @@ impl RingDriver {
             if !peer.receiving && peer.sending.is_none() {
                 peer.socket = None;
                 self.hub.remove(index);
+            }
+        } else if duties.fate == Fate::Depart {
+            // A receive under way ends first; what it still brings is kept and moves along.
+            if !peer.receiving {
+                debug_assert!(peer.sending.is_none(), "all output has left");
+                let socket = peer.socket.take().expect("an open connection has a socket");
+                let wakes = &mut self.wakes;
+                peer.socket = self.hub.depart(index, socket, |shard| wakes.push(shard));
             }
         } else if let Some(outgoing) = duties.send {
             self.send(index, outgoing, 0, duties.awaits_sent);

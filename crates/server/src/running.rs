@@ -33,8 +33,7 @@ pub struct Running {
 
 /// Starts a server. When this returns, clients can connect and the port file is there.
 pub fn serve(settings: Settings) -> Result<Running, StartError> {
-    let listeners =
-        listener::bind(&settings.listen, settings.listen_backlog).map_err(StartError::Bind)?;
+    let listeners = listener::bind(&settings).map_err(StartError::Bind)?;
     if u64::from(settings.verbosity) >= log::COMMANDS {
         log::listeners(&listeners);
     }
@@ -42,12 +41,11 @@ pub fn serve(settings: Settings) -> Result<Running, StartError> {
     if let Backend::Epoll(reason) = &backend {
         eprintln!("slabcore: serving with epoll: {reason}");
     }
-    let addresses: Vec<_> = listeners.iter().filter_map(|it| it.address).collect();
     let hasher = KeyHasher::new(random_seed());
-    let (cluster, seats) = make_seats(settings, backend, addresses.clone(), &hasher)?;
+    let (cluster, seats) = make_seats(settings, backend, &listeners, &hasher)?;
     let executors = start_executors(&cluster, seats)?;
     if let Some(path) = &cluster.settings.port_file {
-        port_file::write(path, &addresses)
+        port_file::write(path, &cluster.addresses)
             .map_err(|error| StartError::System("write the port file", error))?;
     }
     let system = |error: io::Error| StartError::System("start the acceptor", error);

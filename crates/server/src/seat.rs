@@ -1,5 +1,6 @@
 //! From settings to what the executors start from: the shared part, and a seat for each.
 
+use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize};
 use std::sync::{Arc, Mutex};
 
@@ -13,6 +14,7 @@ use crate::cluster::{Backend, Cluster};
 use crate::core::Core;
 use crate::hub::Hub;
 use crate::item_memory::ItemMemory;
+use crate::listener::Listener;
 use crate::log;
 use crate::mailbox::{Mailbox, Message};
 use crate::publish_order::PublishOrder;
@@ -40,7 +42,7 @@ impl Seat {
 pub(crate) fn make_seats(
     settings: Settings,
     backend: Backend,
-    addresses: Vec<std::net::SocketAddr>,
+    listeners: &[Listener],
     hasher: &KeyHasher,
 ) -> Result<(Arc<Cluster>, Vec<Seat>), StartError> {
     let memory = ItemMemory::map(&settings).map_err(StartError::Memory)?;
@@ -67,7 +69,11 @@ pub(crate) fn make_seats(
         connections: AtomicUsize::new(0),
         rejected_connections: AtomicU64::new(0),
         accepting: AtomicBool::new(true),
-        addresses,
+        addresses: addresses_of(listeners, |shard| shard.is_none()),
+        shard_ports: (0..settings.shards)
+            .filter_map(|index| addresses_of(listeners, |shard| shard == Some(index)).pop())
+            .map(|address| address.port())
+            .collect(),
         settings,
     });
     let shards = (0..cluster.settings.shards).map(|index| make_shard(&cluster, hasher, index));
@@ -82,6 +88,11 @@ pub(crate) fn make_seats(
     });
     let seats = seats.collect();
     Ok((cluster, seats))
+}
+
+/// Where the listeners are bound whose shard is a chosen one.
+fn addresses_of(listeners: &[Listener], chosen: impl Fn(Option<usize>) -> bool) -> Vec<SocketAddr> {
+    listeners.iter().filter(|it| chosen(it.shard)).filter_map(|it| it.address).collect()
 }
 
 fn make_shard(

@@ -41,12 +41,40 @@ pub enum BackendChoice {
     Epoll,
 }
 
+/// When a connection moves to the shard whose keys it asks for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Moving {
+    /// Groups of requests of a connection that are looked at before its first move, at least three
+    /// quarters of them at one other shard. 0: never.
+    pub window: u32,
+    /// Each move makes the window so many times as long.
+    pub window_growth: u32,
+    /// Moves of one connection at most.
+    pub moves_max: u8,
+}
+
+impl Moving {
+    /// Connections stay where they are.
+    pub const NEVER: Self = Self { window: 0, window_growth: 1, moves_max: 0 };
+}
+
+impl Default for Moving {
+    fn default() -> Self {
+        Self { window: 256, window_growth: 4, moves_max: 6 }
+    }
+}
+
 /// All settings of one server. Units are in the field names.
 #[derive(Debug, Clone)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
 pub struct Settings {
     /// Where clients connect.
     pub listen: Listen,
+    /// First of one TCP port for each shard, on the addresses of `listen`: a connection to port
+    /// `first + i` stays with shard i. 0 for ports that the system picks; `None` for none.
+    pub shard_ports: Option<u16>,
+    /// When connections move between shards.
+    pub moving: Moving,
     /// Memory for items and index in bytes (`-m`).
     pub memory_bytes: usize,
     /// Shards, one executor each (`-t`), 1..=`limits::SHARDS_MAX`.

@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering;
 
 use slabcore_metrics::{Counter, Gauge, Snapshot};
 use slabcore_protocol::{END, MEMCACHED_VERSION, Protocol, encode_stat};
-use slabcore_shard::ClassTable;
+use slabcore_shard::{ClassTable, Router};
 
 use crate::cluster::{Backend, Cluster};
 use crate::limits::{RECEIVE_BUFFER_BYTES, RECEIVE_BUFFERS};
@@ -156,6 +156,10 @@ pub(crate) fn slabcore(out: &mut Vec<u8>, cluster: &Cluster, sum: &Snapshot) {
         encode_stat(out, "backend_reason", reason.replace(' ', "_"));
     }
     encode_stat(out, "shards", cluster.settings.shards);
+    encode_stat(out, "shard_ports_base", cluster.settings.shard_ports.unwrap_or(0));
+    for (shard, port) in cluster.shard_ports.iter().enumerate() {
+        encode_stat(out, format_args!("shard:{shard}:port"), port);
+    }
     encode_stat(out, "pages_total", cluster.pages.pages_total());
     encode_stat(out, "pages_free", cluster.pages.pages_free());
     encode_stat(out, "page_bytes", slabcore_storage::PAGE_BYTES);
@@ -164,11 +168,22 @@ pub(crate) fn slabcore(out: &mut Vec<u8>, cluster: &Cluster, sum: &Snapshot) {
         Counter::ForeignRequests,
         Counter::ForeignBatches,
         Counter::ShardsBorrowed,
+        Counter::ConnectionsMoved,
         Counter::Turns,
         Counter::RingEnters,
     ];
     for counter in own {
         encode_stat(out, counter.stat_name(), sum.get(counter));
+    }
+    out.extend_from_slice(END);
+}
+
+/// `stats slabcore owner KEY...`: the shard of each key.
+pub(crate) fn owners(out: &mut Vec<u8>, router: &Router, keys: &[u8]) {
+    for key in keys.split(|&byte| byte == b' ').filter(|key| !key.is_empty()) {
+        out.extend_from_slice(b"STAT ");
+        out.extend_from_slice(key);
+        out.extend_from_slice(format!(" {}\r\n", router.route(key).shard).as_bytes());
     }
     out.extend_from_slice(END);
 }

@@ -84,7 +84,8 @@ fn serve(plan: Plan) -> Result<(), Refusal> {
     }
     resource_limits::allow_locked_memory();
     if let Some(identity) = identity {
-        privileges::become_user(&identity, privileges::needs_low_port(&settings.listen))?;
+        let low_port = privileges::needs_low_port(&settings.listen, settings.shard_ports);
+        privileges::become_user(&identity, low_port)?;
     }
     let mut signals = StopSignals::catch()
         .map_err(|e| Refusal::os_error(format!("failed to catch signals: {e}")))?;

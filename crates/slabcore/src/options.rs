@@ -154,6 +154,11 @@ pub(crate) const OPTIONS: &[OptionRow] = {
             "addr:port",
             "where /metrics is served, or off (default: 127.0.0.1:9150)",
         ),
+        own(
+            "shard-ports",
+            "num",
+            "first of one TCP port per shard (default: 0, none; -1: any free)",
+        ),
         own("cores", "list", "cores to run on, as 0-3,6 (default: all usable ones)"),
     ]
 };

@@ -35,14 +35,15 @@ pub(crate) fn identity(user: Option<&str>) -> Result<Option<Identity>, Refusal> 
     }
 }
 
-/// Whether a port is asked for that only root may bind.
-pub(crate) fn needs_low_port(listen: &Listen) -> bool {
-    match listen {
-        Listen::Tcp(addresses) => {
-            addresses.iter().any(|a| (1..UNPRIVILEGED_PORT_MIN).contains(&a.port))
-        }
+/// Whether a port is asked for that only root may bind. Of the ports of shards the first is the
+/// lowest.
+pub(crate) fn needs_low_port(listen: &Listen, shard_ports: Option<u16>) -> bool {
+    let low = |port: u16| (1..UNPRIVILEGED_PORT_MIN).contains(&port);
+    let listens_low = match listen {
+        Listen::Tcp(addresses) => addresses.iter().any(|a| low(a.port)),
         Listen::Unix { .. } => false,
-    }
+    };
+    listens_low || shard_ports.is_some_and(low)
 }
 
 /// Becomes `identity`, with that user's groups.
@@ -88,12 +89,13 @@ mod tests {
     fn low_ports() {
         let check = |port: u16, expected: bool| {
             let listen = Listen::Tcp(vec![TcpListen { host: None, port }]);
-            assert_eq!(needs_low_port(&listen), expected, "{port}");
+            assert_eq!(needs_low_port(&listen, None), expected, "{port}");
+            assert_eq!(needs_low_port(&Listen::Tcp(vec![]), Some(port)), expected, "{port}");
         };
         check(0, false);
         check(1, true);
         check(1_023, true);
         check(1_024, false);
-        assert!(!needs_low_port(&Listen::Unix { path: "/s".into(), mask: 0o700 }));
+        assert!(!needs_low_port(&Listen::Unix { path: "/s".into(), mask: 0o700 }, None));
     }
 }

@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-use slabcore_server::settings::{BackendChoice, Listen, Settings};
+use slabcore_server::settings::{BackendChoice, Listen, Moving, Settings, TcpListen};
 
 use crate::access::Access;
 use crate::cores::Cores;
@@ -67,8 +67,11 @@ pub(crate) fn plan(
         return Err(Refusal::bad_option("Chunk size must be less than the item size limit (-I)"));
     }
 
+    let listen = listening(given, &mut warnings)?;
     let settings = Settings {
-        listen: listening(given, &mut warnings)?,
+        shard_ports: shard_ports(given, &listen, shards)?,
+        moving: Moving::default(),
+        listen,
         memory_bytes,
         shards,
         cores,
@@ -233,6 +236,42 @@ fn port(word: &str) -> Result<Port, Refusal> {
         (_, Some(0)) => Ok(Port::None),
         (_, Some(port)) => Ok(Port::Number(port)),
         _ => Err(Refusal::usage(format!("ERROR: Invalid port number {word}."))),
+    }
+}
+
+/// `--shard-ports`.
+fn shard_ports(given: &Given, listen: &Listen, shards: usize) -> Result<Option<u16>, Refusal> {
+    let first = match given.last("shard-ports").map(port).transpose()? {
+        None | Some(Port::None) => return Ok(None),
+        Some(Port::AnyFree) => 0,
+        Some(Port::Number(first)) => first,
+    };
+    let Some(addresses) = tcp_addresses(listen) else {
+        return Err(Refusal::usage("Shard ports need a TCP port to listen on (-p)"));
+    };
+    if first == 0 {
+        return Ok(Some(0));
+    }
+    let last = usize::from(first) + shards - 1;
+    if last > usize::from(u16::MAX) {
+        let message = format!("ERROR: Invalid port number {last} of the last shard.");
+        return Err(Refusal::usage(message));
+    }
+    let among = |port: u16| (usize::from(first)..=last).contains(&usize::from(port));
+    match addresses.iter().find(|address| among(address.port)) {
+        Some(TcpListen { port, .. }) => {
+            let message = format!("Port {port} is one of the shard ports {first} to {last}");
+            Err(Refusal::usage(message))
+        }
+        None => Ok(Some(first)),
+    }
+}
+
+/// Where TCP is listened on; `None` if nowhere.
+fn tcp_addresses(listen: &Listen) -> Option<&[TcpListen]> {
+    match listen {
+        Listen::Tcp(addresses) if !addresses.is_empty() => Some(addresses),
+        _ => None,
     }
 }
 

@@ -92,6 +92,13 @@ fn values() {
         "--backend=uring" => backend BackendChoice::Uring;
         "--metrics-listen off" => metrics_listen None;
         "--metrics-listen [::1]:1" => metrics_listen Some("[::1]:1".parse().unwrap());
+        "--shard-ports 0" => shard_ports None;
+        "--shard-ports 0 -s /tmp/s" => shard_ports None;
+        "--shard-ports -1" => shard_ports Some(0);
+        "--shard-ports -1 -p -1" => shard_ports Some(0);
+        "--shard-ports 11212" => shard_ports Some(11212);
+        "--shard-ports 11208 -t 3" => shard_ports Some(11208);
+        "--shard-ports 65472 -t 64" => shard_ports Some(65472);
         "-o modern,maxconns_fast" => verbosity 0;
     }
     assert_eq!(planned("-u cache").unwrap().user.as_deref(), Some("cache"));
@@ -126,6 +133,24 @@ fn refusals_of_access() {
         64,
         "ERROR: You cannot allow the BINARY protocol while using ascii authentication tokens.",
     );
+}
+
+#[test]
+fn refusals_of_shard_ports() {
+    check_refusal("--shard-ports x", 64, "ERROR: Invalid port number x.");
+    check_refusal("--shard-ports 65536", 64, "ERROR: Invalid port number 65536.");
+    check_refusal(
+        "--shard-ports 65473 -t 64",
+        64,
+        "ERROR: Invalid port number 65536 of the last shard.",
+    );
+    check_refusal("--shard-ports 11211", 64, "Port 11211 is one of the shard ports 11211 to 11213");
+    check_refusal("--shard-ports 11209", 64, "Port 11211 is one of the shard ports 11209 to 11211");
+    check_refusal("--shard-ports 5 -l a,b:7", 64, "Port 7 is one of the shard ports 5 to 7");
+    let no_tcp = "Shard ports need a TCP port to listen on (-p)";
+    for line in ["--shard-ports 5 -p 0", "--shard-ports -1 -s /tmp/s"] {
+        check_refusal(line, 64, no_tcp);
+    }
 }
 
 #[test]

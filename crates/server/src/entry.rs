@@ -1,0 +1,68 @@
+//! One connection as its hub keeps it: the state machine, input that waits, and for what.
+
+use crate::connection::Connection;
+
+/// What the input of a connection waits for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Waiting {
+    /// For more bytes, if there are any.
+    Input,
+    /// For output to leave, or another shard's batch.
+    Room,
+    /// For their turn: the connection is in the hub's list of runnable ones.
+    Turn,
+    /// For all that is under way to end: the connection is to move to another shard.
+    Quiet,
+    /// For the driver to let go of the socket: nothing else keeps the connection here.
+    Departure,
+}
+
+impl Waiting {
+    /// True if the connection is to move: its input is kept as it comes.
+    pub(crate) fn is_leaving(self) -> bool {
+        matches!(self, Self::Quiet | Self::Departure)
+    }
+}
+
+/// What a hub keeps of one connection.
+#[derive(Debug)]
+pub(crate) struct Entry {
+    pub(crate) connection: Connection,
+    /// The start of a cut request, or what could not be executed yet.
+    pub(crate) carry: Vec<u8>,
+    /// Bytes of `carry` that are done with.
+    pub(crate) carry_start: usize,
+    /// Memory of `carry` as counted by the hub.
+    pub(crate) carried: usize,
+    pub(crate) waiting: Waiting,
+    /// In the hub's list of touched connections already.
+    pub(crate) touched: bool,
+    /// Some of its input is in the stage under way.
+    pub(crate) staged: bool,
+    /// The client sends no more.
+    pub(crate) end_of_input: bool,
+}
+
+impl Entry {
+    pub(crate) fn new(connection: Connection) -> Self {
+        Self {
+            connection,
+            carry: Vec::new(),
+            carry_start: 0,
+            carried: 0,
+            waiting: Waiting::Input,
+            touched: false,
+            staged: false,
+            end_of_input: false,
+        }
+    }
+
+    /// True if what arrives is the start of a request and may be executed now.
+    #[inline]
+    pub(crate) fn takes_plan(&self) -> bool {
+        self.carry.is_empty()
+            && self.connection.is_at_request()
+            && !self.connection.output.is_full()
+            && !self.waiting.is_leaving()
+    }
+}

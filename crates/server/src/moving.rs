@@ -1,0 +1,155 @@
+//! A connection that moves to the shard whose keys it asks for.
+//!
+//! It leaves between two requests: nothing further is executed for it, its input is kept as it
+//! comes, and once all that is under way in its name has ended, its socket, the kept input and its
+//! state go to the other executor in one message. Whoever serves it sees the bytes in order, and
+//! what it asked of any shard before the move was done before it goes on.
+
+use std::os::fd::OwnedFd;
+
+use slabcore_metrics::{Counter, Gauge};
+
+use crate::connection::ConnectionId;
+use crate::entry::{Entry, Waiting};
+use crate::hub::Hub;
+use crate::limits::{LEAVE_PATIENCE_TURNS, LEAVING_MAX};
+use crate::mailbox::Message;
+
+/// A connection that is to move.
+pub(crate) struct Leaving {
+    id: ConnectionId,
+    to: usize,
+    /// Batches that must be back: they may carry what nobody owes this connection a reply for.
+    marks: Vec<u64>,
+    /// Turns for which output that the socket does not take is waited for.
+    patience: u8,
+}
+
+impl Hub {
+    /// A connection that just ran would be better served elsewhere: it leaves, or its wish is
+    /// dropped, or it stays as it is until it is between two requests.
+    #[cold]
+    pub(crate) fn consider_leaving(&mut self, index: u32) {
+        let Some(entry) = self.entries[index as usize].as_mut() else { return };
+        let Some(to) = entry.connection.affinity.wish() else { return };
+        if !entry.connection.is_at_request() || entry.waiting.is_leaving() {
+            return;
+        }
+        entry.connection.affinity.drop_wish();
+        if entry.end_of_input || self.leaving.len() >= LEAVING_MAX || !self.has_place(to) {
+            return;
+        }
+        let Some(entry) = self.entries[index as usize].as_mut() else { return };
+        entry.waiting = Waiting::Quiet;
+        let id = ConnectionId { index, generation: self.generations[index as usize] };
+        let marks = self.core.outboxes.marks();
+        self.leaving.push(Leaving { id, to, marks, patience: LEAVE_PATIENCE_TURNS });
+    }
+
+    /// True if a shard has no more than its fair share of connections: an eighth more, and one, so
+    /// that two of them can change places.
+    fn has_place(&self, shard: usize) -> bool {
+        let cluster = &self.core.cluster;
+        let open: u64 = self.gauge_of_connections(0..cluster.metrics.len());
+        let fair = open.div_ceil(cluster.metrics.len() as u64);
+        let coming = self.leaving.iter().filter(|it| it.to == shard).count() as u64;
+        self.gauge_of_connections(shard..shard + 1) + coming < fair + fair / 8 + 1
+    }
+
+    fn gauge_of_connections(&self, shards: std::ops::Range<usize>) -> u64 {
+        let metrics = &self.core.cluster.metrics[shards];
+        metrics.iter().map(|it| it.snapshot().gauge(Gauge::CurrConnections)).sum()
+    }
+
+    /// Looks which of the leaving connections may go.
+    #[cold]
+    pub(crate) fn prepare_departures(&mut self) {
+        let mut leaving = std::mem::take(&mut self.leaving);
+        leaving.retain_mut(|it| self.prepare_departure(it));
+        self.leaving = leaving;
+    }
+
+    /// False if the connection does not leave any more, or has left.
+    fn prepare_departure(&mut self, leaving: &mut Leaving) -> bool {
+        let ConnectionId { index, generation } = leaving.id;
+        if self.generations[index as usize] != generation {
+            return false;
+        }
+        let Some(entry) = self.entries[index as usize].as_mut() else { return false };
+        if !entry.waiting.is_leaving() {
+            return false;
+        }
+        let output = &entry.connection.output;
+        leaving.patience -= u8::from(output.is_sending());
+        if entry.end_of_input || leaving.patience == 0 || entry.connection.is_closing() {
+            self.stay(index);
+            return false;
+        }
+        if output.is_empty() && self.core.outboxes.have_returned(&leaving.marks) {
+            entry.waiting = Waiting::Departure;
+            self.touch(index);
+        }
+        true
+    }
+
+    /// True if output that keeps a connection here is to be looked after soon.
+    pub(crate) fn has_impatient(&self) -> bool {
+        self.leaving.iter().any(|it| {
+            let entry = self.entries[it.id.index as usize].as_ref();
+            entry.is_some_and(|entry| entry.connection.output.is_sending())
+        })
+    }
+
+    /// A connection that was to leave goes on here.
+    fn stay(&mut self, index: u32) {
+        let Some(entry) = self.entries[index as usize].as_mut() else { return };
+        if entry.waiting.is_leaving() {
+            // Whatever there is to do is found out by running it.
+            entry.waiting = Waiting::Turn;
+            self.runnable.push_back(index);
+        }
+        self.touch(index);
+    }
+
+    /// Sends a connection to the shard that it is to move to; its socket is let go of. Gives the
+    /// socket back if there is no room: the connection goes on here.
+    pub(crate) fn depart(
+        &mut self,
+        index: u32,
+        socket: OwnedFd,
+        wake: impl FnOnce(usize),
+    ) -> Option<OwnedFd> {
+        let generation = self.generations[index as usize];
+        let id = ConnectionId { index, generation };
+        let place = self.leaving.iter().position(|it| it.id == id);
+        let Leaving { to, .. } = self.leaving.swap_remove(place.expect("it waits to depart"));
+        if !self.core.cluster.mailboxes[to].takes_connection() {
+            self.stay(index);
+            return Some(socket);
+        }
+        let mut entry = self.take_entry(index);
+        entry.connection.output.return_buffers(&mut self.core.spares);
+        if self.core.cluster.mailboxes[to].post(Message::Moved(socket, entry)) {
+            wake(to);
+        }
+        None
+    }
+
+    /// A connection arrives from another shard; returns its index.
+    pub(crate) fn settle_in(&mut self, mut entry: Box<Entry>) -> u32 {
+        let id = self.free_place();
+        let index = id.index;
+        entry.connection.rename(id);
+        entry.connection.affinity.moved_to(self.core.index);
+        // What it carries was granted where it comes from.
+        self.carried += entry.carried;
+        entry.touched = false;
+        entry.waiting = Waiting::Turn;
+        self.entries[index as usize] = Some(entry);
+        self.runnable.push_back(index);
+        self.core.metrics.add(Counter::ConnectionsMoved, 1);
+        self.publish_connections();
+        self.touch(index);
+        index
+    }
+}

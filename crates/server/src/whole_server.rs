@@ -1,0 +1,100 @@
+//! A whole server in the tests' own process, on a free port, and its clients.
+
+use std::io::{Read, Write};
+use std::net::{Ipv4Addr, SocketAddr, TcpStream};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use crate::running::{Running, serve};
+use crate::settings::{BackendChoice, Listen, Moving, Protocol, Settings, TcpListen};
+
+/// Far beyond what any answer takes here: a test fails instead of hanging.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
+
+/// See the module.
+pub(crate) struct WholeServer {
+    pub(crate) running: Running,
+    /// Where clients connect.
+    pub(crate) address: SocketAddr,
+}
+
+impl WholeServer {
+    /// Starts a server that listens on one address.
+    pub(crate) fn start(settings: Settings) -> Self {
+        let port_file = settings.port_file.clone().expect("the port file tells the port");
+        let running = serve(settings).unwrap();
+        let ports = std::fs::read_to_string(&port_file).unwrap();
+        std::fs::remove_file(port_file).unwrap();
+        let port = ports.trim().strip_prefix("TCP INET: ").expect("one port").parse().unwrap();
+        Self { running, address: SocketAddr::from((Ipv4Addr::LOCALHOST, port)) }
+    }
+
+    /// The lines of a `stats` command, by name.
+    pub(crate) fn stats(&self, command: &str) -> Vec<(String, String)> {
+        let mut client = connect(self.address);
+        client.write_all(format!("{command}\r\nquit\r\n").as_bytes()).unwrap();
+        let mut text = String::new();
+        client.read_to_string(&mut text).unwrap();
+        let lines = text.strip_suffix("END\r\n").unwrap_or_else(|| panic!("{command}: {text}"));
+        let pair = |line: &str| {
+            let (name, value) = line.strip_prefix("STAT ")?.rsplit_once(' ')?;
+            Some((name.to_owned(), value.to_owned()))
+        };
+        lines.lines().map(|line| pair(line).unwrap_or_else(|| panic!("{line}"))).collect()
+    }
+
+    /// One number of a `stats` command.
+    pub(crate) fn stat(&self, command: &str, name: &str) -> u64 {
+        let stats = self.stats(command);
+        let (_, value) = stats.iter().find(|it| it.0 == name).unwrap_or_else(|| panic!("{name}"));
+        value.parse().unwrap()
+    }
+
+    /// The shard of a key.
+    pub(crate) fn owner(&self, key: &str) -> usize {
+        self.stat(&format!("stats slabcore owner {key}"), key) as usize
+    }
+}
+
+/// Two shards, on a free port of 127.0.0.1; no metrics.
+pub(crate) fn settings(backend: BackendChoice) -> Settings {
+    static STARTED: AtomicUsize = AtomicUsize::new(0);
+    let number = STARTED.fetch_add(1, Ordering::Relaxed);
+    let port_file = format!("slabcore-server-{}-{number}", std::process::id());
+    let cpus = rustix::thread::sched_getaffinity(None).unwrap();
+    Settings {
+        listen: Listen::Tcp(vec![TcpListen { host: Some("127.0.0.1".to_owned()), port: 0 }]),
+        shard_ports: None,
+        moving: Moving::default(),
+        memory_bytes: 64 << 20,
+        shards: 2,
+        cores: (0..rustix::thread::CpuSet::MAX_CPU).filter(|&cpu| cpus.is_set(cpu)).collect(),
+        connections_max: 100,
+        item_bytes_max: 1 << 20,
+        growth_factor: 1.25,
+        chunk_bytes_min: 48,
+        evict: true,
+        cas: true,
+        requests_per_event_max: 20,
+        protocol: Protocol::Auto,
+        sasl: false,
+        users: None,
+        listen_backlog: 100,
+        lock_memory: false,
+        huge_pages: false,
+        verbosity: 0,
+        backend,
+        metrics_listen: None,
+        port_file: Some(std::env::temp_dir().join(port_file)),
+        product: "slabcore 9.8.7",
+    }
+}
+
+/// A client; it does not wait for ever.
+pub(crate) fn connect(address: SocketAddr) -> TcpStream {
+    let stream = TcpStream::connect(address).unwrap();
+    stream.set_read_timeout(Some(PATIENCE)).unwrap();
+    stream.set_write_timeout(Some(PATIENCE)).unwrap();
+    stream.set_nodelay(true).unwrap();
+    stream
+}
