@@ -15,8 +15,8 @@ use crate::meta_get::meta_hit;
 use crate::response::Response;
 use crate::shard::Shard;
 
-/// A hit whose value is sent from where it lies: take a hold with [`Shard::hold`] before the next request
-/// is executed.
+/// A hit whose value is sent from where it lies: take a hold with [`Shard::hold`] before the next
+/// request is executed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct LargeHit {
     /// Client flags.
