@@ -9,9 +9,10 @@ use slabcore_protocol::{
 };
 use slabcore_shard::{Entry, KeyRequest, StatsKind};
 
-use crate::connection::{Connection, RestOfKeys};
+use crate::connection::Connection;
 use crate::core::Core;
 use crate::gather::{ClassesReply, Gather, Gathering, MetricsReply};
+use crate::key_requests::RestOfKeys;
 use crate::stats;
 
 /// `verbosity` goes no higher.

@@ -4,21 +4,13 @@
 //! What a connection keeps between turns is bounded: a cut line, and output up to a limit; beyond
 //! it nothing further is executed until the client has read.
 
-use arrayvec::ArrayVec;
-use slabcore_protocol::{
-    BinaryError, BinaryStatus, DECODED_KEY_BYTES_MAX, DataBlock, Decoder, END, Keys, MetaCommand,
-    MetaFlags, Protocol, Step, StoreRequest, encode_value_header, error_lines,
-};
-use slabcore_shard::{
-    Entry, KeyRequest, LargeHit, ReplyPart, Response, Route, Ticket, UploadId, ValueEnd,
-};
+use slabcore_protocol::{BinaryError, Decoder, Keys, Protocol, Step, error_lines};
 
 use crate::affinity::Affinity;
 use crate::core::Core;
-use crate::limits::{KEY_GROUP, KEYS_PER_VISIT_MAX};
+use crate::data_blocks::Upload;
 use crate::log;
 use crate::login::{Login, refused_before_login};
-use crate::outgoing::LargeValue;
 use crate::output::Output;
 use crate::planned::Planned;
 use crate::stage::{Plan, Stage, Todo};
@@ -43,17 +35,9 @@ pub(crate) enum Pause {
     Closing,
 }
 
-/// What a paused get has yet to do.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct RestOfKeys {
-    /// Address in the input of the first key to ask for.
-    address: usize,
-    with_cas: bool,
-    exptime: Option<i32>,
-}
-
+/// What the next bytes of the input are.
 #[derive(Debug)]
-enum State {
+pub(crate) enum State {
     /// At the first byte of a request.
     Line,
     /// In the middle of a get: the input starts with the rest of its keys.
@@ -73,32 +57,19 @@ enum State {
 
 /// What the client hears once bytes were ignored.
 #[derive(Debug, Clone, Copy)]
-enum Afterwards {
+pub(crate) enum Afterwards {
     /// A line, or nothing.
     Line(Option<&'static [u8]>),
     /// A binary reply, which may be the last.
     Error(BinaryError),
 }
 
-#[derive(Debug)]
-struct Upload {
-    id: UploadId,
-    /// Shard that owns the key.
-    shard: usize,
-    /// Bytes of the value to come.
-    left: u32,
-    /// The two bytes behind the value, as far as they are here; where none are due, a CRLF.
-    line_end: [u8; 2],
-    line_end_len: u8,
-    noreply: bool,
-}
-
 /// See the module.
 #[derive(Debug)]
 pub(crate) struct Connection {
-    id: ConnectionId,
+    pub(crate) id: ConnectionId,
     decoder: Decoder,
-    state: State,
+    pub(crate) state: State,
     pub(crate) login: Login,
     pub(crate) affinity: Affinity,
     pub(crate) output: Output,
@@ -393,341 +364,6 @@ impl Connection {
             Step::Close => {
                 self.close(core);
                 0
-            }
-        }
-    }
-
-    /// Ignores `left` bytes, then replies.
-    fn swallow(&mut self, left: u64, reply: Afterwards) {
-        self.state = State::Swallow { left, reply };
-        self.finish_swallow();
-    }
-
-    fn finish_swallow(&mut self) {
-        let State::Swallow { left: 0, reply } = self.state else { return };
-        self.state = State::Line;
-        match reply {
-            Afterwards::Line(line) => {
-                self.output.encode(|out| out.extend_from_slice(line.unwrap_or_default()));
-            }
-            Afterwards::Error(error) => {
-                self.output.encode(|out| error.encode(out));
-                if error.closes {
-                    self.state = State::Closing;
-                }
-            }
-        }
-    }
-
-    /// Ignores `left` bytes of a binary connection, then replies.
-    pub(crate) fn swallow_then_say(&mut self, left: u64, error: BinaryError) {
-        self.swallow(left, Afterwards::Error(error));
-    }
-
-    fn store(
-        &mut self,
-        core: &mut Core,
-        input: &[u8],
-        store: StoreRequest<'_>,
-        line_bytes: usize,
-    ) -> usize {
-        let mut bytes = [0; DECODED_KEY_BYTES_MAX];
-        let key = store.meta().map_or(store.key, |flags| flags.item_key(store.key, &mut bytes));
-        let store = StoreRequest { key, ..store };
-        let block_bytes = u64::from(store.value_bytes) + store.line_end_bytes() as u64;
-        if core.limits.too_large(store.key.len(), store.flags, store.value_bytes as usize) {
-            self.key_request(core, &KeyRequest::TooLarge { store }, true);
-            let reply = match store.binary_echo() {
-                None => Afterwards::Line((!store.noreply).then_some(error_lines::TOO_LARGE)),
-                Some(echo) => {
-                    let status = BinaryStatus::TooLarge;
-                    Afterwards::Error(BinaryError { echo, status, closes: false })
-                }
-            };
-            self.swallow(block_bytes, reply);
-            return line_bytes;
-        }
-        match store.data_block(&input[line_bytes..]) {
-            DataBlock::Whole { value, consumed } => {
-                self.key_request(core, &KeyRequest::Store { store, value }, store.noreply);
-                line_bytes + consumed
-            }
-            DataBlock::Bad { consumed } => {
-                let reply = (!store.noreply).then_some(error_lines::BAD_DATA_CHUNK);
-                self.swallow(0, Afterwards::Line(reply));
-                line_bytes + consumed
-            }
-            DataBlock::Cut => {
-                let (shard, id) = core.upload_begin(&store);
-                self.state = State::Upload(Upload {
-                    id,
-                    shard,
-                    left: store.value_bytes,
-                    line_end: *b"\r\n",
-                    line_end_len: 2 - store.line_end_bytes() as u8,
-                    noreply: store.noreply,
-                });
-                line_bytes
-            }
-        }
-    }
-
-    fn upload(&mut self, core: &mut Core, input: &[u8]) -> usize {
-        let State::Upload(upload) = &mut self.state else { unreachable!("called in this state") };
-        let value_count = (upload.left as usize).min(input.len());
-        if value_count > 0 {
-            core.upload_bytes(upload.shard, upload.id, &input[..value_count]);
-            upload.left -= value_count as u32;
-        }
-        let mut at = value_count;
-        while upload.left == 0 && upload.line_end_len < 2 && at < input.len() {
-            upload.line_end[usize::from(upload.line_end_len)] = input[at];
-            upload.line_end_len += 1;
-            at += 1;
-        }
-        if upload.left == 0 && upload.line_end_len == 2 {
-            let (shard, id, noreply) = (upload.shard, upload.id, upload.noreply);
-            let good = upload.line_end == *b"\r\n";
-            self.state = State::Line;
-            self.upload_end(core, shard, id, good, noreply);
-        }
-        at
-    }
-
-    fn upload_end(
-        &mut self,
-        core: &mut Core,
-        shard: usize,
-        id: UploadId,
-        good: bool,
-        noreply: bool,
-    ) {
-        core.upload_numbers.give(id.number);
-        if shard == core.index {
-            let now = core.now;
-            let shard = core.shards.own_mut();
-            self.output.encode(|out| shard.upload_end(now, id, good, (!noreply).then_some(out)));
-        } else {
-            let ticket = (!noreply).then(|| self.open_ticket(core));
-            core.outboxes.push(shard, &Entry::UploadEnd(id, good), ticket);
-        }
-    }
-
-    /// Asks for keys in groups, of which each after the first takes from the visit's budget as much
-    /// as a request; returns where the keys start that were not asked for because the connection
-    /// must pause.
-    pub(crate) fn get(
-        &mut self,
-        core: &mut Core,
-        mut keys: Keys<'_>,
-        with_cas: bool,
-        exptime: Option<i32>,
-        budget: &mut usize,
-    ) -> Option<RestOfKeys> {
-        let mut asked = 0;
-        loop {
-            let mut group: ArrayVec<(&[u8], Route), KEY_GROUP> = ArrayVec::new();
-            for key in keys.by_ref().take(KEY_GROUP) {
-                let route = core.router.route(key);
-                if let Some(shard) = core.reach(route.shard) {
-                    shard.prefetch_bucket(route.hash);
-                }
-                group.push((key, route));
-            }
-            core.shards.begin_group();
-            for (_, route) in &group {
-                if let Some(shard) = core.shards.held(route.shard) {
-                    shard.prefetch_item(route.hash);
-                }
-            }
-            for &(key, route) in &group {
-                if with_cas || exptime.is_some() {
-                    let request = KeyRequest::Get { key, with_cas, exptime };
-                    self.routed_request(core, route, &request, false, false);
-                } else {
-                    self.plain_get(core, route, key, false);
-                }
-            }
-            asked += group.len();
-            core.give_back();
-            if !group.is_full() || keys.rest().is_empty() {
-                break;
-            }
-            let is_spent = asked >= KEYS_PER_VISIT_MAX || *budget == 0;
-            if is_spent || self.output.is_full() || core.outboxes.is_any_full() {
-                let address = keys.rest().as_ptr().addr();
-                return Some(RestOfKeys { address, with_cas, exptime });
-            }
-            *budget -= 1;
-        }
-        self.output.encode(|out| out.extend_from_slice(END));
-        None
-    }
-
-    /// Bytes of `input` that are done with: the line, or what stands before the keys that a paused
-    /// get has yet to ask for.
-    fn line_done(&mut self, input: &[u8], line_bytes: usize, paused: Option<RestOfKeys>) -> usize {
-        let Some(RestOfKeys { address, with_cas, exptime }) = paused else { return line_bytes };
-        let consumed = address - input.as_ptr().addr();
-        self.state = State::Keys { with_cas, exptime, line_bytes: line_bytes - consumed };
-        consumed
-    }
-
-    /// Executes a request for one key here, or sends it to its shard.
-    #[inline]
-    pub(crate) fn key_request(&mut self, core: &mut Core, request: &KeyRequest<'_>, noreply: bool) {
-        let route = core.router.route(request.key());
-        self.routed_request(core, route, request, noreply, false);
-    }
-
-    /// A get of one key with nothing said of it; `ends`: `END` follows the reply.
-    #[expect(clippy::inline_always, reason = "most requests are this one")]
-    #[inline(always)]
-    fn plain_get(&mut self, core: &mut Core, route: Route, key: &[u8], ends: bool) {
-        let now = core.now;
-        if let Some(shard) = core.reach(route.shard) {
-            let Some(out) = self.output.direct() else {
-                let request = KeyRequest::Get { key, with_cas: false, exptime: None };
-                return self.routed_request(core, route, &request, false, ends);
-            };
-            let large = shard.get_into(now, route.hash, key, ends, out);
-            let Some(LargeHit { flags, value_bytes }) = large else { return };
-            let request = KeyRequest::Get { key, with_cas: false, exptime: None };
-            self.large_value(core, route, &request, ValueEnd::LineEnd, |out| {
-                encode_value_header(out, key, flags, value_bytes, None);
-            });
-            if ends {
-                self.output.encode(|out| out.extend_from_slice(END));
-            }
-        } else {
-            let ticket = self.open_ticket(core);
-            core.outboxes.push_get(route.shard, route.hash, key, ticket);
-            if ends {
-                self.output.encode(|out| out.extend_from_slice(END));
-            }
-        }
-    }
-
-    /// An mg whose flags only say what to tell.
-    #[inline]
-    fn plain_meta_get(&mut self, core: &mut Core, route: Route, key: &[u8], flags: MetaFlags<'_>) {
-        let now = core.now;
-        let request = KeyRequest::Meta { command: MetaCommand::Get, key, flags };
-        let (Some(shard), Some(out)) = (core.reach(route.shard), self.output.direct()) else {
-            return self.routed_request(core, route, &request, false, false);
-        };
-        if let Some(head) = shard.meta_get_into(now, route.hash, key, flags, out) {
-            self.large_value(core, route, &request, ValueEnd::LineEnd, |out| {
-                out.extend_from_slice(&head);
-            });
-        }
-    }
-
-    /// The same with its route known; `with_end`: `END` follows the reply.
-    #[inline]
-    fn routed_request(
-        &mut self,
-        core: &mut Core,
-        route: Route,
-        request: &KeyRequest<'_>,
-        noreply: bool,
-        with_end: bool,
-    ) {
-        let now = core.now;
-        if let Some(shard) = core.reach(route.shard) {
-            let key = request.key();
-            match shard.execute(now, route.hash, request) {
-                Response::Large { flags, cas, value_bytes } => {
-                    self.large_value(core, route, request, ValueEnd::LineEnd, |out| {
-                        encode_value_header(out, key, flags, value_bytes, cas);
-                    });
-                }
-                Response::LargeBehind { head, end, .. } => {
-                    self.large_value(core, route, request, end, |out| {
-                        out.extend_from_slice(&head);
-                    });
-                }
-                ref response if !noreply => {
-                    self.output.encode(|out| {
-                        if with_end { response.encode_with_end(out) } else { response.encode(out) }
-                    });
-                    return;
-                }
-                _ => {}
-            }
-        } else {
-            self.foreign_request(core, route, request, noreply, with_end);
-            return;
-        }
-        if with_end {
-            self.output.encode(|out| out.extend_from_slice(END));
-        }
-    }
-
-    /// Sends a request to the shard that owns its key.
-    #[inline]
-    fn foreign_request(
-        &mut self,
-        core: &mut Core,
-        route: Route,
-        request: &KeyRequest<'_>,
-        noreply: bool,
-        with_end: bool,
-    ) {
-        let ticket = (!noreply).then(|| self.open_ticket(core));
-        core.outboxes.push(route.shard, &Entry::Key(route.hash, *request), ticket);
-        if with_end {
-            self.output.encode(|out| out.extend_from_slice(END));
-        }
-    }
-
-    /// Sends the value that `request` has just found from where it lies; `head` appends what goes
-    /// before it.
-    fn large_value(
-        &mut self,
-        core: &mut Core,
-        route: Route,
-        request: &KeyRequest<'_>,
-        end: ValueEnd,
-        head: impl FnOnce(&mut Vec<u8>),
-    ) {
-        let shard = core.shards.held_mut(route.shard).expect("it has just answered");
-        let Some(hold) = shard.hold(route.hash, request.key()) else {
-            self.output.encode(|out| request.encode_not_held(out));
-            return;
-        };
-        self.output.encode(head);
-        let value = LargeValue { shard: route.shard, hold, head: Vec::new(), end, taken_bytes: 0 };
-        self.output.open_large(value, &mut core.spares);
-    }
-
-    /// Opens a slot for another shard's reply.
-    pub(crate) fn open_ticket(&mut self, core: &mut Core) -> Ticket {
-        let slot = self.output.open_slot(&mut core.spares);
-        self.ticket_for(slot)
-    }
-
-    pub(crate) fn ticket_for(&self, slot: u32) -> Ticket {
-        Ticket { connection: self.id.index, generation: self.id.generation, slot }
-    }
-
-    /// Takes another shard's reply.
-    #[inline]
-    pub(crate) fn fill(&mut self, core: &mut Core, shard: usize, slot: u32, reply: ReplyPart<'_>) {
-        match reply {
-            ReplyPart::Held { hold, head, end } => {
-                let value = LargeValue { shard, hold, head: head.to_vec(), end, taken_bytes: 0 };
-                self.output.fill_large(slot, value);
-            }
-            ReplyPart::Bytes(bytes) if self.output.is_open(slot) => {
-                self.output.fill(slot, bytes, &mut core.spares);
-            }
-            ReplyPart::Bytes(bytes) => {
-                let gather = self.output.gather_mut(slot).expect("a reply is of one or of all");
-                if gather.add(bytes) {
-                    let reply = gather.reply(core);
-                    self.output.finish_gather(slot, &reply, &mut core.spares);
-                }
             }
         }
     }
