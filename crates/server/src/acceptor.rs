@@ -67,7 +67,7 @@ impl Acceptor {
                 return false;
             }
             match accept_with(listener.socket.as_fd(), SocketFlags::CLOEXEC) {
-                Ok(socket) => self.deal(socket, listener.shard),
+                Ok(socket) => self.deal(socket, listener),
                 Err(Errno::AGAIN) => return true,
                 Err(Errno::MFILE | Errno::NFILE | Errno::NOBUFS | Errno::NOMEM) => return false,
                 // The client has gone already: others may wait.
@@ -76,8 +76,9 @@ impl Acceptor {
         }
     }
 
-    /// Hands a connection over; `owner` is the shard that it stays with.
-    fn deal(&mut self, socket: OwnedFd, owner: Option<usize>) {
+    /// Hands a connection over.
+    fn deal(&mut self, socket: OwnedFd, listener: &Listener) {
+        let owner = listener.shard;
         let cluster = &self.cluster;
         if cluster.connections.load(Ordering::Relaxed) >= cluster.settings.connections_max {
             cluster.rejected_connections.fetch_add(1, Ordering::Relaxed);
@@ -94,7 +95,10 @@ impl Acceptor {
         if owner.is_none() {
             self.next_shard = (self.next_shard + 1) % cluster.mailboxes.len();
         }
-        let message = Message::Connection { socket, stays: owner.is_some() };
+        // A login that is due names the protocol that has it.
+        let own = listener.protocol.filter(|_| cluster.users.is_none());
+        let protocol = own.unwrap_or(cluster.settings.protocol);
+        let message = Message::Connection { socket, stays: owner.is_some(), protocol };
         if cluster.mailboxes[shard].hand_over(message).is_err() {
             // Dropping the message closes the connection.
             cluster.connection_ended();

@@ -84,7 +84,14 @@ impl Connection {
         noreply: bool,
         echo: Option<Echo>,
     ) {
-        core.metrics.add(Counter::CmdFlush, 1);
+        let is_refused = !core.cluster.settings.flush_all;
+        if echo.is_none() || !is_refused {
+            // As memcached counts.
+            core.metrics.add(Counter::CmdFlush, 1);
+        }
+        if is_refused {
+            return self.refuse_flush(noreply, echo);
+        }
         core.shards.own_mut().flush_all(at);
         let entry = Entry::Flush(at);
         if noreply {
@@ -95,6 +102,18 @@ impl Connection {
         }
         let gather = Gather::new(Gathering::Flush, core.router.shards(), echo);
         self.gather(core, gather, &entry, &[]);
+    }
+
+    /// `flush_all` is switched off; a binary request hears it even if it is quiet.
+    fn refuse_flush(&mut self, noreply: bool, echo: Option<Echo>) {
+        match echo {
+            Some(echo) => {
+                let reply = BinaryReply::new(echo, BinaryStatus::AuthFailure);
+                self.output.encode(|out| reply.encode(out));
+            }
+            None if noreply => {}
+            None => self.reply(Reply::Error(error_lines::FLUSH_ALL_NOT_ALLOWED)),
+        }
     }
 
     /// `stats`; `echo` is that of a binary request.

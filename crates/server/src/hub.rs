@@ -25,7 +25,7 @@ use crate::mailbox::{Message, next_message};
 use crate::moving::Leaving;
 use crate::outgoing::{LargeValue, Outgoing, Parts};
 use crate::output::Output;
-use crate::settings::Moving;
+use crate::settings::{Moving, Protocol};
 use crate::stage::{Plan, Stage};
 
 /// What a driver has to do for a connection.
@@ -90,12 +90,11 @@ impl Hub {
     }
 
     /// A new connection; its index stays its own until [`Self::remove`]. `stays`: it never moves.
-    pub(crate) fn insert(&mut self, stays: bool) -> ConnectionId {
+    pub(crate) fn insert(&mut self, stays: bool, protocol: Protocol) -> ConnectionId {
         let cluster = &self.core.cluster;
         let moving = if stays { Moving::NEVER } else { cluster.settings.moving };
         let affinity = Affinity::new(self.core.index, moving);
         let login = if cluster.users.is_some() { Login::Due } else { Login::Free };
-        let protocol = cluster.settings.protocol;
         let id = self.free_place();
         let connection = Connection::new(id, protocol, login, affinity);
         self.entries[id.index as usize] = Some(Box::new(Entry::new(connection)));
@@ -390,7 +389,9 @@ impl Hub {
                     }
                 }
                 Message::Replies(shard, batch) => self.take_replies(shard, batch),
-                Message::Connection { socket, stays } => open(self.insert(stays).index, socket),
+                Message::Connection { socket, stays, protocol } => {
+                    open(self.insert(stays, protocol).index, socket);
+                }
                 Message::Moved(socket, entry) => open(self.settle_in(entry), socket),
                 Message::Stop => self.stopping = true,
             }

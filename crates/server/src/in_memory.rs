@@ -148,7 +148,7 @@ impl InMemoryServer {
 
 impl InMemoryShard {
     fn connect(&mut self) -> ConnectionId {
-        let id = self.hub.insert(false);
+        let id = self.hub.insert(false, Protocol::Auto);
         let peer = Peer { id, closed: false };
         match self.peers.get_mut(id.index as usize) {
             Some(place) => *place = peer,
@@ -252,6 +252,7 @@ fn settings(shards: usize, memory_bytes: usize) -> Settings {
         evict: true,
         cas: true,
         requests_per_event_max: 20,
+        flush_all: true,
         protocol: Protocol::Auto,
         sasl: false,
         users: None,

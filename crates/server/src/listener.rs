@@ -8,7 +8,7 @@ use std::path::Path;
 
 use socket2::{Domain, SockAddr, Socket, Type};
 
-use crate::settings::{Listen, Settings, TcpListen};
+use crate::settings::{Listen, Protocol, Settings, TcpListen};
 
 /// Tries to find a free port that is free on all addresses, where the system picks it on the first.
 const FREE_PORT_TRIES: usize = 16;
@@ -21,6 +21,8 @@ pub(crate) struct Listener {
     pub(crate) address: Option<SocketAddr>,
     /// The shard that its connections stay with; `None`: they are dealt out.
     pub(crate) shard: Option<usize>,
+    /// What its connections may speak; `None`: what those of the server may.
+    pub(crate) protocol: Option<Protocol>,
 }
 
 /// Binds everything that the settings name; the ports of shards come last.
@@ -30,7 +32,9 @@ pub(crate) fn bind(settings: &Settings) -> io::Result<Vec<Listener>> {
     match &settings.listen {
         Listen::Tcp(entries) => {
             for entry in entries {
+                let first = listeners.len();
                 bind_tcp(entry, backlog, &mut listeners)?;
+                listeners[first..].iter_mut().for_each(|it| it.protocol = entry.protocol);
             }
         }
         Listen::Unix { path, mask } => listeners.push(bind_unix(path, *mask, backlog)?),
@@ -147,7 +151,7 @@ fn bind_one(address: SocketAddr, backlog: i32) -> io::Result<Listener> {
     socket.bind(&SockAddr::from(address))?;
     socket.listen(backlog)?;
     let address = socket.local_addr()?.as_socket();
-    Ok(Listener { socket: socket.into(), address, shard: None })
+    Ok(Listener { socket: socket.into(), address, shard: None, protocol: None })
 }
 
 fn bind_unix(path: &Path, mask: u32, backlog: i32) -> io::Result<Listener> {
@@ -160,5 +164,5 @@ fn bind_unix(path: &Path, mask: u32, backlog: i32) -> io::Result<Listener> {
     socket.bind(&SockAddr::unix(path)?)?;
     std::fs::set_permissions(path, std::fs::Permissions::from_mode(mask & 0o777))?;
     socket.listen(backlog)?;
-    Ok(Listener { socket: socket.into(), address: None, shard: None })
+    Ok(Listener { socket: socket.into(), address: None, shard: None, protocol: None })
 }

@@ -8,6 +8,7 @@ use rustix::pipe::{PipeFlags, pipe_with};
 
 use crate::entry::Entry;
 use crate::limits::{HANDED_OVER_MAX, MAILBOX_MESSAGES_MAX};
+use crate::settings::Protocol;
 use slabcore_shard::Batch;
 
 /// What an executor can be told.
@@ -22,6 +23,8 @@ pub(crate) enum Message {
         socket: OwnedFd,
         /// It came to this shard's own port, and never moves.
         stays: bool,
+        /// What it may speak.
+        protocol: Protocol,
     },
     /// A connection that another executor has served so far.
     Moved(OwnedFd, Box<Entry>),

@@ -28,6 +28,8 @@ pub struct TcpListen {
     pub host: Option<String>,
     /// TCP port; 0 for one that the system picks.
     pub port: u16,
+    /// What its connections may speak; `None`: what those of the server may.
+    pub protocol: Option<Protocol>,
 }
 
 /// How the sockets are driven.
@@ -95,6 +97,8 @@ pub struct Settings {
     pub cas: bool,
     /// Requests of one connection and turn at most (`-R`).
     pub requests_per_event_max: usize,
+    /// Whether `flush_all` is allowed (not `-F`).
+    pub flush_all: bool,
     /// What clients may speak (`-B`).
     pub protocol: Protocol,
     /// Clients must log in by SASL (`-S`), which only the binary protocol has.

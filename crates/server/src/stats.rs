@@ -250,6 +250,10 @@ pub(crate) fn settings(out: &mut Vec<u8>, cluster: &Cluster) {
     for (name, value) in FIXED_SETTINGS {
         stat(name, value);
     }
+    stat("flush_enabled", yes_no(settings.flush_all));
+    for (name, value) in FIXED_SETTINGS_BEHIND {
+        stat(name, value);
+    }
     out.extend_from_slice(END);
 }
 
@@ -259,7 +263,12 @@ static FIXED_SETTINGS: &[(&str, &str)] = &[
     ("maxconns_fast", "yes"), ("hashpower_init", "0"), ("slab_reassign", "yes"),
     ("slab_automove", "1"), ("slab_automove_ratio", "0.80"), ("slab_automove_window", "10"),
     ("slab_chunk_max", "32768"), ("lru_crawler", "yes"), ("lru_crawler_sleep", "100"),
-    ("lru_crawler_tocrawl", "0"), ("tail_repair_time", "0"), ("flush_enabled", "yes"),
+    ("lru_crawler_tocrawl", "0"), ("tail_repair_time", "0"),
+];
+
+/// Those behind `flush_enabled`.
+#[rustfmt::skip]
+static FIXED_SETTINGS_BEHIND: &[(&str, &str)] = &[
     ("dump_enabled", "yes"), ("hash_algorithm", "ahash"), ("lru_maintainer_thread", "yes"),
     ("lru_segmented", "no"), ("hot_lru_pct", "20"), ("warm_lru_pct", "40"),
     ("hot_max_factor", "0.20"), ("warm_max_factor", "2.00"), ("temp_lru", "no"),

@@ -63,7 +63,11 @@ pub(crate) fn settings(backend: BackendChoice) -> Settings {
     let port_file = format!("slabcore-server-{}-{number}", std::process::id());
     let cpus = rustix::thread::sched_getaffinity(None).unwrap();
     Settings {
-        listen: Listen::Tcp(vec![TcpListen { host: Some("127.0.0.1".to_owned()), port: 0 }]),
+        listen: Listen::Tcp(vec![TcpListen {
+            host: Some("127.0.0.1".to_owned()),
+            port: 0,
+            protocol: None,
+        }]),
         shard_ports: None,
         moving: Moving::default(),
         memory_bytes: 64 << 20,
@@ -76,6 +80,7 @@ pub(crate) fn settings(backend: BackendChoice) -> Settings {
         evict: true,
         cas: true,
         requests_per_event_max: 20,
+        flush_all: true,
         protocol: Protocol::Auto,
         sasl: false,
         users: None,

@@ -1,6 +1,6 @@
 //! The grammar of `-l`: `host`, `host:port`, `[v6]`, `[v6]:port`, `*`, in lists with `,` or `;`.
 
-use slabcore_server::settings::TcpListen;
+use slabcore_server::settings::{Protocol, TcpListen};
 
 use crate::numbers::number;
 use crate::refusal::Refusal;
@@ -24,17 +24,19 @@ pub(crate) fn parse<'a>(
     for value in values {
         given = true;
         for entry in value.split([',', ';']).filter(|entry| !entry.is_empty()) {
-            let entry = without_prefixes(entry, &mut listening.warnings)?;
-            let address = address(entry, port)
-                .map_err(|why| Refusal::os_error(format!("{why}\n{}", failed(value))))?;
-            listening.addresses.push(address);
+            let refusal = |why| Refusal::os_error(format!("{why}\n{}", failed(value)));
+            let entry = without_tls(entry)?;
+            let (protocol, entry) = protocol(entry, &mut listening.warnings).map_err(refusal)?;
+            let entry = without_tags(entry, &mut listening.warnings);
+            let address = address(entry, port).map_err(refusal)?;
+            listening.addresses.push(TcpListen { protocol, ..address });
         }
         if listening.addresses.is_empty() {
             return Err(Refusal::os_error(failed(value)));
         }
     }
     if !given {
-        listening.addresses.push(TcpListen { host: None, port });
+        listening.addresses.push(TcpListen { host: None, port, protocol: None });
     }
     Ok(listening)
 }
@@ -43,9 +45,8 @@ fn failed(value: &str) -> String {
     format!("failed to listen on one of interface(s) {value}")
 }
 
-/// Takes memcached's prefixes off: TLS, `proto[name]:` and `tag[name]:` or `tag_name_:`, in this
-/// order.
-fn without_prefixes<'a>(entry: &'a str, warnings: &mut Vec<String>) -> Result<&'a str, Refusal> {
+/// The prefixes for TLS, which stand first, need TLS.
+fn without_tls(entry: &str) -> Result<&str, Refusal> {
     for tls in ["notls", "btls", "mtls"] {
         if entry.strip_prefix(tls).is_some_and(|rest| rest.starts_with(':')) {
             return Err(Refusal::os_error(format!(
@@ -53,8 +54,44 @@ fn without_prefixes<'a>(entry: &'a str, warnings: &mut Vec<String>) -> Result<&'
             )));
         }
     }
+    Ok(entry)
+}
+
+/// Takes `proto[name]:` off; a name that is none leaves it to the first byte, as memcached does.
+fn protocol<'a>(
+    entry: &'a str,
+    warnings: &mut Vec<String>,
+) -> Result<(Option<Protocol>, &'a str), String> {
+    let Some(inside) = entry.strip_prefix("proto") else { return Ok((None, entry)) };
+    let named = inside.strip_prefix('[').and_then(|inside| inside.split_once("]:"));
+    let Some((name, rest)) = named else {
+        // A host may begin like this.
+        let is_host = !inside.starts_with('[');
+        return if is_host {
+            Ok((None, entry))
+        } else {
+            Err(format!("Invalid protocol spec: \"{inside}\""))
+        };
+    };
+    let protocol = match name {
+        "ascii" => Protocol::Text,
+        "binary" => Protocol::Binary,
+        "negotiating" => Protocol::Auto,
+        _ => {
+            warnings.push(format!(
+                "warning: proto[{name}] of -l is not ascii, binary or negotiating: the first byte \
+                 of a connection decides"
+            ));
+            Protocol::Auto
+        }
+    };
+    Ok((Some(protocol), rest))
+}
+
+/// Takes `tag[name]:` or `tag_name_:` off.
+fn without_tags<'a>(entry: &'a str, warnings: &mut Vec<String>) -> &'a str {
     let mut rest = entry;
-    for (open, close) in [("proto[", "]:"), ("tag[", "]:"), ("tag_", "_:")] {
+    for (open, close) in [("tag[", "]:"), ("tag_", "_:")] {
         let inside = rest.strip_prefix(open).and_then(|inside| inside.split_once(close));
         if let Some((name, after)) = inside {
             warnings.push(format!(
@@ -63,7 +100,7 @@ fn without_prefixes<'a>(entry: &'a str, warnings: &mut Vec<String>) -> Result<&'
             rest = after;
         }
     }
-    Ok(rest)
+    rest
 }
 
 /// One address. A name with two colons and no brackets is a bare IPv6 address.
@@ -93,7 +130,7 @@ fn address(entry: &str, default_port: u16) -> Result<TcpListen, String> {
     if host.as_deref() == Some("") {
         return Err(format!("Invalid address: \"{entry}\""));
     }
-    Ok(TcpListen { host, port })
+    Ok(TcpListen { host, port, protocol: None })
 }
 
 #[cfg(test)]
@@ -128,12 +165,22 @@ mod tests {
     }
 
     #[test]
-    fn prefixes_warn() {
-        let listening = parse(["proto[ascii]:tag[ab]:a:5,tag_x_:b"].into_iter(), 11211).unwrap();
-        let hosts: Vec<_> =
-            listening.addresses.iter().map(|a| (a.host.as_deref(), a.port)).collect();
-        assert_eq!(hosts, [(Some("a"), 5), (Some("b"), 11211)]);
-        assert_eq!(listening.warnings.len(), 3);
+    fn an_address_may_name_its_protocol() {
+        let check = |value: &str, expected: Option<Protocol>, warnings: usize| {
+            let listening = parse([value].into_iter(), 11211).unwrap();
+            assert_eq!(listening.addresses[0].protocol, expected, "{value}");
+            assert_eq!(listening.addresses[0].host.as_deref(), Some("a"), "{value}");
+            assert_eq!(listening.warnings.len(), warnings, "{value}");
+        };
+        check("a", None, 0);
+        check("proto[ascii]:a", Some(Protocol::Text), 0);
+        check("proto[binary]:a:5", Some(Protocol::Binary), 0);
+        check("proto[negotiating]:a", Some(Protocol::Auto), 0);
+        check("proto[foo]:a", Some(Protocol::Auto), 1);
+        check("proto[ascii]:tag[ab]:a:5", Some(Protocol::Text), 1);
+        check("tag_x_:a", None, 1);
+        let host = parse(["proton"].into_iter(), 11211).unwrap().addresses;
+        assert_eq!(host[0].host.as_deref(), Some("proton"));
     }
 
     #[test]
@@ -153,6 +200,7 @@ mod tests {
         check(":5", "Invalid address: \":5\"");
         check(",,", "failed to listen on one of interface(s) ,,");
         check("", "failed to listen on one of interface(s) ");
+        check("proto[ascii:127.0.0.1", "Invalid protocol spec: \"[ascii:127.0.0.1\"");
         check("notls:127.0.0.1", "'notls' option is valid only when SSL is enabled");
     }
 }

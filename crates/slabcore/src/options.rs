@@ -122,7 +122,7 @@ pub(crate) const OPTIONS: &[OptionRow] = {
         ),
         row('I', "max-item-size", NUM, Now, "largest item, with k or m (default: 1m; 1k to 1024m)"),
         row('S', "enable-sasl", None, Now, "SASL authentication (binary protocol only)"),
-        row('F', "disable-flush-all", None, NotYet("flush_all stays on"), "disable flush_all"),
+        row('F', "disable-flush-all", None, Now, "disable flush_all"),
         row(
             'X',
             "disable-dumping",

@@ -82,6 +82,7 @@ pub(crate) fn plan(
         evict: !given.flag("disable-evictions"),
         cas: !given.flag("disable-cas"),
         requests_per_event_max,
+        flush_all: !given.flag("disable-flush-all"),
         protocol: access.protocol,
         sasl: access.sasl,
         users: access.users,

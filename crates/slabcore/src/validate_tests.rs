@@ -28,7 +28,7 @@ fn settings(line: &str) -> Settings {
 }
 
 fn all_at(port: u16) -> Listen {
-    Listen::Tcp(vec![TcpListen { host: None, port }])
+    Listen::Tcp(vec![TcpListen { host: None, port, protocol: None }])
 }
 
 #[test]

@@ -27,19 +27,28 @@ pub enum ServerKind {
 pub struct ServerOptions {
     kind: ServerKind,
     unix: bool,
+    address_prefix: &'static str,
     arguments: Vec<String>,
 }
 
 impl ServerOptions {
     /// A server of this kind on a free port of 127.0.0.1, with `threads` worker threads or shards.
     pub fn new(kind: ServerKind, threads: usize) -> Self {
-        Self { kind, unix: false, arguments: vec!["-t".into(), threads.to_string()] }
+        let arguments = vec!["-t".into(), threads.to_string()];
+        Self { kind, unix: false, address_prefix: "", arguments }
     }
 
     /// Adds command line words that both servers understand.
     #[must_use]
     pub fn arguments(mut self, words: &[&str]) -> Self {
         self.arguments.extend(words.iter().map(ToString::to_string));
+        self
+    }
+
+    /// Puts this before the address of `-l`, as `proto[ascii]:`.
+    #[must_use]
+    pub fn address_prefix(mut self, prefix: &'static str) -> Self {
+        self.address_prefix = prefix;
         self
     }
 
@@ -90,7 +99,8 @@ impl ServerProcess {
         if options.unix {
             command.arg("-s").arg(&socket);
         } else {
-            command.args(["-p", "-1", "-U", "0", "-l", "127.0.0.1"]);
+            command.args(["-p", "-1", "-U", "0", "-l"]);
+            command.arg(format!("{}127.0.0.1", options.address_prefix));
             command.env("MEMCACHED_PORT_FILENAME", &port_file);
         }
         if geteuid().is_root() {

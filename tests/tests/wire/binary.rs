@@ -8,9 +8,11 @@ use crate::users_file::UsersFile;
 
 const GET: u8 = 0x00;
 const SET: u8 = 0x01;
+const FLUSH: u8 = 0x08;
 const NOOP: u8 = 0x0a;
 const VERSION: u8 = 0x0b;
 const STAT: u8 = 0x10;
+const FLUSH_QUIETLY: u8 = 0x18;
 const LIST: u8 = 0x20;
 const AUTH: u8 = 0x21;
 const STEP: u8 = 0x22;
@@ -26,6 +28,8 @@ on_both! {
     only_text_may_be_spoken,
     only_binary_may_be_spoken,
     a_binary_connection_stays_one,
+    an_address_names_its_protocol,
+    flush_all_may_be_switched_off,
     statistics_are_packets,
 }
 
@@ -59,6 +63,43 @@ fn only_text_may_be_spoken(kind: ServerKind) {
     let mut client = server.connect();
     let settings = client.stats("settings");
     assert!(settings.contains(&("binding_protocol".into(), "ascii".into())));
+}
+
+fn an_address_names_its_protocol(kind: ServerKind) {
+    let prefixed = |prefix| ServerOptions::new(kind, 2).address_prefix(prefix).start();
+    let server = prefixed("proto[ascii]:");
+    let mut client = server.connect();
+    client.send(&[&Packet::request(NOOP).bytes()[..], b"\r\n"].concat());
+    let line = client.read_line();
+    assert!(line.ends_with(b"ERROR\r\n") || line.starts_with(b"CLIENT_ERROR"), "{line:?}");
+    let server = prefixed("proto[binary]:");
+    let mut client = server.connect();
+    assert_eq!(ask(&mut client, &Packet::request(NOOP)).status, 0);
+    let mut client = server.connect();
+    client.send(&b"get k\r\n".repeat(4));
+    assert_eq!(client.read_to_close(), b"");
+    let server = prefixed("proto[negotiating]:");
+    assert_eq!(ask(&mut server.connect(), &Packet::request(NOOP)).status, 0);
+    server.connect().expect("get k\r\n", "END\r\n");
+}
+
+fn flush_all_may_be_switched_off(kind: ServerKind) {
+    let server = ServerOptions::new(kind, 2).arguments(&["-F"]).start();
+    let mut client = server.connect();
+    client.expect("set k 0 0 1\r\nv\r\n", "STORED\r\n");
+    for command in ["flush_all", "flush_all 0", "flush_all -1"] {
+        client.expect(format!("{command}\r\n"), "CLIENT_ERROR flush_all not allowed\r\n");
+    }
+    client.send(b"flush_all noreply\r\n");
+    client.expect("get k\r\n", "VALUE k 0 1\r\nv\r\nEND\r\n");
+    assert!(client.stats("settings").contains(&("flush_enabled".into(), "no".into())));
+    let mut binary = server.connect();
+    for flush in [FLUSH, FLUSH_QUIETLY] {
+        let refusal = ask(&mut binary, &Packet::request(flush));
+        assert_eq!((refusal.status, &refusal.value[..]), (AUTH_FAILURE, &b"Auth failure."[..]));
+    }
+    assert_eq!(ask(&mut binary, &Packet::request(GET).key("k")).status, 0);
+    assert_eq!(client.stat("cmd_flush").as_deref(), Some("4"), "what text asked for");
 }
 
 /// Text is a header with a wrong magic, once it is long enough.
