@@ -32,6 +32,8 @@ enum Request {
     Line(&'static str, &'static str),
     /// A set of each key.
     Set,
+    /// A binary get of each key.
+    BinaryGet,
 }
 
 impl Request {
@@ -48,6 +50,7 @@ impl Request {
                 out.extend_from_slice(b"\r\n");
             }
             Self::Set => keys.iter().for_each(|&key| push_set(out, format, key)),
+            Self::BinaryGet => keys.iter().for_each(|&key| push_binary_get(out, format, key)),
         }
     }
 }
@@ -60,6 +63,18 @@ fn push_set(out: &mut Vec<u8>, format: &ItemFormat, key: u32) {
     out.extend_from_slice(b"\r\n");
     format.push_value(out, key);
     out.extend_from_slice(b"\r\n");
+}
+
+fn push_binary_get(out: &mut Vec<u8>, format: &ItemFormat, key: u32) {
+    const HEADER_BYTES: usize = 24;
+    let start = out.len();
+    out.resize(start + HEADER_BYTES, 0);
+    format.push_key(out, key);
+    let key_bytes = (out.len() - start - HEADER_BYTES) as u8;
+    // Magic, lengths of the key and of the body; all else is 0, the opcode, too.
+    for (at, byte) in [(0, 0x80), (3, key_bytes), (11, key_bytes)] {
+        out[start + at] = byte;
+    }
 }
 
 /// One row of the table.
@@ -91,6 +106,7 @@ pub const LOADS: &[InstructionLoad] = &[
     load("set", Request::Set, b"STORED\r\n"),
     load("delete", Request::Line("delete", ""), b"DELETED\r\n"),
     load("mg hit", Request::Line("mg", " v"), b"VA "),
+    load("binary get hit", Request::BinaryGet, &[0x81, 0, 0, 0, 4]),
     InstructionLoad { keys: 50, ..load("get of 50 keys", GET, b"VALUE ") },
     InstructionLoad { foreign: true, ..load("foreign get hit", GET, b"VALUE ") },
 ];
@@ -145,6 +161,16 @@ impl InstructionLoad {
         let keys: Vec<u32> = keys.take(KEYS).collect();
         if self.stored {
             store(&mut server, connections[0], &format, &keys);
+        }
+        if let Request::BinaryGet = self.request {
+            // The first gives the item its cas unique, once.
+            let client = server.connect();
+            for keys in keys.chunks(100) {
+                let mut gets = Vec::new();
+                self.request.push(&mut gets, &format, keys);
+                server.receive(client, &gets);
+                server.turn(|_, _| ());
+            }
         }
         let mut next = keys.iter().copied().cycle();
         let mut turns = vec![vec![Vec::new(); CLIENTS]; WARM_UP_TURNS + TURNS];
