@@ -48,6 +48,7 @@ mod item_ref;
 mod key_hasher;
 mod limits;
 mod liveliness;
+mod lookup;
 mod meta;
 mod page_pool;
 mod page_sharing;

@@ -1,0 +1,267 @@
+//! What can be said of a server without sockets: turn by turn.
+
+use slabcore_shard::{Batch, Entry};
+
+use super::*;
+use crate::limits::{KEY_GROUP, SEND_VALUE_BYTES_MAX};
+use crate::mailbox::Message;
+use crate::outgoing::Outgoing;
+
+impl InMemoryServer {
+    /// Holds of all shards.
+    fn holds(&self) -> u64 {
+        let stats = self.shards.iter().map(|it| it.hub.core.shards.own().store().stats());
+        stats.map(|stats| stats.holds).sum()
+    }
+
+    /// What a connection has to send, once all that it waits for is here. The send is under
+    /// way then.
+    fn take_send(&mut self, connection: InMemoryConnection) -> Outgoing {
+        loop {
+            for (index, shard) in self.shards.iter_mut().enumerate() {
+                shard.begin();
+                shard.take_inputs();
+                shard.hub.take_messages(|_, _| (), |_| ());
+                shard.hub.dispatch(|_| ());
+                if index == connection.shard
+                    && let Some(duties) = shard.hub.duties(connection.id.index)
+                    && let Some(outgoing) = duties.send
+                {
+                    return outgoing;
+                }
+            }
+        }
+    }
+}
+
+fn server(shards: usize) -> InMemoryServer {
+    InMemoryServer::new(shards, 64 << 20, 1).unwrap()
+}
+
+/// What the server answers to pieces of input, with a turn after each.
+fn answer<'a>(
+    server: &mut InMemoryServer,
+    connection: InMemoryConnection,
+    pieces: impl IntoIterator<Item = &'a [u8]>,
+) -> Vec<u8> {
+    let mut output = Vec::new();
+    for piece in pieces {
+        server.receive(connection, piece);
+        server.turn(|_, bytes| output.extend_from_slice(bytes));
+    }
+    output
+}
+
+#[test]
+fn any_split_over_any_shards_gives_the_same_replies() {
+    let mut input = Vec::new();
+    let mut expected = Vec::new();
+    for number in 0..40 {
+        input.extend_from_slice(format!("set key{number} 0 0 2\r\n{number:02}\r\n").as_bytes());
+        expected.extend_from_slice(b"STORED\r\n");
+    }
+    input.extend_from_slice(b"get");
+    for number in 0..40 {
+        input.extend_from_slice(format!(" key{number}").as_bytes());
+        let value = format!("VALUE key{number} 0 2\r\n{number:02}\r\n");
+        expected.extend_from_slice(value.as_bytes());
+    }
+    input.extend_from_slice(b"\r\n");
+    expected.extend_from_slice(b"END\r\n");
+    for shards in [1, 2, 3] {
+        let mut server = server(shards);
+        for piece_bytes in [1, 7, 100, input.len()] {
+            let connection = server.connect();
+            let output = answer(&mut server, connection, input.chunks(piece_bytes));
+            assert_eq!(output, expected, "{shards} shards, {piece_bytes} bytes at a time");
+        }
+    }
+}
+
+#[test]
+fn a_value_larger_than_one_send_comes_whole() {
+    const BYTES: usize = 1_000_000;
+    const { assert!(BYTES > SEND_VALUE_BYTES_MAX) };
+    let mut server = server(2);
+    for number in 0..4 {
+        let connection = server.connect();
+        let value = "v".repeat(BYTES);
+        let input = format!("set key{number} 0 0 {BYTES}\r\n{value}\r\nget key{number}\r\n");
+        let output = answer(&mut server, connection, [input.as_bytes()]);
+        let head = format!("STORED\r\nVALUE key{number} 0 {BYTES}\r\n");
+        assert!(output.starts_with(head.as_bytes()) && output.ends_with(b"v\r\nEND\r\n"));
+        assert_eq!(output.len(), head.len() + BYTES + b"\r\nEND\r\n".len());
+    }
+    assert_eq!(server.holds(), 0);
+}
+
+/// A value of our own shard, and one of another's, while their keys are changed.
+#[test]
+fn a_value_stays_as_it_was_while_it_is_being_sent() {
+    const BYTES: usize = 100_000;
+    let changes = ["flush_all\r\n".to_owned(), "delete key\r\n".to_owned()];
+    let set = |letter: &str| format!("set key 0 0 {BYTES}\r\n{}\r\n", letter.repeat(BYTES));
+    for change in changes.into_iter().chain([set("n")]) {
+        for arrives in [true, false] {
+            let mut server = server(2);
+            let clients = [server.connect(), server.connect()];
+            for client in clients {
+                answer(&mut server, client, [set("o").as_bytes()]);
+                server.receive(client, b"get key\r\n");
+                let outgoing = server.take_send(client);
+                assert_eq!(server.holds(), 1);
+                answer(&mut server, client, [change.as_bytes(), set("n").as_bytes()]);
+                let sent = bytes_from(&outgoing, 0);
+                let head = format!("VALUE key 0 {BYTES}\r\n");
+                let value = "o".repeat(BYTES);
+                assert!(sent == [&head, &value, "\r\nEND\r\n"].concat().as_bytes());
+                for offset in (0..sent.len()).step_by(997) {
+                    assert!(bytes_from(&outgoing, offset) == sent[offset..], "from {offset}");
+                }
+                let hub = &mut server.shards[client.shard].hub;
+                if arrives {
+                    hub.sent(client.id.index, outgoing);
+                } else {
+                    hub.send_failed(client.id.index, outgoing);
+                }
+                server.turn(|_, _| ());
+                assert_eq!(server.holds(), 0);
+            }
+        }
+    }
+}
+
+fn bytes_from(outgoing: &Outgoing, mut offset: usize) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    while offset < outgoing.total_bytes() {
+        for piece in outgoing.pieces(offset) {
+            bytes.extend_from_slice(piece);
+            offset += piece.len();
+        }
+    }
+    bytes
+}
+
+/// Others can feed a shard as fast as it answers: its own connections must have their turn.
+#[test]
+fn messages_that_come_meanwhile_wait_for_the_next_turn() {
+    let mut server = server(2);
+    let cluster = Arc::clone(&server.cluster);
+    let feed = || {
+        let mut batch = Box::new(Batch::new(1));
+        batch.push(&Entry::Flush(None), None);
+        cluster.mailboxes[1].park();
+        cluster.mailboxes[0].post(Message::Requests(batch));
+    };
+    feed();
+    let mut answered = 0;
+    let wake = |_| {
+        answered += 1;
+        if answered < 100 {
+            feed();
+        }
+    };
+    let open = |_, _| unreachable!("no acceptor hands sockets over");
+    assert!(server.shards[0].hub.take_messages(open, wake));
+    assert_eq!(answered, 1);
+    assert!(server.shards[0].hub.has_messages());
+}
+
+/// Gets of many keys took as much of a visit as gets of one: a client of them stood before all
+/// others for seconds.
+#[test]
+fn keys_of_a_get_take_from_the_visit() {
+    let mut server = server(1);
+    let connection = server.connect();
+    server.receive(connection, format!("get{}\r\n", " a".repeat(255)).repeat(20).as_bytes());
+    server.shards[0].begin();
+    server.shards[0].take_inputs();
+    let asked = || server.cluster.metrics[0].snapshot().get(Counter::CmdGet);
+    let visit_max = server.cluster.settings.requests_per_event_max * KEY_GROUP;
+    assert!(asked() <= visit_max as u64, "{} keys in one visit", asked());
+    let mut output = Vec::new();
+    server.turn(|_, bytes| output.extend_from_slice(bytes));
+    assert_eq!(output, b"END\r\n".repeat(20));
+    assert_eq!(server.cluster.metrics[0].snapshot().get(Counter::CmdGet), 20 * 255);
+}
+
+/// Whoever pipelines has one visit before the others have theirs.
+#[test]
+fn a_pipeline_does_not_stand_before_other_connections() {
+    let mut server = server(1);
+    let [greedy, modest] = [(); 2].map(|()| server.connect());
+    server.receive(greedy, &b"get a\r\n".repeat(10_000));
+    server.receive(modest, b"get b\r\n");
+    server.shards[0].begin();
+    server.shards[0].take_inputs();
+    let asked = server.cluster.metrics[0].snapshot().get(Counter::CmdGet);
+    assert_eq!(asked, server.cluster.settings.requests_per_event_max as u64 + 1);
+    let mut replies = [Vec::new(), Vec::new()];
+    server.turn(|connection, bytes| {
+        replies[usize::from(connection == modest)].extend_from_slice(bytes);
+    });
+    assert_eq!(replies, [b"END\r\n".repeat(10_000), b"END\r\n".to_vec()]);
+}
+
+/// An owner that comes back from the kernel waits for one group of keys, not for a long get.
+#[test]
+fn a_borrowed_shard_is_given_back_after_each_group_of_keys() {
+    let mut server = server(2);
+    let keys = (0..1000).map(|number| format!("key{number}"));
+    let keys: Vec<_> = keys.filter(|key| server.shard_of(key.as_bytes()) == 1).collect();
+    let connection = server.connect();
+    let input = format!("get {}\r\n", keys[..2 * KEY_GROUP].join(" ")).repeat(3);
+    server.receive(connection, input.as_bytes());
+    server.shards[1].hub.core.shards.lend();
+    server.shards[0].begin();
+    server.shards[0].take_inputs();
+    server.shards[1].hub.core.shards.take_back();
+    let borrowed = server.cluster.metrics[0].snapshot().get(Counter::ShardsBorrowed);
+    assert_eq!(borrowed, 3 * 2);
+    let mut output = Vec::new();
+    server.turn(|_, bytes| output.extend_from_slice(bytes));
+    assert_eq!(output, b"END\r\n".repeat(3));
+}
+
+/// Each value on its way to another shard's connection is held there, and a few clients that
+/// ask ahead were told that there is no memory, they and everybody else.
+#[test]
+fn clients_that_ask_ahead_for_large_values_get_them() {
+    const GETS: usize = 400;
+    let mut server = server(2);
+    let mut keys = (0..).map(|number| format!("key{number}"));
+    let key = keys.find(|key| server.shard_of(key.as_bytes()) == 1).unwrap();
+    let clients: Vec<_> = (0..16).map(|_| server.connect()).collect();
+    let mut input = format!("set {key} 0 0 20000\r\n").into_bytes();
+    input.resize(input.len() + 20_000, b'v');
+    input.extend_from_slice(b"\r\n");
+    assert_eq!(answer(&mut server, clients[0], [&input[..]]), b"STORED\r\n");
+    for client in &clients {
+        server.receive(*client, format!("get {key}\r\n").repeat(GETS).as_bytes());
+    }
+    let mut bytes = 0;
+    server.turn(|_, output| bytes += output.len());
+    let reply_bytes = format!("VALUE {key} 0 20000\r\n").len() + 20_000 + 7;
+    assert_eq!(bytes, clients.len() * GETS * reply_bytes);
+}
+
+#[test]
+fn connections_end_and_their_places_are_used_again() {
+    let mut server = server(1);
+    let first = server.connect();
+    assert_eq!(answer(&mut server, first, [&b"version\r\nquit\r\nversion\r\n"[..]]).len(), 16);
+    assert!(!server.is_open(first));
+    let second = server.connect();
+    assert!(server.is_open(second) && !server.is_open(first));
+    assert!(answer(&mut server, first, [&b"version\r\n"[..]]).is_empty());
+    server.receive(second, b"get key\r\n");
+    server.end_of_input(second);
+    let mut output = Vec::new();
+    server.turn(|connection, bytes| {
+        assert_eq!(connection, second);
+        output.extend_from_slice(bytes);
+    });
+    assert_eq!(output, b"END\r\n");
+    assert!(!server.is_open(second));
+    assert_eq!(server.cluster.connections.load(Ordering::Relaxed), 0);
+}
