@@ -13,22 +13,32 @@ impl Store {
     #[expect(clippy::inline_always, reason = "most requests are this one")]
     #[inline(always)]
     pub fn get(&mut self, now: u32, hash: u64, key: &[u8]) -> Result<ItemRef<'_>, Miss> {
+        let head = self.read_head(now, hash, key)?;
+        Ok(ItemRef::with_head(&self.slabs.pages, head))
+    }
+
+    /// As [`Self::get`], and gives the item a cas unique if it has none. The unique is 0 with
+    /// cas off, and when no memory could be had for it.
+    pub fn get_with_cas(&mut self, now: u32, hash: u64, key: &[u8]) -> Result<ItemRef<'_>, Miss> {
+        let head = self.read_head(now, hash, key)?;
+        if ItemRef::with_head(&self.slabs.pages, head).cas() != 0 {
+            return Ok(ItemRef::with_head(&self.slabs.pages, head));
+        }
+        let item = self.ensure_unique(now, hash, head.location(&self.slabs.pages));
+        Ok(ItemRef::new(&self.slabs.pages, item))
+    }
+
+    /// The head of the live item of a key, which counts as read.
+    #[expect(clippy::inline_always, reason = "most requests do this")]
+    #[inline(always)]
+    fn read_head(&mut self, now: u32, hash: u64, key: &[u8]) -> Result<ItemHead, Miss> {
         let head = match self.hints.get(hash, &self.index) {
             Hinted::Nothing => return Err(Miss::NotFound),
             Hinted::Item(item) if self.is_hit(now, self.head(item), key) => self.head(item),
             _ => self.find_live(now, hash, key).map(|item| self.head(item))?,
         };
         let access = self.note_read(now, head);
-        Ok(ItemRef::with_head(&self.slabs.pages, head.accessed(access)))
-    }
-
-    /// As [`Self::get`], and gives the item a cas unique if it has none. The unique is 0 with
-    /// cas off, and when no memory could be had for it.
-    pub fn get_with_cas(&mut self, now: u32, hash: u64, key: &[u8]) -> Result<ItemRef<'_>, Miss> {
-        let item = self.find_live(now, hash, key)?;
-        self.note_read(now, self.head(item));
-        let item = self.ensure_unique(now, hash, item);
-        Ok(ItemRef::new(&self.slabs.pages, item))
+        Ok(head.accessed(access))
     }
 
     /// As [`Self::get`] or [`Self::get_with_cas`], with a new exptime (absolute second; 0: never).
