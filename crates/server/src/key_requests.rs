@@ -141,7 +141,7 @@ impl Connection {
         }
     }
 
-    /// The same with its route known; `with_end`: `END` follows the reply.
+    /// A request for one key whose route is known; `with_end`: `END` follows the reply.
     #[inline]
     pub(crate) fn routed_request(
         &mut self,

@@ -4,10 +4,11 @@ use slabcore_metrics::Counter;
 use slabcore_protocol::{
     BinaryReply, BinaryStatus, MetaCommand, Reply, StoreForm, StoreRequest, Verb, error_lines,
 };
-use slabcore_storage::{ArithmeticError, Delta, ItemRef, Miss, NewItem, StoreOutcome, StoreVerb};
+use slabcore_storage::{ArithmeticError, Delta, ItemRef, NewItem, StoreOutcome, StoreVerb};
 
 use crate::clock::Now;
 use crate::limits::VALUE_INLINE_BYTES_MAX;
+use crate::meta_get::count_dead;
 use crate::request::KeyRequest;
 use crate::response::Response;
 use crate::shard::Shard;
@@ -109,11 +110,7 @@ impl Shard {
             }
             Err(miss) => {
                 metrics.add(Counter::GetMisses, 1);
-                match miss {
-                    Miss::NotFound => {}
-                    Miss::Expired => metrics.add(Counter::GetExpired, 1),
-                    Miss::Flushed => metrics.add(Counter::GetFlushed, 1),
-                }
+                count_dead(metrics, miss);
                 if exptime.is_some() {
                     metrics.add(Counter::TouchMisses, 1);
                 }

@@ -7,11 +7,11 @@ use slabcore_protocol::{
     END, MetaFlags, MetaReply, MetaStatus, VALUE_END, VALUE_END_AND_END, encode_short_meta_value,
     encode_value,
 };
-use slabcore_storage::{ItemRef, Marks, Miss, ReadTerms};
+use slabcore_storage::{ItemRef, Marks, ReadTerms};
 
 use crate::clock::Now;
 use crate::limits::VALUE_INLINE_BYTES_MAX;
-use crate::meta_get::meta_hit;
+use crate::meta_get::{count_dead, meta_hit};
 use crate::response::Response;
 use crate::shard::Shard;
 
@@ -121,11 +121,7 @@ impl Shard {
             }
             Err(miss) => {
                 metrics.add(Counter::GetMisses, 1);
-                match miss {
-                    Miss::NotFound => {}
-                    Miss::Expired => metrics.add(Counter::GetExpired, 1),
-                    Miss::Flushed => metrics.add(Counter::GetFlushed, 1),
-                }
+                count_dead(metrics, miss);
                 None
             }
         }
