@@ -51,6 +51,15 @@ fn one_wins(server: &ServerProcess, read: &str, loser: &str) {
     }
 }
 
+/// Threads among which one reader wins. memcached marks the winner of a value that is there without
+/// the item's lock, so that two of its threads now and then name one each.
+fn threads_that_agree(kind: ServerKind) -> usize {
+    match kind {
+        ServerKind::Slabcore => 2,
+        ServerKind::Stock => 1,
+    }
+}
+
 fn of_many_readers_of_a_miss_one_wins(kind: ServerKind) {
     let server = ServerProcess::new(kind, 2);
     one_wins(&server, "mg KEY N60 v\r\n", "VA 0 Z\r\n");
@@ -60,7 +69,7 @@ fn of_many_readers_of_a_miss_one_wins(kind: ServerKind) {
 }
 
 fn of_many_readers_of_a_stale_value_one_wins(kind: ServerKind) {
-    let server = ServerProcess::new(kind, 2);
+    let server = ServerProcess::new(kind, threads_that_agree(kind));
     let mut client = server.connect();
     for key in 0..KEYS {
         client.expect(format!("ms k{key} 2\r\nhi\r\nmd k{key} I T30\r\n"), "HD\r\nHD\r\n");
@@ -70,7 +79,7 @@ fn of_many_readers_of_a_stale_value_one_wins(kind: ServerKind) {
 }
 
 fn of_many_readers_of_an_ageing_value_one_wins(kind: ServerKind) {
-    let server = ServerProcess::new(kind, 2);
+    let server = ServerProcess::new(kind, threads_that_agree(kind));
     let mut client = server.connect();
     for key in 0..KEYS {
         client.expect(format!("ms k{key} 2 T1000\r\nhi\r\n"), "HD\r\n");
