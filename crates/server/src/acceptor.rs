@@ -18,6 +18,7 @@ use slabcore_protocol::error_lines::TOO_MANY_CONNECTIONS;
 use crate::cluster::Cluster;
 use crate::listener::Listener;
 use crate::mailbox::Message;
+use crate::tls_handshakes::{Handshakes, Newcomer};
 
 /// Pause after descriptors ran out or mailboxes were full: long enough not to spin.
 const RETRY_PAUSE: Timespec = Timespec { tv_sec: 0, tv_nsec: 10_000_000 };
@@ -28,14 +29,18 @@ pub(crate) fn spawn(
     listeners: Vec<Listener>,
     stop: OwnedFd,
 ) -> io::Result<JoinHandle<()>> {
+    let has_tls = listeners.iter().any(|listener| listener.tls.is_some());
+    let handshakes = if has_tls { Some(Handshakes::start(&cluster)?) } else { None };
     std::thread::Builder::new()
         .name("slabcore-accept".to_owned())
-        .spawn(move || Acceptor { cluster, next_shard: 0 }.run(&listeners, &stop))
+        .spawn(move || Acceptor { cluster, next_shard: 0, handshakes }.run(&listeners, &stop))
 }
 
 struct Acceptor {
     cluster: Arc<Cluster>,
     next_shard: usize,
+    /// Where connections under TLS go first.
+    handshakes: Option<Handshakes>,
 }
 
 impl Acceptor {
@@ -98,7 +103,13 @@ impl Acceptor {
         // A login that is due names the protocol that has it.
         let own = listener.protocol.filter(|_| cluster.users.is_none());
         let protocol = own.unwrap_or(cluster.settings.protocol);
-        let message = Message::Connection { socket, stays: owner.is_some(), protocol };
+        let stays = owner.is_some();
+        if let Some(demanded) = listener.tls {
+            let handshakes = self.handshakes.as_mut().expect("there are listeners under TLS");
+            handshakes.begin(Newcomer { socket, stays, protocol, shard, demanded });
+            return;
+        }
+        let message = Message::Connection { socket, stays, protocol, tls: None };
         if cluster.mailboxes[shard].hand_over(message).is_err() {
             // Dropping the message closes the connection.
             cluster.connection_ended();

@@ -5,12 +5,14 @@ use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use rustls::ServerConfig;
 use slabcore_metrics::{ShardMetrics, Snapshot};
 
 use crate::clock::Clock;
 use crate::mailbox::Mailbox;
 use crate::publish_order::PublishOrder;
 use crate::settings::Settings;
+use crate::tls::{ClientCertificates, Tls, TlsError};
 use crate::users::{Users, UsersError};
 
 /// How the sockets are driven in fact.
@@ -31,11 +33,53 @@ impl Backend {
     }
 }
 
+/// TLS as all threads see it.
+pub(crate) struct SharedTls {
+    current: Mutex<Tls>,
+    /// Handshakes that led to no connection.
+    pub(crate) handshake_errors: AtomicU64,
+    /// Connections that sent what is no TLS after their handshake.
+    pub(crate) protocol_errors: AtomicU64,
+    /// Handshakes that resumed no session.
+    pub(crate) new_sessions: AtomicU64,
+}
+
+impl SharedTls {
+    pub(crate) fn new(tls: Tls) -> Self {
+        Self {
+            current: Mutex::new(tls),
+            handshake_errors: AtomicU64::new(0),
+            protocol_errors: AtomicU64::new(0),
+            new_sessions: AtomicU64::new(0),
+        }
+    }
+
+    /// What a handshake starts from.
+    pub(crate) fn config(&self, demanded: ClientCertificates) -> Option<Arc<ServerConfig>> {
+        lock(&self.current).config(demanded).cloned()
+    }
+
+    /// Seconds since the certificate was read.
+    pub(crate) fn seconds_since_load(&self) -> u64 {
+        lock(&self.current).loaded().elapsed().as_secs()
+    }
+
+    /// Reads certificate and key anew; those that there were stay if that fails. Connections that
+    /// there are go on.
+    pub(crate) fn reload(&self) -> Result<(), TlsError> {
+        let loaded = lock(&self.current).reload()?;
+        *lock(&self.current) = loaded;
+        Ok(())
+    }
+}
+
 /// See the module.
 pub(crate) struct Cluster {
     pub(crate) settings: Settings,
     /// Who may log in; `None`: nobody needs to.
     pub(crate) users: Option<Mutex<Users>>,
+    /// TLS of the listeners that have it; `None`: none has.
+    pub(crate) tls: Option<SharedTls>,
     pub(crate) clock: Clock,
     pub(crate) backend: Backend,
     pub(crate) mailboxes: Vec<Mailbox>,
@@ -93,6 +137,6 @@ impl Cluster {
     }
 }
 
-fn lock(users: &Mutex<Users>) -> MutexGuard<'_, Users> {
-    users.lock().unwrap_or_else(PoisonError::into_inner)
+fn lock<T>(shared: &Mutex<T>) -> MutexGuard<'_, T> {
+    shared.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -1,6 +1,8 @@
 //! One connection as its hub keeps it: the state machine, input that waits, and for what.
 
 use crate::connection::Connection;
+use crate::spare_buffers::SpareBuffers;
+use crate::tls_session::TlsSession;
 
 /// What the input of a connection waits for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,6 +30,8 @@ impl Waiting {
 #[derive(Debug)]
 pub(crate) struct Entry {
     pub(crate) connection: Connection,
+    /// What its socket carries is encrypted by this.
+    pub(crate) tls: Option<Box<TlsSession>>,
     /// The start of a cut request, or what could not be executed yet.
     pub(crate) carry: Vec<u8>,
     /// Bytes of `carry` that are done with.
@@ -44,9 +48,10 @@ pub(crate) struct Entry {
 }
 
 impl Entry {
-    pub(crate) fn new(connection: Connection) -> Self {
+    pub(crate) fn new(connection: Connection, tls: Option<Box<TlsSession>>) -> Self {
         Self {
             connection,
+            tls,
             carry: Vec::new(),
             carry_start: 0,
             carried: 0,
@@ -54,6 +59,17 @@ impl Entry {
             touched: false,
             staged: false,
             end_of_input: false,
+        }
+    }
+
+    /// Makes `carry` ready for more.
+    pub(crate) fn prepare_carry(&mut self, spares: &mut SpareBuffers) {
+        if self.carry.capacity() == 0 {
+            self.carry = spares.take();
+        }
+        // Moved only when less is left than was done since: linear in all.
+        if self.carry_start > self.carry.len() / 2 {
+            self.carry.drain(..std::mem::take(&mut self.carry_start));
         }
     }
 

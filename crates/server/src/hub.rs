@@ -14,10 +14,11 @@ use slabcore_shard::{Batch, ReplyPart};
 use crate::affinity::Affinity;
 use crate::connection::{Connection, ConnectionId, Pause};
 use crate::core::Core;
+use crate::encrypted::take_encrypted;
 use crate::entry::{Entry, Waiting};
 use crate::limits::{
-    CARRIED_BYTES_MAX, CARRY_READ_BYTES_MAX, MAINTAIN_STEPS, STAGE_CONNECTIONS,
-    TURN_VISITS_DURATION,
+    CARRIED_BYTES_MAX, CARRY_READ_BYTES_MAX, MAINTAIN_STEPS, SEND_VALUE_BYTES_MAX,
+    STAGE_CONNECTIONS, TURN_VISITS_DURATION,
 };
 use crate::log;
 use crate::login::Login;
@@ -27,6 +28,7 @@ use crate::outgoing::{LargeValue, Outgoing, Parts};
 use crate::output::Output;
 use crate::settings::{Moving, Protocol};
 use crate::stage::{Plan, Stage};
+use crate::tls_session::TlsSession;
 
 /// What a driver has to do for a connection.
 #[derive(Debug)]
@@ -65,6 +67,8 @@ pub(crate) struct Hub {
     stalled: Vec<u32>,
     /// Connections that the driver must look at.
     touched: Vec<u32>,
+    /// Connections under TLS with decrypted bytes to look at.
+    pub(crate) decrypted: Vec<u32>,
     /// Connections that are to move to other shards.
     pub(crate) leaving: Vec<Leaving>,
     /// Bytes of memory of the carries of all connections.
@@ -83,6 +87,7 @@ impl Hub {
             runnable: VecDeque::new(),
             stalled: Vec::new(),
             touched: Vec::new(),
+            decrypted: Vec::new(),
             leaving: Vec::new(),
             carried: 0,
             stopping: false,
@@ -90,14 +95,20 @@ impl Hub {
     }
 
     /// A new connection; its index stays its own until [`Self::remove`]. `stays`: it never moves.
-    pub(crate) fn insert(&mut self, stays: bool, protocol: Protocol) -> ConnectionId {
+    /// `tls`: what its socket carries is encrypted.
+    pub(crate) fn insert(
+        &mut self,
+        stays: bool,
+        protocol: Protocol,
+        tls: Option<Box<TlsSession>>,
+    ) -> ConnectionId {
         let cluster = &self.core.cluster;
         let moving = if stays { Moving::NEVER } else { cluster.settings.moving };
         let affinity = Affinity::new(self.core.index, moving);
         let login = if cluster.users.is_some() { Login::Due } else { Login::Free };
         let id = self.free_place();
         let connection = Connection::new(id, protocol, login, affinity);
-        self.entries[id.index as usize] = Some(Box::new(Entry::new(connection)));
+        self.entries[id.index as usize] = Some(Box::new(Entry::new(connection, tls)));
         self.core.metrics.add(Counter::TotalConnections, 1);
         self.publish_connections();
         self.touch(id.index);
@@ -169,6 +180,11 @@ impl Hub {
                 if entry.staged {
                     break;
                 }
+                if entry.tls.is_some() {
+                    self.decrypt(index, bytes);
+                    next = inputs.next();
+                    continue;
+                }
                 let plan = entry.takes_plan().then(|| {
                     let limit = self.core.requests_per_visit_max();
                     entry.connection.plan(&mut self.core, bytes, limit, &mut stage)
@@ -181,6 +197,7 @@ impl Hub {
             for (index, bytes, plan) in staged.drain(..) {
                 self.receive_staged(index, bytes, &stage, plan);
             }
+            self.run_decrypted();
             self.core.give_back();
         }
     }
@@ -197,13 +214,7 @@ impl Hub {
         entry.staged = false;
         core.metrics.add(Counter::BytesRead, bytes.len() as u64);
         if !entry.carry.is_empty() || entry.waiting.is_leaving() {
-            if entry.carry.capacity() == 0 {
-                entry.carry = core.spares.take();
-            }
-            // Moved only when less is left than was done since: linear in all.
-            if entry.carry_start > entry.carry.len() / 2 {
-                entry.carry.drain(..std::mem::take(&mut entry.carry_start));
-            }
+            entry.prepare_carry(&mut core.spares);
             entry.carry.extend_from_slice(bytes);
             if entry.waiting == Waiting::Input {
                 self.run_carry(index);
@@ -226,7 +237,7 @@ impl Hub {
     }
 
     /// Works on what a connection carries.
-    fn run_carry(&mut self, index: u32) {
+    pub(crate) fn run_carry(&mut self, index: u32) {
         let Some(entry) = self.entries[index as usize].as_mut() else { return };
         let core = &mut self.core;
         entry.connection.output.borrow_buffers(&mut core.spares);
@@ -271,7 +282,7 @@ impl Hub {
 
     /// Counts the memory of a connection's carry. One that grows beyond a short line while all
     /// carries together are over their limit is refused; those that carry little are served on.
-    fn count_carry(&mut self, index: u32) {
+    pub(crate) fn count_carry(&mut self, index: u32) {
         let Some(entry) = self.entries[index as usize].as_mut() else { return };
         let others = self.carried - std::mem::take(&mut entry.carried);
         let pending = entry.carry.len() - entry.carry_start;
@@ -389,8 +400,15 @@ impl Hub {
                     }
                 }
                 Message::Replies(shard, batch) => self.take_replies(shard, batch),
-                Message::Connection { socket, stays, protocol } => {
-                    open(self.insert(stays, protocol).index, socket);
+                Message::Connection { socket, stays, protocol, tls } => {
+                    let encrypted = tls.is_some();
+                    let index = self.insert(stays, protocol, tls).index;
+                    open(index, socket);
+                    if encrypted {
+                        // A request may have come with the last bytes of the handshake.
+                        self.decrypt(index, &[]);
+                        self.run_decrypted();
+                    }
                 }
                 Message::Moved(socket, entry) => open(self.settle_in(entry), socket),
                 Message::Stop => self.stopping = true,
@@ -481,10 +499,15 @@ impl Hub {
     pub(crate) fn duties(&mut self, index: u32) -> Option<Duties> {
         let entry = self.entries[index as usize].as_mut()?;
         entry.touched = false;
-        let output = &mut entry.connection.output;
-        let send = output.can_send().then(|| output.take(&mut self.core.spares));
-        output.return_buffers(&mut self.core.spares);
         let closing = entry.connection.is_closing();
+        let output = &mut entry.connection.output;
+        let send = match entry.tls.as_mut() {
+            None => {
+                output.can_send().then(|| output.take(&mut self.core.spares, SEND_VALUE_BYTES_MAX))
+            }
+            Some(tls) => take_encrypted(&mut self.core, tls, output, closing),
+        };
+        output.return_buffers(&mut self.core.spares);
         let takes_input = match entry.waiting {
             Waiting::Input => true,
             Waiting::Turn => entry.carry.len() - entry.carry_start <= CARRY_READ_BYTES_MAX,
@@ -513,7 +536,7 @@ impl Hub {
 
 /// Parts of large values have left: values that were sent whole are given back.
 #[inline(never)]
-fn parts_sent(core: &mut Core, output: &mut Output, parts: Box<Parts>) {
+pub(crate) fn parts_sent(core: &mut Core, output: &mut Output, parts: Box<Parts>) {
     output.parts_sent();
     for value in parts.into_values() {
         if let Some(value) = output.part_sent(value) {

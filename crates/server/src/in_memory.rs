@@ -148,7 +148,7 @@ impl InMemoryServer {
 
 impl InMemoryShard {
     fn connect(&mut self) -> ConnectionId {
-        let id = self.hub.insert(false, Protocol::Auto);
+        let id = self.hub.insert(false, Protocol::Auto, None);
         let peer = Peer { id, closed: false };
         match self.peers.get_mut(id.index as usize) {
             Some(place) => *place = peer,
@@ -256,6 +256,7 @@ fn settings(shards: usize, memory_bytes: usize) -> Settings {
         protocol: Protocol::Auto,
         sasl: false,
         users: None,
+        tls: None,
         listen_backlog: 1024,
         lock_memory: false,
         huge_pages: false,

@@ -18,6 +18,9 @@ pub const HELD_BYTES_MAX: usize = 512 << 10;
 /// Bytes of large values in one send.
 pub const SEND_VALUE_BYTES_MAX: usize = 512 << 10;
 
+/// As [`SEND_VALUE_BYTES_MAX`], for connections under TLS: what is encrypted is a copy.
+pub const ENCRYPTED_VALUE_BYTES_MAX: usize = 64 << 10;
+
 /// Large values in one send.
 pub const SEND_VALUES_MAX: usize = 16;
 
@@ -99,6 +102,12 @@ pub const MAINTAIN_STEPS: u32 = 64;
 
 /// Microseconds for which a lull is waited out in the ring before the executor parks.
 pub const LULL_MICROSECONDS: u32 = 1000;
+
+/// Threads for TLS handshakes at most; no more than shards.
+pub const HANDSHAKE_THREADS_MAX: usize = 4;
+
+/// Time that a client has for its handshake.
+pub const HANDSHAKE_DURATION_MAX: Duration = Duration::from_secs(10);
 
 const _: () = assert!(GET_LINE_BYTES_MAX + RECEIVE_BUFFER_BYTES < CARRIED_BYTES_MAX);
 const _: () = assert!(RECEIVE_BUFFERS.is_power_of_two());

@@ -8,7 +8,8 @@ use std::path::Path;
 
 use socket2::{Domain, SockAddr, Socket, Type};
 
-use crate::settings::{Listen, Protocol, Settings, TcpListen};
+use crate::settings::{Encryption, Listen, Protocol, Settings, TcpListen};
+use crate::tls::ClientCertificates;
 
 /// Tries to find a free port that is free on all addresses, where the system picks it on the first.
 const FREE_PORT_TRIES: usize = 16;
@@ -23,6 +24,8 @@ pub(crate) struct Listener {
     pub(crate) shard: Option<usize>,
     /// What its connections may speak; `None`: what those of the server may.
     pub(crate) protocol: Option<Protocol>,
+    /// Its connections are under TLS, and this is demanded of clients.
+    pub(crate) tls: Option<ClientCertificates>,
 }
 
 /// Binds everything that the settings name; the ports of shards come last.
@@ -34,15 +37,31 @@ pub(crate) fn bind(settings: &Settings) -> io::Result<Vec<Listener>> {
             for entry in entries {
                 let first = listeners.len();
                 bind_tcp(entry, backlog, &mut listeners)?;
-                listeners[first..].iter_mut().for_each(|it| it.protocol = entry.protocol);
+                for listener in &mut listeners[first..] {
+                    listener.protocol = entry.protocol;
+                    listener.tls = tls_of(entry.encryption, settings);
+                }
             }
         }
         Listen::Unix { path, mask } => listeners.push(bind_unix(path, *mask, backlog)?),
     }
     if let Some(first_port) = settings.shard_ports {
+        let first = listeners.len();
         bind_shards(first_port, settings.shards, backlog, &mut listeners)?;
+        let tls = tls_of(Encryption::Default, settings);
+        listeners[first..].iter_mut().for_each(|listener| listener.tls = tls);
     }
     Ok(listeners)
+}
+
+/// What a listener demands of clients if it has TLS.
+fn tls_of(encryption: Encryption, settings: &Settings) -> Option<ClientCertificates> {
+    let tls = settings.tls.as_ref()?;
+    match encryption {
+        Encryption::Default => Some(tls.settings().client_certificates),
+        Encryption::None => None,
+        Encryption::Tls(demanded) => Some(demanded),
+    }
 }
 
 /// One port for each shard, on every address that is bound already.
@@ -151,7 +170,7 @@ fn bind_one(address: SocketAddr, backlog: i32) -> io::Result<Listener> {
     socket.bind(&SockAddr::from(address))?;
     socket.listen(backlog)?;
     let address = socket.local_addr()?.as_socket();
-    Ok(Listener { socket: socket.into(), address, shard: None, protocol: None })
+    Ok(Listener { socket: socket.into(), address, shard: None, protocol: None, tls: None })
 }
 
 fn bind_unix(path: &Path, mask: u32, backlog: i32) -> io::Result<Listener> {
@@ -164,5 +183,5 @@ fn bind_unix(path: &Path, mask: u32, backlog: i32) -> io::Result<Listener> {
     socket.bind(&SockAddr::unix(path)?)?;
     std::fs::set_permissions(path, std::fs::Permissions::from_mode(mask & 0o777))?;
     socket.listen(backlog)?;
-    Ok(Listener { socket: socket.into(), address: None, shard: None, protocol: None })
+    Ok(Listener { socket: socket.into(), address: None, shard: None, protocol: None, tls: None })
 }

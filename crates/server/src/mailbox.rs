@@ -9,6 +9,7 @@ use rustix::pipe::{PipeFlags, pipe_with};
 use crate::entry::Entry;
 use crate::limits::{HANDED_OVER_MAX, MAILBOX_MESSAGES_MAX};
 use crate::settings::Protocol;
+use crate::tls_session::TlsSession;
 use slabcore_shard::Batch;
 
 /// What an executor can be told.
@@ -25,6 +26,8 @@ pub(crate) enum Message {
         stays: bool,
         /// What it may speak.
         protocol: Protocol,
+        /// Under TLS, and its handshake is done.
+        tls: Option<Box<TlsSession>>,
     },
     /// A connection that another executor has served so far.
     Moved(OwnedFd, Box<Entry>),

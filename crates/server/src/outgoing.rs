@@ -7,7 +7,7 @@ use arrayvec::ArrayVec;
 use slabcore_shard::ValueEnd;
 use slabcore_storage::Hold;
 
-use crate::limits::{SEND_PIECES_MAX, SEND_VALUE_BYTES_MAX, SEND_VALUES_MAX};
+use crate::limits::{SEND_PIECES_MAX, SEND_VALUES_MAX};
 
 /// A large value on its way to a client.
 #[derive(Debug)]
@@ -41,30 +41,37 @@ struct Part {
 }
 
 /// The parts of values in a send, in the order in which they leave.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Parts {
-    parts: ArrayVec<Part, SEND_VALUES_MAX>,
+    list: ArrayVec<Part, SEND_VALUES_MAX>,
     /// Bytes of all parts.
     bytes: usize,
+    /// What `bytes` may grow to.
+    bytes_max: usize,
 }
 
 impl Parts {
+    /// No part yet, and room for so many bytes.
+    pub(crate) fn new(bytes_max: usize) -> Self {
+        Self { list: ArrayVec::new(), bytes: 0, bytes_max }
+    }
+
     /// Adds the next `part_bytes` of a value, which leave once `at` bytes of the replies have.
     pub(crate) fn push(&mut self, at: usize, mut value: Box<LargeValue>, part_bytes: usize) {
         let start = value.taken_bytes;
         value.taken_bytes += part_bytes;
         self.bytes += part_bytes;
-        self.parts.push(Part { at, value, range: start..start + part_bytes });
+        self.list.push(Part { at, value, range: start..start + part_bytes });
     }
 
     /// True if no other value can be sent with these.
     pub(crate) fn is_full(&self) -> bool {
-        self.parts.is_full() || self.bytes >= SEND_VALUE_BYTES_MAX
+        self.list.is_full() || self.bytes >= self.bytes_max
     }
 
     /// Bytes of values that may be added.
     pub(crate) fn room_bytes(&self) -> usize {
-        SEND_VALUE_BYTES_MAX - self.bytes
+        self.bytes_max - self.bytes
     }
 
     /// Bytes of all parts.
@@ -74,7 +81,7 @@ impl Parts {
 
     /// The values that they are parts of.
     pub(crate) fn into_values(self) -> impl Iterator<Item = Box<LargeValue>> {
-        self.parts.into_iter().map(|part| part.value)
+        self.list.into_iter().map(|part| part.value)
     }
 }
 
@@ -113,7 +120,7 @@ impl Outgoing {
         let mut pieces = Pieces::new();
         let mut skip = offset;
         let mut replies_start = 0;
-        for part in self.parts.iter().flat_map(|parts| &parts.parts) {
+        for part in self.parts.iter().flat_map(|parts| &parts.list) {
             push_rest(&mut pieces, &self.replies[replies_start..part.at], &mut skip);
             replies_start = part.at;
             let skipped = skip.min(part.range.len());

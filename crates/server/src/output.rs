@@ -232,12 +232,15 @@ impl Output {
         }
     }
 
-    /// Takes what is ready for the socket: bytes, and parts of the large values that are next.
+    /// Takes what is ready for the socket: bytes, and parts of the large values that are next, up to
+    /// `value_bytes_max`.
     #[inline]
-    pub(crate) fn take(&mut self, spares: &mut SpareBuffers) -> Outgoing {
+    pub(crate) fn take(&mut self, spares: &mut SpareBuffers, value_bytes_max: usize) -> Outgoing {
         debug_assert!(self.can_send());
         let parts = match self.slots.front() {
-            Some(Slot { state: SlotState::Large(_), .. }) => Some(self.take_parts(spares)),
+            Some(Slot { state: SlotState::Large(_), .. }) => {
+                Some(self.take_parts(spares, value_bytes_max))
+            }
             _ => None,
         };
         let outgoing = Outgoing { replies: mem::take(&mut self.ready), parts };
@@ -247,8 +250,8 @@ impl Output {
 
     /// The parts that are next. What stands between them, and behind the last, becomes ready.
     #[inline(never)]
-    fn take_parts(&mut self, spares: &mut SpareBuffers) -> Box<Parts> {
-        let mut parts = Box::<Parts>::default();
+    fn take_parts(&mut self, spares: &mut SpareBuffers, value_bytes_max: usize) -> Box<Parts> {
+        let mut parts = Box::new(Parts::new(value_bytes_max));
         if self.ready.capacity() == 0 {
             self.ready = spares.take();
         }
@@ -272,6 +275,11 @@ impl Output {
         }
         self.sending_held = parts.bytes();
         parts
+    }
+
+    /// So many bytes are being sent in place of those taken last.
+    pub(crate) fn begin_send(&mut self, bytes: usize) {
+        self.sending = bytes;
     }
 
     /// The bytes taken last have left.

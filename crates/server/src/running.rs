@@ -11,7 +11,7 @@ use slabcore_storage::KeyHasher;
 
 use crate::acceptor;
 use crate::admin::Admin;
-use crate::cluster::{Backend, Cluster};
+use crate::cluster::{Backend, Cluster, SharedTls};
 use crate::executors::Executor;
 use crate::listener;
 use crate::log;
@@ -20,6 +20,7 @@ use crate::ring::Ring;
 use crate::seat::{Seat, make_seats};
 use crate::settings::{BackendChoice, Settings};
 use crate::start_error::StartError;
+use crate::tls::TlsError;
 use crate::users::UsersError;
 
 /// A server that runs until [`Running::stop`].
@@ -65,6 +66,11 @@ impl Running {
     /// Reads the file of users anew; `None` if there is none. On an error the old ones stay.
     pub fn reread_users(&self) -> Option<Result<(), UsersError>> {
         self.cluster.reread_users()
+    }
+
+    /// Reads certificate and key anew; `None` if there is no TLS. On an error the old ones stay.
+    pub fn reload_tls(&self) -> Option<Result<(), TlsError>> {
+        self.cluster.tls.as_ref().map(SharedTls::reload)
     }
 
     /// Stops: no new connections, what is under way is dropped, all threads end.

@@ -10,7 +10,7 @@ use slabcore_shard::{Router, Shard};
 use slabcore_storage::{Config, KeyHasher, PagePool, Region};
 
 use crate::clock::Clock;
-use crate::cluster::{Backend, Cluster};
+use crate::cluster::{Backend, Cluster, SharedTls};
 use crate::core::Core;
 use crate::hub::Hub;
 use crate::item_memory::ItemMemory;
@@ -58,6 +58,7 @@ pub(crate) fn make_seats(
     let metrics = (0..settings.shards).map(|_| Arc::new(ShardMetrics::new())).collect();
     let cluster = Arc::new(Cluster {
         users: settings.users.clone().map(Mutex::new),
+        tls: settings.tls.clone().map(SharedTls::new),
         verbosity: AtomicU64::new(u64::from(settings.verbosity)),
         clock: Clock::start(),
         backend,

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 pub use slabcore_protocol::Protocol;
 
+use crate::tls::{ClientCertificates, Tls};
 use crate::users::Users;
 
 /// Where the server listens for clients.
@@ -30,6 +31,26 @@ pub struct TcpListen {
     pub port: u16,
     /// What its connections may speak; `None`: what those of the server may.
     pub protocol: Option<Protocol>,
+    /// How its connections are encrypted.
+    pub encryption: Encryption,
+}
+
+impl TcpListen {
+    /// An address whose connections are like those of all others.
+    pub const fn new(host: Option<String>, port: u16) -> Self {
+        Self { host, port, protocol: None, encryption: Encryption::Default }
+    }
+}
+
+/// How the connections of a listener are encrypted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Encryption {
+    /// As [`Settings::tls`] says, if there is TLS.
+    Default,
+    /// Not at all (`notls:`).
+    None,
+    /// By TLS, with its own demand on clients (`btls:`, `mtls:`).
+    Tls(ClientCertificates),
 }
 
 /// How the sockets are driven.
@@ -105,6 +126,8 @@ pub struct Settings {
     pub sasl: bool,
     /// Who may log in, by SASL or in text (`-Y`); `None`: nobody needs to.
     pub users: Option<Users>,
+    /// TLS for the TCP listeners (`-Z`); `None`: none has it.
+    pub tls: Option<Tls>,
     /// Backlog of the listening sockets (`-b`).
     pub listen_backlog: i32,
     /// Lock the memory (`-k`); failing only warns.

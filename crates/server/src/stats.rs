@@ -1,16 +1,18 @@
 //! The text of `stats` and its kin: memcached's keys in memcached's order.
 
 use std::net::SocketAddr;
+use std::path::Path;
 use std::sync::atomic::Ordering;
 
 use slabcore_metrics::{Counter, Gauge, Snapshot};
 use slabcore_protocol::{END, MEMCACHED_VERSION, Protocol, encode_stat};
 use slabcore_shard::{ClassTable, Router};
 
-use crate::cluster::{Backend, Cluster};
+use crate::cluster::{Backend, Cluster, SharedTls};
 use crate::limits::{RECEIVE_BUFFER_BYTES, RECEIVE_BUFFERS};
 use crate::resource_usage::ResourceUsage;
 use crate::settings::Listen;
+use crate::tls::{ClientCertificates, KeyFormat, Tls, TlsSettings};
 use crate::users::Users;
 
 /// One STAT line of `stats`.
@@ -21,9 +23,11 @@ enum Source {
     Zero,
     /// Not a sum over shards.
     Own(fn(&Cluster) -> String),
+    /// Absent where no listener is under TLS.
+    UnderTls(fn(&SharedTls) -> u64),
 }
 
-use Source::{Counter as C, Gauge as G, Own, Zero};
+use Source::{Counter as C, Gauge as G, Own, UnderTls, Zero};
 
 /// memcached 1.6.45's `stats` in its order, with its default options.
 #[rustfmt::skip]
@@ -106,6 +110,10 @@ static GENERAL: &[(&str, Source)] = &[
     ("log_watcher_skipped", Zero),
     ("log_watcher_sent", Zero),
     ("log_watchers", Zero),
+    ("ssl_new_sessions", UnderTls(|tls| tls.new_sessions.load(Ordering::Relaxed))),
+    ("ssl_handshake_errors", UnderTls(|tls| tls.handshake_errors.load(Ordering::Relaxed))),
+    ("ssl_proto_errors", UnderTls(|tls| tls.protocol_errors.load(Ordering::Relaxed))),
+    ("time_since_server_cert_refresh", UnderTls(SharedTls::seconds_since_load)),
     ("unexpected_napi_ids", Zero),
     ("round_robin_fallback", Zero),
     ("bytes", G(Gauge::Bytes)),
@@ -143,6 +151,11 @@ pub(crate) fn general(out: &mut Vec<u8>, cluster: &Cluster, sum: &Snapshot) {
             G(gauge) => encode_stat(out, name, shown.gauge(*gauge)),
             Zero => encode_stat(out, name, 0),
             Own(value) => encode_stat(out, name, value(cluster)),
+            UnderTls(value) => {
+                if let Some(tls) = &cluster.tls {
+                    encode_stat(out, name, value(tls));
+                }
+            }
         }
     }
     out.extend_from_slice(END);
@@ -254,7 +267,43 @@ pub(crate) fn settings(out: &mut Vec<u8>, cluster: &Cluster) {
     for (name, value) in FIXED_SETTINGS_BEHIND {
         stat(name, value);
     }
+    tls_settings(settings.tls.as_ref().map(Tls::settings), &mut stat);
+    for (name, value) in FIXED_SETTINGS_LAST {
+        stat(name, value);
+    }
     out.extend_from_slice(END);
+}
+
+fn tls_settings(tls: Option<&TlsSettings>, stat: &mut impl FnMut(&'static str, &str)) {
+    let Some(tls) = tls else {
+        stat("ssl_enabled", "no");
+        return;
+    };
+    let file = |path: &Path| path.display().to_string();
+    stat("ssl_enabled", "yes");
+    stat("ssl_chain_cert", &file(&tls.chain_file));
+    stat("ssl_key", &file(&tls.key_file));
+    stat(
+        "ssl_verify_mode",
+        match tls.client_certificates {
+            ClientCertificates::Ignored => "0",
+            ClientCertificates::Asked => "1",
+            ClientCertificates::Required => "2",
+        },
+    );
+    stat(
+        "ssl_keyformat",
+        match tls.key_format {
+            KeyFormat::Pem => "1",
+            KeyFormat::Der => "2",
+        },
+    );
+    stat("ssl_ciphers", tls.ciphers.list());
+    stat("ssl_ca_cert", &tls.ca_file.as_deref().map_or("NULL".to_owned(), file));
+    stat("ssl_wbuf_size", "16384");
+    stat("ssl_session_cache", if tls.session_cache { "yes" } else { "no" });
+    stat("ssl_kernel_tls", "no");
+    stat("ssl_min_version", if tls.only_tls13 { "tlsv1.3" } else { "tlsv1.2" });
 }
 
 /// Settings behind `item_size_max` that have one value until their options come.
@@ -274,8 +323,13 @@ static FIXED_SETTINGS_BEHIND: &[(&str, &str)] = &[
     ("hot_max_factor", "0.20"), ("warm_max_factor", "2.00"), ("temp_lru", "no"),
     ("temporary_ttl", "61"), ("idle_timeout", "0"), ("watcher_logbuf_size", "262144"),
     ("worker_logbuf_size", "65536"), ("read_buf_mem_limit", "0"), ("track_sizes", "no"),
-    ("inline_ascii_response", "no"), ("ssl_enabled", "no"), ("num_napi_ids", "(null)"),
-    ("memory_file", "(null)"), ("client_flags_size", "4"),
+    ("inline_ascii_response", "no"), 
+];
+
+/// Those behind the settings of TLS.
+#[rustfmt::skip]
+static FIXED_SETTINGS_LAST: &[(&str, &str)] = &[
+    ("num_napi_ids", "(null)"), ("memory_file", "(null)"), ("client_flags_size", "4"),
 ];
 
 fn inter(listen: &Listen) -> String {

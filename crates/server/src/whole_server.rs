@@ -63,11 +63,7 @@ pub(crate) fn settings(backend: BackendChoice) -> Settings {
     let port_file = format!("slabcore-server-{}-{number}", std::process::id());
     let cpus = rustix::thread::sched_getaffinity(None).unwrap();
     Settings {
-        listen: Listen::Tcp(vec![TcpListen {
-            host: Some("127.0.0.1".to_owned()),
-            port: 0,
-            protocol: None,
-        }]),
+        listen: Listen::Tcp(vec![TcpListen::new(Some("127.0.0.1".to_owned()), 0)]),
         shard_ports: None,
         moving: Moving::default(),
         memory_bytes: 64 << 20,
@@ -84,6 +80,7 @@ pub(crate) fn settings(backend: BackendChoice) -> Settings {
         protocol: Protocol::Auto,
         sasl: false,
         users: None,
+        tls: None,
         listen_backlog: 100,
         lock_memory: false,
         huge_pages: false,

@@ -1,6 +1,7 @@
 //! The grammar of `-l`: `host`, `host:port`, `[v6]`, `[v6]:port`, `*`, in lists with `,` or `;`.
 
-use slabcore_server::settings::{Protocol, TcpListen};
+use slabcore_server::settings::{Encryption, Protocol, TcpListen};
+use slabcore_server::{ClientCertificates, Tls};
 
 use crate::numbers::number;
 use crate::refusal::Refusal;
@@ -18,6 +19,7 @@ pub(crate) struct Listening {
 pub(crate) fn parse<'a>(
     values: impl Iterator<Item = &'a str>,
     port: u16,
+    tls: Option<&Tls>,
 ) -> Result<Listening, Refusal> {
     let mut listening = Listening::default();
     let mut given = false;
@@ -25,18 +27,18 @@ pub(crate) fn parse<'a>(
         given = true;
         for entry in value.split([',', ';']).filter(|entry| !entry.is_empty()) {
             let refusal = |why| Refusal::os_error(format!("{why}\n{}", failed(value)));
-            let entry = without_tls(entry)?;
+            let (encryption, entry) = encryption(entry, tls)?;
             let (protocol, entry) = protocol(entry, &mut listening.warnings).map_err(refusal)?;
             let entry = without_tags(entry, &mut listening.warnings);
             let address = address(entry, port).map_err(refusal)?;
-            listening.addresses.push(TcpListen { protocol, ..address });
+            listening.addresses.push(TcpListen { protocol, encryption, ..address });
         }
         if listening.addresses.is_empty() {
             return Err(Refusal::os_error(failed(value)));
         }
     }
     if !given {
-        listening.addresses.push(TcpListen { host: None, port, protocol: None });
+        listening.addresses.push(TcpListen::new(None, port));
     }
     Ok(listening)
 }
@@ -45,16 +47,27 @@ fn failed(value: &str) -> String {
     format!("failed to listen on one of interface(s) {value}")
 }
 
-/// The prefixes for TLS, which stand first, need TLS.
-fn without_tls(entry: &str) -> Result<&str, Refusal> {
-    for tls in ["notls", "btls", "mtls"] {
-        if entry.strip_prefix(tls).is_some_and(|rest| rest.starts_with(':')) {
-            return Err(Refusal::os_error(format!(
-                "'{tls}' option is valid only when SSL is enabled"
-            )));
-        }
+/// Takes the prefixes for TLS off, which stand first and need TLS.
+fn encryption<'a>(entry: &'a str, tls: Option<&Tls>) -> Result<(Encryption, &'a str), Refusal> {
+    let prefixes = [
+        ("notls", Encryption::None),
+        ("btls", Encryption::Tls(ClientCertificates::Ignored)),
+        ("mtls", Encryption::Tls(ClientCertificates::Required)),
+    ];
+    for (name, encryption) in prefixes {
+        let prefixed = entry.strip_prefix(name).and_then(|rest| rest.strip_prefix(':'));
+        let Some(rest) = prefixed else { continue };
+        return match tls {
+            None => {
+                Err(Refusal::os_error(format!("'{name}' option is valid only when SSL is enabled")))
+            }
+            Some(tls) if name == "mtls" && !tls.has_authorities() => Err(Refusal::usage(
+                "'mtls' asks clients for certificates: ssl_ca_cert must name who vouches for them",
+            )),
+            Some(_) => Ok((encryption, rest)),
+        };
     }
-    Ok(entry)
+    Ok((Encryption::Default, entry))
 }
 
 /// Takes `proto[name]:` off; a name that is none leaves it to the first byte, as memcached does.
@@ -130,7 +143,7 @@ fn address(entry: &str, default_port: u16) -> Result<TcpListen, String> {
     if host.as_deref() == Some("") {
         return Err(format!("Invalid address: \"{entry}\""));
     }
-    Ok(TcpListen { host, port, protocol: None })
+    Ok(TcpListen::new(host, port))
 }
 
 #[cfg(test)]
@@ -138,7 +151,7 @@ mod tests {
     use super::*;
 
     fn check(values: &[&str], expected: &[(&str, u16)]) {
-        let listening = parse(values.iter().copied(), 11211).unwrap();
+        let listening = parse(values.iter().copied(), 11211, None).unwrap();
         let got: Vec<_> = listening
             .addresses
             .iter()
@@ -167,7 +180,7 @@ mod tests {
     #[test]
     fn an_address_may_name_its_protocol() {
         let check = |value: &str, expected: Option<Protocol>, warnings: usize| {
-            let listening = parse([value].into_iter(), 11211).unwrap();
+            let listening = parse([value].into_iter(), 11211, None).unwrap();
             assert_eq!(listening.addresses[0].protocol, expected, "{value}");
             assert_eq!(listening.addresses[0].host.as_deref(), Some("a"), "{value}");
             assert_eq!(listening.warnings.len(), warnings, "{value}");
@@ -179,14 +192,14 @@ mod tests {
         check("proto[foo]:a", Some(Protocol::Auto), 1);
         check("proto[ascii]:tag[ab]:a:5", Some(Protocol::Text), 1);
         check("tag_x_:a", None, 1);
-        let host = parse(["proton"].into_iter(), 11211).unwrap().addresses;
+        let host = parse(["proton"].into_iter(), 11211, None).unwrap().addresses;
         assert_eq!(host[0].host.as_deref(), Some("proton"));
     }
 
     #[test]
     fn refusals() {
         let check = |value: &str, first_line: &str| {
-            let refusal = parse([value].into_iter(), 11211).unwrap_err();
+            let refusal = parse([value].into_iter(), 11211, None).unwrap_err();
             assert_eq!(refusal.exit_code, 71, "{value}");
             assert_eq!(refusal.to_string().lines().next(), Some(first_line), "{value}");
         };

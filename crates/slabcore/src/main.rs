@@ -23,6 +23,7 @@ mod refusal;
 mod resource_limits;
 mod signals;
 mod suboptions;
+mod tls;
 mod validate;
 
 use std::env;
@@ -31,7 +32,7 @@ use std::io::{self, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use slabcore_server::UsersError;
+use slabcore_server::{Running, UsersError};
 
 use crate::cores::Cores;
 use crate::parse::Asked;
@@ -94,16 +95,27 @@ fn serve(plan: Plan) -> Result<(), Refusal> {
         let exit_code = u8::try_from(e.exit_code()).unwrap_or(u8::MAX);
         Refusal::with_exit_code(exit_code, e.to_string())
     })?;
-    signals.wait(verbosity, || match running.reread_users() {
-        None => eprintln!("SIGHUP ignored: there is nothing to reload"),
-        Some(Ok(())) => {}
+    signals.wait(verbosity, || reload(&running));
+    running.stop();
+    Ok(())
+}
+
+/// Reads users and certificates anew; what is no good is told, and the old stays.
+fn reload(running: &Running) {
+    let (users, tls) = (running.reread_users(), running.reload_tls());
+    if users.is_none() && tls.is_none() {
+        eprintln!("SIGHUP ignored: there is nothing to reload");
+    }
+    match users {
+        None | Some(Ok(())) => {}
         Some(Err(UsersError::Malformed)) => {
             eprintln!("the file of users is malformed: not reloaded");
         }
         Some(Err(UsersError::Unreadable(error))) => {
             eprintln!("the file of users cannot be read: {error}");
         }
-    });
-    running.stop();
-    Ok(())
+    }
+    if let Some(Err(error)) = tls {
+        eprintln!("{error}: the certificate is not reloaded");
+    }
 }

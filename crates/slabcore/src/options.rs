@@ -10,8 +10,6 @@ pub(crate) enum Effect {
     Now,
     /// memcached has it; accepted with a warning that says what happens instead.
     NotYet(&'static str),
-    /// memcached has it, and to go on without it would leave the server open: refused.
-    Refused(&'static str),
     /// memcached has no such option.
     Own,
 }
@@ -52,7 +50,7 @@ const FILE: Option<&str> = Some("file");
 
 /// Every option but `-h`, `-V` and `-i`, which end the program.
 pub(crate) const OPTIONS: &[OptionRow] = {
-    use Effect::{NotYet, Now, Refused};
+    use Effect::{NotYet, Now};
     &[
         row('p', "port", NUM, Now, "TCP port (default: 11211; 0: none; -1: any free one)"),
         row(
@@ -145,7 +143,7 @@ pub(crate) const OPTIONS: &[OptionRow] = {
             NotYet("a restart starts empty"),
             "keep items over a restart",
         ),
-        row('Z', "enable-ssl", None, Refused("traffic would not be encrypted"), "TLS"),
+        row('Z', "enable-ssl", None, Now, "TLS on the TCP ports; -o ssl_chain_cert, ssl_key"),
         row('N', "napi-ids", NUM, NotYet("connections are spread evenly"), "number of NAPI ids"),
         row('o', "extended", Some("list"), Now, "memcached's extended options, comma-separated"),
         own("backend", "name", "how sockets are driven: auto, uring, epoll (default: auto)"),
@@ -204,7 +202,6 @@ fn argument(row: &OptionRow, order: usize) -> Arg {
     arg.help_heading(match row.effect {
         Effect::Now => "Options, as memcached's",
         Effect::NotYet(_) => "Accepted with a warning, without effect yet",
-        Effect::Refused(_) => "Refused, not there yet",
         Effect::Own => "Options of this server",
     })
 }

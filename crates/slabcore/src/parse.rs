@@ -51,11 +51,10 @@ impl Given {
     /// The options given that memcached has and this version does not, in the order of the table.
     pub(crate) fn missing(&self) -> impl Iterator<Item = Missing<'_>> {
         OPTIONS.iter().filter_map(|row| {
-            let (Effect::NotYet(why) | Effect::Refused(why)) = row.effect else { return None };
+            let Effect::NotYet(why) = row.effect else { return None };
             let value = row.value.and_then(|_| self.last(row.id));
             let given = value.is_some() || (row.value.is_none() && self.flag(row.id));
-            let refused = matches!(row.effect, Effect::Refused(_));
-            given.then_some(Missing { id: row.id, short: row.short?, value, why, refused })
+            given.then_some(Missing { id: row.id, short: row.short?, value, why })
         })
     }
 }
@@ -66,10 +65,8 @@ pub(crate) struct Missing<'a> {
     pub(crate) id: &'static str,
     pub(crate) short: char,
     pub(crate) value: Option<&'a str>,
-    /// What happens instead, or what would.
+    /// What happens instead.
     pub(crate) why: &'static str,
-    /// Whether the server must not start without it.
-    pub(crate) refused: bool,
 }
 
 /// Parses a command line; the first word is the name of the program, as in memcached's messages.
@@ -202,14 +199,9 @@ mod tests {
 
     #[test]
     fn every_option_not_there_yet_is_told() {
-        let given = given("-d -P /x -Z -v -p 1 --napi-ids=2");
-        let told: Vec<_> = given.missing().map(|m| (m.short, m.value, m.refused)).collect();
-        let expected = [
-            ('d', None, false),
-            ('P', Some("/x"), false),
-            ('Z', None, true),
-            ('N', Some("2"), false),
-        ];
+        let given = given("-d -P /x -v -p 1 --napi-ids=2");
+        let told: Vec<_> = given.missing().map(|m| (m.short, m.value)).collect();
+        let expected = [('d', None), ('P', Some("/x")), ('N', Some("2"))];
         assert_eq!(told, expected);
     }
 }

@@ -88,7 +88,7 @@ mod tests {
     #[test]
     fn low_ports() {
         let check = |port: u16, expected: bool| {
-            let listen = Listen::Tcp(vec![TcpListen { host: None, port, protocol: None }]);
+            let listen = Listen::Tcp(vec![TcpListen::new(None, port)]);
             assert_eq!(needs_low_port(&listen, None), expected, "{port}");
             assert_eq!(needs_low_port(&Listen::Tcp(vec![]), Some(port)), expected, "{port}");
         };

@@ -2,6 +2,7 @@
 
 use crate::numbers::number;
 use crate::refusal::Refusal;
+use crate::tls::{self, TlsSuboptions};
 
 /// How this server behaves anyway, so that nothing needs to be said.
 const ALREADY_SO: &[&str] =
@@ -46,9 +47,8 @@ const NOT_YET: &[&str] = &[
     "worker_logbuf_size",
 ];
 
-/// Beginnings of names that stand for something this server does not have at all: TLS, where going
-/// on would leave traffic in the clear, and external storage.
-const REFUSED: &[&str] = &["ssl_", "ext_"];
+/// Beginning of the names of external storage, which this server does not have at all.
+const REFUSED: &str = "ext_";
 
 /// memcached's `slab_chunk_max` in bytes.
 const SLAB_CHUNK_BYTES_MAX: usize = 512 << 10;
@@ -58,20 +58,27 @@ const SLAB_CHUNK_BYTES_MAX: usize = 512 << 10;
 pub(crate) struct Suboptions {
     /// Only `-I` is checked against it, so that what memcached refuses is refused here.
     pub(crate) slab_chunk_bytes_max: usize,
+    pub(crate) tls: TlsSuboptions,
     pub(crate) warnings: Vec<String>,
 }
 
 /// Reads all `-o` lists.
 pub(crate) fn parse<'a>(lists: impl Iterator<Item = &'a str>) -> Result<Suboptions, Refusal> {
-    let mut suboptions =
-        Suboptions { slab_chunk_bytes_max: SLAB_CHUNK_BYTES_MAX, warnings: Vec::new() };
+    let mut suboptions = Suboptions {
+        slab_chunk_bytes_max: SLAB_CHUNK_BYTES_MAX,
+        tls: TlsSuboptions::default(),
+        warnings: Vec::new(),
+    };
     for entry in lists.flat_map(|list| list.split(',')).filter(|entry| !entry.is_empty()) {
         let (name, value) = match entry.split_once('=') {
             Some((name, value)) => (name, Some(value)),
             None => (entry, None),
         };
-        if REFUSED.iter().any(|beginning| name.starts_with(beginning)) {
+        if name.starts_with(REFUSED) {
             return Err(Refusal::bad_option(format!("-o {name} is not supported yet")));
+        }
+        if name.starts_with(tls::PREFIX) && suboptions.tls.take(name, value)? {
+            continue;
         }
         if name == "slab_chunk_max" {
             suboptions.slab_chunk_bytes_max = slab_chunk_bytes_max(value)?;
@@ -124,6 +131,7 @@ mod tests {
         check("modern,foo", "Illegal suboption \"foo\"");
         check("slab_chunk_max", "Missing slab_chunk_max argument");
         check("slab_chunk_max=0", "slab_chunk_max must be greater than 0");
-        check("ssl_key=x", "-o ssl_key is not supported yet");
+        check("ssl_foo", "Illegal suboption \"ssl_foo\"");
+        check("ext_path=x", "-o ext_path is not supported yet");
     }
 }

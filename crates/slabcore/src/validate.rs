@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+use slabcore_server::Tls;
 use slabcore_server::settings::{BackendChoice, Listen, Moving, Settings, TcpListen};
 
 use crate::access::Access;
@@ -49,7 +50,7 @@ pub(crate) fn plan(
     port_file: Option<PathBuf>,
     access: Access,
 ) -> Result<Plan, Refusal> {
-    let mut warnings = warnings_of_options(given)?;
+    let mut warnings = warnings_of_options(given);
     let suboptions = suboptions::parse(given.all("extended"))?;
     warnings.extend(suboptions.warnings);
 
@@ -67,7 +68,8 @@ pub(crate) fn plan(
         return Err(Refusal::bad_option("Chunk size must be less than the item size limit (-I)"));
     }
 
-    let listen = listening(given, &mut warnings)?;
+    let tls = suboptions.tls.load(given.flag("enable-ssl"), &mut warnings)?;
+    let listen = listening(given, tls.as_ref(), &mut warnings)?;
     let settings = Settings {
         shard_ports: shard_ports(given, &listen, shards)?,
         moving: Moving::default(),
@@ -86,6 +88,7 @@ pub(crate) fn plan(
         protocol: access.protocol,
         sasl: access.sasl,
         users: access.users,
+        tls,
         listen_backlog: listen_backlog(given)?,
         lock_memory: given.flag("lock-memory"),
         huge_pages: given.flag("enable-largepages"),
@@ -99,19 +102,16 @@ pub(crate) fn plan(
 }
 
 /// A line for each option that is accepted without effect.
-fn warnings_of_options(given: &Given) -> Result<Vec<String>, Refusal> {
+fn warnings_of_options(given: &Given) -> Vec<String> {
     let mut warnings = Vec::new();
-    for Missing { id, short, value, why, refused } in given.missing() {
+    for Missing { id, short, value, why } in given.missing() {
         match (id, value) {
             // What they ask for is so.
             ("udp-port", Some("0")) => {}
-            _ if refused => {
-                return Err(Refusal::usage(format!("-{short} is not supported yet: {why}")));
-            }
             _ => warnings.push(format!("warning: -{short} has no effect yet: {why}")),
         }
     }
-    Ok(warnings)
+    warnings
 }
 
 /// A number from 1 up; `what` begins memcached's message.
@@ -198,7 +198,11 @@ fn listen_backlog(given: &Given) -> Result<i32, Refusal> {
 }
 
 /// `-s` and `-a`, or `-l`, `-p` and `-U`.
-fn listening(given: &Given, warnings: &mut Vec<String>) -> Result<Listen, Refusal> {
+fn listening(
+    given: &Given,
+    tls: Option<&Tls>,
+    warnings: &mut Vec<String>,
+) -> Result<Listen, Refusal> {
     let mask = match given.last("unix-mask") {
         None => UNIX_MASK,
         Some(word) => match u32::from_str_radix(word.trim(), 8) {
@@ -218,7 +222,7 @@ fn listening(given: &Given, warnings: &mut Vec<String>) -> Result<Listen, Refusa
         Port::AnyFree => 0,
         Port::Number(port) => port,
     };
-    let listening = listen::parse(given.all("listen"), port)?;
+    let listening = listen::parse(given.all("listen"), port, tls)?;
     warnings.extend(listening.warnings);
     Ok(Listen::Tcp(listening.addresses))
 }

@@ -28,7 +28,7 @@ fn settings(line: &str) -> Settings {
 }
 
 fn all_at(port: u16) -> Listen {
-    Listen::Tcp(vec![TcpListen { host: None, port, protocol: None }])
+    Listen::Tcp(vec![TcpListen::new(None, port)])
 }
 
 #[test]
@@ -208,7 +208,7 @@ fn refusals() {
         64,
         "Invalid address for metrics: 9150\n -- should be off, or an address and a port",
     );
-    check("-Z", 64, "-Z is not supported yet: traffic would not be encrypted");
+    check("-Z", 64, "-Z needs ssl_chain_cert");
 }
 
 #[test]

@@ -1,0 +1,86 @@
+//! Connections under TLS as their hub serves them: what arrives is decrypted before it is looked
+//! at, what leaves is encrypted after everything else is done with it. Drivers see bytes.
+
+use std::sync::atomic::Ordering;
+
+use crate::core::Core;
+use crate::entry::Waiting;
+use crate::hub::{Hub, parts_sent};
+use crate::limits::ENCRYPTED_VALUE_BYTES_MAX;
+use crate::outgoing::Outgoing;
+use crate::output::Output;
+use crate::tls_session::{Heard, TlsSession};
+
+impl Hub {
+    /// Bytes from the socket of a connection under TLS. What they say joins its carry, and waits
+    /// for [`Self::run_decrypted`].
+    #[inline(never)]
+    pub(crate) fn decrypt(&mut self, index: u32, received: &[u8]) {
+        let Some(entry) = self.entries[index as usize].as_mut() else { return };
+        entry.prepare_carry(&mut self.core.spares);
+        let Some(tls) = entry.tls.as_mut() else { return };
+        match tls.decrypt(received, &mut entry.carry) {
+            Heard::Open => {}
+            Heard::Farewell => entry.end_of_input = true,
+            Heard::Nonsense => {
+                if let Some(tls) = &self.core.cluster.tls {
+                    tls.protocol_errors.fetch_add(1, Ordering::Relaxed);
+                }
+                entry.connection.close(&mut self.core);
+            }
+        }
+        self.decrypted.push(index);
+    }
+
+    /// Executes what was decrypted, between the stages of other connections.
+    pub(crate) fn run_decrypted(&mut self) {
+        while let Some(index) = self.decrypted.pop() {
+            let waiting = self.entries[index as usize].as_ref().map(|entry| entry.waiting);
+            if waiting == Some(Waiting::Input) {
+                self.run_carry(index);
+                self.core.give_back();
+            } else {
+                self.count_carry(index);
+                self.touch(index);
+            }
+        }
+    }
+}
+
+/// What a connection under TLS sends next, if no send is under way: its output, or what the session
+/// itself has to say.
+#[inline(never)]
+pub(crate) fn take_encrypted(
+    core: &mut Core,
+    tls: &mut TlsSession,
+    output: &mut Output,
+    closing: bool,
+) -> Option<Outgoing> {
+    if output.is_sending() {
+        return None;
+    }
+    let mut encrypted = core.spares.take();
+    // Of a session that is broken nothing leaves but an alert: the rest goes to nobody.
+    while encrypted.is_empty() && output.can_send() {
+        let outgoing = output.take(&mut core.spares, ENCRYPTED_VALUE_BYTES_MAX);
+        tls.encrypt(&outgoing, &mut encrypted);
+        core.spares.put(outgoing.replies);
+        // The encrypted copy is all that is left to send.
+        if let Some(parts) = outgoing.parts {
+            parts_sent(core, output, parts);
+        }
+        output.all_sent();
+    }
+    if encrypted.is_empty() {
+        if closing && output.is_empty() {
+            tls.say_farewell();
+        }
+        tls.take_records(&mut encrypted);
+    }
+    if encrypted.is_empty() {
+        core.spares.put(encrypted);
+        return None;
+    }
+    output.begin_send(encrypted.len());
+    Some(Outgoing { replies: encrypted, parts: None })
+}
