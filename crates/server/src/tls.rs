@@ -199,10 +199,10 @@ fn identity(
     match identity.keys_match() {
         // A certificate of version 1 is good enough to be shown, and cannot be compared.
         Ok(())
-        | Err(Error::InconsistentKeys(InconsistentKeys::Unknown))
-        | Err(Error::InvalidCertificate(CertificateError::Other(_))) => {
-            Ok(Arc::new(SingleCertAndKey::from(identity)))
-        }
+        | Err(
+            Error::InconsistentKeys(InconsistentKeys::Unknown)
+            | Error::InvalidCertificate(CertificateError::Other(_)),
+        ) => Ok(Arc::new(SingleCertAndKey::from(identity))),
         Err(error) => Err(TlsError::Unusable(error)),
     }
 }

@@ -30,4 +30,5 @@ pub mod replies;
 pub mod script;
 pub mod server_process;
 pub mod splits;
+pub mod tls_files;
 pub mod wire_client;

@@ -4,13 +4,16 @@ use std::fs::File;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, geteuid, kill_process};
+use rustls::ClientConfig;
 
 use crate::binaries;
 use crate::limits::{POLL_PAUSE_MAX, START_MAX};
+use crate::tls_files::TlsFiles;
 use crate::wire_client::WireClient;
 
 /// Which of the two servers.
@@ -28,6 +31,7 @@ pub struct ServerOptions {
     kind: ServerKind,
     unix: bool,
     address_prefix: &'static str,
+    tls: Option<Arc<ClientConfig>>,
     arguments: Vec<String>,
 }
 
@@ -35,7 +39,7 @@ impl ServerOptions {
     /// A server of this kind on a free port of 127.0.0.1, with `threads` worker threads or shards.
     pub fn new(kind: ServerKind, threads: usize) -> Self {
         let arguments = vec!["-t".into(), threads.to_string()];
-        Self { kind, unix: false, address_prefix: "", arguments }
+        Self { kind, unix: false, address_prefix: "", tls: None, arguments }
     }
 
     /// Adds command line words that both servers understand.
@@ -49,6 +53,14 @@ impl ServerOptions {
     #[must_use]
     pub fn address_prefix(mut self, prefix: &'static str) -> Self {
         self.address_prefix = prefix;
+        self
+    }
+
+    /// Under TLS with these files, and with these clients.
+    #[must_use]
+    pub fn tls(mut self, files: &TlsFiles, clients: Arc<ClientConfig>) -> Self {
+        self.tls = Some(clients);
+        self.arguments.extend(["-Z".into(), "-o".into(), files.suboptions()]);
         self
     }
 
@@ -72,6 +84,7 @@ pub struct ServerProcess {
     child: Child,
     directory: PathBuf,
     address: Address,
+    tls: Option<Arc<ClientConfig>>,
 }
 
 #[derive(Debug)]
@@ -119,7 +132,8 @@ impl ServerProcess {
             .spawn()
             .unwrap_or_else(|error| panic!("{} does not start: {error}", binary.display()));
         let address = Address::Unix(socket);
-        let mut server = Self { kind: options.kind, child, directory, address };
+        let tls = options.tls.clone();
+        let mut server = Self { kind: options.kind, child, directory, address, tls };
         if options.unix {
             server.poll("accept on its socket", |server| server.try_connect().ok());
         } else {
@@ -170,9 +184,18 @@ impl ServerProcess {
     /// A new connection, or why there is none.
     pub fn try_connect(&self) -> std::io::Result<WireClient> {
         match &self.address {
-            Address::Tcp(address) => WireClient::connect_tcp(*address),
+            Address::Tcp(address) => match &self.tls {
+                None => WireClient::connect_tcp(*address),
+                Some(clients) => WireClient::connect_tls(*address, clients),
+            },
             Address::Unix(path) => WireClient::connect_unix(path),
         }
+    }
+
+    /// As [`Self::try_connect`], under TLS as this client.
+    pub fn try_connect_as(&self, client: &Arc<ClientConfig>) -> std::io::Result<WireClient> {
+        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, self.port()));
+        WireClient::connect_tls(address, client)
     }
 
     /// The number of one STAT line of `stats`. Panics when it is missing or no number.

@@ -4,9 +4,14 @@ use std::io::{ErrorKind, Read, Result, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::os::unix::net::UnixStream;
 use std::path::Path;
+use std::sync::{Arc, Mutex, MutexGuard};
+
+use rustls::pki_types::ServerName;
+use rustls::{ClientConfig, ClientConnection, HandshakeKind, StreamOwned};
 
 use crate::limits::SILENCE_MAX;
 use crate::replies;
+use crate::tls_files::SERVER_NAME;
 
 /// One client connection. Every read fails the test when the server stays silent too long.
 #[derive(Debug)]
@@ -20,7 +25,10 @@ pub struct WireClient {
 enum Socket {
     Tcp(TcpStream),
     Unix(UnixStream),
+    Tls(Mutex<Box<TlsStream>>),
 }
+
+type TlsStream = StreamOwned<ClientConnection, TcpStream>;
 
 /// The sending side of a connection.
 #[derive(Debug)]
@@ -40,6 +48,21 @@ impl Socket {
         match self {
             Self::Tcp(socket) => (&mut &*socket).write_all(bytes),
             Self::Unix(socket) => (&mut &*socket).write_all(bytes),
+            Self::Tls(stream) => {
+                let mut stream = locked(stream);
+                stream.write_all(bytes)?;
+                stream.flush()
+            }
+        }
+    }
+}
+
+impl Socket {
+    fn read(&self, into: &mut [u8]) -> Result<usize> {
+        match self {
+            Self::Tcp(socket) => (&mut &*socket).read(into),
+            Self::Unix(socket) => (&mut &*socket).read(into),
+            Self::Tls(stream) => locked(stream).read(into),
         }
     }
 }
@@ -52,6 +75,42 @@ impl WireClient {
         socket.set_read_timeout(Some(SILENCE_MAX))?;
         socket.set_write_timeout(Some(SILENCE_MAX))?;
         Ok(Self { socket: Socket::Tcp(socket), received: Vec::new() })
+    }
+
+    /// Connects to a TCP port under TLS. The handshake is done, as far as the client can tell.
+    pub fn connect_tls(address: SocketAddr, config: &Arc<ClientConfig>) -> Result<Self> {
+        let Self { socket: Socket::Tcp(mut socket), received } = Self::connect_tcp(address)? else {
+            unreachable!("it is TCP");
+        };
+        let name = ServerName::try_from(SERVER_NAME).expect("a name");
+        let mut session =
+            ClientConnection::new(Arc::clone(config), name).map_err(std::io::Error::other)?;
+        while session.is_handshaking() {
+            session.complete_io(&mut socket)?;
+        }
+        let stream = Box::new(StreamOwned::new(session, socket));
+        Ok(Self { socket: Socket::Tls(Mutex::new(stream)), received })
+    }
+
+    /// How the session came to be. Panics for a client that is not under TLS.
+    pub fn handshake_kind(&self) -> Option<HandshakeKind> {
+        let Socket::Tls(stream) = &self.socket else { panic!("the client is not under TLS") };
+        locked(stream).conn.handshake_kind()
+    }
+
+    /// The certificate that the server has shown. Panics for a client that is not under TLS.
+    pub fn server_certificate(&self) -> Vec<u8> {
+        let Socket::Tls(stream) = &self.socket else { panic!("the client is not under TLS") };
+        let stream = locked(stream);
+        let chain = stream.conn.peer_certificates().expect("a server shows a certificate");
+        chain[0].to_vec()
+    }
+
+    /// Sends bytes beside the session, which the server cannot decrypt. Panics for a client that is
+    /// not under TLS.
+    pub fn send_beside_tls(&mut self, bytes: &[u8]) {
+        let Socket::Tls(stream) = &self.socket else { panic!("the client is not under TLS") };
+        locked(stream).sock.write_all(bytes).expect("the server takes the bytes");
     }
 
     /// Connects to a unix socket.
@@ -73,11 +132,12 @@ impl WireClient {
     }
 
     /// The sending side for another thread, so that a long stream and its replies do not wait for
-    /// each other.
+    /// each other. Panics for a client under TLS.
     pub fn sender(&self) -> Sender {
         let socket = match &self.socket {
             Socket::Tcp(socket) => socket.try_clone().map(Socket::Tcp),
             Socket::Unix(socket) => socket.try_clone().map(Socket::Unix),
+            Socket::Tls(_) => panic!("a session under TLS cannot be halved"),
         };
         Sender { socket: socket.expect("a second handle of the socket") }
     }
@@ -87,6 +147,11 @@ impl WireClient {
         match &self.socket {
             Socket::Tcp(socket) => socket.shutdown(Shutdown::Write),
             Socket::Unix(socket) => socket.shutdown(Shutdown::Write),
+            Socket::Tls(stream) => {
+                let mut stream = locked(stream);
+                stream.conn.send_close_notify();
+                stream.flush()
+            }
         }
         .expect("the connection is open");
     }
@@ -196,14 +261,15 @@ impl WireClient {
         }
     }
 
+    /// Waits for any bytes; false when the server closes, or ends the session with an alert.
+    pub fn is_answered(&self) -> bool {
+        self.socket.read(&mut [0; 1 << 10]).is_ok_and(|bytes| bytes > 0)
+    }
+
     /// Waits for more bytes; false when the server closed.
     fn fill(&mut self, what: &str) -> bool {
         let mut chunk = vec![0; 64 << 10];
-        let read = match &self.socket {
-            Socket::Tcp(socket) => (&mut &*socket).read(&mut chunk),
-            Socket::Unix(socket) => (&mut &*socket).read(&mut chunk),
-        };
-        match read {
+        match self.socket.read(&mut chunk) {
             Ok(0) => false,
             Ok(bytes) => {
                 self.received.extend_from_slice(&chunk[..bytes]);
@@ -217,4 +283,9 @@ impl WireClient {
             ),
         }
     }
+}
+
+/// The session; its lock is one thread's.
+fn locked(stream: &Mutex<Box<TlsStream>>) -> MutexGuard<'_, Box<TlsStream>> {
+    stream.lock().expect("no thread panics with it")
 }

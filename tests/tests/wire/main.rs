@@ -27,5 +27,6 @@ mod meta;
 mod pipelines;
 mod pressure;
 mod time;
+mod tls;
 mod users_file;
 mod values;

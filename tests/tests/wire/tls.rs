@@ -1,0 +1,232 @@
+//! TLS: what is said under it, who may speak, and how certificates are renewed.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use rustix::process::{Pid, Signal, kill_process};
+use rustls::{ClientConfig, HandshakeKind};
+use slabcore_testkit::server_process::{ServerKind, ServerOptions, ServerProcess};
+use slabcore_testkit::tls_files::TlsFiles;
+use slabcore_testkit::wire_client::WireClient;
+
+on_both! {
+    requests_are_answered_under_tls,
+    large_values_come_whole,
+    the_end_of_either_side_is_said,
+    sessions_are_resumed,
+    a_client_without_certificate_is_refused,
+    a_listener_may_demand_what_others_do_not,
+    a_listener_may_be_without_tls,
+    nonsense_ends_a_connection_only,
+    versions_below_the_oldest_are_refused,
+    what_is_served_is_told,
+}
+
+/// A server under TLS with further words, and its files.
+fn start(kind: ServerKind, words: &[&str]) -> (TlsFiles, ServerProcess) {
+    let files = TlsFiles::new();
+    let options = ServerOptions::new(kind, 2).tls(&files, files.certified_client());
+    let server = options.arguments(words).start();
+    (files, server)
+}
+
+fn requests_are_answered_under_tls(kind: ServerKind) {
+    let (files, server) = start(kind, &[]);
+    for config in [files.client(), files.old_client()] {
+        let mut client = server.try_connect_as(&config).expect("a session");
+        client.expect("set k 5 0 3\r\nabc\r\nget k\r\n", "STORED\r\nVALUE k 5 3\r\nabc\r\nEND\r\n");
+        let (request, reply) =
+            ("get k\r\n".repeat(500), "VALUE k 5 3\r\nabc\r\nEND\r\n".repeat(500));
+        client.expect(request, reply);
+        client.expect(
+            "mn\r\nincr k 1\r\n",
+            "MN\r\nCLIENT_ERROR cannot increment or decrement \
+            non-numeric value\r\n",
+        );
+    }
+}
+
+fn large_values_come_whole(kind: ServerKind) {
+    let (_files, server) = start(kind, &[]);
+    let mut client = server.connect();
+    for bytes in [16_000, 100_000, 1_000_000] {
+        let value: String = (0..bytes / 10).map(|line| format!("{line:09}\n")).collect();
+        client.expect(format!("set big 0 0 {bytes}\r\n{value}\r\n"), "STORED\r\n");
+        let reply = format!("VALUE big 0 {bytes}\r\n{value}\r\nEND\r\n");
+        client.expect("get big\r\nget big\r\nversion big\r\n", [&reply[..], &reply].concat());
+        assert!(client.read_line().starts_with(b"VERSION "));
+    }
+}
+
+/// memcached waits for its socket while its session still holds bytes.
+#[test]
+fn requests_may_be_cut_anywhere() {
+    let (_files, server) = start(ServerKind::Slabcore, &[]);
+    let mut client = server.connect();
+    let request = "set k 0 0 5\r\nhello\r\nget k\r\nmg k v q\r\ndelete k\r\n";
+    let reply = "STORED\r\nVALUE k 0 5\r\nhello\r\nEND\r\nVA 5\r\nhello\r\nDELETED\r\n";
+    for at in 1..request.len() {
+        client.send(&request.as_bytes()[..at]);
+        client.send(&request.as_bytes()[at..]);
+        client.expect_reply(reply);
+    }
+    // A record for each byte.
+    request.bytes().for_each(|byte| client.send(&[byte]));
+    client.expect_reply(reply);
+}
+
+fn the_end_of_either_side_is_said(kind: ServerKind) {
+    let (_files, server) = start(kind, &[]);
+    // A client takes an end that is not said for an error, and fails the test.
+    let mut client = server.connect();
+    client.send(b"set k 0 0 1\r\na\r\nquit\r\n");
+    assert_eq!(client.read_to_close(), b"STORED\r\n");
+    let mut client = server.connect();
+    client.expect("get k\r\n", "VALUE k 0 1\r\na\r\nEND\r\n");
+    client.close_sending();
+    assert_eq!(client.read_to_close(), b"");
+}
+
+fn sessions_are_resumed(kind: ServerKind) {
+    for words in [&[][..], &["-o", "ssl_session_cache"]] {
+        let (files, server) = start(kind, words);
+        for config in [files.client(), files.old_client()] {
+            let first = talk(&server, &config);
+            assert_eq!(first.handshake_kind(), Some(HandshakeKind::Full));
+            let second = talk(&server, &config);
+            assert_eq!(second.handshake_kind(), Some(HandshakeKind::Resumed), "{words:?}");
+        }
+    }
+}
+
+/// A client that has had an answer.
+fn talk(server: &ServerProcess, config: &Arc<ClientConfig>) -> WireClient {
+    let mut client = server.try_connect_as(config).expect("a session");
+    client.round_trip();
+    client
+}
+
+/// Whether a server answers this client.
+fn is_answered(server: &ServerProcess, config: &Arc<ClientConfig>) -> bool {
+    // Under TLS 1.3 a client learns only from the server's silence that it is refused.
+    let Ok(client) = server.try_connect_as(config) else { return false };
+    client.try_send(b"version\r\n").is_ok() && client.is_answered()
+}
+
+fn a_client_without_certificate_is_refused(kind: ServerKind) {
+    let (files, server) = start(kind, &["-o", "ssl_verify_mode=2"]);
+    let stranger = TlsFiles::new();
+    assert!(is_answered(&server, &files.certified_client()));
+    assert!(!is_answered(&server, &files.client()));
+    assert!(!is_answered(&server, &files.client_certified_by(&stranger)));
+    let (files, server) = start(kind, &["-o", "ssl_verify_mode=1"]);
+    assert!(is_answered(&server, &files.certified_client()));
+    assert!(is_answered(&server, &files.client()));
+    assert!(!is_answered(&server, &files.client_certified_by(&stranger)));
+}
+
+fn a_listener_may_demand_what_others_do_not(kind: ServerKind) {
+    let start = |mode: &str, prefix| {
+        let files = TlsFiles::new();
+        let options = ServerOptions::new(kind, 1).tls(&files, files.certified_client());
+        let server = options.arguments(&["-o", mode]).address_prefix(prefix).start();
+        (files, server)
+    };
+    let (files, server) = start("ssl_verify_mode=0", "mtls:");
+    assert!(is_answered(&server, &files.certified_client()));
+    assert!(!is_answered(&server, &files.client()));
+    let (files, server) = start("ssl_verify_mode=2", "btls:");
+    assert!(is_answered(&server, &files.client()));
+}
+
+fn a_listener_may_be_without_tls(kind: ServerKind) {
+    let files = TlsFiles::new();
+    let words = ["-Z", "-o", &files.suboptions()];
+    let options = ServerOptions::new(kind, 1).arguments(&words).address_prefix("notls:");
+    let server = options.start();
+    server.connect().expect("get k\r\n", "END\r\n");
+}
+
+fn nonsense_ends_a_connection_only(kind: ServerKind) {
+    let (files, server) = start(kind, &[]);
+    let mut other = server.connect();
+    let mut client = server.connect();
+    client.round_trip();
+    client.send_beside_tls(&[0xee; 300]);
+    assert!(!client.is_answered());
+    // No handshake at all.
+    let mut plain =
+        WireClient::connect_tcp(([127, 0, 0, 1], server.port()).into()).expect("a port");
+    plain.send(b"get k\r\n");
+    let reply = plain.read_to_close();
+    assert!(!reply.starts_with(b"END"), "nothing is said without TLS");
+    other.round_trip();
+    assert!(is_answered(&server, &files.client()));
+}
+
+fn versions_below_the_oldest_are_refused(kind: ServerKind) {
+    let (files, server) = start(kind, &["-o", "ssl_min_version=3"]);
+    assert!(is_answered(&server, &files.client()));
+    assert!(!is_answered(&server, &files.old_client()));
+}
+
+/// memcached 1.6.38 does so only when told by `refresh_certs`.
+#[test]
+fn hangup_reads_the_certificate_anew() {
+    let (files, server) = start(ServerKind::Slabcore, &[]);
+    let config = files.client();
+    let mut before = talk(&server, &config);
+    files.renew_server();
+    hang_up(&server);
+    // Nothing tells when the signal has been taken.
+    let deadline = Instant::now() + Duration::from_secs(30);
+    loop {
+        let new = talk(&server, &files.client());
+        if new.server_certificate() != before.server_certificate() {
+            break;
+        }
+        assert!(Instant::now() < deadline, "the certificate is not reloaded");
+    }
+    before.expect("get k\r\n", "END\r\n");
+    // What is no good is not taken.
+    std::fs::write(files.path("server.pem"), "nonsense").expect("a file");
+    hang_up(&server);
+    assert!(is_answered(&server, &files.client()));
+}
+
+fn hang_up(server: &ServerProcess) {
+    let pid = Pid::from_raw(server.pid().cast_signed()).expect("a process id");
+    kill_process(pid, Signal::HUP).expect("the server takes a signal");
+}
+
+fn what_is_served_is_told(kind: ServerKind) {
+    let (files, server) = start(kind, &["-o", "ssl_verify_mode=1,ssl_min_version=3"]);
+    let mut client = server.connect();
+    let settings = client.stats("settings");
+    let told: Vec<(&str, &str)> = settings
+        .iter()
+        .filter(|(name, _)| name.starts_with("ssl_"))
+        .map(|(name, value)| (name.as_str(), value.as_str()))
+        .collect();
+    let path = |name: &str| files.path(name).display().to_string();
+    let expected = [
+        ("ssl_enabled", "yes"),
+        ("ssl_chain_cert", &path("server.pem")),
+        ("ssl_key", &path("server.key")),
+        ("ssl_verify_mode", "1"),
+        ("ssl_keyformat", "1"),
+        ("ssl_ciphers", "NULL"),
+        ("ssl_ca_cert", &path("ca.pem")),
+        ("ssl_wbuf_size", "16384"),
+        ("ssl_session_cache", "no"),
+        ("ssl_kernel_tls", "no"),
+        ("ssl_min_version", "tlsv1.3"),
+    ];
+    assert_eq!(told, expected);
+    let names: Vec<String> = client.stats("").into_iter().map(|(name, _)| name).collect();
+    let place = names.iter().position(|name| name == "log_watchers").expect("a line of stats");
+    let expected = ["ssl_handshake_errors", "ssl_proto_errors", "time_since_server_cert_refresh"];
+    let told: Vec<&String> =
+        names[place + 1..].iter().filter(|name| *name != "ssl_new_sessions").take(3).collect();
+    assert_eq!(told, expected);
+}
