@@ -6,9 +6,12 @@
 use std::time::Duration;
 
 use crate::generator::{Generator, LoadError, Until};
-use crate::rows::{Pace, Row};
+use crate::handshakes;
+use crate::rows::{Pace, Row, Tls};
 use crate::server_process::ServerProcess;
+use crate::stream::Endpoint;
 use crate::table::median;
+use crate::tally::Tally;
 use crate::workload::Workload;
 
 /// How long to measure.
@@ -48,6 +51,8 @@ pub struct Window {
     pub misses: u64,
     /// Requests that were due and found no free connection before the window's end.
     pub unsent: u64,
+    /// Handshakes of other clients, in a second.
+    pub handshakes_per_second: f64,
 }
 
 /// The windows of one row.
@@ -144,8 +149,8 @@ impl Pair {
         schedule: Schedule,
     ) -> Result<Outcome, LoadError> {
         // The same seed: both are asked for the same keys.
-        let mut of_memcached = Generator::connect(self.memcached.address(), workload, 1)?;
-        let mut of_slabcore = Generator::connect(self.slabcore.address(), workload, 1)?;
+        let mut of_memcached = Generator::connect(endpoint(&self.memcached, row), workload, 1)?;
+        let mut of_slabcore = Generator::connect(endpoint(&self.slabcore, row), workload, 1)?;
         for generator in [&mut of_memcached, &mut of_slabcore] {
             generator.closed_loop(Until::Elapsed(schedule.warm_up))?;
         }
@@ -153,8 +158,9 @@ impl Pair {
             Pace::Closed => None,
             Pace::ShareOfPeak(share) => Some(peak(&mut of_memcached, schedule)? * share),
         };
-        let mut of_memcached = |server| window(server, &mut of_memcached, rate, schedule.window);
-        let mut of_slabcore = |server| window(server, &mut of_slabcore, rate, schedule.window);
+        let load = Load { row, rate, length: schedule.window };
+        let mut of_memcached = |server| load.window(server, &mut of_memcached);
+        let mut of_slabcore = |server| load.window(server, &mut of_slabcore);
         let mut outcome = Outcome { row, memcached: Vec::new(), slabcore: Vec::new() };
         for at in 0..schedule.windows {
             // Who goes first changes: a drift of the machine then favours neither.
@@ -181,27 +187,56 @@ fn peak(generator: &mut Generator, schedule: Schedule) -> Result<f64, LoadError>
     Ok(median(&rates))
 }
 
-/// One window of a closed loop, or of an open one at this many requests per second.
-fn window(
-    server: &ServerProcess,
-    generator: &mut Generator,
+/// Where a row's connections go.
+fn endpoint(server: &ServerProcess, row: Row) -> Endpoint {
+    match row.tls {
+        Tls::Connections => server.tls_endpoint().clone(),
+        Tls::Nothing | Tls::Handshakes(_) => server.address().into(),
+    }
+}
+
+/// What happens in a window.
+#[derive(Clone, Copy)]
+struct Load {
+    row: Row,
+    /// Requests per second of an open loop; `None`: a closed one.
     rate: Option<f64>,
     length: Duration,
-) -> Result<Window, LoadError> {
-    let before = server.cpu_time()?;
-    let tally = match rate {
-        None => generator.closed_loop(Until::Elapsed(length))?,
-        Some(rate) => generator.open_loop(rate, length)?,
-    };
-    let cpu = server.cpu_time()?.saturating_sub(before);
-    let micros = |time: Duration| time.as_secs_f64() * 1e6;
-    Ok(Window {
-        throughput: tally.requests_per_second(),
-        cpu_micros: micros(cpu) / tally.requests.max(1) as f64,
-        busy_cores: cpu.as_secs_f64() / tally.elapsed.as_secs_f64().max(f64::EPSILON),
-        p50_micros: micros(tally.latency_at(0.50)),
-        p99_micros: micros(tally.latency_at(0.99)),
-        misses: tally.misses,
-        unsent: tally.unsent,
-    })
+}
+
+impl Load {
+    fn window(
+        self,
+        server: &ServerProcess,
+        generator: &mut Generator,
+    ) -> Result<Window, LoadError> {
+        let before = server.cpu_time()?;
+        let (tally, handshakes) = match self.row.tls {
+            Tls::Nothing | Tls::Connections => (self.run(generator)?, 0),
+            Tls::Handshakes(rate) => {
+                let load = || self.run(generator);
+                let (tally, count) = handshakes::beside(server.tls_endpoint(), rate, load)?;
+                (tally?, count)
+            }
+        };
+        let cpu = server.cpu_time()?.saturating_sub(before);
+        let micros = |time: Duration| time.as_secs_f64() * 1e6;
+        Ok(Window {
+            throughput: tally.requests_per_second(),
+            cpu_micros: micros(cpu) / tally.requests.max(1) as f64,
+            busy_cores: cpu.as_secs_f64() / tally.elapsed.as_secs_f64().max(f64::EPSILON),
+            p50_micros: micros(tally.latency_at(0.50)),
+            p99_micros: micros(tally.latency_at(0.99)),
+            misses: tally.misses,
+            unsent: tally.unsent,
+            handshakes_per_second: handshakes as f64 / tally.elapsed.as_secs_f64(),
+        })
+    }
+
+    fn run(self, generator: &mut Generator) -> Result<Tally, LoadError> {
+        match self.rate {
+            None => generator.closed_loop(Until::Elapsed(self.length)),
+            Some(rate) => generator.open_loop(rate, self.length),
+        }
+    }
 }

@@ -1,13 +1,13 @@
 //! One connection: a batch goes out, its replies come in and are checked.
 
-use std::io::{ErrorKind, Read, Write};
-use std::net::{SocketAddr, TcpStream};
+use std::net::TcpStream;
 use std::time::Instant;
 
 use crate::generator::LoadError;
 use crate::item_format::ItemFormat;
 use crate::reply::{self, Reply};
 use crate::request_batch::{RequestBatch, RequestSource};
+use crate::stream::{Endpoint, Stream};
 use crate::tally::Tally;
 
 /// Room beyond the longest possible replies, so that unasked-for bytes are noticed.
@@ -16,7 +16,7 @@ const SLACK_BYTES: usize = 64;
 /// A connected, non-blocking socket with the batch that is under way on it.
 #[derive(Debug)]
 pub(crate) struct Connection {
-    stream: TcpStream,
+    stream: Stream,
     batch: RequestBatch,
     /// Bytes of the batch that the kernel has taken.
     sent: usize,
@@ -33,12 +33,9 @@ pub(crate) struct Connection {
 }
 
 impl Connection {
-    pub(crate) fn open(address: SocketAddr) -> Result<Self, LoadError> {
-        let stream = TcpStream::connect(address)?;
-        stream.set_nodelay(true)?;
-        stream.set_nonblocking(true)?;
+    pub(crate) fn open(endpoint: &Endpoint) -> Result<Self, LoadError> {
         Ok(Self {
-            stream,
+            stream: Stream::open(endpoint)?,
             batch: RequestBatch::default(),
             sent: 0,
             due: Instant::now(),
@@ -50,8 +47,8 @@ impl Connection {
         })
     }
 
-    pub(crate) fn stream(&self) -> &TcpStream {
-        &self.stream
+    pub(crate) fn socket(&self) -> &TcpStream {
+        self.stream.socket()
     }
 
     pub(crate) fn due(&self) -> Instant {
@@ -60,7 +57,7 @@ impl Connection {
 
     /// Whether a part of the batch has not been sent yet.
     pub(crate) fn is_sending(&self) -> bool {
-        self.sent < self.batch.text().len()
+        self.sent < self.batch.text().len() || self.stream.holds_back()
     }
 
     /// Makes the next batch; the previous one must be complete.
@@ -79,27 +76,30 @@ impl Connection {
 
     /// Sends as much as the kernel takes.
     pub(crate) fn send(&mut self) -> Result<(), LoadError> {
-        match (&self.stream).write(&self.batch.text()[self.sent..]) {
-            Ok(bytes) => self.sent += bytes,
-            Err(error) if error.kind() == ErrorKind::WouldBlock => {}
-            Err(error) => return Err(error.into()),
-        }
+        self.sent += self.stream.write(&self.batch.text()[self.sent..])?;
         Ok(())
     }
 
-    /// Receives once and checks what came; true when the batch is answered in full.
+    /// Receives and checks what came; true when the batch is answered in full.
     pub(crate) fn receive(
         &mut self,
         format: &ItemFormat,
         tally: &mut Tally,
     ) -> Result<bool, LoadError> {
-        match (&self.stream).read(&mut self.input[self.filled..]) {
-            Ok(0) => return Err(LoadError::Closed),
-            Ok(bytes) => self.filled += bytes,
-            Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(false),
-            Err(error) => return Err(error.into()),
+        // A session may hold more than one read brings, and the socket would not tell.
+        while let Some(bytes) = self.stream.read(&mut self.input[self.filled..])? {
+            if bytes == 0 {
+                return Err(LoadError::Closed);
+            }
+            self.filled += bytes;
+            if self.check(format, tally)? {
+                return Ok(true);
+            }
+            if !self.stream.is_session() {
+                break;
+            }
         }
-        self.check(format, tally)
+        Ok(false)
     }
 
     fn check(&mut self, format: &ItemFormat, tally: &mut Tally) -> Result<bool, LoadError> {

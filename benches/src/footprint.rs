@@ -64,6 +64,7 @@ fn options(memory_mib: usize, cores: &[usize]) -> ServerOptions {
         threads: 1,
         connections: 2 * IDLE_CONNECTIONS,
         cores: cores.to_vec(),
+        tls: None,
     }
 }
 

@@ -3,7 +3,6 @@
 use std::collections::VecDeque;
 use std::fmt;
 use std::io;
-use std::net::SocketAddr;
 use std::os::fd::OwnedFd;
 use std::time::{Duration, Instant};
 
@@ -13,6 +12,7 @@ use crate::connection::{Connection, excerpt};
 use crate::item_format::ItemFormat;
 use crate::limits::{EVENTS_MAX, SILENCE_MAX};
 use crate::request_batch::{RequestKind, RequestSource};
+use crate::stream::Endpoint;
 use crate::tally::Tally;
 use crate::workload::Workload;
 
@@ -84,13 +84,18 @@ pub struct Generator {
 
 impl Generator {
     /// Opens the load's connections. The load must be valid; other seeds draw other keys.
-    pub fn connect(address: SocketAddr, workload: &Workload, seed: u64) -> Result<Self, LoadError> {
+    pub fn connect(
+        endpoint: impl Into<Endpoint>,
+        workload: &Workload,
+        seed: u64,
+    ) -> Result<Self, LoadError> {
+        let endpoint = endpoint.into();
         let epoll = epoll::create(epoll::CreateFlags::CLOEXEC)?;
         let mut connections = Vec::with_capacity(workload.connections);
         for at in 0..workload.connections {
-            let connection = Connection::open(address)?;
+            let connection = Connection::open(&endpoint)?;
             let token = epoll::EventData::new_u64(at as u64);
-            epoll::add(&epoll, connection.stream(), token, epoll::EventFlags::IN)?;
+            epoll::add(&epoll, connection.socket(), token, epoll::EventFlags::IN)?;
             connections.push(connection);
         }
         Ok(Self {
@@ -220,7 +225,7 @@ impl Generator {
 
     fn watch(&self, at: usize, flags: epoll::EventFlags) -> Result<(), LoadError> {
         let token = epoll::EventData::new_u64(at as u64);
-        Ok(epoll::modify(&self.epoll, self.connections[at].stream(), token, flags)?)
+        Ok(epoll::modify(&self.epoll, self.connections[at].socket(), token, flags)?)
     }
 
     /// Fills `events`; false when none came in time.

@@ -25,6 +25,7 @@ pub fn check(format: &ItemFormat, kind: RequestKind, keys: &[u32], input: &[u8])
     match kind {
         RequestKind::Get => check_get(format, keys, input),
         RequestKind::MetaGet => check_meta_get(format, keys[0], input),
+        RequestKind::BinaryGet => check_binary_get(format, keys[0], input),
         RequestKind::Set => check_set(input),
     }
 }
@@ -36,7 +37,7 @@ pub fn bytes_max(format: &ItemFormat, kind: RequestKind, keys: usize) -> usize {
     let value = 6 + format.key_bytes() + 3 + 20 + 4 + format.value_bytes_max();
     match kind {
         RequestKind::Get => keys * value + b"END\r\n".len(),
-        RequestKind::MetaGet => value,
+        RequestKind::MetaGet | RequestKind::BinaryGet => value + BINARY_HEAD_BYTES,
         RequestKind::Set => REFUSED.len(),
     }
 }
@@ -109,6 +110,27 @@ fn check_meta_get(format: &ItemFormat, key: u32, input: &[u8]) -> Reply {
         check_body(format, key, b"VA ", input)
     } else {
         check_line(input, b"EN\r\n", 0)
+    }
+}
+
+/// Bytes of a binary reply's header.
+const BINARY_HEAD_BYTES: usize = 24;
+
+/// Checks for a header, the flags and the value; a miss has a text instead.
+fn check_binary_get(format: &ItemFormat, key: u32, input: &[u8]) -> Reply {
+    let Some((head, body)) = input.split_first_chunk::<BINARY_HEAD_BYTES>() else {
+        return Reply::Incomplete;
+    };
+    let (status, length) =
+        (&head[6..8], u32::from_be_bytes([head[8], head[9], head[10], head[11]]));
+    let Some(body) = body.get(..length as usize) else { return Reply::Incomplete };
+    let bytes = BINARY_HEAD_BYTES + body.len();
+    match (head[0], status) {
+        (0x81, [0, 0]) if body.get(4..).is_some_and(|value| format.is_value(value, key)) => {
+            Reply::Complete { bytes, hits: 1 }
+        }
+        (0x81, [0, 1]) => Reply::Complete { bytes, hits: 0 },
+        _ => Reply::Wrong,
     }
 }
 

@@ -13,6 +13,8 @@ pub enum RequestKind {
     Get,
     /// `mg <key> v`, answered by `VA` or `EN`.
     MetaGet,
+    /// The binary protocol's get.
+    BinaryGet,
     /// `set`, answered by `STORED`.
     Set,
 }
@@ -75,6 +77,7 @@ impl RequestSource {
             match self.operation {
                 Operation::Get { keys } => self.push_get(batch, format, keys),
                 Operation::MetaGet => self.push_meta_get(batch, format),
+                Operation::BinaryGet => self.push_binary_get(batch, format),
                 Operation::Set => self.push_set(batch, format),
                 Operation::Mixed { sets_percent } => {
                     if self.rng.u32(..100) < sets_percent {
@@ -106,6 +109,20 @@ impl RequestSource {
         batch.text.extend_from_slice(b"mg ");
         format.push_key(&mut batch.text, key);
         batch.text.extend_from_slice(b" v\r\n");
+    }
+
+    fn push_binary_get(&mut self, batch: &mut RequestBatch, format: &ItemFormat) {
+        let key = self.chooser.choose();
+        batch.kinds.push(RequestKind::BinaryGet);
+        batch.keys.push(key);
+        let key_bytes = format.key_bytes() as u16;
+        // Magic, opcode, key length, no extras; then the body's length, opaque and cas unique.
+        batch.text.extend_from_slice(&[0x80, 0x00]);
+        batch.text.extend_from_slice(&key_bytes.to_be_bytes());
+        batch.text.extend_from_slice(&[0; 4]);
+        batch.text.extend_from_slice(&u32::from(key_bytes).to_be_bytes());
+        batch.text.extend_from_slice(&[0; 12]);
+        format.push_key(&mut batch.text, key);
     }
 
     fn push_set(&mut self, batch: &mut RequestBatch, format: &ItemFormat) {

@@ -14,6 +14,18 @@ pub enum Pace {
     ShareOfPeak(f64),
 }
 
+/// What of a row is under TLS.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Tls {
+    /// Nothing.
+    Nothing,
+    /// Its connections.
+    Connections,
+    /// Full handshakes of other clients, so many a second, each with a signature by RSA of 2,048
+    /// bits.
+    Handshakes(u32),
+}
+
 /// One row of the comparison. Ratios are memcached's figure divided by ours.
 #[derive(Clone, Copy, Debug)]
 pub struct Row {
@@ -33,6 +45,8 @@ pub struct Row {
     pub depth: usize,
     /// When they are sent.
     pub pace: Pace,
+    /// How much TLS there is.
+    pub tls: Tls,
     /// The ratio must be at least this.
     pub floor: f64,
     /// The ratio should be this.
@@ -57,7 +71,8 @@ impl Row {
     /// Whether another row can be measured on the same servers.
     #[must_use]
     pub fn shares_servers(&self, other: &Self) -> bool {
-        self.threads == other.threads && self.items == other.items
+        let plain = |row: &Self| row.tls == Tls::Nothing;
+        self.threads == other.threads && self.items == other.items && plain(self) == plain(other)
     }
 
     const fn connections(self, connections: usize) -> Self {
@@ -66,6 +81,10 @@ impl Row {
 
     const fn threads(self, threads: usize) -> Self {
         Self { threads, ..self }
+    }
+
+    const fn tls(self, tls: Tls) -> Self {
+        Self { tls, ..self }
     }
 
     const fn items(self, items: Items) -> Self {
@@ -87,6 +106,7 @@ const fn row(name: &'static str, operation: Operation, depth: usize, bounds: (f6
         connections: 50,
         depth,
         pace: Pace::Closed,
+        tls: Tls::Nothing,
         floor: bounds.0,
         aim: bounds.1,
     }
@@ -100,6 +120,7 @@ pub const ROWS: &[Row] = &[
     row("get, 50 connections, 128 per write", GET, 128, (7.0, 12.0)),
     row("get of 50 keys", GET_50, 1, (5.0, 8.0)),
     row("mg, 16 per write", Operation::MetaGet, 16, (3.5, 5.0)),
+    row("binary get, 16 per write", Operation::BinaryGet, 16, (3.5, 5.0)),
     row("set, 1 per write", Operation::Set, 1, (1.2, 1.35)),
     row("set, 16 per write", Operation::Set, 16, (3.0, 4.0)),
     Row {
@@ -120,6 +141,13 @@ pub const ROWS: &[Row] = &[
     row("64 KiB values, get, 1 per write", GET, 1, (1.1, 1.3)).items(Items::Large),
     row("-t 2, get, 1 per write", GET, 1, (1.15, 1.3)).threads(2),
     row("-t 2, get, 16 per write", GET, 16, (2.5, 4.0)).threads(2),
+    row("TLS, get, 1 per write", GET, 1, (1.0, 1.2)).tls(Tls::Connections),
+    row("TLS, get, 16 per write", GET, 16, (1.0, 1.5)).tls(Tls::Connections),
+    Row {
+        pace: Pace::ShareOfPeak(0.5),
+        ..row("p99 beside 200 handshakes/s, half of peak, get, 1 per write", GET, 1, (1.0, 2.0))
+    }
+    .tls(Tls::Handshakes(200)),
 ];
 
 #[cfg(test)]
@@ -136,7 +164,7 @@ mod tests {
             for (at, row) in ROWS.iter().enumerate() {
                 row.workload(data_sets.of(row.items)).validate().unwrap();
                 assert!(ROWS[..at].iter().all(|other| other.name != row.name));
-                assert!(1.0 < row.floor && row.floor < row.aim, "{}", row.name);
+                assert!(1.0 <= row.floor && row.floor < row.aim, "{}", row.name);
             }
         }
     }

@@ -5,13 +5,17 @@ use std::io;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
+
+use slabcore_testkit::tls_files::TlsFiles;
 
 use crate::cores;
 use crate::limits::START_MAX;
 use crate::resident_memory::resident_bytes;
 use crate::session::Session;
+use crate::stream::Endpoint;
 
 /// Pause between attempts to connect to a server that is starting.
 const RETRY: Duration = Duration::from_micros(200);
@@ -45,6 +49,8 @@ pub struct ServerOptions {
     pub connections: usize,
     /// The cores it may use.
     pub cores: Vec<usize>,
+    /// Certificates for a second port, under TLS.
+    pub tls: Option<Arc<TlsFiles>>,
 }
 
 /// A running server.
@@ -52,6 +58,8 @@ pub struct ServerOptions {
 pub struct ServerProcess {
     child: Child,
     address: SocketAddr,
+    /// The port under TLS, and whose files it has.
+    tls: Option<(Endpoint, Arc<TlsFiles>)>,
     started_in: Duration,
 }
 
@@ -70,10 +78,17 @@ impl ServerProcess {
     }
 
     fn start_once(binary: &Path, options: &ServerOptions) -> io::Result<Self> {
-        let address = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?;
+        let (address, encrypted) = (free_address()?, free_address()?);
         let mut command = Command::new(binary);
+        match &options.tls {
+            None => command.args(["-l", &address.to_string()]),
+            Some(files) => command.args(["-l", &format!("notls:{address},{encrypted}")]).args([
+                "-Z",
+                "-o",
+                &files.suboptions(),
+            ]),
+        };
         command
-            .args(["-l", "127.0.0.1", "-p", &address.port().to_string()])
             .args(["-m", &options.memory_mib.to_string()])
             .args(["-t", &options.threads.to_string()])
             .args(["-c", &options.connections.to_string()]);
@@ -90,7 +105,11 @@ impl ServerProcess {
         let start = Instant::now();
         let child = command.spawn();
         cores::pin(&own)?;
-        let mut server = Self { child: child?, address, started_in: Duration::ZERO };
+        let tls = options.tls.clone().map(|files| {
+            let client = Some(files.client_without_resumption());
+            (Endpoint { address: encrypted, tls: client }, files)
+        });
+        let mut server = Self { child: child?, address, tls, started_in: Duration::ZERO };
         server.await_first_reply(start)?;
         server.started_in = start.elapsed();
         Ok(server)
@@ -114,6 +133,13 @@ impl ServerProcess {
     #[must_use]
     pub fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// Where it listens under TLS. Panics for a server without.
+    #[must_use]
+    pub fn tls_endpoint(&self) -> &Endpoint {
+        let (endpoint, _) = self.tls.as_ref().expect("the server was started with certificates");
+        endpoint
     }
 
     /// From spawn to the first reply.
@@ -146,4 +172,9 @@ impl Drop for ServerProcess {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+/// An address that nobody listens on at the moment.
+fn free_address() -> io::Result<SocketAddr> {
+    TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()
 }

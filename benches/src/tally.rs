@@ -53,7 +53,7 @@ impl Tally {
                 self.sets += hits;
                 self.refused += keys - hits;
             }
-            RequestKind::Get | RequestKind::MetaGet => {
+            RequestKind::Get | RequestKind::MetaGet | RequestKind::BinaryGet => {
                 self.hits += hits;
                 self.misses += keys - hits;
             }

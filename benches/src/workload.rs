@@ -15,6 +15,8 @@ pub enum Operation {
     },
     /// `mg <key> v`.
     MetaGet,
+    /// The binary protocol's get.
+    BinaryGet,
     /// `set`.
     Set,
     /// `get` of one key, and `set` in this share of the requests.
@@ -85,7 +87,10 @@ impl Workload {
     pub fn validate(&self) -> Result<(), String> {
         let keys_per_get = match self.operation {
             Operation::Get { keys } => keys,
-            Operation::MetaGet | Operation::Set | Operation::Mixed { .. } => 1,
+            Operation::MetaGet
+            | Operation::BinaryGet
+            | Operation::Set
+            | Operation::Mixed { .. } => 1,
         };
         within("keys per get", keys_per_get, 1, KEYS_PER_GET_MAX)?;
         if let Operation::Mixed { sets_percent } = self.operation {

@@ -3,15 +3,17 @@
 use std::error::Error;
 use std::path::Path;
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::time::Duration;
 
 use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
 use slabcore_benches::comparison::{Outcome, Pair, Schedule, Window, median_of};
 use slabcore_benches::data_set::{DataSet, DataSets, Items};
-use slabcore_benches::rows::{ROWS, Row};
+use slabcore_benches::rows::{ROWS, Row, Tls};
 use slabcore_benches::{
     ServerOptions, ServerProcess, binaries, cores, machine, session::Session, table,
 };
+use slabcore_testkit::tls_files::TlsFiles;
 
 const DETAILS: &str = "\
 Servers: stock memcached from $MEMCACHED, else tests/stock-memcached; slabcore from $SLABCORE, else
@@ -22,6 +24,9 @@ divided by slabcore's, of the medians, with the smallest and largest of neighbou
 row of the open loop the ratio is of the p99 latencies; its peak is memcached's own, measured just
 before over the same connections. --keys, --value-bytes and --memory are for all rows that do not
 name other items. The row PASSes when the ratio reaches the floor; the aim stands beside it.";
+
+/// Protects nothing: RSA of 2,048 bits, as most certificates have it.
+const SERVER_KEY: &str = include_str!("../../measured-server.key");
 
 /// A closed loop that uses less of the server's core measured something else than the server.
 const LEAST_BUSY: f64 = 0.9;
@@ -140,6 +145,8 @@ fn measure_all(
             threads,
             connections: 2048,
             cores: placement.server(threads),
+            tls: (rows[0].tls != Tls::Nothing)
+                .then(|| Arc::new(TlsFiles::with_server_key(SERVER_KEY))),
         };
         cores::pin(&placement.allowed)?;
         let pair = Pair {
@@ -214,6 +221,11 @@ fn run(matches: &ArgMatches) -> Result<(), Box<dyn Error>> {
 /// Says what stands against a row's figures.
 fn print_doubts(outcome: &Outcome) {
     let name = outcome.row.name;
+    if let Tls::Handshakes(wanted) = outcome.row.tls {
+        let done = |windows: &[Window]| median_of(windows, |window| window.handshakes_per_second);
+        let (memcached, slabcore) = (done(&outcome.memcached), done(&outcome.slabcore));
+        println!("\n{name}: {memcached:.0} / {slabcore:.0} of {wanted} handshakes a second");
+    }
     if outcome.misses() > 0 {
         println!("\n{name}: {} keys were not found", outcome.misses());
     }

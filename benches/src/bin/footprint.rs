@@ -71,8 +71,13 @@ fn run(idle_seconds: f64) -> Result<(), Box<dyn Error>> {
     let allowed = cores::allowed()?;
     let (first, last) = (allowed[0], allowed[allowed.len() - 1]);
     cores::pin(&[last])?;
-    let options =
-        ServerOptions { memory_mib: 64, threads: 1, connections: 1024, cores: vec![first] };
+    let options = ServerOptions {
+        memory_mib: 64,
+        threads: 1,
+        connections: 1024,
+        cores: vec![first],
+        tls: None,
+    };
     let version = {
         let server = ServerProcess::start(&memcached, &options)?;
         session::Session::open(server.address())?.version()?

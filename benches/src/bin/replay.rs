@@ -127,7 +127,8 @@ impl Servers {
 
     fn start(&self, binary: &Path, memory_mib: usize) -> std::io::Result<ServerProcess> {
         let cores = self.allowed[..self.threads.min(self.allowed.len())].to_vec();
-        let options = ServerOptions { memory_mib, threads: self.threads, connections: 64, cores };
+        let options =
+            ServerOptions { memory_mib, threads: self.threads, connections: 64, cores, tls: None };
         ServerProcess::start(binary, &options)
     }
 

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
+use rustls::client::Resumption;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::version::{TLS12, TLS13};
@@ -24,6 +25,19 @@ pub struct TlsFiles {
 impl TlsFiles {
     /// A new authority, server and client.
     pub fn new() -> Self {
+        let files = Self::without_server();
+        files.renew_server();
+        files
+    }
+
+    /// As [`Self::new`], for a server that has a key already, in PEM.
+    pub fn with_server_key(pem: &str) -> Self {
+        let files = Self::without_server();
+        files.certify("server", &KeyPair::from_pem(pem).expect("a key"));
+        files
+    }
+
+    fn without_server() -> Self {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         let count = COUNT.fetch_add(1, Ordering::Relaxed);
         let name = format!("slabcore-test-tls-{}-{count}", std::process::id());
@@ -38,21 +52,19 @@ impl TlsFiles {
         let issuer = CertifiedIssuer::self_signed(authority, key).expect("an authority");
         let files = Self { directory, issuer };
         files.write("ca.pem", &files.issuer.pem());
-        files.renew("server");
-        files.renew("client");
+        files.certify("client", &KeyPair::generate().expect("a key"));
         files
     }
 
     /// A new certificate and key in the files of the server.
     pub fn renew_server(&self) {
-        self.renew("server");
+        self.certify("server", &KeyPair::generate().expect("a key"));
     }
 
-    fn renew(&self, owner: &str) {
-        let key = KeyPair::generate().expect("a key");
+    fn certify(&self, owner: &str, key: &KeyPair) {
         let mut params = CertificateParams::new([SERVER_NAME.to_owned()]).expect("a name");
         params.distinguished_name.push(DnType::CommonName, owner);
-        let certificate = params.signed_by(&key, &self.issuer).expect("a certificate");
+        let certificate = params.signed_by(key, &self.issuer).expect("a certificate");
         self.write(&format!("{owner}.key"), &key.serialize_pem());
         self.write(&format!("{owner}.pem"), &certificate.pem());
     }
@@ -95,6 +107,13 @@ impl TlsFiles {
     /// As [`Self::client`], with a certificate of another authority.
     pub fn client_certified_by(&self, other: &Self) -> Arc<ClientConfig> {
         self.client_of(&[&TLS13, &TLS12], Some(other))
+    }
+
+    /// As [`Self::client`], for which every handshake is a full one.
+    pub fn client_without_resumption(&self) -> Arc<ClientConfig> {
+        let mut config = Arc::unwrap_or_clone(self.client());
+        config.resumption = Resumption::disabled();
+        Arc::new(config)
     }
 
     fn client_of(
