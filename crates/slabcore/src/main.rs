@@ -5,7 +5,7 @@
 //! the same defaults, messages and exit statuses.
 //!
 //! **Goals.** No option is ignored in silence: what has no effect yet says so on stderr, and what
-//! would leave the server open (TLS) is refused.
+//! would leave the server open is refused.
 //!
 //! **Non-goals.** Anything that happens after the start: that is `slabcore-server`.
 //!
