@@ -36,7 +36,14 @@ const ORDER: &[(&str, &[&str])] = &[
     ("slabcore-testkit", &[]),
     (
         "slabcore-benches",
-        &["slabcore-server", "slabcore-storage", "slabcore-protocol", "slabcore-metrics"],
+        &[
+            "slabcore-server",
+            "slabcore-storage",
+            "slabcore-protocol",
+            "slabcore-metrics",
+            // Makes the certificates of measured servers.
+            "slabcore-testkit",
+        ],
     ),
     ("slabcore-tests", &[]),
 ];

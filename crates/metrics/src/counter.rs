@@ -105,5 +105,11 @@ crate::stat_names! {
         Turns = "turns",
         /// System calls made to enter the ring, or to wait on epoll.
         RingEnters = "ring_enters",
+        /// Datagrams that came to the UDP port.
+        DatagramsReceived = "datagrams_received",
+        /// Datagrams that it sent.
+        DatagramsSent = "datagrams_sent",
+        /// Answers to datagrams that were too long, or could not be sent.
+        AnswersDropped = "answers_dropped",
     }
 }

@@ -195,6 +195,21 @@ pub static SHARD_FAMILIES: &[Family] = &[
         ConnectionsMoved,
         "Connections that came from another executor because they ask for the shard's keys."
     ),
+    counter!(
+        "slabcore_shard_datagrams_received_total",
+        DatagramsReceived,
+        "Datagrams that came to the UDP port."
+    ),
+    counter!(
+        "slabcore_shard_datagrams_sent_total",
+        DatagramsSent,
+        "Datagrams that the UDP port sent."
+    ),
+    counter!(
+        "slabcore_shard_answers_dropped_total",
+        AnswersDropped,
+        "Answers to datagrams that were too long, or could not be sent."
+    ),
     counter!("slabcore_shard_gets_total", CmdGet, "Keys that the shard looked up."),
     counter!("slabcore_shard_stores_total", CmdSet, "Stores that the shard made."),
     gauge!("slabcore_shard_items", CurrItems, "Items in the shard."),

@@ -39,6 +39,7 @@ pub mod binary_opcode;
 mod binary_reply;
 mod binary_request;
 mod data_block;
+mod datagram;
 mod decimal;
 mod decoder;
 mod encode;
@@ -67,6 +68,9 @@ pub use binary_request::{
     AuthRequest, BinaryArithmetic, BinaryCommand, BinaryOrder, BinaryRequest,
 };
 pub use data_block::{DataBlock, data_block};
+pub use datagram::{
+    MESSAGE_DATAGRAMS_MAX, MESSAGE_PART_BYTES, RequestDatagram, message_datagrams, reply_frame,
+};
 pub use decoder::{Decoder, Protocol, Step};
 pub use encode::{
     END, VALUE_END, VALUE_END_AND_END, encode_number, encode_stat, encode_value,

@@ -98,6 +98,8 @@ pub(crate) struct Cluster {
     pub(crate) accepting: AtomicBool,
     /// Addresses bound, but for those of single shards.
     pub(crate) addresses: Vec<SocketAddr>,
+    /// Addresses bound for UDP.
+    pub(crate) udp_addresses: Vec<SocketAddr>,
     /// TCP port of each shard; empty if they have none.
     pub(crate) shard_ports: Vec<u16>,
 }

@@ -154,10 +154,7 @@ impl Connection {
             }
             // Another group begins: whoever wants its shard back need not wait for it, too.
             core.give_back();
-            let consumed = match self.state {
-                State::Line => self.lines(core, &input[at..], &mut budget),
-                _ => self.rest_of_request(core, &input[at..], &mut budget),
-            };
+            let consumed = self.step(core, &input[at..], &mut budget);
             if consumed == 0 && !self.is_closing() {
                 return (at, Pause::Hungry);
             }
@@ -165,6 +162,16 @@ impl Connection {
             if matches!(self.state, State::Keys { .. }) {
                 budget = 0;
             }
+        }
+    }
+
+    /// Executes requests, at most as many as the budget has left, or goes on with one that is under
+    /// way. Returns the bytes consumed; 0 if there are not enough, or the connection is to end.
+    #[inline]
+    pub(crate) fn step(&mut self, core: &mut Core, input: &[u8], budget: &mut usize) -> usize {
+        match self.state {
+            State::Line => self.lines(core, input, budget),
+            _ => self.rest_of_request(core, input, budget),
         }
     }
 

@@ -15,11 +15,14 @@ use slabcore_metrics::Counter;
 use crate::hub::{Fate, Hub};
 use crate::limits::{RECEIVE_BUFFER_BYTES, SEND_PIECES_MAX};
 use crate::outgoing::Outgoing;
+use crate::udp_port::{Readiness, UdpPort};
 
 /// Events taken per system call.
 const EVENTS_MAX: usize = 256;
 /// Names the doorbell among the events; connections have small numbers.
 const DOORBELL: u64 = u64::MAX;
+/// Names the first UDP socket; the others follow.
+const UDP_SOCKETS: u64 = 1 << 32;
 
 #[derive(Debug, Default)]
 struct Peer {
@@ -40,14 +43,21 @@ pub(crate) struct EpollDriver {
     buffer: Vec<u8>,
     touched: Vec<u32>,
     wakes: Vec<usize>,
+    udp: UdpPort,
+    /// What the kernel was asked to watch each UDP socket for.
+    udp_interests: Vec<epoll::EventFlags>,
 }
 
 impl EpollDriver {
-    pub(crate) fn new(hub: Hub) -> io::Result<Self> {
+    pub(crate) fn new(hub: Hub, udp: UdpPort) -> io::Result<Self> {
         let epoll = epoll::create(epoll::CreateFlags::CLOEXEC)?;
         let mailbox = &hub.core.cluster.mailboxes[hub.core.index];
         let data = epoll::EventData::new_u64(DOORBELL);
         epoll::add(&epoll, mailbox.doorbell(), data, epoll::EventFlags::IN)?;
+        let udp_interests = vec![epoll::EventFlags::empty(); udp.sockets()];
+        for (socket, &interest) in udp_interests.iter().enumerate() {
+            epoll::add(&epoll, udp.descriptor(socket), udp_socket(socket), interest)?;
+        }
         Ok(Self {
             hub,
             epoll,
@@ -56,6 +66,8 @@ impl EpollDriver {
             buffer: vec![0; RECEIVE_BUFFER_BYTES],
             touched: Vec::new(),
             wakes: Vec::new(),
+            udp,
+            udp_interests,
         })
     }
 
@@ -67,6 +79,7 @@ impl EpollDriver {
         for index in self.hub.indices() {
             self.end(index);
         }
+        self.hub.end_exchanges();
         self.hub.core.shards.own().publish();
         Ok(())
     }
@@ -77,12 +90,18 @@ impl EpollDriver {
         for event in events.drain(..) {
             match event.data.u64() {
                 DOORBELL => self.hub.core.cluster.mailboxes[self.hub.core.index].silence(),
+                number @ UDP_SOCKETS.. => {
+                    self.datagrams_ready((number - UDP_SOCKETS) as usize, event.flags);
+                }
                 index => self.ready(index as u32, event.flags),
             }
         }
         self.events = events;
         self.take_messages();
         let mut more = self.hub.run_runnable();
+        if self.udp.sockets() > 0 {
+            more |= self.serve_datagrams()?;
+        }
         let wakes = &mut self.wakes;
         self.hub.dispatch(|shard| wakes.push(shard));
         let mut touched = std::mem::take(&mut self.touched);
@@ -98,6 +117,31 @@ impl EpollDriver {
         more |= self.hub.maintain();
         more |= self.hub.has_runnable() || self.hub.has_touched();
         self.wait(more || self.hub.stopping)
+    }
+
+    fn datagrams_ready(&mut self, socket: usize, flags: epoll::EventFlags) {
+        if flags.contains(epoll::EventFlags::OUT) {
+            self.udp.ready(&mut self.hub, socket, Readiness::Writable);
+        }
+        if flags != epoll::EventFlags::OUT {
+            self.udp.ready(&mut self.hub, socket, Readiness::Readable);
+        }
+    }
+
+    /// Answers datagrams; true if some are left.
+    fn serve_datagrams(&mut self) -> io::Result<bool> {
+        let more = self.udp.turn(&mut self.hub);
+        for (socket, interest) in self.udp_interests.iter_mut().enumerate() {
+            let is_watched = |readiness| self.udp.watched(socket, readiness);
+            let mut wanted = epoll::EventFlags::empty();
+            wanted.set(epoll::EventFlags::IN, is_watched(Readiness::Readable));
+            wanted.set(epoll::EventFlags::OUT, is_watched(Readiness::Writable));
+            if std::mem::replace(interest, wanted) != wanted {
+                let descriptor = self.udp.descriptor(socket);
+                epoll::modify(&self.epoll, descriptor, udp_socket(socket), wanted)?;
+            }
+        }
+        Ok(more)
     }
 
     fn wait(&mut self, more: bool) -> io::Result<()> {
@@ -245,6 +289,10 @@ impl EpollDriver {
         peer.socket = self.hub.depart(index, socket, |shard| wakes.push(shard));
         Ok(())
     }
+}
+
+fn udp_socket(number: usize) -> epoll::EventData {
+    epoll::EventData::new_u64(UDP_SOCKETS + number as u64)
 }
 
 /// Sends the bytes from `offset` on as far as the socket takes them, and says how many it took.

@@ -15,6 +15,7 @@ use crate::hub::Hub;
 use crate::ring_executor;
 use crate::seat::Seat;
 use crate::start_error::StartError;
+use crate::udp_port::UdpPort;
 
 /// A running executor.
 pub(crate) enum Executor {
@@ -32,16 +33,16 @@ impl Executor {
         let name = format!("slabcore-{}", seat.index);
         let cpu = seat.cpu;
         let shared = Arc::clone(cluster);
-        let make_hub = move || seat.into_hub(shared);
+        let sit = move || seat.sit(shared);
         match cluster.backend {
-            Backend::Uring => ring_executor::spawn(cpu, &name, make_hub, started)
-                .map(Self::Glommio)
-                .map_err(|error| {
+            Backend::Uring => {
+                ring_executor::spawn(cpu, &name, sit, started).map(Self::Glommio).map_err(|error| {
                     StartError::System("start an executor", io::Error::other(error.to_string()))
-                }),
+                })
+            }
             Backend::Epoll(_) => std::thread::Builder::new()
                 .name(name)
-                .spawn(move || serve_on_epoll(cpu, make_hub, &started))
+                .spawn(move || serve_on_epoll(cpu, sit, &started))
                 .map(Self::Thread)
                 .map_err(|error| StartError::System("start a thread", error)),
         }
@@ -59,14 +60,15 @@ impl Executor {
 
 fn serve_on_epoll(
     cpu: usize,
-    make_hub: impl FnOnce() -> Hub,
+    sit: impl FnOnce() -> (Hub, UdpPort),
     started: &Sender<io::Result<()>>,
 ) -> io::Result<()> {
     let mut cpus = CpuSet::new();
     cpus.set(cpu);
     // Not pinned is slower, not wrong.
     let _ = sched_setaffinity(None, &cpus);
-    match EpollDriver::new(make_hub()) {
+    let (hub, udp) = sit();
+    match EpollDriver::new(hub, udp) {
         Ok(driver) => {
             let _ = started.send(Ok(()));
             driver.serve().inspect_err(end_process)

@@ -9,13 +9,14 @@ use arrayvec::ArrayVec;
 use crossbeam_channel::Receiver;
 use slabcore_metrics::{Counter, Gauge};
 use slabcore_protocol::LINE_BYTES_MAX;
-use slabcore_shard::{Batch, ReplyPart};
+use slabcore_shard::Batch;
 
 use crate::affinity::Affinity;
 use crate::connection::{Connection, ConnectionId, Pause};
 use crate::core::Core;
 use crate::encrypted::take_encrypted;
 use crate::entry::{Entry, Waiting};
+use crate::exchanges::Exchanges;
 use crate::limits::{
     CARRIED_BYTES_MAX, CARRY_READ_BYTES_MAX, MAINTAIN_STEPS, SEND_VALUE_BYTES_MAX,
     STAGE_CONNECTIONS, TURN_VISITS_DURATION,
@@ -24,7 +25,7 @@ use crate::log;
 use crate::login::Login;
 use crate::mailbox::{Message, next_message};
 use crate::moving::Leaving;
-use crate::outgoing::{LargeValue, Outgoing, Parts};
+use crate::outgoing::{Outgoing, Parts};
 use crate::output::Output;
 use crate::settings::{Moving, Protocol};
 use crate::stage::{Plan, Stage};
@@ -63,14 +64,16 @@ pub(crate) struct Hub {
     receiver: Receiver<Message>,
     /// Connections whose `carry` can be worked on.
     pub(crate) runnable: VecDeque<u32>,
-    /// Connections that wait for a batch to leave.
-    stalled: Vec<u32>,
+    /// Connections and exchanges that wait for a batch to leave.
+    pub(crate) stalled: Vec<u32>,
     /// Connections that the driver must look at.
     touched: Vec<u32>,
     /// Connections under TLS with decrypted bytes to look at.
     pub(crate) decrypted: Vec<u32>,
     /// Connections that are to move to other shards.
     pub(crate) leaving: Vec<Leaving>,
+    /// What came by datagram.
+    pub(crate) exchanges: Exchanges,
     /// Bytes of memory of the carries of all connections.
     pub(crate) carried: usize,
     pub(crate) stopping: bool,
@@ -89,6 +92,7 @@ impl Hub {
             touched: Vec::new(),
             decrypted: Vec::new(),
             leaving: Vec::new(),
+            exchanges: Exchanges::default(),
             carried: 0,
             stopping: false,
         }
@@ -346,9 +350,12 @@ impl Hub {
         self.touch(index);
     }
 
-    /// Lets a connection go on whose output has room again.
+    /// Lets a connection go on whose output has room again, or an exchange.
     fn unblock(&mut self, index: u32) {
-        let Some(entry) = self.entries[index as usize].as_mut() else { return };
+        let Some(entry) = self.entries.get_mut(index as usize) else {
+            return self.exchanges.resume(index);
+        };
+        let Some(entry) = entry.as_mut() else { return };
         if entry.waiting == Waiting::Room && !entry.connection.output.is_full() {
             entry.waiting = Waiting::Turn;
             self.runnable.push_back(index);
@@ -429,9 +436,9 @@ impl Hub {
     fn take_replies(&mut self, shard: usize, mut batch: Box<Batch>) {
         for (ticket, reply) in batch.take_replies() {
             let index = ticket.connection;
-            let alive = self.generations[index as usize] == ticket.generation;
-            match self.entries[index as usize].as_mut().filter(|_| alive) {
-                Some(entry) => {
+            let alive = self.generations.get(index as usize) == Some(&ticket.generation);
+            match self.entries.get_mut(index as usize).and_then(Option::as_mut) {
+                Some(entry) if alive => {
                     entry.connection.output.borrow_buffers(&mut self.core.spares);
                     entry.connection.fill(&mut self.core, shard, ticket.slot, reply);
                     if !entry.touched {
@@ -440,13 +447,7 @@ impl Hub {
                     }
                     self.unblock(index);
                 }
-                None => {
-                    if let ReplyPart::Held { hold, end, .. } = reply {
-                        let head = Vec::new();
-                        let value = LargeValue { shard, hold, head, end, taken_bytes: 0 };
-                        self.core.release(value);
-                    }
-                }
+                _ => self.take_other_reply(shard, ticket, reply),
             }
         }
         self.core.outboxes.recycle(shard, batch);
@@ -480,7 +481,10 @@ impl Hub {
     /// True if connections have requests left to execute, or a batch may leave, or it is to be
     /// seen soon if a connection's last output before a move has left.
     pub(crate) fn has_runnable(&self) -> bool {
-        !self.runnable.is_empty() || self.core.outboxes.can_dispatch() || self.has_impatient()
+        !self.runnable.is_empty()
+            || self.core.outboxes.can_dispatch()
+            || self.has_impatient()
+            || self.exchanges.has_runnable()
     }
 
     /// True if connections were touched that the driver has not looked at.

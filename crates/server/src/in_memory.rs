@@ -75,9 +75,9 @@ impl InMemoryServer {
         let router = Router::new(hasher.clone(), shards);
         let backend = Backend::Epoll("there are no sockets".to_owned());
         let settings = settings(shards, memory_bytes);
-        let (cluster, seats) = make_seats(settings, backend, &[], &hasher)?;
+        let (cluster, seats) = make_seats(settings, backend, &[], Vec::new(), &hasher)?;
         let shards = seats.into_iter().map(|seat| InMemoryShard {
-            hub: seat.into_hub(Arc::clone(&cluster)),
+            hub: seat.sit(Arc::clone(&cluster)).0,
             peers: Vec::new(),
             touched: Vec::new(),
             arrived: Vec::new(),
@@ -240,6 +240,7 @@ impl InMemoryShard {
 fn settings(shards: usize, memory_bytes: usize) -> Settings {
     Settings {
         listen: Listen::Tcp(Vec::new()),
+        udp: Vec::new(),
         shard_ports: None,
         moving: Moving::NEVER,
         memory_bytes,

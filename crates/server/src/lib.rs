@@ -28,6 +28,8 @@ mod data_blocks;
 mod encrypted;
 mod entry;
 mod epoll_driver;
+mod exchange;
+mod exchanges;
 mod executors;
 mod exposition;
 mod fatal;
@@ -71,6 +73,7 @@ mod tls;
 mod tls_ciphers;
 mod tls_handshakes;
 mod tls_session;
+mod udp_port;
 mod users;
 #[cfg(test)]
 mod whole_server;

@@ -97,6 +97,22 @@ pub const LEAVING_MAX: usize = 8;
 /// Turns for which a connection that is to move waits for its client to read.
 pub const LEAVE_PATIENCE_TURNS: u8 = 8;
 
+/// Datagrams of one shard that are being answered. Others wait in the sockets, where the kernel
+/// bounds them and drops what is too much.
+pub const EXCHANGES_MAX: usize = 64;
+
+/// Bytes of all that one datagram is answered with; a longer answer is dropped. 12,054 datagrams.
+pub const ANSWER_BYTES_MAX: usize = 16 << 20;
+
+/// Bytes of the messages of all datagrams that one shard is answering; what is beyond is dropped.
+pub const ANSWERS_BYTES_MAX: usize = 64 << 20;
+
+/// Datagrams of one message that are sent before other datagrams have their turn.
+pub const DATAGRAM_BURST: usize = 16;
+
+/// Time that a turn spends with datagrams.
+pub const TURN_DATAGRAMS_DURATION: Duration = Duration::from_micros(250);
+
 /// Small steps of background work per turn; one is well below a microsecond.
 pub const MAINTAIN_STEPS: u32 = 64;
 

@@ -28,19 +28,26 @@ pub(crate) struct Listener {
     pub(crate) tls: Option<ClientCertificates>,
 }
 
-/// Binds everything that the settings name; the ports of shards come last.
+/// One bound UDP socket.
+#[derive(Debug)]
+pub(crate) struct DatagramSocket {
+    pub(crate) socket: OwnedFd,
+    pub(crate) address: SocketAddr,
+}
+
+/// Binds all TCP and Unix sockets that the settings name; the ports of shards come last.
 pub(crate) fn bind(settings: &Settings) -> io::Result<Vec<Listener>> {
     let backlog = settings.listen_backlog;
     let mut listeners = Vec::new();
     match &settings.listen {
         Listen::Tcp(entries) => {
             for entry in entries {
-                let first = listeners.len();
-                bind_tcp(entry, backlog, &mut listeners)?;
-                for listener in &mut listeners[first..] {
-                    listener.protocol = entry.protocol;
-                    listener.tls = tls_of(entry.encryption, settings);
-                }
+                let tls = tls_of(entry.encryption, settings);
+                let bind = |address| {
+                    let bound = bind_one(address, backlog)?;
+                    Ok(Listener { protocol: entry.protocol, tls, ..bound })
+                };
+                listeners.extend(bind_entry(entry, bind, |it| it.address)?);
             }
         }
         Listen::Unix { path, mask } => listeners.push(bind_unix(path, *mask, backlog)?),
@@ -62,6 +69,15 @@ fn tls_of(encryption: Encryption, settings: &Settings) -> Option<ClientCertifica
         Encryption::None => None,
         Encryption::Tls(demanded) => Some(demanded),
     }
+}
+
+/// Binds the UDP sockets that the settings name.
+pub(crate) fn bind_udp(settings: &Settings) -> io::Result<Vec<DatagramSocket>> {
+    let mut sockets = Vec::new();
+    for entry in &settings.udp {
+        sockets.extend(bind_entry(entry, bind_one_udp, |it| Some(it.address))?);
+    }
+    Ok(sockets)
 }
 
 /// One port for each shard, on every address that is bound already.
@@ -135,26 +151,33 @@ impl IpAndScope {
     }
 }
 
-fn bind_tcp(entry: &TcpListen, backlog: i32, listeners: &mut Vec<Listener>) -> io::Result<()> {
+/// The sockets of one `-l`.
+fn bind_entry<S>(
+    entry: &TcpListen,
+    bind: impl Fn(SocketAddr) -> io::Result<S>,
+    address_of: impl Fn(&S) -> Option<SocketAddr>,
+) -> io::Result<Vec<S>> {
+    let mut sockets = Vec::new();
     let Some(host) = &entry.host else {
         // All addresses: IPv6 may be absent, one of the two must work.
-        let v6 = bind_one(SocketAddr::from((Ipv6Addr::UNSPECIFIED, entry.port)), backlog);
-        let port = v6.as_ref().ok().and_then(|it| it.address).map_or(entry.port, |it| it.port());
-        let v4 = bind_one(SocketAddr::from((Ipv4Addr::UNSPECIFIED, port)), backlog);
+        let v6 = bind(SocketAddr::from((Ipv6Addr::UNSPECIFIED, entry.port)));
+        let port = v6.as_ref().ok().and_then(address_of).map_or(entry.port, |it| it.port());
+        let v4 = bind(SocketAddr::from((Ipv4Addr::UNSPECIFIED, port)));
         match (v4, v6) {
             (Err(error), Err(_)) => return Err(error),
             (Err(error), Ok(_)) if error.kind() == io::ErrorKind::AddrInUse => return Err(error),
             (Ok(_), Err(error)) if error.kind() == io::ErrorKind::AddrInUse => return Err(error),
-            (v4, v6) => listeners.extend([v4, v6].into_iter().flatten()),
+            (v4, v6) => sockets.extend([v4, v6].into_iter().flatten()),
         }
-        return Ok(());
+        return Ok(sockets);
     };
-    let mut any = false;
     for address in (host.as_str(), entry.port).to_socket_addrs()? {
-        listeners.push(bind_one(address, backlog)?);
-        any = true;
+        sockets.push(bind(address)?);
     }
-    if any { Ok(()) } else { Err(io::Error::new(io::ErrorKind::NotFound, "no address")) }
+    if sockets.is_empty() {
+        return Err(io::Error::new(io::ErrorKind::NotFound, "no address"));
+    }
+    Ok(sockets)
 }
 
 fn bind_one(address: SocketAddr, backlog: i32) -> io::Result<Listener> {
@@ -171,6 +194,16 @@ fn bind_one(address: SocketAddr, backlog: i32) -> io::Result<Listener> {
     socket.listen(backlog)?;
     let address = socket.local_addr()?.as_socket();
     Ok(Listener { socket: socket.into(), address, shard: None, protocol: None, tls: None })
+}
+
+fn bind_one_udp(address: SocketAddr) -> io::Result<DatagramSocket> {
+    let socket = Socket::new(Domain::for_address(address), Type::DGRAM, None)?;
+    if address.is_ipv6() {
+        socket.set_only_v6(true)?;
+    }
+    socket.bind(&SockAddr::from(address))?;
+    let address = socket.local_addr()?.as_socket().unwrap_or(address);
+    Ok(DatagramSocket { socket: socket.into(), address })
 }
 
 fn bind_unix(path: &Path, mask: u32, backlog: i32) -> io::Result<Listener> {

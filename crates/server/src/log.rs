@@ -7,7 +7,7 @@ use std::os::fd::AsRawFd;
 use memchr::memchr;
 use slabcore_storage::Store;
 
-use crate::listener::Listener;
+use crate::listener::{DatagramSocket, Listener};
 
 /// From this verbosity on connections and commands are named.
 pub(crate) const COMMANDS: u64 = 2;
@@ -43,9 +43,12 @@ pub(crate) fn connection_closed(connection: u32) {
 }
 
 /// The sockets that clients connect to.
-pub(crate) fn listeners(listeners: &[Listener]) {
+pub(crate) fn listeners(listeners: &[Listener], udp_sockets: &[DatagramSocket]) {
     for listener in listeners {
         eprintln!("<{} server listening (auto-negotiate)", listener.socket.as_raw_fd());
+    }
+    for it in udp_sockets {
+        eprintln!("<{} server listening (udp)", it.socket.as_raw_fd());
     }
 }
 

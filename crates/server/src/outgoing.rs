@@ -115,6 +115,17 @@ impl Outgoing {
         self.parts.is_none().then_some(&self.replies[..])
     }
 
+    /// Appends all the bytes.
+    pub(crate) fn append_to(&self, bytes: &mut Vec<u8>) {
+        let mut offset = 0;
+        while offset < self.total_bytes() {
+            for piece in &self.pieces(offset) {
+                bytes.extend_from_slice(piece);
+                offset += piece.len();
+            }
+        }
+    }
+
     /// The bytes from `offset` on, as far as so many pieces go. None of them is empty.
     pub(crate) fn pieces(&self, offset: usize) -> Pieces<'_> {
         let mut pieces = Pieces::new();

@@ -232,8 +232,8 @@ impl Output {
         }
     }
 
-    /// Takes what is ready for the socket: bytes, and parts of the large values that are next, up to
-    /// `value_bytes_max`.
+    /// Takes what is ready for the socket: bytes, and parts of the large values that are next, of
+    /// `value_bytes_max` at most.
     #[inline]
     pub(crate) fn take(&mut self, spares: &mut SpareBuffers, value_bytes_max: usize) -> Outgoing {
         debug_assert!(self.can_send());

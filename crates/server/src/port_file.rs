@@ -5,13 +5,16 @@ use std::io;
 use std::net::SocketAddr;
 use std::path::Path;
 
-/// Writes one line per TCP socket, into a neighbour that is then renamed: a reader sees all of it
-/// or nothing.
-pub(crate) fn write(path: &Path, addresses: &[SocketAddr]) -> io::Result<()> {
+/// Writes one line per TCP and UDP socket, into a neighbour that is then renamed: a reader sees all
+/// of it or nothing.
+pub(crate) fn write(path: &Path, tcp: &[SocketAddr], udp: &[SocketAddr]) -> io::Result<()> {
     let mut text = String::new();
-    for address in addresses {
-        let family = if address.is_ipv6() { "INET6" } else { "INET" };
-        writeln!(text, "TCP {family}: {}", address.port()).map_err(io::Error::other)?;
+    for (transport, addresses) in [("TCP", tcp), ("UDP", udp)] {
+        for address in addresses {
+            let family = if address.is_ipv6() { "INET6" } else { "INET" };
+            let port = address.port();
+            writeln!(text, "{transport} {family}: {port}").map_err(io::Error::other)?;
+        }
     }
     let mut unfinished = path.as_os_str().to_owned();
     unfinished.push(".lck");

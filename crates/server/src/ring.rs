@@ -15,6 +15,7 @@ use crate::limits::{RECEIVE_BUFFER_BYTES, RECEIVE_BUFFERS};
 use crate::outgoing::Outgoing;
 use crate::receive_buffers::ReceiveBuffers;
 use crate::send_message::{SendMessage, SendMessages};
+use crate::udp_port::Readiness;
 
 /// Submission entries; the completion queue is several times that, and neither may overflow: a
 /// full submission queue is submitted on the spot.
@@ -42,6 +43,8 @@ pub(crate) enum Completion {
     Sent { index: u32, outgoing: Outgoing, result: i32 },
     /// Another thread rang.
     Doorbell { rearm: bool },
+    /// A UDP socket is ready, as was asked for once.
+    Datagrams { socket: usize, readiness: Readiness },
     /// Another ring rang, or a cancellation ended: nothing to do but look around.
     Nothing,
 }
@@ -53,6 +56,8 @@ enum Kind {
     Send = 2,
     Doorbell = 3,
     Nothing = 4,
+    Readable = 5,
+    Writable = 6,
 }
 
 const KIND_SHIFT: u32 = 56;
@@ -190,6 +195,23 @@ impl Ring {
         self.push(&entry);
     }
 
+    /// Watches a UDP socket until it is ready once.
+    pub(crate) fn watch_datagrams(
+        &mut self,
+        number: usize,
+        socket: BorrowedFd<'_>,
+        readiness: Readiness,
+    ) {
+        let (kind, events) = match readiness {
+            Readiness::Readable => (Kind::Readable, POLL_READABLE),
+            Readiness::Writable => (Kind::Writable, POLL_WRITABLE),
+        };
+        let entry = opcode::PollAdd::new(Fd(socket.as_raw_fd()), events)
+            .build()
+            .user_data(user_data(kind, number as u32));
+        self.push(&entry);
+    }
+
     /// Rings for the owner of another ring.
     pub(crate) fn ring_other(&mut self, ring: RawFd) {
         let entry = opcode::MsgRingData::new(Fd(ring), 0, user_data(Kind::Nothing, 0), None)
@@ -315,6 +337,12 @@ fn read_completion(
         kind if kind == Kind::Doorbell as u64 => {
             Completion::Doorbell { rearm: !cqueue::more(entry.flags()) }
         }
+        kind if kind == Kind::Readable as u64 => {
+            Completion::Datagrams { socket: index as usize, readiness: Readiness::Readable }
+        }
+        kind if kind == Kind::Writable as u64 => {
+            Completion::Datagrams { socket: index as usize, readiness: Readiness::Writable }
+        }
         _ => Completion::Nothing,
     }
 }
@@ -333,6 +361,7 @@ const EINTR: i32 = rustix::io::Errno::INTR.raw_os_error();
 const EBUSY: i32 = rustix::io::Errno::BUSY.raw_os_error();
 const EAGAIN: i32 = rustix::io::Errno::AGAIN.raw_os_error();
 const POLL_READABLE: u32 = rustix::event::PollFlags::IN.bits() as u32;
+const POLL_WRITABLE: u32 = rustix::event::PollFlags::OUT.bits() as u32;
 
 const NO_SIGNAL: i32 = rustix::net::SendFlags::NOSIGNAL.bits().cast_signed();
 const WAIT_ALL: i32 = libc::MSG_WAITALL;

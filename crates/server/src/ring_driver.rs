@@ -10,6 +10,7 @@ use crate::hub::{Fate, Hub};
 use crate::limits::LULL_MICROSECONDS;
 use crate::outgoing::Outgoing;
 use crate::ring::{Completion, Received, Ring};
+use crate::udp_port::{Readiness, UdpPort};
 
 /// Whether a socket has taken what it was sent.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -66,10 +67,13 @@ pub(crate) struct RingDriver {
     turns: u64,
     /// Shards to ring for at the end of the turn.
     wakes: Vec<usize>,
+    udp: UdpPort,
+    /// What each UDP socket is watched for: to be readable, to be writable.
+    udp_watches: Vec<[bool; 2]>,
 }
 
 impl RingDriver {
-    pub(crate) fn new(hub: Hub, mut ring: Ring) -> Self {
+    pub(crate) fn new(hub: Hub, udp: UdpPort, mut ring: Ring) -> Self {
         let mailbox = &hub.core.cluster.mailboxes[hub.core.index];
         mailbox.set_ring(ring.descriptor());
         ring.watch(mailbox.doorbell().as_fd());
@@ -83,6 +87,8 @@ impl RingDriver {
             touched: Vec::new(),
             turns: 0,
             wakes: Vec::new(),
+            udp_watches: vec![[false; 2]; udp.sockets()],
+            udp,
         }
     }
 
@@ -99,7 +105,10 @@ impl RingDriver {
         }
         self.completions = completions;
         idle &= !self.take_messages();
-        let more = self.hub.run_runnable();
+        let mut more = self.hub.run_runnable();
+        if self.udp.sockets() > 0 {
+            more |= self.serve_datagrams();
+        }
         self.dispatch();
         self.settle_touched();
         let metrics = &self.hub.core.metrics;
@@ -111,6 +120,23 @@ impl RingDriver {
         idle &= !more && !self.hub.has_runnable() && !maintaining;
         self.enter(more || maintaining)?;
         Ok(if idle { Outlook::Lull } else { Outlook::Busy })
+    }
+
+    /// Answers datagrams; true if some are left.
+    #[cold]
+    fn serve_datagrams(&mut self) -> bool {
+        let more = self.udp.turn(&mut self.hub);
+        for (socket, watches) in self.udp_watches.iter_mut().enumerate() {
+            for readiness in [Readiness::Readable, Readiness::Writable] {
+                let is_watched = &mut watches[readiness as usize];
+                if !*is_watched && self.udp.watched(socket, readiness) {
+                    *is_watched = true;
+                    let descriptor = self.udp.descriptor(socket);
+                    self.ring.watch_datagrams(socket, descriptor, readiness);
+                }
+            }
+        }
+        more
     }
 
     /// Submits and, if there is nothing left to do, waits out a lull.
@@ -187,6 +213,10 @@ impl RingDriver {
                 if rearm {
                     self.ring.watch(mailbox.doorbell().as_fd());
                 }
+            }
+            Completion::Datagrams { socket, readiness } => {
+                self.udp_watches[socket][readiness as usize] = false;
+                self.udp.ready(&mut self.hub, socket, readiness);
             }
             Completion::Nothing => {}
         }
@@ -308,6 +338,7 @@ impl RingDriver {
             self.peers[index as usize].socket = None;
             self.hub.remove(index);
         }
+        self.hub.end_exchanges();
         self.hub.core.shards.own().publish();
     }
 }

@@ -16,6 +16,7 @@ use crate::fatal::end_process;
 use crate::hub::Hub;
 use crate::ring::Ring;
 use crate::ring_driver::{Outlook, RingDriver};
+use crate::udp_port::UdpPort;
 
 /// Bytes that glommio registers for its own I/O; it does none here beside waiting.
 const IO_MEMORY_BYTES: usize = 64 << 10;
@@ -30,11 +31,11 @@ const NEVER: Duration = Duration::from_hours(365 * 24);
 /// microseconds.
 const TURNS_PER_YIELD: u32 = 64;
 
-/// Starts an executor pinned to `cpu` that serves what `make_hub` makes on its thread.
+/// Starts an executor pinned to `cpu` that serves what `sit` makes on its thread.
 pub(crate) fn spawn(
     cpu: usize,
     name: &str,
-    make_hub: impl FnOnce() -> Hub + Send + 'static,
+    sit: impl FnOnce() -> (Hub, UdpPort) + Send + 'static,
     started: Sender<io::Result<()>>,
 ) -> Result<ExecutorJoinHandle<io::Result<()>>, GlommioError<()>> {
     LocalExecutorBuilder::new(Placement::Fixed(cpu))
@@ -45,14 +46,14 @@ pub(crate) fn spawn(
         .spawn(move || async move {
             let latency = Latency::NotImportant;
             let queue = executor().create_task_queue(Shares::default(), latency, "data-plane");
-            let task = glommio::spawn_local_into(serve(make_hub(), started), queue)
+            let task = glommio::spawn_local_into(serve(sit(), started), queue)
                 .expect("the task queue was made above");
             task.await
         })
 }
 
-async fn serve(hub: Hub, started: Sender<io::Result<()>>) -> io::Result<()> {
-    let (mut driver, bell) = match prepare(hub) {
+async fn serve(seat: (Hub, UdpPort), started: Sender<io::Result<()>>) -> io::Result<()> {
+    let (mut driver, bell) = match prepare(seat) {
         Ok(prepared) => prepared,
         Err(error) => {
             // Whoever starts the server hears of it there.
@@ -83,11 +84,11 @@ async fn serve(hub: Hub, started: Sender<io::Result<()>>) -> io::Result<()> {
     Ok(())
 }
 
-fn prepare(hub: Hub) -> io::Result<(RingDriver, BufferedFile)> {
+fn prepare((hub, udp): (Hub, UdpPort)) -> io::Result<(RingDriver, BufferedFile)> {
     let ring = Ring::new()?;
     let bell = eventfd(0, EventfdFlags::CLOEXEC)?;
     ring.register_eventfd(bell.as_fd())?;
     // SAFETY: the descriptor is owned here and handed over; nobody else closes it.
     let bell = unsafe { BufferedFile::from_raw_fd(bell.into_raw_fd()) };
-    Ok((RingDriver::new(hub, ring), bell))
+    Ok((RingDriver::new(hub, udp, ring), bell))
 }

@@ -35,18 +35,19 @@ pub struct Running {
 /// Starts a server. When this returns, clients can connect and the port file is there.
 pub fn serve(settings: Settings) -> Result<Running, StartError> {
     let listeners = listener::bind(&settings).map_err(StartError::Bind)?;
+    let udp_sockets = listener::bind_udp(&settings).map_err(StartError::BindUdp)?;
     if u64::from(settings.verbosity) >= log::COMMANDS {
-        log::listeners(&listeners);
+        log::listeners(&listeners, &udp_sockets);
     }
     let backend = choose_backend(settings.backend)?;
     if let Backend::Epoll(reason) = &backend {
         eprintln!("slabcore: serving with epoll: {reason}");
     }
     let hasher = KeyHasher::new(random_seed());
-    let (cluster, seats) = make_seats(settings, backend, &listeners, &hasher)?;
+    let (cluster, seats) = make_seats(settings, backend, &listeners, udp_sockets, &hasher)?;
     let executors = start_executors(&cluster, seats)?;
     if let Some(path) = &cluster.settings.port_file {
-        port_file::write(path, &cluster.addresses)
+        port_file::write(path, &cluster.addresses, &cluster.udp_addresses)
             .map_err(|error| StartError::System("write the port file", error))?;
     }
     let system = |error: io::Error| StartError::System("start the acceptor", error);

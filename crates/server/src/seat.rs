@@ -1,6 +1,7 @@
 //! From settings to what the executors start from: the shared part, and a seat for each.
 
 use std::net::SocketAddr;
+use std::os::fd::OwnedFd;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize};
 use std::sync::{Arc, Mutex};
 
@@ -14,13 +15,14 @@ use crate::cluster::{Backend, Cluster, SharedTls};
 use crate::core::Core;
 use crate::hub::Hub;
 use crate::item_memory::ItemMemory;
-use crate::listener::Listener;
+use crate::listener::{DatagramSocket, Listener};
 use crate::log;
 use crate::mailbox::{Mailbox, Message};
 use crate::publish_order::PublishOrder;
 use crate::settings::Settings;
 use crate::shards::SharedShard;
 use crate::start_error::StartError;
+use crate::udp_port::UdpPort;
 
 /// What one executor starts from.
 pub(crate) struct Seat {
@@ -29,12 +31,14 @@ pub(crate) struct Seat {
     shards: Arc<[SharedShard]>,
     router: Router,
     receiver: Receiver<Message>,
+    udp_sockets: Vec<OwnedFd>,
 }
 
 impl Seat {
-    /// The executor's hub, on the thread that calls.
-    pub(crate) fn into_hub(self, cluster: Arc<Cluster>) -> Hub {
-        Hub::new(Core::new(self.index, self.shards, self.router, cluster), self.receiver)
+    /// The executor's hub and UDP port, on the thread that calls.
+    pub(crate) fn sit(self, cluster: Arc<Cluster>) -> (Hub, UdpPort) {
+        let core = Core::new(self.index, self.shards, self.router, cluster);
+        (Hub::new(core, self.receiver), UdpPort::new(self.udp_sockets))
     }
 }
 
@@ -43,6 +47,7 @@ pub(crate) fn make_seats(
     settings: Settings,
     backend: Backend,
     listeners: &[Listener],
+    udp_sockets: Vec<DatagramSocket>,
     hasher: &KeyHasher,
 ) -> Result<(Arc<Cluster>, Vec<Seat>), StartError> {
     let memory = ItemMemory::map(&settings).map_err(StartError::Memory)?;
@@ -71,6 +76,7 @@ pub(crate) fn make_seats(
         rejected_connections: AtomicU64::new(0),
         accepting: AtomicBool::new(true),
         addresses: addresses_of(listeners, |shard| shard.is_none()),
+        udp_addresses: udp_sockets.iter().map(|it| it.address).collect(),
         shard_ports: (0..settings.shards)
             .filter_map(|index| addresses_of(listeners, |shard| shard == Some(index)).pop())
             .map(|address| address.port())
@@ -86,8 +92,13 @@ pub(crate) fn make_seats(
         shards: Arc::clone(&shards),
         router: Router::new(hasher.clone(), shards.len()),
         receiver,
+        udp_sockets: Vec::new(),
     });
-    let seats = seats.collect();
+    let mut seats: Vec<Seat> = seats.collect();
+    let shards = seats.len();
+    for (number, it) in udp_sockets.into_iter().enumerate() {
+        seats[number % shards].udp_sockets.push(it.socket);
+    }
     Ok((cluster, seats))
 }
 

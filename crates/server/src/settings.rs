@@ -93,6 +93,8 @@ impl Default for Moving {
 pub struct Settings {
     /// Where clients connect.
     pub listen: Listen,
+    /// Where requests may come by UDP, in whatever each datagram speaks; nowhere if empty.
+    pub udp: Vec<TcpListen>,
     /// First of one TCP port for each shard, on the addresses of `listen`: a connection to port
     /// `first + i` stays with shard i. 0 for ports that the system picks; `None` for none.
     pub shard_ports: Option<u16>,

@@ -13,6 +13,8 @@ const USAGE: i32 = 64;
 pub enum StartError {
     /// A listening socket could not be bound.
     Bind(io::Error),
+    /// A UDP socket could not be bound.
+    BindUdp(io::Error),
     /// The item memory could not be mapped.
     Memory(io::Error),
     /// `-m` is too small for this many shards.
@@ -37,6 +39,7 @@ impl fmt::Display for StartError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Bind(error) => write!(f, "failed to listen on TCP port or socket: {error}"),
+            Self::BindUdp(error) => write!(f, "failed to listen on UDP port: {error}"),
             Self::Memory(error) => write!(f, "failed to allocate the item memory: {error}"),
             Self::TooLittleMemory => {
                 write!(f, "the memory limit (-m) is too small for this many threads (-t)")

@@ -184,6 +184,9 @@ pub(crate) fn slabcore(out: &mut Vec<u8>, cluster: &Cluster, sum: &Snapshot) {
         Counter::ConnectionsMoved,
         Counter::Turns,
         Counter::RingEnters,
+        Counter::DatagramsReceived,
+        Counter::DatagramsSent,
+        Counter::AnswersDropped,
     ];
     for counter in own {
         encode_stat(out, counter.stat_name(), sum.get(counter));
@@ -234,7 +237,7 @@ pub(crate) fn settings(out: &mut Vec<u8>, cluster: &Cluster) {
     stat("maxbytes", &settings.memory_bytes.to_string());
     stat("maxconns", &settings.connections_max.to_string());
     stat("tcpport", &port.to_string());
-    stat("udpport", "0");
+    stat("udpport", &cluster.udp_addresses.first().map_or(0, SocketAddr::port).to_string());
     stat("inter", &inter(&settings.listen));
     stat("verbosity", &cluster.verbosity.load(Ordering::Relaxed).to_string());
     stat("oldest", "0");
@@ -245,7 +248,8 @@ pub(crate) fn settings(out: &mut Vec<u8>, cluster: &Cluster) {
     stat("growth_factor", &format!("{:.2}", settings.growth_factor));
     stat("chunk_size", &settings.chunk_bytes_min.to_string());
     stat("num_threads", &settings.shards.to_string());
-    stat("num_threads_per_udp", &settings.shards.to_string());
+    let udp_threads = if cluster.udp_addresses.is_empty() { settings.shards } else { 1 };
+    stat("num_threads_per_udp", &udp_threads.to_string());
     stat("stat_key_prefix", ":");
     stat("detail_enabled", "no");
     stat("reqs_per_event", &settings.requests_per_event_max.to_string());

@@ -64,6 +64,7 @@ pub(crate) fn settings(backend: BackendChoice) -> Settings {
     let cpus = rustix::thread::sched_getaffinity(None).unwrap();
     Settings {
         listen: Listen::Tcp(vec![TcpListen::new(Some("127.0.0.1".to_owned()), 0)]),
+        udp: Vec::new(),
         shard_ports: None,
         moving: Moving::default(),
         memory_bytes: 64 << 20,

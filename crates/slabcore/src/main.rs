@@ -85,7 +85,8 @@ fn serve(plan: Plan) -> Result<(), Refusal> {
     }
     resource_limits::allow_locked_memory();
     if let Some(identity) = identity {
-        let low_port = privileges::needs_low_port(&settings.listen, settings.shard_ports);
+        let low_port =
+            privileges::needs_low_port(&settings.listen, &settings.udp, settings.shard_ports);
         privileges::become_user(&identity, low_port)?;
     }
     let mut signals = StopSignals::catch()

@@ -57,7 +57,7 @@ pub(crate) const OPTIONS: &[OptionRow] = {
             'U',
             "udp-port",
             NUM,
-            NotYet("UDP stays off"),
+            Now,
             "UDP port (default: 0, off); the TCP port too if -p is not given",
         ),
         row('s', "unix-socket", FILE, Now, "Unix socket to listen on (no TCP then)"),

@@ -4,7 +4,7 @@ use std::ffi::CString;
 
 use nix::unistd::{Gid, Uid, User, geteuid, getuid, initgroups, setgid, setuid};
 use rustix::thread::{CapabilitySet, CapabilitySets, set_capabilities, set_keep_capabilities};
-use slabcore_server::settings::Listen;
+use slabcore_server::settings::{Listen, TcpListen};
 
 use crate::refusal::Refusal;
 
@@ -37,13 +37,13 @@ pub(crate) fn identity(user: Option<&str>) -> Result<Option<Identity>, Refusal> 
 
 /// Whether a port is asked for that only root may bind. Of the ports of shards the first is the
 /// lowest.
-pub(crate) fn needs_low_port(listen: &Listen, shard_ports: Option<u16>) -> bool {
+pub(crate) fn needs_low_port(listen: &Listen, udp: &[TcpListen], shard_ports: Option<u16>) -> bool {
     let low = |port: u16| (1..UNPRIVILEGED_PORT_MIN).contains(&port);
-    let listens_low = match listen {
-        Listen::Tcp(addresses) => addresses.iter().any(|a| low(a.port)),
-        Listen::Unix { .. } => false,
+    let tcp = match listen {
+        Listen::Tcp(addresses) => addresses.as_slice(),
+        Listen::Unix { .. } => &[],
     };
-    listens_low || shard_ports.is_some_and(low)
+    tcp.iter().chain(udp).any(|a| low(a.port)) || shard_ports.is_some_and(low)
 }
 
 /// Becomes `identity`, with that user's groups.
@@ -81,21 +81,19 @@ pub(crate) fn become_user(identity: &Identity, keep_low_ports: bool) -> Result<(
 
 #[cfg(test)]
 mod tests {
-    use slabcore_server::settings::TcpListen;
-
     use super::*;
 
     #[test]
     fn low_ports() {
         let check = |port: u16, expected: bool| {
             let listen = Listen::Tcp(vec![TcpListen::new(None, port)]);
-            assert_eq!(needs_low_port(&listen, None), expected, "{port}");
-            assert_eq!(needs_low_port(&Listen::Tcp(vec![]), Some(port)), expected, "{port}");
+            assert_eq!(needs_low_port(&listen, &[], None), expected, "{port}");
+            assert_eq!(needs_low_port(&Listen::Tcp(vec![]), &[], Some(port)), expected, "{port}");
         };
         check(0, false);
         check(1, true);
         check(1_023, true);
         check(1_024, false);
-        assert!(!needs_low_port(&Listen::Unix { path: "/s".into(), mask: 0o700 }, None));
+        assert!(!needs_low_port(&Listen::Unix { path: "/s".into(), mask: 0o700 }, &[], None));
     }
 }

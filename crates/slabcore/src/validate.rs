@@ -70,7 +70,12 @@ pub(crate) fn plan(
 
     let tls = suboptions.tls.load(given.flag("enable-ssl"), &mut warnings)?;
     let listen = listening(given, tls.as_ref(), &mut warnings)?;
+    let udp = udp(given, &listen, &access, tls.as_ref())?;
+    if tls.is_some() && !udp.is_empty() {
+        warnings.push("warning: datagrams (-U) are not encrypted, with or without -Z".to_owned());
+    }
     let settings = Settings {
+        udp,
         shard_ports: shard_ports(given, &listen, shards)?,
         moving: Moving::default(),
         listen,
@@ -104,12 +109,8 @@ pub(crate) fn plan(
 /// A line for each option that is accepted without effect.
 fn warnings_of_options(given: &Given) -> Vec<String> {
     let mut warnings = Vec::new();
-    for Missing { id, short, value, why } in given.missing() {
-        match (id, value) {
-            // What they ask for is so.
-            ("udp-port", Some("0")) => {}
-            _ => warnings.push(format!("warning: -{short} has no effect yet: {why}")),
-        }
+    for Missing { short, why } in given.missing() {
+        warnings.push(format!("warning: -{short} has no effect yet: {why}"));
     }
     warnings
 }
@@ -225,6 +226,33 @@ fn listening(
     let listening = listen::parse(given.all("listen"), port, tls)?;
     warnings.extend(listening.warnings);
     Ok(Listen::Tcp(listening.addresses))
+}
+
+/// `-U`: on the addresses of `-l`, at the port that each names, if any. Not beside a Unix socket.
+fn udp(
+    given: &Given,
+    listen: &Listen,
+    access: &Access,
+    tls: Option<&Tls>,
+) -> Result<Vec<TcpListen>, Refusal> {
+    let port = match given.last("udp-port").map(port).transpose()? {
+        None | Some(Port::None) => return Ok(Vec::new()),
+        Some(Port::AnyFree) => 0,
+        Some(Port::Number(port)) => port,
+    };
+    if access.sasl {
+        let message = "ERROR: Cannot enable UDP while using binary SASL authentication.";
+        return Err(Refusal::usage(message));
+    }
+    if access.users.is_some() {
+        let message = "Cannot use UDP with ascii authentication enabled (-U 0 to disable)";
+        return Err(Refusal::usage(message));
+    }
+    match listen {
+        Listen::Unix { .. } => Ok(Vec::new()),
+        // Its warnings are those of TCP.
+        Listen::Tcp(_) => Ok(listen::parse(given.all("listen"), port, tls)?.addresses),
+    }
 }
 
 /// A port option: 0 is none, -1 any free one.

@@ -110,6 +110,29 @@ fn check_refusal(line: &str, exit_code: u8, message: &str) {
 }
 
 #[test]
+fn udp() {
+    let check = |line: &str, tcp: &[(&str, u16)], udp: &[(&str, u16)]| {
+        let Settings { listen: Listen::Tcp(listen), udp: sockets, .. } = settings(line) else {
+            panic!("{line}: a Unix socket");
+        };
+        for (expected, got) in [(tcp, listen), (udp, sockets)] {
+            let got = got.iter().map(|it| (it.host.as_deref().unwrap_or("*"), it.port));
+            assert_eq!(got.collect::<Vec<_>>(), expected, "{line}");
+        }
+    };
+    check("", &[("*", 11211)], &[]);
+    check("-U 0", &[("*", 11211)], &[]);
+    check("-p 5 -U 0", &[("*", 5)], &[]);
+    // A lone -U names the TCP port too.
+    check("-U 5", &[("*", 5)], &[("*", 5)]);
+    check("-U -1", &[("*", 0)], &[("*", 0)]);
+    check("-U 5 -p 6", &[("*", 6)], &[("*", 5)]);
+    check("-U 5 -p 0", &[], &[("*", 5)]);
+    check("-U 5 -p 6 -l a,[::1]:7", &[("a", 6), ("::1", 7)], &[("a", 5), ("::1", 7)]);
+    assert_eq!(settings("-U 5 -s /tmp/s").udp, []);
+}
+
+#[test]
 fn refusals_of_access() {
     check_refusal(
         "-B foo",
@@ -217,9 +240,6 @@ fn what_has_no_effect_is_said() {
         assert_eq!(planned(line).unwrap().warnings, expected, "{line}");
     };
     check("-d", &["warning: -d has no effect yet: the server stays in the foreground"]);
-    check("-U 11300", &["warning: -U has no effect yet: UDP stays off"]);
     check("-o idle_timeout=3", &["warning: -o idle_timeout has no effect yet"]);
     check("-I 100k -o slab_chunk_max=10", &["warning: -o slab_chunk_max has no effect yet"]);
-    let lone_udp = planned("-U 11300").unwrap().settings.listen;
-    assert_eq!(lone_udp, all_at(11300), "a lone -U names the TCP port too");
 }

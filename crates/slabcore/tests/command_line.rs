@@ -54,6 +54,20 @@ fn bad_options_exit_as_memcacheds() {
     check(&["-p", "65536"], 64, "", "ERROR: Invalid port number 65536.\n");
 }
 
+/// A datagram cannot log in.
+#[test]
+fn udp_is_refused_where_logins_are_due() {
+    let name = format!("slabcore-command-line-{}-users", process::id());
+    let users = env::temp_dir().join(name);
+    fs::write(&users, "ann:secret\n").unwrap();
+    let path = users.to_str().unwrap();
+    let text = "Cannot use UDP with ascii authentication enabled (-U 0 to disable)\n";
+    check(&["-U", "-1", "-Y", path], 64, "", text);
+    let sasl = "ERROR: Cannot enable UDP while using binary SASL authentication.\n";
+    check(&["-U", "-1", "-S", "-Y", path], 64, "", sasl);
+    fs::remove_file(&users).unwrap();
+}
+
 #[test]
 fn root_must_name_a_user_and_others_need_not() {
     let unbindable = ["-s", "/nonexistent/slabcore.sock", "--metrics-listen", "off"];

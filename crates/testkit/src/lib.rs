@@ -8,7 +8,8 @@
 //! - **Processes**: [`server_process::ServerProcess`] runs slabcore or a stock memcached,
 //!   [`wire_client::WireClient`] talks to it in bytes, and [`playback`] plays one
 //!   [`script::Script`] to a server so that the replies of two servers can be compared;
-//!   [`binary_playback`] does so with a [`binary_script::BinaryScript`].
+//!   [`binary_playback`] does so with a [`binary_script::BinaryScript`], and [`datagram_playback`]
+//!   by UDP, which [`datagram_client::DatagramClient`] speaks.
 //!
 //! Goals: the same tests run on slabcore and on memcached; nothing waits by sleeping for a while
 //! and hoping; a silent server fails a test and never hangs it. Non-goal: speed.
@@ -20,6 +21,8 @@ pub mod binary_packet;
 pub mod binary_playback;
 pub mod binary_script;
 pub mod command;
+pub mod datagram_client;
+pub mod datagram_playback;
 pub mod generators;
 pub mod limits;
 pub mod meta_generators;

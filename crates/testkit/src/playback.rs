@@ -15,6 +15,33 @@ use crate::server_process::ServerProcess;
 use crate::splits::Splits;
 use crate::wire_client::WireClient;
 
+/// Gives each step of a script to `answer`, with whether the server closes at its end, and returns
+/// the normalised replies.
+pub(crate) fn play_steps(
+    script: &Script,
+    mut answer: impl FnMut(&[u8], bool) -> Vec<u8>,
+) -> Vec<u8> {
+    let mut normaliser = Normaliser::new();
+    let mut form = Vec::new();
+    let mut step = Vec::new();
+    for part in &script.parts {
+        match part {
+            Part::Bytes(bytes) => step.extend_from_slice(bytes),
+            Part::CasOf(key) => {
+                let never = CAS_NEVER_GIVEN.to_string();
+                let unique = normaliser.cas_of(key).unwrap_or(never.as_bytes());
+                step.extend_from_slice(unique);
+            }
+            Part::Read => {
+                let replies = answer(&std::mem::take(&mut step), false);
+                form.extend(normaliser.normalise(&replies));
+            }
+        }
+    }
+    form.extend(normaliser.normalise(&answer(&step, script.closes)));
+    form
+}
+
 /// A connection to a server that scripts are played on, and the one that keeps it in step.
 #[derive(Debug)]
 pub struct Player<'s> {
@@ -33,29 +60,12 @@ impl<'s> Player<'s> {
     pub fn play(&mut self, script: &Script, splits: Splits) -> Vec<u8> {
         self.pacer.expect("flush_all\r\n", "OK\r\n");
         let mut client = self.server.connect();
-        let mut normaliser = Normaliser::new();
-        let mut form = Vec::new();
-        let mut step = Vec::new();
-        for part in &script.parts {
-            match part {
-                Part::Bytes(bytes) => step.extend_from_slice(bytes),
-                Part::CasOf(key) => {
-                    let never = CAS_NEVER_GIVEN.to_string();
-                    let unique = normaliser.cas_of(key).unwrap_or(never.as_bytes());
-                    step.extend_from_slice(unique);
-                }
-                Part::Read => {
-                    self.send(&mut client, &std::mem::take(&mut step), splits, true);
-                    form.extend(normaliser.normalise(&client.read_to_version()));
-                }
-            }
-        }
-        self.send(&mut client, &step, splits, !script.closes);
+        let mut form = play_steps(script, |step, closes| {
+            self.send(&mut client, step, splits, !closes);
+            if closes { client.read_to_close() } else { client.read_to_version() }
+        });
         if script.closes {
-            form.extend(normaliser.normalise(&client.read_to_close()));
             form.extend_from_slice(b"(closed)");
-        } else {
-            form.extend(normaliser.normalise(&client.read_to_version()));
         }
         form
     }

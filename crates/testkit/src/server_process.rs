@@ -1,7 +1,7 @@
 //! A server under test as a child process: slabcore or a stock memcached, same options.
 
 use std::fs::File;
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::Arc;
@@ -12,6 +12,7 @@ use rustix::process::{Pid, Signal, geteuid, kill_process};
 use rustls::ClientConfig;
 
 use crate::binaries;
+use crate::datagram_client::DatagramClient;
 use crate::limits::{POLL_PAUSE_MAX, START_MAX};
 use crate::tls_files::TlsFiles;
 use crate::wire_client::WireClient;
@@ -30,6 +31,7 @@ pub enum ServerKind {
 pub struct ServerOptions {
     kind: ServerKind,
     unix: bool,
+    udp: bool,
     address_prefix: &'static str,
     tls: Option<Arc<ClientConfig>>,
     arguments: Vec<String>,
@@ -39,7 +41,7 @@ impl ServerOptions {
     /// A server of this kind on a free port of 127.0.0.1, with `threads` worker threads or shards.
     pub fn new(kind: ServerKind, threads: usize) -> Self {
         let arguments = vec!["-t".into(), threads.to_string()];
-        Self { kind, unix: false, address_prefix: "", tls: None, arguments }
+        Self { kind, unix: false, udp: false, address_prefix: "", tls: None, arguments }
     }
 
     /// Adds command line words that both servers understand.
@@ -49,7 +51,7 @@ impl ServerOptions {
         self
     }
 
-    /// Puts this before the address of `-l`, as `proto[ascii]:`.
+    /// Puts this before the address of `-l`, as `proto[ascii]:` or another address with a comma.
     #[must_use]
     pub fn address_prefix(mut self, prefix: &'static str) -> Self {
         self.address_prefix = prefix;
@@ -61,6 +63,13 @@ impl ServerOptions {
     pub fn tls(mut self, files: &TlsFiles, clients: Arc<ClientConfig>) -> Self {
         self.tls = Some(clients);
         self.arguments.extend(["-Z".into(), "-o".into(), files.suboptions()]);
+        self
+    }
+
+    /// Takes datagrams on another free port.
+    #[must_use]
+    pub fn with_udp(mut self) -> Self {
+        self.udp = true;
         self
     }
 
@@ -112,7 +121,8 @@ impl ServerProcess {
         if options.unix {
             command.arg("-s").arg(&socket);
         } else {
-            command.args(["-p", "-1", "-U", "0", "-l"]);
+            let udp = if options.udp { "-1" } else { "0" };
+            command.args(["-p", "-1", "-U", udp, "-l"]);
             command.arg(format!("{}127.0.0.1", options.address_prefix));
             command.env("MEMCACHED_PORT_FILENAME", &port_file);
         }
@@ -137,7 +147,7 @@ impl ServerProcess {
         if options.unix {
             server.poll("accept on its socket", |server| server.try_connect().ok());
         } else {
-            let port = server.poll("name its port", |_| port_of(&port_file));
+            let port = server.poll("name its port", |_| port_of(&port_file, "TCP INET"));
             server.address = Address::Tcp(SocketAddr::from((Ipv4Addr::LOCALHOST, port)));
             server.poll("accept on its port", |server| server.try_connect().ok());
         }
@@ -174,6 +184,20 @@ impl ServerProcess {
             Address::Tcp(address) => address.port(),
             Address::Unix(path) => panic!("the server listens on {}", path.display()),
         }
+    }
+
+    /// A client that sends datagrams. Panics if the server takes none.
+    pub fn datagrams(&self) -> DatagramClient {
+        let port = port_of(&self.directory.join("ports"), "UDP INET");
+        let port = port.expect("the server was started with UDP");
+        DatagramClient::new(SocketAddr::from((Ipv4Addr::LOCALHOST, port)))
+    }
+
+    /// The same by IPv6.
+    pub fn datagrams_by_ipv6(&self) -> DatagramClient {
+        let port = port_of(&self.directory.join("ports"), "UDP INET6");
+        let port = port.expect("the server was started with UDP and an address of IPv6");
+        DatagramClient::new(SocketAddr::from((Ipv6Addr::LOCALHOST, port)))
     }
 
     /// A new connection. Panics when it is refused.
@@ -265,8 +289,8 @@ fn fresh_directory() -> PathBuf {
 }
 
 /// The port in a file that memcached writes for `MEMCACHED_PORT_FILENAME`: `TCP INET: 38195`.
-fn port_of(file: &Path) -> Option<u16> {
+fn port_of(file: &Path, family: &str) -> Option<u16> {
     let text = std::fs::read_to_string(file).ok()?;
-    let line = text.lines().find_map(|line| line.strip_prefix("TCP INET: "))?;
-    line.trim().parse().ok()
+    let pairs = text.lines().filter_map(|line| line.split_once(": "));
+    pairs.into_iter().find(|(name, _)| *name == family)?.1.trim().parse().ok()
 }

@@ -5,6 +5,7 @@
 
 mod binary;
 mod case_table;
+mod datagrams;
 mod expected_45;
 mod generated;
 mod model;

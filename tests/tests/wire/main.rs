@@ -19,11 +19,13 @@ macro_rules! on_both {
 mod binary;
 mod connections;
 mod counters;
+mod datagrams;
 mod fairness;
 mod large_pages;
 mod large_values;
 mod login;
 mod meta;
+mod own_datagrams;
 mod pipelines;
 mod pressure;
 mod time;

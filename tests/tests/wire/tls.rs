@@ -50,7 +50,8 @@ fn large_values_come_whole(kind: ServerKind) {
     let (_files, server) = start(kind, &[]);
     let mut client = server.connect();
     for bytes in [16_000, 100_000, 1_000_000] {
-        let value: String = (0..bytes / 10).map(|line| format!("{line:09}\n")).collect();
+        let lines: Vec<String> = (0..bytes / 10).map(|line| format!("{line:09}\n")).collect();
+        let value = lines.concat();
         client.expect(format!("set big 0 0 {bytes}\r\n{value}\r\n"), "STORED\r\n");
         let reply = format!("VALUE big 0 {bytes}\r\n{value}\r\nEND\r\n");
         client.expect("get big\r\nget big\r\nversion big\r\n", [&reply[..], &reply].concat());

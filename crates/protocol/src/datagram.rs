@@ -1,0 +1,88 @@
+//! The frame of a UDP datagram: eight bytes, four numbers of 16 bits, before what it carries.
+//!
+//! ```text
+//! request id | sequence | datagrams in all | reserved
+//! ```
+//! A request is one datagram and may hold several commands. The reply to a command is a message of
+//! its own, of as many datagrams as it takes, all with the id of the request.
+
+/// Bytes of a frame.
+const FRAME_BYTES: usize = 8;
+
+/// Datagrams of one message at most: their number has 16 bits.
+pub const MESSAGE_DATAGRAMS_MAX: usize = 0xffff;
+
+/// Bytes of a message in each of its datagrams; the last may have fewer. With the frame they are
+/// 1400, which passes an Ethernet in one piece.
+pub const MESSAGE_PART_BYTES: usize = 1400 - FRAME_BYTES;
+
+/// A datagram that a client has sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RequestDatagram<'a> {
+    /// The client's number; its replies have the same.
+    pub id: u16,
+    /// The commands, at least a byte.
+    pub commands: &'a [u8],
+}
+
+impl<'a> RequestDatagram<'a> {
+    /// Reads a datagram; `None` if it is no request: it carries nothing, or is a part of several.
+    pub fn read(bytes: &'a [u8]) -> Option<Self> {
+        let (&frame, commands) = bytes.split_first_chunk::<FRAME_BYTES>()?;
+        // As in memcached the other two may be anything.
+        let [id_high, id_low, _, _, total_high, total_low, _, _] = frame;
+        let is_whole = u16::from_be_bytes([total_high, total_low]) == 1;
+        let id = u16::from_be_bytes([id_high, id_low]);
+        (is_whole && !commands.is_empty()).then_some(Self { id, commands })
+    }
+}
+
+/// The datagrams of a message of `message_bytes` bytes; none if it has more than
+/// [`MESSAGE_DATAGRAMS_MAX`].
+pub fn message_datagrams(message_bytes: usize) -> Option<u16> {
+    u16::try_from(message_bytes.div_ceil(MESSAGE_PART_BYTES)).ok()
+}
+
+/// The frame of a reply's datagram: the request's id, the place in the message from 0 on, and the
+/// datagrams of the message, of which there are none in the answer to a `quit`.
+pub const fn reply_frame(id: u16, sequence: u16, total: u16) -> [u8; FRAME_BYTES] {
+    let [id, sequence, total] = [id as u64, sequence as u64, total as u64];
+    (id << 48 | sequence << 32 | total << 16).to_be_bytes()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_request_is_one_datagram_with_something_in_it() {
+        let read = |bytes| RequestDatagram::read(bytes).map(|it| (it.id, it.commands));
+        assert_eq!(read(b"\x01\x02\0\0\0\x01\0\0mn"), Some((0x0102, &b"mn"[..])));
+        assert_eq!(read(b"\0\x02\xff\xff\0\x01\xff\xffx"), Some((2, &b"x"[..])));
+        for no_request in [
+            &b""[..],
+            b"\0\x02\0\0\0\x01\0",
+            b"\0\x02\0\0\0\x01\0\0",
+            b"\0\x02\0\0\0\0\0\0mn",
+            b"\0\x02\0\0\0\x02\0\0mn",
+            b"\0\x02\0\0\x01\x01\0\0mn",
+        ] {
+            assert_eq!(read(no_request), None, "{no_request:?}");
+        }
+    }
+
+    #[test]
+    fn frames_of_replies() {
+        assert_eq!(reply_frame(0x0102, 0x0304, 0x0506), [1, 2, 3, 4, 5, 6, 0, 0]);
+    }
+
+    #[test]
+    fn datagrams_of_messages() {
+        for (bytes, datagrams) in [(0, 0), (1, 1), (1392, 1), (1393, 2), (102_427, 74)] {
+            assert_eq!(message_datagrams(bytes), Some(datagrams), "{bytes}");
+        }
+        let most = MESSAGE_DATAGRAMS_MAX * MESSAGE_PART_BYTES;
+        assert_eq!(message_datagrams(most), Some(0xffff));
+        assert_eq!(message_datagrams(most + 1), None);
+    }
+}

@@ -1,0 +1,63 @@
+//! The tables of cases by UDP, each step a datagram.
+//!
+//! memcached sends a multi-key get's values one by one, so what is compared is the bytes of all
+//! messages, not where they end.
+
+use slabcore_testkit::datagram_playback::DatagramPlayer;
+use slabcore_testkit::replies::shown;
+use slabcore_testkit::server_process::{ServerKind, ServerOptions};
+
+use crate::case_table;
+use crate::twins::STEADY_STOCK;
+
+fn check(table: &'static str, cases_min: usize) {
+    let mut differences = Vec::new();
+    for threads in [1, 2] {
+        let options = |kind| ServerOptions::new(kind, threads).with_udp();
+        let slabcore = options(ServerKind::Slabcore).start();
+        let stock = options(ServerKind::Stock).arguments(STEADY_STOCK).start();
+        let mut players = [DatagramPlayer::new(&slabcore), DatagramPlayer::new(&stock)];
+        let mut cases = case_table::read(table);
+        cases.retain(|case| DatagramPlayer::can_play(&case.script));
+        assert!(cases.len() >= cases_min, "only {} cases", cases.len());
+        for case in cases {
+            eprintln!("-t {threads}, {}", case.name);
+            let [ours, theirs] = players.each_mut().map(|player| player.play(&case.script));
+            if ours != theirs {
+                differences.push(format!(
+                    "-t {threads}, {}\n  script   {}\n  slabcore {}\n  stock    {}",
+                    case.name,
+                    case.script,
+                    shown(&ours),
+                    shown(&theirs)
+                ));
+            }
+        }
+    }
+    assert!(differences.is_empty(), "{} cases:\n{}", differences.len(), differences.join("\n"));
+}
+
+#[test]
+fn storage() {
+    check(include_str!("../../cases/storage.txt"), 50);
+}
+
+#[test]
+fn retrieval() {
+    check(include_str!("../../cases/retrieval.txt"), 50);
+}
+
+#[test]
+fn numbers() {
+    check(include_str!("../../cases/numbers.txt"), 50);
+}
+
+#[test]
+fn lines() {
+    check(include_str!("../../cases/lines.txt"), 20);
+}
+
+#[test]
+fn meta() {
+    check(include_str!("../../cases/meta.txt"), 50);
+}
