@@ -1,4 +1,5 @@
-"""A session of the binary protocol's clients with the server on 127.0.0.1:<port>.
+"""A session of the binary protocol's clients with the server on 127.0.0.1:<port>; pylibmc speaks text
+as well.
 
 usage: binary_session.py <port> [<user> <password>]
 
@@ -56,8 +57,9 @@ def wrong_password_session(port, user):
     assert not stored
 
 
-def pylibmc_session(port):
-    client = pylibmc.Client([f"127.0.0.1:{port}"], binary=True, behaviors={"cas": True})
+def pylibmc_session(port, binary):
+    client = pylibmc.Client([f"127.0.0.1:{port}"], binary=binary, behaviors={"cas": True})
+    assert client.flush_all()
     assert client.set("k", "v")
     assert client.get("k") == "v"
     value, unique = client.gets("k")
@@ -88,7 +90,8 @@ def main():
         # pylibmc brings a SASL library without its mechanisms, and cannot log in.
         wrong_password_session(port, user)
     else:
-        pylibmc_session(port)
+        pylibmc_session(port, binary=True)
+        pylibmc_session(port, binary=False)
 
 
 if __name__ == "__main__":

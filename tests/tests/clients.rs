@@ -1,12 +1,21 @@
-//! Client programs that others wrote: libmemcached's protocol test, and clients for Python.
+//! Client programs that others wrote: libmemcached's protocol test and load generators, and clients
+//! for Python.
 
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Command, Output, Stdio};
 
 use slabcore_testkit::server_process::{ServerKind, ServerOptions, ServerProcess};
 
 /// How many tests memccapable has of each protocol; fewer would mean that it gave up.
 const MEMCCAPABLE_TESTS: usize = 27;
+
+/// Requests of a load that memcaslap makes: nine gets for each set.
+const MEMCASLAP_REQUESTS: u64 = 20_000;
+
+/// Keys that each of memcslap's threads asks for.
+const MEMCSLAP_KEYS: u64 = 1000;
+const MEMCSLAP_THREADS: u64 = 2;
 
 fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("clients")
@@ -39,6 +48,74 @@ fn check_memccapable(kind: ServerKind, protocol: &str) {
     }
 }
 
+/// What a program printed, and that it ended well.
+fn printed(output: &Output) -> String {
+    let text = String::from_utf8_lossy(&output.stdout).into_owned()
+        + &String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{text}");
+    text
+}
+
+/// Compares the server's counters of gets, hits among them, and sets.
+fn check_counters(server: &ServerProcess, [gets, hits, sets]: [u64; 3]) {
+    let counters = ["cmd_get", "get_hits", "cmd_set"].map(|name| server.stat(name));
+    assert_eq!(counters, [gets, hits, sets], "gets, hits, sets");
+}
+
+/// memcaslap checks the values that it reads. `words` choose the protocol and the keys of one get.
+fn check_memcaslap(kind: ServerKind, words: &[&str]) {
+    let program = tool("memcaslap");
+    for threads in [1, 2] {
+        let server = ServerProcess::new(kind, threads);
+        let output = Command::new(&program)
+            .args(["-s", &format!("127.0.0.1:{}", server.port())])
+            .args(["-T", "2", "-c", "8", "-v", "1", "-x", &MEMCASLAP_REQUESTS.to_string()])
+            .args(words)
+            .output()
+            .expect("memcaslap runs");
+        let text = printed(&output);
+        let lines = text.lines().filter_map(|line| line.split_once(": "));
+        let counts: HashMap<&str, u64> =
+            lines.filter_map(|(name, count)| Some((name, count.parse().ok()?))).collect();
+        let count = |name| *counts.get(name).unwrap_or_else(|| panic!("no {name}: {text}"));
+        for name in ["get_misses", "verify_misses", "verify_failed"] {
+            assert_eq!(count(name), 0, "{text}");
+        }
+        let (gets, sets) = (count("cmd_get"), count("cmd_set"));
+        assert_eq!(gets + sets, MEMCASLAP_REQUESTS, "{text}");
+        check_counters(&server, [gets, gets, sets]);
+    }
+}
+
+/// memcslap stores keys once and then each of its threads asks for all of them. `words` choose the
+/// protocol and what is asked.
+fn check_memcslap(kind: ServerKind, words: &[&str]) {
+    let program = tool("memcslap");
+    for threads in [1, 2] {
+        let server = ServerProcess::new(kind, threads);
+        let output = Command::new(&program)
+            .args(["-s", &format!("127.0.0.1:{}", server.port())])
+            .args(["-c", &MEMCSLAP_THREADS.to_string(), "-e", &MEMCSLAP_KEYS.to_string()])
+            .args(words)
+            .output()
+            .expect("memcslap runs");
+        let text = printed(&output);
+        assert!(!text.contains("rror"), "{text}");
+        let gets = MEMCSLAP_THREADS * MEMCSLAP_KEYS;
+        check_counters(&server, [gets, gets, MEMCSLAP_KEYS]);
+    }
+}
+
+/// Makes the load of both generators, in text and binary.
+fn check_loads(kind: ServerKind) {
+    for words in [&["-B"][..], &["-B", "-d", "10"], &["-d", "10"]] {
+        check_memcaslap(kind, words);
+    }
+    for words in [["-b", "-tget"], ["-b", "-tmget"], ["-v", "-tmget"]] {
+        check_memcslap(kind, &words);
+    }
+}
+
 /// Runs a session on a server of one thread and on one of two. `words` stand behind the port.
 fn check_session(session: &str, options: impl Fn(usize) -> ServerOptions, words: &[&str]) {
     let python = tool("python");
@@ -50,9 +127,7 @@ fn check_session(session: &str, options: impl Fn(usize) -> ServerOptions, words:
             .args(words)
             .output()
             .expect("python runs");
-        let text = String::from_utf8_lossy(&output.stdout).into_owned()
-            + &String::from_utf8_lossy(&output.stderr);
-        assert!(output.status.success(), "{text}");
+        printed(&output);
     }
 }
 
@@ -88,6 +163,26 @@ fn pymemcache_session_on_slabcore() {
 #[test]
 fn pymemcache_session_on_stock() {
     check_plain_session("pymemcache_session.py", ServerKind::Stock);
+}
+
+#[test]
+fn meta_session_on_slabcore() {
+    check_plain_session("meta_session.py", ServerKind::Slabcore);
+}
+
+#[test]
+fn meta_session_on_stock() {
+    check_plain_session("meta_session.py", ServerKind::Stock);
+}
+
+#[test]
+fn load_generators_on_slabcore() {
+    check_loads(ServerKind::Slabcore);
+}
+
+#[test]
+fn load_generators_on_stock() {
+    check_loads(ServerKind::Stock);
 }
 
 #[test]

@@ -51,6 +51,20 @@ const ORDER: &[(&str, &[&str])] = &[
 /// The crates without clock, socket, thread: a use of one does not compile there.
 const PURE_CRATES: [&str; 4] = ["storage", "protocol", "metrics", "shard"];
 
+/// Files of the server that name the types of one dialect, and for what. A request of any other
+/// kind, and all that is done with it, is the same in all of them.
+const DIALECT_FILES: [(&str, &str); 9] = [
+    ("binary_orders.rs", "binary requests that are not for a key"),
+    ("commands.rs", "an arm for the requests of each; what is neither a key's nor one dialect's"),
+    ("connection.rs", "an arm for the steps and the plain reads of each"),
+    ("data_blocks.rs", "the reply to a value that is too large"),
+    ("gather.rs", "the replies to what all shards answer"),
+    ("key_requests.rs", "the plain reads of each"),
+    ("login.rs", "the login of each"),
+    ("planned.rs", "an arm for the requests of each"),
+    ("stage.rs", "the plain reads of each"),
+];
+
 /// File names that say nothing about what is inside.
 const EMPTY_NAMES: [&str; 8] =
     ["util", "utils", "common", "helper", "helpers", "manager", "types", "misc"];
@@ -120,6 +134,55 @@ fn pure_crates_are_no_std() {
         let attribute = text.lines().any(|line| line.trim() == "#![no_std]");
         assert!(attribute, "crates/{name} is not #![no_std]");
     }
+}
+
+/// A dialect is how a request is read and its reply written: it knows no item.
+#[test]
+fn dialects_know_no_storage() {
+    let protocol = root().join("crates/protocol");
+    let mut files = vec![(protocol.join("Cargo.toml"), String::new())];
+    files[0].1 = fs::read_to_string(&files[0].0).expect("the crate has a manifest");
+    collect(&protocol, &mut files);
+    for (path, text) in files {
+        for name in ["storage", "shard", "server"] {
+            let named = [format!("slabcore-{name}"), format!("slabcore_{name}")];
+            let names_it = named.iter().any(|named| text.contains(named));
+            assert!(!names_it, "{} knows {name}", path.display());
+        }
+    }
+}
+
+#[test]
+fn the_server_names_dialects_in_few_places() {
+    let folder = root().join("crates/server/src");
+    let mut files = Vec::new();
+    collect(&folder, &mut files);
+    let found: BTreeSet<_> = files
+        .iter()
+        .filter(|(_, text)| text.lines().any(names_a_dialect))
+        .map(|(path, _)| path.strip_prefix(&folder).expect("a file in it").display().to_string())
+        .filter(|path| !path.ends_with("tests.rs"))
+        .collect();
+    let expected: BTreeSet<_> = DIALECT_FILES.iter().map(|(file, _)| (*file).to_owned()).collect();
+    assert_eq!(found, expected, "the places are listed, each with what it is for");
+}
+
+/// Whether a line has a type of one dialect in it: `BinaryReply`, `MetaFlags`, `Echo`.
+fn names_a_dialect(line: &str) -> bool {
+    let code = line.split("//").next().unwrap_or_default();
+    let mut words = code.split(|character: char| !character.is_alphanumeric() && character != '_');
+    words.any(|word| {
+        let rest = word.strip_prefix("Binary").or_else(|| word.strip_prefix("Meta"));
+        word == "Echo" || rest.is_some_and(|rest| rest.starts_with(char::is_uppercase))
+    })
+}
+
+#[test]
+fn the_search_for_dialects_finds_them() {
+    assert!(names_a_dialect("use slabcore_protocol::{Echo, Keys};"));
+    assert!(names_a_dialect("    Request::Meta(MetaRequest { .. }) => {}"));
+    assert!(!names_a_dialect("use metrics::{Key, Metadata}; // BinaryReply"));
+    assert!(!names_a_dialect("Protocol::Binary => \"binary\","));
 }
 
 #[test]

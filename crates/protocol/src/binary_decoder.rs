@@ -5,8 +5,8 @@
 
 use crate::binary_header::{BINARY_HEADER_BYTES, Echo, REQUEST_MAGIC, RequestHeader};
 use crate::binary_opcode::{
-    ADD, APPEND, DECREMENT, DELETE, FLUSH, GAT, GATK, GET, GETK, INCREMENT, NOOP, PREPEND, QUIT,
-    REPLACE, SASL_AUTH, SASL_LIST, SASL_STEP, SET, STAT, TOUCH, VERSION, loud,
+    ADD, APPEND, DECREMENT, DELETE, FLUSH, GAT, GATK, GET, GETK, GETKQ, GETQ, INCREMENT, NOOP,
+    PREPEND, QUIT, REPLACE, SASL_AUTH, SASL_LIST, SASL_STEP, SET, STAT, TOUCH, VERSION, loud,
 };
 use crate::limits::{BINARY_BODY_BYTES_MAX, KEY_BYTES_MAX};
 use crate::{
@@ -31,6 +31,20 @@ pub(crate) fn decode(input: &[u8]) -> Step<'_> {
     let Some(key) = rest.get(..usize::from(header.key_bytes)) else { return Step::NeedMore };
     let extras_and_key = body.get(..head_bytes(&header) as usize).unwrap_or_default();
     accepted(&header, extras, key, extras_and_key)
+}
+
+/// The key of a get that is whole at the start of `input`. `None`: [`decode`] tells what it is.
+#[inline]
+pub(crate) fn whole_get(input: &[u8]) -> Option<&[u8]> {
+    let (raw, body) = input.split_first_chunk::<BINARY_HEADER_BYTES>()?;
+    let header = RequestHeader::read(raw);
+    let is_get = matches!(header.echo.opcode(), GET | GETQ | GETK | GETKQ);
+    let key_bytes = usize::from(header.key_bytes);
+    let is_good = header.magic == REQUEST_MAGIC
+        && header.extras_bytes == 0
+        && header.body_bytes as usize == key_bytes
+        && (1..=KEY_BYTES_MAX).contains(&key_bytes);
+    if is_get && is_good { body.get(..key_bytes) } else { None }
 }
 
 /// Bytes of extras and key, which may be more than the body has.
@@ -151,7 +165,7 @@ fn store<'a>(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::binary_opcode::{GETKQ, GETQ, INCREMENTQ, SETQ};
+    use crate::binary_opcode::{INCREMENTQ, SETQ};
     use crate::{BinaryArithmetic, BinaryCommand, DataBlock};
     use alloc::vec::Vec;
     use proptest::prelude::*;
@@ -212,6 +226,35 @@ mod tests {
     }
 
     proptest! {
+        /// What the short way finds is what the long one finds; and it finds every whole get.
+        #[test]
+        fn the_short_way_of_a_get_agrees(
+            opcode in prop_oneof![
+                prop::sample::select(alloc::vec![GET, GETQ, GETK, GETKQ]),
+                0..0x26_u8,
+            ],
+            extras in prop::collection::vec(any::<u8>(), 0..2),
+            key in prop::collection::vec(any::<u8>(), 0..252),
+            value in prop::collection::vec(any::<u8>(), 0..2),
+            cas in 0..2_u64,
+            cut in prop::option::weighted(0.2, 0..276_usize),
+        ) {
+            let mut bytes = request(opcode, cas, &extras, &key, &value);
+            bytes.truncate(cut.unwrap_or(bytes.len()));
+            let long = match decode(&bytes) {
+                Step::Request { request: Request::Binary(found), consumed }
+                    if found.command() == BinaryCommand::Get =>
+                {
+                    prop_assert_eq!(Echo::of_request(&bytes), found.echo);
+                    Some((found.key(), consumed))
+                }
+                _ => None,
+            };
+            let decoder = crate::Decoder::of(crate::Protocol::Binary);
+            prop_assert_eq!(decoder.single_binary_get(&bytes), long);
+            prop_assert_eq!(crate::Decoder::new().single_binary_get(&bytes), None);
+        }
+
         /// What is encoded is decoded.
         #[test]
         fn stores_come_back(

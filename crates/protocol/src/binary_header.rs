@@ -22,7 +22,7 @@ pub const ECHO_BYTES: usize = 5;
 
 /// What a reply repeats of its request, as it came: the opcode and the client's opaque number. With
 /// it a request carries the protocol of its reply to wherever that is encoded.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub struct Echo([u8; ECHO_BYTES]);
 
 impl Echo {
@@ -30,6 +30,13 @@ impl Echo {
     pub const fn new(opcode: u8, opaque: [u8; 4]) -> Self {
         let [a, b, c, d] = opaque;
         Self([opcode, a, b, c, d])
+    }
+
+    /// Of a whole request at the start of `input`.
+    #[inline]
+    pub fn of_request(input: &[u8]) -> Self {
+        debug_assert!(input.len() >= BINARY_HEADER_BYTES, "the request was decoded before");
+        input.first_chunk().map_or(Self::default(), |raw| RequestHeader::read(raw).echo)
     }
 
     /// What [`Self::bytes`] gave.
@@ -123,10 +130,13 @@ impl ReplyHeader {
     pub(crate) fn encode(&self, out: &mut Vec<u8>) {
         let [k0, k1] = (self.key_bytes as u16).to_be_bytes();
         let [s0, s1] = self.status.to_be_bytes();
-        let head = [REPLY_MAGIC, self.echo.opcode(), k0, k1, self.extras_bytes, 0, s0, s1];
-        out.extend_from_slice(&head);
-        out.extend_from_slice(&(self.body_bytes as u32).to_be_bytes());
-        out.extend_from_slice(&self.echo.opaque());
-        out.extend_from_slice(&self.cas.to_be_bytes());
+        let [b0, b1, b2, b3] = (self.body_bytes as u32).to_be_bytes();
+        let [o0, o1, o2, o3] = self.echo.opaque();
+        let raw = [
+            [REPLY_MAGIC, self.echo.opcode(), k0, k1, self.extras_bytes, 0, s0, s1],
+            [b0, b1, b2, b3, o0, o1, o2, o3],
+            self.cas.to_be_bytes(),
+        ];
+        out.extend_from_slice(raw.as_flattened());
     }
 }

@@ -51,6 +51,11 @@ pub struct BinaryArithmetic {
 }
 
 impl<'a> BinaryRequest<'a> {
+    /// A get of `key`.
+    pub const fn get(echo: Echo, key: &'a [u8]) -> Self {
+        Self { echo, extras_bytes: 0, cas: 0, extras_and_key: key }
+    }
+
     /// The key, 1 to 250 bytes.
     #[inline]
     pub const fn key(&self) -> &'a [u8] {

@@ -2,7 +2,9 @@
 
 use crate::binary_header::Echo;
 use crate::binary_opcode::{SET, loud};
-use crate::{BinaryOrder, BinaryRequest, DataBlock, Keys, MetaFlags, data_block};
+use crate::{
+    BinaryOrder, BinaryRequest, DECODED_KEY_BYTES_MAX, DataBlock, Keys, MetaFlags, data_block,
+};
 
 /// A command that is complete with its line.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -133,7 +135,7 @@ pub enum Verb {
 pub struct StoreRequest<'a> {
     /// How to store.
     pub verb: Verb,
-    /// 1 to 250 bytes as sent; with the meta flag `b`, [`MetaFlags::item_key`] decodes it.
+    /// 1 to 250 bytes as sent; [`Self::item_key`] decodes it where it is base64.
     pub key: &'a [u8],
     /// The client's own, opaque to the server.
     pub flags: u32,
@@ -169,6 +171,20 @@ impl<'a> StoreRequest<'a> {
             StoreForm::Meta(text) => Some(MetaFlags::from_validated(text)),
             StoreForm::Classic | StoreForm::Binary(_) => None,
         }
+    }
+
+    /// Whether the key is to be decoded.
+    #[inline]
+    pub fn key_is_encoded(&self) -> bool {
+        self.meta().is_some_and(|flags| flags.has(b'b'))
+    }
+
+    /// The key of the item: as sent, or decoded into `bytes`.
+    pub fn item_key<'k>(&self, bytes: &'k mut [u8; DECODED_KEY_BYTES_MAX]) -> &'k [u8]
+    where
+        'a: 'k,
+    {
+        self.meta().map_or(self.key, |flags| flags.item_key(self.key, bytes))
     }
 
     /// What the reply to a binary request repeats.

@@ -1,9 +1,11 @@
-//! The shortest way for what clients send most: a get or an mg of one key, whole in the input.
+//! The shortest way for what clients send most: a get, an mg or a binary get of one key, whole in
+//! the input.
 
+use crate::binary_decoder::whole_get;
 use crate::limits::KEY_BYTES_MAX;
 use crate::meta_lines::FLAGS_MAX;
 use crate::short_search::{blank_or, byte};
-use crate::{Decoder, MetaFlags, Protocol};
+use crate::{BINARY_HEADER_BYTES, Decoder, MetaFlags, Protocol};
 
 const GET: &[u8; 4] = b"get ";
 const META_GET: &[u8; 3] = b"mg ";
@@ -58,6 +60,18 @@ impl Decoder {
         *self = Decoder::of(Protocol::Text);
         let before = META_GET.len().saturating_add(key_bytes);
         Some((key, flags, before.saturating_add(end).saturating_add(1)))
+    }
+
+    /// The key of a whole binary get, quiet or not, at the start of the input, and the bytes of it.
+    /// `None`: the input may be anything else; [`Self::decode`] tells, also what a connection
+    /// speaks.
+    #[inline]
+    pub fn single_binary_get<'a>(&self, input: &'a [u8]) -> Option<(&'a [u8], usize)> {
+        if self.protocol() != Protocol::Binary {
+            return None;
+        }
+        let key = whole_get(input)?;
+        Some((key, BINARY_HEADER_BYTES.saturating_add(key.len())))
     }
 }
 

@@ -4,7 +4,7 @@
 //! What a connection keeps between turns is bounded: a cut line, and output up to a limit; beyond
 //! it nothing further is executed until the client has read.
 
-use slabcore_protocol::{BinaryError, Decoder, Keys, Protocol, Step, error_lines};
+use slabcore_protocol::{BinaryError, Decoder, Echo, Keys, Protocol, Step, error_lines};
 
 use crate::affinity::Affinity;
 use crate::core::Core;
@@ -222,14 +222,9 @@ impl Connection {
         while stage.len() - start < limit && !stage.is_full() && decoded < input.len() {
             let rest = &input[decoded..];
             if core.verbosity < log::COMMANDS {
-                if let Some((key, consumed)) = self.decoder.single_get(rest) {
-                    decoded += consumed;
-                    stage.push_get(core, key, consumed);
-                    continue;
-                }
-                if let Some((key, flags, consumed)) = self.decoder.single_meta_get(rest) {
-                    decoded += consumed;
-                    stage.push_meta_get(core, key, flags, consumed);
+                let read_bytes = stage.push_read(core, &mut self.decoder, rest);
+                if read_bytes > 0 {
+                    decoded += read_bytes;
                     continue;
                 }
             }
@@ -314,6 +309,11 @@ impl Connection {
                 Todo::PlainMetaGet(flags, line_bytes) => {
                     consumed += line_bytes;
                     self.plain_meta_get(core, request.route(), request.key, flags);
+                }
+                Todo::PlainBinaryGet(bytes) => {
+                    let echo = Echo::of_request(&input[consumed..]);
+                    consumed += bytes;
+                    self.plain_binary_get(core, request.route(), request.key, echo);
                 }
                 Todo::Planned(planned) => {
                     consumed += planned.consumed;

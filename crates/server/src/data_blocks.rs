@@ -31,8 +31,7 @@ impl Connection {
         line_bytes: usize,
     ) -> usize {
         let mut bytes = [0; DECODED_KEY_BYTES_MAX];
-        let key = store.meta().map_or(store.key, |flags| flags.item_key(store.key, &mut bytes));
-        let store = StoreRequest { key, ..store };
+        let store = StoreRequest { key: store.item_key(&mut bytes), ..store };
         let block_bytes = u64::from(store.value_bytes) + store.line_end_bytes() as u64;
         if core.limits.too_large(store.key.len(), store.flags, store.value_bytes as usize) {
             self.key_request(core, &KeyRequest::TooLarge { store }, true);

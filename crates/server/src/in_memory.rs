@@ -270,4 +270,6 @@ fn settings(shards: usize, memory_bytes: usize) -> Settings {
 }
 
 #[cfg(test)]
+mod model_tests;
+#[cfg(test)]
 mod tests;

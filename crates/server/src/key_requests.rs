@@ -2,7 +2,9 @@
 //! replies that come back.
 
 use arrayvec::ArrayVec;
-use slabcore_protocol::{END, Keys, MetaCommand, MetaFlags, encode_value_header};
+use slabcore_protocol::{
+    BinaryRequest, END, Echo, Keys, MetaCommand, MetaFlags, encode_value_header,
+};
 use slabcore_shard::{Entry, KeyRequest, LargeHit, ReplyPart, Response, Route, Ticket, ValueEnd};
 
 use crate::connection::{Connection, State};
@@ -136,6 +138,32 @@ impl Connection {
         };
         if let Some(head) = shard.meta_get_into(now, route.hash, key, flags, out) {
             self.large_value(core, route, &request, ValueEnd::LineEnd, |out| {
+                out.extend_from_slice(&head);
+            });
+        }
+    }
+
+    /// A binary get.
+    #[inline]
+    pub(crate) fn plain_binary_get(
+        &mut self,
+        core: &mut Core,
+        route: Route,
+        key: &[u8],
+        echo: Echo,
+    ) {
+        let now = core.now;
+        let request = KeyRequest::Binary(BinaryRequest::get(echo, key));
+        let Some(shard) = core.reach(route.shard) else {
+            let ticket = self.open_ticket(core);
+            let entry = Entry::PlainBinaryGet(route.hash, key, echo);
+            return core.outboxes.push(route.shard, &entry, Some(ticket));
+        };
+        let Some(out) = self.output.direct() else {
+            return self.routed_request(core, route, &request, false, false);
+        };
+        if let Some(head) = shard.binary_get_into(now, route.hash, key, echo, out) {
+            self.large_value(core, route, &request, ValueEnd::Nothing, |out| {
                 out.extend_from_slice(&head);
             });
         }

@@ -1,6 +1,6 @@
 //! A request that was decoded ahead of its turn, so that its bucket and item can be brought near.
 
-use slabcore_protocol::{DataBlock, MetaRequest, Request, Step, StoreForm};
+use slabcore_protocol::{DataBlock, MetaRequest, Request, Step};
 use slabcore_shard::{KeyRequest, Limits};
 
 /// See the module.
@@ -23,9 +23,7 @@ impl<'a> Planned<'a> {
         match step {
             Step::Request { request, consumed } => Self::of_request(request, *consumed),
             Step::Store { store, consumed } => {
-                if matches!(store.form, StoreForm::Meta(_))
-                    && store.meta().is_some_and(|meta| meta.has(b'b'))
-                {
+                if store.key_is_encoded() {
                     return None;
                 }
                 let key_bytes = store.key.len();

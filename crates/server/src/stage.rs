@@ -5,7 +5,7 @@
 use std::ops::Range;
 
 use arrayvec::ArrayVec;
-use slabcore_protocol::{MetaFlags, Step};
+use slabcore_protocol::{Decoder, MetaFlags, Protocol, Step};
 use slabcore_shard::Route;
 
 use crate::core::Core;
@@ -26,7 +26,7 @@ pub(crate) struct Stage<'a> {
 pub(crate) struct Staged<'a> {
     pub(crate) key: &'a [u8],
     pub(crate) hash: u64,
-    /// Bytes of a plain read's line.
+    /// Bytes of a plain read.
     consumed: u32,
     shard: u16,
     kind: Kind,
@@ -38,10 +38,12 @@ pub(crate) struct Staged<'a> {
 enum Kind {
     PlainGet,
     PlainMetaGet,
+    PlainBinaryGet,
     Other,
 }
 
 const _: () = assert!(STAGE_REQUESTS <= u8::MAX as usize);
+const _: () = assert!(size_of::<Staged<'_>>() == 32);
 
 impl Staged<'_> {
     #[inline]
@@ -65,6 +67,8 @@ pub(crate) enum Todo<'s, 'a> {
     PlainGet(usize),
     /// An mg whose flags only say what to tell, and the bytes of its line.
     PlainMetaGet(MetaFlags<'a>, usize),
+    /// A binary get of so many bytes.
+    PlainBinaryGet(usize),
     /// Another request.
     Planned(&'s Planned<'a>),
 }
@@ -90,23 +94,37 @@ impl<'a> Stage<'a> {
         self.requests.is_full()
     }
 
-    /// Adds a get of one key whose line has so many bytes, and brings its bucket near.
-    #[inline]
-    pub(crate) fn push_get(&mut self, core: &mut Core, key: &'a [u8], line_bytes: usize) {
-        self.push_entry(core, key, line_bytes, Kind::PlainGet, 0);
-    }
-
-    /// The same of an mg whose flags only say what to tell.
-    #[inline]
-    pub(crate) fn push_meta_get(
+    /// Adds the plain read that the input starts with, and brings its bucket near; returns its
+    /// bytes, or 0 if there is none.
+    #[expect(clippy::inline_always, reason = "most requests are this one")]
+    #[inline(always)]
+    pub(crate) fn push_read(
         &mut self,
         core: &mut Core,
-        key: &'a [u8],
-        flags: MetaFlags<'a>,
-        line_bytes: usize,
-    ) {
-        self.push_entry(core, key, line_bytes, Kind::PlainMetaGet, self.meta_flags.len());
-        self.meta_flags.push(flags);
+        decoder: &mut Decoder,
+        input: &'a [u8],
+    ) -> usize {
+        if decoder.protocol() == Protocol::Binary {
+            return self.push_binary_read(core, decoder, input);
+        }
+        if let Some((key, line_bytes)) = decoder.single_get(input) {
+            self.push_entry(core, key, line_bytes, Kind::PlainGet, 0);
+            return line_bytes;
+        }
+        if let Some((key, flags, line_bytes)) = decoder.single_meta_get(input) {
+            self.push_entry(core, key, line_bytes, Kind::PlainMetaGet, self.meta_flags.len());
+            self.meta_flags.push(flags);
+            return line_bytes;
+        }
+        0
+    }
+
+    /// The same of a binary connection. Not inline, so that a text one does not pay for it.
+    #[inline(never)]
+    fn push_binary_read(&mut self, core: &mut Core, decoder: &Decoder, input: &'a [u8]) -> usize {
+        let Some((key, bytes)) = decoder.single_binary_get(input) else { return 0 };
+        self.push_entry(core, key, bytes, Kind::PlainBinaryGet, 0);
+        bytes
     }
 
     /// Adds a request and brings its bucket near.
@@ -157,6 +175,7 @@ impl<'a> Stage<'a> {
         match request.kind {
             Kind::PlainGet => Todo::PlainGet(consumed),
             Kind::PlainMetaGet => Todo::PlainMetaGet(self.meta_flags[number], consumed),
+            Kind::PlainBinaryGet => Todo::PlainBinaryGet(consumed),
             Kind::Other => Todo::Planned(&self.others[number]),
         }
     }

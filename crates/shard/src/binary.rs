@@ -46,17 +46,9 @@ impl Shard {
         hash: u64,
         request: &BinaryRequest<'a>,
     ) -> Response<'a> {
-        self.metrics.add(Counter::CmdGet, 1);
-        match self.store.get_with_cas(now.tick, hash, request.key()) {
-            Ok(item) => {
-                self.metrics.add(Counter::GetHits, 1);
-                hit(request, &item)
-            }
-            Err(cause) => {
-                self.metrics.add(Counter::GetMisses, 1);
-                count_dead(&self.metrics, cause);
-                read(BinaryReply::miss(request.echo, request.key()))
-            }
+        match self.get_counted::<true>(now, hash, request.key()) {
+            Some(item) => hit(request, &item),
+            None => read(BinaryReply::miss(request.echo, request.key())),
         }
     }
 
@@ -187,7 +179,7 @@ impl Shard {
 }
 
 /// The reply to a read that found `item`.
-fn hit<'a>(request: &BinaryRequest<'a>, item: &ItemRef<'a>) -> Response<'a> {
+pub(crate) fn hit<'a>(request: &BinaryRequest<'a>, item: &ItemRef<'a>) -> Response<'a> {
     let reply =
         |value| BinaryReply::hit(request.echo, request.key(), item.flags(), item.cas(), value);
     let is_touch = binary_opcode::loud(request.echo.opcode()) == binary_opcode::TOUCH;

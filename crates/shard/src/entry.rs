@@ -5,8 +5,9 @@
 //! | a 4 | b 4 | c 8 | d 4 | e 4 | key | bytes |
 //! ```
 //! Little endian. Entries have the same 40-byte head; `a` to `e` mean what the kind needs. Only a
-//! plain get, which is what is asked most, ends with the key behind the first 16 bytes. First in
-//! `bytes` stand the flags of a meta command, as text, or what the reply to a binary request
+//! plain get, which is what is asked most, ends with the key behind the first 16 bytes; what the
+//! reply to a binary one repeats stands where others have `verb` and `bytes len`. First in `bytes`
+//! stand the flags of a meta command, as text, or what the reply to a binary request
 //! repeats; `e` counts those before a value.
 
 use alloc::vec::Vec;
@@ -45,6 +46,8 @@ pub enum StatsKind {
 pub enum Entry<'a> {
     /// A get of a key, with nothing said of it; the number is its hash.
     PlainGet(u64, &'a [u8]),
+    /// The same in the binary protocol, and what the reply repeats.
+    PlainBinaryGet(u64, &'a [u8], Echo),
     /// A request for a key; the number is its hash.
     Key(u64, KeyRequest<'a>),
     /// An upload starts; the number is the key's hash.
@@ -91,10 +94,12 @@ const STATS_METRICS: u8 = 11;
 const STATS_CLASSES: u8 = 12;
 const PAGES_WANTED: u8 = 13;
 const META: u8 = 14;
-const PLAIN_GET: u8 = 15;
-const BINARY: u8 = 16;
+const BINARY: u8 = 15;
+/// The kinds from here on have a short head.
+const PLAIN_GET: u8 = 16;
+const PLAIN_BINARY_GET: u8 = 17;
 
-/// The kinds that look for a key at once, a bit each.
+/// The kinds with a long head that look for a key at once, a bit each.
 const HAS_KEY: u32 = 1 << GET
     | 1 << STORE
     | 1 << TOO_LARGE
@@ -102,15 +107,27 @@ const HAS_KEY: u32 = 1 << GET
     | 1 << TOUCH
     | 1 << DELETE
     | 1 << META
-    | 1 << BINARY
-    | 1 << PLAIN_GET;
+    | 1 << BINARY;
 
 /// Appends a get of `key` with nothing said of it.
 #[inline]
 pub(crate) fn encode_plain_get(out: &mut Vec<u8>, hash: u64, key: &[u8], answered: bool) {
+    encode_short(out, PLAIN_GET, hash, key, [0; ECHO_BYTES], answered);
+}
+
+/// Appends an entry with a short head.
+#[inline]
+fn encode_short(
+    out: &mut Vec<u8>,
+    kind: u8,
+    hash: u64,
+    key: &[u8],
+    [opcode, o0, o1, o2, o3]: [u8; ECHO_BYTES],
+    answered: bool,
+) {
     debug_assert!(u8::try_from(key.len()).is_ok(), "a key's length fits a byte");
     let bits = if answered { BIT_TICKET } else { 0 };
-    let start = u64::from_le_bytes([PLAIN_GET, bits, 0, key.len() as u8, 0, 0, 0, 0]);
+    let start = u64::from_le_bytes([kind, bits, opcode, key.len() as u8, o0, o1, o2, o3]);
     let head = u128::from(start) | u128::from(hash) << 64;
     out.reserve(SHORT_HEAD_BYTES + key.len());
     out.extend_from_slice(&head.to_le_bytes());
@@ -119,10 +136,15 @@ pub(crate) fn encode_plain_get(out: &mut Vec<u8>, hash: u64, key: &[u8], answere
 
 /// Appends `entry`; `answered`: a reply is due.
 pub(crate) fn encode_entry(out: &mut Vec<u8>, entry: &Entry<'_>, answered: bool) {
-    if let Entry::PlainGet(hash, key)
-    | Entry::Key(hash, KeyRequest::Get { key, with_cas: false, exptime: None }) = *entry
-    {
-        return encode_plain_get(out, hash, key, answered);
+    match *entry {
+        Entry::PlainGet(hash, key)
+        | Entry::Key(hash, KeyRequest::Get { key, with_cas: false, exptime: None }) => {
+            return encode_plain_get(out, hash, key, answered);
+        }
+        Entry::PlainBinaryGet(hash, key, echo) => {
+            return encode_short(out, PLAIN_BINARY_GET, hash, key, *echo.bytes(), answered);
+        }
+        _ => {}
     }
     let Parts { mut head, key, form, bytes } = parts(entry);
     if answered {
@@ -161,7 +183,9 @@ fn parts<'a>(entry: &'a Entry<'_>) -> Parts<'a> {
     let simple = |kind| Head { kind, ..Head::default() };
     let numbered = |kind, number| Head { e: number, ..simple(kind) };
     let head = match *entry {
-        Entry::PlainGet(..) => unreachable!("it has a head of its own"),
+        Entry::PlainGet(..) | Entry::PlainBinaryGet(..) => {
+            unreachable!("it has a head of its own")
+        }
         Entry::Key(hash, ref request) => return key_parts(hash, request),
         Entry::UploadBegin(hash, id, ref store) => {
             let head = Head { hash, e: id.number, ..store_head(UPLOAD_BEGIN, store) };
@@ -291,7 +315,7 @@ impl<'a> Iterator for Entries<'a> {
             self.rest = rest;
             return Some((short[1] & BIT_TICKET != 0, Entry::PlainGet(hash_in(short), key)));
         }
-        self.next_long()
+        self.next_other()
     }
 }
 
@@ -309,9 +333,12 @@ impl<'a> Entries<'a> {
             while entries > 0 {
                 entries -= 1;
                 let (head, _) = rest.split_first_chunk::<SHORT_HEAD_BYTES>()?;
-                let head_len = if head[0] == PLAIN_GET { SHORT_HEAD_BYTES } else { HEAD_BYTES };
+                if head[0] >= PLAIN_GET {
+                    rest = &rest[SHORT_HEAD_BYTES + usize::from(head[3])..];
+                    return Some(hash_in(head));
+                }
                 let bytes_len = u32::from_le_bytes([head[4], head[5], head[6], head[7]]);
-                rest = &rest[head_len + usize::from(head[3]) + bytes_len as usize..];
+                rest = &rest[HEAD_BYTES + usize::from(head[3]) + bytes_len as usize..];
                 if HAS_KEY & 1 << head[0] != 0 {
                     return Some(hash_in(head));
                 }
@@ -321,7 +348,10 @@ impl<'a> Entries<'a> {
     }
 
     /// An entry that is no plain get.
-    fn next_long(&mut self) -> Option<(bool, Entry<'a>)> {
+    fn next_other(&mut self) -> Option<(bool, Entry<'a>)> {
+        if self.rest.first() == Some(&PLAIN_BINARY_GET) {
+            return self.next_binary_get();
+        }
         let (raw, rest) = self.rest.split_first_chunk::<HEAD_BYTES>()?;
         let bytes_len = word(raw, 4) as usize;
         let head = Head {
@@ -339,6 +369,15 @@ impl<'a> Entries<'a> {
         let (bytes, rest) = rest.split_at(bytes_len);
         self.rest = rest;
         Some((head.bits & BIT_TICKET != 0, head.entry(self.source, key, bytes)))
+    }
+
+    fn next_binary_get(&mut self) -> Option<(bool, Entry<'a>)> {
+        let (head, rest) = self.rest.split_first_chunk::<SHORT_HEAD_BYTES>()?;
+        let [_, bits, opcode, key_len, o0, o1, o2, o3, ..] = *head;
+        let (key, rest) = rest.split_at(usize::from(key_len));
+        self.rest = rest;
+        let echo = Echo::new(opcode, [o0, o1, o2, o3]);
+        Some((bits & BIT_TICKET != 0, Entry::PlainBinaryGet(hash_in(head), key, echo)))
     }
 }
 

@@ -2,7 +2,7 @@
 
 use alloc::vec::Vec;
 
-use slabcore_protocol::encode_value_header;
+use slabcore_protocol::{BinaryRequest, Echo, encode_value_header};
 
 use crate::batch::{Batch, Replies};
 use crate::class_table::ClassTable;
@@ -53,6 +53,9 @@ impl Shard {
             let Some((answered, entry)) = entries.next() else { return false };
             match entry {
                 Entry::PlainGet(hash, key) => self.execute_plain_get(now, hash, key, replies),
+                Entry::PlainBinaryGet(hash, key, echo) => {
+                    self.execute_plain_binary_get(now, hash, key, echo, replies);
+                }
                 Entry::Key(hash, request) => {
                     self.execute_key_entry(now, hash, &request, answered.then_some(&mut *replies));
                 }
@@ -75,6 +78,27 @@ impl Shard {
         if let Some(LargeHit { flags, .. }) = large {
             replies.take_back_empty();
             self.reply_held(hash, &request, &ValueHead::Classic(flags, None), replies);
+        }
+    }
+
+    #[inline(never)]
+    fn execute_plain_binary_get(
+        &mut self,
+        now: Now,
+        hash: u64,
+        key: &[u8],
+        echo: Echo,
+        replies: &mut Replies<'_>,
+    ) {
+        let request = KeyRequest::Binary(BinaryRequest::get(echo, key));
+        if replies.bytes.len() >= BATCH_REPLY_BYTES_SOFT_MAX {
+            return self.execute_key_entry(now, hash, &request, Some(replies));
+        }
+        let mut large = None;
+        replies.push(|out| large = self.binary_get_into(now, hash, key, echo, out));
+        if let Some(head) = large {
+            replies.take_back_empty();
+            self.reply_held(hash, &request, &ValueHead::Other(head, ValueEnd::Nothing), replies);
         }
     }
 
@@ -148,7 +172,9 @@ impl Shard {
         replies: Option<&mut Replies<'_>>,
     ) {
         match *entry {
-            Entry::PlainGet(..) | Entry::Key(..) => unreachable!("keys are executed elsewhere"),
+            Entry::PlainGet(..) | Entry::PlainBinaryGet(..) | Entry::Key(..) => {
+                unreachable!("keys are executed elsewhere")
+            }
             Entry::UploadBegin(hash, id, ref store) => self.upload_begin(now, hash, id, store),
             Entry::UploadBytes(id, bytes) => self.upload_bytes(now, id, bytes),
             Entry::UploadEnd(id, good) => match replies {

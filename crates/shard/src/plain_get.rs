@@ -1,14 +1,16 @@
-//! The shortest way of what is asked most: a key's value, by get or mg, with no other effect.
+//! The shortest way of what is asked most: a key's value, by get, mg or binary get, with no other
+//! effect.
 
 use alloc::vec::Vec;
 
 use slabcore_metrics::Counter;
 use slabcore_protocol::{
-    END, MetaFlags, MetaReply, MetaStatus, VALUE_END, VALUE_END_AND_END, encode_short_meta_value,
-    encode_value,
+    BinaryReply, BinaryRequest, END, Echo, MetaFlags, MetaReply, MetaStatus, VALUE_END,
+    VALUE_END_AND_END, encode_short_meta_value, encode_value,
 };
 use slabcore_storage::{ItemRef, Marks, ReadTerms};
 
+use crate::binary::hit;
 use crate::clock::Now;
 use crate::limits::VALUE_INLINE_BYTES_MAX;
 use crate::meta_get::{count_dead, meta_hit};
@@ -38,7 +40,7 @@ impl Shard {
         ends: bool,
         out: &mut Vec<u8>,
     ) -> Option<LargeHit> {
-        let Some(item) = self.get_counted(now, hash, key) else {
+        let Some(item) = self.get_counted::<false>(now, hash, key) else {
             if ends {
                 out.extend_from_slice(END);
             }
@@ -74,7 +76,7 @@ impl Shard {
         out: &mut Vec<u8>,
     ) -> Option<Vec<u8>> {
         debug_assert!(flags.only_tell());
-        let Some(item) = self.get_counted(now, hash, key) else {
+        let Some(item) = self.get_counted::<false>(now, hash, key) else {
             if !flags.has(b'q') {
                 MetaReply::new(MetaStatus::Miss, flags, key).encode(out);
             }
@@ -87,6 +89,38 @@ impl Shard {
             return None;
         }
         self.tell(now, hash, key, flags, out)
+    }
+
+    /// Executes a binary get of `key` and appends the reply to `out`, as [`Self::meta_get_into`].
+    #[inline]
+    pub fn binary_get_into(
+        &mut self,
+        now: Now,
+        hash: u64,
+        key: &[u8],
+        echo: Echo,
+        out: &mut Vec<u8>,
+    ) -> Option<Vec<u8>> {
+        let Some(item) = self.get_counted::<true>(now, hash, key) else {
+            let miss = BinaryReply::miss(echo, key);
+            if !miss.is_hidden(true) {
+                miss.encode(out);
+            }
+            return None;
+        };
+        if let Some(value) = item.value()
+            && value.len() <= VALUE_INLINE_BYTES_MAX
+        {
+            BinaryReply::hit(echo, key, item.flags(), item.cas(), value).append(out);
+            return None;
+        }
+        match hit(&BinaryRequest::get(echo, key), &item) {
+            Response::LargeBehind { head, .. } => Some(head),
+            response => {
+                response.encode(out);
+                None
+            }
+        }
     }
 
     /// Appends what an mg is told of the item that it has just read, see [`Self::meta_get_into`].
@@ -109,12 +143,22 @@ impl Shard {
         }
     }
 
-    /// The live item of a key, counted as a get.
+    /// The live item of a key, counted as a get; with a cas unique if it is to be told.
     #[inline]
-    fn get_counted(&mut self, now: Now, hash: u64, key: &[u8]) -> Option<ItemRef<'_>> {
+    pub(crate) fn get_counted<const WITH_CAS: bool>(
+        &mut self,
+        now: Now,
+        hash: u64,
+        key: &[u8],
+    ) -> Option<ItemRef<'_>> {
         let metrics = &self.metrics;
         metrics.add(Counter::CmdGet, 1);
-        match self.store.get(now.tick, hash, key) {
+        let found = if WITH_CAS {
+            self.store.get_with_cas(now.tick, hash, key)
+        } else {
+            self.store.get(now.tick, hash, key)
+        };
+        match found {
             Ok(item) => {
                 metrics.add(Counter::GetHits, 1);
                 Some(item)

@@ -1,6 +1,8 @@
-//! One classic command as a value, and its bytes on the wire.
+//! One command of the text protocol as a value, and its bytes on the wire.
 
 use std::fmt::Write;
+
+use crate::script::CAS_NEVER_GIVEN;
 
 /// Which storage command; the numbers carry no meaning.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -65,7 +67,35 @@ pub enum Command {
     FlushAll { delay: Option<i32>, noreply: bool },
 }
 
+/// A command of the text protocol: a classic one, or the bytes of a meta one with its data block.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(missing_docs, reason = "said above")]
+pub enum TextCommand {
+    Classic(Command),
+    Meta(Vec<u8>),
+}
+
+impl TextCommand {
+    /// The command's bytes.
+    pub fn bytes(&self) -> Vec<u8> {
+        match self {
+            Self::Classic(command) => command.bytes(),
+            Self::Meta(bytes) => bytes.clone(),
+        }
+    }
+}
+
 impl Command {
+    /// The same with a cas unique that no item has: those of two servers differ, so none may be
+    /// guessed right.
+    #[must_use]
+    pub fn without_lucky_cas(mut self) -> Self {
+        if let Self::Store { cas_unique, .. } = &mut self {
+            *cas_unique = CAS_NEVER_GIVEN;
+        }
+        self
+    }
+
     /// Appends the command's bytes, data block included.
     pub fn write(&self, out: &mut Vec<u8>) {
         match self {

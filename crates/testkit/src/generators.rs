@@ -8,7 +8,7 @@
 use proptest::collection::vec;
 use proptest::prelude::*;
 
-use crate::command::{Command, Verb};
+use crate::command::{Command, TextCommand, Verb};
 use crate::limits::{KEY_BYTES_MAX, TTL_SECONDS_MAX};
 use crate::meta_generators;
 use crate::script::{Part, Script};
@@ -109,6 +109,17 @@ pub fn command(
                 Command::Arithmetic { key, delta, incr, noreply }
             }),
         1 => (delay, noreply()).prop_map(|(delay, noreply)| Command::FlushAll { delay, noreply }),
+    ]
+}
+
+/// One well-formed command, classic or meta, whose reply is the same on each server and at each
+/// second. Its cas uniques match no item, but for those that a meta command has named.
+pub fn text_command() -> impl Strategy<Value = TextCommand> {
+    let delay = prop_oneof![Just(None), Just(Some(0)), Just(Some(-1)), Just(Some(100_000))];
+    prop_oneof![
+        1 => command(steady_exptime(), delay)
+            .prop_map(|command| TextCommand::Classic(command.without_lucky_cas())),
+        1 => meta_generators::command().prop_map(TextCommand::Meta),
     ]
 }
 

@@ -2,9 +2,9 @@
 //!
 //! Two halves that do not know each other:
 //!
-//! - **Pure**: [`model::Model`] says what the classic protocol means, with the time as an argument;
-//!   [`command::Command`] is one command as a value; [`generators`] and [`meta_generators`] make
-//!   commands and whole scripts, good and bad ones, for property tests.
+//! - **Pure**: [`model::Model`] says what classic and meta commands mean, with the time as an
+//!   argument; [`command::Command`] is one command as a value; [`generators`] and
+//!   [`meta_generators`] make commands and whole scripts, good and bad ones, for property tests.
 //! - **Processes**: [`server_process::ServerProcess`] runs slabcore or a stock memcached,
 //!   [`wire_client::WireClient`] talks to it in bytes, and [`playback`] plays one
 //!   [`script::Script`] to a server so that the replies of two servers can be compared;
@@ -26,6 +26,8 @@ pub mod datagram_playback;
 pub mod generators;
 pub mod limits;
 pub mod meta_generators;
+pub mod meta_line;
+pub mod meta_model;
 mod meta_replies;
 pub mod model;
 pub mod playback;

@@ -1,9 +1,9 @@
 //! The form of meta reply lines for comparing two servers.
 //!
 //! What depends on the server or on the second goes: the cas uniques (`c`, `cas=`) become their
-//! order of appearance; the ttl (`t`, `exp=`) is rounded up to tens, a long one to thousands, and
-//! one that wrapped round is `t-dead`; idle seconds (`l`, `la=`) under ten are none; slab class and
-//! size of `me` are dropped.
+//! order of appearance; the ttl (`t`, `exp=`) is rounded up to tens, a long one to thousands, one
+//! of months to days, and one that wrapped round is `t-dead`; idle seconds (`l`, `la=`) under ten
+//! are none; slab class and size of `me` are dropped.
 
 /// Statuses that a line of a meta reply may begin with.
 const STATUSES: [&[u8]; 7] = [b"HD", b"VA", b"EN", b"NF", b"NS", b"EX", b"ME"];
@@ -40,7 +40,11 @@ pub(crate) fn form(line: &[u8], mut order: impl FnMut(&[u8]) -> usize) -> Option
                 form.extend_from_slice(&[name, b"-dead"].concat());
             }
             (b"t" | b"exp=", Some(seconds)) => {
-                let unit = if seconds > 1_000 { 1_000 } else { 10 };
+                let unit = match seconds {
+                    ..=1_000 => 10,
+                    1_001..=10_000_000 => 1_000,
+                    _ => 86_400,
+                };
                 let rounded = seconds.next_multiple_of(unit).to_string();
                 form.extend_from_slice(&[name, rounded.as_bytes()].concat());
             }

@@ -1,4 +1,5 @@
-//! What the classic protocol means, in the plainest form: a map, and the time as an argument.
+//! What the classic protocol means, in the plainest form: a map, and the time as an argument. What
+//! the meta commands mean to the same items is in [`crate::meta_model`].
 //!
 //! The model never evicts. A test of a store that does tells it so by [`Model::evict`]. Times are
 //! Unix seconds and must not run backwards. The server's start counts: a `flush_all` to a time
@@ -6,7 +7,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::command::{Command, Verb};
+use crate::command::{Command, TextCommand, Verb};
 use crate::limits::TTL_SECONDS_MAX;
 
 /// What memcached accounts for an item beside key, value and flags, in bytes: header 48, cas
@@ -16,10 +17,10 @@ const ITEM_OVERHEAD_BYTES: usize = 59;
 /// The map that a cache pretends to be.
 #[derive(Clone, Debug)]
 pub struct Model {
-    items: BTreeMap<Vec<u8>, ModelItem>,
+    pub(crate) items: BTreeMap<Vec<u8>, ModelItem>,
     item_bytes_max: usize,
     started: u64,
-    last_cas_unique: u64,
+    pub(crate) last_cas_unique: u64,
     /// When a delayed `flush_all` fires, Unix seconds: what was written up to then is gone then.
     flush_at: Option<u64>,
 }
@@ -35,7 +36,23 @@ pub struct ModelItem {
     pub cas_unique: u64,
     /// Unix seconds at which the item is gone; none lives until it is removed.
     pub expiry: Option<u64>,
+    /// What only meta commands tell.
+    pub marks: Marks,
     stored_at: u64,
+}
+
+/// What meta commands know of an item beside the rest; a new item has no mark.
+#[expect(clippy::struct_excessive_bools, reason = "each is a mark of its own")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub struct Marks {
+    /// It was read since it was stored.
+    pub fetched: bool,
+    /// Its value is out of date.
+    pub stale: bool,
+    /// A reader was asked to fetch the value anew.
+    pub claimed: bool,
+    /// Its key was sent in base64.
+    pub key_encoded: bool,
 }
 
 /// How a command on one item ends. A miss of `get` is none, not an outcome.
@@ -92,10 +109,12 @@ impl Model {
         self.item_bytes_max.saturating_sub(ITEM_OVERHEAD_BYTES + key.len() + flags_bytes)
     }
 
-    /// The live item of this key.
+    /// The live item of this key, which counts as read.
     pub fn get(&mut self, now: u64, key: &[u8]) -> Option<&ModelItem> {
         self.drop_dead(now, key);
-        self.items.get(key)
+        let item = self.items.get_mut(key)?;
+        item.marks.fetched = true;
+        Some(item)
     }
 
     /// The live item of this key, its expiry set anew.
@@ -103,6 +122,7 @@ impl Model {
         self.drop_dead(now, key);
         let item = self.items.get_mut(key)?;
         item.expiry = expiry(now, exptime);
+        item.marks.fetched = true;
         Some(item.clone())
     }
 
@@ -170,6 +190,9 @@ impl Model {
         let number = if incr { number.wrapping_add(delta) } else { number.saturating_sub(delta) };
         let length = item.value.len();
         item.value = format!("{number:<length$}").into_bytes();
+        if item.value.len() > length {
+            item.marks = Marks::default();
+        }
         self.last_cas_unique += 1;
         item.cas_unique = self.last_cas_unique;
         item.stored_at = now;
@@ -202,7 +225,18 @@ impl Model {
     /// The keys that live now, in byte order.
     pub fn live_keys(&mut self, now: u64) -> Vec<Vec<u8>> {
         let keys: Vec<_> = self.items.keys().cloned().collect();
-        keys.into_iter().filter(|key| self.get(now, key).is_some()).collect()
+        for key in &keys {
+            self.drop_dead(now, key);
+        }
+        self.items.keys().cloned().collect()
+    }
+
+    /// As [`Self::execute`] or [`Self::execute_meta`].
+    pub fn execute_text(&mut self, now: u64, command: &TextCommand, out: &mut Vec<u8>) {
+        match command {
+            TextCommand::Classic(command) => self.execute(now, command, out),
+            TextCommand::Meta(command) => self.execute_meta(now, command, out),
+        }
     }
 
     /// Executes a command and appends its reply as it goes over the wire.
@@ -237,7 +271,7 @@ impl Model {
         }
     }
 
-    fn put(
+    pub(crate) fn put(
         &mut self,
         now: u64,
         key: &[u8],
@@ -247,13 +281,14 @@ impl Model {
     ) -> Outcome {
         self.last_cas_unique += 1;
         let cas_unique = self.last_cas_unique;
-        let item = ModelItem { value, flags, cas_unique, expiry, stored_at: now };
+        let marks = Marks::default();
+        let item = ModelItem { value, flags, cas_unique, expiry, marks, stored_at: now };
         self.items.insert(key.to_vec(), item);
         Outcome::Stored
     }
 
     /// Removes the item of this key if it expired or was flushed.
-    fn drop_dead(&mut self, now: u64, key: &[u8]) {
+    pub(crate) fn drop_dead(&mut self, now: u64, key: &[u8]) {
         let Some(item) = self.items.get(key) else { return };
         let expired = item.expiry.is_some_and(|expiry| expiry <= now);
         let flushed = self.flush_at.is_some_and(|at| at <= now && item.stored_at <= at);

@@ -1,0 +1,141 @@
+//! Whole sessions against the test kit's model, the input cut at any byte, over some shards.
+
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use proptest::collection::vec;
+use proptest::prelude::*;
+use proptest::test_runner::{Config, RngSeed, TestRunner};
+use slabcore_testkit::binary_packet::Packet;
+use slabcore_testkit::command::TextCommand;
+use slabcore_testkit::generators;
+use slabcore_testkit::model::Model;
+use slabcore_testkit::replies::{Normaliser, shown};
+use slabcore_testkit::splits::Splits;
+
+use super::*;
+
+const CASES: u32 = 400;
+const ITEM_BYTES_MAX: usize = 1 << 20;
+
+/// Opcodes of binary gets.
+const GET: u8 = 0x00;
+const GETQ: u8 = 0x09;
+const GETK: u8 = 0x0c;
+const GETKQ: u8 = 0x0d;
+
+/// What a new connection gets for this input.
+fn replies(server: &mut InMemoryServer, input: &[u8], splits: Splits) -> Vec<u8> {
+    let connection = server.connect();
+    let (mut rest, mut output) = (input, Vec::new());
+    for piece_bytes in splits.lengths() {
+        if rest.is_empty() {
+            break;
+        }
+        let (piece, behind) = rest.split_at(piece_bytes.min(rest.len()));
+        server.receive(connection, piece);
+        server.turn(|_, bytes| output.extend_from_slice(bytes));
+        rest = behind;
+    }
+    server.end_of_input(connection);
+    server.turn(|_, _| ());
+    output
+}
+
+/// Runs a check of sessions that are the same in each run.
+fn check_sessions(
+    seed: u64,
+    check: impl Fn(Vec<TextCommand>, usize, Splits) -> Result<(), TestCaseError>,
+) {
+    let config = Config {
+        cases: CASES,
+        failure_persistence: None,
+        rng_seed: RngSeed::Fixed(seed),
+        ..Config::default()
+    };
+    let splits = prop_oneof![
+        1 => Just(Splits::Whole),
+        1 => Just(Splits::Bytewise),
+        4 => any::<u64>().prop_map(Splits::Random),
+    ];
+    let sessions = (vec(generators::text_command(), 1..60), 1..=3_usize, splits);
+    let result = TestRunner::new(config)
+        .run(&sessions, |(commands, shards, splits)| check(commands, shards, splits));
+    if let Err(error) = result {
+        panic!("{error}");
+    }
+}
+
+fn started(shards: usize) -> (InMemoryServer, Model, u64) {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs();
+    let server = InMemoryServer::new(shards, 64 << 20, 1).unwrap();
+    (server, Model::new(ITEM_BYTES_MAX, now), now)
+}
+
+#[test]
+fn replies_are_the_models() {
+    check_sessions(0x30de, |commands, shards, splits| {
+        let (mut server, mut model, now) = started(shards);
+        let (mut input, mut expected) = (Vec::new(), Vec::new());
+        for command in &commands {
+            input.extend_from_slice(&command.bytes());
+            model.execute_text(now, command, &mut expected);
+        }
+        let got = Normaliser::new().normalise(&replies(&mut server, &input, splits));
+        let expected = Normaliser::new().normalise(&expected);
+        prop_assert!(got == expected, "server {}\nmodel {}", shown(&got), shown(&expected));
+        Ok(())
+    });
+}
+
+/// What a text session has left behind, a binary one reads.
+#[test]
+fn binary_gets_read_what_the_model_has() {
+    check_sessions(0xb1a2, |commands, shards, splits| {
+        let (mut server, mut model, now) = started(shards);
+        let mut input = Vec::new();
+        for command in &commands {
+            input.extend_from_slice(&command.bytes());
+            model.execute_text(now, command, &mut Vec::new());
+        }
+        replies(&mut server, &input, Splits::Whole);
+        let keys = model.live_keys(now);
+        let keys = keys.iter().map(Vec::as_slice).chain([&b"absent"[..]]);
+        let (mut input, mut expected) = (Vec::new(), Vec::new());
+        for (place, key) in keys.enumerate() {
+            for opcode in [GETK, GETQ, GET, GETKQ] {
+                let request = Packet::request(opcode).key(key).opaque(place as u32);
+                input.extend_from_slice(&request.bytes());
+                expected.extend(reply(&mut model, now, &request));
+            }
+        }
+        let output = replies(&mut server, &input, splits);
+        let (mut rest, mut got) = (&output[..], Vec::new());
+        while let Some((packet, length)) = Packet::read(rest) {
+            prop_assert_eq!(packet.cas == 0, packet.status != 0, "a hit tells its cas unique");
+            got.push(packet.cas(0));
+            rest = &rest[length..];
+        }
+        prop_assert!(rest.is_empty());
+        prop_assert_eq!(got, expected);
+        Ok(())
+    });
+}
+
+/// The reply to a binary get, but for the cas unique.
+fn reply(model: &mut Model, now: u64, request: &Packet) -> Option<Packet> {
+    let &Packet { opcode, opaque, .. } = request;
+    let mut reply = Packet::request(opcode).opaque(opaque);
+    reply.magic = slabcore_testkit::binary_packet::REPLY;
+    let names_key = matches!(opcode, GETK | GETKQ);
+    if names_key {
+        reply.key.clone_from(&request.key);
+    }
+    match model.get(now, &request.key) {
+        Some(item) => Some(reply.extra(&item.flags.to_be_bytes()).value(&item.value[..])),
+        None if matches!(opcode, GETQ | GETKQ) => None,
+        None => {
+            reply.status = 1;
+            Some(if names_key { reply } else { reply.value("Not found") })
+        }
+    }
+}
