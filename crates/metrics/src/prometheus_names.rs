@@ -217,6 +217,7 @@ pub static SHARD_FAMILIES: &[Family] = &[
     gauge!("slabcore_shard_hash_table_bytes", HashBytes, "Bytes of the hash table."),
     gauge!("slabcore_shard_pages", PagesOwned, "Pages that the shard owns."),
     gauge!("slabcore_shard_connections", CurrConnections, "Client connections of the executor."),
+    counter!("slabcore_shard_idle_kicks_total", IdleKicks, "Connections closed for being idle."),
 ];
 
 #[cfg(test)]

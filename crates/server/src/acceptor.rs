@@ -9,6 +9,7 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::thread::JoinHandle;
+use std::time::Instant;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
@@ -17,10 +18,11 @@ use slabcore_protocol::error_lines::TOO_MANY_CONNECTIONS;
 
 use crate::cluster::Cluster;
 use crate::listener::Listener;
+use crate::log;
 use crate::mailbox::Message;
 use crate::tls_handshakes::{Handshakes, Newcomer};
 
-/// Pause after descriptors ran out or mailboxes were full: long enough not to spin.
+/// Pause after descriptors ran out, mailboxes were full or `-c` was reached: not to spin.
 const RETRY_PAUSE: Timespec = Timespec { tv_sec: 0, tv_nsec: 10_000_000 };
 
 /// Starts the acceptor; it ends when `stop` becomes readable.
@@ -46,6 +48,7 @@ struct Acceptor {
 impl Acceptor {
     fn run(mut self, listeners: &[Listener], stop: &OwnedFd) {
         loop {
+            self.wait_for_room(stop);
             let mut polled: Vec<PollFd<'_>> = vec![PollFd::new(stop, PollFlags::IN)];
             polled.extend(listeners.iter().map(|it| PollFd::new(&it.socket, PollFlags::IN)));
             match poll(&mut polled, None) {
@@ -63,9 +66,27 @@ impl Acceptor {
         }
     }
 
+    /// Without `maxconns_fast` connections beyond `-c` wait in the kernel until others have ended.
+    fn wait_for_room(&self, stop: &OwnedFd) {
+        let cluster = &self.cluster;
+        if cluster.settings.maxconns_fast || cluster.has_room() {
+            return;
+        }
+        let begun = Instant::now();
+        cluster.accepting.store(false, Ordering::Relaxed);
+        cluster.listen_disabled.fetch_add(1, Ordering::Relaxed);
+        while !cluster.has_room() && !pause(stop) {}
+        cluster.accepting.store(true, Ordering::Relaxed);
+        let microseconds = u64::try_from(begun.elapsed().as_micros()).unwrap_or(u64::MAX);
+        cluster.listen_disabled_us.fetch_add(microseconds, Ordering::Relaxed);
+    }
+
     /// Accepts what waits at a socket; false if resources ran out.
     fn accept_all(&mut self, listener: &Listener) -> bool {
         loop {
+            if !self.cluster.settings.maxconns_fast && !self.cluster.has_room() {
+                return true;
+            }
             let shard = listener.shard.unwrap_or(self.next_shard);
             // Mailboxes keep room for batches: connections wait in the kernel instead.
             if !self.cluster.mailboxes[shard].takes_connection() {
@@ -85,8 +106,9 @@ impl Acceptor {
     fn deal(&mut self, socket: OwnedFd, listener: &Listener) {
         let owner = listener.shard;
         let cluster = &self.cluster;
-        if cluster.connections.load(Ordering::Relaxed) >= cluster.settings.connections_max {
+        if !cluster.has_room() {
             cluster.rejected_connections.fetch_add(1, Ordering::Relaxed);
+            log::connection_refused(cluster);
             // It may be gone, or not read: it is refused either way.
             let _ = rustix::net::send(
                 &socket,
@@ -117,8 +139,9 @@ impl Acceptor {
     }
 }
 
-fn pause(stop: &OwnedFd) {
+/// Waits a little; true if the acceptor shall end.
+fn pause(stop: &OwnedFd) -> bool {
     let mut polled = [PollFd::new(stop, PollFlags::IN)];
-    // Whatever it says, the main loop looks again.
-    let _ = poll(&mut polled, Some(&RETRY_PAUSE));
+    // An error is no order to stop.
+    poll(&mut polled, Some(&RETRY_PAUSE)).is_ok_and(|ready| ready > 0)
 }

@@ -7,12 +7,12 @@ use std::io;
 use std::net::{SocketAddr, TcpListener};
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use rustix::event::{EventfdFlags, PollFd, PollFlags, Timespec, eventfd, poll};
 use rustix::io::Errno;
+use tracing::warn;
 
 use crate::admin_connection::AdminConnection;
 use crate::admin_http::{Method, Request, Status, response};
@@ -111,7 +111,7 @@ impl Endpoint {
             match poll(&mut polled, timeout.as_ref()) {
                 Ok(_) | Err(Errno::INTR) => {}
                 Err(error) => {
-                    eprintln!("warning: /metrics is served no more: {error}");
+                    warn!("warning: /metrics is served no more: {error}");
                     return;
                 }
             }
@@ -180,9 +180,7 @@ impl Endpoint {
                 response(Status::Ok, &self.exposition.render(&self.cluster), with_body)
             }
             "/healthz" => response(Status::Ok, "ok\n", with_body),
-            "/readyz" if self.cluster.accepting.load(Ordering::Relaxed) => {
-                response(Status::Ok, "ok\n", with_body)
-            }
+            "/readyz" if self.cluster.is_ready() => response(Status::Ok, "ok\n", with_body),
             "/readyz" => response(Status::ServiceUnavailable, "not accepting\n", with_body),
             _ => response(Status::NotFound, "", with_body),
         }

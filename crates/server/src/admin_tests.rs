@@ -124,6 +124,7 @@ fn counts_exactly(backend: BackendChoice) {
             ("memcached_current_connections", 1),
             ("memcached_connections_total", 1),
             ("memcached_connections_rejected_total", 0),
+            ("memcached_connections_listener_disabled_total", 0),
             ("memcached_accepting_connections", 1),
             ("memcached_max_connections", 100),
             ("memcached_limit_bytes", 64 << 20),
@@ -191,6 +192,9 @@ fn paths_and_methods() {
     let head = check(&server, "HEAD /metrics", "200", "");
     assert!(head.contains("Content-Type: text/plain; version=0.0.4; charset=utf-8\r\n"), "{head}");
     assert!(!head.contains("Content-Length: 0\r\n"), "{head}");
+    server.whole.running.drain();
+    check(&server, "GET /readyz", "503", "not accepting\n");
+    check(&server, "GET /healthz", "200", "ok\n");
     check(&server, "POST /metrics", "405", "");
     check(&server, "nonsense", "400", "");
     server.whole.running.stop();

@@ -96,6 +96,11 @@ pub(crate) struct Cluster {
     pub(crate) connections: AtomicUsize,
     pub(crate) rejected_connections: AtomicU64,
     pub(crate) accepting: AtomicBool,
+    /// The server is about to stop, and balancers shall look elsewhere.
+    pub(crate) draining: AtomicBool,
+    /// Times that accepting stopped for lack of room, and microseconds for which it did.
+    pub(crate) listen_disabled: AtomicU64,
+    pub(crate) listen_disabled_us: AtomicU64,
     /// Addresses bound, but for those of single shards.
     pub(crate) addresses: Vec<SocketAddr>,
     /// Addresses bound for UDP.
@@ -131,6 +136,16 @@ impl Cluster {
         let users = self.users.as_ref()?;
         let read = lock(users).reread();
         Some(read.map(|read| *lock(users) = read))
+    }
+
+    /// Whether a client that connects now is served for a while.
+    pub(crate) fn is_ready(&self) -> bool {
+        self.accepting.load(Ordering::Relaxed) && !self.draining.load(Ordering::Relaxed)
+    }
+
+    /// Whether there is room for another client (`-c`).
+    pub(crate) fn has_room(&self) -> bool {
+        self.connections.load(Ordering::Relaxed) < self.settings.connections_max
     }
 
     /// A client is gone.

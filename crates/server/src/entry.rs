@@ -45,10 +45,13 @@ pub(crate) struct Entry {
     pub(crate) staged: bool,
     /// The client sends no more.
     pub(crate) end_of_input: bool,
+    /// Tick of the turn in which something last came in.
+    pub(crate) last_input: u32,
 }
 
 impl Entry {
-    pub(crate) fn new(connection: Connection, tls: Option<Box<TlsSession>>) -> Self {
+    /// A connection that begins at tick `now`.
+    pub(crate) fn new(connection: Connection, tls: Option<Box<TlsSession>>, now: u32) -> Self {
         Self {
             connection,
             tls,
@@ -59,6 +62,7 @@ impl Entry {
             touched: false,
             staged: false,
             end_of_input: false,
+            last_input: now,
         }
     }
 
@@ -71,6 +75,13 @@ impl Entry {
         if self.carry_start > self.carry.len() / 2 {
             self.carry.drain(..std::mem::take(&mut self.carry_start));
         }
+    }
+
+    /// True if nothing is under way: the client may be waited for.
+    pub(crate) fn is_idle(&self) -> bool {
+        self.waiting == Waiting::Input
+            && self.connection.is_at_request()
+            && self.connection.output.is_empty()
     }
 
     /// True if what arrives is the start of a request and may be executed now.

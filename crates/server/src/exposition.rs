@@ -58,6 +58,9 @@ static SERVER_FAMILIES: &[ServerFamily] = &[
     counter("memcached_connections_rejected_total",
         "Connections turned away because there were too many.",
         |cluster| cluster.rejected_connections.load(Ordering::Relaxed)),
+    counter("memcached_connections_listener_disabled_total",
+        "Times that accepting stopped because there were too many connections.",
+        |cluster| cluster.listen_disabled.load(Ordering::Relaxed)),
     gauge("memcached_limit_bytes", "Memory for items and index.",
         |cluster| cluster.settings.memory_bytes as u64),
     labelled("slabcore_build_info", "Name and version of this server.", |cluster| {

@@ -4,6 +4,6 @@ use std::io;
 
 /// Ends the process: a server without one of its shards would lose keys in silence, better none.
 pub(crate) fn end_process(error: &io::Error) {
-    eprintln!("slabcore: an executor failed: {error}");
+    tracing::error!("slabcore: an executor failed: {error}");
     std::process::exit(1);
 }

@@ -17,6 +17,7 @@ use crate::core::Core;
 use crate::encrypted::take_encrypted;
 use crate::entry::{Entry, Waiting};
 use crate::exchanges::Exchanges;
+use crate::idle::{IdleSweep, Swept};
 use crate::limits::{
     CARRIED_BYTES_MAX, CARRY_READ_BYTES_MAX, MAINTAIN_STEPS, SEND_VALUE_BYTES_MAX,
     STAGE_CONNECTIONS, TURN_VISITS_DURATION,
@@ -76,12 +77,17 @@ pub(crate) struct Hub {
     pub(crate) exchanges: Exchanges,
     /// Bytes of memory of the carries of all connections.
     pub(crate) carried: usize,
+    /// Closes connections that are idle for too long.
+    pub(crate) idle: IdleSweep,
+    /// Connections end once they have what they are owed.
+    finishing: bool,
     pub(crate) stopping: bool,
 }
 
 impl Hub {
     pub(crate) fn new(core: Core, receiver: Receiver<Message>) -> Self {
         Self {
+            idle: IdleSweep::new(core.cluster.settings.idle_timeout),
             core,
             entries: Vec::new(),
             generations: Vec::new(),
@@ -94,6 +100,7 @@ impl Hub {
             leaving: Vec::new(),
             exchanges: Exchanges::default(),
             carried: 0,
+            finishing: false,
             stopping: false,
         }
     }
@@ -112,12 +119,13 @@ impl Hub {
         let login = if cluster.users.is_some() { Login::Due } else { Login::Free };
         let id = self.free_place();
         let connection = Connection::new(id, protocol, login, affinity);
-        self.entries[id.index as usize] = Some(Box::new(Entry::new(connection, tls)));
+        let entry = Entry::new(connection, tls, self.core.now.tick);
+        self.entries[id.index as usize] = Some(Box::new(entry));
         self.core.metrics.add(Counter::TotalConnections, 1);
         self.publish_connections();
         self.touch(id.index);
         if self.core.verbosity >= log::COMMANDS {
-            log::connection_opened(id.index);
+            log::connection_opened(id.index, protocol);
         }
         id
     }
@@ -216,6 +224,7 @@ impl Hub {
         let Some(entry) = self.entries[index as usize].as_mut() else { return };
         let core = &mut self.core;
         entry.staged = false;
+        entry.last_input = core.now.tick;
         core.metrics.add(Counter::BytesRead, bytes.len() as u64);
         if !entry.carry.is_empty() || entry.waiting.is_leaving() {
             entry.prepare_carry(&mut core.spares);
@@ -416,20 +425,39 @@ impl Hub {
                         self.decrypt(index, &[]);
                         self.run_decrypted();
                     }
+                    self.finish_if_due(index);
                 }
-                Message::Moved(socket, entry) => open(self.settle_in(entry), socket),
+                Message::Moved(socket, entry) => {
+                    let index = self.settle_in(entry);
+                    open(index, socket);
+                    self.finish_if_due(index);
+                }
+                Message::Finish => {
+                    self.finishing = true;
+                    self.indices().into_iter().for_each(|index| self.end_of_input(index));
+                }
                 Message::Stop => self.stopping = true,
             }
         }
         any
     }
 
-    /// Publishes the shard's numbers if a scrape asked for them.
-    fn obey_publish_order(&self) {
+    /// A connection that comes after the order to finish takes no requests either.
+    fn finish_if_due(&mut self, index: u32) {
+        if self.finishing {
+            self.end_of_input(index);
+        }
+    }
+
+    /// Publishes the shard's numbers if somebody asked for them, once idle connections have been
+    /// looked through. The order stays until then, and so does the executor awake.
+    fn obey_publish_order(&mut self) {
         let orders = &self.core.cluster.publish_orders[self.core.index];
-        if let Some(order) = orders.pending() {
+        if let Some(order) = orders.pending()
+            && self.sweep_idle() == Swept::All
+        {
             self.core.shards.own().publish();
-            orders.set_done(order);
+            self.core.cluster.publish_orders[self.core.index].set_done(order);
         }
     }
 

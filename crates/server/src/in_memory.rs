@@ -266,6 +266,9 @@ fn settings(shards: usize, memory_bytes: usize) -> Settings {
         metrics_listen: None,
         port_file: None,
         product: "in memory",
+        idle_timeout: 0,
+        maxconns_fast: true,
+        prefix_delimiter: None,
     }
 }
 

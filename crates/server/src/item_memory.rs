@@ -8,6 +8,7 @@
 use std::io;
 
 use memmap2::{Advice, MmapMut, MmapOptions};
+use tracing::warn;
 
 use crate::settings::Settings;
 
@@ -30,14 +31,14 @@ impl ItemMemory {
             match reserved(bytes) {
                 // Never swapped out, so there is nothing to lock.
                 Ok(mapping) => return Ok(ItemMemory { mapping, bytes }),
-                Err(error) => eprintln!("{}", refused(bytes, &error)),
+                Err(error) => warn!("{}", refused(bytes, &error)),
             }
         }
         let mapping = advised(bytes)?;
         if settings.lock_memory
             && let Err(error) = mapping.lock()
         {
-            eprintln!("warning: -k invalid, the memory could not be locked: {error}");
+            warn!("warning: -k invalid, the memory could not be locked: {error}");
         }
         Ok(ItemMemory { mapping, bytes })
     }

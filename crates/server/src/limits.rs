@@ -91,6 +91,19 @@ pub const HANDED_OVER_MAX: usize = 1024;
 pub const MAILBOX_MESSAGES_MAX: usize =
     2 * BATCHES_IN_FLIGHT_MAX * SHARDS_MAX + HANDED_OVER_MAX + SHARDS_MAX + 16;
 
+/// Connections that one turn of a shard looks at to find idle ones: some 10 microseconds.
+pub const IDLE_SWEEP_CONNECTIONS: usize = 512;
+
+/// A server that stops waits this long for replies to leave.
+pub const FINISH_DURATION: Duration = Duration::from_secs(2);
+
+/// Lines logged in a second: commands (`-vv`). Beyond it they are counted.
+pub const LOG_COMMANDS_PER_SECOND_MAX: u32 = 10_000;
+/// The same of connections opened and closed (`-vv`).
+pub const LOG_CONNECTIONS_PER_SECOND_MAX: u32 = 1_000;
+/// The same of connections refused (`-v`).
+pub const LOG_REFUSALS_PER_SECOND_MAX: u32 = 10;
+
 /// Connections of one shard that are about to move to others, at a time.
 pub const LEAVING_MAX: usize = 8;
 

@@ -35,11 +35,14 @@ pub(crate) struct DatagramSocket {
     pub(crate) address: SocketAddr,
 }
 
-/// Binds all TCP and Unix sockets that the settings name; the ports of shards come last.
-pub(crate) fn bind(settings: &Settings) -> io::Result<Vec<Listener>> {
+/// Takes over the stream sockets that a service manager bound, or else binds those that the
+/// settings name; the ports of shards come last.
+pub(crate) fn bind(settings: &Settings, inherited: Vec<OwnedFd>) -> io::Result<Vec<Listener>> {
     let backlog = settings.listen_backlog;
-    let mut listeners = Vec::new();
+    let adopted = inherited.into_iter().map(|socket| adopt(socket, settings));
+    let mut listeners: Vec<Listener> = adopted.collect::<io::Result<_>>()?;
     match &settings.listen {
+        _ if !listeners.is_empty() => {}
         Listen::Tcp(entries) => {
             for entry in entries {
                 let tls = tls_of(entry.encryption, settings);
@@ -149,6 +152,23 @@ impl IpAndScope {
         address.set_port(port);
         address
     }
+}
+
+/// Makes a socket that listens already one of ours.
+fn adopt(socket: OwnedFd, settings: &Settings) -> io::Result<Listener> {
+    let socket = Socket::from(socket);
+    if !socket.is_listener()? {
+        let message = "a socket that was passed on does not listen";
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, message));
+    }
+    let address = socket.local_addr()?.as_socket();
+    if address.is_some() {
+        socket.set_keepalive(true)?;
+        socket.set_tcp_nodelay(true)?;
+    }
+    socket.set_nonblocking(true)?;
+    let tls = address.and_then(|_| tls_of(Encryption::Default, settings));
+    Ok(Listener { socket: socket.into(), address, shard: None, protocol: None, tls })
 }
 
 /// The sockets of one `-l`.

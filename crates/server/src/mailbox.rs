@@ -31,6 +31,8 @@ pub(crate) enum Message {
     },
     /// A connection that another executor has served so far.
     Moved(OwnedFd, Box<Entry>),
+    /// Take no more requests: each client gets what it is owed, then its connection ends.
+    Finish,
     /// Stop: close everything and end.
     Stop,
 }
@@ -110,10 +112,20 @@ impl Mailbox {
         let _ = rustix::io::write(&self.doorbell.1, &[0]);
     }
 
-    /// Wakes the owner from outside and leaves a stop order.
+    /// Leaves an order to finish.
+    pub(crate) fn finish(&self) {
+        self.order(|| Message::Finish);
+    }
+
+    /// Leaves an order to stop.
     pub(crate) fn stop(&self) {
+        self.order(|| Message::Stop);
+    }
+
+    /// Wakes the owner from outside and leaves an order.
+    fn order(&self, message: impl Fn() -> Message) {
         // If it is full, the owner is awake and the caller tries again.
-        while let Err(_full) = self.hand_over(Message::Stop) {
+        while let Err(_full) = self.hand_over(message()) {
             std::thread::yield_now();
         }
         self.ring_doorbell();

@@ -4,15 +4,20 @@ use std::io;
 use std::net::SocketAddr;
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
 
 use rustix::event::{EventfdFlags, eventfd};
 use slabcore_storage::KeyHasher;
+use tracing::{info, warn};
 
 use crate::acceptor;
 use crate::admin::Admin;
 use crate::cluster::{Backend, Cluster, SharedTls};
 use crate::executors::Executor;
+use crate::heartbeat::Heartbeat;
+use crate::limits::FINISH_DURATION;
 use crate::listener;
 use crate::log;
 use crate::port_file;
@@ -23,6 +28,12 @@ use crate::start_error::StartError;
 use crate::tls::TlsError;
 use crate::users::UsersError;
 
+/// How often connections are looked through for idle ones.
+const IDLE_SWEEP_EVERY: Duration = Duration::from_secs(1);
+
+/// How often a server that stops looks whether all replies have left.
+const FINISH_LOOK_EVERY: Duration = Duration::from_millis(1);
+
 /// A server that runs until [`Running::stop`].
 pub struct Running {
     cluster: Arc<Cluster>,
@@ -30,18 +41,25 @@ pub struct Running {
     acceptor: JoinHandle<()>,
     stop_acceptor: OwnedFd,
     admin: Option<Admin>,
+    /// For idle connections, and for whoever watches.
+    heartbeats: Vec<Heartbeat>,
 }
 
 /// Starts a server. When this returns, clients can connect and the port file is there.
 pub fn serve(settings: Settings) -> Result<Running, StartError> {
-    let listeners = listener::bind(&settings).map_err(StartError::Bind)?;
+    serve_on(settings, Vec::new())
+}
+
+/// As [`serve`], on stream sockets that listen already; without any on those of the settings.
+pub fn serve_on(settings: Settings, sockets: Vec<OwnedFd>) -> Result<Running, StartError> {
+    let listeners = listener::bind(&settings, sockets).map_err(StartError::Bind)?;
     let udp_sockets = listener::bind_udp(&settings).map_err(StartError::BindUdp)?;
     if u64::from(settings.verbosity) >= log::COMMANDS {
-        log::listeners(&listeners, &udp_sockets);
+        log::listeners(&listeners, &udp_sockets, settings.protocol);
     }
     let backend = choose_backend(settings.backend)?;
     if let Backend::Epoll(reason) = &backend {
-        eprintln!("slabcore: serving with epoll: {reason}");
+        info!("slabcore: serving with epoll: {reason}");
     }
     let hasher = KeyHasher::new(random_seed());
     let (cluster, seats) = make_seats(settings, backend, &listeners, udp_sockets, &hasher)?;
@@ -55,7 +73,13 @@ pub fn serve(settings: Settings) -> Result<Running, StartError> {
     let stop = stop_acceptor.try_clone().map_err(system)?;
     let acceptor = acceptor::spawn(Arc::clone(&cluster), listeners, stop).map_err(system)?;
     let admin = start_admin(&cluster);
-    Ok(Running { cluster, executors, acceptor, stop_acceptor, admin })
+    let mut running =
+        Running { cluster, executors, acceptor, stop_acceptor, admin, heartbeats: Vec::new() };
+    if running.cluster.settings.idle_timeout > 0 {
+        let system = |error| StartError::System("start a thread", error);
+        running.watch(IDLE_SWEEP_EVERY, || {}).map_err(system)?;
+    }
+    Ok(running)
 }
 
 impl Running {
@@ -74,15 +98,37 @@ impl Running {
         self.cluster.tls.as_ref().map(SharedTls::reload)
     }
 
-    /// Stops: no new connections, what is under way is dropped, all threads end.
+    /// Calls `alive` every `period` as long as all executors turn, on a thread of its own.
+    pub fn watch(&mut self, period: Duration, alive: impl Fn() + Send + 'static) -> io::Result<()> {
+        self.heartbeats.push(Heartbeat::start(&self.cluster, period, alive)?);
+        Ok(())
+    }
+
+    /// Tells balancers to look elsewhere (`/readyz`); clients are served on.
+    pub fn drain(&self) {
+        self.cluster.draining.store(true, Ordering::Relaxed);
+    }
+
+    /// Stops: no new connections; replies to what came in are sent, for two seconds at most; all
+    /// threads end.
     pub fn stop(self) {
-        if let Some(admin) = self.admin {
-            admin.stop();
-        }
         // The counter cannot overflow.
         let _ = rustix::io::write(&self.stop_acceptor, &1_u64.to_ne_bytes());
         // It has ended either way.
         let _ = self.acceptor.join();
+        for mailbox in &self.cluster.mailboxes {
+            mailbox.finish();
+        }
+        let deadline = Instant::now() + FINISH_DURATION;
+        while self.cluster.connections.load(Ordering::Relaxed) > 0 && Instant::now() < deadline {
+            std::thread::sleep(FINISH_LOOK_EVERY);
+        }
+        for heartbeat in self.heartbeats {
+            heartbeat.stop();
+        }
+        if let Some(admin) = self.admin {
+            admin.stop();
+        }
         for mailbox in &self.cluster.mailboxes {
             mailbox.stop();
         }
@@ -96,7 +142,7 @@ impl Running {
 fn start_admin(cluster: &Arc<Cluster>) -> Option<Admin> {
     let address = cluster.settings.metrics_listen?;
     Admin::start(cluster, address)
-        .inspect_err(|error| eprintln!("warning: /metrics is not served on {address}: {error}"))
+        .inspect_err(|error| warn!("warning: /metrics is not served on {address}: {error}"))
         .ok()
 }
 

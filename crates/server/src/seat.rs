@@ -75,6 +75,9 @@ pub(crate) fn make_seats(
         connections: AtomicUsize::new(0),
         rejected_connections: AtomicU64::new(0),
         accepting: AtomicBool::new(true),
+        draining: AtomicBool::new(false),
+        listen_disabled: AtomicU64::new(0),
+        listen_disabled_us: AtomicU64::new(0),
         addresses: addresses_of(listeners, |shard| shard.is_none()),
         udp_addresses: udp_sockets.iter().map(|it| it.address).collect(),
         shard_ports: (0..settings.shards)

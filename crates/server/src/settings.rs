@@ -144,6 +144,12 @@ pub struct Settings {
     pub metrics_listen: Option<SocketAddr>,
     /// File that receives the ports actually bound (memcached's `MEMCACHED_PORT_FILENAME`).
     pub port_file: Option<PathBuf>,
+    /// Seconds after which a connection that asks for nothing is closed; 0: never.
+    pub idle_timeout: u32,
+    /// Whether a connection beyond `connections_max` is refused at once, or waits for room.
+    pub maxconns_fast: bool,
+    /// Ends the prefix of a key (`-D`); `None` where it was not given.
+    pub prefix_delimiter: Option<u8>,
     /// This server's own name and version, for `stats slabcore`.
     pub product: &'static str,
 }

@@ -11,7 +11,7 @@ use slabcore_shard::{ClassTable, Router};
 use crate::cluster::{Backend, Cluster, SharedTls};
 use crate::limits::{RECEIVE_BUFFER_BYTES, RECEIVE_BUFFERS};
 use crate::resource_usage::ResourceUsage;
-use crate::settings::Listen;
+use crate::settings::{Listen, Settings};
 use crate::tls::{ClientCertificates, KeyFormat, Tls, TlsSettings};
 use crate::users::Users;
 
@@ -80,13 +80,16 @@ static GENERAL: &[(&str, Source)] = &[
     ("store_no_memory", C(Counter::StoreNoMemory)),
     ("auth_cmds", C(Counter::AuthCmds)),
     ("auth_errors", C(Counter::AuthErrors)),
+    ("idle_kicks", C(Counter::IdleKicks)),
     ("bytes_read", C(Counter::BytesRead)),
     ("bytes_written", C(Counter::BytesWritten)),
     ("limit_maxbytes", Own(|cluster| cluster.settings.memory_bytes.to_string())),
     ("accepting_conns",
         Own(|cluster| u8::from(cluster.accepting.load(Ordering::Relaxed)).to_string())),
-    ("listen_disabled_num", Zero),
-    ("time_in_listen_disabled_us", Zero),
+    ("listen_disabled_num",
+        Own(|cluster| cluster.listen_disabled.load(Ordering::Relaxed).to_string())),
+    ("time_in_listen_disabled_us",
+        Own(|cluster| cluster.listen_disabled_us.load(Ordering::Relaxed).to_string())),
     ("threads", Own(|cluster| cluster.settings.shards.to_string())),
     ("conn_yields", C(Counter::ConnYields)),
     ("hash_power_level", G(Gauge::HashPowerLevel)),
@@ -146,6 +149,9 @@ fn receive_buffers(cluster: &Cluster) -> usize {
 pub(crate) fn general(out: &mut Vec<u8>, cluster: &Cluster, sum: &Snapshot) {
     let shown = cluster.since_reset(sum);
     for (name, source) in GENERAL {
+        if !is_shown(name, &cluster.settings) {
+            continue;
+        }
         match source {
             C(counter) => encode_stat(out, name, shown.get(*counter)),
             G(gauge) => encode_stat(out, name, shown.gauge(*gauge)),
@@ -159,6 +165,15 @@ pub(crate) fn general(out: &mut Vec<u8>, cluster: &Cluster, sum: &Snapshot) {
         }
     }
     out.extend_from_slice(END);
+}
+
+/// As in memcached some numbers are shown only where they can be more than 0.
+fn is_shown(name: &str, settings: &Settings) -> bool {
+    match name {
+        "idle_kicks" => settings.idle_timeout > 0,
+        "rejected_connections" => settings.maxconns_fast,
+        _ => true,
+    }
 }
 
 /// `stats slabcore`: what is our own.
@@ -250,7 +265,7 @@ pub(crate) fn settings(out: &mut Vec<u8>, cluster: &Cluster) {
     stat("num_threads", &settings.shards.to_string());
     let udp_threads = if cluster.udp_addresses.is_empty() { settings.shards } else { 1 };
     stat("num_threads_per_udp", &udp_threads.to_string());
-    stat("stat_key_prefix", ":");
+    stat("stat_key_prefix", &settings.prefix_delimiter.map_or(':', char::from).to_string());
     stat("detail_enabled", "no");
     stat("reqs_per_event", &settings.requests_per_event_max.to_string());
     stat("cas_enabled", yes_no(settings.cas));
@@ -264,11 +279,16 @@ pub(crate) fn settings(out: &mut Vec<u8>, cluster: &Cluster) {
     let file = settings.users.as_ref().filter(|_| !settings.sasl).map(Users::file);
     stat("auth_enabled_ascii", &file.map_or("no".into(), |file| file.display().to_string()));
     stat("item_size_max", &settings.item_bytes_max.to_string());
+    stat("maxconns_fast", yes_no(settings.maxconns_fast));
     for (name, value) in FIXED_SETTINGS {
         stat(name, value);
     }
     stat("flush_enabled", yes_no(settings.flush_all));
     for (name, value) in FIXED_SETTINGS_BEHIND {
+        stat(name, value);
+    }
+    stat("idle_timeout", &settings.idle_timeout.to_string());
+    for (name, value) in FIXED_SETTINGS_BEFORE_TLS {
         stat(name, value);
     }
     tls_settings(settings.tls.as_ref().map(Tls::settings), &mut stat);
@@ -313,7 +333,7 @@ fn tls_settings(tls: Option<&TlsSettings>, stat: &mut impl FnMut(&'static str, &
 /// Settings behind `item_size_max` that have one value until their options come.
 #[rustfmt::skip]
 static FIXED_SETTINGS: &[(&str, &str)] = &[
-    ("maxconns_fast", "yes"), ("hashpower_init", "0"), ("slab_reassign", "yes"),
+    ("hashpower_init", "0"), ("slab_reassign", "yes"),
     ("slab_automove", "1"), ("slab_automove_ratio", "0.80"), ("slab_automove_window", "10"),
     ("slab_chunk_max", "32768"), ("lru_crawler", "yes"), ("lru_crawler_sleep", "100"),
     ("lru_crawler_tocrawl", "0"), ("tail_repair_time", "0"),
@@ -325,9 +345,14 @@ static FIXED_SETTINGS_BEHIND: &[(&str, &str)] = &[
     ("dump_enabled", "yes"), ("hash_algorithm", "ahash"), ("lru_maintainer_thread", "yes"),
     ("lru_segmented", "no"), ("hot_lru_pct", "20"), ("warm_lru_pct", "40"),
     ("hot_max_factor", "0.20"), ("warm_max_factor", "2.00"), ("temp_lru", "no"),
-    ("temporary_ttl", "61"), ("idle_timeout", "0"), ("watcher_logbuf_size", "262144"),
-    ("worker_logbuf_size", "65536"), ("read_buf_mem_limit", "0"), ("track_sizes", "no"),
-    ("inline_ascii_response", "no"), 
+    ("temporary_ttl", "61"),
+];
+
+/// Those behind `idle_timeout`.
+#[rustfmt::skip]
+static FIXED_SETTINGS_BEFORE_TLS: &[(&str, &str)] = &[
+    ("watcher_logbuf_size", "262144"), ("worker_logbuf_size", "65536"),
+    ("read_buf_mem_limit", "0"), ("track_sizes", "no"), ("inline_ascii_response", "no"),
 ];
 
 /// Those behind the settings of TLS.

@@ -90,6 +90,9 @@ pub(crate) fn settings(backend: BackendChoice) -> Settings {
         metrics_listen: None,
         port_file: Some(std::env::temp_dir().join(port_file)),
         product: "slabcore 9.8.7",
+        idle_timeout: 0,
+        maxconns_fast: true,
+        prefix_delimiter: None,
     }
 }
 

@@ -9,19 +9,29 @@
 //!
 //! **Non-goals.** Anything that happens after the start: that is `slabcore-server`.
 //!
-//! **Invariants.** The process has one thread until its identity is that of `-u`.
+//! **Invariants.** The process has one thread until its identity is that of `-u` and, with `-d`,
+//! until it is the daemon's.
 
 mod access;
+mod config_file;
 mod cores;
+mod daemon;
 mod ending_texts;
+mod generated_texts;
+mod inherited_sockets;
+mod lifecycle;
 mod listen;
+mod log_output;
 mod numbers;
 mod options;
 mod parse;
+mod pid_file;
 mod privileges;
 mod refusal;
 mod resource_limits;
+mod service_notice;
 mod signals;
+mod suboption_rows;
 mod suboptions;
 mod tls;
 mod validate;
@@ -29,14 +39,20 @@ mod validate;
 use std::env;
 use std::ffi::OsString;
 use std::io::{self, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::sync::Arc;
 
-use slabcore_server::{Running, UsersError};
+use slabcore_server::{Running, Settings, UsersError};
+use tracing::{error, info, warn};
 
 use crate::cores::Cores;
+use crate::lifecycle::Lifecycle;
+use crate::log_output::LogFormat;
 use crate::parse::Asked;
+use crate::pid_file::PidFile;
 use crate::refusal::Refusal;
+use crate::service_notice::ServiceNotice;
 use crate::signals::StopSignals;
 use crate::validate::Plan;
 
@@ -45,9 +61,18 @@ fn main() -> ExitCode {
     match run(&words) {
         Ok(()) => ExitCode::SUCCESS,
         Err(refusal) => {
-            eprintln!("{refusal}");
+            complain(&refusal);
             ExitCode::from(refusal.exit_code)
         }
+    }
+}
+
+/// In the log's format, once there is one.
+fn complain(refusal: &Refusal) {
+    if tracing::dispatcher::has_been_set() {
+        error!("{refusal}");
+    } else {
+        eprintln!("{refusal}");
     }
 }
 
@@ -55,8 +80,10 @@ fn run(words: &[OsString]) -> Result<(), Refusal> {
     match parse::parse(words)? {
         Asked::Help(options) => print(&ending_texts::help(&options)),
         Asked::Version => print(&ending_texts::version()),
+        Asked::Generate(name) => print(&generated_texts::named(&name)?),
         Asked::License => print(ending_texts::LICENSE),
         Asked::Serve(given) => {
+            LogFormat::of(&given)?.start();
             let port_file = env::var_os("MEMCACHED_PORT_FILENAME").map(Into::into);
             let sasl_users = env::var_os("MEMCACHED_SASL_PWDB").map(PathBuf::from);
             let access = access::access(&given, sasl_users.as_deref())?;
@@ -73,14 +100,60 @@ fn print(text: &str) {
 
 /// Runs until a signal says stop.
 fn serve(plan: Plan) -> Result<(), Refusal> {
-    let Plan { mut settings, user, warnings } = plan;
+    let Plan { mut settings, lifecycle, user, warnings } = plan;
     for warning in warnings {
-        eprintln!("{warning}");
+        warn!("{warning}");
     }
-    let identity = privileges::identity(user.as_deref())?;
+    let sockets = inherited_sockets::take()?;
+    prepare_process(&mut settings, &lifecycle, user.as_deref())?;
+    let mut signals = StopSignals::catch()
+        .map_err(|e| Refusal::os_error(format!("failed to catch signals: {e}")))?;
+    let verbosity = settings.verbosity;
+    let mut running = slabcore_server::serve_on(settings, sockets).map_err(|e| {
+        let exit_code = u8::try_from(e.exit_code()).unwrap_or(u8::MAX);
+        Refusal::with_exit_code(exit_code, e.to_string())
+    })?;
+    let pid_file = lifecycle.pid_file.as_deref().and_then(write_pid_file);
+    let notice = Arc::new(ServiceNotice::from_environment());
+    watch(&mut running, &notice)?;
+    notice.ready();
+    signals.wait(verbosity, || {
+        notice.reloading();
+        reload(&running);
+        notice.ready();
+    });
+    notice.stopping();
+    running.drain();
+    signals.drain(lifecycle.drain);
+    running.stop();
+    if let Some(pid_file) = pid_file.filter(|_| lifecycle.daemon) {
+        pid_file.remove();
+    }
+    Ok(())
+}
+
+/// Tells the service manager that all executors turn, twice as often as it asks for.
+fn watch(running: &mut Running, notice: &Arc<ServiceNotice>) -> Result<(), Refusal> {
+    let Some(interval) = service_notice::watchdog_interval() else { return Ok(()) };
+    let notice = Arc::clone(notice);
+    running
+        .watch(interval / 2, move || notice.alive())
+        .map_err(|e| Refusal::os_error(format!("failed to start a thread: {e}")))
+}
+
+/// Limits, identity, session: what must be done while there is one thread.
+fn prepare_process(
+    settings: &mut Settings,
+    lifecycle: &Lifecycle,
+    user: Option<&str>,
+) -> Result<(), Refusal> {
+    let identity = privileges::identity(user)?;
+    if lifecycle.core_dumps {
+        resource_limits::allow_core_files()?;
+    }
     let fitting = resource_limits::allow_open_files(settings.connections_max, settings.shards)?;
     if fitting < settings.connections_max {
-        eprintln!("warning: the limit on open files leaves room for {fitting} connections (-c)");
+        warn!("warning: the limit on open files leaves room for {fitting} connections (-c)");
         settings.connections_max = fitting;
     }
     resource_limits::allow_locked_memory();
@@ -89,34 +162,40 @@ fn serve(plan: Plan) -> Result<(), Refusal> {
             privileges::needs_low_port(&settings.listen, &settings.udp, settings.shard_ports);
         privileges::become_user(&identity, low_port)?;
     }
-    let mut signals = StopSignals::catch()
-        .map_err(|e| Refusal::os_error(format!("failed to catch signals: {e}")))?;
-    let verbosity = settings.verbosity;
-    let running = slabcore_server::serve(settings).map_err(|e| {
-        let exit_code = u8::try_from(e.exit_code()).unwrap_or(u8::MAX);
-        Refusal::with_exit_code(exit_code, e.to_string())
-    })?;
-    signals.wait(verbosity, || reload(&running));
-    running.stop();
+    if lifecycle.core_dumps {
+        privileges::stay_dumpable()?;
+    }
+    if lifecycle.daemon {
+        daemon::become_daemon(lifecycle.core_dumps, settings.verbosity)?;
+    }
     Ok(())
+}
+
+/// A server without its file still serves, as memcached does.
+fn write_pid_file(path: &Path) -> Option<PidFile> {
+    PidFile::write(path)
+        .inspect_err(|error| {
+            warn!("Could not open the pid file {} for writing: {error}", path.display());
+        })
+        .ok()
 }
 
 /// Reads users and certificates anew; what is no good is told, and the old stays.
 fn reload(running: &Running) {
     let (users, tls) = (running.reread_users(), running.reload_tls());
     if users.is_none() && tls.is_none() {
-        eprintln!("SIGHUP ignored: there is nothing to reload");
+        info!("SIGHUP ignored: there is nothing to reload");
     }
     match users {
         None | Some(Ok(())) => {}
         Some(Err(UsersError::Malformed)) => {
-            eprintln!("the file of users is malformed: not reloaded");
+            warn!("the file of users is malformed: not reloaded");
         }
         Some(Err(UsersError::Unreadable(error))) => {
-            eprintln!("the file of users cannot be read: {error}");
+            warn!("the file of users cannot be read: {error}");
         }
     }
     if let Some(Err(error)) = tls {
-        eprintln!("{error}: the certificate is not reloaded");
+        warn!("{error}: the certificate is not reloaded");
     }
 }

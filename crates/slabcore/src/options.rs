@@ -1,7 +1,7 @@
 //! The table of command-line options, in memcached's order and spelling, then our own.
 
 use clap::builder::ValueParser;
-use clap::{Arg, ArgAction, Command};
+use clap::{Arg, ArgAction, Command, ValueHint};
 
 /// What an option does in this version.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -26,6 +26,10 @@ pub(crate) struct OptionRow {
 
 /// The id of `-D`, which is not a long name.
 pub(crate) const DELIMITER: &str = "delimiter";
+/// The id of the file of options.
+pub(crate) const CONFIG: &str = "config";
+/// The id of the texts that are made from this table.
+pub(crate) const GENERATE: &str = "generate";
 /// The id of the one flag that counts.
 pub(crate) const VERBOSE: &str = "verbose";
 /// The id of words that are no options; memcached ignores them.
@@ -70,8 +74,8 @@ pub(crate) const OPTIONS: &[OptionRow] = {
             "enable the command \"shutdown\"",
         ),
         row('l', "listen", Some("addr"), Now, "host, host:port, [v6]:port or *; lists with , or ;"),
-        row('d', "daemon", None, NotYet("the server stays in the foreground"), "run as a daemon"),
-        row('r', "enable-coredumps", None, NotYet("limits stay"), "raise the core file limit"),
+        row('d', "daemon", None, Now, "run as a daemon, in / (but with -r), silent (but with -v)"),
+        row('r', "enable-coredumps", None, Now, "raise the limit on core files"),
         row(
             'u',
             "user",
@@ -84,13 +88,7 @@ pub(crate) const OPTIONS: &[OptionRow] = {
         row('c', "conn-limit", NUM, Now, "client connections at most (default: 1024)"),
         row('k', "lock-memory", None, Now, "lock the memory, so that it is never swapped out"),
         row('v', VERBOSE, None, Now, "log more; -vv: commands too, -vvv: states too"),
-        row(
-            'P',
-            "pidfile",
-            FILE,
-            NotYet("no file is written"),
-            "file for the process id (with -d)",
-        ),
+        row('P', "pidfile", FILE, Now, "file for the process id; removed at the end with -d"),
         row('f', "slab-growth-factor", NUM, Now, "chunk size growth factor (default: 1.25)"),
         row(
             'n',
@@ -157,12 +155,31 @@ pub(crate) const OPTIONS: &[OptionRow] = {
             "num",
             "first of one TCP port per shard (default: 0, none; -1: any free)",
         ),
+        own(CONFIG, "file", "read options from a file first, one per line, # begins a comment"),
+        own("log-format", "name", "how log lines look: plain, json (default: plain)"),
+        own(GENERATE, "text", "print man (the man page), or completions: bash, zsh, fish"),
+        own("drain", "seconds", "serve on after a stop signal, while /readyz says no (default: 0)"),
         own("cores", "list", "cores to run on, as 0-3,6 (default: all usable ones)"),
     ]
 };
 
+/// Beginnings of memcached's long names that are unambiguous there, and would not be here.
+const SHORT_FORMS: &[(&str, &str)] =
+    &[("c", "conn-limit"), ("co", "conn-limit"), ("con", "conn-limit"), ("lo", "lock-memory")];
+
 /// clap's parser for the table. All options may be repeated, as with getopt.
 pub(crate) fn command() -> Command {
+    described().arg(
+        Arg::new(STRAY)
+            .num_args(0..)
+            .hide(true)
+            .value_parser(ValueParser::os_string())
+            .action(ArgAction::Append),
+    )
+}
+
+/// What the table says, for whoever describes it.
+pub(crate) fn described() -> Command {
     let rows = OPTIONS.iter().enumerate().map(|(i, row)| argument(row, i));
     Command::new("slabcore")
         .disable_help_flag(true)
@@ -177,13 +194,6 @@ pub(crate) fn command() -> Command {
         .arg(ending('i', "license", ArgAction::SetTrue, "print the licence and exit"))
         .arg(ending('V', "version", ArgAction::Version, "print the version and exit"))
         .version(env!("CARGO_PKG_VERSION"))
-        .arg(
-            Arg::new(STRAY)
-                .num_args(0..)
-                .hide(true)
-                .value_parser(ValueParser::os_string())
-                .action(ArgAction::Append),
-        )
 }
 
 fn argument(row: &OptionRow, order: usize) -> Arg {
@@ -193,6 +203,15 @@ fn argument(row: &OptionRow, order: usize) -> Arg {
         None => arg,
     };
     let arg = if row.id == DELIMITER { arg } else { arg.long(row.id) };
+    let short_forms = SHORT_FORMS.iter().filter(|(_, id)| *id == row.id);
+    let arg = arg.aliases(short_forms.map(|(form, _)| *form));
+    let arg = match row.value {
+        // For shells that complete it.
+        Some("file") => arg.value_hint(ValueHint::FilePath),
+        Some("user") => arg.value_hint(ValueHint::Username),
+        Some(_) => arg.value_hint(ValueHint::Other),
+        None => arg,
+    };
     let arg = match row.value {
         // getopt takes the next word as the value, whatever it begins with.
         Some(name) => arg.value_name(name).action(ArgAction::Append).allow_hyphen_values(true),

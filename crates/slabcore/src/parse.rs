@@ -5,7 +5,8 @@ use std::ffi::OsString;
 use clap::ArgMatches;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 
-use crate::options::{self, Effect, OPTIONS};
+use crate::config_file;
+use crate::options::{self, CONFIG, Effect, GENERATE, OPTIONS};
 use crate::refusal::Refusal;
 
 /// What the command line asks for.
@@ -17,6 +18,8 @@ pub(crate) enum Asked {
     Version,
     /// `-i`.
     License,
+    /// `--generate`, with the name of the text.
+    Generate(String),
     /// To run.
     Serve(Given),
 }
@@ -25,6 +28,8 @@ pub(crate) enum Asked {
 #[derive(Debug)]
 pub(crate) struct Given {
     matches: ArgMatches,
+    /// What a file of options has beside options, one line each.
+    pub(crate) warnings: Vec<String>,
 }
 
 impl Given {
@@ -70,10 +75,38 @@ pub(crate) struct Missing {
 }
 
 /// Parses a command line; the first word is the name of the program, as in memcached's messages.
+///
+/// What a file of options says counts as if it stood before the command line's own options.
 pub(crate) fn parse(words: &[OsString]) -> Result<Asked, Refusal> {
+    let asked = parse_words(words)?;
+    let Asked::Serve(given) = &asked else { return Ok(asked) };
+    if let Some(name) = given.last(GENERATE) {
+        return Ok(Asked::Generate(name.to_owned()));
+    }
+    let Some(path) = given.last(CONFIG) else { return Ok(asked) };
+    let file = config_file::read(path)?;
+    // Alone at first: a complaint about the file shall name it.
+    let program = [OsString::from(path)];
+    let from_file = parse_words(&[&program[..], &file.words].concat())?;
+    match &from_file {
+        Asked::Serve(inner) if inner.last(CONFIG).is_none() => {}
+        Asked::Serve(_) => {
+            return Err(Refusal::usage(format!("{path}: a file of options names no other")));
+        }
+        _ => return Ok(from_file),
+    }
+    let (program, own) = words.split_at(1);
+    let asked = parse_words(&[program, &file.words, own].concat())?;
+    Ok(match asked {
+        Asked::Serve(given) => Asked::Serve(Given { warnings: file.warnings, ..given }),
+        other => other,
+    })
+}
+
+fn parse_words(words: &[OsString]) -> Result<Asked, Refusal> {
     match options::command().try_get_matches_from(words) {
         Ok(matches) if matches.get_flag("license") => Ok(Asked::License),
-        Ok(matches) => Ok(Asked::Serve(Given { matches })),
+        Ok(matches) => Ok(Asked::Serve(Given { matches, warnings: Vec::new() })),
         Err(error) => match error.kind() {
             ErrorKind::DisplayHelp => Ok(Asked::Help(error.to_string())),
             ErrorKind::DisplayVersion => Ok(Asked::Version),
@@ -198,9 +231,15 @@ mod tests {
     }
 
     #[test]
+    fn beginnings_that_memcached_takes_are_taken() {
+        assert_eq!(given("--con=5").last("conn-limit"), Some("5"));
+        assert!(given("--lo").flag("lock-memory"));
+    }
+
+    #[test]
     fn every_option_not_there_yet_is_told() {
-        let given = given("-d -P /x -v -p 1 --napi-ids=2");
+        let given = given("-e /x -v -p 1 --napi-ids=2");
         let told: Vec<_> = given.missing().map(|m| m.short).collect();
-        assert_eq!(told, ['d', 'P', 'N']);
+        assert_eq!(told, ['e', 'N']);
     }
 }

@@ -3,6 +3,7 @@
 use std::ffi::CString;
 
 use nix::unistd::{Gid, Uid, User, geteuid, getuid, initgroups, setgid, setuid};
+use rustix::process::{DumpableBehavior, set_dumpable_behavior};
 use rustix::thread::{CapabilitySet, CapabilitySets, set_capabilities, set_keep_capabilities};
 use slabcore_server::settings::{Listen, TcpListen};
 
@@ -77,6 +78,12 @@ pub(crate) fn become_user(identity: &Identity, keep_low_ports: bool) -> Result<(
             .map_err(|e| refuse(format!("failed to keep the right to bind low ports: {e}")))?;
     }
     Ok(())
+}
+
+/// A change of identity makes a process write no core files; this allows them again (`-r`).
+pub(crate) fn stay_dumpable() -> Result<(), Refusal> {
+    set_dumpable_behavior(DumpableBehavior::Dumpable)
+        .map_err(|e| Refusal::os_error(format!("failed to ensure corefile creation: {e}")))
 }
 
 #[cfg(test)]

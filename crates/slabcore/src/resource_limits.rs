@@ -54,6 +54,20 @@ pub(crate) fn allow_locked_memory() {
     }
 }
 
+/// `-r`: core files as large as the hard limit allows, or without a limit.
+pub(crate) fn allow_core_files() -> Result<(), Refusal> {
+    let unlimited = Rlimit { current: None, maximum: None };
+    if setrlimit(Resource::Core, unlimited).is_err() {
+        let maximum = getrlimit(Resource::Core).maximum;
+        // Whether it helped is asked below.
+        let _ = setrlimit(Resource::Core, Rlimit { current: maximum, maximum });
+    }
+    if getrlimit(Resource::Core).current == Some(0) {
+        return Err(Refusal::os_error("failed to ensure corefile creation"));
+    }
+    Ok(())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

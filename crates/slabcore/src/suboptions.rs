@@ -2,73 +2,56 @@
 
 use crate::numbers::number;
 use crate::refusal::Refusal;
+use crate::suboption_rows::{SUBOPTIONS, SuboptionEffect, SuboptionRow, SuboptionValue};
 use crate::tls::{self, TlsSuboptions};
-
-/// How this server behaves anyway, so that nothing needs to be said.
-const ALREADY_SO: &[&str] =
-    &["maxconns_fast", "slab_reassign", "lru_maintainer", "lru_crawler", "modern"];
-
-/// Those without effect so far.
-const NOT_YET: &[&str] = &[
-    "drop_privileges",
-    "hash_algorithm",
-    "hashpower",
-    "hot_lru_pct",
-    "hot_max_factor",
-    "idle_timeout",
-    "inline_ascii_resp",
-    "lru_crawler_sleep",
-    "lru_crawler_tocrawl",
-    "no_chunked_items",
-    "no_drop_privileges",
-    "no_hashexpand",
-    "no_inline_ascii_resp",
-    "no_lru_crawler",
-    "no_lru_maintainer",
-    "no_maxconns_fast",
-    "no_modern",
-    "no_slab_automove",
-    "no_slab_reassign",
-    "read_buf_mem_limit",
-    "resp_obj_mem_limit",
-    "slab_automove",
-    "slab_automove_freeratio",
-    "slab_automove_ratio",
-    "slab_automove_window",
-    "slab_chunk_max",
-    "slab_sizes",
-    "sock_cookie_id",
-    "tail_repair_time",
-    "temporary_ttl",
-    "track_sizes",
-    "warm_lru_pct",
-    "warm_max_factor",
-    "watcher_logbuf_size",
-    "worker_logbuf_size",
-];
 
 /// Beginning of the names of external storage, which this server does not have at all.
 const REFUSED: &str = "ext_";
 
 /// memcached's `slab_chunk_max` in bytes.
 const SLAB_CHUNK_BYTES_MAX: usize = 512 << 10;
+/// Its largest value in KiB.
+const SLAB_CHUNK_KIB_MAX: usize = 1_024;
+/// Chunk sizes in `slab_sizes`: the least, and how much larger each must be than the one before.
+const CHUNK_BYTES_MIN: usize = 48;
+const CHUNK_BYTES_STEP: usize = 8;
+/// memcached's `hot_lru_pct` and `warm_lru_pct`, and what both may be together.
+const HOT_PERCENT: f64 = 20.0;
+const WARM_PERCENT: f64 = 40.0;
+const HOT_AND_WARM_PERCENT_MAX: f64 = 80.0;
 
 /// What the `-o` lists say.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, PartialEq)]
 pub(crate) struct Suboptions {
     /// Only `-I` is checked against it, so that what memcached refuses is refused here.
     pub(crate) slab_chunk_bytes_max: usize,
     pub(crate) tls: TlsSuboptions,
+    /// `idle_timeout` in seconds; 0: never.
+    pub(crate) idle_timeout: u32,
+    /// Whether connections beyond `-c` are refused at once, or wait.
+    pub(crate) maxconns_fast: bool,
     pub(crate) warnings: Vec<String>,
+    hot_percent: f64,
+    warm_percent: f64,
+}
+
+impl Default for Suboptions {
+    fn default() -> Self {
+        Self {
+            slab_chunk_bytes_max: SLAB_CHUNK_BYTES_MAX,
+            tls: TlsSuboptions::default(),
+            idle_timeout: 0,
+            maxconns_fast: true,
+            warnings: Vec::new(),
+            hot_percent: HOT_PERCENT,
+            warm_percent: WARM_PERCENT,
+        }
+    }
 }
 
 /// Reads all `-o` lists.
 pub(crate) fn parse<'a>(lists: impl Iterator<Item = &'a str>) -> Result<Suboptions, Refusal> {
-    let mut suboptions = Suboptions {
-        slab_chunk_bytes_max: SLAB_CHUNK_BYTES_MAX,
-        tls: TlsSuboptions::default(),
-        warnings: Vec::new(),
-    };
+    let mut suboptions = Suboptions::default();
     for entry in lists.flat_map(|list| list.split(',')).filter(|entry| !entry.is_empty()) {
         let (name, value) = match entry.split_once('=') {
             Some((name, value)) => (name, Some(value)),
@@ -80,26 +63,114 @@ pub(crate) fn parse<'a>(lists: impl Iterator<Item = &'a str>) -> Result<Suboptio
         if name.starts_with(tls::PREFIX) && suboptions.tls.take(name, value)? {
             continue;
         }
-        if name == "slab_chunk_max" {
-            suboptions.slab_chunk_bytes_max = slab_chunk_bytes_max(value)?;
-        }
-        if NOT_YET.contains(&name) {
-            suboptions.warnings.push(format!("warning: -o {name} has no effect yet"));
-        } else if !ALREADY_SO.contains(&name) {
+        let Some(row) = SUBOPTIONS.iter().find(|row| row.name == name) else {
             return Err(Refusal::bad_option(format!("Illegal suboption \"{entry}\"")));
-        }
+        };
+        let number = checked(row, value)?;
+        suboptions.take(row, number, value)?;
+    }
+    if suboptions.hot_percent + suboptions.warm_percent > HOT_AND_WARM_PERCENT_MAX {
+        let message = "hot_lru_pct + warm_lru_pct cannot be more than 80% combined";
+        return Err(Refusal::usage(message));
     }
     Ok(suboptions)
 }
 
+impl Suboptions {
+    fn take(&mut self, row: &SuboptionRow, n: f64, value: Option<&str>) -> Result<(), Refusal> {
+        match row.name {
+            "maxconns_fast" => self.maxconns_fast = true,
+            "no_maxconns_fast" | "no_modern" => self.maxconns_fast = false,
+            // In range: the table says so.
+            "idle_timeout" => self.idle_timeout = n as u32,
+            "hot_lru_pct" => self.hot_percent = n,
+            "warm_lru_pct" => self.warm_percent = n,
+            "slab_chunk_max" => self.slab_chunk_bytes_max = slab_chunk_bytes_max(value)?,
+            _ => {}
+        }
+        let name = row.name;
+        match row.effect {
+            SuboptionEffect::Silent => {}
+            SuboptionEffect::NotYet => {
+                self.warnings.push(format!("warning: -o {name} has no effect yet"));
+            }
+            SuboptionEffect::Meaningless(why) => {
+                self.warnings.push(format!("warning: -o {name} has no effect: {why}"));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Checks a value as memcached does, in its words; returns it if it is a number, else 0.
+fn checked(row: &SuboptionRow, value: Option<&str>) -> Result<f64, Refusal> {
+    let refuse = |message: &str| {
+        // One of memcached's messages names the value.
+        let message = message.replace("{}", value.unwrap_or_default());
+        Err(Refusal::bad_option(message))
+    };
+    match (row.value, value) {
+        (SuboptionValue::None, _) | (SuboptionValue::Number { missing: None, .. }, None) => Ok(0.0),
+        (
+            SuboptionValue::Word { missing }
+            | SuboptionValue::OneOf { missing, .. }
+            | SuboptionValue::Number { missing: Some(missing), .. },
+            None,
+        ) => refuse(missing),
+        (SuboptionValue::ChunkSizes, None) => refuse("Missing slab_sizes argument"),
+        (SuboptionValue::Word { .. }, Some(_)) => Ok(0.0),
+        (SuboptionValue::OneOf { words, wrong, .. }, Some(word)) => {
+            if words.contains(&word) {
+                Ok(0.0)
+            } else {
+                refuse(wrong)
+            }
+        }
+        (SuboptionValue::Number { least, most, wrong, .. }, Some(word)) => {
+            match number::<f64>(word).filter(|n| (least..=most).contains(n)) {
+                Some(n) => Ok(n),
+                None => refuse(wrong),
+            }
+        }
+        (SuboptionValue::ChunkSizes, Some(word)) => chunk_sizes(word).map(|()| 0.0),
+    }
+}
+
+/// Checks `slab_sizes`, whose refusals have another status.
+fn chunk_sizes(word: &str) -> Result<(), Refusal> {
+    let mut last = None;
+    for size in word.split('-') {
+        let size = number::<usize>(size).unwrap_or(0);
+        let wrong = match last {
+            _ if !(CHUNK_BYTES_MIN..=SLAB_CHUNK_BYTES_MAX).contains(&size) => {
+                "is out of valid range"
+            }
+            Some(last) if size <= last => "cannot be lower than or equal to a previous class size",
+            Some(last) if size <= last + CHUNK_BYTES_STEP => {
+                "must be at least 8 bytes larger than previous class"
+            }
+            _ => {
+                last = Some(size);
+                continue;
+            }
+        };
+        return Err(Refusal::usage(format!("slab size {size} {wrong}")));
+    }
+    Ok(())
+}
+
 /// The value is in KiB.
 fn slab_chunk_bytes_max(value: Option<&str>) -> Result<usize, Refusal> {
-    let Some(word) = value else {
-        return Err(Refusal::bad_option("Missing slab_chunk_max argument"));
-    };
-    match number::<usize>(word).and_then(|kib| kib.checked_mul(1 << 10)) {
-        Some(bytes) if bytes > 0 => Ok(bytes),
-        _ => Err(Refusal::bad_option("slab_chunk_max must be greater than 0")),
+    let refuse = |message: &str| Err(Refusal::bad_option(message));
+    match value.and_then(number::<isize>) {
+        None => refuse("could not parse argument to slab_chunk_max"),
+        Some(kib) => match usize::try_from(kib) {
+            Ok(0) | Err(_) => refuse("slab_chunk_max must be >= 0"),
+            Ok(kib) if kib > SLAB_CHUNK_KIB_MAX => {
+                refuse("slab_chunk_max must be specified in kilobytes.")
+            }
+            Ok(kib) => Ok(kib << 10),
+        },
     }
 }
 
@@ -108,30 +179,37 @@ mod tests {
     use super::*;
 
     #[test]
-    fn nothing_is_silent_but_what_is_so_anyway() {
-        let suboptions =
-            parse(["modern,idle_timeout=5", "maxconns_fast,,slab_chunk_max=16"].into_iter());
-        let suboptions = suboptions.unwrap();
+    fn nothing_is_silent_but_what_is_so() {
+        let lists = ["modern,idle_timeout=5", "no_maxconns_fast,,slab_chunk_max=16,track_sizes"];
+        let suboptions = parse(lists.into_iter()).unwrap();
         assert_eq!(suboptions.slab_chunk_bytes_max, 16 << 10);
-        let expected = ["idle_timeout", "slab_chunk_max"];
-        assert_eq!(
-            suboptions.warnings,
-            expected.map(|name| format!("warning: -o {name} has no effect yet"))
-        );
+        assert_eq!((suboptions.idle_timeout, suboptions.maxconns_fast), (5, false));
+        let expected = [
+            "warning: -o slab_chunk_max has no effect: \
+             items over 32 KiB are chains of chunks, whatever the classes",
+            "warning: -o track_sizes has no effect yet",
+        ];
+        assert_eq!(suboptions.warnings, expected);
     }
 
     #[test]
     fn refusals() {
-        let check = |list: &str, message: &str| {
+        let check = |list: &str, exit_code: u8, message: &str| {
             let refusal = parse([list].into_iter()).unwrap_err();
-            assert_eq!((refusal.exit_code, refusal.to_string()), (1, message.to_owned()), "{list}");
+            let expected = (exit_code, message.to_owned());
+            assert_eq!((refusal.exit_code, refusal.to_string()), expected, "{list}");
         };
-        check("foo", "Illegal suboption \"foo\"");
-        check("foo=1", "Illegal suboption \"foo=1\"");
-        check("modern,foo", "Illegal suboption \"foo\"");
-        check("slab_chunk_max", "Missing slab_chunk_max argument");
-        check("slab_chunk_max=0", "slab_chunk_max must be greater than 0");
-        check("ssl_foo", "Illegal suboption \"ssl_foo\"");
-        check("ext_path=x", "-o ext_path is not supported yet");
+        check("foo", 1, "Illegal suboption \"foo\"");
+        check("foo=1", 1, "Illegal suboption \"foo=1\"");
+        check("modern,foo", 1, "Illegal suboption \"foo\"");
+        check("slab_chunk_max", 1, "Missing slab_chunk_max argument");
+        check("slab_chunk_max=0", 1, "slab_chunk_max must be >= 0");
+        check("ssl_foo", 1, "Illegal suboption \"ssl_foo\"");
+        check("ext_path=x", 1, "-o ext_path is not supported yet");
+        // memcached takes these for 0.
+        check("idle_timeout=x", 1, "could not parse argument to idle_timeout");
+        check("idle_timeout=-1", 1, "could not parse argument to idle_timeout");
+        // memcached crashes.
+        check("slab_sizes", 1, "Missing slab_sizes argument");
     }
 }

@@ -8,7 +8,9 @@ use slabcore_server::settings::{BackendChoice, Listen, Moving, Settings, TcpList
 
 use crate::access::Access;
 use crate::cores::Cores;
+use crate::lifecycle::Lifecycle;
 use crate::numbers::{item_bytes, memory_bytes, number};
+use crate::options::DELIMITER;
 use crate::parse::{Given, Missing};
 use crate::refusal::Refusal;
 use crate::{listen, suboptions};
@@ -37,6 +39,7 @@ const ITEM_BYTES: std::ops::RangeInclusive<usize> = 1 << 10..=1 << 30;
 #[derive(Debug)]
 pub(crate) struct Plan {
     pub(crate) settings: Settings,
+    pub(crate) lifecycle: Lifecycle,
     /// `-u`.
     pub(crate) user: Option<String>,
     /// For stderr, one line each.
@@ -50,7 +53,8 @@ pub(crate) fn plan(
     port_file: Option<PathBuf>,
     access: Access,
 ) -> Result<Plan, Refusal> {
-    let mut warnings = warnings_of_options(given);
+    let mut warnings = given.warnings.clone();
+    warnings.extend(warnings_of_options(given));
     let suboptions = suboptions::parse(given.all("extended"))?;
     warnings.extend(suboptions.warnings);
 
@@ -61,6 +65,7 @@ pub(crate) fn plan(
         at_least_one(given, "max-reqs-per-event", REQUESTS_PER_EVENT_MAX, requests)?;
     let chunk_bytes_min = at_least_one(given, "slab-min-size", CHUNK_BYTES_MIN, "Chunk size")?;
     let (shards, cores) = shards(given, cores)?;
+    check_napi_ids(given, shards)?;
 
     let memory_bytes = memory(given)?;
     let item_bytes_max = largest_item(given, memory_bytes, suboptions.slab_chunk_bytes_max)?;
@@ -102,8 +107,12 @@ pub(crate) fn plan(
         metrics_listen: metrics_listen(given)?,
         port_file,
         product: PRODUCT,
+        idle_timeout: suboptions.idle_timeout,
+        maxconns_fast: suboptions.maxconns_fast,
+        prefix_delimiter: prefix_delimiter(given)?,
     };
-    Ok(Plan { settings, user: given.last("user").map(str::to_owned), warnings })
+    let lifecycle = Lifecycle::of(given)?;
+    Ok(Plan { settings, lifecycle, user: given.last("user").map(str::to_owned), warnings })
 }
 
 /// A line for each option that is accepted without effect.
@@ -139,6 +148,26 @@ fn shards(given: &Given, cores: &Cores) -> Result<(usize, Vec<usize>), Refusal> 
         return Err(Refusal::bad_option(message));
     }
     Ok((shards, cores))
+}
+
+/// `-N`, which has no effect, in memcached's words.
+fn check_napi_ids(given: &Given, shards: usize) -> Result<(), Refusal> {
+    let ids = at_least_one(given, "napi-ids", 1, "Maximum number of NAPI IDs")?;
+    if ids > shards && given.last("napi-ids").is_some() {
+        return Err(Refusal::usage(format!(
+            "Number of napi_ids({ids}) cannot be greater than number of threads({shards})"
+        )));
+    }
+    Ok(())
+}
+
+/// `-D`: its first byte; `None` where it is not given.
+fn prefix_delimiter(given: &Given) -> Result<Option<u8>, Refusal> {
+    match given.last(DELIMITER).map(str::as_bytes) {
+        None => Ok(None),
+        Some([]) => Err(Refusal::bad_option("No delimiter specified")),
+        Some([delimiter, ..]) => Ok(Some(*delimiter)),
+    }
 }
 
 /// `-m`. The lower bound depends on `-I` and is checked there.

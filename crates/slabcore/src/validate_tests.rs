@@ -99,9 +99,24 @@ fn values() {
         "--shard-ports 11212" => shard_ports Some(11212);
         "--shard-ports 11208 -t 3" => shard_ports Some(11208);
         "--shard-ports 65472 -t 64" => shard_ports Some(65472);
-        "-o modern,maxconns_fast" => verbosity 0;
+        "-o modern,maxconns_fast" => maxconns_fast true;
+        "-o maxconns_fast,no_maxconns_fast" => maxconns_fast false;
+        "-o idle_timeout=3" => idle_timeout 3;
     }
     assert_eq!(planned("-u cache").unwrap().user.as_deref(), Some("cache"));
+    assert_eq!(planned("-D /x").unwrap().settings.prefix_delimiter, Some(b'/'));
+}
+
+#[test]
+fn the_process() {
+    let lifecycle = planned("-d -P /run/pid -r --drain 5").unwrap().lifecycle;
+    let expected = Lifecycle {
+        daemon: true,
+        pid_file: Some("/run/pid".into()),
+        core_dumps: true,
+        drain: std::time::Duration::from_secs(5),
+    };
+    assert_eq!(lifecycle, expected);
 }
 
 fn check_refusal(line: &str, exit_code: u8, message: &str) {
@@ -220,6 +235,10 @@ fn refusals() {
     check("-b x", 1, "Invalid listen backlog: x");
     check("-a 999", 64, "Invalid mask of the Unix socket: 999");
     check("-o foo", 1, "Illegal suboption \"foo\"");
+    check("-N 0", 1, "Maximum number of NAPI IDs must be greater than 0");
+    check("-N 3 -t 2", 64, "Number of napi_ids(3) cannot be greater than number of threads(2)");
+    let hour = "Invalid time to drain: 3601\n -- should be seconds, up to 3600";
+    check("--drain 3601", 64, hour);
     check("--cores 9", 64, "Core 9 is not usable here");
     check(
         "--backend x",
@@ -239,7 +258,11 @@ fn what_has_no_effect_is_said() {
     let check = |line: &str, expected: &[&str]| {
         assert_eq!(planned(line).unwrap().warnings, expected, "{line}");
     };
-    check("-d", &["warning: -d has no effect yet: the server stays in the foreground"]);
-    check("-o idle_timeout=3", &["warning: -o idle_timeout has no effect yet"]);
-    check("-I 100k -o slab_chunk_max=10", &["warning: -o slab_chunk_max has no effect yet"]);
+    check("-X", &["warning: -X has no effect yet: there is no dumping to disable"]);
+    check("-o track_sizes", &["warning: -o track_sizes has no effect yet"]);
+    check(
+        "-I 100k -o slab_chunk_max=10",
+        &["warning: -o slab_chunk_max has no effect: \
+           items over 32 KiB are chains of chunks, whatever the classes"],
+    );
 }

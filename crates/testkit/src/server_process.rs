@@ -200,6 +200,14 @@ impl ServerProcess {
         DatagramClient::new(SocketAddr::from((Ipv6Addr::LOCALHOST, port)))
     }
 
+    /// The path of its unix socket. Panics for a server on a port.
+    pub fn socket_path(&self) -> &Path {
+        match &self.address {
+            Address::Tcp(address) => panic!("the server listens on {address}"),
+            Address::Unix(path) => path,
+        }
+    }
+
     /// A new connection. Panics when it is refused.
     pub fn connect(&self) -> WireClient {
         self.try_connect().expect("the server accepts a connection")
@@ -229,16 +237,31 @@ impl ServerProcess {
         value.parse().unwrap_or_else(|_| panic!("STAT {name} {value} is no number"))
     }
 
-    /// Asks the server to end and returns how it ended. Panics when it goes on.
-    pub fn stop(mut self) -> ExitStatus {
+    /// Sends the server a signal.
+    pub fn signal(&self, signal: Signal) {
         let pid = Pid::from_child(&self.child);
-        kill_process(pid, Signal::TERM).expect("the server takes a signal");
+        kill_process(pid, signal).expect("the server takes a signal");
+    }
+
+    /// Asks the server to end and returns how it ended. Panics when it goes on.
+    pub fn stop(self) -> ExitStatus {
+        self.stop_by(Signal::TERM)
+    }
+
+    /// Sends a signal that ends the server, and returns how it ended. Panics when it goes on.
+    pub fn stop_by(mut self, signal: Signal) -> ExitStatus {
+        self.signal(signal);
+        self.wait()
+    }
+
+    /// Waits for the end that a signal brings, and returns how it ended. Panics when it goes on.
+    pub fn wait(&mut self) -> ExitStatus {
         let deadline = Instant::now() + START_MAX;
         loop {
             if let Some(status) = self.child.try_wait().expect("the server is a child") {
                 return status;
             }
-            assert!(Instant::now() < deadline, "the server goes on after SIGTERM");
+            assert!(Instant::now() < deadline, "the server goes on after a signal");
             std::thread::sleep(POLL_PAUSE_MAX);
         }
     }

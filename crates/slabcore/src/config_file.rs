@@ -1,0 +1,64 @@
+//! `--config FILE`: options from a file, as Debian's `/etc/memcached.conf` has them.
+//!
+//! A line has options as on the command line; `#` begins a comment unless a backslash stands before
+//! it. A line that begins with something else is a directive for somebody else.
+
+use std::ffi::OsString;
+use std::fs;
+
+use crate::refusal::Refusal;
+
+/// What a file of options says.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct ConfigFile {
+    /// In order, as they would stand on the command line.
+    pub(crate) words: Vec<OsString>,
+    /// A line for each directive that is ignored.
+    pub(crate) warnings: Vec<String>,
+}
+
+/// Reads a file of options.
+pub(crate) fn read(path: &str) -> Result<ConfigFile, Refusal> {
+    let text = fs::read_to_string(path).map_err(|error| {
+        Refusal::bad_option(format!("Could not read the options in {path}: {error}"))
+    })?;
+    Ok(parse(&text, path))
+}
+
+fn parse(text: &str, path: &str) -> ConfigFile {
+    let mut file = ConfigFile::default();
+    for line in text.lines() {
+        let line = without_comment(line).trim().replace("\\#", "#");
+        if line.starts_with('-') {
+            file.words.extend(line.split_whitespace().map(OsString::from));
+        } else if let Some(directive) = line.split_whitespace().next() {
+            let warning = format!("warning: {directive} in {path} is no option: ignored");
+            file.warnings.push(warning);
+        }
+    }
+    file
+}
+
+fn without_comment(line: &str) -> &str {
+    let begins = line.match_indices('#').map(|(at, _)| at).find(|&at| !line[..at].ends_with('\\'));
+    begins.map_or(line, |at| &line[..at])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines() {
+        let check = |text: &str, expected: &[&str], warnings: usize| {
+            let file = parse(text, "conf");
+            assert_eq!(file.words, expected, "{text:?}");
+            assert_eq!(file.warnings.len(), warnings, "{text:?}");
+        };
+        check("", &[], 0);
+        check("# -m 5\n\n  -m 64  \n", &["-m", "64"], 0);
+        check("-m 64 # half\n-v\n-s /run/a\\#b", &["-m", "64", "-v", "-s", "/run/a#b"], 0);
+        check("-p 1 -U 0\r\n--user=x", &["-p", "1", "-U", "0", "--user=x"], 0);
+        check("logfile /var/log/memcached.log\n-M", &["-M"], 1);
+    }
+}

@@ -1,0 +1,28 @@
+//! Socket activation: listening sockets that a service manager bound and passes on, as
+//! `sd_listen_fds(3)` describes.
+
+use std::env;
+use std::os::fd::OwnedFd;
+
+use listenfd::ListenFd;
+
+use crate::refusal::Refusal;
+
+/// TCP and Unix sockets that `LISTEN_FDS` counts, if they are meant for this process; must be
+/// called before the process's id changes (`-d`).
+pub(crate) fn take() -> Result<Vec<OwnedFd>, Refusal> {
+    if env::var_os("LISTEN_PID").is_none() {
+        return Ok(Vec::new());
+    }
+    let mut passed = ListenFd::from_env();
+    let sockets = (0..passed.len()).map(|index| {
+        let tcp = passed.take_tcp_listener(index).ok().flatten().map(OwnedFd::from);
+        let socket =
+            tcp.or_else(|| passed.take_unix_listener(index).ok().flatten().map(OwnedFd::from));
+        socket.ok_or_else(|| {
+            let which = format!("LISTEN_FDS: number {} of the sockets passed", index + 1);
+            Refusal::os_error(format!("{which} is no stream socket of TCP or Unix"))
+        })
+    });
+    sockets.collect()
+}

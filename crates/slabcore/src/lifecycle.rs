@@ -1,0 +1,46 @@
+//! The options about the process itself, rather than what it serves.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use crate::numbers::number;
+use crate::parse::Given;
+use crate::refusal::Refusal;
+
+/// A server that shall stop may serve on for an hour at most.
+const DRAIN_SECONDS_MAX: u64 = 3_600;
+
+/// How the process begins and ends.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Lifecycle {
+    /// `-d`.
+    pub(crate) daemon: bool,
+    /// `-P`.
+    pub(crate) pid_file: Option<PathBuf>,
+    /// `-r`.
+    pub(crate) core_dumps: bool,
+    /// `--drain`: how long to serve on once a signal said stop.
+    pub(crate) drain: Duration,
+}
+
+impl Lifecycle {
+    /// Checks the options.
+    pub(crate) fn of(given: &Given) -> Result<Self, Refusal> {
+        let drain = match given.last("drain") {
+            None => 0,
+            Some(word) => {
+                let seconds = number(word).filter(|seconds| *seconds <= DRAIN_SECONDS_MAX);
+                seconds.ok_or_else(|| {
+                    let wanted = format!("should be seconds, up to {DRAIN_SECONDS_MAX}");
+                    Refusal::usage(format!("Invalid time to drain: {word}\n -- {wanted}"))
+                })?
+            }
+        };
+        Ok(Self {
+            daemon: given.flag("daemon"),
+            pid_file: given.last("pidfile").map(PathBuf::from),
+            core_dumps: given.flag("enable-coredumps"),
+            drain: Duration::from_secs(drain),
+        })
+    }
+}

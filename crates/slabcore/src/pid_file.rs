@@ -1,0 +1,45 @@
+//! `-P`: the file that names the process.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::process;
+
+use rustix::process::{Pid, test_kill_process};
+use tracing::warn;
+
+/// A file with this process's id.
+pub(crate) struct PidFile {
+    path: PathBuf,
+}
+
+impl PidFile {
+    /// Writes it, into a neighbour that is then renamed: a reader sees all of it or the old one.
+    ///
+    /// Another server that runs is only told of, as memcached does: its id may be another's by now.
+    pub(crate) fn write(path: &Path) -> io::Result<Self> {
+        if let Some(pid) = running(path) {
+            let pid = pid.as_raw_nonzero();
+            warn!("WARNING: The pid file contained the following (running) pid: {pid}");
+        }
+        let mut unfinished = path.as_os_str().to_owned();
+        unfinished.push(".tmp");
+        fs::write(&unfinished, format!("{}\n", process::id()))?;
+        fs::rename(&unfinished, path)?;
+        Ok(Self { path: path.to_owned() })
+    }
+
+    /// Removes it.
+    pub(crate) fn remove(self) {
+        if let Err(error) = fs::remove_file(&self.path) {
+            warn!("Could not remove the pid file {}: {error}", self.path.display());
+        }
+    }
+}
+
+/// The process that a pid file names, if it runs.
+fn running(path: &Path) -> Option<Pid> {
+    let text = fs::read_to_string(path).ok()?;
+    let pid = Pid::from_raw(text.trim().parse().ok().filter(|&pid| pid > 0)?)?;
+    test_kill_process(pid).is_ok().then_some(pid)
+}

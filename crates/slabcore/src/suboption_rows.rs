@@ -1,0 +1,247 @@
+//! The table of memcached's extended options: what value each takes, and what it does here.
+
+/// What an extended option does in this version.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum SuboptionEffect {
+    /// It is honoured, or asks for what is so anyway.
+    Silent,
+    /// Its absence leaves something out; a warning says so.
+    NotYet,
+    /// It has no meaning here; a warning says what does its work.
+    Meaningless(&'static str),
+}
+
+/// What an extended option takes behind its `=`.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum SuboptionValue {
+    /// Nothing; what is given is ignored, as in memcached.
+    None,
+    /// Anything.
+    Word { missing: &'static str },
+    /// One of these words.
+    OneOf { missing: &'static str, words: &'static [&'static str], wrong: &'static str },
+    /// A number between these, both included; without `missing` it may be left out.
+    Number { missing: Option<&'static str>, least: f64, most: f64, wrong: &'static str },
+    /// Chunk sizes in bytes, ascending, with `-` between them.
+    ChunkSizes,
+}
+
+/// One extended option.
+pub(crate) struct SuboptionRow {
+    pub(crate) name: &'static str,
+    pub(crate) value: SuboptionValue,
+    pub(crate) effect: SuboptionEffect,
+}
+
+const fn flag(name: &'static str, effect: SuboptionEffect) -> SuboptionRow {
+    SuboptionRow { name, value: SuboptionValue::None, effect }
+}
+
+const fn number(
+    name: &'static str,
+    missing: &'static str,
+    (least, most): (f64, f64),
+    wrong: &'static str,
+    effect: SuboptionEffect,
+) -> SuboptionRow {
+    SuboptionRow {
+        name,
+        value: SuboptionValue::Number { missing: Some(missing), least, most, wrong },
+        effect,
+    }
+}
+
+/// The largest 32-bit number.
+const U32_MAX: f64 = u32::MAX as f64;
+/// memcached reads some values as signed 32-bit numbers.
+const I32_MAX: f64 = i32::MAX as f64;
+
+const GROWS: &str = "the hash table grows and shrinks by itself, bucket by bucket, out of -m";
+const HASHED: &str = "keys are hashed by aHash with a secret seed";
+const NO_LISTS: &str = "there are no LRU lists: eviction samples items and takes what costs most";
+const CRAWLS: &str = "expired items are found by an index, a little in each turn";
+const BACKGROUND: &str = "background work is small and bounded in each turn, and stays on";
+const PAGES: &str = "pages always go to the slab class whose items cost least to keep";
+const CHAINS: &str = "items over 32 KiB are chains of chunks, whatever the classes";
+const REPLIES: &str = "replies are made when they are sent; 64 KiB of them wait at most";
+
+/// Every extended option of memcached but those of TLS and external storage.
+pub(crate) const SUBOPTIONS: &[SuboptionRow] = {
+    use SuboptionEffect::{Meaningless, NotYet, Silent};
+    &[
+        flag("maxconns_fast", Silent),
+        flag("no_maxconns_fast", Silent),
+        flag("modern", Silent),
+        flag(
+            "no_modern",
+            Meaningless("but for no_maxconns_fast: there is one way to hash and evict"),
+        ),
+        // Any number of seconds; what is none is refused.
+        number(
+            "idle_timeout",
+            "Missing numeric argument for idle_timeout",
+            (0.0, I32_MAX),
+            "could not parse argument to idle_timeout",
+            Silent,
+        ),
+        number(
+            "hashpower",
+            "Missing numeric argument for hashpower",
+            (12.0, 32.0),
+            "Initial hashtable multiplier of {} is too low",
+            Meaningless(GROWS),
+        ),
+        flag("no_hashexpand", Meaningless(GROWS)),
+        SuboptionRow {
+            name: "hash_algorithm",
+            value: SuboptionValue::OneOf {
+                missing: "Missing hash_algorithm argument",
+                words: &["jenkins", "murmur3", "xxh3"],
+                wrong: "Unknown hash_algorithm option (jenkins, murmur3, xxh3)",
+            },
+            effect: Meaningless(HASHED),
+        },
+        number(
+            "tail_repair_time",
+            "Missing numeric argument for tail_repair_time",
+            (10.0, I32_MAX),
+            "Cannot set tail_repair_time to less than 10 seconds",
+            Meaningless("no client can leak a reference to an item, so none is repaired"),
+        ),
+        flag("slab_reassign", Silent),
+        flag("no_slab_reassign", Meaningless(PAGES)),
+        SuboptionRow {
+            name: "slab_automove",
+            value: SuboptionValue::Number {
+                missing: None,
+                least: 0.0,
+                most: 2.0,
+                wrong: "slab_automove must be between 0 and 2",
+            },
+            effect: Meaningless(PAGES),
+        },
+        flag("no_slab_automove", Meaningless(PAGES)),
+        number(
+            "slab_automove_ratio",
+            "Missing slab_automove_ratio argument",
+            (f64::MIN_POSITIVE, 1.0),
+            "slab_automove_ratio must be > 0 and < 1",
+            Meaningless(PAGES),
+        ),
+        number(
+            "slab_automove_window",
+            "Missing slab_automove_window argument",
+            (3.0, U32_MAX),
+            "slab_automove_window must be > 2",
+            Meaningless(PAGES),
+        ),
+        number(
+            "slab_automove_freeratio",
+            "Missing slab_automove_freeratio argument",
+            (f64::MIN, f64::MAX),
+            "could not parse argument to slab_automove_freeratio",
+            Meaningless(PAGES),
+        ),
+        SuboptionRow {
+            name: "slab_sizes",
+            value: SuboptionValue::ChunkSizes,
+            effect: Meaningless("-n and -f choose the slab classes"),
+        },
+        SuboptionRow {
+            name: "slab_chunk_max",
+            value: SuboptionValue::Word { missing: "Missing slab_chunk_max argument" },
+            effect: Meaningless(CHAINS),
+        },
+        flag("no_chunked_items", Meaningless(CHAINS)),
+        flag("lru_maintainer", Silent),
+        flag("no_lru_maintainer", Meaningless(BACKGROUND)),
+        flag("lru_crawler", Silent),
+        flag("no_lru_crawler", Meaningless(BACKGROUND)),
+        number(
+            "lru_crawler_sleep",
+            "Missing lru_crawler_sleep value",
+            (0.0, 1_000_000.0),
+            "LRU crawler sleep must be between 0 and 1 second",
+            Meaningless(CRAWLS),
+        ),
+        number(
+            "lru_crawler_tocrawl",
+            "Missing lru_crawler_tocrawl value",
+            (0.0, U32_MAX),
+            "lru_crawler_tocrawl takes a numeric 32bit value",
+            Meaningless(CRAWLS),
+        ),
+        number(
+            "hot_lru_pct",
+            "Missing hot_lru_pct argument",
+            (1.0, 79.0),
+            "hot_lru_pct must be > 1 and < 80",
+            Meaningless(NO_LISTS),
+        ),
+        number(
+            "warm_lru_pct",
+            "Missing warm_lru_pct argument",
+            (1.0, 79.0),
+            "warm_lru_pct must be > 1 and < 80",
+            Meaningless(NO_LISTS),
+        ),
+        number(
+            "hot_max_factor",
+            "Missing hot_max_factor argument",
+            (f64::MIN_POSITIVE, f64::MAX),
+            "hot_max_factor must be > 0",
+            Meaningless(NO_LISTS),
+        ),
+        number(
+            "warm_max_factor",
+            "Missing warm_max_factor argument",
+            (f64::MIN_POSITIVE, f64::MAX),
+            "warm_max_factor must be > 0",
+            Meaningless(NO_LISTS),
+        ),
+        number(
+            "temporary_ttl",
+            "Missing temporary_ttl argument",
+            (0.0, U32_MAX),
+            "could not parse argument to temporary_ttl",
+            Meaningless("expired memory of any ttl is used before anything live is evicted"),
+        ),
+        flag("track_sizes", NotYet),
+        number(
+            "watcher_logbuf_size",
+            "Missing watcher_logbuf_size argument",
+            (0.0, U32_MAX),
+            "could not parse argument to watcher_logbuf_size",
+            NotYet,
+        ),
+        number(
+            "worker_logbuf_size",
+            "Missing worker_logbuf_size argument",
+            (0.0, U32_MAX),
+            "could not parse argument to worker_logbuf_size",
+            NotYet,
+        ),
+        number(
+            "read_buf_mem_limit",
+            "Missing read_buf_mem_limit argument",
+            (0.0, U32_MAX),
+            "could not parse argument to read_buf_mem_limit",
+            Meaningless("each shard has 4 MiB of receive buffers, shared by its connections"),
+        ),
+        flag("resp_obj_mem_limit", Meaningless(REPLIES)),
+        flag("inline_ascii_resp", Meaningless(REPLIES)),
+        flag("no_inline_ascii_resp", Meaningless(REPLIES)),
+        flag(
+            "drop_privileges",
+            Meaningless("the unit's SystemCallFilter does it (deploy/slabcore.service)"),
+        ),
+        flag("no_drop_privileges", Silent),
+        number(
+            "sock_cookie_id",
+            "Missing sock_cookie_id argument",
+            (0.0, U32_MAX),
+            "could not parse argument to sock_cookie_id",
+            Meaningless("sockets carry no mark: filter by address, port or user"),
+        ),
+    ]
+};

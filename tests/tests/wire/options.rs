@@ -1,0 +1,204 @@
+//! Every option of memcached's command line, given to both servers: both take it, or refuse it with
+//! the same status and words. What has no effect here is said in one line.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+use std::process::{Command, Output};
+
+use rustix::process::geteuid;
+use slabcore_testkit::binaries;
+
+/// Both fail to bind this, so a server that takes its options ends with status 71.
+const UNBINDABLE: &str = "/nonexistent/slabcore.sock";
+/// Status of a server that cannot bind.
+const CANNOT_BIND: i32 = 71;
+
+/// What is expected of a line of options.
+enum Expect {
+    /// Both take it, ours without a word.
+    Taken,
+    /// Both take it; ours says in one line that it has no effect.
+    Warned,
+    /// Both refuse it, with this status and the same first line.
+    Refused(i32),
+    /// Both refuse it with this status, in their own words.
+    RefusedInOwnWords(i32),
+    /// Ours refuses with this status what memcached misreads, crashes at or refuses with another.
+    Stricter(i32),
+}
+
+use Expect::{Refused, RefusedInOwnWords, Stricter, Taken, Warned};
+
+#[rustfmt::skip]
+const OPTIONS: &[(&str, Expect)] = &[
+    ("-p 0", Taken), ("--port=5", Taken), ("-p 70000", Refused(64)), ("-p x", Stricter(64)),
+    ("-U 0", Taken), ("--udp-port=0", Taken), ("-U x", Stricter(64)), ("-a 0777", Taken),
+    ("--unix-mask=700", Taken), ("-a 999", Stricter(64)), ("-l 127.0.0.1", Taken),
+    ("--listen=127.0.0.1", Taken), ("--enable-shutdown", Warned), ("-A", Warned), ("-F", Taken),
+    ("--disable-flush-all", Taken), ("-X", Warned), ("--disable-dumping", Warned), ("-W", Warned),
+    ("--disable-watch", Warned), ("-r", Taken), ("--enable-coredumps", Taken), ("-k", Taken),
+    ("--lock-memory", Taken), ("--lock-memory=1", Refused(1)), ("-P /nonexistent/pid", Taken),
+    ("--pidfile=/nonexistent/pid", Taken), ("-u no-such-user", Refused(67)),
+    ("--user=no-such-user", Refused(67)), ("-m 64", Taken), ("--memory-limit=64", Taken),
+    ("-m 1", Refused(64)), ("-m x", RefusedInOwnWords(64)), ("-M", Taken),
+    ("--disable-evictions", Taken), ("-I 2m", Taken), ("--max-item-size=2m", Taken),
+    ("-I 0", Refused(64)), ("-I 1g", Refused(64)), ("-I 1000000000", Refused(64)),
+    ("-I 600k", Refused(64)), ("-c 100", Taken), ("--conn-limit=100", Taken), ("-c 0", Refused(1)),
+    ("-c x", Refused(1)), ("-t 2", Taken), ("--threads=2", Taken), ("-t 0", Refused(1)),
+    ("-t 65", Stricter(1)), ("-R 5", Taken), ("--max-reqs-per-event=5", Taken),
+    ("-R 0", Refused(1)), ("-b 10", Taken), ("--listen-backlog=10", Taken), ("-b x", Stricter(1)),
+    ("-B ascii", Taken), ("--protocol=binary", Taken), ("-B foo", Refused(64)), ("-C", Taken),
+    ("--disable-cas", Taken), ("-D :", Warned), ("-D ::", Warned), ("-D ", Refused(1)),
+    ("-f 1.1", Taken), ("--slab-growth-factor=1.5", Taken), ("-f 1", Refused(1)),
+    ("-f x", Refused(1)), ("-n 8", Taken), ("--slab-min-size=8", Taken), ("-n 0", Refused(1)),
+    ("-n 2000000", Stricter(1)), ("-L", Taken), ("--enable-largepages", Taken),
+    ("-S", Stricter(64)), ("--enable-sasl", Stricter(64)),
+    ("-S -B ascii", Refused(64)), ("-Y /nonexistent/users", RefusedInOwnWords(1)),
+    ("--auth-file=/nonexistent/users", RefusedInOwnWords(1)), ("-N 2 -t 2", Warned),
+    ("--napi-ids=1", Warned), ("-N 0", Refused(1)), ("-N 5 -t 4", Refused(64)), ("-v", Taken),
+    ("--verbose", Taken), ("-vvv", Taken), ("-d --nosuch", Refused(1)), ("--daemon -Q", Refused(1)),
+    ("-Z", RefusedInOwnWords(64)), ("--enable-ssl", RefusedInOwnWords(64)),
+    ("--nosuch", Refused(1)), ("-Q", Refused(1)), ("--dis", RefusedInOwnWords(1)),
+    ("--disable-f", Taken), ("--con=100", Taken), ("--lo", Taken), ("stray words", Taken),
+];
+
+#[rustfmt::skip]
+const SUBOPTIONS: &[(&str, Expect)] = &[
+    ("maxconns_fast", Taken), ("no_maxconns_fast", Taken), ("modern", Taken), ("modern=1", Taken),
+    ("no_modern", Warned), ("idle_timeout", Refused(1)), ("idle_timeout=3", Taken),
+    ("idle_timeout=0", Taken), ("idle_timeout=x", Stricter(1)), ("idle_timeout=-1", Stricter(1)),
+    ("hashpower", Refused(1)), ("hashpower=16", Warned), ("hashpower=11", Refused(1)),
+    ("hashpower=33", RefusedInOwnWords(1)), ("no_hashexpand", Warned),
+    ("hash_algorithm", Refused(1)), ("hash_algorithm=foo", Refused(1)),
+    ("hash_algorithm=jenkins", Warned), ("hash_algorithm=xxh3", Warned),
+    ("tail_repair_time", Refused(1)), ("tail_repair_time=9", Refused(1)),
+    ("tail_repair_time=10", Warned), ("slab_reassign", Taken), ("no_slab_reassign", Warned),
+    ("slab_automove", Warned), ("slab_automove=2", Warned), ("slab_automove=3", Refused(1)),
+    ("no_slab_automove", Warned), ("slab_automove_ratio", Refused(1)),
+    ("slab_automove_ratio=0.5", Warned), ("slab_automove_ratio=1", Warned),
+    ("slab_automove_ratio=0", Refused(1)), ("slab_automove_ratio=2", Refused(1)),
+    ("slab_automove_window", Refused(1)), ("slab_automove_window=3", Warned),
+    ("slab_automove_window=2", Refused(1)), ("slab_automove_freeratio", Refused(1)),
+    ("slab_automove_freeratio=0.5", Warned), ("slab_automove_freeratio=x", Refused(1)),
+    ("slab_sizes", Stricter(1)), ("slab_sizes=100-200", Warned), ("slab_sizes=x", Refused(64)),
+    ("slab_sizes=200-100", Refused(64)), ("slab_sizes=100-108", Refused(64)),
+    ("slab_sizes=100-524289", Refused(64)), ("slab_chunk_max", Refused(1)),
+    ("slab_chunk_max=512", Warned), ("slab_chunk_max=0", Refused(1)),
+    ("slab_chunk_max=x", Refused(1)), ("slab_chunk_max=1025", Refused(1)),
+    ("slab_chunk_max=300", Refused(64)), ("no_chunked_items", Warned), ("lru_maintainer", Taken),
+    ("no_lru_maintainer", Warned), ("lru_crawler", Taken), ("no_lru_crawler", Warned),
+    ("lru_crawler_sleep", Refused(1)), ("lru_crawler_sleep=5", Warned),
+    ("lru_crawler_sleep=1000001", Refused(1)), ("lru_crawler_tocrawl", Refused(1)),
+    ("lru_crawler_tocrawl=5", Warned), ("lru_crawler_tocrawl=x", Refused(1)),
+    ("hot_lru_pct", Refused(1)), ("hot_lru_pct=30", Warned), ("hot_lru_pct=80", Refused(1)),
+    ("hot_lru_pct=41", Refused(64)), ("warm_lru_pct", Refused(1)), ("warm_lru_pct=30", Warned),
+    ("warm_lru_pct=0", Refused(1)), ("hot_max_factor", Refused(1)), ("hot_max_factor=0.5", Warned),
+    ("hot_max_factor=0", Refused(1)), ("warm_max_factor", Refused(1)),
+    ("warm_max_factor=3", Warned), ("warm_max_factor=0", Refused(1)), ("temporary_ttl", Refused(1)),
+    ("temporary_ttl=61", Warned), ("temporary_ttl=x", Stricter(1)), ("track_sizes", Warned),
+    ("watcher_logbuf_size", Refused(1)), ("watcher_logbuf_size=64", Warned),
+    ("watcher_logbuf_size=x", Refused(1)), ("worker_logbuf_size", Refused(1)),
+    ("worker_logbuf_size=64", Warned), ("worker_logbuf_size=x", Refused(1)),
+    ("read_buf_mem_limit", Refused(1)), ("read_buf_mem_limit=5", Warned),
+    ("read_buf_mem_limit=x", Refused(1)), ("resp_obj_mem_limit=5", Warned),
+    ("inline_ascii_resp", Warned), ("no_inline_ascii_resp", Warned), ("drop_privileges", Warned),
+    ("no_drop_privileges", Taken), ("sock_cookie_id", Stricter(1)), ("sock_cookie_id=5", Warned),
+    ("ext_path", RefusedInOwnWords(1)), ("ssl_key", RefusedInOwnWords(1)), ("foo", Refused(1)),
+    ("foo=1", Refused(1)), ("=", Refused(1)), ("MODERN", Refused(1)), ("modern,foo", Refused(1)),
+    ("modern,no_hashexpand", Warned),
+];
+
+#[test]
+fn options() {
+    check_all(OPTIONS.iter().map(|(line, expect)| (line.split(' ').collect(), expect)));
+}
+
+#[test]
+fn suboptions() {
+    check_all(SUBOPTIONS.iter().map(|(entry, expect)| (vec!["-o", entry], expect)));
+}
+
+fn check_all<'a>(lines: impl Iterator<Item = (Vec<&'a str>, &'a Expect)>) {
+    if !binaries::slabcore_is_itself() {
+        return;
+    }
+    for (words, expect) in lines {
+        check(&words, expect);
+    }
+}
+
+fn check(words: &[&str], expect: &Expect) {
+    let (ours, stock) = (run(binaries::slabcore(), words), run(binaries::stock(), words));
+    let (our_status, stock_status) = (ours.status.code(), stock.status.code());
+    let (ours, stock) = (text(&ours.stderr), text(&stock.stderr));
+    let said = format!("{words:?}: {our_status:?} {ours}\nstock: {stock_status:?} {stock}");
+    let warnings = ours.lines().filter(|line| line.starts_with("warning: -")).count();
+    let same = complaint(&ours) == complaint(&stock);
+    let expected = match *expect {
+        Taken | Warned => Some(CANNOT_BIND),
+        Refused(status) | RefusedInOwnWords(status) | Stricter(status) => Some(status),
+    };
+    assert_eq!(our_status, expected, "{said}");
+    assert_eq!(warnings, usize::from(matches!(expect, Warned)), "{said}");
+    match expect {
+        Stricter(_) => assert_ne!(stock_status, expected, "{said}"),
+        _ => assert_eq!(stock_status, expected, "{said}"),
+    }
+    assert!(!matches!(expect, Refused(_)) || same, "{said}");
+}
+
+/// The first line, without the name of the program that getopt puts before it.
+fn complaint(stderr: &str) -> Option<&str> {
+    let line = stderr.lines().next()?;
+    Some(line.split_once(": ").filter(|_| line.starts_with('/')).map_or(line, |(_, rest)| rest))
+}
+
+/// A server with these options that cannot bind.
+fn run(binary: &Path, words: &[&str]) -> Output {
+    let mut command = Command::new(binary);
+    if geteuid().is_root() {
+        command.args(["-u", "root"]);
+    }
+    if binary == binaries::slabcore() {
+        command.args(["--metrics-listen", "off"]);
+    }
+    command.args(words).args(["-s", UNBINDABLE]);
+    command.output().unwrap_or_else(|error| panic!("{} does not run: {error}", binary.display()))
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+/// What stock memcached's help names is in the tables above, and in our help.
+#[test]
+fn the_tables_name_all_that_memcached_has() {
+    let help = |binary| text(&Command::new(binary).arg("-h").output().expect("-h runs").stdout);
+    let (stock, ours) = (help(binaries::stock()), help(binaries::slabcore()));
+    let tried: BTreeSet<&str> =
+        OPTIONS.iter().flat_map(|(line, _)| line.split([' ', '=', ','])).collect();
+    // Tried elsewhere, end at once, or behind what a Unix socket allows to be tried here.
+    let elsewhere = ["--unix-socket", "--help", "--license", "--version", "--memory-file"];
+    for line in stock.lines() {
+        let Some((_, rest)) = line.split_once("--").filter(|(short, _)| short.starts_with('-'))
+        else {
+            continue;
+        };
+        let end = rest.find([' ', '=']).unwrap_or(rest.len());
+        let end = rest[..end].find('[').unwrap_or(end);
+        // Help has --napi_ids and --extended; the program knows the first as --napi-ids.
+        let name = format!("--{}", rest[..end].replace('_', "-"));
+        assert!(ours.contains(&name), "help names no {name}");
+        let known = tried.contains(name.as_str()) || name == "--extended";
+        assert!(known || elsewhere.contains(&name.as_str()), "nobody tries {name}");
+    }
+    let tried: BTreeSet<&str> =
+        SUBOPTIONS.iter().filter_map(|(entry, _)| entry.split(['=', ',']).next()).collect();
+    for line in stock.lines().filter_map(|line| line.trim_start().strip_prefix("- ")) {
+        let Some((name, _)) = line.split_once(':').filter(|(name, _)| !name.contains(' ')) else {
+            continue;
+        };
+        let refused = name.starts_with("ext_") || name.starts_with("ssl_");
+        assert!(refused || tried.contains(name), "nobody tries -o {name}");
+    }
+}

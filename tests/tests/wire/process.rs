@@ -1,0 +1,123 @@
+//! Signals, limits on connections and idle clients: the life of the process around its clients.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::time::{Duration, Instant};
+
+use rustix::process::Signal;
+use slabcore_testkit::server_process::{ServerKind, ServerOptions};
+use slabcore_testkit::wire_client::WireClient;
+
+on_both! {
+    signals_end_it_with_status_0,
+    idle_clients_are_closed_and_busy_ones_are_not,
+    without_maxconns_fast_clients_wait,
+    the_unix_socket_has_the_mode_asked_for,
+    verbose_lines_that_operators_look_for,
+}
+
+/// Clients that fall asleep at the same time.
+const IDLE_CLIENTS: usize = 1_100;
+
+fn signals_end_it_with_status_0(kind: ServerKind) {
+    let signals = [
+        (Signal::TERM, "Exiting normally"),
+        (Signal::INT, "Exiting normally"),
+        (Signal::USR1, "Gracefully stopping"),
+    ];
+    for (signal, last_words) in signals {
+        let mut server = ServerOptions::new(kind, 1).arguments(&["-v"]).start();
+        server.signal(Signal::PIPE);
+        server.connect().round_trip();
+        server.signal(signal);
+        assert_eq!(server.wait().code(), Some(0), "{signal:?}");
+        let log = server.log();
+        assert!(log.lines().any(|line| line.contains(last_words)), "{signal:?}: {log}");
+    }
+}
+
+fn idle_clients_are_closed_and_busy_ones_are_not(kind: ServerKind) {
+    let words = ["-o", "idle_timeout=2", "-c", "2000"];
+    let server = ServerOptions::new(kind, 1).arguments(&words).start();
+    let mut busy = server.connect();
+    assert_eq!(busy.stat("idle_kicks").as_deref(), Some("0"));
+    // More than one turn looks at.
+    let idle: Vec<_> = (0..IDLE_CLIENTS).map(|_| server.connect()).collect();
+    let deadline = Instant::now() + Duration::from_secs(30);
+    while busy.stat("idle_kicks") != Some(IDLE_CLIENTS.to_string()) {
+        assert!(Instant::now() < deadline, "not all idle clients are closed");
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    for mut client in idle {
+        assert_eq!(client.read_to_close(), b"");
+    }
+    busy.round_trip();
+    let settings = busy.stats("settings");
+    assert!(settings.contains(&("idle_timeout".into(), "2".into())), "{settings:?}");
+}
+
+fn without_maxconns_fast_clients_wait(kind: ServerKind) {
+    let words = ["-c", "40", "-o", "no_maxconns_fast"];
+    let server = ServerOptions::new(kind, 1).arguments(&words).start();
+    let mut first = server.connect();
+    first.round_trip();
+    // memcached counts descriptors, so the number of clients that it takes is not compared.
+    let mut taken = Vec::new();
+    let number = |client: &mut WireClient, name: &str| {
+        client.stat(name).expect("it is there").parse::<usize>().expect("a number")
+    };
+    while number(&mut first, "accepting_conns") == 1 {
+        assert!(taken.len() < 45, "accepting goes on beyond the limit");
+        let before = number(&mut first, "curr_connections");
+        taken.push(server.connect());
+        while number(&mut first, "curr_connections") == before
+            && number(&mut first, "accepting_conns") == 1
+        {}
+    }
+    std::thread::scope(|scope| {
+        // memcached's kernel may not even take the connection.
+        let waiting = scope.spawn(|| server.connect().round_trip());
+        assert_eq!(first.stat("rejected_connections"), None, "nobody is turned away");
+        assert_ne!(number(&mut first, "listen_disabled_num"), 0);
+        taken.truncate(taken.len() / 2);
+        waiting.join().expect("it is served once there is room");
+    });
+    while number(&mut first, "accepting_conns") == 0 {}
+}
+
+fn the_unix_socket_has_the_mode_asked_for(kind: ServerKind) {
+    for (words, mode) in [(&[][..], 0o700), (&["-a", "0755"], 0o755), (&["-a", "777"], 0o777)] {
+        let server = ServerOptions::new(kind, 1).on_unix_socket().arguments(words).start();
+        let path = server.socket_path();
+        let found = fs::metadata(path).expect("the socket").permissions().mode() & 0o7777;
+        assert_eq!(found, mode, "{words:?}");
+        server.connect().round_trip();
+    }
+}
+
+fn verbose_lines_that_operators_look_for(kind: ServerKind) {
+    let kinds = [
+        ("auto", "auto-negotiate", "auto-negotiating client connection"),
+        ("ascii", "ascii", "ascii client connection."),
+        ("binary", "binary", "binary client connection."),
+    ];
+    for (protocol, listens, connects) in kinds {
+        let server = ServerOptions::new(kind, 1)
+            .on_unix_socket()
+            .arguments(&["-vv", "-B", protocol])
+            .start();
+        // The test kit has looked whether it accepts; it may write of it later.
+        let deadline = Instant::now() + Duration::from_secs(30);
+        while !server.log().contains("client connection") {
+            assert!(Instant::now() < deadline, "{}", server.log());
+        }
+        let log = server.log();
+        let has = |begins: &str, ends: &str| {
+            log.lines().any(|line| line.starts_with(begins) && line.ends_with(ends))
+        };
+        assert!(has("slab class   1: chunk size        ", ""), "{log}");
+        assert!(has("slab class  10: chunk size       ", ""), "{log}");
+        assert!(has("<", &format!(" server listening ({listens})")), "{log}");
+        assert!(has("<", &format!(" new {connects}")), "{log}");
+    }
+}

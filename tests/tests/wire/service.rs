@@ -1,0 +1,199 @@
+//! Slabcore as a service: how it ends under load, what a service manager hears and passes on.
+
+use std::fs;
+use std::io::{BufRead, BufReader, Read};
+use std::net::{Ipv4Addr, TcpListener};
+use std::os::fd::OwnedFd;
+use std::os::unix::net::{UnixDatagram, UnixListener, UnixStream};
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use rustix::process::{Pid, Signal, geteuid, kill_process};
+use slabcore_testkit::binaries;
+use slabcore_testkit::server_process::{ServerKind, ServerOptions};
+use slabcore_testkit::wire_client::WireClient;
+
+use crate::test_directory::TestDirectory;
+
+/// Clients that wait for nothing are closed, and one that is owed a reply gets it.
+#[test]
+fn replies_under_way_leave_before_the_end() {
+    let mut server = ServerOptions::new(ServerKind::Slabcore, 2).arguments(&["-I", "8m"]).start();
+    let (mut reader, idle) = (server.connect(), server.connect());
+    let value = vec![b'v'; 6 << 20];
+    reader.expect([b"set k 0 0 6291456\r\n", &value[..], b"\r\n"].concat(), "STORED\r\n");
+    // More than the socket takes at once: most of it is still to be sent when the signal comes.
+    reader.send(b"get k\r\n");
+    assert_eq!(reader.read_exact(19), b"VALUE k 0 6291456\r\n");
+    server.signal(Signal::TERM);
+    assert!(reader.read_exact(value.len()) == value, "the value is whole");
+    assert_eq!(reader.read_to_close(), b"\r\nEND\r\n");
+    drop(idle);
+    assert_eq!(server.wait().code(), Some(0));
+}
+
+/// While it drains, a server still takes connections; a second signal ends it at once.
+#[test]
+fn a_server_that_drains_serves_on() {
+    if !binaries::slabcore_is_itself() {
+        return;
+    }
+    let words = ["--drain", "600", "-v"];
+    let server = ServerOptions::new(ServerKind::Slabcore, 1).arguments(&words).start();
+    server.signal(Signal::TERM);
+    while !server.log().contains("Serving on for 600 s") {
+        std::thread::sleep(Duration::from_millis(2));
+    }
+    server.connect().round_trip();
+    assert_eq!(server.stop().code(), Some(0));
+}
+
+/// One object on each line, whatever is in the command.
+#[test]
+fn log_lines_may_be_json() {
+    if !binaries::slabcore_is_itself() {
+        return;
+    }
+    let words = ["--log-format", "json", "-vv", "-N", "1"];
+    let server = ServerOptions::new(ServerKind::Slabcore, 1).arguments(&words).start();
+    server.connect().expect("get \"a\"\\\r\n", "END\r\n");
+    let log = server.log();
+    let lines: Vec<&str> = log.lines().collect();
+    assert!(
+        lines.iter().all(|it| it.starts_with("{\"timestamp\":\"") && it.ends_with('}')),
+        "{log}"
+    );
+    let has = |parts: &[&str]| lines.iter().any(|it| parts.iter().all(|part| it.contains(part)));
+    assert!(has(&["\"level\":\"WARN\"", "\"message\":\"warning: -N has no effect yet"]), "{log}");
+    // The bytes that the plain line escapes are escaped once more.
+    let command = r#" get \\\"a\\\"\\\\""#;
+    assert!(has(&["\"level\":\"INFO\"", "\"connection\":", command]), "{command} in {log}");
+}
+
+/// A service manager's environment, and what it hears.
+#[test]
+fn a_service_manager_is_told() {
+    if !binaries::slabcore_is_itself() {
+        return;
+    }
+    let directory = TestDirectory::new();
+    let manager = UnixDatagram::bind(directory.file("notify")).expect("a socket for notices");
+    manager.set_read_timeout(Some(Duration::from_secs(30))).expect("a timeout");
+    let mut command = slabcore();
+    command.args(["-t", "2", "-l", "127.0.0.1", "-p", "-1"]);
+    command.env("NOTIFY_SOCKET", directory.file("notify")).env("WATCHDOG_USEC", "100000");
+    let mut server = command.spawn().expect("the server starts");
+    let told = || {
+        let mut bytes = [0; 100];
+        let length = manager.recv(&mut bytes).expect("a notice");
+        String::from_utf8_lossy(&bytes[..length]).lines().next().unwrap_or_default().to_owned()
+    };
+    assert_eq!(told(), "READY=1");
+    for _ in 0..3 {
+        assert_eq!(told(), "WATCHDOG=1");
+    }
+    let told_but_for_the_watchdog = || loop {
+        let notice = told();
+        if notice != "WATCHDOG=1" {
+            return notice;
+        }
+    };
+    let pid = Pid::from_child(&server);
+    kill_process(pid, Signal::HUP).expect("it takes a signal");
+    assert_eq!(told_but_for_the_watchdog(), "RELOADING=1");
+    assert_eq!(told_but_for_the_watchdog(), "READY=1");
+    kill_process(pid, Signal::TERM).expect("it takes a signal");
+    assert_eq!(told_but_for_the_watchdog(), "STOPPING=1");
+    assert_eq!(server.wait().expect("it ends").code(), Some(0));
+}
+
+/// Sockets that a service manager listens on are taken over, and `-l` and `-p` are not bound.
+#[test]
+fn listening_sockets_are_inherited() {
+    if !binaries::slabcore_is_itself() {
+        return;
+    }
+    let directory = TestDirectory::new();
+    let tcp = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a TCP socket");
+    let address = tcp.local_addr().expect("its address");
+    let unix = UnixListener::bind(directory.file("socket")).expect("a Unix socket");
+    // Passed on as standard input and output; the shell makes them 3 and 4, and names itself.
+    let script = "exec 3<&0 4>&1 </dev/null >&2; LISTEN_PID=$$ LISTEN_FDS=2 exec \"$@\"";
+    let server = slabcore();
+    let mut command = Command::new("sh");
+    command.args(["-c", script, "sh"]).arg(server.get_program()).args(server.get_args());
+    command.args(["-t", "1", "-p", "1"]).stdin(OwnedFd::from(tcp)).stdout(OwnedFd::from(unix));
+    let mut child = command.spawn().expect("the server starts");
+    let mut client = WireClient::connect_tcp(address).expect("a connection by TCP");
+    client.round_trip();
+    WireClient::connect_unix(&directory.file("socket")).expect("one by Unix socket").round_trip();
+    let port = ("tcpport".to_owned(), address.port().to_string());
+    assert!(client.stats("settings").contains(&port), "it names the port that it listens on");
+    kill_process(Pid::from_child(&child), Signal::TERM).expect("it takes a signal");
+    assert_eq!(child.wait().expect("it ends").code(), Some(0));
+}
+
+/// A socket that nobody can accept from is refused, rather than tried for ever.
+#[test]
+fn a_socket_that_does_not_listen_is_refused() {
+    if !binaries::slabcore_is_itself() {
+        return;
+    }
+    let (connected, _other_end) = UnixStream::pair().expect("a pair of sockets");
+    let script = "exec 3<&0 </dev/null; LISTEN_PID=$$ LISTEN_FDS=1 exec \"$@\"";
+    let server = slabcore();
+    let mut command = Command::new("sh");
+    command.args(["-c", script, "sh"]).arg(server.get_program()).args(server.get_args());
+    let output = command.stdin(OwnedFd::from(connected)).output().expect("the shell runs");
+    assert_eq!(output.status.code(), Some(71));
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(said.contains("does not listen"), "{said}");
+}
+
+/// Debian's file of options for memcached, as its package installs it but for paths and comments.
+#[test]
+fn a_file_of_options_as_debian_has_it() {
+    if !binaries::slabcore_is_itself() {
+        return;
+    }
+    let directory = TestDirectory::new();
+    let (file, pid_file) = (directory.file("memcached.conf"), directory.file("pid"));
+    let text = format!(
+        "# comment\nlogfile /var/log/memcached.log\n\n# -v\n-m 32\n-p 11211 # port\n\
+         -l 127.0.0.1\n# -c 1024\n-P {}\n",
+        pid_file.display()
+    );
+    fs::write(&file, text).expect("a file of options");
+    let mut command = slabcore();
+    command.arg("--config").arg(&file).args(["-p", "-1", "-t", "1"]);
+    command.env("MEMCACHED_PORT_FILENAME", directory.file("ports"));
+    command.stderr(Stdio::piped());
+    let mut server = command.spawn().expect("the server starts");
+    let mut lines = BufReader::new(server.stderr.take().expect("a pipe"));
+    let mut warning = String::new();
+    lines.read_line(&mut warning).expect("a line");
+    assert!(warning.starts_with("warning: logfile in "), "{warning}");
+    while !pid_file.exists() {
+        assert!(server.try_wait().expect("a child").is_none(), "it ended");
+        std::thread::sleep(Duration::from_millis(2));
+    }
+    let ports = fs::read_to_string(directory.file("ports")).expect("the command line's port");
+    let port = ports.trim().strip_prefix("TCP INET: ").expect("one").parse::<u16>().expect("one");
+    let address = (Ipv4Addr::LOCALHOST, port).into();
+    let client = WireClient::connect_tcp(address);
+    let settings = client.expect("a connection").stats("settings");
+    assert!(settings.contains(&("maxbytes".into(), (32 << 20).to_string())), "{settings:?}");
+    server.kill().expect("it is there");
+    server.wait().expect("it ends");
+    let mut rest = String::new();
+    lines.read_to_string(&mut rest).expect("the rest of its words");
+}
+
+fn slabcore() -> Command {
+    let mut command = Command::new(binaries::slabcore());
+    command.args(["--metrics-listen", "off"]);
+    if geteuid().is_root() {
+        command.args(["-u", "root"]);
+    }
+    command
+}
