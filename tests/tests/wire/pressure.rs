@@ -1,6 +1,9 @@
 //! Clients that make a server keep things for them: what it keeps is bounded, others are served.
 
+use std::time::Instant;
+
 use slabcore_testkit::binaries;
+use slabcore_testkit::limits::SILENCE_MAX;
 use slabcore_testkit::server_process::{ServerKind, ServerOptions, ServerProcess};
 
 on_both! {
@@ -48,7 +51,11 @@ fn get_lines_without_end(kind: ServerKind) {
     bystander.expect("get a\r\n", "END\r\n");
     bystander.expect("set a 0 0 1\r\nx\r\n", "STORED\r\n");
     drop(clients);
-    // What they held is free again.
+    // What they held is free again, once their ends are noticed.
+    let deadline = Instant::now() + SILENCE_MAX;
+    while bystander.stat("curr_connections").is_none_or(|open| open.parse::<u32>() > Ok(10)) {
+        assert!(Instant::now() < deadline, "clients that left are still there");
+    }
     let key = "k".repeat(200);
     let request = format!("get{}\r\n", format!(" {key}").repeat(10_000));
     bystander.expect(request, "END\r\n");
