@@ -56,8 +56,8 @@ const KEYS_MAX: usize = 50_000;
 /// Of that many turns, one goes before the count: buffers grow to their size.
 const WARM_UP_SHARE: usize = 4;
 /// Allocations of a whole run that are let pass: which client gets which buffer changes, so a small
-/// one may meet its first long reply late, and grow; on a machine that stops this process, a turn ends
-/// early, and more clients have replies at the same time. One per write would be 240 and more.
+/// one may meet its first long reply late, and grow; where the machine stops this process, a turn
+/// ends early, and more clients have replies at the same time. One per write would be 240 and more.
 const GROWTHS_MAX: u64 = 60;
 /// Clients that all send something in each turn.
 const CLIENTS: usize = 4;
