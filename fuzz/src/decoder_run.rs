@@ -7,7 +7,7 @@ use slabcore_protocol::{
 };
 
 /// One step at its place in the stream.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum Seen<'a> {
     /// What the decoder said.
     Step(usize, Step<'a>),
@@ -192,6 +192,7 @@ fn check_request(request: &Request<'_>) {
         | Request::Stats { .. }
         | Request::MetaNoop
         | Request::Quit
+        | Request::Order { .. }
         | Request::Shutdown { .. } => {}
         Request::Binary(_) | Request::BinaryOrder(..) => panic!("binary in a text"),
     }

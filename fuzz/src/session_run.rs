@@ -250,8 +250,8 @@ impl Session {
                 }
             }
             Request::Version => self.line_reply(Reply::Version),
-            // Counters differ by shards; the words are the server's.
-            Request::Stats { .. } => self.line_reply(Reply::Reset),
+            // Counters differ by shards; the words are the server's, and so are orders.
+            Request::Stats { .. } | Request::Order { .. } => self.line_reply(Reply::Reset),
             Request::Shutdown { .. } => {
                 self.line_reply(Reply::Error(error_lines::SHUTDOWN_NOT_ENABLED));
             }

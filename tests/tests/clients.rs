@@ -1,9 +1,10 @@
-//! Client programs that others wrote: libmemcached's protocol test and load generators, and clients
-//! for Python.
+//! Client programs that others wrote: libmemcached's protocol test and load generators, tools that
+//! dump, and clients for Python.
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
+use std::time::{Duration, Instant};
 
 use slabcore_testkit::server_process::{ServerKind, ServerOptions, ServerProcess};
 
@@ -207,4 +208,65 @@ fn binary_session_with_login() {
     check_session("binary_session.py", options, &["ann", "secret"]);
     // Only a passed test removes it: a failed one may want it.
     let _ = std::fs::remove_file(&users);
+}
+
+/// What a program prints that is to dump a server with these keys.
+fn dumped(kind: ServerKind, keys: &[String], command: impl Fn(u16) -> Command) {
+    let server = ServerProcess::new(kind, 2);
+    let mut client = server.connect();
+    for key in keys {
+        client.expect(format!("set {key} 0 0 1\r\nx\r\n"), "STORED\r\n");
+    }
+    // memcached lists what has come to its COLD segment, a second later at most.
+    let deadline = Instant::now() + Duration::from_secs(20);
+    loop {
+        let output = command(server.port()).output().expect("the program runs");
+        let text = String::from_utf8_lossy(&output.stdout).into_owned();
+        assert!(output.status.success(), "{text}");
+        let has = |key: &String| text.split([' ', '\n']).filter(|word| word == key).count() == 1;
+        if keys.iter().all(has) {
+            return;
+        }
+        assert!(Instant::now() < deadline, "not each key once: {text}");
+    }
+}
+
+fn check_memcdump(kind: ServerKind) {
+    let program = tool("memcdump");
+    let keys: Vec<_> = (0..200).map(|number| format!("key{number}")).collect();
+    dumped(kind, &keys, |port| {
+        let mut command = Command::new(&program);
+        command.arg(format!("--servers=127.0.0.1:{port}"));
+        command
+    });
+}
+
+fn check_memcached_tool(kind: ServerKind) {
+    let program = tool("memcached-tool");
+    let keys: Vec<_> = (0..200).map(|number| format!("key%{number}")).collect();
+    dumped(kind, &keys, |port| {
+        let mut command = Command::new("perl");
+        command.arg(&program).arg(format!("127.0.0.1:{port}")).arg("dump");
+        command
+    });
+}
+
+#[test]
+fn memcdump_finds_all_keys_on_slabcore() {
+    check_memcdump(ServerKind::Slabcore);
+}
+
+#[test]
+fn memcdump_finds_all_keys_on_stock() {
+    check_memcdump(ServerKind::Stock);
+}
+
+#[test]
+fn memcached_tool_dumps_slabcore() {
+    check_memcached_tool(ServerKind::Slabcore);
+}
+
+#[test]
+fn memcached_tool_dumps_stock() {
+    check_memcached_tool(ServerKind::Stock);
 }

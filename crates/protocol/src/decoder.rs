@@ -6,7 +6,7 @@ use crate::limits::{GET_LEADING_BLANKS_MAX, GET_LINE_BYTES_MAX, LINE_BYTES_MAX, 
 use crate::line::{Line, skip_blanks, split_at_blank};
 use crate::{
     AuthRequest, BinaryError, Request, StoreRequest, Verb, binary_decoder, get_lines, key_lines,
-    login_line, meta_lines, server_lines, store_lines,
+    login_line, meta_lines, order_lines, server_lines, store_lines,
 };
 
 /// The decoder of one connection.
@@ -33,7 +33,7 @@ pub enum Protocol {
 }
 
 /// What the decoder made of the start of the input.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum Step<'a> {
     /// There is no whole line yet. Keep the input and call again with more bytes behind it.
     NeedMore,
@@ -255,6 +255,13 @@ fn decode_command(text: &[u8], consumed: usize) -> Step<'_> {
         b"flush_all" => server_lines::flush_all(line),
         b"quit" => line.request(Request::Quit),
         b"shutdown" => server_lines::shutdown(line),
+        b"lru_crawler" => order_lines::lru_crawler(line),
+        b"watch" => order_lines::watch(line),
+        b"slabs" => order_lines::slabs(line),
+        b"lru" => order_lines::lru(line),
+        b"cache_memlimit" => order_lines::cache_memlimit(line),
+        b"extstore" => order_lines::extstore(line),
+        b"refresh_certs" => order_lines::refresh_certs(line),
         _ => server_lines::unknown(word, line),
     }
 }

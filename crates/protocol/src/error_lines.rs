@@ -82,6 +82,52 @@ pub const INVALID_STORE_MODE: &[u8] = b"CLIENT_ERROR invalid mode for ms M token
 /// `ma` in a mode that there is not.
 pub const INVALID_ARITHMETIC_MODE: &[u8] = b"CLIENT_ERROR invalid mode for ma M token\r\n";
 
+/// A list of slab classes with one that cannot be.
+pub const BAD_CLASS: &[u8] = b"BADCLASS invalid class id\r\n";
+/// A list of no slab class.
+pub const NO_ITEMS_TO_CRAWL: &[u8] = b"NOTSTARTED no items to crawl\r\n";
+/// `lru_crawler crawl hash`: only dumps walk by hash.
+pub const UNKNOWN_CRAWLER_ERROR: &[u8] = b"ERROR an unknown error happened\r\n";
+/// Whatever needs the crawler, after `lru_crawler disable`.
+pub const CRAWLER_DISABLED: &[u8] = b"CLIENT_ERROR lru crawler disabled\r\n";
+/// `lru_crawler enable` while it is.
+pub const CRAWLER_ENABLED_ALREADY: &[u8] = b"ERROR failed to start lru crawler thread\r\n";
+/// `lru_crawler sleep` of more than a second.
+pub const CRAWLER_SLEEP_TOO_LONG: &[u8] = b"CLIENT_ERROR sleep must be one second or less\r\n";
+/// `lru_crawler metadump` is switched off.
+pub const METADUMP_NOT_ALLOWED: &[u8] = b"ERROR metadump not allowed\r\n";
+/// `lru_crawler mgdump` is switched off.
+pub const MGDUMP_NOT_ALLOWED: &[u8] = b"ERROR key dump not allowed\r\n";
+/// `cache_memlimit` below 8.
+pub const MEMORY_LIMIT_TOO_SMALL: &[u8] =
+    b"MEMLIMIT_TOO_SMALL cannot set maxbytes to less than 8m\r\n";
+/// `cache_memlimit` of what must be bytes.
+pub const MEMORY_LIMIT_IN_BYTES: &[u8] =
+    b"MEMLIMIT_ADJUST_FAILED input value is megabytes not bytes\r\n";
+/// `cache_memlimit` beyond what the memory can be made to hold.
+pub const MEMORY_LIMIT_OUT_OF_BOUNDS: &[u8] =
+    b"MEMLIMIT_ADJUST_FAILED out of bounds or unable to adjust\r\n";
+/// `slabs automove window` outside of 3 to 1800 seconds.
+pub const WINDOW_OUT_OF_BOUNDS: &[u8] = b"CLIENT_ERROR automove window too low or too high\r\n";
+/// `slabs reassign` while a page moves.
+pub const REASSIGN_BUSY: &[u8] = b"BUSY currently processing reassign request\r\n";
+/// `slabs reassign` from or to a slab class that cannot be.
+pub const REASSIGN_BAD_CLASS: &[u8] = b"BADCLASS invalid src or dst class id\r\n";
+/// `slabs reassign` from a slab class that has no page to spare.
+pub const REASSIGN_NO_SPARE: &[u8] = b"NOSPARE source class has no spare pages\r\n";
+/// `slabs reassign` to where the page is.
+pub const REASSIGN_SAME: &[u8] = b"SAME src and dst class are identical\r\n";
+/// `lru tune` with too large shares.
+pub const SEGMENTS_TOO_LARGE: &[u8] = b"ERROR hot and warm pcts must not exceed 80\r\n";
+/// `lru tune` with a factor that is not positive.
+pub const AGE_FACTORS_TOO_SMALL: &[u8] = b"ERROR hot/warm age factors must be greater than 0\r\n";
+/// `watch` is switched off.
+pub const WATCH_NOT_ALLOWED: &[u8] = b"CLIENT_ERROR watch commands not allowed\r\n";
+/// One watcher too many.
+pub const TOO_MANY_WATCHERS: &[u8] = b"WATCHER_TOO_MANY log watcher limit reached\r\n";
+/// `refresh_certs` of a server without TLS.
+pub const TLS_NOT_ENABLED: &[u8] = b"Error TLS not enabled\r\n";
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -128,6 +174,27 @@ mod tests {
             TOO_MANY_FLAGS,
             INVALID_STORE_MODE,
             INVALID_ARITHMETIC_MODE,
+            BAD_CLASS,
+            NO_ITEMS_TO_CRAWL,
+            UNKNOWN_CRAWLER_ERROR,
+            CRAWLER_DISABLED,
+            CRAWLER_ENABLED_ALREADY,
+            CRAWLER_SLEEP_TOO_LONG,
+            METADUMP_NOT_ALLOWED,
+            MGDUMP_NOT_ALLOWED,
+            MEMORY_LIMIT_TOO_SMALL,
+            MEMORY_LIMIT_IN_BYTES,
+            MEMORY_LIMIT_OUT_OF_BOUNDS,
+            WINDOW_OUT_OF_BOUNDS,
+            REASSIGN_BUSY,
+            REASSIGN_BAD_CLASS,
+            REASSIGN_NO_SPARE,
+            REASSIGN_SAME,
+            SEGMENTS_TOO_LARGE,
+            AGE_FACTORS_TOO_SMALL,
+            WATCH_NOT_ALLOWED,
+            TOO_MANY_WATCHERS,
+            TLS_NOT_ENABLED,
         ];
         for line in lines {
             let text = line.strip_suffix(b"\r\n").expect("ends in CRLF");

@@ -42,6 +42,7 @@ mod data_block;
 mod datagram;
 mod decimal;
 mod decoder;
+mod dump_lines;
 mod encode;
 pub mod error_lines;
 mod get_lines;
@@ -54,12 +55,15 @@ mod meta_flags;
 mod meta_lines;
 mod meta_reply;
 mod numbers;
+mod order_lines;
 mod reply;
 mod request;
 mod server_lines;
+mod server_order;
 mod short_search;
 mod single_get;
 mod store_lines;
+mod watch_lines;
 
 pub use base64::DECODED_KEY_BYTES_MAX;
 pub use binary_header::{BINARY_HEADER_BYTES, ECHO_BYTES, Echo, REPLY_MAGIC, REQUEST_MAGIC};
@@ -72,6 +76,7 @@ pub use datagram::{
     MESSAGE_DATAGRAMS_MAX, MESSAGE_PART_BYTES, RequestDatagram, message_datagrams, reply_frame,
 };
 pub use decoder::{Decoder, Protocol, Step};
+pub use dump_lines::{DumpedItem, dump_end, encode_dump_line};
 pub use encode::{
     END, VALUE_END, VALUE_END_AND_END, encode_number, encode_stat, encode_value,
     encode_value_header,
@@ -87,3 +92,11 @@ pub use meta_reply::{
 };
 pub use reply::{MEMCACHED_VERSION, Reply};
 pub use request::{GetRequest, MetaCommand, MetaRequest, Request, StoreForm, StoreRequest, Verb};
+pub use server_lines::cachedump_words;
+pub use server_order::{
+    ALL_SLAB_CLASSES, DumpFormat, RunTimeSetting, ServerOrder, SlabClasses, Streams,
+};
+pub use watch_lines::{
+    LookStatus, StoreStatus, WatchedItem, encode_connection, encode_deletion, encode_eviction,
+    encode_look, encode_page_move, encode_store,
+};

@@ -43,3 +43,6 @@ const _: () = assert!(KEY_BYTES_MAX < LINE_BYTES_MAX);
 const _: () = assert!(LINE_BYTES_MAX < GET_LINE_BYTES_MAX);
 const _: () = assert!(GET_LEADING_BLANKS_MAX < LINE_BYTES_MAX);
 const _: () = assert!(BINARY_BODY_BYTES_MAX < VALUE_BYTES_MAX);
+
+/// Slab classes are numbered from 1 to this.
+pub(crate) const SLAB_CLASS_MAX: u32 = 63;

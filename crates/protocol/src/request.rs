@@ -3,11 +3,12 @@
 use crate::binary_header::Echo;
 use crate::binary_opcode::{SET, loud};
 use crate::{
-    BinaryOrder, BinaryRequest, DECODED_KEY_BYTES_MAX, DataBlock, Keys, MetaFlags, data_block,
+    BinaryOrder, BinaryRequest, DECODED_KEY_BYTES_MAX, DataBlock, Keys, MetaFlags, ServerOrder,
+    data_block,
 };
 
 /// A command that is complete with its line.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum Request<'a> {
     /// `get`, `gets`, `gat`, `gats`.
     Get(GetRequest<'a>),
@@ -69,6 +70,13 @@ pub enum Request<'a> {
     Shutdown {
         /// The line behind `shutdown`, without blanks at its ends.
         words: &'a [u8],
+    },
+    /// What an operator asks of the server as a whole.
+    Order {
+        /// What.
+        order: ServerOrder,
+        /// No reply is wanted.
+        noreply: bool,
     },
     /// A request for one key in the binary protocol.
     Binary(BinaryRequest<'a>),

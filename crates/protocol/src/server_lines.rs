@@ -1,6 +1,9 @@
 //! The lines of the commands on the server as a whole, and of what is no command at all.
 
-use crate::error_lines::{BAD_FORMAT, ERROR, INVALID_EXPTIME};
+use crate::error_lines::{
+    BAD_FORMAT, ERROR, INVALID_EXPTIME, STATS_CACHEDUMP_BAD_LINE, STATS_CACHEDUMP_ILLEGAL_CLASS,
+};
+use crate::limits::SLAB_CLASS_MAX;
 use crate::line::{Line, next_word, skip_blanks};
 use crate::numbers::{signed_32, unsigned_32};
 use crate::{Request, Step};
@@ -34,6 +37,23 @@ pub(crate) fn verbosity(line: Line<'_>) -> Step<'_> {
 /// Decodes `stats [<word>]*`.
 pub(crate) fn stats(line: Line<'_>) -> Step<'_> {
     line.request(Request::Stats { words: skip_blanks(line.words) })
+}
+
+/// Slab class and limit of `stats cachedump`, or the line that says what is wrong with them; `None`
+/// if the words behind `stats` ask for something else.
+pub fn cachedump_words(words: &[u8]) -> Option<Result<(u32, u32), &'static [u8]>> {
+    let mut rest = words;
+    if !b"cachedump".starts_with(next_word(&mut rest)?) {
+        return None;
+    }
+    let (Some(class), Some(limit)) = (next_word(&mut rest), next_word(&mut rest)) else {
+        return Some(Err(STATS_CACHEDUMP_BAD_LINE));
+    };
+    Some(match (unsigned_32(class), unsigned_32(limit)) {
+        (Some(class), Some(_)) if class > SLAB_CLASS_MAX => Err(STATS_CACHEDUMP_ILLEGAL_CLASS),
+        (Some(class), Some(limit)) => Ok((class, limit)),
+        _ => Err(BAD_FORMAT),
+    })
 }
 
 /// Decodes `shutdown [<word>]*`.
@@ -92,6 +112,18 @@ mod tests {
         check_request(b"version noreply", &Request::Version);
         check_request(b"quit", &Request::Quit);
         check_request(b"quit now", &Request::Quit);
+    }
+
+    #[test]
+    fn cachedump_has_a_class_and_a_limit() {
+        assert_eq!(cachedump_words(b"items 1 2"), None);
+        assert_eq!(cachedump_words(b""), None);
+        assert_eq!(cachedump_words(b"cachedump 1 2"), Some(Ok((1, 2))));
+        assert_eq!(cachedump_words(b"cache  63 0 5"), Some(Ok((63, 0))));
+        assert_eq!(cachedump_words(b"cachedump 1"), Some(Err(STATS_CACHEDUMP_BAD_LINE)));
+        assert_eq!(cachedump_words(b"cachedump 64 0"), Some(Err(STATS_CACHEDUMP_ILLEGAL_CLASS)));
+        assert_eq!(cachedump_words(b"cachedump x 0"), Some(Err(BAD_FORMAT)));
+        assert_eq!(cachedump_words(b"cachedump 64 x"), Some(Err(BAD_FORMAT)));
     }
 
     #[test]

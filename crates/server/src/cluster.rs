@@ -9,11 +9,14 @@ use rustls::ServerConfig;
 use slabcore_metrics::{ShardMetrics, Snapshot};
 
 use crate::clock::Clock;
+use crate::item_memory::MappedRange;
 use crate::mailbox::Mailbox;
 use crate::publish_order::PublishOrder;
+use crate::run_time_settings::RunTimeSettings;
 use crate::settings::Settings;
 use crate::tls::{ClientCertificates, Tls, TlsError};
 use crate::users::{Users, UsersError};
+use crate::watchers::Watchers;
 
 /// How the sockets are driven in fact.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -90,6 +93,15 @@ pub(crate) struct Cluster {
     pub(crate) pages: Arc<slabcore_storage::PagePool>,
     /// What `stats reset` takes off.
     pub(crate) baseline: Mutex<Snapshot>,
+    pub(crate) watchers: Watchers,
+    /// Memory for items and index in bytes, set by `cache_memlimit`.
+    pub(crate) memory_bytes: AtomicUsize,
+    /// Where that memory is, with what it may grow into.
+    pub(crate) memory_range: MappedRange,
+    /// A thread returns memory to the system.
+    pub(crate) returning: AtomicBool,
+    /// What operators may change while the server runs.
+    pub(crate) run_time: RunTimeSettings,
     /// 0 to 2, set by `verbosity`.
     pub(crate) verbosity: AtomicU64,
     /// Connections open now, over all shards: compared with `-c`.

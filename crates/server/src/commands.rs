@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering;
 use slabcore_metrics::{Counter, Snapshot};
 use slabcore_protocol::{
     BinaryReply, BinaryStatus, DECODED_KEY_BYTES_MAX, Echo, MetaRequest, Reply, Request,
-    encode_stat_packets, error_lines,
+    cachedump_words, encode_stat_packets, error_lines,
 };
 use slabcore_shard::{Entry, KeyRequest, StatsKind};
 
@@ -14,6 +14,7 @@ use crate::core::Core;
 use crate::gather::{ClassesReply, Gather, Gathering, MetricsReply};
 use crate::key_requests::RestOfKeys;
 use crate::stats;
+use crate::watching::CloseReason;
 
 /// `verbosity` goes no higher.
 const VERBOSITY_MAX: u64 = 2;
@@ -62,17 +63,21 @@ impl Connection {
                 }
             }
             Request::Stats { words } => self.stats(core, words, None),
-            Request::Quit => self.close(core),
+            Request::Quit => {
+                self.close_reason = CloseReason::Normal;
+                self.close(core);
+            }
             Request::Binary(request) => {
                 self.key_request(core, &KeyRequest::Binary(request), false);
             }
             Request::BinaryOrder(echo, order) => self.binary_order(core, echo, order),
-            Request::Shutdown { .. } => self.reply(Reply::Error(error_lines::SHUTDOWN_NOT_ENABLED)),
+            Request::Order { order, noreply } => self.order(core, order, noreply),
+            Request::Shutdown { words } => self.shut_down(core, words),
         }
         None
     }
 
-    fn reply(&mut self, reply: Reply) {
+    pub(crate) fn reply(&mut self, reply: Reply) {
         self.output.encode(|out| reply.encode(out));
     }
 
@@ -143,6 +148,9 @@ impl Connection {
                     return self.text_reply(&text, echo);
                 }
                 return match echo {
+                    None if let Some(words) = cachedump_words(words) => {
+                        self.cachedump(core, words);
+                    }
                     None => self.reply(Reply::Error(error_lines::ERROR)),
                     Some(echo) => {
                         let reply = BinaryReply::new(echo, BinaryStatus::NotFound);
@@ -170,7 +178,13 @@ impl Connection {
     }
 
     /// Asks all other shards; `ours` is this shard's answer.
-    fn gather(&mut self, core: &mut Core, gather: Gather, entry: &Entry<'_>, ours: &[u8]) {
+    pub(crate) fn gather(
+        &mut self,
+        core: &mut Core,
+        gather: Gather,
+        entry: &Entry<'_>,
+        ours: &[u8],
+    ) {
         let mut gather = Box::new(gather);
         if gather.add(ours) {
             let reply = gather.reply(core);

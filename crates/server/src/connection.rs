@@ -9,11 +9,14 @@ use slabcore_protocol::{BinaryError, Decoder, Echo, Keys, Protocol, Step, error_
 use crate::affinity::Affinity;
 use crate::core::Core;
 use crate::data_blocks::Upload;
+use crate::dumps::Dump;
 use crate::log;
 use crate::login::{Login, refused_before_login};
 use crate::output::Output;
 use crate::planned::Planned;
 use crate::stage::{Plan, Stage, Todo};
+use crate::watchers::WatcherId;
+use crate::watching::CloseReason;
 
 /// Which connection of its shard: an index, and a generation that tells it from earlier ones.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -51,6 +54,10 @@ pub(crate) enum State {
     Upload(Upload),
     /// In the middle of bytes to be ignored; then the reply.
     Swallow { left: u64, reply: Afterwards },
+    /// In the middle of a dump; the input waits for its end.
+    Dump(Box<Dump>),
+    /// Told what others do; nothing that is sent counts.
+    Watching(WatcherId),
     /// Done: `quit`, a line without end, or a shutdown.
     Closing,
 }
@@ -73,6 +80,10 @@ pub(crate) struct Connection {
     pub(crate) login: Login,
     pub(crate) affinity: Affinity,
     pub(crate) output: Output,
+    /// Descriptor of the socket, as watchers are told; -1: there is none.
+    pub(crate) client: i32,
+    /// Why the connection ends, once it does.
+    pub(crate) close_reason: CloseReason,
 }
 
 impl Connection {
@@ -84,7 +95,8 @@ impl Connection {
         affinity: Affinity,
     ) -> Self {
         let (decoder, output) = (Decoder::of(protocol), Output::default());
-        Self { id, decoder, state: State::Line, login, affinity, output }
+        let (client, close_reason) = (-1, CloseReason::default());
+        Self { id, decoder, state: State::Line, login, affinity, output, client, close_reason }
     }
 
     /// The connection has moved; nothing is under way in the name of the old id.
@@ -100,8 +112,10 @@ impl Connection {
 
     /// Reads no further; what is owed is still sent.
     pub(crate) fn close(&mut self, core: &mut Core) {
-        if let State::Upload(upload) = &self.state {
-            core.upload_abandon(upload.shard, upload.id);
+        match &self.state {
+            State::Upload(upload) => core.upload_abandon(upload.shard, upload.id),
+            State::Watching(watcher) => core.end_watching(*watcher),
+            _ => {}
         }
         self.state = State::Closing;
     }
@@ -146,6 +160,9 @@ impl Connection {
             if self.output.is_full() || core.outboxes.is_any_full() {
                 return (at, Pause::Blocked);
             }
+            if self.is_dumping() {
+                return self.run_dump(core, input, at, budget);
+            }
             if at == input.len() {
                 return (at, Pause::Hungry);
             }
@@ -175,11 +192,27 @@ impl Connection {
         }
     }
 
+    /// As [`Self::run_on`], while a dump is under way.
+    #[cold]
+    fn run_dump(
+        &mut self,
+        core: &mut Core,
+        input: &[u8],
+        at: usize,
+        budget: usize,
+    ) -> (usize, Pause) {
+        core.give_back();
+        match self.go_on_dumping(core) {
+            Some(pause) => (at, pause),
+            None => self.run_on(core, input, at, budget),
+        }
+    }
+
     /// Goes on with a request that is under way; returns the bytes consumed.
     fn rest_of_request(&mut self, core: &mut Core, input: &[u8], budget: &mut usize) -> usize {
         *budget -= 1;
         match &mut self.state {
-            State::Line => 0,
+            State::Line | State::Dump(_) => 0,
             State::Keys { with_cas, exptime, line_bytes } => {
                 let (with_cas, exptime, line_bytes) = (*with_cas, *exptime, *line_bytes);
                 let Some((b'\n', line)) = input[..line_bytes].split_last() else {
@@ -199,7 +232,7 @@ impl Connection {
                 self.finish_swallow();
                 count
             }
-            State::Closing => input.len(),
+            State::Watching(_) | State::Closing => input.len(),
         }
     }
 
@@ -221,7 +254,7 @@ impl Connection {
         let mut odd = None;
         while stage.len() - start < limit && !stage.is_full() && decoded < input.len() {
             let rest = &input[decoded..];
-            if core.verbosity < log::COMMANDS {
+            if core.reads_plainly {
                 let read_bytes = stage.push_read(core, &mut self.decoder, rest);
                 if read_bytes > 0 {
                     decoded += read_bytes;

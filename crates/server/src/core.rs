@@ -4,15 +4,18 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use slabcore_metrics::{Counter, ShardMetrics};
-use slabcore_protocol::StoreRequest;
+use slabcore_protocol::{StoreRequest, Streams};
 use slabcore_shard::{Entry, Limits, Now, Router, Shard, UploadId};
 
 use crate::cluster::Cluster;
+use crate::connection::ConnectionId;
+use crate::log;
 use crate::numbers::Numbers;
 use crate::outboxes::Outboxes;
 use crate::outgoing::LargeValue;
 use crate::shards::{Shards, SharedShard};
 use crate::spare_buffers::SpareBuffers;
+use crate::watchers::WatcherId;
 
 /// See the module.
 pub(crate) struct Core {
@@ -24,6 +27,12 @@ pub(crate) struct Core {
     pub(crate) now: Now,
     /// How much is logged, as of this turn: 2 and more names connections and commands.
     pub(crate) verbosity: u64,
+    /// What those who watch want to see, as of this turn.
+    pub(crate) watched: Streams,
+    /// Whether plain reads may go their own way: nobody watches, nor logs commands.
+    pub(crate) reads_plainly: bool,
+    /// The watchers among this executor's connections.
+    pub(crate) watchers: Vec<(WatcherId, ConnectionId)>,
     pub(crate) outboxes: Outboxes,
     pub(crate) spares: SpareBuffers,
     pub(crate) upload_numbers: Numbers,
@@ -48,6 +57,9 @@ impl Core {
             limits: Limits { item_bytes_max: settings.item_bytes_max, cas: settings.cas },
             now: cluster.clock.now(),
             verbosity: cluster.verbosity.load(Ordering::Relaxed),
+            watched: Streams::default(),
+            reads_plainly: true,
+            watchers: Vec::new(),
             outboxes: Outboxes::new(index, settings.shards),
             spares: SpareBuffers::new(settings.shards > 1),
             upload_numbers: Numbers::default(),
@@ -63,6 +75,11 @@ impl Core {
     pub(crate) fn begin_turn(&mut self) {
         self.now = self.cluster.clock.now();
         self.verbosity = self.cluster.verbosity.load(Ordering::Relaxed);
+        self.watched = self.cluster.watchers.streams();
+        if self.watched != self.shards.own().watched_streams() {
+            self.change_watched();
+        }
+        self.reads_plainly = self.verbosity < log::COMMANDS && self.watched.is_empty();
         self.shards.own_mut().begin_turn(self.now);
     }
 

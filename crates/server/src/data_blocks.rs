@@ -101,6 +101,9 @@ impl Connection {
         noreply: bool,
     ) {
         core.upload_numbers.give(id.number);
+        if !core.watched.is_empty() {
+            self.announce_upload(core, shard);
+        }
         if shard == core.index {
             let now = core.now;
             let shard = core.shards.own_mut();

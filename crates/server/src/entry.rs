@@ -3,6 +3,7 @@
 use crate::connection::Connection;
 use crate::spare_buffers::SpareBuffers;
 use crate::tls_session::TlsSession;
+use crate::watching::Peer;
 
 /// What the input of a connection waits for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -47,6 +48,8 @@ pub(crate) struct Entry {
     pub(crate) end_of_input: bool,
     /// Tick of the turn in which something last came in.
     pub(crate) last_input: u32,
+    /// Where the client is, if those who watch were told of it.
+    pub(crate) peer: Option<Box<Peer>>,
 }
 
 impl Entry {
@@ -63,6 +66,7 @@ impl Entry {
             staged: false,
             end_of_input: false,
             last_input: now,
+            peer: None,
         }
     }
 
@@ -90,6 +94,6 @@ impl Entry {
         self.carry.is_empty()
             && self.connection.is_at_request()
             && !self.connection.output.is_full()
-            && !self.waiting.is_leaving()
+            && self.waiting == Waiting::Input
     }
 }

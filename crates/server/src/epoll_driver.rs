@@ -223,7 +223,9 @@ impl EpollDriver {
     /// Closes a connection, which takes it off the epoll set.
     fn end(&mut self, index: u32) {
         let peer = std::mem::take(&mut self.peers[index as usize]);
-        drop(peer.socket);
+        if let Some(socket) = peer.socket {
+            self.hub.part_from_client(index, &socket);
+        }
         if let Some((outgoing, _)) = peer.unsent {
             self.hub.send_failed(index, outgoing);
         }

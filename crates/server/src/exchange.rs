@@ -159,10 +159,12 @@ impl Exchange {
         if fits { Progress::More } else { Progress::TooLong }
     }
 
-    /// True if the next command answers for as long as the connection lives: here there is none.
+    /// True if the next command answers for as long as the connection lives, or in parts that wait
+    /// for each other: here there is no connection.
     fn is_endless(&self) -> bool {
-        let rest = self.commands[self.done_bytes..].strip_prefix(b"watch");
-        rest.is_some_and(|rest| rest.first().is_some_and(|&byte| b" \r\n".contains(&byte)))
+        let rest = &self.commands[self.done_bytes..];
+        let watch = rest.strip_prefix(b"watch").and_then(<[u8]>::first);
+        watch.is_some_and(|byte| b" \r\n".contains(byte)) || rest.starts_with(b"lru_crawler m")
     }
 
     fn begin_message(&mut self) -> Progress {

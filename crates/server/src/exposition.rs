@@ -62,7 +62,7 @@ static SERVER_FAMILIES: &[ServerFamily] = &[
         "Times that accepting stopped because there were too many connections.",
         |cluster| cluster.listen_disabled.load(Ordering::Relaxed)),
     gauge("memcached_limit_bytes", "Memory for items and index.",
-        |cluster| cluster.settings.memory_bytes as u64),
+        |cluster| cluster.memory_bytes.load(Ordering::Relaxed) as u64),
     labelled("slabcore_build_info", "Name and version of this server.", |cluster| {
         let product = cluster.settings.product;
         let (name, version) = product.split_once(' ').unwrap_or((product, ""));

@@ -1,8 +1,9 @@
 //! Replies that need a word from every shard: `stats`, `flush_all`.
 
 use slabcore_metrics::Snapshot;
-use slabcore_protocol::{Echo, Reply, encode_stat_packets};
+use slabcore_protocol::{Echo, Reply, encode_stat_packets, error_lines};
 use slabcore_shard::ClassTable;
+use slabcore_storage::Reassigned;
 
 use crate::core::Core;
 use crate::stats;
@@ -16,6 +17,10 @@ pub(crate) enum Gathering {
     Metrics(Box<Snapshot>, MetricsReply),
     /// Slab classes, summed.
     Classes(Box<ClassTable>, ClassesReply),
+    /// `slabs reassign`: each shard's outcome, the best of which counts.
+    Reassign(Reassigned),
+    /// A part of a dump, of one shard.
+    Dump(Vec<u8>),
 }
 
 /// Replies made of counters.
@@ -60,9 +65,19 @@ impl Gather {
             Gathering::Flush => {}
             Gathering::Metrics(sum, _) => sum.merge(&snapshot_of(bytes)),
             Gathering::Classes(sum, _) => sum.merge_bytes(bytes),
+            Gathering::Reassign(best) => *best = better(*best, bytes),
+            Gathering::Dump(part) => part.extend_from_slice(bytes),
         }
         self.remaining -= 1;
         self.remaining == 0
+    }
+
+    /// The part of a dump that has come.
+    pub(crate) fn take_dump(&mut self) -> Option<Vec<u8>> {
+        match &mut self.gathering {
+            Gathering::Dump(part) => Some(std::mem::take(part)),
+            _ => None,
+        }
     }
 
     /// The reply once all have answered.
@@ -82,6 +97,14 @@ impl Gather {
             }
             Gathering::Classes(sum, ClassesReply::Items) => stats::items(&mut out, sum),
             Gathering::Classes(sum, ClassesReply::Slabs) => stats::slabs(&mut out, sum),
+            Gathering::Reassign(Reassigned::Begun) => Reply::Ok.encode(&mut out),
+            Gathering::Reassign(Reassigned::Busy) => {
+                out.extend_from_slice(error_lines::REASSIGN_BUSY);
+            }
+            Gathering::Reassign(Reassigned::NoSpare) => {
+                out.extend_from_slice(error_lines::REASSIGN_NO_SPARE);
+            }
+            Gathering::Dump(_) => unreachable!("its connection shows what it may of it"),
         }
         match self.echo {
             None => out,
@@ -92,6 +115,14 @@ impl Gather {
             }
         }
     }
+}
+
+/// The better of two outcomes, of which one came as a byte.
+fn better(best: Reassigned, bytes: &[u8]) -> Reassigned {
+    let all = [Reassigned::Begun, Reassigned::Busy, Reassigned::NoSpare];
+    let came = all.into_iter().find(|outcome| bytes == [*outcome as u8]);
+    let came = came.expect("a shard answers with one of them");
+    if (came as u8) < best as u8 { came } else { best }
 }
 
 fn snapshot_of(bytes: &[u8]) -> Snapshot {

@@ -31,6 +31,7 @@ use crate::output::Output;
 use crate::settings::{Moving, Protocol};
 use crate::stage::{Plan, Stage};
 use crate::tls_session::TlsSession;
+use crate::watching::CloseReason;
 
 /// What a driver has to do for a connection.
 #[derive(Debug)]
@@ -226,7 +227,7 @@ impl Hub {
         entry.staged = false;
         entry.last_input = core.now.tick;
         core.metrics.add(Counter::BytesRead, bytes.len() as u64);
-        if !entry.carry.is_empty() || entry.waiting.is_leaving() {
+        if !entry.carry.is_empty() || entry.waiting != Waiting::Input {
             entry.prepare_carry(&mut core.spares);
             entry.carry.extend_from_slice(bytes);
             if entry.waiting == Waiting::Input {
@@ -323,6 +324,7 @@ impl Hub {
     pub(crate) fn end_of_input(&mut self, index: u32) {
         let Some(entry) = self.entries[index as usize].as_mut() else { return };
         entry.end_of_input = true;
+        entry.connection.close_reason = CloseReason::Normal;
         if entry.waiting == Waiting::Input {
             entry.connection.close(&mut self.core);
         }
@@ -419,6 +421,7 @@ impl Hub {
                 Message::Connection { socket, stays, protocol, tls } => {
                     let encrypted = tls.is_some();
                     let index = self.insert(stays, protocol, tls).index;
+                    self.know_client(index, &socket);
                     open(index, socket);
                     if encrypted {
                         // A request may have come with the last bytes of the handshake.
@@ -489,8 +492,11 @@ impl Hub {
     }
 
     /// Sends gathered requests to other shards.
-    pub(crate) fn dispatch(&mut self, wake: impl FnMut(usize)) {
+    pub(crate) fn dispatch(&mut self, mut wake: impl FnMut(usize)) {
         self.core.ask_for_pages();
+        if !self.core.watched.is_empty() {
+            self.serve_watchers(&mut wake);
+        }
         self.core.dispatch(wake);
         if !self.core.outboxes.is_any_full() && !self.stalled.is_empty() {
             self.runnable_again();
@@ -503,7 +509,7 @@ impl Hub {
     /// True if the mailbox holds something, or a scrape waits for the shard's numbers.
     pub(crate) fn has_messages(&self) -> bool {
         let orders = &self.core.cluster.publish_orders[self.core.index];
-        !self.receiver.is_empty() || orders.pending().is_some()
+        !self.receiver.is_empty() || orders.pending().is_some() || self.has_watch_work()
     }
 
     /// True if connections have requests left to execute, or a batch may leave, or it is to be

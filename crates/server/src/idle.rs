@@ -5,9 +5,11 @@
 
 use slabcore_metrics::Counter;
 
+use crate::entry::Entry;
 use crate::hub::Hub;
 use crate::limits::IDLE_SWEEP_CONNECTIONS;
 use crate::settings::Listen;
+use crate::watching::CloseReason;
 
 /// How far a sweep has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -49,10 +51,13 @@ impl Hub {
         let end = self.entries.len().min(next + IDLE_SWEEP_CONNECTIONS);
         for index in next..end {
             let entry = self.entries[index].as_ref();
-            let idle_for = |entry: &crate::entry::Entry| now.saturating_sub(entry.last_input);
+            let idle_for = |entry: &Entry| now.saturating_sub(entry.last_input);
             if entry.is_some_and(|entry| entry.is_idle() && idle_for(entry) > timeout) {
                 self.core.metrics.add(Counter::IdleKicks, 1);
                 self.end_of_input(index as u32);
+                if let Some(entry) = self.entries[index].as_mut() {
+                    entry.connection.close_reason = CloseReason::IdleTimeout;
+                }
             }
         }
         if end < self.entries.len() {

@@ -5,9 +5,13 @@
 //! sets as many aside at the start, so they cannot run out later, and resident memory still follows
 //! use.
 
+#![allow(unsafe_code)]
+
 use std::io;
 
 use memmap2::{Advice, MmapMut, MmapOptions};
+use rustix::mm::{Advice as MemoryAdvice, madvise};
+use slabcore_storage::region_reach;
 use tracing::warn;
 
 use crate::settings::Settings;
@@ -24,7 +28,9 @@ pub(crate) struct ItemMemory {
 }
 
 impl ItemMemory {
-    /// Maps `-m` bytes. What `-L` or `-k` cannot have is said on stderr.
+    /// Maps `-m` bytes, and beside them address space for `cache_memlimit` to grow into: as much
+    /// as the machine could fill without items getting longer addresses. What `-L` or `-k` cannot
+    /// have is said on stderr.
     pub(crate) fn map(settings: &Settings) -> io::Result<ItemMemory> {
         let bytes = settings.memory_bytes;
         if settings.huge_pages {
@@ -34,7 +40,12 @@ impl ItemMemory {
                 Err(error) => warn!("{}", refused(bytes, &error)),
             }
         }
-        let mapping = advised(bytes)?;
+        let reserve = if settings.lock_memory { bytes } else { reserve_bytes(bytes) };
+        let (mapping, bytes) = match advised(reserve) {
+            Ok(mapping) => (mapping, reserve),
+            // The process may not have so much address space.
+            Err(_) => (advised(bytes)?, bytes),
+        };
         if settings.lock_memory
             && let Err(error) = mapping.lock()
         {
@@ -44,10 +55,50 @@ impl ItemMemory {
     }
 }
 
+impl ItemMemory {
+    /// Where it lies.
+    pub(crate) fn range(&self) -> MappedRange {
+        MappedRange { address: self.mapping.as_ptr().expose_provenance(), bytes: self.bytes }
+    }
+}
+
 impl AsMut<[u8]> for ItemMemory {
     fn as_mut(&mut self) -> &mut [u8] {
         &mut self.mapping[..self.bytes]
     }
+}
+
+/// Bytes of address space for a memory of `bytes`.
+fn reserve_bytes(bytes: usize) -> usize {
+    let system = rustix::system::sysinfo();
+    let physical = (system.totalram as usize).saturating_mul(system.mem_unit as usize);
+    physical.min(region_reach(bytes)).max(bytes)
+}
+
+/// Where a mapping lies, for advice to the kernel on all of it.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct MappedRange {
+    address: usize,
+    bytes: usize,
+}
+
+impl MappedRange {
+    /// Asks for huge pages, or for none: the kernel would make whole ones again of those of which
+    /// parts were returned.
+    pub(crate) fn advise_huge_pages(self, wanted: bool) {
+        let advice =
+            if wanted { MemoryAdvice::LinuxHugepage } else { MemoryAdvice::LinuxNoHugepage };
+        let start = std::ptr::with_exposed_provenance_mut(self.address);
+        // SAFETY: this advice changes no byte, wherever it is given.
+        let _ = unsafe { madvise(start, self.bytes, advice) };
+    }
+}
+
+/// Gives memory back to the system: it reads as zeros from now on, and is had anew when touched.
+pub(crate) fn return_to_system(bytes: &mut [u8]) {
+    // SAFETY: the bytes are of a private anonymous mapping and borrowed by nobody else; zeros are
+    // as good as what they were. What the system refuses stays where it is.
+    let _ = unsafe { madvise(bytes.as_mut_ptr().cast(), bytes.len(), MemoryAdvice::LinuxDontNeed) };
 }
 
 fn advised(bytes: usize) -> io::Result<MmapMut> {

@@ -34,6 +34,7 @@ impl Connection {
         budget: &mut usize,
     ) -> Option<RestOfKeys> {
         let mut asked = 0;
+        let is_plain = !with_cas && exptime.is_none() && core.watched.is_empty();
         loop {
             let mut group: ArrayVec<(&[u8], Route), KEY_GROUP> = ArrayVec::new();
             for key in keys.by_ref().take(KEY_GROUP) {
@@ -50,11 +51,11 @@ impl Connection {
                 }
             }
             for &(key, route) in &group {
-                if with_cas || exptime.is_some() {
+                if is_plain {
+                    self.plain_get(core, route, key, false);
+                } else {
                     let request = KeyRequest::Get { key, with_cas, exptime };
                     self.routed_request(core, route, &request, false, false);
-                } else {
-                    self.plain_get(core, route, key, false);
                 }
             }
             asked += group.len();
@@ -180,6 +181,9 @@ impl Connection {
         with_end: bool,
     ) {
         let now = core.now;
+        if !core.watched.is_empty() {
+            self.announce(core, route, request);
+        }
         if let Some(shard) = core.reach(route.shard) {
             let key = request.key();
             match shard.execute(now, route.hash, request) {
@@ -271,7 +275,10 @@ impl Connection {
             ReplyPart::Bytes(bytes) => {
                 let gather = self.output.gather_mut(slot).expect("a reply is of one or of all");
                 if gather.add(bytes) {
-                    let reply = gather.reply(core);
+                    let reply = match gather.take_dump() {
+                        Some(part) => self.dumped_elsewhere(&part),
+                        None => gather.reply(core),
+                    };
                     self.output.finish_gather(slot, &reply, &mut core.spares);
                 }
             }

@@ -25,6 +25,7 @@ mod commands;
 mod connection;
 mod core;
 mod data_blocks;
+mod dumps;
 mod encrypted;
 mod entry;
 mod epoll_driver;
@@ -46,10 +47,12 @@ mod listener;
 mod log;
 mod login;
 mod mailbox;
+mod memory_limit;
 mod moving;
 #[cfg(test)]
 mod moving_tests;
 mod numbers;
+mod orders;
 mod outboxes;
 mod outgoing;
 mod output;
@@ -61,6 +64,7 @@ mod resource_usage;
 mod ring;
 mod ring_driver;
 mod ring_executor;
+mod run_time_settings;
 mod running;
 mod seat;
 mod send_message;
@@ -78,6 +82,8 @@ mod tls_handshakes;
 mod tls_session;
 mod udp_port;
 mod users;
+mod watchers;
+mod watching;
 #[cfg(test)]
 mod whole_server;
 

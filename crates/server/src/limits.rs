@@ -57,6 +57,21 @@ pub const KEY_GROUP: usize = 32;
 /// Keys of one get asked for before other connections have their turn.
 pub const KEYS_PER_VISIT_MAX: usize = 256;
 
+/// Bytes of a reply to `stats cachedump`: memcached's own limit.
+pub const CACHEDUMP_BYTES_MAX: usize = 2 << 20;
+
+/// Pages whose memory is returned to the system at a time: 4 MiB.
+pub const RETURN_PAGES_MAX: usize = 64;
+
+/// Watchers at a time: memcached's own limit.
+pub const WATCHERS_MAX: usize = 20;
+
+/// Bytes of lines that wait for one watcher: memcached's own buffer size.
+pub const WATCHER_BYTES_MAX: usize = 256 << 10;
+
+/// Bytes of lines in one send to a watcher.
+pub const WATCHER_SEND_BYTES_MAX: usize = 64 << 10;
+
 /// Batches to one shard that may be under way; further requests wait in the next one.
 pub const BATCHES_IN_FLIGHT_MAX: usize = 4;
 

@@ -106,3 +106,17 @@ pub(crate) fn slab_classes(store: &Store) {
         info!("slab class {class:3}: chunk size {size:9} perslab {count:7}");
     }
 }
+
+/// A setting that an operator changed has nothing to work on here.
+#[cold]
+pub(crate) fn without_effect(why: &str) {
+    eprintln!("warning: kept without effect: {why}");
+}
+
+/// An operator changed the memory limit.
+#[cold]
+pub(crate) fn memory_limit(verbosity: u64, megabytes: u32) {
+    if verbosity > 0 {
+        eprintln!("maxbytes adjusted to {megabytes}m");
+    }
+}

@@ -316,7 +316,9 @@ impl RingDriver {
             }
             let peer = &mut self.peers[index as usize];
             if !peer.receiving && peer.sending.is_none() {
-                peer.socket = None;
+                if let Some(socket) = peer.socket.take() {
+                    self.hub.part_from_client(index, &socket);
+                }
                 self.hub.remove(index);
             }
         } else if duties.fate == Fate::Depart {

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex};
 use crossbeam_channel::Receiver;
 use slabcore_metrics::{ShardMetrics, Snapshot};
 use slabcore_shard::{Router, Shard};
-use slabcore_storage::{Config, KeyHasher, PagePool, Region};
+use slabcore_storage::{Config, KeyHasher, PAGE_BYTES, PagePool, Region};
 
 use crate::clock::Clock;
 use crate::cluster::{Backend, Cluster, SharedTls};
@@ -19,10 +19,12 @@ use crate::listener::{DatagramSocket, Listener};
 use crate::log;
 use crate::mailbox::{Mailbox, Message};
 use crate::publish_order::PublishOrder;
+use crate::run_time_settings::RunTimeSettings;
 use crate::settings::Settings;
 use crate::shards::SharedShard;
 use crate::start_error::StartError;
 use crate::udp_port::UdpPort;
+use crate::watchers::Watchers;
 
 /// What one executor starts from.
 pub(crate) struct Seat {
@@ -51,7 +53,9 @@ pub(crate) fn make_seats(
     hasher: &KeyHasher,
 ) -> Result<(Arc<Cluster>, Vec<Seat>), StartError> {
     let memory = ItemMemory::map(&settings).map_err(StartError::Memory)?;
-    let pages = Arc::new(PagePool::new(Region::new(Box::new(memory))));
+    let memory_range = memory.range();
+    let pages_max = settings.memory_bytes / PAGE_BYTES;
+    let pages = Arc::new(PagePool::with_limit(Region::new(Box::new(memory)), pages_max));
     let mut mailboxes = Vec::new();
     let mut receivers = Vec::new();
     for _ in 0..settings.shards {
@@ -64,6 +68,11 @@ pub(crate) fn make_seats(
     let cluster = Arc::new(Cluster {
         users: settings.users.clone().map(Mutex::new),
         tls: settings.tls.clone().map(SharedTls::new),
+        memory_bytes: AtomicUsize::new(settings.memory_bytes),
+        memory_range,
+        returning: AtomicBool::new(false),
+        watchers: Watchers::new(settings.shards),
+        run_time: RunTimeSettings::default(),
         verbosity: AtomicU64::new(u64::from(settings.verbosity)),
         clock: Clock::start(),
         backend,

@@ -122,6 +122,12 @@ pub struct Settings {
     pub requests_per_event_max: usize,
     /// Whether `flush_all` is allowed (not `-F`).
     pub flush_all: bool,
+    /// Whether keys may be dumped (not `-X`).
+    pub dump: bool,
+    /// Whether `watch` is allowed (not `-W`).
+    pub watch: bool,
+    /// Whether `shutdown` is allowed (`-A`).
+    pub shutdown: bool,
     /// What clients may speak (`-B`).
     pub protocol: Protocol,
     /// Clients must log in by SASL (`-S`), which only the binary protocol has.

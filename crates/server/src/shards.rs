@@ -89,7 +89,8 @@ impl Shards {
     /// Gives all borrowed shards back; `wake` is called for those whose owner has something to do.
     pub(crate) fn give_back(&mut self, mut wake: impl FnMut(usize)) {
         for shard in self.borrowed.drain(..) {
-            if self.held[shard].take().is_some_and(|shard| shard.has_page_wish()) {
+            let has_work = |it: &Shard| it.has_page_wish() || it.has_watched_lines();
+            if self.held[shard].take().is_some_and(|shard| has_work(&shard)) {
                 wake(shard);
             }
         }

@@ -83,7 +83,7 @@ static GENERAL: &[(&str, Source)] = &[
     ("idle_kicks", C(Counter::IdleKicks)),
     ("bytes_read", C(Counter::BytesRead)),
     ("bytes_written", C(Counter::BytesWritten)),
-    ("limit_maxbytes", Own(|cluster| cluster.settings.memory_bytes.to_string())),
+    ("limit_maxbytes", Own(|cluster| cluster.memory_bytes.load(Ordering::Relaxed).to_string())),
     ("accepting_conns",
         Own(|cluster| u8::from(cluster.accepting.load(Ordering::Relaxed)).to_string())),
     ("listen_disabled_num",
@@ -108,11 +108,11 @@ static GENERAL: &[(&str, Source)] = &[
     ("lru_crawler_starts", C(Counter::LruCrawlerStarts)),
     ("lru_maintainer_juggles", Zero),
     ("malloc_fails", Zero),
-    ("log_worker_dropped", Zero),
-    ("log_worker_written", Zero),
-    ("log_watcher_skipped", Zero),
-    ("log_watcher_sent", Zero),
-    ("log_watchers", Zero),
+    ("log_worker_dropped", Own(|cluster| cluster.watchers.counts().dropped.to_string())),
+    ("log_worker_written", Own(|cluster| cluster.watchers.counts().written.to_string())),
+    ("log_watcher_skipped", Own(|cluster| cluster.watchers.counts().skipped.to_string())),
+    ("log_watcher_sent", Own(|cluster| cluster.watchers.counts().sent.to_string())),
+    ("log_watchers", Own(|cluster| cluster.watchers.counts().watchers.to_string())),
     ("ssl_new_sessions", UnderTls(|tls| tls.new_sessions.load(Ordering::Relaxed))),
     ("ssl_handshake_errors", UnderTls(|tls| tls.handshake_errors.load(Ordering::Relaxed))),
     ("ssl_proto_errors", UnderTls(|tls| tls.protocol_errors.load(Ordering::Relaxed))),
@@ -248,8 +248,8 @@ pub(crate) fn settings(out: &mut Vec<u8>, cluster: &Cluster) {
     let port = cluster.addresses.first().map_or(port, SocketAddr::port);
     let on_off = |on| if on { "on" } else { "off" };
     let yes_no = |yes| if yes { "yes" } else { "no" };
-    let mut stat = |name, value: &str| encode_stat(out, name, value);
-    stat("maxbytes", &settings.memory_bytes.to_string());
+    let mut stat = |name: &str, value: &str| encode_stat(out, name, value);
+    stat("maxbytes", &cluster.memory_bytes.load(Ordering::Relaxed).to_string());
     stat("maxconns", &settings.connections_max.to_string());
     stat("tcpport", &port.to_string());
     stat("udpport", &cluster.udp_addresses.first().map_or(0, SocketAddr::port).to_string());
@@ -259,7 +259,7 @@ pub(crate) fn settings(out: &mut Vec<u8>, cluster: &Cluster) {
     stat("evictions", on_off(settings.evict));
     stat("domain_socket", socket.as_deref().unwrap_or("NULL"));
     stat("umask", &format!("{mask:o}"));
-    stat("shutdown_command", "no");
+    stat("shutdown_command", yes_no(settings.shutdown));
     stat("growth_factor", &format!("{:.2}", settings.growth_factor));
     stat("chunk_size", &settings.chunk_bytes_min.to_string());
     stat("num_threads", &settings.shards.to_string());
@@ -279,20 +279,26 @@ pub(crate) fn settings(out: &mut Vec<u8>, cluster: &Cluster) {
     let file = settings.users.as_ref().filter(|_| !settings.sasl).map(Users::file);
     stat("auth_enabled_ascii", &file.map_or("no".into(), |file| file.display().to_string()));
     stat("item_size_max", &settings.item_bytes_max.to_string());
+    let run_time = cluster.run_time.get();
     stat("maxconns_fast", yes_no(settings.maxconns_fast));
+    stat("hashpower_init", "0");
+    stat("slab_reassign", "yes");
+    run_time.show_automove(&mut stat);
+    stat("slab_chunk_max", "32768");
+    run_time.show_crawler(&mut stat);
+    stat("tail_repair_time", "0");
+    stat("flush_enabled", yes_no(settings.flush_all));
+    stat("dump_enabled", yes_no(settings.dump));
+    stat("hash_algorithm", "ahash");
+    stat("lru_maintainer_thread", "yes");
+    run_time.show_segments(&mut stat);
+    stat("idle_timeout", &settings.idle_timeout.to_string());
     for (name, value) in FIXED_SETTINGS {
         stat(name, value);
     }
-    stat("flush_enabled", yes_no(settings.flush_all));
-    for (name, value) in FIXED_SETTINGS_BEHIND {
-        stat(name, value);
-    }
-    stat("idle_timeout", &settings.idle_timeout.to_string());
-    for (name, value) in FIXED_SETTINGS_BEFORE_TLS {
-        stat(name, value);
-    }
+    run_time.show_free_ratio(&mut stat);
     tls_settings(settings.tls.as_ref().map(Tls::settings), &mut stat);
-    for (name, value) in FIXED_SETTINGS_LAST {
+    for (name, value) in FIXED_SETTINGS_BEHIND {
         stat(name, value);
     }
     out.extend_from_slice(END);
@@ -330,34 +336,16 @@ fn tls_settings(tls: Option<&TlsSettings>, stat: &mut impl FnMut(&'static str, &
     stat("ssl_min_version", if tls.only_tls13 { "tlsv1.3" } else { "tlsv1.2" });
 }
 
-/// Settings behind `item_size_max` that have one value until their options come.
+/// Settings behind `idle_timeout` that have one value until their options come.
 #[rustfmt::skip]
 static FIXED_SETTINGS: &[(&str, &str)] = &[
-    ("hashpower_init", "0"), ("slab_reassign", "yes"),
-    ("slab_automove", "1"), ("slab_automove_ratio", "0.80"), ("slab_automove_window", "10"),
-    ("slab_chunk_max", "32768"), ("lru_crawler", "yes"), ("lru_crawler_sleep", "100"),
-    ("lru_crawler_tocrawl", "0"), ("tail_repair_time", "0"),
-];
-
-/// Those behind `flush_enabled`.
-#[rustfmt::skip]
-static FIXED_SETTINGS_BEHIND: &[(&str, &str)] = &[
-    ("dump_enabled", "yes"), ("hash_algorithm", "ahash"), ("lru_maintainer_thread", "yes"),
-    ("lru_segmented", "no"), ("hot_lru_pct", "20"), ("warm_lru_pct", "40"),
-    ("hot_max_factor", "0.20"), ("warm_max_factor", "2.00"), ("temp_lru", "no"),
-    ("temporary_ttl", "61"),
-];
-
-/// Those behind `idle_timeout`.
-#[rustfmt::skip]
-static FIXED_SETTINGS_BEFORE_TLS: &[(&str, &str)] = &[
     ("watcher_logbuf_size", "262144"), ("worker_logbuf_size", "65536"),
     ("read_buf_mem_limit", "0"), ("track_sizes", "no"), ("inline_ascii_response", "no"),
 ];
 
 /// Those behind the settings of TLS.
 #[rustfmt::skip]
-static FIXED_SETTINGS_LAST: &[(&str, &str)] = &[
+static FIXED_SETTINGS_BEHIND: &[(&str, &str)] = &[
     ("num_napi_ids", "(null)"), ("memory_file", "(null)"), ("client_flags_size", "4"),
 ];
 

@@ -13,12 +13,15 @@
 use alloc::vec::Vec;
 
 use slabcore_protocol::{
-    BinaryRequest, ECHO_BYTES, Echo, MetaCommand, MetaFlags, StoreForm, StoreRequest, Verb,
+    BinaryRequest, DumpFormat, ECHO_BYTES, Echo, MetaCommand, MetaFlags, StoreForm, StoreRequest,
+    Streams, Verb,
 };
-use slabcore_storage::PageWish;
+use slabcore_storage::{PageWish, WalkPosition};
 
+use crate::dump::DumpPart;
 use crate::request::KeyRequest;
 use crate::uploads::UploadId;
+use crate::watch::Watch;
 
 const HEAD_BYTES: usize = 40;
 /// The head of a plain get.
@@ -64,6 +67,12 @@ pub enum Entry<'a> {
     Stats(StatsKind),
     /// Pages would be welcome at the source.
     PagesWanted(PageWish),
+    /// A part of a dump.
+    Dump(DumpPart),
+    /// A page is to leave a slab class for another, as numbered by memcached.
+    Reassign(i32, i32),
+    /// Whose the requests are that follow, for those who watch.
+    Watch(Watch),
 }
 
 #[derive(Clone, Copy, Default)]
@@ -95,9 +104,12 @@ const STATS_CLASSES: u8 = 12;
 const PAGES_WANTED: u8 = 13;
 const META: u8 = 14;
 const BINARY: u8 = 15;
+const DUMP: u8 = 16;
+const WATCH: u8 = 17;
+const REASSIGN: u8 = 18;
 /// The kinds from here on have a short head.
-const PLAIN_GET: u8 = 16;
-const PLAIN_BINARY_GET: u8 = 17;
+const PLAIN_GET: u8 = 19;
+const PLAIN_BINARY_GET: u8 = 20;
 
 /// The kinds with a long head that look for a key at once, a bit each.
 const HAS_KEY: u32 = 1 << GET
@@ -208,6 +220,20 @@ fn parts<'a>(entry: &'a Entry<'_>) -> Parts<'a> {
         Entry::Stats(StatsKind::Classes) => simple(STATS_CLASSES),
         Entry::PagesWanted(PageWish { pages, worth }) => {
             Head { a: pages, c: worth, ..simple(PAGES_WANTED) }
+        }
+        Entry::Dump(DumpPart { format, classes, position }) => {
+            let verb = match format {
+                DumpFormat::Meta => 0,
+                DumpFormat::Requests => 1,
+                DumpFormat::Cache => 2,
+            };
+            Head { verb, hash: position.bits(), c: classes, ..simple(DUMP) }
+        }
+        Entry::Reassign(from, to) => {
+            Head { a: from.cast_unsigned(), b: to.cast_unsigned(), ..simple(REASSIGN) }
+        }
+        Entry::Watch(Watch { streams, client }) => {
+            Head { verb: streams.bits(), a: client.cast_unsigned(), ..simple(WATCH) }
         }
     };
     Parts { head, ..Parts::default() }
@@ -394,6 +420,12 @@ impl Head {
             STATS_METRICS => Entry::Stats(StatsKind::Metrics),
             STATS_CLASSES => Entry::Stats(StatsKind::Classes),
             PAGES_WANTED => Entry::PagesWanted(PageWish { pages: self.a, worth: self.c }),
+            DUMP => Entry::Dump(self.dump_part()),
+            REASSIGN => Entry::Reassign(self.a.cast_signed(), self.b.cast_signed()),
+            WATCH => Entry::Watch(Watch {
+                streams: Streams::from_bits(self.verb),
+                client: self.a.cast_signed(),
+            }),
             _ => Entry::Key(self.hash, self.key_request(key, bytes)),
         }
     }
@@ -427,6 +459,16 @@ impl Head {
             }
             kind => unreachable!("entry kind {kind}"),
         }
+    }
+
+    fn dump_part(self) -> DumpPart {
+        let format = match self.verb {
+            0 => DumpFormat::Meta,
+            1 => DumpFormat::Requests,
+            2 => DumpFormat::Cache,
+            verb => unreachable!("dump format {verb}"),
+        };
+        DumpPart { format, classes: self.c, position: WalkPosition::from_bits(self.hash) }
     }
 
     fn meta_command(self) -> MetaCommand {

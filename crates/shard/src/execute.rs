@@ -127,6 +127,33 @@ impl Shard {
         store: &StoreRequest<'_>,
         outcome: StoreOutcome,
     ) -> Reply {
+        if self.watched.is_some() {
+            return self.shown_and_counted(now, hash, store, outcome);
+        }
+        self.counted(now, hash, store, outcome)
+    }
+
+    /// In a function of its own, so that what it needs costs nothing while nobody watches.
+    #[cold]
+    fn shown_and_counted(
+        &mut self,
+        now: Now,
+        hash: u64,
+        store: &StoreRequest<'_>,
+        outcome: StoreOutcome,
+    ) -> Reply {
+        self.show_outcome(now, hash, store, outcome);
+        self.counted(now, hash, store, outcome)
+    }
+
+    #[inline]
+    fn counted(
+        &mut self,
+        now: Now,
+        hash: u64,
+        store: &StoreRequest<'_>,
+        outcome: StoreOutcome,
+    ) -> Reply {
         if matches!(outcome, StoreOutcome::NoMemory) {
             self.metrics.add(Counter::StoreNoMemory, 1);
             self.drop_old(now, hash, store);

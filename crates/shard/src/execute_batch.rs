@@ -70,7 +70,7 @@ impl Shard {
     #[inline]
     fn execute_plain_get(&mut self, now: Now, hash: u64, key: &[u8], replies: &mut Replies<'_>) {
         let request = KeyRequest::Get { key, with_cas: false, exptime: None };
-        if replies.bytes.len() >= BATCH_REPLY_BYTES_SOFT_MAX {
+        if replies.bytes.len() >= BATCH_REPLY_BYTES_SOFT_MAX || self.watched.is_some() {
             return self.execute_key_entry(now, hash, &request, Some(replies));
         }
         let mut large = None;
@@ -114,6 +114,9 @@ impl Shard {
             Some(replies) => replies.bytes.len() >= BATCH_REPLY_BYTES_SOFT_MAX,
             None => false,
         };
+        if self.watched.is_some() {
+            self.announce(now, hash, request);
+        }
         let response = self.execute(now, hash, request);
         let Some(replies) = replies else { return };
         let head = match response {
@@ -195,6 +198,17 @@ impl Shard {
                 replies.push(|out| self.append_stats(now, kind, out));
             }
             Entry::PagesWanted(wish) => self.grant(wish),
+            Entry::Watch(watch) => self.watch(watch),
+            Entry::Reassign(from, to) => {
+                let outcome = self.reassign(from, to);
+                if let Some(replies) = replies {
+                    replies.push(|out| out.push(outcome as u8));
+                }
+            }
+            Entry::Dump(ref part) => {
+                let replies = replies.expect("a dump is asked for with a ticket");
+                replies.push(|out| self.dump_reply(now, part, out));
+            }
         }
     }
 

@@ -16,8 +16,14 @@ pub const BATCH_REQUEST_BYTES_SOFT_MAX: usize = 256 << 10;
 /// Entries of one batch whose hash buckets and items are prefetched together.
 pub const PREFETCH_GROUP: usize = 16;
 
+/// Items and hash buckets that one part of a dump looks at: below 100 microseconds.
+pub const DUMP_LOOKS: usize = 128;
+
 /// Ended uploads whose memory is kept for others, of about 350 bytes each.
 pub const SPARE_UPLOADS_MAX: usize = 64;
+
+/// Lines for watchers that a shard keeps in a turn: memcached's own buffer size.
+pub const WATCH_LINES_BYTES_MAX: usize = 64 << 10;
 
 /// Keys are at most this long (protocol.txt).
 pub const KEY_BYTES_MAX: usize = 250;

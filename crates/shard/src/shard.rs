@@ -1,12 +1,14 @@
 //! One shard: a store with its counters and its uploads.
 
+use alloc::boxed::Box;
 use alloc::sync::Arc;
 
 use slabcore_metrics::{Counter, Gauge, ShardMetrics};
-use slabcore_storage::{Config, Hold, KeyHasher, NoMemory, PagePool, PageWish, Store};
+use slabcore_storage::{Config, Hold, KeyHasher, NoMemory, PagePool, PageWish, Reassigned, Store};
 
 use crate::clock::Now;
 use crate::uploads::Uploads;
+use crate::watch::Watched;
 
 /// What a shard needs to know beside its store's configuration.
 #[derive(Debug, Clone, Copy)]
@@ -36,6 +38,8 @@ pub struct Shard {
     pub(crate) uploads: Uploads,
     /// A `flush_all` that has yet to take effect, as a tick; 0: none.
     flush_tick: u32,
+    /// Kept while somebody watches.
+    pub(crate) watched: Option<Box<Watched>>,
 }
 
 impl Shard {
@@ -51,6 +55,7 @@ impl Shard {
             metrics,
             uploads: Uploads::new(config.shards as usize),
             flush_tick: 0,
+            watched: None,
         })
     }
 
@@ -115,6 +120,18 @@ impl Shard {
     /// Promises pages to a shard that wishes for them; [`Self::maintain`] gives them.
     pub fn grant(&mut self, wish: PageWish) {
         self.store.grant(wish);
+    }
+
+    /// Begins to take a page from slab class `from` (-1: any, 0: the pool) for class `to` (0: the
+    /// pool).
+    pub fn reassign(&mut self, from: i32, to: i32) -> Reassigned {
+        let class = |number: i32| usize::try_from(number).ok().filter(|class| *class > 0);
+        if from == 0 {
+            // A free page is there for every class.
+            let is_free = self.store.has_free_page();
+            return if is_free { Reassigned::Begun } else { Reassigned::NoSpare };
+        }
+        self.store.reassign(class(from), class(to))
     }
 
     /// Pages that this shard holds now.

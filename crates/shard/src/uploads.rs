@@ -160,6 +160,12 @@ impl Shard {
         let mut upload = self.uploads.take(id);
         let reservation = upload.reservation.take();
         let store = upload.store();
+        if self.watched.is_some() && good {
+            self.show_look(now, upload.hash, store.key);
+            if reservation.is_none() {
+                self.show_outcome(now, upload.hash, &store, StoreOutcome::NoMemory);
+            }
+        }
         let response = match reservation {
             None if let StoreForm::Binary(echo) = store.form => {
                 self.binary_without_memory(now, upload.hash, &store, echo)

@@ -68,7 +68,8 @@ impl Store {
             self.crawl_step(now);
             steps -= 1;
         }
-        self.go_on_granting(now) || steps == 0
+        let reassigning = self.go_on_reassigning(now);
+        self.go_on_granting(now) || reassigning || steps == 0
     }
 
     /// Looks at up to `looks` chunks of pages in which something has expired; true if it took

@@ -5,6 +5,7 @@
 //! One page is drained at a time, for whoever wanted it first, or whoever needs it before them. A
 //! drain is **lossless** where its items fit the free chunks of their class.
 
+use crate::events::StoreEvent;
 use crate::item::{self, ChunkUse};
 use crate::limits::{
     COMPACT_LOOKS_MAX, COMPACT_SLACK_PART, COMPACT_WORK, EVICTION_WORK, PREFETCH_CHUNKS,
@@ -32,15 +33,18 @@ pub(crate) struct Drain {
     /// The next chunk to be emptied.
     chunk: usize,
     pub(crate) recipient: Recipient,
+    /// The class that loses the page.
+    from: usize,
     /// Begun because nothing live is lost by it.
     pub(crate) lossless: bool,
 }
 
 impl Store {
     pub(crate) fn begin_drain(&mut self, page: u32, recipient: Recipient, lossless: bool) {
+        let from = self.slabs.class_of_record(page);
         self.slabs.begin_drain(page);
         self.drained_for = Some(recipient);
-        self.drain = Some(Drain { record: page, chunk: 0, recipient, lossless });
+        self.drain = Some(Drain { record: page, chunk: 0, recipient, from, lossless });
     }
 
     /// Gives up on the page that is being drained; it stays in its class.
@@ -69,6 +73,7 @@ impl Store {
                 self.drain = None;
                 self.drained_for = Some(drain.recipient);
                 self.slabs_moved += 1;
+                self.note_page_move(drain);
                 if drain.recipient == Recipient::Pool {
                     self.give_granted_page();
                 }
@@ -87,6 +92,16 @@ impl Store {
             left -= self.empty_chunk(now, chunk).cast_signed();
         }
         false
+    }
+
+    fn note_page_move(&mut self, drain: Drain) {
+        if self.events.is_some() {
+            let to = match drain.recipient {
+                Recipient::Class(class) => class + 1,
+                Recipient::Reserve | Recipient::Pool => 0,
+            };
+            self.note_event(StoreEvent::PageMoved { from: drain.from + 1, to });
+        }
     }
 
     /// Brings near what must change when the items of some chunks of a page go.

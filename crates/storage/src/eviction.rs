@@ -275,6 +275,9 @@ impl Store {
             counters.evicted_active += u64::from(view.is_active());
             let step = view.access().step();
             counters.evicted_time = u64::from(self.clock.seconds_since(now, step));
+            if self.events.is_some() {
+                self.note_eviction(now, class, item);
+            }
         }
         self.unlink(item);
     }

@@ -54,6 +54,14 @@ impl Slot {
     }
 }
 
+/// A bucket, and the interval of its hashes with their 32 bits reversed.
+pub(crate) struct BucketRange {
+    pub(crate) number: usize,
+    pub(crate) start: u64,
+    /// The first hash behind it.
+    pub(crate) end: u64,
+}
+
 fn tag_of(hash: u64) -> u16 {
     (hash >> 32) as u16
 }
@@ -327,6 +335,34 @@ impl HashTable {
         pages.bytes_mut(at, BUCKET_BYTES).fill(0xff);
         self.overflow_used += 1;
         number
+    }
+
+    /// The bucket of the hashes that are `from` with their bits reversed.
+    pub(crate) fn bucket_at_reversed(&self, from: u32) -> BucketRange {
+        let number = self.bucket_number(u64::from(from.reverse_bits()));
+        let is_split = (number as u32 & self.mask) < self.split;
+        let bits = self.mask.count_ones() + u32::from(is_split);
+        let hashes = 1_u64 << (u32::BITS - bits);
+        let start = u64::from(from) & !(hashes - 1);
+        BucketRange { number, start, end: start + hashes }
+    }
+
+    /// Shows each item of a bucket; returns how many there are.
+    pub(crate) fn for_each_in_bucket(
+        &self,
+        pages: &OwnedPages,
+        number: usize,
+        mut show: impl FnMut(Location),
+    ) -> usize {
+        let (mut seen, mut bucket) = (0, Some(self.bucket_at(number)));
+        while let Some(at) = bucket {
+            let slots = || (0..BUCKET_SLOTS).map(|number| Slot { bucket: at, number });
+            let items = || slots().map_while(|slot| slot.location(pages).some());
+            items().for_each(|item| pages.prefetch(pages.at(item)));
+            seen += items().map(&mut show).count();
+            bucket = self.next_bucket(pages, at);
+        }
+        seen
     }
 
     /// Tag and location of each slot in a chain, for the recount.

@@ -135,6 +135,9 @@ pub(crate) const PAGES_MIN: usize = INDEX_PAGES_MIN + 4;
 /// Pages of an empty hash table: one of buckets, one of overflow buckets.
 pub(crate) const INDEX_PAGES_MIN: usize = 2;
 
+/// Events kept for those who watch a store, until they are taken.
+pub(crate) const EVENTS_MAX: usize = 1024;
+
 /// Holds alive at a time: a connection has one for each large value that it is being sent.
 pub const HOLDS_MAX: usize = 1 << 16;
 

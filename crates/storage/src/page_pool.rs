@@ -1,21 +1,26 @@
 //! The free pages of all shards: a lock-free pool.
 //!
-//! Pages come from two places: a stack of pages that were given back, and behind it the pages
-//! that nobody ever took, in ascending order, so that untouched memory stays untouched. The stack
-//! is linked through one word per page; its head carries a counter against the ABA problem. While
-//! a store owns a page, the same word holds the store's own **note** (which of its records
-//! describes the page); a racing `take` that reads a note fails its exchange on the counter.
+//! Pages come from three places: a stack of pages that were given back, a stack of those whose
+//! memory the system has back, and the pages that nobody ever took, in ascending order, so that
+//! untouched memory stays untouched. The stacks are linked through one word per page; a head
+//! carries a counter against the ABA problem. While a store owns a page, the same word holds the
+//! store's own **note** (which of its records describes the page); a racing `take` that reads a
+//! note fails its exchange on the counter.
 //!
 //! ```text
 //! head  = | change counter: 32 | page number or NONE: 32 |
 //! words = | next free page, or the owner's note |  one per page
 //! ```
+//!
+//! The region may have more pages than may be owned: the **limit** moves while the server runs.
+//! `room` says how many more may be taken, and whoever takes one takes a part of it first.
 
 use alloc::boxed::Box;
-use core::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering};
+use core::hint::spin_loop;
+use core::sync::atomic::{AtomicIsize, AtomicU32, AtomicU64, AtomicUsize, Ordering};
 
 use crate::limits::PAGE_BYTES;
-use crate::region::Region;
+use crate::region::{Region, zeroed_words};
 
 const NONE: u32 = u32::MAX;
 
@@ -30,79 +35,163 @@ impl Page {
     }
 }
 
-/// The pages that belong to no store.
-pub struct PagePool {
-    region: Region,
-    words: Box<[AtomicU32]>,
-    head: AtomicU64,
-    /// Pages from this number on were never taken.
-    untouched: AtomicUsize,
-    free: AtomicUsize,
-}
+/// Pages linked through their words.
+struct PageStack(AtomicU64);
 
-impl PagePool {
-    /// Cuts the region into pages of [`PAGE_BYTES`](crate::PAGE_BYTES); a rest at the end stays
-    /// unused.
-    pub fn new(region: Region) -> PagePool {
-        let pages = (region.bytes() / PAGE_BYTES).min(NONE as usize);
-        PagePool {
-            region,
-            words: (0..pages).map(|_| AtomicU32::new(NONE)).collect(),
-            head: AtomicU64::new(u64::from(NONE)),
-            untouched: AtomicUsize::new(0),
-            free: AtomicUsize::new(pages),
-        }
+impl PageStack {
+    const fn new() -> PageStack {
+        PageStack(AtomicU64::new(NONE as u64))
     }
 
-    /// Takes a page, or `None` when the pool is empty. Lock-free.
-    pub fn take(&self) -> Option<Page> {
-        let page = self.pop().or_else(|| self.advance_untouched())?;
-        self.free.fetch_sub(1, Ordering::Relaxed);
-        Some(page)
-    }
-
-    /// Gives a page back. Lock-free.
     #[expect(clippy::needless_pass_by_value, reason = "the token ends here")]
-    pub fn give(&self, page: Page) {
+    fn push(&self, words: &[AtomicU32], page: Page) {
         let Page(number) = page;
-        let word = &self.words[number as usize];
-        let mut head = self.head.load(Ordering::Relaxed);
-        // Counted before it can be taken, so that the count never falls below zero.
-        self.free.fetch_add(1, Ordering::Relaxed);
+        let word = &words[number as usize];
+        let mut head = self.0.load(Ordering::Relaxed);
         loop {
             word.store(head as u32, Ordering::Relaxed);
             let new = next_head(head, number);
-            match self.head.compare_exchange_weak(head, new, Ordering::Release, Ordering::Relaxed) {
+            match self.0.compare_exchange_weak(head, new, Ordering::Release, Ordering::Relaxed) {
                 Ok(_) => return,
                 Err(now) => head = now,
             }
         }
     }
 
-    /// Pages of the region.
-    pub fn pages_total(&self) -> usize {
-        self.words.len()
-    }
-
-    /// Pages that belong to no store. Exact when no other thread is at work.
-    pub fn pages_free(&self) -> usize {
-        self.free.load(Ordering::Relaxed)
-    }
-
-    fn pop(&self) -> Option<Page> {
-        let mut head = self.head.load(Ordering::Acquire);
+    fn pop(&self, words: &[AtomicU32]) -> Option<Page> {
+        let mut head = self.0.load(Ordering::Acquire);
         loop {
             let number = head as u32;
             if number == NONE {
                 return None;
             }
-            let below = self.words[number as usize].load(Ordering::Relaxed);
+            let below = words[number as usize].load(Ordering::Relaxed);
             let new = next_head(head, below);
-            match self.head.compare_exchange_weak(head, new, Ordering::AcqRel, Ordering::Acquire) {
+            match self.0.compare_exchange_weak(head, new, Ordering::AcqRel, Ordering::Acquire) {
                 Ok(_) => return Some(Page(number)),
                 Err(now) => head = now,
             }
         }
+    }
+}
+
+/// The pages that belong to no store.
+pub struct PagePool {
+    region: Region,
+    words: Box<[AtomicU32]>,
+    given: PageStack,
+    /// Pages whose memory the system has back.
+    returned: PageStack,
+    returned_pages: AtomicUsize,
+    /// Pages from this number on were never taken.
+    untouched: AtomicUsize,
+    /// Pages that may be owned.
+    limit: AtomicUsize,
+    /// The limit without the pages that are owned: below 0 after it was lowered.
+    room: AtomicIsize,
+}
+
+impl PagePool {
+    /// Cuts the region into pages of [`PAGE_BYTES`](crate::PAGE_BYTES); a rest at the end stays
+    /// unused.
+    pub fn new(region: Region) -> PagePool {
+        PagePool::with_limit(region, usize::MAX)
+    }
+
+    /// As [`Self::new`], of which only so many pages may be owned for now.
+    pub fn with_limit(region: Region, limit: usize) -> PagePool {
+        let pages = (region.bytes() / PAGE_BYTES).min(NONE as usize);
+        let limit = limit.min(pages);
+        PagePool {
+            region,
+            words: zeroed_words(pages),
+            given: PageStack::new(),
+            returned: PageStack::new(),
+            returned_pages: AtomicUsize::new(0),
+            untouched: AtomicUsize::new(0),
+            limit: AtomicUsize::new(limit),
+            room: AtomicIsize::new(limit.cast_signed()),
+        }
+    }
+
+    /// Sets how many pages may be owned. Stores that own more than that together give the rest in
+    /// their background. False, and nothing changes: the region has not so many.
+    pub fn set_limit(&self, pages: usize) -> bool {
+        if pages > self.words.len() {
+            return false;
+        }
+        let before = self.limit.swap(pages, Ordering::Relaxed);
+        let change = pages.cast_signed() - before.cast_signed();
+        self.room.fetch_add(change, Ordering::Release);
+        true
+    }
+
+    /// Takes a page, or `None` when as many are owned as may be. Lock-free.
+    pub fn take(&self) -> Option<Page> {
+        let room = |room: isize| (room > 0).then_some(room - 1);
+        self.room.try_update(Ordering::Acquire, Ordering::Relaxed, room).ok()?;
+        loop {
+            let page = self.given.pop(&self.words).or_else(|| self.take_returned());
+            if let Some(page) = page.or_else(|| self.advance_untouched()) {
+                return Some(page);
+            }
+            // There is a page for whoever has room; it was on its way from one place to another.
+            spin_loop();
+        }
+    }
+
+    /// Gives a page back. Lock-free.
+    pub fn give(&self, page: Page) {
+        self.given.push(&self.words, page);
+        // Only now: who has room finds a page.
+        self.room.fetch_add(1, Ordering::Release);
+    }
+
+    /// Pages that may be owned.
+    pub fn pages_total(&self) -> usize {
+        self.limit.load(Ordering::Relaxed)
+    }
+
+    /// Pages that may be taken. Exact when no other thread is at work.
+    pub fn pages_free(&self) -> usize {
+        usize::try_from(self.room.load(Ordering::Relaxed)).unwrap_or(0)
+    }
+
+    /// Pages that are owned beyond the limit.
+    #[inline]
+    pub fn pages_over(&self) -> usize {
+        usize::try_from(-self.room.load(Ordering::Relaxed)).unwrap_or(0)
+    }
+
+    /// Whether more pages were touched, and not returned, than may be owned: some are to be
+    /// returned to the system as they come back.
+    pub fn has_to_return(&self) -> bool {
+        let untouched = self.untouched.load(Ordering::Relaxed);
+        let returned = self.returned_pages.load(Ordering::Relaxed);
+        untouched.saturating_sub(returned) > self.pages_total()
+    }
+
+    /// A page whose memory is to be returned to the system, if one has come back. It goes to
+    /// [`Self::keep_returned`].
+    pub fn take_to_return(&self) -> Option<Page> {
+        if self.has_to_return() { self.given.pop(&self.words) } else { None }
+    }
+
+    /// Takes a page whose memory was returned to the system.
+    pub fn keep_returned(&self, page: Page) {
+        self.returned_pages.fetch_add(1, Ordering::Relaxed);
+        self.returned.push(&self.words, page);
+    }
+
+    /// The memory of a page that no store owns.
+    pub fn memory<'a>(&'a self, page: &'a mut Page) -> &'a mut [u8] {
+        self.region.page_memory(page)
+    }
+
+    fn take_returned(&self) -> Option<Page> {
+        let page = self.returned.pop(&self.words)?;
+        self.returned_pages.fetch_sub(1, Ordering::Relaxed);
+        Some(page)
     }
 
     fn advance_untouched(&self) -> Option<Page> {
@@ -162,6 +251,34 @@ mod tests {
         assert_eq!(pool.take().unwrap().number(), 0);
         assert_eq!(pool.take().unwrap().number(), 1);
         assert_eq!(pool.take(), None);
+    }
+
+    #[test]
+    fn the_limit_moves_within_the_region() {
+        let pool = PagePool::with_limit(Region::new(Box::new(vec![0_u8; 5 * PAGE_BYTES])), 2);
+        let mut owned: Vec<Page> = core::iter::from_fn(|| pool.take()).collect();
+        assert_eq!((owned.len(), pool.pages_total(), pool.pages_free()), (2, 2, 0));
+        assert!(!pool.set_limit(6), "the region has five pages");
+        assert!(pool.set_limit(4));
+        owned.extend(core::iter::from_fn(|| pool.take()));
+        assert_eq!((owned.len(), pool.pages_over()), (4, 0));
+        assert!(pool.set_limit(1));
+        assert_eq!((pool.pages_free(), pool.pages_over()), (0, 3));
+        assert!(pool.has_to_return() && pool.take_to_return().is_none());
+        for page in owned.drain(1..) {
+            pool.give(page);
+        }
+        assert_eq!((pool.take(), pool.pages_over()), (None, 0));
+        while let Some(mut page) = pool.take_to_return() {
+            pool.memory(&mut page).fill(0);
+            pool.keep_returned(page);
+        }
+        assert!(!pool.has_to_return());
+        assert!(pool.set_limit(5));
+        owned.extend(core::iter::from_fn(|| pool.take()));
+        let mut numbers: Vec<u32> = owned.iter().map(Page::number).collect();
+        numbers.sort_unstable();
+        assert_eq!(numbers, [0, 1, 2, 3, 4]);
     }
 
     #[test]

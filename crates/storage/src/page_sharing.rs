@@ -46,6 +46,8 @@ pub(crate) struct PageSharing {
     tail: RateMeter,
     wish: Option<PageWish>,
     granted: Option<PageWish>,
+    /// What is granted is too much for the limit on all pages.
+    is_over: bool,
     /// Bytes of chunks evicted since the last wish.
     evicted_bytes: usize,
 }
@@ -144,6 +146,10 @@ impl Store {
 
     /// Goes on giving the pages that were promised. True: there is more to do.
     pub(crate) fn go_on_granting(&mut self, now: u32) -> bool {
+        let over = self.slabs.pages.pool().pages_over();
+        if over > 0 || self.sharing.is_over {
+            self.grant_pages_over(over);
+        }
         let Some(granted) = self.sharing.granted else { return false };
         if granted.pages == 0 || self.slabs.owned_pages <= self.pages_kept() {
             self.sharing.granted = None;
@@ -161,6 +167,21 @@ impl Store {
         }
         self.go_on_draining(now, DRAIN_WORK_MAX);
         true
+    }
+
+    /// The limit on all pages was lowered: gives this shard's part of those that are too many, and
+    /// no more once others have given theirs.
+    #[cold]
+    fn grant_pages_over(&mut self, over: usize) {
+        if over == 0 {
+            self.sharing.granted = None;
+        }
+        self.sharing.is_over = over > 0;
+        if over == 0 || self.sharing.granted.is_some() {
+            return;
+        }
+        let pages = over.div_ceil(self.config.shards as usize).min(GRANTED_PAGES_MAX as usize);
+        self.grant(PageWish { pages: pages as u32, worth: u64::MAX });
     }
 
     /// Begins to drain a page for another shard; returns how many to give yet: one for each

@@ -7,6 +7,7 @@
 #![allow(unsafe_code)]
 
 use alloc::{boxed::Box, sync::Arc};
+use core::sync::atomic::AtomicU32;
 use core::{ptr, ptr::NonNull, slice};
 
 #[cfg(debug_assertions)]
@@ -44,6 +45,15 @@ impl Region {
     pub fn bytes(&self) -> usize {
         self.bytes
     }
+
+    /// The memory of a page, which belongs to whoever holds the page.
+    pub(crate) fn page_memory<'a>(&'a self, page: &'a mut Page) -> &'a mut [u8] {
+        let at = page.number() as usize * PAGE_BYTES;
+        assert!(at + PAGE_BYTES <= self.bytes, "a page of another region");
+        // SAFETY: inside the region (asserted), initialised by its owner; there is one value for
+        // each page, and it is borrowed as long as the slice.
+        unsafe { slice::from_raw_parts_mut(self.base.as_ptr().add(at), PAGE_BYTES) }
+    }
 }
 
 impl Drop for Region {
@@ -52,6 +62,21 @@ impl Drop for Region {
         // the pool, and with it this region, so no window outlives this.
         drop(unsafe { Box::from_raw(self.owner) });
     }
+}
+
+/// Bytes of the largest region whose locations count in the same unit as those of one of `bytes`.
+pub const fn region_reach(bytes: usize) -> usize {
+    let mut reach = GRANULE_BYTES_MIN << 32;
+    while reach < bytes {
+        reach <<= 1;
+    }
+    reach
+}
+
+/// Words that are 0. Memory that nobody touches is not touched here either.
+pub(crate) fn zeroed_words(count: usize) -> Box<[AtomicU32]> {
+    // SAFETY: all bytes 0 is an atomic 0.
+    unsafe { Box::<[AtomicU32]>::new_zeroed_slice(count).assume_init() }
 }
 
 /// Where a chunk is: in granules from the start of the region, so independent of where it is

@@ -1,11 +1,13 @@
 //! The store of one shard: settings, deletion, and the links between the hash table, the
 //! items and the counts, which all other operations go through.
 
+use alloc::boxed::Box;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 use crate::access_clock::AccessClock;
 use crate::drain::{Drain, Recipient};
+use crate::events::EventLog;
 use crate::hash_table::HashTable;
 use crate::hints::Hints;
 use crate::hold::HoldTable;
@@ -108,6 +110,10 @@ pub struct Store {
     pub(crate) growth_pause: u32,
     pub(crate) crawl: crate::crawler::Crawl,
     pub(crate) expiry: crate::expiry_index::ExpiryIndex,
+    /// An operator takes the page that is being drained.
+    pub(crate) is_reassigning: bool,
+    /// Kept while somebody watches.
+    pub(crate) events: Option<Box<EventLog>>,
 }
 
 impl Store {
@@ -161,6 +167,8 @@ impl Store {
             growth_pause: 0,
             crawl: crate::crawler::Crawl::default(),
             expiry: crate::expiry_index::ExpiryIndex::default(),
+            is_reassigning: false,
+            events: None,
         })
     }
 

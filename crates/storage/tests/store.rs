@@ -7,8 +7,8 @@ use std::sync::Arc;
 use std::thread;
 
 use slabcore_storage::{
-    Config, KeyHasher, Miss, NewItem, NoMemory, PAGE_BYTES, PagePool, PageWish, Region, Store,
-    StoreOutcome, StoreVerb,
+    Config, KeyHasher, Miss, NewItem, NoMemory, PAGE_BYTES, PagePool, PageWish, Reassigned, Region,
+    Store, StoreOutcome, StoreVerb,
 };
 
 fn pool(pages: usize) -> Arc<PagePool> {
@@ -270,6 +270,52 @@ fn pages_pass_from_a_rich_shard_to_a_poor_one() {
     poor.store.check().unwrap();
     drop((rich, poor));
     assert_eq!(pool.pages_free(), 40);
+}
+
+/// Both shards give pages until the lower limit holds, and no more than that.
+#[test]
+fn a_lower_limit_is_reached_and_a_higher_one_used() {
+    let pool = pool(80);
+    assert!(pool.set_limit(60));
+    let config = Config { shards: 2, fair_share_pages: 30, ..Config::default() };
+    let mut one = Shard::new(&config, &pool);
+    let mut other = Shard::new(&Config { shard: 1, ..config }, &pool);
+    one.fill("a", 20_000, 100);
+    other.fill("b", 5_000, 1_000);
+    assert_eq!((pool.pages_free(), pool.pages_over()), (0, 0));
+    assert!(pool.set_limit(40));
+    let owned = |one: &Shard, other: &Shard| one.store.pages_owned() + other.store.pages_owned();
+    while one.store.maintain(1, 64) | other.store.maintain(1, 64) {}
+    assert_eq!((pool.pages_over(), pool.pages_total()), (0, 40));
+    assert!((36..=40).contains(&owned(&one, &other)), "{} pages", owned(&one, &other));
+    one.store.check().unwrap();
+    other.store.check().unwrap();
+    assert!(pool.set_limit(80));
+    one.fill("a", 40_000, 100);
+    other.fill("b", 9_000, 1_000);
+    assert!(owned(&one, &other) > 70, "{} pages", owned(&one, &other));
+}
+
+/// A page of a class that has several is emptied; its items stay where they fit.
+#[test]
+fn a_page_is_reassigned() {
+    let pool = pool(64);
+    let mut shard = Shard::new(&Config { fair_share_pages: 64, ..Config::default() }, &pool);
+    shard.fill("a", 1_000, 100);
+    assert_eq!(shard.store.reassign(Some(50), None), Reassigned::NoSpare);
+    (0..1_000).filter(|n| n % 3 > 0).for_each(|n| shard.delete(&format!("a{n}")));
+    let items = shard.store.stats().curr_items;
+    let in_classes = |store: &Store| -> u64 {
+        let classes = (1..=store.classes()).filter_map(|class| store.class_stats(1, class));
+        classes.map(|class| class.total_pages).sum()
+    };
+    assert_eq!(in_classes(&shard.store), 2);
+    assert_eq!(shard.store.reassign(None, None), Reassigned::Begun);
+    assert_eq!(shard.store.reassign(None, None), Reassigned::Busy);
+    while shard.store.maintain(1, 64) {}
+    assert_eq!(shard.store.stats().curr_items, items);
+    assert_eq!(in_classes(&shard.store), 1);
+    shard.store.check().unwrap();
 }
 
 /// A value of more bytes than its shard has pages comes by those of the others while it arrives.

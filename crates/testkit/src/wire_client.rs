@@ -121,6 +121,15 @@ impl WireClient {
         Ok(Self { socket: Socket::Unix(socket), received: Vec::new() })
     }
 
+    /// The port on this side. Panics for a unix socket.
+    pub fn local_port(&self) -> u16 {
+        match &self.socket {
+            Socket::Tcp(socket) => socket.local_addr().expect("an open socket").port(),
+            Socket::Tls(stream) => locked(stream).sock.local_addr().expect("an open socket").port(),
+            Socket::Unix(_) => panic!("a unix socket has no port"),
+        }
+    }
+
     /// Sends all the bytes. Panics when the server closed or stopped reading.
     pub fn send(&mut self, bytes: &[u8]) {
         self.try_send(bytes).expect("the server takes the bytes");

@@ -67,6 +67,11 @@ fn meta() {
     check(include_str!("../../cases/meta.txt"), &[], 0x58);
 }
 
+#[test]
+fn orders() {
+    check(include_str!("../../cases/orders.txt"), &[], 0x59);
+}
+
 /// The tables are the specification that can be read; they must not shrink away.
 #[test]
 fn there_are_hundreds_of_cases() {
@@ -79,6 +84,7 @@ fn there_are_hundreds_of_cases() {
         include_str!("../../cases/sizes.txt"),
         include_str!("../../cases/small_items.txt"),
         include_str!("../../cases/meta.txt"),
+        include_str!("../../cases/orders.txt"),
     ];
     let cases: usize = tables.iter().map(|table| case_table::read(table).len()).sum();
     assert!(cases >= 200, "only {cases} cases");

@@ -19,6 +19,7 @@ on_both! {
     a_listener_may_be_without_tls,
     nonsense_ends_a_connection_only,
     versions_below_the_oldest_are_refused,
+    refresh_certs_reads_the_certificate_anew,
     what_is_served_is_told,
 }
 
@@ -193,6 +194,21 @@ fn hangup_reads_the_certificate_anew() {
     std::fs::write(files.path("server.pem"), "nonsense").expect("a file");
     hang_up(&server);
     assert!(is_answered(&server, &files.client()));
+}
+
+fn refresh_certs_reads_the_certificate_anew(kind: ServerKind) {
+    let (files, server) = start(kind, &[]);
+    let mut before = talk(&server, &files.client());
+    files.renew_server();
+    before.expect("refresh_certs\r\n", "OK\r\n");
+    let renewed = talk(&server, &files.client()).server_certificate();
+    assert!(renewed != before.server_certificate());
+    // What is no good is told, and not taken.
+    std::fs::write(files.path("server.pem"), "nonsense").expect("a file");
+    before.send(b"refresh_certs\r\n");
+    let told = String::from_utf8(before.read_line()).expect("text");
+    assert!(told.starts_with("Error loading the certificate chain: "), "{told}");
+    assert!(talk(&server, &files.client()).server_certificate() == renewed);
 }
 
 fn hang_up(server: &ServerProcess) {

@@ -1,0 +1,152 @@
+//! Dumps of all items: `lru_crawler metadump` and `mgdump`, and `stats cachedump`.
+//!
+//! A dump goes from shard to shard, and through each by a walk that the table's growth does not
+//! disturb. It is made in small parts, each when the connection's turn comes and its output has
+//! room: neither the other clients nor the memory of the server notice its length.
+
+use slabcore_protocol::{DumpFormat, SlabClasses, dump_end, error_lines};
+use slabcore_shard::{DumpPart, Entry, split_dump_reply};
+use slabcore_storage::WalkPosition;
+
+use crate::connection::{Connection, Pause, State};
+use crate::core::Core;
+use crate::gather::{Gather, Gathering};
+use crate::limits::CACHEDUMP_BYTES_MAX;
+
+/// A dump that is under way.
+#[derive(Debug)]
+pub(crate) struct Dump {
+    part: DumpPart,
+    /// The shard whose items are shown.
+    shard: usize,
+    /// The next part was asked of another core.
+    asked: bool,
+    /// Lines and bytes that may follow.
+    left: Allowance,
+}
+
+/// What a dump may have yet.
+#[derive(Debug, Clone, Copy)]
+struct Allowance {
+    lines: usize,
+    bytes: usize,
+}
+
+impl Allowance {
+    const ALL: Self = Self { lines: usize::MAX, bytes: usize::MAX };
+
+    fn is_spent(self) -> bool {
+        self.lines == 0 || self.bytes == 0
+    }
+
+    /// As many of the lines in `text` as are left; the rest is dropped.
+    fn take<'a>(&mut self, text: &'a [u8]) -> &'a [u8] {
+        if self.lines == usize::MAX {
+            return text;
+        }
+        let mut taken = 0;
+        for line in text.split_inclusive(|&byte| byte == b'\n') {
+            if self.lines == 0 || line.len() > self.bytes {
+                self.bytes = 0;
+                break;
+            }
+            self.lines -= 1;
+            self.bytes -= line.len();
+            taken += line.len();
+        }
+        &text[..taken]
+    }
+}
+
+impl Dump {
+    fn new(format: DumpFormat, classes: u64, left: Allowance) -> Self {
+        let part = DumpPart { format, classes, position: WalkPosition::default() };
+        Self { part, shard: 0, asked: false, left }
+    }
+
+    /// A part was made, and the next begins there.
+    fn advance(&mut self, position: WalkPosition) {
+        self.asked = false;
+        self.part.position = position;
+        if position.is_end() {
+            self.shard += 1;
+            self.part.position = WalkPosition::default();
+        }
+    }
+}
+
+impl Connection {
+    /// True while a dump is to go on.
+    #[inline]
+    pub(crate) fn is_dumping(&self) -> bool {
+        matches!(self.state, State::Dump(_))
+    }
+
+    /// Begins `lru_crawler metadump` or `mgdump`, or says why not.
+    pub(crate) fn begin_dump(
+        &mut self,
+        core: &Core,
+        format: DumpFormat,
+        classes: SlabClasses,
+    ) -> Result<(), &'static [u8]> {
+        if !core.cluster.run_time.get().crawler {
+            return Err(error_lines::CRAWLER_DISABLED);
+        }
+        if !core.cluster.settings.dump {
+            return Err(match format {
+                DumpFormat::Requests => error_lines::MGDUMP_NOT_ALLOWED,
+                DumpFormat::Meta | DumpFormat::Cache => error_lines::METADUMP_NOT_ALLOWED,
+            });
+        }
+        self.state = State::Dump(Box::new(Dump::new(format, classes?, Allowance::ALL)));
+        Ok(())
+    }
+
+    /// Begins `stats cachedump <class> <limit>`; a limit of 0 is none.
+    pub(crate) fn begin_cachedump(&mut self, class: u32, limit: u32) {
+        let lines = if limit == 0 { u32::MAX } else { limit };
+        let left = Allowance { lines: lines as usize, bytes: CACHEDUMP_BYTES_MAX };
+        self.state = State::Dump(Box::new(Dump::new(DumpFormat::Cache, 1 << class, left)));
+    }
+
+    /// Makes the next part of the dump; says why to pause, or that the dump has ended.
+    #[cold]
+    pub(crate) fn go_on_dumping(&mut self, core: &mut Core) -> Option<Pause> {
+        let State::Dump(dump) = &mut self.state else { return None };
+        if dump.asked {
+            return Some(Pause::Blocked);
+        }
+        if dump.shard == core.router.shards() || dump.left.is_spent() {
+            let end = dump_end(dump.part.format);
+            self.output.encode(|out| out.extend_from_slice(end));
+            self.state = State::Line;
+            return None;
+        }
+        let (now, mut lines) = (core.now, core.spares.take());
+        if let Some(shard) = core.reach(dump.shard) {
+            let position = shard.dump(now, &dump.part, &mut lines);
+            dump.advance(position);
+            let shown = dump.left.take(&lines);
+            self.output.encode(|out| out.extend_from_slice(shown));
+            core.spares.put(lines);
+            return Some(Pause::Yielded);
+        }
+        core.spares.put(lines);
+        dump.asked = true;
+        let (shard, entry) = (dump.shard, Entry::Dump(dump.part));
+        let gather = Box::new(Gather::new(Gathering::Dump(Vec::new()), 1, None));
+        let slot = self.output.open_gather(gather, &mut core.spares);
+        core.outboxes.push(shard, &entry, Some(self.ticket_for(slot)));
+        Some(Pause::Blocked)
+    }
+
+    /// Another core has made a part; returns the lines to show.
+    #[cold]
+    pub(crate) fn dumped_elsewhere(&mut self, reply: &[u8]) -> Vec<u8> {
+        let State::Dump(dump) = &mut self.state else { return Vec::new() };
+        let (position, lines) = split_dump_reply(reply);
+        let shown = dump.left.take(lines).to_vec();
+        dump.advance(position);
+        shown
+    }
+}

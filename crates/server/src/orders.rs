@@ -1,0 +1,127 @@
+//! Orders to the server as a whole, as a connection executes them.
+
+use rustix::process::{Signal, getpid, kill_process};
+use slabcore_metrics::Counter;
+use slabcore_protocol::{Reply, ServerOrder, error_lines};
+use slabcore_shard::Entry;
+use slabcore_storage::Reassigned;
+
+use crate::connection::Connection;
+use crate::core::Core;
+use crate::gather::{Gather, Gathering};
+use crate::memory_limit;
+use crate::watching::CloseReason;
+
+/// Slab classes that `slabs reassign` may name; 0 is the pool.
+const SLAB_CLASSES: std::ops::RangeInclusive<i32> = 0..=63;
+/// Stands for the slab class that has most pages.
+const ANY_CLASS: i32 = -1;
+
+/// What a client hears: `OK`, an error line, or nothing for now.
+type Answer = Result<Option<Reply>, &'static [u8]>;
+
+impl Connection {
+    /// Executes an order.
+    #[cold]
+    pub(crate) fn order(&mut self, core: &mut Core, order: ServerOrder, noreply: bool) {
+        match self.obey(core, order, noreply) {
+            Ok(Some(reply)) if !noreply => self.reply(reply),
+            Err(error) if !noreply => self.reply(Reply::Error(error)),
+            _ => {}
+        }
+    }
+
+    fn obey(&mut self, core: &mut Core, order: ServerOrder, noreply: bool) -> Answer {
+        let run_time = &core.cluster.run_time;
+        match order {
+            ServerOrder::Dump(format, classes) => {
+                self.begin_dump(core, format, classes)?;
+                core.metrics.add(Counter::LruCrawlerStarts, 1);
+                return Ok(None);
+            }
+            ServerOrder::Crawl(classes) => {
+                if !run_time.get().crawler {
+                    return Err(error_lines::CRAWLER_DISABLED);
+                }
+                // What has expired is taken back in the background anyhow.
+                classes?;
+                core.metrics.add(Counter::LruCrawlerStarts, 1);
+            }
+            ServerOrder::EnableCrawler(enable) => {
+                if !run_time.enable_crawler(enable) && enable {
+                    return Err(error_lines::CRAWLER_ENABLED_ALREADY);
+                }
+            }
+            ServerOrder::Set(setting) => run_time.keep(setting),
+            ServerOrder::ExternalStorage => run_time.set_external_storage(),
+            ServerOrder::RefreshCertificates => return self.refresh_certificates(core, noreply),
+            ServerOrder::Watch(streams) => self.begin_watching(core, streams)?,
+            ServerOrder::MemoryLimit(megabytes) => memory_limit::change(&core.cluster, megabytes)?,
+            ServerOrder::Reassign { from, to } => return self.reassign(core, from, to, noreply),
+        }
+        Ok(Some(Reply::Ok))
+    }
+
+    /// `refresh_certs`: a failure is told in the words of whoever reads the files.
+    fn refresh_certificates(&mut self, core: &Core, noreply: bool) -> Answer {
+        let tls = core.cluster.tls.as_ref().ok_or(error_lines::TLS_NOT_ENABLED)?;
+        let Err(error) = tls.reload() else { return Ok(Some(Reply::Ok)) };
+        if !noreply {
+            self.output.encode(|out| out.extend_from_slice(format!("{error}\r\n").as_bytes()));
+        }
+        Ok(None)
+    }
+
+    /// `slabs reassign`: asks every shard.
+    fn reassign(&mut self, core: &mut Core, from: i32, to: i32, noreply: bool) -> Answer {
+        if from == to {
+            return Err(error_lines::REASSIGN_SAME);
+        }
+        if !SLAB_CLASSES.contains(&to) || from != ANY_CLASS && !SLAB_CLASSES.contains(&from) {
+            return Err(error_lines::REASSIGN_BAD_CLASS);
+        }
+        let ours = core.shards.own_mut().reassign(from, to);
+        if noreply {
+            for shard in core.other_shards() {
+                core.outboxes.push(shard, &Entry::Reassign(from, to), None);
+            }
+            return Ok(None);
+        }
+        let gathering = Gathering::Reassign(Reassigned::NoSpare);
+        let gather = Gather::new(gathering, core.router.shards(), None);
+        self.gather(core, gather, &Entry::Reassign(from, to), &[ours as u8]);
+        Ok(None)
+    }
+
+    /// `stats cachedump`, with class and limit or what is wrong with them.
+    #[cold]
+    pub(crate) fn cachedump(&mut self, core: &Core, words: Result<(u32, u32), &'static [u8]>) {
+        if !core.cluster.settings.dump {
+            return self.reply(Reply::Error(error_lines::STATS_CACHEDUMP_NOT_ALLOWED));
+        }
+        match words {
+            Ok((class, limit)) => self.begin_cachedump(class, limit),
+            Err(error) => self.reply(Reply::Error(error)),
+        }
+    }
+
+    /// `shutdown`: the process tells itself to end, as an operator would by a signal.
+    #[cold]
+    pub(crate) fn shut_down(&mut self, core: &mut Core, words: &[u8]) {
+        let signal = match words {
+            _ if !core.cluster.settings.shutdown => Err(error_lines::SHUTDOWN_NOT_ENABLED),
+            b"" => Ok(Signal::INT),
+            word if b"graceful".starts_with(word) => Ok(Signal::USR1),
+            _ => Err(error_lines::INVALID_SHUTDOWN_MODE),
+        };
+        match signal {
+            Ok(signal) => {
+                self.close_reason = CloseReason::Shutdown;
+                self.close(core);
+                // A process may signal itself.
+                let _ = kill_process(getpid(), signal);
+            }
+            Err(error) => self.reply(Reply::Error(error)),
+        }
+    }
+}

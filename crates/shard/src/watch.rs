@@ -1,0 +1,219 @@
+//! What watchers are told of a shard: look-ups, attempts to store, deletions, and what the store
+//! does by itself. All of it costs nothing while nobody watches but the look whether somebody does.
+
+use alloc::boxed::Box;
+use alloc::vec::Vec;
+
+use slabcore_protocol::{
+    BinaryCommand, LookStatus, MetaCommand, StoreRequest, StoreStatus, Streams, WatchedItem,
+    encode_deletion, encode_eviction, encode_look, encode_page_move, encode_store,
+};
+use slabcore_storage::{Glance, Miss, StoreEvent, StoreOutcome};
+
+use crate::clock::Now;
+use crate::limits::WATCH_LINES_BYTES_MAX;
+use crate::request::KeyRequest;
+use crate::shard::Shard;
+
+/// Who is watched, and what of it is wanted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Watch {
+    /// What all watchers together want to see.
+    pub streams: Streams,
+    /// Descriptor of the client whose requests follow.
+    pub client: i32,
+}
+
+/// Lines for watchers, without the time and number that each begins with and the LF at its end.
+#[derive(Debug, Default)]
+pub struct WatchedLines {
+    text: Vec<u8>,
+    /// Of each line its stream and where it ends.
+    lines: Vec<(Streams, usize)>,
+    /// Lines that found no room.
+    pub dropped: u64,
+}
+
+impl WatchedLines {
+    /// Adds a line.
+    pub fn push(&mut self, stream: Streams, write: impl FnOnce(&mut Vec<u8>)) {
+        if self.text.len() >= WATCH_LINES_BYTES_MAX {
+            self.dropped += 1;
+            return;
+        }
+        write(&mut self.text);
+        self.lines.push((stream, self.text.len()));
+    }
+
+    /// The lines in order, each with its stream.
+    pub fn iter(&self) -> impl Iterator<Item = (Streams, &[u8])> {
+        let mut start = 0;
+        self.lines.iter().map(move |&(stream, end)| {
+            let line = &self.text[start..end];
+            start = end;
+            (stream, line)
+        })
+    }
+}
+
+/// Kept while a shard is watched.
+#[derive(Debug)]
+pub(crate) struct Watched {
+    watch: Watch,
+    lines: WatchedLines,
+}
+
+impl Shard {
+    /// The requests that follow are this client's, and watched; without streams no longer so.
+    #[cold]
+    pub fn watch(&mut self, watch: Watch) {
+        let is_watched = !watch.streams.is_empty();
+        match &mut self.watched {
+            Some(watched) if is_watched => watched.watch = watch,
+            None if is_watched => {
+                self.watched = Some(Box::new(Watched { watch, lines: WatchedLines::default() }));
+            }
+            _ => self.watched = None,
+        }
+        self.store.note_events(watch.streams.meets(Streams::EVICTIONS | Streams::SYSTEM));
+    }
+
+    /// What is watched here.
+    #[inline]
+    pub fn watched_streams(&self) -> Streams {
+        self.watched.as_deref().map_or(Streams::default(), |watched| watched.watch.streams)
+    }
+
+    /// Whether [`Self::take_watched_lines`] has any.
+    pub fn has_watched_lines(&self) -> bool {
+        let has_lines = |watched: &Watched| !watched.lines.lines.is_empty();
+        self.watched.as_deref().is_some_and(has_lines) || self.store.has_events()
+    }
+
+    /// The lines since this was last asked.
+    pub fn take_watched_lines(&mut self, now: Now) -> WatchedLines {
+        let (events, dropped) = self.store.take_events();
+        for event in events {
+            self.show_event(now, &event);
+        }
+        let Some(watched) = &mut self.watched else { return WatchedLines::default() };
+        watched.lines.dropped += dropped;
+        core::mem::take(&mut watched.lines)
+    }
+
+    /// A line of the server about itself.
+    pub fn show(&mut self, stream: Streams, write: impl FnOnce(&mut Vec<u8>)) {
+        if let Some(watched) = &mut self.watched
+            && watched.watch.streams.meets(stream)
+        {
+            watched.lines.push(stream, write);
+        }
+    }
+
+    /// Before a watched request is executed: tells what it will look up, and delete.
+    #[cold]
+    pub fn announce(&mut self, now: Now, hash: u64, request: &KeyRequest<'_>) {
+        let key = request.key();
+        if let KeyRequest::TooLarge { store } = request {
+            self.show_store(now, hash, store, StoreStatus::TooLarge);
+        }
+        let found = self.show_look(now, hash, key);
+        let Some(glance) = found else { return };
+        let command = match request {
+            KeyRequest::Delete { .. } => "delete",
+            KeyRequest::Meta { command: MetaCommand::Delete, flags, .. } if !flags.has(b'I') => {
+                let compared = flags.number(b'C');
+                if compared.is_some_and(|unique| unique == 0 || unique != glance.cas) {
+                    return;
+                }
+                "md"
+            }
+            KeyRequest::Binary(request)
+                if matches!(request.command(), BinaryCommand::Delete)
+                    && [0, glance.cas].contains(&request.cas) =>
+            {
+                "delete"
+            }
+            _ => return,
+        };
+        let item = watched_item(key, &glance);
+        self.show(Streams::DELETIONS, |out| encode_deletion(out, &item, command));
+    }
+
+    /// Tells of a look-up, and says what it will find.
+    pub(crate) fn show_look(&mut self, now: Now, hash: u64, key: &[u8]) -> Option<Glance> {
+        let client = self.watched.as_ref()?.watch.client;
+        let found = self.store.glance(now.tick, hash, key);
+        let status = match found {
+            Ok(_) => LookStatus::Found,
+            Err(Miss::NotFound) => LookStatus::NotFound,
+            Err(Miss::Flushed) => LookStatus::Flushed,
+            Err(Miss::Expired) => LookStatus::Expired,
+        };
+        let none = WatchedItem { key, ..WatchedItem::default() };
+        let item = found.as_ref().map_or(none, |glance| watched_item(key, glance));
+        self.show(Streams::FETCHERS, |out| encode_look(out, &item, status, client));
+        found.ok()
+    }
+
+    /// Tells what became of an attempt to store.
+    #[cold]
+    pub(crate) fn show_outcome(
+        &mut self,
+        now: Now,
+        hash: u64,
+        store: &StoreRequest<'_>,
+        outcome: StoreOutcome,
+    ) {
+        let status = match outcome {
+            StoreOutcome::Stored => StoreStatus::Stored,
+            StoreOutcome::NotStored => StoreStatus::NotStored,
+            StoreOutcome::Exists => StoreStatus::Exists,
+            StoreOutcome::NotFound => StoreStatus::NotFound,
+            StoreOutcome::NoMemory => StoreStatus::NoMemory,
+        };
+        self.show_store(now, hash, store, status);
+    }
+
+    fn show_store(&mut self, now: Now, hash: u64, store: &StoreRequest<'_>, status: StoreStatus) {
+        let Some(watched) = &self.watched else { return };
+        let client = watched.watch.client;
+        let (key, value_bytes) = (store.key, store.value_bytes as usize);
+        let expiry = crate::binary_store::store_expiry(now, store);
+        let stored = (status == StoreStatus::Stored)
+            .then(|| self.store.glance(now.tick, hash, key).ok())
+            .flatten();
+        let class = || self.store.class_of_new(key.len(), value_bytes, store.flags, expiry);
+        let (item, exptime) = match stored {
+            Some(glance) => (watched_item(key, &glance), glance.exptime),
+            // There is no class for it, and no item.
+            None if status == StoreStatus::TooLarge => {
+                (WatchedItem { key, ..WatchedItem::default() }, expiry)
+            }
+            None => (WatchedItem { key, class: class(), value_bytes }, expiry),
+        };
+        let ttl = if exptime == 0 { 0 } else { exptime.wrapping_sub(now.tick) };
+        self.show(Streams::MUTATIONS, |out| {
+            encode_store(out, &item, status, store.verb, ttl, client);
+        });
+    }
+
+    fn show_event(&mut self, now: Now, event: &StoreEvent) {
+        match *event {
+            StoreEvent::Evicted { ref key, fetched, exptime, idle, class, value_bytes } => {
+                let item = WatchedItem { key, class, value_bytes };
+                let ttl = (exptime != 0).then(|| exptime.saturating_sub(now.tick));
+                self.show(Streams::EVICTIONS, |out| {
+                    encode_eviction(out, &item, fetched, ttl, idle);
+                });
+            }
+            StoreEvent::PageMoved { from, to } => {
+                self.show(Streams::SYSTEM, |out| encode_page_move(out, from, to));
+            }
+        }
+    }
+}
+
+fn watched_item<'a>(key: &'a [u8], glance: &Glance) -> WatchedItem<'a> {
+    WatchedItem { key, class: glance.class, value_bytes: glance.value_bytes }
+}

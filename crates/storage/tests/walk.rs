@@ -1,0 +1,112 @@
+//! A walk over a store that grows, shrinks and changes between its parts.
+#![cfg(not(miri))]
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use proptest::prelude::*;
+use slabcore_storage::{
+    Config, KeyHasher, NewItem, PAGE_BYTES, PagePool, Region, Store, StoreVerb, WalkPosition,
+};
+
+/// Every slab class.
+const ALL: u64 = !1;
+
+/// What happens between two parts of a walk: so many keys from one on are stored or deleted.
+#[derive(Clone, Debug)]
+enum Change {
+    Store { first: u32, keys: u32 },
+    Delete { first: u32, keys: u32 },
+}
+
+struct Walker {
+    store: Store,
+    hasher: KeyHasher,
+    position: WalkPosition,
+    /// How often each key was shown.
+    shown: BTreeMap<Vec<u8>, u32>,
+}
+
+fn key(number: u32) -> Vec<u8> {
+    format!("key{number}").into_bytes()
+}
+
+impl Walker {
+    fn new(seed: u64) -> Self {
+        let region = Region::new(Box::new(vec![0_u8; 256 * PAGE_BYTES]));
+        let hasher = KeyHasher::new(seed);
+        let pool = Arc::new(PagePool::new(region));
+        let store = Store::new(&Config::default(), pool, hasher.clone()).unwrap();
+        Self { store, hasher, position: WalkPosition::default(), shown: BTreeMap::new() }
+    }
+
+    fn put(&mut self, number: u32) {
+        let key = key(number);
+        let item = NewItem { key: &key, value: b"v", flags: 0, exptime: 0 };
+        let _ = self.store.store(1, self.hasher.hash(&key), &item, StoreVerb::Set);
+    }
+
+    fn delete(&mut self, number: u32) {
+        let key = key(number);
+        let _ = self.store.delete(1, self.hasher.hash(&key), &key);
+    }
+
+    fn walk(&mut self, looks: usize) {
+        let shown = &mut self.shown;
+        self.position = self.store.walk(1, self.position, ALL, looks, |walked| {
+            *shown.entry(walked.item.key().to_vec()).or_default() += 1;
+        });
+    }
+}
+
+fn change() -> impl Strategy<Value = Change> {
+    let keys = (0_u32..40_000, 1_u32..9_000);
+    prop_oneof![
+        keys.clone().prop_map(|(first, keys)| Change::Store { first, keys }),
+        keys.prop_map(|(first, keys)| Change::Delete { first, keys }),
+    ]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(48))]
+
+    /// Even keys are there throughout; odd ones come and go between the parts.
+    #[test]
+    fn whoever_is_there_throughout_is_shown_once(
+        seed in any::<u64>(),
+        changes in prop::collection::vec((change(), 1_usize..2_500), 1..24),
+    ) {
+        let mut walker = Walker::new(seed);
+        (0..5_000).for_each(|number| walker.put(number * 2));
+        for (change, looks) in changes {
+            walker.walk(looks);
+            match change {
+                Change::Store { first, keys } => {
+                    (first..first + keys).for_each(|number| walker.put(number * 2 + 1));
+                }
+                Change::Delete { first, keys } => {
+                    (first..first + keys).for_each(|number| walker.delete(number * 2 + 1));
+                }
+            }
+            // A merge comes with an insertion.
+            walker.put(0);
+        }
+        while !walker.position.is_end() {
+            walker.walk(100);
+        }
+        for number in 0..5_000 {
+            prop_assert_eq!(walker.shown.get(&key(number * 2)), Some(&1), "key{}", number * 2);
+        }
+        prop_assert!(walker.shown.values().all(|times| *times == 1), "some key was shown twice");
+    }
+}
+
+#[test]
+fn a_part_is_short_and_empty_classes_take_none() {
+    let mut walker = Walker::new(1);
+    (0..5_000).for_each(|number| walker.put(number));
+    walker.walk(50);
+    assert!((1..=70).contains(&walker.shown.len()), "{} items in a part", walker.shown.len());
+    let end = walker.store.walk(1, WalkPosition::default(), 1 << 40, 1, |_| panic!("no item"));
+    assert!(end.is_end());
+}

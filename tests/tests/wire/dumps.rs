@@ -1,0 +1,186 @@
+//! Dumps of all keys, and the settings of what makes them.
+
+use std::collections::BTreeSet;
+
+use slabcore_testkit::server_process::{ServerKind, ServerOptions, ServerProcess};
+use slabcore_testkit::wire_client::WireClient;
+
+on_both! {
+    every_key_is_dumped,
+    dumps_can_be_switched_off,
+    cachedump_lists_keys_of_a_class,
+}
+
+/// As many as memcached's own test has.
+const KEYS: usize = 70_090;
+
+/// So that memcached's crawler does not start by itself, and is busy then.
+const STEADY: &[&str] = &["-o", "no_lru_maintainer"];
+
+fn store(client: &mut WireClient, prefix: &str, keys: std::ops::Range<usize>) {
+    for first in keys.clone().step_by(500) {
+        let numbers = first..(first + 500).min(keys.end);
+        let replies = "STORED\r\n".repeat(numbers.len());
+        let sets: Vec<_> = numbers.map(|n| format!("set {prefix}{n} 0 0 1\r\nx\r\n")).collect();
+        client.send(sets.concat().as_bytes());
+        assert_eq!(client.read_exact(replies.len()), replies.as_bytes());
+    }
+}
+
+/// The lines of a dump up to the one that ends it.
+fn dump(client: &mut WireClient, command: &str, end: &[u8]) -> Vec<String> {
+    client.send(format!("{command}\r\n").as_bytes());
+    lines_to(client, end)
+}
+
+fn lines_to(client: &mut WireClient, end: &[u8]) -> Vec<String> {
+    let mut scanned = 0;
+    let bytes = client.read_until(|received| {
+        while let Some(length) = received[scanned..].iter().position(|&byte| byte == b'\n') {
+            let line = &received[scanned..=scanned + length];
+            scanned += line.len();
+            if line == end {
+                return Some(scanned);
+            }
+        }
+        None
+    });
+    let text = String::from_utf8(bytes).expect("dumps are text");
+    let mut lines: Vec<_> = text.split_inclusive('\n').map(str::to_owned).collect();
+    lines.pop();
+    lines
+}
+
+/// The keys of a dump's lines, each once.
+fn keys(lines: &[String], before: &str, behind: char) -> BTreeSet<String> {
+    let key = |line: &String| {
+        let rest = line.strip_prefix(before).unwrap_or_else(|| panic!("{line}"));
+        rest.split(behind).next().expect("a first word").trim_end().to_owned()
+    };
+    let keys: BTreeSet<_> = lines.iter().map(key).collect();
+    assert_eq!(keys.len(), lines.len(), "a key is dumped once");
+    keys
+}
+
+fn every_key_is_dumped(kind: ServerKind) {
+    let server = ServerOptions::new(kind, 2).arguments(STEADY).start();
+    let mut client = server.connect();
+    store(&mut client, "key", 0..KEYS);
+    let expected: BTreeSet<_> = (0..KEYS).map(|n| format!("key{n}")).collect();
+    for command in ["lru_crawler metadump all", "lru_crawler metadump hash"] {
+        let lines = dump(&mut client, command, b"END\r\n");
+        assert_eq!(keys(&lines, "key=", ' '), expected, "{command}");
+    }
+    let lines = dump(&mut client, "lru_crawler mgdump hash", b"EN\r\n");
+    assert_eq!(keys(&lines, "mg ", ' '), expected);
+    client.round_trip();
+}
+
+fn dumps_can_be_switched_off(kind: ServerKind) {
+    let server = ServerOptions::new(kind, 2).arguments(STEADY).arguments(&["-X"]).start();
+    let mut client = server.connect();
+    client.expect("lru_crawler metadump all\r\n", "ERROR metadump not allowed\r\n");
+    client.expect("lru_crawler metadump 99\r\n", "ERROR metadump not allowed\r\n");
+    client.expect("lru_crawler mgdump all\r\n", "ERROR key dump not allowed\r\n");
+    client.expect("stats cachedump 1\r\n", "CLIENT_ERROR stats cachedump not allowed\r\n");
+    client.expect("lru_crawler crawl all\r\n", "OK\r\n");
+}
+
+/// memcached's crawler goes on for a moment.
+#[test]
+fn without_the_crawler_there_are_no_dumps() {
+    let server = ServerProcess::new(ServerKind::Slabcore, 2);
+    let mut client = server.connect();
+    client.expect("lru_crawler enable\r\n", "ERROR failed to start lru crawler thread\r\n");
+    client.expect("lru_crawler disable\r\n", "OK\r\n");
+    client.expect("lru_crawler disable\r\n", "OK\r\n");
+    client.expect("lru_crawler metadump all\r\n", "CLIENT_ERROR lru crawler disabled\r\n");
+    client.expect("lru_crawler crawl 99\r\n", "CLIENT_ERROR lru crawler disabled\r\n");
+    client.expect("lru_crawler enable\r\n", "OK\r\n");
+    client.expect("lru_crawler metadump all\r\n", "END\r\n");
+}
+
+fn cachedump_lists_keys_of_a_class(kind: ServerKind) {
+    let server = ServerProcess::new(kind, 2);
+    let mut client = server.connect();
+    client.expect("set a 0 0 3\r\nabc\r\n", "STORED\r\n");
+    client.expect("set b 5 0 3\r\nabc\r\n", "STORED\r\n");
+    client.expect("ms Zm9v 3 b\r\nabc\r\n", "HD\r\n");
+    let class = client.stats("items")[0].0.split(':').nth(1).expect("a class").to_owned();
+    // memcached lists what has come to its COLD segment, a second later at most.
+    let deadline = std::time::Instant::now() + std::time::Duration::from_secs(10);
+    loop {
+        let command = format!("stats cachedump {class} 0");
+        let mut lines = dump(&mut client, &command, b"END\r\n");
+        lines.sort_unstable();
+        if lines == ["ITEM a [3 b; 0 s]\r\n", "ITEM b [3 b; 0 s]\r\n"] {
+            break;
+        }
+        assert!(std::time::Instant::now() < deadline, "{lines:?}");
+    }
+    let lines = dump(&mut client, &format!("stats cachedump {class} 1"), b"END\r\n");
+    assert_eq!(lines.len(), 1);
+}
+
+/// The line of a dump, as 1.6.45 has it; the older oracle has no blank at its end.
+#[test]
+fn metadump_tells_what_is_known() {
+    let server = ServerProcess::new(ServerKind::Slabcore, 2);
+    let mut client = server.connect();
+    client.expect("set a%b 7 100 3\r\nabc\r\n", "STORED\r\n");
+    client.expect("get a%b\r\n", "VALUE a%b 7 3\r\nabc\r\nEND\r\n");
+    let lines = dump(&mut client, "lru_crawler metadump all", b"END\r\n");
+    let [line] = &lines[..] else { panic!("{lines:?}") };
+    let words: Vec<_> = line.split(' ').collect();
+    let [key, exptime, accessed, "cas=0", "fetch=yes", class, size, "flags=7", "\n"] = words[..]
+    else {
+        panic!("{line}");
+    };
+    assert_eq!(key, "key=a%25b");
+    let number = |word: &str, name| -> u64 {
+        word.strip_prefix(name).and_then(|digits| digits.parse().ok()).expect("a number")
+    };
+    let accessed = number(accessed, "la=");
+    assert!((accessed + 99..=accessed + 101).contains(&number(exptime, "exp=")), "{line}");
+    assert!(number(class, "cls=") >= 1 && number(size, "size=") > 3);
+}
+
+/// Other clients store other keys meanwhile, so that the hash tables of both shards grow, and ask
+/// for dumps themselves.
+#[test]
+fn whoever_is_there_throughout_is_dumped_once() {
+    let server = ServerProcess::new(ServerKind::Slabcore, 2);
+    let mut client = server.connect();
+    store(&mut client, "key", 0..KEYS);
+    let (mut writer, mut reader) = (server.connect(), server.connect());
+    let writing = std::thread::spawn(move || store(&mut writer, "other", 0..3 * KEYS));
+    client.send(b"lru_crawler metadump all\r\nversion\r\n");
+    reader.send(b"lru_crawler mgdump all\r\nversion\r\n");
+    let dumped = keys(&lines_to(&mut client, b"END\r\n"), "key=", ' ');
+    let read = keys(&lines_to(&mut reader, b"EN\r\n"), "mg ", ' ');
+    writing.join().expect("the writer ends");
+    for keys in [dumped, read] {
+        assert_eq!(keys.iter().filter(|key| key.starts_with("key")).count(), KEYS);
+    }
+    // What stands behind a dump is executed once it has ended.
+    client.expect_reply("VERSION 1.6.45\r\n");
+    reader.expect_reply("VERSION 1.6.45\r\n");
+}
+
+/// A client that asks for a dump and does not read it, and one that goes away in the middle.
+#[test]
+fn a_dump_waits_for_its_client() {
+    let server = ServerProcess::new(ServerKind::Slabcore, 2);
+    let mut client = server.connect();
+    store(&mut client, "key", 0..KEYS);
+    let mut slow = server.connect();
+    slow.send(b"lru_crawler metadump all\r\n");
+    let mut gone = server.connect();
+    gone.send(b"lru_crawler metadump all\r\n");
+    drop(gone);
+    for _ in 0..1000 {
+        client.round_trip();
+    }
+    let lines = lines_to(&mut slow, b"END\r\n");
+    assert_eq!(lines.len(), KEYS);
+}

@@ -1,0 +1,159 @@
+//! Orders of operators that change the server: memory, pages, settings, its end.
+
+use std::time::{Duration, Instant};
+
+use slabcore_testkit::server_process::{ServerKind, ServerOptions, ServerProcess};
+use slabcore_testkit::wire_client::WireClient;
+
+on_both! {
+    memory_grows,
+    settings_are_read_back,
+    shutdown_ends_the_server,
+    shutdown_may_be_graceful,
+}
+
+/// A bound for failure.
+const PATIENCE: Duration = Duration::from_mins(1);
+
+const VALUE_BYTES: usize = 4_000;
+
+fn fill(client: &mut WireClient, keys: std::ops::Range<usize>) {
+    let value = "x".repeat(VALUE_BYTES);
+    for first in keys.step_by(100) {
+        let sets: Vec<_> = (first..first + 100)
+            .map(|n| format!("set key{n} 0 0 {VALUE_BYTES}\r\n{value}\r\n"))
+            .collect();
+        client.send(sets.concat().as_bytes());
+        let replies = "STORED\r\n".repeat(100);
+        assert_eq!(client.read_exact(replies.len()), replies.as_bytes());
+    }
+}
+
+fn memory_grows(kind: ServerKind) {
+    let server = ServerOptions::new(kind, 2).arguments(&["-m", "16"]).start();
+    let mut client = server.connect();
+    fill(&mut client, 0..8_000);
+    let held = server.stat("curr_items");
+    assert!(held as usize * VALUE_BYTES <= 16 << 20, "{held} items");
+    client.expect("cache_memlimit 32\r\n", "OK\r\n");
+    assert_eq!(server.stat("limit_maxbytes"), 32 << 20);
+    fill(&mut client, 8_000..16_000);
+    let more = server.stat("curr_items");
+    assert!(more * 2 > held * 3, "{held} items, then {more}");
+}
+
+/// Items go until the rest fits, and the system has the memory back.
+#[test]
+fn memory_shrinks() {
+    let server = ServerOptions::new(ServerKind::Slabcore, 2).arguments(&["-m", "256"]).start();
+    let mut client = server.connect();
+    let at_start = server.status_kib("VmRSS");
+    fill(&mut client, 0..60_000);
+    let full = server.status_kib("VmRSS");
+    assert!(full > at_start + (200 << 10), "{full} KiB are resident");
+    client.expect("cache_memlimit 32\r\n", "OK\r\n");
+    let deadline = Instant::now() + PATIENCE;
+    let held = loop {
+        // Whoever asks is answered meanwhile.
+        let held = client.stat("curr_items").expect("a number").parse::<usize>().expect("a number");
+        let resident = server.status_kib("VmRSS");
+        if resident <= at_start + (64 << 10) && held * VALUE_BYTES <= 32 << 20 {
+            break held;
+        }
+        assert!(Instant::now() < deadline, "{held} items, {resident} KiB, {at_start} at the start");
+    };
+    assert!(held > 2_000, "{held} items");
+    // What is left is whole, and there is room for more again.
+    client.expect("cache_memlimit 64\r\n", "OK\r\n");
+    fill(&mut client, 60_000..80_000);
+    assert!(server.stat("curr_items") as usize > held);
+}
+
+/// The limit beyond which the memory cannot be made to grow.
+#[test]
+fn memory_has_bounds() {
+    let server = ServerProcess::new(ServerKind::Slabcore, 2);
+    let mut client = server.connect();
+    let refusal = "MEMLIMIT_ADJUST_FAILED out of bounds or unable to adjust\r\n";
+    client.expect("cache_memlimit 1000000000\r\n", refusal);
+    assert_eq!(server.stat("limit_maxbytes"), 64 << 20);
+}
+
+fn settings_are_read_back(kind: ServerKind) {
+    let server = ServerProcess::new(kind, 2);
+    let mut client = server.connect();
+    let orders = [
+        ("lru_crawler sleep 5", "lru_crawler_sleep", "5"),
+        ("lru_crawler tocrawl 6", "lru_crawler_tocrawl", "6"),
+        ("slabs automove 2", "slab_automove", "2"),
+        ("slabs automove ratio 0.5", "slab_automove_ratio", "0.50"),
+        ("slabs automove window 20", "slab_automove_window", "20"),
+        ("slabs automove freeratio 0.02", "slab_automove_freeratio", "0.020"),
+        ("lru tune 11 22 0.3 1.5", "hot_lru_pct", "11"),
+        ("lru tune 11 22 0.3 1.5", "warm_lru_pct", "22"),
+        ("lru tune 11 22 0.3 1.5", "hot_max_factor", "0.30"),
+        ("lru tune 11 22 0.3 1.5", "warm_max_factor", "1.50"),
+        ("lru mode segmented", "lru_segmented", "yes"),
+        ("lru mode flat", "lru_segmented", "no"),
+        ("lru temp_ttl 7", "temporary_ttl", "7"),
+        ("lru temp_ttl 7", "temp_lru", "yes"),
+        ("lru temp_ttl -1", "temp_lru", "no"),
+        ("cache_memlimit 65", "maxbytes", "68157440"),
+        ("verbosity 1", "verbosity", "1"),
+    ];
+    for (order, name, expected) in orders {
+        client.expect(format!("{order}\r\n"), "OK\r\n");
+        let settings = client.stats("settings");
+        let value = settings.iter().find(|(found, _)| found == name).map(|(_, value)| &**value);
+        assert_eq!(value, Some(expected), "{name} after {order}");
+    }
+    if kind == ServerKind::Slabcore {
+        // What has nothing to work on here says so, once.
+        let log = server.log();
+        for word in ["lru_crawler sleep", "slabs automove", "lru tune"] {
+            let warnings = log.lines().filter(|line| line.contains("kept without effect"));
+            assert_eq!(warnings.filter(|line| line.contains(word)).count(), 1, "{word}: {log}");
+        }
+    }
+}
+
+/// A page is taken from a class that has several, and its items stay where they fit.
+#[test]
+fn pages_are_reassigned() {
+    let server = ServerOptions::new(ServerKind::Slabcore, 1).start();
+    let mut client = server.connect();
+    fill(&mut client, 0..400);
+    for number in (0..400).step_by(10) {
+        client.expect(format!("delete key{number}\r\n"), "DELETED\r\n");
+    }
+    let mut watcher = server.connect();
+    watcher.expect("watch sysevents\r\n", "OK\r\n");
+    let class = client.stats("items")[0].0.split(':').nth(1).expect("a class").to_owned();
+    client.expect(format!("slabs reassign {class} 1\r\n"), "OK\r\n");
+    let line = String::from_utf8(watcher.read_line()).expect("a text");
+    let expected = format!(" type=slab_move src={class} dst=1 state=ok\n");
+    assert!(line.ends_with(&expected), "{line}");
+    assert_eq!(server.stat("slabs_moved"), 1);
+    assert_eq!(server.stat("curr_items"), 360);
+}
+
+fn shutdown_ends_the_server(kind: ServerKind) {
+    let mut server = ServerOptions::new(kind, 2).arguments(&["-A"]).start();
+    let mut client = server.connect();
+    client.expect("shutdown x\r\n", "CLIENT_ERROR invalid shutdown mode\r\n");
+    let mut other = server.connect();
+    client.send(b"shutdown\r\n");
+    assert_eq!(client.read_to_close(), b"");
+    assert_eq!(other.read_to_close(), b"");
+    let status = server.wait();
+    assert!(status.success(), "it ended with {status}");
+}
+
+fn shutdown_may_be_graceful(kind: ServerKind) {
+    let mut server = ServerOptions::new(kind, 2).arguments(&["-A"]).start();
+    let mut client = server.connect();
+    client.send(b"shutdown graceful\r\n");
+    assert_eq!(client.read_to_close(), b"");
+    let status = server.wait();
+    assert!(status.success(), "it ended with {status}");
+}
