@@ -2,11 +2,13 @@
 //! dump, and clients for Python.
 
 use std::collections::HashMap;
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
 use slabcore_testkit::server_process::{ServerKind, ServerOptions, ServerProcess};
+use slabcore_testkit::tls_files::TlsFiles;
 
 /// How many tests memccapable has of each protocol; fewer would mean that it gave up.
 const MEMCCAPABLE_TESTS: usize = 27;
@@ -184,6 +186,46 @@ fn load_generators_on_slabcore() {
 #[test]
 fn load_generators_on_stock() {
     check_loads(ServerKind::Stock);
+}
+
+/// Under TLS: two clients for Python, and OpenSSL's own.
+fn check_tls(kind: ServerKind) {
+    let files = TlsFiles::new();
+    let server = ServerOptions::new(kind, 2).tls(&files, files.client()).start();
+    let authorities = files.path("ca.pem");
+    let output = Command::new(tool("python"))
+        .arg(folder().join("tls_session.py"))
+        .arg(server.port().to_string())
+        .arg(&authorities)
+        .output()
+        .expect("the session runs");
+    printed(&output);
+    let mut client = Command::new(tool("openssl"))
+        .args(["s_client", "-quiet", "-verify_return_error", "-CAfile"])
+        .arg(&authorities)
+        .args(["-connect", &format!("127.0.0.1:{}", server.port())])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("openssl runs");
+    let mut input = client.stdin.take().expect("it was asked for");
+    input.write_all(b"set k 0 0 2\r\nhi\r\nget k\r\nquit\r\n").expect("openssl reads");
+    // Its input stays open: else it leaves before the replies are there.
+    let output = client.wait_with_output().expect("openssl ends when the server does");
+    drop(input);
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert_eq!(said, "STORED\r\nVALUE k 0 2\r\nhi\r\nEND\r\n", "{output:?}");
+}
+
+#[test]
+fn tls_sessions_on_slabcore() {
+    check_tls(ServerKind::Slabcore);
+}
+
+#[test]
+fn tls_sessions_on_stock() {
+    check_tls(ServerKind::Stock);
 }
 
 #[test]
