@@ -29,6 +29,7 @@ impl Setup {
             growth_factor: [1.25, 1.05, 2.0, 4.0][usize::from(self.growth % 4)],
             item_bytes_max: 512 << 10,
             fair_share_pages: self.pages(),
+            track_sizes: true,
             ..Config::default()
         }
     }

@@ -53,7 +53,7 @@ const PURE_CRATES: [&str; 4] = ["storage", "protocol", "metrics", "shard"];
 
 /// Files of the server that name the types of one dialect, and for what. A request of any other
 /// kind, and all that is done with it, is the same in all of them.
-const DIALECT_FILES: [(&str, &str); 9] = [
+const DIALECT_FILES: [(&str, &str); 10] = [
     ("binary_orders.rs", "binary requests that are not for a key"),
     ("commands.rs", "an arm for the requests of each; what is neither a key's nor one dialect's"),
     ("connection.rs", "an arm for the steps and the plain reads of each"),
@@ -63,6 +63,7 @@ const DIALECT_FILES: [(&str, &str); 9] = [
     ("login.rs", "the login of each"),
     ("planned.rs", "an arm for the requests of each"),
     ("stage.rs", "the plain reads of each"),
+    ("stats_more.rs", "the refusal of what there are no stats of"),
 ];
 
 /// File names that say nothing about what is inside.

@@ -3,7 +3,7 @@
 crate::stat_names! {
     /// A number that only grows. The index into [`Snapshot`](crate::Snapshot) is the discriminant.
     Counter {
-        /// Keys asked for by any kind of get.
+        /// Keys asked for by any kind of get that sets no exptime.
         CmdGet = "cmd_get",
         /// Storage attempts that got memory, also those whose condition then failed.
         CmdSet = "cmd_set",
@@ -77,7 +77,7 @@ crate::stat_names! {
         ExpiredUnfetched = "expired_unfetched",
         /// Chunks taken back from expired items to store new ones.
         Reclaimed = "reclaimed",
-        /// Passes of the crawler begun.
+        /// Pages in which the crawler began to look for what has expired.
         LruCrawlerStarts = "lru_crawler_starts",
         /// Expired items that the crawler took back.
         CrawlerReclaimed = "crawler_reclaimed",
@@ -93,6 +93,8 @@ crate::stat_names! {
         MovesWithinLru = "moves_within_lru",
         /// Pages that changed their slab class or shard.
         SlabsMoved = "slabs_moved",
+        /// Chunks of live items moved so that their page could leave its slab class.
+        SlabReassignRescues = "slab_reassign_rescues",
         /// Requests sent to another shard, which owns the key.
         ForeignRequests = "foreign_requests",
         /// Batches that carried those requests.
@@ -105,6 +107,10 @@ crate::stat_names! {
         Turns = "turns",
         /// System calls made to enter the ring, or to wait on epoll.
         RingEnters = "ring_enters",
+        /// Requests of other shards executed.
+        RequestsServed = "requests_served",
+        /// Requests that `stats detail` left out, as their prefix was one too many.
+        PrefixesNotCounted = "prefixes_not_counted",
         /// Datagrams that came to the UDP port.
         DatagramsReceived = "datagrams_received",
         /// Datagrams that it sent.

@@ -16,6 +16,10 @@ crate::stat_names! {
         HashPowerLevel = "hash_power_level",
         /// 1 while the hash table grows.
         HashIsExpanding = "hash_is_expanding",
+        /// 1 while the crawler looks for dead items.
+        LruCrawlerRunning = "lru_crawler_running",
+        /// 1 while a page's items are moved away, for the page to leave its class.
+        SlabReassignRunning = "slab_reassign_running",
         /// Pages that the shard owns.
         PagesOwned = "pages_owned",
         /// Buffers for received bytes, lent out or not.
@@ -31,7 +35,10 @@ impl Gauge {
     /// How two shards' values make one: a sum, or the larger one where a sum has no meaning.
     pub(crate) const fn merged(self, ours: u64, theirs: u64) -> u64 {
         match self {
-            Self::HashPowerLevel | Self::HashIsExpanding => {
+            Self::HashPowerLevel
+            | Self::HashIsExpanding
+            | Self::LruCrawlerRunning
+            | Self::SlabReassignRunning => {
                 if ours > theirs {
                     ours
                 } else {

@@ -28,6 +28,9 @@ impl Connection {
                 self.flush_all(core, core.now.unsigned_flush_tick(delay), is_quiet, Some(echo));
             }
             BinaryOrder::Stat { group } => {
+                if let Some(order) = group.strip_prefix(b"detail") {
+                    return self.binary_detail(core, order, echo);
+                }
                 // memcached compares no more of these than the word.
                 let mut words = [&b"reset"[..], b"settings"].into_iter();
                 let word = words.find(|word| group.starts_with(word));

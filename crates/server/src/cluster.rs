@@ -14,6 +14,7 @@ use crate::mailbox::Mailbox;
 use crate::publish_order::PublishOrder;
 use crate::run_time_settings::RunTimeSettings;
 use crate::settings::Settings;
+use crate::stats_conns::PortSocket;
 use crate::tls::{ClientCertificates, Tls, TlsError};
 use crate::users::{Users, UsersError};
 use crate::watchers::Watchers;
@@ -117,6 +118,8 @@ pub(crate) struct Cluster {
     pub(crate) addresses: Vec<SocketAddr>,
     /// Addresses bound for UDP.
     pub(crate) udp_addresses: Vec<SocketAddr>,
+    /// All listening sockets, and those for datagrams, for `stats conns`.
+    pub(crate) port_sockets: Vec<PortSocket>,
     /// TCP port of each shard; empty if they have none.
     pub(crate) shard_ports: Vec<u16>,
 }

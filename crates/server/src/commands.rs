@@ -19,9 +19,6 @@ use crate::watching::CloseReason;
 /// `verbosity` goes no higher.
 const VERBOSITY_MAX: u64 = 2;
 
-/// Begins the line that asks which shards keys belong to.
-const OWNER_OF: &[u8] = b"slabcore owner ";
-
 impl Connection {
     /// Executes one request; a get that must pause says where its other keys are. `budget`: what is
     /// left of the visit behind it.
@@ -136,33 +133,39 @@ impl Connection {
                 stats::settings(&mut text, &core.cluster);
                 return self.text_reply(&text, echo);
             }
+            b"sizes" if core.cluster.settings.track_sizes => Gathering::Sizes(Box::default()),
+            b"shards" => Gathering::Shards(vec![Snapshot::new(); core.router.shards()]),
             b"sizes" => {
                 let mut text = Vec::new();
                 stats::sizes_disabled(&mut text);
                 return self.text_reply(&text, echo);
             }
             _ => {
-                if let Some(keys) = words.strip_prefix(OWNER_OF) {
-                    let mut text = Vec::new();
-                    stats::owners(&mut text, &core.router, keys);
-                    return self.text_reply(&text, echo);
+                if echo.is_none()
+                    && let Some(words) = cachedump_words(words)
+                {
+                    return self.cachedump(core, words);
                 }
-                return match echo {
-                    None if let Some(words) = cachedump_words(words) => {
-                        self.cachedump(core, words);
-                    }
-                    None => self.reply(Reply::Error(error_lines::ERROR)),
-                    Some(echo) => {
-                        let reply = BinaryReply::new(echo, BinaryStatus::NotFound);
-                        self.output.encode(|out| reply.encode(out));
-                    }
-                };
+                return self.other_stats(core, words, echo);
             }
         };
         let kind = match &gathering {
             Gathering::Classes(..) => StatsKind::Classes,
+            Gathering::Metrics(_, MetricsReply::Reset) => StatsKind::Reset,
+            Gathering::Sizes(_) => StatsKind::Sizes,
             _ => StatsKind::Metrics,
         };
+        self.gather_stats(core, gathering, kind, echo);
+    }
+
+    /// Asks all shards, this one too.
+    pub(crate) fn gather_stats(
+        &mut self,
+        core: &mut Core,
+        gathering: Gathering,
+        kind: StatsKind,
+        echo: Option<Echo>,
+    ) {
         let mut ours = Vec::new();
         core.shards.own_mut().append_stats(core.now, kind, &mut ours);
         let gather = Gather::new(gathering, core.router.shards(), echo);
@@ -170,7 +173,7 @@ impl Connection {
     }
 
     /// A reply that was made as text; to a binary request its lines go as packets.
-    fn text_reply(&mut self, text: &[u8], echo: Option<Echo>) {
+    pub(crate) fn text_reply(&mut self, text: &[u8], echo: Option<Echo>) {
         self.output.encode(|out| match echo {
             None => out.extend_from_slice(text),
             Some(echo) => encode_stat_packets(out, echo, text),
@@ -186,7 +189,7 @@ impl Connection {
         ours: &[u8],
     ) {
         let mut gather = Box::new(gather);
-        if gather.add(ours) {
+        if gather.add(core.index, ours) {
             let reply = gather.reply(core);
             self.output.encode(|out| out.extend_from_slice(&reply));
             return;

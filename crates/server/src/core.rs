@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering;
 
 use slabcore_metrics::{Counter, ShardMetrics};
 use slabcore_protocol::{StoreRequest, Streams};
-use slabcore_shard::{Entry, Limits, Now, Router, Shard, UploadId};
+use slabcore_shard::{Entry, Limits, Now, Router, Shard, Ticket, UploadId};
 
 use crate::cluster::Cluster;
 use crate::connection::ConnectionId;
@@ -36,6 +36,8 @@ pub(crate) struct Core {
     pub(crate) outboxes: Outboxes,
     pub(crate) spares: SpareBuffers,
     pub(crate) upload_numbers: Numbers,
+    /// Connections of this executor that wait to be told of all others.
+    pub(crate) tellings: Vec<Ticket>,
     /// Shards whose sleeping owners have something to do.
     to_wake: Vec<usize>,
     pub(crate) cluster: Arc<Cluster>,
@@ -63,6 +65,7 @@ impl Core {
             outboxes: Outboxes::new(index, settings.shards),
             spares: SpareBuffers::new(settings.shards > 1),
             upload_numbers: Numbers::default(),
+            tellings: Vec::new(),
             to_wake: Vec::new(),
             metrics: Arc::clone(shards.own().metrics()),
             shards,

@@ -51,8 +51,9 @@ impl Connection {
                 line_bytes + consumed
             }
             DataBlock::Bad { consumed } => {
-                let reply = (!store.noreply).then_some(error_lines::BAD_DATA_CHUNK);
-                self.swallow(0, Afterwards::Line(reply));
+                // It counts as a store, as in memcached, where its key belongs.
+                let (shard, id) = core.upload_begin(&store);
+                self.upload_end(core, shard, id, false, store.noreply);
                 line_bytes + consumed
             }
             DataBlock::Cut => {

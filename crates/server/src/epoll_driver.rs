@@ -102,6 +102,12 @@ impl EpollDriver {
         if self.udp.sockets() > 0 {
             more |= self.serve_datagrams()?;
         }
+        if self.hub.is_to_tell() {
+            let peers = &self.peers;
+            self.hub.tell_connections(|index| {
+                peers.get(index as usize)?.socket.as_ref().map(AsFd::as_fd)
+            });
+        }
         let wakes = &mut self.wakes;
         self.hub.dispatch(|shard| wakes.push(shard));
         let mut touched = std::mem::take(&mut self.touched);

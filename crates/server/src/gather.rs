@@ -2,11 +2,14 @@
 
 use slabcore_metrics::Snapshot;
 use slabcore_protocol::{Echo, Reply, encode_stat_packets, error_lines};
-use slabcore_shard::ClassTable;
+use slabcore_shard::{ClassTable, PrefixCounts};
 use slabcore_storage::Reassigned;
 
 use crate::core::Core;
+use crate::limits::OPEN_GATHERS_MAX;
 use crate::stats;
+use crate::stats_conns::Connections;
+use crate::stats_more::{Sizes, encode_prefixes, encode_shards};
 
 /// What is gathered, and for which reply.
 #[derive(Debug)]
@@ -21,6 +24,16 @@ pub(crate) enum Gathering {
     Reassign(Reassigned),
     /// A part of a dump, of one shard.
     Dump(Vec<u8>),
+    /// `stats detail on` or `off`: all must have done it.
+    Detail,
+    /// `stats detail dump`.
+    Prefixes(Box<PrefixCounts>),
+    /// `stats sizes`.
+    Sizes(Box<Sizes>),
+    /// `stats conns`.
+    Connections(Box<Connections>),
+    /// `stats shards`: the numbers of each.
+    Shards(Vec<Snapshot>),
 }
 
 /// Replies made of counters.
@@ -59,10 +72,25 @@ impl Gather {
         Self { gathering, remaining: shards, echo }
     }
 
+    /// For how many it counts among the gathers that a connection waits for: one whose reply grows
+    /// with what there is goes alone.
+    pub(crate) fn weight(&self) -> usize {
+        match self.gathering {
+            Gathering::Prefixes(_) | Gathering::Sizes(_) | Gathering::Connections(_) => {
+                OPEN_GATHERS_MAX
+            }
+            _ => 1,
+        }
+    }
+
     /// Adds a shard's answer; true if it was the last.
-    pub(crate) fn add(&mut self, bytes: &[u8]) -> bool {
+    pub(crate) fn add(&mut self, shard: usize, bytes: &[u8]) -> bool {
         match &mut self.gathering {
-            Gathering::Flush => {}
+            Gathering::Flush | Gathering::Detail => {}
+            Gathering::Prefixes(counts) => counts.merge_bytes(bytes),
+            Gathering::Sizes(sizes) => sizes.merge_bytes(bytes),
+            Gathering::Connections(connections) => connections.merge_bytes(bytes),
+            Gathering::Shards(shards) => shards[shard] = snapshot_of(bytes),
             Gathering::Metrics(sum, _) => sum.merge(&snapshot_of(bytes)),
             Gathering::Classes(sum, _) => sum.merge_bytes(bytes),
             Gathering::Reassign(best) => *best = better(*best, bytes),
@@ -84,7 +112,14 @@ impl Gather {
     pub(crate) fn reply(&self, core: &Core) -> Vec<u8> {
         let mut out = Vec::new();
         match &self.gathering {
-            Gathering::Flush => Reply::Ok.encode(&mut out),
+            Gathering::Flush | Gathering::Detail => Reply::Ok.encode(&mut out),
+            Gathering::Prefixes(counts) => {
+                encode_prefixes(&mut out, counts, self.echo);
+                return out;
+            }
+            Gathering::Sizes(sizes) => sizes.encode(&mut out),
+            Gathering::Connections(connections) => connections.encode(&mut out, &core.cluster),
+            Gathering::Shards(shards) => encode_shards(&mut out, &core.cluster, shards),
             Gathering::Metrics(sum, MetricsReply::General) => {
                 stats::general(&mut out, &core.cluster, sum);
             }

@@ -9,7 +9,7 @@ use arrayvec::ArrayVec;
 use crossbeam_channel::Receiver;
 use slabcore_metrics::{Counter, Gauge};
 use slabcore_protocol::LINE_BYTES_MAX;
-use slabcore_shard::Batch;
+use slabcore_shard::{Batch, ReplyPart, Ticket};
 
 use crate::affinity::Affinity;
 use crate::connection::{Connection, ConnectionId, Pause};
@@ -74,6 +74,10 @@ pub(crate) struct Hub {
     pub(crate) decrypted: Vec<u32>,
     /// Connections that are to move to other shards.
     pub(crate) leaving: Vec<Leaving>,
+    /// Waits until its connections are told, see `stats_conns.rs`.
+    pub(crate) postponed: Option<Box<Batch>>,
+    /// The shard was told of its connections, for the messages of the next turn.
+    pub(crate) is_told: bool,
     /// What came by datagram.
     pub(crate) exchanges: Exchanges,
     /// Bytes of memory of the carries of all connections.
@@ -99,6 +103,8 @@ impl Hub {
             touched: Vec::new(),
             decrypted: Vec::new(),
             leaving: Vec::new(),
+            postponed: None,
+            is_told: false,
             exchanges: Exchanges::default(),
             carried: 0,
             finishing: false,
@@ -405,11 +411,18 @@ impl Hub {
         self.obey_publish_order();
         let mut any = false;
         // What comes meanwhile waits for the next turn: others could feed this shard without end.
-        for _ in 0..self.receiver.len() {
-            let Some(message) = next_message(&self.receiver) else { break };
+        for _ in 0..self.receiver.len() + usize::from(self.postponed.is_some()) {
+            let postponed = self.postponed.take().map(Message::Requests);
+            let Some(message) = postponed.or_else(|| next_message(&self.receiver)) else { break };
             any = true;
             match message {
+                Message::Requests(batch) if batch.asks_for_connections() && !self.is_told => {
+                    self.postponed = Some(batch);
+                    break;
+                }
                 Message::Requests(mut batch) => {
+                    let requests = u64::from(batch.entries());
+                    self.core.metrics.add(Counter::RequestsServed, requests);
                     self.core.shards.own_mut().execute_batch(self.core.now, &mut batch);
                     let source = batch.source();
                     let reply = Message::Replies(self.core.index, batch);
@@ -442,6 +455,7 @@ impl Hub {
                 Message::Stop => self.stopping = true,
             }
         }
+        self.forget_told();
         any
     }
 
@@ -466,23 +480,30 @@ impl Hub {
 
     fn take_replies(&mut self, shard: usize, mut batch: Box<Batch>) {
         for (ticket, reply) in batch.take_replies() {
-            let index = ticket.connection;
-            let alive = self.generations.get(index as usize) == Some(&ticket.generation);
-            match self.entries.get_mut(index as usize).and_then(Option::as_mut) {
-                Some(entry) if alive => {
-                    entry.connection.output.borrow_buffers(&mut self.core.spares);
-                    entry.connection.fill(&mut self.core, shard, ticket.slot, reply);
-                    if !entry.touched {
-                        entry.touched = true;
-                        self.touched.push(index);
-                    }
-                    self.unblock(index);
-                }
-                _ => self.take_other_reply(shard, ticket, reply),
-            }
+            self.deliver(shard, ticket, reply);
         }
         self.core.outboxes.recycle(shard, batch);
         self.runnable_again();
+    }
+
+    /// A shard's reply, or its part of one, for whom it is for.
+    #[expect(clippy::inline_always, reason = "each reply of another shard passes here")]
+    #[inline(always)]
+    pub(crate) fn deliver(&mut self, shard: usize, ticket: Ticket, reply: ReplyPart<'_>) {
+        let index = ticket.connection;
+        let alive = self.generations.get(index as usize) == Some(&ticket.generation);
+        match self.entries.get_mut(index as usize).and_then(Option::as_mut) {
+            Some(entry) if alive => {
+                entry.connection.output.borrow_buffers(&mut self.core.spares);
+                entry.connection.fill(&mut self.core, shard, ticket.slot, reply);
+                if !entry.touched {
+                    entry.touched = true;
+                    self.touched.push(index);
+                }
+                self.unblock(index);
+            }
+            _ => self.take_other_reply(shard, ticket, reply),
+        }
     }
 
     fn runnable_again(&mut self) {
@@ -509,7 +530,10 @@ impl Hub {
     /// True if the mailbox holds something, or a scrape waits for the shard's numbers.
     pub(crate) fn has_messages(&self) -> bool {
         let orders = &self.core.cluster.publish_orders[self.core.index];
-        !self.receiver.is_empty() || orders.pending().is_some() || self.has_watch_work()
+        !self.receiver.is_empty()
+            || self.postponed.is_some()
+            || orders.pending().is_some()
+            || self.has_watch_work()
     }
 
     /// True if connections have requests left to execute, or a batch may leave, or it is to be
@@ -518,6 +542,7 @@ impl Hub {
         !self.runnable.is_empty()
             || self.core.outboxes.can_dispatch()
             || self.has_impatient()
+            || self.is_to_tell()
             || self.exchanges.has_runnable()
     }
 

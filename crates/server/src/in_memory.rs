@@ -199,6 +199,9 @@ impl InMemoryShard {
             |_| unreachable!("no shard sleeps"),
         );
         self.hub.run_runnable();
+        if self.hub.is_to_tell() {
+            self.hub.tell_connections(|_| None);
+        }
         self.hub.dispatch(|_| unreachable!("no shard sleeps"));
         let mut touched = std::mem::take(&mut self.touched);
         self.hub.take_touched(&mut touched);
@@ -252,6 +255,8 @@ fn settings(shards: usize, memory_bytes: usize) -> Settings {
         chunk_bytes_min: 48,
         evict: true,
         cas: true,
+        prefix_delimiter: None,
+        track_sizes: false,
         requests_per_event_max: 20,
         flush_all: true,
         dump: true,
@@ -271,7 +276,6 @@ fn settings(shards: usize, memory_bytes: usize) -> Settings {
         product: "in memory",
         idle_timeout: 0,
         maxconns_fast: true,
-        prefix_delimiter: None,
     }
 }
 

@@ -274,7 +274,7 @@ impl Connection {
             }
             ReplyPart::Bytes(bytes) => {
                 let gather = self.output.gather_mut(slot).expect("a reply is of one or of all");
-                if gather.add(bytes) {
+                if gather.add(shard, bytes) {
                     let reply = match gather.take_dump() {
                         Some(part) => self.dumped_elsewhere(&part),
                         None => gather.reply(core),

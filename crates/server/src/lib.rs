@@ -76,6 +76,8 @@ mod spare_buffers;
 mod stage;
 mod start_error;
 mod stats;
+mod stats_conns;
+mod stats_more;
 mod tls;
 mod tls_ciphers;
 mod tls_handshakes;

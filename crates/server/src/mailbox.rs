@@ -87,6 +87,11 @@ impl Mailbox {
         }
     }
 
+    /// Messages that wait in it.
+    pub(crate) fn waiting(&self) -> usize {
+        self.sender.len()
+    }
+
     /// True if there is room for a connection, with all batches there may be.
     pub(crate) fn takes_connection(&self) -> bool {
         self.sender.len() < HANDED_OVER_MAX

@@ -1,7 +1,6 @@
 //! Orders to the server as a whole, as a connection executes them.
 
 use rustix::process::{Signal, getpid, kill_process};
-use slabcore_metrics::Counter;
 use slabcore_protocol::{Reply, ServerOrder, error_lines};
 use slabcore_shard::Entry;
 use slabcore_storage::Reassigned;
@@ -36,7 +35,7 @@ impl Connection {
         match order {
             ServerOrder::Dump(format, classes) => {
                 self.begin_dump(core, format, classes)?;
-                core.metrics.add(Counter::LruCrawlerStarts, 1);
+                core.shards.own_mut().count_ordered_crawl();
                 return Ok(None);
             }
             ServerOrder::Crawl(classes) => {
@@ -45,7 +44,7 @@ impl Connection {
                 }
                 // What has expired is taken back in the background anyhow.
                 classes?;
-                core.metrics.add(Counter::LruCrawlerStarts, 1);
+                core.shards.own_mut().count_ordered_crawl();
             }
             ServerOrder::EnableCrawler(enable) => {
                 if !run_time.enable_crawler(enable) && enable {

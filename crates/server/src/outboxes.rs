@@ -52,6 +52,13 @@ impl Outboxes {
         self.any_full |= outbox.batch.is_full();
     }
 
+    /// Asks `shard` for its connections.
+    pub(crate) fn push_question(&mut self, shard: usize, ticket: Ticket) {
+        let outbox = &mut self.boxes[shard];
+        outbox.batch.push_question(ticket);
+        self.any_full |= outbox.batch.is_full();
+    }
+
     /// Gives a held value back to `shard`.
     pub(crate) fn push_release(&mut self, shard: usize, hold: Hold) {
         self.boxes[shard].batch.push_release(hold);

@@ -47,7 +47,7 @@ pub(crate) struct Output {
     tail_start: usize,
     late: Vec<u8>,
     slots: VecDeque<Slot>,
-    /// Slots that several shards fill.
+    /// Slots that several shards fill, each as often as it weighs.
     gathers: usize,
     first_slot: u32,
     /// Bytes handed to the socket and not sent yet.
@@ -87,7 +87,7 @@ impl Output {
 
     /// Opens a slot that several shards fill.
     pub(crate) fn open_gather(&mut self, gather: Box<Gather>, spares: &mut SpareBuffers) -> u32 {
-        self.gathers += 1;
+        self.gathers += gather.weight();
         self.push_slot(SlotState::Gather(gather), spares)
     }
 
@@ -145,10 +145,16 @@ impl Output {
         }
     }
 
+    /// True if several shards owe parts of some reply.
+    pub(crate) fn has_gathers(&self) -> bool {
+        self.gathers > 0
+    }
+
     /// Replaces a finished gather by its reply.
     pub(crate) fn finish_gather(&mut self, number: u32, bytes: &[u8], spares: &mut SpareBuffers) {
-        self.gathers -= 1;
-        self.slot_mut(number).state = SlotState::Open;
+        let state = mem::replace(&mut self.slot_mut(number).state, SlotState::Open);
+        let SlotState::Gather(gather) = state else { unreachable!("a gather is finished once") };
+        self.gathers -= gather.weight();
         self.fill(number, bytes, spares);
     }
 

@@ -109,6 +109,12 @@ impl RingDriver {
         if self.udp.sockets() > 0 {
             more |= self.serve_datagrams();
         }
+        if self.hub.is_to_tell() {
+            let peers = &self.peers;
+            self.hub.tell_connections(|index| {
+                peers.get(index as usize)?.socket.as_ref().map(AsFd::as_fd)
+            });
+        }
         self.dispatch();
         self.settle_touched();
         let metrics = &self.hub.core.metrics;

@@ -23,6 +23,7 @@ use crate::run_time_settings::RunTimeSettings;
 use crate::settings::Settings;
 use crate::shards::SharedShard;
 use crate::start_error::StartError;
+use crate::stats_conns::PortSocket;
 use crate::udp_port::UdpPort;
 use crate::watchers::Watchers;
 
@@ -56,14 +57,9 @@ pub(crate) fn make_seats(
     let memory_range = memory.range();
     let pages_max = settings.memory_bytes / PAGE_BYTES;
     let pages = Arc::new(PagePool::with_limit(Region::new(Box::new(memory)), pages_max));
-    let mut mailboxes = Vec::new();
-    let mut receivers = Vec::new();
-    for _ in 0..settings.shards {
-        let (mailbox, receiver) =
-            Mailbox::new().map_err(|error| StartError::System("make a mailbox", error))?;
-        mailboxes.push(mailbox);
-        receivers.push(receiver);
-    }
+    let (mailboxes, receivers) = (0..settings.shards)
+        .map(|_| Mailbox::new().map_err(|error| StartError::System("make a mailbox", error)))
+        .collect::<Result<(Vec<_>, Vec<_>), _>>()?;
     let metrics = (0..settings.shards).map(|_| Arc::new(ShardMetrics::new())).collect();
     let cluster = Arc::new(Cluster {
         users: settings.users.clone().map(Mutex::new),
@@ -89,6 +85,11 @@ pub(crate) fn make_seats(
         listen_disabled_us: AtomicU64::new(0),
         addresses: addresses_of(listeners, |shard| shard.is_none()),
         udp_addresses: udp_sockets.iter().map(|it| it.address).collect(),
+        port_sockets: listeners
+            .iter()
+            .map(|it| PortSocket::new(&it.socket, false))
+            .chain(udp_sockets.iter().map(|it| PortSocket::new(&it.socket, true)))
+            .collect(),
         shard_ports: (0..settings.shards)
             .filter_map(|index| addresses_of(listeners, |shard| shard == Some(index)).pop())
             .map(|address| address.port())
@@ -134,10 +135,14 @@ fn make_shard(
         evict: settings.evict,
         cas: settings.cas,
         fair_share_pages: cluster.pages.pages_total() / settings.shards,
+        track_sizes: settings.track_sizes,
     };
     let metrics = Arc::clone(&cluster.metrics[index]);
-    let shard = Shard::new(&config, Arc::clone(&cluster.pages), hasher.clone(), metrics)
+    let mut shard = Shard::new(&config, Arc::clone(&cluster.pages), hasher.clone(), metrics)
         .map_err(|_| StartError::TooLittleMemory)?;
+    if let Some(delimiter) = settings.prefix_delimiter {
+        shard.begin_detail(delimiter);
+    }
     if index == 0 && u64::from(settings.verbosity) >= log::COMMANDS {
         log::slab_classes(shard.store());
     }

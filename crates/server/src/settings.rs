@@ -118,6 +118,11 @@ pub struct Settings {
     pub evict: bool,
     /// Keep cas uniques; `-C` turns them off.
     pub cas: bool,
+    /// Requests are counted by what stands in their keys before this byte (`-D`); `None`: only once
+    /// `stats detail on` asks for it, with `:`.
+    pub prefix_delimiter: Option<u8>,
+    /// Keep a count of items by size (`-o track_sizes`), for `stats sizes`.
+    pub track_sizes: bool,
     /// Requests of one connection and turn at most (`-R`).
     pub requests_per_event_max: usize,
     /// Whether `flush_all` is allowed (not `-F`).
@@ -154,8 +159,6 @@ pub struct Settings {
     pub idle_timeout: u32,
     /// Whether a connection beyond `connections_max` is refused at once, or waits for room.
     pub maxconns_fast: bool,
-    /// Ends the prefix of a key (`-D`); `None` where it was not given.
-    pub prefix_delimiter: Option<u8>,
     /// This server's own name and version, for `stats slabcore`.
     pub product: &'static str,
 }

@@ -30,6 +30,13 @@ enum Source {
 use Source::{Counter as C, Gauge as G, Own, UnderTls, Zero};
 
 /// memcached 1.6.45's `stats` in its order, with its default options.
+///
+/// What is 0 is so in truth: replies are no objects of a pool (`response_obj_*`); receive buffers
+/// are all there from the start (`read_buf_oom`); memory that cannot be had ends the process
+/// (`malloc_fails`); a page that is drained waits for what pins it and gives nothing up
+/// (`slab_reassign_*`); there are no LRU lists to move items between, and no thread that would
+/// (`lru_maintainer_juggles`, `moves_*`, `lrutail_reflocked`, `lru_bumps_dropped`); connections are
+/// dealt out in turn, whatever queue they came by (`unexpected_napi_ids`, `round_robin_fallback`).
 #[rustfmt::skip]
 static GENERAL: &[(&str, Source)] = &[
     ("pid", Own(|_| std::process::id().to_string())),
@@ -94,17 +101,17 @@ static GENERAL: &[(&str, Source)] = &[
     ("conn_yields", C(Counter::ConnYields)),
     ("hash_power_level", G(Gauge::HashPowerLevel)),
     ("hash_bytes", G(Gauge::HashBytes)),
-    ("hash_is_expanding", Zero),
-    ("slab_reassign_rescues", Zero),
+    ("hash_is_expanding", G(Gauge::HashIsExpanding)),
+    ("slab_reassign_rescues", C(Counter::SlabReassignRescues)),
     ("slab_reassign_chunk_rescues", Zero),
     ("slab_reassign_inline_reclaim", Zero),
     ("slab_reassign_busy_items", Zero),
     ("slab_reassign_busy_deletes", Zero),
     ("slab_reassign_busy_nomem", Zero),
     ("slab_reassign_last_busy_status", Own(|_| "none".to_owned())),
-    ("slab_reassign_running", Zero),
+    ("slab_reassign_running", G(Gauge::SlabReassignRunning)),
     ("slabs_moved", C(Counter::SlabsMoved)),
-    ("lru_crawler_running", Zero),
+    ("lru_crawler_running", G(Gauge::LruCrawlerRunning)),
     ("lru_crawler_starts", C(Counter::LruCrawlerStarts)),
     ("lru_maintainer_juggles", Zero),
     ("malloc_fails", Zero),
@@ -199,6 +206,7 @@ pub(crate) fn slabcore(out: &mut Vec<u8>, cluster: &Cluster, sum: &Snapshot) {
         Counter::ConnectionsMoved,
         Counter::Turns,
         Counter::RingEnters,
+        Counter::PrefixesNotCounted,
         Counter::DatagramsReceived,
         Counter::DatagramsSent,
         Counter::AnswersDropped,

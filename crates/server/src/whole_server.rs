@@ -76,6 +76,8 @@ pub(crate) fn settings(backend: BackendChoice) -> Settings {
         chunk_bytes_min: 48,
         evict: true,
         cas: true,
+        prefix_delimiter: None,
+        track_sizes: false,
         requests_per_event_max: 20,
         flush_all: true,
         dump: true,
@@ -95,7 +97,6 @@ pub(crate) fn settings(backend: BackendChoice) -> Settings {
         product: "slabcore 9.8.7",
         idle_timeout: 0,
         maxconns_fast: true,
-        prefix_delimiter: None,
     }
 }
 

@@ -11,7 +11,7 @@ use alloc::vec::Vec;
 
 use slabcore_storage::Hold;
 
-use crate::entry::{Entries, Entry, encode_entry, encode_plain_get};
+use crate::entry::{Entries, Entry, StatsKind, encode_entry, encode_plain_get};
 use crate::limits::BATCH_REQUEST_BYTES_SOFT_MAX;
 use crate::response::ValueEnd;
 
@@ -60,6 +60,8 @@ pub struct Batch {
     held: VecDeque<Hold>,
     /// Values that are needed no longer.
     released: Vec<Hold>,
+    /// Some request asks for the destination's connections.
+    asks_for_connections: bool,
 }
 
 /// Where the replies to a batch are written.
@@ -102,6 +104,7 @@ impl Batch {
         self.replies.clear();
         self.tickets.clear();
         self.entries = 0;
+        self.asks_for_connections = false;
         self.requests.shrink_to(BATCH_REQUEST_BYTES_SOFT_MAX);
         self.replies.shrink_to(BATCH_REQUEST_BYTES_SOFT_MAX);
     }
@@ -120,6 +123,17 @@ impl Batch {
         encode_plain_get(&mut self.requests, hash, key, true);
         self.tickets.push(ticket);
         self.entries += 1;
+    }
+
+    /// Asks for what the destination was told by [`crate::Shard::tell_connections`].
+    pub fn push_question(&mut self, ticket: Ticket) {
+        self.push(&Entry::Stats(StatsKind::Connections), Some(ticket));
+        self.asks_for_connections = true;
+    }
+
+    /// True if the destination is to be told of its connections first.
+    pub fn asks_for_connections(&self) -> bool {
+        self.asks_for_connections
     }
 
     /// Adds a held value of that shard which is needed no longer.

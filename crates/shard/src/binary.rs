@@ -26,6 +26,13 @@ impl Shard {
         request: &BinaryRequest<'a>,
     ) -> Response<'a> {
         match request.command() {
+            BinaryCommand::Get | BinaryCommand::GetAndTouch { .. } => {
+                self.note_get(now, hash, request.key());
+            }
+            BinaryCommand::Delete => self.note_delete(request.key()),
+            BinaryCommand::Arithmetic(_) => {}
+        }
+        match request.command() {
             BinaryCommand::Get => self.binary_get(now, hash, request),
             BinaryCommand::GetAndTouch { exptime } => {
                 self.binary_touch(now, hash, request, now.unsigned_expiry(exptime))
@@ -52,7 +59,7 @@ impl Shard {
         }
     }
 
-    /// Touch counts as a get, but a hit only as one of touch, as in memcached.
+    /// Touch does not count as a get, even where it is one, as in memcached.
     fn binary_touch<'a>(
         &'a mut self,
         now: Now,
@@ -61,15 +68,10 @@ impl Shard {
         expiry: u32,
     ) -> Response<'a> {
         self.metrics.add(Counter::CmdTouch, 1);
-        self.metrics.add(Counter::CmdGet, 1);
         match self.store.get_and_touch(now.tick, hash, request.key(), expiry, true) {
-            Ok(item) => {
-                self.metrics.add(Counter::TouchHits, 1);
-                hit(request, &item)
-            }
+            Ok(item) => hit(request, &item),
             Err(cause) => {
                 self.metrics.add(Counter::TouchMisses, 1);
-                self.metrics.add(Counter::GetMisses, 1);
                 count_dead(&self.metrics, cause);
                 read(BinaryReply::miss(request.echo, request.key()))
             }
@@ -80,7 +82,6 @@ impl Shard {
         match self.store.peek(now.tick, hash, request.key()) {
             Ok(item) if request.cas != 0 && request.cas != item.cas() => BinaryStatus::Exists,
             Ok(_) => {
-                self.metrics.add(Counter::DeleteHits, 1);
                 // It is there, as was just seen.
                 let _ = self.store.delete(now.tick, hash, request.key());
                 BinaryStatus::Done
@@ -99,10 +100,10 @@ impl Shard {
         request: &BinaryRequest<'_>,
         change: BinaryArithmetic,
     ) -> BinaryReply<'static> {
-        let (delta, hits, misses) = if change.incr {
-            (Delta::Incr(change.delta), Counter::IncrHits, Counter::IncrMisses)
+        let (delta, misses) = if change.incr {
+            (Delta::Incr(change.delta), Counter::IncrMisses)
         } else {
-            (Delta::Decr(change.delta), Counter::DecrHits, Counter::DecrMisses)
+            (Delta::Decr(change.delta), Counter::DecrMisses)
         };
         let error = |status| BinaryReply::new(request.echo, status);
         let (cas, is_empty) = match self.store.peek(now.tick, hash, request.key()) {
@@ -120,10 +121,7 @@ impl Shard {
             return error(BinaryStatus::Exists);
         }
         match self.store.arithmetic(now.tick, hash, request.key(), delta) {
-            Ok(number) => {
-                self.metrics.add(hits, 1);
-                self.number_reply(now, hash, request, number)
-            }
+            Ok(number) => self.number_reply(now, hash, request, number),
             Err(ArithmeticError::NotFound) => error(BinaryStatus::NotFound),
             Err(ArithmeticError::NonNumeric) => error(BinaryStatus::NonNumeric),
             Err(ArithmeticError::NoMemory) => error(BinaryStatus::OutOfMemory),

@@ -8,6 +8,9 @@ use slabcore_storage::{ClassStats, Store};
 /// How the values of several shards make one.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Merge {
+    /// Added up; what was counted before the last `stats reset` is taken off.
+    Count,
+    /// Added up.
     Sum,
     Max,
 }
@@ -35,11 +38,11 @@ const fn column(
     Column { name, table, merge, value }
 }
 
-const COLUMNS: usize = 30;
+const COLUMNS: usize = 43;
 
 /// In memcached's order. What is counted for no class here, memcached's `tailrepairs` and the
-/// like, is 0 there too or comes with what it counts. There are no LRU lists: every item counts as
-/// COLD, as it does in memcached without its segmented LRU, and nothing moves between them.
+/// like, is 0 there too or comes with what it counts. There are no LRU lists: every item and every
+/// hit counts as COLD, as in memcached without its segmented LRU, and nothing moves between them.
 #[rustfmt::skip]
 static TABLE: [Column; COLUMNS] = [
     column("number", Table::Items, Merge::Sum, |class| class.number),
@@ -50,36 +53,57 @@ static TABLE: [Column; COLUMNS] = [
     column("age_warm", Table::Items, Merge::Max, |_| 0),
     column("age", Table::Items, Merge::Max, |class| class.age),
     column("mem_requested", Table::Items, Merge::Sum, |class| class.mem_requested),
-    column("evicted", Table::Items, Merge::Sum, |class| class.counters.evicted),
-    column("evicted_nonzero", Table::Items, Merge::Sum, |class| class.counters.evicted_nonzero),
+    column("evicted", Table::Items, Merge::Count, |class| class.counters.evicted),
+    column("evicted_nonzero", Table::Items, Merge::Count, |class| class.counters.evicted_nonzero),
     column("evicted_time", Table::Items, Merge::Max, |class| class.counters.evicted_time),
-    column("outofmemory", Table::Items, Merge::Sum, |class| class.counters.outofmemory),
-    column("tailrepairs", Table::Items, Merge::Sum, |_| 0),
-    column("reclaimed", Table::Items, Merge::Sum, |class| class.counters.reclaimed),
-    column("expired_unfetched", Table::Items, Merge::Sum, |class| class.counters.expired_unfetched),
-    column("evicted_unfetched", Table::Items, Merge::Sum, |class| class.counters.evicted_unfetched),
-    column("evicted_active", Table::Items, Merge::Sum, |class| class.counters.evicted_active),
-    column("crawler_reclaimed", Table::Items, Merge::Sum, |class| class.counters.crawler_reclaimed),
-    column("crawler_items_checked", Table::Items, Merge::Sum,
+    column("outofmemory", Table::Items, Merge::Count, |class| class.counters.outofmemory),
+    column("tailrepairs", Table::Items, Merge::Count, |_| 0),
+    column("reclaimed", Table::Items, Merge::Count, |class| class.counters.reclaimed),
+    column("expired_unfetched", Table::Items, Merge::Count,
+        |class| class.counters.expired_unfetched),
+    column("evicted_unfetched", Table::Items, Merge::Count,
+        |class| class.counters.evicted_unfetched),
+    column("evicted_active", Table::Items, Merge::Count, |class| class.counters.evicted_active),
+    column("crawler_reclaimed", Table::Items, Merge::Count,
+        |class| class.counters.crawler_reclaimed),
+    column("crawler_items_checked", Table::Items, Merge::Count,
         |class| class.counters.crawler_items_checked),
-    column("lrutail_reflocked", Table::Items, Merge::Sum, |_| 0),
-    column("moves_to_cold", Table::Items, Merge::Sum, |_| 0),
-    column("moves_to_warm", Table::Items, Merge::Sum, |_| 0),
-    column("moves_within_lru", Table::Items, Merge::Sum, |_| 0),
-    column("direct_reclaims", Table::Items, Merge::Sum, |class| class.counters.direct_reclaims),
+    column("lrutail_reflocked", Table::Items, Merge::Count, |_| 0),
+    column("moves_to_cold", Table::Items, Merge::Count, |_| 0),
+    column("moves_to_warm", Table::Items, Merge::Count, |_| 0),
+    column("moves_within_lru", Table::Items, Merge::Count, |_| 0),
+    column("direct_reclaims", Table::Items, Merge::Count, |class| class.counters.direct_reclaims),
+    column("hits_to_hot", Table::Items, Merge::Count, |_| 0),
+    column("hits_to_warm", Table::Items, Merge::Count, |_| 0),
+    column("hits_to_cold", Table::Items, Merge::Count, |class| class.counters.get_hits),
+    column("hits_to_temp", Table::Items, Merge::Count, |_| 0),
     column("chunk_size", Table::Slabs, Merge::Max, |class| class.chunk_size),
     column("chunks_per_page", Table::Slabs, Merge::Max, |class| class.chunks_per_page),
     column("total_pages", Table::Slabs, Merge::Sum, |class| class.total_pages),
     column("total_chunks", Table::Slabs, Merge::Sum, |class| class.total_chunks),
     column("used_chunks", Table::Slabs, Merge::Sum, |class| class.used_chunks),
     column("free_chunks", Table::Slabs, Merge::Sum, |class| class.free_chunks),
+    column("free_chunks_end", Table::Slabs, Merge::Sum, |_| 0),
+    column("get_hits", Table::Slabs, Merge::Count, |class| class.counters.get_hits),
+    column("cmd_set", Table::Slabs, Merge::Count, |class| class.counters.cmd_set),
+    column("delete_hits", Table::Slabs, Merge::Count, |class| class.counters.delete_hits),
+    column("incr_hits", Table::Slabs, Merge::Count, |class| class.counters.incr_hits),
+    column("decr_hits", Table::Slabs, Merge::Count, |class| class.counters.decr_hits),
+    column("cas_hits", Table::Slabs, Merge::Count, |class| class.counters.cas_hits),
+    column("cas_badval", Table::Slabs, Merge::Count, |class| class.counters.cas_badval),
+    column("touch_hits", Table::Slabs, Merge::Count, |class| class.counters.touch_hits),
 ];
 
 /// Index of `number` and of `total_pages`, which decide whether a class is printed.
 const NUMBER: usize = 0;
-const TOTAL_PAGES: usize = 26;
-const CHUNK_SIZE: usize = 24;
-const CHUNKS_PER_PAGE: usize = 25;
+const TOTAL_PAGES: usize = 30;
+const CHUNK_SIZE: usize = 28;
+const CHUNKS_PER_PAGE: usize = 29;
+/// First of what is counted for `stats slabs`.
+const SLAB_COUNTS: usize = 35;
+/// Without evictions since the last reset there is no last evicted item, either.
+const EVICTED: usize = 8;
+const EVICTED_TIME: usize = 10;
 
 /// See the module.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -96,6 +120,22 @@ impl ClassTable {
             core::array::from_fn(|index| (TABLE[index].value)(&stats))
         };
         Self { classes: (1..=store.classes()).map(row).collect() }
+    }
+
+    /// This table without what `baseline` had counted, for `stats reset`.
+    #[must_use]
+    pub(crate) fn since(mut self, baseline: &Self) -> Self {
+        for (row, before) in self.classes.iter_mut().zip(&baseline.classes) {
+            for ((cell, before), column) in row.iter_mut().zip(before).zip(&TABLE) {
+                if column.merge == Merge::Count {
+                    *cell -= before;
+                }
+            }
+            if row[EVICTED] == 0 {
+                row[EVICTED_TIME] = 0;
+            }
+        }
+        self
     }
 
     /// Appends the table as little-endian words.
@@ -116,7 +156,7 @@ impl ClassTable {
             for ((cell, word), column) in sum.iter_mut().zip(row).zip(&TABLE) {
                 let value = u64::from_le_bytes(*word);
                 *cell = match column.merge {
-                    Merge::Sum => *cell + value,
+                    Merge::Count | Merge::Sum => *cell + value,
                     Merge::Max => (*cell).max(value),
                 };
             }
@@ -134,19 +174,23 @@ impl ClassTable {
         }
     }
 
-    /// The lines of `stats slabs`, without END; classes without pages are absent.
+    /// The lines of `stats slabs`, without END; classes without pages are absent, unless there is
+    /// something counted for them.
     pub fn encode_slabs(&self, out: &mut Vec<u8>) {
         let mut active = 0_u64;
         let mut bytes = 0_u64;
-        for (class, row) in (1..).zip(&self.classes).filter(|(_, row)| row[TOTAL_PAGES] > 0) {
-            active += 1;
+        for (class, row) in (1..).zip(&self.classes) {
+            let is_active = row[TOTAL_PAGES] > 0;
+            if !is_active && row[SLAB_COUNTS..].iter().all(|count| *count == 0) {
+                continue;
+            }
+            active += u64::from(is_active);
             bytes += row[TOTAL_PAGES] * row[CHUNKS_PER_PAGE] * row[CHUNK_SIZE];
             for (column, value) in TABLE.iter().zip(row) {
                 if column.table == Table::Slabs {
                     encode_stat(out, format_args!("{class}:{}", column.name), value);
                 }
             }
-            encode_stat(out, format_args!("{class}:free_chunks_end"), 0);
         }
         encode_stat(out, "active_slabs", active);
         encode_stat(out, "total_malloced", bytes);

@@ -42,6 +42,39 @@ pub enum StatsKind {
     Metrics,
     /// The slab classes, a [`crate::ClassTable`].
     Classes,
+    /// As `Metrics`; what else is counted for `stats` begins anew.
+    Reset,
+    /// How many items have which size: pairs of words.
+    Sizes,
+    /// Requests by prefix, a [`crate::PrefixCounts`].
+    Prefixes,
+    /// Nothing; requests are counted by prefix from now on, or no longer.
+    Detail(bool),
+    /// What the executor last told the shard of its connections.
+    Connections,
+}
+
+impl StatsKind {
+    /// All of them; the code of each is its index.
+    const ALL: [Self; 8] = [
+        Self::Metrics,
+        Self::Classes,
+        Self::Reset,
+        Self::Sizes,
+        Self::Prefixes,
+        Self::Detail(false),
+        Self::Detail(true),
+        Self::Connections,
+    ];
+
+    fn code(self) -> u8 {
+        let place = Self::ALL.iter().position(|kind| *kind == self);
+        place.expect("all kinds are there") as u8
+    }
+
+    fn of_code(code: u8) -> Self {
+        Self::ALL[usize::from(code)]
+    }
 }
 
 /// One request to another shard.
@@ -99,8 +132,7 @@ const UPLOAD_BYTES: u8 = 7;
 const UPLOAD_END: u8 = 8;
 const UPLOAD_ABANDON: u8 = 9;
 const FLUSH: u8 = 10;
-const STATS_METRICS: u8 = 11;
-const STATS_CLASSES: u8 = 12;
+const STATS: u8 = 11;
 const PAGES_WANTED: u8 = 13;
 const META: u8 = 14;
 const BINARY: u8 = 15;
@@ -216,8 +248,7 @@ fn parts<'a>(entry: &'a Entry<'_>) -> Parts<'a> {
             let bits = if at.is_some() { BIT_EXPTIME } else { 0 };
             Head { a: at.unwrap_or(0), bits, ..simple(FLUSH) }
         }
-        Entry::Stats(StatsKind::Metrics) => simple(STATS_METRICS),
-        Entry::Stats(StatsKind::Classes) => simple(STATS_CLASSES),
+        Entry::Stats(kind) => Head { verb: kind.code(), ..simple(STATS) },
         Entry::PagesWanted(PageWish { pages, worth }) => {
             Head { a: pages, c: worth, ..simple(PAGES_WANTED) }
         }
@@ -417,8 +448,7 @@ impl Head {
             UPLOAD_END => Entry::UploadEnd(upload, self.bits & BIT_GOOD != 0),
             UPLOAD_ABANDON => Entry::UploadAbandon(upload),
             FLUSH => Entry::Flush(at),
-            STATS_METRICS => Entry::Stats(StatsKind::Metrics),
-            STATS_CLASSES => Entry::Stats(StatsKind::Classes),
+            STATS => Entry::Stats(StatsKind::of_code(self.verb)),
             PAGES_WANTED => Entry::PagesWanted(PageWish { pages: self.a, worth: self.c }),
             DUMP => Entry::Dump(self.dump_part()),
             REASSIGN => Entry::Reassign(self.a.cast_signed(), self.b.cast_signed()),

@@ -24,9 +24,11 @@ impl Shard {
     ) -> Response<'a> {
         match *request {
             KeyRequest::Get { key, with_cas, exptime } => {
+                self.note_get(now, hash, key);
                 self.get(now, hash, key, with_cas, exptime)
             }
             KeyRequest::Store { store, value } => {
+                self.note_store(&store);
                 if !matches!(store.form, StoreForm::Classic) {
                     return self.other_store(now, hash, &store, value);
                 }
@@ -40,6 +42,7 @@ impl Shard {
                 Response::Line(self.stored(now, hash, &store, outcome))
             }
             KeyRequest::TooLarge { store } => {
+                self.note_store(&store);
                 self.metrics.add(Counter::StoreTooLarge, 1);
                 self.drop_old(now, hash, &store);
                 match store.form {
@@ -90,10 +93,14 @@ impl Shard {
         exptime: Option<i32>,
     ) -> Response<'a> {
         let metrics = &self.metrics;
-        metrics.add(Counter::CmdGet, 1);
+        // With a new exptime it counts as a touch, and only as that, as in memcached.
+        let [requests, misses] = match exptime {
+            None => [Counter::CmdGet, Counter::GetMisses],
+            Some(_) => [Counter::CmdTouch, Counter::TouchMisses],
+        };
+        metrics.add(requests, 1);
         let found = match exptime {
             Some(exptime) => {
-                metrics.add(Counter::CmdTouch, 1);
                 let expiry = now.expiry(exptime);
                 self.store.get_and_touch(now.tick, hash, key, expiry, with_cas)
             }
@@ -101,19 +108,10 @@ impl Shard {
             None => self.store.get(now.tick, hash, key),
         };
         match found {
-            Ok(item) => {
-                metrics.add(Counter::GetHits, 1);
-                if exptime.is_some() {
-                    metrics.add(Counter::TouchHits, 1);
-                }
-                hit(key, with_cas, &item)
-            }
+            Ok(item) => hit(key, with_cas, &item),
             Err(miss) => {
-                metrics.add(Counter::GetMisses, 1);
+                metrics.add(misses, 1);
                 count_dead(metrics, miss);
-                if exptime.is_some() {
-                    metrics.add(Counter::TouchMisses, 1);
-                }
                 Response::Miss
             }
         }
@@ -159,14 +157,13 @@ impl Shard {
             self.drop_old(now, hash, store);
             return Reply::Error(error_lines::OUT_OF_MEMORY_STORING);
         }
-        self.metrics.add(Counter::CmdSet, 1);
-        if store.verb == Verb::Cas {
-            match outcome {
-                StoreOutcome::Stored => self.metrics.add(Counter::CasHits, 1),
-                StoreOutcome::Exists => self.metrics.add(Counter::CasBadval, 1),
-                StoreOutcome::NotFound => self.metrics.add(Counter::CasMisses, 1),
-                StoreOutcome::NotStored | StoreOutcome::NoMemory => {}
-            }
+        if outcome == StoreOutcome::Stored {
+            self.store.count_set();
+        } else {
+            self.count_set_in_vain(store);
+        }
+        if store.verb == Verb::Cas && outcome == StoreOutcome::NotFound {
+            self.metrics.add(Counter::CasMisses, 1);
         }
         match outcome {
             StoreOutcome::Stored => Reply::Stored,
@@ -177,11 +174,18 @@ impl Shard {
         }
     }
 
+    /// Counts a storage command that got memory and stored nothing.
+    #[cold]
+    pub(crate) fn count_set_in_vain(&mut self, store: &StoreRequest<'_>) {
+        let value_bytes = store.value_bytes as usize;
+        self.store.count_set_in_vain(store.key.len(), value_bytes, store.flags, store.exptime != 0);
+    }
+
     /// A set that cannot be kept must not leave the old value to be read.
     pub(crate) fn drop_old(&mut self, now: Now, hash: u64, store: &StoreRequest<'_>) {
         if store.drops_old() {
             // A miss is as good: there is no old value.
-            let _ = self.store.delete(now.tick, hash, store.key);
+            let _ = self.store.discard(now.tick, hash, store.key);
         }
     }
 
@@ -193,16 +197,13 @@ impl Shard {
         delta: u64,
         incr: bool,
     ) -> Response<'_> {
-        let (change, hits, misses) = if incr {
-            (Delta::Incr(delta), Counter::IncrHits, Counter::IncrMisses)
+        let (change, misses) = if incr {
+            (Delta::Incr(delta), Counter::IncrMisses)
         } else {
-            (Delta::Decr(delta), Counter::DecrHits, Counter::DecrMisses)
+            (Delta::Decr(delta), Counter::DecrMisses)
         };
         match self.store.arithmetic(now.tick, hash, key, change) {
-            Ok(number) => {
-                self.metrics.add(hits, 1);
-                Response::Line(Reply::Number(number))
-            }
+            Ok(number) => Response::Line(Reply::Number(number)),
             Err(ArithmeticError::NotFound) => {
                 self.metrics.add(misses, 1);
                 Response::Line(Reply::NotFound)
@@ -219,10 +220,7 @@ impl Shard {
     fn touch(&mut self, now: Now, hash: u64, key: &[u8], exptime: i32) -> Response<'_> {
         self.metrics.add(Counter::CmdTouch, 1);
         match self.store.touch(now.tick, hash, key, now.expiry(exptime)) {
-            Ok(()) => {
-                self.metrics.add(Counter::TouchHits, 1);
-                Response::Line(Reply::Touched)
-            }
+            Ok(()) => Response::Line(Reply::Touched),
             Err(_) => {
                 self.metrics.add(Counter::TouchMisses, 1);
                 Response::Line(Reply::NotFound)
@@ -231,11 +229,9 @@ impl Shard {
     }
 
     fn delete(&mut self, now: Now, hash: u64, key: &[u8]) -> Response<'_> {
+        self.note_delete(key);
         match self.store.delete(now.tick, hash, key) {
-            Ok(()) => {
-                self.metrics.add(Counter::DeleteHits, 1);
-                Response::Line(Reply::Deleted)
-            }
+            Ok(()) => Response::Line(Reply::Deleted),
             Err(_) => {
                 self.metrics.add(Counter::DeleteMisses, 1);
                 Response::Line(Reply::NotFound)

@@ -212,16 +212,35 @@ impl Shard {
         }
     }
 
-    /// Appends what `kind` asks for, as little-endian words.
-    pub fn append_stats(&self, now: Now, kind: StatsKind, out: &mut Vec<u8>) {
+    /// Appends what `kind` asks for, in the form that belongs to it.
+    pub fn append_stats(&mut self, now: Now, kind: StatsKind, out: &mut Vec<u8>) {
         match kind {
-            StatsKind::Metrics => {
-                self.publish();
-                for word in self.metrics.snapshot().as_words() {
-                    out.extend_from_slice(&word.to_le_bytes());
+            StatsKind::Metrics => self.append_metrics(out),
+            StatsKind::Reset => {
+                self.class_baseline = ClassTable::of(&self.store, now.tick);
+                self.detail.counts.clear();
+                self.append_metrics(out);
+            }
+            StatsKind::Sizes => {
+                for (bytes, items) in self.store.item_sizes() {
+                    out.extend_from_slice(&(bytes as u64).to_le_bytes());
+                    out.extend_from_slice(&items.to_le_bytes());
                 }
             }
-            StatsKind::Classes => ClassTable::of(&self.store, now.tick).append_to(out),
+            StatsKind::Prefixes => self.detail.counts.append_to(out),
+            StatsKind::Detail(is_on) => self.detail.is_on = is_on,
+            StatsKind::Connections => out.extend_from_slice(&self.told_connections),
+            StatsKind::Classes => {
+                let table = ClassTable::of(&self.store, now.tick);
+                table.since(&self.class_baseline).append_to(out);
+            }
+        }
+    }
+
+    fn append_metrics(&self, out: &mut Vec<u8>) {
+        self.publish();
+        for word in self.metrics.snapshot().as_words() {
+            out.extend_from_slice(&word.to_le_bytes());
         }
     }
 }

@@ -25,6 +25,9 @@ pub const SPARE_UPLOADS_MAX: usize = 64;
 /// Lines for watchers that a shard keeps in a turn: memcached's own buffer size.
 pub const WATCH_LINES_BYTES_MAX: usize = 64 << 10;
 
+/// Prefixes of keys that one shard counts requests of (`stats detail`), of about 100 bytes each.
+pub const PREFIXES_MAX: usize = 8192;
+
 /// Keys are at most this long (protocol.txt).
 pub const KEY_BYTES_MAX: usize = 250;
 

@@ -5,7 +5,7 @@ use slabcore_protocol::{
     ItemFacts, MetaFlags, MetaReply, MetaStatus, MetaValue, Reply, error_lines,
 };
 use slabcore_storage::{
-    Amendment, ArithmeticError, Delta, Marks, NewItem, NewUnique, StoreOutcome, StoreVerb,
+    Amendment, ArithmeticError, Delta, Hit, Marks, NewItem, NewUnique, StoreOutcome, StoreVerb,
 };
 
 use crate::clock::Now;
@@ -56,7 +56,7 @@ impl Shard {
         let (invalidates, empties) = (flags.has(b'I'), flags.has(b'x'));
         let exptime = flags.seconds(b'T').map(|exptime| now.expiry(exptime));
         if empties {
-            self.metrics.add(Counter::DeleteHits, 1);
+            self.store.count_hit(hash, key, Hit::Delete);
             let client_flags = flags.number(b'F').unwrap_or(0) as u32;
             let item =
                 NewItem { key, value: b"", flags: client_flags, exptime: exptime.unwrap_or(0) };
@@ -80,7 +80,6 @@ impl Shard {
             let amendment = Amendment { marks, exptime, unique, ..Amendment::default() };
             self.store.amend(now.tick, hash, key, &amendment);
         } else {
-            self.metrics.add(Counter::DeleteHits, 1);
             // It is there, as was just seen.
             let _ = self.store.delete(now.tick, hash, key);
         }
@@ -96,11 +95,7 @@ impl Shard {
         flags: MetaFlags<'a>,
         incr: bool,
     ) -> Response<'a> {
-        let (hits, misses) = if incr {
-            (Counter::IncrHits, Counter::IncrMisses)
-        } else {
-            (Counter::DecrHits, Counter::DecrMisses)
-        };
+        let misses = if incr { Counter::IncrMisses } else { Counter::DecrMisses };
         let (exptime, cas, is_empty) = match self.store.peek(now.tick, hash, key) {
             Ok(item) => (item.exptime(), item.cas(), item.value_len() == 0),
             Err(miss) => {
@@ -122,7 +117,6 @@ impl Shard {
             Ok(number) => number,
             Err(error) => return Response::Line(arithmetic_error(error)),
         };
-        self.metrics.add(hits, 1);
         let (after, shown) = exptimes(now, flags, exptime, false);
         let amendment = Amendment {
             exptime: flags.has(b'T').then_some(after),

@@ -7,7 +7,7 @@ use slabcore_protocol::{
     ItemFacts, MetaFlags, MetaReply, MetaStatus, MetaValue, Reply, encode_meta_debug, error_lines,
 };
 use slabcore_storage::{
-    Amendment, Marks, Miss, NewItem, NewUnique, ReadHit, ReadTerms, StoreOutcome, StoreVerb,
+    Amendment, Hit, Marks, Miss, NewItem, NewUnique, ReadHit, ReadTerms, StoreOutcome, StoreVerb,
 };
 
 use crate::clock::Now;
@@ -35,13 +35,12 @@ impl Shard {
             recache: flags.seconds(b'R').map_or(0, |exptime| now.expiry(exptime)),
             recache_after_touch: flags.is_before(b'T', b'R'),
             with_idle: flags.has(b'l'),
+            again: false,
         };
         let metrics = &self.metrics;
         match self.store.read(now.tick, hash, key, &terms) {
             Ok(hit) => {
-                let [requests, hits] = read_counters(flags);
-                metrics.add(requests, 1);
-                metrics.add(hits, 1);
+                metrics.add(if flags.has(b'T') { Counter::CmdTouch } else { Counter::CmdGet }, 1);
                 meta_hit(now, key, flags, &hit)
             }
             Err(miss) => {
@@ -66,9 +65,13 @@ impl Shard {
         let Some(cas) = self.create(now, hash, key, flags, (b"", exptime), true) else {
             return Response::Line(Reply::Error(error_lines::OUT_OF_MEMORY));
         };
-        let [requests, hits] = read_counters(flags);
+        let (requests, hit) = if flags.has(b'T') {
+            (Counter::CmdTouch, Hit::Touch)
+        } else {
+            (Counter::CmdGet, Hit::Get)
+        };
         self.metrics.add(requests, 1);
-        self.metrics.add(hits, 1);
+        self.store.count_hit(hash, key, hit);
         let facts = ItemFacts {
             cas: Some(cas),
             value_bytes: Some(0),
@@ -132,16 +135,6 @@ impl Shard {
         let encoded = item.marks().key_encoded;
         encode_meta_debug(&mut text, key, encoded, &facts, slab_class, item.total_bytes());
         Response::Text(text)
-    }
-}
-
-/// What counts the requests that hit, and the hits: with a new exptime it is a touch, not a get.
-#[inline]
-fn read_counters(flags: MetaFlags<'_>) -> [Counter; 2] {
-    if flags.has(b'T') {
-        [Counter::CmdTouch, Counter::TouchHits]
-    } else {
-        [Counter::CmdGet, Counter::GetHits]
     }
 }
 

@@ -40,6 +40,7 @@ impl Shard {
         ends: bool,
         out: &mut Vec<u8>,
     ) -> Option<LargeHit> {
+        self.note_get(now, hash, key);
         let Some(item) = self.get_counted::<false>(now, hash, key) else {
             if ends {
                 out.extend_from_slice(END);
@@ -101,6 +102,7 @@ impl Shard {
         echo: Echo,
         out: &mut Vec<u8>,
     ) -> Option<Vec<u8>> {
+        self.note_get(now, hash, key);
         let Some(item) = self.get_counted::<true>(now, hash, key) else {
             let miss = BinaryReply::miss(echo, key);
             if !miss.is_hidden(true) {
@@ -132,7 +134,7 @@ impl Shard {
         flags: MetaFlags<'_>,
         out: &mut Vec<u8>,
     ) -> Option<Vec<u8>> {
-        let terms = ReadTerms { unseen: true, ..ReadTerms::default() };
+        let terms = ReadTerms { unseen: true, again: true, ..ReadTerms::default() };
         let hit = self.store.read(now.tick, hash, key, &terms).ok()?;
         match meta_hit(now, key, flags, &hit) {
             Response::LargeBehind { head, .. } => Some(head),
@@ -159,10 +161,7 @@ impl Shard {
             self.store.get(now.tick, hash, key)
         };
         match found {
-            Ok(item) => {
-                metrics.add(Counter::GetHits, 1);
-                Some(item)
-            }
+            Ok(item) => Some(item),
             Err(miss) => {
                 metrics.add(Counter::GetMisses, 1);
                 count_dead(metrics, miss);

@@ -2,11 +2,14 @@
 
 use alloc::boxed::Box;
 use alloc::sync::Arc;
+use alloc::vec::Vec;
 
 use slabcore_metrics::{Counter, Gauge, ShardMetrics};
 use slabcore_storage::{Config, Hold, KeyHasher, NoMemory, PagePool, PageWish, Reassigned, Store};
 
+use crate::class_table::ClassTable;
 use crate::clock::Now;
+use crate::detail::Detail;
 use crate::uploads::Uploads;
 use crate::watch::Watched;
 
@@ -36,8 +39,15 @@ pub struct Shard {
     pub(crate) store: Store,
     pub(crate) metrics: Arc<ShardMetrics>,
     pub(crate) uploads: Uploads,
+    /// The slab classes at the last `stats reset`.
+    pub(crate) class_baseline: ClassTable,
+    pub(crate) detail: Detail,
+    /// What the executor tells of its connections, as it encodes it.
+    pub(crate) told_connections: Vec<u8>,
     /// A `flush_all` that has yet to take effect, as a tick; 0: none.
     flush_tick: u32,
+    /// Dumps and crawls that clients have ordered here.
+    crawls_ordered: u64,
     /// Kept while somebody watches.
     pub(crate) watched: Option<Box<Watched>>,
 }
@@ -54,7 +64,11 @@ impl Shard {
             store: Store::new(config, pool, hasher)?,
             metrics,
             uploads: Uploads::new(config.shards as usize),
+            class_baseline: ClassTable::default(),
+            detail: Detail::default(),
+            told_connections: Vec::new(),
             flush_tick: 0,
+            crawls_ordered: 0,
             watched: None,
         })
     }
@@ -149,12 +163,25 @@ impl Shard {
         self.store.take_page_wish()
     }
 
+    /// A client has ordered a dump or a crawl.
+    pub fn count_ordered_crawl(&mut self) {
+        self.crawls_ordered += 1;
+    }
+
     /// Copies what the store counts into the metrics, for scrapes and `stats`.
     pub fn publish(&self) {
         let stats = self.store.stats();
         let counters = &stats.counters;
         let metrics = &self.metrics;
         for (counter, total) in [
+            (Counter::GetHits, counters.get_hits),
+            (Counter::CmdSet, counters.cmd_set),
+            (Counter::DeleteHits, counters.delete_hits),
+            (Counter::IncrHits, counters.incr_hits),
+            (Counter::DecrHits, counters.decr_hits),
+            (Counter::CasHits, counters.cas_hits),
+            (Counter::CasBadval, counters.cas_badval),
+            (Counter::TouchHits, counters.touch_hits),
             (Counter::Evictions, counters.evicted),
             (Counter::EvictedUnfetched, counters.evicted_unfetched),
             (Counter::EvictedActive, counters.evicted_active),
@@ -164,6 +191,8 @@ impl Shard {
             (Counter::CrawlerItemsChecked, counters.crawler_items_checked),
             (Counter::DirectReclaims, counters.direct_reclaims),
             (Counter::SlabsMoved, stats.slabs_moved),
+            (Counter::SlabReassignRescues, stats.items_moved),
+            (Counter::LruCrawlerStarts, stats.crawler_starts + self.crawls_ordered),
             (Counter::TotalItems, stats.total_items),
         ] {
             metrics.set_counter(counter, total);
@@ -173,10 +202,18 @@ impl Shard {
             (Gauge::Bytes, stats.bytes),
             (Gauge::HashBytes, stats.hash_bytes),
             (Gauge::HashPowerLevel, stats.hash_power_level),
+            (Gauge::HashIsExpanding, u64::from(stats.is_growing)),
+            (Gauge::LruCrawlerRunning, u64::from(stats.is_crawling)),
+            (Gauge::SlabReassignRunning, u64::from(stats.is_moving_page)),
             (Gauge::PagesOwned, stats.pages_owned),
         ] {
             metrics.set(gauge, value);
         }
+    }
+
+    /// What [`crate::StatsKind::Connections`] is answered with from now on.
+    pub fn tell_connections(&mut self, told: Vec<u8>) {
+        self.told_connections = told;
     }
 
     /// The store, for `stats items` and the like.

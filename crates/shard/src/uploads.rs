@@ -99,6 +99,7 @@ impl Uploads {
 impl Shard {
     /// Starts an upload: reserves the head of the item, nothing ahead of the value's bytes.
     pub fn upload_begin(&mut self, now: Now, hash: u64, id: UploadId, store: &StoreRequest<'_>) {
+        self.note_store(store);
         let reservation = self
             .store
             .reserve(
@@ -181,6 +182,7 @@ impl Shard {
             }
             Some(reservation) if good => self.commit(now, upload.hash, &store, reservation),
             Some(reservation) => {
+                self.count_set_in_vain(&store);
                 self.store.abandon(reservation);
                 Response::Line(Reply::Error(error_lines::BAD_DATA_CHUNK))
             }

@@ -206,7 +206,7 @@ pub(crate) const SUBOPTIONS: &[SuboptionRow] = {
             "could not parse argument to temporary_ttl",
             Meaningless("expired memory of any ttl is used before anything live is evicted"),
         ),
-        flag("track_sizes", NotYet),
+        flag("track_sizes", Silent),
         number(
             "watcher_logbuf_size",
             "Missing watcher_logbuf_size argument",

@@ -25,6 +25,7 @@ const HOT_AND_WARM_PERCENT_MAX: f64 = 80.0;
 pub(crate) struct Suboptions {
     /// Only `-I` is checked against it, so that what memcached refuses is refused here.
     pub(crate) slab_chunk_bytes_max: usize,
+    pub(crate) track_sizes: bool,
     pub(crate) tls: TlsSuboptions,
     /// `idle_timeout` in seconds; 0: never.
     pub(crate) idle_timeout: u32,
@@ -39,6 +40,7 @@ impl Default for Suboptions {
     fn default() -> Self {
         Self {
             slab_chunk_bytes_max: SLAB_CHUNK_BYTES_MAX,
+            track_sizes: false,
             tls: TlsSuboptions::default(),
             idle_timeout: 0,
             maxconns_fast: true,
@@ -66,6 +68,7 @@ pub(crate) fn parse<'a>(lists: impl Iterator<Item = &'a str>) -> Result<Suboptio
         let Some(row) = SUBOPTIONS.iter().find(|row| row.name == name) else {
             return Err(Refusal::bad_option(format!("Illegal suboption \"{entry}\"")));
         };
+        suboptions.track_sizes |= name == "track_sizes";
         let number = checked(row, value)?;
         suboptions.take(row, number, value)?;
     }
@@ -184,11 +187,8 @@ mod tests {
         let suboptions = parse(lists.into_iter()).unwrap();
         assert_eq!(suboptions.slab_chunk_bytes_max, 16 << 10);
         assert_eq!((suboptions.idle_timeout, suboptions.maxconns_fast), (5, false));
-        let expected = [
-            "warning: -o slab_chunk_max has no effect: \
-             items over 32 KiB are chains of chunks, whatever the classes",
-            "warning: -o track_sizes has no effect yet",
-        ];
+        let expected = ["warning: -o slab_chunk_max has no effect: \
+             items over 32 KiB are chains of chunks, whatever the classes"];
         assert_eq!(suboptions.warnings, expected);
     }
 

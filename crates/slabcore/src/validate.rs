@@ -75,10 +75,7 @@ pub(crate) fn plan(
 
     let tls = suboptions.tls.load(given.flag("enable-ssl"), &mut warnings)?;
     let listen = listening(given, tls.as_ref(), &mut warnings)?;
-    let udp = udp(given, &listen, &access, tls.as_ref())?;
-    if tls.is_some() && !udp.is_empty() {
-        warnings.push("warning: datagrams (-U) are not encrypted, with or without -Z".to_owned());
-    }
+    let udp = udp(given, &listen, &access, tls.as_ref(), &mut warnings)?;
     let settings = Settings {
         udp,
         shard_ports: shard_ports(given, &listen, shards)?,
@@ -93,6 +90,8 @@ pub(crate) fn plan(
         chunk_bytes_min,
         evict: !given.flag("disable-evictions"),
         cas: !given.flag("disable-cas"),
+        prefix_delimiter: prefix_delimiter(given)?,
+        track_sizes: suboptions.track_sizes,
         requests_per_event_max,
         flush_all: !given.flag("disable-flush-all"),
         dump: !given.flag("disable-dumping"),
@@ -112,7 +111,6 @@ pub(crate) fn plan(
         product: PRODUCT,
         idle_timeout: suboptions.idle_timeout,
         maxconns_fast: suboptions.maxconns_fast,
-        prefix_delimiter: prefix_delimiter(given)?,
     };
     let lifecycle = Lifecycle::of(given)?;
     Ok(Plan { settings, lifecycle, user: given.last("user").map(str::to_owned), warnings })
@@ -266,6 +264,7 @@ fn udp(
     listen: &Listen,
     access: &Access,
     tls: Option<&Tls>,
+    warnings: &mut Vec<String>,
 ) -> Result<Vec<TcpListen>, Refusal> {
     let port = match given.last("udp-port").map(port).transpose()? {
         None | Some(Port::None) => return Ok(Vec::new()),
@@ -282,6 +281,11 @@ fn udp(
     }
     match listen {
         Listen::Unix { .. } => Ok(Vec::new()),
+        Listen::Tcp(_) if tls.is_some() => {
+            let warning = "warning: datagrams (-U) are not encrypted, with or without -Z";
+            warnings.push(warning.to_owned());
+            Ok(listen::parse(given.all("listen"), port, tls)?.addresses)
+        }
         // Its warnings are those of TCP.
         Listen::Tcp(_) => Ok(listen::parse(given.all("listen"), port, tls)?.addresses),
     }

@@ -258,7 +258,6 @@ fn what_has_no_effect_is_said() {
     let check = |line: &str, expected: &[&str]| {
         assert_eq!(planned(line).unwrap().warnings, expected, "{line}");
     };
-    check("-o track_sizes", &["warning: -o track_sizes has no effect yet"]);
     check(
         "-I 100k -o slab_chunk_max=10",
         &["warning: -o slab_chunk_max has no effect: \

@@ -52,6 +52,7 @@ impl Store {
         let head = self.slabs.pages.bytes(at, len);
         let number = parse_number(head).filter(|_| view.value_len() <= NUMBER_BYTES_MAX);
         let number = number.ok_or(ArithmeticError::NonNumeric)?;
+        let old_class = self.slabs.class_of(item);
         let number = match delta {
             Delta::Incr(by) => number.wrapping_add(by),
             Delta::Decr(by) => number.saturating_sub(by),
@@ -74,6 +75,7 @@ impl Store {
                 let unique = self.new_unique();
                 item::set_cas(&mut self.slabs.pages, item, unique);
             }
+            self.count_arithmetic(old_class, delta);
             return Ok(number);
         }
         // A held value keeps its bytes: then a shorter text goes into a new item, too.
@@ -83,7 +85,16 @@ impl Store {
         let new = self.new_item(now, hash, fields, &text.digits[..text.len]);
         self.unguard(item, guard);
         self.link_new(now, hash, key, new.ok_or(ArithmeticError::NoMemory)?);
+        self.count_arithmetic(old_class, delta);
         Ok(number)
+    }
+
+    fn count_arithmetic(&mut self, class: usize, delta: Delta) {
+        let counters = &mut self.slabs.classes[class].counters;
+        match delta {
+            Delta::Incr(_) => counters.incr_hits += 1,
+            Delta::Decr(_) => counters.decr_hits += 1,
+        }
     }
 }
 

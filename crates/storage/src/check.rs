@@ -171,6 +171,9 @@ impl Store {
         let all_bodies = chunks.values().filter(|chunk| **chunk == ChunkUse::Body).count();
         ensure!(bodies == all_bodies, "{all_bodies} body chunks, {bodies} of them in chains");
         ensure!(bytes == self.item_bytes, "item bytes: {}, recount {bytes}", self.item_bytes);
+        let sized: u64 = self.item_sizes().map(|(_, items)| items).sum();
+        let is_sized = self.sizes.is_none() || sized == self.index.items as u64;
+        ensure!(is_sized, "{sized} items by size of {}", self.index.items);
         ensure!(bytes <= self.slabs.owned_pages * PAGE_BYTES, "more bytes than pages");
         ensure!(epochs == self.epoch_items, "epochs: {:?}, not {epochs:?}", self.epoch_items);
         Ok(())

@@ -14,6 +14,14 @@ pub(crate) struct Crawl {
     record: usize,
     chunk: usize,
     sweep: Option<Sweep>,
+    /// Sweeps begun by background work.
+    pub(crate) starts: u64,
+}
+
+impl Crawl {
+    pub(crate) fn is_sweeping(&self) -> bool {
+        self.sweep.is_some()
+    }
 }
 
 /// A page that is being searched for expired items.
@@ -102,6 +110,7 @@ impl Store {
             None => {
                 let Some(record) = self.expiry.due_page(now) else { return false };
                 self.expiry.clear(record);
+                self.crawl.starts += u64::from(crawler);
                 Sweep { record, chunk: 0, earliest: NEVER }
             }
         };

@@ -17,6 +17,11 @@ impl Store {
     /// A chunk for `bytes`, whatever may have to be evicted for it. The caller writes it at once.
     pub(crate) fn allocate(&mut self, now: u32, bytes: usize) -> Option<Location> {
         let class = self.slabs.class_for(bytes);
+        let is_refused = self.slabs.is_refused(class);
+        // What is dead makes room even so.
+        if is_refused && !self.is_expired_left(now) && !self.is_flushed_left() {
+            return self.out_of_memory(class);
+        }
         let mut sweeps = 0;
         self.drain_ahead(now, class);
         for _ in 0..ALLOCATION_ROUNDS_MAX {
@@ -57,7 +62,13 @@ impl Store {
         if let Some(chunk) = self.borrow_chunk(now, class, bytes, CHUNK_BYTES_MAX) {
             return Some(chunk);
         }
+        self.out_of_memory(class)
+    }
+
+    #[cold]
+    fn out_of_memory(&mut self, class: usize) -> Option<Location> {
         self.slabs.classes[class].counters.outofmemory += 1;
+        self.slabs.refuse(class);
         None
     }
 

@@ -38,6 +38,7 @@ impl Store {
             _ => self.find_live(now, hash, key).map(|item| self.head(item))?,
         };
         let access = self.note_read(now, head);
+        self.slabs.count_hit(head.at);
         Ok(head.accessed(access))
     }
 
@@ -54,6 +55,7 @@ impl Store {
         let mut item = self.find_live(now, hash, key)?;
         self.note_read(now, self.head(item));
         item = self.change_exptime(now, hash, item, exptime)?;
+        self.counters_of(item).touch_hits += 1;
         if with_cas {
             item = self.ensure_unique(now, hash, item);
         }
@@ -79,7 +81,9 @@ impl Store {
     pub fn touch(&mut self, now: u32, hash: u64, key: &[u8], exptime: u32) -> Result<(), Miss> {
         let item = self.find_live(now, hash, key)?;
         self.note_read(now, self.head(item));
-        self.change_exptime(now, hash, item, exptime).map(|_| ())
+        let item = self.change_exptime(now, hash, item, exptime)?;
+        self.counters_of(item).touch_hits += 1;
+        Ok(())
     }
 
     /// Asks the processor for the key's bucket.
@@ -127,6 +131,11 @@ impl Store {
             self.note_tail_hit(now, head.location(&self.slabs.pages), old);
         }
         new
+    }
+
+    /// Whether a key has a live item; neither is touched.
+    pub fn is_live(&self, now: u32, hash: u64, key: &[u8]) -> bool {
+        self.find_linked(hash, key).is_some_and(|item| self.death_of(now, item).is_none())
     }
 
     /// The live item of a key. A dead one is unlinked on the way.

@@ -23,6 +23,8 @@ pub struct ReadTerms {
     pub recache_after_touch: bool,
     /// [`ReadHit::idle`] is wanted.
     pub with_idle: bool,
+    /// The request has read the item before: no hit is counted for it.
+    pub again: bool,
 }
 
 /// An item, and what it was before it was read.
@@ -99,6 +101,9 @@ impl Store {
         }
         if let Some(exptime) = terms.exptime {
             item = self.change_exptime(now, hash, item, exptime)?;
+        }
+        if !terms.again {
+            self.count_read(item, terms.exptime.is_some());
         }
         if terms.with_cas {
             item = self.ensure_unique(now, hash, item);

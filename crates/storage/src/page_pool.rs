@@ -89,6 +89,8 @@ pub struct PagePool {
     limit: AtomicUsize,
     /// The limit without the pages that are owned: below 0 after it was lowered.
     room: AtomicIsize,
+    /// A bit for each slab class for which some store that evicts nothing has found no memory.
+    full_classes: AtomicU64,
 }
 
 impl PagePool {
@@ -111,6 +113,7 @@ impl PagePool {
             untouched: AtomicUsize::new(0),
             limit: AtomicUsize::new(limit),
             room: AtomicIsize::new(limit.cast_signed()),
+            full_classes: AtomicU64::new(0),
         }
     }
 
@@ -123,7 +126,25 @@ impl PagePool {
         let before = self.limit.swap(pages, Ordering::Relaxed);
         let change = pages.cast_signed() - before.cast_signed();
         self.room.fetch_add(change, Ordering::Release);
+        self.mark_none_full();
         true
+    }
+
+    /// Some store has no memory for a slab class.
+    pub(crate) fn mark_full(&self, class: usize) {
+        self.full_classes.fetch_or(1 << class, Ordering::Relaxed);
+    }
+
+    /// Whether some store had no memory for a slab class, and none has freed any since.
+    pub(crate) fn is_full(&self, class: usize) -> bool {
+        self.full_classes.load(Ordering::Relaxed) & 1 << class != 0
+    }
+
+    /// Some store has freed memory.
+    pub(crate) fn mark_none_full(&self) {
+        if self.full_classes.load(Ordering::Relaxed) != 0 {
+            self.full_classes.store(0, Ordering::Relaxed);
+        }
     }
 
     /// Takes a page, or `None` when as many are owned as may be. Lock-free.

@@ -7,10 +7,11 @@
 use alloc::{sync::Arc, vec::Vec};
 
 use crate::item;
-use crate::limits::{CHUNK_BYTES_MAX, PAGE_BYTES, RESERVE_PAGES_MIN, SPARE_PAGES_MAX};
+use crate::limits::{CHUNK_BYTES_MAX, CLASSES_MAX, PAGE_BYTES, RESERVE_PAGES_MIN, SPARE_PAGES_MAX};
 use crate::page_pool::{Page, PagePool};
 use crate::region::{Location, OwnedPages};
 use crate::slab_class::{ChunkSizes, SlabClass};
+use crate::stats::ClassCounters;
 
 pub(crate) const NONE: u32 = u32::MAX;
 
@@ -50,6 +51,9 @@ pub(crate) struct SlabAllocator {
     /// The class that each record's page belongs, or last belonged to: all that a hit asks for.
     classes_by_record: Vec<u8>,
     pub(crate) classes: Vec<SlabClass>,
+    /// Hits and storage commands of each class: beside each other, as each request counts one.
+    pub(crate) hits: [u64; CLASSES_MAX],
+    pub(crate) sets: [u64; CLASSES_MAX],
     pub(crate) sizes: ChunkSizes,
     vacant: u32,
     spare: u32,
@@ -59,6 +63,9 @@ pub(crate) struct SlabAllocator {
     pages_min: usize,
     /// Whether a spare page is kept for what cannot wait, where there are pages enough.
     pub(crate) is_reserving: bool,
+    /// Nothing is evicted: what one store has no memory for, all stores refuse until one of them
+    /// frees some, so that a client is not told now this, now that, as its keys have it.
+    pub(crate) is_refusing: bool,
     /// Record of the page whose items are being moved away: it hands out no chunk.
     pub(crate) draining: u32,
 }
@@ -75,6 +82,8 @@ impl SlabAllocator {
         let sizes = ChunkSizes::new(chunk_bytes_min, growth_factor, pages.granule_bytes());
         SlabAllocator {
             classes: SlabClass::all(&sizes),
+            hits: [0; CLASSES_MAX],
+            sets: [0; CLASSES_MAX],
             sizes,
             records: Vec::with_capacity(pages_expected.min(pages.pool().pages_total())),
             classes_by_record: Vec::new(),
@@ -85,6 +94,7 @@ impl SlabAllocator {
             owned_pages: 0,
             pages_min,
             is_reserving: false,
+            is_refusing: false,
             draining: NONE,
         }
     }
@@ -111,6 +121,20 @@ impl SlabAllocator {
         let index = self.record_index(chunk);
         debug_assert_eq!(index, self.record_of(chunk), "page not owned");
         usize::from(self.classes_by_record[index])
+    }
+
+    /// Counts a hit on the item at this byte.
+    #[inline]
+    pub(crate) fn count_hit(&mut self, at: usize) {
+        let class = usize::from(self.classes_by_record[self.pages.note(at) as usize]);
+        // There are never more classes: it only spares a check.
+        self.hits[class % CLASSES_MAX] += 1;
+    }
+
+    /// What has happened to the items of a class.
+    pub(crate) fn counters(&self, class: usize) -> ClassCounters {
+        let (get_hits, cmd_set) = (self.hits[class], self.sets[class]);
+        ClassCounters { get_hits, cmd_set, ..self.classes[class].counters }
     }
 
     /// Takes a spare page, or one of the pool; its record is `Index` until it joins a class.
@@ -322,10 +346,26 @@ impl SlabAllocator {
         Some(chunk)
     }
 
+    /// Whether there is known to be no memory for a class.
+    #[inline]
+    pub(crate) fn is_refused(&self, class: usize) -> bool {
+        self.is_refusing && self.pages.pool().is_full(class)
+    }
+
+    /// There is no memory for a class.
+    pub(crate) fn refuse(&self, class: usize) {
+        if self.is_refusing {
+            self.pages.pool().mark_full(class);
+        }
+    }
+
     /// Frees a chunk that is not pinned. An empty page leaves its class.
     pub(crate) fn free_chunk(&mut self, chunk: Location) {
         let index = self.record_of(chunk);
         let class = self.class_of(chunk);
+        if self.is_refusing {
+            self.pages.pool().mark_none_full();
+        }
         let bytes = item::chunk_used_bytes(&self.pages, chunk);
         assert!(bytes > 0, "a chunk is freed twice");
         let chunks = self.classes[class].chunks_per_page;

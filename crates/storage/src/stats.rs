@@ -25,6 +25,22 @@ pub struct ClassCounters {
     pub crawler_items_checked: u64,
     /// Items evicted or taken back by an allocation.
     pub direct_reclaims: u64,
+    /// Gets that found an item.
+    pub get_hits: u64,
+    /// Storage attempts with memory for their item, by its class.
+    pub cmd_set: u64,
+    /// Items deleted.
+    pub delete_hits: u64,
+    /// Items counted up.
+    pub incr_hits: u64,
+    /// Items counted down.
+    pub decr_hits: u64,
+    /// Items replaced as their cas unique was the one named.
+    pub cas_hits: u64,
+    /// Items kept as theirs was another.
+    pub cas_badval: u64,
+    /// Items whose exptime was set anew, a get of theirs included.
+    pub touch_hits: u64,
 }
 
 impl ClassCounters {
@@ -41,6 +57,14 @@ impl ClassCounters {
         self.crawler_reclaimed += other.crawler_reclaimed;
         self.crawler_items_checked += other.crawler_items_checked;
         self.direct_reclaims += other.direct_reclaims;
+        self.get_hits += other.get_hits;
+        self.cmd_set += other.cmd_set;
+        self.delete_hits += other.delete_hits;
+        self.incr_hits += other.incr_hits;
+        self.decr_hits += other.decr_hits;
+        self.cas_hits += other.cas_hits;
+        self.cas_badval += other.cas_badval;
+        self.touch_hits += other.touch_hits;
     }
 }
 
@@ -65,6 +89,14 @@ pub struct StoreStats {
     pub slabs_moved: u64,
     /// Chunks of live items moved so that their page could leave its class.
     pub items_moved: u64,
+    /// Pages in which the crawler has begun to look for what has expired.
+    pub crawler_starts: u64,
+    /// Whether the hash table has fewer buckets than its items call for.
+    pub is_growing: bool,
+    /// Whether there are dead items that the crawler is looking for.
+    pub is_crawling: bool,
+    /// Whether a page's items are being moved away, for the page to leave.
+    pub is_moving_page: bool,
     /// Values being written into reserved memory.
     pub reservations: u64,
     /// Holds alive.

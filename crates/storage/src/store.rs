@@ -13,6 +13,7 @@ use crate::hints::Hints;
 use crate::hold::HoldTable;
 use crate::item;
 use crate::item_ref::ItemRef;
+use crate::item_sizes::ItemSizes;
 use crate::key_hasher::KeyHasher;
 use crate::limits::{AGE_LOOKS_MAX, INDEX_PAGES_MIN, PAGES_MIN};
 use crate::liveliness::Liveliness;
@@ -42,6 +43,8 @@ pub struct Config {
     pub cas: bool,
     /// Pages that this shard may expect of the pool.
     pub fair_share_pages: usize,
+    /// Whether [`Store::item_sizes`] is kept.
+    pub track_sizes: bool,
 }
 
 impl Default for Config {
@@ -55,6 +58,7 @@ impl Default for Config {
             evict: true,
             cas: true,
             fair_share_pages: usize::MAX,
+            track_sizes: false,
         }
     }
 }
@@ -86,6 +90,9 @@ pub struct Store {
     /// Bytes asked for by linked items.
     pub(crate) item_bytes: usize,
     pub(crate) total_items: u64,
+    pub(crate) sizes: Option<ItemSizes>,
+    /// Slab class of the item stored last.
+    pub(crate) last_stored: usize,
     /// Items whose flush epoch is another are flushed.
     pub(crate) epoch: u8,
     /// Linked items per flush epoch.
@@ -134,6 +141,7 @@ impl Store {
         let first: Option<Vec<u32>> = (0..pages_min).map(|_| slabs.take_page()).collect();
         let first = first.ok_or(NoMemory)?;
         slabs.is_reserving = config.evict;
+        slabs.is_refusing = !config.evict;
         let (index_pages, spare) = first.split_at(INDEX_PAGES_MIN);
         spare.iter().rev().for_each(|page| slabs.keep_spare(*page));
         let (buckets_at, overflow_at) =
@@ -148,6 +156,8 @@ impl Store {
             clock: AccessClock::new(),
             item_bytes: 0,
             total_items: 0,
+            sizes: config.track_sizes.then(ItemSizes::default),
+            last_stored: 0,
             epoch: 0,
             epoch_items: [0; 4],
             // 0 says "no unique" and 1 is left out, as memcached does.
@@ -175,6 +185,14 @@ impl Store {
     /// Removes the live item of a key.
     pub fn delete(&mut self, now: u32, hash: u64, key: &[u8]) -> Result<(), Miss> {
         let item = self.find_live(now, hash, key)?;
+        self.counters_of(item).delete_hits += 1;
+        self.unlink(item);
+        Ok(())
+    }
+
+    /// As [`Self::delete`], where nobody asked for it: not counted.
+    pub fn discard(&mut self, now: u32, hash: u64, key: &[u8]) -> Result<(), Miss> {
+        let item = self.find_live(now, hash, key)?;
         self.unlink(item);
         Ok(())
     }
@@ -192,7 +210,7 @@ impl Store {
     /// Counters and gauges of the whole store.
     pub fn stats(&self) -> StoreStats {
         let mut counters = ClassCounters::default();
-        self.slabs.classes.iter().for_each(|class| counters.add(&class.counters));
+        (0..self.classes()).for_each(|class| counters.add(&self.slabs.counters(class)));
         let index_pages = self.index.bucket_pages.len() + self.index.overflow_pages.len();
         StoreStats {
             curr_items: self.index.items as u64,
@@ -204,9 +222,19 @@ impl Store {
             pages_owned: self.slabs.owned_pages as u64,
             slabs_moved: self.slabs_moved,
             items_moved: self.items_moved,
+            crawler_starts: self.crawl.starts,
+            is_growing: self.index.is_growth_due(),
+            is_crawling: self.crawl.is_sweeping() || self.is_flushed_left(),
+            is_moving_page: self.drain.is_some(),
             reservations: self.reservations as u64,
             holds: self.holds.len() as u64,
         }
+    }
+
+    /// Sizes of items in bytes, rounded up to a multiple of 32, and how many items have each. Of a
+    /// store that keeps no count of them: none.
+    pub fn item_sizes(&self) -> impl Iterator<Item = (usize, u64)> {
+        self.sizes.iter().flat_map(ItemSizes::iter)
     }
 
     /// Sets the counters to 0; gauges stay.
@@ -214,6 +242,8 @@ impl Store {
         for class in &mut self.slabs.classes {
             class.counters = ClassCounters::default();
         }
+        self.slabs.hits.fill(0);
+        self.slabs.sets.fill(0);
         (self.total_items, self.slabs_moved, self.items_moved) = (0, 0, 0);
     }
 
@@ -232,7 +262,7 @@ impl Store {
             mem_requested: class.requested_bytes as u64,
             number: class.items as u64,
             age: u64::from(self.longest_idle(now, number)),
-            counters: class.counters,
+            counters: self.slabs.counters(number),
         })
     }
 
@@ -292,6 +322,9 @@ impl Store {
         let view = ItemRef::new(&self.slabs.pages, item);
         let (bytes, epoch) = (view.total_bytes(), usize::from(view.epoch()));
         let exptime = view.exptime();
+        if self.sizes.is_some() {
+            self.count_size(bytes, linked);
+        }
         if linked {
             self.item_bytes += bytes;
             self.epoch_items[epoch] += 1;
@@ -301,6 +334,14 @@ impl Store {
         } else {
             self.item_bytes -= bytes;
             self.epoch_items[epoch] -= 1;
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn count_size(&mut self, bytes: usize, linked: bool) {
+        if let Some(sizes) = &mut self.sizes {
+            if linked { sizes.add(bytes) } else { sizes.take_off(bytes) }
         }
     }
 
@@ -362,9 +403,12 @@ impl Store {
         if added == 0 {
             return Some(item);
         }
+        let bytes = view.total_bytes();
         if !view.is_held() && self.slabs.has_slack(item, added) {
             self.slabs.grow_requested(item, added);
             self.item_bytes += added;
+            self.count_size(bytes, false);
+            self.count_size(bytes + added, true);
             item::widen(&mut self.slabs.pages, item, exptime != 0, cas);
             return Some(item);
         }

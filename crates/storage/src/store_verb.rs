@@ -75,25 +75,36 @@ impl Store {
         if !self.prepare_insert(now) {
             return StoreOutcome::NoMemory;
         }
-        if verb != StoreVerb::Set {
-            let old = self.find_live(now, hash, item.key).ok();
-            match self.plan(item.key, item.value.len(), old, verb) {
-                Err(outcome) => return outcome,
-                Ok(Plan::Link) => {}
-                Ok(Plan::Join { front }) => {
-                    let old = old.expect("joined to an item that is there");
-                    let new = ValuePart::Bytes(item.value);
-                    return self.join(now, hash, item.key, old, (new, item.value.len()), front);
-                }
-            }
+        if verb == StoreVerb::Set {
+            return self.insert(now, hash, item);
         }
+        let old = self.find_live(now, hash, item.key).ok();
+        let old_class = old.map(|old| self.slabs.class_of(old));
+        let outcome = match self.plan(item.key, item.value.len(), old, verb) {
+            Err(outcome) => outcome,
+            Ok(Plan::Link) => self.insert(now, hash, item),
+            Ok(Plan::Join { front }) => {
+                let old = old.expect("joined to an item that is there");
+                let new = ValuePart::Bytes(item.value);
+                self.join(now, hash, item.key, old, (new, item.value.len()), front)
+            }
+        };
+        self.count_cas(verb, old_class, outcome);
+        outcome
+    }
+
+    /// Stores an item whatever is there.
+    #[inline]
+    fn insert(&mut self, now: u32, hash: u64, item: &NewItem<'_>) -> StoreOutcome {
         let fields =
             ItemFields { key: item.key, flags: item.flags, exptime: item.exptime, with_cas: false };
         match self.new_item(now, hash, fields, item.value) {
-            Some(new) => self.link_new(now, hash, item.key, new),
-            None => return StoreOutcome::NoMemory,
+            Some(new) => {
+                self.link_new(now, hash, item.key, new);
+                StoreOutcome::Stored
+            }
+            None => StoreOutcome::NoMemory,
         }
-        StoreOutcome::Stored
     }
 
     /// Writes an item in the place of the key's live one, if its chunk would be of the same class
@@ -134,11 +145,13 @@ impl Store {
         let key = &mut key[..view.key().len()];
         key.copy_from_slice(view.key());
         let old = self.find_live(now, hash, key).ok();
+        let old_class = old.map(|old| self.slabs.class_of(old));
         let outcome = match self.plan(key, value_len, old, verb) {
             Err(outcome) => outcome,
             Ok(Plan::Link) => {
                 let new = self.finish(reservation);
                 self.link_new(now, hash, key, new);
+                self.count_cas(verb, old_class, StoreOutcome::Stored);
                 return StoreOutcome::Stored;
             }
             Ok(Plan::Join { front }) => {
@@ -147,6 +160,7 @@ impl Store {
             }
         };
         self.abandon(reservation);
+        self.count_cas(verb, old_class, outcome);
         outcome
     }
 
@@ -248,6 +262,7 @@ impl Store {
     fn count_store(&mut self, now: u32, item: Location) {
         let class = self.slabs.class_of(item);
         self.slabs.classes[class].window_stores += 1;
+        self.last_stored = class;
         self.sharing.note_store(now);
         self.total_items += 1;
     }

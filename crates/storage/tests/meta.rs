@@ -67,7 +67,15 @@ fn ops() -> impl Strategy<Value = Op> {
             let with_idle = true;
             let recache_after_touch = after;
             let terms =
-                ReadTerms { unseen, exptime, with_cas, recache, recache_after_touch, with_idle };
+                ReadTerms {
+                    unseen,
+                    exptime,
+                    with_cas,
+                    recache,
+                    recache_after_touch,
+                    with_idle,
+                    again: false,
+                };
             Op::Read { key, terms }
         }),
         5 => (0..6_u8, amendments, any::<(bool, bool)>())

@@ -145,7 +145,8 @@ impl Pair {
     fn new(pages: usize, evict: bool) -> Pair {
         let pool = PagePool::new(Region::new(Box::new(vec![0xa5_u8; pages * PAGE_BYTES])));
         let hasher = KeyHasher::new(7);
-        let config = Config { evict, fair_share_pages: pages, ..Config::default() };
+        let config =
+            Config { evict, fair_share_pages: pages, track_sizes: true, ..Config::default() };
         let store = Store::new(&config, Arc::new(pool), hasher.clone()).expect("pages enough");
         Pair {
             store,
