@@ -12,7 +12,7 @@ use crate::server_process::ServerProcess;
 use crate::stream::Endpoint;
 use crate::table::median;
 use crate::tally::Tally;
-use crate::workload::Workload;
+use crate::workload::{Operation, Workload};
 
 /// How long to measure.
 #[derive(Clone, Copy, Debug)]
@@ -141,6 +141,17 @@ impl Pair {
         Ok(())
     }
 
+    /// Reads every key of the load once: the first binary read of an item that was stored as text
+    /// gives it a cas unique, which is another thing to measure.
+    fn read_all(&self, workload: &Workload) -> Result<(), LoadError> {
+        let reads = Workload { operation: workload.operation, ..workload.preload() };
+        for server in [&self.memcached, &self.slabcore] {
+            let mut generator = Generator::connect(server.address(), &reads, 0)?;
+            generator.closed_loop(Until::Requests(u64::from(reads.keys)))?;
+        }
+        Ok(())
+    }
+
     /// Measures one row; the servers hold its keys already.
     pub fn measure(
         &self,
@@ -151,6 +162,9 @@ impl Pair {
         // The same seed: both are asked for the same keys.
         let mut of_memcached = Generator::connect(endpoint(&self.memcached, row), workload, 1)?;
         let mut of_slabcore = Generator::connect(endpoint(&self.slabcore, row), workload, 1)?;
+        if row.operation == Operation::BinaryGet {
+            self.read_all(workload)?;
+        }
         for generator in [&mut of_memcached, &mut of_slabcore] {
             generator.closed_loop(Until::Elapsed(schedule.warm_up))?;
         }

@@ -32,7 +32,7 @@ const EVENTS_MAX: usize = 64;
 const READ_BYTES: usize = 4 << 10;
 
 /// Niceness of the threads: who is served goes before who arrives.
-const NICENESS: i32 = 10;
+const NICENESS: i32 = 5;
 
 /// Time between two looks for handshakes that take too long.
 const SWEEP_PERIOD: Duration = Duration::from_secs(1);
