@@ -114,6 +114,8 @@ pub(crate) struct Cluster {
     /// Times that accepting stopped for lack of room, and microseconds for which it did.
     pub(crate) listen_disabled: AtomicU64,
     pub(crate) listen_disabled_us: AtomicU64,
+    /// What shards were last told by `stats detail`, for `stats settings`.
+    pub(crate) counts_prefixes: AtomicBool,
     /// Addresses bound, but for those of single shards.
     pub(crate) addresses: Vec<SocketAddr>,
     /// Addresses bound for UDP.

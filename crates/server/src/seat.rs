@@ -83,6 +83,7 @@ pub(crate) fn make_seats(
         draining: AtomicBool::new(false),
         listen_disabled: AtomicU64::new(0),
         listen_disabled_us: AtomicU64::new(0),
+        counts_prefixes: AtomicBool::new(settings.prefix_delimiter.is_some()),
         addresses: addresses_of(listeners, |shard| shard.is_none()),
         udp_addresses: udp_sockets.iter().map(|it| it.address).collect(),
         port_sockets: listeners

@@ -1,7 +1,7 @@
 //! The text of `stats` and its kin: memcached's keys in memcached's order.
 
 use std::net::SocketAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::Ordering;
 
 use slabcore_metrics::{Counter, Gauge, Snapshot};
@@ -274,7 +274,7 @@ pub(crate) fn settings(out: &mut Vec<u8>, cluster: &Cluster) {
     let udp_threads = if cluster.udp_addresses.is_empty() { settings.shards } else { 1 };
     stat("num_threads_per_udp", &udp_threads.to_string());
     stat("stat_key_prefix", &settings.prefix_delimiter.map_or(':', char::from).to_string());
-    stat("detail_enabled", "no");
+    stat("detail_enabled", yes_no(cluster.counts_prefixes.load(Ordering::Relaxed)));
     stat("reqs_per_event", &settings.requests_per_event_max.to_string());
     stat("cas_enabled", yes_no(settings.cas));
     stat("tcp_backlog", &settings.listen_backlog.to_string());
@@ -304,7 +304,13 @@ pub(crate) fn settings(out: &mut Vec<u8>, cluster: &Cluster) {
     for (name, value) in FIXED_SETTINGS {
         stat(name, value);
     }
+    stat("track_sizes", yes_no(settings.track_sizes));
+    stat("inline_ascii_response", "no");
+    for (name, value) in EXTERNAL_STORAGE {
+        stat(name, value);
+    }
     run_time.show_free_ratio(&mut stat);
+    stat("ext_drop_unread", "no");
     tls_settings(settings.tls.as_ref().map(Tls::settings), &mut stat);
     for (name, value) in FIXED_SETTINGS_BEHIND {
         stat(name, value);
@@ -312,43 +318,52 @@ pub(crate) fn settings(out: &mut Vec<u8>, cluster: &Cluster) {
     out.extend_from_slice(END);
 }
 
+/// The settings of TLS; without it those that it would have.
 fn tls_settings(tls: Option<&TlsSettings>, stat: &mut impl FnMut(&'static str, &str)) {
-    let Some(tls) = tls else {
-        stat("ssl_enabled", "no");
-        return;
-    };
+    let yes_no = |yes| if yes { "yes" } else { "no" };
     let file = |path: &Path| path.display().to_string();
-    stat("ssl_enabled", "yes");
-    stat("ssl_chain_cert", &file(&tls.chain_file));
-    stat("ssl_key", &file(&tls.key_file));
+    let needed = |path: Option<&PathBuf>| path.map_or("(null)".to_owned(), |path| file(path));
+    stat("ssl_enabled", yes_no(tls.is_some()));
+    stat("ssl_chain_cert", &needed(tls.map(|tls| &tls.chain_file)));
+    stat("ssl_key", &needed(tls.map(|tls| &tls.key_file)));
     stat(
         "ssl_verify_mode",
-        match tls.client_certificates {
-            ClientCertificates::Ignored => "0",
-            ClientCertificates::Asked => "1",
-            ClientCertificates::Required => "2",
+        match tls.map(|tls| tls.client_certificates) {
+            None | Some(ClientCertificates::Ignored) => "0",
+            Some(ClientCertificates::Asked) => "1",
+            Some(ClientCertificates::Required) => "2",
         },
     );
     stat(
         "ssl_keyformat",
-        match tls.key_format {
-            KeyFormat::Pem => "1",
-            KeyFormat::Der => "2",
+        match tls.map(|tls| tls.key_format) {
+            None | Some(KeyFormat::Pem) => "1",
+            Some(KeyFormat::Der) => "2",
         },
     );
-    stat("ssl_ciphers", tls.ciphers.list());
-    stat("ssl_ca_cert", &tls.ca_file.as_deref().map_or("NULL".to_owned(), file));
+    stat("ssl_ciphers", tls.map_or("NULL", |tls| tls.ciphers.list()));
+    let authorities = tls.and_then(|tls| tls.ca_file.as_deref());
+    stat("ssl_ca_cert", &authorities.map_or("NULL".to_owned(), file));
     stat("ssl_wbuf_size", "16384");
-    stat("ssl_session_cache", if tls.session_cache { "yes" } else { "no" });
+    stat("ssl_session_cache", yes_no(tls.is_some_and(|tls| tls.session_cache)));
     stat("ssl_kernel_tls", "no");
-    stat("ssl_min_version", if tls.only_tls13 { "tlsv1.3" } else { "tlsv1.2" });
+    let only_tls13 = tls.is_some_and(|tls| tls.only_tls13);
+    stat("ssl_min_version", if only_tls13 { "tlsv1.3" } else { "tlsv1.2" });
 }
 
 /// Settings behind `idle_timeout` that have one value until their options come.
 #[rustfmt::skip]
 static FIXED_SETTINGS: &[(&str, &str)] = &[
     ("watcher_logbuf_size", "262144"), ("worker_logbuf_size", "65536"),
-    ("read_buf_mem_limit", "0"), ("track_sizes", "no"), ("inline_ascii_response", "no"),
+    ("read_buf_mem_limit", "0"),
+];
+
+/// memcached's settings of external storage, which it shows where it has none, too.
+#[rustfmt::skip]
+static EXTERNAL_STORAGE: &[(&str, &str)] = &[
+    ("ext_item_size", "512"), ("ext_item_age", "4294967295"), ("ext_low_ttl", "0"),
+    ("ext_recache_rate", "2000"), ("ext_wbuf_size", "4194304"), ("ext_compact_under", "0"),
+    ("ext_drop_under", "0"), ("ext_max_sleep", "1000000"), ("ext_max_frag", "0.80"),
 ];
 
 /// Those behind the settings of TLS.

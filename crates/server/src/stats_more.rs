@@ -1,5 +1,7 @@
 //! The `stats` that are asked for rarely: by prefix, by size, by connection, by shard.
 
+use std::sync::atomic::Ordering;
+
 use std::collections::BTreeMap;
 
 use slabcore_metrics::{Counter, Gauge, Snapshot};
@@ -84,6 +86,7 @@ impl Connection {
     }
 
     fn order_detail(&mut self, core: &mut Core, is_on: bool, echo: Option<Echo>) {
+        core.cluster.counts_prefixes.store(is_on, Ordering::Relaxed);
         self.gather_stats(core, Gathering::Detail, StatsKind::Detail(is_on), echo);
     }
 

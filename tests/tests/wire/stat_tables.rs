@@ -23,7 +23,7 @@ fn same_tables(threads: usize, options: &[&str], with: fn(ServerOptions) -> Serv
         let server = with(ServerOptions::new(kind, threads).arguments(options)).start();
         let mut client = server.connect();
         load(&mut client);
-        ["", "items", "slabs", "sizes", "conns"].map(|table| names(&mut client, table))
+        ["", "items", "slabs", "sizes", "conns", "settings"].map(|table| names(&mut client, table))
     });
     let [ours, stock] = tables;
     for (ours, stock) in ours.iter().zip(&stock) {
