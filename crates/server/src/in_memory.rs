@@ -280,6 +280,8 @@ fn settings(shards: usize, memory_bytes: usize) -> Settings {
 }
 
 #[cfg(test)]
+mod cut_tests;
+#[cfg(test)]
 mod model_tests;
 #[cfg(test)]
 mod tests;

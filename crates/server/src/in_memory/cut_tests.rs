@@ -1,0 +1,79 @@
+//! One session of each dialect, cut in two at every byte: the replies are those to the whole.
+
+use slabcore_testkit::binary_packet::Packet;
+use slabcore_testkit::replies::shown;
+
+use super::*;
+
+/// Commands of the classic protocol, with what makes them err.
+const TEXT: &str = "set a 1 0 5\r\nhello\r\nget a b a\r\ngets a\r\nadd a 0 0 1 noreply\r\nx\r\n\
+    append a 0 0 1\r\n!\r\nset n 0 0 2\r\n41\r\nincr n 1\r\ndecr n 100\r\nincr a 1\r\nincr n -1\r\n\
+    cas a 0 0 2 1\r\nno\r\ncas b 0 0 2 1\r\nno\r\ntouch a 100\r\ngat 100 a b\r\nfoo\r\n\r\nab\r\n\
+    set bad 0 0 3\r\nlonger\r\nset a 0 0 -1\r\nset a x 0 2\r\nhi\r\nget\r\nget a\0b\r\n\
+    delete a\r\ndelete a noreply\r\nflush_all 0\r\nverbosity 0\r\nversion\r\nget n\r\nquit\r\n";
+
+/// Meta commands, quiet ones too.
+const META: &str = "ms a 5 T100 F7\r\nhello\r\nmg a s v f k Oxyz q\r\nmg b v q\r\nmg b v\r\n\
+    mg a\r\nmn\r\nms YmFk 2 b c\r\nhi\r\nmg YmFk b k v\r\nma n N0 J5\r\nma n D2 v\r\nma n MD v\r\n\
+    md a I T30\r\nmg a v\r\nmg a v\r\nms a 2 ME\r\nno\r\nms a 1 MA\r\n?\r\nmd a q\r\nmd a q\r\n\
+    mg\r\nms a S1\r\nms a 2 T-1\r\nxx\r\nmg bad! z\r\nms a 3\r\nlonger\r\nmn\r\nquit\r\n";
+
+/// What a new server of `shards` answers to these pieces.
+fn replies(shards: usize, pieces: [&[u8]; 2]) -> Vec<u8> {
+    let mut server = InMemoryServer::new(shards, 8 << 20, 1).unwrap();
+    let connection = server.connect();
+    let mut output = Vec::new();
+    for piece in pieces {
+        server.receive(connection, piece);
+        server.turn(|_, bytes| output.extend_from_slice(bytes));
+    }
+    output
+}
+
+fn check(session: &[u8]) {
+    for shards in [1, 2] {
+        let whole = replies(shards, [session, b""]);
+        assert!(!whole.is_empty());
+        for at in 1..session.len() {
+            let (before, behind) = session.split_at(at);
+            let got = replies(shards, [before, behind]);
+            let (got, whole) = (shown(&got), shown(&whole));
+            assert_eq!(got, whole, "{shards} shards, cut behind {}", shown(before));
+        }
+    }
+}
+
+#[test]
+fn text_is_cut_anywhere() {
+    check(TEXT.as_bytes());
+}
+
+#[test]
+fn meta_is_cut_anywhere() {
+    check(META.as_bytes());
+}
+
+#[test]
+fn binary_is_cut_anywhere() {
+    let store = |opcode, value: &str| Packet::request(opcode).key("k").value(value).extra(&[0; 8]);
+    let number = [&1_u64.to_be_bytes()[..], &7_u64.to_be_bytes(), &0_u32.to_be_bytes()].concat();
+    let packets = [
+        store(0x01, "hello"),
+        Packet::request(0x0d).key("k"),
+        Packet::request(0x09).key("absent"),
+        store(0x12, "again"),
+        store(0x11, "quiet"),
+        Packet::request(0x00).key("k"),
+        Packet::request(0x0e).key("k").value("!"),
+        Packet::request(0x05).key("n").extra(&number),
+        Packet::request(0x1c).key("k").extra(&100_u32.to_be_bytes()),
+        Packet::request(0x77),
+        Packet::request(0x14).key("k"),
+        Packet::request(0x04).key("k"),
+        Packet::request(0x0b),
+        Packet::request(0x0a),
+        Packet::request(0x07),
+    ];
+    let session: Vec<Vec<u8>> = packets.iter().map(Packet::bytes).collect();
+    check(&session.concat());
+}
