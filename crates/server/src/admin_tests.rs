@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use crate::admin_connection::HEAD_BYTES_MAX;
 use crate::settings::{BackendChoice, Settings};
-use crate::whole_server::{WholeServer, connect, settings};
+use crate::whole_server::{PATIENCE, WholeServer, connect, settings};
 
 struct Server {
     whole: WholeServer,
@@ -38,6 +38,19 @@ impl Server {
         assert!(head.starts_with("HTTP/1.1 200 OK\r\n"), "{head}");
         assert!(head.contains(&format!("\r\nContent-Length: {}\r\n", body.len())), "{head}");
         body
+    }
+
+    /// A scrape in which a series has this value, or after much patience the last one. A scrape
+    /// waits for shards for a short while only, and the machine may have stopped them.
+    fn metrics_with(&self, series: &str, value: u64) -> String {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            let text = self.metrics();
+            let found = samples(&text).get(series).is_some_and(|it| *it == value.to_string());
+            if found || Instant::now() > deadline {
+                return text;
+            }
+        }
     }
 }
 
@@ -107,7 +120,7 @@ fn counts_exactly(backend: BackendChoice) {
     let mut client = connect(server.whole.address);
     for round in 1..=2 {
         let bytes = use_cache(&mut client);
-        let text = server.metrics();
+        let text = server.metrics_with("memcached_items_total", 4 * round);
         let samples = samples(&text);
         for (series, expected) in [
             ("memcached_up", 1),
