@@ -71,7 +71,9 @@ impl SharedTls {
     /// Reads certificate and key anew; those that there were stay if that fails. Connections that
     /// there are go on.
     pub(crate) fn reload(&self) -> Result<(), TlsError> {
-        let loaded = lock(&self.current).reload()?;
+        // Nobody waits for the files.
+        let current = lock(&self.current).clone();
+        let loaded = current.reload()?;
         *lock(&self.current) = loaded;
         Ok(())
     }

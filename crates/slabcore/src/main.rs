@@ -4,8 +4,7 @@
 //! **Purpose.** An operator puts this binary in memcached's place with the same options, and finds
 //! the same defaults, messages and exit statuses.
 //!
-//! **Goals.** No option is ignored in silence: what has no effect yet says so on stderr, and what
-//! would leave the server open is refused.
+//! **Goals.** No option is ignored in silence: what has no effect, or none yet, says so on stderr.
 //!
 //! **Non-goals.** Anything that happens after the start: that is `slabcore-server`.
 //!

@@ -281,13 +281,14 @@ fn udp(
     }
     match listen {
         Listen::Unix { .. } => Ok(Vec::new()),
-        Listen::Tcp(_) if tls.is_some() => {
-            let warning = "warning: datagrams (-U) are not encrypted, with or without -Z";
-            warnings.push(warning.to_owned());
+        Listen::Tcp(_) => {
+            if tls.is_some() {
+                let warning = "warning: datagrams (-U) are not encrypted, with or without -Z";
+                warnings.push(warning.to_owned());
+            }
+            // What else there is to warn of was said of TCP.
             Ok(listen::parse(given.all("listen"), port, tls)?.addresses)
         }
-        // Its warnings are those of TCP.
-        Listen::Tcp(_) => Ok(listen::parse(given.all("listen"), port, tls)?.addresses),
     }
 }
 
