@@ -9,7 +9,7 @@ use slabcore_testkit::script::CAS_NEVER_GIVEN;
 use slabcore_testkit::server_process::{ServerKind, ServerOptions, ServerProcess};
 use slabcore_testkit::splits::Splits;
 
-use crate::twins::STEADY_STOCK;
+use crate::twins::{STEADY_STOCK, must_agree};
 
 /// Generated scripts of each test.
 const CASES: u32 = 400;
@@ -27,6 +27,10 @@ impl Twins {
     }
 
     fn compare(&self, script: &BinaryScript, splits: Splits) -> Result<(), String> {
+        must_agree(|| self.compare_once(script, splits))
+    }
+
+    fn compare_once(&self, script: &BinaryScript, splits: Splits) -> Result<(), String> {
         let slabcore = BinaryPlayer::new(&self.slabcore).play(script, splits);
         let stock = BinaryPlayer::new(&self.stock).play(script, splits);
         if slabcore == stock {

@@ -5,10 +5,11 @@
 
 use slabcore_testkit::datagram_playback::DatagramPlayer;
 use slabcore_testkit::replies::shown;
+use slabcore_testkit::script::Script;
 use slabcore_testkit::server_process::{ServerKind, ServerOptions};
 
 use crate::case_table;
-use crate::twins::STEADY_STOCK;
+use crate::twins::{STEADY_STOCK, must_agree};
 
 fn check(table: &'static str, cases_min: usize) {
     let mut differences = Vec::new();
@@ -22,19 +23,21 @@ fn check(table: &'static str, cases_min: usize) {
         assert!(cases.len() >= cases_min, "only {} cases", cases.len());
         for case in cases {
             eprintln!("-t {threads}, {}", case.name);
-            let [ours, theirs] = players.each_mut().map(|player| player.play(&case.script));
-            if ours != theirs {
-                differences.push(format!(
-                    "-t {threads}, {}\n  script   {}\n  slabcore {}\n  stock    {}",
-                    case.name,
-                    case.script,
-                    shown(&ours),
-                    shown(&theirs)
-                ));
+            if let Err(replies) = must_agree(|| compare(&mut players, &case.script)) {
+                let (name, script) = (case.name, case.script);
+                differences.push(format!("-t {threads}, {name}\n  script   {script}\n{replies}"));
             }
         }
     }
     assert!(differences.is_empty(), "{} cases:\n{}", differences.len(), differences.join("\n"));
+}
+
+fn compare(players: &mut [DatagramPlayer; 2], script: &Script) -> Result<(), String> {
+    let [ours, theirs] = players.each_mut().map(|player| player.play(script));
+    if ours == theirs {
+        return Ok(());
+    }
+    Err(format!("  slabcore {}\n  stock    {}", shown(&ours), shown(&theirs)))
 }
 
 #[test]

@@ -6,17 +6,40 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use proptest::collection::vec;
 use proptest::test_runner::{Config, RngSeed, TestCaseError, TestRunner};
+use slabcore_testkit::command::TextCommand;
 use slabcore_testkit::generators;
 use slabcore_testkit::model::Model;
 use slabcore_testkit::replies::{Normaliser, shown};
 use slabcore_testkit::server_process::{ServerKind, ServerOptions};
+use slabcore_testkit::wire_client::WireClient;
 
-use crate::twins::STEADY_STOCK;
+use crate::twins::{STEADY_STOCK, must_agree};
 
 const CASES: u32 = 1000;
 
 /// memcached's default `-I`, in bytes.
 const ITEM_BYTES_MAX: usize = 1 << 20;
+
+fn compare(client: &mut WireClient, commands: &[TextCommand]) -> Result<(), String> {
+    client.expect("flush_all\r\n", "OK\r\n");
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("past 1970").as_secs();
+    let mut model = Model::new(ITEM_BYTES_MAX, now);
+    let (mut of_model, mut of_stock) = (Normaliser::new(), Normaliser::new());
+    for command in commands {
+        let mut expected = Vec::new();
+        model.execute_text(now, command, &mut expected);
+        let expected = of_model.normalise(&expected);
+        client.send(&command.bytes());
+        client.send(b"version\r\n");
+        let got = of_stock.normalise(&client.read_to_version());
+        if got != expected {
+            let (got, expected) = (shown(&got), shown(&expected));
+            let command = shown(&command.bytes());
+            return Err(format!("{command}\n  model {expected}\n  stock {got}"));
+        }
+    }
+    Ok(())
+}
 
 #[test]
 fn model_answers_as_stock() {
@@ -31,25 +54,7 @@ fn model_answers_as_stock() {
     };
     let result = TestRunner::new(config).run(&commands, |commands| {
         let mut client = client.borrow_mut();
-        client.expect("flush_all\r\n", "OK\r\n");
-        let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("past 1970").as_secs();
-        let mut model = Model::new(ITEM_BYTES_MAX, now);
-        let (mut of_model, mut of_stock) = (Normaliser::new(), Normaliser::new());
-        for command in commands {
-            let mut expected = Vec::new();
-            model.execute_text(now, &command, &mut expected);
-            let expected = of_model.normalise(&expected);
-            client.send(&command.bytes());
-            client.send(b"version\r\n");
-            let got = of_stock.normalise(&client.read_to_version());
-            if got != expected {
-                let (got, expected) = (shown(&got), shown(&expected));
-                let difference =
-                    format!("{}\n  model {expected}\n  stock {got}", shown(&command.bytes()));
-                return Err(TestCaseError::fail(difference));
-            }
-        }
-        Ok(())
+        must_agree(|| compare(&mut client, &commands)).map_err(TestCaseError::fail)
     });
     if let Err(error) = result {
         panic!("{error}");

@@ -36,11 +36,16 @@ impl Twins {
     }
 }
 
+/// Compares; a difference must show twice. The clocks of two servers tick at different moments, and
+/// what is played between them may differ.
+pub(crate) fn must_agree<E>(mut compare: impl FnMut() -> Result<(), E>) -> Result<(), E> {
+    compare().or_else(|_| compare())
+}
+
 impl TwinPlayers<'_> {
-    /// Plays the script to both; on a difference, says which. The two clocks tick at different
-    /// moments, and what is played between them may differ: a difference must show twice.
+    /// Plays the script to both; on a difference, says which.
     pub(crate) fn compare(&mut self, script: &Script, splits: Splits) -> Result<(), String> {
-        self.compare_once(script, splits).or_else(|_| self.compare_once(script, splits))
+        must_agree(|| self.compare_once(script, splits))
     }
 
     fn compare_once(&mut self, script: &Script, splits: Splits) -> Result<(), String> {
