@@ -11,6 +11,7 @@ import sys
 
 import bmemcached
 import pylibmc
+from playing import play, server_port
 
 
 def bmemcached_session(port, user, password):
@@ -83,16 +84,11 @@ def pylibmc_session(port, binary):
     client.disconnect_all()
 
 
-def main():
-    port, (user, password) = int(sys.argv[1]), (sys.argv[2:4] or (None, None))
-    bmemcached_session(port, user, password)
-    if user:
-        # pylibmc brings a SASL library without its mechanisms, and cannot log in.
-        wrong_password_session(port, user)
-    else:
-        pylibmc_session(port, binary=True)
-        pylibmc_session(port, binary=False)
-
-
-if __name__ == "__main__":
-    main()
+user, password = sys.argv[2:4] or (None, None)
+play("python-binary-memcached", (bmemcached_session,), server_port(), user, password)
+if user:
+    # pylibmc brings a SASL library without its mechanisms, and cannot log in.
+    play("python-binary-memcached", (wrong_password_session,), server_port(), user)
+else:
+    play("pylibmc in binary", (pylibmc_session,), server_port(), True)
+    play("pylibmc in text", (pylibmc_session,), server_port(), False)

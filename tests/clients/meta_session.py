@@ -5,8 +5,6 @@ usage: meta_session.py <port>
 Ends with status 0 if all held.
 """
 
-import sys
-
 from meta_memcache import (
     CacheClient,
     Key,
@@ -17,6 +15,7 @@ from meta_memcache import (
     StalePolicy,
     connection_pool_factory_builder,
 )
+from playing import play, server_port
 
 TTL = 1000
 
@@ -121,9 +120,9 @@ def stale_values(client):
     assert [client.get("stale"), client.get("stale")] == [b"new", b"new"]
 
 
-def main():
-    client = connect(int(sys.argv[1]))
-    for session in (
+play(
+    "meta-memcache",
+    (
         values,
         modes,
         many,
@@ -131,10 +130,6 @@ def main():
         cas_and_numbers,
         leases,
         stale_values,
-    ):
-        print(f"meta-memcache: {session.__name__}", flush=True)
-        session(client)
-
-
-if __name__ == "__main__":
-    main()
+    ),
+    connect(server_port()),
+)

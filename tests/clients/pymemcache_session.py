@@ -3,9 +3,9 @@
 usage: pymemcache_session.py <port>
 """
 
-import sys
 import threading
 
+from playing import play, server_port
 from pymemcache import serde
 from pymemcache.client.base import Client, PooledClient
 from pymemcache.client.hash import HashClient
@@ -163,9 +163,9 @@ def pools(port):
     hashed.close()
 
 
-def main():
-    port = int(sys.argv[1])
-    for session in (
+play(
+    "pymemcache",
+    (
         plain_values,
         many,
         cas_and_numbers,
@@ -174,10 +174,6 @@ def main():
         large_values,
         server_commands,
         pools,
-    ):
-        print(f"pymemcache: {session.__name__}", flush=True)
-        session(port)
-
-
-if __name__ == "__main__":
-    main()
+    ),
+    server_port(),
+)

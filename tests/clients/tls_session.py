@@ -8,6 +8,7 @@ import ssl
 import sys
 
 import bmemcached
+from playing import play, server_port
 from pymemcache.client.base import Client
 
 
@@ -37,10 +38,4 @@ def binary(port, tls):
     client.disconnect_all()
 
 
-def main():
-    port, tls = int(sys.argv[1]), context(sys.argv[2])
-    text(port, tls)
-    binary(port, tls)
-
-
-main()
+play("under TLS", (text, binary), server_port(), context(sys.argv[2]))

@@ -2,7 +2,7 @@
 //!
 //! - `tests/differential`: the same bytes to both servers, the replies compared byte by byte.
 //! - `tests/wire`: sessions that hold for both servers, each run on each.
-//! - `tests/clients.rs`: client libraries and tools that were written by others.
+//! - `tests/clients`: client libraries, tools, a proxy and a package that were written by others.
 //! - `tests/structure.rs`: the order of the crates and the house style, as far as it can be
 //!   counted.
 //! - `stock-memcached`: where the stock memcached comes from.

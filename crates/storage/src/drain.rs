@@ -127,7 +127,7 @@ impl Store {
                 ChunkUse::Unlinked => panic!("an unlinked item is not pinned"),
             };
             if self.death_of(now, item).is_some() {
-                self.evict(now, class, item);
+                self.evict(now, item);
                 return work + RECLAIM_WORK;
             }
             let bytes = self.slabs.classes[class].chunk_bytes;
@@ -137,7 +137,7 @@ impl Store {
             work += EVICTION_WORK;
             // This may evict the very item, or make room for it.
             if !self.evict_from_class(now, class) {
-                self.evict(now, class, item);
+                self.evict(now, item);
                 return work;
             }
             if self.slabs.draining == NONE {
@@ -145,7 +145,7 @@ impl Store {
             }
         }
         if let Some(item) = self.item_of_chunk(chunk) {
-            self.evict(now, class, item);
+            self.evict(now, item);
         }
         work
     }

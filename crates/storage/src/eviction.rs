@@ -178,7 +178,7 @@ impl Store {
             return self.evict_first(now, class);
         };
         self.slabs.classes[class].candidates.remove(candidate.chunk);
-        self.evict(now, class, item);
+        self.evict(now, item);
         self.slabs.prefetch_sample(class, EVICT_LOOKS);
         true
     }
@@ -197,7 +197,7 @@ impl Store {
                 (self.config.evict || self.death_of(now, item).is_some()).then_some(item)
             });
             if let Some(item) = found {
-                self.evict(now, class, item);
+                self.evict(now, item);
                 return true;
             }
             if looks >= EVICT_WALK_MAX {
@@ -214,7 +214,7 @@ impl Store {
             let Some(chunk) = self.slabs.sampled_chunk(class, number) else { continue };
             let Some(item) = self.item_of_chunk(chunk) else { continue };
             if self.death_of(now, item).is_some() {
-                self.evict(now, class, item);
+                self.evict(now, item);
                 return true;
             }
             let view = ItemRef::new(&self.slabs.pages, item);
@@ -268,8 +268,9 @@ impl Store {
     }
 
     /// Unlinks an item that is not held, and counts it as reclaimed if it was dead, else as
-    /// evicted.
-    pub(crate) fn evict(&mut self, now: u32, class: usize, item: Location) {
+    /// evicted. It counts for its own class, also where a chunk of another one was wanted.
+    pub(crate) fn evict(&mut self, now: u32, item: Location) {
+        let class = self.slabs.class_of(item);
         let dead = self.death_of(now, item).is_some();
         let view = ItemRef::new(&self.slabs.pages, item);
         assert!(!view.is_held(), "a held item is evicted");

@@ -12,7 +12,6 @@ impl Store {
     /// Takes back or evicts everything in the page, which leaves its class thereby.
     pub(crate) fn clear_page(&mut self, now: u32, page: u32) {
         assert_eq!(self.slabs.records[page as usize].pinned, 0, "a pinned page is cleared");
-        let class = self.slabs.class_of_record(page);
         self.slabs.begin_drain(page);
         let mut number = 0;
         while let Some(chunk) = self.slabs.chunk_in_page(page, number) {
@@ -26,7 +25,7 @@ impl Store {
                 ChunkUse::Linked => chunk,
                 ChunkUse::Unlinked => panic!("an unlinked item is not pinned"),
             };
-            self.evict(now, class, item);
+            self.evict(now, item);
         }
         let page_use = self.slabs.records[page as usize].page_use;
         assert!(!matches!(page_use, PageUse::Class(_)), "a cleared page has used chunks");

@@ -371,6 +371,24 @@ fn a_store_needs_its_minimum_of_pages() {
     assert_eq!((store.pages_owned(), pool.pages_free()), (4, 4));
 }
 
+/// The last parts of large items lie in a class of their own. An item that was evicted for a chunk
+/// of that class counted there, where `stats items` has no line, as no item has its head in it.
+#[test]
+fn evictions_count_for_the_class_of_the_item() {
+    // With some of these sizes the class of the last parts is the one that lacks a chunk.
+    for pages in 50..70 {
+        let mut shard = Shard::new(&Config::default(), &pool(pages));
+        assert_eq!(shard.fill("k", 200, 100_000), 200);
+        shard.store.check().unwrap();
+        let classes = (1..=shard.store.classes()).filter_map(|it| shard.store.class_stats(1, it));
+        let used: Vec<_> = classes.filter(|class| class.used_chunks > 0).collect();
+        assert_eq!(used.len(), 2, "heads and last parts: {used:?}");
+        for class in used {
+            assert_eq!(class.number > 0, class.counters.evicted > 0, "{class:?}");
+        }
+    }
+}
+
 /// Half of the items expire after 10 s, half never do. After the 10 s nothing live is evicted until
 /// the expired half is used up.
 #[test]

@@ -5,11 +5,11 @@
 //! - **Pure**: [`model::Model`] says what classic and meta commands mean, with the time as an
 //!   argument; [`command::Command`] is one command as a value; [`generators`] and
 //!   [`meta_generators`] make commands and whole scripts, good and bad ones, for property tests.
-//! - **Processes**: [`server_process::ServerProcess`] runs slabcore or a stock memcached,
-//!   [`wire_client::WireClient`] talks to it in bytes, and [`playback`] plays one
-//!   [`script::Script`] to a server so that the replies of two servers can be compared;
-//!   [`binary_playback`] does so with a [`binary_script::BinaryScript`], and [`datagram_playback`]
-//!   by UDP, which [`datagram_client::DatagramClient`] speaks.
+//! - **Processes**: [`server_process::ServerProcess`] runs slabcore or a stock memcached, and
+//!   [`on_both!`] makes a test for each; [`wire_client::WireClient`] talks to it in bytes, and
+//!   [`playback`] plays one [`script::Script`] to a server so that the replies of two servers can
+//!   be compared; [`binary_playback`] does so with a [`binary_script::BinaryScript`], and
+//!   [`datagram_playback`] by UDP, which [`datagram_client::DatagramClient`] speaks.
 //!
 //! Goals: the same tests run on slabcore and on memcached; nothing waits by sleeping for a while
 //! and hoping; a silent server fails a test and never hangs it. Non-goal: speed.
@@ -20,6 +20,7 @@ pub mod binaries;
 pub mod binary_packet;
 pub mod binary_playback;
 pub mod binary_script;
+pub mod both_servers;
 pub mod command;
 pub mod datagram_client;
 pub mod datagram_playback;
@@ -35,5 +36,6 @@ pub mod replies;
 pub mod script;
 pub mod server_process;
 pub mod splits;
+pub mod test_directory;
 pub mod tls_files;
 pub mod wire_client;

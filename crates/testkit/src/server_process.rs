@@ -5,7 +5,6 @@ use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, geteuid, kill_process};
@@ -14,6 +13,7 @@ use rustls::ClientConfig;
 use crate::binaries;
 use crate::datagram_client::DatagramClient;
 use crate::limits::{POLL_PAUSE_MAX, START_MAX};
+use crate::test_directory::TestDirectory;
 use crate::tls_files::TlsFiles;
 use crate::wire_client::WireClient;
 
@@ -91,7 +91,7 @@ impl ServerOptions {
 pub struct ServerProcess {
     kind: ServerKind,
     child: Child,
-    directory: PathBuf,
+    directory: TestDirectory,
     address: Address,
     tls: Option<Arc<ClientConfig>>,
 }
@@ -109,13 +109,13 @@ impl ServerProcess {
     }
 
     fn start(options: &ServerOptions) -> Self {
-        let directory = fresh_directory();
+        let directory = TestDirectory::new();
         let binary = match options.kind {
             ServerKind::Slabcore => binaries::slabcore(),
             ServerKind::Stock => binaries::stock(),
         };
-        let port_file = directory.join("ports");
-        let socket = directory.join("socket");
+        let port_file = directory.file("ports");
+        let socket = directory.file("socket");
         let mut command = Command::new(binary);
         command.args(&options.arguments);
         if options.unix {
@@ -134,7 +134,7 @@ impl ServerProcess {
             // Its metrics listener has a fixed port by default, and tests run side by side.
             command.args(["--metrics-listen", "off"]);
         }
-        let log = File::create(directory.join("log")).expect("the server's log file");
+        let log = File::create(directory.file("log")).expect("the server's log file");
         command.stdin(Stdio::null());
         command.stdout(log.try_clone().expect("a second handle of the log file"));
         command.stderr(log);
@@ -166,7 +166,7 @@ impl ServerProcess {
 
     /// What the server has written to its standard output and error so far.
     pub fn log(&self) -> String {
-        std::fs::read_to_string(self.directory.join("log")).expect("the server's log file")
+        std::fs::read_to_string(self.directory.file("log")).expect("the server's log file")
     }
 
     /// A line of `/proc/<pid>/status` in KiB, as that of `VmRSS`. Panics without such a line.
@@ -186,16 +186,20 @@ impl ServerProcess {
         }
     }
 
+    /// The port of its UDP socket on 127.0.0.1. Panics if the server takes no datagrams.
+    pub fn udp_port(&self) -> u16 {
+        let port = port_of(&self.directory.file("ports"), "UDP INET");
+        port.expect("the server was started with UDP")
+    }
+
     /// A client that sends datagrams. Panics if the server takes none.
     pub fn datagrams(&self) -> DatagramClient {
-        let port = port_of(&self.directory.join("ports"), "UDP INET");
-        let port = port.expect("the server was started with UDP");
-        DatagramClient::new(SocketAddr::from((Ipv4Addr::LOCALHOST, port)))
+        DatagramClient::new(SocketAddr::from((Ipv4Addr::LOCALHOST, self.udp_port())))
     }
 
     /// The same by IPv6.
     pub fn datagrams_by_ipv6(&self) -> DatagramClient {
-        let port = port_of(&self.directory.join("ports"), "UDP INET6");
+        let port = port_of(&self.directory.file("ports"), "UDP INET6");
         let port = port.expect("the server was started with UDP and an address of IPv6");
         DatagramClient::new(SocketAddr::from((Ipv6Addr::LOCALHOST, port)))
     }
@@ -289,26 +293,12 @@ impl Drop for ServerProcess {
         let _ = self.child.kill();
         let _ = self.child.wait();
         if std::thread::panicking() {
-            let log = std::fs::read(self.directory.join("log")).unwrap_or_default();
+            let log = std::fs::read(self.directory.file("log")).unwrap_or_default();
             if !log.is_empty() {
                 eprintln!("{:?} wrote:\n{}", self.kind, String::from_utf8_lossy(&log));
             }
         }
-        let _ = std::fs::remove_dir_all(&self.directory);
     }
-}
-
-/// A directory of this server's own. Unix socket paths are short, so it lies in the system's
-/// directory for temporary files.
-fn fresh_directory() -> PathBuf {
-    static COUNT: AtomicU32 = AtomicU32::new(0);
-    let count = COUNT.fetch_add(1, Ordering::Relaxed);
-    let name = format!("slabcore-test-{}-{count}", std::process::id());
-    let directory = std::env::temp_dir().join(name);
-    // A leftover of an ended process that had the same id.
-    let _ = std::fs::remove_dir_all(&directory);
-    std::fs::create_dir(&directory).expect("a directory for the server");
-    directory
 }
 
 /// The port in a file that memcached writes for `MEMCACHED_PORT_FILENAME`: `TCP INET: 38195`.

@@ -1,20 +1,9 @@
 //! Sessions that hold for slabcore and for stock memcached alike: each test runs on both.
 
-/// Makes two tests of a function that takes the kind of server.
-macro_rules! on_both {
-    ($($session:ident),+ $(,)?) => {
-        mod slabcore {
-            $(#[test] fn $session() {
-                super::$session(slabcore_testkit::server_process::ServerKind::Slabcore);
-            })+
-        }
-        mod stock {
-            $(#[test] fn $session() {
-                super::$session(slabcore_testkit::server_process::ServerKind::Stock);
-            })+
-        }
-    };
-}
+#[macro_use(on_both)]
+extern crate slabcore_testkit;
+
+use slabcore_testkit::test_directory;
 
 mod binary;
 mod connections;
@@ -37,7 +26,6 @@ mod process;
 mod service;
 mod stat_tables;
 mod stat_truth;
-mod test_directory;
 mod time;
 mod tls;
 mod users_file;

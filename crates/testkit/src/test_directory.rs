@@ -3,15 +3,18 @@
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 
-/// A directory that is gone with it.
-pub(crate) struct TestDirectory(PathBuf);
+/// A directory below the system's for temporary files; dropping it removes it and all in it.
+#[derive(Debug)]
+pub struct TestDirectory(PathBuf);
 
 impl TestDirectory {
-    /// An empty one.
-    pub(crate) fn new() -> Self {
+    /// An empty one. Its path is short, as those of Unix sockets must be. Panics where it cannot be
+    /// made.
+    #[expect(clippy::new_without_default, reason = "each is another one")]
+    pub fn new() -> Self {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         let count = COUNT.fetch_add(1, Ordering::Relaxed);
-        let name = format!("slabcore-wire-{}-{count}", std::process::id());
+        let name = format!("slabcore-test-{}-{count}", std::process::id());
         let path = std::env::temp_dir().join(name);
         // A leftover of an ended process that had the same id.
         let _ = std::fs::remove_dir_all(&path);
@@ -19,12 +22,13 @@ impl TestDirectory {
         Self(path)
     }
 
-    pub(crate) fn path(&self) -> &Path {
+    /// Its path.
+    pub fn path(&self) -> &Path {
         &self.0
     }
 
     /// The path of a file in it, whether there is one or not.
-    pub(crate) fn file(&self, name: &str) -> PathBuf {
+    pub fn file(&self, name: &str) -> PathBuf {
         self.0.join(name)
     }
 }

@@ -1,0 +1,20 @@
+//! Programs that others wrote, each driven against slabcore and against stock memcached: client
+//! libraries and tools, a proxy, and Debian's package around the server.
+//!
+//! `clients/tools` finds them and installs what is missing.
+
+#[macro_use(on_both)]
+extern crate slabcore_testkit;
+
+mod debian_package;
+mod dumps;
+mod libmemcached_tools;
+mod load_generators;
+mod memcached_tool;
+mod nutcracker;
+mod patience;
+mod program;
+mod protocol_test;
+mod service;
+mod sessions;
+mod unit_limits;

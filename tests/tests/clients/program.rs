@@ -1,0 +1,48 @@
+//! Programs that others wrote: where they are, and what they say.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+
+/// Where sessions and `tools` lie.
+pub(crate) fn folder() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("clients")
+}
+
+/// The path that `clients/tools` prints; it installs what is missing.
+pub(crate) fn tool(name: &str) -> PathBuf {
+    let output = Command::new(folder().join("tools"))
+        .arg(name)
+        .stderr(Stdio::inherit())
+        .output()
+        .expect("clients/tools runs");
+    assert!(output.status.success(), "clients/tools finds no {name}");
+    PathBuf::from(String::from_utf8(output.stdout).expect("a path").trim_end())
+}
+
+/// The path of a file of Debian's memcached package.
+pub(crate) fn package_file(name: &str) -> PathBuf {
+    let path = tool("memcached-package").join(name);
+    assert!(path.is_file(), "memcached's package has no {name}");
+    path
+}
+
+/// memcached-tool for the server on this port.
+pub(crate) fn memcached_script(port: u16, words: &[&str]) -> Command {
+    let mut command = Command::new("perl");
+    command.arg(package_file("usr/share/memcached/scripts/memcached-tool"));
+    command.arg(format!("127.0.0.1:{port}")).args(words);
+    command
+}
+
+/// Runs a program, and returns what it printed. Panics unless it ended well.
+pub(crate) fn run(command: &mut Command) -> String {
+    printed(&command.output().unwrap_or_else(|error| panic!("{command:?}: {error}")))
+}
+
+/// What a program printed, and that it ended well.
+pub(crate) fn printed(output: &Output) -> String {
+    let text = String::from_utf8_lossy(&output.stdout).into_owned()
+        + &String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{text}");
+    text
+}
