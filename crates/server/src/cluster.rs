@@ -12,6 +12,7 @@ use crate::clock::Clock;
 use crate::item_memory::MappedRange;
 use crate::mailbox::Mailbox;
 use crate::publish_order::PublishOrder;
+use crate::ring_size::RingSize;
 use crate::run_time_settings::RunTimeSettings;
 use crate::settings::Settings;
 use crate::stats_conns::PortSocket;
@@ -22,7 +23,8 @@ use crate::watchers::Watchers;
 /// How the sockets are driven in fact.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Backend {
-    Uring,
+    /// With rings of this size.
+    Uring(RingSize),
     /// With the reason why not the ring.
     Epoll(String),
 }
@@ -31,7 +33,7 @@ impl Backend {
     /// Name in `stats slabcore`.
     pub(crate) fn name(&self) -> &'static str {
         match self {
-            Self::Uring => "io_uring",
+            Self::Uring(_) => "io_uring",
             Self::Epoll(_) => "epoll",
         }
     }

@@ -80,8 +80,10 @@ pub(crate) struct Connection {
     pub(crate) login: Login,
     pub(crate) affinity: Affinity,
     pub(crate) output: Output,
-    /// Descriptor of the socket, as watchers are told; -1: there is none.
+    /// Descriptor of the socket, as watchers and the log are told; -1: there is none.
     pub(crate) client: i32,
+    /// The log tells what a client speaks that may speak anything.
+    is_protocol_told: bool,
     /// Why the connection ends, once it does.
     pub(crate) close_reason: CloseReason,
 }
@@ -95,8 +97,17 @@ impl Connection {
         affinity: Affinity,
     ) -> Self {
         let (decoder, output) = (Decoder::of(protocol), Output::default());
-        let (client, close_reason) = (-1, CloseReason::default());
-        Self { id, decoder, state: State::Line, login, affinity, output, client, close_reason }
+        Self {
+            id,
+            decoder,
+            state: State::Line,
+            login,
+            affinity,
+            output,
+            client: -1,
+            is_protocol_told: protocol != Protocol::Auto,
+            close_reason: CloseReason::default(),
+        }
     }
 
     /// The connection has moved; nothing is under way in the name of the old id.
@@ -108,6 +119,11 @@ impl Connection {
     /// True if the connection is to be closed once its output has left.
     pub(crate) fn is_closing(&self) -> bool {
         matches!(self.state, State::Closing)
+    }
+
+    /// True if the client is told what others do.
+    pub(crate) fn is_watching(&self) -> bool {
+        matches!(self.state, State::Watching(_))
     }
 
     /// Reads no further; what is owed is still sent.
@@ -263,10 +279,7 @@ impl Connection {
             }
             let step = self.decoder.decode(rest);
             if core.verbosity >= log::COMMANDS && step != Step::NeedMore {
-                match self.decoder.protocol() {
-                    Protocol::Binary => log::packet(self.id.index, &rest[..step.head_bytes()]),
-                    Protocol::Auto | Protocol::Text => log::command(self.id.index, rest),
-                }
+                self.log_request(rest, step.head_bytes());
             }
             let Some(planned) = Planned::of(&step, rest, &core.limits) else {
                 odd = Some(step);
@@ -276,6 +289,19 @@ impl Connection {
             stage.push(core, planned);
         }
         Plan { requests: start..stage.len(), odd }
+    }
+
+    /// A request of `head_bytes` without its value, for who reads the log.
+    #[cold]
+    fn log_request(&mut self, input: &[u8], head_bytes: usize) {
+        let protocol = self.decoder.protocol();
+        if !std::mem::replace(&mut self.is_protocol_told, true) {
+            log::protocol(self.client, protocol);
+        }
+        match protocol {
+            Protocol::Binary => log::packet(self.client, &input[..head_bytes]),
+            Protocol::Auto | Protocol::Text => log::command(self.client, input),
+        }
     }
 
     /// True if the connection's next bytes are the first of a request.

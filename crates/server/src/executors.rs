@@ -35,11 +35,11 @@ impl Executor {
         let shared = Arc::clone(cluster);
         let sit = move || seat.sit(shared);
         match cluster.backend {
-            Backend::Uring => {
-                ring_executor::spawn(cpu, &name, sit, started).map(Self::Glommio).map_err(|error| {
+            Backend::Uring(size) => ring_executor::spawn(cpu, &name, size, sit, started)
+                .map(Self::Glommio)
+                .map_err(|error| {
                     StartError::System("start an executor", io::Error::other(error.to_string()))
-                })
-            }
+                }),
             Backend::Epoll(_) => std::thread::Builder::new()
                 .name(name)
                 .spawn(move || serve_on_epoll(cpu, sit, &started))

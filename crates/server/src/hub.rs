@@ -131,9 +131,6 @@ impl Hub {
         self.core.metrics.add(Counter::TotalConnections, 1);
         self.publish_connections();
         self.touch(id.index);
-        if self.core.verbosity >= log::COMMANDS {
-            log::connection_opened(id.index, protocol);
-        }
         id
     }
 
@@ -155,7 +152,7 @@ impl Hub {
         self.core.spares.put(entry.carry);
         self.core.cluster.connection_ended();
         if self.core.verbosity >= log::COMMANDS {
-            log::connection_closed(index);
+            log::connection_closed(entry.connection.client);
         }
     }
 
@@ -434,7 +431,7 @@ impl Hub {
                 Message::Connection { socket, stays, protocol, tls } => {
                     let encrypted = tls.is_some();
                     let index = self.insert(stays, protocol, tls).index;
-                    self.know_client(index, &socket);
+                    self.know_client(index, &socket, protocol);
                     open(index, socket);
                     if encrypted {
                         // A request may have come with the last bytes of the handshake.
@@ -554,7 +551,21 @@ impl Hub {
     /// Takes the list of connections to look at.
     pub(crate) fn take_touched(&mut self, into: &mut Vec<u32>) {
         debug_assert!(into.is_empty());
+        if self.core.verbosity >= log::COMMANDS {
+            self.log_replies();
+        }
         std::mem::swap(&mut self.touched, into);
+    }
+
+    /// What is about to be sent, but for large values and what watchers are told.
+    #[cold]
+    fn log_replies(&self) {
+        for &index in &self.touched {
+            let Some(entry) = self.entries[index as usize].as_ref() else { continue };
+            if entry.connection.output.can_send() && !entry.connection.is_watching() {
+                log::replies(entry.connection.client, entry.connection.output.ready());
+            }
+        }
     }
 
     /// What to do for a touched connection; `None` if it is gone.

@@ -267,6 +267,7 @@ fn settings(shards: usize, memory_bytes: usize) -> Settings {
         users: None,
         tls: None,
         listen_backlog: 1024,
+        interfaces: None,
         lock_memory: false,
         huge_pages: false,
         verbosity: 0,

@@ -29,8 +29,8 @@ pub(crate) struct ItemMemory {
 
 impl ItemMemory {
     /// Maps `-m` bytes, and beside them address space for `cache_memlimit` to grow into: as much
-    /// as the machine could fill without items getting longer addresses. What `-L` or `-k` cannot
-    /// have is said on stderr.
+    /// as the machine could fill without items getting longer addresses, but none with `-k`, which
+    /// has all of it at once. What `-L` cannot have is said on stderr.
     pub(crate) fn map(settings: &Settings) -> io::Result<ItemMemory> {
         let bytes = settings.memory_bytes;
         if settings.huge_pages {
@@ -46,11 +46,6 @@ impl ItemMemory {
             // The process may not have so much address space.
             Err(_) => (advised(bytes)?, bytes),
         };
-        if settings.lock_memory
-            && let Err(error) = mapping.lock()
-        {
-            warn!("warning: -k invalid, the memory could not be locked: {error}");
-        }
         Ok(ItemMemory { mapping, bytes })
     }
 }

@@ -119,6 +119,9 @@ pub const LOG_CONNECTIONS_PER_SECOND_MAX: u32 = 1_000;
 /// The same of connections refused (`-v`).
 pub const LOG_REFUSALS_PER_SECOND_MAX: u32 = 10;
 
+/// The same of settings that clients change.
+pub const LOG_SETTINGS_PER_SECOND_MAX: u32 = 10;
+
 /// Connections of one shard that are about to move to others, at a time.
 pub const LEAVING_MAX: usize = 8;
 

@@ -64,6 +64,17 @@ pub(crate) fn bind(settings: &Settings, inherited: Vec<OwnedFd>) -> io::Result<V
     Ok(listeners)
 }
 
+/// What is listened on, in memcached's words.
+pub(crate) fn named(settings: &Settings) -> String {
+    match (&settings.listen, &settings.interfaces) {
+        (Listen::Unix { path, .. }, _) => format!("UNIX socket: {}", path.display()),
+        (Listen::Tcp(_), Some(list)) => format!("one of interface(s) {list}"),
+        (Listen::Tcp(entries), None) => {
+            format!("TCP port {}", entries.first().map_or(0, |entry| entry.port))
+        }
+    }
+}
+
 /// What a listener demands of clients if it has TLS.
 fn tls_of(encryption: Encryption, settings: &Settings) -> Option<ClientCertificates> {
     let tls = settings.tls.as_ref()?;

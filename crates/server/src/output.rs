@@ -213,6 +213,11 @@ impl Output {
         self.ready.is_empty() && self.slots.is_empty() && self.sending == 0
     }
 
+    /// The replies that leave next, up to a large value.
+    pub(crate) fn ready(&self) -> &[u8] {
+        &self.ready
+    }
+
     /// True if bytes are being sent.
     pub(crate) fn is_sending(&self) -> bool {
         self.sending != 0

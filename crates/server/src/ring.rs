@@ -14,13 +14,10 @@ use io_uring::{IoUring, cqueue, opcode, squeue};
 use crate::limits::{RECEIVE_BUFFER_BYTES, RECEIVE_BUFFERS};
 use crate::outgoing::Outgoing;
 use crate::receive_buffers::ReceiveBuffers;
+use crate::ring_size::RingSize;
 use crate::send_message::{SendMessage, SendMessages};
 use crate::udp_port::Readiness;
 
-/// Submission entries; the completion queue is several times that, and neither may overflow: a
-/// full submission queue is submitted on the spot.
-const SUBMISSION_ENTRIES: u32 = 1024;
-const COMPLETION_ENTRIES: u32 = 8192;
 const BUFFER_GROUP: u16 = 0;
 
 /// Bytes of a connection arrived in a buffer that must be given back.
@@ -88,15 +85,15 @@ impl Ring {
     /// A ring of this thread: only the thread that makes it may use it.
     ///
     /// Fails where `io_uring` is refused or lacks what is used here (Linux 6.1 has it).
-    pub(crate) fn new() -> io::Result<Self> {
+    pub(crate) fn new(size: RingSize) -> io::Result<Self> {
         let io = IoUring::builder()
             .setup_single_issuer()
             .setup_defer_taskrun()
             .setup_taskrun_flag()
             .setup_submit_all()
             .setup_clamp()
-            .setup_cqsize(COMPLETION_ENTRIES)
-            .build(SUBMISSION_ENTRIES)?;
+            .setup_cqsize(size.completions)
+            .build(size.submissions)?;
         let buffers = ReceiveBuffers::new(RECEIVE_BUFFERS, RECEIVE_BUFFER_BYTES)?;
         // SAFETY: the entries are page-aligned, as many as named, and live as long as the ring:
         // both are in this struct, and `Drop` never frees them.

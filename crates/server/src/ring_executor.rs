@@ -16,6 +16,7 @@ use crate::fatal::end_process;
 use crate::hub::Hub;
 use crate::ring::Ring;
 use crate::ring_driver::{Outlook, RingDriver};
+use crate::ring_size::RingSize;
 use crate::udp_port::UdpPort;
 
 /// Bytes that glommio registers for its own I/O; it does none here beside waiting.
@@ -35,6 +36,7 @@ const TURNS_PER_YIELD: u32 = 64;
 pub(crate) fn spawn(
     cpu: usize,
     name: &str,
+    size: RingSize,
     sit: impl FnOnce() -> (Hub, UdpPort) + Send + 'static,
     started: Sender<io::Result<()>>,
 ) -> Result<ExecutorJoinHandle<io::Result<()>>, GlommioError<()>> {
@@ -46,14 +48,18 @@ pub(crate) fn spawn(
         .spawn(move || async move {
             let latency = Latency::NotImportant;
             let queue = executor().create_task_queue(Shares::default(), latency, "data-plane");
-            let task = glommio::spawn_local_into(serve(sit(), started), queue)
+            let task = glommio::spawn_local_into(serve(sit(), size, started), queue)
                 .expect("the task queue was made above");
             task.await
         })
 }
 
-async fn serve(seat: (Hub, UdpPort), started: Sender<io::Result<()>>) -> io::Result<()> {
-    let (mut driver, bell) = match prepare(seat) {
+async fn serve(
+    seat: (Hub, UdpPort),
+    size: RingSize,
+    started: Sender<io::Result<()>>,
+) -> io::Result<()> {
+    let (mut driver, bell) = match prepare(seat, size) {
         Ok(prepared) => prepared,
         Err(error) => {
             // Whoever starts the server hears of it there.
@@ -84,8 +90,8 @@ async fn serve(seat: (Hub, UdpPort), started: Sender<io::Result<()>>) -> io::Res
     Ok(())
 }
 
-fn prepare((hub, udp): (Hub, UdpPort)) -> io::Result<(RingDriver, BufferedFile)> {
-    let ring = Ring::new()?;
+fn prepare((hub, udp): (Hub, UdpPort), size: RingSize) -> io::Result<(RingDriver, BufferedFile)> {
+    let ring = Ring::new(size)?;
     let bell = eventfd(0, EventfdFlags::CLOEXEC)?;
     ring.register_eventfd(bell.as_fd())?;
     // SAFETY: the descriptor is owned here and handed over; nobody else closes it.

@@ -19,9 +19,11 @@ use crate::executors::Executor;
 use crate::heartbeat::Heartbeat;
 use crate::limits::FINISH_DURATION;
 use crate::listener;
+use crate::locked_memory;
 use crate::log;
 use crate::port_file;
 use crate::ring::Ring;
+use crate::ring_size::{GLOMMIO_LIMIT_BYTES_MIN, RingSize};
 use crate::seat::{Seat, make_seats};
 use crate::settings::{BackendChoice, Settings};
 use crate::start_error::StartError;
@@ -52,18 +54,22 @@ pub fn serve(settings: Settings) -> Result<Running, StartError> {
 
 /// As [`serve`], on stream sockets that listen already; without any on those of the settings.
 pub fn serve_on(settings: Settings, sockets: Vec<OwnedFd>) -> Result<Running, StartError> {
-    let listeners = listener::bind(&settings, sockets).map_err(StartError::Bind)?;
+    let listeners = listener::bind(&settings, sockets)
+        .map_err(|error| StartError::Bind(listener::named(&settings), error))?;
     let udp_sockets = listener::bind_udp(&settings).map_err(StartError::BindUdp)?;
     if u64::from(settings.verbosity) >= log::COMMANDS {
         log::listeners(&listeners, &udp_sockets, settings.protocol);
     }
-    let backend = choose_backend(settings.backend)?;
+    let backend = choose_backend(settings.backend, settings.shards)?;
     if let Backend::Epoll(reason) = &backend {
         info!("slabcore: serving with epoll: {reason}");
     }
     let hasher = KeyHasher::new(random_seed());
     let (cluster, seats) = make_seats(settings, backend, &listeners, udp_sockets, &hasher)?;
     let executors = start_executors(&cluster, seats)?;
+    if cluster.settings.lock_memory {
+        locked_memory::lock_all();
+    }
     if let Some(path) = &cluster.settings.port_file {
         port_file::write(path, &cluster.addresses, &cluster.udp_addresses)
             .map_err(|error| StartError::System("write the port file", error))?;
@@ -167,19 +173,40 @@ fn random_seed() -> u64 {
 }
 
 /// Tries what the executors will need; glommio would panic where it is refused.
-fn choose_backend(choice: BackendChoice) -> Result<Backend, StartError> {
+fn choose_backend(choice: BackendChoice, shards: usize) -> Result<Backend, StartError> {
     if choice == BackendChoice::Epoll {
         return Ok(Backend::Epoll("as asked for".to_owned()));
     }
-    // The ring belongs to the thread that makes it: a short-lived one.
-    let probe = std::thread::spawn(|| Ring::new().map(drop));
-    let reason = match probe.join() {
-        Ok(Ok(())) => return Ok(Backend::Uring),
-        Ok(Err(error)) => format!("io_uring is refused: {error}"),
-        Err(_) => "io_uring failed".to_owned(),
-    };
-    if choice == BackendChoice::Uring {
-        return Err(StartError::Uring(reason));
+    match probe_rings(shards) {
+        Ok(size) => Ok(Backend::Uring(size)),
+        Err(reason) if choice == BackendChoice::Uring => Err(StartError::Uring(reason)),
+        Err(reason) => Ok(Backend::Epoll(reason)),
     }
-    Ok(Backend::Epoll(reason))
+}
+
+/// The size of the executors' rings, or why there can be none.
+fn probe_rings(shards: usize) -> Result<RingSize, String> {
+    let too_low = |limit: &u64| *limit < GLOMMIO_LIMIT_BYTES_MIN;
+    let limit =
+        locked_memory::limit_bytes().or_else(|| locked_memory::named_limit_bytes().filter(too_low));
+    let limit_kib = limit.unwrap_or(u64::MAX) >> 10;
+    let size = RingSize::fitting(shards, limit).ok_or_else(|| {
+        format!(
+            "the rings of {shards} shards need more locked memory than {limit_kib} KiB (ulimit -l)"
+        )
+    })?;
+    // The ring belongs to the thread that makes it: a short-lived one.
+    match std::thread::spawn(move || Ring::new(size).map(drop)).join() {
+        Ok(Ok(())) => {}
+        Ok(Err(error)) => return Err(format!("io_uring is refused: {error}")),
+        Err(_) => return Err("io_uring failed".to_owned()),
+    }
+    if size != RingSize::FULL {
+        let (entries, full) = (size.submissions, RingSize::FULL.submissions);
+        warn!(
+            "warning: rings have {entries} entries instead of {full}, as no more than {limit_kib} \
+             KiB of memory may be locked (ulimit -l)"
+        );
+    }
+    Ok(size)
 }

@@ -93,6 +93,8 @@ impl Default for Moving {
 pub struct Settings {
     /// Where clients connect.
     pub listen: Listen,
+    /// What `-l` says, as it stands there, for `stats settings`.
+    pub interfaces: Option<String>,
     /// Where requests may come by UDP, in whatever each datagram speaks; nowhere if empty.
     pub udp: Vec<TcpListen>,
     /// First of one TCP port for each shard, on the addresses of `listen`: a connection to port
@@ -143,7 +145,7 @@ pub struct Settings {
     pub tls: Option<Tls>,
     /// Backlog of the listening sockets (`-b`).
     pub listen_backlog: i32,
-    /// Lock the memory (`-k`); failing only warns.
+    /// Lock all memory of the process (`-k`); failing only warns.
     pub lock_memory: bool,
     /// Take the memory from reserved huge pages (`-L`); failing only warns.
     pub huge_pages: bool,

@@ -11,8 +11,8 @@ const USAGE: i32 = 64;
 /// See the module.
 #[derive(Debug)]
 pub enum StartError {
-    /// A listening socket could not be bound.
-    Bind(io::Error),
+    /// A listening socket could not be bound; of those that the text names.
+    Bind(String, io::Error),
     /// A UDP socket could not be bound.
     BindUdp(io::Error),
     /// The item memory could not be mapped.
@@ -38,7 +38,7 @@ impl StartError {
 impl fmt::Display for StartError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Bind(error) => write!(f, "failed to listen on TCP port or socket: {error}"),
+            Self::Bind(what, error) => write!(f, "failed to listen on {what}: {error}"),
             Self::BindUdp(error) => write!(f, "failed to listen on UDP port: {error}"),
             Self::Memory(error) => write!(f, "failed to allocate the item memory: {error}"),
             Self::TooLittleMemory => {

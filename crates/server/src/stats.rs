@@ -261,7 +261,7 @@ pub(crate) fn settings(out: &mut Vec<u8>, cluster: &Cluster) {
     stat("maxconns", &settings.connections_max.to_string());
     stat("tcpport", &port.to_string());
     stat("udpport", &cluster.udp_addresses.first().map_or(0, SocketAddr::port).to_string());
-    stat("inter", &inter(&settings.listen));
+    stat("inter", settings.interfaces.as_deref().unwrap_or("NULL"));
     stat("verbosity", &cluster.verbosity.load(Ordering::Relaxed).to_string());
     stat("oldest", "0");
     stat("evictions", on_off(settings.evict));
@@ -351,7 +351,7 @@ fn tls_settings(tls: Option<&TlsSettings>, stat: &mut impl FnMut(&'static str, &
     stat("ssl_min_version", if only_tls13 { "tlsv1.3" } else { "tlsv1.2" });
 }
 
-/// Settings behind `idle_timeout` that have one value until their options come.
+/// Settings behind `idle_timeout` that have one value.
 #[rustfmt::skip]
 static FIXED_SETTINGS: &[(&str, &str)] = &[
     ("watcher_logbuf_size", "262144"), ("worker_logbuf_size", "65536"),
@@ -371,9 +371,3 @@ static EXTERNAL_STORAGE: &[(&str, &str)] = &[
 static FIXED_SETTINGS_BEHIND: &[(&str, &str)] = &[
     ("num_napi_ids", "(null)"), ("memory_file", "(null)"), ("client_flags_size", "4"),
 ];
-
-fn inter(listen: &Listen) -> String {
-    let Listen::Tcp(entries) = listen else { return "NULL".to_owned() };
-    let hosts: Vec<&str> = entries.iter().filter_map(|entry| entry.host.as_deref()).collect();
-    if hosts.is_empty() { "NULL".to_owned() } else { hosts.join(",") }
-}

@@ -12,6 +12,8 @@ use crate::connection::{Connection, State};
 use crate::core::Core;
 use crate::hub::Hub;
 use crate::limits::WATCHER_SEND_BYTES_MAX;
+use crate::log;
+use crate::settings::Protocol;
 
 /// Why a connection ends, in the words of memcached's lines.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -161,10 +163,13 @@ impl Hub {
     }
 
     /// A new connection has this socket.
-    pub(crate) fn know_client(&mut self, index: u32, socket: impl AsFd) {
+    pub(crate) fn know_client(&mut self, index: u32, socket: impl AsFd, protocol: Protocol) {
         let Some(entry) = self.entries[index as usize].as_mut() else { return };
         let client = socket.as_fd().as_raw_fd();
         entry.connection.client = client;
+        if self.core.verbosity >= log::COMMANDS {
+            log::connection_opened(client, protocol);
+        }
         if !self.core.watched.meets(Streams::CONNECTIONS) {
             return;
         }

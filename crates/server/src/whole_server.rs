@@ -88,6 +88,7 @@ pub(crate) fn settings(backend: BackendChoice) -> Settings {
         users: None,
         tls: None,
         listen_backlog: 100,
+        interfaces: None,
         lock_memory: false,
         huge_pages: false,
         verbosity: 0,

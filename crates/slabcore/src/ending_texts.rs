@@ -1,5 +1,6 @@
 //! What `-h`, `-V` and `-i` print.
 
+use crate::environment::ENVIRONMENT;
 use crate::validate::PRODUCT;
 
 /// The memcached whose behaviour and protocol this server follows. The version that clients read
@@ -19,15 +20,6 @@ pub(crate) const LICENSE: &str = concat!(
 pub(crate) fn version() -> String {
     format!("memcached {MEMCACHED_VERSION}\n{PRODUCT}\n")
 }
-
-/// What the environment may say, by name.
-pub(crate) const ENVIRONMENT: &[(&str, &str)] = &[
-    ("MEMCACHED_PORT_FILENAME", "file that receives the ports in use once they are bound"),
-    ("MEMCACHED_SASL_PWDB", "file of users for -S, unless -Y names one"),
-    ("NOTIFY_SOCKET", "where a service manager wants to be told of start, reload and stop"),
-    ("WATCHDOG_USEC", "how often it wants to be told that all shards work"),
-    ("LISTEN_FDS", "how many listening sockets it passes on, instead of -l, -p and -s"),
-];
 
 /// `-h`: the version, then the options.
 pub(crate) fn help(options: &str) -> String {

@@ -4,10 +4,11 @@ use clap_complete::{Shell, generate};
 use clap_mangen::Man;
 use clap_mangen::roff::{Roff, bold, roman};
 
-use crate::ending_texts::ENVIRONMENT;
+use crate::environment::ENVIRONMENT;
 use crate::options;
 use crate::refusal::Refusal;
 use crate::suboption_rows::{SUBOPTIONS, SuboptionEffect, SuboptionRow};
+use crate::tls::TLS_SUBOPTIONS;
 
 /// Name of the program wherever it is installed.
 const PROGRAM: &str = "slabcore";
@@ -18,7 +19,7 @@ const PAGE_DATE: &str = "2026-11-21";
 /// What signals do.
 const SIGNALS: &[(&str, &str)] = &[
     ("SIGTERM, SIGINT, SIGUSR1", "send the replies that are under way, and stop; see --drain"),
-    ("SIGHUP", "read the file of users (-Y) again"),
+    ("SIGHUP", "read the file of users (-Y) and the TLS certificate and key again"),
 ];
 
 /// The text of this name.
@@ -33,6 +34,15 @@ pub(crate) fn named(name: &str) -> Result<String, Refusal> {
         ))),
     }
 }
+
+/// What ends with which status; memcached's own.
+const EXIT_STATUSES: &[(&str, &str)] = &[
+    ("0", "stopped by a signal or a client, or -h, -i, -V, --generate"),
+    ("1", "an unknown option or a bad value, or a second signal while it stopped"),
+    ("64", "options that contradict each other, a value out of range, root without -u"),
+    ("67", "no such user (-u)"),
+    ("71", "the system refuses a socket, a limit, memory or an identity"),
+];
 
 fn completions(shell: Shell) -> String {
     let mut text = Vec::new();
@@ -58,11 +68,17 @@ fn man_page() -> String {
 fn further_sections() -> Roff {
     let mut page = Roff::new();
     page.control("SH", ["EXTENDED OPTIONS"]);
-    page.text([roman("What memcached takes behind -o, but for TLS and external storage.")]);
+    page.text([roman("What memcached takes behind -o.")]);
     for row in SUBOPTIONS {
         entry(&mut page, row.name, &effect(row));
     }
-    for (heading, entries) in [("SIGNALS", SIGNALS), ("ENVIRONMENT", ENVIRONMENT)] {
+    let sections = [
+        ("EXTENDED OPTIONS OF TLS", TLS_SUBOPTIONS),
+        ("SIGNALS", SIGNALS),
+        ("EXIT STATUS", EXIT_STATUSES),
+        ("ENVIRONMENT", ENVIRONMENT),
+    ];
+    for (heading, entries) in sections {
         page.control("SH", [heading]);
         for (name, help) in entries {
             entry(&mut page, name, help);
@@ -82,8 +98,8 @@ fn effect(row: &SuboptionRow) -> String {
         }
         ("maxconns_fast", _) => "refuse connections beyond -c at once (default)".into(),
         ("no_maxconns_fast", _) => "let connections beyond -c wait until others end".into(),
+        ("track_sizes", _) => "count items by size, for stats sizes".into(),
         (_, SuboptionEffect::Silent) => "accepted; it is so anyway".into(),
-        (_, SuboptionEffect::NotYet) => "accepted with a warning; without effect yet".into(),
         (_, SuboptionEffect::Meaningless(why)) => {
             format!("accepted with a warning, without effect: {why}")
         }
@@ -108,8 +124,9 @@ mod tests {
                 assert!(page.contains(&format!("-{short}")), "-{short}");
             }
         }
-        for name in SUBOPTIONS.iter().map(|row| row.name) {
-            assert!(page.contains(name), "{name}");
+        let suboptions = SUBOPTIONS.iter().map(|row| row.name);
+        for name in suboptions.chain(TLS_SUBOPTIONS.iter().map(|(name, _)| *name)) {
+            assert!(page.contains(&format!("\\fB{name}\\fR")), "{name}");
         }
     }
 
@@ -130,12 +147,36 @@ mod tests {
         }
     }
 
+    /// As when somebody types so much and asks bash, where it is installed.
     #[test]
-    fn completions_name_options_of_both_kinds() {
+    fn bash_completes() {
+        let check = |typed: &str, expected: &str| {
+            let script = format!(
+                "{}\nCOMP_WORDS=(slabcore {typed}); COMP_CWORD=1\n\
+                 _slabcore slabcore {typed} slabcore; echo \"${{COMPREPLY[*]}}\"",
+                named("bash").unwrap()
+            );
+            let Ok(output) = Command::new("bash").args(["-uec", &script]).output() else { return };
+            assert_eq!(String::from_utf8_lossy(&output.stderr), "", "{typed}");
+            assert_eq!(String::from_utf8_lossy(&output.stdout).trim_end(), expected, "{typed}");
+        };
+        check("--max-i", "--max-item-size");
+        check("--shard", "--shard-ports");
+        check(
+            "--enable-",
+            "--enable-shutdown --enable-coredumps --enable-largepages --enable-sasl --enable-ssl",
+        );
+    }
+
+    #[test]
+    fn completions_name_every_option() {
         for shell in ["bash", "zsh", "fish"] {
             let text = named(shell).unwrap();
-            for name in ["max-item-size", "metrics-listen", "generate"] {
-                assert!(text.contains(name), "{shell}: {name}");
+            let names = OPTIONS.iter().map(|row| row.id).filter(|&id| id != DELIMITER);
+            for name in names.chain(["help", "license", "version"]) {
+                // fish has "-l name", the others "--name".
+                let long = [format!("--{name}"), format!("-l {name}")];
+                assert!(long.iter().any(|long| text.contains(long)), "{shell}: {name}");
             }
         }
         let refusal = named("html").unwrap_err();

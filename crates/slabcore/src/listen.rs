@@ -6,6 +6,9 @@ use slabcore_server::{ClientCertificates, Tls};
 use crate::numbers::number;
 use crate::refusal::Refusal;
 
+/// memcached's longest tag of a listener.
+const TAG_BYTES_MAX: usize = 8;
+
 /// What one or more `-l` say.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Listening {
@@ -29,7 +32,7 @@ pub(crate) fn parse<'a>(
             let refusal = |why| Refusal::os_error(format!("{why}\n{}", failed(value)));
             let (encryption, entry) = encryption(entry, tls)?;
             let (protocol, entry) = protocol(entry, &mut listening.warnings).map_err(refusal)?;
-            let entry = without_tags(entry, &mut listening.warnings);
+            let entry = without_tag(entry).map_err(refusal)?;
             let address = address(entry, port).map_err(refusal)?;
             listening.addresses.push(TcpListen { protocol, encryption, ..address });
         }
@@ -101,19 +104,22 @@ fn protocol<'a>(
     Ok((Some(protocol), rest))
 }
 
-/// Takes `tag[name]:` or `tag_name_:` off.
-fn without_tags<'a>(entry: &'a str, warnings: &mut Vec<String>) -> &'a str {
-    let mut rest = entry;
+/// Takes `tag[name]:` or `tag_name_:` off. memcached's proxy routes by tags; without it, as here,
+/// `stats settings` shows them and nothing else asks.
+fn without_tag(entry: &str) -> Result<&str, String> {
     for (open, close) in [("tag[", "]:"), ("tag_", "_:")] {
-        let inside = rest.strip_prefix(open).and_then(|inside| inside.split_once(close));
-        if let Some((name, after)) = inside {
-            warnings.push(format!(
-                "warning: {open}{name}{close} of -l has no effect yet: {after} is like any other"
-            ));
-            rest = after;
-        }
+        let Some(inside) = entry.strip_prefix(open) else { continue };
+        let Some((name, rest)) = inside.split_once(close) else {
+            return Err(format!("Invalid tag in socket config: \"{}\"", &entry["tag".len()..]));
+        };
+        return if (1..=TAG_BYTES_MAX).contains(&name.len()) {
+            Ok(rest)
+        } else {
+            let bounds = format!("between 1 and {TAG_BYTES_MAX} characters");
+            Err(format!("Listener tags must be {bounds}: \"{name}\""))
+        };
     }
-    rest
+    Ok(entry)
 }
 
 /// One address. A name with two colons and no brackets is a bare IPv6 address.
@@ -190,8 +196,9 @@ mod tests {
         check("proto[binary]:a:5", Some(Protocol::Binary), 0);
         check("proto[negotiating]:a", Some(Protocol::Auto), 0);
         check("proto[foo]:a", Some(Protocol::Auto), 1);
-        check("proto[ascii]:tag[ab]:a:5", Some(Protocol::Text), 1);
-        check("tag_x_:a", None, 1);
+        check("proto[ascii]:tag[ab]:a:5", Some(Protocol::Text), 0);
+        check("tag_x_:a", None, 0);
+        check("tag[abcdefgh]:a", None, 0);
         let host = parse(["proton"].into_iter(), 11211, None).unwrap().addresses;
         assert_eq!(host[0].host.as_deref(), Some("proton"));
     }
@@ -214,6 +221,12 @@ mod tests {
         check(",,", "failed to listen on one of interface(s) ,,");
         check("", "failed to listen on one of interface(s) ");
         check("proto[ascii:127.0.0.1", "Invalid protocol spec: \"[ascii:127.0.0.1\"");
+        check("tag[abc:a", "Invalid tag in socket config: \"[abc:a\"");
+        check("tag[]:a", "Listener tags must be between 1 and 8 characters: \"\"");
+        check(
+            "tag_012345678_:a",
+            "Listener tags must be between 1 and 8 characters: \"012345678\"",
+        );
         check("notls:127.0.0.1", "'notls' option is valid only when SSL is enabled");
     }
 }

@@ -16,6 +16,7 @@ mod config_file;
 mod cores;
 mod daemon;
 mod ending_texts;
+mod environment;
 mod generated_texts;
 mod inherited_sockets;
 mod lifecycle;
@@ -100,7 +101,7 @@ fn print(text: &str) {
 /// Runs until a signal says stop.
 fn serve(plan: Plan) -> Result<(), Refusal> {
     let Plan { mut settings, lifecycle, user, warnings } = plan;
-    for warning in warnings {
+    for warning in environment::warnings().chain(warnings) {
         warn!("{warning}");
     }
     let sockets = inherited_sockets::take()?;

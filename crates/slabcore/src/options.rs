@@ -8,8 +8,8 @@ use clap::{Arg, ArgAction, Command, ValueHint};
 pub(crate) enum Effect {
     /// Works.
     Now,
-    /// memcached has it; accepted with a warning that says what happens instead.
-    NotYet(&'static str),
+    /// It has no meaning here; a warning says what does its work.
+    Meaningless(&'static str),
     /// memcached has no such option.
     Own,
 }
@@ -54,7 +54,7 @@ const FILE: Option<&str> = Some("file");
 
 /// Every option but `-h`, `-V` and `-i`, which end the program.
 pub(crate) const OPTIONS: &[OptionRow] = {
-    use Effect::{NotYet, Now};
+    use Effect::{Meaningless, Now};
     &[
         row('p', "port", NUM, Now, "TCP port (default: 11211; 0: none; -1: any free one)"),
         row(
@@ -80,8 +80,14 @@ pub(crate) const OPTIONS: &[OptionRow] = {
         row('m', "memory-limit", NUM, Now, "memory in megabytes, or with m, g (default: 64)"),
         row('M', "disable-evictions", None, Now, "when memory is full, fail instead of evicting"),
         row('c', "conn-limit", NUM, Now, "client connections at most (default: 1024)"),
-        row('k', "lock-memory", None, Now, "lock the memory, so that it is never swapped out"),
-        row('v', VERBOSE, None, Now, "log more; -vv: commands too, -vvv: states too"),
+        row(
+            'k',
+            "lock-memory",
+            None,
+            Now,
+            "lock all memory of the process, so that none is swapped out",
+        ),
+        row('v', VERBOSE, None, Now, "log more; -vv: also connections, commands and replies"),
         row('P', "pidfile", FILE, Now, "file for the process id; removed at the end with -d"),
         row('f', "slab-growth-factor", NUM, Now, "chunk size growth factor (default: 1.25)"),
         row(
@@ -120,11 +126,17 @@ pub(crate) const OPTIONS: &[OptionRow] = {
             'e',
             "memory-file",
             FILE,
-            NotYet("a restart starts empty"),
+            Meaningless("a restart starts empty; --drain gives clients time to go elsewhere"),
             "keep items over a restart",
         ),
         row('Z', "enable-ssl", None, Now, "TLS on the TCP ports; -o ssl_chain_cert, ssl_key"),
-        row('N', "napi-ids", NUM, NotYet("connections are spread evenly"), "number of NAPI ids"),
+        row(
+            'N',
+            "napi-ids",
+            NUM,
+            Meaningless("connections are dealt out to all shards in turn"),
+            "number of NAPI ids",
+        ),
         row('o', "extended", Some("list"), Now, "memcached's extended options, comma-separated"),
         own("backend", "name", "how sockets are driven: auto, uring, epoll (default: auto)"),
         own(
@@ -202,7 +214,7 @@ fn argument(row: &OptionRow, order: usize) -> Arg {
     };
     arg.help_heading(match row.effect {
         Effect::Now => "Options, as memcached's",
-        Effect::NotYet(_) => "Accepted with a warning, without effect yet",
+        Effect::Meaningless(_) => "Accepted with a warning, without effect",
         Effect::Own => "Options of this server",
     })
 }

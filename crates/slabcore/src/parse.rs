@@ -53,24 +53,24 @@ impl Given {
         self.matches.get_flag(id)
     }
 
-    /// The options given that memcached has and this version does not, in the order of the table.
-    pub(crate) fn missing(&self) -> impl Iterator<Item = Missing> {
+    /// The options given that have no meaning here, in the order of the table.
+    pub(crate) fn meaningless(&self) -> impl Iterator<Item = Meaningless> {
         OPTIONS.iter().filter_map(|row| {
-            let Effect::NotYet(why) = row.effect else { return None };
+            let Effect::Meaningless(why) = row.effect else { return None };
             let given = match row.value {
                 Some(_) => self.last(row.id).is_some(),
                 None => self.flag(row.id),
             };
-            given.then_some(Missing { short: row.short?, why })
+            given.then_some(Meaningless { short: row.short?, why })
         })
     }
 }
 
-/// An option given that this version lacks.
+/// An option given that has no meaning here.
 #[derive(Debug)]
-pub(crate) struct Missing {
+pub(crate) struct Meaningless {
     pub(crate) short: char,
-    /// What happens instead.
+    /// What does its work.
     pub(crate) why: &'static str,
 }
 
@@ -128,7 +128,11 @@ fn getopt_refusal(error: &clap::Error, words: &[OsString]) -> Refusal {
     };
     let complaint = match error.kind() {
         ErrorKind::UnknownArgument if named.starts_with("--") => {
-            format!("unrecognized option '{named}'")
+            // getopt quotes the whole word.
+            let mut given = words.iter().map(|word| word.to_string_lossy());
+            let with_value = format!("{named}=");
+            let whole = given.find(|word| *word == named || word.starts_with(&with_value));
+            format!("unrecognized option '{}'", whole.as_deref().unwrap_or(named))
         }
         ErrorKind::UnknownArgument => {
             format!("invalid option -- '{}'", named.trim_start_matches('-'))
@@ -222,6 +226,7 @@ mod tests {
         check("-Q", "invalid option -- 'Q'");
         check("-vQ", "invalid option -- 'Q'");
         check("--nosuch", "unrecognized option '--nosuch'");
+        check("--nosuch=3", "unrecognized option '--nosuch=3'");
         check("--nosuch -V", "unrecognized option '--nosuch'");
         check("--port", "option '--port' requires an argument");
         check("-p", "option requires an argument -- 'p'");
@@ -237,9 +242,9 @@ mod tests {
     }
 
     #[test]
-    fn every_option_not_there_yet_is_told() {
+    fn every_option_without_meaning_is_told() {
         let given = given("-e /x -v -p 1 --napi-ids=2");
-        let told: Vec<_> = given.missing().map(|m| m.short).collect();
+        let told: Vec<_> = given.meaningless().map(|m| m.short).collect();
         assert_eq!(told, ['e', 'N']);
     }
 }

@@ -5,8 +5,6 @@
 pub(crate) enum SuboptionEffect {
     /// It is honoured, or asks for what is so anyway.
     Silent,
-    /// Its absence leaves something out; a warning says so.
-    NotYet,
     /// It has no meaning here; a warning says what does its work.
     Meaningless(&'static str),
 }
@@ -24,6 +22,8 @@ pub(crate) enum SuboptionValue {
     Number { missing: Option<&'static str>, least: f64, most: f64, wrong: &'static str },
     /// Chunk sizes in bytes, ascending, with `-` between them.
     ChunkSizes,
+    /// A file and its size, as `/path:64m`.
+    SizedFile,
 }
 
 /// One extended option.
@@ -51,6 +51,12 @@ const fn number(
     }
 }
 
+/// A whole number about external storage.
+const fn external(name: &'static str, missing: &'static str, wrong: &'static str) -> SuboptionRow {
+    let effect = SuboptionEffect::Meaningless(NO_STORAGE);
+    number(name, missing, (0.0, U32_MAX), wrong, effect)
+}
+
 /// The largest 32-bit number.
 const U32_MAX: f64 = u32::MAX as f64;
 /// memcached reads some values as signed 32-bit numbers.
@@ -63,18 +69,19 @@ const CRAWLS: &str = "expired items are found by an index, a little in each turn
 const BACKGROUND: &str = "background work is small and bounded in each turn, and stays on";
 const PAGES: &str = "pages always go to the slab class whose items cost least to keep";
 const CHAINS: &str = "items over 32 KiB are chains of chunks, whatever the classes";
+const NO_STORAGE: &str = "there is no storage beside memory: what does not fit in -m is evicted";
 const REPLIES: &str = "replies are made when they are sent; 64 KiB of them wait at most";
 
-/// Every extended option of memcached but those of TLS and external storage.
+/// Every extended option of memcached but those of TLS.
 pub(crate) const SUBOPTIONS: &[SuboptionRow] = {
-    use SuboptionEffect::{Meaningless, NotYet, Silent};
+    use SuboptionEffect::{Meaningless, Silent};
     &[
         flag("maxconns_fast", Silent),
         flag("no_maxconns_fast", Silent),
         flag("modern", Silent),
         flag(
             "no_modern",
-            Meaningless("but for no_maxconns_fast: there is one way to hash and evict"),
+            Meaningless("there is one way to hash and evict; it only means no_maxconns_fast"),
         ),
         // Any number of seconds; what is none is refused.
         number(
@@ -212,14 +219,14 @@ pub(crate) const SUBOPTIONS: &[SuboptionRow] = {
             "Missing watcher_logbuf_size argument",
             (0.0, U32_MAX),
             "could not parse argument to watcher_logbuf_size",
-            NotYet,
+            Meaningless("256 KiB of lines wait for each watcher at most"),
         ),
         number(
             "worker_logbuf_size",
             "Missing worker_logbuf_size argument",
             (0.0, U32_MAX),
             "could not parse argument to worker_logbuf_size",
-            NotYet,
+            Meaningless("each shard keeps 64 KiB of lines in a turn at most"),
         ),
         number(
             "read_buf_mem_limit",
@@ -242,6 +249,69 @@ pub(crate) const SUBOPTIONS: &[SuboptionRow] = {
             (0.0, U32_MAX),
             "could not parse argument to sock_cookie_id",
             Meaningless("sockets carry no mark: filter by address, port or user"),
+        ),
+        SuboptionRow {
+            name: "ext_path",
+            value: SuboptionValue::SizedFile,
+            effect: Meaningless(NO_STORAGE),
+        },
+        flag("ext_drop_unread", Meaningless(NO_STORAGE)),
+        external(
+            "ext_page_size",
+            "Missing ext_page_size argument",
+            "could not parse argument to ext_page_size",
+        ),
+        external(
+            "ext_wbuf_size",
+            "Missing ext_wbuf_size argument",
+            "could not parse argument to ext_wbuf_size",
+        ),
+        external(
+            "ext_threads",
+            "Missing ext_threads argument",
+            "could not parse argument to ext_threads",
+        ),
+        external(
+            "ext_item_size",
+            "Missing ext_item_size argument",
+            "could not parse argument to ext_item_size",
+        ),
+        external(
+            "ext_item_age",
+            "Missing ext_item_age argument",
+            "could not parse argument to ext_item_age",
+        ),
+        external(
+            "ext_low_ttl",
+            "Missing ext_low_ttl argument",
+            "could not parse argument to ext_low_ttl",
+        ),
+        external(
+            "ext_recache_rate",
+            "Missing ext_recache_rate argument",
+            "could not parse argument to ext_recache_rate",
+        ),
+        external(
+            "ext_compact_under",
+            "Missing ext_compact_under argument",
+            "could not parse argument to ext_compact_under",
+        ),
+        external(
+            "ext_drop_under",
+            "Missing ext_drop_under argument",
+            "could not parse argument to ext_drop_under",
+        ),
+        external(
+            "ext_max_sleep",
+            "Missing ext_max_sleep argument",
+            "could not parse argument to ext_max_sleep",
+        ),
+        number(
+            "ext_max_frag",
+            "Missing ext_max_frag argument",
+            (f64::MIN, f64::MAX),
+            "could not parse argument to ext_max_frag",
+            Meaningless(NO_STORAGE),
         ),
     ]
 };

@@ -5,9 +5,6 @@ use crate::refusal::Refusal;
 use crate::suboption_rows::{SUBOPTIONS, SuboptionEffect, SuboptionRow, SuboptionValue};
 use crate::tls::{self, TlsSuboptions};
 
-/// Beginning of the names of external storage, which this server does not have at all.
-const REFUSED: &str = "ext_";
-
 /// memcached's `slab_chunk_max` in bytes.
 const SLAB_CHUNK_BYTES_MAX: usize = 512 << 10;
 /// Its largest value in KiB.
@@ -59,9 +56,6 @@ pub(crate) fn parse<'a>(lists: impl Iterator<Item = &'a str>) -> Result<Suboptio
             Some((name, value)) => (name, Some(value)),
             None => (entry, None),
         };
-        if name.starts_with(REFUSED) {
-            return Err(Refusal::bad_option(format!("-o {name} is not supported yet")));
-        }
         if name.starts_with(tls::PREFIX) && suboptions.tls.take(name, value)? {
             continue;
         }
@@ -94,9 +88,6 @@ impl Suboptions {
         let name = row.name;
         match row.effect {
             SuboptionEffect::Silent => {}
-            SuboptionEffect::NotYet => {
-                self.warnings.push(format!("warning: -o {name} has no effect yet"));
-            }
             SuboptionEffect::Meaningless(why) => {
                 self.warnings.push(format!("warning: -o {name} has no effect: {why}"));
             }
@@ -121,6 +112,9 @@ fn checked(row: &SuboptionRow, value: Option<&str>) -> Result<f64, Refusal> {
             None,
         ) => refuse(missing),
         (SuboptionValue::ChunkSizes, None) => refuse("Missing slab_sizes argument"),
+        (SuboptionValue::SizedFile, None) => {
+            refuse("missing argument to ext_path, ie: ext_path=/d/file:5G")
+        }
         (SuboptionValue::Word { .. }, Some(_)) => Ok(0.0),
         (SuboptionValue::OneOf { words, wrong, .. }, Some(word)) => {
             if words.contains(&word) {
@@ -136,6 +130,10 @@ fn checked(row: &SuboptionRow, value: Option<&str>) -> Result<f64, Refusal> {
             }
         }
         (SuboptionValue::ChunkSizes, Some(word)) => chunk_sizes(word).map(|()| 0.0),
+        (SuboptionValue::SizedFile, Some(word)) => match sized_file(word) {
+            Ok(()) => Ok(0.0),
+            Err(why) => refuse(&format!("{why}\nfailed to parse ext_path argument")),
+        },
     }
 }
 
@@ -160,6 +158,18 @@ fn chunk_sizes(word: &str) -> Result<(), Refusal> {
         return Err(Refusal::usage(format!("slab size {size} {wrong}")));
     }
     Ok(())
+}
+
+/// Checks `ext_path`: a file, its size with a unit, and perhaps what it is for.
+fn sized_file(word: &str) -> Result<(), &'static str> {
+    let size = word.split(':').nth(1).unwrap_or_default();
+    let Some(digits) = size.strip_suffix(|unit: char| "mgtpMGTP".contains(unit)) else {
+        return Err("must supply size to ext_path, ie: ext_path=/f/e:64m (M|G|T|P supported)");
+    };
+    match number::<u64>(digits) {
+        Some(size) if size > 0 => Ok(()),
+        _ => Err("supplied ext_path has zero size, cannot use"),
+    }
 }
 
 /// The value is in KiB.
@@ -205,7 +215,10 @@ mod tests {
         check("slab_chunk_max", 1, "Missing slab_chunk_max argument");
         check("slab_chunk_max=0", 1, "slab_chunk_max must be >= 0");
         check("ssl_foo", 1, "Illegal suboption \"ssl_foo\"");
-        check("ext_path=x", 1, "-o ext_path is not supported yet");
+        check("ext_foo", 1, "Illegal suboption \"ext_foo\"");
+        let zero = "supplied ext_path has zero size, cannot use\nfailed to parse ext_path argument";
+        check("ext_path=/x:0m", 1, zero);
+        check("ext_path=/x:m", 1, zero);
         // memcached takes these for 0.
         check("idle_timeout=x", 1, "could not parse argument to idle_timeout");
         check("idle_timeout=-1", 1, "could not parse argument to idle_timeout");

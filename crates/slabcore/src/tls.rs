@@ -10,6 +10,23 @@ use crate::refusal::Refusal;
 /// Beginning of the names of all suboptions that are read here.
 pub(crate) const PREFIX: &str = "ssl_";
 
+/// What there is, and what each says.
+pub(crate) const TLS_SUBOPTIONS: &[(&str, &str)] = &[
+    ("ssl_chain_cert", "certificate and its chain, a PEM file; -Z needs it"),
+    ("ssl_key", "its private key, a file; -Z needs it"),
+    ("ssl_keyformat", "format of the key: PEM or 1 (default), DER or 2"),
+    ("ssl_ca_cert", "PEM file of those who vouch for clients"),
+    (
+        "ssl_verify_mode",
+        "certificates of clients: 0 not asked for (default), 1 asked for, 2 or 3 required",
+    ),
+    ("ssl_ciphers", "cipher suites of TLS 1.2, by OpenSSL's names (default: all there are)"),
+    ("ssl_min_version", "oldest version: 2 for TLS 1.2 (default), 3 for TLS 1.3; 0 and 1 are as 2"),
+    ("ssl_session_cache", "clients may resume their sessions"),
+    ("ssl_wbuf_size", "accepted with a warning, without effect: records are 16 KiB at most"),
+    ("ssl_kernel_tls", "accepted with a warning, without effect: this process encrypts"),
+];
+
 /// What the `-o ssl_*` say; without `-Z` it means nothing, as in memcached.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct TlsSuboptions {

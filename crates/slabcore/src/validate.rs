@@ -11,7 +11,7 @@ use crate::cores::Cores;
 use crate::lifecycle::Lifecycle;
 use crate::numbers::{item_bytes, memory_bytes, number};
 use crate::options::DELIMITER;
-use crate::parse::{Given, Missing};
+use crate::parse::{Given, Meaningless};
 use crate::refusal::Refusal;
 use crate::{listen, suboptions};
 
@@ -29,9 +29,10 @@ const REQUESTS_PER_EVENT_MAX: usize = 20;
 const LISTEN_BACKLOG: i32 = 1_024;
 const METRICS_LISTEN: &str = "127.0.0.1:9150";
 
-/// Shards at most. memcached warns from here on; this server keeps tables by pairs of shards, and
-/// refuses.
+/// Shards at most: this server keeps tables by pairs of them. memcached warns from here on.
 const SHARDS_MAX: usize = 64;
+/// `-vv`; more is not told.
+const VERBOSITY_MAX: u8 = 2;
 /// Bounds of `-I` in bytes.
 const ITEM_BYTES: std::ops::RangeInclusive<usize> = 1 << 10..=1 << 30;
 
@@ -64,7 +65,7 @@ pub(crate) fn plan(
     let requests_per_event_max =
         at_least_one(given, "max-reqs-per-event", REQUESTS_PER_EVENT_MAX, requests)?;
     let chunk_bytes_min = at_least_one(given, "slab-min-size", CHUNK_BYTES_MIN, "Chunk size")?;
-    let (shards, cores) = shards(given, cores)?;
+    let (shards, cores) = shards(given, cores, &mut warnings)?;
     check_napi_ids(given, shards)?;
 
     let memory_bytes = memory(given)?;
@@ -80,6 +81,7 @@ pub(crate) fn plan(
         udp,
         shard_ports: shard_ports(given, &listen, shards)?,
         moving: Moving::default(),
+        interfaces: interfaces(given, &listen),
         listen,
         memory_bytes,
         shards,
@@ -119,8 +121,12 @@ pub(crate) fn plan(
 /// A line for each option that is accepted without effect.
 fn warnings_of_options(given: &Given) -> Vec<String> {
     let mut warnings = Vec::new();
-    for Missing { short, why } in given.missing() {
-        warnings.push(format!("warning: -{short} has no effect yet: {why}"));
+    for Meaningless { short, why } in given.meaningless() {
+        warnings.push(format!("warning: -{short} has no effect: {why}"));
+    }
+    if given.verbosity() > VERBOSITY_MAX {
+        let warning = "warning: -vvv shows what -vv does: connections tell of no states";
+        warnings.push(warning.to_owned());
     }
     warnings
 }
@@ -135,7 +141,11 @@ fn at_least_one(given: &Given, id: &str, default: usize, what: &str) -> Result<u
 }
 
 /// `-t` and `--cores`.
-fn shards(given: &Given, cores: &Cores) -> Result<(usize, Vec<usize>), Refusal> {
+fn shards(
+    given: &Given,
+    cores: &Cores,
+    warnings: &mut Vec<String>,
+) -> Result<(usize, Vec<usize>), Refusal> {
     let (default, cores) = match given.last("cores") {
         Some(list) => {
             let chosen = cores.parse(list)?;
@@ -145,10 +155,9 @@ fn shards(given: &Given, cores: &Cores) -> Result<(usize, Vec<usize>), Refusal> 
     };
     let shards = at_least_one(given, "threads", default.min(SHARDS_MAX), "Number of threads")?;
     if shards > SHARDS_MAX {
-        let message = format!("Number of threads must not be greater than {SHARDS_MAX}");
-        return Err(Refusal::bad_option(message));
+        warnings.push(format!("warning: -t {shards}: {SHARDS_MAX} shards are started, no more"));
     }
-    Ok((shards, cores))
+    Ok((shards.min(SHARDS_MAX), cores))
 }
 
 /// `-N`, which has no effect, in memcached's words.
@@ -256,6 +265,13 @@ fn listening(
     let listening = listen::parse(given.all("listen"), port, tls)?;
     warnings.extend(listening.warnings);
     Ok(Listen::Tcp(listening.addresses))
+}
+
+/// What all `-l` say, as it stands there.
+fn interfaces(given: &Given, listen: &Listen) -> Option<String> {
+    let values: Vec<&str> = given.all("listen").collect();
+    let on_tcp = matches!(listen, Listen::Tcp(_));
+    (on_tcp && !values.is_empty()).then(|| values.join(","))
 }
 
 /// `-U`: on the addresses of `-l`, at the port that each names, if any. Not beside a Unix socket.

@@ -84,7 +84,6 @@ fn values() {
         "-L" => huge_pages true;
         "-b 5" => listen_backlog 5;
         "-vv" => verbosity 2;
-        "-vvvvv" => verbosity 3;
         "-B auto" => protocol Protocol::Auto;
         "-B ascii" => protocol Protocol::Text;
         "-B binary" => protocol Protocol::Binary;
@@ -230,7 +229,6 @@ fn refusals() {
     for factor in ["1", "1.0", "0.5", "inf", "nan"] {
         check(&format!("-f {factor}"), 1, "Factor must be greater than 1");
     }
-    check("-t 65", 1, "Number of threads must not be greater than 64");
     check("-n 1048576", 1, "Chunk size must be less than the item size limit (-I)");
     check("-b x", 1, "Invalid listen backlog: x");
     check("-a 999", 64, "Invalid mask of the Unix socket: 999");
@@ -263,4 +261,15 @@ fn what_has_no_effect_is_said() {
         &["warning: -o slab_chunk_max has no effect: \
            items over 32 KiB are chains of chunks, whatever the classes"],
     );
+}
+
+#[test]
+fn what_is_less_than_asked_for_is_told() {
+    let check = |line: &str, expected: &str| {
+        assert_eq!(planned(line).unwrap().warnings, [expected], "{line}");
+    };
+    check("-vvvvv", "warning: -vvv shows what -vv does: connections tell of no states");
+    check("-t 65", "warning: -t 65: 64 shards are started, no more");
+    assert_eq!(planned("-vvvvv").unwrap().settings.verbosity, 3);
+    assert_eq!(planned("-t 65").unwrap().settings.shards, 64);
 }

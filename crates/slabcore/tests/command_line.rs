@@ -92,7 +92,7 @@ fn options_without_effect_are_said() {
     let unbindable = ["-s", "/nonexistent/slabcore.sock", "--metrics-listen", "off"];
     let output = slabcore(&[&["-N", "1"][..], &unbindable].concat());
     let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
-    assert!(stderr.starts_with("warning: -N has no effect yet: "), "{stderr}");
+    assert!(stderr.starts_with("warning: -N has no effect: "), "{stderr}");
 }
 
 /// A server on a port that the system picked, killed if a test fails.

@@ -9,7 +9,8 @@
 //!   [`on_both!`] makes a test for each; [`wire_client::WireClient`] talks to it in bytes, and
 //!   [`playback`] plays one [`script::Script`] to a server so that the replies of two servers can
 //!   be compared; [`binary_playback`] does so with a [`binary_script::BinaryScript`], and
-//!   [`datagram_playback`] by UDP, which [`datagram_client::DatagramClient`] speaks.
+//!   [`datagram_playback`] by UDP, which [`datagram_client::DatagramClient`] speaks. A
+//!   [`stopped_thread::StoppedThread`] makes a server look stuck.
 //!
 //! Goals: the same tests run on slabcore and on memcached; nothing waits by sleeping for a while
 //! and hoping; a silent server fails a test and never hangs it. Non-goal: speed.
@@ -36,6 +37,7 @@ pub mod replies;
 pub mod script;
 pub mod server_process;
 pub mod splits;
+pub mod stopped_thread;
 pub mod test_directory;
 pub mod tls_files;
 pub mod wire_client;

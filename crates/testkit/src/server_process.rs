@@ -34,6 +34,8 @@ pub struct ServerOptions {
     udp: bool,
     address_prefix: &'static str,
     tls: Option<Arc<ClientConfig>>,
+    launcher: Vec<String>,
+    environment: Vec<(&'static str, String)>,
     arguments: Vec<String>,
 }
 
@@ -41,7 +43,16 @@ impl ServerOptions {
     /// A server of this kind on a free port of 127.0.0.1, with `threads` worker threads or shards.
     pub fn new(kind: ServerKind, threads: usize) -> Self {
         let arguments = vec!["-t".into(), threads.to_string()];
-        Self { kind, unix: false, udp: false, address_prefix: "", tls: None, arguments }
+        Self {
+            kind,
+            unix: false,
+            udp: false,
+            address_prefix: "",
+            tls: None,
+            launcher: Vec::new(),
+            environment: Vec::new(),
+            arguments,
+        }
     }
 
     /// Adds command line words that both servers understand.
@@ -55,6 +66,20 @@ impl ServerOptions {
     #[must_use]
     pub fn address_prefix(mut self, prefix: &'static str) -> Self {
         self.address_prefix = prefix;
+        self
+    }
+
+    /// Started by this command, which becomes the server: its words stand before the server's.
+    #[must_use]
+    pub fn launched_by(mut self, words: &[&str]) -> Self {
+        self.launcher = words.iter().map(ToString::to_string).collect();
+        self
+    }
+
+    /// With this in its environment.
+    #[must_use]
+    pub fn environment(mut self, name: &'static str, value: impl Into<String>) -> Self {
+        self.environment.push((name, value.into()));
         self
     }
 
@@ -116,8 +141,15 @@ impl ServerProcess {
         };
         let port_file = directory.file("ports");
         let socket = directory.file("socket");
-        let mut command = Command::new(binary);
-        command.args(&options.arguments);
+        let mut command = match options.launcher.split_first() {
+            None => Command::new(binary),
+            Some((program, words)) => {
+                let mut command = Command::new(program);
+                command.args(words).arg(binary);
+                command
+            }
+        };
+        command.args(&options.arguments).envs(options.environment.iter().cloned());
         if options.unix {
             command.arg("-s").arg(&socket);
         } else {

@@ -14,7 +14,11 @@ on_both! {
     without_maxconns_fast_clients_wait,
     the_unix_socket_has_the_mode_asked_for,
     verbose_lines_that_operators_look_for,
+    a_session_as_the_log_tells_it,
+    a_tag_of_a_listener_is_kept,
 }
+
+const NON_NUMERIC: &str = "CLIENT_ERROR cannot increment or decrement non-numeric value";
 
 /// Clients that fall asleep at the same time.
 const IDLE_CLIENTS: usize = 1_100;
@@ -119,5 +123,63 @@ fn verbose_lines_that_operators_look_for(kind: ServerKind) {
         assert!(has("slab class  10: chunk size       ", ""), "{log}");
         assert!(has("<", &format!(" server listening ({listens})")), "{log}");
         assert!(has("<", &format!(" new {connects}")), "{log}");
+    }
+}
+
+/// Line by line the same, with the descriptor that `stats conns` names.
+fn a_session_as_the_log_tells_it(kind: ServerKind) {
+    let server = ServerOptions::new(kind, 1).arguments(&["-vv"]).start();
+    let mut client = server.connect();
+    client.expect("get a\r\n", "END\r\n");
+    client.expect("set a 0 0 5\r\nEND\r\n\r\n", "STORED\r\n");
+    client.expect("get a b\r\n", "VALUE a 0 5\r\nEND\r\n\r\nEND\r\n");
+    client.expect("incr a 1\r\n", format!("{NON_NUMERIC}\r\n"));
+    let conns = client.stats("conns");
+    let is_own =
+        |(name, value): &&(String, String)| name.ends_with(":state") && value == "conn_parse_cmd";
+    let own = conns.iter().find(is_own).expect("the one that asks");
+    let id = own.0.split(':').next().expect("a descriptor").to_owned();
+    client.expect("nonsense\r\n", "ERROR\r\n");
+    drop(client);
+    let opened = format!("<{id} new auto-negotiating client connection");
+    let closed = format!("<{id} connection closed.");
+    let deadline = Instant::now() + Duration::from_secs(30);
+    let log = loop {
+        let log = server.log();
+        // The descriptor may have been that of the test kit's first connection, too.
+        let session = log.rsplit_once(&opened).map_or("", |(_, session)| session);
+        if session.contains(&closed) {
+            break session.to_owned();
+        }
+        assert!(Instant::now() < deadline, "{log}");
+        std::thread::sleep(Duration::from_millis(2));
+    };
+    let told: Vec<&str> = log.lines().filter(|line| line.contains(&id)).collect();
+    let expected = [
+        format!("{id}: Client using the ascii protocol"),
+        format!("<{id} get a"),
+        format!(">{id} END"),
+        format!("<{id} set a 0 0 5"),
+        format!(">{id} STORED"),
+        format!("<{id} get a b"),
+        format!(">{id} sending key a"),
+        format!(">{id} END"),
+        format!("<{id} incr a 1"),
+        format!(">{id} {NON_NUMERIC}"),
+        format!("<{id} stats conns"),
+        format!("<{id} nonsense"),
+        format!(">{id} ERROR"),
+        closed,
+    ];
+    assert_eq!(told, expected, "{log}");
+}
+
+fn a_tag_of_a_listener_is_kept(kind: ServerKind) {
+    for prefix in ["tag[abcdefgh]:", "tag_x_:", "proto[ascii]:tag[ab]:"] {
+        let server = ServerOptions::new(kind, 1).address_prefix(prefix).start();
+        let settings = server.connect().stats("settings");
+        let inter = ("inter".to_owned(), format!("{prefix}127.0.0.1"));
+        assert!(settings.contains(&inter), "{settings:?}");
+        assert_eq!(server.log(), "");
     }
 }

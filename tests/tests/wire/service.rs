@@ -6,7 +6,7 @@ use std::net::{Ipv4Addr, TcpListener};
 use std::os::fd::OwnedFd;
 use std::os::unix::net::{UnixDatagram, UnixListener, UnixStream};
 use std::process::{Command, Stdio};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, geteuid, kill_process};
 use slabcore_testkit::binaries;
@@ -32,7 +32,25 @@ fn replies_under_way_leave_before_the_end() {
     assert_eq!(server.wait().code(), Some(0));
 }
 
-/// While it drains, a server still takes connections; a second signal ends it at once.
+/// Nobody who does not read, or does not send what was announced, keeps a server from its end.
+#[test]
+fn clients_that_stand_still_do_not_hold_up_the_end() {
+    let mut server = ServerOptions::new(ServerKind::Slabcore, 2).arguments(&["-I", "8m"]).start();
+    let (mut deaf, mut storing, mut asking) =
+        (server.connect(), server.connect(), server.connect());
+    let value = vec![b'v'; 6 << 20];
+    deaf.expect([b"set k 0 0 6291456\r\n", &value[..], b"\r\n"].concat(), "STORED\r\n");
+    deaf.send(b"get k\r\nget k\r\n");
+    storing.send(b"set a 0 0 10\r\n01234");
+    asking.send(b"get ");
+    assert_eq!(deaf.read_exact(19), b"VALUE k 0 6291456\r\n");
+    server.signal(Signal::TERM);
+    assert_eq!(server.wait().code(), Some(0));
+    assert_eq!(storing.read_to_close(), b"");
+    assert_eq!(asking.read_to_close(), b"");
+}
+
+/// While it drains, a server takes connections and the rest of requests; a second signal ends it.
 #[test]
 fn a_server_that_drains_serves_on() {
     if !binaries::slabcore_is_itself() {
@@ -40,11 +58,16 @@ fn a_server_that_drains_serves_on() {
     }
     let words = ["--drain", "600", "-v"];
     let server = ServerOptions::new(ServerKind::Slabcore, 1).arguments(&words).start();
+    let (mut storing, mut asking) = (server.connect(), server.connect());
+    storing.send(b"set k 0 0 10\r\n01234");
+    asking.send(b"get ");
     server.signal(Signal::TERM);
     while !server.log().contains("Serving on for 600 s") {
         std::thread::sleep(Duration::from_millis(2));
     }
     server.connect().round_trip();
+    storing.expect("56789\r\n", "STORED\r\n");
+    asking.expect("k\r\n", "VALUE k 0 10\r\n0123456789\r\nEND\r\n");
     assert_eq!(server.stop().code(), Some(0));
 }
 
@@ -64,10 +87,55 @@ fn log_lines_may_be_json() {
         "{log}"
     );
     let has = |parts: &[&str]| lines.iter().any(|it| parts.iter().all(|part| it.contains(part)));
-    assert!(has(&["\"level\":\"WARN\"", "\"message\":\"warning: -N has no effect yet"]), "{log}");
+    assert!(has(&["\"level\":\"WARN\"", "\"message\":\"warning: -N has no effect"]), "{log}");
     // The bytes that the plain line escapes are escaped once more.
     let command = r#" get \\\"a\\\"\\\\""#;
     assert!(has(&["\"level\":\"INFO\"", "\"connection\":", command]), "{command} in {log}");
+}
+
+/// Who floods a server with connections that it refuses does not flood its log.
+#[test]
+fn a_flood_of_refusals_leaves_ten_lines_a_second() {
+    if !binaries::slabcore_is_itself() {
+        return;
+    }
+    let words = ["-v", "-c", "1"];
+    let begun = Instant::now();
+    let server = ServerOptions::new(ServerKind::Slabcore, 1).arguments(&words).start();
+    // The test kit's own connection may count for a while.
+    let _admitted = loop {
+        let mut client = server.connect();
+        client.send(b"version\r\n");
+        if client.read_line().starts_with(b"VERSION") {
+            break client;
+        }
+    };
+    for _ in 0..2_000 {
+        let refused = server.connect().read_to_close();
+        assert!(refused.is_empty() || refused.starts_with(b"ERROR Too many open"), "{refused:?}");
+    }
+    let log = server.log();
+    let lines = log.lines().count() as u64;
+    // In each second that was begun, and as many that tell how many lines are not there.
+    let seconds = begun.elapsed().as_secs() + 2;
+    assert!((1..=11 * seconds).contains(&lines), "{lines} lines in {seconds} s: {log}");
+}
+
+/// What memcached reads of the environment and this server does not is told.
+#[test]
+fn variables_without_effect_are_told() {
+    if !binaries::slabcore_is_itself() {
+        return;
+    }
+    let names = ["SASL_CONF_PATH", "MEMCACHED_HASH_BULK_MOVE", "T_MEMD_INITIAL_MALLOC"];
+    let options = ServerOptions::new(ServerKind::Slabcore, 1);
+    let server = names.iter().fold(options, |it, name| it.environment(name, "1")).start();
+    let log = server.log();
+    for (line, name) in log.lines().zip(names) {
+        let expected = format!("warning: the environment's {name} has no effect: ");
+        assert!(line.starts_with(&expected), "{log}");
+    }
+    assert_eq!(log.lines().count(), names.len(), "{log}");
 }
 
 /// A service manager's environment, and what it hears.

@@ -1,0 +1,73 @@
+//! A service manager's watchdog is fed as long as all shards turn, and no longer.
+
+use std::io::ErrorKind;
+use std::os::unix::net::UnixDatagram;
+use std::time::Duration;
+
+use slabcore_testkit::binaries;
+use slabcore_testkit::server_process::{ServerKind, ServerOptions};
+use slabcore_testkit::stopped_thread::StoppedThread;
+
+use crate::test_directory::TestDirectory;
+
+/// Far beyond what a notice takes.
+const PATIENCE: Duration = Duration::from_secs(30);
+/// Six times what the manager wants to wait at most.
+const SILENCE: Duration = Duration::from_millis(300);
+
+/// What a service manager reads.
+struct Manager(UnixDatagram);
+
+impl Manager {
+    /// The next notice, or `None` if there is none for so long.
+    fn next(&self, patience: Duration) -> Option<String> {
+        self.0.set_read_timeout(Some(patience)).expect("a timeout");
+        let mut bytes = [0; 100];
+        match self.0.recv(&mut bytes) {
+            Ok(length) => Some(String::from_utf8_lossy(&bytes[..length]).into_owned()),
+            Err(error) if error.kind() == ErrorKind::WouldBlock => None,
+            Err(error) => panic!("no notice: {error}"),
+        }
+    }
+}
+
+fn check(backend: &str) {
+    if !binaries::slabcore_is_itself() {
+        return;
+    }
+    let directory = TestDirectory::new();
+    let socket = directory.file("notify");
+    let manager = Manager(UnixDatagram::bind(&socket).expect("a socket for notices"));
+    let server = ServerOptions::new(ServerKind::Slabcore, 2)
+        .arguments(&["--backend", backend])
+        .environment("NOTIFY_SOCKET", socket.to_string_lossy())
+        .environment("WATCHDOG_USEC", "50000")
+        .start();
+    assert_eq!(manager.next(PATIENCE).as_deref(), Some("READY=1"));
+    assert_eq!(manager.next(PATIENCE).as_deref(), Some("WATCHDOG=1"));
+    for shard in ["slabcore-0", "slabcore-1"] {
+        let stopped = StoppedThread::stop(server.pid(), shard);
+        // Two beats may have had their answers before, and some wait in the socket.
+        let mut silent = false;
+        for _ in 0..100 {
+            silent = manager.next(SILENCE).is_none();
+            if silent {
+                break;
+            }
+        }
+        assert!(silent, "{shard} stands still, and the watchdog is fed");
+        drop(stopped);
+        assert_eq!(manager.next(PATIENCE).as_deref(), Some("WATCHDOG=1"), "{shard} turns again");
+    }
+    server.connect().round_trip();
+}
+
+#[test]
+fn a_stuck_ring_starves_the_watchdog() {
+    check("auto");
+}
+
+#[test]
+fn a_stuck_epoll_starves_the_watchdog() {
+    check("epoll");
+}
