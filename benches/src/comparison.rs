@@ -5,8 +5,9 @@
 
 use std::time::Duration;
 
-use crate::generator::{Generator, LoadError, Until};
+use crate::generator::{Generator, Until};
 use crate::handshakes;
+use crate::load_error::LoadError;
 use crate::rows::{Pace, Row, Tls};
 use crate::server_process::ServerProcess;
 use crate::stream::Endpoint;

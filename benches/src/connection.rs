@@ -3,8 +3,8 @@
 use std::net::TcpStream;
 use std::time::Instant;
 
-use crate::generator::LoadError;
 use crate::item_format::ItemFormat;
+use crate::load_error::LoadError;
 use crate::reply::{self, Reply};
 use crate::request_batch::{RequestBatch, RequestSource};
 use crate::stream::{Endpoint, Stream};
@@ -122,12 +122,7 @@ impl Connection {
         if self.checked == self.filled {
             Ok(true)
         } else {
-            Err(LoadError::Unasked(excerpt(&self.input[self.checked..self.filled])))
+            Err(LoadError::unasked(&self.input[self.checked..self.filled]))
         }
     }
-}
-
-/// The first bytes, escaped for a message.
-pub(crate) fn excerpt(bytes: &[u8]) -> String {
-    bytes[..bytes.len().min(80)].escape_ascii().to_string()
 }

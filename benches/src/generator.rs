@@ -1,17 +1,16 @@
 //! One thread's load: many connections behind one epoll.
 
 use std::collections::VecDeque;
-use std::fmt;
-use std::io;
 use std::os::fd::OwnedFd;
 use std::time::{Duration, Instant};
 
 use rustix::event::{Timespec, epoll};
 
-use crate::connection::{Connection, excerpt};
+use crate::connection::Connection;
 use crate::item_format::ItemFormat;
 use crate::limits::{EVENTS_MAX, SILENCE_MAX};
-use crate::request_batch::{RequestKind, RequestSource};
+use crate::load_error::LoadError;
+use crate::request_batch::RequestSource;
 use crate::stream::Endpoint;
 use crate::tally::Tally;
 use crate::workload::Workload;
@@ -23,53 +22,6 @@ pub enum Until {
     Elapsed(Duration),
     /// When at least this many requests were sent and answered.
     Requests(u64),
-}
-
-/// Why a load failed. Every one of these makes its figures worthless.
-#[derive(Debug)]
-pub enum LoadError {
-    /// A socket call failed.
-    Socket(io::Error),
-    /// The server closed a connection.
-    Closed,
-    /// A reply that cannot answer its request; its first bytes.
-    Wrong(RequestKind, String),
-    /// Bytes after the last reply that was owed; the first of them.
-    Unasked(String),
-    /// Replies were owed and none came for [`SILENCE_MAX`].
-    Silent,
-}
-
-impl LoadError {
-    pub(crate) fn wrong(kind: RequestKind, input: &[u8]) -> Self {
-        Self::Wrong(kind, excerpt(input))
-    }
-}
-
-impl fmt::Display for LoadError {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Socket(error) => write!(out, "socket: {error}"),
-            Self::Closed => write!(out, "the server closed the connection"),
-            Self::Wrong(kind, bytes) => write!(out, "wrong reply to {kind:?}: \"{bytes}\""),
-            Self::Unasked(bytes) => write!(out, "bytes that nothing asked for: \"{bytes}\""),
-            Self::Silent => write!(out, "replies are owed, none came for {SILENCE_MAX:?}"),
-        }
-    }
-}
-
-impl std::error::Error for LoadError {}
-
-impl From<io::Error> for LoadError {
-    fn from(error: io::Error) -> Self {
-        Self::Socket(error)
-    }
-}
-
-impl From<rustix::io::Errno> for LoadError {
-    fn from(error: rustix::io::Errno) -> Self {
-        Self::Socket(error.into())
-    }
 }
 
 /// A load that can be run again and again over the same connections.
@@ -250,6 +202,7 @@ mod tests {
     use std::thread;
 
     use super::*;
+    use crate::request_batch::RequestKind;
 
     /// Runs a load against a peer that answers every line with `answer`, or closes at once.
     fn against(

@@ -36,6 +36,7 @@ pub mod instruction_table;
 pub mod item_format;
 pub mod key_chooser;
 pub mod limits;
+mod load_error;
 mod local_store;
 pub mod machine;
 pub mod mapped_store;
@@ -60,7 +61,8 @@ mod wire_connection;
 mod wire_replay;
 mod workload;
 
-pub use generator::{Generator, LoadError, Until};
+pub use generator::{Generator, Until};
+pub use load_error::LoadError;
 pub use local_store::LocalStore;
 pub use mapped_store::MappedStore;
 pub use miss_tally::MissTally;

@@ -51,20 +51,14 @@ const ORDER: &[(&str, &[&str])] = &[
 /// The crates without clock, socket, thread: a use of one does not compile there.
 const PURE_CRATES: [&str; 4] = ["storage", "protocol", "metrics", "shard"];
 
-/// Files of the server that name the types of one dialect, and for what. A request of any other
-/// kind, and all that is done with it, is the same in all of them.
-const DIALECT_FILES: [(&str, &str); 10] = [
-    ("binary_orders.rs", "binary requests that are not for a key"),
-    ("commands.rs", "an arm for the requests of each; what is neither a key's nor one dialect's"),
-    ("connection.rs", "an arm for the steps and the plain reads of each"),
-    ("data_blocks.rs", "the reply to a value that is too large"),
-    ("gather.rs", "the replies to what all shards answer"),
-    ("key_requests.rs", "the plain reads of each"),
-    ("login.rs", "the login of each"),
-    ("planned.rs", "an arm for the requests of each"),
-    ("stage.rs", "the plain reads of each"),
-    ("stats_more.rs", "the refusal of what there are no stats of"),
-];
+/// Begins the line of a module's documentation that says what a file of the server names the types
+/// of one dialect for. A request of any other kind, and all that is done with it, is the same in
+/// all of them.
+const DIALECT_LINE: &str = "//! Dialects: ";
+
+/// Files of a crate that use each other, all directly or by others, at most; 1 in crates that are
+/// not named: there are no circles.
+const CIRCLE_FILES_MAX: &[(&str, usize)] = &[("storage", 6), ("testkit", 2)];
 
 /// File names that say nothing about what is inside.
 const EMPTY_NAMES: [&str; 8] =
@@ -154,18 +148,20 @@ fn dialects_know_no_storage() {
 }
 
 #[test]
-fn the_server_names_dialects_in_few_places() {
-    let folder = root().join("crates/server/src");
+fn the_server_says_where_it_names_dialects() {
     let mut files = Vec::new();
-    collect(&folder, &mut files);
-    let found: BTreeSet<_> = files
-        .iter()
-        .filter(|(_, text)| text.lines().any(names_a_dialect))
-        .map(|(path, _)| path.strip_prefix(&folder).expect("a file in it").display().to_string())
-        .filter(|path| !path.ends_with("tests.rs"))
-        .collect();
-    let expected: BTreeSet<_> = DIALECT_FILES.iter().map(|(file, _)| (*file).to_owned()).collect();
-    assert_eq!(found, expected, "the places are listed, each with what it is for");
+    collect(&root().join("crates/server/src"), &mut files);
+    for (path, text) in files.iter().filter(|(path, _)| !is_test(path)) {
+        let names_one = text.lines().any(names_a_dialect);
+        let says_so = text.lines().any(|line| line.starts_with(DIALECT_LINE));
+        let path = path.display();
+        assert!(!names_one || says_so, "{path} names a dialect: \"{DIALECT_LINE}<what for>\"");
+        assert!(names_one || !says_so, "{path} names no dialect, and says it does");
+    }
+}
+
+fn is_test(path: &Path) -> bool {
+    path.file_stem().is_some_and(|stem| stem.to_string_lossy().ends_with("tests"))
 }
 
 /// Whether a line has a type of one dialect in it: `BinaryReply`, `MetaFlags`, `Echo`.
@@ -184,6 +180,133 @@ fn the_search_for_dialects_finds_them() {
     assert!(names_a_dialect("    Request::Meta(MetaRequest { .. }) => {}"));
     assert!(!names_a_dialect("use metrics::{Key, Metadata}; // BinaryReply"));
     assert!(!names_a_dialect("Protocol::Binary => \"binary\","));
+}
+
+#[test]
+fn files_use_each_other_one_way() {
+    let crates = fs::read_dir(root().join("crates")).expect("there are crates");
+    for entry in crates {
+        let folder = entry.expect("a folder's entry").path();
+        let name = folder.file_name().expect("a crate has a name").to_string_lossy();
+        let uses = uses_in(&folder.join("src"));
+        let circle = largest_circle(&uses);
+        let max = CIRCLE_FILES_MAX.iter().find(|it| it.0 == name).map_or(1, |it| it.1);
+        assert_eq!(circle.len(), max, "a circle in {name}: {circle:?}");
+    }
+}
+
+/// Modules, and which others each uses.
+type Uses = BTreeMap<String, BTreeSet<String>>;
+
+/// The modules of a crate that are files.
+fn uses_in(folder: &Path) -> Uses {
+    let mut files = Vec::new();
+    collect(folder, &mut files);
+    files.retain(|(path, _)| !is_test(path));
+    let module = |path: &Path| {
+        let path = path.strip_prefix(folder).expect("a file in it").with_extension("");
+        path.to_string_lossy().replace('/', "::")
+    };
+    let modules: BTreeSet<String> = files.iter().map(|(path, _)| module(path)).collect();
+    let face = fs::read_to_string(folder.join("lib.rs")).unwrap_or_default();
+    let handed_on = handed_on(&face);
+    let used_by = |(path, text): &(PathBuf, String)| {
+        let module = module(path);
+        let mut used = modules_named(text, &module, &modules, &handed_on);
+        used.remove(&module);
+        (module, used)
+    };
+    files.iter().map(used_by).collect()
+}
+
+/// What a crate's face hands on, and from which module.
+fn handed_on(face: &str) -> BTreeMap<&str, &str> {
+    let uses = face.split("pub use ").skip(1).filter_map(|text| text.split(';').next());
+    let of_use = |text| list_of(text).into_iter().map(move |item| (item, text));
+    uses.flat_map(of_use).collect()
+}
+
+/// The last words of a path, which may end in a list.
+fn list_of(path: &str) -> Vec<&str> {
+    let items = path.rsplit_once("::").map_or(path, |(_, items)| items);
+    let items = items.trim_matches(['{', '}']).split(',').map(str::trim);
+    items.filter(|item| !item.is_empty()).collect()
+}
+
+/// The modules that a file's code names, but for its tests.
+fn modules_named(
+    text: &str,
+    module: &str,
+    modules: &BTreeSet<String>,
+    handed_on: &BTreeMap<&str, &str>,
+) -> BTreeSet<String> {
+    let code = text.split("#[cfg(test)]\nmod tests {").next().unwrap_or_default();
+    let code: Vec<&str> =
+        code.lines().map(|line| line.split("//").next().unwrap_or_default()).collect();
+    let parent =
+        module.rsplit_once("::").map_or(String::new(), |(parent, _)| format!("{parent}::"));
+    let code = code.join("\n").replace("super::", &format!("crate::{parent}"));
+    let mut named = BTreeSet::new();
+    for path in code.split("crate::").skip(1) {
+        let paths = match path.split_once('}') {
+            Some((list, _)) if path.starts_with('{') => list_of(list),
+            _ => vec![path],
+        };
+        for path in paths {
+            let is_path = |character: char| character.is_alphanumeric() || "_:".contains(character);
+            let path = &path[..path.find(|it| !is_path(it)).unwrap_or(path.len())];
+            let first = path.split("::").next().unwrap_or_default();
+            named.extend(file_of(handed_on.get(first).unwrap_or(&path), modules));
+        }
+    }
+    named
+}
+
+/// The module that a path names, or has items of: the longest beginning that is a file.
+fn file_of(mut path: &str, modules: &BTreeSet<String>) -> Option<String> {
+    while !modules.contains(path) {
+        path = path.rsplit_once("::")?.0;
+    }
+    Some(path.to_owned())
+}
+
+/// The largest set of modules each of which uses all others, directly or by others.
+fn largest_circle(uses: &Uses) -> BTreeSet<&String> {
+    let reach: BTreeMap<_, _> = uses.keys().map(|module| (module, reached(uses, module))).collect();
+    let circle = |module: &String| -> BTreeSet<&String> {
+        reach[module].iter().copied().filter(|it| reach[it].contains(module)).collect()
+    };
+    uses.keys().map(circle).max_by_key(BTreeSet::len).expect("a crate has files")
+}
+
+/// A module, and what it uses, directly or by others.
+fn reached<'a>(uses: &'a Uses, from: &'a String) -> BTreeSet<&'a String> {
+    let mut reached = BTreeSet::from([from]);
+    let mut open = vec![from];
+    while let Some(module) = open.pop() {
+        open.extend(uses[module].iter().filter(|used| reached.insert(used)));
+    }
+    reached
+}
+
+#[test]
+fn the_search_for_circles_finds_them() {
+    let modules: BTreeSet<String> = ["a", "a::b", "c"].map(str::to_owned).into();
+    let handed_on = handed_on("pub use a::{One,\n    Two};\npub use c::Three;");
+    let check = |text: &str, expected: &[&str]| {
+        let named = modules_named(text, "a::b", &modules, &handed_on);
+        assert_eq!(named.iter().map(String::as_str).collect::<Vec<_>>(), expected, "{text}");
+    };
+    check("use crate::a::Thing;\nuse crate::c::{Other, Thing};", &["a", "c"]);
+    check("let it = super::Thing; // crate::c", &["a"]);
+    check("use crate::{\n    Three, Two,\n};", &["a", "c"]);
+    check("use crate::One;", &["a"]);
+    check("#[cfg(test)]\nmod tests {\n    use crate::c;\n}", &[]);
+    let uses = |list: [(&str, &str); 3]| -> Uses {
+        list.map(|(module, used)| (module.to_owned(), BTreeSet::from([used.to_owned()]))).into()
+    };
+    assert_eq!(largest_circle(&uses([("a", "b"), ("b", "c"), ("c", "a")])).len(), 3);
+    assert_eq!(largest_circle(&uses([("a", "b"), ("b", "c"), ("c", "c")])).len(), 1);
 }
 
 #[test]

@@ -3,10 +3,11 @@
 use crate::binary_header::REQUEST_MAGIC;
 use crate::error_lines::BAD_FORMAT;
 use crate::limits::{GET_LEADING_BLANKS_MAX, GET_LINE_BYTES_MAX, LINE_BYTES_MAX, LINE_BYTES_MIN};
-use crate::line::{Line, skip_blanks, split_at_blank};
+use crate::line::Line;
+use crate::words::{skip_blanks, split_at_blank};
 use crate::{
-    AuthRequest, BinaryError, Request, StoreRequest, Verb, binary_decoder, get_lines, key_lines,
-    login_line, meta_lines, order_lines, server_lines, store_lines,
+    Request, Step, Verb, binary_decoder, get_lines, key_lines, login_line, meta_lines, order_lines,
+    server_lines, store_lines,
 };
 
 /// The decoder of one connection.
@@ -30,79 +31,6 @@ pub enum Protocol {
     Text,
     /// The binary protocol.
     Binary,
-}
-
-/// What the decoder made of the start of the input.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Step<'a> {
-    /// There is no whole line yet. Keep the input and call again with more bytes behind it.
-    NeedMore,
-    /// A command that is complete with its line.
-    Request {
-        /// What is asked for.
-        request: Request<'a>,
-        /// Bytes of the line with its LF.
-        consumed: usize,
-    },
-    /// The line, or header, of a storage command; [`StoreRequest::data_block`] looks for the value
-    /// at `input[consumed..]`.
-    Store {
-        /// What is asked for.
-        store: StoreRequest<'a>,
-        /// Bytes of the line with its LF, without the data block.
-        consumed: usize,
-    },
-    /// A step of an authentication; what the client says stands at `input[consumed..]`.
-    Auth {
-        /// What is asked for.
-        auth: AuthRequest<'a>,
-        /// Bytes up to what is said.
-        consumed: usize,
-    },
-    /// The line of a login in text; user and password stand at `input[consumed..]`, with a CRLF.
-    Login {
-        /// Bytes of user and password without the CRLF, 0 to
-        /// [`AUTH_TOKEN_BYTES_MAX`](crate::AUTH_TOKEN_BYTES_MAX).
-        token_bytes: u32,
-        /// Bytes of the line with its LF.
-        consumed: usize,
-    },
-    /// A line that is answered with an error.
-    Error {
-        /// The answer, whole with CRLF; none where `noreply` hides it. It leaves when all of
-        /// `swallow` was eaten.
-        reply: Option<&'static [u8]>,
-        /// Bytes of the line with its LF.
-        consumed: usize,
-        /// Bytes behind the line to eat unread, up to 2^31 - 1.
-        swallow: u64,
-    },
-    /// A binary request that is answered with an error.
-    BinaryError {
-        /// The answer. It leaves when all of `swallow` was eaten.
-        error: BinaryError,
-        /// Bytes of the header.
-        consumed: usize,
-        /// Bytes behind the header to eat unread.
-        swallow: u64,
-    },
-    /// Close the connection without a word.
-    Close,
-}
-
-impl Step<'_> {
-    /// Bytes of the line, or of a binary request without its value.
-    pub const fn head_bytes(&self) -> usize {
-        match self {
-            Self::NeedMore | Self::Close => 0,
-            Self::Request { consumed, .. }
-            | Self::Store { consumed, .. }
-            | Self::Auth { consumed, .. }
-            | Self::Login { consumed, .. }
-            | Self::Error { consumed, .. }
-            | Self::BinaryError { consumed, .. } => *consumed,
-        }
-    }
 }
 
 impl Decoder {
@@ -269,6 +197,7 @@ fn decode_command(text: &[u8], consumed: usize) -> Step<'_> {
 #[cfg(test)]
 pub(crate) mod tests {
     use super::*;
+    use crate::StoreRequest;
     use crate::error_lines::ERROR;
     use alloc::vec::Vec;
 

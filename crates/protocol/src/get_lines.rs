@@ -2,8 +2,9 @@
 
 use crate::error_lines::{BAD_FORMAT, BAD_FORMAT_OF_GET, INVALID_EXPTIME};
 use crate::keys::KeysError;
-use crate::line::{Line, next_word};
+use crate::line::Line;
 use crate::numbers::signed_32;
+use crate::words::next_word;
 use crate::{GetRequest, Keys, Request, Step};
 
 /// Decodes `get <key>+`; `gets` is `with_cas`.

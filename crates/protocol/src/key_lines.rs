@@ -2,8 +2,9 @@
 
 use crate::error_lines::{BAD_DELETE, BAD_FORMAT, INVALID_DELTA, INVALID_EXPTIME};
 use crate::limits::KEY_BYTES_MAX;
-use crate::line::{Line, next_word};
+use crate::line::Line;
 use crate::numbers::{signed_32, unsigned_64};
+use crate::words::next_word;
 use crate::{Request, Step};
 
 /// Decodes `touch <key> <exptime> [noreply]`.

@@ -62,8 +62,10 @@ mod server_lines;
 mod server_order;
 mod short_search;
 mod single_get;
+mod step;
 mod store_lines;
 mod watch_lines;
+mod words;
 
 pub use base64::DECODED_KEY_BYTES_MAX;
 pub use binary_header::{BINARY_HEADER_BYTES, ECHO_BYTES, Echo, REPLY_MAGIC, REQUEST_MAGIC};
@@ -75,7 +77,7 @@ pub use data_block::{DataBlock, data_block};
 pub use datagram::{
     MESSAGE_DATAGRAMS_MAX, MESSAGE_PART_BYTES, RequestDatagram, message_datagrams, reply_frame,
 };
-pub use decoder::{Decoder, Protocol, Step};
+pub use decoder::{Decoder, Protocol};
 pub use dump_lines::{DumpedItem, dump_end, encode_dump_line};
 pub use encode::{
     END, VALUE_END, VALUE_END_AND_END, encode_number, encode_stat, encode_value,
@@ -96,6 +98,7 @@ pub use server_lines::cachedump_words;
 pub use server_order::{
     ALL_SLAB_CLASSES, DumpFormat, RunTimeSetting, ServerOrder, SlabClasses, Streams,
 };
+pub use step::Step;
 pub use watch_lines::{
     LookStatus, StoreStatus, WatchedItem, encode_connection, encode_deletion, encode_eviction,
     encode_look, encode_page_move, encode_store,

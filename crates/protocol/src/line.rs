@@ -1,7 +1,7 @@
-//! One command line, cut out of the input, and its words.
+//! One command line, cut out of the input, and the step that it is.
 
 use crate::error_lines::BAD_FORMAT;
-use crate::short_search::blank_or;
+use crate::words::trim_blanks_end;
 use crate::{Request, Step, StoreRequest};
 
 /// A command line behind its command word.
@@ -72,61 +72,9 @@ impl<'a> Line<'a> {
     }
 }
 
-/// Takes the next word off `rest`; `rest` then starts at the blank behind it. Only the blank
-/// separates: TAB, NUL and control bytes belong to words.
-#[inline]
-pub(crate) fn next_word<'a>(rest: &mut &'a [u8]) -> Option<&'a [u8]> {
-    let text = skip_blanks(rest);
-    let (word, behind) = split_at_blank(text);
-    *rest = behind;
-    if word.is_empty() { None } else { Some(word) }
-}
-
-/// `text` up to its first blank, and the rest with that blank.
-#[inline]
-pub(crate) fn split_at_blank(text: &[u8]) -> (&[u8], &[u8]) {
-    let end = blank_or(b' ', text).unwrap_or(text.len());
-    text.split_at_checked(end).unwrap_or((text, &[]))
-}
-
-/// `text` without the blanks that it starts with.
-#[inline]
-pub(crate) fn skip_blanks(mut text: &[u8]) -> &[u8] {
-    while let [b' ', behind @ ..] = text {
-        text = behind;
-    }
-    text
-}
-
-/// `text` without the blanks that it ends with.
-#[inline]
-pub(crate) fn trim_blanks_end(mut text: &[u8]) -> &[u8] {
-    while let [before @ .., b' '] = text {
-        text = before;
-    }
-    text
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use alloc::vec::Vec;
-
-    fn check(text: &[u8], expected: &[&[u8]]) {
-        let mut rest = text;
-        let words: Vec<&[u8]> = core::iter::from_fn(|| next_word(&mut rest)).collect();
-        assert_eq!(words, expected);
-        assert!(rest.is_empty());
-    }
-
-    #[test]
-    fn only_blanks_separate_words() {
-        check(b"", &[]);
-        check(b"   ", &[]);
-        check(b" a", &[b"a"]);
-        check(b" a  bc   d  ", &[b"a", b"bc", b"d"]);
-        check(b" a\tb\0c\r d", &[b"a\tb\0c\r", b"d"]);
-    }
 
     #[test]
     fn noreply_counts_as_the_last_word_only() {

@@ -3,8 +3,9 @@
 use crate::Step;
 use crate::error_lines::{AUTH_TOKEN_TOO_LONG, UNAUTHENTICATED};
 use crate::limits::{AUTH_TOKEN_BYTES_MAX, LOGIN_LINE_BYTES_MIN};
-use crate::line::{Line, next_word};
+use crate::line::Line;
 use crate::numbers::unsigned_32;
+use crate::words::next_word;
 
 /// Decodes `text`, a line without its LF, of a connection that has yet to log in.
 pub(crate) fn decode(text: &[u8], consumed: usize) -> Step<'_> {

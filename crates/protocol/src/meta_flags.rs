@@ -8,8 +8,8 @@ use crate::error_lines::{
     INVALID_INITIAL_TOKEN, OPAQUE_TOO_LONG, TOO_MANY_FLAGS,
 };
 use crate::limits::OPAQUE_BYTES_MAX;
-use crate::line::skip_blanks;
 use crate::numbers::{signed_32, unsigned_32, unsigned_64};
+use crate::words::skip_blanks;
 use crate::{DECODED_KEY_BYTES_MAX, base64};
 
 /// Every letter that some meta command has a use for.
@@ -195,8 +195,8 @@ impl<'a> MetaFlags<'a> {
     }
 }
 
-/// As [`next_word`](crate::line::next_word), for words of one letter or little more: a look at each
-/// byte costs less than a search.
+/// As [`next_word`](crate::words::next_word), for words of one letter or little more: a look at
+/// each byte costs less than a search.
 #[inline]
 pub(crate) fn next_flag<'a>(rest: &mut &'a [u8]) -> Option<&'a [u8]> {
     let text = skip_blanks(rest);

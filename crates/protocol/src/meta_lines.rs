@@ -5,8 +5,9 @@ use crate::error_lines::{
     TOO_MANY_FLAGS,
 };
 use crate::limits::{KEY_BYTES_MAX, META_WORDS_MAX};
-use crate::line::{Line, next_word};
+use crate::line::Line;
 use crate::store_lines::length_in_range;
+use crate::words::next_word;
 use crate::{
     MetaCommand, MetaFlags, MetaRequest, Request, Step, StoreForm, StoreRequest, Verb, base64,
 };

@@ -6,11 +6,12 @@ use crate::error_lines::{
     SEGMENTS_TOO_LARGE, UNKNOWN_CRAWLER_ERROR, WINDOW_OUT_OF_BOUNDS,
 };
 use crate::limits::SLAB_CLASS_MAX;
-use crate::line::{Line, next_word};
+use crate::line::Line;
 use crate::numbers::{signed_32, unsigned_32};
 use crate::server_order::{
     ALL_SLAB_CLASSES, DumpFormat, RunTimeSetting, ServerOrder, SlabClasses, Streams,
 };
+use crate::words::next_word;
 use crate::{Request, Step};
 
 /// Words of a line that are looked at.

@@ -84,6 +84,14 @@ pub enum Request<'a> {
     BinaryOrder(Echo, BinaryOrder<'a>),
 }
 
+impl Request<'_> {
+    /// True if it is answered for as long as the connection lives, or in parts that wait for each
+    /// other: there must be a connection.
+    pub const fn is_endless(&self) -> bool {
+        matches!(self, Self::Order { order: ServerOrder::Watch(_) | ServerOrder::Dump(..), .. })
+    }
+}
+
 /// A retrieval of one or many keys.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct GetRequest<'a> {

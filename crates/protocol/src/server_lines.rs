@@ -4,8 +4,9 @@ use crate::error_lines::{
     BAD_FORMAT, ERROR, INVALID_EXPTIME, STATS_CACHEDUMP_BAD_LINE, STATS_CACHEDUMP_ILLEGAL_CLASS,
 };
 use crate::limits::SLAB_CLASS_MAX;
-use crate::line::{Line, next_word, skip_blanks};
+use crate::line::Line;
 use crate::numbers::{signed_32, unsigned_32};
+use crate::words::{next_word, skip_blanks};
 use crate::{Request, Step};
 
 /// Decodes `flush_all [<delay>] [noreply]`.

@@ -6,8 +6,9 @@
 
 use crate::error_lines::BAD_FORMAT;
 use crate::limits::{KEY_BYTES_MAX, VALUE_BYTES_MAX};
-use crate::line::{Line, next_word};
+use crate::line::Line;
 use crate::numbers::{loose_exptime, loose_flags, signed_32, unsigned_64};
+use crate::words::next_word;
 use crate::{Step, StoreForm, StoreRequest, Verb};
 
 /// Decodes the line of the storage command `verb`.

@@ -108,7 +108,7 @@ impl Acceptor {
         let cluster = &self.cluster;
         if !cluster.has_room() {
             cluster.rejected_connections.fetch_add(1, Ordering::Relaxed);
-            log::connection_refused(cluster);
+            log::connection_refused(cluster.verbosity.load(Ordering::Relaxed));
             // It may be gone, or not read: it is refused either way.
             let _ = rustix::net::send(
                 &socket,

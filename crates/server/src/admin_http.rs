@@ -1,6 +1,12 @@
 //! As much of HTTP/1 as a scrape needs: the head of a request in, a whole response out.
 
 use memchr::memchr_iter;
+use nom::bytes::complete::{tag, take_till, take_while, take_while1};
+use nom::character::complete::line_ending;
+use nom::combinator::all_consuming;
+use nom::multi::many0_count;
+use nom::sequence::{preceded, terminated};
+use nom::{IResult, Parser};
 
 /// What the first bytes of a connection are.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -79,41 +85,40 @@ fn head_end(bytes: &[u8]) -> Option<usize> {
     })
 }
 
+/// A request whose lines are all there.
 fn request(head: &[u8]) -> Result<Request<'_>, Status> {
-    let mut lines = head.split(|&byte| byte == b'\n').map(|l| l.strip_suffix(b"\r").unwrap_or(l));
-    let line = lines.next().ok_or(Status::BadRequest)?;
-    if !line.iter().all(|&byte| byte == b' ' || byte.is_ascii_graphic()) {
-        return Err(Status::BadRequest);
-    }
-    let line = str::from_utf8(line).map_err(|_| Status::BadRequest)?;
-    let mut words = line.split(' ');
-    let (Some(method), Some(target), Some(version), None) =
-        (words.next(), words.next(), words.next(), words.next())
-    else {
-        return Err(Status::BadRequest);
-    };
-    let version = version.strip_prefix("HTTP/").ok_or(Status::BadRequest)?;
-    if method.is_empty() || target.is_empty() {
-        return Err(Status::BadRequest);
-    }
-    // The head's last line ended in LF: what follows that is empty and no field.
-    if !lines.filter(|field| !field.is_empty()).all(is_field) {
-        return Err(Status::BadRequest);
-    }
-    if !version.starts_with("1.") {
+    let mut whole = all_consuming(terminated(request_line, many0_count(field)));
+    let (_, (method, target, version)) = whole.parse(head).map_err(|_| Status::BadRequest)?;
+    let target = str::from_utf8(target).map_err(|_| Status::BadRequest)?;
+    if !version.starts_with(b"1.") {
         return Err(Status::VersionNotSupported);
     }
     let method = match method {
-        "GET" => Method::Get,
-        "HEAD" => Method::Head,
+        b"GET" => Method::Get,
+        b"HEAD" => Method::Head,
         _ => Method::Other,
     };
     Ok(Request { method, path: path_of(target) })
 }
 
-fn is_field(line: &[u8]) -> bool {
-    let name = line.split(|&byte| byte == b':').next().unwrap_or_default();
-    !name.is_empty() && name.len() < line.len() && name.iter().all(u8::is_ascii_graphic)
+/// Method, target and version.
+type RequestLine<'a> = (&'a [u8], &'a [u8], &'a [u8]);
+
+fn request_line(input: &[u8]) -> IResult<&[u8], RequestLine<'_>> {
+    let word = || terminated(take_while1(is_graphic), tag(" "));
+    let version = preceded(tag("HTTP/"), take_while(is_graphic));
+    terminated((word(), word(), version), line_ending).parse(input)
+}
+
+/// A field, whose value does not matter.
+fn field(input: &[u8]) -> IResult<&[u8], ()> {
+    let name = take_while1(|byte| is_graphic(byte) && byte != b':');
+    let value = take_till(|byte| byte == b'\n');
+    (name, tag(":"), value, tag("\n")).map(|_| ()).parse(input)
+}
+
+fn is_graphic(byte: u8) -> bool {
+    byte.is_ascii_graphic()
 }
 
 /// The path of a target in origin form or, as sent to proxies, in absolute form.

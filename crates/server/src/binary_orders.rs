@@ -1,4 +1,6 @@
 //! Binary requests that are not for a key.
+//!
+//! Dialects: binary requests that are not for a key.
 
 use slabcore_protocol::{
     BinaryOrder, BinaryReply, BinaryStatus, BinaryValue, Echo, MEMCACHED_VERSION, binary_opcode,

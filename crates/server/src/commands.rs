@@ -1,4 +1,6 @@
 //! Requests other than storage commands, as a connection executes them.
+//!
+//! Dialects: an arm for the requests of each; what is neither a key's nor one dialect's.
 
 use std::sync::atomic::Ordering;
 
@@ -13,8 +15,8 @@ use crate::connection::Connection;
 use crate::core::Core;
 use crate::gather::{ClassesReply, Gather, Gathering, MetricsReply};
 use crate::key_requests::RestOfKeys;
+use crate::peer::CloseReason;
 use crate::stats;
-use crate::watching::CloseReason;
 
 /// `verbosity` goes no higher.
 const VERBOSITY_MAX: u64 = 2;

@@ -5,14 +5,16 @@ use std::sync::atomic::Ordering;
 
 use slabcore_metrics::{Counter, ShardMetrics};
 use slabcore_protocol::{StoreRequest, Streams};
-use slabcore_shard::{Entry, Limits, Now, Router, Shard, Ticket, UploadId};
+use slabcore_shard::{Entry, Limits, Now, Router, Shard, Ticket, UploadId, Watch};
 
 use crate::cluster::Cluster;
 use crate::connection::ConnectionId;
 use crate::log;
+use crate::mailbox::Message;
 use crate::numbers::Numbers;
 use crate::outboxes::Outboxes;
-use crate::outgoing::LargeValue;
+use crate::outgoing::{LargeValue, Parts};
+use crate::output::Output;
 use crate::shards::{Shards, SharedShard};
 use crate::spare_buffers::SpareBuffers;
 use crate::watchers::WatcherId;
@@ -165,6 +167,30 @@ impl Core {
         }
     }
 
+    /// Parts of large values have left: values that were sent whole are given back.
+    #[inline(never)]
+    pub(crate) fn parts_sent(&mut self, output: &mut Output, parts: Box<Parts>) {
+        output.parts_sent();
+        for value in parts.into_values() {
+            if let Some(value) = output.part_sent(value) {
+                self.release(*value);
+            }
+        }
+    }
+
+    /// Somebody began or ended to watch.
+    #[cold]
+    fn change_watched(&mut self) {
+        let streams = self.watched;
+        self.shards.own_mut().watch(Watch { streams, client: -1 });
+    }
+
+    /// A watcher of this executor is gone.
+    pub(crate) fn end_watching(&mut self, id: WatcherId) {
+        self.cluster.watchers.remove(id);
+        self.watchers.retain(|(watcher, _)| *watcher != id);
+    }
+
     /// Tells the other shards if ours would welcome pages of theirs.
     pub(crate) fn ask_for_pages(&mut self) {
         if self.router.shards() > 1
@@ -187,7 +213,7 @@ impl Core {
         self.outboxes.dispatch(|shard, batch| {
             metrics.add(Counter::ForeignBatches, 1);
             metrics.add(Counter::ForeignRequests, u64::from(batch.entries()));
-            if cluster.mailboxes[shard].post(crate::mailbox::Message::Requests(batch)) {
+            if cluster.mailboxes[shard].post(Message::Requests(batch)) {
                 wake(shard);
             }
         });

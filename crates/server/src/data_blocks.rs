@@ -1,26 +1,14 @@
 //! The values of storage commands as they arrive, and bytes that are ignored.
+//!
+//! Dialects: the reply to a value that is too large.
 
 use slabcore_protocol::{
     BinaryError, BinaryStatus, DECODED_KEY_BYTES_MAX, DataBlock, StoreRequest, error_lines,
 };
 use slabcore_shard::{Entry, KeyRequest, UploadId};
 
-use crate::connection::{Afterwards, Connection, State};
+use crate::connection::{Afterwards, Connection, State, Upload};
 use crate::core::Core;
-
-/// A value that streams into its reservation.
-#[derive(Debug)]
-pub(crate) struct Upload {
-    pub(crate) id: UploadId,
-    /// Shard that owns the key.
-    pub(crate) shard: usize,
-    /// Bytes of the value to come.
-    pub(crate) left: u32,
-    /// The two bytes behind the value, as far as they are here; where none are due, a CRLF.
-    pub(crate) line_end: [u8; 2],
-    pub(crate) line_end_len: u8,
-    pub(crate) noreply: bool,
-}
 
 impl Connection {
     pub(crate) fn store(

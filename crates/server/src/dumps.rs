@@ -5,75 +5,13 @@
 //! room: neither the other clients nor the memory of the server notice its length.
 
 use slabcore_protocol::{DumpFormat, SlabClasses, dump_end, error_lines};
-use slabcore_shard::{DumpPart, Entry, split_dump_reply};
-use slabcore_storage::WalkPosition;
+use slabcore_shard::{Entry, split_dump_reply};
 
 use crate::connection::{Connection, Pause, State};
 use crate::core::Core;
+use crate::dump_progress::{Allowance, DumpProgress};
 use crate::gather::{Gather, Gathering};
 use crate::limits::CACHEDUMP_BYTES_MAX;
-
-/// A dump that is under way.
-#[derive(Debug)]
-pub(crate) struct Dump {
-    part: DumpPart,
-    /// The shard whose items are shown.
-    shard: usize,
-    /// The next part was asked of another core.
-    asked: bool,
-    /// Lines and bytes that may follow.
-    left: Allowance,
-}
-
-/// What a dump may have yet.
-#[derive(Debug, Clone, Copy)]
-struct Allowance {
-    lines: usize,
-    bytes: usize,
-}
-
-impl Allowance {
-    const ALL: Self = Self { lines: usize::MAX, bytes: usize::MAX };
-
-    fn is_spent(self) -> bool {
-        self.lines == 0 || self.bytes == 0
-    }
-
-    /// As many of the lines in `text` as are left; the rest is dropped.
-    fn take<'a>(&mut self, text: &'a [u8]) -> &'a [u8] {
-        if self.lines == usize::MAX {
-            return text;
-        }
-        let mut taken = 0;
-        for line in text.split_inclusive(|&byte| byte == b'\n') {
-            if self.lines == 0 || line.len() > self.bytes {
-                self.bytes = 0;
-                break;
-            }
-            self.lines -= 1;
-            self.bytes -= line.len();
-            taken += line.len();
-        }
-        &text[..taken]
-    }
-}
-
-impl Dump {
-    fn new(format: DumpFormat, classes: u64, left: Allowance) -> Self {
-        let part = DumpPart { format, classes, position: WalkPosition::default() };
-        Self { part, shard: 0, asked: false, left }
-    }
-
-    /// A part was made, and the next begins there.
-    fn advance(&mut self, position: WalkPosition) {
-        self.asked = false;
-        self.part.position = position;
-        if position.is_end() {
-            self.shard += 1;
-            self.part.position = WalkPosition::default();
-        }
-    }
-}
 
 impl Connection {
     /// True while a dump is to go on.
@@ -98,7 +36,7 @@ impl Connection {
                 DumpFormat::Meta | DumpFormat::Cache => error_lines::METADUMP_NOT_ALLOWED,
             });
         }
-        self.state = State::Dump(Box::new(Dump::new(format, classes?, Allowance::ALL)));
+        self.state = State::Dump(Box::new(DumpProgress::new(format, classes?, Allowance::ALL)));
         Ok(())
     }
 
@@ -106,7 +44,7 @@ impl Connection {
     pub(crate) fn begin_cachedump(&mut self, class: u32, limit: u32) {
         let lines = if limit == 0 { u32::MAX } else { limit };
         let left = Allowance { lines: lines as usize, bytes: CACHEDUMP_BYTES_MAX };
-        self.state = State::Dump(Box::new(Dump::new(DumpFormat::Cache, 1 << class, left)));
+        self.state = State::Dump(Box::new(DumpProgress::new(DumpFormat::Cache, 1 << class, left)));
     }
 
     /// Makes the next part of the dump; says why to pause, or that the dump has ended.

@@ -1,9 +1,9 @@
 //! One connection as its hub keeps it: the state machine, input that waits, and for what.
 
-use crate::connection::Connection;
+use crate::connection::{Connection, ConnectionId};
+use crate::peer::Peer;
 use crate::spare_buffers::SpareBuffers;
 use crate::tls_session::TlsSession;
-use crate::watching::Peer;
 
 /// What the input of a connection waits for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -50,6 +50,17 @@ pub(crate) struct Entry {
     pub(crate) last_input: u32,
     /// Where the client is, if those who watch were told of it.
     pub(crate) peer: Option<Box<Peer>>,
+}
+
+/// A connection that is to move.
+pub(crate) struct Leaving {
+    pub(crate) id: ConnectionId,
+    /// Number of the shard that it moves to.
+    pub(crate) to: usize,
+    /// Batches that must be back: they may carry what nobody owes this connection a reply for.
+    pub(crate) marks: Vec<u64>,
+    /// Turns for which output that the socket does not take is waited for.
+    pub(crate) patience: u8,
 }
 
 impl Entry {

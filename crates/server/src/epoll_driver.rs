@@ -12,7 +12,8 @@ use rustix::io::Errno;
 use rustix::net::{RecvFlags, SendAncillaryBuffer, SendFlags, recv, send, sendmsg};
 use slabcore_metrics::Counter;
 
-use crate::hub::{Fate, Hub};
+use crate::hub::Hub;
+use crate::hub::duties::Fate;
 use crate::limits::{RECEIVE_BUFFER_BYTES, SEND_PIECES_MAX};
 use crate::outgoing::Outgoing;
 use crate::udp_port::{Readiness, UdpPort};
@@ -79,7 +80,7 @@ impl EpollDriver {
         for index in self.hub.indices() {
             self.end(index);
         }
-        self.hub.end_exchanges();
+        self.hub.exchanges.end_all(&mut self.hub.core);
         self.hub.core.shards.own().publish();
         Ok(())
     }

@@ -11,7 +11,6 @@ use slabcore_protocol::{
 
 use crate::connection::Connection;
 use crate::core::Core;
-use crate::hub::parts_sent;
 use crate::limits::{ANSWER_BYTES_MAX, OUTPUT_BYTES_MAX, SEND_VALUE_BYTES_MAX};
 
 /// Where a datagram came from, and where its answer goes.
@@ -112,7 +111,7 @@ impl Exchange {
             if !self.message.is_empty() {
                 return self.begin_message();
             }
-            if is_closing || self.done_bytes == self.commands.len() || self.is_endless() {
+            if is_closing || self.done_bytes == self.commands.len() {
                 return Progress::Over;
             }
         }
@@ -126,7 +125,7 @@ impl Exchange {
     fn execute(&mut self, core: &mut Core) -> Progress {
         let connection = &mut self.connection;
         connection.output.borrow_buffers(&mut core.spares);
-        let consumed = connection.step(core, &self.commands[self.done_bytes..], &mut 1);
+        let consumed = connection.step_alone(core, &self.commands[self.done_bytes..]);
         core.give_back();
         connection.output.return_buffers(&mut core.spares);
         if consumed == 0 {
@@ -153,18 +152,10 @@ impl Exchange {
         output.all_sent();
         core.spares.put(outgoing.replies);
         if let Some(parts) = outgoing.parts {
-            parts_sent(core, output, parts);
+            core.parts_sent(output, parts);
         }
         output.return_buffers(&mut core.spares);
         if fits { Progress::More } else { Progress::TooLong }
-    }
-
-    /// True if the next command answers for as long as the connection lives, or in parts that wait
-    /// for each other: here there is no connection.
-    fn is_endless(&self) -> bool {
-        let rest = &self.commands[self.done_bytes..];
-        let watch = rest.strip_prefix(b"watch").and_then(<[u8]>::first);
-        watch.is_some_and(|byte| b" \r\n".contains(byte)) || rest.starts_with(b"lru_crawler m")
     }
 
     fn begin_message(&mut self) -> Progress {

@@ -11,8 +11,8 @@ use slabcore_shard::{ReplyPart, Ticket};
 
 use crate::affinity::Affinity;
 use crate::connection::{Connection, ConnectionId};
+use crate::core::Core;
 use crate::exchange::{Asker, Exchange, Progress};
-use crate::hub::Hub;
 use crate::limits::{ANSWERS_BYTES_MAX, EXCHANGES_MAX};
 use crate::login::Login;
 use crate::outgoing::LargeValue;
@@ -91,74 +91,76 @@ impl Exchanges {
         self.kept_bytes -= exchange.message_bytes();
         exchange
     }
-}
 
-impl Hub {
     /// A request has come by datagram.
-    pub(crate) fn begin_exchange(&mut self, asker: Asker, request: RequestDatagram<'_>) {
-        let id = self.exchanges.free_place();
-        let affinity = Affinity::new(self.core.index, Moving::NEVER);
+    pub(crate) fn begin(&mut self, core: &mut Core, asker: Asker, request: RequestDatagram<'_>) {
+        let id = self.free_place();
+        let affinity = Affinity::new(core.index, Moving::NEVER);
         // As in memcached each datagram decides what it speaks; where logins are due, UDP is off.
         let connection = Connection::new(id, Protocol::Auto, Login::Free, affinity);
-        let exchange = Exchange::new(connection, asker, request, &mut self.core);
-        let place = (id.index - FIRST_INDEX) as usize;
-        self.exchanges.places[place] = Some(Box::new(exchange));
-        self.exchanges.resume(id.index);
+        let exchange = Exchange::new(connection, asker, request, core);
+        self.places[(id.index - FIRST_INDEX) as usize] = Some(Box::new(exchange));
+        self.resume(id.index);
     }
 
     /// Goes on with the exchange whose turn it is. Returns its index if it has a message to send:
-    /// then it is to be resumed or ended.
-    pub(crate) fn run_exchange(&mut self) -> Option<u32> {
-        let exchanges = &mut self.exchanges;
-        let index = exchanges.runnable.pop_front()?;
-        let exchange = exchanges.get_mut(index);
+    /// then it is to be resumed or ended. One that waits for a batch to leave joins `stalled`.
+    pub(crate) fn run(&mut self, core: &mut Core, stalled: &mut Vec<u32>) -> Option<u32> {
+        let index = self.runnable.pop_front()?;
+        let exchange = self.get_mut(index);
         exchange.queued = false;
         let before = exchange.message_bytes();
-        let progress = exchange.advance(&mut self.core);
+        let progress = exchange.advance(core);
         let after = exchange.message_bytes();
-        exchanges.kept_bytes = exchanges.kept_bytes - before + after;
-        let is_too_much = after > before && exchanges.kept_bytes > ANSWERS_BYTES_MAX;
+        self.kept_bytes = self.kept_bytes - before + after;
+        let is_too_much = after > before && self.kept_bytes > ANSWERS_BYTES_MAX;
         match progress {
-            Progress::More if is_too_much => self.drop_exchange(index),
+            Progress::More if is_too_much => self.drop_rest(core, index),
             Progress::Message => return Some(index),
-            Progress::More => exchanges.resume(index),
+            Progress::More => self.resume(index),
             Progress::Waiting => {}
-            Progress::Blocked => self.stalled.push(index),
-            Progress::Over => self.end_exchange(index),
-            Progress::TooLong => self.drop_exchange(index),
+            Progress::Blocked => stalled.push(index),
+            Progress::Over => self.end(core, index),
+            Progress::TooLong => self.drop_rest(core, index),
         }
         None
     }
 
     /// An exchange ends without the rest of its answer.
-    pub(crate) fn drop_exchange(&mut self, index: u32) {
-        self.core.metrics.add(Counter::AnswersDropped, 1);
-        self.end_exchange(index);
+    pub(crate) fn drop_rest(&mut self, core: &mut Core, index: u32) {
+        core.metrics.add(Counter::AnswersDropped, 1);
+        self.end(core, index);
     }
 
-    fn end_exchange(&mut self, index: u32) {
-        self.exchanges.take(index).end(&mut self.core);
+    fn end(&mut self, core: &mut Core, index: u32) {
+        self.take(index).end(core);
     }
 
     /// Ends them all.
-    pub(crate) fn end_exchanges(&mut self) {
-        self.exchanges.runnable.clear();
-        for place in 0..self.exchanges.places.len() {
-            if self.exchanges.places[place].is_some() {
-                self.end_exchange(FIRST_INDEX + place as u32);
+    pub(crate) fn end_all(&mut self, core: &mut Core) {
+        self.runnable.clear();
+        for place in 0..self.places.len() {
+            if self.places[place].is_some() {
+                self.end(core, FIRST_INDEX + place as u32);
             }
         }
     }
 
     /// Another shard's reply that is not for a connection, or for one that is gone.
     #[cold]
-    pub(crate) fn take_other_reply(&mut self, shard: usize, ticket: Ticket, reply: ReplyPart<'_>) {
-        if let Some(exchange) = self.exchanges.find_asking(ticket) {
-            exchange.connection.output.borrow_buffers(&mut self.core.spares);
-            exchange.connection.fill(&mut self.core, shard, ticket.slot, reply);
-            self.exchanges.resume(ticket.connection);
+    pub(crate) fn take_reply(
+        &mut self,
+        core: &mut Core,
+        shard: usize,
+        ticket: Ticket,
+        reply: ReplyPart<'_>,
+    ) {
+        if let Some(exchange) = self.find_asking(ticket) {
+            exchange.connection.output.borrow_buffers(&mut core.spares);
+            exchange.connection.fill(core, shard, ticket.slot, reply);
+            self.resume(ticket.connection);
         } else if let ReplyPart::Held { hold, end, .. } = reply {
-            self.core.release(LargeValue { shard, hold, head: Vec::new(), end, taken_bytes: 0 });
+            core.release(LargeValue { shard, hold, head: Vec::new(), end, taken_bytes: 0 });
         }
     }
 }

@@ -1,15 +1,15 @@
-//! Replies that need a word from every shard: `stats`, `flush_all`.
+//! What is gathered for replies that need a word from every shard: `stats`, `flush_all`.
+//!
+//! Dialects: the replies to what all shards answer.
 
 use slabcore_metrics::Snapshot;
-use slabcore_protocol::{Echo, Reply, encode_stat_packets, error_lines};
+use slabcore_protocol::Echo;
 use slabcore_shard::{ClassTable, PrefixCounts};
 use slabcore_storage::Reassigned;
 
-use crate::core::Core;
 use crate::limits::OPEN_GATHERS_MAX;
-use crate::stats;
-use crate::stats_conns::Connections;
-use crate::stats_more::{Sizes, encode_prefixes, encode_shards};
+use crate::sizes::Sizes;
+use crate::told_connections::Connections;
 
 /// What is gathered, and for which reply.
 #[derive(Debug)]
@@ -59,11 +59,11 @@ pub(crate) enum ClassesReply {
 /// See the module.
 #[derive(Debug)]
 pub(crate) struct Gather {
-    gathering: Gathering,
+    pub(crate) gathering: Gathering,
     /// Shards that have not answered yet.
     remaining: usize,
     /// That of a binary request, whose reply is packets.
-    echo: Option<Echo>,
+    pub(crate) echo: Option<Echo>,
 }
 
 impl Gather {
@@ -105,49 +105,6 @@ impl Gather {
         match &mut self.gathering {
             Gathering::Dump(part) => Some(std::mem::take(part)),
             _ => None,
-        }
-    }
-
-    /// The reply once all have answered.
-    pub(crate) fn reply(&self, core: &Core) -> Vec<u8> {
-        let mut out = Vec::new();
-        match &self.gathering {
-            Gathering::Flush | Gathering::Detail => Reply::Ok.encode(&mut out),
-            Gathering::Prefixes(counts) => {
-                encode_prefixes(&mut out, counts, self.echo);
-                return out;
-            }
-            Gathering::Sizes(sizes) => sizes.encode(&mut out),
-            Gathering::Connections(connections) => connections.encode(&mut out, &core.cluster),
-            Gathering::Shards(shards) => encode_shards(&mut out, &core.cluster, shards),
-            Gathering::Metrics(sum, MetricsReply::General) => {
-                stats::general(&mut out, &core.cluster, sum);
-            }
-            Gathering::Metrics(sum, MetricsReply::Slabcore) => {
-                stats::slabcore(&mut out, &core.cluster, sum);
-            }
-            Gathering::Metrics(sum, MetricsReply::Reset) => {
-                core.cluster.reset_stats(sum);
-                Reply::Reset.encode(&mut out);
-            }
-            Gathering::Classes(sum, ClassesReply::Items) => stats::items(&mut out, sum),
-            Gathering::Classes(sum, ClassesReply::Slabs) => stats::slabs(&mut out, sum),
-            Gathering::Reassign(Reassigned::Begun) => Reply::Ok.encode(&mut out),
-            Gathering::Reassign(Reassigned::Busy) => {
-                out.extend_from_slice(error_lines::REASSIGN_BUSY);
-            }
-            Gathering::Reassign(Reassigned::NoSpare) => {
-                out.extend_from_slice(error_lines::REASSIGN_NO_SPARE);
-            }
-            Gathering::Dump(_) => unreachable!("its connection shows what it may of it"),
-        }
-        match self.echo {
-            None => out,
-            Some(echo) => {
-                let mut packets = Vec::new();
-                encode_stat_packets(&mut packets, echo, &out);
-                packets
-            }
         }
     }
 }

@@ -3,13 +3,11 @@
 //! A connection's last input is stamped once per turn; a sweep looks through all connections once
 //! a second at most, a bounded number in each turn.
 
-use slabcore_metrics::Counter;
+use arrayvec::ArrayVec;
 
 use crate::entry::Entry;
-use crate::hub::Hub;
 use crate::limits::IDLE_SWEEP_CONNECTIONS;
-use crate::settings::Listen;
-use crate::watching::CloseReason;
+use crate::settings::{Listen, Settings};
 
 /// How far a sweep has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -23,7 +21,7 @@ pub(crate) enum Swept {
 /// See the module.
 #[derive(Debug)]
 pub(crate) struct IdleSweep {
-    /// Seconds; 0: never.
+    /// Seconds after which a connection is closed; 0: never.
     timeout: u32,
     /// Where the sweep under way goes on.
     next: usize,
@@ -32,40 +30,37 @@ pub(crate) struct IdleSweep {
 }
 
 impl IdleSweep {
-    /// Sweeps for connections that are idle for more than `timeout` seconds; 0: never.
-    pub(crate) fn new(timeout: u32) -> Self {
+    pub(crate) fn new(settings: &Settings) -> Self {
+        // As in memcached, clients on a Unix socket may be idle.
+        let on_unix_socket = matches!(settings.listen, Listen::Unix { .. });
+        let timeout = if on_unix_socket { 0 } else { settings.idle_timeout };
         Self { timeout, next: 0, swept_at: 0 }
     }
-}
 
-impl Hub {
-    /// Goes on with the sweep that is due in this second, if one is.
-    pub(crate) fn sweep_idle(&mut self) -> Swept {
-        let now = self.core.now.tick;
-        let IdleSweep { timeout, next, swept_at } = self.idle;
-        // As in memcached, clients on a Unix socket may be idle.
-        let on_unix_socket = matches!(self.core.cluster.settings.listen, Listen::Unix { .. });
-        if timeout == 0 || swept_at == now || on_unix_socket {
-            return Swept::All;
+    /// Goes on with the sweep that is due in the second `now`, if one is; also returns the
+    /// connections that are idle for too long among those it has come by.
+    pub(crate) fn go_on(
+        &mut self,
+        now: u32,
+        entries: &[Option<Box<Entry>>],
+    ) -> (Swept, ArrayVec<u32, IDLE_SWEEP_CONNECTIONS>) {
+        let mut idle = ArrayVec::new();
+        if self.timeout == 0 || self.swept_at == now {
+            return (Swept::All, idle);
         }
-        let end = self.entries.len().min(next + IDLE_SWEEP_CONNECTIONS);
-        for index in next..end {
-            let entry = self.entries[index].as_ref();
-            let idle_for = |entry: &Entry| now.saturating_sub(entry.last_input);
-            if entry.is_some_and(|entry| entry.is_idle() && idle_for(entry) > timeout) {
-                self.core.metrics.add(Counter::IdleKicks, 1);
-                self.end_of_input(index as u32);
-                if let Some(entry) = self.entries[index].as_mut() {
-                    entry.connection.close_reason = CloseReason::IdleTimeout;
-                }
+        let end = entries.len().min(self.next + IDLE_SWEEP_CONNECTIONS);
+        for (index, entry) in entries.iter().enumerate().take(end).skip(self.next) {
+            let Some(entry) = entry else { continue };
+            if entry.is_idle() && now.saturating_sub(entry.last_input) > self.timeout {
+                idle.push(index as u32);
             }
         }
-        if end < self.entries.len() {
-            self.idle.next = end;
-            return Swept::Some;
+        if end < entries.len() {
+            self.next = end;
+            return (Swept::Some, idle);
         }
-        self.idle.next = 0;
-        self.idle.swept_at = now;
-        Swept::All
+        self.next = 0;
+        self.swept_at = now;
+        (Swept::All, idle)
     }
 }

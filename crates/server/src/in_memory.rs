@@ -13,7 +13,8 @@ use slabcore_storage::KeyHasher;
 
 use crate::cluster::{Backend, Cluster};
 use crate::connection::ConnectionId;
-use crate::hub::{Fate, Hub};
+use crate::hub::Hub;
+use crate::hub::duties::Fate;
 use crate::seat::make_seats;
 use crate::settings::{BackendChoice, Listen, Moving, Protocol, Settings};
 use crate::start_error::StartError;

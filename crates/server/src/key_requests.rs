@@ -1,5 +1,7 @@
 //! What a connection asks of keys: executed here, or sent to the shards that own them; and the
 //! replies that come back.
+//!
+//! Dialects: the plain reads of each.
 
 use arrayvec::ArrayVec;
 use slabcore_protocol::{

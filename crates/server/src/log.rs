@@ -4,13 +4,11 @@
 //! cause are limited: whoever floods the server shall not flood its log.
 
 use std::os::fd::AsRawFd;
-use std::sync::atomic::Ordering;
 
 use memchr::memchr;
 use slabcore_storage::Store;
 use tracing::{info, warn};
 
-use crate::cluster::Cluster;
 use crate::limits::{
     LOG_COMMANDS_PER_SECOND_MAX, LOG_CONNECTIONS_PER_SECOND_MAX, LOG_REFUSALS_PER_SECOND_MAX,
     LOG_SETTINGS_PER_SECOND_MAX,
@@ -137,8 +135,8 @@ pub(crate) fn connection_closed(client: i32) {
 }
 
 /// A connection that is one too many (`-c`).
-pub(crate) fn connection_refused(cluster: &Cluster) {
-    if cluster.verbosity.load(Ordering::Relaxed) >= TROUBLE && REFUSAL_LINES.admits() {
+pub(crate) fn connection_refused(verbosity: u64) {
+    if verbosity >= TROUBLE && REFUSAL_LINES.admits() {
         warn!("Too many open connections");
     }
 }

@@ -9,7 +9,7 @@ use crate::connection::Connection;
 use crate::core::Core;
 use crate::gather::{Gather, Gathering};
 use crate::memory_limit;
-use crate::watching::CloseReason;
+use crate::peer::CloseReason;
 
 /// Slab classes that `slabs reassign` may name; 0 is the pool.
 const SLAB_CLASSES: std::ops::RangeInclusive<i32> = 0..=63;

@@ -15,29 +15,8 @@ use crate::limits::{
     HELD_BYTES_MAX, OPEN_GATHERS_MAX, OPEN_SLOTS_MAX, OUTPUT_BYTES_MAX, SEND_EARLY_BYTES,
 };
 use crate::outgoing::{LargeValue, Outgoing, Parts};
+use crate::slot::{Slot, SlotState};
 use crate::spare_buffers::SpareBuffers;
-
-#[derive(Debug)]
-enum SlotState {
-    /// Another shard owes the reply.
-    Open,
-    /// The reply is here, but not its turn: a range of `late`.
-    Late(Range<usize>),
-    /// A large value, or what is left of it.
-    Large(Box<LargeValue>),
-    /// A part of a large value is being sent, and it is not the last.
-    Leaving,
-    /// Several shards owe parts of the reply.
-    Gather(Box<Gather>),
-}
-
-/// A reply that is owed.
-#[derive(Debug)]
-pub(crate) struct Slot {
-    state: SlotState,
-    /// Bytes of `tail` that follow this slot, up to the next.
-    after: usize,
-}
 
 /// See the module.
 #[derive(Debug, Default)]

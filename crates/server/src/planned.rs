@@ -1,4 +1,6 @@
 //! A request that was decoded ahead of its turn, so that its bucket and item can be brought near.
+//!
+//! Dialects: an arm for the requests of each.
 
 use slabcore_protocol::{DataBlock, MetaRequest, Request, Step};
 use slabcore_shard::{KeyRequest, Limits};

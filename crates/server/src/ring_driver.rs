@@ -6,7 +6,8 @@ use std::os::fd::{AsFd, OwnedFd};
 use rustix::io::Errno;
 use slabcore_metrics::Counter;
 
-use crate::hub::{Fate, Hub};
+use crate::hub::Hub;
+use crate::hub::duties::Fate;
 use crate::limits::LULL_MICROSECONDS;
 use crate::outgoing::Outgoing;
 use crate::ring::{Completion, Received, Ring};
@@ -346,7 +347,7 @@ impl RingDriver {
             self.peers[index as usize].socket = None;
             self.hub.remove(index);
         }
-        self.hub.end_exchanges();
+        self.hub.exchanges.end_all(&mut self.hub.core);
         self.hub.core.shards.own().publish();
     }
 }

@@ -18,12 +18,12 @@ use crate::item_memory::ItemMemory;
 use crate::listener::{DatagramSocket, Listener};
 use crate::log;
 use crate::mailbox::{Mailbox, Message};
+use crate::port_socket::PortSocket;
 use crate::publish_order::PublishOrder;
 use crate::run_time_settings::RunTimeSettings;
 use crate::settings::Settings;
 use crate::shards::SharedShard;
 use crate::start_error::StartError;
-use crate::stats_conns::PortSocket;
 use crate::udp_port::UdpPort;
 use crate::watchers::Watchers;
 

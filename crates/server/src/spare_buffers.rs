@@ -4,7 +4,7 @@
 use std::collections::VecDeque;
 
 use crate::limits::{SPARE_OUTPUT_BYTES_MAX, SPARE_OUTPUTS_MAX, SPARE_SLOT_QUEUES_MAX};
-use crate::output::Slot;
+use crate::slot::Slot;
 
 /// Fresh buffers start at this size, a short reply or two, and keep what they grew to.
 const FRESH_BYTES: usize = 512;

@@ -1,6 +1,8 @@
 //! Requests of several connections, decoded together: while one is decoded, what the ones before it
 //! will touch comes near. First hash buckets, then items; then each is executed, in the order of
 //! its connection.
+//!
+//! Dialects: the plain reads of each.
 
 use std::ops::Range;
 
@@ -59,6 +61,13 @@ pub(crate) struct Plan<'a> {
     pub(crate) requests: Range<usize>,
     /// What stands behind them, if it was decoded: no whole request for one key.
     pub(crate) odd: Option<Step<'a>>,
+}
+
+impl Plan<'_> {
+    /// True if what stands behind its requests only a connection can be answered.
+    pub(crate) fn is_endless(&self) -> bool {
+        matches!(&self.odd, Some(Step::Request { request, .. }) if request.is_endless())
+    }
 }
 
 /// What to execute for a request.

@@ -1,8 +1,8 @@
 //! The `stats` that are asked for rarely: by prefix, by size, by connection, by shard.
+//!
+//! Dialects: the refusal of what there are no stats of.
 
 use std::sync::atomic::Ordering;
-
-use std::collections::BTreeMap;
 
 use slabcore_metrics::{Counter, Gauge, Snapshot};
 use slabcore_protocol::{
@@ -108,32 +108,6 @@ pub(crate) fn encode_prefixes(out: &mut Vec<u8>, counts: &PrefixCounts, echo: Op
     let done = BinaryReply::new(echo, BinaryStatus::Done);
     BinaryReply { key: DETAILED, value: BinaryValue::Bytes(&text), ..done }.encode(out);
     done.encode(out);
-}
-
-/// Items by size, over all shards.
-#[derive(Debug, Default)]
-pub(crate) struct Sizes {
-    items: BTreeMap<u64, u64>,
-}
-
-impl Sizes {
-    /// Adds what a shard told.
-    pub(crate) fn merge_bytes(&mut self, bytes: &[u8]) {
-        let (words, _) = bytes.as_chunks::<8>();
-        let (pairs, _) = words.as_chunks::<2>();
-        for [bytes, items] in pairs {
-            let total = self.items.entry(u64::from_le_bytes(*bytes)).or_default();
-            *total += u64::from_le_bytes(*items);
-        }
-    }
-
-    /// `stats sizes`.
-    pub(crate) fn encode(&self, out: &mut Vec<u8>) {
-        for (bytes, items) in &self.items {
-            encode_stat(out, bytes, items);
-        }
-        out.extend_from_slice(END);
-    }
 }
 
 /// `stats shards`: each shard by itself, counted from the start on whatever was reset.

@@ -95,7 +95,7 @@ impl UdpPort {
             if !has_received && !hub.exchanges.has_runnable() {
                 return false;
             }
-            if let Some(index) = hub.run_exchange() {
+            if let Some(index) = hub.exchanges.run(&mut hub.core, &mut hub.stalled) {
                 self.send(hub, index);
             }
             if start.elapsed() >= TURN_DATAGRAMS_DURATION {
@@ -122,7 +122,8 @@ impl UdpPort {
                     metrics.add(Counter::DatagramsReceived, 1);
                     metrics.add(Counter::BytesRead, bytes as u64);
                     if let Some(request) = RequestDatagram::read(&self.buffer[..bytes]) {
-                        hub.begin_exchange(Asker { socket: number, address }, request);
+                        let asker = Asker { socket: number, address };
+                        hub.exchanges.begin(&mut hub.core, asker, request);
                     }
                     return true;
                 }
@@ -156,7 +157,7 @@ impl UdpPort {
                 Err(Errno::AGAIN) => return socket.blocked.push(index),
                 Err(Errno::INTR) => break,
                 // Nobody can be told there.
-                Err(_) => return hub.drop_exchange(index),
+                Err(_) => return hub.exchanges.drop_rest(&mut hub.core, index),
             }
         }
         hub.exchanges.resume(index);

@@ -81,7 +81,7 @@ impl Fixture {
 
 impl Drop for Fixture {
     fn drop(&mut self) {
-        self.hub.end_exchanges();
+        self.hub.exchanges.end_all(&mut self.hub.core);
         for path in &self.paths {
             std::fs::remove_file(path).unwrap();
         }

@@ -4,25 +4,8 @@ use slabcore_metrics::Counter;
 use slabcore_protocol::{StoreForm, StoreRequest};
 
 use crate::clock::Now;
-use crate::limits::PREFIXES_MAX;
-use crate::prefix_counts::{PrefixCounts, PrefixEvent};
+use crate::prefix_counts::PrefixEvent;
 use crate::shard::Shard;
-
-/// memcached's delimiter.
-const DELIMITER: u8 = b':';
-
-/// The state of `stats detail` in a shard.
-pub(crate) struct Detail {
-    pub(crate) is_on: bool,
-    delimiter: u8,
-    pub(crate) counts: PrefixCounts,
-}
-
-impl Default for Detail {
-    fn default() -> Self {
-        Self { is_on: false, delimiter: DELIMITER, counts: PrefixCounts::new(PREFIXES_MAX) }
-    }
-}
 
 impl Shard {
     /// Counts requests by what stands before the first `delimiter` of their keys, from now on.

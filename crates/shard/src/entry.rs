@@ -21,7 +21,7 @@ use slabcore_storage::{PageWish, WalkPosition};
 use crate::dump::DumpPart;
 use crate::request::KeyRequest;
 use crate::uploads::UploadId;
-use crate::watch::Watch;
+use crate::watched_lines::Watch;
 
 const HEAD_BYTES: usize = 40;
 /// The head of a plain get.

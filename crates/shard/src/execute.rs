@@ -13,6 +13,15 @@ use crate::request::KeyRequest;
 use crate::response::Response;
 use crate::shard::Shard;
 
+/// A storage command, and what became of it.
+#[derive(Clone, Copy)]
+struct Finished<'a> {
+    now: Now,
+    hash: u64,
+    store: &'a StoreRequest<'a>,
+    outcome: StoreOutcome,
+}
+
 impl Shard {
     /// Executes one request. `hash` is the key's, from the router that chose this shard.
     #[inline]
@@ -125,33 +134,24 @@ impl Shard {
         store: &StoreRequest<'_>,
         outcome: StoreOutcome,
     ) -> Reply {
+        let finished = Finished { now, hash, store, outcome };
         if self.watched.is_some() {
-            return self.shown_and_counted(now, hash, store, outcome);
+            return self.shown_and_counted(finished);
         }
-        self.counted(now, hash, store, outcome)
+        self.counted(finished)
     }
 
     /// In a function of its own, so that what it needs costs nothing while nobody watches.
     #[cold]
-    fn shown_and_counted(
-        &mut self,
-        now: Now,
-        hash: u64,
-        store: &StoreRequest<'_>,
-        outcome: StoreOutcome,
-    ) -> Reply {
+    fn shown_and_counted(&mut self, finished: Finished<'_>) -> Reply {
+        let Finished { now, hash, store, outcome } = finished;
         self.show_outcome(now, hash, store, outcome);
-        self.counted(now, hash, store, outcome)
+        self.counted(finished)
     }
 
     #[inline]
-    fn counted(
-        &mut self,
-        now: Now,
-        hash: u64,
-        store: &StoreRequest<'_>,
-        outcome: StoreOutcome,
-    ) -> Reply {
+    fn counted(&mut self, finished: Finished<'_>) -> Reply {
+        let Finished { now, hash, store, outcome } = finished;
         if matches!(outcome, StoreOutcome::NoMemory) {
             self.metrics.add(Counter::StoreNoMemory, 1);
             self.drop_old(now, hash, store);

@@ -37,8 +37,10 @@ mod request;
 mod response;
 mod router;
 mod shard;
+mod streamed_store;
 mod uploads;
 mod watch;
+mod watched_lines;
 
 pub use batch::{Batch, ReplyPart, Ticket};
 pub use class_table::ClassTable;
@@ -52,4 +54,4 @@ pub use response::{Response, ValueEnd};
 pub use router::{Route, Router};
 pub use shard::{Limits, Shard};
 pub use uploads::UploadId;
-pub use watch::{Watch, WatchedLines};
+pub use watched_lines::{Watch, WatchedLines};

@@ -6,6 +6,11 @@ use alloc::boxed::Box;
 use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 
+use crate::limits::PREFIXES_MAX;
+
+/// memcached's delimiter.
+const DELIMITER: u8 = b':';
+
 /// What a request did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum PrefixEvent {
@@ -91,6 +96,19 @@ impl PrefixCounts {
             let counts = alloc::format!(" get {gets} hit {hits} set {stores} del {deletes}\r\n");
             out.extend_from_slice(counts.as_bytes());
         }
+    }
+}
+
+/// The state of `stats detail` in a shard.
+pub(crate) struct Detail {
+    pub(crate) is_on: bool,
+    pub(crate) delimiter: u8,
+    pub(crate) counts: PrefixCounts,
+}
+
+impl Default for Detail {
+    fn default() -> Self {
+        Self { is_on: false, delimiter: DELIMITER, counts: PrefixCounts::new(PREFIXES_MAX) }
     }
 }
 

@@ -9,9 +9,9 @@ use slabcore_storage::{Config, Hold, KeyHasher, NoMemory, PagePool, PageWish, Re
 
 use crate::class_table::ClassTable;
 use crate::clock::Now;
-use crate::detail::Detail;
+use crate::prefix_counts::Detail;
 use crate::uploads::Uploads;
-use crate::watch::Watched;
+use crate::watched_lines::Watched;
 
 /// What a shard needs to know beside its store's configuration.
 #[derive(Debug, Clone, Copy)]

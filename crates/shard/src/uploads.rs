@@ -1,19 +1,12 @@
-//! Values that arrive in pieces: each streams into its reservation, whoever's connection it is.
+//! Values that arrive in pieces: those under way, by whose connections they are.
 
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 
-use slabcore_protocol::{
-    META_FLAGS_BYTES_MAX, MetaFlags, Reply, StoreForm, StoreRequest, error_lines,
-};
-use slabcore_storage::{Reservation, StoreOutcome};
+use slabcore_protocol::{StoreForm, StoreRequest};
+use slabcore_storage::Reservation;
 
-use crate::binary_store::store_expiry;
-use crate::clock::Now;
-use crate::execute::store_verb;
 use crate::limits::{KEY_BYTES_MAX, SPARE_UPLOADS_MAX};
-use crate::response::Response;
-use crate::shard::Shard;
 
 /// Names an upload: the shard whose connection sends it, and that shard's number for it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,20 +18,21 @@ pub struct UploadId {
 }
 
 /// One value on its way.
-struct Upload {
-    key: [u8; KEY_BYTES_MAX],
-    key_bytes: u8,
-    hash: u64,
+pub(crate) struct Upload {
+    pub(crate) key: [u8; KEY_BYTES_MAX],
+    pub(crate) key_bytes: u8,
+    pub(crate) hash: u64,
     /// The command line, without its key and meta flags.
-    head: StoreRequest<'static>,
+    pub(crate) head: StoreRequest<'static>,
     /// The flags of an ms, as far as anybody needs them.
-    meta: Vec<u8>,
+    pub(crate) meta: Vec<u8>,
     /// `None` once memory ran out: the rest of the value is dropped.
-    reservation: Option<Reservation>,
+    pub(crate) reservation: Option<Reservation>,
 }
 
 impl Upload {
-    fn store(&self) -> StoreRequest<'_> {
+    /// The command, as its line was.
+    pub(crate) fn store(&self) -> StoreRequest<'_> {
         let key = &self.key[..usize::from(self.key_bytes)];
         let form = match self.head.form {
             StoreForm::Meta(_) => StoreForm::Meta(&self.meta),
@@ -62,7 +56,7 @@ impl Uploads {
         Self { by_source: (0..shards).map(|_| Vec::new()).collect(), spares: Vec::new() }
     }
 
-    fn slot(&mut self, id: UploadId) -> &mut Option<Box<Upload>> {
+    pub(crate) fn slot(&mut self, id: UploadId) -> &mut Option<Box<Upload>> {
         let numbers = &mut self.by_source[usize::from(id.source)];
         let index = id.number as usize;
         if index >= numbers.len() {
@@ -71,7 +65,7 @@ impl Uploads {
         &mut numbers[index]
     }
 
-    fn begin(&mut self, id: UploadId, upload: Upload) {
+    pub(crate) fn begin(&mut self, id: UploadId, upload: Upload) {
         let boxed = match self.spares.pop() {
             Some(mut spare) => {
                 *spare = upload;
@@ -84,152 +78,14 @@ impl Uploads {
         *slot = Some(boxed);
     }
 
-    fn take(&mut self, id: UploadId) -> Box<Upload> {
+    pub(crate) fn take(&mut self, id: UploadId) -> Box<Upload> {
         self.slot(id).take().expect("an upload ends once")
     }
 
-    fn recycle(&mut self, ended: Box<Upload>) {
+    pub(crate) fn recycle(&mut self, ended: Box<Upload>) {
         debug_assert!(ended.reservation.is_none());
         if self.spares.len() < SPARE_UPLOADS_MAX {
             self.spares.push(ended);
         }
-    }
-}
-
-impl Shard {
-    /// Starts an upload: reserves the head of the item, nothing ahead of the value's bytes.
-    pub fn upload_begin(&mut self, now: Now, hash: u64, id: UploadId, store: &StoreRequest<'_>) {
-        self.note_store(store);
-        let reservation = self
-            .store
-            .reserve(
-                now.tick,
-                hash,
-                store.key,
-                store.flags,
-                store_expiry(now, store),
-                store.value_bytes as usize,
-            )
-            .ok();
-        let mut key = [0; KEY_BYTES_MAX];
-        key[..store.key.len()].copy_from_slice(store.key);
-        let mut meta = Vec::new();
-        let form = match store.form {
-            StoreForm::Classic => StoreForm::Classic,
-            StoreForm::Binary(echo) => StoreForm::Binary(echo),
-            StoreForm::Meta(text) => {
-                MetaFlags::from_validated(text).append_essence(&mut meta);
-                assert!(meta.len() <= META_FLAGS_BYTES_MAX, "what an upload keeps is bounded");
-                StoreForm::Meta(&[])
-            }
-        };
-        let head = StoreRequest {
-            verb: store.verb,
-            key: &[],
-            flags: store.flags,
-            exptime: store.exptime,
-            value_bytes: store.value_bytes,
-            cas_unique: store.cas_unique,
-            noreply: store.noreply,
-            form,
-        };
-        let key_bytes = store.key.len() as u8;
-        self.uploads.begin(id, Upload { key, key_bytes, hash, head, meta, reservation });
-    }
-
-    /// Takes the next bytes of the value; all of them, together never more than announced.
-    pub fn upload_bytes(&mut self, now: Now, id: UploadId, mut bytes: &[u8]) {
-        let upload = self.uploads.slot(id).as_mut().expect("an upload has begun");
-        while !bytes.is_empty() {
-            let Some(reservation) = upload.reservation.as_mut() else { return };
-            let Ok(spare) = self.store.spare(now.tick, reservation) else {
-                let failed = upload.reservation.take().expect("checked above");
-                self.store.abandon(failed);
-                return;
-            };
-            let count = spare.len().min(bytes.len());
-            assert!(count > 0, "a value has no more bytes than announced");
-            spare[..count].copy_from_slice(&bytes[..count]);
-            self.store.advance(reservation, count);
-            bytes = &bytes[count..];
-        }
-    }
-
-    /// Ends an upload whose bytes are all there. `good`: the data block ended as it must. Appends
-    /// the reply to `out`, if one is wanted.
-    pub fn upload_end(&mut self, now: Now, id: UploadId, good: bool, out: Option<&mut Vec<u8>>) {
-        let mut upload = self.uploads.take(id);
-        let reservation = upload.reservation.take();
-        let store = upload.store();
-        if self.watched.is_some() && good {
-            self.show_look(now, upload.hash, store.key);
-            if reservation.is_none() {
-                self.show_outcome(now, upload.hash, &store, StoreOutcome::NoMemory);
-            }
-        }
-        let response = match reservation {
-            None if let StoreForm::Binary(echo) = store.form => {
-                self.binary_without_memory(now, upload.hash, &store, echo)
-            }
-            None => {
-                self.metrics.add(slabcore_metrics::Counter::StoreNoMemory, 1);
-                self.drop_old(now, upload.hash, &store);
-                Response::Line(Reply::Error(if good {
-                    error_lines::OUT_OF_MEMORY_STORING
-                } else {
-                    error_lines::BAD_DATA_CHUNK
-                }))
-            }
-            Some(reservation) if good => self.commit(now, upload.hash, &store, reservation),
-            Some(reservation) => {
-                self.count_set_in_vain(&store);
-                self.store.abandon(reservation);
-                Response::Line(Reply::Error(error_lines::BAD_DATA_CHUNK))
-            }
-        };
-        if let Some(out) = out {
-            response.encode(out);
-        }
-        self.uploads.recycle(upload);
-    }
-
-    fn commit<'a>(
-        &mut self,
-        now: Now,
-        hash: u64,
-        store: &StoreRequest<'a>,
-        reservation: Reservation,
-    ) -> Response<'a> {
-        if let StoreForm::Binary(echo) = store.form {
-            let outcome = if self.is_joined_to_another(now, hash, store) {
-                self.store.abandon(reservation);
-                StoreOutcome::Exists
-            } else {
-                self.store.commit(now.tick, reservation, store_verb(store))
-            };
-            return self.binary_stored(now, hash, store, echo, outcome);
-        }
-        let Some(flags) = store.meta() else {
-            let outcome = self.store.commit(now.tick, reservation, store_verb(store));
-            return Response::Line(self.stored(now, hash, store, outcome));
-        };
-        let plan = self.plan_meta_store(now, hash, store, flags);
-        let outcome = match &plan {
-            Ok(plan) => self.store.commit(now.tick, reservation, plan.verb),
-            Err(outcome) => {
-                self.store.abandon(reservation);
-                *outcome
-            }
-        };
-        self.meta_stored(now, hash, store, flags, plan.ok(), outcome)
-    }
-
-    /// Drops an upload whose connection ended; the old item stays.
-    pub fn upload_abandon(&mut self, id: UploadId) {
-        let mut upload = self.uploads.take(id);
-        if let Some(reservation) = upload.reservation.take() {
-            self.store.abandon(reservation);
-        }
-        self.uploads.recycle(upload);
     }
 }

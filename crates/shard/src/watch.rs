@@ -11,57 +11,9 @@ use slabcore_protocol::{
 use slabcore_storage::{Glance, Miss, StoreEvent, StoreOutcome};
 
 use crate::clock::Now;
-use crate::limits::WATCH_LINES_BYTES_MAX;
 use crate::request::KeyRequest;
 use crate::shard::Shard;
-
-/// Who is watched, and what of it is wanted.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Watch {
-    /// What all watchers together want to see.
-    pub streams: Streams,
-    /// Descriptor of the client whose requests follow.
-    pub client: i32,
-}
-
-/// Lines for watchers, without the time and number that each begins with and the LF at its end.
-#[derive(Debug, Default)]
-pub struct WatchedLines {
-    text: Vec<u8>,
-    /// Of each line its stream and where it ends.
-    lines: Vec<(Streams, usize)>,
-    /// Lines that found no room.
-    pub dropped: u64,
-}
-
-impl WatchedLines {
-    /// Adds a line.
-    pub fn push(&mut self, stream: Streams, write: impl FnOnce(&mut Vec<u8>)) {
-        if self.text.len() >= WATCH_LINES_BYTES_MAX {
-            self.dropped += 1;
-            return;
-        }
-        write(&mut self.text);
-        self.lines.push((stream, self.text.len()));
-    }
-
-    /// The lines in order, each with its stream.
-    pub fn iter(&self) -> impl Iterator<Item = (Streams, &[u8])> {
-        let mut start = 0;
-        self.lines.iter().map(move |&(stream, end)| {
-            let line = &self.text[start..end];
-            start = end;
-            (stream, line)
-        })
-    }
-}
-
-/// Kept while a shard is watched.
-#[derive(Debug)]
-pub(crate) struct Watched {
-    watch: Watch,
-    lines: WatchedLines,
-}
+use crate::watched_lines::{Watch, Watched, WatchedLines};
 
 impl Shard {
     /// The requests that follow are this client's, and watched; without streams no longer so.
@@ -86,7 +38,7 @@ impl Shard {
 
     /// Whether [`Self::take_watched_lines`] has any.
     pub fn has_watched_lines(&self) -> bool {
-        let has_lines = |watched: &Watched| !watched.lines.lines.is_empty();
+        let has_lines = |watched: &Watched| !watched.lines.is_empty();
         self.watched.as_deref().is_some_and(has_lines) || self.store.has_events()
     }
 

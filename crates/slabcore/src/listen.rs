@@ -1,5 +1,17 @@
-//! The grammar of `-l`: `host`, `host:port`, `[v6]`, `[v6]:port`, `*`, in lists with `,` or `;`.
+//! The grammar of `-l`: lists with `,` or `;` of
+//!
+//! ```text
+//! [notls: | btls: | mtls:] [proto[name]:] [tag[name]:] [tag_name_:] address
+//! address: host | host:port | [v6] | [v6]:port | v6 | *
+//! ```
 
+use nom::branch::alt;
+use nom::bytes::complete::{tag, take_till, take_until};
+use nom::character::complete::char;
+use nom::combinator::{all_consuming, consumed, map, not, opt, rest, value};
+use nom::error::Error;
+use nom::sequence::{delimited, preceded, terminated};
+use nom::{IResult, Parser};
 use slabcore_server::settings::{Encryption, Protocol, TcpListen};
 use slabcore_server::{ClientCertificates, Tls};
 
@@ -50,27 +62,39 @@ fn failed(value: &str) -> String {
     format!("failed to listen on one of interface(s) {value}")
 }
 
+/// A name between an opening and a closing.
+fn named<'a>(
+    open: &'static str,
+    close: &'static str,
+) -> impl Parser<&'a str, Output = &'a str, Error = Error<&'a str>> {
+    delimited(tag(open), take_until(close), tag(close))
+}
+
+/// `notls:`, `btls:` or `mtls:`.
+fn tls_prefix(entry: &str) -> IResult<&str, (&str, Encryption)> {
+    let prefix = alt((
+        value(Encryption::None, tag("notls")),
+        value(Encryption::Tls(ClientCertificates::Ignored), tag("btls")),
+        value(Encryption::Tls(ClientCertificates::Required), tag("mtls")),
+    ));
+    terminated(consumed(prefix), char(':')).parse(entry)
+}
+
 /// Takes the prefixes for TLS off, which stand first and need TLS.
 fn encryption<'a>(entry: &'a str, tls: Option<&Tls>) -> Result<(Encryption, &'a str), Refusal> {
-    let prefixes = [
-        ("notls", Encryption::None),
-        ("btls", Encryption::Tls(ClientCertificates::Ignored)),
-        ("mtls", Encryption::Tls(ClientCertificates::Required)),
-    ];
-    for (name, encryption) in prefixes {
-        let prefixed = entry.strip_prefix(name).and_then(|rest| rest.strip_prefix(':'));
-        let Some(rest) = prefixed else { continue };
-        return match tls {
-            None => {
-                Err(Refusal::os_error(format!("'{name}' option is valid only when SSL is enabled")))
-            }
-            Some(tls) if name == "mtls" && !tls.has_authorities() => Err(Refusal::usage(
-                "'mtls' asks clients for certificates: ssl_ca_cert must name who vouches for them",
-            )),
-            Some(_) => Ok((encryption, rest)),
-        };
+    let Ok((rest, (name, encryption))) = tls_prefix(entry) else {
+        return Ok((Encryption::Default, entry));
+    };
+    let demands = encryption == Encryption::Tls(ClientCertificates::Required);
+    match tls {
+        None => {
+            Err(Refusal::os_error(format!("'{name}' option is valid only when SSL is enabled")))
+        }
+        Some(tls) if demands && !tls.has_authorities() => Err(Refusal::usage(
+            "'mtls' asks clients for certificates: ssl_ca_cert must name who vouches for them",
+        )),
+        Some(_) => Ok((encryption, rest)),
     }
-    Ok((Encryption::Default, entry))
 }
 
 /// Takes `proto[name]:` off; a name that is none leaves it to the first byte, as memcached does.
@@ -78,15 +102,13 @@ fn protocol<'a>(
     entry: &'a str,
     warnings: &mut Vec<String>,
 ) -> Result<(Option<Protocol>, &'a str), String> {
-    let Some(inside) = entry.strip_prefix("proto") else { return Ok((None, entry)) };
-    let named = inside.strip_prefix('[').and_then(|inside| inside.split_once("]:"));
-    let Some((name, rest)) = named else {
-        // A host may begin like this.
-        let is_host = !inside.starts_with('[');
-        return if is_host {
-            Ok((None, entry))
-        } else {
-            Err(format!("Invalid protocol spec: \"{inside}\""))
+    let Ok((rest, name)) = named("proto[", "]:").parse(entry) else {
+        return match entry.strip_prefix("proto") {
+            Some(spec) if spec.starts_with('[') => {
+                Err(format!("Invalid protocol spec: \"{spec}\""))
+            }
+            // A host may begin like this.
+            _ => Ok((None, entry)),
         };
     };
     let protocol = match name {
@@ -108,8 +130,10 @@ fn protocol<'a>(
 /// `stats settings` shows them and nothing else asks.
 fn without_tag(entry: &str) -> Result<&str, String> {
     for (open, close) in [("tag[", "]:"), ("tag_", "_:")] {
-        let Some(inside) = entry.strip_prefix(open) else { continue };
-        let Some((name, rest)) = inside.split_once(close) else {
+        if !entry.starts_with(open) {
+            continue;
+        }
+        let Ok((rest, name)) = named(open, close).parse(entry) else {
             return Err(format!("Invalid tag in socket config: \"{}\"", &entry["tag".len()..]));
         };
         return if (1..=TAG_BYTES_MAX).contains(&name.len()) {
@@ -122,27 +146,26 @@ fn without_tag(entry: &str) -> Result<&str, String> {
     Ok(entry)
 }
 
-/// One address. A name with two colons and no brackets is a bare IPv6 address.
+/// Host and port as they are written. A name with two colons and no brackets is a bare IPv6
+/// address.
+fn host_and_port(entry: &str) -> IResult<&str, (&str, Option<&str>)> {
+    let bracketed = (named("[", "]"), opt(preceded(char(':'), rest)));
+    let word = || take_till(|character| character == ':');
+    let plain = all_consuming((word(), opt(preceded(char(':'), word()))));
+    let bare = map(rest, |host| (host, None));
+    alt((bracketed, preceded(not(char('[')), alt((plain, bare))))).parse(entry)
+}
+
+/// One address.
 fn address(entry: &str, default_port: u16) -> Result<TcpListen, String> {
-    let (host, port) = if let Some(bracketed) = entry.strip_prefix('[') {
-        let Some((host, after)) = bracketed.split_once(']') else {
-            return Err(format!("Invalid IPV6 address: \"{entry}\""));
-        };
-        match after.strip_prefix(':') {
-            Some(port) => (host, Some(port)),
-            None if after.is_empty() => (host, None),
-            None => return Err(format!("Invalid port number: \"{after}\"")),
-        }
-    } else {
-        match entry.split_once(':') {
-            Some((host, port)) if !port.contains(':') => (host, Some(port)),
-            _ => (entry, None),
-        }
-    };
+    let (behind, (host, port)) =
+        host_and_port(entry).map_err(|_| format!("Invalid IPV6 address: \"{entry}\""))?;
+    let invalid_port = |word: &str| format!("Invalid port number: \"{word}\"");
+    if !behind.is_empty() {
+        return Err(invalid_port(behind));
+    }
     let port = match port {
-        Some(word) => {
-            number::<u16>(word).ok_or_else(|| format!("Invalid port number: \"{word}\""))?
-        }
+        Some(word) => number::<u16>(word).ok_or_else(|| invalid_port(word))?,
         None => default_port,
     };
     let host = (host != "*").then(|| host.to_owned());

@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering;
 
 use crate::core::Core;
 use crate::entry::Waiting;
-use crate::hub::{Hub, parts_sent};
+use crate::hub::Hub;
 use crate::limits::ENCRYPTED_VALUE_BYTES_MAX;
 use crate::outgoing::Outgoing;
 use crate::output::Output;
@@ -68,7 +68,7 @@ pub(crate) fn take_encrypted(
         core.spares.put(outgoing.replies);
         // The encrypted copy is all that is left to send.
         if let Some(parts) = outgoing.parts {
-            parts_sent(core, output, parts);
+            core.parts_sent(output, parts);
         }
         output.all_sent();
     }

@@ -10,20 +10,10 @@ use std::os::fd::OwnedFd;
 use slabcore_metrics::{Counter, Gauge};
 
 use crate::connection::ConnectionId;
-use crate::entry::{Entry, Waiting};
+use crate::entry::{Entry, Leaving, Waiting};
 use crate::hub::Hub;
 use crate::limits::{LEAVE_PATIENCE_TURNS, LEAVING_MAX};
 use crate::mailbox::Message;
-
-/// A connection that is to move.
-pub(crate) struct Leaving {
-    id: ConnectionId,
-    to: usize,
-    /// Batches that must be back: they may carry what nobody owes this connection a reply for.
-    marks: Vec<u64>,
-    /// Turns for which output that the socket does not take is waited for.
-    patience: u8,
-}
 
 impl Hub {
     /// A connection that just ran would be better served elsewhere: it leaves, or its wish is

@@ -1,0 +1,155 @@
+//! What other threads tell an executor, and what it sends to other shards.
+
+use std::os::fd::OwnedFd;
+
+use slabcore_metrics::Counter;
+use slabcore_shard::{Batch, ReplyPart, Ticket};
+
+use crate::hub::Hub;
+use crate::idle::Swept;
+use crate::mailbox::{Message, next_message};
+use crate::peer::CloseReason;
+
+impl Hub {
+    /// Takes what waits in the mailbox now. `open` keeps the socket of a connection that is here
+    /// now, `wake` rings for a shard.
+    pub(crate) fn take_messages(
+        &mut self,
+        mut open: impl FnMut(u32, OwnedFd),
+        mut wake: impl FnMut(usize),
+    ) -> bool {
+        self.obey_publish_order();
+        let mut any = false;
+        // What comes meanwhile waits for the next turn: others could feed this shard without end.
+        for _ in 0..self.receiver.len() + usize::from(self.postponed.is_some()) {
+            let postponed = self.postponed.take().map(Message::Requests);
+            let Some(message) = postponed.or_else(|| next_message(&self.receiver)) else { break };
+            any = true;
+            match message {
+                Message::Requests(batch) if batch.asks_for_connections() && !self.is_told => {
+                    self.postponed = Some(batch);
+                    break;
+                }
+                Message::Requests(mut batch) => {
+                    let requests = u64::from(batch.entries());
+                    self.core.metrics.add(Counter::RequestsServed, requests);
+                    self.core.shards.own_mut().execute_batch(self.core.now, &mut batch);
+                    let source = batch.source();
+                    let reply = Message::Replies(self.core.index, batch);
+                    if self.core.cluster.mailboxes[source].post(reply) {
+                        wake(source);
+                    }
+                }
+                Message::Replies(shard, batch) => self.take_replies(shard, batch),
+                Message::Connection { socket, stays, protocol, tls } => {
+                    let encrypted = tls.is_some();
+                    let index = self.insert(stays, protocol, tls).index;
+                    self.know_client(index, &socket, protocol);
+                    open(index, socket);
+                    if encrypted {
+                        // A request may have come with the last bytes of the handshake.
+                        self.decrypt(index, &[]);
+                        self.run_decrypted();
+                    }
+                    self.finish_if_due(index);
+                }
+                Message::Moved(socket, entry) => {
+                    let index = self.settle_in(entry);
+                    open(index, socket);
+                    self.finish_if_due(index);
+                }
+                Message::Finish => {
+                    self.finishing = true;
+                    self.indices().into_iter().for_each(|index| self.end_of_input(index));
+                }
+                Message::Stop => self.stopping = true,
+            }
+        }
+        self.forget_told();
+        any
+    }
+
+    /// A connection that comes after the order to finish takes no requests either.
+    fn finish_if_due(&mut self, index: u32) {
+        if self.finishing {
+            self.end_of_input(index);
+        }
+    }
+
+    /// Publishes the shard's numbers if somebody asked for them, once idle connections have been
+    /// looked through. The order stays until then, and so does the executor awake.
+    fn obey_publish_order(&mut self) {
+        let orders = &self.core.cluster.publish_orders[self.core.index];
+        if let Some(order) = orders.pending()
+            && self.sweep_idle() == Swept::All
+        {
+            self.core.shards.own().publish();
+            self.core.cluster.publish_orders[self.core.index].set_done(order);
+        }
+    }
+
+    /// Goes on with the sweep for idle connections that is due in this second, if one is.
+    fn sweep_idle(&mut self) -> Swept {
+        let (swept, idle) = self.idle.go_on(self.core.now.tick, &self.entries);
+        for index in idle {
+            self.core.metrics.add(Counter::IdleKicks, 1);
+            self.end_of_input(index);
+            if let Some(entry) = self.entries[index as usize].as_mut() {
+                entry.connection.close_reason = CloseReason::IdleTimeout;
+            }
+        }
+        swept
+    }
+
+    fn take_replies(&mut self, shard: usize, mut batch: Box<Batch>) {
+        for (ticket, reply) in batch.take_replies() {
+            self.deliver(shard, ticket, reply);
+        }
+        self.core.outboxes.recycle(shard, batch);
+        self.runnable_again();
+    }
+
+    /// A shard's reply, or its part of one, for whom it is for.
+    #[expect(clippy::inline_always, reason = "each reply of another shard passes here")]
+    #[inline(always)]
+    pub(crate) fn deliver(&mut self, shard: usize, ticket: Ticket, reply: ReplyPart<'_>) {
+        let index = ticket.connection;
+        let alive = self.generations.get(index as usize) == Some(&ticket.generation);
+        match self.entries.get_mut(index as usize).and_then(Option::as_mut) {
+            Some(entry) if alive => {
+                entry.connection.output.borrow_buffers(&mut self.core.spares);
+                entry.connection.fill(&mut self.core, shard, ticket.slot, reply);
+                if !entry.touched {
+                    entry.touched = true;
+                    self.touched.push(index);
+                }
+                self.unblock(index);
+            }
+            _ => self.exchanges.take_reply(&mut self.core, shard, ticket, reply),
+        }
+    }
+
+    /// Sends gathered requests to other shards.
+    pub(crate) fn dispatch(&mut self, mut wake: impl FnMut(usize)) {
+        self.core.ask_for_pages();
+        if !self.core.watched.is_empty() {
+            self.serve_watchers(&mut wake);
+        }
+        self.core.dispatch(wake);
+        if !self.core.outboxes.is_any_full() && !self.stalled.is_empty() {
+            self.runnable_again();
+        }
+        if !self.leaving.is_empty() {
+            self.prepare_departures();
+        }
+    }
+
+    /// True if the mailbox holds something, or a scrape waits for the shard's numbers.
+    pub(crate) fn has_messages(&self) -> bool {
+        let orders = &self.core.cluster.publish_orders[self.core.index];
+        !self.receiver.is_empty()
+            || self.postponed.is_some()
+            || orders.pending().is_some()
+            || self.has_watch_work()
+    }
+}

@@ -1,0 +1,75 @@
+//! A hub's part in watching: lines of its shard go out, lines for its watchers come in, and
+//! connections that come and go are told of.
+
+use std::os::fd::{AsFd, AsRawFd};
+
+use slabcore_protocol::{Protocol, Streams};
+
+use crate::hub::Hub;
+use crate::limits::WATCHER_SEND_BYTES_MAX;
+use crate::log;
+use crate::peer::Peer;
+
+impl Hub {
+    /// The end of a turn while somebody watches.
+    #[cold]
+    pub(crate) fn serve_watchers(&mut self, mut wake: impl FnMut(usize)) {
+        let (own, now) = (self.core.index, self.core.now);
+        let lines = self.core.shards.own_mut().take_watched_lines(now);
+        let cluster = &self.core.cluster;
+        cluster.watchers.distribute(&lines, |shard| {
+            if shard != own && cluster.mailboxes[shard].claim_doorbell() {
+                wake(shard);
+            }
+        });
+        cluster.watchers.begin_serving(own);
+        for number in 0..self.core.watchers.len() {
+            let (watcher, id) = self.core.watchers[number];
+            let Some(entry) = self.entries[id.index as usize].as_mut() else { continue };
+            let output = &mut entry.connection.output;
+            if output.is_empty() {
+                let watchers = &self.core.cluster.watchers;
+                output.encode(|out| watchers.take(watcher, WATCHER_SEND_BYTES_MAX, out));
+                self.touch(id.index);
+            }
+        }
+    }
+
+    /// True if there is something to be told, or a watcher here to be told it.
+    pub(crate) fn has_watch_work(&self) -> bool {
+        !self.core.watched.is_empty()
+            && (self.core.cluster.watchers.is_pending(self.core.index)
+                || self.core.shards.own().has_watched_lines())
+    }
+
+    /// A new connection has this socket.
+    pub(crate) fn know_client(&mut self, index: u32, socket: impl AsFd, protocol: Protocol) {
+        let Some(entry) = self.entries[index as usize].as_mut() else { return };
+        let client = socket.as_fd().as_raw_fd();
+        entry.connection.client = client;
+        if self.core.verbosity >= log::COMMANDS {
+            log::connection_opened(client, protocol);
+        }
+        if !self.core.watched.meets(Streams::CONNECTIONS) {
+            return;
+        }
+        if let Some(peer) = Peer::of(socket) {
+            entry.peer = Some(Box::new(peer));
+            let shard = self.core.shards.own_mut();
+            shard.show(Streams::CONNECTIONS, |out| peer.encode(out, None, client));
+        }
+    }
+
+    /// A connection's socket is about to be closed.
+    pub(crate) fn part_from_client(&mut self, index: u32, socket: impl AsFd) {
+        if !self.core.watched.meets(Streams::CONNECTIONS) {
+            return;
+        }
+        let Some(entry) = self.entries[index as usize].as_mut() else { return };
+        let (client, reason) = (entry.connection.client, entry.connection.close_reason);
+        if let Some(peer) = entry.peer.as_deref().copied().or_else(|| Peer::of(socket)) {
+            let shard = self.core.shards.own_mut();
+            shard.show(Streams::CONNECTIONS, |out| peer.encode(out, Some(reason), client));
+        }
+    }
+}
