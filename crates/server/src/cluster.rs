@@ -1,6 +1,7 @@
 //! What all threads of the server share: settings, mailboxes, counters. Nothing of the data path
 //! is written here.
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -81,6 +82,16 @@ impl SharedTls {
     }
 }
 
+/// Numbers of `stats` by name that no shard counts.
+pub(crate) type SharedCounts = BTreeMap<&'static str, u64>;
+
+/// What was counted when `stats reset` last came: by shards, and for the server as a whole.
+#[derive(Default)]
+pub(crate) struct Baseline {
+    shards: Snapshot,
+    shared: SharedCounts,
+}
+
 /// See the module.
 pub(crate) struct Cluster {
     pub(crate) settings: Settings,
@@ -97,7 +108,7 @@ pub(crate) struct Cluster {
     /// Pages of the whole region.
     pub(crate) pages: Arc<slabcore_storage::PagePool>,
     /// What `stats reset` takes off.
-    pub(crate) baseline: Mutex<Snapshot>,
+    pub(crate) baseline: Mutex<Baseline>,
     pub(crate) watchers: Watchers,
     /// Memory for items and index in bytes, set by `cache_memlimit`.
     pub(crate) memory_bytes: AtomicUsize,
@@ -136,14 +147,19 @@ impl Cluster {
         self.metrics.iter().map(|metrics| metrics.snapshot()).collect()
     }
 
-    /// `stats reset`: what `stats` shows counts from `sum` on.
-    pub(crate) fn reset_stats(&self, sum: &Snapshot) {
-        *self.baseline.lock().unwrap_or_else(PoisonError::into_inner) = sum.clone();
+    /// `stats reset`: what `stats` shows counts from `sum` and `shared` on.
+    pub(crate) fn reset_stats(&self, sum: &Snapshot, shared: SharedCounts) {
+        *lock(&self.baseline) = Baseline { shards: sum.clone(), shared };
     }
 
     /// `sum` without what was counted before the last reset.
     pub(crate) fn since_reset(&self, sum: &Snapshot) -> Snapshot {
-        sum.since(&self.baseline.lock().unwrap_or_else(PoisonError::into_inner))
+        sum.since(&lock(&self.baseline).shards)
+    }
+
+    /// What was counted for the server as a whole before the last reset.
+    pub(crate) fn shared_before_reset(&self) -> SharedCounts {
+        lock(&self.baseline).shared.clone()
     }
 
     /// Whether a user may log in with this password.

@@ -13,7 +13,7 @@ impl Gather {
     pub(crate) fn reply(&self, core: &Core) -> Vec<u8> {
         let mut out = Vec::new();
         match &self.gathering {
-            Gathering::Flush | Gathering::Detail => Reply::Ok.encode(&mut out),
+            Gathering::Flush | Gathering::Detail | Gathering::Crawl => Reply::Ok.encode(&mut out),
             Gathering::Prefixes(counts) => {
                 encode_prefixes(&mut out, counts, self.echo);
                 return out;
@@ -31,7 +31,7 @@ impl Gather {
                 stats::slabcore(&mut out, &core.cluster, sum);
             }
             Gathering::Metrics(sum, MetricsReply::Reset) => {
-                core.cluster.reset_stats(sum);
+                core.cluster.reset_stats(sum, stats::shared_counts(&core.cluster));
                 Reply::Reset.encode(&mut out);
             }
             Gathering::Classes(sum, ClassesReply::Items) => stats::items(&mut out, sum),

@@ -2,7 +2,7 @@
 
 use rustix::process::{Signal, getpid, kill_process};
 use slabcore_protocol::{Reply, ServerOrder, error_lines};
-use slabcore_shard::Entry;
+use slabcore_shard::{Entry, StatsKind};
 use slabcore_storage::Reassigned;
 
 use crate::connection::Connection;
@@ -47,9 +47,7 @@ impl Connection {
                 core.shards.own_mut().count_ordered_crawl();
             }
             ServerOrder::EnableCrawler(enable) => {
-                if !run_time.enable_crawler(enable) && enable {
-                    return Err(error_lines::CRAWLER_ENABLED_ALREADY);
-                }
+                return self.enable_crawler(core, enable, noreply);
             }
             ServerOrder::Set(setting) => run_time.keep(setting),
             ServerOrder::ExternalStorage => run_time.set_external_storage(),
@@ -67,6 +65,27 @@ impl Connection {
         let Err(error) = tls.reload() else { return Ok(Some(Reply::Ok)) };
         if !noreply {
             self.output.encode(|out| out.extend_from_slice(format!("{error}\r\n").as_bytes()));
+        }
+        Ok(None)
+    }
+
+    /// `lru_crawler enable` and `disable`: tells every shard.
+    fn enable_crawler(&mut self, core: &mut Core, enable: bool, noreply: bool) -> Answer {
+        if !core.cluster.run_time.enable_crawler(enable) {
+            return if enable {
+                Err(error_lines::CRAWLER_ENABLED_ALREADY)
+            } else {
+                Ok(Some(Reply::Ok))
+            };
+        }
+        let kind = StatsKind::Crawl(enable);
+        if noreply {
+            core.shards.own_mut().append_stats(core.now, kind, &mut Vec::new());
+            for shard in core.other_shards() {
+                core.outboxes.push(shard, &Entry::Stats(kind), None);
+            }
+        } else {
+            self.gather_stats(core, Gathering::Crawl, kind, None);
         }
         Ok(None)
     }

@@ -59,8 +59,6 @@ const SEGMENTS: &str =
     "lru tune, mode, temp_ttl: what costs most to keep is evicted; there are no segments";
 const AUTOMOVE: &str =
     "slabs automove: pages always move to the slab class whose items are worth more";
-const CRAWLER_OFF: &str =
-    "lru_crawler disable: dumps are refused; expired items are taken back all the same";
 const EXTERNAL_STORAGE: &str = "extstore: there is no external storage";
 
 /// See the module.
@@ -79,11 +77,7 @@ impl RunTimeSettings {
 
     /// Switches dumps and crawls on or off; false if that is so already.
     pub(crate) fn enable_crawler(&self, enable: bool) -> bool {
-        let mut values = self.values();
-        if !enable {
-            values.excuse(CRAWLER_OFF);
-        }
-        std::mem::replace(&mut values.crawler, enable) != enable
+        std::mem::replace(&mut self.values().crawler, enable) != enable
     }
 
     /// External storage was set.

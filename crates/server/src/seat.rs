@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize};
 use std::sync::{Arc, Mutex};
 
 use crossbeam_channel::Receiver;
-use slabcore_metrics::{ShardMetrics, Snapshot};
+use slabcore_metrics::ShardMetrics;
 use slabcore_shard::{Router, Shard};
 use slabcore_storage::{Config, KeyHasher, PAGE_BYTES, PagePool, Region};
 
@@ -76,7 +76,7 @@ pub(crate) fn make_seats(
         metrics,
         publish_orders: (0..settings.shards).map(|_| PublishOrder::default()).collect(),
         pages,
-        baseline: Mutex::new(Snapshot::new()),
+        baseline: Mutex::default(),
         connections: AtomicUsize::new(0),
         rejected_connections: AtomicU64::new(0),
         accepting: AtomicBool::new(true),

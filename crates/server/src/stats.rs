@@ -8,10 +8,10 @@ use slabcore_metrics::{Counter, Gauge, Snapshot};
 use slabcore_protocol::{END, MEMCACHED_VERSION, Protocol, encode_stat};
 use slabcore_shard::{ClassTable, Router};
 
-use crate::cluster::{Backend, Cluster, SharedTls};
+use crate::cluster::{Backend, Cluster, SharedCounts, SharedTls};
 use crate::limits::{RECEIVE_BUFFER_BYTES, RECEIVE_BUFFERS};
 use crate::resource_usage::ResourceUsage;
-use crate::settings::{Listen, Settings};
+use crate::settings::Listen;
 use crate::tls::{ClientCertificates, KeyFormat, Tls, TlsSettings};
 use crate::users::Users;
 
@@ -23,11 +23,17 @@ enum Source {
     Zero,
     /// Not a sum over shards.
     Own(fn(&Cluster) -> String),
+    /// Counted for the server as a whole, from the last `stats reset` on.
+    Shared(fn(&Cluster) -> u64),
     /// Absent where no listener is under TLS.
     UnderTls(fn(&SharedTls) -> u64),
+    /// The same, counted from the last `stats reset` on.
+    SharedTlsCounter(fn(&SharedTls) -> u64),
 }
 
-use Source::{Counter as C, Gauge as G, Own, UnderTls, Zero};
+use Source::{
+    Counter as C, Gauge as G, Own, Shared, SharedTlsCounter as TlsCounter, UnderTls, Zero,
+};
 
 /// memcached 1.6.45's `stats` in its order, with its default options.
 ///
@@ -51,7 +57,7 @@ static GENERAL: &[(&str, Source)] = &[
     ("curr_connections", Own(|cluster| cluster.connections.load(Ordering::Relaxed).to_string())),
     ("total_connections", C(Counter::TotalConnections)),
     ("rejected_connections",
-        Own(|cluster| cluster.rejected_connections.load(Ordering::Relaxed).to_string())),
+        Shared(|cluster| cluster.rejected_connections.load(Ordering::Relaxed))),
     ("connection_structures", G(Gauge::CurrConnections)),
     ("response_obj_oom", Zero),
     ("response_obj_count", Zero),
@@ -94,9 +100,9 @@ static GENERAL: &[(&str, Source)] = &[
     ("accepting_conns",
         Own(|cluster| u8::from(cluster.accepting.load(Ordering::Relaxed)).to_string())),
     ("listen_disabled_num",
-        Own(|cluster| cluster.listen_disabled.load(Ordering::Relaxed).to_string())),
+        Shared(|cluster| cluster.listen_disabled.load(Ordering::Relaxed))),
     ("time_in_listen_disabled_us",
-        Own(|cluster| cluster.listen_disabled_us.load(Ordering::Relaxed).to_string())),
+        Shared(|cluster| cluster.listen_disabled_us.load(Ordering::Relaxed))),
     ("threads", Own(|cluster| cluster.settings.shards.to_string())),
     ("conn_yields", C(Counter::ConnYields)),
     ("hash_power_level", G(Gauge::HashPowerLevel)),
@@ -115,14 +121,14 @@ static GENERAL: &[(&str, Source)] = &[
     ("lru_crawler_starts", C(Counter::LruCrawlerStarts)),
     ("lru_maintainer_juggles", Zero),
     ("malloc_fails", Zero),
-    ("log_worker_dropped", Own(|cluster| cluster.watchers.counts().dropped.to_string())),
-    ("log_worker_written", Own(|cluster| cluster.watchers.counts().written.to_string())),
-    ("log_watcher_skipped", Own(|cluster| cluster.watchers.counts().skipped.to_string())),
-    ("log_watcher_sent", Own(|cluster| cluster.watchers.counts().sent.to_string())),
+    ("log_worker_dropped", Shared(|cluster| cluster.watchers.counts().dropped)),
+    ("log_worker_written", Shared(|cluster| cluster.watchers.counts().written)),
+    ("log_watcher_skipped", Shared(|cluster| cluster.watchers.counts().skipped)),
+    ("log_watcher_sent", Shared(|cluster| cluster.watchers.counts().sent)),
     ("log_watchers", Own(|cluster| cluster.watchers.counts().watchers.to_string())),
-    ("ssl_new_sessions", UnderTls(|tls| tls.new_sessions.load(Ordering::Relaxed))),
-    ("ssl_handshake_errors", UnderTls(|tls| tls.handshake_errors.load(Ordering::Relaxed))),
-    ("ssl_proto_errors", UnderTls(|tls| tls.protocol_errors.load(Ordering::Relaxed))),
+    ("ssl_new_sessions", TlsCounter(|tls| tls.new_sessions.load(Ordering::Relaxed))),
+    ("ssl_handshake_errors", TlsCounter(|tls| tls.handshake_errors.load(Ordering::Relaxed))),
+    ("ssl_proto_errors", TlsCounter(|tls| tls.protocol_errors.load(Ordering::Relaxed))),
     ("time_since_server_cert_refresh", UnderTls(SharedTls::seconds_since_load)),
     ("unexpected_napi_ids", Zero),
     ("round_robin_fallback", Zero),
@@ -155,8 +161,9 @@ fn receive_buffers(cluster: &Cluster) -> usize {
 /// `stats`: `sum` is over all shards.
 pub(crate) fn general(out: &mut Vec<u8>, cluster: &Cluster, sum: &Snapshot) {
     let shown = cluster.since_reset(sum);
+    let before = cluster.shared_before_reset();
     for (name, source) in GENERAL {
-        if !is_shown(name, &cluster.settings) {
+        if !is_shown(name, cluster) {
             continue;
         }
         match source {
@@ -169,16 +176,37 @@ pub(crate) fn general(out: &mut Vec<u8>, cluster: &Cluster, sum: &Snapshot) {
                     encode_stat(out, name, value(tls));
                 }
             }
+            Shared(_) | TlsCounter(_) => {
+                if let Some(count) = shared_count(source, cluster) {
+                    let before = before.get(name).copied().unwrap_or(0);
+                    encode_stat(out, name, count.saturating_sub(before));
+                }
+            }
         }
     }
     out.extend_from_slice(END);
 }
 
+/// What is counted for the server as a whole, by name, for `stats reset`.
+pub(crate) fn shared_counts(cluster: &Cluster) -> SharedCounts {
+    let counts = GENERAL.iter().map(|(name, source)| (*name, shared_count(source, cluster)));
+    counts.filter_map(|(name, count)| Some((name, count?))).collect()
+}
+
+fn shared_count(source: &Source, cluster: &Cluster) -> Option<u64> {
+    match source {
+        Shared(count) => Some(count(cluster)),
+        TlsCounter(count) => cluster.tls.as_ref().map(count),
+        _ => None,
+    }
+}
+
 /// As in memcached some numbers are shown only where they can be more than 0.
-fn is_shown(name: &str, settings: &Settings) -> bool {
+fn is_shown(name: &str, cluster: &Cluster) -> bool {
     match name {
-        "idle_kicks" => settings.idle_timeout > 0,
-        "rejected_connections" => settings.maxconns_fast,
+        "idle_kicks" => cluster.settings.idle_timeout > 0,
+        "rejected_connections" => cluster.settings.maxconns_fast,
+        "lru_crawler_running" | "lru_crawler_starts" => cluster.run_time.get().crawler,
         _ => true,
     }
 }

@@ -2,7 +2,7 @@
 
 use slabcore_metrics::Counter;
 use slabcore_protocol::{
-    BinaryArithmetic, BinaryCommand, BinaryReply, BinaryRequest, BinaryStatus, BinaryValue,
+    BinaryArithmetic, BinaryCommand, BinaryReply, BinaryRequest, BinaryStatus, BinaryValue, Verb,
     binary_opcode,
 };
 use slabcore_storage::{
@@ -12,7 +12,6 @@ use slabcore_storage::{
 use crate::clock::Now;
 use crate::limits::VALUE_INLINE_BYTES_MAX;
 use crate::meta_change::{DIGITS_MAX, decimal};
-use crate::meta_get::count_dead;
 use crate::response::{Response, ValueEnd};
 use crate::shard::Shard;
 
@@ -70,9 +69,8 @@ impl Shard {
         self.metrics.add(Counter::CmdTouch, 1);
         match self.store.get_and_touch(now.tick, hash, request.key(), expiry, true) {
             Ok(item) => hit(request, &item),
-            Err(cause) => {
+            Err(_) => {
                 self.metrics.add(Counter::TouchMisses, 1);
-                count_dead(&self.metrics, cause);
                 read(BinaryReply::miss(request.echo, request.key()))
             }
         }
@@ -140,9 +138,11 @@ impl Shard {
         let value = decimal(initial, &mut digits);
         let exptime = now.unsigned_expiry(exptime);
         let item = NewItem { key: request.key(), value, flags: 0, exptime };
+        self.show_store_begun(now, hash, request.key());
         if self.store.store(now.tick, hash, &item, StoreVerb::Set) == StoreOutcome::NoMemory {
             return BinaryReply::new(request.echo, BinaryStatus::OutOfMemory);
         }
+        self.show_store_done(now, hash, &item, Verb::Add);
         self.number_reply(now, hash, request, initial)
     }
 

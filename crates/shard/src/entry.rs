@@ -52,11 +52,13 @@ pub enum StatsKind {
     Detail(bool),
     /// What the executor last told the shard of its connections.
     Connections,
+    /// Nothing; dead items are looked for in the background from now on, or no longer.
+    Crawl(bool),
 }
 
 impl StatsKind {
     /// All of them; the code of each is its index.
-    const ALL: [Self; 8] = [
+    const ALL: [Self; 10] = [
         Self::Metrics,
         Self::Classes,
         Self::Reset,
@@ -65,6 +67,8 @@ impl StatsKind {
         Self::Detail(false),
         Self::Detail(true),
         Self::Connections,
+        Self::Crawl(false),
+        Self::Crawl(true),
     ];
 
     fn code(self) -> u8 {

@@ -8,7 +8,6 @@ use slabcore_storage::{ArithmeticError, Delta, ItemRef, NewItem, StoreOutcome, S
 
 use crate::clock::Now;
 use crate::limits::VALUE_INLINE_BYTES_MAX;
-use crate::meta_get::count_dead;
 use crate::request::KeyRequest;
 use crate::response::Response;
 use crate::shard::Shard;
@@ -118,9 +117,8 @@ impl Shard {
         };
         match found {
             Ok(item) => hit(key, with_cas, &item),
-            Err(miss) => {
+            Err(_) => {
                 metrics.add(misses, 1);
-                count_dead(metrics, miss);
                 Response::Miss
             }
         }

@@ -2,14 +2,14 @@
 
 use slabcore_metrics::Counter;
 use slabcore_protocol::{
-    ItemFacts, MetaFlags, MetaReply, MetaStatus, MetaValue, Reply, error_lines,
+    ItemFacts, MetaFlags, MetaReply, MetaStatus, MetaValue, Reply, Verb, error_lines,
 };
 use slabcore_storage::{
     Amendment, ArithmeticError, Delta, Hit, Marks, NewItem, NewUnique, StoreOutcome, StoreVerb,
 };
 
 use crate::clock::Now;
-use crate::meta_get::{count_dead, exptimes, named_unique, ttl};
+use crate::meta_get::{exptimes, named_unique, ttl};
 use crate::response::Response;
 use crate::shard::Shard;
 
@@ -42,8 +42,7 @@ impl Shard {
     ) -> Option<MetaStatus> {
         let old = match self.store.peek(now.tick, hash, key) {
             Ok(item) => (item.cas(), item.marks()),
-            Err(miss) => {
-                count_dead(&self.metrics, miss);
+            Err(_) => {
                 self.metrics.add(Counter::DeleteMisses, 1);
                 return Some(MetaStatus::NotFound);
             }
@@ -56,14 +55,18 @@ impl Shard {
         let (invalidates, empties) = (flags.has(b'I'), flags.has(b'x'));
         let exptime = flags.seconds(b'T').map(|exptime| now.expiry(exptime));
         if empties {
-            self.store.count_hit(hash, key, Hit::Delete);
+            if !invalidates {
+                self.store.count_hit(hash, key, Hit::Delete);
+            }
             let client_flags = flags.number(b'F').unwrap_or(0) as u32;
             let item =
                 NewItem { key, value: b"", flags: client_flags, exptime: exptime.unwrap_or(0) };
+            self.show_store_begun(now, hash, key);
             let outcome = self.store.store(now.tick, hash, &item, StoreVerb::Set);
             if outcome == StoreOutcome::NoMemory {
                 return None;
             }
+            self.show_emptied(now, hash, &item, !invalidates);
             let unique = match named_unique(flags) {
                 NewUnique::Keep if !invalidates && cas != 0 => NewUnique::Set(cas),
                 unique => unique,
@@ -98,8 +101,7 @@ impl Shard {
         let misses = if incr { Counter::IncrMisses } else { Counter::DecrMisses };
         let (exptime, cas, is_empty) = match self.store.peek(now.tick, hash, key) {
             Ok(item) => (item.exptime(), item.cas(), item.value_len() == 0),
-            Err(miss) => {
-                count_dead(&self.metrics, miss);
+            Err(_) => {
                 if flags.has(b'N') {
                     return self.create_number(now, hash, key, flags);
                 }
@@ -143,8 +145,14 @@ impl Shard {
         let (exptime, shown) = exptimes(now, flags, 0, true);
         let mut digits = [0; DIGITS_MAX];
         let value = (decimal(number, &mut digits), exptime);
+        self.show_store_begun(now, hash, key);
         match self.create(now, hash, key, flags, value, false) {
-            Some(cas) => Response::Meta(number_reply(now, key, flags, number, (shown, cas))),
+            Some(cas) => {
+                // As memcached tells it: its item gets the exptime later.
+                let item = NewItem { key, value: value.0, flags: 0, exptime: 0 };
+                self.show_store_done(now, hash, &item, Verb::Add);
+                Response::Meta(number_reply(now, key, flags, number, (shown, cas)))
+            }
             None => Response::Line(Reply::Error(error_lines::OUT_OF_MEMORY)),
         }
     }

@@ -2,12 +2,12 @@
 
 use alloc::vec::Vec;
 
-use slabcore_metrics::{Counter, ShardMetrics};
+use slabcore_metrics::Counter;
 use slabcore_protocol::{
     ItemFacts, MetaFlags, MetaReply, MetaStatus, MetaValue, Reply, encode_meta_debug, error_lines,
 };
 use slabcore_storage::{
-    Amendment, Hit, Marks, Miss, NewItem, NewUnique, ReadHit, ReadTerms, StoreOutcome, StoreVerb,
+    Amendment, Hit, Marks, NewItem, NewUnique, ReadHit, ReadTerms, StoreOutcome, StoreVerb,
 };
 
 use crate::clock::Now;
@@ -43,10 +43,9 @@ impl Shard {
                 metrics.add(if flags.has(b'T') { Counter::CmdTouch } else { Counter::CmdGet }, 1);
                 meta_hit(now, key, flags, &hit)
             }
-            Err(miss) => {
+            Err(_) => {
                 metrics.add(Counter::CmdGet, 1);
                 metrics.add(Counter::GetMisses, 1);
-                count_dead(metrics, miss);
                 Response::meta(MetaReply::new(MetaStatus::Miss, flags, key), MetaStatus::Miss)
             }
         }
@@ -135,15 +134,6 @@ impl Shard {
         let encoded = item.marks().key_encoded;
         encode_meta_debug(&mut text, key, encoded, &facts, slab_class, item.total_bytes());
         Response::Text(text)
-    }
-}
-
-/// Counts a miss on an item that had been there.
-pub(crate) fn count_dead(metrics: &ShardMetrics, miss: Miss) {
-    match miss {
-        Miss::NotFound => {}
-        Miss::Expired => metrics.add(Counter::GetExpired, 1),
-        Miss::Flushed => metrics.add(Counter::GetFlushed, 1),
     }
 }
 

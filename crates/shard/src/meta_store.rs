@@ -4,7 +4,7 @@
 use slabcore_protocol::{
     ItemFacts, MetaFlags, MetaReply, MetaStatus, Reply, StoreRequest, Verb, error_lines,
 };
-use slabcore_storage::{Amendment, Marks, NewItem, StoreOutcome, StoreVerb};
+use slabcore_storage::{Amendment, Hit, Marks, NewItem, StoreOutcome, StoreVerb};
 
 use crate::clock::Now;
 use crate::execute::store_verb;
@@ -103,6 +103,9 @@ impl Shard {
         };
         let (mut cas, mut value_bytes) = (0, store.value_bytes as usize);
         if let Some(plan) = plan.filter(|_| status == MetaStatus::Done) {
+            if plan.marks.stale {
+                self.store.count_hit(hash, store.key, Hit::Cas);
+            }
             let amendment = Amendment {
                 marks: (plan.marks != Marks::default()).then_some(plan.marks),
                 exptime: plan.exptime,

@@ -13,7 +13,7 @@ use slabcore_storage::{ItemRef, Marks, ReadTerms};
 use crate::binary::hit;
 use crate::clock::Now;
 use crate::limits::VALUE_INLINE_BYTES_MAX;
-use crate::meta_get::{count_dead, meta_hit};
+use crate::meta_get::meta_hit;
 use crate::response::Response;
 use crate::shard::Shard;
 
@@ -162,9 +162,8 @@ impl Shard {
         };
         match found {
             Ok(item) => Some(item),
-            Err(miss) => {
+            Err(_) => {
                 metrics.add(Counter::GetMisses, 1);
-                count_dead(metrics, miss);
                 None
             }
         }

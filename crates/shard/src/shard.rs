@@ -141,9 +141,7 @@ impl Shard {
     pub fn reassign(&mut self, from: i32, to: i32) -> Reassigned {
         let class = |number: i32| usize::try_from(number).ok().filter(|class| *class > 0);
         if from == 0 {
-            // A free page is there for every class.
-            let is_free = self.store.has_free_page();
-            return if is_free { Reassigned::Begun } else { Reassigned::NoSpare };
+            return class(to).map_or(Reassigned::NoSpare, |to| self.store.assign_free_page(to));
         }
         self.store.reassign(class(from), class(to))
     }
@@ -194,6 +192,8 @@ impl Shard {
             (Counter::SlabReassignRescues, stats.items_moved),
             (Counter::LruCrawlerStarts, stats.crawler_starts + self.crawls_ordered),
             (Counter::TotalItems, stats.total_items),
+            (Counter::GetExpired, stats.get_expired),
+            (Counter::GetFlushed, stats.get_flushed),
         ] {
             metrics.set_counter(counter, total);
         }

@@ -5,15 +5,25 @@ use alloc::boxed::Box;
 use alloc::vec::Vec;
 
 use slabcore_protocol::{
-    BinaryCommand, LookStatus, MetaCommand, StoreRequest, StoreStatus, Streams, WatchedItem,
+    BinaryCommand, LookStatus, MetaCommand, StoreRequest, StoreStatus, Streams, Verb, WatchedItem,
     encode_deletion, encode_eviction, encode_look, encode_page_move, encode_store,
 };
-use slabcore_storage::{Glance, Miss, StoreEvent, StoreOutcome};
+use slabcore_storage::{Glance, Miss, NewItem, StoreEvent, StoreOutcome};
 
 use crate::clock::Now;
 use crate::request::KeyRequest;
 use crate::shard::Shard;
 use crate::watched_lines::{Watch, Watched, WatchedLines};
+
+/// What a line tells of an item that is to be stored.
+struct NewItemShown<'a> {
+    key: &'a [u8],
+    value_bytes: usize,
+    flags: u32,
+    /// As a tick; 0: never.
+    expiry: u32,
+    verb: Verb,
+}
 
 impl Shard {
     /// The requests that follow are this client's, and watched; without streams no longer so.
@@ -68,12 +78,17 @@ impl Shard {
         let key = request.key();
         if let KeyRequest::TooLarge { store } = request {
             self.show_store(now, hash, store, StoreStatus::TooLarge);
+            if !store.drops_old() {
+                return;
+            }
         }
         let found = self.show_look(now, hash, key);
         let Some(glance) = found else { return };
         let command = match request {
             KeyRequest::Delete { .. } => "delete",
-            KeyRequest::Meta { command: MetaCommand::Delete, flags, .. } if !flags.has(b'I') => {
+            KeyRequest::Meta { command: MetaCommand::Delete, flags, .. }
+                if !flags.has(b'I') && !flags.has(b'x') =>
+            {
                 let compared = flags.number(b'C');
                 if compared.is_some_and(|unique| unique == 0 || unique != glance.cas) {
                     return;
@@ -128,16 +143,65 @@ impl Shard {
     }
 
     fn show_store(&mut self, now: Now, hash: u64, store: &StoreRequest<'_>, status: StoreStatus) {
+        let new = NewItemShown {
+            key: store.key,
+            value_bytes: store.value_bytes as usize,
+            flags: store.flags,
+            expiry: crate::binary_store::store_expiry(now, store),
+            verb: store.verb,
+        };
+        self.show_new(now, hash, &new, status);
+    }
+
+    /// Before a request other than a storage command stores an item: looks for it as one would.
+    pub(crate) fn show_store_begun(&mut self, now: Now, hash: u64, key: &[u8]) {
+        if self.watched.is_some() {
+            self.show_look(now, hash, key);
+        }
+    }
+
+    /// Tells of an item that a request other than a storage command has stored.
+    pub(crate) fn show_store_done(&mut self, now: Now, hash: u64, item: &NewItem<'_>, verb: Verb) {
+        let new = NewItemShown {
+            key: item.key,
+            value_bytes: item.value.len(),
+            flags: item.flags,
+            expiry: item.exptime,
+            verb,
+        };
+        self.show_new(now, hash, &new, StoreStatus::Stored);
+    }
+
+    /// Tells of an md that took the value away: memcached stores an empty one.
+    pub(crate) fn show_emptied(
+        &mut self,
+        now: Now,
+        hash: u64,
+        item: &NewItem<'_>,
+        is_deleted: bool,
+    ) {
+        self.show_store_done(now, hash, item, Verb::Set);
+        if is_deleted && self.watched.is_some() {
+            let class = self.store.class_of_new(item.key.len(), 0, item.flags, item.exptime);
+            let item = WatchedItem { key: item.key, class, value_bytes: 0 };
+            self.show(Streams::DELETIONS, |out| encode_deletion(out, &item, "md"));
+        }
+    }
+
+    fn show_new(&mut self, now: Now, hash: u64, new: &NewItemShown<'_>, status: StoreStatus) {
         let Some(watched) = &self.watched else { return };
         let client = watched.watch.client;
-        let (key, value_bytes) = (store.key, store.value_bytes as usize);
-        let expiry = crate::binary_store::store_expiry(now, store);
+        let &NewItemShown { key, value_bytes, flags, expiry, verb } = new;
         let stored = (status == StoreStatus::Stored)
             .then(|| self.store.glance(now.tick, hash, key).ok())
             .flatten();
-        let class = || self.store.class_of_new(key.len(), value_bytes, store.flags, expiry);
+        let class = || self.store.class_of_new(key.len(), value_bytes, flags, expiry);
         let (item, exptime) = match stored {
-            Some(glance) => (watched_item(key, &glance), glance.exptime),
+            Some(glance) => {
+                let is_joined = matches!(verb, Verb::Append | Verb::Prepend);
+                let exptime = if is_joined { glance.exptime } else { expiry };
+                (watched_item(key, &glance), exptime)
+            }
             // There is no class for it, and no item.
             None if status == StoreStatus::TooLarge => {
                 (WatchedItem { key, ..WatchedItem::default() }, expiry)
@@ -146,7 +210,7 @@ impl Shard {
         };
         let ttl = if exptime == 0 { 0 } else { exptime.wrapping_sub(now.tick) };
         self.show(Streams::MUTATIONS, |out| {
-            encode_store(out, &item, status, store.verb, ttl, client);
+            encode_store(out, &item, status, verb, ttl, client);
         });
     }
 

@@ -90,7 +90,8 @@ impl Store {
             chunks.insert(chunk, chunk_use);
         }
         ensure!(used == usize::from(record.used), "page {number}: {used} used chunks");
-        ensure!(used > 0, "page {number} is empty and still in its class");
+        let is_new = record.carved == 0;
+        ensure!(used > 0 || is_new, "page {number} is empty and still in its class");
         let (mut listed, mut next) = (0, record.free);
         while let Some(chunk) = next.some() {
             ensure!(chunks.get(&chunk) == Some(&ChunkUse::Free), "{chunk:?} is listed as free");

@@ -17,6 +17,8 @@ pub enum Hit {
     Touch,
     /// A delete found the item.
     Delete,
+    /// A cas that came too late was let through.
+    Cas,
 }
 
 impl Store {
@@ -26,6 +28,7 @@ impl Store {
         match hit {
             Hit::Get | Hit::Touch => self.count_read(item, hit == Hit::Touch),
             Hit::Delete => self.counters_of(item).delete_hits += 1,
+            Hit::Cas => self.counters_of(item).cas_hits += 1,
         }
     }
 

@@ -14,6 +14,8 @@ pub(crate) struct Crawl {
     record: usize,
     chunk: usize,
     sweep: Option<Sweep>,
+    /// Nothing dead is looked for in the background.
+    pub(crate) is_off: bool,
     /// Sweeps begun by background work.
     pub(crate) starts: u64,
 }
@@ -69,15 +71,23 @@ impl Store {
     /// A step looks at one item. Pages promised to other shards take more, tens of microseconds.
     pub fn maintain(&mut self, now: u32, budget: u32) -> bool {
         let mut steps = budget;
-        while steps > 0 && self.sweep_step(now, true) {
-            steps -= 1;
-        }
-        while steps > 0 && self.is_flushed_left() {
-            self.crawl_step(now);
-            steps -= 1;
+        if !self.crawl.is_off {
+            while steps > 0 && self.sweep_step(now, true) {
+                steps -= 1;
+            }
+            while steps > 0 && self.is_flushed_left() {
+                self.crawl_step(now);
+                steps -= 1;
+            }
         }
         let reassigning = self.go_on_reassigning(now);
         self.go_on_granting(now) || reassigning || steps == 0
+    }
+
+    /// Looks for dead items in the background, or no longer: then only an allocation that would
+    /// have to evict takes them back, and whoever meets one.
+    pub fn crawl_in_background(&mut self, crawls: bool) {
+        self.crawl.is_off = !crawls;
     }
 
     /// Looks at up to `looks` chunks of pages in which something has expired; true if it took

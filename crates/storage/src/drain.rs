@@ -74,6 +74,7 @@ impl Store {
                 self.drained_for = Some(drain.recipient);
                 self.slabs_moved += 1;
                 self.note_page_move(drain);
+                self.end_reassigning(drain.recipient);
                 if drain.recipient == Recipient::Pool {
                     self.give_granted_page();
                 }

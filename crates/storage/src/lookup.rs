@@ -145,11 +145,21 @@ impl Store {
         let item = self.find_linked(hash, key).ok_or(Miss::NotFound)?;
         match self.death_of(now, item) {
             None => Ok(item),
-            Some(miss) => {
-                self.unlink(item);
-                Err(miss)
-            }
+            Some(miss) => Err(self.meet_dead(item, miss)),
         }
+    }
+
+    /// Takes back a dead item that a request has met, and counts it: whatever it was asked for, as
+    /// in memcached.
+    #[cold]
+    fn meet_dead(&mut self, item: Location, miss: Miss) -> Miss {
+        match miss {
+            Miss::Expired => self.expired_met += 1,
+            Miss::Flushed => self.flushed_met += 1,
+            Miss::NotFound => {}
+        }
+        self.unlink(item);
+        miss
     }
 
     /// The item of a key, dead or alive.

@@ -151,6 +151,10 @@ impl Store {
             self.grant_pages_over(over);
         }
         let Some(granted) = self.sharing.granted else { return false };
+        if self.is_reassigning {
+            // The page that an operator takes is first.
+            return true;
+        }
         if granted.pages == 0 || self.slabs.owned_pages <= self.pages_kept() {
             self.sharing.granted = None;
             return false;

@@ -1,5 +1,4 @@
-//! Pages that an operator takes from a slab class. They go to no class in particular: a free page
-//! is whoever's needs one first.
+//! Pages that an operator moves from a slab class to another, or to the pool.
 
 use crate::drain::Recipient;
 use crate::limits::DRAIN_WORK_MAX;
@@ -33,18 +32,22 @@ impl Store {
         let Some(page) = donor.and_then(|donor| self.emptiest_page(donor)) else {
             return Reassigned::NoSpare;
         };
-        let recipient = match to.and_then(|class| class.checked_sub(1)) {
-            Some(class) if class < self.slabs.classes.len() => Recipient::Class(class),
-            _ => Recipient::Pool,
-        };
+        let recipient = self.class_number(to).map_or(Recipient::Pool, Recipient::Class);
         self.begin_drain(page, recipient, false);
         self.is_reassigning = true;
         Reassigned::Begun
     }
 
-    /// Whether the pool, or this store's own reserve, has a page to spare.
-    pub fn has_free_page(&self) -> bool {
-        self.slabs.has_unreserved_page()
+    /// Gives slab class `to` a free page of the pool.
+    pub fn assign_free_page(&mut self, to: usize) -> Reassigned {
+        let Some(class) = self.class_number(Some(to)) else { return Reassigned::NoSpare };
+        let Some(page) = self.slabs.take_unreserved_page(true) else { return Reassigned::NoSpare };
+        self.slabs.join_class(page, class);
+        Reassigned::Begun
+    }
+
+    fn class_number(&self, class: Option<usize>) -> Option<usize> {
+        class.and_then(|class| class.checked_sub(1)).filter(|it| *it < self.slabs.classes.len())
     }
 
     /// Goes on with the page that an operator takes. True: there is more to do.
@@ -54,5 +57,15 @@ impl Store {
             self.is_reassigning = self.drain.is_some();
         }
         self.is_reassigning
+    }
+
+    /// The drained page is free; what an operator took goes where it was told.
+    pub(crate) fn end_reassigning(&mut self, recipient: Recipient) {
+        if core::mem::take(&mut self.is_reassigning)
+            && let Recipient::Class(class) = recipient
+            && let Some(page) = self.slabs.take_page()
+        {
+            self.slabs.join_class(page, class);
+        }
     }
 }

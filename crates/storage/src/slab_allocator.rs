@@ -392,12 +392,17 @@ impl SlabAllocator {
         }
     }
 
-    /// From now on a page of a class hands out no chunk.
+    /// From now on a page of a class hands out no chunk. One that has no chunk in use leaves its
+    /// class at once.
     pub(crate) fn begin_drain(&mut self, index: u32) {
         assert_eq!(self.draining, NONE, "one page is drained at a time");
         let class = self.class_of_record(index);
         if usize::from(self.records[index as usize].used) < self.classes[class].chunks_per_page {
             self.unlink_room(index, class);
+        }
+        if self.records[index as usize].used == 0 {
+            // It was given to its class, which has not used it yet.
+            return self.leave_class(index, class);
         }
         self.draining = index;
     }

@@ -77,6 +77,10 @@ pub struct StoreStats {
     pub bytes: u64,
     /// Items ever linked.
     pub total_items: u64,
+    /// Requests that met an item that had expired.
+    pub get_expired: u64,
+    /// Requests that met an item that a flush had ended.
+    pub get_flushed: u64,
     /// Sum over the slab classes.
     pub counters: ClassCounters,
     /// Bytes of the hash table's pages.

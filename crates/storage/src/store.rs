@@ -90,6 +90,9 @@ pub struct Store {
     /// Bytes asked for by linked items.
     pub(crate) item_bytes: usize,
     pub(crate) total_items: u64,
+    /// Requests that met an item that had expired, or that a flush had ended.
+    pub(crate) expired_met: u64,
+    pub(crate) flushed_met: u64,
     pub(crate) sizes: Option<ItemSizes>,
     /// Slab class of the item stored last.
     pub(crate) last_stored: usize,
@@ -156,6 +159,8 @@ impl Store {
             clock: AccessClock::new(),
             item_bytes: 0,
             total_items: 0,
+            expired_met: 0,
+            flushed_met: 0,
             sizes: config.track_sizes.then(ItemSizes::default),
             last_stored: 0,
             epoch: 0,
@@ -216,6 +221,8 @@ impl Store {
             curr_items: self.index.items as u64,
             bytes: self.item_bytes as u64,
             total_items: self.total_items,
+            get_expired: self.expired_met,
+            get_flushed: self.flushed_met,
             counters,
             hash_bytes: (index_pages * crate::PAGE_BYTES) as u64,
             hash_power_level: u64::from(self.index.buckets().ilog2()),
@@ -224,7 +231,7 @@ impl Store {
             items_moved: self.items_moved,
             crawler_starts: self.crawl.starts,
             is_growing: self.index.is_growth_due(),
-            is_crawling: self.crawl.is_sweeping() || self.is_flushed_left(),
+            is_crawling: !self.crawl.is_off && (self.crawl.is_sweeping() || self.is_flushed_left()),
             is_moving_page: self.drain.is_some(),
             reservations: self.reservations as u64,
             holds: self.holds.len() as u64,
@@ -245,6 +252,7 @@ impl Store {
         self.slabs.hits.fill(0);
         self.slabs.sets.fill(0);
         (self.total_items, self.slabs_moved, self.items_moved) = (0, 0, 0);
+        (self.expired_met, self.flushed_met) = (0, 0);
     }
 
     /// One slab class, numbered from 1; `None` outside of `1..=classes()`.

@@ -28,22 +28,66 @@ struct ModelItem {
 
 #[derive(Clone, Debug)]
 enum Op {
-    Store { key: u8, len: usize, flags: u32, ttl: u32, verb: u8 },
-    Arithmetic { key: u8, delta: u64, incr: bool },
-    StoreNumber { key: u8, number: u64 },
-    Get { key: u8, with_cas: bool },
-    Touch { key: u8, ttl: u32, read: bool },
-    Delete { key: u8 },
+    Store {
+        key: u8,
+        len: usize,
+        flags: u32,
+        ttl: u32,
+        verb: u8,
+    },
+    Arithmetic {
+        key: u8,
+        delta: u64,
+        incr: bool,
+    },
+    StoreNumber {
+        key: u8,
+        number: u64,
+    },
+    Get {
+        key: u8,
+        with_cas: bool,
+    },
+    Touch {
+        key: u8,
+        ttl: u32,
+        read: bool,
+    },
+    Delete {
+        key: u8,
+    },
     Flush,
-    Tick { seconds: u32 },
-    Reserve { key: u8, len: usize, flags: u32, ttl: u32 },
-    Write { chunks: usize },
-    Commit { verb: u8 },
+    Tick {
+        seconds: u32,
+    },
+    Reserve {
+        key: u8,
+        len: usize,
+        flags: u32,
+        ttl: u32,
+    },
+    Write {
+        chunks: usize,
+    },
+    Commit {
+        verb: u8,
+    },
     Abandon,
-    Hold { key: u8 },
+    Hold {
+        key: u8,
+    },
     Release,
-    Grant { pages: usize },
-    Maintain { budget: u32 },
+    Grant {
+        pages: usize,
+    },
+    Maintain {
+        budget: u32,
+    },
+    /// From 0: a free page.
+    Reassign {
+        from: usize,
+        to: usize,
+    },
 }
 
 fn lengths() -> impl Strategy<Value = usize> {
@@ -76,6 +120,7 @@ fn ops() -> impl Strategy<Value = Op> {
         2 => Just(Op::Release),
         1 => (0..4_usize).prop_map(|pages| Op::Grant { pages }),
         2 => (0..40_u32).prop_map(|budget| Op::Maintain { budget }),
+        1 => (0..60_usize, 0..60_usize).prop_map(|(from, to)| Op::Reassign { from, to }),
     ]
 }
 
@@ -477,6 +522,14 @@ impl Pair {
             }
             Op::Maintain { budget } => {
                 self.store.maintain(self.now, budget);
+            }
+            Op::Reassign { from: 0, to } => {
+                self.store.assign_free_page(to);
+            }
+            Op::Reassign { from, to } => {
+                // Most classes have no page to spare.
+                let from = Some(from).filter(|from| from % 4 == 0);
+                self.store.reassign(from, Some(to));
             }
         }
     }

@@ -318,6 +318,55 @@ fn a_page_is_reassigned() {
     shard.store.check().unwrap();
 }
 
+/// A class that was given a page has it before it needs one, and may lose it again.
+#[test]
+fn a_reassigned_page_belongs_to_its_class() {
+    let pool = pool(64);
+    let mut shard = Shard::new(&Config { fair_share_pages: 64, ..Config::default() }, &pool);
+    let stored = shard.fill("a", 3_000, 1_000);
+    assert_eq!(stored, 3_000);
+    let pages =
+        |store: &Store, class| store.class_stats(1, class).map_or(0, |class| class.total_pages);
+    let full = (1..=shard.store.classes()).max_by_key(|class| pages(&shard.store, *class)).unwrap();
+    let before = pages(&shard.store, full);
+    let small = shard.store.class_of_new(2, 10, 0, 0);
+    assert_ne!(small, full);
+    for (from, to) in [(Some(full), Some(small)), (None, Some(small)), (Some(small), Some(full))] {
+        assert_eq!(shard.store.reassign(from, to), Reassigned::Begun);
+        while shard.store.maintain(1, 64) {}
+        shard.store.check().unwrap();
+    }
+    assert_eq!((pages(&shard.store, full), pages(&shard.store, small)), (before - 1, 1));
+    assert_eq!(shard.store.assign_free_page(small), Reassigned::Begun);
+    assert_eq!(shard.store.assign_free_page(99), Reassigned::NoSpare);
+    assert_eq!(pages(&shard.store, small), 2);
+    shard.fill("s", 100, 10);
+    assert_eq!(pages(&shard.store, small), 2);
+    shard.store.check().unwrap();
+    // Pages without items do not stand in the way of those who need them.
+    for class in 1..20 {
+        shard.store.assign_free_page(class);
+    }
+    shard.fill("b", 3_000, 3_000);
+    shard.store.check().unwrap();
+    assert_eq!(shard.get("b2999"), Ok(3_000));
+}
+
+/// Whatever a request asks of an item, one that it finds dead is counted, once.
+#[test]
+fn dead_items_that_are_met_are_counted() {
+    let mut shard = Shard::new(&Config::default(), &pool(16));
+    shard.fill("a", 1, 10);
+    shard.store.flush_all();
+    shard.fill("a", 1, 10);
+    let hash = shard.hasher.hash(b"a0");
+    shard.store.touch(1, hash, b"a0", 5).unwrap();
+    assert_eq!(shard.store.touch(5, hash, b"a0", 9), Err(Miss::Expired));
+    assert_eq!(shard.store.touch(5, hash, b"a0", 9), Err(Miss::NotFound));
+    let stats = shard.store.stats();
+    assert_eq!((stats.get_flushed, stats.get_expired), (1, 1));
+}
+
 /// A value of more bytes than its shard has pages comes by those of the others while it arrives.
 #[test]
 fn a_value_larger_than_its_shard_takes_pages_of_others() {

@@ -135,6 +135,39 @@ fn pages_are_reassigned() {
     assert!(line.ends_with(&expected), "{line}");
     assert_eq!(server.stat("slabs_moved"), 1);
     assert_eq!(server.stat("curr_items"), 360);
+    let pages = |client: &mut WireClient, class: &str| {
+        let slabs = client.stats("slabs");
+        let name = format!("{class}:total_pages");
+        slabs.into_iter().find(|(it, _)| *it == name).map(|(_, pages)| pages)
+    };
+    assert_eq!(pages(&mut client, "1").as_deref(), Some("1"));
+    client.expect("slabs reassign 0 2\r\n", "OK\r\n");
+    assert_eq!(pages(&mut client, "2").as_deref(), Some("1"));
+    client.expect("slabs reassign 1 2\r\n", "NOSPARE source class has no spare pages\r\n");
+}
+
+/// Without the crawler dead items stay until they are met, or their memory is needed.
+#[test]
+fn the_crawler_can_be_switched_off() {
+    let server = ServerProcess::new(ServerKind::Slabcore, 2);
+    let mut client = server.connect();
+    client.expect("lru_crawler disable\r\n", "OK\r\n");
+    for number in 0..20 {
+        client.expect(format!("set key{number} 0 -1 1\r\nx\r\n"), "STORED\r\n");
+    }
+    for _ in 0..100 {
+        client.round_trip();
+    }
+    assert_eq!(server.stat("curr_items"), 20);
+    assert_eq!(client.stat("lru_crawler_starts"), None);
+    client.expect("get key0 key1\r\n", "END\r\n");
+    assert_eq!((server.stat("curr_items"), server.stat("get_expired")), (18, 2));
+    client.expect("lru_crawler enable\r\n", "OK\r\n");
+    let deadline = Instant::now() + PATIENCE;
+    while server.stat("curr_items") > 0 {
+        assert!(Instant::now() < deadline, "dead items stay");
+    }
+    assert_eq!(server.stat("crawler_reclaimed"), 18);
 }
 
 fn shutdown_ends_the_server(kind: ServerKind) {

@@ -9,6 +9,7 @@ on_both! {
     every_request_moves_its_counters_and_no_others,
     binary_requests_count_as_well,
     shards_add_up,
+    a_reset_takes_off_what_no_shard_counts,
     sizes_are_counted_if_wanted,
     prefixes_are_counted_if_wanted,
     connections_are_described,
@@ -141,6 +142,15 @@ const TEXT: &[(&str, &str, &str)] = &[
     // In one write: a dead item may be taken back at any time.
     ("set d 0 -1 1\r\n5\r\nget d", "STORED\r\nEND",
         "cmd_set total_items cmd_get get_misses get_expired"),
+    ("set d 0 -1 1\r\n5\r\ndelete d", "STORED\r\nNOT_FOUND",
+        "cmd_set total_items delete_misses get_expired"),
+    ("set d 0 -1 1\r\n5\r\ntouch d 0", "STORED\r\nNOT_FOUND",
+        "cmd_set total_items cmd_touch touch_misses get_expired"),
+    ("set d 0 -1 1\r\n5\r\nincr d 1", "STORED\r\nNOT_FOUND",
+        "cmd_set total_items incr_misses get_expired"),
+    ("set d 0 -1 1\r\n5\r\nadd d 0 -1 1\r\n5\r\nget d", "STORED\r\nSTORED\r\nEND",
+        "cmd_set cmd_set total_items total_items cmd_get get_misses get_expired get_expired"),
+    ("set d 0 -1 1\r\n5\r\nme d", "STORED\r\nEN", "cmd_set total_items cmd_meta get_expired"),
     ("mg a", "HD", "cmd_get get_hits"),
     ("mg a v", "VA 1\r\n5", "cmd_get get_hits"),
     ("mg a T30", "HD", "cmd_touch touch_hits"),
@@ -150,11 +160,15 @@ const TEXT: &[(&str, &str, &str)] = &[
     ("ms m 1\r\nx", "HD", "cmd_set total_items"),
     ("ms m 1 ME\r\nx", "NS", "cmd_set"),
     ("ms m 1 C1\r\nx", "EX", "cmd_set cas_badval"),
+    ("ms m 1 E1000\r\nx", "HD", "cmd_set total_items"),
+    ("ms m 1 C999 I\r\nx", "HD", "cmd_set cas_hits total_items"),
     ("ms n 1 MA\r\nx", "NS", "cmd_set"),
     ("ms n 1 MA N0\r\nx", "HD", "cmd_set total_items"),
     ("md n", "HD", "delete_hits"),
     ("md n", "NF", "delete_misses"),
     ("md m I", "HD", ""),
+    ("md m x", "HD", "delete_hits total_items"),
+    ("md m x I", "HD", "total_items"),
     ("ma a", "HD", "incr_hits"),
     ("ma c N0 J5", "HD", "total_items"),
     ("ma zz", "NF", "incr_misses"),
@@ -275,6 +289,26 @@ fn shards_add_up(kind: ServerKind) {
         let slabs = client.stats("slabs");
         assert_eq!((sum(&slabs, "cmd_set"), sum(&slabs, "used_chunks")), (0, 400));
     }
+}
+
+/// What watchers were told is counted for the server as a whole.
+fn a_reset_takes_off_what_no_shard_counts(kind: ServerKind) {
+    let server = ServerProcess::new(kind, 2);
+    let (mut client, mut watcher) = (server.connect(), server.connect());
+    watcher.expect("watch fetchers\r\n", "OK\r\n");
+    client.expect("get a\r\n", "END\r\n");
+    watcher.read_line();
+    let told = ["log_worker_written", "log_watcher_sent"];
+    let counts = |client: &mut WireClient| -> Vec<u64> {
+        let counts = told.map(|name| client.stat(name).expect("a number"));
+        counts.iter().map(|count| count.parse().expect("a number")).collect()
+    };
+    while counts(&mut client).contains(&0) {}
+    client.expect("stats reset\r\n", "RESET\r\n");
+    assert_eq!(counts(&mut client), [0, 0]);
+    client.expect("get a\r\n", "END\r\n");
+    watcher.read_line();
+    while counts(&mut client) != [1, 1] {}
 }
 
 fn sizes_are_counted_if_wanted(kind: ServerKind) {

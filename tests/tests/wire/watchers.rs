@@ -9,6 +9,7 @@ use slabcore_testkit::wire_client::WireClient;
 on_both! {
     what_a_client_does_is_told_with_its_descriptor,
     every_look_is_told_once,
+    what_stores_unasked_is_told,
     watching_can_be_refused,
     watchers_are_few_and_counted,
     evictions_are_told,
@@ -39,6 +40,12 @@ fn expect_line(watcher: &mut WireClient, expected: &str) -> BTreeMap<String, Str
     let line = next_line(watcher);
     has_words(&line, expected);
     line
+}
+
+fn expect_lines(watcher: &mut WireClient, expected: &[&str]) {
+    for line in expected {
+        expect_line(watcher, line);
+    }
 }
 
 /// The same of the next line that is not of another connection than the one from `port`: those
@@ -107,6 +114,32 @@ fn what_a_client_does_is_told_with_its_descriptor(kind: ServerKind) {
     client.send(b"quit\r\n");
     let line = format!("type=conn_close rip=127.0.0.1 rport={port} transport=tcp reason=normal");
     expect_line_of(port, &mut watcher, &format!("{line} cfd={cfd}"));
+}
+
+/// Commands that store an item although they are no storage commands, and one that may not.
+fn what_stores_unasked_is_told(kind: ServerKind) {
+    let server = ServerProcess::new(kind, 2);
+    let mut watcher = watcher(&server, "fetchers mutations deletions");
+    let mut client = server.connect();
+    let missed = "type=item_get key=a status=not_found clsid=0 cfd=* size=0";
+    client.expect("ma a N30 J10\r\n", "HD\r\n");
+    let added = "type=item_store key=a status=stored cmd=add ttl=0 clsid=* cfd=* size=2";
+    expect_lines(&mut watcher, &[missed, missed, added]);
+    client.expect("md a x\r\n", "HD\r\n");
+    let found = |size| format!("type=item_get key=a status=found clsid=* cfd=* size={size}");
+    let emptied = "type=item_store key=a status=stored cmd=set ttl=0 clsid=* cfd=* size=0";
+    let deleted = "type=deleted key=a cmd=md clsid=* size=0";
+    expect_lines(&mut watcher, &[&found(2), &found(2), emptied, deleted]);
+    client.expect("md a x I T10\r\n", "HD\r\n");
+    let emptied = "type=item_store key=a status=stored cmd=set ttl=10 clsid=* cfd=* size=0";
+    expect_lines(&mut watcher, &[&found(0), &found(0), emptied]);
+    let value = "x".repeat(2 << 20);
+    let refusal = "SERVER_ERROR object too large for cache\r\n";
+    client.expect(format!("add a 0 0 {}\r\n{value}\r\n", value.len()), refusal);
+    let refused = "type=item_store key=a status=too_large cmd=add ttl=0 clsid=* cfd=* size=0";
+    expect_line(&mut watcher, refused);
+    client.expect("get a\r\n", "VALUE a 0 0\r\n\r\nEND\r\n");
+    expect_line(&mut watcher, &found(0));
 }
 
 /// Keys of both shards, from two clients, in gets of one and of many keys.
