@@ -9,7 +9,7 @@ use slabcore_testkit::binary_packet::Packet;
 use slabcore_testkit::binary_script::Numbers;
 use slabcore_testkit::command::{self, Command};
 use slabcore_testkit::meta_line::MetaLine;
-use slabcore_testkit::{generators, meta_generators};
+use slabcore_testkit::{generators, meta_generators, part_generators};
 
 /// The exptime of a binary number that is not to be created.
 const DO_NOT_CREATE: u32 = u32::MAX;
@@ -181,7 +181,7 @@ fn binary_request() -> impl Strategy<Value = Packet> {
 proptest! {
     #[test]
     fn classic_commands_come_back(
-        command in generators::command(generators::exptime(), any::<i32>().prop_map(Some)),
+        command in generators::command(part_generators::exptime(), any::<i32>().prop_map(Some)),
     ) {
         let mut expected = command.clone();
         // Only a cas says its unique.

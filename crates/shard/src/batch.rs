@@ -11,7 +11,9 @@ use alloc::vec::Vec;
 
 use slabcore_storage::Hold;
 
-use crate::entry::{Entries, Entry, StatsKind, encode_entry, encode_plain_get};
+use crate::entry::{Entry, StatsKind};
+use crate::entry_decoding::Entries;
+use crate::entry_encoding::{encode_entry, encode_plain_get};
 use crate::limits::BATCH_REQUEST_BYTES_SOFT_MAX;
 use crate::response::ValueEnd;
 

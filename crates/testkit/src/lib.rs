@@ -4,7 +4,8 @@
 //!
 //! - **Pure**: [`model::Model`] says what classic and meta commands mean, with the time as an
 //!   argument; [`command::Command`] is one command as a value; [`generators`] and
-//!   [`meta_generators`] make commands and whole scripts, good and bad ones, for property tests.
+//!   [`meta_generators`] make commands and whole scripts, good and bad ones, for property tests,
+//!   from the keys and values of [`part_generators`].
 //! - **Processes**: [`server_process::ServerProcess`] runs slabcore or a stock memcached, and
 //!   [`on_both!`] makes a test for each; [`wire_client::WireClient`] talks to it in bytes, and
 //!   [`playback`] plays one [`script::Script`] to a server so that the replies of two servers can
@@ -32,6 +33,7 @@ pub mod meta_line;
 pub mod meta_model;
 mod meta_replies;
 pub mod model;
+pub mod part_generators;
 pub mod playback;
 pub mod replies;
 pub mod script;

@@ -10,7 +10,7 @@
 use proptest::prelude::*;
 use proptest::sample::{select, subsequence};
 
-use crate::generators::value;
+use crate::part_generators::value;
 use crate::script::Part;
 
 /// Most flags of one command: the reply tells their order, more would hide what is wrong.

@@ -1,0 +1,217 @@
+//! Bytes to entries, as [`crate::entry_head`] says.
+
+use slabcore_protocol::{
+    BinaryRequest, DumpFormat, ECHO_BYTES, Echo, MetaCommand, MetaFlags, StoreForm, StoreRequest,
+    Streams, Verb,
+};
+use slabcore_storage::{PageWish, WalkPosition};
+
+use crate::dump::DumpPart;
+use crate::entry::{Entry, StatsKind};
+use crate::entry_head::{
+    ARITHMETIC, BINARY, BIT_BINARY, BIT_CAS, BIT_EXPTIME, BIT_GOOD, BIT_INCR, BIT_META, BIT_TICKET,
+    DELETE, DUMP, FLUSH, GET, HAS_KEY, HEAD_BYTES, Head, META, PAGES_WANTED, PLAIN_BINARY_GET,
+    PLAIN_GET, REASSIGN, SHORT_HEAD_BYTES, STATS, STORE, TOO_LARGE, TOUCH, UPLOAD_ABANDON,
+    UPLOAD_BEGIN, UPLOAD_BYTES, UPLOAD_END, WATCH,
+};
+use crate::request::KeyRequest;
+use crate::uploads::UploadId;
+use crate::watched_lines::Watch;
+
+/// The entries of a batch in order: whether a reply is due, and the entry.
+#[derive(Debug, Clone)]
+pub(crate) struct Entries<'a> {
+    pub(crate) rest: &'a [u8],
+    pub(crate) source: u8,
+}
+
+impl<'a> Iterator for Entries<'a> {
+    type Item = (bool, Entry<'a>);
+
+    #[inline]
+    fn next(&mut self) -> Option<(bool, Entry<'a>)> {
+        let (short, rest) = self.rest.split_first_chunk::<SHORT_HEAD_BYTES>()?;
+        if short[0] == PLAIN_GET {
+            let (key, rest) = rest.split_at(usize::from(short[3]));
+            self.rest = rest;
+            return Some((short[1] & BIT_TICKET != 0, Entry::PlainGet(hash_in(short), key)));
+        }
+        self.next_other()
+    }
+}
+
+/// The hash in a head.
+fn hash_in(head: &[u8; SHORT_HEAD_BYTES]) -> u64 {
+    (u128::from_le_bytes(*head) >> 64) as u64
+}
+
+impl<'a> Entries<'a> {
+    /// The hashes of the keys of so many entries.
+    #[inline]
+    pub(crate) fn hashes(&self, mut entries: usize) -> impl Iterator<Item = u64> + use<'a> {
+        let mut rest = self.rest;
+        core::iter::from_fn(move || {
+            while entries > 0 {
+                entries -= 1;
+                let (head, _) = rest.split_first_chunk::<SHORT_HEAD_BYTES>()?;
+                if head[0] >= PLAIN_GET {
+                    rest = &rest[SHORT_HEAD_BYTES + usize::from(head[3])..];
+                    return Some(hash_in(head));
+                }
+                let bytes_len = u32::from_le_bytes([head[4], head[5], head[6], head[7]]);
+                rest = &rest[HEAD_BYTES + usize::from(head[3]) + bytes_len as usize..];
+                if HAS_KEY & 1 << head[0] != 0 {
+                    return Some(hash_in(head));
+                }
+            }
+            None
+        })
+    }
+
+    /// An entry that is no plain get.
+    fn next_other(&mut self) -> Option<(bool, Entry<'a>)> {
+        if self.rest.first() == Some(&PLAIN_BINARY_GET) {
+            return self.next_binary_get();
+        }
+        let (raw, rest) = self.rest.split_first_chunk::<HEAD_BYTES>()?;
+        let bytes_len = word(raw, 4) as usize;
+        let head = Head {
+            kind: raw[0],
+            bits: raw[1],
+            verb: raw[2],
+            hash: long(raw, 8),
+            a: word(raw, 16),
+            b: word(raw, 20),
+            c: long(raw, 24),
+            d: word(raw, 32),
+            e: word(raw, 36),
+        };
+        let (key, rest) = rest.split_at(usize::from(raw[3]));
+        let (bytes, rest) = rest.split_at(bytes_len);
+        self.rest = rest;
+        Some((head.bits & BIT_TICKET != 0, head.entry(self.source, key, bytes)))
+    }
+
+    fn next_binary_get(&mut self) -> Option<(bool, Entry<'a>)> {
+        let (head, rest) = self.rest.split_first_chunk::<SHORT_HEAD_BYTES>()?;
+        let [_, bits, opcode, key_len, o0, o1, o2, o3, ..] = *head;
+        let (key, rest) = rest.split_at(usize::from(key_len));
+        self.rest = rest;
+        let echo = Echo::new(opcode, [o0, o1, o2, o3]);
+        Some((bits & BIT_TICKET != 0, Entry::PlainBinaryGet(hash_in(head), key, echo)))
+    }
+}
+
+impl Head {
+    fn entry<'a>(self, source: u8, key: &'a [u8], bytes: &'a [u8]) -> Entry<'a> {
+        let upload = UploadId { source, number: self.e };
+        let at = (self.bits & BIT_EXPTIME != 0).then_some(self.a);
+        match self.kind {
+            UPLOAD_BEGIN => Entry::UploadBegin(self.hash, upload, self.store(key, bytes)),
+            UPLOAD_BYTES => Entry::UploadBytes(upload, bytes),
+            UPLOAD_END => Entry::UploadEnd(upload, self.bits & BIT_GOOD != 0),
+            UPLOAD_ABANDON => Entry::UploadAbandon(upload),
+            FLUSH => Entry::Flush(at),
+            STATS => Entry::Stats(StatsKind::of_code(self.verb)),
+            PAGES_WANTED => Entry::PagesWanted(PageWish { pages: self.a, worth: self.c }),
+            DUMP => Entry::Dump(self.dump_part()),
+            REASSIGN => Entry::Reassign(self.a.cast_signed(), self.b.cast_signed()),
+            WATCH => Entry::Watch(Watch {
+                streams: Streams::from_bits(self.verb),
+                client: self.a.cast_signed(),
+            }),
+            _ => Entry::Key(self.hash, self.key_request(key, bytes)),
+        }
+    }
+
+    fn key_request<'a>(self, key: &'a [u8], bytes: &'a [u8]) -> KeyRequest<'a> {
+        match self.kind {
+            GET => KeyRequest::Get {
+                key,
+                with_cas: self.bits & BIT_CAS != 0,
+                exptime: (self.bits & BIT_EXPTIME != 0).then_some(self.b.cast_signed()),
+            },
+            STORE => {
+                let (form, value) = bytes.split_at(self.e as usize);
+                KeyRequest::Store { store: self.store(key, form), value }
+            }
+            TOO_LARGE => KeyRequest::TooLarge { store: self.store(key, bytes) },
+            ARITHMETIC => {
+                KeyRequest::Arithmetic { key, delta: self.c, incr: self.bits & BIT_INCR != 0 }
+            }
+            TOUCH => KeyRequest::Touch { key, exptime: self.b.cast_signed() },
+            DELETE => KeyRequest::Delete { key },
+            META => KeyRequest::Meta {
+                command: self.meta_command(),
+                key,
+                flags: MetaFlags::from_validated(bytes),
+            },
+            BINARY => {
+                let (echo, extras_and_key) = echo(bytes);
+                let (extras_bytes, cas) = (self.verb, self.c);
+                KeyRequest::Binary(BinaryRequest { echo, extras_bytes, cas, extras_and_key })
+            }
+            kind => unreachable!("entry kind {kind}"),
+        }
+    }
+
+    fn dump_part(self) -> DumpPart {
+        let format = match self.verb {
+            0 => DumpFormat::Meta,
+            1 => DumpFormat::Requests,
+            2 => DumpFormat::Cache,
+            verb => unreachable!("dump format {verb}"),
+        };
+        DumpPart { format, classes: self.c, position: WalkPosition::from_bits(self.hash) }
+    }
+
+    fn meta_command(self) -> MetaCommand {
+        match self.verb {
+            0 => MetaCommand::Get,
+            1 => MetaCommand::Delete,
+            2 => MetaCommand::Incr,
+            3 => MetaCommand::Decr,
+            4 => MetaCommand::Debug,
+            verb => unreachable!("meta command {verb}"),
+        }
+    }
+
+    fn store<'a>(self, key: &'a [u8], form: &'a [u8]) -> StoreRequest<'a> {
+        let verb = match self.verb {
+            0 => Verb::Set,
+            1 => Verb::Add,
+            2 => Verb::Replace,
+            3 => Verb::Append,
+            4 => Verb::Prepend,
+            5 => Verb::Cas,
+            verb => unreachable!("storage verb {verb}"),
+        };
+        StoreRequest {
+            verb,
+            key,
+            flags: self.a,
+            exptime: self.b.cast_signed(),
+            value_bytes: self.d,
+            cas_unique: self.c,
+            noreply: false,
+            form: match self.bits & (BIT_META | BIT_BINARY) {
+                0 => StoreForm::Classic,
+                BIT_META => StoreForm::Meta(form),
+                _ => StoreForm::Binary(echo(form).0),
+            },
+        }
+    }
+}
+
+fn echo(bytes: &[u8]) -> (Echo, &[u8]) {
+    let (echo, rest) = bytes.split_first_chunk::<ECHO_BYTES>().expect("a binary entry has one");
+    (Echo::from_bytes(*echo), rest)
+}
+
+fn word(raw: &[u8; HEAD_BYTES], at: usize) -> u32 {
+    u32::from_le_bytes([raw[at], raw[at + 1], raw[at + 2], raw[at + 3]])
+}
+
+fn long(raw: &[u8; HEAD_BYTES], at: usize) -> u64 {
+    u64::from(word(raw, at)) | u64::from(word(raw, at + 4)) << 32
+}

@@ -1,0 +1,70 @@
+//! The head of an entry: the bytes of a request between shards, but for keys and values.
+//!
+//! ```text
+//! | kind 1 | bits 1 | verb 1 | key len 1 | bytes len 4 | hash 8 |
+//! | a 4 | b 4 | c 8 | d 4 | e 4 | key | bytes |
+//! ```
+//! Little endian. Entries have the same 40-byte head; `a` to `e` mean what the kind needs. Only a
+//! plain get, which is what is asked most, ends with the key behind the first 16 bytes; what the
+//! reply to a binary one repeats stands where others have `verb` and `bytes len`. First in `bytes`
+//! stand the flags of a meta command, as text, or what the reply to a binary request
+//! repeats; `e` counts those before a value.
+
+/// The head of a plain get.
+pub(crate) const SHORT_HEAD_BYTES: usize = 16;
+/// The head of any other entry.
+pub(crate) const HEAD_BYTES: usize = 40;
+
+pub(crate) const BIT_TICKET: u8 = 1;
+pub(crate) const BIT_CAS: u8 = 2;
+pub(crate) const BIT_EXPTIME: u8 = 4;
+pub(crate) const BIT_INCR: u8 = 8;
+pub(crate) const BIT_GOOD: u8 = 16;
+pub(crate) const BIT_META: u8 = 32;
+pub(crate) const BIT_BINARY: u8 = 64;
+
+pub(crate) const GET: u8 = 0;
+pub(crate) const STORE: u8 = 1;
+pub(crate) const TOO_LARGE: u8 = 2;
+pub(crate) const ARITHMETIC: u8 = 3;
+pub(crate) const TOUCH: u8 = 4;
+pub(crate) const DELETE: u8 = 5;
+pub(crate) const UPLOAD_BEGIN: u8 = 6;
+pub(crate) const UPLOAD_BYTES: u8 = 7;
+pub(crate) const UPLOAD_END: u8 = 8;
+pub(crate) const UPLOAD_ABANDON: u8 = 9;
+pub(crate) const FLUSH: u8 = 10;
+pub(crate) const STATS: u8 = 11;
+pub(crate) const PAGES_WANTED: u8 = 13;
+pub(crate) const META: u8 = 14;
+pub(crate) const BINARY: u8 = 15;
+pub(crate) const DUMP: u8 = 16;
+pub(crate) const WATCH: u8 = 17;
+pub(crate) const REASSIGN: u8 = 18;
+/// The kinds from here on have a short head.
+pub(crate) const PLAIN_GET: u8 = 19;
+pub(crate) const PLAIN_BINARY_GET: u8 = 20;
+
+/// The kinds with a long head that look for a key at once, a bit each.
+pub(crate) const HAS_KEY: u32 = 1 << GET
+    | 1 << STORE
+    | 1 << TOO_LARGE
+    | 1 << ARITHMETIC
+    | 1 << TOUCH
+    | 1 << DELETE
+    | 1 << META
+    | 1 << BINARY;
+
+/// What stands in a head besides lengths.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Head {
+    pub(crate) kind: u8,
+    pub(crate) bits: u8,
+    pub(crate) verb: u8,
+    pub(crate) hash: u64,
+    pub(crate) a: u32,
+    pub(crate) b: u32,
+    pub(crate) c: u64,
+    pub(crate) d: u32,
+    pub(crate) e: u32,
+}
