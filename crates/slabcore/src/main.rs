@@ -4,7 +4,7 @@
 //! **Purpose.** An operator puts this binary in memcached's place with the same options, and finds
 //! the same defaults, messages and exit statuses.
 //!
-//! **Goals.** No option is ignored in silence: what has no effect, or none yet, says so on stderr.
+//! **Goals.** No option is ignored in silence: what has no effect says so on stderr.
 //!
 //! **Non-goals.** Anything that happens after the start: that is `slabcore-server`.
 //!
