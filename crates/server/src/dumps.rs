@@ -27,7 +27,7 @@ impl Connection {
         format: DumpFormat,
         classes: SlabClasses,
     ) -> Result<(), &'static [u8]> {
-        if !core.cluster.run_time.get().crawler {
+        if !core.cluster.run_time.crawls() {
             return Err(error_lines::CRAWLER_DISABLED);
         }
         if !core.cluster.settings.dump {

@@ -26,8 +26,8 @@ pub(crate) enum Gathering {
     Dump(Vec<u8>),
     /// `stats detail on` or `off`: all must have done it.
     Detail,
-    /// `lru_crawler enable` or `disable`: all must have done it.
-    Crawl,
+    /// `lru_crawler enable` or `disable`: all must have had a turn.
+    Turn,
     /// `stats detail dump`.
     Prefixes(Box<PrefixCounts>),
     /// `stats sizes`.
@@ -88,7 +88,7 @@ impl Gather {
     /// Adds a shard's answer; true if it was the last.
     pub(crate) fn add(&mut self, shard: usize, bytes: &[u8]) -> bool {
         match &mut self.gathering {
-            Gathering::Flush | Gathering::Detail | Gathering::Crawl => {}
+            Gathering::Flush | Gathering::Detail | Gathering::Turn => {}
             Gathering::Prefixes(counts) => counts.merge_bytes(bytes),
             Gathering::Sizes(sizes) => sizes.merge_bytes(bytes),
             Gathering::Connections(connections) => connections.merge_bytes(bytes),

@@ -199,6 +199,9 @@ impl Hub {
 
     /// Background work of a busy turn: bounded well below 200 microseconds.
     pub(crate) fn maintain(&mut self) -> bool {
-        self.core.shards.own_mut().maintain(self.core.now, MAINTAIN_STEPS)
+        let crawls = self.core.cluster.run_time.crawls();
+        let shard = self.core.shards.own_mut();
+        shard.crawl_in_background(crawls);
+        shard.maintain(self.core.now, MAINTAIN_STEPS)
     }
 }

@@ -99,9 +99,9 @@ fn split_reply(replies: &[u8]) -> Option<(&[u8], &[u8])> {
         [b'V', b'A', b' ', ..] => number(1),
         _ => None,
     };
-    // With its line end.
-    let behind = end + 1 + value_bytes.map_or(0, |bytes| bytes + 2);
-    Some((reply, replies.get(behind..).unwrap_or_default()))
+    // With its line end. A binary key may hold line ends, and so make any line of a list of keys.
+    let behind = value_bytes.map_or(0, |bytes| bytes.saturating_add(2));
+    Some((reply, replies[end + 1..].get(behind..).unwrap_or_default()))
 }
 
 /// What a client speaks that may speak anything.
@@ -206,6 +206,7 @@ mod tests {
             &[b"VALUE a 0 1 9", b"VA 2 f0", b"HD"],
         );
         check(b"VALUE a 0 5\r\nxx", &[b"VALUE a 0 5"]);
+        check(b"VA 18446744073709551615\r\nEN\r\n", &[b"VA 18446744073709551615"]);
         let mut binary = vec![BINARY_REPLY; 24];
         binary[8..12].copy_from_slice(&[0, 0, 0, 3]);
         check(&[&binary[..], b"abc", &binary].concat(), &[&binary, &binary]);

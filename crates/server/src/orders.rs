@@ -39,7 +39,7 @@ impl Connection {
                 return Ok(None);
             }
             ServerOrder::Crawl(classes) => {
-                if !run_time.get().crawler {
+                if !run_time.crawls() {
                     return Err(error_lines::CRAWLER_DISABLED);
                 }
                 // What has expired is taken back in the background anyhow.
@@ -69,7 +69,7 @@ impl Connection {
         Ok(None)
     }
 
-    /// `lru_crawler enable` and `disable`: tells every shard.
+    /// `lru_crawler enable` and `disable`: all executors have seen it when `OK` is said.
     fn enable_crawler(&mut self, core: &mut Core, enable: bool, noreply: bool) -> Answer {
         if !core.cluster.run_time.enable_crawler(enable) {
             return if enable {
@@ -78,14 +78,13 @@ impl Connection {
                 Ok(Some(Reply::Ok))
             };
         }
-        let kind = StatsKind::Crawl(enable);
+        let kind = StatsKind::Turn;
         if noreply {
-            core.shards.own_mut().append_stats(core.now, kind, &mut Vec::new());
             for shard in core.other_shards() {
                 core.outboxes.push(shard, &Entry::Stats(kind), None);
             }
         } else {
-            self.gather_stats(core, Gathering::Crawl, kind, None);
+            self.gather_stats(core, Gathering::Turn, kind, None);
         }
         Ok(None)
     }

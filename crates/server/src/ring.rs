@@ -8,7 +8,7 @@
 use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd, RawFd};
 
-use io_uring::types::{Fd, SubmitArgs, Timespec};
+use io_uring::types::{CancelBuilder, Fd, SubmitArgs, Timespec};
 use io_uring::{IoUring, cqueue, opcode, squeue};
 
 use crate::limits::{RECEIVE_BUFFER_BYTES, RECEIVE_BUFFERS};
@@ -19,6 +19,9 @@ use crate::send_message::{SendMessage, SendMessages};
 use crate::udp_port::Readiness;
 
 const BUFFER_GROUP: u16 = 0;
+
+/// Operations that end with the server may take so long for it.
+const END_NANOSECONDS_MAX: u32 = 100_000_000;
 
 /// Bytes of a connection arrived in a buffer that must be given back.
 #[derive(Debug, Clone, Copy)]
@@ -280,6 +283,15 @@ impl Ring {
     /// True if completions wait to be taken.
     pub(crate) fn has_completions(&mut self) -> bool {
         !self.io.completion().is_empty()
+    }
+
+    /// Ends all operations, and lets go of their sockets: after the ring's own end the kernel would
+    /// hold them for some milliseconds more, and nobody could bind a UDP port anew.
+    pub(crate) fn end_operations(&mut self) {
+        // What does not end in time ends with the ring.
+        let timeout = Some(Timespec::new().nsec(END_NANOSECONDS_MAX));
+        let _ = self.io.submitter().register_sync_cancel(timeout, CancelBuilder::any());
+        let _ = self.flush();
     }
 
     /// What was received.

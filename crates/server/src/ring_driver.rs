@@ -347,6 +347,7 @@ impl RingDriver {
             self.peers[index as usize].socket = None;
             self.hub.remove(index);
         }
+        self.ring.end_operations();
         self.hub.exchanges.end_all(&mut self.hub.core);
         self.hub.core.shards.own().publish();
     }

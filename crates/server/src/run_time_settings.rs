@@ -1,6 +1,7 @@
 //! Settings that operators change while the server runs. Those that have nothing to work on here
 //! are kept, so that tools read back what they set, and the log says once why nothing follows.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use slabcore_protocol::RunTimeSetting;
@@ -10,8 +11,6 @@ use crate::log;
 /// Their values, with memcached's defaults but for the LRU: it has no segments here.
 #[derive(Debug, Clone)]
 pub(crate) struct RunTimeValues {
-    /// Whether dumps and crawls are served.
-    pub(crate) crawler: bool,
     crawler_sleep: u32,
     crawler_items_max: u32,
     automove: u32,
@@ -32,7 +31,6 @@ pub(crate) struct RunTimeValues {
 impl Default for RunTimeValues {
     fn default() -> Self {
         Self {
-            crawler: true,
             crawler_sleep: 100,
             crawler_items_max: 0,
             automove: 1,
@@ -63,11 +61,16 @@ const EXTERNAL_STORAGE: &str = "extstore: there is no external storage";
 
 /// See the module.
 #[derive(Debug, Default)]
-pub(crate) struct RunTimeSettings(Mutex<RunTimeValues>);
+pub(crate) struct RunTimeSettings {
+    values: Mutex<RunTimeValues>,
+    /// Neither dumps nor crawls are served, and executors look for nothing dead. They look at this
+    /// in each turn: told one by one, they could hear of two changes in different orders.
+    crawler_off: AtomicBool,
+}
 
 impl RunTimeSettings {
     fn values(&self) -> MutexGuard<'_, RunTimeValues> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.values.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The values as they are now.
@@ -77,7 +80,12 @@ impl RunTimeSettings {
 
     /// Switches dumps and crawls on or off; false if that is so already.
     pub(crate) fn enable_crawler(&self, enable: bool) -> bool {
-        std::mem::replace(&mut self.values().crawler, enable) != enable
+        self.crawler_off.swap(!enable, Ordering::Relaxed) == enable
+    }
+
+    /// Whether dumps and crawls are served.
+    pub(crate) fn crawls(&self) -> bool {
+        !self.crawler_off.load(Ordering::Relaxed)
     }
 
     /// External storage was set.
@@ -128,8 +136,8 @@ impl RunTimeValues {
     }
 
     /// What `stats settings` has of the crawler.
-    pub(crate) fn show_crawler(&self, stat: &mut impl FnMut(&str, &str)) {
-        stat("lru_crawler", yes_no(self.crawler));
+    pub(crate) fn show_crawler(&self, crawls: bool, stat: &mut impl FnMut(&str, &str)) {
+        stat("lru_crawler", yes_no(crawls));
         stat("lru_crawler_sleep", &self.crawler_sleep.to_string());
         stat("lru_crawler_tocrawl", &self.crawler_items_max.to_string());
     }

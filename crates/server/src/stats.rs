@@ -206,7 +206,7 @@ fn is_shown(name: &str, cluster: &Cluster) -> bool {
     match name {
         "idle_kicks" => cluster.settings.idle_timeout > 0,
         "rejected_connections" => cluster.settings.maxconns_fast,
-        "lru_crawler_running" | "lru_crawler_starts" => cluster.run_time.get().crawler,
+        "lru_crawler_running" | "lru_crawler_starts" => cluster.run_time.crawls(),
         _ => true,
     }
 }
@@ -321,7 +321,7 @@ pub(crate) fn settings(out: &mut Vec<u8>, cluster: &Cluster) {
     stat("slab_reassign", "yes");
     run_time.show_automove(&mut stat);
     stat("slab_chunk_max", "32768");
-    run_time.show_crawler(&mut stat);
+    run_time.show_crawler(cluster.run_time.crawls(), &mut stat);
     stat("tail_repair_time", "0");
     stat("flush_enabled", yes_no(settings.flush_all));
     stat("dump_enabled", yes_no(settings.dump));

@@ -25,13 +25,13 @@ pub enum StatsKind {
     Detail(bool),
     /// What the executor last told the shard of its connections.
     Connections,
-    /// Nothing; dead items are looked for in the background from now on, or no longer.
-    Crawl(bool),
+    /// Nothing: the shard's executor has a turn, and so looks at what all share.
+    Turn,
 }
 
 impl StatsKind {
     /// All of them; the code of each is its index.
-    const ALL: [Self; 10] = [
+    const ALL: [Self; 9] = [
         Self::Metrics,
         Self::Classes,
         Self::Reset,
@@ -40,8 +40,7 @@ impl StatsKind {
         Self::Detail(false),
         Self::Detail(true),
         Self::Connections,
-        Self::Crawl(false),
-        Self::Crawl(true),
+        Self::Turn,
     ];
 
     pub(crate) fn code(self) -> u8 {

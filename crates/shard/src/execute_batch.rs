@@ -233,7 +233,7 @@ impl Shard {
             }
             StatsKind::Prefixes => self.detail.counts.append_to(out),
             StatsKind::Detail(is_on) => self.detail.is_on = is_on,
-            StatsKind::Crawl(crawls) => self.store.crawl_in_background(crawls),
+            StatsKind::Turn => {}
             StatsKind::Connections => out.extend_from_slice(&self.told_connections),
             StatsKind::Classes => {
                 let table = ClassTable::of(&self.store, now.tick);

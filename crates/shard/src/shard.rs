@@ -131,6 +131,11 @@ impl Shard {
         self.store.maintain(now.tick, budget)
     }
 
+    /// Whether dead items are looked for in that.
+    pub fn crawl_in_background(&mut self, crawls: bool) {
+        self.store.crawl_in_background(crawls);
+    }
+
     /// Promises pages to a shard that wishes for them; [`Self::maintain`] gives them.
     pub fn grant(&mut self, wish: PageWish) {
         self.store.grant(wish);

@@ -170,6 +170,32 @@ fn the_crawler_can_be_switched_off() {
     assert_eq!(server.stat("crawler_reclaimed"), 18);
 }
 
+/// Two clients that switch it at the same time leave all shards with what the last one said.
+#[test]
+fn shards_agree_on_whether_the_crawler_is_on() {
+    let server = ServerOptions::new(ServerKind::Slabcore, 2).arguments(&["-m", "8"]).start();
+    let mut clients = [server.connect(), server.connect()];
+    for round in 0..100 {
+        clients[round % 2].send(b"lru_crawler disable\r\n");
+        clients[1 - round % 2].send(b"lru_crawler enable\r\n");
+        let replies = clients.each_mut().map(WireClient::read_line);
+        let [client, _] = &mut clients;
+        let on = client.stats("settings").contains(&("lru_crawler".to_owned(), "yes".to_owned()));
+        if on {
+            for key in 0..20 {
+                client.expect(format!("set key{key} 0 0 1\r\nx\r\n"), "STORED\r\n");
+            }
+            client.expect("flush_all\r\n", "OK\r\n");
+            let deadline = Instant::now() + PATIENCE;
+            while server.stat("curr_items") > 0 {
+                assert!(Instant::now() < deadline, "round {round}: dead items stay: {replies:?}");
+            }
+        } else {
+            client.expect("lru_crawler enable\r\n", "OK\r\n");
+        }
+    }
+}
+
 fn shutdown_ends_the_server(kind: ServerKind) {
     let mut server = ServerOptions::new(kind, 2).arguments(&["-A"]).start();
     let mut client = server.connect();

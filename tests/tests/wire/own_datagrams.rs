@@ -2,6 +2,7 @@
 //! neither.
 
 use std::fmt::Write as _;
+use std::net::{Ipv4Addr, UdpSocket};
 use std::time::Instant;
 
 use slabcore_testkit::binaries;
@@ -28,6 +29,20 @@ fn wait_for(client: &mut WireClient, name: &str, number: u64) {
     let begun = Instant::now();
     while own_stat(client, name) < number {
         assert!(begun.elapsed() < SILENCE_MAX, "{name} stays below {number}");
+    }
+}
+
+/// A supervisor starts the next server at once.
+#[test]
+fn a_port_is_free_once_its_server_has_ended() {
+    for backend in ["auto", "epoll"] {
+        for _ in 0..5 {
+            let Some(server) = start(2, &["--backend", backend]) else { return };
+            let port = server.udp_port();
+            server.datagrams().expect("get nokey\r\n", &["END\r\n"]);
+            assert!(server.stop().success());
+            UdpSocket::bind((Ipv4Addr::LOCALHOST, port)).expect("nobody holds the port");
+        }
     }
 }
 
