@@ -89,6 +89,9 @@ pub const CARRIED_BYTES_MAX: usize = 64 << 20;
 
 /// Output buffers kept for reuse by one shard.
 pub const SPARE_OUTPUTS_MAX: usize = 1024;
+/// Memory of one output buffer that is kept for reuse: what a connection's output or a cut request
+/// takes mostly, but not a value that was carried.
+pub const SPARE_OUTPUT_BYTES_EACH_MAX: usize = 128 << 10;
 /// Memory of all output buffers that one shard keeps for reuse.
 pub const SPARE_OUTPUT_BYTES_MAX: usize = 16 << 20;
 

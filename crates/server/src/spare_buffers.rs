@@ -3,7 +3,9 @@
 
 use std::collections::VecDeque;
 
-use crate::limits::{SPARE_OUTPUT_BYTES_MAX, SPARE_OUTPUTS_MAX, SPARE_SLOT_QUEUES_MAX};
+use crate::limits::{
+    SPARE_OUTPUT_BYTES_EACH_MAX, SPARE_OUTPUT_BYTES_MAX, SPARE_OUTPUTS_MAX, SPARE_SLOT_QUEUES_MAX,
+};
 use crate::slot::Slot;
 
 /// Fresh buffers start at this size, a short reply or two, and keep what they grew to.
@@ -43,6 +45,7 @@ impl SpareBuffers {
     pub(crate) fn put(&mut self, mut buffer: Vec<u8>) {
         let capacity = buffer.capacity();
         if capacity == 0
+            || capacity > SPARE_OUTPUT_BYTES_EACH_MAX
             || self.spare_bytes + capacity > SPARE_OUTPUT_BYTES_MAX
             || self.spares.len() >= SPARE_OUTPUTS_MAX
         {
@@ -66,5 +69,20 @@ impl SpareBuffers {
         if self.slot_queues.len() < SPARE_SLOT_QUEUES_MAX {
             self.slot_queues.push(slots);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_buffer_that_carried_a_value_is_not_kept() {
+        let mut spares = SpareBuffers::new(false);
+        spares.put(Vec::with_capacity(SPARE_OUTPUT_BYTES_EACH_MAX + 1));
+        spares.put(Vec::with_capacity(SPARE_OUTPUT_BYTES_EACH_MAX));
+        assert_eq!(spares.spares.len(), 1);
+        assert_eq!(spares.take().capacity(), SPARE_OUTPUT_BYTES_EACH_MAX);
+        assert_eq!(spares.spare_bytes, 0);
     }
 }
