@@ -71,21 +71,19 @@ impl Store {
     /// A step looks at one item. Pages promised to other shards take more, tens of microseconds.
     pub fn maintain(&mut self, now: u32, budget: u32) -> bool {
         let mut steps = budget;
-        if !self.crawl.is_off {
-            while steps > 0 && self.sweep_step(now, true) {
-                steps -= 1;
-            }
-            while steps > 0 && self.is_flushed_left() {
-                self.crawl_step(now);
-                steps -= 1;
-            }
+        while steps > 0 && !self.crawl.is_off && self.sweep_step(now, true) {
+            steps -= 1;
+        }
+        while steps > 0 && self.is_collection_due() {
+            self.crawl_step(now);
+            steps -= 1;
         }
         let reassigning = self.go_on_reassigning(now);
         self.go_on_granting(now) || reassigning || steps == 0
     }
 
     /// Looks for dead items in the background, or no longer: then only an allocation that would
-    /// have to evict takes them back, and whoever meets one.
+    /// have to evict takes them back, whoever meets one, and a flush that needs their mark.
     pub fn crawl_in_background(&mut self, crawls: bool) {
         self.crawl.is_off = !crawls;
     }
@@ -144,6 +142,16 @@ impl Store {
 
     pub(crate) fn is_flushed_left(&self) -> bool {
         self.index.items > self.epoch_items[usize::from(self.epoch)]
+    }
+
+    /// Whether what flushes left is to be collected. Where nothing dead is looked for, this waits
+    /// until the next flush would have to.
+    fn is_collection_due(&self) -> bool {
+        if !self.crawl.is_off {
+            return self.is_flushed_left();
+        }
+        let used = |epoch: u8| epoch == self.epoch || self.epoch_items[usize::from(epoch)] > 0;
+        (0..4).all(used)
     }
 
     fn crawl_step(&mut self, now: u32) {

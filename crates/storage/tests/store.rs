@@ -223,6 +223,21 @@ fn flushes_in_a_row_take_back_no_more_than_they_must() {
     assert_eq!(shard.store.stats().curr_items, 1);
 }
 
+/// A fourth flush without a free mark would have to walk all chunks at once.
+#[test]
+fn a_crawler_that_is_off_keeps_a_mark_for_the_next_flush() {
+    let mut shard = Shard::new(&Config::default(), &pool(16));
+    shard.store.crawl_in_background(false);
+    for (round, left) in [50, 100, 100, 100].into_iter().enumerate() {
+        assert_eq!(shard.fill(&format!("f{round}-"), 50, 30), 50);
+        shard.store.flush_all();
+        while shard.store.maintain(1, 100) {}
+        assert!(shard.store.stats().curr_items <= left, "round {round}");
+        assert!(shard.store.stats().curr_items > 0, "what is off collects no more than it must");
+        shard.store.check().unwrap();
+    }
+}
+
 #[test]
 fn uniques_differ_over_shards_and_stay_until_a_store() {
     let pool = pool(32);
