@@ -58,6 +58,7 @@ mod orders;
 mod outboxes;
 mod outgoing;
 mod output;
+mod page_demand;
 mod peer;
 mod planned;
 mod port_file;

@@ -30,6 +30,12 @@ pub const SEND_PIECES_MAX: usize = 64;
 /// Output that waits for another shard's reply leaves without it from this size on.
 pub const SEND_EARLY_BYTES: usize = 16 << 10;
 
+/// For so long a shard that has nothing left to evict waits for another one, to clear pages of it.
+pub const DEMAND_WAIT_MAX: Duration = Duration::from_millis(20);
+
+/// Between two looks whether another shard still waits itself.
+pub const DEMAND_PAUSE: Duration = Duration::from_micros(50);
+
 /// Replies of other shards that one connection may wait for.
 pub const OPEN_SLOTS_MAX: usize = 512;
 

@@ -18,6 +18,7 @@ use crate::item_memory::ItemMemory;
 use crate::listener::{DatagramSocket, Listener};
 use crate::log;
 use crate::mailbox::{Mailbox, Message};
+use crate::page_demand;
 use crate::port_socket::PortSocket;
 use crate::publish_order::PublishOrder;
 use crate::run_time_settings::RunTimeSettings;
@@ -99,6 +100,7 @@ pub(crate) fn make_seats(
     });
     let shards = (0..cluster.settings.shards).map(|index| make_shard(&cluster, hasher, index));
     let shards = shards.collect::<Result<Arc<[SharedShard]>, _>>()?;
+    page_demand::connect(&shards);
     let cores = &cluster.settings.cores;
     let seats = receivers.into_iter().enumerate().map(|(index, receiver)| Seat {
         index,

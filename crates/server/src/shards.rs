@@ -7,20 +7,56 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use parking_lot::{ArcMutexGuard, Mutex, RawMutex};
 use slabcore_shard::{Now, Shard};
+use slabcore_storage::PageDemand;
 
 /// A shard that one executor at a time may touch.
 pub(crate) struct SharedShard {
     lock: Arc<Mutex<Shard>>,
     /// The owner does without it for now.
     lent: AtomicBool,
+    /// It has nothing left to evict, and demands pages of others.
+    demands: AtomicBool,
 }
 
 impl SharedShard {
     pub(crate) fn new(shard: Shard) -> Self {
-        Self { lock: Arc::new(Mutex::new(shard)), lent: AtomicBool::new(false) }
+        Self {
+            lock: Arc::new(Mutex::new(shard)),
+            lent: AtomicBool::new(false),
+            demands: AtomicBool::new(false),
+        }
+    }
+}
+
+/// See `page_demand.rs`.
+impl SharedShard {
+    /// From now on the shard has others clear pages when it has nothing left to evict.
+    pub(crate) fn set_page_demand(&self, demand: PageDemand) {
+        self.lock.lock().set_page_demand(demand);
+    }
+
+    /// Whether somebody else than its owner has it.
+    pub(crate) fn is_lent(&self) -> bool {
+        self.lent.load(Ordering::Relaxed)
+    }
+
+    /// Whether it waits for pages of others, so that nobody may wait for it.
+    pub(crate) fn is_demanding(&self) -> bool {
+        self.demands.load(Ordering::SeqCst)
+    }
+
+    pub(crate) fn set_demanding(&self, demands: bool) {
+        self.demands.store(demands, Ordering::SeqCst);
+    }
+
+    /// Clears pages of it, as soon as nobody else has it. False: it has none to give, or somebody
+    /// has it for longer than that.
+    pub(crate) fn give_pages_now(&self, tick: u32, wait: Duration) -> bool {
+        self.lock.try_lock_for(wait).is_some_and(|mut shard| shard.give_pages_now(tick))
     }
 }
 

@@ -5,7 +5,9 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 use slabcore_metrics::{Counter, Gauge, ShardMetrics};
-use slabcore_storage::{Config, Hold, KeyHasher, NoMemory, PagePool, PageWish, Reassigned, Store};
+use slabcore_storage::{
+    Config, Hold, KeyHasher, NoMemory, PageDemand, PagePool, PageWish, Reassigned, Store,
+};
 
 use crate::class_table::ClassTable;
 use crate::clock::Now;
@@ -139,6 +141,16 @@ impl Shard {
     /// Promises pages to a shard that wishes for them; [`Self::maintain`] gives them.
     pub fn grant(&mut self, wish: PageWish) {
         self.store.grant(wish);
+    }
+
+    /// Names who has other shards give pages at once, see [`Self::give_pages_now`].
+    pub fn set_page_demand(&mut self, demand: PageDemand) {
+        self.store.set_page_demand(demand);
+    }
+
+    /// Clears some pages for a shard that has nothing left to evict. False: there is none.
+    pub fn give_pages_now(&mut self, tick: u32) -> bool {
+        self.store.give_now(tick)
     }
 
     /// Begins to take a page from slab class `from` (-1: any, 0: the pool) for class `to` (0: the

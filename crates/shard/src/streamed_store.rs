@@ -65,7 +65,7 @@ impl Shard {
             let Some(reservation) = upload.reservation.as_mut() else { return };
             let Ok(spare) = self.store.spare(now.tick, reservation) else {
                 let failed = upload.reservation.take().expect("checked above");
-                self.store.abandon(failed);
+                self.store.give_up(failed);
                 return;
             };
             let count = spare.len().min(bytes.len());

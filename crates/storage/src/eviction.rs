@@ -6,9 +6,9 @@ use crate::candidates::Candidate;
 use crate::item::{self, ChunkUse};
 use crate::item_ref::ItemRef;
 use crate::limits::{
-    AGE_OFFSET_PART, ALLOCATION_ROUNDS_MAX, BORROW_FACTOR, CHUNK_BYTES_MAX, EVICT_LOOKS,
-    EVICT_WALK_MAX, GROWTH_RETRY_INSERTS, MERGES_PER_INSERT, SPLITS_PER_INSERT, SWEEP_LOOKS,
-    SWEEPS_PER_ALLOCATION,
+    AGE_OFFSET_PART, ALLOCATION_ROUNDS_MAX, BORROW_FACTOR, CHUNK_BYTES_MAX, DEMANDS_MAX,
+    EVICT_LOOKS, EVICT_WALK_MAX, GROWTH_RETRY_INSERTS, MERGES_PER_INSERT, SPLITS_PER_INSERT,
+    SWEEP_LOOKS, SWEEPS_PER_ALLOCATION,
 };
 use crate::region::Location;
 use crate::store::Store;
@@ -61,6 +61,23 @@ impl Store {
         }
         if let Some(chunk) = self.borrow_chunk(now, class, bytes, CHUNK_BYTES_MAX) {
             return Some(chunk);
+        }
+        self.allocate_from_others(now, class, bytes)
+    }
+
+    /// A chunk of a page that another shard clears at once: nothing is left to evict here.
+    #[cold]
+    fn allocate_from_others(&mut self, now: u32, class: usize, bytes: usize) -> Option<Location> {
+        for _ in 0..DEMANDS_MAX {
+            let gave = self.demand_pages(now);
+            // Also if nobody gave any: others may just have given what was wished for before.
+            if let Some(page) = self.slabs.take_page() {
+                self.slabs.join_class(page, class);
+                return self.slabs.take_chunk(class, bytes);
+            }
+            if !gave {
+                break;
+            }
         }
         self.out_of_memory(class)
     }

@@ -79,7 +79,7 @@ pub use key_hasher::KeyHasher;
 pub use limits::{CHUNK_BYTES_MAX, HOLDS_MAX, KEY_BYTES_MAX, PAGE_BYTES, VALUE_BYTES_MAX};
 pub use meta::{Amendment, NewUnique, ReadHit, ReadTerms};
 pub use page_pool::{Page, PagePool};
-pub use page_sharing::PageWish;
+pub use page_sharing::{PageDemand, PageWish};
 pub use reassign::Reassigned;
 pub use region::{Region, region_reach};
 pub use reservation::Reservation;

@@ -101,6 +101,13 @@ pub(crate) const WISH_PAGES: u32 = 16;
 /// Classes sampled for each page that a shard gives to others.
 pub(crate) const GRANT_PROBES: usize = 4;
 
+/// Pages that a shard clears at once for one that has nothing left to evict: below a millisecond
+/// mostly.
+pub(crate) const DEMANDED_PAGES: u32 = 4;
+
+/// How often one allocation has others clear pages: whoever is faster takes those of the pool.
+pub(crate) const DEMANDS_MAX: usize = 8;
+
 /// Pages that a shard may have promised to others.
 pub(crate) const GRANTED_PAGES_MAX: u32 = 1 << 20;
 

@@ -91,6 +91,8 @@ pub struct PagePool {
     room: AtomicIsize,
     /// A bit for each slab class for which some store that evicts nothing has found no memory.
     full_classes: AtomicU64,
+    /// Bytes of the shortest chained value for which some such store has found no memory.
+    refused_bytes: AtomicUsize,
 }
 
 impl PagePool {
@@ -114,6 +116,7 @@ impl PagePool {
             limit: AtomicUsize::new(limit),
             room: AtomicIsize::new(limit.cast_signed()),
             full_classes: AtomicU64::new(0),
+            refused_bytes: AtomicUsize::new(usize::MAX),
         }
     }
 
@@ -140,8 +143,22 @@ impl PagePool {
         self.full_classes.load(Ordering::Relaxed) & 1 << class != 0
     }
 
+    /// Some store has no memory for a chained value of so many bytes: that is known of no class,
+    /// as what the chain had got so far is free again.
+    pub(crate) fn refuse_from(&self, bytes: usize) {
+        self.refused_bytes.fetch_min(bytes, Ordering::Relaxed);
+    }
+
+    /// Whether some store had no memory for a chained value so long, and none has freed any since.
+    pub(crate) fn is_refused(&self, bytes: usize) -> bool {
+        bytes >= self.refused_bytes.load(Ordering::Relaxed)
+    }
+
     /// Some store has freed memory.
     pub(crate) fn mark_none_full(&self) {
+        if self.refused_bytes.load(Ordering::Relaxed) != usize::MAX {
+            self.refused_bytes.store(usize::MAX, Ordering::Relaxed);
+        }
         if self.full_classes.load(Ordering::Relaxed) != 0 {
             self.full_classes.store(0, Ordering::Relaxed);
         }

@@ -9,10 +9,13 @@
 //! items, its tail, divided by the pages of that eighth. It is what a shard loses with a page, and
 //! about what it wins with one.
 
+use alloc::boxed::Box;
+
 use crate::access::AccessWord;
 use crate::drain::Recipient;
 use crate::limits::{
-    DRAIN_WORK_MAX, GRANT_PROBES, GRANTED_PAGES_MAX, PAGE_BYTES, SHARE_KEPT_PART, WISH_PAGES,
+    DEMANDED_PAGES, DRAIN_WORK_MAX, GRANT_PROBES, GRANTED_PAGES_MAX, PAGE_BYTES, SHARE_KEPT_PART,
+    WISH_PAGES,
 };
 use crate::liveliness::HIT_SAMPLE;
 use crate::rate_meter::RateMeter;
@@ -50,7 +53,12 @@ pub(crate) struct PageSharing {
     is_over: bool,
     /// Bytes of chunks evicted since the last wish.
     evicted_bytes: usize,
+    demand: Option<PageDemand>,
 }
+
+/// Has some other shard give pages to the pool at once ([`Store::give_now`]); the argument is the
+/// second that it is. False: none has any that it could give.
+pub type PageDemand = Box<dyn FnMut(u32) -> bool + Send>;
 
 impl PageSharing {
     /// Whether pages were promised that are not given yet: free ones are not for the store itself.
@@ -135,6 +143,28 @@ impl Store {
             self.sharing.wish = Some(PageWish { pages, worth: u64::MAX });
         }
         could
+    }
+
+    /// Names who is called by an allocation that finds nothing to evict: pages wished for are given
+    /// in the background, and a value may arrive faster.
+    pub fn set_page_demand(&mut self, demand: PageDemand) {
+        self.sharing.demand = Some(demand);
+    }
+
+    /// Has another shard give pages. False: none does.
+    pub(crate) fn demand_pages(&mut self, now: u32) -> bool {
+        self.config.evict && self.sharing.demand.as_mut().is_some_and(|demand| demand(now))
+    }
+
+    /// Clears some pages for another shard that has nothing left to evict. False: there is none
+    /// that is neither pinned nor among those that are never given.
+    pub fn give_now(&mut self, now: u32) -> bool {
+        let give = |_: &u32| {
+            self.slabs.owned_pages > self.pages_kept()
+                && (self.give_granted_page()
+                    || self.steal_page(now, None) && self.give_granted_page())
+        };
+        (0..DEMANDED_PAGES).take_while(give).count() > 0
     }
 
     /// Pages that a shard never gives to others.

@@ -4,12 +4,12 @@
 use crate::chain::{self, BODY_HEADER_BYTES};
 use crate::item::{self, ItemShape};
 use crate::item_ref::ItemRef;
-use crate::limits::{KEY_BYTES_MAX, VALUE_BYTES_MAX};
+use crate::limits::{CHUNK_BYTES_MAX, KEY_BYTES_MAX, VALUE_BYTES_MAX};
 use crate::region::Location;
 use crate::store::{NoMemory, Store};
 
-/// A new item that is being written. Given to [`Store::commit`] or [`Store::abandon`] in the end;
-/// dropped otherwise, its memory stays reserved.
+/// A new item that is being written. Given to [`Store::commit`], [`Store::abandon`] or
+/// [`Store::give_up`] in the end; dropped otherwise, its memory stays reserved.
 #[must_use = "a reservation is committed or abandoned"]
 #[derive(Debug)]
 pub struct Reservation {
@@ -74,7 +74,11 @@ impl Store {
         let ItemFields { key, flags, exptime, with_cas } = fields;
         let shape =
             ItemShape::new(&self.slabs.sizes, key.len(), value_len, flags, exptime, with_cas);
-        if value_len > VALUE_BYTES_MAX || !self.could_hold(value_len) {
+        let is_long = value_len > CHUNK_BYTES_MAX / 2;
+        if is_long && self.is_refused(now, value_len) || !self.could_hold(value_len) {
+            if shape.chained {
+                self.slabs.refuse_value(value_len);
+            }
             return Err(NoMemory);
         }
         let head = self.allocate(now, shape.head_bytes).ok_or(NoMemory)?;
@@ -86,8 +90,16 @@ impl Store {
         Ok(Reservation { head, hash, value_len, written: 0, chunk: head, at, room })
     }
 
+    /// Whether there is certainly no memory for a value so long. What is dead makes room even so.
+    #[cold]
+    fn is_refused(&self, now: u32, value_len: usize) -> bool {
+        let is_refused = self.slabs.is_value_refused(value_len);
+        value_len > VALUE_BYTES_MAX
+            || is_refused && !self.is_expired_left(now) && !self.is_flushed_left()
+    }
+
     /// The next contiguous room for the value; empty when the value is complete. `NoMemory`: no
-    /// further chunk could be had, and the caller abandons the reservation (or tries later).
+    /// further chunk could be had, and the caller gives the reservation up (or tries later).
     pub fn spare(
         &mut self,
         now: u32,
@@ -130,6 +142,14 @@ impl Store {
         self.slabs.free_item(item);
     }
 
+    /// As [`Self::abandon`], after [`NoMemory`]: with evictions off, all stores refuse values so
+    /// long from now on, until one of them frees something.
+    pub fn give_up(&mut self, reservation: Reservation) {
+        let value_len = reservation.value_len;
+        self.abandon(reservation);
+        self.slabs.refuse_value(value_len);
+    }
+
     /// Ends the reservation's pins; the item is the caller's to link or free at once.
     #[expect(clippy::needless_pass_by_value, reason = "the token ends here")]
     pub(crate) fn finish(&mut self, reservation: Reservation) -> Location {
@@ -156,7 +176,7 @@ impl Store {
                 ValuePart::Item(item) => self.fill_from_item(now, &mut reservation, item),
             };
             if filled.is_err() {
-                self.abandon(reservation);
+                self.give_up(reservation);
                 return None;
             }
         }

@@ -359,6 +359,18 @@ impl SlabAllocator {
         }
     }
 
+    /// Whether there is known to be no memory for a value so long.
+    pub(crate) fn is_value_refused(&self, bytes: usize) -> bool {
+        self.is_refusing && self.pages.pool().is_refused(bytes)
+    }
+
+    /// There is no memory for a chained value of so many bytes.
+    pub(crate) fn refuse_value(&self, bytes: usize) {
+        if self.is_refusing {
+            self.pages.pool().refuse_from(bytes);
+        }
+    }
+
     /// Frees a chunk that is not pinned. An empty page leaves its class.
     pub(crate) fn free_chunk(&mut self, chunk: Location) {
         let index = self.record_of(chunk);

@@ -3,7 +3,7 @@
 //! An interpreter that looks for undefined behaviour has no time for so many; it runs the model.
 #![cfg(not(miri))]
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::thread;
 
 use slabcore_storage::{
@@ -412,6 +412,50 @@ fn a_value_larger_than_its_shard_takes_pages_of_others() {
     // Not all of them, whoever asks.
     let too_large = small.store.reserve(1, hash, b"huge", 0, 0, 124 * PAGE_BYTES);
     assert_eq!(too_large.err(), Some(NoMemory));
+}
+
+/// Nobody goes on with the others' background work meanwhile.
+#[test]
+fn a_value_demands_pages_of_others_at_once() {
+    let pool = pool(128);
+    let config = Config { shards: 2, fair_share_pages: 64, ..Config::default() };
+    let mut small = Shard::new(&Config { shard: 1, ..config.clone() }, &pool);
+    let mut other = Shard::new(&config, &pool);
+    for n in 0..3_000 {
+        small.fill(&format!("s{n}-"), 1, 3_000);
+        other.fill(&format!("o{n}-"), 1, 3_000);
+    }
+    let other = Arc::new(Mutex::new(other));
+    let giver = Arc::clone(&other);
+    small.store.set_page_demand(Box::new(move |now| giver.lock().unwrap().store.give_now(now)));
+    let value = pattern(1, 100 * PAGE_BYTES);
+    assert_eq!(small.store("huge", &value, StoreVerb::Set), StoreOutcome::Stored);
+    small.store.check().unwrap();
+    let mut other = other.lock().unwrap();
+    other.store.check().unwrap();
+    assert!(other.store.pages_owned() < 28);
+    // Some are never given.
+    while other.store.give_now(1) {}
+    assert_eq!(other.store.pages_owned(), 8);
+}
+
+/// With evictions off, what a value had got before its memory ran out is not given to the next.
+#[test]
+fn a_length_refused_by_one_store_is_refused_by_all() {
+    let pool = pool(32);
+    let config = Config { shards: 2, fair_share_pages: 16, evict: false, ..Config::default() };
+    let mut one = Shard::new(&config, &pool);
+    let mut other = Shard::new(&Config { shard: 1, ..config }, &pool);
+    let value = pattern(1, 5 * PAGE_BYTES);
+    let mut stored = 0;
+    while one.store(&format!("k{stored}"), &value, StoreVerb::Set) == StoreOutcome::Stored {
+        stored += 1;
+    }
+    assert!(pool.pages_free() > 0, "some are free again");
+    assert_eq!(other.store("k", &value, StoreVerb::Set), StoreOutcome::NoMemory);
+    assert_eq!(other.store("k", &value[PAGE_BYTES * 4..], StoreVerb::Set), StoreOutcome::Stored);
+    one.delete("k0");
+    assert_eq!(one.store("k0", &value, StoreVerb::Set), StoreOutcome::Stored);
 }
 
 #[test]

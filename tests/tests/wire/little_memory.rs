@@ -5,7 +5,9 @@ use slabcore_testkit::wire_client::WireClient;
 
 on_both! {
     a_little_memory_is_enough_to_serve,
+    large_values_evict_what_lies_in_other_shards,
     a_full_server_stays_full_until_something_is_deleted,
+    a_server_full_for_large_values_stays_so,
 }
 
 const STORED: &[u8] = b"STORED\r\n";
@@ -30,6 +32,43 @@ fn a_little_memory_is_enough_to_serve(kind: ServerKind) {
             let (items, evictions) = (server.stat("curr_items"), server.stat("evictions"));
             assert_eq!(items + evictions, 10_000, "-m {memory} -t {threads}");
         }
+    }
+}
+
+fn set_long(client: &mut WireClient, number: usize, length: usize) -> Vec<u8> {
+    let value = " ".repeat(length);
+    client.send(format!("set long{number} 0 0 {length}\r\n{value}\r\n").as_bytes());
+    client.read_line()
+}
+
+/// One of them needs more pages than its shard has, faster than others give them by themselves.
+fn large_values_evict_what_lies_in_other_shards(kind: ServerKind) {
+    for (memory, threads, item_max, length) in
+        [("2", 2, "1m", 1_000_000), ("4", 4, "1m", 1_000_000), ("8", 4, "4m", 3_500_000)]
+    {
+        let arguments = ["-m", memory, "-I", item_max];
+        let server = ServerOptions::new(kind, threads).arguments(&arguments).start();
+        let mut client = server.connect();
+        for number in 0..150 {
+            let reply = set_long(&mut client, number, length);
+            assert_eq!(reply, STORED, "{number}: -m {memory} -t {threads} -I {item_max}");
+        }
+        assert_eq!(server.stat("curr_items") + server.stat("evictions"), 150);
+    }
+}
+
+/// What a value had got before its memory ran out is no room for the next one as long.
+fn a_server_full_for_large_values_stays_so(kind: ServerKind) {
+    for _ in 0..10 {
+        let server = ServerOptions::new(kind, 2).arguments(&["-M", "-m", "2"]).start();
+        let mut client = server.connect();
+        let mut set = |number| set_long(&mut client, number, 300_000);
+        let refused = (0..10).find(|&number| set(number) != STORED).expect("it is full some time");
+        for number in refused + 1..refused + 8 {
+            assert_eq!(set(number), OUT_OF_MEMORY, "{number} after {refused}");
+        }
+        client.expect("delete long0\r\n", "DELETED\r\n");
+        assert_eq!(set_long(&mut client, 0, 300_000), STORED);
     }
 }
 
