@@ -100,7 +100,7 @@ mod watching;
 mod whole_server;
 
 pub use in_memory::{InMemoryConnection, InMemoryServer};
-pub use running::{Running, serve, serve_on};
+pub use running::{Listening, Running, listen};
 pub use settings::Settings;
 pub use start_error::StartError;
 pub use tls::{ClientCertificates, KeyFormat, Tls, TlsError, TlsSettings};

@@ -5,19 +5,35 @@ use std::io;
 use std::net::SocketAddr;
 use std::path::Path;
 
+use nix::errno::Errno;
+use tracing::warn;
+
 /// Writes one line per TCP and UDP socket, into a neighbour that is then renamed: a reader sees all
-/// of it or nothing.
-pub(crate) fn write(path: &Path, tcp: &[SocketAddr], udp: &[SocketAddr]) -> io::Result<()> {
+/// of it or nothing. A server without the file still serves, as memcached does.
+pub(crate) fn write(path: &Path, tcp: &[SocketAddr], udp: &[SocketAddr]) {
+    let mut unfinished = path.as_os_str().to_owned();
+    unfinished.push(".lck");
+    let unfinished = Path::new(&unfinished);
+    if let Err(error) = std::fs::write(unfinished, lines(tcp, udp)) {
+        warn!("Failed to open \"{}\": {}", unfinished.display(), why(&error));
+    } else if let Err(error) = std::fs::rename(unfinished, path) {
+        warn!("Failed to rename \"{}\": {}", unfinished.display(), why(&error));
+    }
+}
+
+/// The system's words alone, as memcached has them: Rust puts the number of the error behind.
+fn why(error: &io::Error) -> String {
+    error.raw_os_error().map_or_else(|| error.to_string(), |n| Errno::from_raw(n).desc().into())
+}
+
+fn lines(tcp: &[SocketAddr], udp: &[SocketAddr]) -> String {
     let mut text = String::new();
     for (transport, addresses) in [("TCP", tcp), ("UDP", udp)] {
         for address in addresses {
             let family = if address.is_ipv6() { "INET6" } else { "INET" };
             let port = address.port();
-            writeln!(text, "{transport} {family}: {port}").map_err(io::Error::other)?;
+            writeln!(text, "{transport} {family}: {port}").expect("a string takes all");
         }
     }
-    let mut unfinished = path.as_os_str().to_owned();
-    unfinished.push(".lck");
-    std::fs::write(&unfinished, text)?;
-    std::fs::rename(&unfinished, path)
+    text
 }

@@ -18,7 +18,7 @@ use crate::cluster::{Backend, Cluster, SharedTls};
 use crate::executors::Executor;
 use crate::heartbeat::Heartbeat;
 use crate::limits::FINISH_DURATION;
-use crate::listener;
+use crate::listener::{self, DatagramSocket, Listener};
 use crate::locked_memory;
 use crate::log;
 use crate::port_file;
@@ -47,45 +47,55 @@ pub struct Running {
     heartbeats: Vec<Heartbeat>,
 }
 
-/// Starts a server. When this returns, clients can connect and the port file is there.
-pub fn serve(settings: Settings) -> Result<Running, StartError> {
-    serve_on(settings, Vec::new())
+/// A server whose sockets listen, and that does not serve yet: clients that connect wait.
+pub struct Listening {
+    settings: Settings,
+    listeners: Vec<Listener>,
+    udp_sockets: Vec<DatagramSocket>,
 }
 
-/// As [`serve`], on stream sockets that listen already; without any on those of the settings.
-pub fn serve_on(settings: Settings, sockets: Vec<OwnedFd>) -> Result<Running, StartError> {
+/// Begins to listen: on stream sockets that listen already, or without any on those of the
+/// settings. What takes longer, as the memory for items, is left to [`Listening::serve`].
+pub fn listen(settings: Settings, sockets: Vec<OwnedFd>) -> Result<Listening, StartError> {
     let listeners = listener::bind(&settings, sockets)
         .map_err(|error| StartError::Bind(listener::named(&settings), error))?;
     let udp_sockets = listener::bind_udp(&settings).map_err(StartError::BindUdp)?;
     if u64::from(settings.verbosity) >= log::COMMANDS {
         log::listeners(&listeners, &udp_sockets, settings.protocol);
     }
-    let backend = choose_backend(settings.backend, settings.shards)?;
-    if let Backend::Epoll(reason) = &backend {
-        info!("slabcore: serving with epoll: {reason}");
+    Ok(Listening { settings, listeners, udp_sockets })
+}
+
+impl Listening {
+    /// Starts the server. When this returns, clients are served and the port file is there.
+    pub fn serve(self) -> Result<Running, StartError> {
+        let Self { settings, listeners, udp_sockets } = self;
+        let backend = choose_backend(settings.backend, settings.shards)?;
+        if let Backend::Epoll(reason) = &backend {
+            info!("slabcore: serving with epoll: {reason}");
+        }
+        let hasher = KeyHasher::new(random_seed());
+        let (cluster, seats) = make_seats(settings, backend, &listeners, udp_sockets, &hasher)?;
+        let executors = start_executors(&cluster, seats)?;
+        if cluster.settings.lock_memory {
+            locked_memory::lock_all();
+        }
+        if let Some(path) = &cluster.settings.port_file {
+            port_file::write(path, &cluster.addresses, &cluster.udp_addresses);
+        }
+        let system = |error: io::Error| StartError::System("start the acceptor", error);
+        let stop_acceptor = eventfd(0, EventfdFlags::CLOEXEC).map_err(|e| system(e.into()))?;
+        let stop = stop_acceptor.try_clone().map_err(system)?;
+        let acceptor = acceptor::spawn(Arc::clone(&cluster), listeners, stop).map_err(system)?;
+        let admin = start_admin(&cluster);
+        let mut running =
+            Running { cluster, executors, acceptor, stop_acceptor, admin, heartbeats: Vec::new() };
+        if running.cluster.settings.idle_timeout > 0 {
+            let system = |error| StartError::System("start a thread", error);
+            running.watch(IDLE_SWEEP_EVERY, || {}).map_err(system)?;
+        }
+        Ok(running)
     }
-    let hasher = KeyHasher::new(random_seed());
-    let (cluster, seats) = make_seats(settings, backend, &listeners, udp_sockets, &hasher)?;
-    let executors = start_executors(&cluster, seats)?;
-    if cluster.settings.lock_memory {
-        locked_memory::lock_all();
-    }
-    if let Some(path) = &cluster.settings.port_file {
-        port_file::write(path, &cluster.addresses, &cluster.udp_addresses)
-            .map_err(|error| StartError::System("write the port file", error))?;
-    }
-    let system = |error: io::Error| StartError::System("start the acceptor", error);
-    let stop_acceptor = eventfd(0, EventfdFlags::CLOEXEC).map_err(|e| system(e.into()))?;
-    let stop = stop_acceptor.try_clone().map_err(system)?;
-    let acceptor = acceptor::spawn(Arc::clone(&cluster), listeners, stop).map_err(system)?;
-    let admin = start_admin(&cluster);
-    let mut running =
-        Running { cluster, executors, acceptor, stop_acceptor, admin, heartbeats: Vec::new() };
-    if running.cluster.settings.idle_timeout > 0 {
-        let system = |error| StartError::System("start a thread", error);
-        running.watch(IDLE_SWEEP_EVERY, || {}).map_err(system)?;
-    }
-    Ok(running)
 }
 
 impl Running {

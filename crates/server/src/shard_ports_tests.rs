@@ -3,7 +3,7 @@
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 
-use crate::running::serve;
+use crate::running::listen;
 use crate::settings::{BackendChoice, Settings};
 use crate::whole_server::{WholeServer, connect, settings};
 
@@ -77,6 +77,6 @@ fn a_port_in_use_is_refused() {
     let port = taken.local_addr().unwrap().port();
     let settings =
         Settings { shards: 1, shard_ports: Some(port), ..settings(BackendChoice::Epoll) };
-    let error = serve(settings).err().expect("the port is taken");
+    let error = listen(settings, Vec::new()).err().expect("the port is taken");
     assert_eq!(error.exit_code(), 71);
 }

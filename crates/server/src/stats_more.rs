@@ -45,12 +45,7 @@ impl Connection {
         // `c` alone would be `cachedump`.
         let abbreviated = ABBREVIATED.into_iter().find(|it| it.starts_with(word) && word != b"c");
         match abbreviated {
-            Some(b"detail") => match rest.trim_ascii_start().split(|&byte| byte == b' ').next() {
-                Some(b"on") => self.order_detail(core, true, echo),
-                Some(b"off") => self.order_detail(core, false, echo),
-                Some(b"dump") => self.prefixes(core, echo),
-                _ => self.reply(Reply::Error(error_lines::STATS_DETAIL_USAGE)),
-            },
+            Some(b"detail") => self.detail(core, rest),
             Some(b"conns") => self.connections(core),
             // There is no external storage.
             Some(b"extstore") => self.text_reply(END, echo),
@@ -72,7 +67,21 @@ impl Connection {
         }
     }
 
-    /// `detail` of the binary protocol; memcached compares no more of the order than its word.
+    /// `stats detail` of the text protocol, where `-X` forbids it: it shows beginnings of keys.
+    fn detail(&mut self, core: &mut Core, order: &[u8]) {
+        if !core.cluster.settings.dump {
+            return self.reply(Reply::Error(error_lines::STATS_DETAIL_NOT_ALLOWED));
+        }
+        match order.trim_ascii_start().split(|&byte| byte == b' ').next() {
+            Some(b"on") => self.order_detail(core, true, None),
+            Some(b"off") => self.order_detail(core, false, None),
+            Some(b"dump") => self.prefixes(core, None),
+            _ => self.reply(Reply::Error(error_lines::STATS_DETAIL_USAGE)),
+        }
+    }
+
+    /// `detail` of the binary protocol; memcached compares no more of the order than its word, and
+    /// `-X` does not forbid it.
     pub(crate) fn binary_detail(&mut self, core: &mut Core, order: &[u8], echo: Echo) {
         if order.starts_with(b" dump") {
             self.prefixes(core, Some(echo));

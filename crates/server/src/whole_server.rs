@@ -5,7 +5,7 @@ use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use crate::running::{Running, serve};
+use crate::running::{Running, listen};
 use crate::settings::{BackendChoice, Listen, Moving, Protocol, Settings, TcpListen};
 
 /// Far beyond what any answer takes here: a test fails instead of hanging.
@@ -22,7 +22,7 @@ impl WholeServer {
     /// Starts a server that listens on one address.
     pub(crate) fn start(settings: Settings) -> Self {
         let port_file = settings.port_file.clone().expect("the port file tells the port");
-        let running = serve(settings).unwrap();
+        let running = listen(settings, Vec::new()).unwrap().serve().unwrap();
         let ports = std::fs::read_to_string(&port_file).unwrap();
         std::fs::remove_file(port_file).unwrap();
         let port = ports.trim().strip_prefix("TCP INET: ").expect("one port").parse().unwrap();

@@ -5,6 +5,7 @@ use std::path::Path;
 use slabcore_server::settings::Protocol;
 use slabcore_server::{Users, UsersError};
 
+use crate::numbers::leading_number;
 use crate::parse::Given;
 use crate::refusal::Refusal;
 
@@ -39,6 +40,10 @@ pub(crate) fn access(given: &Given, sasl_users: Option<&Path>) -> Result<Access,
                  tokens.",
             )),
             Some(file) => {
+                refuse_udp(
+                    given,
+                    "Cannot use UDP with ascii authentication enabled (-U 0 to disable)",
+                )?;
                 let users = Users::read(file).map_err(|error| refusal(file, &error))?;
                 Ok(Access { protocol: Protocol::Text, sasl: false, users: Some(users) })
             }
@@ -48,6 +53,7 @@ pub(crate) fn access(given: &Given, sasl_users: Option<&Path>) -> Result<Access,
     if protocol == Protocol::Text {
         return Err(Refusal::usage("ERROR: You cannot allow the ASCII protocol while using SASL."));
     }
+    refuse_udp(given, "ERROR: Cannot enable UDP while using binary SASL authentication.")?;
     let users = match (file, sasl_users) {
         (Some(file), _) => Users::read(file).map_err(|error| refusal(file, &error))?,
         (None, Some(file)) => Users::read_sasl(file).map_err(|error| refusal(file, &error))?,
@@ -58,6 +64,14 @@ pub(crate) fn access(given: &Given, sasl_users: Option<&Path>) -> Result<Access,
         }
     };
     Ok(Access { protocol: Protocol::Binary, sasl: true, users: Some(users) })
+}
+
+/// A datagram cannot log in: refuses `-U` in these words, before any file is looked for.
+fn refuse_udp(given: &Given, message: &str) -> Result<(), Refusal> {
+    match given.last("udp-port").map_or(0, leading_number) {
+        0 => Ok(()),
+        _ => Err(Refusal::usage(message)),
+    }
 }
 
 /// memcached's words for a file that is no good.

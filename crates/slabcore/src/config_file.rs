@@ -1,19 +1,23 @@
 //! `--config FILE`: options from a file, as Debian's `/etc/memcached.conf` has them.
 //!
 //! A line has options as on the command line; `#` begins a comment unless a backslash stands before
-//! it. A line that begins with something else is a directive for somebody else.
+//! it. A line that begins with something else is a directive for somebody else, and one that begins
+//! with `-d` or `-h` is skipped, as Debian's unit does: whoever starts the server decides on these.
 
 use std::ffi::OsString;
 use std::fs;
 
 use crate::refusal::Refusal;
 
+/// Beginnings of lines that have no effect.
+const SKIPPED: [&str; 2] = ["-d", "-h"];
+
 /// What a file of options says.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct ConfigFile {
     /// In order, as they would stand on the command line.
     pub(crate) words: Vec<OsString>,
-    /// A line for each directive that is ignored.
+    /// A line for each line that is ignored.
     pub(crate) warnings: Vec<String>,
 }
 
@@ -29,7 +33,10 @@ fn parse(text: &str, path: &str) -> ConfigFile {
     let mut file = ConfigFile::default();
     for line in text.lines() {
         let line = without_comment(line).trim().replace("\\#", "#");
-        if line.starts_with('-') {
+        if SKIPPED.iter().any(|begin| line.starts_with(begin)) {
+            file.warnings
+                .push(format!("warning: {line} in {path} is skipped, as Debian's unit does"));
+        } else if line.starts_with('-') {
             file.words.extend(line.split_whitespace().map(OsString::from));
         } else if let Some(directive) = line.split_whitespace().next() {
             let warning = format!("warning: {directive} in {path} is no option: ignored");
@@ -59,6 +66,7 @@ mod tests {
         check("# -m 5\n\n  -m 64  \n", &["-m", "64"], 0);
         check("-m 64 # half\n-v\n-s /run/a\\#b", &["-m", "64", "-v", "-s", "/run/a#b"], 0);
         check("-p 1 -U 0\r\n--user=x", &["-p", "1", "-U", "0", "--user=x"], 0);
+        check("-d\n  -h\n-d -m 5\n-v -d\n--daemon", &["-v", "-d", "--daemon"], 3);
         check("logfile /var/log/memcached.log\n-M", &["-M"], 1);
     }
 }

@@ -24,6 +24,8 @@ pub(crate) fn version() -> String {
 /// `-h`: the version, then the options.
 pub(crate) fn help(options: &str) -> String {
     let lines = ENVIRONMENT.iter().map(|(name, help)| format!("  {name:<23}  {help}\n"));
+    // clap marks what counts, as if the marks were typed.
+    let options = options.replace("--verbose...", "--verbose   ");
     let environment = format!("Environment:\n{}", lines.collect::<String>());
     format!("{}{}\n\n{environment}", version(), options.trim_end())
 }

@@ -46,7 +46,7 @@ const EXIT_STATUSES: &[(&str, &str)] = &[
 
 fn completions(shell: Shell) -> String {
     let mut text = Vec::new();
-    generate(shell, &mut options::described(), PROGRAM, &mut text);
+    generate(shell, &mut options::completed(), PROGRAM, &mut text);
     String::from_utf8(text).expect("clap writes UTF-8")
 }
 
@@ -102,6 +102,9 @@ fn effect(row: &SuboptionRow) -> String {
         (_, SuboptionEffect::Silent) => "accepted; it is so anyway".into(),
         (_, SuboptionEffect::Meaningless(why)) => {
             format!("accepted with a warning, without effect: {why}")
+        }
+        (_, SuboptionEffect::Means { option, why }) => {
+            format!("accepted with a warning, as {option}: {why}")
         }
     }
 }
@@ -166,6 +169,28 @@ mod tests {
             "--enable-",
             "--enable-shutdown --enable-coredumps --enable-largepages --enable-sasl --enable-ssl",
         );
+    }
+
+    /// bash knows its own `compopt` only while it completes.
+    #[test]
+    fn bash_completes_values() {
+        let script = format!(
+            "{}\ncompopt() {{ :; }}; COMP_WORDS=(slabcore --log-format j); COMP_CWORD=2\n\
+             _slabcore slabcore j --log-format; echo \"${{COMPREPLY[*]}}\"",
+            named("bash").unwrap()
+        );
+        let Ok(output) = Command::new("bash").args(["-uec", &script]).output() else { return };
+        assert_eq!(String::from_utf8_lossy(&output.stdout).trim_end(), "json");
+    }
+
+    #[test]
+    fn completions_have_the_words_that_options_take() {
+        for shell in ["bash", "zsh", "fish"] {
+            let text = named(shell).unwrap();
+            for word in ["binary", "epoll", "json", "zsh"] {
+                assert!(text.contains(word), "{shell}: {word}");
+            }
+        }
     }
 
     #[test]

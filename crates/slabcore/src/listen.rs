@@ -30,6 +30,8 @@ pub(crate) struct Listening {
 
 /// Parses the values of all `-l`; entries without a port of their own get `port`.
 ///
+/// What an earlier `-l` named counts once, as where a file of options and the command line agree;
+/// within one value, as in memcached, each entry is to be bound.
 /// Names are not resolved here.
 pub(crate) fn parse<'a>(
     values: impl Iterator<Item = &'a str>,
@@ -40,13 +42,17 @@ pub(crate) fn parse<'a>(
     let mut given = false;
     for value in values {
         given = true;
+        let earlier = listening.addresses.len();
         for entry in value.split([',', ';']).filter(|entry| !entry.is_empty()) {
             let refusal = |why| Refusal::os_error(format!("{why}\n{}", failed(value)));
             let (encryption, entry) = encryption(entry, tls)?;
             let (protocol, entry) = protocol(entry, &mut listening.warnings).map_err(refusal)?;
             let entry = without_tag(entry).map_err(refusal)?;
             let address = address(entry, port).map_err(refusal)?;
-            listening.addresses.push(TcpListen { protocol, encryption, ..address });
+            let address = TcpListen { protocol, encryption, ..address };
+            if !listening.addresses[..earlier].contains(&address) {
+                listening.addresses.push(address);
+            }
         }
         if listening.addresses.is_empty() {
             return Err(Refusal::os_error(failed(value)));
@@ -204,6 +210,9 @@ mod tests {
         check(&["a,b:2;[::1]:3"], &[("a", 11211), ("b", 2), ("::1", 3)]);
         check(&["a,,b,"], &[("a", 11211), ("b", 11211)]);
         check(&["a", "b:2"], &[("a", 11211), ("b", 2)]);
+        check(&["a", "a"], &[("a", 11211)]);
+        check(&["a,b", "b:11211", "a:5"], &[("a", 11211), ("b", 11211), ("a", 5)]);
+        check(&["a,a"], &[("a", 11211), ("a", 11211)]);
     }
 
     #[test]

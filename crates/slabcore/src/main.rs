@@ -43,7 +43,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use slabcore_server::{Running, Settings, UsersError};
+use slabcore_server::{Running, Settings, StartError, UsersError};
 use tracing::{error, info, warn};
 
 use crate::cores::Cores;
@@ -84,7 +84,9 @@ fn run(words: &[OsString]) -> Result<(), Refusal> {
         Asked::License => print(ending_texts::LICENSE),
         Asked::Serve(given) => {
             LogFormat::of(&given)?.start();
-            let port_file = env::var_os("MEMCACHED_PORT_FILENAME").map(Into::into);
+            // memcached's file of no name is no file either.
+            let port_file = env::var_os("MEMCACHED_PORT_FILENAME").filter(|name| !name.is_empty());
+            let port_file = port_file.map(PathBuf::from);
             let sasl_users = env::var_os("MEMCACHED_SASL_PWDB").map(PathBuf::from);
             let access = access::access(&given, sasl_users.as_deref())?;
             return serve(validate::plan(&given, &Cores::of_this_process(), port_file, access)?);
@@ -109,11 +111,19 @@ fn serve(plan: Plan) -> Result<(), Refusal> {
     let mut signals = StopSignals::catch()
         .map_err(|e| Refusal::os_error(format!("failed to catch signals: {e}")))?;
     let verbosity = settings.verbosity;
-    let mut running = slabcore_server::serve_on(settings, sockets).map_err(|e| {
-        let exit_code = u8::try_from(e.exit_code()).unwrap_or(u8::MAX);
-        Refusal::with_exit_code(exit_code, e.to_string())
-    })?;
+    let listening =
+        slabcore_server::listen(settings, sockets).map_err(|error| start_refusal(&error))?;
+    // Who can connect finds it, and a server that could not bind leaves another's alone.
     let pid_file = lifecycle.pid_file.as_deref().and_then(write_pid_file);
+    let mut running = match listening.serve() {
+        Ok(running) => running,
+        Err(error) => {
+            if let Some(pid_file) = pid_file {
+                pid_file.remove();
+            }
+            return Err(start_refusal(&error));
+        }
+    };
     let notice = Arc::new(ServiceNotice::from_environment());
     watch(&mut running, &notice)?;
     notice.ready();
@@ -169,6 +179,11 @@ fn prepare_process(
         daemon::become_daemon(lifecycle.core_dumps, settings.verbosity)?;
     }
     Ok(())
+}
+
+fn start_refusal(error: &StartError) -> Refusal {
+    let exit_code = u8::try_from(error.exit_code()).unwrap_or(u8::MAX);
+    Refusal::with_exit_code(exit_code, error.to_string())
 }
 
 /// A server without its file still serves, as memcached does.

@@ -1,13 +1,27 @@
 //! Numbers as the command line spells them.
 //!
 //! memcached reads them with `atoi`: `-p abc` is port 0 and `-m 2g` two megabytes, in silence. Here
-//! a word that is not a number is refused with the message for a bad value.
+//! a word that is not a number is refused with the message for a bad value, but for a few options
+//! whose value would then be one that nobody is surprised by.
 
 use std::str::FromStr;
 
 /// A whole number or a fraction, and nothing after it.
 pub(crate) fn number<N: FromStr>(word: &str) -> Option<N> {
     word.trim().parse().ok()
+}
+
+/// What `atoi` makes of any word: the digits that it begins with, else 0; the nearest 32-bit number
+/// where there are too many.
+pub(crate) fn leading_number(word: &str) -> i32 {
+    let word = word.trim_start();
+    let (sign, digits) = match word.strip_prefix('-') {
+        Some(digits) => (-1, digits),
+        None => (1, word.strip_prefix('+').unwrap_or(word)),
+    };
+    let values = digits.bytes().map_while(|byte| char::from(byte).to_digit(10));
+    let add = |sum: i32, digit: u32| sum.saturating_mul(10).saturating_add(sign * digit as i32);
+    values.fold(0, add)
 }
 
 /// `-m`: megabytes, or with `m` or `g` what that says, in bytes.
@@ -33,6 +47,23 @@ pub(crate) fn item_bytes(word: &str) -> Option<usize> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn leading_numbers() {
+        let check = |word: &str, expected: i32| {
+            assert_eq!(leading_number(word), expected, "{word:?}");
+        };
+        check("", 0);
+        check("x", 0);
+        check("-", 0);
+        check("--5", 0);
+        check(" 12", 12);
+        check("+12", 12);
+        check("-12", -12);
+        check("5s", 5);
+        check("2147483648", i32::MAX);
+        check("-99999999999", i32::MIN);
+    }
 
     #[test]
     fn memory() {

@@ -1,6 +1,6 @@
 //! The table of command-line options, in memcached's order and spelling, then our own.
 
-use clap::builder::ValueParser;
+use clap::builder::{PossibleValuesParser, ValueParser};
 use clap::{Arg, ArgAction, Command, ValueHint};
 
 /// What an option does in this version.
@@ -67,7 +67,14 @@ pub(crate) const OPTIONS: &[OptionRow] = {
         row('s', "unix-socket", FILE, Now, "Unix socket to listen on (no TCP then)"),
         row('a', "unix-mask", Some("mask"), Now, "mode of the Unix socket, octal (default: 700)"),
         row('A', "enable-shutdown", None, Now, "enable the command \"shutdown\""),
-        row('l', "listen", Some("addr"), Now, "host, host:port, [v6]:port or *; lists with , or ;"),
+        row(
+            'l',
+            "listen",
+            Some("addr"),
+            Now,
+            "host, host:port, [v6]:port or *; lists with , or ;\n\
+             each may begin with notls:, btls: or mtls:, then proto[]:, tag[]:",
+        ),
         row('d', "daemon", None, Now, "run as a daemon, in / (but with -r), silent (but with -v)"),
         row('r', "enable-coredumps", None, Now, "raise the limit on core files"),
         row(
@@ -119,7 +126,13 @@ pub(crate) const OPTIONS: &[OptionRow] = {
         row('I', "max-item-size", NUM, Now, "largest item, with k or m (default: 1m; 1k to 1024m)"),
         row('S', "enable-sasl", None, Now, "SASL authentication (binary protocol only)"),
         row('F', "disable-flush-all", None, Now, "disable flush_all"),
-        row('X', "disable-dumping", None, Now, "disable cachedump, metadump and mgdump"),
+        row(
+            'X',
+            "disable-dumping",
+            None,
+            Now,
+            "disable cachedump, metadump, mgdump and stats detail",
+        ),
         row('W', "disable-watch", None, Now, "disable the command \"watch\""),
         row('Y', "auth-file", FILE, Now, "authentication with the users of a file"),
         row(
@@ -137,7 +150,13 @@ pub(crate) const OPTIONS: &[OptionRow] = {
             Meaningless("connections are dealt out to all shards in turn"),
             "number of NAPI ids",
         ),
-        row('o', "extended", Some("list"), Now, "memcached's extended options, comma-separated"),
+        row(
+            'o',
+            "extended",
+            Some("list"),
+            Now,
+            "extended options, comma-separated; the man page lists them",
+        ),
         own("backend", "name", "how sockets are driven: auto, uring, epoll (default: auto)"),
         own(
             "metrics-listen",
@@ -161,6 +180,25 @@ pub(crate) const OPTIONS: &[OptionRow] = {
 const SHORT_FORMS: &[(&str, &str)] =
     &[("c", "conn-limit"), ("co", "conn-limit"), ("con", "conn-limit"), ("lo", "lock-memory")];
 
+/// memcached's long names in the order of its own table, in which getopt names possibilities.
+#[rustfmt::skip]
+pub(crate) const MEMCACHED_LONG_NAMES: &[&str] = &[
+    "unix-mask", "enable-shutdown", "enable-ssl", "port", "unix-socket", "udp-port",
+    "memory-limit", "disable-evictions", "conn-limit", "lock-memory", "help", "license", "version",
+    "enable-coredumps", "verbose", "daemon", "listen", "user", "pidfile", "slab-growth-factor",
+    "slab-min-size", "threads", "enable-largepages", "max-reqs-per-event", "disable-cas",
+    "listen-backlog", "protocol", "max-item-size", "enable-sasl", "disable-flush-all",
+    "disable-dumping", "disable-watch", "auth-file", "memory-file", "extended", "napi-ids",
+];
+
+/// The options that take one of some words.
+const CHOICES: &[(&str, &[&str])] = &[
+    ("protocol", &["auto", "ascii", "binary"]),
+    ("backend", &["auto", "uring", "epoll"]),
+    ("log-format", &["plain", "json"]),
+    (GENERATE, &["man", "bash", "zsh", "fish"]),
+];
+
 /// clap's parser for the table. All options may be repeated, as with getopt.
 pub(crate) fn command() -> Command {
     described().arg(
@@ -170,6 +208,15 @@ pub(crate) fn command() -> Command {
             .value_parser(ValueParser::os_string())
             .action(ArgAction::Append),
     )
+}
+
+/// What shells complete: also the words that some options take. The parser leaves these to whoever
+/// reads the option, whose complaints are memcached's.
+pub(crate) fn completed() -> Command {
+    described().mut_args(|arg| match CHOICES.iter().find(|(id, _)| arg.get_id() == id) {
+        Some((_, words)) => arg.value_parser(PossibleValuesParser::new(*words)),
+        None => arg,
+    })
 }
 
 /// What the table says, for whoever describes it.

@@ -6,7 +6,7 @@ use clap::ArgMatches;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 
 use crate::config_file;
-use crate::options::{self, CONFIG, Effect, GENERATE, OPTIONS};
+use crate::options::{self, CONFIG, Effect, GENERATE, MEMCACHED_LONG_NAMES, OPTIONS};
 use crate::refusal::Refusal;
 
 /// What the command line asks for.
@@ -132,7 +132,11 @@ fn getopt_refusal(error: &clap::Error, words: &[OsString]) -> Refusal {
             let mut given = words.iter().map(|word| word.to_string_lossy());
             let with_value = format!("{named}=");
             let whole = given.find(|word| *word == named || word.starts_with(&with_value));
-            format!("unrecognized option '{}'", whole.as_deref().unwrap_or(named))
+            let whole = whole.as_deref().unwrap_or(named);
+            match possibilities(named) {
+                names if names.is_empty() => format!("unrecognized option '{whole}'"),
+                names => format!("option '{whole}' is ambiguous; possibilities:{names}"),
+            }
         }
         ErrorKind::UnknownArgument => {
             format!("invalid option -- '{}'", named.trim_start_matches('-'))
@@ -149,6 +153,13 @@ fn getopt_refusal(error: &clap::Error, words: &[OsString]) -> Refusal {
         _ => error.to_string().trim_end().to_owned(),
     };
     Refusal::bad_option(format!("{program}: {complaint}\nIllegal argument \"?\""))
+}
+
+/// memcached's names that begin so, each quoted and with a blank before it.
+fn possibilities(beginning: &str) -> String {
+    let beginning = beginning.trim_start_matches('-');
+    let names = MEMCACHED_LONG_NAMES.iter().filter(|name| name.starts_with(beginning));
+    names.flat_map(|name| [" '--", name, "'"]).collect()
 }
 
 #[cfg(test)]
@@ -228,6 +239,11 @@ mod tests {
         check("--nosuch", "unrecognized option '--nosuch'");
         check("--nosuch=3", "unrecognized option '--nosuch=3'");
         check("--nosuch -V", "unrecognized option '--nosuch'");
+        let memory = "possibilities: '--memory-limit' '--memory-file'";
+        check("--mem", &format!("option '--mem' is ambiguous; {memory}"));
+        check("--mem=3", &format!("option '--mem=3' is ambiguous; {memory}"));
+        let slab = "possibilities: '--slab-growth-factor' '--slab-min-size'";
+        check("--s", &format!("option '--s' is ambiguous; {slab}"));
         check("--port", "option '--port' requires an argument");
         check("-p", "option requires an argument -- 'p'");
         check("-vp", "option requires an argument -- 'p'");
@@ -237,6 +253,17 @@ mod tests {
 
     #[test]
     fn beginnings_that_memcached_takes_are_taken() {
+        let names = MEMCACHED_LONG_NAMES;
+        let beginnings = names.iter().flat_map(|name| (1..name.len()).map(|end| &name[..end]));
+        for beginning in beginnings {
+            let count = names.iter().filter(|name| name.starts_with(beginning)).count();
+            // The value that some take; others complain of it, which is no matter of the name.
+            let taken = match parse(&words(&format!("--{beginning}=1"))) {
+                Ok(_) => true,
+                Err(refusal) => refusal.to_string().contains("doesn't allow an argument"),
+            };
+            assert_eq!(taken, count == 1 || names.contains(&beginning), "--{beginning}");
+        }
         assert_eq!(given("--con=5").last("conn-limit"), Some("5"));
         assert!(given("--lo").flag("lock-memory"));
     }

@@ -26,7 +26,7 @@ pub(crate) fn identity(user: Option<&str>) -> Result<Option<Identity>, Refusal> 
         return Ok(None);
     }
     let Some(name) = user.filter(|name| !name.is_empty()) else {
-        return Err(Refusal::usage("can't run as root without the -u switch"));
+        return Err(Refusal::usage("must add '-u root' to start as root"));
     };
     match User::from_name(name) {
         Ok(Some(user)) => {

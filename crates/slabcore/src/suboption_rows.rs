@@ -7,6 +7,8 @@ pub(crate) enum SuboptionEffect {
     Silent,
     /// It has no meaning here; a warning says what does its work.
     Meaningless(&'static str),
+    /// It means another extended option and nothing else; a warning says so.
+    Means { option: &'static str, why: &'static str },
 }
 
 /// What an extended option takes behind its `=`.
@@ -18,8 +20,18 @@ pub(crate) enum SuboptionValue {
     Word { missing: &'static str },
     /// One of these words.
     OneOf { missing: &'static str, words: &'static [&'static str], wrong: &'static str },
-    /// A number between these, both included; without `missing` it may be left out.
-    Number { missing: Option<&'static str>, least: f64, most: f64, wrong: &'static str },
+    /// A number between these, both included.
+    Number { missing: &'static str, least: f64, most: f64, wrong: &'static str },
+    /// A number that begins with a whole one between these, both included, or is 0: memcached reads
+    /// any word so. Without `missing` it may be left out. `low` and `high` say what is wrong, with
+    /// the number for `{}`.
+    Leading {
+        missing: Option<&'static str>,
+        least: i32,
+        most: i32,
+        low: &'static str,
+        high: &'static str,
+    },
     /// Chunk sizes in bytes, ascending, with `-` between them.
     ChunkSizes,
     /// A file and its size, as `/path:64m`.
@@ -44,11 +56,18 @@ const fn number(
     wrong: &'static str,
     effect: SuboptionEffect,
 ) -> SuboptionRow {
-    SuboptionRow {
-        name,
-        value: SuboptionValue::Number { missing: Some(missing), least, most, wrong },
-        effect,
-    }
+    SuboptionRow { name, value: SuboptionValue::Number { missing, least, most, wrong }, effect }
+}
+
+const fn leading(
+    name: &'static str,
+    missing: &'static str,
+    (least, most): (i32, i32),
+    [low, high]: [&'static str; 2],
+    effect: SuboptionEffect,
+) -> SuboptionRow {
+    let value = SuboptionValue::Leading { missing: Some(missing), least, most, low, high };
+    SuboptionRow { name, value, effect }
 }
 
 /// A whole number about external storage.
@@ -62,6 +81,7 @@ const U32_MAX: f64 = u32::MAX as f64;
 /// memcached reads some values as signed 32-bit numbers.
 const I32_MAX: f64 = i32::MAX as f64;
 
+const AUTOMOVE_WRONG: &str = "slab_automove must be between 0 and 2";
 const GROWS: &str = "the hash table grows and shrinks by itself, bucket by bucket, out of -m";
 const HASHED: &str = "keys are hashed by aHash with a secret seed";
 const NO_LISTS: &str = "there are no LRU lists: eviction samples items and takes what costs most";
@@ -74,28 +94,32 @@ const REPLIES: &str = "replies are made when they are sent; 64 KiB of them wait 
 
 /// Every extended option of memcached but those of TLS.
 pub(crate) const SUBOPTIONS: &[SuboptionRow] = {
-    use SuboptionEffect::{Meaningless, Silent};
+    use SuboptionEffect::{Meaningless, Means, Silent};
     &[
         flag("maxconns_fast", Silent),
         flag("no_maxconns_fast", Silent),
         flag("modern", Silent),
         flag(
             "no_modern",
-            Meaningless("there is one way to hash and evict; it only means no_maxconns_fast"),
+            Means { option: "no_maxconns_fast", why: "there is one way to hash and evict" },
         ),
-        // Any number of seconds; what is none is refused.
-        number(
+        // Any number of seconds, but not less than none, which memcached takes.
+        leading(
             "idle_timeout",
             "Missing numeric argument for idle_timeout",
-            (0.0, I32_MAX),
-            "could not parse argument to idle_timeout",
+            (0, i32::MAX),
+            ["idle_timeout must be >= 0", ""],
             Silent,
         ),
-        number(
+        leading(
             "hashpower",
             "Missing numeric argument for hashpower",
-            (12.0, 32.0),
-            "Initial hashtable multiplier of {} is too low",
+            (12, 32),
+            [
+                "Initial hashtable multiplier of {} is too low",
+                "Initial hashtable multiplier of {} is too high\n\
+                 Choose a value based on \"STAT hash_power_level\" from a running instance",
+            ],
             Meaningless(GROWS),
         ),
         flag("no_hashexpand", Meaningless(GROWS)),
@@ -119,11 +143,12 @@ pub(crate) const SUBOPTIONS: &[SuboptionRow] = {
         flag("no_slab_reassign", Meaningless(PAGES)),
         SuboptionRow {
             name: "slab_automove",
-            value: SuboptionValue::Number {
+            value: SuboptionValue::Leading {
                 missing: None,
-                least: 0.0,
-                most: 2.0,
-                wrong: "slab_automove must be between 0 and 2",
+                least: 0,
+                most: 2,
+                low: AUTOMOVE_WRONG,
+                high: AUTOMOVE_WRONG,
             },
             effect: Meaningless(PAGES),
         },
@@ -206,11 +231,11 @@ pub(crate) const SUBOPTIONS: &[SuboptionRow] = {
             "warm_max_factor must be > 0",
             Meaningless(NO_LISTS),
         ),
-        number(
+        leading(
             "temporary_ttl",
             "Missing temporary_ttl argument",
-            (0.0, U32_MAX),
-            "could not parse argument to temporary_ttl",
+            (i32::MIN, i32::MAX),
+            ["", ""],
             Meaningless("expired memory of any ttl is used before anything live is evicted"),
         ),
         flag("track_sizes", Silent),
@@ -305,6 +330,11 @@ pub(crate) const SUBOPTIONS: &[SuboptionRow] = {
             "ext_max_sleep",
             "Missing ext_max_sleep argument",
             "could not parse argument to ext_max_sleep",
+        ),
+        external(
+            "ext_io_depth",
+            "Missing ext_io_depth argument",
+            "could not parse argument to ext_io_depth",
         ),
         number(
             "ext_max_frag",

@@ -1,6 +1,6 @@
 //! memcached's extended options, `-o a,b=1`: which exist, and which change anything here.
 
-use crate::numbers::number;
+use crate::numbers::{leading_number, number};
 use crate::refusal::Refusal;
 use crate::suboption_rows::{SUBOPTIONS, SuboptionEffect, SuboptionRow, SuboptionValue};
 use crate::tls::{self, TlsSuboptions};
@@ -51,7 +51,10 @@ impl Default for Suboptions {
 /// Reads all `-o` lists.
 pub(crate) fn parse<'a>(lists: impl Iterator<Item = &'a str>) -> Result<Suboptions, Refusal> {
     let mut suboptions = Suboptions::default();
-    for entry in lists.flat_map(|list| list.split(',')).filter(|entry| !entry.is_empty()) {
+    // As getsubopt: behind the last comma there may be nothing, elsewhere that is an entry.
+    let lists = lists.filter(|list| !list.is_empty());
+    let entries = lists.flat_map(|list| list.strip_suffix(',').unwrap_or(list).split(','));
+    for entry in entries {
         let (name, value) = match entry.split_once('=') {
             Some((name, value)) => (name, Some(value)),
             None => (entry, None),
@@ -87,9 +90,19 @@ impl Suboptions {
         }
         let name = row.name;
         match row.effect {
-            SuboptionEffect::Silent => {}
+            // What is no number has been read as memcached reads it.
+            SuboptionEffect::Silent => match (row.value, value) {
+                (SuboptionValue::Leading { .. }, Some(word)) if number::<i32>(word).is_none() => {
+                    let warning = format!("warning: -o {name}={word} is taken for {name}={n}");
+                    self.warnings.push(warning);
+                }
+                _ => {}
+            },
             SuboptionEffect::Meaningless(why) => {
                 self.warnings.push(format!("warning: -o {name} has no effect: {why}"));
+            }
+            SuboptionEffect::Means { option, why } => {
+                self.warnings.push(format!("warning: -o {name} only means {option}: {why}"));
             }
         }
         Ok(())
@@ -98,17 +111,16 @@ impl Suboptions {
 
 /// Checks a value as memcached does, in its words; returns it if it is a number, else 0.
 fn checked(row: &SuboptionRow, value: Option<&str>) -> Result<f64, Refusal> {
-    let refuse = |message: &str| {
-        // One of memcached's messages names the value.
-        let message = message.replace("{}", value.unwrap_or_default());
-        Err(Refusal::bad_option(message))
-    };
+    let refuse = |message: &str| Err(Refusal::bad_option(message));
     match (row.value, value) {
-        (SuboptionValue::None, _) | (SuboptionValue::Number { missing: None, .. }, None) => Ok(0.0),
+        (SuboptionValue::None, _) | (SuboptionValue::Leading { missing: None, .. }, None) => {
+            Ok(0.0)
+        }
         (
             SuboptionValue::Word { missing }
             | SuboptionValue::OneOf { missing, .. }
-            | SuboptionValue::Number { missing: Some(missing), .. },
+            | SuboptionValue::Number { missing, .. }
+            | SuboptionValue::Leading { missing: Some(missing), .. },
             None,
         ) => refuse(missing),
         (SuboptionValue::ChunkSizes, None) => refuse("Missing slab_sizes argument"),
@@ -127,6 +139,15 @@ fn checked(row: &SuboptionRow, value: Option<&str>) -> Result<f64, Refusal> {
             match number::<f64>(word).filter(|n| (least..=most).contains(n)) {
                 Some(n) => Ok(n),
                 None => refuse(wrong),
+            }
+        }
+        (SuboptionValue::Leading { least, most, low, high, .. }, Some(word)) => {
+            let n = leading_number(word);
+            let wrong = |message: &str| refuse(&message.replace("{}", &n.to_string()));
+            match n {
+                _ if n < least => wrong(low),
+                _ if n > most => wrong(high),
+                _ => Ok(f64::from(n)),
             }
         }
         (SuboptionValue::ChunkSizes, Some(word)) => chunk_sizes(word).map(|()| 0.0),
@@ -193,13 +214,34 @@ mod tests {
 
     #[test]
     fn nothing_is_silent_but_what_is_so() {
-        let lists = ["modern,idle_timeout=5", "no_maxconns_fast,,slab_chunk_max=16,track_sizes"];
+        let lists =
+            ["modern,idle_timeout=5", "", "no_maxconns_fast,slab_chunk_max=16,track_sizes,"];
         let suboptions = parse(lists.into_iter()).unwrap();
         assert_eq!(suboptions.slab_chunk_bytes_max, 16 << 10);
         assert_eq!((suboptions.idle_timeout, suboptions.maxconns_fast), (5, false));
         let expected = ["warning: -o slab_chunk_max has no effect: \
              items over 32 KiB are chains of chunks, whatever the classes"];
         assert_eq!(suboptions.warnings, expected);
+    }
+
+    #[test]
+    fn what_is_read_otherwise_than_written_is_told() {
+        let check = |list: &str, seconds: u32, fast: bool, expected: &str| {
+            let suboptions = parse([list].into_iter()).unwrap();
+            assert_eq!((suboptions.idle_timeout, suboptions.maxconns_fast), (seconds, fast));
+            assert_eq!(suboptions.warnings, [expected]);
+        };
+        let zero = "warning: -o idle_timeout=x is taken for idle_timeout=0";
+        check("idle_timeout=x", 0, true, zero);
+        check(
+            "idle_timeout=5s",
+            5,
+            true,
+            "warning: -o idle_timeout=5s is taken for idle_timeout=5",
+        );
+        let slow = "warning: -o no_modern only means no_maxconns_fast: \
+             there is one way to hash and evict";
+        check("no_modern", 0, false, slow);
     }
 
     #[test]
@@ -219,9 +261,15 @@ mod tests {
         let zero = "supplied ext_path has zero size, cannot use\nfailed to parse ext_path argument";
         check("ext_path=/x:0m", 1, zero);
         check("ext_path=/x:m", 1, zero);
-        // memcached takes these for 0.
-        check("idle_timeout=x", 1, "could not parse argument to idle_timeout");
-        check("idle_timeout=-1", 1, "could not parse argument to idle_timeout");
+        for list in [",", ",,", "modern,,", ",modern"] {
+            check(list, 1, "Illegal suboption \"\"");
+        }
+        check("hashpower=x", 1, "Initial hashtable multiplier of 0 is too low");
+        let high = "Initial hashtable multiplier of 33 is too high\n\
+            Choose a value based on \"STAT hash_power_level\" from a running instance";
+        check("hashpower=33", 1, high);
+        // memcached takes it.
+        check("idle_timeout=-1", 1, "idle_timeout must be >= 0");
         // memcached crashes.
         check("slab_sizes", 1, "Missing slab_sizes argument");
     }

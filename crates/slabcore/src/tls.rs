@@ -36,15 +36,14 @@ pub(crate) struct TlsSuboptions {
     ca_file: Option<PathBuf>,
     client_certificates: Option<ClientCertificates>,
     ciphers: Option<String>,
-    min_version: MinVersion,
+    min_version: Option<MinVersion>,
     session_cache: bool,
     warnings: Vec<String>,
 }
 
 /// Oldest protocol version to accept.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum MinVersion {
-    #[default]
     Tls12,
     Tls13,
 }
@@ -71,7 +70,7 @@ impl TlsSuboptions {
             "ssl_ciphers" => self.ciphers = Some(value()?.to_owned()),
             "ssl_keyformat" => self.key_format = Some(key_format(value()?)?),
             "ssl_verify_mode" => self.client_certificates = Some(verify_mode(value()?)?),
-            "ssl_min_version" => self.min_version = self.min_version(value()?)?,
+            "ssl_min_version" => self.min_version = Some(self.min_version(value()?)?),
             "ssl_wbuf_size" => {
                 if number::<u32>(value()?).is_none() {
                     return Err(unparsed(name));
@@ -107,7 +106,7 @@ impl TlsSuboptions {
             ca_file: self.ca_file,
             client_certificates: self.client_certificates.unwrap_or(ClientCertificates::Ignored),
             ciphers,
-            only_tls13: self.min_version == MinVersion::Tls13,
+            only_tls13: self.min_version == Some(MinVersion::Tls13),
             session_cache: self.session_cache,
         };
         Tls::load(settings).map(Some).map_err(|error: TlsError| Refusal::usage(error.to_string()))
@@ -193,7 +192,7 @@ mod tests {
             taken(&[("ssl_verify_mode", "3"), ("ssl_keyformat", "2"), ("ssl_min_version", "3")]);
         assert_eq!(suboptions.client_certificates, Some(ClientCertificates::Required));
         assert_eq!(suboptions.key_format, Some(KeyFormat::Der));
-        assert_eq!(suboptions.min_version, MinVersion::Tls13);
+        assert_eq!(suboptions.min_version, Some(MinVersion::Tls13));
         let mut suboptions = TlsSuboptions::default();
         assert_eq!(suboptions.take("ssl_foo", None), Ok(false));
     }
@@ -206,9 +205,11 @@ mod tests {
             assert!(warning.starts_with(&format!("warning: -o {name} has no effect: ")));
         }
         assert_eq!(suboptions.warnings.len(), names.len());
-        let mut warnings = Vec::new();
-        assert!(taken(&[("ssl_key", "x")]).load(false, &mut warnings).unwrap().is_none());
-        assert_eq!(warnings, ["warning: -o ssl_* has no effect without -Z"]);
+        for entry in [("ssl_key", "x"), ("ssl_min_version", "2"), ("ssl_verify_mode", "0")] {
+            let mut warnings = Vec::new();
+            assert!(taken(&[entry]).load(false, &mut warnings).unwrap().is_none());
+            assert_eq!(warnings, ["warning: -o ssl_* has no effect without -Z"], "{entry:?}");
+        }
     }
 
     #[test]

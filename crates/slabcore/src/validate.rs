@@ -9,7 +9,7 @@ use slabcore_server::settings::{BackendChoice, Listen, Moving, Settings, TcpList
 use crate::access::Access;
 use crate::cores::Cores;
 use crate::lifecycle::Lifecycle;
-use crate::numbers::{item_bytes, memory_bytes, number};
+use crate::numbers::{item_bytes, leading_number, memory_bytes, number};
 use crate::options::DELIMITER;
 use crate::parse::{Given, Meaningless};
 use crate::refusal::Refusal;
@@ -76,7 +76,7 @@ pub(crate) fn plan(
 
     let tls = suboptions.tls.load(given.flag("enable-ssl"), &mut warnings)?;
     let listen = listening(given, tls.as_ref(), &mut warnings)?;
-    let udp = udp(given, &listen, &access, tls.as_ref(), &mut warnings)?;
+    let udp = udp(given, &listen, tls.as_ref(), &mut warnings)?;
     let settings = Settings {
         udp,
         shard_ports: shard_ports(given, &listen, shards)?,
@@ -103,7 +103,7 @@ pub(crate) fn plan(
         sasl: access.sasl,
         users: access.users,
         tls,
-        listen_backlog: listen_backlog(given)?,
+        listen_backlog: listen_backlog(given),
         lock_memory: given.flag("lock-memory"),
         huge_pages: given.flag("enable-largepages"),
         verbosity: given.verbosity().min(3),
@@ -123,6 +123,12 @@ fn warnings_of_options(given: &Given) -> Vec<String> {
     let mut warnings = Vec::new();
     for Meaningless { short, why } in given.meaningless() {
         warnings.push(format!("warning: -{short} has no effect: {why}"));
+    }
+    for (option, id) in [("-U", "udp-port"), ("-b", "listen-backlog")] {
+        if let Some(word) = given.last(id).filter(|word| number::<i32>(word).is_none()) {
+            let n = leading_number(word);
+            warnings.push(format!("warning: {option} {word} is taken for {option} {n}"));
+        }
     }
     if given.verbosity() > VERBOSITY_MAX {
         let warning = "warning: -vvv shows what -vv does: connections tell of no states";
@@ -232,9 +238,8 @@ fn growth_factor(given: &Given) -> Result<f64, Refusal> {
 }
 
 /// `-b`; the kernel takes any number.
-fn listen_backlog(given: &Given) -> Result<i32, Refusal> {
-    let Some(word) = given.last("listen-backlog") else { return Ok(LISTEN_BACKLOG) };
-    number(word).ok_or_else(|| Refusal::bad_option(format!("Invalid listen backlog: {word}")))
+fn listen_backlog(given: &Given) -> i32 {
+    given.last("listen-backlog").map_or(LISTEN_BACKLOG, leading_number)
 }
 
 /// `-s` and `-a`, or `-l`, `-p` and `-U`.
@@ -251,7 +256,7 @@ fn listening(
         },
     };
     let tcp = given.last("port").map(port).transpose()?;
-    let udp = given.last("udp-port").map(port).transpose()?;
+    let udp = udp_port(given)?;
     if let Some(path) = given.last("unix-socket") {
         return Ok(Listen::Unix { path: path.into(), mask });
     }
@@ -267,9 +272,14 @@ fn listening(
     Ok(Listen::Tcp(listening.addresses))
 }
 
-/// What all `-l` say, as it stands there.
+/// What all `-l` say, as it stands there; what is said again, once.
 fn interfaces(given: &Given, listen: &Listen) -> Option<String> {
-    let values: Vec<&str> = given.all("listen").collect();
+    let mut values: Vec<&str> = Vec::new();
+    for value in given.all("listen") {
+        if !values.contains(&value) {
+            values.push(value);
+        }
+    }
     let on_tcp = matches!(listen, Listen::Tcp(_));
     (on_tcp && !values.is_empty()).then(|| values.join(","))
 }
@@ -278,23 +288,14 @@ fn interfaces(given: &Given, listen: &Listen) -> Option<String> {
 fn udp(
     given: &Given,
     listen: &Listen,
-    access: &Access,
     tls: Option<&Tls>,
     warnings: &mut Vec<String>,
 ) -> Result<Vec<TcpListen>, Refusal> {
-    let port = match given.last("udp-port").map(port).transpose()? {
+    let port = match udp_port(given)? {
         None | Some(Port::None) => return Ok(Vec::new()),
         Some(Port::AnyFree) => 0,
         Some(Port::Number(port)) => port,
     };
-    if access.sasl {
-        let message = "ERROR: Cannot enable UDP while using binary SASL authentication.";
-        return Err(Refusal::usage(message));
-    }
-    if access.users.is_some() {
-        let message = "Cannot use UDP with ascii authentication enabled (-U 0 to disable)";
-        return Err(Refusal::usage(message));
-    }
     match listen {
         Listen::Unix { .. } => Ok(Vec::new()),
         Listen::Tcp(_) => {
@@ -323,6 +324,11 @@ fn port(word: &str) -> Result<Port, Refusal> {
         (_, Some(port)) => Ok(Port::Number(port)),
         _ => Err(Refusal::usage(format!("ERROR: Invalid port number {word}."))),
     }
+}
+
+/// `-U`: what is no number is 0, as to memcached: there is no UDP, as by default.
+fn udp_port(given: &Given) -> Result<Option<Port>, Refusal> {
+    given.last("udp-port").map(|word| port(&leading_number(word).to_string())).transpose()
 }
 
 /// `--shard-ports`.

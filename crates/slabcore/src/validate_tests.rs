@@ -124,6 +124,15 @@ fn check_refusal(line: &str, exit_code: u8, message: &str) {
 }
 
 #[test]
+fn what_is_listened_on_twice_is_listened_on_once() {
+    let settings = settings("-l a:5 -l b -l a:5");
+    let addresses = [("a", 5), ("b", 11211)];
+    let addresses = addresses.map(|(host, port)| TcpListen::new(Some(host.to_owned()), port));
+    assert_eq!(settings.listen, Listen::Tcp(addresses.to_vec()));
+    assert_eq!(settings.interfaces.as_deref(), Some("a:5,b"));
+}
+
+#[test]
 fn udp() {
     let check = |line: &str, tcp: &[(&str, u16)], udp: &[(&str, u16)]| {
         let Settings { listen: Listen::Tcp(listen), udp: sockets, .. } = settings(line) else {
@@ -159,6 +168,10 @@ fn refusals_of_access() {
         64,
         "ERROR: You cannot allow the ASCII protocol while using SASL.",
     );
+    let sasl = "ERROR: Cannot enable UDP while using binary SASL authentication.";
+    check_refusal("-S -U 11911", 64, sasl);
+    let text = "Cannot use UDP with ascii authentication enabled (-U 0 to disable)";
+    check_refusal("-Y /none -U -1", 64, text);
     check_refusal(
         "-S -Y /none",
         1,
@@ -230,7 +243,6 @@ fn refusals() {
         check(&format!("-f {factor}"), 1, "Factor must be greater than 1");
     }
     check("-n 1048576", 1, "Chunk size must be less than the item size limit (-I)");
-    check("-b x", 1, "Invalid listen backlog: x");
     check("-a 999", 64, "Invalid mask of the Unix socket: 999");
     check("-o foo", 1, "Illegal suboption \"foo\"");
     check("-N 0", 1, "Maximum number of NAPI IDs must be greater than 0");
@@ -269,7 +281,11 @@ fn what_is_less_than_asked_for_is_told() {
         assert_eq!(planned(line).unwrap().warnings, [expected], "{line}");
     };
     check("-vvvvv", "warning: -vvv shows what -vv does: connections tell of no states");
+    check("-b x", "warning: -b x is taken for -b 0");
+    check("-U x", "warning: -U x is taken for -U 0");
     check("-t 65", "warning: -t 65: 64 shards are started, no more");
     assert_eq!(planned("-vvvvv").unwrap().settings.verbosity, 3);
+    assert_eq!(planned("-b x").unwrap().settings.listen_backlog, 0);
+    assert_eq!(planned("-U x").unwrap().settings.udp, []);
     assert_eq!(planned("-t 65").unwrap().settings.shards, 64);
 }

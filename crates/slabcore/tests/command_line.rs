@@ -1,6 +1,8 @@
 //! The program as a process: what it prints, its exit status, how it stops.
 
 use std::io::{BufRead, BufReader};
+use std::net::{TcpListener, TcpStream};
+use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
@@ -10,6 +12,8 @@ use rustix::process::{Pid, Signal, geteuid, kill_process};
 
 /// A signal stops the server within this.
 const STOP_MAX: Duration = Duration::from_secs(1);
+/// A pid file comes this soon after the port, on a machine that others use too.
+const PID_FILE_MAX: Duration = Duration::from_millis(100);
 /// A start that takes longer has failed, whatever the machine is busy with.
 const START_MAX: Duration = Duration::from_secs(30);
 
@@ -41,6 +45,7 @@ fn help_and_licence_go_to_stdout() {
     }
     let help = String::from_utf8(slabcore(&["-h"]).stdout).unwrap();
     assert!(help.contains("--memory-limit") && help.contains("--backend"), "{help}");
+    assert!(help.contains("  -v, --verbose  ") && help.contains("mtls:"), "{help}");
     assert!(help.lines().all(|line| line.len() <= 100), "{help}");
 }
 
@@ -78,7 +83,7 @@ fn udp_is_refused_where_logins_are_due() {
 fn root_must_name_a_user_and_others_need_not() {
     let unbindable = ["-s", "/nonexistent/slabcore.sock", "--metrics-listen", "off"];
     if geteuid().is_root() {
-        check(&unbindable, 64, "", "can't run as root without the -u switch\n");
+        check(&unbindable, 64, "", "must add '-u root' to start as root\n");
         let unknown = "can't find the user no-such-user to switch to\n";
         check(&["-u", "no-such-user"], 67, "", unknown);
     } else {
@@ -156,6 +161,58 @@ fn signals_stop_it_within_a_second() {
         assert_eq!(code, Some(0), "{signal:?}: {stderr}");
         assert!(stderr.lines().any(|line| line == last_words), "{signal:?}: {stderr}");
     }
+}
+
+/// Clients do not need the file that tells its ports; memcached says the same and serves, too.
+#[test]
+fn it_serves_without_its_port_file() {
+    let mut child = Command::new(env!("CARGO_BIN_EXE_slabcore"))
+        .args(["-u", "nobody", "-p", "-1", "-l", "127.0.0.1", "-t", "1"])
+        .args(["--metrics-listen", "off"])
+        .env("MEMCACHED_PORT_FILENAME", "/nonexistent/x")
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut stderr = BufReader::new(child.stderr.take().unwrap());
+    let mut line = String::new();
+    while !line.starts_with("Failed") {
+        line.clear();
+        assert!(stderr.read_line(&mut line).unwrap() > 0, "it says so");
+    }
+    assert_eq!(line, "Failed to open \"/nonexistent/x.lck\": No such file or directory\n");
+    kill_process(Pid::from_child(&child), Signal::TERM).unwrap();
+    assert_eq!(child.wait().unwrap().code(), Some(0));
+}
+
+#[test]
+fn the_pid_file_is_there_once_it_listens() {
+    let directory = env::temp_dir().join(format!("slabcore-command-line-{}-pid", process::id()));
+    fs::create_dir_all(&directory).unwrap();
+    // As the user that the server becomes.
+    fs::set_permissions(&directory, fs::Permissions::from_mode(0o777)).unwrap();
+    let path = directory.join("pid");
+    let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let mut child = Command::new(env!("CARGO_BIN_EXE_slabcore"))
+        .args(["-u", "nobody", "-p", &port.to_string(), "-l", "127.0.0.1", "-t", "1"])
+        .args(["--metrics-listen", "off", "-P", path.to_str().unwrap()])
+        .spawn()
+        .unwrap();
+    let begun = Instant::now();
+    while TcpStream::connect(("127.0.0.1", port)).is_err() {
+        assert!(begun.elapsed() < START_MAX, "it does not listen");
+        thread::yield_now();
+    }
+    // It is written at once behind the call that listens, long before the first client is served.
+    let listened = Instant::now();
+    while !path.exists() {
+        assert!(listened.elapsed() < PID_FILE_MAX, "no pid file");
+        thread::yield_now();
+    }
+    let pid = fs::read_to_string(&path).unwrap();
+    kill_process(Pid::from_child(&child), Signal::TERM).unwrap();
+    let code = child.wait().unwrap().code();
+    fs::remove_dir_all(&directory).unwrap();
+    assert_eq!((pid, code), (format!("{}\n", child.id()), Some(0)));
 }
 
 #[test]

@@ -192,7 +192,8 @@ fn the_file_of_options_is_read_without_the_script() {
     let (ports, pid_file) = (directory.file("ports"), directory.file("pid"));
     let mut command = Command::new(binary(ServerKind::Slabcore));
     command.arg("--config").arg(package_file(OPTIONS)).args(["-p", "-1", "-u", name, "-P"]);
-    command.arg(&pid_file).args(["--metrics-listen", "off"]);
+    // The file's own -d is skipped, as by the script.
+    command.arg(&pid_file).args(["-d", "--metrics-listen", "off"]);
     let output = command.env("MEMCACHED_PORT_FILENAME", &ports).output().expect("it starts");
     let said = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{said}");

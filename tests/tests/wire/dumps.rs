@@ -83,6 +83,10 @@ fn dumps_can_be_switched_off(kind: ServerKind) {
     client.expect("lru_crawler metadump 99\r\n", "ERROR metadump not allowed\r\n");
     client.expect("lru_crawler mgdump all\r\n", "ERROR key dump not allowed\r\n");
     client.expect("stats cachedump 1\r\n", "CLIENT_ERROR stats cachedump not allowed\r\n");
+    for order in ["", " on", " off", " dump", " foo"] {
+        let refusal = "CLIENT_ERROR stats detail not allowed\r\n";
+        client.expect(format!("stats detail{order}\r\n"), refusal);
+    }
     client.expect("lru_crawler crawl all\r\n", "OK\r\n");
 }
 

@@ -32,7 +32,8 @@ use Expect::{Refused, RefusedInOwnWords, Stricter, Taken, Warned};
 #[rustfmt::skip]
 const OPTIONS: &[(&str, Expect)] = &[
     ("-p 0", Taken), ("--port=5", Taken), ("-p 70000", Refused(64)), ("-p x", Stricter(64)),
-    ("-U 0", Taken), ("--udp-port=0", Taken), ("-U x", Stricter(64)), ("-a 0777", Taken),
+    ("-U 0", Taken), ("--udp-port=0", Taken), ("-U x", Warned), ("-m -1", Stricter(64)),
+    ("-a 0777", Taken),
     ("--unix-mask=700", Taken), ("-a 999", Stricter(64)), ("-l 127.0.0.1", Taken),
     ("--listen=127.0.0.1", Taken), ("--enable-shutdown", Taken), ("-A", Taken), ("-F", Taken),
     ("--disable-flush-all", Taken), ("-X", Taken), ("--disable-dumping", Taken), ("-W", Taken),
@@ -46,7 +47,7 @@ const OPTIONS: &[(&str, Expect)] = &[
     ("-I 600k", Refused(64)), ("-c 100", Taken), ("--conn-limit=100", Taken), ("-c 0", Refused(1)),
     ("-c x", Refused(1)), ("-t 2", Taken), ("--threads=2", Taken), ("-t 0", Refused(1)),
     ("-t 65", Warned), ("-R 5", Taken), ("--max-reqs-per-event=5", Taken),
-    ("-R 0", Refused(1)), ("-b 10", Taken), ("--listen-backlog=10", Taken), ("-b x", Stricter(1)),
+    ("-R 0", Refused(1)), ("-b 10", Taken), ("--listen-backlog=10", Taken), ("-b x", Warned),
     ("-B ascii", Taken), ("--protocol=binary", Taken), ("-B foo", Refused(64)), ("-C", Taken),
     ("--disable-cas", Taken), ("-D :", Taken), ("-D ::", Taken), ("-D ", Refused(1)),
     ("-f 1.1", Taken), ("--slab-growth-factor=1.5", Taken), ("-f 1", Refused(1)),
@@ -60,7 +61,8 @@ const OPTIONS: &[(&str, Expect)] = &[
     ("--daemon -Q", Refused(1)),
     ("-Z", RefusedInOwnWords(64)), ("--enable-ssl", RefusedInOwnWords(64)),
     ("--nosuch", Refused(1)), ("--nosuch=3", Refused(1)), ("-Q", Refused(1)),
-    ("--dis", RefusedInOwnWords(1)),
+    ("--dis", Refused(1)), ("--mem", Refused(1)), ("--mem=3", Refused(1)), ("--l", Refused(1)),
+    ("--e", Refused(1)), ("--d", Refused(1)), ("--u", Refused(1)), ("-S -U 11911", Refused(64)),
     ("--disable-f", Taken), ("--con=100", Taken), ("--lo", Taken), ("stray words", Taken),
 ];
 
@@ -68,14 +70,15 @@ const OPTIONS: &[(&str, Expect)] = &[
 const SUBOPTIONS: &[(&str, Expect)] = &[
     ("maxconns_fast", Taken), ("no_maxconns_fast", Taken), ("modern", Taken), ("modern=1", Taken),
     ("no_modern", Warned), ("idle_timeout", Refused(1)), ("idle_timeout=3", Taken),
-    ("idle_timeout=0", Taken), ("idle_timeout=x", Stricter(1)), ("idle_timeout=-1", Stricter(1)),
+    ("idle_timeout=0", Taken), ("idle_timeout=x", Warned), ("idle_timeout=-1", Stricter(1)),
     ("hashpower", Refused(1)), ("hashpower=16", Warned), ("hashpower=11", Refused(1)),
-    ("hashpower=33", RefusedInOwnWords(1)), ("no_hashexpand", Warned),
+    ("hashpower=33", Refused(1)), ("hashpower=x", Refused(1)), ("no_hashexpand", Warned),
     ("hash_algorithm", Refused(1)), ("hash_algorithm=foo", Refused(1)),
     ("hash_algorithm=jenkins", Warned), ("hash_algorithm=xxh3", Warned),
     ("tail_repair_time", Refused(1)), ("tail_repair_time=9", Refused(1)),
     ("tail_repair_time=10", Warned), ("slab_reassign", Taken), ("no_slab_reassign", Warned),
     ("slab_automove", Warned), ("slab_automove=2", Warned), ("slab_automove=3", Refused(1)),
+    ("slab_automove=x", Warned), ("slab_automove=-1", Refused(1)),
     ("no_slab_automove", Warned), ("slab_automove_ratio", Refused(1)),
     ("slab_automove_ratio=0.5", Warned), ("slab_automove_ratio=1", Warned),
     ("slab_automove_ratio=0", Refused(1)), ("slab_automove_ratio=2", Refused(1)),
@@ -97,7 +100,8 @@ const SUBOPTIONS: &[(&str, Expect)] = &[
     ("warm_lru_pct=0", Refused(1)), ("hot_max_factor", Refused(1)), ("hot_max_factor=0.5", Warned),
     ("hot_max_factor=0", Refused(1)), ("warm_max_factor", Refused(1)),
     ("warm_max_factor=3", Warned), ("warm_max_factor=0", Refused(1)), ("temporary_ttl", Refused(1)),
-    ("temporary_ttl=61", Warned), ("temporary_ttl=x", Stricter(1)), ("track_sizes", Taken),
+    ("temporary_ttl=61", Warned), ("temporary_ttl=x", Warned), ("temporary_ttl=-1", Warned),
+    ("track_sizes", Taken),
     ("watcher_logbuf_size", Refused(1)), ("watcher_logbuf_size=64", Warned),
     ("watcher_logbuf_size=x", Refused(1)), ("worker_logbuf_size", Refused(1)),
     ("worker_logbuf_size=64", Warned), ("worker_logbuf_size=x", Refused(1)),
@@ -120,7 +124,9 @@ const SUBOPTIONS: &[(&str, Expect)] = &[
     ("ssl_verify_mode=5", Refused(1)), ("ssl_keyformat=x", Refused(1)),
     ("ssl_min_version=7", Refused(1)), ("ssl_foo", Refused(1)), ("foo", Refused(1)),
     ("foo=1", Refused(1)), ("=", Refused(1)), ("MODERN", Refused(1)), ("modern,foo", Refused(1)),
-    ("modern,no_hashexpand", Warned),
+    ("modern,no_hashexpand", Warned), ("ssl_min_version=2", Warned), (",,", Refused(1)),
+    (",modern", Refused(1)), ("modern,", Taken), ("ext_io_depth", Refused(1)),
+    ("ext_io_depth=1", Warned), ("ext_io_depth=x", Refused(1)),
 ];
 
 #[test]

@@ -16,6 +16,7 @@ on_both! {
     verbose_lines_that_operators_look_for,
     a_session_as_the_log_tells_it,
     a_tag_of_a_listener_is_kept,
+    an_address_may_be_named_twice,
 }
 
 const NON_NUMERIC: &str = "CLIENT_ERROR cannot increment or decrement non-numeric value";
@@ -182,4 +183,13 @@ fn a_tag_of_a_listener_is_kept(kind: ServerKind) {
         assert!(settings.contains(&inter), "{settings:?}");
         assert_eq!(server.log(), "");
     }
+}
+
+/// The test kit names it once.
+fn an_address_may_be_named_twice(kind: ServerKind) {
+    let server = ServerOptions::new(kind, 1).arguments(&["-l", "127.0.0.1"]).start();
+    let settings = server.connect().stats("settings");
+    let inter = ("inter".to_owned(), "127.0.0.1".to_owned());
+    assert!(settings.contains(&inter), "{settings:?}");
+    assert_eq!(server.log(), "");
 }
