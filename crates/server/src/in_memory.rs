@@ -69,8 +69,8 @@ impl InMemoryServer {
     /// An empty server of 1 to [`limits::SHARDS_MAX`](crate::limits::SHARDS_MAX) shards. With the
     /// same seed the same keys have the same shards and buckets.
     ///
-    /// Errors: as those of [`serve`](crate::serve) about memory and descriptors; a mailbox has a
-    /// doorbell, though nobody sleeps here.
+    /// Errors: as those of [`Listening::serve`](crate::Listening::serve) about memory and
+    /// descriptors; a mailbox has a doorbell, though nobody sleeps here.
     pub fn new(shards: usize, memory_bytes: usize, hash_seed: u64) -> Result<Self, StartError> {
         let hasher = KeyHasher::new(hash_seed);
         let router = Router::new(hasher.clone(), shards);
