@@ -104,7 +104,7 @@ impl Connection {
             }
             return;
         }
-        let gather = Gather::new(Gathering::Flush, core.router.shards(), echo);
+        let gather = Gather::new(Gathering::Done, core.router.shards(), echo);
         self.gather(core, gather, &entry, &[]);
     }
 

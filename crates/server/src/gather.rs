@@ -14,8 +14,8 @@ use crate::told_connections::Connections;
 /// What is gathered, and for which reply.
 #[derive(Debug)]
 pub(crate) enum Gathering {
-    /// `flush_all`: all must have done it.
-    Flush,
+    /// Nothing but that all have done it, as `flush_all`.
+    Done,
     /// Counters, summed.
     Metrics(Box<Snapshot>, MetricsReply),
     /// Slab classes, summed.
@@ -24,10 +24,6 @@ pub(crate) enum Gathering {
     Reassign(Reassigned),
     /// A part of a dump, of one shard.
     Dump(Vec<u8>),
-    /// `stats detail on` or `off`: all must have done it.
-    Detail,
-    /// `lru_crawler enable` or `disable`: all must have had a turn.
-    Turn,
     /// `stats detail dump`.
     Prefixes(Box<PrefixCounts>),
     /// `stats sizes`.
@@ -88,7 +84,7 @@ impl Gather {
     /// Adds a shard's answer; true if it was the last.
     pub(crate) fn add(&mut self, shard: usize, bytes: &[u8]) -> bool {
         match &mut self.gathering {
-            Gathering::Flush | Gathering::Detail | Gathering::Turn => {}
+            Gathering::Done => {}
             Gathering::Prefixes(counts) => counts.merge_bytes(bytes),
             Gathering::Sizes(sizes) => sizes.merge_bytes(bytes),
             Gathering::Connections(connections) => connections.merge_bytes(bytes),

@@ -13,7 +13,7 @@ impl Gather {
     pub(crate) fn reply(&self, core: &Core) -> Vec<u8> {
         let mut out = Vec::new();
         match &self.gathering {
-            Gathering::Flush | Gathering::Detail | Gathering::Turn => Reply::Ok.encode(&mut out),
+            Gathering::Done => Reply::Ok.encode(&mut out),
             Gathering::Prefixes(counts) => {
                 encode_prefixes(&mut out, counts, self.echo);
                 return out;

@@ -84,7 +84,7 @@ impl Connection {
                 core.outboxes.push(shard, &Entry::Stats(kind), None);
             }
         } else {
-            self.gather_stats(core, Gathering::Turn, kind, None);
+            self.gather_stats(core, Gathering::Done, kind, None);
         }
         Ok(None)
     }

@@ -96,7 +96,7 @@ impl Connection {
 
     fn order_detail(&mut self, core: &mut Core, is_on: bool, echo: Option<Echo>) {
         core.cluster.counts_prefixes.store(is_on, Ordering::Relaxed);
-        self.gather_stats(core, Gathering::Detail, StatsKind::Detail(is_on), echo);
+        self.gather_stats(core, Gathering::Done, StatsKind::Detail(is_on), echo);
     }
 
     fn prefixes(&mut self, core: &mut Core, echo: Option<Echo>) {

@@ -382,18 +382,25 @@ fn dead_items_that_are_met_are_counted() {
     assert_eq!((stats.get_flushed, stats.get_expired), (1, 1));
 }
 
+/// Two shards that share 128 pages and have filled them; neither has 100.
+fn two_full_shards() -> [Shard; 2] {
+    let pool = pool(128);
+    let config = Config { shards: 2, fair_share_pages: 64, ..Config::default() };
+    let mut shards = [1, 0].map(|shard| Shard::new(&Config { shard, ..config.clone() }, &pool));
+    for n in 0..3_000 {
+        for shard in &mut shards {
+            shard.fill(&format!("k{n}-"), 1, 3_000);
+        }
+    }
+    assert_eq!(pool.pages_free(), 0);
+    assert!(shards.iter().all(|shard| shard.store.pages_owned() < 100));
+    shards
+}
+
 /// A value of more bytes than its shard has pages comes by those of the others while it arrives.
 #[test]
 fn a_value_larger_than_its_shard_takes_pages_of_others() {
-    let pool = pool(128);
-    let config = Config { shards: 2, fair_share_pages: 64, ..Config::default() };
-    let mut small = Shard::new(&Config { shard: 1, ..config.clone() }, &pool);
-    let mut other = Shard::new(&config, &pool);
-    for n in 0..3_000 {
-        small.fill(&format!("s{n}-"), 1, 3_000);
-        other.fill(&format!("o{n}-"), 1, 3_000);
-    }
-    assert!(pool.pages_free() == 0 && small.store.pages_owned() < 100);
+    let [mut small, mut other] = two_full_shards();
     let hash = small.hasher.hash(b"huge");
     let len = 100 * PAGE_BYTES;
     let mut value = small.store.reserve(1, hash, b"huge", 0, 0, len).unwrap();
@@ -417,14 +424,7 @@ fn a_value_larger_than_its_shard_takes_pages_of_others() {
 /// Nobody goes on with the others' background work meanwhile.
 #[test]
 fn a_value_demands_pages_of_others_at_once() {
-    let pool = pool(128);
-    let config = Config { shards: 2, fair_share_pages: 64, ..Config::default() };
-    let mut small = Shard::new(&Config { shard: 1, ..config.clone() }, &pool);
-    let mut other = Shard::new(&config, &pool);
-    for n in 0..3_000 {
-        small.fill(&format!("s{n}-"), 1, 3_000);
-        other.fill(&format!("o{n}-"), 1, 3_000);
-    }
+    let [mut small, other] = two_full_shards();
     let other = Arc::new(Mutex::new(other));
     let giver = Arc::clone(&other);
     small.store.set_page_demand(Box::new(move |now| giver.lock().unwrap().store.give_now(now)));
