@@ -1,8 +1,8 @@
 //! The server around the shards: executors, sockets, mailboxes, statistics.
 //!
-//! **Purpose.** [`listen`] binds the sockets, and [`Listening::serve`] starts one executor per core,
-//! each with its shard, its connections and its data-plane ring, an acceptor that deals connections
-//! out, and the admin endpoint.
+//! **Purpose.** [`listen`] binds the sockets, and [`Listening::serve`] starts one executor per
+//! core, each with its shard, its connections and its data-plane ring, an acceptor that deals
+//! connections out, and the admin endpoint.
 //!
 //! **Goals.** One system call per turn; no lock, no allocation and no shared cache line written on
 //! the path of a request that stays on its core; idle costs nothing.
