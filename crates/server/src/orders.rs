@@ -3,7 +3,7 @@
 use rustix::process::{Signal, getpid, kill_process};
 use slabcore_protocol::{Reply, ServerOrder, error_lines};
 use slabcore_shard::{Entry, StatsKind};
-use slabcore_storage::Reassigned;
+use slabcore_storage::{CLASSES_MAX, Reassigned};
 
 use crate::connection::Connection;
 use crate::core::Core;
@@ -12,7 +12,7 @@ use crate::memory_limit;
 use crate::peer::CloseReason;
 
 /// Slab classes that `slabs reassign` may name; 0 is the pool.
-const SLAB_CLASSES: std::ops::RangeInclusive<i32> = 0..=63;
+const SLAB_CLASSES: std::ops::RangeInclusive<i32> = 0..=CLASSES_MAX as i32;
 /// Stands for the slab class that has most pages.
 const ANY_CLASS: i32 = -1;
 

@@ -7,7 +7,9 @@
 use alloc::{sync::Arc, vec::Vec};
 
 use crate::item;
-use crate::limits::{CHUNK_BYTES_MAX, CLASSES_MAX, PAGE_BYTES, RESERVE_PAGES_MIN, SPARE_PAGES_MAX};
+use crate::limits::{
+    CHUNK_BYTES_MAX, CLASS_COUNTS, PAGE_BYTES, RESERVE_PAGES_MIN, SPARE_PAGES_MAX,
+};
 use crate::page_pool::{Page, PagePool};
 use crate::region::{Location, OwnedPages};
 use crate::slab_class::{ChunkSizes, SlabClass};
@@ -52,8 +54,8 @@ pub(crate) struct SlabAllocator {
     classes_by_record: Vec<u8>,
     pub(crate) classes: Vec<SlabClass>,
     /// Hits and storage commands of each class: beside each other, as each request counts one.
-    pub(crate) hits: [u64; CLASSES_MAX],
-    pub(crate) sets: [u64; CLASSES_MAX],
+    pub(crate) hits: [u64; CLASS_COUNTS],
+    pub(crate) sets: [u64; CLASS_COUNTS],
     pub(crate) sizes: ChunkSizes,
     vacant: u32,
     spare: u32,
@@ -82,8 +84,8 @@ impl SlabAllocator {
         let sizes = ChunkSizes::new(chunk_bytes_min, growth_factor, pages.granule_bytes());
         SlabAllocator {
             classes: SlabClass::all(&sizes),
-            hits: [0; CLASSES_MAX],
-            sets: [0; CLASSES_MAX],
+            hits: [0; CLASS_COUNTS],
+            sets: [0; CLASS_COUNTS],
             sizes,
             records: Vec::with_capacity(pages_expected.min(pages.pool().pages_total())),
             classes_by_record: Vec::new(),
@@ -128,7 +130,7 @@ impl SlabAllocator {
     pub(crate) fn count_hit(&mut self, at: usize) {
         let class = usize::from(self.classes_by_record[self.pages.note(at) as usize]);
         // There are never more classes: it only spares a check.
-        self.hits[class % CLASSES_MAX] += 1;
+        self.hits[class % CLASS_COUNTS] += 1;
     }
 
     /// What has happened to the items of a class.
