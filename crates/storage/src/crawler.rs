@@ -78,8 +78,8 @@ impl Store {
             self.crawl_step(now);
             steps -= 1;
         }
-        let reassigning = self.go_on_reassigning(now);
-        self.go_on_granting(now) || reassigning || steps == 0
+        let draining = self.go_on_draining_in_background(now);
+        self.go_on_granting(now) || draining || steps == 0
     }
 
     /// Looks for dead items in the background, or no longer: then only an allocation that would

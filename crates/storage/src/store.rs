@@ -120,8 +120,6 @@ pub struct Store {
     pub(crate) growth_pause: u32,
     pub(crate) crawl: crate::crawler::Crawl,
     pub(crate) expiry: crate::expiry_index::ExpiryIndex,
-    /// An operator takes the page that is being drained.
-    pub(crate) is_reassigning: bool,
     /// Kept while somebody watches.
     pub(crate) events: Option<Box<EventLog>>,
 }
@@ -182,7 +180,6 @@ impl Store {
             growth_pause: 0,
             crawl: crate::crawler::Crawl::default(),
             expiry: crate::expiry_index::ExpiryIndex::default(),
-            is_reassigning: false,
             events: None,
         })
     }

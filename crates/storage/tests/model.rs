@@ -553,6 +553,7 @@ impl Pair {
         self.check();
         let stats = self.store.stats();
         assert_eq!((stats.curr_items, stats.bytes), (0, 0));
+        assert!(!stats.is_moving_page, "a page is drained for ever");
     }
 }
 

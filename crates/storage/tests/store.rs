@@ -333,6 +333,52 @@ fn a_page_is_reassigned() {
     shard.store.check().unwrap();
 }
 
+/// A full store that has begun to drain a page for a class of longer items.
+fn store_that_moves_a_page() -> Shard {
+    let pool = pool(64);
+    let mut shard = Shard::new(&Config { fair_share_pages: 64, ..Config::default() }, &pool);
+    shard.fill("a", 1_500, 3_000);
+    for number in 0.. {
+        assert_eq!(shard.set(&format!("b{number}"), 12_000, 0), StoreOutcome::Stored);
+        if shard.store.stats().is_moving_page {
+            break;
+        }
+        assert!(number < 10_000, "no page moves");
+    }
+    shard
+}
+
+/// Only allocations went on with it: where none came any more the page never moved, and orders
+/// were refused for ever.
+#[test]
+fn a_page_moves_without_further_allocations() {
+    let mut shard = store_that_moves_a_page();
+    let before = shard.store.stats();
+    shard.hits("a", 1_500);
+    while shard.store.maintain(1, 64) {
+        shard.store.check().unwrap();
+    }
+    let after = shard.store.stats();
+    assert!(!after.is_moving_page);
+    assert_eq!(after.slabs_moved, before.slabs_moved + 1);
+    shard.store.check().unwrap();
+}
+
+#[test]
+fn an_order_takes_the_place_of_a_move_of_the_stores_own() {
+    let mut shard = store_that_moves_a_page();
+    let moved = shard.store.stats().slabs_moved;
+    assert_eq!(shard.store.reassign(None, None), Reassigned::Begun);
+    shard.store.check().unwrap();
+    assert_eq!(shard.store.reassign(None, None), Reassigned::Busy);
+    let free = shard.store.pages_owned();
+    while shard.store.maintain(1, 64) {}
+    assert_eq!(shard.store.pages_owned(), free - 1);
+    assert_eq!(shard.store.stats().slabs_moved, moved + 1);
+    assert_eq!(shard.store.reassign(None, None), Reassigned::Begun);
+    shard.store.check().unwrap();
+}
+
 /// A class that was given a page has it before it needs one, and may lose it again.
 #[test]
 fn a_reassigned_page_belongs_to_its_class() {
