@@ -41,6 +41,7 @@ mod drain;
 mod events;
 mod eviction;
 mod expiry_index;
+mod flush;
 mod hash_table;
 mod hints;
 mod hold;

@@ -41,6 +41,9 @@ impl Store {
         let (from, to) = (pages.at(chunk), pages.at(new));
         pages.copy(from, to, bytes);
         if chunk == item {
+            if self.epochs.is_ambiguous() {
+                self.clean_page_of(new);
+            }
             self.follow_head(item, new);
         } else {
             chain::relink_body(pages, new);

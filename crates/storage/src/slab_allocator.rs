@@ -45,6 +45,8 @@ pub(crate) struct PageRecord {
     pub(crate) prev: u32,
     /// Where the page is among those of its class.
     pub(crate) class_place: u32,
+    /// Number of the flush with a used mark after which the page was cleaned, see `flush.rs`.
+    pub(crate) cleaned_after: u64,
 }
 
 pub(crate) struct SlabAllocator {
@@ -70,6 +72,8 @@ pub(crate) struct SlabAllocator {
     pub(crate) is_refusing: bool,
     /// Record of the page whose items are being moved away: it hands out no chunk.
     pub(crate) draining: u32,
+    /// Flushes so far that took a mark which dead items still had, see `flush.rs`.
+    pub(crate) marks_reused: u64,
 }
 
 impl SlabAllocator {
@@ -98,6 +102,7 @@ impl SlabAllocator {
             is_reserving: false,
             is_refusing: false,
             draining: NONE,
+            marks_reused: 0,
         }
     }
 
@@ -166,6 +171,7 @@ impl SlabAllocator {
                 next: NONE,
                 prev: NONE,
                 class_place: NONE,
+                cleaned_after: 0,
             });
         } else {
             self.vacant = self.records[index as usize].next;
@@ -244,6 +250,7 @@ impl SlabAllocator {
         record.used = 0;
         record.pinned = 0;
         record.free = Location::NONE;
+        record.cleaned_after = self.marks_reused;
         record.class_place = self.classes[class].pages.len() as u32;
         self.classes[class].pages.push(index);
         self.link_room(index, class);

@@ -8,6 +8,7 @@ use alloc::vec::Vec;
 use crate::access_clock::AccessClock;
 use crate::drain::{Drain, Recipient};
 use crate::events::EventLog;
+use crate::flush::FlushEpochs;
 use crate::hash_table::HashTable;
 use crate::hints::Hints;
 use crate::hold::HoldTable;
@@ -96,10 +97,7 @@ pub struct Store {
     pub(crate) sizes: Option<ItemSizes>,
     /// Slab class of the item stored last.
     pub(crate) last_stored: usize,
-    /// Items whose flush epoch is another are flushed.
-    pub(crate) epoch: u8,
-    /// Linked items per flush epoch.
-    pub(crate) epoch_items: [usize; 4],
+    pub(crate) epochs: FlushEpochs,
     pub(crate) next_unique: u64,
     pub(crate) holds: HoldTable,
     /// The item that an allocation under way must leave linked, even if it has expired.
@@ -161,8 +159,7 @@ impl Store {
             flushed_met: 0,
             sizes: config.track_sizes.then(ItemSizes::default),
             last_stored: 0,
-            epoch: 0,
-            epoch_items: [0; 4],
+            epochs: FlushEpochs::default(),
             // 0 says "no unique" and 1 is left out, as memcached does.
             next_unique: u64::from(config.shard) + 2,
             holds: HoldTable::new(),
@@ -325,21 +322,20 @@ impl Store {
 
     pub(crate) fn count(&mut self, item: Location, linked: bool) {
         let view = ItemRef::new(&self.slabs.pages, item);
-        let (bytes, epoch) = (view.total_bytes(), usize::from(view.epoch()));
+        let (bytes, epoch) = (view.total_bytes(), view.epoch());
         let exptime = view.exptime();
         if self.sizes.is_some() {
             self.count_size(bytes, linked);
         }
         if linked {
             self.item_bytes += bytes;
-            self.epoch_items[epoch] += 1;
             if exptime != 0 {
                 self.expiry.note(self.slabs.record_of(item), exptime);
             }
         } else {
             self.item_bytes -= bytes;
-            self.epoch_items[epoch] -= 1;
         }
+        self.count_mark(item, epoch, linked);
     }
 
     #[cold]
