@@ -10,6 +10,7 @@ use rustls::ServerConfig;
 use slabcore_metrics::{ShardMetrics, Snapshot};
 
 use crate::clock::Clock;
+use crate::due_ticks::DueTicks;
 use crate::item_memory::MappedRange;
 use crate::mailbox::Mailbox;
 use crate::port_socket::PortSocket;
@@ -105,6 +106,8 @@ pub(crate) struct Cluster {
     pub(crate) metrics: Vec<Arc<ShardMetrics>>,
     /// One per shard.
     pub(crate) publish_orders: Vec<PublishOrder>,
+    /// When the shards of sleeping executors have background work.
+    pub(crate) due_ticks: DueTicks,
     /// Pages of the whole region.
     pub(crate) pages: Arc<slabcore_storage::PagePool>,
     /// What `stats reset` takes off.

@@ -27,6 +27,7 @@ mod commands;
 mod connection;
 mod core;
 mod data_blocks;
+mod due_ticks;
 mod dump_progress;
 mod dumps;
 mod entry;
@@ -95,6 +96,7 @@ mod told_connections;
 mod udp_port;
 mod users;
 mod visit;
+mod wake_timer;
 mod watchers;
 mod watching;
 #[cfg(test)]

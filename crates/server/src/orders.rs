@@ -42,9 +42,12 @@ impl Connection {
                 if !run_time.crawls() {
                     return Err(error_lines::CRAWLER_DISABLED);
                 }
-                // What has expired is taken back in the background anyhow.
                 classes?;
                 core.shards.own_mut().count_ordered_crawl();
+                // What has expired is taken back in the background of any turn, also where that
+                // rests.
+                self.have_all_turn(core, noreply);
+                return Ok(None);
             }
             ServerOrder::EnableCrawler(enable) => {
                 return self.enable_crawler(core, enable, noreply);
@@ -78,6 +81,12 @@ impl Connection {
                 Ok(Some(Reply::Ok))
             };
         }
+        self.have_all_turn(core, noreply);
+        Ok(None)
+    }
+
+    /// Has all executors turn, and answers `OK` then.
+    fn have_all_turn(&mut self, core: &mut Core, noreply: bool) {
         let kind = StatsKind::Turn;
         if noreply {
             for shard in core.other_shards() {
@@ -86,7 +95,6 @@ impl Connection {
         } else {
             self.gather_stats(core, Gathering::Done, kind, None);
         }
-        Ok(None)
     }
 
     /// `slabs reassign`: asks every shard.

@@ -51,6 +51,16 @@ impl Store {
         self.go_on_granting(now) || draining || steps == 0
     }
 
+    /// The second at which [`Self::maintain`] has something to do next, or a second too early:
+    /// the next one if it has now; `u32::MAX` if nothing is known that will be due.
+    pub fn background_due(&self, now: u32) -> u32 {
+        let sweeps = !self.crawl.is_off;
+        if self.drain.is_some() || self.is_collection_due() || sweeps && self.crawl.is_sweeping() {
+            return now + 1;
+        }
+        if sweeps { self.expiry.earliest_of_all() } else { u32::MAX }
+    }
+
     /// Looks for dead items in the background, or no longer: then only an allocation that would
     /// have to evict takes them back, whoever meets one, and a flush that needs their mark.
     pub fn crawl_in_background(&mut self, crawls: bool) {
