@@ -12,8 +12,8 @@ use crate::events::StoreEvent;
 use crate::item::{self, ChunkUse};
 use crate::limits::{
     COMPACT_LOOKS_MAX, COMPACT_SLACK_PART, COMPACT_WORK, DRAIN_WORK_MAX, EVICTION_WORK,
-    PREFETCH_CHUNKS, RECLAIM_WORK, RELOCATION_WORK, RELOCATION_WORK_BYTES, RESERVE_WORK,
-    STEAL_LOOKS_MAX,
+    PREFETCH_CHUNKS, RECLAIM_WORK, RELOCATION_WORK, RELOCATION_WORK_BYTES, RESCUE_WORK,
+    RESERVE_WORK, STEAL_LOOKS_MAX,
 };
 use crate::region::Location;
 use crate::slab_allocator::NONE;
@@ -113,6 +113,13 @@ impl Store {
             drain.is_stalled = false;
             self.drain = Some(drain);
             left -= self.empty_chunk(now, chunk).cast_signed();
+            let is_left = self.slabs.draining == drain.record
+                && item::chunk_use(&self.slabs.pages, chunk) != ChunkUse::Free;
+            if is_left {
+                // Its class has nothing but temporary items.
+                self.cancel_drain();
+                return false;
+            }
         }
         false
     }
@@ -163,7 +170,8 @@ impl Store {
         }
     }
 
-    /// Takes what is in a chunk of the drained page out of it; returns how much work that was.
+    /// Takes what is in a chunk of the drained page out of it; returns how much work that was. A
+    /// temporary item stays if its class has no others, and the page can.
     fn empty_chunk(&mut self, now: u32, chunk: Location) -> usize {
         let class = self.slabs.class_of(chunk);
         let mut work = 1;
@@ -182,6 +190,12 @@ impl Store {
             if self.relocate(item, chunk) {
                 return work + RELOCATION_WORK + bytes / RELOCATION_WORK_BYTES;
             }
+            if self.is_temporary(now, item) {
+                if !self.rescue(now, item, chunk) && !self.may_stay() {
+                    self.evict(now, item);
+                }
+                return work + RESCUE_WORK;
+            }
             work += EVICTION_WORK;
             // This may evict the very item, or make room for it.
             if !self.evict_from_class(now, class) {
@@ -196,6 +210,11 @@ impl Store {
             self.evict(now, item);
         }
         work
+    }
+
+    /// Whether the page that is being emptied may stay in its class after all.
+    fn may_stay(&self) -> bool {
+        self.drain.is_some_and(|drain| !drain.ordered && drain.recipient != Recipient::Pool)
     }
 
     /// Drains a page of a class that has more free chunks than it will soon fill again: nothing

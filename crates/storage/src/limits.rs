@@ -82,6 +82,11 @@ pub(crate) const RELOCATION_WORK: usize = 4;
 pub(crate) const RELOCATION_WORK_BYTES: usize = 512;
 pub(crate) const EVICTION_WORK: usize = 20;
 
+/// Evictions of other items to make room for a temporary one whose page is emptied, and work of
+/// that: of a class without others many chunks are looked at in vain.
+pub(crate) const RESCUE_ROUNDS: usize = 32;
+pub(crate) const RESCUE_WORK: usize = 128;
+
 /// Work of one allocation on a page on its way to another class: half of what one operation may
 /// take in all, 100 microseconds.
 pub(crate) const DRAIN_WORK_MAX: usize = 384;

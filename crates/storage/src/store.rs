@@ -118,6 +118,8 @@ pub struct Store {
     pub(crate) growth_pause: u32,
     pub(crate) crawl: crate::crawler::Crawl,
     pub(crate) expiry: crate::expiry_index::ExpiryIndex,
+    /// See [`Store::set_temporary_ttl`].
+    pub(crate) temporary_ttl: u32,
     /// Kept while somebody watches.
     pub(crate) events: Option<Box<EventLog>>,
 }
@@ -177,6 +179,7 @@ impl Store {
             growth_pause: 0,
             crawl: crate::crawler::Crawl::default(),
             expiry: crate::expiry_index::ExpiryIndex::default(),
+            temporary_ttl: 0,
             events: None,
         })
     }

@@ -83,6 +83,9 @@ enum Op {
     Maintain {
         budget: u32,
     },
+    Protect {
+        ttl: u32,
+    },
     /// From 0: a free page.
     Reassign {
         from: usize,
@@ -120,6 +123,7 @@ fn ops() -> impl Strategy<Value = Op> {
         2 => Just(Op::Release),
         1 => (0..4_usize).prop_map(|pages| Op::Grant { pages }),
         2 => (0..40_u32).prop_map(|budget| Op::Maintain { budget }),
+        1 => (0..20_u32).prop_map(|ttl| Op::Protect { ttl }),
         1 => (0..60_usize, 0..60_usize).prop_map(|(from, to)| Op::Reassign { from, to }),
     ]
 }
@@ -548,6 +552,7 @@ impl Pair {
             Op::Maintain { budget } => {
                 self.store.maintain(self.now, budget);
             }
+            Op::Protect { ttl } => self.store.set_temporary_ttl(ttl),
             Op::Reassign { from: 0, to } => {
                 self.store.assign_free_page(to);
             }

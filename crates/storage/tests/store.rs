@@ -184,6 +184,45 @@ fn without_evictions_a_full_store_refuses_and_keeps_all() {
     shard.store.check().unwrap();
 }
 
+/// A canary was lost although memory was full of items that never expire.
+#[test]
+fn temporary_items_outlive_others() {
+    let config = Config { fair_share_pages: 32, ..Config::default() };
+    let mut shard = Shard::new(&config, &pool(32));
+    shard.store.set_temporary_ttl(61);
+    let canaries = |shard: &mut Shard, name: &str, ttl| {
+        (0..20).for_each(|n| {
+            shard.set(&format!("{name}{n}"), 500, shard.now + ttl);
+        });
+    };
+    canaries(&mut shard, "short", 61);
+    canaries(&mut shard, "long", 62);
+    // Also where pages go to other classes, and where one is cleared at once.
+    for (round, len) in [500, 3_000, 500, 20, 1_000, 30_000].into_iter().enumerate() {
+        shard.fill(&format!("r{round}-"), (8 << 20) / (len + 50), len);
+        assert_eq!(shard.hits("short", 20), 20, "values of {len} bytes");
+        shard.store.check().unwrap();
+    }
+    assert_eq!(shard.set("huge", 700_000, 0), StoreOutcome::Stored);
+    assert_eq!((shard.hits("short", 20), shard.hits("long", 20)), (20, 0));
+    // Where there are no others they go, too, and so for longer values.
+    for len in [500, 3_000, 100] {
+        for n in 0..(8 << 20) / (len + 50) {
+            let exptime = shard.now + 50;
+            assert_eq!(shard.set(&format!("t{len}-{n}"), len, exptime), StoreOutcome::Stored);
+        }
+        shard.store.check().unwrap();
+    }
+    assert_eq!(shard.set("plain", 500, 0), StoreOutcome::Stored);
+    // An operator's order and other shards' needs come first.
+    assert_eq!(shard.store.reassign(None, None), Reassigned::Begun);
+    while shard.store.maintain(shard.now, 64) {}
+    shard.store.grant(PageWish { pages: 5, worth: u64::MAX });
+    while shard.store.maintain(shard.now, 64) {}
+    assert_eq!(shard.store.pages_owned(), 32 - 6);
+    shard.store.check().unwrap();
+}
+
 #[test]
 fn items_read_twice_outlive_those_never_read() {
     let config = Config { fair_share_pages: 16, ..Config::default() };
