@@ -4,6 +4,10 @@
 /// The kept settings, by default with memcached's values.
 #[derive(Debug, Clone, PartialEq)]
 pub struct KeptSettings {
+    /// TCP port (`-p`), also where there is none; -1: any.
+    pub tcp_port: i32,
+    /// The same of UDP (`-U`).
+    pub udp_port: i32,
     /// Mode of a Unix socket (`-a`), also where there is none.
     pub unix_mask: u32,
     /// Number of NAPI ids (`-N`).
@@ -109,6 +113,8 @@ pub struct TlsWords {
 impl Default for KeptSettings {
     fn default() -> Self {
         Self {
+            tcp_port: 11_211,
+            udp_port: 0,
             unix_mask: 0o700,
             napi_ids: 0,
             memory_file: None,

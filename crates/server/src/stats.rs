@@ -293,19 +293,23 @@ pub(crate) fn slabs(out: &mut Vec<u8>, table: &ClassTable) {
 #[rustfmt::skip]
 pub(crate) fn settings(out: &mut Vec<u8>, cluster: &Cluster) {
     let settings = &cluster.settings;
-    let (port, socket) = match &settings.listen {
-        Listen::Tcp(entries) => (entries.first().map_or(0, |entry| entry.port), None),
-        Listen::Unix { path, .. } => (0, Some(path.display().to_string())),
+    let socket = match &settings.listen {
+        Listen::Tcp(_) => None,
+        Listen::Unix { path, .. } => Some(path.display().to_string()),
     };
     let kept = cluster.run_time.get();
-    let port = cluster.addresses.first().map_or(port, SocketAddr::port);
+    // The port of the first address that is bound.
+    let port = |bound: &[SocketAddr], asked: i32| match bound.first() {
+        Some(address) => address.port().to_string(),
+        None => asked.to_string(),
+    };
     let on_off = |on| if on { "on" } else { "off" };
     let yes_no = |yes| if yes { "yes" } else { "no" };
     let mut stat = |name: &str, value: &str| encode_stat(out, name, value);
     stat("maxbytes", &cluster.memory_bytes.load(Ordering::Relaxed).to_string());
     stat("maxconns", &settings.connections_max.to_string());
-    stat("tcpport", &port.to_string());
-    stat("udpport", &cluster.udp_addresses.first().map_or(0, SocketAddr::port).to_string());
+    stat("tcpport", &port(&cluster.addresses, kept.tcp_port));
+    stat("udpport", &port(&cluster.udp_addresses, kept.udp_port));
     stat("inter", settings.interfaces.as_deref().unwrap_or("NULL"));
     stat("verbosity", &cluster.verbosity.load(Ordering::Relaxed).to_string());
     stat("oldest", "0");

@@ -266,10 +266,7 @@ fn checked(row: &SuboptionRow, value: Option<&str>) -> Result<f64, Refusal> {
             }
         }
         (SuboptionValue::ChunkSizes, Some(word)) => chunk_sizes(word).map(|()| 0.0),
-        (SuboptionValue::SizedFile, Some(word)) => match sized_file(word) {
-            Ok(()) => Ok(0.0),
-            Err(why) => refuse(&format!("{why}\nfailed to parse ext_path argument")),
-        },
+        (SuboptionValue::SizedFile, Some(word)) => sized_file(word).map(|()| 0.0),
     }
 }
 
@@ -297,16 +294,29 @@ fn chunk_sizes(word: &str) -> Result<(), Refusal> {
 }
 
 /// Checks `ext_path`: a file, its size with a unit, and perhaps what it is for.
-fn sized_file(word: &str) -> Result<(), &'static str> {
-    let size = word.split(':').nth(1).unwrap_or_default();
-    let Some(digits) = size.strip_suffix(|unit: char| "mgtpMGTP".contains(unit)) else {
-        return Err("must supply size to ext_path, ie: ext_path=/f/e:64m (M|G|T|P supported)");
+fn sized_file(word: &str) -> Result<(), Refusal> {
+    let refuse =
+        |why: &str| Err(Refusal::bad_option(format!("{why}\nfailed to parse ext_path argument")));
+    let mut parts = word.split(':').skip(1);
+    let Some(size) = parts.next() else {
+        return refuse("must supply size to ext_path, ie: ext_path=/f/e:64m (M|G|T|P supported)");
     };
+    let Some(digits) = size.strip_suffix(|unit: char| "mgtpMGTP".contains(unit)) else {
+        return refuse("must supply size to ext_path, ie: ext_path=/f/e:64m (m|g|t|p supported)");
+    };
+    if let Some(bucket) = parts.next().filter(|bucket| !STORAGE_BUCKETS.contains(bucket)) {
+        return refuse(&format!("Unknown extstore bucket: {bucket}"));
+    }
     match number::<u64>(digits) {
         Some(size) if size > 0 => Ok(()),
-        _ => Err("supplied ext_path has zero size, cannot use"),
+        // memcached finds this when it has read all options, and ends with another status.
+        _ => Err(Refusal::usage("supplied ext_path has zero size, cannot use")),
     }
 }
+
+/// What memcached keeps apart in files of external storage.
+const STORAGE_BUCKETS: [&str; 6] =
+    ["compact", "lowttl", "chunked", "default", "coldcompact", "old"];
 
 /// The value is in KiB.
 fn slab_chunk_bytes_max(value: Option<&str>) -> Result<usize, Refusal> {
@@ -373,9 +383,9 @@ mod tests {
         check("slab_chunk_max=0", 1, "slab_chunk_max must be >= 0");
         check("ssl_foo", 1, "Illegal suboption \"ssl_foo\"");
         check("ext_foo", 1, "Illegal suboption \"ext_foo\"");
-        let zero = "supplied ext_path has zero size, cannot use\nfailed to parse ext_path argument";
-        check("ext_path=/x:0m", 1, zero);
-        check("ext_path=/x:m", 1, zero);
+        let zero = "supplied ext_path has zero size, cannot use";
+        check("ext_path=/x:0m", 64, zero);
+        check("ext_path=/x:m", 64, zero);
         for list in [",", ",,", "modern,,", ",modern"] {
             check(list, 1, "Illegal suboption \"\"");
         }

@@ -81,6 +81,8 @@ pub(crate) fn plan(
 
     kept.memory_file = given.last("memory-file").map(str::to_owned);
     kept.unix_mask = unix_mask(given)?;
+    kept.tcp_port = tcp_port(given)?.as_written();
+    kept.udp_port = udp_port(given)?.unwrap_or(Port::None).as_written();
     kept.tls = suboptions.tls.words().clone();
     if given.flag("enable-ssl") && tcp_port(given)? == Port::None {
         return Err(Refusal::usage("ERROR: You cannot enable SSL without a TCP port."));
@@ -93,7 +95,7 @@ pub(crate) fn plan(
         udp,
         shard_ports: shard_ports(given, &listen, shards)?,
         moving: Moving::default(),
-        interfaces: interfaces(given, &listen),
+        interfaces: interfaces(given),
         listen,
         memory_bytes,
         shards,
@@ -304,16 +306,17 @@ fn listening(
     Ok(Listen::Tcp(listening.addresses))
 }
 
-/// What all `-l` say, as it stands there; what is said again, once.
-fn interfaces(given: &Given, listen: &Listen) -> Option<String> {
-    let mut values: Vec<&str> = Vec::new();
+/// What all `-l` say, as it stands there; a value whose addresses were named before is left out.
+fn interfaces(given: &Given) -> Option<String> {
+    let (mut values, mut named): (Vec<&str>, Vec<&str>) = (Vec::new(), Vec::new());
     for value in given.all("listen") {
-        if !values.contains(&value) {
+        let entries: Vec<&str> = value.split([',', ';']).collect();
+        if !entries.iter().all(|entry| named.contains(entry)) {
             values.push(value);
+            named.extend(entries);
         }
     }
-    let on_tcp = matches!(listen, Listen::Tcp(_));
-    (on_tcp && !values.is_empty()).then(|| values.join(","))
+    (!values.is_empty()).then(|| values.join(","))
 }
 
 /// `-U`: on the addresses of `-l`, at the port that each names, if any. Not beside a Unix socket.
@@ -347,6 +350,16 @@ enum Port {
     None,
     AnyFree,
     Number(u16),
+}
+
+impl Port {
+    fn as_written(self) -> i32 {
+        match self {
+            Self::None => 0,
+            Self::AnyFree => -1,
+            Self::Number(port) => port.into(),
+        }
+    }
 }
 
 fn port(word: &str) -> Result<Port, Refusal> {
