@@ -63,8 +63,8 @@ impl SharedTls {
     }
 
     /// What a handshake starts from.
-    pub(crate) fn config(&self, demanded: ClientCertificates) -> Option<Arc<ServerConfig>> {
-        lock(&self.current).config(demanded).cloned()
+    pub(crate) fn config(&self, demanded: ClientCertificates) -> Arc<ServerConfig> {
+        Arc::clone(lock(&self.current).config(demanded))
     }
 
     /// Seconds since the certificate was read.

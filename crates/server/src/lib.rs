@@ -44,6 +44,7 @@ mod hub;
 mod idle;
 mod in_memory;
 mod item_memory;
+mod kept_settings;
 mod key_requests;
 pub mod limits;
 mod line_limit;
@@ -103,6 +104,7 @@ mod watching;
 mod whole_server;
 
 pub use in_memory::{InMemoryConnection, InMemoryServer};
+pub use kept_settings::{ExternalStorage, KeptSettings, TlsWords};
 pub use running::{Listening, Running, listen};
 pub use settings::Settings;
 pub use start_error::StartError;

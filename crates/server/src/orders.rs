@@ -1,7 +1,7 @@
 //! Orders to the server as a whole, as a connection executes them.
 
 use rustix::process::{Signal, getpid, kill_process};
-use slabcore_protocol::{Reply, ServerOrder, error_lines};
+use slabcore_protocol::{Reply, RunTimeSetting, ServerOrder, error_lines};
 use slabcore_shard::{Entry, StatsKind};
 use slabcore_storage::{CLASSES_MAX, Reassigned};
 
@@ -32,6 +32,7 @@ impl Connection {
 
     fn obey(&mut self, core: &mut Core, order: ServerOrder, noreply: bool) -> Answer {
         let run_time = &core.cluster.run_time;
+        let settings = &core.cluster.settings;
         match order {
             ServerOrder::Dump(format, classes) => {
                 self.begin_dump(core, format, classes)?;
@@ -52,11 +53,23 @@ impl Connection {
             ServerOrder::EnableCrawler(enable) => {
                 return self.enable_crawler(core, enable, noreply);
             }
+            // memcached's maintainer obeys these.
+            ServerOrder::Set(RunTimeSetting::Segmented(_) | RunTimeSetting::TemporaryTtl(_))
+                if !settings.lru_maintainer =>
+            {
+                return Err(error_lines::ERROR);
+            }
             ServerOrder::Set(setting) => run_time.keep(setting),
-            ServerOrder::ExternalStorage => run_time.set_external_storage(),
+            ServerOrder::ExternalStorage(setting) => run_time.keep_external(setting),
             ServerOrder::RefreshCertificates => return self.refresh_certificates(core, noreply),
             ServerOrder::Watch(streams) => self.begin_watching(core, streams)?,
             ServerOrder::MemoryLimit(megabytes) => memory_limit::change(&core.cluster, megabytes)?,
+            ServerOrder::Reassign { .. } | ServerOrder::UnreadableReassign
+                if !settings.slab_reassign =>
+            {
+                return Err(error_lines::REASSIGN_DISABLED);
+            }
+            ServerOrder::UnreadableReassign => return Err(error_lines::BAD_FORMAT),
             ServerOrder::Reassign { from, to } => return self.reassign(core, from, to, noreply),
         }
         Ok(Some(Reply::Ok))

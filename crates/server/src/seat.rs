@@ -70,7 +70,7 @@ pub(crate) fn make_seats(
         memory_range,
         returning: AtomicBool::new(false),
         watchers: Watchers::new(settings.shards),
-        run_time: RunTimeSettings::default(),
+        run_time: RunTimeSettings::new(&settings),
         verbosity: AtomicU64::new(u64::from(settings.verbosity)),
         clock: Clock::start(),
         backend,
