@@ -38,7 +38,7 @@ impl Gather {
                 stats::items(&mut out, &core.cluster, sum);
             }
             Gathering::Classes(sum, ClassesReply::Slabs) => {
-                stats::slabs(&mut out, &core.cluster, sum)
+                stats::slabs(&mut out, &core.cluster, sum);
             }
             Gathering::Reassign(Reassigned::Begun) => Reply::Ok.encode(&mut out),
             Gathering::Reassign(Reassigned::Busy) => {
