@@ -3,7 +3,7 @@
 use rustix::process::{Signal, getpid, kill_process};
 use slabcore_protocol::{Reply, RunTimeSetting, ServerOrder, error_lines};
 use slabcore_shard::{Entry, StatsKind};
-use slabcore_storage::{CLASSES_MAX, Reassigned};
+use slabcore_storage::Reassigned;
 
 use crate::connection::Connection;
 use crate::core::Core;
@@ -11,8 +11,6 @@ use crate::gather::{Gather, Gathering};
 use crate::memory_limit;
 use crate::peer::CloseReason;
 
-/// Slab classes that `slabs reassign` may name; 0 is the pool.
-const SLAB_CLASSES: std::ops::RangeInclusive<i32> = 0..=CLASSES_MAX as i32;
 /// Stands for the slab class that has most pages.
 const ANY_CLASS: i32 = -1;
 
@@ -120,7 +118,9 @@ impl Connection {
         if from == to {
             return Err(error_lines::REASSIGN_SAME);
         }
-        if !SLAB_CLASSES.contains(&to) || from != ANY_CLASS && !SLAB_CLASSES.contains(&from) {
+        // 0 is the pool.
+        let classes = 0..=core.shards.own().store().classes() as i32;
+        if !classes.contains(&to) || from != ANY_CLASS && !classes.contains(&from) {
             return Err(error_lines::REASSIGN_BAD_CLASS);
         }
         let ours = core.shards.own_mut().reassign(from, to);
