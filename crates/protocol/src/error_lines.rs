@@ -59,7 +59,7 @@ pub const TOO_MANY_CONNECTIONS: &[u8] = b"ERROR Too many open connections\r\n";
 pub const DUPLICATE_FLAG: &[u8] = b"CLIENT_ERROR duplicate flag\r\n";
 /// A flag that no meta command knows.
 pub const INVALID_FLAG: &[u8] = b"CLIENT_ERROR invalid flag\r\n";
-/// Any of these in `ma` and `md`.
+/// Any of these in `ma`.
 pub const INVALID_OR_DUPLICATE_FLAG: &[u8] = b"CLIENT_ERROR invalid or duplicate flag\r\n";
 /// A number behind the flags `T`, `N`, `R`, `C`, `E` that is none.
 pub const BAD_TOKEN: &[u8] = b"CLIENT_ERROR bad token in command line format\r\n";
@@ -94,6 +94,15 @@ pub const CRAWLER_SLEEP_TOO_LONG: &[u8] = b"CLIENT_ERROR sleep must be one secon
 pub const METADUMP_NOT_ALLOWED: &[u8] = b"ERROR metadump not allowed\r\n";
 /// `lru_crawler mgdump` is switched off.
 pub const MGDUMP_NOT_ALLOWED: &[u8] = b"ERROR key dump not allowed\r\n";
+/// `lru_crawler metadump` behind other commands of a packet.
+pub const METADUMP_AFTER_COMMANDS: &[u8] =
+    b"ERROR cannot pipeline other commands before metadump\r\n";
+/// `lru_crawler mgdump` behind other commands of a packet.
+pub const MGDUMP_AFTER_COMMANDS: &[u8] = b"ERROR cannot pipeline other commands before mgdump\r\n";
+/// `watch` behind other commands of a packet.
+pub const WATCH_AFTER_COMMANDS: &[u8] = b"ERROR cannot pipeline other commands before watch\r\n";
+/// `ma` found no memory for the item that it would create, and nothing to evict.
+pub const OUT_OF_MEMORY_CREATING: &[u8] = b"SERVER_ERROR Out of memory allocating new item\r\n";
 /// `cache_memlimit` below 8.
 pub const MEMORY_LIMIT_TOO_SMALL: &[u8] =
     b"MEMLIMIT_TOO_SMALL cannot set maxbytes to less than 8m\r\n";
@@ -127,6 +136,7 @@ pub const TLS_NOT_ENABLED: &[u8] = b"Error TLS not enabled\r\n";
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::datagram::is_reply;
 
     /// Clients compare whole lines, so a stray blank or a missing CR breaks them.
     #[test]
@@ -177,6 +187,10 @@ mod tests {
             CRAWLER_SLEEP_TOO_LONG,
             METADUMP_NOT_ALLOWED,
             MGDUMP_NOT_ALLOWED,
+            METADUMP_AFTER_COMMANDS,
+            MGDUMP_AFTER_COMMANDS,
+            WATCH_AFTER_COMMANDS,
+            OUT_OF_MEMORY_CREATING,
             MEMORY_LIMIT_TOO_SMALL,
             MEMORY_LIMIT_IN_BYTES,
             MEMORY_LIMIT_OUT_OF_BOUNDS,
@@ -195,6 +209,7 @@ mod tests {
             let text = line.strip_suffix(b"\r\n").expect("ends in CRLF");
             assert!(text.iter().all(|&byte| (b' '..=b'~').contains(&byte)), "{line:?}");
             assert!(!text.ends_with(b" "), "{line:?}");
+            assert!(is_reply(line), "{line:?} could be answered by another server");
         }
         assert_eq!(BAD_FORMAT_OF_GET, [BAD_FORMAT, b"\r\n"].concat());
     }

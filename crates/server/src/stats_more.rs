@@ -80,10 +80,12 @@ impl Connection {
         }
     }
 
-    /// `detail` of the binary protocol; memcached compares no more of the order than its word, and
-    /// `-X` does not forbid it.
+    /// `detail` of the binary protocol, where `-X` forbids it. memcached compares no more of the
+    /// order than its word.
     pub(crate) fn binary_detail(&mut self, core: &mut Core, order: &[u8], echo: Echo) {
-        if order.starts_with(b" dump") {
+        if !core.cluster.settings.dump {
+            self.refuse_stats(Some(echo));
+        } else if order.starts_with(b" dump") {
             self.prefixes(core, Some(echo));
         } else if order.starts_with(b" on") {
             self.order_detail(core, true, Some(echo));

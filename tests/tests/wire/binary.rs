@@ -31,6 +31,7 @@ on_both! {
     an_address_names_its_protocol,
     flush_all_may_be_switched_off,
     statistics_are_packets,
+    counts_by_prefix_may_be_switched_off,
 }
 
 fn ask(client: &mut WireClient, packet: &Packet) -> Packet {
@@ -147,6 +148,18 @@ fn statistics_are_packets(kind: ServerKind) {
         assert!(last.status == 0 && last.key.is_empty() && last.value.is_empty());
     }
     assert_eq!(ask(&mut client, &Packet::request(STAT).key("foo")).status, NOT_FOUND);
+}
+
+/// They show beginnings of keys, as dumps do.
+fn counts_by_prefix_may_be_switched_off(kind: ServerKind) {
+    let server = ServerOptions::new(kind, 2).arguments(&["-X"]).start();
+    let mut client = server.connect();
+    for order in ["detail on", "detail dump", "detail off", "detail onx", "detail", "detail foo"] {
+        let reply = ask(&mut client, &Packet::request(STAT).key(order));
+        assert_eq!((reply.status, &reply.value[..]), (NOT_FOUND, &b"Not found"[..]), "{order}");
+    }
+    let settings = server.connect().stats("settings");
+    assert!(settings.contains(&("detail_enabled".to_owned(), "no".to_owned())), "{settings:?}");
 }
 
 fn auth(mechanism: &str, said: &str) -> Packet {

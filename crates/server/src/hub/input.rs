@@ -120,6 +120,9 @@ impl Hub {
         if entry.waiting == Waiting::Room && self.core.outboxes.is_any_full() {
             self.stalled.push(index);
         }
+        if pause == Pause::Hungry || entry.carry.is_empty() {
+            entry.connection.has_asked &= !entry.connection.is_at_request();
+        }
         if entry.end_of_input && pause == Pause::Hungry {
             entry.connection.close(&mut self.core);
         }
