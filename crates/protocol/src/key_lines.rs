@@ -28,7 +28,9 @@ pub(crate) fn delete(line: Line<'_>) -> Step<'_> {
     let Some(key) = next_word(&mut rest) else { return line.error(BAD_FORMAT) };
     let extra = (next_word(&mut rest), next_word(&mut rest), next_word(&mut rest));
     let noreply = match extra {
-        (None | Some(b"0"), None, None) => false,
+        // memcached takes the only word for both.
+        (None, None, None) => key == b"noreply",
+        (Some(b"0"), None, None) => false,
         (Some(b"noreply"), None, None) | (Some(b"0"), Some(b"noreply"), None) => true,
         _ => return line.error_unless_noreply(BAD_DELETE),
     };
@@ -79,7 +81,10 @@ mod tests {
         check_request(b"delete k 0", &delete(false));
         check_request(b"delete k noreply", &delete(true));
         check_request(b"delete k 0 noreply", &delete(true));
-        check_request(b"delete noreply", &Request::Delete { key: b"noreply", noreply: false });
+        check_request(b"delete noreply", &Request::Delete { key: b"noreply", noreply: true });
+        let delete = |noreply| Request::Delete { key: b"noreply", noreply };
+        check_request(b"delete noreply 0", &delete(false));
+        check_request(b"delete noreply noreply", &delete(true));
         check_error(b"delete", BAD_FORMAT);
         check_error(b"delete k 1", BAD_DELETE);
         check_error(b"delete k 0 0", BAD_DELETE);
