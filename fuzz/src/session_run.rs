@@ -234,7 +234,12 @@ impl Session {
                 }
             }
             Request::MetaNoop => self.line_reply(Reply::MetaNoop),
-            Request::FlushAll { delay, noreply } => {
+            Request::FlushAll { delay: None, noreply } => {
+                if !noreply {
+                    self.line_reply(Reply::Error(error_lines::INVALID_EXPTIME));
+                }
+            }
+            Request::FlushAll { delay: Some(delay), noreply } => {
                 let at = self.now.flush_tick(delay);
                 self.shards[0].flush_all(at);
                 for batch in self.batches.iter_mut().skip(1) {

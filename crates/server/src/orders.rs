@@ -51,7 +51,7 @@ impl Connection {
             }
             ServerOrder::Set(setting) => run_time.keep(setting),
             ServerOrder::ExternalStorage => run_time.set_external_storage(),
-            ServerOrder::RefreshCertificates => return self.refresh_certificates(core, noreply),
+            ServerOrder::RefreshCertificates => return self.refresh_certificates(core),
             ServerOrder::Watch(streams) => self.begin_watching(core, streams)?,
             ServerOrder::MemoryLimit(megabytes) => memory_limit::change(&core.cluster, megabytes)?,
             ServerOrder::Reassign { from, to } => return self.reassign(core, from, to, noreply),
@@ -59,13 +59,15 @@ impl Connection {
         Ok(Some(Reply::Ok))
     }
 
-    /// `refresh_certs`: a failure is told in the words of whoever reads the files.
-    fn refresh_certificates(&mut self, core: &Core, noreply: bool) -> Answer {
-        let tls = core.cluster.tls.as_ref().ok_or(error_lines::TLS_NOT_ENABLED)?;
+    /// `refresh_certs`: a failure is told in the words of what reads the files. As in memcached
+    /// `noreply` does not hide it.
+    fn refresh_certificates(&mut self, core: &Core) -> Answer {
+        let Some(tls) = core.cluster.tls.as_ref() else {
+            self.reply(Reply::Error(error_lines::TLS_NOT_ENABLED));
+            return Ok(None);
+        };
         let Err(error) = tls.reload() else { return Ok(Some(Reply::Ok)) };
-        if !noreply {
-            self.output.encode(|out| out.extend_from_slice(format!("{error}\r\n").as_bytes()));
-        }
+        self.output.encode(|out| out.extend_from_slice(format!("{error}\r\n").as_bytes()));
         Ok(None)
     }
 
@@ -138,6 +140,7 @@ impl Connection {
                 // A process may signal itself.
                 let _ = kill_process(getpid(), signal);
             }
+            Err(_) if words == b"noreply" || words.ends_with(b" noreply") => {}
             Err(error) => self.reply(Reply::Error(error)),
         }
     }

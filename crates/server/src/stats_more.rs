@@ -72,11 +72,13 @@ impl Connection {
         if !core.cluster.settings.dump {
             return self.reply(Reply::Error(error_lines::STATS_DETAIL_NOT_ALLOWED));
         }
-        match order.trim_ascii_start().split(|&byte| byte == b' ').next() {
+        let word = order.split(|&byte| byte == b' ').find(|word| !word.is_empty());
+        let mut orders = [&b"on"[..], b"off", b"dump"].into_iter();
+        match word.and_then(|word| orders.find(|order| order.starts_with(word))) {
             Some(b"on") => self.order_detail(core, true, None),
             Some(b"off") => self.order_detail(core, false, None),
-            Some(b"dump") => self.prefixes(core, None),
-            _ => self.reply(Reply::Error(error_lines::STATS_DETAIL_USAGE)),
+            Some(_) => self.prefixes(core, None),
+            None => self.reply(Reply::Error(error_lines::STATS_DETAIL_USAGE)),
         }
     }
 

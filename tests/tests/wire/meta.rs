@@ -4,7 +4,7 @@
 use std::sync::Barrier;
 use std::thread;
 
-use slabcore_testkit::server_process::{ServerKind, ServerProcess};
+use slabcore_testkit::server_process::{ServerKind, ServerOptions, ServerProcess};
 
 on_both! {
     of_many_readers_of_a_miss_one_wins,
@@ -14,6 +14,7 @@ on_both! {
     a_quiet_ma_that_creates_says_nothing,
     what_is_wrong_with_a_flag_is_named,
     words_that_cannot_be_flags_spoil_the_line,
+    without_memory_nothing_is_created,
     every_outcome_has_its_counter,
 }
 
@@ -214,6 +215,30 @@ fn words_that_cannot_be_flags_spoil_the_line(kind: ServerKind) {
     client.expect(format!("mg k {many}-\r\n"), FORMAT);
     client.expect(format!("mg k v {many}-\r\n"), "CLIENT_ERROR options flags are too long\r\n");
     client.expect("me k x y\r\nme !! b\r\nme !! b x\r\n", format!("EN\r\nEN\r\n{FORMAT}"));
+}
+
+/// A full server that may not evict, of items as large as the ones that are asked for.
+fn without_memory_nothing_is_created(kind: ServerKind) {
+    let server = ServerOptions::new(kind, 1).arguments(&["-M", "-m", "4"]).start();
+    let mut client = server.connect();
+    let is_full = (0..1000).any(|round| {
+        let sets = (0..100).map(|number| format!("ms {:0>200} 0\r\n\r\n", round * 100 + number));
+        client.send((sets.collect::<String>() + "mn\r\n").as_bytes());
+        let replies = client.read_until(|it| it.ends_with(b"MN\r\n").then_some(it.len()));
+        replies.windows(6).any(|bytes| bytes == b"SERVER")
+    });
+    assert!(is_full);
+    let [refused, misses] = ["store_no_memory", "get_misses"].map(|name| server.stat(name));
+    let key = |letter: &str| letter.repeat(200);
+    client.expect(format!("mg {} N0 v\r\n", key("a")), "EN\r\n");
+    client.expect(format!("mg {} N0 k O1\r\n", key("a")), format!("EN k{} O1\r\n", key("a")));
+    client.expect(format!("mg {} N0 T0 q\r\nmn\r\n", key("a")), "MN\r\n");
+    assert_eq!(server.stat("get_misses"), misses + 3);
+    let error = "SERVER_ERROR Out of memory allocating new item\r\n";
+    client.expect(format!("ma {} N0 q\r\n", key("b")), error);
+    assert_eq!(server.stat("store_no_memory"), refused);
+    let error = "SERVER_ERROR out of memory storing object\r\n";
+    client.expect(format!("ms {} 0 q\r\n\r\n", key("c")), error);
 }
 
 /// Each line: what is sent, and the counters that it moves by one (the rest stay).
