@@ -143,7 +143,7 @@ mod tests {
 
     #[test]
     fn admin_commands_are_found_behind_blanks() {
-        check_request(b"  flush_all", &Request::FlushAll { delay: None, noreply: false });
+        check_request(b"  flush_all", &Request::FlushAll { delay: Some(0), noreply: false });
         check_request(b" shutdown graceful", &Request::Shutdown { words: b"graceful" });
         check_error(b" verbosity x", BAD_FORMAT);
     }
