@@ -51,7 +51,7 @@ impl Connection {
             }
             ServerOrder::Set(setting) => run_time.keep(setting),
             ServerOrder::ExternalStorage => run_time.set_external_storage(),
-            ServerOrder::RefreshCertificates => return self.refresh_certificates(core),
+            ServerOrder::RefreshCertificates => return Ok(self.refresh_certificates(core)),
             ServerOrder::Watch(streams) => self.begin_watching(core, streams)?,
             ServerOrder::MemoryLimit(megabytes) => memory_limit::change(&core.cluster, megabytes)?,
             ServerOrder::Reassign { from, to } => return self.reassign(core, from, to, noreply),
@@ -61,14 +61,14 @@ impl Connection {
 
     /// `refresh_certs`: a failure is told in the words of what reads the files. As in memcached
     /// `noreply` does not hide it.
-    fn refresh_certificates(&mut self, core: &Core) -> Answer {
+    fn refresh_certificates(&mut self, core: &Core) -> Option<Reply> {
         let Some(tls) = core.cluster.tls.as_ref() else {
             self.reply(Reply::Error(error_lines::TLS_NOT_ENABLED));
-            return Ok(None);
+            return None;
         };
-        let Err(error) = tls.reload() else { return Ok(Some(Reply::Ok)) };
+        let Err(error) = tls.reload() else { return Some(Reply::Ok) };
         self.output.encode(|out| out.extend_from_slice(format!("{error}\r\n").as_bytes()));
-        Ok(None)
+        None
     }
 
     /// `lru_crawler enable` and `disable`: all executors have seen it when `OK` is said.

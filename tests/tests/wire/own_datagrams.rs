@@ -176,6 +176,27 @@ fn replies_are_not_answered() {
     client.expect("FOO\r\nERRORS\r\n", &["ERROR\r\n"; 2]);
 }
 
+/// From all shards, in one message.
+#[test]
+fn cachedump_is_answered() {
+    for (threads, backend) in [(1, "auto"), (2, "auto"), (2, "epoll")] {
+        let Some(server) = start(threads, &["--backend", backend]) else { return };
+        let mut client = server.datagrams();
+        for number in 0..300 {
+            client.expect(format!("set k{number:03} 0 0 1\r\nx\r\n"), &["STORED\r\n"]);
+        }
+        let id = client.send("stats cachedump 1 0\r\nmn\r\n");
+        let message = String::from_utf8(client.read_message(id)).expect("keys are text");
+        let mut lines: Vec<&str> = message.lines().collect();
+        assert_eq!(lines.pop(), Some("END"));
+        lines.sort_unstable();
+        let expected: Vec<_> =
+            (0..300).map(|number| format!("ITEM k{number:03} [1 b; 0 s]")).collect();
+        assert_eq!(lines, expected);
+        assert_eq!(client.read_message(id), b"MN\r\n");
+    }
+}
+
 #[test]
 fn an_answer_has_a_limit() {
     let Some(server) = start(2, &["-m", "256"]) else { return };
