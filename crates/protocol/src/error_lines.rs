@@ -114,6 +114,8 @@ pub const MEMORY_LIMIT_OUT_OF_BOUNDS: &[u8] =
     b"MEMLIMIT_ADJUST_FAILED out of bounds or unable to adjust\r\n";
 /// `slabs automove window` outside of 3 to 1800 seconds.
 pub const WINDOW_OUT_OF_BOUNDS: &[u8] = b"CLIENT_ERROR automove window too low or too high\r\n";
+/// Pages do not move by order.
+pub const REASSIGN_DISABLED: &[u8] = b"CLIENT_ERROR slab reassignment disabled\r\n";
 /// `slabs reassign` while a page moves.
 pub const REASSIGN_BUSY: &[u8] = b"BUSY currently processing reassign request\r\n";
 /// `slabs reassign` from or to a slab class that cannot be.
@@ -192,6 +194,7 @@ mod tests {
         MEMORY_LIMIT_IN_BYTES,
         MEMORY_LIMIT_OUT_OF_BOUNDS,
         WINDOW_OUT_OF_BOUNDS,
+        REASSIGN_DISABLED,
         REASSIGN_BUSY,
         REASSIGN_BAD_CLASS,
         REASSIGN_NO_SPARE,

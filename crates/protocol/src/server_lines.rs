@@ -22,11 +22,10 @@ pub(crate) fn flush_all(line: Line<'_>) -> Step<'_> {
     line.request(Request::FlushAll { delay, noreply })
 }
 
-/// Decodes `verbosity <level> [noreply]`. Without a word it is no command to memcached.
+/// Decodes `verbosity <level> [noreply]`.
 pub(crate) fn verbosity(line: Line<'_>) -> Step<'_> {
     let mut rest = line.words;
-    let Some(word) = next_word(&mut rest) else { return line.error(ERROR) };
-    match unsigned_32(word) {
+    match next_word(&mut rest).and_then(unsigned_32) {
         Some(level) => line.request(Request::Verbosity { level, noreply: line.is_noreply() }),
         None => line.error_unless_noreply(BAD_FORMAT),
     }
@@ -93,7 +92,7 @@ mod tests {
     fn verbosity_needs_a_level() {
         check_request(b"verbosity 1", &Request::Verbosity { level: 1, noreply: false });
         check_request(b"verbosity 9 x noreply", &Request::Verbosity { level: 9, noreply: true });
-        check_error(b"verbosity", ERROR);
+        check_error(b"verbosity", BAD_FORMAT);
         check_error(b"verbosity x", BAD_FORMAT);
         check_error(b"verbosity -1", BAD_FORMAT);
         check_silent(b"verbosity noreply", 0);
