@@ -37,7 +37,9 @@ impl Gather {
             Gathering::Classes(sum, ClassesReply::Items) => {
                 stats::items(&mut out, &core.cluster, sum);
             }
-            Gathering::Classes(sum, ClassesReply::Slabs) => stats::slabs(&mut out, sum),
+            Gathering::Classes(sum, ClassesReply::Slabs) => {
+                stats::slabs(&mut out, &core.cluster, sum);
+            }
             Gathering::Reassign(Reassigned::Begun) => Reply::Ok.encode(&mut out),
             Gathering::Reassign(Reassigned::Busy) => {
                 out.extend_from_slice(error_lines::REASSIGN_BUSY);

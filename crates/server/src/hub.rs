@@ -202,9 +202,11 @@ impl Hub {
 
     /// Background work of a busy turn: bounded well below 200 microseconds.
     pub(crate) fn maintain(&mut self) -> bool {
-        let crawls = self.core.cluster.run_time.crawls();
+        let run_time = &self.core.cluster.run_time;
+        let (crawls, temporary_ttl) = (run_time.crawls(), run_time.temporary_ttl());
         let shard = self.core.shards.own_mut();
         shard.crawl_in_background(crawls);
+        shard.set_temporary_ttl(temporary_ttl);
         let more = shard.maintain(self.core.now, MAINTAIN_STEPS);
         self.background_turns = self.background_turns.saturating_add(u32::from(more));
         more

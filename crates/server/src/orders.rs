@@ -59,6 +59,11 @@ impl Connection {
             {
                 return Err(error_lines::ERROR);
             }
+            ServerOrder::Set(setting @ RunTimeSetting::TemporaryTtl(_)) => {
+                run_time.keep(setting);
+                self.have_all_turn(core, noreply);
+                return Ok(None);
+            }
             ServerOrder::Set(setting) => run_time.keep(setting),
             ServerOrder::ExternalStorage(setting) => run_time.keep_external(setting),
             ServerOrder::RefreshCertificates => return Ok(self.refresh_certificates(core)),

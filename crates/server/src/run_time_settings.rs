@@ -1,7 +1,7 @@
 //! Settings that operators change while the server runs. Those that have nothing to work on here
 //! are kept, so that tools read back what they set, and the log says once why nothing follows.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use slabcore_protocol::{ExternalSetting, RunTimeSetting};
@@ -20,8 +20,7 @@ struct RunTimeValues {
 
 const CRAWLING: &str = "lru_crawler sleep, tocrawl: pages in which something has expired are found \
      by index, and taken back in the background at a pace of their own";
-const SEGMENTS: &str =
-    "lru tune, mode, temp_ttl: what costs most to keep is evicted; there are no segments";
+const SEGMENTS: &str = "lru tune, mode: what costs most to keep is evicted; there are no segments";
 const AUTOMOVE: &str =
     "slabs automove: pages always move to the slab class whose items are worth more";
 const EXTERNAL_STORAGE: &str = "extstore: there is no external storage";
@@ -33,14 +32,19 @@ pub(crate) struct RunTimeSettings {
     /// Neither dumps nor crawls are served, and executors look for nothing dead. They look at this
     /// in each turn: told one by one, they could hear of two changes in different orders.
     crawler_off: AtomicBool,
+    /// Items that live no longer than so many seconds are evicted last; 0: there are none such.
+    /// Executors look at this, too.
+    temporary_ttl: AtomicU32,
 }
 
 impl RunTimeSettings {
     /// The settings as the command line has them.
     pub(crate) fn new(settings: &Settings) -> Self {
+        let kept = settings.kept.clone();
         Self {
-            values: Mutex::new(RunTimeValues { kept: settings.kept.clone(), excuses: Vec::new() }),
             crawler_off: AtomicBool::new(!settings.lru_crawler),
+            temporary_ttl: AtomicU32::new(temporary_ttl(&kept)),
+            values: Mutex::new(RunTimeValues { kept, excuses: Vec::new() }),
         }
     }
 
@@ -63,15 +67,26 @@ impl RunTimeSettings {
         !self.crawler_off.load(Ordering::Relaxed)
     }
 
+    /// Seconds that the items live that are evicted last; 0: there are none such.
+    pub(crate) fn temporary_ttl(&self) -> u32 {
+        self.temporary_ttl.load(Ordering::Relaxed)
+    }
+
     /// Keeps a setting of external storage, and says so.
     pub(crate) fn keep_external(&self, setting: ExternalSetting) {
         self.values().keep_external(setting);
     }
 
-    /// Keeps a setting that changes nothing here, and says so.
+    /// Keeps a setting; of one that changes nothing here the log says so.
     pub(crate) fn keep(&self, setting: RunTimeSetting) {
-        self.values().keep(setting);
+        let mut values = self.values();
+        values.keep(setting);
+        self.temporary_ttl.store(temporary_ttl(&values.kept), Ordering::Relaxed);
     }
+}
+
+fn temporary_ttl(kept: &KeptSettings) -> u32 {
+    if kept.temporary_items { kept.temporary_ttl } else { 0 }
 }
 
 impl RunTimeValues {
@@ -95,16 +110,16 @@ impl RunTimeValues {
                 (kept.hot_factor, kept.warm_factor) = (hot_factor, warm_factor);
             }
         }
-        self.excuse(match setting {
+        let excuse = match setting {
             RunTimeSetting::CrawlerSleep(_) | RunTimeSetting::CrawlerItemsMax(_) => CRAWLING,
-            RunTimeSetting::Segments { .. }
-            | RunTimeSetting::Segmented(_)
-            | RunTimeSetting::TemporaryTtl(_) => SEGMENTS,
+            RunTimeSetting::Segments { .. } | RunTimeSetting::Segmented(_) => SEGMENTS,
+            RunTimeSetting::TemporaryTtl(_) => return,
             RunTimeSetting::Automove(_)
             | RunTimeSetting::AutomoveRatio(_)
             | RunTimeSetting::AutomoveFreeRatio(_)
             | RunTimeSetting::AutomoveWindow(_) => AUTOMOVE,
-        });
+        };
+        self.excuse(excuse);
     }
 
     fn keep_external(&mut self, setting: ExternalSetting) {

@@ -113,9 +113,8 @@ pub(crate) fn make_seats(
         udp_sockets: Vec::new(),
     });
     let mut seats: Vec<Seat> = seats.collect();
-    let shards = seats.len();
     for (number, it) in udp_sockets.into_iter().enumerate() {
-        seats[number % shards].udp_sockets.push(it.socket);
+        seats[number % cluster.settings.shards].udp_sockets.push(it.socket);
     }
     Ok((cluster, seats))
 }

@@ -284,8 +284,9 @@ pub(crate) fn items(out: &mut Vec<u8>, cluster: &Cluster, table: &ClassTable) {
 }
 
 /// `stats slabs`.
-pub(crate) fn slabs(out: &mut Vec<u8>, table: &ClassTable) {
-    table.encode_slabs(out);
+pub(crate) fn slabs(out: &mut Vec<u8>, cluster: &Cluster, table: &ClassTable) {
+    let malloced_bytes = cluster.pages.pages_malloced() * slabcore_storage::PAGE_BYTES;
+    table.encode_slabs(out, malloced_bytes as u64);
     out.extend_from_slice(END);
 }
 

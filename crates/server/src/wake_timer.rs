@@ -96,7 +96,8 @@ mod tests {
         for backend in [BackendChoice::Epoll, BackendChoice::Auto] {
             let server = WholeServer::start(settings(backend));
             let sets = |ttl| -> String {
-                (0..1_000).map(|n| format!("set k{n} 0 {ttl} 1\r\nx\r\n")).collect()
+                let sets = (0..1_000).map(|n| format!("set k{n} 0 {ttl} 1\r\nx\r\n"));
+                sets.collect::<Vec<_>>().concat()
             };
             send(&server, &sets(1), &"STORED\r\n".repeat(1_000));
             wait_until_empty(&server);

@@ -98,8 +98,6 @@ static TABLE: [Column; COLUMNS] = [
 /// Index of `number` and of `total_pages`, which decide whether a class is printed.
 const NUMBER: usize = 0;
 const TOTAL_PAGES: usize = 31;
-const CHUNK_SIZE: usize = 29;
-const CHUNKS_PER_PAGE: usize = 30;
 /// First of what is counted for `stats slabs`.
 const SLAB_COUNTS: usize = 36;
 /// Without evictions since the last reset there is no last evicted item, either.
@@ -215,16 +213,16 @@ impl ClassTable {
 
     /// The lines of `stats slabs`, without END; classes without pages are absent, unless there is
     /// something counted for them.
-    pub fn encode_slabs(&self, out: &mut Vec<u8>) {
+    /// `malloced_bytes` is the server's memory for chunks, which does not fall as pages leave their
+    /// classes.
+    pub fn encode_slabs(&self, out: &mut Vec<u8>, malloced_bytes: u64) {
         let mut active = 0_u64;
-        let mut bytes = 0_u64;
         for (class, row) in (1..).zip(&self.classes) {
             let is_active = row[TOTAL_PAGES] > 0;
             if !is_active && row[SLAB_COUNTS..].iter().all(|count| *count == 0) {
                 continue;
             }
             active += u64::from(is_active);
-            bytes += row[TOTAL_PAGES] * row[CHUNKS_PER_PAGE] * row[CHUNK_SIZE];
             for (column, value) in TABLE.iter().zip(row) {
                 if column.table == Table::Slabs {
                     encode_stat(out, format_args!("{class}:{}", column.name), value);
@@ -232,6 +230,6 @@ impl ClassTable {
             }
         }
         encode_stat(out, "active_slabs", active);
-        encode_stat(out, "total_malloced", bytes);
+        encode_stat(out, "total_malloced", malloced_bytes);
     }
 }

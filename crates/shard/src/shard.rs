@@ -161,6 +161,11 @@ impl Shard {
         self.store.crawl_in_background(crawls);
     }
 
+    /// Items that live no longer than so many seconds are evicted after others; 0: none are so.
+    pub fn set_temporary_ttl(&mut self, seconds: u32) {
+        self.store.set_temporary_ttl(seconds);
+    }
+
     /// Promises pages to a shard that wishes for them; [`Self::maintain`] gives them.
     pub fn grant(&mut self, wish: PageWish) {
         self.store.grant(wish);

@@ -249,7 +249,10 @@ pub(crate) const SUBOPTIONS: &[SuboptionRow] = {
             "Missing temporary_ttl argument",
             (i32::MIN, i32::MAX),
             ["", ""],
-            Meaningless("expired memory of any ttl is used before anything live is evicted"),
+            Only {
+                does: "has such items evicted after all others",
+                why: "where there are no others, new items are stored and not refused",
+            },
         ),
         flag("track_sizes", Silent),
         unsigned(

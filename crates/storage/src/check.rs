@@ -70,6 +70,7 @@ impl Store {
             self.check_room(number)?;
         }
         let all: usize = self.slabs.classes.iter().map(|class| class.pages.len()).sum();
+        ensure!(all == self.slabs.class_pages, "pages of classes: {all}");
         ensure!(all + spare + index == owned, "pages of classes do not sum up");
         Ok(chunks)
     }

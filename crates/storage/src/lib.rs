@@ -42,6 +42,7 @@ mod events;
 mod eviction;
 mod expiry_index;
 mod flush;
+mod flush_epochs;
 mod hash_table;
 mod hints;
 mod hold;

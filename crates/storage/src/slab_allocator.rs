@@ -63,6 +63,9 @@ pub(crate) struct SlabAllocator {
     spare: u32,
     pub(crate) spare_pages: usize,
     pub(crate) owned_pages: usize,
+    /// Pages of all classes, and the most there were.
+    pub(crate) class_pages: usize,
+    class_pages_max: usize,
     /// Pages that are never given to the pool.
     pages_min: usize,
     /// Whether a spare page is kept for what cannot wait, where there are pages enough.
@@ -98,6 +101,8 @@ impl SlabAllocator {
             spare: NONE,
             spare_pages: 0,
             owned_pages: 0,
+            class_pages: 0,
+            class_pages_max: 0,
             pages_min,
             is_reserving: false,
             is_refusing: false,
@@ -254,6 +259,11 @@ impl SlabAllocator {
         record.class_place = self.classes[class].pages.len() as u32;
         self.classes[class].pages.push(index);
         self.link_room(index, class);
+        self.class_pages += 1;
+        if self.class_pages > self.class_pages_max {
+            self.class_pages_max = self.class_pages;
+            self.pages.pool().count_class_page();
+        }
     }
 
     /// Takes an empty page, no longer listed with room, out of its class.
@@ -262,6 +272,7 @@ impl SlabAllocator {
         let place = self.records[index as usize].class_place as usize;
         let slab_class = &mut self.classes[class];
         slab_class.pages.swap_remove(place);
+        self.class_pages -= 1;
         let pages = &self.pages;
         slab_class.candidates.retain(|slot| pages.at(slot.chunk) / PAGE_BYTES != page_number);
         if let Some(moved) = slab_class.pages.get(place) {

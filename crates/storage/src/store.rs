@@ -8,7 +8,7 @@ use alloc::vec::Vec;
 use crate::access_clock::AccessClock;
 use crate::drain::{Drain, Recipient};
 use crate::events::EventLog;
-use crate::flush::FlushEpochs;
+use crate::flush_epochs::FlushEpochs;
 use crate::hash_table::HashTable;
 use crate::hints::Hints;
 use crate::hold::HoldTable;

@@ -466,6 +466,24 @@ fn an_order_takes_the_place_of_a_move_of_the_stores_own() {
     shard.store.check().unwrap();
 }
 
+/// What `stats slabs` calls malloced fell to nothing when all items were flushed.
+#[test]
+fn pages_stay_malloced_when_items_go() {
+    let pool = pool(64);
+    let mut shard = Shard::new(&Config::default(), &pool);
+    assert_eq!(pool.pages_malloced(), 0);
+    shard.fill("a", 1_000, 1_000);
+    let malloced = pool.pages_malloced();
+    assert!(malloced > 15, "{malloced} pages");
+    shard.store.flush_all();
+    while shard.store.maintain(1, 64) {}
+    assert_eq!((shard.store.stats().curr_items, pool.pages_malloced()), (0, malloced));
+    shard.fill("b", 1_000, 1_000);
+    assert_eq!(pool.pages_malloced(), malloced);
+    shard.fill("c", 10_000, 1_000);
+    assert!((malloced + 20..=64).contains(&pool.pages_malloced()));
+}
+
 /// A class that was given a page has it before it needs one, and may lose it again.
 #[test]
 fn a_reassigned_page_belongs_to_its_class() {
