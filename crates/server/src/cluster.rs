@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use rustls::ServerConfig;
 use slabcore_metrics::{ShardMetrics, Snapshot};
+use slabcore_shard::ClassTable;
 
 use crate::clock::Clock;
 use crate::item_memory::MappedRange;
@@ -105,6 +106,8 @@ pub(crate) struct Cluster {
     pub(crate) metrics: Vec<Arc<ShardMetrics>>,
     /// One per shard.
     pub(crate) publish_orders: Vec<PublishOrder>,
+    /// The slab classes of each shard as they were last published.
+    pub(crate) class_tables: Vec<Mutex<ClassTable>>,
     /// Pages of the whole region.
     pub(crate) pages: Arc<slabcore_storage::PagePool>,
     /// What `stats reset` takes off.
@@ -145,6 +148,21 @@ impl Cluster {
     /// Each shard's counters and gauges as they were last published.
     pub(crate) fn published(&self) -> Vec<Snapshot> {
         self.metrics.iter().map(|metrics| metrics.snapshot()).collect()
+    }
+
+    /// Publishes the slab classes of a shard. If they are being read just now, they stay as they
+    /// were: an executor waits for no thread of low priority.
+    pub(crate) fn publish_classes(&self, shard: usize, table: ClassTable) {
+        if let Ok(mut published) = self.class_tables[shard].try_lock() {
+            *published = table;
+        }
+    }
+
+    /// The sum of all shards' slab classes as they were last published.
+    pub(crate) fn published_classes(&self) -> ClassTable {
+        let mut sum = ClassTable::default();
+        self.class_tables.iter().for_each(|table| sum.merge(&lock(table)));
+        sum
     }
 
     /// `stats reset`: what `stats` shows counts from `sum` and `shared` on.

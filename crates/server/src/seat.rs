@@ -76,6 +76,7 @@ pub(crate) fn make_seats(
         mailboxes,
         metrics,
         publish_orders: (0..settings.shards).map(|_| PublishOrder::default()).collect(),
+        class_tables: (0..settings.shards).map(|_| Mutex::default()).collect(),
         pages,
         baseline: Mutex::default(),
         connections: AtomicUsize::new(0),

@@ -271,15 +271,17 @@ pub(crate) fn sizes_disabled(out: &mut Vec<u8>) {
     out.extend_from_slice(END);
 }
 
+/// Columns of `stats items`: memcached has some of them only with its maintainer.
+pub(crate) fn item_columns(cluster: &Cluster) -> ItemColumns {
+    ItemColumns {
+        segments: cluster.settings.lru_maintainer,
+        temporary: cluster.run_time.get().temporary_items,
+    }
+}
+
 /// `stats items`: classes without items are absent.
 pub(crate) fn items(out: &mut Vec<u8>, cluster: &Cluster, table: &ClassTable) {
-    table.encode_items(
-        out,
-        ItemColumns {
-            segments: cluster.settings.lru_maintainer,
-            temporary: cluster.run_time.get().temporary_items,
-        },
-    );
+    table.encode_items(out, item_columns(cluster));
     out.extend_from_slice(END);
 }
 
