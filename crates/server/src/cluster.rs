@@ -8,6 +8,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use rustls::ServerConfig;
 use slabcore_metrics::{ShardMetrics, Snapshot};
+use slabcore_shard::ClassTable;
+use slabcore_storage::PAGE_BYTES;
 
 use crate::clock::Clock;
 use crate::due_ticks::DueTicks;
@@ -108,6 +110,8 @@ pub(crate) struct Cluster {
     pub(crate) publish_orders: Vec<PublishOrder>,
     /// When the shards of sleeping executors have background work.
     pub(crate) due_ticks: DueTicks,
+    /// The slab classes of each shard as they were last published.
+    pub(crate) class_tables: Vec<Mutex<ClassTable>>,
     /// Pages of the whole region.
     pub(crate) pages: Arc<slabcore_storage::PagePool>,
     /// What `stats reset` takes off.
@@ -148,6 +152,26 @@ impl Cluster {
     /// Each shard's counters and gauges as they were last published.
     pub(crate) fn published(&self) -> Vec<Snapshot> {
         self.metrics.iter().map(|metrics| metrics.snapshot()).collect()
+    }
+
+    /// Bytes of the item memory that chunks have had, which do not fall as pages leave their classes.
+    pub(crate) fn malloced_bytes(&self) -> u64 {
+        (self.pages.pages_malloced() * PAGE_BYTES) as u64
+    }
+
+    /// Publishes the slab classes of a shard. If they are being read just now, they stay as they
+    /// were: an executor waits for no thread of low priority.
+    pub(crate) fn publish_classes(&self, shard: usize, table: ClassTable) {
+        if let Ok(mut published) = self.class_tables[shard].try_lock() {
+            *published = table;
+        }
+    }
+
+    /// The sum of all shards' slab classes as they were last published.
+    pub(crate) fn published_classes(&self) -> ClassTable {
+        let mut sum = ClassTable::default();
+        self.class_tables.iter().for_each(|table| sum.merge(&lock(table)));
+        sum
     }
 
     /// `stats reset`: what `stats` shows counts from `sum` and `shared` on.

@@ -21,6 +21,7 @@ mod admin_tests;
 mod affinity;
 mod authentication;
 mod binary_orders;
+mod class_exposition;
 mod clock;
 mod cluster;
 mod commands;

@@ -78,6 +78,7 @@ pub(crate) fn make_seats(
         metrics,
         due_ticks: DueTicks::new(settings.shards),
         publish_orders: (0..settings.shards).map(|_| PublishOrder::default()).collect(),
+        class_tables: (0..settings.shards).map(|_| Mutex::default()).collect(),
         pages,
         baseline: Mutex::default(),
         connections: AtomicUsize::new(0),

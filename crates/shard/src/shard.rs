@@ -256,6 +256,11 @@ impl Shard {
         }
     }
 
+    /// The slab classes as counted from the start on; `tick` is the time in seconds.
+    pub fn class_table(&self, tick: u32) -> ClassTable {
+        ClassTable::of(&self.store, tick)
+    }
+
     /// What [`crate::StatsKind::Connections`] is answered with from now on.
     pub fn tell_connections(&mut self, told: Vec<u8>) {
         self.told_connections = told;

@@ -234,8 +234,10 @@ fn ports_speak_the_protocol_of_the_login() {
         return;
     }
     let users = UsersFile::new("options-login", "ann:secret\n");
-    for listen in ["proto[binary]:127.0.0.1", "127.0.0.1,proto[b]:127.0.0.1"] {
-        let words = ["-Y", users.path(), "-p", "-1", "-l", listen];
+    // No server may stay: the last address is one of documentation, and of no machine.
+    for name in ["binary", "b"] {
+        let listen = format!("proto[{name}]:127.0.0.1,192.0.2.1");
+        let words = ["-Y", users.path(), "-p", "-1", "-l", &listen];
         let ends = [binaries::slabcore(), binaries::stock()].map(|binary| {
             let mut command = command(binary);
             command.args(words).output().expect("it runs")

@@ -83,7 +83,10 @@ impl Hub {
         if let Some(order) = orders.pending()
             && self.sweep_idle() == Swept::All
         {
-            self.core.shards.own().publish();
+            let shard = self.core.shards.own();
+            shard.publish();
+            let table = shard.class_table(self.core.now.tick);
+            self.core.cluster.publish_classes(self.core.index, table);
             self.core.cluster.publish_orders[self.core.index].set_done(order);
         }
     }
