@@ -23,6 +23,7 @@ const HOT_AND_WARM_PERCENT_MAX: u32 = 80;
 
 /// What the `-o` lists say.
 #[derive(Debug, PartialEq)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
 pub(crate) struct Suboptions {
     pub(crate) slab_chunks: SlabChunks,
     pub(crate) track_sizes: bool,
