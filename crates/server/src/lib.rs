@@ -27,6 +27,7 @@ mod commands;
 mod connection;
 mod core;
 mod data_blocks;
+mod cut_lines;
 mod dump_progress;
 mod dumps;
 mod entry;

@@ -104,6 +104,10 @@ pub const SPARE_OUTPUT_BYTES_MAX: usize = 16 << 20;
 /// Lists of pieces kept for reuse by one shard, of [`SEND_PIECES_MAX`] pieces each.
 pub const SPARE_SEND_MESSAGES_MAX: usize = 64;
 
+/// Memory for the starts of long requests whose rest has not come, of all connections of a shard.
+/// Above it the connection that has most is refused and closed.
+pub const CUT_LINES_BYTES_MAX: usize = 64 << 20;
+
 /// Queues of slots kept for reuse by one shard, of [`OPEN_SLOTS_MAX`] slots at most each.
 pub const SPARE_SLOT_QUEUES_MAX: usize = 64;
 
@@ -172,7 +176,7 @@ pub const HANDSHAKE_THREADS_MAX: usize = 4;
 /// Time that a client has for its handshake.
 pub const HANDSHAKE_DURATION_MAX: Duration = Duration::from_secs(10);
 
-const _: () = assert!(GET_LINE_BYTES_MAX + RECEIVE_BUFFER_BYTES < CARRIED_BYTES_MAX);
+const _: () = assert!(2 * GET_LINE_BYTES_MAX + RECEIVE_BUFFER_BYTES < CUT_LINES_BYTES_MAX);
 const _: () = assert!(RECEIVE_BUFFERS.is_power_of_two());
 const _: () = assert!(SEND_EARLY_BYTES < OUTPUT_BYTES_MAX);
 const _: () = assert!(KEY_GROUP <= OPEN_SLOTS_MAX);

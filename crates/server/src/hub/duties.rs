@@ -5,7 +5,7 @@ use slabcore_metrics::Counter;
 use crate::entry::Waiting;
 use crate::hub::Hub;
 use crate::hub::encrypted::take_encrypted;
-use crate::limits::{CARRY_READ_BYTES_MAX, SEND_VALUE_BYTES_MAX};
+use crate::limits::{CARRIED_BYTES_MAX, CARRY_READ_BYTES_MAX, SEND_VALUE_BYTES_MAX};
 use crate::log;
 use crate::outgoing::Outgoing;
 
@@ -94,6 +94,7 @@ impl Hub {
     pub(crate) fn duties(&mut self, index: u32) -> Option<Duties> {
         let entry = self.entries[index as usize].as_mut()?;
         entry.touched = false;
+        let too_much_waits = self.carried - self.cut_lines.bytes() > CARRIED_BYTES_MAX;
         let closing = entry.connection.is_closing();
         let output = &mut entry.connection.output;
         let send = match entry.tls.as_mut() {
@@ -105,7 +106,9 @@ impl Hub {
         output.return_buffers(&mut self.core.spares);
         let takes_input = match entry.waiting {
             Waiting::Input => true,
-            Waiting::Turn => entry.carry.len() - entry.carry_start <= CARRY_READ_BYTES_MAX,
+            // This one is read again once it has executed what it carries.
+            Waiting::Turn if too_much_waits => false,
+            Waiting::Turn => entry.pending_bytes() <= CARRY_READ_BYTES_MAX,
             Waiting::Room | Waiting::Quiet | Waiting::Departure => false,
         };
         let output = &entry.connection.output;

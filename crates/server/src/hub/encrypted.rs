@@ -17,7 +17,6 @@ impl Hub {
     #[inline(never)]
     pub(crate) fn decrypt(&mut self, index: u32, received: &[u8]) {
         let Some(entry) = self.entries[index as usize].as_mut() else { return };
-        entry.last_input = self.core.now.tick;
         entry.prepare_carry(&mut self.core.spares);
         let Some(tls) = entry.tls.as_mut() else { return };
         match tls.decrypt(received, &mut entry.carry) {
