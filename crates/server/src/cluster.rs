@@ -122,6 +122,8 @@ pub(crate) struct Cluster {
     pub(crate) verbosity: AtomicU64,
     /// Connections open now, over all shards: compared with `-c`.
     pub(crate) connections: AtomicUsize,
+    /// Some shard has stored a value that is sent from where it lies.
+    pub(crate) has_large_values: AtomicBool,
     pub(crate) rejected_connections: AtomicU64,
     pub(crate) accepting: AtomicBool,
     /// The server is about to stop, and balancers shall look elsewhere.

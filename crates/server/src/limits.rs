@@ -12,7 +12,8 @@ pub const SHARDS_MAX: usize = SHARD_INDEX_MAX;
 pub const OUTPUT_BYTES_MAX: usize = 64 << 10;
 
 /// A connection is not served while it is owed this many bytes of large values: they take no memory
-/// of its own, but are pinned.
+/// of its own, but are pinned. The last value asked for, and [`OPEN_READS_MAX`] values of other
+/// shards, may come on top.
 pub const HELD_BYTES_MAX: usize = 512 << 10;
 
 /// Bytes of large values in one send.
@@ -44,6 +45,11 @@ pub const OPEN_SLOTS_MAX: usize = 512;
 pub const OPEN_GATHERS_MAX: usize = 4;
 
 /// Time for which connections with more than one visit's requests are served, one visit after the
+/// Requests that one connection may have sent to other shards by batch and that may be answered with
+/// large values: how large is known when the reply comes. Where no value is large,
+/// [`OPEN_SLOTS_MAX`] holds instead.
+pub const OPEN_READS_MAX: usize = 32;
+
 /// other, before replies are sent and sockets are looked at again.
 pub const TURN_VISITS_DURATION: Duration = Duration::from_micros(250);
 
@@ -180,3 +186,4 @@ const _: () = assert!(2 * GET_LINE_BYTES_MAX + RECEIVE_BUFFER_BYTES < CUT_LINES_
 const _: () = assert!(RECEIVE_BUFFERS.is_power_of_two());
 const _: () = assert!(SEND_EARLY_BYTES < OUTPUT_BYTES_MAX);
 const _: () = assert!(KEY_GROUP <= OPEN_SLOTS_MAX);
+const _: () = assert!(OPEN_READS_MAX <= OPEN_SLOTS_MAX);
