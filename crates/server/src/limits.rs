@@ -154,7 +154,8 @@ pub const EXCHANGES_MAX: usize = 64;
 /// Bytes of all that one datagram is answered with; a longer answer is dropped. 12,054 datagrams.
 pub const ANSWER_BYTES_MAX: usize = 16 << 20;
 
-/// Bytes of the messages of all datagrams that one shard is answering; what is beyond is dropped.
+/// Bytes of the messages of all datagrams that one shard is answering; above it the longest is
+/// dropped.
 pub const ANSWERS_BYTES_MAX: usize = 64 << 20;
 
 /// Datagrams of one message that are sent before other datagrams have their turn.
