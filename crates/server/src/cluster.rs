@@ -14,6 +14,7 @@ use crate::item_memory::MappedRange;
 use crate::mailbox::Mailbox;
 use crate::port_socket::PortSocket;
 use crate::publish_order::PublishOrder;
+use crate::reload_orders::ReloadOrders;
 use crate::ring_size::RingSize;
 use crate::run_time_settings::RunTimeSettings;
 use crate::settings::Settings;
@@ -43,6 +44,7 @@ impl Backend {
 /// TLS as all threads see it.
 pub(crate) struct SharedTls {
     current: Mutex<Tls>,
+    reload_orders: Mutex<ReloadOrders>,
     /// Handshakes that led to no connection.
     pub(crate) handshake_errors: AtomicU64,
     /// Connections that sent what is no TLS after their handshake.
@@ -55,6 +57,7 @@ impl SharedTls {
     pub(crate) fn new(tls: Tls) -> Self {
         Self {
             current: Mutex::new(tls),
+            reload_orders: Mutex::default(),
             handshake_errors: AtomicU64::new(0),
             protocol_errors: AtomicU64::new(0),
             new_sessions: AtomicU64::new(0),
@@ -64,6 +67,11 @@ impl SharedTls {
     /// What a handshake starts from.
     pub(crate) fn config(&self, demanded: ClientCertificates) -> Option<Arc<ServerConfig>> {
         lock(&self.current).config(demanded).cloned()
+    }
+
+    /// Orders to reload that clients gave.
+    pub(crate) fn reload_orders(&self) -> MutexGuard<'_, ReloadOrders> {
+        lock(&self.reload_orders)
     }
 
     /// Seconds since the certificate was read.
@@ -114,6 +122,8 @@ pub(crate) struct Cluster {
     pub(crate) memory_bytes: AtomicUsize,
     /// Where that memory is, with what it may grow into.
     pub(crate) memory_range: MappedRange,
+    /// Some shard has stored a value that is sent from where it lies.
+    pub(crate) has_large_values: AtomicBool,
     /// A thread returns memory to the system.
     pub(crate) returning: AtomicBool,
     /// What operators may change while the server runs.
@@ -122,8 +132,6 @@ pub(crate) struct Cluster {
     pub(crate) verbosity: AtomicU64,
     /// Connections open now, over all shards: compared with `-c`.
     pub(crate) connections: AtomicUsize,
-    /// Some shard has stored a value that is sent from where it lies.
-    pub(crate) has_large_values: AtomicBool,
     pub(crate) rejected_connections: AtomicU64,
     pub(crate) accepting: AtomicBool,
     /// The server is about to stop, and balancers shall look elsewhere.

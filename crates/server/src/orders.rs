@@ -1,10 +1,13 @@
 //! Orders to the server as a whole, as a connection executes them.
 
+use std::sync::Arc;
+
 use rustix::process::{Signal, getpid, kill_process};
 use slabcore_protocol::{Reply, ServerOrder, error_lines};
-use slabcore_shard::{Entry, StatsKind};
+use slabcore_shard::{Entry, StatsKind, Ticket};
 use slabcore_storage::Reassigned;
 
+use crate::certificate_reload;
 use crate::connection::Connection;
 use crate::core::Core;
 use crate::gather::{Gather, Gathering};
@@ -59,12 +62,16 @@ impl Connection {
         Ok(Some(Reply::Ok))
     }
 
-    /// `refresh_certs`: a failure is told in the words of whoever reads the files.
-    fn refresh_certificates(&mut self, core: &Core, noreply: bool) -> Answer {
-        let tls = core.cluster.tls.as_ref().ok_or(error_lines::TLS_NOT_ENABLED)?;
-        let Err(error) = tls.reload() else { return Ok(Some(Reply::Ok)) };
-        if !noreply {
-            self.output.encode(|out| out.extend_from_slice(format!("{error}\r\n").as_bytes()));
+    /// `refresh_certs`: the reply comes once a thread has read the files.
+    fn refresh_certificates(&mut self, core: &mut Core, noreply: bool) -> Answer {
+        let cluster = Arc::clone(&core.cluster);
+        let tls = cluster.tls.as_ref().ok_or(error_lines::TLS_NOT_ENABLED)?;
+        let ticket = (!noreply).then(|| self.open_ticket(core));
+        let asked = ticket.map(|ticket| (core.index, ticket));
+        if !certificate_reload::order(&cluster, tls, asked)
+            && let Some(Ticket { slot, .. }) = ticket
+        {
+            self.output.fill(slot, error_lines::OUT_OF_MEMORY, &mut core.spares);
         }
         Ok(None)
     }

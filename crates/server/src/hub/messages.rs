@@ -58,6 +58,11 @@ impl Hub {
                     open(index, socket);
                     self.finish_if_due(index);
                 }
+                Message::Reloaded { tickets, reply } => {
+                    for ticket in tickets {
+                        self.deliver(self.core.index, ticket, ReplyPart::Bytes(reply.as_bytes()));
+                    }
+                }
                 Message::Finish => {
                     self.finishing = true;
                     self.indices().into_iter().for_each(|index| self.end_of_input(index));
