@@ -286,3 +286,5 @@ mod cut_tests;
 mod model_tests;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod tls_tests;

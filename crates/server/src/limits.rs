@@ -22,6 +22,11 @@ pub const SEND_VALUE_BYTES_MAX: usize = 512 << 10;
 /// As [`SEND_VALUE_BYTES_MAX`], for connections under TLS: what is encrypted is a copy.
 pub const ENCRYPTED_VALUE_BYTES_MAX: usize = 64 << 10;
 
+/// Part of the records that keys of TLS 1.2 may encrypt after which a connection executes nothing
+/// further: with AES-GCM 2^20 of 2^24, far more than the largest value and all other replies that
+/// may be owed.
+pub const RECORDS_KEPT_BACK_PART: u64 = 16;
+
 /// Large values in one send.
 pub const SEND_VALUES_MAX: usize = 16;
 
@@ -40,16 +45,16 @@ pub const DEMAND_PAUSE: Duration = Duration::from_micros(50);
 /// Replies of other shards that one connection may wait for.
 pub const OPEN_SLOTS_MAX: usize = 512;
 
-/// Replies gathered from all shards that one connection may wait for: each holds a table of sums,
-/// and becomes kilobytes of output.
-pub const OPEN_GATHERS_MAX: usize = 4;
-
-/// Time for which connections with more than one visit's requests are served, one visit after the
 /// Requests that one connection may have sent to other shards by batch and that may be answered with
 /// large values: how large is known when the reply comes. Where no value is large,
 /// [`OPEN_SLOTS_MAX`] holds instead.
 pub const OPEN_READS_MAX: usize = 32;
 
+/// Replies gathered from all shards that one connection may wait for: each holds a table of sums,
+/// and becomes kilobytes of output.
+pub const OPEN_GATHERS_MAX: usize = 4;
+
+/// Time for which connections with more than one visit's requests are served, one visit after the
 /// other, before replies are sent and sockets are looked at again.
 pub const TURN_VISITS_DURATION: Duration = Duration::from_micros(250);
 
@@ -95,9 +100,13 @@ pub const RECEIVE_BUFFER_BYTES: usize = 16 << 10;
 /// Waiting requests of one connection up to which more is read from its socket.
 pub const CARRY_READ_BYTES_MAX: usize = 64 << 10;
 
-/// Memory for cut or waiting requests of all connections of a shard. A connection that needs more
-/// than a short line beyond it is refused and closed.
+/// Memory for whole requests that wait for their turn, of all connections of a shard. Above it a
+/// connection is not read from while requests of its own wait.
 pub const CARRIED_BYTES_MAX: usize = 64 << 20;
+
+/// Memory for the starts of long requests whose rest has not come, of all connections of a shard.
+/// Above it the connection that has most is refused and closed.
+pub const CUT_LINES_BYTES_MAX: usize = 64 << 20;
 
 /// Output buffers kept for reuse by one shard.
 pub const SPARE_OUTPUTS_MAX: usize = 1024;
@@ -109,10 +118,6 @@ pub const SPARE_OUTPUT_BYTES_MAX: usize = 16 << 20;
 
 /// Lists of pieces kept for reuse by one shard, of [`SEND_PIECES_MAX`] pieces each.
 pub const SPARE_SEND_MESSAGES_MAX: usize = 64;
-
-/// Memory for the starts of long requests whose rest has not come, of all connections of a shard.
-/// Above it the connection that has most is refused and closed.
-pub const CUT_LINES_BYTES_MAX: usize = 64 << 20;
 
 /// Queues of slots kept for reuse by one shard, of [`OPEN_SLOTS_MAX`] slots at most each.
 pub const SPARE_SLOT_QUEUES_MAX: usize = 64;
