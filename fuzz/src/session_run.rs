@@ -361,11 +361,11 @@ impl Session {
         if let Response::Large { flags, cas, value_bytes } = response {
             encode_value_header(&mut out, request.key(), flags, value_bytes, cas);
             let hold = self.shards[0].hold(route.hash, request.key());
-            self.append_held(0, hold.expect("few are held"), &mut out);
+            self.append_held(0, hold, &mut out);
         } else if let Response::LargeBehind { head, .. } = response {
             out.extend_from_slice(&head);
             let hold = self.shards[0].hold(route.hash, request.key());
-            self.append_held(0, hold.expect("few are held"), &mut out);
+            self.append_held(0, hold, &mut out);
         }
         if !noreply {
             self.reply(out);

@@ -21,8 +21,6 @@ pub const TOO_LARGE: &[u8] = b"SERVER_ERROR object too large for cache\r\n";
 pub const OUT_OF_MEMORY_STORING: &[u8] = b"SERVER_ERROR out of memory storing object\r\n";
 /// `incr` and `decr` found no memory and nothing to evict.
 pub const OUT_OF_MEMORY: &[u8] = b"SERVER_ERROR out of memory\r\n";
-/// A retrieval found no memory for its reply.
-pub const OUT_OF_MEMORY_WRITING_GET: &[u8] = b"SERVER_ERROR out of memory writing get response\r\n";
 /// No memory for the input of a connection.
 pub const OUT_OF_MEMORY_READING: &[u8] = b"SERVER_ERROR out of memory reading request\r\n";
 /// No memory for the reply to `stats`.
@@ -150,7 +148,6 @@ mod tests {
         TOO_LARGE,
         OUT_OF_MEMORY_STORING,
         OUT_OF_MEMORY,
-        OUT_OF_MEMORY_WRITING_GET,
         OUT_OF_MEMORY_READING,
         OUT_OF_MEMORY_WRITING_STATS,
         FLUSH_ALL_NOT_ALLOWED,

@@ -17,6 +17,7 @@ use crate::item_memory::MappedRange;
 use crate::mailbox::Mailbox;
 use crate::port_socket::PortSocket;
 use crate::publish_order::PublishOrder;
+use crate::reload_orders::ReloadOrders;
 use crate::ring_size::RingSize;
 use crate::run_time_settings::RunTimeSettings;
 use crate::settings::Settings;
@@ -46,6 +47,7 @@ impl Backend {
 /// TLS as all threads see it.
 pub(crate) struct SharedTls {
     current: Mutex<Tls>,
+    reload_orders: Mutex<ReloadOrders>,
     /// Handshakes that led to no connection.
     pub(crate) handshake_errors: AtomicU64,
     /// Connections that sent what is no TLS after their handshake.
@@ -58,6 +60,7 @@ impl SharedTls {
     pub(crate) fn new(tls: Tls) -> Self {
         Self {
             current: Mutex::new(tls),
+            reload_orders: Mutex::default(),
             handshake_errors: AtomicU64::new(0),
             protocol_errors: AtomicU64::new(0),
             new_sessions: AtomicU64::new(0),
@@ -67,6 +70,11 @@ impl SharedTls {
     /// What a handshake starts from.
     pub(crate) fn config(&self, demanded: ClientCertificates) -> Arc<ServerConfig> {
         Arc::clone(lock(&self.current).config(demanded))
+    }
+
+    /// Orders to reload that clients gave.
+    pub(crate) fn reload_orders(&self) -> MutexGuard<'_, ReloadOrders> {
+        lock(&self.reload_orders)
     }
 
     /// Seconds since the certificate was read.
@@ -121,6 +129,8 @@ pub(crate) struct Cluster {
     pub(crate) memory_bytes: AtomicUsize,
     /// Where that memory is, with what it may grow into.
     pub(crate) memory_range: MappedRange,
+    /// Some shard has stored a value that is sent from where it lies.
+    pub(crate) has_large_values: AtomicBool,
     /// A thread returns memory to the system.
     pub(crate) returning: AtomicBool,
     /// What operators may change while the server runs.

@@ -68,6 +68,7 @@ pub(crate) fn make_seats(
         tls: settings.tls.clone().map(SharedTls::new),
         memory_bytes: AtomicUsize::new(settings.memory_bytes),
         memory_range,
+        has_large_values: AtomicBool::new(false),
         returning: AtomicBool::new(false),
         watchers: Watchers::new(settings.shards),
         run_time: RunTimeSettings::new(&settings),

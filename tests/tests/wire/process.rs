@@ -11,6 +11,7 @@ use slabcore_testkit::wire_client::WireClient;
 on_both! {
     signals_end_it_with_status_0,
     idle_clients_are_closed_and_busy_ones_are_not,
+    a_line_that_never_ends_does_not_keep_a_client,
     without_maxconns_fast_clients_wait,
     the_unix_socket_has_the_mode_asked_for,
     verbose_lines_that_operators_look_for,
@@ -59,6 +60,26 @@ fn idle_clients_are_closed_and_busy_ones_are_not(kind: ServerKind) {
     busy.round_trip();
     let settings = busy.stats("settings");
     assert!(settings.contains(&("idle_timeout".into(), "2".into())), "{settings:?}");
+}
+
+/// Each byte of a line put the time off. A value on its way is no idleness, however slow it is.
+fn a_line_that_never_ends_does_not_keep_a_client(kind: ServerKind) {
+    let server = ServerOptions::new(kind, 1).arguments(&["-o", "idle_timeout=2"]).start();
+    let [mut busy, mut dribbling, mut storing] = [(); 3].map(|()| server.connect());
+    storing.send(b"set key 0 0 1000\r\n");
+    dribbling.send(b"get ");
+    let deadline = Instant::now() + Duration::from_secs(30);
+    let mut stored = 0;
+    while busy.stat("idle_kicks").as_deref() == Some("0") {
+        assert!(Instant::now() < deadline, "a client with a cut line is not closed");
+        // It may be closed already.
+        let _ = dribbling.try_send(b"k");
+        storing.send(b"v");
+        stored += 1;
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    assert_eq!(dribbling.read_to_close(), b"");
+    storing.expect("v".repeat(1000 - stored) + "\r\n", "STORED\r\n");
 }
 
 fn without_maxconns_fast_clients_wait(kind: ServerKind) {

@@ -58,6 +58,9 @@ impl Hub {
                     open(index, socket);
                     self.finish_if_due(index);
                 }
+                Message::Reloaded { ticket, reply } => {
+                    self.deliver(self.core.index, ticket, ReplyPart::Bytes(reply.as_bytes()));
+                }
                 Message::Finish => {
                     self.finishing = true;
                     self.indices().into_iter().for_each(|index| self.end_of_input(index));
