@@ -115,9 +115,7 @@ impl Exchanges {
         let after = exchange.message_bytes();
         self.kept_bytes = self.kept_bytes - before + after;
         self.limit_answers(core);
-        if self.find(index).is_none() {
-            return None;
-        }
+        self.find(index)?;
         match progress {
             Progress::Message => return Some(index),
             Progress::More => self.resume(index),

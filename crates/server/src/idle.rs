@@ -1,7 +1,8 @@
 //! `-o idle_timeout`: connections that ask for nothing for too long are closed.
 //!
-//! A connection's last request is stamped once per turn; bytes of a line whose end has not come are
-//! none. A sweep looks through all connections once a second at most, a bounded number in each turn.
+//! A connection's last request is stamped once per turn; bytes of a line whose end has not come
+//! are none. A sweep looks through all connections once a second at most, a bounded number in each
+//! turn.
 
 use arrayvec::ArrayVec;
 

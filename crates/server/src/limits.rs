@@ -45,8 +45,8 @@ pub const DEMAND_PAUSE: Duration = Duration::from_micros(50);
 /// Replies of other shards that one connection may wait for.
 pub const OPEN_SLOTS_MAX: usize = 512;
 
-/// Requests that one connection may have sent to other shards by batch and that may be answered with
-/// large values: how large is known when the reply comes. Where no value is large,
+/// Requests that one connection may have sent to other shards by batch and that may be answered
+/// with large values: how large is known when the reply comes. Where no value is large,
 /// [`OPEN_SLOTS_MAX`] holds instead.
 pub const OPEN_READS_MAX: usize = 32;
 

@@ -187,8 +187,8 @@ fn start_executors(cluster: &Arc<Cluster>, seats: Vec<Seat>) -> Result<Vec<Execu
     Ok(executors)
 }
 
-/// A seed that clients cannot guess: keys cannot be chosen to share a bucket. Which shard owns a key
-/// they can ask.
+/// A seed that clients cannot guess: keys cannot be chosen to share a bucket. Which shard owns a
+/// key they can ask.
 fn random_seed() -> u64 {
     use std::hash::{BuildHasher, RandomState};
     RandomState::new().hash_one(std::process::id())

@@ -52,8 +52,8 @@ fn get_lines_without_end(kind: ServerKind) {
     bystander.expect(request, "END\r\n");
 }
 
-/// Clients that keep the starts of get lines there: smaller and smaller, so that no room is left for
-/// anybody's next byte.
+/// Clients that keep the starts of get lines there: smaller and smaller, so that no room is left
+/// for anybody's next byte.
 fn clients_with_cut_lines(server: &ServerProcess) -> Vec<WireClient> {
     let line = [b"get ".to_vec(), b"k ".repeat(2_000_000)].concat();
     let mut clients = Vec::new();

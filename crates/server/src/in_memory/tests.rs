@@ -296,7 +296,7 @@ fn a_client_that_reads_nothing_holds_few_values() {
             format!("mg {key} v t T0\r\n").repeat(600),
         ];
         let binary = Packet::request(binary_opcode::GET).key(&*key).bytes().repeat(600);
-        for request in requests.iter().map(|it| it.as_bytes()).chain([&binary[..]]) {
+        for request in requests.iter().map(String::as_bytes).chain([&binary[..]]) {
             let clients = [server.connect(), server.connect()];
             let client = clients.into_iter().find(|client| client.shard == 0).unwrap();
             server.receive(client, request);
