@@ -88,11 +88,7 @@ pub(crate) fn make_seats(
         counts_prefixes: AtomicBool::new(settings.prefix_delimiter.is_some()),
         addresses: addresses_of(listeners, |shard| shard.is_none()),
         udp_addresses: udp_sockets.iter().map(|it| it.address).collect(),
-        port_sockets: listeners
-            .iter()
-            .map(|it| PortSocket::new(&it.socket, false))
-            .chain(udp_sockets.iter().map(|it| PortSocket::new(&it.socket, true)))
-            .collect(),
+        port_sockets: port_sockets(listeners, &udp_sockets),
         shard_ports: (0..settings.shards)
             .filter_map(|index| addresses_of(listeners, |shard| shard == Some(index)).pop())
             .map(|address| address.port())
@@ -117,6 +113,12 @@ pub(crate) fn make_seats(
         seats[number % shards].udp_sockets.push(it.socket);
     }
     Ok((cluster, seats))
+}
+
+/// All listening sockets, then those for datagrams.
+fn port_sockets(listeners: &[Listener], udp_sockets: &[DatagramSocket]) -> Vec<PortSocket> {
+    let of_tcp = listeners.iter().map(|it| PortSocket::new(&it.socket, false));
+    of_tcp.chain(udp_sockets.iter().map(|it| PortSocket::new(&it.socket, true))).collect()
 }
 
 /// Where the listeners are bound whose shard is a chosen one.
