@@ -1,8 +1,8 @@
 //! Under which Prometheus family each number of a slab class is published.
 //!
-//! The names are those of `memcached_exporter` 0.16. Each series has the label `slab`, the number of
-//! the class, and the labels of its row. Values are columns of `stats items` and `stats slabs`,
-//! as totals: no `stats reset` is taken off.
+//! The names are those of `memcached_exporter` 0.16. Each series has the label `slab`, the number
+//! of the class, and the labels of its row. Values are columns of `stats items` and
+//! `stats slabs`, as totals: no `stats reset` is taken off.
 
 use crate::prometheus_names::Kind;
 
@@ -82,7 +82,7 @@ pub static CLASS_FAMILIES: &[ClassFamily] = &[
     ClassFamily {
         name: "memcached_slab_lru_hits_total",
         kind: Kind::Counter,
-        help: "Gets that found an item, by slab class and segment: all COLD, there are no segments.",
+        help: "Gets that found an item, by segment: all COLD, there are no segments.",
         series: LRU_HITS,
     },
     family!(Gauge "current_items", "number", "Items stored now."),

@@ -164,7 +164,7 @@ fn a_scrape_counts_slab_classes_on_epoll() {
     classes_are_counted(BackendChoice::Epoll);
 }
 
-/// The names of memcached_exporter 0.16 whose source exists here.
+/// The names of `memcached_exporter` 0.16 whose source exists here.
 #[test]
 fn a_scrape_has_the_families_of_the_exporter() {
     let server = Server::with_metrics(BackendChoice::Auto);

@@ -1,5 +1,5 @@
-//! The families of slab classes in `/metrics`. They are written here: the exporter keeps a series for
-//! ever, and classes come and go.
+//! The families of slab classes in `/metrics`. They are written here: the exporter keeps a series
+//! for ever, and classes come and go.
 
 use std::fmt::Write;
 

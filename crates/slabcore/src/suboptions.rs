@@ -161,8 +161,8 @@ impl Suboptions {
         self.kept.hash_algorithm = Some("jenkins");
     }
 
-    /// Chunks are as large as memcached's pages. That may still give way to `-I`, unlike a size that
-    /// is named.
+    /// Chunks are as large as memcached's pages. That may still give way to `-I`, unlike a size
+    /// that is named.
     fn take_whole_pages(&mut self) {
         self.slab_chunks.bytes_max = SLAB_PAGE_BYTES;
         self.kept.slab_chunk_bytes_max = Some(SLAB_PAGE_BYTES);
