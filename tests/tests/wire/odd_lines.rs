@@ -114,7 +114,7 @@ fn flags() -> Words {
     let count = prop_oneof![12 => 0..5_usize, 1 => 16..24_usize];
     count
         .prop_flat_map(|count| vec(flag(), count))
-        .prop_map(|flags| flags.iter().map(|flag| format!(" {flag}")).collect())
+        .prop_map(|flags| flags.iter().flat_map(|flag| [" ", flag]).collect())
         .boxed()
 }
 
@@ -220,9 +220,10 @@ fn answer(client: &mut WireClient, line: &str) -> Vec<u8> {
 fn same_replies(line: impl Fn() -> Words, arguments: &[&str]) {
     let servers = [ServerKind::Slabcore, ServerKind::Stock]
         .map(|kind| ServerOptions::new(kind, 2).arguments(arguments).start());
-    let clean: String =
-        SHORT_KEYS.iter().map(|key| format!("md {key} q\r\ndelete {key} noreply\r\n")).collect();
-    let clean = format!("{clean}md {0} q\r\nlru mode segmented noreply\r\n", "k".repeat(250));
+    let forget = |key: &str| format!("md {key} q\r\ndelete {key} noreply\r\n");
+    let mut clean = forget(&"k".repeat(250));
+    SHORT_KEYS.iter().for_each(|key| clean += &forget(key));
+    clean += "lru mode segmented noreply\r\n";
     let config = Config {
         cases: SESSIONS,
         failure_persistence: None,
