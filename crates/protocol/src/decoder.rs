@@ -152,7 +152,7 @@ fn decode_line(text: &[u8], consumed: usize) -> Step<'_> {
     decode_command(text, consumed)
 }
 
-/// Decodes a line by its first word. A blank at the start makes that word empty: no command.
+/// Decodes a line by its first word, which is empty where the line begins with a blank.
 fn decode_command(text: &[u8], consumed: usize) -> Step<'_> {
     let (word, words) = split_at_blank(text);
     let line = Line::new(words, consumed);
@@ -179,12 +179,23 @@ fn decode_command(text: &[u8], consumed: usize) -> Step<'_> {
         b"me" => meta_lines::debug(line),
         b"stats" => server_lines::stats(line),
         b"version" => line.request(Request::Version),
+        b"quit" => line.request(Request::Quit),
+        b"watch" => order_lines::watch(line),
+        b"" => {
+            let (word, words) = split_at_blank(skip_blanks(text));
+            decode_admin_command(word, Line::new(words, consumed))
+        }
+        _ => decode_admin_command(word, line),
+    }
+}
+
+/// Decodes the commands that memcached finds also behind blanks.
+fn decode_admin_command<'a>(word: &'a [u8], line: Line<'a>) -> Step<'a> {
+    match word {
         b"verbosity" => server_lines::verbosity(line),
         b"flush_all" => server_lines::flush_all(line),
-        b"quit" => line.request(Request::Quit),
         b"shutdown" => server_lines::shutdown(line),
         b"lru_crawler" => order_lines::lru_crawler(line),
-        b"watch" => order_lines::watch(line),
         b"slabs" => order_lines::slabs(line),
         b"lru" => order_lines::lru(line),
         b"cache_memlimit" => order_lines::cache_memlimit(line),
@@ -267,7 +278,7 @@ pub(crate) mod tests {
     fn browsers_are_closed_on() {
         check(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n", &Step::Close);
         check(b"POST /x HTTP/1.0  \n", &Step::Close);
-        check(b"HTTP/1.1\r\n", &Step::Close);
+        check(b"HTTP/1.1\r\n", &Step::Error { reply: Some(ERROR), consumed: 10, swallow: 0 });
         check(b"GET HTTP/ a\r\n", &Step::Error { reply: Some(ERROR), consumed: 13, swallow: 0 });
     }
 

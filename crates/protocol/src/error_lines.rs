@@ -6,10 +6,6 @@ pub const ERROR: &[u8] = b"ERROR\r\n";
 pub const BAD_FORMAT: &[u8] = b"CLIENT_ERROR bad command line format\r\n";
 /// A key over 250 bytes in `get`, `gets`, `gat`, `gats`. memcached sends one CRLF too many here.
 pub const BAD_FORMAT_OF_GET: &[u8] = b"CLIENT_ERROR bad command line format\r\n\r\n";
-/// `delete` with more words than a key, `0` and `noreply`. 1.6.45 lets those pass; libmemcached's
-/// own conformance tool asks for the older answer.
-pub const BAD_DELETE: &[u8] =
-    b"CLIENT_ERROR bad command line format.  Usage: delete <key> [noreply]\r\n";
 /// No CRLF behind the value.
 pub const BAD_DATA_CHUNK: &[u8] = b"CLIENT_ERROR bad data chunk\r\n";
 /// `touch`, `gat`, `gats`, `flush_all` with an exptime that is no number.
@@ -118,6 +114,8 @@ pub const MEMORY_LIMIT_OUT_OF_BOUNDS: &[u8] =
     b"MEMLIMIT_ADJUST_FAILED out of bounds or unable to adjust\r\n";
 /// `slabs automove window` outside of 3 to 1800 seconds.
 pub const WINDOW_OUT_OF_BOUNDS: &[u8] = b"CLIENT_ERROR automove window too low or too high\r\n";
+/// Pages do not move by order.
+pub const REASSIGN_DISABLED: &[u8] = b"CLIENT_ERROR slab reassignment disabled\r\n";
 /// `slabs reassign` while a page moves.
 pub const REASSIGN_BUSY: &[u8] = b"BUSY currently processing reassign request\r\n";
 /// `slabs reassign` from or to a slab class that cannot be.
@@ -145,7 +143,6 @@ mod tests {
     const LINES: &[&[u8]] = &[
         ERROR,
         BAD_FORMAT,
-        BAD_DELETE,
         BAD_DATA_CHUNK,
         INVALID_EXPTIME,
         INVALID_DELTA,
@@ -197,6 +194,7 @@ mod tests {
         MEMORY_LIMIT_IN_BYTES,
         MEMORY_LIMIT_OUT_OF_BOUNDS,
         WINDOW_OUT_OF_BOUNDS,
+        REASSIGN_DISABLED,
         REASSIGN_BUSY,
         REASSIGN_BAD_CLASS,
         REASSIGN_NO_SPARE,

@@ -1,6 +1,6 @@
 //! The lines of the commands on one key without a data block: `touch`, `delete`, `incr`, `decr`.
 
-use crate::error_lines::{BAD_DELETE, BAD_FORMAT, INVALID_DELTA, INVALID_EXPTIME};
+use crate::error_lines::{BAD_FORMAT, INVALID_DELTA, INVALID_EXPTIME};
 use crate::limits::KEY_BYTES_MAX;
 use crate::line::Line;
 use crate::numbers::{signed_32, unsigned_64};
@@ -22,21 +22,15 @@ pub(crate) fn touch(line: Line<'_>) -> Step<'_> {
     line.request(Request::Touch { key, exptime, noreply: line.is_noreply() })
 }
 
-/// Decodes `delete <key> [0] [noreply]`. The 0 is what is left of a delay that old clients send.
+/// Decodes `delete <key> [noreply]`. As in memcached 1.6.45 further words are ignored, such as the
+/// delay that old clients send.
 pub(crate) fn delete(line: Line<'_>) -> Step<'_> {
     let mut rest = line.words;
     let Some(key) = next_word(&mut rest) else { return line.error(BAD_FORMAT) };
-    let extra = (next_word(&mut rest), next_word(&mut rest), next_word(&mut rest));
-    let noreply = match extra {
-        // memcached takes the only word for both.
-        (None, None, None) => key == b"noreply",
-        (Some(b"0"), None, None) => false,
-        (Some(b"noreply"), None, None) | (Some(b"0"), Some(b"noreply"), None) => true,
-        _ => return line.error_unless_noreply(BAD_DELETE),
-    };
     if key.len() > KEY_BYTES_MAX {
         return line.error_unless_noreply(BAD_FORMAT);
     }
+    let noreply = line.is_noreply();
     line.request(Request::Delete { key, noreply })
 }
 
@@ -75,23 +69,20 @@ mod tests {
     }
 
     #[test]
-    fn delete_takes_a_zero_and_nothing_else() {
+    fn delete_needs_a_key_and_ignores_further_words() {
         let delete = |noreply| Request::Delete { key: b"k", noreply };
         check_request(b"delete k", &delete(false));
         check_request(b"delete k 0", &delete(false));
         check_request(b"delete k noreply", &delete(true));
         check_request(b"delete k 0 noreply", &delete(true));
+        check_request(b"delete k 1", &delete(false));
+        check_request(b"delete k noreply x", &delete(false));
+        check_request(b"delete k a b c noreply", &delete(true));
         check_request(b"delete noreply", &Request::Delete { key: b"noreply", noreply: true });
         let delete = |noreply| Request::Delete { key: b"noreply", noreply };
         check_request(b"delete noreply 0", &delete(false));
         check_request(b"delete noreply noreply", &delete(true));
         check_error(b"delete", BAD_FORMAT);
-        check_error(b"delete k 1", BAD_DELETE);
-        check_error(b"delete k 0 0", BAD_DELETE);
-        check_error(b"delete k noreply 0", BAD_DELETE);
-        check_error(b"delete k noreply x", BAD_DELETE);
-        check_silent(b"delete k 1 noreply", 0);
-        check_silent(b"delete k 0 0 noreply", 0);
     }
 
     #[test]
@@ -119,6 +110,6 @@ mod tests {
             check_error(line.as_bytes(), BAD_FORMAT);
             check_silent(format!("{line} noreply").as_bytes(), 0);
         }
-        check_error(format!("delete k{key} 1").as_bytes(), BAD_DELETE);
+        check_error(format!("delete k{key} 1").as_bytes(), BAD_FORMAT);
     }
 }

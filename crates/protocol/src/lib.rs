@@ -96,7 +96,8 @@ pub use reply::{MEMCACHED_VERSION, Reply};
 pub use request::{GetRequest, MetaCommand, MetaRequest, Request, StoreForm, StoreRequest, Verb};
 pub use server_lines::cachedump_words;
 pub use server_order::{
-    ALL_SLAB_CLASSES, DumpFormat, RunTimeSetting, ServerOrder, SlabClasses, Streams,
+    ALL_SLAB_CLASSES, DumpFormat, ExternalSetting, RunTimeSetting, ServerOrder, SlabClasses,
+    Streams,
 };
 pub use step::Step;
 pub use watch_lines::{

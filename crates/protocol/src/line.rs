@@ -52,6 +52,12 @@ impl<'a> Line<'a> {
         Step::Error { reply, consumed: self.consumed, swallow: 0 }
     }
 
+    /// The line is wrong and gets no reply.
+    #[cold]
+    pub(crate) fn silence(self) -> Step<'a> {
+        Step::Error { reply: None, consumed: self.consumed, swallow: 0 }
+    }
+
     /// The line of a storage command is wrong but its length is known, so that the data block is
     /// eaten and not taken for commands; `noreply` hides the error.
     #[cold]

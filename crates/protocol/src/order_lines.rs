@@ -9,7 +9,8 @@ use crate::limits::SLAB_CLASS_MAX;
 use crate::line::Line;
 use crate::numbers::{signed_32, unsigned_32};
 use crate::server_order::{
-    ALL_SLAB_CLASSES, DumpFormat, RunTimeSetting, ServerOrder, SlabClasses, Streams,
+    ALL_SLAB_CLASSES, DumpFormat, ExternalSetting, RunTimeSetting, ServerOrder, SlabClasses,
+    Streams,
 };
 use crate::words::next_word;
 use crate::{Request, Step};
@@ -124,8 +125,11 @@ pub(crate) fn slabs(line: Line<'_>) -> Step<'_> {
 fn slabs_order(words: &[&[u8]]) -> Outcome {
     match *words {
         [sub, from, to] if means(sub, "reassign") => {
-            let (from, to) = signed_32(from).zip(signed_32(to)).ok_or(BAD_FORMAT)?;
-            Ok(ServerOrder::Reassign { from, to })
+            // Whether there is this order at all is looked at before its words.
+            let classes = signed_32(from).zip(signed_32(to));
+            Ok(classes.map_or(ServerOrder::UnreadableReassign, |(from, to)| {
+                ServerOrder::Reassign { from, to }
+            }))
         }
         [sub, kind, ref rest @ ..] if means(sub, "automove") => {
             automove(kind, rest.first().copied()).map(ServerOrder::Set)
@@ -195,30 +199,40 @@ pub(crate) fn cache_memlimit(line: Line<'_>) -> Step<'_> {
 
 /// Decodes `extstore <setting> <value>`: the words must be what memcached takes.
 pub(crate) fn extstore(line: Line<'_>) -> Step<'_> {
-    let is_valid = match *Words::of(line).as_slice() {
+    let setting = match *Words::of(line).as_slice() {
         [sub, class, limit, ..] if means(sub, "free_memchunks") => {
             let class = unsigned_32(class).filter(|class| *class <= SLAB_CLASS_MAX);
-            class.is_some() && unsigned_32(limit).is_some()
+            class.zip(unsigned_32(limit)).map(|_| ExternalSetting::FreeChunks)
         }
-        [sub, value, ..] if EXTERNAL_NUMBERS.iter().any(|name| means(sub, name)) => {
-            unsigned_32(value).is_some()
-        }
-        [sub, value, ..] if means(sub, "max_frag") => factor(value).is_some(),
-        _ => false,
+        [sub, value, ..] => external_setting(sub, value),
+        _ => None,
     };
-    step(line, if is_valid { Ok(ServerOrder::ExternalStorage) } else { Err(ERROR) })
+    step(line, setting.map(ServerOrder::ExternalStorage).ok_or(ERROR))
 }
 
+fn external_setting(sub: &[u8], value: &[u8]) -> Option<ExternalSetting> {
+    if let Some((_, setting)) = EXTERNAL_NUMBERS.iter().find(|(name, _)| means(sub, name)) {
+        return unsigned_32(value).map(setting);
+    }
+    if means(sub, "max_frag") {
+        return factor(value).map(ExternalSetting::MaxFrag);
+    }
+    None
+}
+
+/// Makes a setting of its number.
+type OfNumber = fn(u32) -> ExternalSetting;
+
 /// Settings of external storage that are whole numbers.
-const EXTERNAL_NUMBERS: &[&str] = &[
-    "item_size",
-    "item_age",
-    "low_ttl",
-    "recache_rate",
-    "compact_under",
-    "drop_under",
-    "max_sleep",
-    "drop_unread",
+const EXTERNAL_NUMBERS: &[(&str, OfNumber)] = &[
+    ("item_size", ExternalSetting::ItemSize),
+    ("item_age", ExternalSetting::ItemAge),
+    ("low_ttl", ExternalSetting::LowTtl),
+    ("recache_rate", ExternalSetting::RecacheRate),
+    ("compact_under", ExternalSetting::CompactUnder),
+    ("drop_under", ExternalSetting::DropUnder),
+    ("max_sleep", ExternalSetting::MaxSleep),
+    ("drop_unread", |number| ExternalSetting::DropUnread(number != 0)),
 ];
 
 /// Decodes `watch [<stream>]*`.
@@ -311,7 +325,7 @@ mod tests {
     fn pages_move_between_classes() {
         check("slabs reassign 1 2", ServerOrder::Reassign { from: 1, to: 2 });
         check("slabs r -1 0", ServerOrder::Reassign { from: -1, to: 0 });
-        check_error(b"slabs reassign 1 x", BAD_FORMAT);
+        check("slabs reassign 1 x", ServerOrder::UnreadableReassign);
         check_error(b"slabs reassign 1", ERROR);
         check_error(b"slabs reassign 1 2 3", ERROR);
         let set = |setting| ServerOrder::Set(setting);
@@ -373,9 +387,14 @@ mod tests {
         check_error(b"cache_memlimit -1", ERROR);
         check_silent(b"cache_memlimit x noreply", 0);
         check("refresh_certs x", ServerOrder::RefreshCertificates);
-        for text in ["item_size 5", "free_memchunks 1 5", "max_frag 0.5", "drop_unread 1"] {
-            check(&format!("extstore {text}"), ServerOrder::ExternalStorage);
-        }
+        let external = |text: &str, setting| {
+            check(&format!("extstore {text}"), ServerOrder::ExternalStorage(setting));
+        };
+        external("item_size 5", ExternalSetting::ItemSize(5));
+        external("free_memchunks 1 5", ExternalSetting::FreeChunks);
+        external("max_frag 0.5", ExternalSetting::MaxFrag(0.5));
+        external("drop_unread 2", ExternalSetting::DropUnread(true));
+        external("d 2", ExternalSetting::DropUnder(2));
         for text in ["", "item_size", "item_size x", "foo 5", "free_memchunks 64 5", "max_frag x"] {
             check_error(format!("extstore {text}").as_bytes(), ERROR);
         }

@@ -22,11 +22,10 @@ pub(crate) fn flush_all(line: Line<'_>) -> Step<'_> {
     line.request(Request::FlushAll { delay, noreply })
 }
 
-/// Decodes `verbosity <level> [noreply]`. Without a word it is no command to memcached.
+/// Decodes `verbosity <level> [noreply]`.
 pub(crate) fn verbosity(line: Line<'_>) -> Step<'_> {
     let mut rest = line.words;
-    let Some(word) = next_word(&mut rest) else { return line.error(ERROR) };
-    match unsigned_32(word) {
+    match next_word(&mut rest).and_then(unsigned_32) {
         Some(level) => line.request(Request::Verbosity { level, noreply: line.is_noreply() }),
         None => line.error_unless_noreply(BAD_FORMAT),
     }
@@ -59,15 +58,16 @@ pub(crate) fn shutdown(line: Line<'_>) -> Step<'_> {
     line.request(Request::Shutdown { words: skip_blanks(line.words) })
 }
 
-/// Answers a line whose first word, `word`, is no command. A browser gets no answer at all: a page
-/// could otherwise have it send commands in the body of a request.
+/// Answers a line whose first word, `word`, is no command. The request line of a browser closes the
+/// connection: a page could otherwise have the browser send commands in the body of a request.
 #[cold]
 pub(crate) fn unknown<'a>(word: &[u8], line: Line<'a>) -> Step<'a> {
-    let last = line.words.rsplit(|&byte| byte == b' ').next().filter(|last| !last.is_empty());
-    if last.unwrap_or(word).starts_with(b"HTTP/") {
-        return Step::Close;
+    match line.words.rsplit(|&byte| byte == b' ').next() {
+        Some(last) if last.starts_with(b"HTTP/") => Step::Close,
+        // As for memcached, the last word may be the only one.
+        _ if word == b"noreply" && line.words.is_empty() => line.silence(),
+        _ => line.error_unless_noreply(ERROR),
     }
-    line.error_unless_noreply(ERROR)
 }
 
 #[cfg(test)]
@@ -92,7 +92,7 @@ mod tests {
     fn verbosity_needs_a_level() {
         check_request(b"verbosity 1", &Request::Verbosity { level: 1, noreply: false });
         check_request(b"verbosity 9 x noreply", &Request::Verbosity { level: 9, noreply: true });
-        check_error(b"verbosity", ERROR);
+        check_error(b"verbosity", BAD_FORMAT);
         check_error(b"verbosity x", BAD_FORMAT);
         check_error(b"verbosity -1", BAD_FORMAT);
         check_silent(b"verbosity noreply", 0);
@@ -134,6 +134,16 @@ mod tests {
         check_error(b"foo noreply 1", ERROR);
         check_error(b"config get cluster", ERROR);
         check_error(b"    ", ERROR);
+        check_error(b"HTTP/1.1", ERROR);
+        check_error(b" quit", ERROR);
         check_silent(b"foo noreply", 0);
+        check_silent(b"noreply", 0);
+    }
+
+    #[test]
+    fn admin_commands_are_found_behind_blanks() {
+        check_request(b"  flush_all", &Request::FlushAll { delay: Some(0), noreply: false });
+        check_request(b" shutdown graceful", &Request::Shutdown { words: b"graceful" });
+        check_error(b" verbosity x", BAD_FORMAT);
     }
 }

@@ -27,10 +27,12 @@ pub enum ServerOrder {
         /// The class that is to get it.
         to: i32,
     },
+    /// `slabs reassign` with words that name no classes.
+    UnreadableReassign,
     /// Changes one of the settings that `stats settings` shows.
     Set(RunTimeSetting),
-    /// `extstore`, with valid words: there is no external storage to be set.
-    ExternalStorage,
+    /// `extstore`, with valid words.
+    ExternalStorage(ExternalSetting),
     /// `watch`; `None` where a stream is asked for that there is not.
     Watch(Option<Streams>),
     /// `refresh_certs`.
@@ -78,6 +80,31 @@ pub enum RunTimeSetting {
     Segmented(bool),
     /// `lru temp_ttl` in seconds; negative: off.
     TemporaryTtl(i32),
+}
+
+/// A setting of external storage, by the words of `extstore`.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum ExternalSetting {
+    /// `free_memchunks`, which sets nothing.
+    FreeChunks,
+    /// `item_size` in bytes.
+    ItemSize(u32),
+    /// `item_age` in seconds.
+    ItemAge(u32),
+    /// `low_ttl` in seconds.
+    LowTtl(u32),
+    /// `recache_rate`.
+    RecacheRate(u32),
+    /// `compact_under` in pages.
+    CompactUnder(u32),
+    /// `drop_under` in pages.
+    DropUnder(u32),
+    /// `max_sleep` in microseconds.
+    MaxSleep(u32),
+    /// `max_frag`.
+    MaxFrag(f64),
+    /// `drop_unread`.
+    DropUnread(bool),
 }
 
 /// What a watcher wants to see: a set of streams.

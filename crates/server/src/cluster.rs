@@ -10,6 +10,7 @@ use rustls::ServerConfig;
 use slabcore_metrics::{ShardMetrics, Snapshot};
 
 use crate::clock::Clock;
+use crate::due_ticks::DueTicks;
 use crate::item_memory::MappedRange;
 use crate::mailbox::Mailbox;
 use crate::port_socket::PortSocket;
@@ -62,8 +63,8 @@ impl SharedTls {
     }
 
     /// What a handshake starts from.
-    pub(crate) fn config(&self, demanded: ClientCertificates) -> Option<Arc<ServerConfig>> {
-        lock(&self.current).config(demanded).cloned()
+    pub(crate) fn config(&self, demanded: ClientCertificates) -> Arc<ServerConfig> {
+        Arc::clone(lock(&self.current).config(demanded))
     }
 
     /// Seconds since the certificate was read.
@@ -105,6 +106,8 @@ pub(crate) struct Cluster {
     pub(crate) metrics: Vec<Arc<ShardMetrics>>,
     /// One per shard.
     pub(crate) publish_orders: Vec<PublishOrder>,
+    /// When the shards of sleeping executors have background work.
+    pub(crate) due_ticks: DueTicks,
     /// Pages of the whole region.
     pub(crate) pages: Arc<slabcore_storage::PagePool>,
     /// What `stats reset` takes off.

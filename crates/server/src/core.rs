@@ -110,8 +110,12 @@ impl Core {
     /// Gives borrowed shards back: after each group of requests.
     #[inline]
     pub(crate) fn give_back(&mut self) {
-        let to_wake = &mut self.to_wake;
-        self.shards.give_back(|shard| to_wake.push(shard));
+        let (to_wake, due_ticks) = (&mut self.to_wake, &self.cluster.due_ticks);
+        self.shards.give_back(
+            self.now,
+            |shard| to_wake.push(shard),
+            |shard, tick| due_ticks.bring_forward(shard, tick),
+        );
     }
 
     /// Requests of one connection before others have their turn (`-R`).

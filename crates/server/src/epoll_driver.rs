@@ -152,13 +152,13 @@ impl EpollDriver {
     }
 
     fn wait(&mut self, more: bool) -> io::Result<()> {
-        let cluster = &self.hub.core.cluster;
-        let mailbox = &cluster.mailboxes[self.hub.core.index];
-        mailbox.park();
+        self.hub.core.cluster.mailboxes[self.hub.core.index].park();
         let now = more || self.hub.has_messages();
         if !now {
             self.hub.core.shards.own().publish();
+            self.hub.tell_due();
         }
+        let mailbox = &self.hub.core.cluster.mailboxes[self.hub.core.index];
         let timeout = now.then(Timespec::default);
         let shards = &mut self.hub.core.shards;
         shards.lend();

@@ -34,8 +34,12 @@ impl Gather {
                 core.cluster.reset_stats(sum, stats::shared_counts(&core.cluster));
                 Reply::Reset.encode(&mut out);
             }
-            Gathering::Classes(sum, ClassesReply::Items) => stats::items(&mut out, sum),
-            Gathering::Classes(sum, ClassesReply::Slabs) => stats::slabs(&mut out, sum),
+            Gathering::Classes(sum, ClassesReply::Items) => {
+                stats::items(&mut out, &core.cluster, sum);
+            }
+            Gathering::Classes(sum, ClassesReply::Slabs) => {
+                stats::slabs(&mut out, &core.cluster, sum);
+            }
             Gathering::Reassign(Reassigned::Begun) => Reply::Ok.encode(&mut out),
             Gathering::Reassign(Reassigned::Busy) => {
                 out.extend_from_slice(error_lines::REASSIGN_BUSY);

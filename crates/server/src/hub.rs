@@ -20,7 +20,7 @@ use crate::core::Core;
 use crate::entry::{Entry, Leaving, Waiting};
 use crate::exchanges::Exchanges;
 use crate::idle::IdleSweep;
-use crate::limits::MAINTAIN_STEPS;
+use crate::limits::{BACKGROUND_REST_SECONDS_MAX, BACKGROUND_TURNS_PER_SECOND, MAINTAIN_STEPS};
 use crate::log;
 use crate::login::Login;
 use crate::mailbox::Message;
@@ -55,6 +55,8 @@ pub(crate) struct Hub {
     carried: usize,
     /// Closes connections that are idle for too long.
     idle: IdleSweep,
+    /// Turns since the executor last slept after which there was more background work.
+    background_turns: u32,
     /// Connections end once they have what they are owed.
     finishing: bool,
     pub(crate) stopping: bool,
@@ -78,6 +80,7 @@ impl Hub {
             is_told: false,
             exchanges: Exchanges::default(),
             carried: 0,
+            background_turns: 0,
             finishing: false,
             stopping: false,
         }
@@ -199,9 +202,22 @@ impl Hub {
 
     /// Background work of a busy turn: bounded well below 200 microseconds.
     pub(crate) fn maintain(&mut self) -> bool {
-        let crawls = self.core.cluster.run_time.crawls();
+        let run_time = &self.core.cluster.run_time;
+        let (crawls, temporary_ttl) = (run_time.crawls(), run_time.temporary_ttl());
         let shard = self.core.shards.own_mut();
         shard.crawl_in_background(crawls);
-        shard.maintain(self.core.now, MAINTAIN_STEPS)
+        shard.set_temporary_ttl(temporary_ttl);
+        let more = shard.maintain(self.core.now, MAINTAIN_STEPS);
+        self.background_turns = self.background_turns.saturating_add(u32::from(more));
+        more
+    }
+
+    /// Tells when background work is next due. The executor is about to sleep, and its doorbell
+    /// works. After much work it is left alone for a while.
+    pub(crate) fn tell_due(&mut self) {
+        let worked = std::mem::take(&mut self.background_turns) / BACKGROUND_TURNS_PER_SECOND;
+        let rested = self.core.now.tick + worked.min(BACKGROUND_REST_SECONDS_MAX);
+        let due = self.core.shards.own_mut().take_background_due(self.core.now);
+        self.core.cluster.due_ticks.tell(self.core.index, due.max(rested));
     }
 }

@@ -15,6 +15,7 @@ use crate::cluster::{Backend, Cluster};
 use crate::connection::ConnectionId;
 use crate::hub::Hub;
 use crate::hub::duties::Fate;
+use crate::kept_settings::KeptSettings;
 use crate::seat::make_seats;
 use crate::settings::{BackendChoice, Listen, Moving, Protocol, Settings};
 use crate::start_error::StartError;
@@ -278,6 +279,10 @@ fn settings(shards: usize, memory_bytes: usize) -> Settings {
         product: "in memory",
         idle_timeout: 0,
         maxconns_fast: true,
+        lru_crawler: true,
+        lru_maintainer: true,
+        slab_reassign: true,
+        kept: KeptSettings::default(),
     }
 }
 

@@ -163,6 +163,13 @@ pub const PREFIXES_SHOWN_MAX: usize = 65_536;
 /// Small steps of background work per turn; one is well below a microsecond.
 pub const MAINTAIN_STEPS: u32 = 64;
 
+/// Turns with background work, of some 20 microseconds each, for which an executor that sleeps is
+/// left alone for a second: it takes about 2 % of a core.
+pub const BACKGROUND_TURNS_PER_SECOND: u32 = 1_000;
+
+/// Seconds for which it is left alone at most.
+pub const BACKGROUND_REST_SECONDS_MAX: u32 = 600;
+
 /// Microseconds for which a lull is waited out in the ring before the executor parks.
 pub const LULL_MICROSECONDS: u32 = 1000;
 

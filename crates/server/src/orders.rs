@@ -1,9 +1,9 @@
 //! Orders to the server as a whole, as a connection executes them.
 
 use rustix::process::{Signal, getpid, kill_process};
-use slabcore_protocol::{Reply, ServerOrder, error_lines};
+use slabcore_protocol::{Reply, RunTimeSetting, ServerOrder, error_lines};
 use slabcore_shard::{Entry, StatsKind};
-use slabcore_storage::Reassigned;
+use slabcore_storage::{CLASSES_MAX, Reassigned};
 
 use crate::connection::Connection;
 use crate::core::Core;
@@ -12,7 +12,7 @@ use crate::memory_limit;
 use crate::peer::CloseReason;
 
 /// Slab classes that `slabs reassign` may name; 0 is the pool.
-const SLAB_CLASSES: std::ops::RangeInclusive<i32> = 0..=63;
+const SLAB_CLASSES: std::ops::RangeInclusive<i32> = 0..=CLASSES_MAX as i32;
 /// Stands for the slab class that has most pages.
 const ANY_CLASS: i32 = -1;
 
@@ -32,6 +32,7 @@ impl Connection {
 
     fn obey(&mut self, core: &mut Core, order: ServerOrder, noreply: bool) -> Answer {
         let run_time = &core.cluster.run_time;
+        let settings = &core.cluster.settings;
         match order {
             ServerOrder::Dump(format, classes) => {
                 self.begin_dump(core, format, classes)?;
@@ -42,18 +43,38 @@ impl Connection {
                 if !run_time.crawls() {
                     return Err(error_lines::CRAWLER_DISABLED);
                 }
-                // What has expired is taken back in the background anyhow.
                 classes?;
                 core.shards.own_mut().count_ordered_crawl();
+                // What has expired is taken back in the background of any turn, also where that
+                // rests.
+                self.have_all_turn(core, noreply);
+                return Ok(None);
             }
             ServerOrder::EnableCrawler(enable) => {
                 return self.enable_crawler(core, enable, noreply);
             }
+            // memcached's maintainer obeys these.
+            ServerOrder::Set(RunTimeSetting::Segmented(_) | RunTimeSetting::TemporaryTtl(_))
+                if !settings.lru_maintainer =>
+            {
+                return Err(error_lines::ERROR);
+            }
+            ServerOrder::Set(setting @ RunTimeSetting::TemporaryTtl(_)) => {
+                run_time.keep(setting);
+                self.have_all_turn(core, noreply);
+                return Ok(None);
+            }
             ServerOrder::Set(setting) => run_time.keep(setting),
-            ServerOrder::ExternalStorage => run_time.set_external_storage(),
+            ServerOrder::ExternalStorage(setting) => run_time.keep_external(setting),
             ServerOrder::RefreshCertificates => return Ok(self.refresh_certificates(core)),
             ServerOrder::Watch(streams) => self.begin_watching(core, streams)?,
             ServerOrder::MemoryLimit(megabytes) => memory_limit::change(&core.cluster, megabytes)?,
+            ServerOrder::Reassign { .. } | ServerOrder::UnreadableReassign
+                if !settings.slab_reassign =>
+            {
+                return Err(error_lines::REASSIGN_DISABLED);
+            }
+            ServerOrder::UnreadableReassign => return Err(error_lines::BAD_FORMAT),
             ServerOrder::Reassign { from, to } => return self.reassign(core, from, to, noreply),
         }
         Ok(Some(Reply::Ok))
@@ -80,6 +101,12 @@ impl Connection {
                 Ok(Some(Reply::Ok))
             };
         }
+        self.have_all_turn(core, noreply);
+        Ok(None)
+    }
+
+    /// Has all executors turn, and answers `OK` then.
+    fn have_all_turn(&mut self, core: &mut Core, noreply: bool) {
         let kind = StatsKind::Turn;
         if noreply {
             for shard in core.other_shards() {
@@ -88,7 +115,6 @@ impl Connection {
         } else {
             self.gather_stats(core, Gathering::Done, kind, None);
         }
-        Ok(None)
     }
 
     /// `slabs reassign`: asks every shard.

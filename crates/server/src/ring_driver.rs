@@ -179,6 +179,7 @@ impl RingDriver {
     pub(crate) fn park(&mut self) -> io::Result<bool> {
         self.hub.core.shards.own().publish();
         self.hub.core.cluster.mailboxes[self.hub.core.index].park();
+        self.hub.tell_due();
         self.ring.notify(true);
         self.ring.flush()?;
         let sleeps = !self.ring.has_completions() && !self.hub.has_messages();

@@ -1,81 +1,60 @@
 //! Settings that operators change while the server runs. Those that have nothing to work on here
 //! are kept, so that tools read back what they set, and the log says once why nothing follows.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use slabcore_protocol::RunTimeSetting;
+use slabcore_protocol::{ExternalSetting, RunTimeSetting};
 
+use crate::kept_settings::KeptSettings;
 use crate::log;
+use crate::settings::Settings;
 
-/// Their values, with memcached's defaults but for the LRU: it has no segments here.
-#[derive(Debug, Clone)]
-pub(crate) struct RunTimeValues {
-    crawler_sleep: u32,
-    crawler_items_max: u32,
-    automove: u32,
-    automove_ratio: f64,
-    automove_free_ratio: f64,
-    automove_window: u32,
-    segmented: bool,
-    hot_percent: u32,
-    warm_percent: u32,
-    hot_factor: f64,
-    warm_factor: f64,
-    /// `None`: there are no temporary items.
-    temporary_ttl: Option<u32>,
+/// Their values.
+#[derive(Debug)]
+struct RunTimeValues {
+    kept: KeptSettings,
     /// What the log has said already.
     excuses: Vec<&'static str>,
 }
 
-impl Default for RunTimeValues {
-    fn default() -> Self {
-        Self {
-            crawler_sleep: 100,
-            crawler_items_max: 0,
-            automove: 1,
-            automove_ratio: 0.8,
-            automove_free_ratio: 0.01,
-            automove_window: 10,
-            segmented: false,
-            hot_percent: 20,
-            warm_percent: 40,
-            hot_factor: 0.2,
-            warm_factor: 2.0,
-            temporary_ttl: None,
-            excuses: Vec::new(),
-        }
-    }
-}
-
-/// What `stats settings` shows as the ttl of temporary items while there are none.
-const TEMPORARY_TTL_UNUSED: u32 = 61;
-
 const CRAWLING: &str = "lru_crawler sleep, tocrawl: pages in which something has expired are found \
      by index, and taken back in the background at a pace of their own";
-const SEGMENTS: &str =
-    "lru tune, mode, temp_ttl: what costs most to keep is evicted; there are no segments";
+const SEGMENTS: &str = "lru tune, mode: what costs most to keep is evicted; there are no segments";
 const AUTOMOVE: &str =
     "slabs automove: pages always move to the slab class whose items are worth more";
 const EXTERNAL_STORAGE: &str = "extstore: there is no external storage";
 
 /// See the module.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct RunTimeSettings {
     values: Mutex<RunTimeValues>,
     /// Neither dumps nor crawls are served, and executors look for nothing dead. They look at this
     /// in each turn: told one by one, they could hear of two changes in different orders.
     crawler_off: AtomicBool,
+    /// Items that live no longer than so many seconds are evicted last; 0: there are none such.
+    /// Executors look at this, too.
+    temporary_ttl: AtomicU32,
 }
 
 impl RunTimeSettings {
+    /// The settings as the command line has them.
+    pub(crate) fn new(settings: &Settings) -> Self {
+        let kept = settings.kept.clone();
+        Self {
+            crawler_off: AtomicBool::new(!settings.lru_crawler),
+            temporary_ttl: AtomicU32::new(temporary_ttl(&kept)),
+            values: Mutex::new(RunTimeValues { kept, excuses: Vec::new() }),
+        }
+    }
+
     fn values(&self) -> MutexGuard<'_, RunTimeValues> {
         self.values.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The values as they are now.
-    pub(crate) fn get(&self) -> RunTimeValues {
-        self.values().clone()
+    pub(crate) fn get(&self) -> KeptSettings {
+        self.values().kept.clone()
     }
 
     /// Switches dumps and crawls on or off; false if that is so already.
@@ -88,43 +67,77 @@ impl RunTimeSettings {
         !self.crawler_off.load(Ordering::Relaxed)
     }
 
-    /// External storage was set.
-    pub(crate) fn set_external_storage(&self) {
-        self.values().excuse(EXTERNAL_STORAGE);
+    /// Seconds that the items live that are evicted last; 0: there are none such.
+    pub(crate) fn temporary_ttl(&self) -> u32 {
+        self.temporary_ttl.load(Ordering::Relaxed)
     }
 
-    /// Keeps a setting that changes nothing here, and says so.
-    pub(crate) fn keep(&self, setting: RunTimeSetting) {
-        self.values().keep(setting);
+    /// Keeps a setting of external storage, and says so.
+    pub(crate) fn keep_external(&self, setting: ExternalSetting) {
+        self.values().keep_external(setting);
     }
+
+    /// Keeps a setting; of one that changes nothing here the log says so.
+    pub(crate) fn keep(&self, setting: RunTimeSetting) {
+        let mut values = self.values();
+        values.keep(setting);
+        self.temporary_ttl.store(temporary_ttl(&values.kept), Ordering::Relaxed);
+    }
+}
+
+fn temporary_ttl(kept: &KeptSettings) -> u32 {
+    if kept.temporary_items { kept.temporary_ttl } else { 0 }
 }
 
 impl RunTimeValues {
     fn keep(&mut self, setting: RunTimeSetting) {
+        let kept = &mut self.kept;
         match setting {
-            RunTimeSetting::CrawlerSleep(microseconds) => self.crawler_sleep = microseconds,
-            RunTimeSetting::CrawlerItemsMax(items) => self.crawler_items_max = items,
-            RunTimeSetting::Automove(level) => self.automove = level,
-            RunTimeSetting::AutomoveRatio(ratio) => self.automove_ratio = ratio,
-            RunTimeSetting::AutomoveFreeRatio(ratio) => self.automove_free_ratio = ratio,
-            RunTimeSetting::AutomoveWindow(seconds) => self.automove_window = seconds,
-            RunTimeSetting::Segmented(segmented) => self.segmented = segmented,
-            RunTimeSetting::TemporaryTtl(ttl) => self.temporary_ttl = u32::try_from(ttl).ok(),
+            RunTimeSetting::CrawlerSleep(microseconds) => kept.crawler_sleep = microseconds,
+            RunTimeSetting::CrawlerItemsMax(items) => kept.crawler_items_max = items,
+            RunTimeSetting::Automove(level) => kept.automove = level,
+            RunTimeSetting::AutomoveRatio(ratio) => kept.automove_ratio = ratio,
+            RunTimeSetting::AutomoveFreeRatio(ratio) => kept.automove_free_ratio = ratio,
+            RunTimeSetting::AutomoveWindow(seconds) => kept.automove_window = seconds,
+            RunTimeSetting::Segmented(segmented) => kept.segmented = segmented,
+            RunTimeSetting::TemporaryTtl(ttl) => {
+                kept.temporary_items = ttl >= 0;
+                // The ttl of before stays where there are to be no temporary items.
+                kept.temporary_ttl = u32::try_from(ttl).unwrap_or(kept.temporary_ttl);
+            }
             RunTimeSetting::Segments { hot_percent, warm_percent, hot_factor, warm_factor } => {
-                (self.hot_percent, self.warm_percent) = (hot_percent, warm_percent);
-                (self.hot_factor, self.warm_factor) = (hot_factor, warm_factor);
+                (kept.hot_percent, kept.warm_percent) = (hot_percent, warm_percent);
+                (kept.hot_factor, kept.warm_factor) = (hot_factor, warm_factor);
             }
         }
-        self.excuse(match setting {
+        let excuse = match setting {
             RunTimeSetting::CrawlerSleep(_) | RunTimeSetting::CrawlerItemsMax(_) => CRAWLING,
-            RunTimeSetting::Segments { .. }
-            | RunTimeSetting::Segmented(_)
-            | RunTimeSetting::TemporaryTtl(_) => SEGMENTS,
+            RunTimeSetting::Segments { .. } | RunTimeSetting::Segmented(_) => SEGMENTS,
+            RunTimeSetting::TemporaryTtl(_) => return,
             RunTimeSetting::Automove(_)
             | RunTimeSetting::AutomoveRatio(_)
             | RunTimeSetting::AutomoveFreeRatio(_)
             | RunTimeSetting::AutomoveWindow(_) => AUTOMOVE,
-        });
+        };
+        self.excuse(excuse);
+    }
+
+    fn keep_external(&mut self, setting: ExternalSetting) {
+        let external = &mut self.kept.external;
+        match setting {
+            // memcached takes it and keeps nothing of it.
+            ExternalSetting::FreeChunks => {}
+            ExternalSetting::ItemSize(bytes) => external.item_size = bytes,
+            ExternalSetting::ItemAge(seconds) => external.item_age = seconds,
+            ExternalSetting::LowTtl(seconds) => external.low_ttl = seconds,
+            ExternalSetting::RecacheRate(rate) => external.recache_rate = rate,
+            ExternalSetting::CompactUnder(pages) => external.compact_under = pages,
+            ExternalSetting::DropUnder(pages) => external.drop_under = pages,
+            ExternalSetting::MaxSleep(microseconds) => external.max_sleep = microseconds,
+            ExternalSetting::MaxFrag(ratio) => external.max_frag = ratio,
+            ExternalSetting::DropUnread(drop) => external.drop_unread = drop,
+        }
+        self.excuse(EXTERNAL_STORAGE);
     }
 
     /// Says once why nothing follows.
@@ -134,39 +147,4 @@ impl RunTimeValues {
             log::without_effect(excuse);
         }
     }
-
-    /// What `stats settings` has of the crawler.
-    pub(crate) fn show_crawler(&self, crawls: bool, stat: &mut impl FnMut(&str, &str)) {
-        stat("lru_crawler", yes_no(crawls));
-        stat("lru_crawler_sleep", &self.crawler_sleep.to_string());
-        stat("lru_crawler_tocrawl", &self.crawler_items_max.to_string());
-    }
-
-    /// What it has of pages that move.
-    pub(crate) fn show_automove(&self, stat: &mut impl FnMut(&str, &str)) {
-        stat("slab_automove", &self.automove.to_string());
-        stat("slab_automove_ratio", &format!("{:.2}", self.automove_ratio));
-        stat("slab_automove_window", &self.automove_window.to_string());
-    }
-
-    /// The one of them that memcached shows elsewhere.
-    pub(crate) fn show_free_ratio(&self, stat: &mut impl FnMut(&str, &str)) {
-        stat("slab_automove_freeratio", &format!("{:.3}", self.automove_free_ratio));
-    }
-
-    /// What it has of the LRU.
-    pub(crate) fn show_segments(&self, stat: &mut impl FnMut(&str, &str)) {
-        stat("lru_segmented", yes_no(self.segmented));
-        stat("hot_lru_pct", &self.hot_percent.to_string());
-        stat("warm_lru_pct", &self.warm_percent.to_string());
-        stat("hot_max_factor", &format!("{:.2}", self.hot_factor));
-        stat("warm_max_factor", &format!("{:.2}", self.warm_factor));
-        stat("temp_lru", yes_no(self.temporary_ttl.is_some()));
-        let ttl = self.temporary_ttl.unwrap_or(TEMPORARY_TTL_UNUSED);
-        stat("temporary_ttl", &ttl.to_string());
-    }
-}
-
-fn yes_no(yes: bool) -> &'static str {
-    if yes { "yes" } else { "no" }
 }

@@ -29,6 +29,7 @@ use crate::settings::{BackendChoice, Settings};
 use crate::start_error::StartError;
 use crate::tls::TlsError;
 use crate::users::UsersError;
+use crate::wake_timer::WakeTimer;
 
 /// How often connections are looked through for idle ones.
 const IDLE_SWEEP_EVERY: Duration = Duration::from_secs(1);
@@ -45,6 +46,7 @@ pub struct Running {
     admin: Option<Admin>,
     /// For idle connections, and for whoever watches.
     heartbeats: Vec<Heartbeat>,
+    wake_timer: WakeTimer,
 }
 
 /// A server whose sockets listen, and that does not serve yet: clients that connect wait.
@@ -88,10 +90,12 @@ impl Listening {
         let stop = stop_acceptor.try_clone().map_err(system)?;
         let acceptor = acceptor::spawn(Arc::clone(&cluster), listeners, stop).map_err(system)?;
         let admin = start_admin(&cluster);
+        let heartbeats = Vec::new();
+        let system = |error| StartError::System("start a thread", error);
+        let wake_timer = WakeTimer::start(&cluster).map_err(system)?;
         let mut running =
-            Running { cluster, executors, acceptor, stop_acceptor, admin, heartbeats: Vec::new() };
+            Running { cluster, executors, acceptor, stop_acceptor, admin, heartbeats, wake_timer };
         if running.cluster.settings.idle_timeout > 0 {
-            let system = |error| StartError::System("start a thread", error);
             running.watch(IDLE_SWEEP_EVERY, || {}).map_err(system)?;
         }
         Ok(running)
@@ -120,6 +124,12 @@ impl Running {
         Ok(())
     }
 
+    /// Each shard's numbers as they were last published.
+    #[cfg(test)]
+    pub(crate) fn published(&self) -> Vec<slabcore_metrics::Snapshot> {
+        self.cluster.published()
+    }
+
     /// Tells balancers to look elsewhere (`/readyz`); clients are served on.
     pub fn drain(&self) {
         self.cluster.draining.store(true, Ordering::Relaxed);
@@ -142,6 +152,7 @@ impl Running {
         for heartbeat in self.heartbeats {
             heartbeat.stop();
         }
+        self.wake_timer.stop();
         if let Some(admin) = self.admin {
             admin.stop();
         }

@@ -13,6 +13,7 @@ use slabcore_storage::{Config, KeyHasher, PAGE_BYTES, PagePool, Region};
 use crate::clock::Clock;
 use crate::cluster::{Backend, Cluster, SharedTls};
 use crate::core::Core;
+use crate::due_ticks::DueTicks;
 use crate::hub::Hub;
 use crate::item_memory::ItemMemory;
 use crate::listener::{DatagramSocket, Listener};
@@ -69,12 +70,13 @@ pub(crate) fn make_seats(
         memory_range,
         returning: AtomicBool::new(false),
         watchers: Watchers::new(settings.shards),
-        run_time: RunTimeSettings::default(),
+        run_time: RunTimeSettings::new(&settings),
         verbosity: AtomicU64::new(u64::from(settings.verbosity)),
         clock: Clock::start(),
         backend,
         mailboxes,
         metrics,
+        due_ticks: DueTicks::new(settings.shards),
         publish_orders: (0..settings.shards).map(|_| PublishOrder::default()).collect(),
         pages,
         baseline: Mutex::default(),
@@ -111,9 +113,8 @@ pub(crate) fn make_seats(
         udp_sockets: Vec::new(),
     });
     let mut seats: Vec<Seat> = seats.collect();
-    let shards = seats.len();
     for (number, it) in udp_sockets.into_iter().enumerate() {
-        seats[number % shards].udp_sockets.push(it.socket);
+        seats[number % cluster.settings.shards].udp_sockets.push(it.socket);
     }
     Ok((cluster, seats))
 }

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 pub use slabcore_protocol::Protocol;
 
+use crate::kept_settings::KeptSettings;
 use crate::tls::{ClientCertificates, Tls};
 use crate::users::Users;
 
@@ -161,6 +162,16 @@ pub struct Settings {
     pub idle_timeout: u32,
     /// Whether a connection beyond `connections_max` is refused at once, or waits for room.
     pub maxconns_fast: bool,
+    /// Whether the crawler is on at the start (not `-o no_lru_crawler`).
+    pub lru_crawler: bool,
+    /// Whether there are the stats and orders of memcached's LRU maintainer (not
+    /// `-o no_lru_maintainer`).
+    pub lru_maintainer: bool,
+    /// Whether there are the stats and the order of memcached's page mover (not
+    /// `-o no_slab_reassign`).
+    pub slab_reassign: bool,
+    /// What was asked for and has nothing to work on here.
+    pub kept: KeptSettings,
     /// This server's own name and version, for `stats slabcore`.
     pub product: &'static str,
 }

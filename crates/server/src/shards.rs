@@ -122,12 +122,24 @@ impl Shards {
         true
     }
 
-    /// Gives all borrowed shards back; `wake` is called for those whose owner has something to do.
-    pub(crate) fn give_back(&mut self, mut wake: impl FnMut(usize)) {
+    /// Gives all borrowed shards back. `wake` is called for those whose owner has something to do;
+    /// `due` for those whose background work is due sooner than was told.
+    pub(crate) fn give_back(
+        &mut self,
+        now: Now,
+        mut wake: impl FnMut(usize),
+        mut due: impl FnMut(usize, u32),
+    ) {
         for shard in self.borrowed.drain(..) {
-            let has_work = |it: &Shard| it.has_page_wish() || it.has_watched_lines();
-            if self.held[shard].take().is_some_and(|shard| has_work(&shard)) {
+            let Some(mut guard) = self.held[shard].take() else { continue };
+            let has_work = guard.has_page_wish() || guard.has_watched_lines();
+            let sooner = guard.sooner_background_due(now);
+            drop(guard);
+            if has_work {
                 wake(shard);
+            }
+            if let Some(tick) = sooner {
+                due(shard, tick);
             }
         }
     }

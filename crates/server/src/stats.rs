@@ -1,18 +1,16 @@
 //! The text of `stats` and its kin: memcached's keys in memcached's order.
 
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
 use std::sync::atomic::Ordering;
 
 use slabcore_metrics::{Counter, Gauge, Snapshot};
 use slabcore_protocol::{END, MEMCACHED_VERSION, Protocol, encode_stat};
-use slabcore_shard::{ClassTable, Router};
+use slabcore_shard::{ClassTable, ItemColumns, Router};
 
 use crate::cluster::{Backend, Cluster, SharedCounts, SharedTls};
 use crate::limits::{RECEIVE_BUFFER_BYTES, RECEIVE_BUFFERS};
 use crate::resource_usage::ResourceUsage;
 use crate::settings::Listen;
-use crate::tls::{ClientCertificates, KeyFormat, Tls, TlsSettings};
 use crate::users::Users;
 
 /// One STAT line of `stats`.
@@ -203,9 +201,21 @@ fn shared_count(source: &Source, cluster: &Cluster) -> Option<u64> {
 
 /// As in memcached some numbers are shown only where they can be more than 0.
 fn is_shown(name: &str, cluster: &Cluster) -> bool {
+    let settings = &cluster.settings;
     match name {
-        "idle_kicks" => cluster.settings.idle_timeout > 0,
-        "rejected_connections" => cluster.settings.maxconns_fast,
+        // Without its page mover, and without its maintainer, memcached has no such lines.
+        "slabs_moved" => settings.slab_reassign,
+        _ if name.starts_with("slab_reassign_") => settings.slab_reassign,
+        "lru_maintainer_juggles"
+        | "evicted_active"
+        | "moves_to_cold"
+        | "moves_to_warm"
+        | "moves_within_lru"
+        | "direct_reclaims"
+        | "lru_bumps_dropped" => settings.lru_maintainer,
+        "ssl_new_sessions" => settings.kept.tls.session_cache,
+        "idle_kicks" => settings.idle_timeout > 0,
+        "rejected_connections" => settings.maxconns_fast,
         "lru_crawler_running" | "lru_crawler_starts" => cluster.run_time.crawls(),
         _ => true,
     }
@@ -262,14 +272,21 @@ pub(crate) fn sizes_disabled(out: &mut Vec<u8>) {
 }
 
 /// `stats items`: classes without items are absent.
-pub(crate) fn items(out: &mut Vec<u8>, table: &ClassTable) {
-    table.encode_items(out);
+pub(crate) fn items(out: &mut Vec<u8>, cluster: &Cluster, table: &ClassTable) {
+    table.encode_items(
+        out,
+        ItemColumns {
+            segments: cluster.settings.lru_maintainer,
+            temporary: cluster.run_time.get().temporary_items,
+        },
+    );
     out.extend_from_slice(END);
 }
 
 /// `stats slabs`.
-pub(crate) fn slabs(out: &mut Vec<u8>, table: &ClassTable) {
-    table.encode_slabs(out);
+pub(crate) fn slabs(out: &mut Vec<u8>, cluster: &Cluster, table: &ClassTable) {
+    let malloced_bytes = cluster.pages.pages_malloced() * slabcore_storage::PAGE_BYTES;
+    table.encode_slabs(out, malloced_bytes as u64);
     out.extend_from_slice(END);
 }
 
@@ -277,29 +294,37 @@ pub(crate) fn slabs(out: &mut Vec<u8>, table: &ClassTable) {
 #[rustfmt::skip]
 pub(crate) fn settings(out: &mut Vec<u8>, cluster: &Cluster) {
     let settings = &cluster.settings;
-    let (port, socket, mask) = match &settings.listen {
-        Listen::Tcp(entries) => (entries.first().map_or(0, |entry| entry.port), None, 0o700),
-        Listen::Unix { path, mask } => (0, Some(path.display().to_string()), *mask),
+    let socket = match &settings.listen {
+        Listen::Tcp(_) => None,
+        Listen::Unix { path, .. } => Some(path.display().to_string()),
     };
-    let port = cluster.addresses.first().map_or(port, SocketAddr::port);
+    let kept = cluster.run_time.get();
+    // The port of the first address that is bound.
+    let port = |bound: &[SocketAddr], asked: i32| match bound.first() {
+        Some(address) => address.port().to_string(),
+        None => asked.to_string(),
+    };
     let on_off = |on| if on { "on" } else { "off" };
     let yes_no = |yes| if yes { "yes" } else { "no" };
     let mut stat = |name: &str, value: &str| encode_stat(out, name, value);
     stat("maxbytes", &cluster.memory_bytes.load(Ordering::Relaxed).to_string());
     stat("maxconns", &settings.connections_max.to_string());
-    stat("tcpport", &port.to_string());
-    stat("udpport", &cluster.udp_addresses.first().map_or(0, SocketAddr::port).to_string());
+    stat("tcpport", &port(&cluster.addresses, kept.tcp_port));
+    stat("udpport", &port(&cluster.udp_addresses, kept.udp_port));
     stat("inter", settings.interfaces.as_deref().unwrap_or("NULL"));
     stat("verbosity", &cluster.verbosity.load(Ordering::Relaxed).to_string());
     stat("oldest", "0");
     stat("evictions", on_off(settings.evict));
     stat("domain_socket", socket.as_deref().unwrap_or("NULL"));
-    stat("umask", &format!("{mask:o}"));
+    stat("umask", &format!("{:o}", kept.unix_mask));
     stat("shutdown_command", yes_no(settings.shutdown));
     stat("growth_factor", &format!("{:.2}", settings.growth_factor));
     stat("chunk_size", &settings.chunk_bytes_min.to_string());
     stat("num_threads", &settings.shards.to_string());
-    let udp_threads = if cluster.udp_addresses.is_empty() { settings.shards } else { 1 };
+    // Of several addresses memcached serves each by one thread, too.
+    let several = settings.interfaces.as_ref().is_some_and(|it| it.contains(','));
+    let of_one = several || !cluster.udp_addresses.is_empty();
+    let udp_threads = if of_one { 1 } else { settings.shards };
     stat("num_threads_per_udp", &udp_threads.to_string());
     stat("stat_key_prefix", &settings.prefix_delimiter.map_or(':', char::from).to_string());
     stat("detail_enabled", yes_no(cluster.counts_prefixes.load(Ordering::Relaxed)));
@@ -315,87 +340,23 @@ pub(crate) fn settings(out: &mut Vec<u8>, cluster: &Cluster) {
     let file = settings.users.as_ref().filter(|_| !settings.sasl).map(Users::file);
     stat("auth_enabled_ascii", &file.map_or("no".into(), |file| file.display().to_string()));
     stat("item_size_max", &settings.item_bytes_max.to_string());
-    let run_time = cluster.run_time.get();
     stat("maxconns_fast", yes_no(settings.maxconns_fast));
-    stat("hashpower_init", "0");
-    stat("slab_reassign", "yes");
-    run_time.show_automove(&mut stat);
-    stat("slab_chunk_max", "32768");
-    run_time.show_crawler(cluster.run_time.crawls(), &mut stat);
-    stat("tail_repair_time", "0");
+    stat("hashpower_init", &kept.hash_power.to_string());
+    stat("slab_reassign", yes_no(settings.slab_reassign));
+    kept.show_automove(&mut stat);
+    kept.show_crawler(cluster.run_time.crawls(), &mut stat);
     stat("flush_enabled", yes_no(settings.flush_all));
     stat("dump_enabled", yes_no(settings.dump));
-    stat("hash_algorithm", "ahash");
-    stat("lru_maintainer_thread", "yes");
-    run_time.show_segments(&mut stat);
+    kept.show_hash_algorithm(&mut stat);
+    stat("lru_maintainer_thread", yes_no(settings.lru_maintainer));
+    kept.show_segments(&mut stat);
     stat("idle_timeout", &settings.idle_timeout.to_string());
-    for (name, value) in FIXED_SETTINGS {
-        stat(name, value);
-    }
+    kept.show_buffers(&mut stat);
     stat("track_sizes", yes_no(settings.track_sizes));
     stat("inline_ascii_response", "no");
-    for (name, value) in EXTERNAL_STORAGE {
-        stat(name, value);
-    }
-    run_time.show_free_ratio(&mut stat);
-    stat("ext_drop_unread", "no");
-    tls_settings(settings.tls.as_ref().map(Tls::settings), &mut stat);
-    for (name, value) in FIXED_SETTINGS_BEHIND {
-        stat(name, value);
-    }
+    kept.show_external_storage(&mut stat);
+    kept.show_tls(settings.tls.is_some(), &mut stat);
+    kept.show_last(&mut stat);
+    stat("client_flags_size", "4");
     out.extend_from_slice(END);
 }
-
-/// The settings of TLS; without it those that it would have.
-fn tls_settings(tls: Option<&TlsSettings>, stat: &mut impl FnMut(&'static str, &str)) {
-    let yes_no = |yes| if yes { "yes" } else { "no" };
-    let file = |path: &Path| path.display().to_string();
-    let needed = |path: Option<&PathBuf>| path.map_or("(null)".to_owned(), |path| file(path));
-    stat("ssl_enabled", yes_no(tls.is_some()));
-    stat("ssl_chain_cert", &needed(tls.map(|tls| &tls.chain_file)));
-    stat("ssl_key", &needed(tls.map(|tls| &tls.key_file)));
-    stat(
-        "ssl_verify_mode",
-        match tls.map(|tls| tls.client_certificates) {
-            None | Some(ClientCertificates::Ignored) => "0",
-            Some(ClientCertificates::Asked) => "1",
-            Some(ClientCertificates::Required) => "2",
-        },
-    );
-    stat(
-        "ssl_keyformat",
-        match tls.map(|tls| tls.key_format) {
-            None | Some(KeyFormat::Pem) => "1",
-            Some(KeyFormat::Der) => "2",
-        },
-    );
-    stat("ssl_ciphers", tls.map_or("NULL", |tls| tls.ciphers.list()));
-    let authorities = tls.and_then(|tls| tls.ca_file.as_deref());
-    stat("ssl_ca_cert", &authorities.map_or("NULL".to_owned(), file));
-    stat("ssl_wbuf_size", "16384");
-    stat("ssl_session_cache", yes_no(tls.is_some_and(|tls| tls.session_cache)));
-    stat("ssl_kernel_tls", "no");
-    let only_tls13 = tls.is_some_and(|tls| tls.only_tls13);
-    stat("ssl_min_version", if only_tls13 { "tlsv1.3" } else { "tlsv1.2" });
-}
-
-/// Settings behind `idle_timeout` that have one value.
-#[rustfmt::skip]
-static FIXED_SETTINGS: &[(&str, &str)] = &[
-    ("watcher_logbuf_size", "262144"), ("worker_logbuf_size", "65536"),
-    ("read_buf_mem_limit", "0"),
-];
-
-/// memcached's settings of external storage, which it shows where it has none, too.
-#[rustfmt::skip]
-static EXTERNAL_STORAGE: &[(&str, &str)] = &[
-    ("ext_item_size", "512"), ("ext_item_age", "4294967295"), ("ext_low_ttl", "0"),
-    ("ext_recache_rate", "2000"), ("ext_wbuf_size", "4194304"), ("ext_compact_under", "0"),
-    ("ext_drop_under", "0"), ("ext_max_sleep", "1000000"), ("ext_max_frag", "0.80"),
-];
-
-/// Those behind the settings of TLS.
-#[rustfmt::skip]
-static FIXED_SETTINGS_BEHIND: &[(&str, &str)] = &[
-    ("num_napi_ids", "(null)"), ("memory_file", "(null)"), ("client_flags_size", "4"),
-];

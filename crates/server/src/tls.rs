@@ -6,15 +6,19 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Instant;
 
-use rustls::crypto::CryptoProvider;
+use rustls::client::danger::HandshakeSignatureValid;
 use rustls::crypto::ring as crypto;
+use rustls::crypto::{CryptoProvider, verify_tls12_signature, verify_tls13_signature};
 use rustls::pki_types::pem::{self, PemObject};
-use rustls::pki_types::{CertificateDer, PrivateKeyDer};
-use rustls::server::danger::ClientCertVerifier;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, UnixTime};
+use rustls::server::danger::{ClientCertVerified, ClientCertVerifier};
 use rustls::server::{NoServerSessionStorage, ServerSessionMemoryCache, WebPkiClientVerifier};
 use rustls::sign::{CertifiedKey, SingleCertAndKey};
 use rustls::version::{TLS12, TLS13};
-use rustls::{CertificateError, Error, InconsistentKeys, RootCertStore, ServerConfig};
+use rustls::{
+    CertificateError, DigitallySignedStruct, DistinguishedName, Error, InconsistentKeys,
+    RootCertStore, ServerConfig, SignatureScheme,
+};
 
 use crate::tls_ciphers::TlsCiphers;
 
@@ -67,9 +71,8 @@ pub struct TlsSettings {
 pub struct Tls {
     settings: TlsSettings,
     ignoring: Arc<ServerConfig>,
-    /// These need to know who vouches for clients.
-    asking: Option<Arc<ServerConfig>>,
-    requiring: Option<Arc<ServerConfig>>,
+    asking: Arc<ServerConfig>,
+    requiring: Arc<ServerConfig>,
     loaded: Instant,
 }
 
@@ -84,8 +87,6 @@ pub enum TlsError {
     Authorities(PathBuf, pem::Error),
     /// The key is not the certificate's, or of a kind that is not known.
     Unusable(Error),
-    /// Nobody is named who vouches for clients.
-    NoAuthorities,
     /// Those who vouch for clients are no good.
     BadAuthorities(PathBuf, String),
 }
@@ -104,23 +105,22 @@ impl Tls {
             ..crypto::default_provider()
         });
         let authorities = settings.ca_file.as_deref().map(authorities).transpose()?;
-        if authorities.is_none() && settings.client_certificates != ClientCertificates::Ignored {
-            return Err(TlsError::NoAuthorities);
-        }
         let chain = chain(&settings.chain_file)?;
         let configure = |verifier: Option<Arc<dyn ClientCertVerifier>>| {
             let key = key(&settings.key_file, settings.key_format)?;
             configure(&settings, &provider, verifier, chain.clone(), key)
         };
         let demanding = |client_certificates| {
-            authorities
-                .as_ref()
-                .map(|roots| {
-                    let file = settings.ca_file.clone().unwrap_or_default();
-                    let verifier = verifier(roots, &provider, client_certificates);
-                    configure(Some(verifier.map_err(|why| TlsError::BadAuthorities(file, why))?))
-                })
-                .transpose()
+            let verifier = match &authorities {
+                Some(roots) => verifier(roots, &provider, client_certificates).map_err(|why| {
+                    TlsError::BadAuthorities(settings.ca_file.clone().unwrap_or_default(), why)
+                })?,
+                None => Arc::new(NoAuthorities {
+                    demanded: client_certificates,
+                    provider: Arc::clone(&provider),
+                }),
+            };
+            configure(Some(verifier))
         };
         Ok(Self {
             ignoring: configure(None)?,
@@ -141,9 +141,9 @@ impl Tls {
         &self.settings
     }
 
-    /// True if clients can be asked for certificates.
+    /// True if somebody is named who vouches for clients.
     pub fn has_authorities(&self) -> bool {
-        self.requiring.is_some()
+        self.settings.ca_file.is_some()
     }
 
     /// When the files were read.
@@ -151,12 +151,12 @@ impl Tls {
         self.loaded
     }
 
-    /// What a handshake starts from. `None`: nobody is named who vouches for clients.
-    pub(crate) fn config(&self, demanded: ClientCertificates) -> Option<&Arc<ServerConfig>> {
+    /// What a handshake starts from.
+    pub(crate) fn config(&self, demanded: ClientCertificates) -> &Arc<ServerConfig> {
         match demanded {
-            ClientCertificates::Ignored => Some(&self.ignoring),
-            ClientCertificates::Asked => self.asking.as_ref(),
-            ClientCertificates::Required => self.requiring.as_ref(),
+            ClientCertificates::Ignored => &self.ignoring,
+            ClientCertificates::Asked => &self.asking,
+            ClientCertificates::Required => &self.requiring,
         }
     }
 }
@@ -252,6 +252,56 @@ fn verifier(
     builder.build().map_err(|error| error.to_string())
 }
 
+/// Verifies clients where nobody vouches for them: it refuses each certificate.
+#[derive(Debug)]
+struct NoAuthorities {
+    demanded: ClientCertificates,
+    provider: Arc<CryptoProvider>,
+}
+
+impl ClientCertVerifier for NoAuthorities {
+    fn client_auth_mandatory(&self) -> bool {
+        self.demanded == ClientCertificates::Required
+    }
+
+    fn root_hint_subjects(&self) -> &[DistinguishedName] {
+        &[]
+    }
+
+    fn verify_client_cert(
+        &self,
+        _: &CertificateDer<'_>,
+        _: &[CertificateDer<'_>],
+        _: UnixTime,
+    ) -> Result<ClientCertVerified, Error> {
+        Err(Error::InvalidCertificate(CertificateError::UnknownIssuer))
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        let algorithms = &self.provider.signature_verification_algorithms;
+        verify_tls12_signature(message, certificate, signature, algorithms)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        let algorithms = &self.provider.signature_verification_algorithms;
+        verify_tls13_signature(message, certificate, signature, algorithms)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.provider.signature_verification_algorithms.supported_schemes()
+    }
+}
+
 impl fmt::Display for TlsError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut file = |what: &str, file: &Path, why: &dyn fmt::Display| {
@@ -263,10 +313,6 @@ impl fmt::Display for TlsError {
             Self::Authorities(path, error) => file("CA certificate", path, &Why(error)),
             Self::BadAuthorities(path, why) => file("CA certificate", path, why),
             Self::Unusable(error) => write!(f, "Error with the certificate and its key: {error}"),
-            Self::NoAuthorities => write!(
-                f,
-                "Clients can show certificates only if ssl_ca_cert names who vouches for them"
-            ),
         }
     }
 }

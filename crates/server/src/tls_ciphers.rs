@@ -21,13 +21,11 @@ const EVERYTHING: &[&str] = &["ALL", "DEFAULT", "COMPLEMENTOFDEFAULT", "HIGH", "
 pub struct TlsCiphers {
     /// Names of the chosen suites of TLS 1.2, most wanted first; `None`: all.
     chosen: Option<Vec<&'static str>>,
-    /// The list as it was given.
-    list: String,
 }
 
 impl TlsCiphers {
     /// All suites.
-    pub const ALL: Self = Self { chosen: None, list: String::new() };
+    pub const ALL: Self = Self { chosen: None };
 
     /// Reads a list of OpenSSL's: names between colons, `!name` or `-name` to leave one out, and
     /// words for many. Beside the suites it gives the words that mean nothing here.
@@ -55,18 +53,12 @@ impl TlsCiphers {
                 unknown.push(word);
             }
         }
-        (!chosen.is_empty())
-            .then(|| (Self { chosen: Some(chosen), list: list.to_owned() }, unknown))
+        (!chosen.is_empty()).then(|| (Self { chosen: Some(chosen) }, unknown))
     }
 
     /// The names of all suites of TLS 1.2 that there are.
     pub fn names() -> impl Iterator<Item = &'static str> {
         NAMES.iter().map(|(name, _)| *name)
-    }
-
-    /// The list as it was given, or memcached's word for none.
-    pub(crate) fn list(&self) -> &str {
-        if self.chosen.is_some() { &self.list } else { "NULL" }
     }
 
     /// The suites, most wanted first: all of TLS 1.3, and the chosen ones of TLS 1.2.

@@ -218,7 +218,7 @@ impl Worker {
 
     fn begin(&mut self, newcomer: Newcomer) {
         let config = self.tls().config(newcomer.demanded);
-        let Some(Ok(session)) = config.map(ServerConnection::new) else {
+        let Ok(session) = ServerConnection::new(config) else {
             self.failed();
             return;
         };

@@ -5,6 +5,7 @@ use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use crate::kept_settings::KeptSettings;
 use crate::running::{Running, listen};
 use crate::settings::{BackendChoice, Listen, Moving, Protocol, Settings, TcpListen};
 
@@ -98,6 +99,10 @@ pub(crate) fn settings(backend: BackendChoice) -> Settings {
         product: "slabcore 9.8.7",
         idle_timeout: 0,
         maxconns_fast: true,
+        lru_crawler: true,
+        lru_maintainer: true,
+        slab_reassign: true,
+        kept: KeptSettings::default(),
     }
 }
 

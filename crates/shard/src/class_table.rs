@@ -38,7 +38,7 @@ const fn column(
     Column { name, table, merge, value }
 }
 
-const COLUMNS: usize = 43;
+const COLUMNS: usize = 44;
 
 /// In memcached's order. What is counted for no class here, memcached's `tailrepairs` and the
 /// like, is 0 there too or comes with what it counts. There are no LRU lists: every item and every
@@ -49,6 +49,7 @@ static TABLE: [Column; COLUMNS] = [
     column("number_hot", Table::Items, Merge::Sum, |_| 0),
     column("number_warm", Table::Items, Merge::Sum, |_| 0),
     column("number_cold", Table::Items, Merge::Sum, |class| class.number),
+    column("number_temp", Table::Items, Merge::Sum, |_| 0),
     column("age_hot", Table::Items, Merge::Max, |_| 0),
     column("age_warm", Table::Items, Merge::Max, |_| 0),
     column("age", Table::Items, Merge::Max, |class| class.age),
@@ -96,14 +97,50 @@ static TABLE: [Column; COLUMNS] = [
 
 /// Index of `number` and of `total_pages`, which decide whether a class is printed.
 const NUMBER: usize = 0;
-const TOTAL_PAGES: usize = 30;
-const CHUNK_SIZE: usize = 28;
-const CHUNKS_PER_PAGE: usize = 29;
+const TOTAL_PAGES: usize = 31;
 /// First of what is counted for `stats slabs`.
-const SLAB_COUNTS: usize = 35;
+const SLAB_COUNTS: usize = 36;
 /// Without evictions since the last reset there is no last evicted item, either.
-const EVICTED: usize = 8;
-const EVICTED_TIME: usize = 10;
+const EVICTED: usize = 9;
+const EVICTED_TIME: usize = 11;
+
+/// Columns of `stats items` that are about segments: memcached has them with its maintainer only.
+const OF_SEGMENTS: [&str; 14] = [
+    "number_hot",
+    "number_warm",
+    "number_cold",
+    "age_hot",
+    "age_warm",
+    "evicted_active",
+    "moves_to_cold",
+    "moves_to_warm",
+    "moves_within_lru",
+    "direct_reclaims",
+    "hits_to_hot",
+    "hits_to_warm",
+    "hits_to_cold",
+    "hits_to_temp",
+];
+/// The one that it has only where there are temporary items, besides.
+const OF_TEMPORARY_ITEMS: &str = "number_temp";
+
+/// Which columns `stats items` has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ItemColumns {
+    /// Those of segments.
+    pub segments: bool,
+    /// That of temporary items.
+    pub temporary: bool,
+}
+
+impl ItemColumns {
+    fn has(self, column: &Column) -> bool {
+        match column.name {
+            OF_TEMPORARY_ITEMS => self.segments && self.temporary,
+            name => self.segments || !OF_SEGMENTS.contains(&name),
+        }
+    }
+}
 
 /// See the module.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -164,10 +201,10 @@ impl ClassTable {
     }
 
     /// The lines of `stats items`, without END; classes without items are absent.
-    pub fn encode_items(&self, out: &mut Vec<u8>) {
+    pub fn encode_items(&self, out: &mut Vec<u8>, columns: ItemColumns) {
         for (class, row) in (1..).zip(&self.classes).filter(|(_, row)| row[NUMBER] > 0) {
             for (column, value) in TABLE.iter().zip(row) {
-                if column.table == Table::Items {
+                if column.table == Table::Items && columns.has(column) {
                     encode_stat(out, format_args!("items:{class}:{}", column.name), value);
                 }
             }
@@ -176,16 +213,16 @@ impl ClassTable {
 
     /// The lines of `stats slabs`, without END; classes without pages are absent, unless there is
     /// something counted for them.
-    pub fn encode_slabs(&self, out: &mut Vec<u8>) {
+    /// `malloced_bytes` is the server's memory for chunks, which does not fall as pages leave their
+    /// classes.
+    pub fn encode_slabs(&self, out: &mut Vec<u8>, malloced_bytes: u64) {
         let mut active = 0_u64;
-        let mut bytes = 0_u64;
         for (class, row) in (1..).zip(&self.classes) {
             let is_active = row[TOTAL_PAGES] > 0;
             if !is_active && row[SLAB_COUNTS..].iter().all(|count| *count == 0) {
                 continue;
             }
             active += u64::from(is_active);
-            bytes += row[TOTAL_PAGES] * row[CHUNKS_PER_PAGE] * row[CHUNK_SIZE];
             for (column, value) in TABLE.iter().zip(row) {
                 if column.table == Table::Slabs {
                     encode_stat(out, format_args!("{class}:{}", column.name), value);
@@ -193,6 +230,6 @@ impl ClassTable {
             }
         }
         encode_stat(out, "active_slabs", active);
-        encode_stat(out, "total_malloced", bytes);
+        encode_stat(out, "total_malloced", malloced_bytes);
     }
 }

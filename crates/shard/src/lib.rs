@@ -46,7 +46,7 @@ mod watch;
 mod watched_lines;
 
 pub use batch::{Batch, ReplyPart, Ticket};
-pub use class_table::ClassTable;
+pub use class_table::{ClassTable, ItemColumns};
 pub use clock::Now;
 pub use dump::{DumpPart, split_dump_reply};
 pub use entry::{Entry, StatsKind};

@@ -78,7 +78,11 @@ impl Shard {
             won: true,
             ..ItemFacts::default()
         };
-        let value = if flags.has(b'v') { MetaValue::Bytes(b"") } else { MetaValue::None };
+        // Its unique may be known already: the one that the request named.
+        let unique = flags.number(b'C').filter(|unique| *unique != 0);
+        let is_known = unique.is_some() && unique == flags.number(b'E');
+        let shows_value = flags.has(b'v') && !is_known;
+        let value = if shows_value { MetaValue::Bytes(b"") } else { MetaValue::None };
         let reply = MetaReply::new(MetaStatus::Done, flags, key);
         Response::Meta(MetaReply { facts, value, key_is_encoded: false, ..reply })
     }

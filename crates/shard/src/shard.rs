@@ -48,6 +48,8 @@ pub struct Shard {
     pub(crate) told_connections: Vec<u8>,
     /// A `flush_all` that has yet to take effect, as a tick; 0: none.
     flush_tick: u32,
+    /// The tick that [`Self::take_background_due`] or [`Self::sooner_background_due`] told last.
+    due_told: u32,
     /// Dumps and crawls that clients have ordered here.
     crawls_ordered: u64,
     /// Kept while somebody watches.
@@ -70,6 +72,7 @@ impl Shard {
             detail: Detail::default(),
             told_connections: Vec::new(),
             flush_tick: 0,
+            due_told: u32::MAX,
             crawls_ordered: 0,
             watched: None,
         })
@@ -133,9 +136,34 @@ impl Shard {
         self.store.maintain(now.tick, budget)
     }
 
+    /// The tick at which background work, or a `flush_all`, is next due; `u32::MAX`: none is.
+    pub fn take_background_due(&mut self, now: Now) -> u32 {
+        let flush_tick = if self.flush_tick == 0 { u32::MAX } else { self.flush_tick };
+        self.due_told = self.store.background_due(now.tick).min(flush_tick);
+        self.due_told
+    }
+
+    /// The same tick if it is sooner than was told last.
+    #[inline]
+    pub fn sooner_background_due(&mut self, now: Now) -> Option<u32> {
+        let told = self.due_told;
+        // Nothing is due sooner than that.
+        if told <= now.tick.saturating_add(1) {
+            return None;
+        }
+        let due = self.take_background_due(now);
+        self.due_told = due.min(told);
+        (due < told).then_some(due)
+    }
+
     /// Whether dead items are looked for in that.
     pub fn crawl_in_background(&mut self, crawls: bool) {
         self.store.crawl_in_background(crawls);
+    }
+
+    /// Items that live no longer than so many seconds are evicted after others; 0: none are so.
+    pub fn set_temporary_ttl(&mut self, seconds: u32) {
+        self.store.set_temporary_ttl(seconds);
     }
 
     /// Promises pages to a shard that wishes for them; [`Self::maintain`] gives them.

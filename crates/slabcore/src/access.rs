@@ -17,6 +17,13 @@ pub(crate) struct Access {
     pub(crate) users: Option<Users>,
 }
 
+impl Access {
+    /// The one protocol in which clients log in; `None` if nobody needs to.
+    pub(crate) fn login_protocol(&self) -> Option<Protocol> {
+        self.users.is_some().then_some(self.protocol)
+    }
+}
+
 /// Checks the options. `sasl_users` is the file that `MEMCACHED_SASL_PWDB` names; that of `-Y` goes
 /// before it.
 pub(crate) fn access(given: &Given, sasl_users: Option<&Path>) -> Result<Access, Refusal> {
@@ -35,7 +42,7 @@ pub(crate) fn access(given: &Given, sasl_users: Option<&Path>) -> Result<Access,
     let file = given.last("auth-file").map(Path::new);
     if !given.flag("enable-sasl") {
         return match file {
-            Some(_) if protocol == Protocol::Binary => Err(Refusal::usage(
+            Some(_) if named.is_some() && protocol != Protocol::Text => Err(Refusal::usage(
                 "ERROR: You cannot allow the BINARY protocol while using ascii authentication \
                  tokens.",
             )),
@@ -50,7 +57,7 @@ pub(crate) fn access(given: &Given, sasl_users: Option<&Path>) -> Result<Access,
             None => Ok(Access { protocol, sasl: false, users: None }),
         };
     }
-    if protocol == Protocol::Text {
+    if named.is_some() && protocol != Protocol::Binary {
         return Err(Refusal::usage("ERROR: You cannot allow the ASCII protocol while using SASL."));
     }
     refuse_udp(given, "ERROR: Cannot enable UDP while using binary SASL authentication.")?;

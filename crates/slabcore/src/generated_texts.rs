@@ -99,12 +99,15 @@ fn effect(row: &SuboptionRow) -> String {
         ("maxconns_fast", _) => "refuse connections beyond -c at once (default)".into(),
         ("no_maxconns_fast", _) => "let connections beyond -c wait until others end".into(),
         ("track_sizes", _) => "count items by size, for stats sizes".into(),
+        ("no_lru_crawler", _) => "start as after \"lru_crawler disable\"".into(),
         (_, SuboptionEffect::Silent) => "accepted; it is so anyway".into(),
         (_, SuboptionEffect::Meaningless(why)) => {
-            format!("accepted with a warning, without effect: {why}")
+            format!(
+                "accepted with a warning, shown by \"stats settings\", without further effect: {why}"
+            )
         }
-        (_, SuboptionEffect::Means { option, why }) => {
-            format!("accepted with a warning, as {option}: {why}")
+        (_, SuboptionEffect::Only { does, why }) => {
+            format!("accepted with a warning; it only {does}: {why}")
         }
     }
 }

@@ -32,11 +32,12 @@ pub(crate) struct Listening {
 ///
 /// What an earlier `-l` named counts once, as where a file of options and the command line agree;
 /// within one value, as in memcached, each entry is to be bound.
-/// Names are not resolved here.
+/// Names are not resolved here. `login` is the protocol of the login that clients owe, if any.
 pub(crate) fn parse<'a>(
     values: impl Iterator<Item = &'a str>,
     port: u16,
     tls: Option<&Tls>,
+    login: Option<Protocol>,
 ) -> Result<Listening, Refusal> {
     let mut listening = Listening::default();
     let mut given = false;
@@ -45,8 +46,9 @@ pub(crate) fn parse<'a>(
         let earlier = listening.addresses.len();
         for entry in value.split([',', ';']).filter(|entry| !entry.is_empty()) {
             let refusal = |why| Refusal::os_error(format!("{why}\n{}", failed(value)));
-            let (encryption, entry) = encryption(entry, tls)?;
-            let (protocol, entry) = protocol(entry, &mut listening.warnings).map_err(refusal)?;
+            let (encryption, entry) = encryption(entry, tls, &mut listening.warnings)?;
+            let (protocol, entry) =
+                protocol(entry, login, &mut listening.warnings).map_err(refusal)?;
             let entry = without_tag(entry).map_err(refusal)?;
             let address = address(entry, port).map_err(refusal)?;
             let address = TcpListen { protocol, encryption, ..address };
@@ -87,25 +89,47 @@ fn tls_prefix(entry: &str) -> IResult<&str, (&str, Encryption)> {
 }
 
 /// Takes the prefixes for TLS off, which stand first and need TLS.
-fn encryption<'a>(entry: &'a str, tls: Option<&Tls>) -> Result<(Encryption, &'a str), Refusal> {
+fn encryption<'a>(
+    entry: &'a str,
+    tls: Option<&Tls>,
+    warnings: &mut Vec<String>,
+) -> Result<(Encryption, &'a str), Refusal> {
     let Ok((rest, (name, encryption))) = tls_prefix(entry) else {
         return Ok((Encryption::Default, entry));
     };
+    let Some(tls) = tls else {
+        let message = format!("'{name}' option is valid only when SSL is enabled");
+        return Err(Refusal::os_error(message));
+    };
     let demands = encryption == Encryption::Tls(ClientCertificates::Required);
-    match tls {
-        None => {
-            Err(Refusal::os_error(format!("'{name}' option is valid only when SSL is enabled")))
-        }
-        Some(tls) if demands && !tls.has_authorities() => Err(Refusal::usage(
-            "'mtls' asks clients for certificates: ssl_ca_cert must name who vouches for them",
-        )),
-        Some(_) => Ok((encryption, rest)),
+    if demands && !tls.has_authorities() {
+        let warning = format!("warning: -l {entry} without ssl_ca_cert: all clients are refused");
+        warnings.push(warning);
     }
+    Ok((encryption, rest))
 }
 
-/// Takes `proto[name]:` off; a name that is none leaves it to the first byte, as memcached does.
+/// What `proto[name]:` may name, in memcached's order: the first that begins with the name is meant.
+const PROTOCOLS: &[(&str, Named)] = &[
+    ("ascii", Named::Protocol(Protocol::Text)),
+    ("binary", Named::Protocol(Protocol::Binary)),
+    ("negotiating", Named::Protocol(Protocol::Auto)),
+    ("proxy", Named::Proxy),
+];
+
+/// What a name of `proto[name]:` stands for.
+#[derive(Clone, Copy)]
+enum Named {
+    Protocol(Protocol),
+    /// memcached's proxy, which it has only if it was built with it.
+    Proxy,
+}
+
+/// Takes `proto[name]:` off. `None`: the entry's connections may speak what `-B` says. Where clients
+/// must log in, only the protocol of the login is spoken.
 fn protocol<'a>(
     entry: &'a str,
+    login: Option<Protocol>,
     warnings: &mut Vec<String>,
 ) -> Result<(Option<Protocol>, &'a str), String> {
     let Ok((rest, name)) = named("proto[", "]:").parse(entry) else {
@@ -117,20 +141,44 @@ fn protocol<'a>(
             _ => Ok((None, entry)),
         };
     };
-    let protocol = match name {
-        "ascii" => Protocol::Text,
-        "binary" => Protocol::Binary,
-        "negotiating" => Protocol::Auto,
-        _ => {
+    let meant = PROTOCOLS.iter().find(|(whole, _)| whole.starts_with(name));
+    let protocol = match (meant.map(|(_, meant)| *meant), login) {
+        (Some(Named::Proxy), _) => {
+            return Err(format!("Server not built with proxy: \"proto[{name}\""));
+        }
+        (Some(Named::Protocol(Protocol::Binary)), Some(Protocol::Text)) => {
+            return Err(BINARY_LOGIN.to_owned());
+        }
+        (Some(Named::Protocol(Protocol::Auto)), Some(Protocol::Text)) => {
+            warnings.push(NEGOTIATING_LOGIN.to_owned());
+            Some(Protocol::Text)
+        }
+        (Some(Named::Protocol(asked)), Some(Protocol::Binary)) => {
+            if asked != Protocol::Binary {
+                warnings.push(format!(
+                    "warning: -l proto[{name}]: all ports are binary only while clients log in by \
+                     SASL (-S)"
+                ));
+            }
+            Some(Protocol::Binary)
+        }
+        (Some(Named::Protocol(asked)), _) => Some(asked),
+        (None, _) => {
             warnings.push(format!(
-                "warning: proto[{name}] of -l is not ascii, binary or negotiating: the first byte \
-                 of a connection decides"
+                "warning: -l proto[{name}]: it is not ascii, binary or negotiating; the port \
+                 speaks what -B says"
             ));
-            Protocol::Auto
+            None
         }
     };
-    Ok((Some(protocol), rest))
+    Ok((protocol, rest))
 }
+
+/// memcached's words for ports that cannot speak the text in which clients log in (`-Y`).
+const BINARY_LOGIN: &str = "Cannot use binary protocol when ascii authentication enabled";
+/// memcached's words for ports that speak only that.
+const NEGOTIATING_LOGIN: &str =
+    "WARNING: negotiating ports are ascii only when ascii authentication enabled";
 
 /// Takes `tag[name]:` or `tag_name_:` off. memcached's proxy routes by tags; without it, as here,
 /// `stats settings` shows them and nothing else asks.
@@ -186,7 +234,7 @@ mod tests {
     use super::*;
 
     fn check(values: &[&str], expected: &[(&str, u16)]) {
-        let listening = parse(values.iter().copied(), 11211, None).unwrap();
+        let listening = parse(values.iter().copied(), 11211, None, None).unwrap();
         let got: Vec<_> = listening
             .addresses
             .iter()
@@ -218,7 +266,7 @@ mod tests {
     #[test]
     fn an_address_may_name_its_protocol() {
         let check = |value: &str, expected: Option<Protocol>, warnings: usize| {
-            let listening = parse([value].into_iter(), 11211, None).unwrap();
+            let listening = parse([value].into_iter(), 11211, None, None).unwrap();
             assert_eq!(listening.addresses[0].protocol, expected, "{value}");
             assert_eq!(listening.addresses[0].host.as_deref(), Some("a"), "{value}");
             assert_eq!(listening.warnings.len(), warnings, "{value}");
@@ -227,18 +275,42 @@ mod tests {
         check("proto[ascii]:a", Some(Protocol::Text), 0);
         check("proto[binary]:a:5", Some(Protocol::Binary), 0);
         check("proto[negotiating]:a", Some(Protocol::Auto), 0);
-        check("proto[foo]:a", Some(Protocol::Auto), 1);
+        check("proto[]:a", Some(Protocol::Text), 0);
+        check("proto[b]:a", Some(Protocol::Binary), 0);
+        check("proto[neg]:a", Some(Protocol::Auto), 0);
+        check("proto[foo]:a", None, 1);
+        check("proto[asciix]:a", None, 1);
         check("proto[ascii]:tag[ab]:a:5", Some(Protocol::Text), 0);
         check("tag_x_:a", None, 0);
         check("tag[abcdefgh]:a", None, 0);
-        let host = parse(["proton"].into_iter(), 11211, None).unwrap().addresses;
+        let host = parse(["proton"].into_iter(), 11211, None, None).unwrap().addresses;
         assert_eq!(host[0].host.as_deref(), Some("proton"));
+    }
+
+    /// A port that the login does not cover would serve everybody, or nobody.
+    #[test]
+    fn ports_speak_the_protocol_of_the_login() {
+        let check = |name: &str, login: Protocol, expected: Protocol, warnings: usize| {
+            let value = format!("proto[{name}]:a");
+            let listening = parse([&*value].into_iter(), 11211, None, Some(login)).unwrap();
+            assert_eq!(listening.addresses[0].protocol, Some(expected), "{name}");
+            assert_eq!(listening.warnings.len(), warnings, "{name}");
+        };
+        check("ascii", Protocol::Text, Protocol::Text, 0);
+        check("negotiating", Protocol::Text, Protocol::Text, 1);
+        check("ascii", Protocol::Binary, Protocol::Binary, 1);
+        check("negotiating", Protocol::Binary, Protocol::Binary, 1);
+        check("binary", Protocol::Binary, Protocol::Binary, 0);
+        let binary = ["proto[binary]:a"].into_iter();
+        let refusal = parse(binary, 11211, None, Some(Protocol::Text)).unwrap_err();
+        assert_eq!(refusal.exit_code, 71);
+        assert_eq!(refusal.to_string().lines().next(), Some(BINARY_LOGIN));
     }
 
     #[test]
     fn refusals() {
         let check = |value: &str, first_line: &str| {
-            let refusal = parse([value].into_iter(), 11211, None).unwrap_err();
+            let refusal = parse([value].into_iter(), 11211, None, None).unwrap_err();
             assert_eq!(refusal.exit_code, 71, "{value}");
             assert_eq!(refusal.to_string().lines().next(), Some(first_line), "{value}");
         };
@@ -253,6 +325,7 @@ mod tests {
         check(",,", "failed to listen on one of interface(s) ,,");
         check("", "failed to listen on one of interface(s) ");
         check("proto[ascii:127.0.0.1", "Invalid protocol spec: \"[ascii:127.0.0.1\"");
+        check("proto[proxy]:a", "Server not built with proxy: \"proto[proxy\"");
         check("tag[abc:a", "Invalid tag in socket config: \"[abc:a\"");
         check("tag[]:a", "Listener tags must be between 1 and 8 characters: \"\"");
         check(

@@ -7,8 +7,8 @@ pub(crate) enum SuboptionEffect {
     Silent,
     /// It has no meaning here; a warning says what does its work.
     Meaningless(&'static str),
-    /// It means another extended option and nothing else; a warning says so.
-    Means { option: &'static str, why: &'static str },
+    /// It does a part of what it does in memcached; a warning says which, and why no more.
+    Only { does: &'static str, why: &'static str },
 }
 
 /// What an extended option takes behind its `=`.
@@ -22,6 +22,8 @@ pub(crate) enum SuboptionValue {
     OneOf { missing: &'static str, words: &'static [&'static str], wrong: &'static str },
     /// A number between these, both included.
     Number { missing: &'static str, least: f64, most: f64, wrong: &'static str },
+    /// A whole number without sign.
+    Unsigned { missing: &'static str, wrong: &'static str },
     /// A number that begins with a whole one between these, both included, or is 0: memcached reads
     /// any word so. Without `missing` it may be left out. `low` and `high` say what is wrong, with
     /// the number for `{}`.
@@ -70,14 +72,23 @@ const fn leading(
     SuboptionRow { name, value, effect }
 }
 
-/// A whole number about external storage.
-const fn external(name: &'static str, missing: &'static str, wrong: &'static str) -> SuboptionRow {
-    let effect = SuboptionEffect::Meaningless(NO_STORAGE);
-    number(name, missing, (0.0, U32_MAX), wrong, effect)
+const fn unsigned(
+    name: &'static str,
+    missing: &'static str,
+    wrong: &'static str,
+    effect: SuboptionEffect,
+) -> SuboptionRow {
+    SuboptionRow { name, value: SuboptionValue::Unsigned { missing, wrong }, effect }
 }
 
-/// The largest 32-bit number.
-const U32_MAX: f64 = u32::MAX as f64;
+/// A whole number about external storage.
+const fn external(name: &'static str, missing: &'static str, wrong: &'static str) -> SuboptionRow {
+    unsigned(name, missing, wrong, SuboptionEffect::Meaningless(NO_STORAGE))
+}
+
+/// memcached's hash functions.
+pub(crate) const HASH_ALGORITHMS: &[&str] = &["jenkins", "murmur3", "xxh3"];
+
 /// memcached reads some values as signed 32-bit numbers.
 const I32_MAX: f64 = i32::MAX as f64;
 
@@ -86,7 +97,7 @@ const GROWS: &str = "the hash table grows and shrinks by itself, bucket by bucke
 const HASHED: &str = "keys are hashed by aHash with a secret seed";
 const NO_LISTS: &str = "there are no LRU lists: eviction samples items and takes what costs most";
 const CRAWLS: &str = "expired items are found by an index, a little in each turn";
-const BACKGROUND: &str = "background work is small and bounded in each turn, and stays on";
+const STATS_AND_ORDERS: &str = "takes its stats and orders away";
 const PAGES: &str = "pages always go to the slab class whose items cost least to keep";
 const CHAINS: &str = "items over 32 KiB are chains of chunks, whatever the classes";
 const NO_STORAGE: &str = "there is no storage beside memory: what does not fit in -m is evicted";
@@ -94,14 +105,17 @@ const REPLIES: &str = "replies are made when they are sent; 64 KiB of them wait 
 
 /// Every extended option of memcached but those of TLS.
 pub(crate) const SUBOPTIONS: &[SuboptionRow] = {
-    use SuboptionEffect::{Meaningless, Means, Silent};
+    use SuboptionEffect::{Meaningless, Only, Silent};
     &[
         flag("maxconns_fast", Silent),
         flag("no_maxconns_fast", Silent),
         flag("modern", Silent),
         flag(
             "no_modern",
-            Means { option: "no_maxconns_fast", why: "there is one way to hash and evict" },
+            Only {
+                does: "means no_maxconns_fast, no_lru_crawler, no_lru_maintainer, no_slab_reassign",
+                why: "there is one way to hash and evict",
+            },
         ),
         // Any number of seconds, but not less than none, which memcached takes.
         leading(
@@ -127,7 +141,7 @@ pub(crate) const SUBOPTIONS: &[SuboptionRow] = {
             name: "hash_algorithm",
             value: SuboptionValue::OneOf {
                 missing: "Missing hash_algorithm argument",
-                words: &["jenkins", "murmur3", "xxh3"],
+                words: HASH_ALGORITHMS,
                 wrong: "Unknown hash_algorithm option (jenkins, murmur3, xxh3)",
             },
             effect: Meaningless(HASHED),
@@ -140,7 +154,7 @@ pub(crate) const SUBOPTIONS: &[SuboptionRow] = {
             Meaningless("no client can leak a reference to an item, so none is repaired"),
         ),
         flag("slab_reassign", Silent),
-        flag("no_slab_reassign", Meaningless(PAGES)),
+        flag("no_slab_reassign", Only { does: STATS_AND_ORDERS, why: PAGES }),
         SuboptionRow {
             name: "slab_automove",
             value: SuboptionValue::Leading {
@@ -163,8 +177,8 @@ pub(crate) const SUBOPTIONS: &[SuboptionRow] = {
         number(
             "slab_automove_window",
             "Missing slab_automove_window argument",
-            (3.0, U32_MAX),
-            "slab_automove_window must be > 2",
+            (3.0, 1800.0),
+            "slab_automove_window must be > 2 and < 1800",
             Meaningless(PAGES),
         ),
         number(
@@ -186,9 +200,9 @@ pub(crate) const SUBOPTIONS: &[SuboptionRow] = {
         },
         flag("no_chunked_items", Meaningless(CHAINS)),
         flag("lru_maintainer", Silent),
-        flag("no_lru_maintainer", Meaningless(BACKGROUND)),
+        flag("no_lru_maintainer", Only { does: STATS_AND_ORDERS, why: NO_LISTS }),
         flag("lru_crawler", Silent),
-        flag("no_lru_crawler", Meaningless(BACKGROUND)),
+        flag("no_lru_crawler", Silent),
         number(
             "lru_crawler_sleep",
             "Missing lru_crawler_sleep value",
@@ -196,10 +210,9 @@ pub(crate) const SUBOPTIONS: &[SuboptionRow] = {
             "LRU crawler sleep must be between 0 and 1 second",
             Meaningless(CRAWLS),
         ),
-        number(
+        unsigned(
             "lru_crawler_tocrawl",
             "Missing lru_crawler_tocrawl value",
-            (0.0, U32_MAX),
             "lru_crawler_tocrawl takes a numeric 32bit value",
             Meaningless(CRAWLS),
         ),
@@ -236,27 +249,27 @@ pub(crate) const SUBOPTIONS: &[SuboptionRow] = {
             "Missing temporary_ttl argument",
             (i32::MIN, i32::MAX),
             ["", ""],
-            Meaningless("expired memory of any ttl is used before anything live is evicted"),
+            Only {
+                does: "has such items evicted after all others",
+                why: "where there are no others, new items are stored and not refused",
+            },
         ),
         flag("track_sizes", Silent),
-        number(
+        unsigned(
             "watcher_logbuf_size",
             "Missing watcher_logbuf_size argument",
-            (0.0, U32_MAX),
             "could not parse argument to watcher_logbuf_size",
             Meaningless("256 KiB of lines wait for each watcher at most"),
         ),
-        number(
+        unsigned(
             "worker_logbuf_size",
             "Missing worker_logbuf_size argument",
-            (0.0, U32_MAX),
             "could not parse argument to worker_logbuf_size",
             Meaningless("each shard keeps 64 KiB of lines in a turn at most"),
         ),
-        number(
+        unsigned(
             "read_buf_mem_limit",
             "Missing read_buf_mem_limit argument",
-            (0.0, U32_MAX),
             "could not parse argument to read_buf_mem_limit",
             Meaningless("each shard has 4 MiB of receive buffers, shared by its connections"),
         ),
@@ -268,10 +281,9 @@ pub(crate) const SUBOPTIONS: &[SuboptionRow] = {
             Meaningless("the unit's SystemCallFilter does it (deploy/slabcore.service)"),
         ),
         flag("no_drop_privileges", Silent),
-        number(
+        unsigned(
             "sock_cookie_id",
             "Missing sock_cookie_id argument",
-            (0.0, U32_MAX),
             "could not parse argument to sock_cookie_id",
             Meaningless("sockets carry no mark: filter by address, port or user"),
         ),

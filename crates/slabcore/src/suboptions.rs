@@ -1,8 +1,12 @@
 //! memcached's extended options, `-o a,b=1`: which exist, and which change anything here.
 
+use slabcore_server::{ExternalStorage, KeptSettings};
+
 use crate::numbers::{leading_number, number};
 use crate::refusal::Refusal;
-use crate::suboption_rows::{SUBOPTIONS, SuboptionEffect, SuboptionRow, SuboptionValue};
+use crate::suboption_rows::{
+    HASH_ALGORITHMS, SUBOPTIONS, SuboptionEffect, SuboptionRow, SuboptionValue,
+};
 use crate::tls::{self, TlsSuboptions};
 
 /// memcached's `slab_chunk_max` in bytes.
@@ -12,39 +16,59 @@ const SLAB_CHUNK_KIB_MAX: usize = 1_024;
 /// Chunk sizes in `slab_sizes`: the least, and how much larger each must be than the one before.
 const CHUNK_BYTES_MIN: usize = 48;
 const CHUNK_BYTES_STEP: usize = 8;
-/// memcached's `hot_lru_pct` and `warm_lru_pct`, and what both may be together.
-const HOT_PERCENT: f64 = 20.0;
-const WARM_PERCENT: f64 = 40.0;
-const HOT_AND_WARM_PERCENT_MAX: f64 = 80.0;
+/// memcached's pages in bytes: its largest chunks where items are no chains of them.
+pub(crate) const SLAB_PAGE_BYTES: usize = 1 << 20;
+/// What `hot_lru_pct` and `warm_lru_pct` may be together.
+const HOT_AND_WARM_PERCENT_MAX: u32 = 80;
 
 /// What the `-o` lists say.
 #[derive(Debug, PartialEq)]
 pub(crate) struct Suboptions {
-    /// Only `-I` is checked against it, so that what memcached refuses is refused here.
-    pub(crate) slab_chunk_bytes_max: usize,
+    pub(crate) slab_chunks: SlabChunks,
     pub(crate) track_sizes: bool,
     pub(crate) tls: TlsSuboptions,
     /// `idle_timeout` in seconds; 0: never.
     pub(crate) idle_timeout: u32,
     /// Whether connections beyond `-c` are refused at once, or wait.
     pub(crate) maxconns_fast: bool,
+    /// Whether there are a crawler, and what memcached's maintainer and page mover are asked for.
+    pub(crate) lru_crawler: bool,
+    pub(crate) lru_maintainer: bool,
+    pub(crate) slab_reassign: bool,
+    /// What is only shown.
+    pub(crate) kept: KeptSettings,
     pub(crate) warnings: Vec<String>,
-    hot_percent: f64,
-    warm_percent: f64,
+}
+
+/// memcached's largest chunk. Only `-I` is checked against it, so that what memcached refuses is
+/// refused here.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct SlabChunks {
+    pub(crate) bytes_max: usize,
+    /// Whether `slab_chunk_max` named it.
+    pub(crate) is_named: bool,
 }
 
 impl Default for Suboptions {
     fn default() -> Self {
         Self {
-            slab_chunk_bytes_max: SLAB_CHUNK_BYTES_MAX,
+            slab_chunks: SlabChunks::default(),
             track_sizes: false,
             tls: TlsSuboptions::default(),
             idle_timeout: 0,
             maxconns_fast: true,
+            lru_crawler: true,
+            lru_maintainer: true,
+            slab_reassign: true,
+            kept: KeptSettings::default(),
             warnings: Vec::new(),
-            hot_percent: HOT_PERCENT,
-            warm_percent: WARM_PERCENT,
         }
+    }
+}
+
+impl Default for SlabChunks {
+    fn default() -> Self {
+        Self { bytes_max: SLAB_CHUNK_BYTES_MAX, is_named: false }
     }
 }
 
@@ -69,9 +93,13 @@ pub(crate) fn parse<'a>(lists: impl Iterator<Item = &'a str>) -> Result<Suboptio
         let number = checked(row, value)?;
         suboptions.take(row, number, value)?;
     }
-    if suboptions.hot_percent + suboptions.warm_percent > HOT_AND_WARM_PERCENT_MAX {
+    let kept = &suboptions.kept;
+    if kept.hot_percent + kept.warm_percent > HOT_AND_WARM_PERCENT_MAX {
         let message = "hot_lru_pct + warm_lru_pct cannot be more than 80% combined";
         return Err(Refusal::usage(message));
+    }
+    if kept.temporary_items && !suboptions.lru_maintainer {
+        return Err(Refusal::usage("temporary_ttl requires lru_maintainer to be enabled"));
     }
     Ok(suboptions)
 }
@@ -80,13 +108,27 @@ impl Suboptions {
     fn take(&mut self, row: &SuboptionRow, n: f64, value: Option<&str>) -> Result<(), Refusal> {
         match row.name {
             "maxconns_fast" => self.maxconns_fast = true,
-            "no_maxconns_fast" | "no_modern" => self.maxconns_fast = false,
+            "no_maxconns_fast" => self.maxconns_fast = false,
+            "no_modern" => self.take_no_modern(),
+            "lru_crawler" => self.lru_crawler = true,
+            "no_lru_crawler" => self.lru_crawler = false,
+            "lru_maintainer" => {
+                (self.lru_maintainer, self.kept.segmented) = (true, true);
+            }
+            "no_lru_maintainer" => {
+                (self.lru_maintainer, self.kept.segmented) = (false, false);
+            }
+            "slab_reassign" => self.slab_reassign = true,
+            "no_slab_reassign" => self.slab_reassign = false,
             // In range: the table says so.
             "idle_timeout" => self.idle_timeout = n as u32,
-            "hot_lru_pct" => self.hot_percent = n,
-            "warm_lru_pct" => self.warm_percent = n,
-            "slab_chunk_max" => self.slab_chunk_bytes_max = slab_chunk_bytes_max(value)?,
-            _ => {}
+            "slab_chunk_max" => {
+                let bytes_max = slab_chunk_bytes_max(value)?;
+                self.slab_chunks = SlabChunks { bytes_max, is_named: true };
+                self.kept.slab_chunk_bytes_max = Some(bytes_max);
+            }
+            "no_chunked_items" => self.take_whole_pages(),
+            name => keep(&mut self.kept, name, n, value),
         }
         let name = row.name;
         match row.effect {
@@ -101,11 +143,79 @@ impl Suboptions {
             SuboptionEffect::Meaningless(why) => {
                 self.warnings.push(format!("warning: -o {name} has no effect: {why}"));
             }
-            SuboptionEffect::Means { option, why } => {
-                self.warnings.push(format!("warning: -o {name} only means {option}: {why}"));
+            SuboptionEffect::Only { does, why } => {
+                self.warnings.push(format!("warning: -o {name} only {does}: {why}"));
             }
         }
         Ok(())
+    }
+
+    fn take_no_modern(&mut self) {
+        if !self.slab_chunks.is_named {
+            self.take_whole_pages();
+        }
+        (self.slab_reassign, self.kept.automove) = (false, 0);
+        (self.lru_maintainer, self.kept.segmented) = (false, false);
+        (self.maxconns_fast, self.lru_crawler) = (false, false);
+        self.kept.hash_algorithm = Some("jenkins");
+    }
+
+    /// Chunks are as large as memcached's pages. That may still give way to `-I`, unlike a size that
+    /// is named.
+    fn take_whole_pages(&mut self) {
+        self.slab_chunks.bytes_max = SLAB_PAGE_BYTES;
+        self.kept.slab_chunk_bytes_max = Some(SLAB_PAGE_BYTES);
+    }
+}
+
+/// Keeps the value of a suboption for `stats settings`. `n` is its number, and in range, if it has
+/// one.
+fn keep(kept: &mut KeptSettings, name: &str, n: f64, value: Option<&str>) {
+    let whole = n as u32;
+    match name {
+        "hashpower" => kept.hash_power = whole,
+        "hash_algorithm" => {
+            kept.hash_algorithm = HASH_ALGORITHMS.iter().copied().find(|it| value == Some(it));
+        }
+        "tail_repair_time" => kept.tail_repair_time = whole,
+        "slab_automove" => kept.automove = value.map_or(1, |_| whole),
+        "no_slab_automove" => kept.automove = 0,
+        "slab_automove_ratio" => kept.automove_ratio = n,
+        "slab_automove_freeratio" => kept.automove_free_ratio = n,
+        "slab_automove_window" => kept.automove_window = whole,
+        "lru_crawler_sleep" => kept.crawler_sleep = whole,
+        "lru_crawler_tocrawl" => kept.crawler_items_max = whole,
+        "hot_lru_pct" => kept.hot_percent = whole,
+        "warm_lru_pct" => kept.warm_percent = whole,
+        "hot_max_factor" => kept.hot_factor = n,
+        "warm_max_factor" => kept.warm_factor = n,
+        "temporary_ttl" => {
+            kept.temporary_items = true;
+            // memcached takes a negative number for one without sign.
+            kept.temporary_ttl = (n as i32).cast_unsigned();
+        }
+        "watcher_logbuf_size" => kept.watcher_log_bytes = u64::from(whole) << 10,
+        "worker_logbuf_size" => kept.worker_log_bytes = u64::from(whole) << 10,
+        "read_buf_mem_limit" => kept.read_buffer_bytes_max = u64::from(whole) << 20,
+        _ => keep_external(&mut kept.external, name, n),
+    }
+}
+
+/// The same of external storage; what else there is memcached does not show.
+fn keep_external(external: &mut ExternalStorage, name: &str, n: f64) {
+    let whole = n as u32;
+    match name {
+        "ext_item_size" => external.item_size = whole,
+        "ext_item_age" => external.item_age = whole,
+        "ext_low_ttl" => external.low_ttl = whole,
+        "ext_recache_rate" => external.recache_rate = whole,
+        "ext_wbuf_size" => external.write_buffer_bytes = u64::from(whole) << 20,
+        "ext_compact_under" => external.compact_under = whole,
+        "ext_drop_under" => external.drop_under = whole,
+        "ext_max_sleep" => external.max_sleep = whole,
+        "ext_max_frag" => external.max_frag = n,
+        "ext_drop_unread" => external.drop_unread = true,
+        _ => {}
     }
 }
 
@@ -120,6 +230,7 @@ fn checked(row: &SuboptionRow, value: Option<&str>) -> Result<f64, Refusal> {
             SuboptionValue::Word { missing }
             | SuboptionValue::OneOf { missing, .. }
             | SuboptionValue::Number { missing, .. }
+            | SuboptionValue::Unsigned { missing, .. }
             | SuboptionValue::Leading { missing: Some(missing), .. },
             None,
         ) => refuse(missing),
@@ -141,6 +252,10 @@ fn checked(row: &SuboptionRow, value: Option<&str>) -> Result<f64, Refusal> {
                 None => refuse(wrong),
             }
         }
+        (SuboptionValue::Unsigned { wrong, .. }, Some(word)) => match number::<u32>(word) {
+            Some(n) => Ok(f64::from(n)),
+            None => refuse(wrong),
+        },
         (SuboptionValue::Leading { least, most, low, high, .. }, Some(word)) => {
             let n = leading_number(word);
             let wrong = |message: &str| refuse(&message.replace("{}", &n.to_string()));
@@ -151,10 +266,7 @@ fn checked(row: &SuboptionRow, value: Option<&str>) -> Result<f64, Refusal> {
             }
         }
         (SuboptionValue::ChunkSizes, Some(word)) => chunk_sizes(word).map(|()| 0.0),
-        (SuboptionValue::SizedFile, Some(word)) => match sized_file(word) {
-            Ok(()) => Ok(0.0),
-            Err(why) => refuse(&format!("{why}\nfailed to parse ext_path argument")),
-        },
+        (SuboptionValue::SizedFile, Some(word)) => sized_file(word).map(|()| 0.0),
     }
 }
 
@@ -182,16 +294,29 @@ fn chunk_sizes(word: &str) -> Result<(), Refusal> {
 }
 
 /// Checks `ext_path`: a file, its size with a unit, and perhaps what it is for.
-fn sized_file(word: &str) -> Result<(), &'static str> {
-    let size = word.split(':').nth(1).unwrap_or_default();
-    let Some(digits) = size.strip_suffix(|unit: char| "mgtpMGTP".contains(unit)) else {
-        return Err("must supply size to ext_path, ie: ext_path=/f/e:64m (M|G|T|P supported)");
+fn sized_file(word: &str) -> Result<(), Refusal> {
+    let refuse =
+        |why: &str| Err(Refusal::bad_option(format!("{why}\nfailed to parse ext_path argument")));
+    let mut parts = word.split(':').skip(1);
+    let Some(size) = parts.next() else {
+        return refuse("must supply size to ext_path, ie: ext_path=/f/e:64m (M|G|T|P supported)");
     };
+    let Some(digits) = size.strip_suffix(|unit: char| "mgtpMGTP".contains(unit)) else {
+        return refuse("must supply size to ext_path, ie: ext_path=/f/e:64m (m|g|t|p supported)");
+    };
+    if let Some(bucket) = parts.next().filter(|bucket| !STORAGE_BUCKETS.contains(bucket)) {
+        return refuse(&format!("Unknown extstore bucket: {bucket}"));
+    }
     match number::<u64>(digits) {
         Some(size) if size > 0 => Ok(()),
-        _ => Err("supplied ext_path has zero size, cannot use"),
+        // memcached finds this when it has read all options, and ends with another status.
+        _ => Err(Refusal::usage("supplied ext_path has zero size, cannot use")),
     }
 }
+
+/// What memcached keeps apart in files of external storage.
+const STORAGE_BUCKETS: [&str; 6] =
+    ["compact", "lowttl", "chunked", "default", "coldcompact", "old"];
 
 /// The value is in KiB.
 fn slab_chunk_bytes_max(value: Option<&str>) -> Result<usize, Refusal> {
@@ -217,7 +342,7 @@ mod tests {
         let lists =
             ["modern,idle_timeout=5", "", "no_maxconns_fast,slab_chunk_max=16,track_sizes,"];
         let suboptions = parse(lists.into_iter()).unwrap();
-        assert_eq!(suboptions.slab_chunk_bytes_max, 16 << 10);
+        assert_eq!(suboptions.slab_chunks.bytes_max, 16 << 10);
         assert_eq!((suboptions.idle_timeout, suboptions.maxconns_fast), (5, false));
         let expected = ["warning: -o slab_chunk_max has no effect: \
              items over 32 KiB are chains of chunks, whatever the classes"];
@@ -239,8 +364,8 @@ mod tests {
             true,
             "warning: -o idle_timeout=5s is taken for idle_timeout=5",
         );
-        let slow = "warning: -o no_modern only means no_maxconns_fast: \
-             there is one way to hash and evict";
+        let slow = "warning: -o no_modern only means no_maxconns_fast, no_lru_crawler, \
+             no_lru_maintainer, no_slab_reassign: there is one way to hash and evict";
         check("no_modern", 0, false, slow);
     }
 
@@ -258,9 +383,9 @@ mod tests {
         check("slab_chunk_max=0", 1, "slab_chunk_max must be >= 0");
         check("ssl_foo", 1, "Illegal suboption \"ssl_foo\"");
         check("ext_foo", 1, "Illegal suboption \"ext_foo\"");
-        let zero = "supplied ext_path has zero size, cannot use\nfailed to parse ext_path argument";
-        check("ext_path=/x:0m", 1, zero);
-        check("ext_path=/x:m", 1, zero);
+        let zero = "supplied ext_path has zero size, cannot use";
+        check("ext_path=/x:0m", 64, zero);
+        check("ext_path=/x:m", 64, zero);
         for list in [",", ",,", "modern,,", ",modern"] {
             check(list, 1, "Illegal suboption \"\"");
         }
@@ -268,6 +393,12 @@ mod tests {
         let high = "Initial hashtable multiplier of 33 is too high\n\
             Choose a value based on \"STAT hash_power_level\" from a running instance";
         check("hashpower=33", 1, high);
+        let maintainer = "temporary_ttl requires lru_maintainer to be enabled";
+        check("temporary_ttl=5,no_lru_maintainer", 64, maintainer);
+        check("no_modern,temporary_ttl=5", 64, maintainer);
+        let parsed = "could not parse argument to worker_logbuf_size";
+        check("worker_logbuf_size=1.5", 1, parsed);
+        check("worker_logbuf_size=-1", 1, parsed);
         // memcached takes it.
         check("idle_timeout=-1", 1, "idle_timeout must be >= 0");
         // memcached crashes.

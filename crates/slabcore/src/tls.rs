@@ -2,7 +2,9 @@
 
 use std::path::PathBuf;
 
-use slabcore_server::{ClientCertificates, KeyFormat, Tls, TlsCiphers, TlsError, TlsSettings};
+use slabcore_server::{
+    ClientCertificates, KeyFormat, Tls, TlsCiphers, TlsError, TlsSettings, TlsWords,
+};
 
 use crate::numbers::number;
 use crate::refusal::Refusal;
@@ -27,59 +29,59 @@ pub(crate) const TLS_SUBOPTIONS: &[(&str, &str)] = &[
     ("ssl_kernel_tls", "accepted with a warning, without effect: this process encrypts"),
 ];
 
-/// What the `-o ssl_*` say; without `-Z` it means nothing, as in memcached.
+/// What the `-o ssl_*` say; without `-Z` it is only shown, as in memcached.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct TlsSuboptions {
-    chain_file: Option<PathBuf>,
-    key_file: Option<PathBuf>,
-    key_format: Option<KeyFormat>,
-    ca_file: Option<PathBuf>,
-    client_certificates: Option<ClientCertificates>,
-    ciphers: Option<String>,
-    min_version: Option<MinVersion>,
-    session_cache: bool,
+    words: TlsWords,
     warnings: Vec<String>,
-}
-
-/// Oldest protocol version to accept.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum MinVersion {
-    Tls12,
-    Tls13,
+    is_given: bool,
 }
 
 impl TlsSuboptions {
     /// Takes one suboption; false if there is none of this name.
     pub(crate) fn take(&mut self, name: &str, value: Option<&str>) -> Result<bool, Refusal> {
+        self.is_given = true;
         match name {
             "ssl_session_cache" => {
-                self.session_cache = true;
+                self.words.session_cache = true;
                 return Ok(true);
             }
             "ssl_kernel_tls" => {
+                self.words.kernel_tls = true;
                 self.warn("ssl_kernel_tls", "records are encrypted by this process");
                 return Ok(true);
             }
             _ => {}
         }
         let value = || value.ok_or_else(|| Refusal::bad_option(format!("Missing {name} argument")));
+        let words = &mut self.words;
         match name {
-            "ssl_chain_cert" => self.chain_file = Some(value()?.into()),
-            "ssl_key" => self.key_file = Some(value()?.into()),
-            "ssl_ca_cert" => self.ca_file = Some(value()?.into()),
-            "ssl_ciphers" => self.ciphers = Some(value()?.to_owned()),
-            "ssl_keyformat" => self.key_format = Some(key_format(value()?)?),
-            "ssl_verify_mode" => self.client_certificates = Some(verify_mode(value()?)?),
-            "ssl_min_version" => self.min_version = Some(self.min_version(value()?)?),
-            "ssl_wbuf_size" => {
-                if number::<u32>(value()?).is_none() {
-                    return Err(unparsed(name));
+            "ssl_chain_cert" => words.chain_file = Some(value()?.to_owned()),
+            "ssl_key" => words.key_file = Some(value()?.to_owned()),
+            "ssl_ca_cert" => words.ca_file = Some(value()?.to_owned()),
+            "ssl_ciphers" => words.ciphers = Some(value()?.to_owned()),
+            "ssl_keyformat" => words.key_format = key_format(value()?)?,
+            "ssl_verify_mode" => words.verify_mode = up_to_three(name, value()?)?,
+            "ssl_min_version" => {
+                words.min_version = up_to_three(name, value()?)?;
+                if let Some(version) = ["1.0", "1.1"].get(usize::from(words.min_version)) {
+                    let instead = format!("there is no TLS {version} here: 1.2 is the oldest");
+                    self.warn(name, &instead);
                 }
-                self.warn("ssl_wbuf_size", "records are as large as what is ready, up to 16 KiB");
+            }
+            "ssl_wbuf_size" => {
+                let kib = number::<u32>(value()?).ok_or_else(|| unparsed(name))?;
+                words.write_buffer_bytes = u64::from(kib) << 10;
+                self.warn(name, "records are as large as what is ready, up to 16 KiB");
             }
             _ => return Ok(false),
         }
         Ok(true)
+    }
+
+    /// What was given, for `stats settings`.
+    pub(crate) fn words(&self) -> &TlsWords {
+        &self.words
     }
 
     /// Reads the files if there is to be TLS. Warnings go behind those that there are.
@@ -89,42 +91,40 @@ impl TlsSuboptions {
         warnings: &mut Vec<String>,
     ) -> Result<Option<Tls>, Refusal> {
         if !enabled {
-            if self != Self::default() {
+            if self.is_given {
                 warnings.push("warning: -o ssl_* has no effect without -Z".to_owned());
             }
             return Ok(None);
         }
         warnings.extend(self.warnings);
-        let ciphers = match &self.ciphers {
+        let words = self.words;
+        let ciphers = match &words.ciphers {
             None => TlsCiphers::ALL,
             Some(list) => ciphers(list, warnings)?,
         };
+        let chain_file = words.chain_file.ok_or_else(|| Refusal::usage("-Z needs ssl_chain_cert"));
         let settings = TlsSettings {
-            chain_file: self.chain_file.ok_or_else(|| Refusal::usage("-Z needs ssl_chain_cert"))?,
-            key_file: self.key_file.ok_or_else(|| Refusal::usage("-Z needs ssl_key"))?,
-            key_format: self.key_format.unwrap_or(KeyFormat::Pem),
-            ca_file: self.ca_file,
-            client_certificates: self.client_certificates.unwrap_or(ClientCertificates::Ignored),
+            chain_file: chain_file?.into(),
+            key_file: words.key_file.ok_or_else(|| Refusal::usage("-Z needs ssl_key"))?.into(),
+            key_format: if words.key_format == DER { KeyFormat::Der } else { KeyFormat::Pem },
+            ca_file: words.ca_file.map(PathBuf::from),
+            client_certificates: client_certificates(words.verify_mode),
             ciphers,
-            only_tls13: self.min_version == Some(MinVersion::Tls13),
-            session_cache: self.session_cache,
+            only_tls13: words.min_version == 3,
+            session_cache: words.session_cache,
         };
-        Tls::load(settings).map(Some).map_err(|error: TlsError| Refusal::usage(error.to_string()))
-    }
-
-    fn min_version(&mut self, word: &str) -> Result<MinVersion, Refusal> {
-        match number::<u8>(word) {
-            Some(old @ (0 | 1)) => {
-                let version = ["1.0", "1.1"][usize::from(old)];
-                let instead = format!("there is no TLS {version} here: 1.2 is the oldest");
-                self.warn("ssl_min_version", &instead);
-                Ok(MinVersion::Tls12)
-            }
-            Some(2) => Ok(MinVersion::Tls12),
-            Some(3) => Ok(MinVersion::Tls13),
-            Some(_) => Err(invalid("ssl_min_version")),
-            None => Err(unparsed("ssl_min_version")),
+        if settings.ca_file.is_none() {
+            let refused = match settings.client_certificates {
+                ClientCertificates::Ignored => None,
+                ClientCertificates::Asked => Some("clients that show a certificate are refused"),
+                ClientCertificates::Required => Some("all clients are refused"),
+            };
+            warnings.extend(refused.map(|refused| {
+                let mode = words.verify_mode;
+                format!("warning: -o ssl_verify_mode={mode} without ssl_ca_cert: {refused}")
+            }));
         }
+        Tls::load(settings).map(Some).map_err(|error: TlsError| Refusal::usage(error.to_string()))
     }
 
     fn warn(&mut self, name: &str, instead: &str) {
@@ -132,23 +132,34 @@ impl TlsSuboptions {
     }
 }
 
+/// OpenSSL's numbers of the formats of keys.
+const PEM: u8 = 1;
+const DER: u8 = 2;
+
 /// memcached takes OpenSSL's number for the format; its help has the names.
-fn key_format(word: &str) -> Result<KeyFormat, Refusal> {
+fn key_format(word: &str) -> Result<u8, Refusal> {
     match word {
-        "1" | "PEM" => Ok(KeyFormat::Pem),
-        "2" | "DER" => Ok(KeyFormat::Der),
+        "1" | "PEM" => Ok(PEM),
+        "2" | "DER" => Ok(DER),
         _ => Err(unparsed("ssl_keyformat")),
     }
 }
 
-fn verify_mode(word: &str) -> Result<ClientCertificates, Refusal> {
+/// A number that chooses one of four.
+fn up_to_three(name: &str, word: &str) -> Result<u8, Refusal> {
     match number::<u8>(word) {
-        Some(0) => Ok(ClientCertificates::Ignored),
-        Some(1) => Ok(ClientCertificates::Asked),
+        Some(number @ 0..=3) => Ok(number),
+        Some(_) => Err(invalid(name)),
+        None => Err(unparsed(name)),
+    }
+}
+
+fn client_certificates(verify_mode: u8) -> ClientCertificates {
+    match verify_mode {
+        0 => ClientCertificates::Ignored,
+        1 => ClientCertificates::Asked,
         // Who renegotiates is refused: once is always.
-        Some(2 | 3) => Ok(ClientCertificates::Required),
-        Some(_) => Err(invalid("ssl_verify_mode")),
-        None => Err(unparsed("ssl_verify_mode")),
+        _ => ClientCertificates::Required,
     }
 }
 
@@ -190,9 +201,9 @@ mod tests {
     fn values() {
         let suboptions =
             taken(&[("ssl_verify_mode", "3"), ("ssl_keyformat", "2"), ("ssl_min_version", "3")]);
-        assert_eq!(suboptions.client_certificates, Some(ClientCertificates::Required));
-        assert_eq!(suboptions.key_format, Some(KeyFormat::Der));
-        assert_eq!(suboptions.min_version, Some(MinVersion::Tls13));
+        let words = suboptions.words();
+        assert_eq!(client_certificates(words.verify_mode), ClientCertificates::Required);
+        assert_eq!((words.key_format, words.min_version), (DER, 3));
         let mut suboptions = TlsSuboptions::default();
         assert_eq!(suboptions.take("ssl_foo", None), Ok(false));
     }
@@ -237,7 +248,6 @@ mod tests {
         let files = [("ssl_chain_cert", "/no/chain"), ("ssl_key", "/no/key")];
         let absent = "Error loading the certificate chain: /no/chain : No such file or directory";
         check(&files, absent);
-        check(&[files[0], files[1], ("ssl_verify_mode", "2")], "Clients can show certificates");
         check(
             &[files[0], files[1], ("ssl_ciphers", "foo")],
             "Error setting the provided cipher(s): foo",

@@ -3,23 +3,23 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-use slabcore_server::Tls;
-use slabcore_server::settings::{BackendChoice, Listen, Moving, Settings, TcpListen};
+use slabcore_server::settings::{BackendChoice, Listen, Moving, Protocol, Settings, TcpListen};
+use slabcore_server::{KeptSettings, Tls};
 
 use crate::access::Access;
 use crate::cores::Cores;
 use crate::lifecycle::Lifecycle;
+use crate::listen;
 use crate::numbers::{item_bytes, leading_number, memory_bytes, number};
 use crate::options::DELIMITER;
 use crate::parse::{Given, Meaningless};
 use crate::refusal::Refusal;
-use crate::{listen, suboptions};
+use crate::suboptions::{self, SLAB_PAGE_BYTES, SlabChunks};
 
 /// This server's own name and version.
 pub(crate) const PRODUCT: &str = concat!("slabcore ", env!("CARGO_PKG_VERSION"));
 
 const PORT: u16 = 11_211;
-const UNIX_MASK: u32 = 0o700;
 const MEMORY_BYTES: usize = 64 << 20;
 const CONNECTIONS_MAX: usize = 1_024;
 const ITEM_BYTES_MAX: usize = 1 << 20;
@@ -58,6 +58,7 @@ pub(crate) fn plan(
     warnings.extend(warnings_of_options(given));
     let suboptions = suboptions::parse(given.all("extended"))?;
     warnings.extend(suboptions.warnings);
+    let mut kept = suboptions.kept;
 
     let connections_max =
         at_least_one(given, "conn-limit", CONNECTIONS_MAX, "Maximum connections")?;
@@ -66,22 +67,35 @@ pub(crate) fn plan(
         at_least_one(given, "max-reqs-per-event", REQUESTS_PER_EVENT_MAX, requests)?;
     let chunk_bytes_min = at_least_one(given, "slab-min-size", CHUNK_BYTES_MIN, "Chunk size")?;
     let (shards, cores) = shards(given, cores, &mut warnings)?;
-    check_napi_ids(given, shards)?;
+    kept.napi_ids = napi_ids(given, shards)?;
 
     let memory_bytes = memory(given)?;
-    let item_bytes_max = largest_item(given, memory_bytes, suboptions.slab_chunk_bytes_max)?;
+    let mut chunks = suboptions.slab_chunks;
+    let item_bytes_max = largest_item(given, memory_bytes, &mut chunks)?;
+    if kept.slab_chunk_bytes_max.is_some() {
+        kept.slab_chunk_bytes_max = Some(chunks.bytes_max);
+    }
     if chunk_bytes_min >= item_bytes_max {
         return Err(Refusal::bad_option("Chunk size must be less than the item size limit (-I)"));
     }
 
+    kept.memory_file = given.last("memory-file").map(str::to_owned);
+    kept.unix_mask = unix_mask(given)?;
+    kept.tcp_port = tcp_port(given)?.as_written();
+    kept.udp_port = udp_port(given)?.unwrap_or(Port::None).as_written();
+    kept.tls = suboptions.tls.words().clone();
+    if given.flag("enable-ssl") && tcp_port(given)? == Port::None {
+        return Err(Refusal::usage("ERROR: You cannot enable SSL without a TCP port."));
+    }
     let tls = suboptions.tls.load(given.flag("enable-ssl"), &mut warnings)?;
-    let listen = listening(given, tls.as_ref(), &mut warnings)?;
+    let login = access.login_protocol();
+    let listen = listening(given, tls.as_ref(), login, &mut warnings)?;
     let udp = udp(given, &listen, tls.as_ref(), &mut warnings)?;
     let settings = Settings {
         udp,
         shard_ports: shard_ports(given, &listen, shards)?,
         moving: Moving::default(),
-        interfaces: interfaces(given, &listen),
+        interfaces: interfaces(given),
         listen,
         memory_bytes,
         shards,
@@ -113,6 +127,10 @@ pub(crate) fn plan(
         product: PRODUCT,
         idle_timeout: suboptions.idle_timeout,
         maxconns_fast: suboptions.maxconns_fast,
+        lru_crawler: suboptions.lru_crawler,
+        lru_maintainer: suboptions.lru_maintainer,
+        slab_reassign: suboptions.slab_reassign,
+        kept,
     };
     let lifecycle = Lifecycle::of(given)?;
     Ok(Plan { settings, lifecycle, user: given.last("user").map(str::to_owned), warnings })
@@ -166,15 +184,19 @@ fn shards(
     Ok((shards.min(SHARDS_MAX), cores))
 }
 
-/// `-N`, which has no effect, in memcached's words.
-fn check_napi_ids(given: &Given, shards: usize) -> Result<(), Refusal> {
+/// `-N`, which has no effect, in memcached's words; 0 where it is not given.
+fn napi_ids(given: &Given, shards: usize) -> Result<u32, Refusal> {
+    if given.last("napi-ids").is_none() {
+        return Ok(0);
+    }
     let ids = at_least_one(given, "napi-ids", 1, "Maximum number of NAPI IDs")?;
-    if ids > shards && given.last("napi-ids").is_some() {
+    if ids > shards {
         return Err(Refusal::usage(format!(
             "Number of napi_ids({ids}) cannot be greater than number of threads({shards})"
         )));
     }
-    Ok(())
+    // There are few shards.
+    Ok(ids as u32)
 }
 
 /// `-D`: its first byte; `None` where it is not given.
@@ -196,7 +218,7 @@ fn memory(given: &Given) -> Result<usize, Refusal> {
 fn largest_item(
     given: &Given,
     memory_bytes: usize,
-    slab_chunk_bytes_max: usize,
+    chunks: &mut SlabChunks,
 ) -> Result<usize, Refusal> {
     let bytes = match given.last("max-item-size") {
         // What is no number is 0 to memcached, and then too small.
@@ -213,6 +235,10 @@ fn largest_item(
     if bytes > *ITEM_BYTES.end() {
         return refuse("Cannot set item size limit higher than a gigabyte.".into());
     }
+    if bytes > ITEM_BYTES_MAX && !chunks.is_named {
+        chunks.bytes_max = SlabChunks::default().bytes_max;
+    }
+    let slab_chunk_bytes_max = chunks.bytes_max;
     if slab_chunk_bytes_max > bytes {
         return refuse(format!(
             "slab_chunk_max (bytes: {slab_chunk_bytes_max}) cannot be larger than \
@@ -223,6 +249,12 @@ fn largest_item(
         return refuse(format!(
             "-I (item_size_max: {bytes}) must be evenly divisible by \
              slab_chunk_max (bytes: {slab_chunk_bytes_max})"
+        ));
+    }
+    if !SLAB_PAGE_BYTES.is_multiple_of(slab_chunk_bytes_max) {
+        return refuse(format!(
+            "slab_chunk_max (bytes: {slab_chunk_bytes_max}) must divide evenly into \
+             {SLAB_PAGE_BYTES} (slab_page_size)"
         ));
     }
     Ok(bytes)
@@ -242,46 +274,49 @@ fn listen_backlog(given: &Given) -> i32 {
     given.last("listen-backlog").map_or(LISTEN_BACKLOG, leading_number)
 }
 
+/// `-a`.
+fn unix_mask(given: &Given) -> Result<u32, Refusal> {
+    match given.last("unix-mask") {
+        None => Ok(KeptSettings::default().unix_mask),
+        Some(word) => match u32::from_str_radix(word.trim(), 8) {
+            Ok(mask) if mask <= 0o7777 => Ok(mask),
+            _ => Err(Refusal::usage(format!("Invalid mask of the Unix socket: {word}"))),
+        },
+    }
+}
+
 /// `-s` and `-a`, or `-l`, `-p` and `-U`.
 fn listening(
     given: &Given,
     tls: Option<&Tls>,
+    login: Option<Protocol>,
     warnings: &mut Vec<String>,
 ) -> Result<Listen, Refusal> {
-    let mask = match given.last("unix-mask") {
-        None => UNIX_MASK,
-        Some(word) => match u32::from_str_radix(word.trim(), 8) {
-            Ok(mask) if mask <= 0o7777 => mask,
-            _ => return Err(Refusal::usage(format!("Invalid mask of the Unix socket: {word}"))),
-        },
-    };
-    let tcp = given.last("port").map(port).transpose()?;
-    let udp = udp_port(given)?;
+    let port = tcp_port(given)?;
     if let Some(path) = given.last("unix-socket") {
-        return Ok(Listen::Unix { path: path.into(), mask });
+        return Ok(Listen::Unix { path: path.into(), mask: unix_mask(given)? });
     }
-    // A lone -U names the TCP port too.
-    let chosen = tcp.or_else(|| udp.filter(|&udp| udp != Port::None));
-    let port = match chosen.unwrap_or(Port::Number(PORT)) {
+    let port = match port {
         Port::None => return Ok(Listen::Tcp(Vec::new())),
         Port::AnyFree => 0,
         Port::Number(port) => port,
     };
-    let listening = listen::parse(given.all("listen"), port, tls)?;
+    let listening = listen::parse(given.all("listen"), port, tls, login)?;
     warnings.extend(listening.warnings);
     Ok(Listen::Tcp(listening.addresses))
 }
 
-/// What all `-l` say, as it stands there; what is said again, once.
-fn interfaces(given: &Given, listen: &Listen) -> Option<String> {
-    let mut values: Vec<&str> = Vec::new();
+/// What all `-l` say, as it stands there; a value whose addresses were named before is left out.
+fn interfaces(given: &Given) -> Option<String> {
+    let (mut values, mut named): (Vec<&str>, Vec<&str>) = (Vec::new(), Vec::new());
     for value in given.all("listen") {
-        if !values.contains(&value) {
+        let entries: Vec<&str> = value.split([',', ';']).collect();
+        if !entries.iter().all(|entry| named.contains(entry)) {
             values.push(value);
+            named.extend(entries);
         }
     }
-    let on_tcp = matches!(listen, Listen::Tcp(_));
-    (on_tcp && !values.is_empty()).then(|| values.join(","))
+    (!values.is_empty()).then(|| values.join(","))
 }
 
 /// `-U`: on the addresses of `-l`, at the port that each names, if any. Not beside a Unix socket.
@@ -303,8 +338,8 @@ fn udp(
                 let warning = "warning: datagrams (-U) are not encrypted, with or without -Z";
                 warnings.push(warning.to_owned());
             }
-            // What else there is to warn of was said of TCP.
-            Ok(listen::parse(given.all("listen"), port, tls)?.addresses)
+            // What else there is to warn of was said of TCP. A login excludes datagrams.
+            Ok(listen::parse(given.all("listen"), port, tls, None)?.addresses)
         }
     }
 }
@@ -317,6 +352,16 @@ enum Port {
     Number(u16),
 }
 
+impl Port {
+    fn as_written(self) -> i32 {
+        match self {
+            Self::None => 0,
+            Self::AnyFree => -1,
+            Self::Number(port) => port.into(),
+        }
+    }
+}
+
 fn port(word: &str) -> Result<Port, Refusal> {
     match (number::<i8>(word), number::<u16>(word)) {
         (Some(-1), _) => Ok(Port::AnyFree),
@@ -324,6 +369,13 @@ fn port(word: &str) -> Result<Port, Refusal> {
         (_, Some(port)) => Ok(Port::Number(port)),
         _ => Err(Refusal::usage(format!("ERROR: Invalid port number {word}."))),
     }
+}
+
+/// `-p`; a lone `-U` names the TCP port too.
+fn tcp_port(given: &Given) -> Result<Port, Refusal> {
+    let tcp = given.last("port").map(port).transpose()?;
+    let udp = udp_port(given)?.filter(|&udp| udp != Port::None);
+    Ok(tcp.or(udp).unwrap_or(Port::Number(PORT)))
 }
 
 /// `-U`: what is no number is 0, as to memcached: there is no UDP, as by default.

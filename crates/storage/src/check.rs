@@ -70,6 +70,7 @@ impl Store {
             self.check_room(number)?;
         }
         let all: usize = self.slabs.classes.iter().map(|class| class.pages.len()).sum();
+        ensure!(all == self.slabs.class_pages, "pages of classes: {all}");
         ensure!(all + spare + index == owned, "pages of classes do not sum up");
         Ok(chunks)
     }
@@ -176,7 +177,10 @@ impl Store {
         let is_sized = self.sizes.is_none() || sized == self.index.items as u64;
         ensure!(is_sized, "{sized} items by size of {}", self.index.items);
         ensure!(bytes <= self.slabs.owned_pages * PAGE_BYTES, "more bytes than pages");
-        ensure!(epochs == self.epoch_items, "epochs: {:?}, not {epochs:?}", self.epoch_items);
+        ensure!(epochs == self.epochs.items, "{:?}, recount {epochs:?}", self.epochs);
+        let linked = chunks.iter().filter(|(_, chunk_use)| **chunk_use == ChunkUse::Linked);
+        let dead = self.count_dead_marked(linked.map(|(chunk, _)| *chunk));
+        ensure!(self.epochs.is_sound(dead), "{:?}, of the current mark {dead:?} dead", self.epochs);
         Ok(())
     }
 

@@ -2,7 +2,7 @@
 //! classes and the store agree.
 
 use crate::item::ItemShape;
-use crate::limits::CLASSES_MAX;
+use crate::limits::CLASS_COUNTS;
 use crate::region::Location;
 use crate::stats::ClassCounters;
 use crate::store::Store;
@@ -35,7 +35,7 @@ impl Store {
     /// Counts a storage command, for the item that it has just stored.
     #[inline]
     pub fn count_set(&mut self) {
-        self.slabs.sets[self.last_stored % CLASSES_MAX] += 1;
+        self.slabs.sets[self.last_stored % CLASS_COUNTS] += 1;
     }
 
     /// Counts a storage command that got memory for an item of these lengths and flags, with an

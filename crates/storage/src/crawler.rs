@@ -1,5 +1,4 @@
-//! Work for idle turns: dead items are taken back before anything live is evicted for them. Also
-//! `flush_all`, whose leftovers it collects.
+//! Work for idle turns: dead items are taken back before anything live is evicted for them.
 
 use crate::expiry_index::NEVER;
 use crate::item::{self, ChunkUse};
@@ -36,36 +35,6 @@ struct Sweep {
 }
 
 impl Store {
-    /// Makes everything stored so far a miss. O(1), but for the fourth call while items of all
-    /// earlier ones still wait to be taken back: that one looks for those of which there are
-    /// fewest, and takes them back first.
-    pub fn flush_all(&mut self) {
-        let others = (0..4_u8).filter(|epoch| *epoch != self.epoch);
-        let next = others.min_by_key(|epoch| self.epoch_items[usize::from(*epoch)]);
-        let next = next.expect("there are three others");
-        if self.epoch_items[usize::from(next)] > 0 {
-            self.sweep_epoch(next);
-        }
-        self.epoch = next;
-    }
-
-    /// Takes back every item of a flushed epoch.
-    fn sweep_epoch(&mut self, epoch: u8) {
-        for record in 0..self.slabs.records.len() {
-            let mut number = 0;
-            while self.epoch_items[usize::from(epoch)] > 0
-                && let Some(chunk) = self.slabs.chunk_in_page(record as u32, number)
-            {
-                number += 1;
-                if let ChunkUse::Linked = item::chunk_use(&self.slabs.pages, chunk)
-                    && ItemRef::new(&self.slabs.pages, chunk).epoch() == epoch
-                {
-                    self.unlink(chunk);
-                }
-            }
-        }
-    }
-
     /// Does up to `budget` small steps of background work; true when there is more to do now.
     ///
     /// A step looks at one item. Pages promised to other shards take more, tens of microseconds.
@@ -78,8 +47,18 @@ impl Store {
             self.crawl_step(now);
             steps -= 1;
         }
-        let reassigning = self.go_on_reassigning(now);
-        self.go_on_granting(now) || reassigning || steps == 0
+        let draining = self.go_on_draining_in_background(now);
+        self.go_on_granting(now) || draining || steps == 0
+    }
+
+    /// The second at which [`Self::maintain`] has something to do next, or a second too early:
+    /// the next one if it has now; `u32::MAX` if nothing is known that will be due.
+    pub fn background_due(&self, now: u32) -> u32 {
+        let sweeps = !self.crawl.is_off;
+        if self.drain.is_some() || self.is_collection_due() || sweeps && self.crawl.is_sweeping() {
+            return now + 1;
+        }
+        if sweeps { self.expiry.earliest_of_all() } else { u32::MAX }
     }
 
     /// Looks for dead items in the background, or no longer: then only an allocation that would
@@ -140,20 +119,6 @@ impl Store {
         true
     }
 
-    pub(crate) fn is_flushed_left(&self) -> bool {
-        self.index.items > self.epoch_items[usize::from(self.epoch)]
-    }
-
-    /// Whether what flushes left is to be collected. Where nothing dead is looked for, this waits
-    /// until the next flush would have to.
-    fn is_collection_due(&self) -> bool {
-        if !self.crawl.is_off {
-            return self.is_flushed_left();
-        }
-        let used = |epoch: u8| epoch == self.epoch || self.epoch_items[usize::from(epoch)] > 0;
-        (0..4).all(used)
-    }
-
     fn crawl_step(&mut self, now: u32) {
         let Crawl { record, chunk, .. } = self.crawl;
         if record >= self.slabs.records.len() {
@@ -178,18 +143,23 @@ impl Store {
     fn take_if_dead(&mut self, now: u32, item: Location, crawler: bool) -> bool {
         let class = self.slabs.class_of(item);
         let dead = self.death_of(now, item).is_some() && self.guarded != Some(item);
-        let fetched = ItemRef::new(&self.slabs.pages, item).is_fetched();
-        let counters = &mut self.slabs.classes[class].counters;
-        counters.crawler_items_checked += u64::from(crawler);
+        self.slabs.classes[class].counters.crawler_items_checked += u64::from(crawler);
         if dead {
-            if crawler {
-                counters.crawler_reclaimed += 1;
-            } else {
-                counters.reclaimed += 1;
-            }
-            counters.expired_unfetched += u64::from(!fetched);
-            self.unlink(item);
+            self.take_back(item, crawler);
         }
         dead
+    }
+
+    /// Takes back a linked item that is dead.
+    pub(crate) fn take_back(&mut self, item: Location, crawler: bool) {
+        let fetched = ItemRef::new(&self.slabs.pages, item).is_fetched();
+        let counters = self.counters_of(item);
+        if crawler {
+            counters.crawler_reclaimed += 1;
+        } else {
+            counters.reclaimed += 1;
+        }
+        counters.expired_unfetched += u64::from(!fetched);
+        self.unlink(item);
     }
 }

@@ -4,12 +4,16 @@
 //!
 //! One page is drained at a time, for whoever wanted it first, or whoever needs it before them. A
 //! drain is **lossless** where its items fit the free chunks of their class.
+//!
+//! Allocations go on with a drain. One that they have left alone is finished in the background: the
+//! class that wanted the page may never allocate again.
 
 use crate::events::StoreEvent;
 use crate::item::{self, ChunkUse};
 use crate::limits::{
-    COMPACT_LOOKS_MAX, COMPACT_SLACK_PART, COMPACT_WORK, EVICTION_WORK, PREFETCH_CHUNKS,
-    RECLAIM_WORK, RELOCATION_WORK, RELOCATION_WORK_BYTES, RESERVE_WORK, STEAL_LOOKS_MAX,
+    COMPACT_LOOKS_MAX, COMPACT_SLACK_PART, COMPACT_WORK, DRAIN_WORK_MAX, EVICTION_WORK,
+    PREFETCH_CHUNKS, RECLAIM_WORK, RELOCATION_WORK, RELOCATION_WORK_BYTES, RESCUE_WORK,
+    RESERVE_WORK, STEAL_LOOKS_MAX,
 };
 use crate::region::Location;
 use crate::slab_allocator::NONE;
@@ -37,6 +41,10 @@ pub(crate) struct Drain {
     from: usize,
     /// Begun because nothing live is lost by it.
     pub(crate) lossless: bool,
+    /// An operator takes the page, and nobody else gets it.
+    pub(crate) ordered: bool,
+    /// No allocation has gone on with it since the last background work.
+    is_stalled: bool,
 }
 
 impl Store {
@@ -44,13 +52,33 @@ impl Store {
         let from = self.slabs.class_of_record(page);
         self.slabs.begin_drain(page);
         self.drained_for = Some(recipient);
-        self.drain = Some(Drain { record: page, chunk: 0, recipient, from, lossless });
+        let (ordered, is_stalled) = (false, false);
+        let drain =
+            Drain { record: page, chunk: 0, recipient, from, lossless, ordered, is_stalled };
+        self.drain = Some(drain);
     }
 
-    /// Gives up on the page that is being drained; it stays in its class.
+    /// Gives up on the page that is being drained; it stays in its class, unless it is empty by
+    /// now.
     pub(crate) fn cancel_drain(&mut self) {
-        self.slabs.cancel_drain();
+        match self.drain.take() {
+            Some(drain) if self.slabs.draining != drain.record => self.end_drain(drain),
+            _ => self.slabs.cancel_drain(),
+        }
+    }
+
+    /// The drained page is free.
+    fn end_drain(&mut self, drain: Drain) {
         self.drain = None;
+        self.drained_for = Some(drain.recipient);
+        self.slabs_moved += 1;
+        self.note_page_move(drain);
+        if drain.ordered {
+            self.end_reassigning(drain.recipient);
+        }
+        if drain.recipient == Recipient::Pool {
+            self.give_granted_page();
+        }
     }
 
     /// Record of the page that is being drained. `None`: no page is, or it is empty by now.
@@ -70,14 +98,7 @@ impl Store {
             let Some(mut drain) = self.drain else { return false };
             if self.slabs.draining != drain.record {
                 // Its last item went, or died or was deleted meanwhile.
-                self.drain = None;
-                self.drained_for = Some(drain.recipient);
-                self.slabs_moved += 1;
-                self.note_page_move(drain);
-                self.end_reassigning(drain.recipient);
-                if drain.recipient == Recipient::Pool {
-                    self.give_granted_page();
-                }
+                self.end_drain(drain);
                 return true;
             }
             let chunk = self.slabs.chunk_in_page(drain.record, drain.chunk);
@@ -89,10 +110,43 @@ impl Store {
                 self.prefetch_buckets_of(drain.record, drain.chunk);
             }
             drain.chunk += 1;
+            drain.is_stalled = false;
             self.drain = Some(drain);
             left -= self.empty_chunk(now, chunk).cast_signed();
+            let is_left = self.slabs.draining == drain.record
+                && item::chunk_use(&self.slabs.pages, chunk) != ChunkUse::Free;
+            if is_left {
+                // Its class has nothing but temporary items.
+                self.cancel_drain();
+                return false;
+            }
         }
         false
+    }
+
+    /// Goes on with a drain that an operator ordered, or that no allocation has gone on with since
+    /// this was last called. True: there is more to do.
+    pub(crate) fn go_on_draining_in_background(&mut self, now: u32) -> bool {
+        let Some(drain) = &mut self.drain else { return false };
+        let goes_on = core::mem::replace(&mut drain.is_stalled, true) || drain.ordered;
+        if goes_on {
+            if drain.lossless && !self.is_still_lossless() {
+                self.cancel_drain();
+            }
+            self.go_on_draining(now, DRAIN_WORK_MAX);
+            if let Some(drain) = &mut self.drain {
+                drain.is_stalled = true;
+            }
+        }
+        self.drain.is_some()
+    }
+
+    /// Whether the items of the drained page still fit the free chunks of their class.
+    fn is_still_lossless(&self) -> bool {
+        self.drained_class().is_none_or(|class| {
+            let class = &self.slabs.classes[class];
+            class.chunks() - class.used_chunks >= class.chunks_per_page
+        })
     }
 
     fn note_page_move(&mut self, drain: Drain) {
@@ -116,7 +170,8 @@ impl Store {
         }
     }
 
-    /// Takes what is in a chunk of the drained page out of it; returns how much work that was.
+    /// Takes what is in a chunk of the drained page out of it; returns how much work that was. A
+    /// temporary item stays if its class has no others, and the page can.
     fn empty_chunk(&mut self, now: u32, chunk: Location) -> usize {
         let class = self.slabs.class_of(chunk);
         let mut work = 1;
@@ -135,6 +190,12 @@ impl Store {
             if self.relocate(item, chunk) {
                 return work + RELOCATION_WORK + bytes / RELOCATION_WORK_BYTES;
             }
+            if self.is_temporary(now, item) {
+                if !self.rescue(now, item, chunk) && !self.may_stay() {
+                    self.evict(now, item);
+                }
+                return work + RESCUE_WORK;
+            }
             work += EVICTION_WORK;
             // This may evict the very item, or make room for it.
             if !self.evict_from_class(now, class) {
@@ -151,6 +212,11 @@ impl Store {
         work
     }
 
+    /// Whether the page that is being emptied may stay in its class after all.
+    fn may_stay(&self) -> bool {
+        self.drain.is_some_and(|drain| !drain.ordered && drain.recipient != Recipient::Pool)
+    }
+
     /// Drains a page of a class that has more free chunks than it will soon fill again: nothing
     /// live is lost. True: a chunk or a page is free now.
     pub(crate) fn compact_page(&mut self, now: u32, wanted: usize) -> bool {
@@ -161,8 +227,7 @@ impl Store {
         // Whoever began it: this class needs the page now.
         drain.recipient = Recipient::Class(wanted);
         let Some(class) = self.drained_class() else { return self.go_on_draining(now, 1) };
-        let free = self.slabs.classes[class].chunks() - self.slabs.classes[class].used_chunks;
-        if class == wanted || free < self.slabs.classes[class].chunks_per_page {
+        if class == wanted || !self.is_still_lossless() {
             // It needs its chunks itself.
             self.cancel_drain();
             return class == wanted && self.slabs.has_room(wanted);

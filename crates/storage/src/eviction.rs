@@ -62,7 +62,27 @@ impl Store {
         if let Some(chunk) = self.borrow_chunk(now, class, bytes, CHUNK_BYTES_MAX) {
             return Some(chunk);
         }
+        // Every other item is pinned.
+        if self.temporary_ttl > 0 && self.evict_first(now, class, true) {
+            return self.slabs.take_chunk(class, bytes);
+        }
         self.allocate_from_others(now, class, bytes)
+    }
+
+    /// From now on live items that expire within so many seconds are not evicted while there are
+    /// others; 0: none are so.
+    pub fn set_temporary_ttl(&mut self, seconds: u32) {
+        self.temporary_ttl = seconds;
+    }
+
+    /// Whether a live item is not to be evicted before others.
+    #[inline]
+    pub(crate) fn is_temporary(&self, now: u32, item: Location) -> bool {
+        if self.temporary_ttl == 0 {
+            return false;
+        }
+        let exptime = ItemRef::new(&self.slabs.pages, item).exptime();
+        exptime != 0 && exptime.saturating_sub(now) <= self.temporary_ttl
     }
 
     /// A chunk of a page that another shard clears at once: nothing is left to evict here.
@@ -191,8 +211,8 @@ impl Store {
         if self.look_for_candidates(now, step, class) {
             return true;
         }
-        let Some((candidate, item)) = self.best_candidate(step, class) else {
-            return self.evict_first(now, class);
+        let Some((candidate, item)) = self.best_candidate(now, step, class) else {
+            return self.evict_first(now, class, false);
         };
         self.slabs.classes[class].candidates.remove(candidate.chunk);
         self.evict(now, item);
@@ -201,8 +221,9 @@ impl Store {
     }
 
     /// As [`Self::evict_from_class`] where a sample found nothing: most of the class is pinned, or
-    /// live while evictions are off. Takes the first item that may go.
-    fn evict_first(&mut self, now: u32, class: usize) -> bool {
+    /// live while evictions are off. Takes the first item that may go, a temporary one only if
+    /// `temporary`.
+    fn evict_first(&mut self, now: u32, class: usize, temporary: bool) -> bool {
         let start = self.slabs.classes[class].sample.draw(0) as usize;
         let mut looks = 0;
         for number in 0..self.slabs.classes[class].pages.len() {
@@ -211,7 +232,9 @@ impl Store {
             let chunks = (0..).map_while(|chunk| self.slabs.chunk_in_page(record, chunk));
             let found = chunks.inspect(|_| looks += 1).find_map(|chunk| {
                 let item = self.item_of_chunk(chunk)?;
-                (self.config.evict || self.death_of(now, item).is_some()).then_some(item)
+                let is_dead = self.death_of(now, item).is_some();
+                let goes = self.config.evict && (temporary || !self.is_temporary(now, item));
+                (is_dead || goes).then_some(item)
             });
             if let Some(item) = found {
                 self.evict(now, item);
@@ -233,6 +256,12 @@ impl Store {
             if self.death_of(now, item).is_some() {
                 self.evict(now, item);
                 return true;
+            }
+            if self.is_temporary(now, item) {
+                // No candidate, and it costs nothing to keep.
+                costs[seen] = 0;
+                seen += 1;
+                continue;
             }
             let view = ItemRef::new(&self.slabs.pages, item);
             let access = view.access();
@@ -270,12 +299,14 @@ impl Store {
     /// The costliest candidate of a class whose item is still what it was, and the item.
     pub(crate) fn best_candidate(
         &mut self,
+        now: u32,
         step: Step,
         class: usize,
     ) -> Option<(Candidate, Location)> {
         while let Some(candidate) = self.slabs.classes[class].candidates.best(step) {
             if let Some(item) = self.item_of_chunk(candidate.chunk)
                 && item::access(&self.slabs.pages, item) == candidate.access
+                && !self.is_temporary(now, item)
             {
                 return Some((candidate, item));
             }

@@ -74,6 +74,11 @@ impl ExpiryIndex {
         Some(start + offset.expect("a group's second is one of its pages'"))
     }
 
+    /// When something expires next, at the earliest.
+    pub(crate) fn earliest_of_all(&self) -> u32 {
+        self.earliest
+    }
+
     /// The page's second, for the recount.
     pub(crate) fn earliest(&self, record: usize) -> u32 {
         self.pages.get(record).copied().unwrap_or(NEVER)

@@ -41,6 +41,8 @@ mod drain;
 mod events;
 mod eviction;
 mod expiry_index;
+mod flush;
+mod flush_epochs;
 mod hash_table;
 mod hints;
 mod hold;
@@ -76,7 +78,9 @@ pub use events::{Glance, StoreEvent};
 pub use hold::Hold;
 pub use item_ref::ItemRef;
 pub use key_hasher::KeyHasher;
-pub use limits::{CHUNK_BYTES_MAX, HOLDS_MAX, KEY_BYTES_MAX, PAGE_BYTES, VALUE_BYTES_MAX};
+pub use limits::{
+    CHUNK_BYTES_MAX, CLASSES_MAX, HOLDS_MAX, KEY_BYTES_MAX, PAGE_BYTES, VALUE_BYTES_MAX,
+};
 pub use meta::{Amendment, NewUnique, ReadHit, ReadTerms};
 pub use page_pool::{Page, PagePool};
 pub use page_sharing::{PageDemand, PageWish};

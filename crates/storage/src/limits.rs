@@ -7,8 +7,12 @@ pub const PAGE_BYTES: usize = 64 << 10;
 /// part of its tail chunk and not most of a page.
 pub const CHUNK_BYTES_MAX: usize = PAGE_BYTES / 2;
 
-/// Slab classes of a store (memcached has 63).
-pub(crate) const CLASSES_MAX: usize = 64;
+/// Slab classes of a store: as many as memcached has. Sets of classes are words in which bit n is
+/// class n, numbered from 1.
+pub const CLASSES_MAX: usize = 63;
+
+/// Counts beside each other, one per slab class: a power of two, so that an index is masked.
+pub(crate) const CLASS_COUNTS: usize = 64;
 
 /// Bytes of a key.
 pub const KEY_BYTES_MAX: usize = 250;
@@ -77,6 +81,11 @@ pub(crate) const RECLAIM_WORK: usize = 3;
 pub(crate) const RELOCATION_WORK: usize = 4;
 pub(crate) const RELOCATION_WORK_BYTES: usize = 512;
 pub(crate) const EVICTION_WORK: usize = 20;
+
+/// Evictions of other items to make room for a temporary one whose page is emptied, and work of
+/// that: of a class without others many chunks are looked at in vain.
+pub(crate) const RESCUE_ROUNDS: usize = 32;
+pub(crate) const RESCUE_WORK: usize = 128;
 
 /// Work of one allocation on a page on its way to another class: half of what one operation may
 /// take in all, 100 microseconds.
@@ -155,6 +164,8 @@ pub(crate) const SWEEPS_PER_ALLOCATION: usize = 32;
 
 const _: () = {
     assert!(PAGE_BYTES.is_power_of_two());
+    assert!(CLASSES_MAX < u64::BITS as usize);
+    assert!(CLASSES_MAX <= CLASS_COUNTS && CLASS_COUNTS.is_power_of_two());
     assert!(PAGE_BYTES.is_multiple_of(BUCKET_BYTES));
     assert!(BUCKET_BYTES == BUCKET_SLOTS * (2 + 4) + 4);
     assert!(BUCKET_LOAD_MIN < BUCKET_LOAD_MAX && BUCKET_LOAD_MAX < BUCKET_SLOTS);

@@ -188,7 +188,7 @@ impl Store {
     #[inline]
     fn judge(&self, now: u32, head: ItemHead) -> Option<Miss> {
         let exptime = head.exptime(&self.slabs.pages);
-        if head.epoch() != self.epoch {
+        if !self.epochs.is_live(head.epoch()) && self.is_flushed(head.at) {
             Some(Miss::Flushed)
         } else if exptime != 0 && exptime <= now {
             Some(Miss::Expired)

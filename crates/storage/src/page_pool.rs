@@ -89,6 +89,8 @@ pub struct PagePool {
     limit: AtomicUsize,
     /// The limit without the pages that are owned: below 0 after it was lowered.
     room: AtomicIsize,
+    /// Sum of the most pages that the slab classes of each store had at a time.
+    class_pages_max: AtomicUsize,
     /// A bit for each slab class for which some store that evicts nothing has found no memory.
     full_classes: AtomicU64,
     /// Bytes of the shortest chained value for which some such store has found no memory.
@@ -115,6 +117,7 @@ impl PagePool {
             untouched: AtomicUsize::new(0),
             limit: AtomicUsize::new(limit),
             room: AtomicIsize::new(limit.cast_signed()),
+            class_pages_max: AtomicUsize::new(0),
             full_classes: AtomicU64::new(0),
             refused_bytes: AtomicUsize::new(usize::MAX),
         }
@@ -188,6 +191,20 @@ impl PagePool {
     /// Pages that may be owned.
     pub fn pages_total(&self) -> usize {
         self.limit.load(Ordering::Relaxed)
+    }
+
+    /// The slab classes of some store have more pages than ever before.
+    pub(crate) fn count_class_page(&self) {
+        self.class_pages_max.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Pages of memory that were made ones of slab classes and that the system has not back, about:
+    /// memcached never takes a page from its classes for good, so this does not fall either when
+    /// items go.
+    pub fn pages_malloced(&self) -> usize {
+        let untouched = self.untouched.load(Ordering::Relaxed);
+        let returned = self.returned_pages.load(Ordering::Relaxed);
+        self.class_pages_max.load(Ordering::Relaxed).min(untouched.saturating_sub(returned))
     }
 
     /// Pages that may be taken. Exact when no other thread is at work.

@@ -181,7 +181,7 @@ impl Store {
             self.grant_pages_over(over);
         }
         let Some(granted) = self.sharing.granted else { return false };
-        if self.is_reassigning {
+        if self.is_reassigning() {
             // The page that an operator takes is first.
             return true;
         }

@@ -1,7 +1,6 @@
 //! Pages that an operator moves from a slab class to another, or to the pool.
 
 use crate::drain::Recipient;
-use crate::limits::DRAIN_WORK_MAX;
 use crate::store::Store;
 
 /// What became of an order to move a page.
@@ -9,7 +8,7 @@ use crate::store::Store;
 pub enum Reassigned {
     /// The page is on its way.
     Begun,
-    /// Another page is.
+    /// Another page is, by an order, too.
     Busy,
     /// There is no page to spare.
     NoSpare,
@@ -18,9 +17,10 @@ pub enum Reassigned {
 impl Store {
     /// Begins to empty a page of slab class `from` (from 1; `None`: of the one with most pages) for
     /// class `to` (`None`: for the pool); [`Self::maintain`] goes on. A class keeps its last page,
-    /// and no page is emptied where nothing may be evicted.
+    /// and no page is emptied where nothing may be evicted. A page that the store drains by itself
+    /// makes way.
     pub fn reassign(&mut self, from: Option<usize>, to: Option<usize>) -> Reassigned {
-        if self.drain.is_some() {
+        if self.is_reassigning() {
             return Reassigned::Busy;
         }
         let classes = &self.slabs.classes;
@@ -29,12 +29,14 @@ impl Store {
         let donor = donor.filter(|donor| {
             self.config.evict && classes.get(*donor).is_some_and(|class| class.pages.len() > 1)
         });
-        let Some(page) = donor.and_then(|donor| self.emptiest_page(donor)) else {
-            return Reassigned::NoSpare;
-        };
+        let Some(donor) = donor else { return Reassigned::NoSpare };
+        self.cancel_drain();
+        let Some(page) = self.emptiest_page(donor) else { return Reassigned::NoSpare };
         let recipient = self.class_number(to).map_or(Recipient::Pool, Recipient::Class);
         self.begin_drain(page, recipient, false);
-        self.is_reassigning = true;
+        if let Some(drain) = &mut self.drain {
+            drain.ordered = true;
+        }
         Reassigned::Begun
     }
 
@@ -50,19 +52,14 @@ impl Store {
         class.and_then(|class| class.checked_sub(1)).filter(|it| *it < self.slabs.classes.len())
     }
 
-    /// Goes on with the page that an operator takes. True: there is more to do.
-    pub(crate) fn go_on_reassigning(&mut self, now: u32) -> bool {
-        if self.is_reassigning {
-            self.go_on_draining(now, DRAIN_WORK_MAX);
-            self.is_reassigning = self.drain.is_some();
-        }
-        self.is_reassigning
+    /// Whether an operator takes the page that is being drained.
+    pub(crate) fn is_reassigning(&self) -> bool {
+        self.drain.is_some_and(|drain| drain.ordered)
     }
 
-    /// The drained page is free; what an operator took goes where it was told.
+    /// The page that an operator took is free, and goes where it was told.
     pub(crate) fn end_reassigning(&mut self, recipient: Recipient) {
-        if core::mem::take(&mut self.is_reassigning)
-            && let Recipient::Class(class) = recipient
+        if let Recipient::Class(class) = recipient
             && let Some(page) = self.slabs.take_page()
         {
             self.slabs.join_class(page, class);

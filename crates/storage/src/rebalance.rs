@@ -23,7 +23,7 @@ impl Store {
 
     /// Finds a page that another class could spare, if one is due. False: none is.
     fn begin_balance(&mut self, now: u32, wanted: usize) -> bool {
-        if !self.config.evict || self.is_reassigning {
+        if !self.config.evict || self.is_reassigning() {
             return false;
         }
         let Some(donor) = self.donor(now, wanted) else { return false };

@@ -3,17 +3,18 @@
 use crate::chain;
 use crate::item::{self, ChunkUse};
 use crate::item_ref::ItemRef;
-use crate::limits::PREFETCH_CHUNKS;
+use crate::limits::{PREFETCH_CHUNKS, RESCUE_ROUNDS};
 use crate::region::Location;
 use crate::slab_allocator::PageUse;
 use crate::store::Store;
 
 impl Store {
-    /// Takes back or evicts everything in the page, which leaves its class thereby.
+    /// Takes back or evicts everything in the page, which leaves its class thereby. Temporary items
+    /// move, as long as their class has others to evict for them.
     pub(crate) fn clear_page(&mut self, now: u32, page: u32) {
         assert_eq!(self.slabs.records[page as usize].pinned, 0, "a pinned page is cleared");
         self.slabs.begin_drain(page);
-        let mut number = 0;
+        let (mut number, mut rescues) = (0, true);
         while let Some(chunk) = self.slabs.chunk_in_page(page, number) {
             if number.is_multiple_of(PREFETCH_CHUNKS) {
                 self.prefetch_buckets_of(page, number);
@@ -25,6 +26,12 @@ impl Store {
                 ChunkUse::Linked => chunk,
                 ChunkUse::Unlinked => panic!("an unlinked item is not pinned"),
             };
+            if rescues && self.death_of(now, item).is_none() && self.is_temporary(now, item) {
+                rescues = self.rescue(now, item, chunk);
+                if rescues {
+                    continue;
+                }
+            }
             self.evict(now, item);
         }
         let page_use = self.slabs.records[page as usize].page_use;
@@ -41,6 +48,9 @@ impl Store {
         let (from, to) = (pages.at(chunk), pages.at(new));
         pages.copy(from, to, bytes);
         if chunk == item {
+            if self.epochs.is_ambiguous() {
+                self.clean_page_of(new);
+            }
             self.follow_head(item, new);
         } else {
             chain::relink_body(pages, new);
@@ -48,6 +58,21 @@ impl Store {
         self.slabs.free_chunk(chunk);
         self.items_moved += 1;
         true
+    }
+
+    /// Moves one chunk of a temporary item that is not held to another page of its class, for which
+    /// other items are evicted. False: there are too few.
+    pub(crate) fn rescue(&mut self, now: u32, item: Location, chunk: Location) -> bool {
+        let class = self.slabs.class_of(chunk);
+        for _ in 0..RESCUE_ROUNDS {
+            if self.relocate(item, chunk) {
+                return true;
+            }
+            if !self.evict_from_class(now, class) {
+                break;
+            }
+        }
+        false
     }
 
     /// Lets everything that points to an item point to its new place.

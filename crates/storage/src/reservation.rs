@@ -242,10 +242,10 @@ impl Store {
         let new = self.build(now, hash, fields, value_len, &[ValuePart::Item(old)]);
         self.unguard(old, guard);
         let new = new?;
-        let epoch = ItemRef::new(&self.slabs.pages, old).epoch();
+        // The old one is alive, and stays so: a flush would have ended it.
+        self.mark_new(new);
         let pages = &mut self.slabs.pages;
         let access = item::access(pages, old);
-        item::set_epoch(pages, new, epoch);
         item::set_access(pages, new, access);
         if with_cas {
             item::set_cas(pages, new, unique);

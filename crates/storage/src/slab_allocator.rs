@@ -7,7 +7,9 @@
 use alloc::{sync::Arc, vec::Vec};
 
 use crate::item;
-use crate::limits::{CHUNK_BYTES_MAX, CLASSES_MAX, PAGE_BYTES, RESERVE_PAGES_MIN, SPARE_PAGES_MAX};
+use crate::limits::{
+    CHUNK_BYTES_MAX, CLASS_COUNTS, PAGE_BYTES, RESERVE_PAGES_MIN, SPARE_PAGES_MAX,
+};
 use crate::page_pool::{Page, PagePool};
 use crate::region::{Location, OwnedPages};
 use crate::slab_class::{ChunkSizes, SlabClass};
@@ -43,6 +45,8 @@ pub(crate) struct PageRecord {
     pub(crate) prev: u32,
     /// Where the page is among those of its class.
     pub(crate) class_place: u32,
+    /// Number of the flush with a used mark after which the page was cleaned, see `flush.rs`.
+    pub(crate) cleaned_after: u64,
 }
 
 pub(crate) struct SlabAllocator {
@@ -52,13 +56,16 @@ pub(crate) struct SlabAllocator {
     classes_by_record: Vec<u8>,
     pub(crate) classes: Vec<SlabClass>,
     /// Hits and storage commands of each class: beside each other, as each request counts one.
-    pub(crate) hits: [u64; CLASSES_MAX],
-    pub(crate) sets: [u64; CLASSES_MAX],
+    pub(crate) hits: [u64; CLASS_COUNTS],
+    pub(crate) sets: [u64; CLASS_COUNTS],
     pub(crate) sizes: ChunkSizes,
     vacant: u32,
     spare: u32,
     pub(crate) spare_pages: usize,
     pub(crate) owned_pages: usize,
+    /// Pages of all classes, and the most there were.
+    pub(crate) class_pages: usize,
+    class_pages_max: usize,
     /// Pages that are never given to the pool.
     pages_min: usize,
     /// Whether a spare page is kept for what cannot wait, where there are pages enough.
@@ -68,6 +75,8 @@ pub(crate) struct SlabAllocator {
     pub(crate) is_refusing: bool,
     /// Record of the page whose items are being moved away: it hands out no chunk.
     pub(crate) draining: u32,
+    /// Flushes so far that took a mark which dead items still had, see `flush.rs`.
+    pub(crate) marks_reused: u64,
 }
 
 impl SlabAllocator {
@@ -82,8 +91,8 @@ impl SlabAllocator {
         let sizes = ChunkSizes::new(chunk_bytes_min, growth_factor, pages.granule_bytes());
         SlabAllocator {
             classes: SlabClass::all(&sizes),
-            hits: [0; CLASSES_MAX],
-            sets: [0; CLASSES_MAX],
+            hits: [0; CLASS_COUNTS],
+            sets: [0; CLASS_COUNTS],
             sizes,
             records: Vec::with_capacity(pages_expected.min(pages.pool().pages_total())),
             classes_by_record: Vec::new(),
@@ -92,10 +101,13 @@ impl SlabAllocator {
             spare: NONE,
             spare_pages: 0,
             owned_pages: 0,
+            class_pages: 0,
+            class_pages_max: 0,
             pages_min,
             is_reserving: false,
             is_refusing: false,
             draining: NONE,
+            marks_reused: 0,
         }
     }
 
@@ -128,7 +140,7 @@ impl SlabAllocator {
     pub(crate) fn count_hit(&mut self, at: usize) {
         let class = usize::from(self.classes_by_record[self.pages.note(at) as usize]);
         // There are never more classes: it only spares a check.
-        self.hits[class % CLASSES_MAX] += 1;
+        self.hits[class % CLASS_COUNTS] += 1;
     }
 
     /// What has happened to the items of a class.
@@ -164,6 +176,7 @@ impl SlabAllocator {
                 next: NONE,
                 prev: NONE,
                 class_place: NONE,
+                cleaned_after: 0,
             });
         } else {
             self.vacant = self.records[index as usize].next;
@@ -242,9 +255,15 @@ impl SlabAllocator {
         record.used = 0;
         record.pinned = 0;
         record.free = Location::NONE;
+        record.cleaned_after = self.marks_reused;
         record.class_place = self.classes[class].pages.len() as u32;
         self.classes[class].pages.push(index);
         self.link_room(index, class);
+        self.class_pages += 1;
+        if self.class_pages > self.class_pages_max {
+            self.class_pages_max = self.class_pages;
+            self.pages.pool().count_class_page();
+        }
     }
 
     /// Takes an empty page, no longer listed with room, out of its class.
@@ -253,6 +272,7 @@ impl SlabAllocator {
         let place = self.records[index as usize].class_place as usize;
         let slab_class = &mut self.classes[class];
         slab_class.pages.swap_remove(place);
+        self.class_pages -= 1;
         let pages = &self.pages;
         slab_class.candidates.retain(|slot| pages.at(slot.chunk) / PAGE_BYTES != page_number);
         if let Some(moved) = slab_class.pages.get(place) {

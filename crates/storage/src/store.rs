@@ -8,6 +8,7 @@ use alloc::vec::Vec;
 use crate::access_clock::AccessClock;
 use crate::drain::{Drain, Recipient};
 use crate::events::EventLog;
+use crate::flush_epochs::FlushEpochs;
 use crate::hash_table::HashTable;
 use crate::hints::Hints;
 use crate::hold::HoldTable;
@@ -96,10 +97,7 @@ pub struct Store {
     pub(crate) sizes: Option<ItemSizes>,
     /// Slab class of the item stored last.
     pub(crate) last_stored: usize,
-    /// Items whose flush epoch is another are flushed.
-    pub(crate) epoch: u8,
-    /// Linked items per flush epoch.
-    pub(crate) epoch_items: [usize; 4],
+    pub(crate) epochs: FlushEpochs,
     pub(crate) next_unique: u64,
     pub(crate) holds: HoldTable,
     /// The item that an allocation under way must leave linked, even if it has expired.
@@ -120,8 +118,8 @@ pub struct Store {
     pub(crate) growth_pause: u32,
     pub(crate) crawl: crate::crawler::Crawl,
     pub(crate) expiry: crate::expiry_index::ExpiryIndex,
-    /// An operator takes the page that is being drained.
-    pub(crate) is_reassigning: bool,
+    /// See [`Store::set_temporary_ttl`].
+    pub(crate) temporary_ttl: u32,
     /// Kept while somebody watches.
     pub(crate) events: Option<Box<EventLog>>,
 }
@@ -163,8 +161,7 @@ impl Store {
             flushed_met: 0,
             sizes: config.track_sizes.then(ItemSizes::default),
             last_stored: 0,
-            epoch: 0,
-            epoch_items: [0; 4],
+            epochs: FlushEpochs::default(),
             // 0 says "no unique" and 1 is left out, as memcached does.
             next_unique: u64::from(config.shard) + 2,
             holds: HoldTable::new(),
@@ -182,7 +179,7 @@ impl Store {
             growth_pause: 0,
             crawl: crate::crawler::Crawl::default(),
             expiry: crate::expiry_index::ExpiryIndex::default(),
-            is_reassigning: false,
+            temporary_ttl: 0,
             events: None,
         })
     }
@@ -328,21 +325,20 @@ impl Store {
 
     pub(crate) fn count(&mut self, item: Location, linked: bool) {
         let view = ItemRef::new(&self.slabs.pages, item);
-        let (bytes, epoch) = (view.total_bytes(), usize::from(view.epoch()));
+        let (bytes, epoch) = (view.total_bytes(), view.epoch());
         let exptime = view.exptime();
         if self.sizes.is_some() {
             self.count_size(bytes, linked);
         }
         if linked {
             self.item_bytes += bytes;
-            self.epoch_items[epoch] += 1;
             if exptime != 0 {
                 self.expiry.note(self.slabs.record_of(item), exptime);
             }
         } else {
             self.item_bytes -= bytes;
-            self.epoch_items[epoch] -= 1;
         }
+        self.count_mark(item, epoch, linked);
     }
 
     #[cold]

@@ -1,7 +1,7 @@
 //! Storing: what set, add, replace, append, prepend and cas do to the item that is there.
 
 use crate::access::AccessWord;
-use crate::item::{ItemShape, set_access, set_epoch, set_linked};
+use crate::item::{ItemShape, set_access, set_linked};
 use crate::item_ref::ItemRef;
 use crate::limits::KEY_BYTES_MAX;
 use crate::region::Location;
@@ -254,7 +254,7 @@ impl Store {
     }
 
     fn date_new(&mut self, now: u32, item: Location) {
-        set_epoch(&mut self.slabs.pages, item, self.epoch);
+        self.mark_new(item);
         let access = AccessWord::stored(self.clock.advance(now, self.index.items));
         set_access(&mut self.slabs.pages, item, access);
     }

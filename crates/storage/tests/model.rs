@@ -83,6 +83,9 @@ enum Op {
     Maintain {
         budget: u32,
     },
+    Protect {
+        ttl: u32,
+    },
     /// From 0: a free page.
     Reassign {
         from: usize,
@@ -120,6 +123,7 @@ fn ops() -> impl Strategy<Value = Op> {
         2 => Just(Op::Release),
         1 => (0..4_usize).prop_map(|pages| Op::Grant { pages }),
         2 => (0..40_u32).prop_map(|budget| Op::Maintain { budget }),
+        1 => (0..20_u32).prop_map(|ttl| Op::Protect { ttl }),
         1 => (0..60_usize, 0..60_usize).prop_map(|(from, to)| Op::Reassign { from, to }),
     ]
 }
@@ -146,6 +150,31 @@ fn join_ops() -> impl Strategy<Value = Op> {
         1 => long().prop_map(|key| Op::Hold { key }),
         1 => Just(Op::Release),
         1 => (0..3_usize).prop_map(|pages| Op::Grant { pages }),
+    ]
+}
+
+/// Items of a few sizes between flushes, which come faster than the background takes dead items
+/// back: they have all marks.
+fn flush_ops() -> impl Strategy<Value = Op> {
+    let key = || 0..KEYS;
+    let lengths =
+        || prop_oneof![6 => 0..60_usize, 2 => 3_000..4_000_usize, 1 => 34_000..50_000_usize];
+    prop_oneof![
+        24 => (key(), lengths(), 0..5_u8)
+            .prop_map(|(key, len, verb)| Op::Store { key, len, flags: 0, ttl: 0, verb }),
+        4 => Just(Op::Flush),
+        4 => (key(), any::<bool>()).prop_map(|(key, with_cas)| Op::Get { key, with_cas }),
+        3 => (key(), 5..20_u32, any::<bool>())
+            .prop_map(|(key, ttl, read)| Op::Touch { key, ttl, read }),
+        1 => key().prop_map(|key| Op::Delete { key }),
+        2 => (key(), lengths())
+            .prop_map(|(key, len)| Op::Reserve { key, len, flags: 0, ttl: 0 }),
+        2 => (0..5_u8).prop_map(|verb| Op::Commit { verb }),
+        2 => key().prop_map(|key| Op::Hold { key }),
+        1 => Just(Op::Release),
+        1 => (0..8_u32).prop_map(|budget| Op::Maintain { budget }),
+        1 => (0..60_usize, 0..60_usize).prop_map(|(from, to)| Op::Reassign { from, to }),
+        1 => Just(Op::Tick { seconds: 1 }),
     ]
 }
 
@@ -523,6 +552,7 @@ impl Pair {
             Op::Maintain { budget } => {
                 self.store.maintain(self.now, budget);
             }
+            Op::Protect { ttl } => self.store.set_temporary_ttl(ttl),
             Op::Reassign { from: 0, to } => {
                 self.store.assign_free_page(to);
             }
@@ -553,6 +583,7 @@ impl Pair {
         self.check();
         let stats = self.store.stats();
         assert_eq!((stats.curr_items, stats.bytes), (0, 0));
+        assert!(!stats.is_moving_page, "a page is drained for ever");
     }
 }
 
@@ -571,6 +602,13 @@ proptest! {
         ops in prop::collection::vec(join_ops(), 1..2 * OPS_MAX)
     ) {
         Pair::new(24, true).run(ops);
+    }
+
+    #[test]
+    fn many_flushes_end_what_was_stored_before_and_nothing_after(
+        ops in prop::collection::vec(flush_ops(), 1..2 * OPS_MAX), evict in any::<bool>()
+    ) {
+        Pair::new(if evict { 24 } else { PAGES }, evict).run(ops);
     }
 
     #[test]

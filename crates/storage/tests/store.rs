@@ -90,6 +90,15 @@ impl Shard {
             .count()
     }
 
+    /// As [`Self::hits`], where no item is touched: dead ones stay.
+    fn live(&self, prefix: &str, items: usize) -> usize {
+        let keys = (0..items).map(|n| format!("{prefix}{n}"));
+        let is_live = |key: &String| {
+            self.store.is_live(self.now, self.hasher.hash(key.as_bytes()), key.as_bytes())
+        };
+        keys.filter(is_live).count()
+    }
+
     fn hits(&mut self, prefix: &str, items: usize) -> usize {
         (0..items).filter(|n| self.get(&format!("{prefix}{n}")).is_ok()).count()
     }
@@ -175,6 +184,45 @@ fn without_evictions_a_full_store_refuses_and_keeps_all() {
     shard.store.check().unwrap();
 }
 
+/// A canary was lost although memory was full of items that never expire.
+#[test]
+fn temporary_items_outlive_others() {
+    let config = Config { fair_share_pages: 32, ..Config::default() };
+    let mut shard = Shard::new(&config, &pool(32));
+    shard.store.set_temporary_ttl(61);
+    let canaries = |shard: &mut Shard, name: &str, ttl| {
+        (0..20).for_each(|n| {
+            shard.set(&format!("{name}{n}"), 500, shard.now + ttl);
+        });
+    };
+    canaries(&mut shard, "short", 61);
+    canaries(&mut shard, "long", 62);
+    // Also where pages go to other classes, and where one is cleared at once.
+    for (round, len) in [500, 3_000, 500, 20, 1_000, 30_000].into_iter().enumerate() {
+        shard.fill(&format!("r{round}-"), (8 << 20) / (len + 50), len);
+        assert_eq!(shard.hits("short", 20), 20, "values of {len} bytes");
+        shard.store.check().unwrap();
+    }
+    assert_eq!(shard.set("huge", 700_000, 0), StoreOutcome::Stored);
+    assert_eq!((shard.hits("short", 20), shard.hits("long", 20)), (20, 0));
+    // Where there are no others they go, too, and so for longer values.
+    for len in [500, 3_000, 100] {
+        for n in 0..(8 << 20) / (len + 50) {
+            let exptime = shard.now + 50;
+            assert_eq!(shard.set(&format!("t{len}-{n}"), len, exptime), StoreOutcome::Stored);
+        }
+        shard.store.check().unwrap();
+    }
+    assert_eq!(shard.set("plain", 500, 0), StoreOutcome::Stored);
+    // An operator's order and other shards' needs come first.
+    assert_eq!(shard.store.reassign(None, None), Reassigned::Begun);
+    while shard.store.maintain(shard.now, 64) {}
+    shard.store.grant(PageWish { pages: 5, worth: u64::MAX });
+    while shard.store.maintain(shard.now, 64) {}
+    assert_eq!(shard.store.pages_owned(), 32 - 6);
+    shard.store.check().unwrap();
+}
+
 #[test]
 fn items_read_twice_outlive_those_never_read() {
     let config = Config { fair_share_pages: 16, ..Config::default() };
@@ -207,23 +255,62 @@ fn a_flush_hides_what_was_stored_before_and_nothing_after() {
     assert_eq!(shard.get("after"), Ok(1));
 }
 
-/// The fourth flush took back everything at once: seconds in which the store served nobody.
+/// Marks of two bits tell the items of four flushes apart. The fourth flush took back all items of
+/// the mark that it needed, in one step.
 #[test]
-fn flushes_in_a_row_take_back_no_more_than_they_must() {
+fn a_flush_takes_back_nothing_by_itself() {
     let mut shard = Shard::new(&Config::default(), &pool(64));
     assert_eq!(shard.fill("old", 10_000, 30), 10_000);
     for round in 0..9 {
+        let prefix = format!("f{round}-");
+        assert_eq!(shard.fill(&prefix, 1_000, 30), 1_000);
+        let items = shard.store.stats().curr_items;
         shard.store.flush_all();
-        assert_eq!(shard.set(&format!("new{round}"), 1, 0), StoreOutcome::Stored);
-        assert!(shard.store.stats().curr_items > 10_000, "round {round}");
-        shard.store.check().unwrap();
+        assert_eq!(shard.store.stats().curr_items, items, "round {round}");
+        assert_eq!(shard.store.check(), Ok(()), "round {round}");
+        // What is stored now may lie among dead items with its own mark.
+        assert_eq!(shard.fill("new", 100, 30), 100);
+        assert_eq!((shard.live(&prefix, 1_000), shard.live("old", 10_000)), (0, 0));
+        assert_eq!(shard.live("new", 100), 100);
+        assert_eq!(shard.store.check(), Ok(()), "round {round}");
     }
     assert_eq!(shard.hits("old", 10_000), 0);
+    let hash = shard.hasher.hash(b"new0");
+    shard.store.touch(1, hash, b"new0", 90).unwrap();
     while shard.store.maintain(1, 100) {}
-    assert_eq!(shard.store.stats().curr_items, 1);
+    shard.store.check().unwrap();
+    assert_eq!(shard.store.stats().curr_items, 100);
+    assert_eq!(shard.hits("new", 100), 100);
 }
 
-/// A fourth flush without a free mark would have to walk all chunks at once.
+/// A page that a drain empties moves its items among others, which a flush may have ended.
+#[test]
+fn live_items_that_move_among_flushed_ones_stay_alive() {
+    let mut shard = Shard::new(&Config::default(), &pool(64));
+    for round in 0..4 {
+        assert_eq!(shard.fill(&format!("f{round}-"), 1_000, 30), 1_000);
+        shard.store.flush_all();
+    }
+    // Flushed items that are met leave room in all pages.
+    (0..1_000).step_by(3).for_each(|n| {
+        (0..4).for_each(|round| assert!(shard.get(&format!("f{round}-{n}")).is_err()));
+    });
+    // They lie in one page, which is the emptiest now.
+    assert_eq!(shard.fill("new", 100, 30), 100);
+    let moved = shard.store.stats().items_moved;
+    assert_eq!(shard.store.reassign(None, None), Reassigned::Begun);
+    shard.store.crawl_in_background(false);
+    while shard.store.stats().is_moving_page {
+        shard.store.maintain(1, 0);
+        shard.store.check().unwrap();
+    }
+    assert!(shard.store.stats().items_moved >= moved + 100);
+    assert_eq!(shard.hits("new", 100), 100);
+    while shard.store.maintain(1, 100) {}
+    assert_eq!(shard.hits("new", 100), 100);
+}
+
+/// While no mark is free, stores clean pages, and the mark alone does not say who is alive.
 #[test]
 fn a_crawler_that_is_off_keeps_a_mark_for_the_next_flush() {
     let mut shard = Shard::new(&Config::default(), &pool(16));
@@ -331,6 +418,70 @@ fn a_page_is_reassigned() {
     assert_eq!(shard.store.stats().curr_items, items);
     assert_eq!(in_classes(&shard.store), 1);
     shard.store.check().unwrap();
+}
+
+/// A full store that has begun to drain a page for a class of longer items.
+fn store_that_moves_a_page() -> Shard {
+    let pool = pool(64);
+    let mut shard = Shard::new(&Config { fair_share_pages: 64, ..Config::default() }, &pool);
+    shard.fill("a", 1_500, 3_000);
+    for number in 0.. {
+        assert_eq!(shard.set(&format!("b{number}"), 12_000, 0), StoreOutcome::Stored);
+        if shard.store.stats().is_moving_page {
+            break;
+        }
+        assert!(number < 10_000, "no page moves");
+    }
+    shard
+}
+
+/// Only allocations went on with it: where none came any more the page never moved, and orders
+/// were refused for ever.
+#[test]
+fn a_page_moves_without_further_allocations() {
+    let mut shard = store_that_moves_a_page();
+    let before = shard.store.stats();
+    shard.hits("a", 1_500);
+    while shard.store.maintain(1, 64) {
+        shard.store.check().unwrap();
+    }
+    let after = shard.store.stats();
+    assert!(!after.is_moving_page);
+    assert_eq!(after.slabs_moved, before.slabs_moved + 1);
+    shard.store.check().unwrap();
+}
+
+#[test]
+fn an_order_takes_the_place_of_a_move_of_the_stores_own() {
+    let mut shard = store_that_moves_a_page();
+    let moved = shard.store.stats().slabs_moved;
+    assert_eq!(shard.store.reassign(None, None), Reassigned::Begun);
+    shard.store.check().unwrap();
+    assert_eq!(shard.store.reassign(None, None), Reassigned::Busy);
+    let free = shard.store.pages_owned();
+    while shard.store.maintain(1, 64) {}
+    assert_eq!(shard.store.pages_owned(), free - 1);
+    assert_eq!(shard.store.stats().slabs_moved, moved + 1);
+    assert_eq!(shard.store.reassign(None, None), Reassigned::Begun);
+    shard.store.check().unwrap();
+}
+
+/// What `stats slabs` calls malloced fell to nothing when all items were flushed.
+#[test]
+fn pages_stay_malloced_when_items_go() {
+    let pool = pool(64);
+    let mut shard = Shard::new(&Config::default(), &pool);
+    assert_eq!(pool.pages_malloced(), 0);
+    shard.fill("a", 1_000, 1_000);
+    let malloced = pool.pages_malloced();
+    assert!(malloced > 15, "{malloced} pages");
+    shard.store.flush_all();
+    while shard.store.maintain(1, 64) {}
+    assert_eq!((shard.store.stats().curr_items, pool.pages_malloced()), (0, malloced));
+    shard.fill("b", 1_000, 1_000);
+    assert_eq!(pool.pages_malloced(), malloced);
+    shard.fill("c", 10_000, 1_000);
+    assert!((malloced + 20..=64).contains(&pool.pages_malloced()));
 }
 
 /// A class that was given a page has it before it needs one, and may lose it again.

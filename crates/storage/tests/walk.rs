@@ -6,7 +6,8 @@ use std::sync::Arc;
 
 use proptest::prelude::*;
 use slabcore_storage::{
-    Config, KeyHasher, NewItem, PAGE_BYTES, PagePool, Region, Store, StoreVerb, WalkPosition,
+    CLASSES_MAX, Config, KeyHasher, NewItem, PAGE_BYTES, PagePool, Region, Store, StoreOutcome,
+    StoreVerb, WalkPosition,
 };
 
 /// Every slab class.
@@ -109,4 +110,32 @@ fn a_part_is_short_and_empty_classes_take_none() {
     assert!((1..=70).contains(&walker.shown.len()), "{} items in a part", walker.shown.len());
     let end = walker.store.walk(1, WalkPosition::default(), 1 << 40, 1, |_| panic!("no item"));
     assert!(end.is_end());
+}
+
+/// A set of classes is a word: a 64th class had no bit in it, and shifts by 64 overflow.
+#[test]
+fn items_of_all_classes_are_shown_however_many_there_are() {
+    for (growth_factor, chunk_bytes_min) in [(1.01, 1), (1.05, 48), (1.08, 48), (1.25, 48)] {
+        let region = Region::new(Box::new(vec![0_u8; 512 * PAGE_BYTES]));
+        let hasher = KeyHasher::new(1);
+        let config = Config { growth_factor, chunk_bytes_min, ..Config::default() };
+        let pool = Arc::new(PagePool::new(region));
+        let mut store = Store::new(&config, pool, hasher.clone()).unwrap();
+        assert!(store.classes() <= CLASSES_MAX);
+        let lengths = || (1..33_000).step_by(97).chain([40_000]);
+        for len in lengths() {
+            let (key, value) = (format!("k{len}"), vec![b'v'; len]);
+            let item = NewItem { key: key.as_bytes(), value: &value, flags: 0, exptime: 0 };
+            let outcome = store.store(1, hasher.hash(item.key), &item, StoreVerb::Set);
+            assert_eq!(outcome, StoreOutcome::Stored);
+        }
+        let (mut shown, mut highest) = (0, 0);
+        let end = store.walk(1, WalkPosition::default(), ALL, usize::MAX, |walked| {
+            shown += 1;
+            highest = highest.max(walked.class);
+        });
+        assert!(end.is_end());
+        assert_eq!((shown, highest), (lengths().count(), store.classes()), "-f {growth_factor}");
+        store.check().unwrap();
+    }
 }

@@ -5,7 +5,7 @@
 //! - **Pure**: [`model::Model`] says what classic and meta commands mean, with the time as an
 //!   argument; [`command::Command`] is one command as a value; [`generators`] and
 //!   [`meta_generators`] make commands and whole scripts, good and bad ones, for property tests,
-//!   from the keys and values of [`part_generators`].
+//!   from the keys and values of [`part_generators`]; [`line_mutations`] spoils their lines.
 //! - **Processes**: [`server_process::ServerProcess`] runs slabcore or a stock memcached, and
 //!   [`on_both!`] makes a test for each; [`wire_client::WireClient`] talks to it in bytes, and
 //!   [`playback`] plays one [`script::Script`] to a server so that the replies of two servers can
@@ -28,6 +28,7 @@ pub mod datagram_client;
 pub mod datagram_playback;
 pub mod generators;
 pub mod limits;
+pub mod line_mutations;
 pub mod meta_generators;
 pub mod meta_line;
 pub mod meta_model;

@@ -2,6 +2,7 @@
 
 use std::process::Command;
 
+use slabcore_testkit::binaries;
 use slabcore_testkit::server_process::{ServerKind, ServerProcess};
 
 use crate::patience::wait_for;
@@ -48,17 +49,23 @@ fn memcdump_names_keys(kind: ServerKind) {
     });
 }
 
+/// How many of 5 keys the script prints: since 1.6.43 it takes the first line, `OK`, for a key.
+fn printed_of_five(kind: ServerKind) -> usize {
+    if kind == ServerKind::Stock && !binaries::stock_is_current() { 5 } else { 4 }
+}
+
 fn memcached_tool_dumps_items(kind: ServerKind) {
     let keys = keys("key%");
     let server = filled(kind, &keys);
     prints_each(&keys, || memcached_script(server.port(), &["dump"]));
     let few = run(&mut memcached_script(server.port(), &["dump", "5"]));
-    assert_eq!(few.lines().filter(|line| line.starts_with("add key%")).count(), 5, "{few}");
+    let count = few.lines().filter(|line| line.starts_with("add key%")).count();
+    assert_eq!(count, printed_of_five(kind), "{few}");
 }
 
 fn memcached_tool_names_keys(kind: ServerKind) {
     let server = filled(kind, &keys("key%"));
     prints_each(&keys("key=key%25"), || memcached_script(server.port(), &["keys"]));
     let few = run(&mut memcached_script(server.port(), &["keys", "5"]));
-    assert_eq!(few.matches("key=key%25").count(), 5, "{few}");
+    assert_eq!(few.matches("key=key%25").count(), printed_of_five(kind), "{few}");
 }

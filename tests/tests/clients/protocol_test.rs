@@ -2,6 +2,7 @@
 
 use std::process::Command;
 
+use slabcore_testkit::binaries;
 use slabcore_testkit::server_process::{ServerKind, ServerProcess};
 
 use crate::program::tool;
@@ -14,8 +15,11 @@ on_both! {
 /// How many tests memccapable has of each protocol; fewer would mean that it gave up.
 const MEMCCAPABLE_TESTS: usize = 27;
 
+/// What memccapable finds wrong with memcached since 1.6.40, which ignores further words of a delete.
+const FAIL_IN_TEXT: [&str; 2] = ["ascii delete", "ascii delete noreply"];
+
 /// `protocol`: `-a` for text, `-b` for binary.
-fn check_memccapable(kind: ServerKind, protocol: &str) {
+fn check_memccapable(kind: ServerKind, protocol: &str, may_fail: &[&str]) {
     let program = tool("memccapable");
     for threads in [1, 2] {
         let server = ServerProcess::new(kind, threads);
@@ -23,17 +27,24 @@ fn check_memccapable(kind: ServerKind, protocol: &str) {
             .args(["-h", "127.0.0.1", protocol, "-p", &server.port().to_string()])
             .output()
             .expect("memccapable runs");
-        let text = String::from_utf8_lossy(&output.stdout).into_owned()
-            + &String::from_utf8_lossy(&output.stderr);
+        // Names and passes come on the standard output, failures behind their names on the other.
+        let text = String::from_utf8_lossy(&output.stdout);
         let passed = text.matches("[pass]").count();
-        assert!(output.status.success() && passed >= MEMCCAPABLE_TESTS, "{text}");
+        let failed = String::from_utf8_lossy(&output.stderr).matches("[FAIL]").count();
+        assert_eq!(failed, may_fail.len(), "{text}");
+        assert!(passed + failed >= MEMCCAPABLE_TESTS, "{text}");
+        for name in may_fail {
+            let of_name = text.split_once(name).map(|(_, rest)| rest.trim_start());
+            assert!(of_name.is_some_and(|rest| !rest.starts_with("[pass]")), "{name}: {text}");
+        }
     }
 }
 
 fn passes_in_text(kind: ServerKind) {
-    check_memccapable(kind, "-a");
+    let older = kind == ServerKind::Stock && !binaries::stock_is_current();
+    check_memccapable(kind, "-a", if older { &[] } else { &FAIL_IN_TEXT });
 }
 
 fn passes_in_binary(kind: ServerKind) {
-    check_memccapable(kind, "-b");
+    check_memccapable(kind, "-b", &[]);
 }

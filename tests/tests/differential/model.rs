@@ -7,11 +7,11 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use proptest::collection::vec;
 use proptest::test_runner::{Config, RngSeed, TestCaseError, TestRunner};
 use slabcore_testkit::command::TextCommand;
-use slabcore_testkit::generators;
 use slabcore_testkit::model::Model;
 use slabcore_testkit::replies::{Normaliser, shown};
 use slabcore_testkit::server_process::{ServerKind, ServerOptions};
 use slabcore_testkit::wire_client::WireClient;
+use slabcore_testkit::{binaries, generators};
 
 use crate::twins::{STEADY_STOCK, must_agree};
 
@@ -43,6 +43,10 @@ fn compare(client: &mut WireClient, commands: &[TextCommand]) -> Result<(), Stri
 
 #[test]
 fn model_answers_as_stock() {
+    if !binaries::stock_is_current() {
+        eprintln!("the oracle is older than 1.6.45, whose replies the model has");
+        return;
+    }
     let server = ServerOptions::new(ServerKind::Stock, 1).arguments(STEADY_STOCK).start();
     let client = RefCell::new(server.connect());
     let commands = vec(generators::text_command(), 1..60);

@@ -11,6 +11,7 @@ on_both! {
     dumps_and_watch_stand_first_in_a_packet,
     dumps_can_be_switched_off,
     cachedump_lists_keys_of_a_class,
+    items_of_the_last_slab_class_are_dumped,
 }
 
 /// As many as memcached's own test has.
@@ -196,6 +197,35 @@ fn cachedump_lists_keys_of_a_class(kind: ServerKind) {
         assert!(std::time::Instant::now() < deadline, "{lines:?}");
     }
     assert_eq!(cachedump(&mut client, &format!("{class} 1")).len(), 1);
+}
+
+/// With a growth factor as small as this there are as many slab classes as there may be. Slabcore
+/// had one more, which the dumps left out.
+fn items_of_the_last_slab_class_are_dumped(kind: ServerKind) {
+    for factor in ["1.05", "1.08"] {
+        let server = ServerOptions::new(kind, 2).arguments(STEADY).arguments(&["-f", factor]);
+        let server = server.start();
+        let mut client = server.connect();
+        let mut expected = BTreeSet::new();
+        for bytes in [1, 1_000, 30_000, 32_700, 40_000, 700_000] {
+            let value = "x".repeat(bytes);
+            client.expect(format!("set k{bytes} 0 0 {bytes}\r\n{value}\r\n"), "STORED\r\n");
+            expected.insert(format!("k{bytes}"));
+        }
+        let of_items = |lines: Vec<String>| -> Vec<String> {
+            lines.into_iter().filter(|line| line.starts_with("key=")).collect()
+        };
+        let lines = of_items(dump(&mut client, "lru_crawler metadump all", b"END\r\n"));
+        assert_eq!(keys(&lines, "key=", ' '), expected, "-f {factor}");
+        let class = |name: &str| name.split(':').nth(1).and_then(|class| class.parse::<u32>().ok());
+        let classes = client.stats("items").into_iter().filter_map(|(name, _)| class(&name));
+        let classes: BTreeSet<u32> = classes.collect();
+        assert!(classes.iter().all(|class| (1..=63).contains(class)), "{classes:?}");
+        for class in classes {
+            let lines = dump(&mut client, &format!("lru_crawler metadump {class}"), b"END\r\n");
+            assert!(!of_items(lines).is_empty(), "class {class} with -f {factor}");
+        }
+    }
 }
 
 /// The line of a dump, as 1.6.45 has it; the older oracle has no blank at its end.

@@ -7,6 +7,9 @@ use std::process::{Command, Output};
 
 use rustix::process::geteuid;
 use slabcore_testkit::binaries;
+use slabcore_testkit::server_process::{ServerKind, ServerOptions};
+
+use crate::users_file::UsersFile;
 
 /// Both fail to bind this, so a server that takes its options ends with status 71.
 const UNBINDABLE: &str = "/nonexistent/slabcore.sock";
@@ -54,7 +57,11 @@ const OPTIONS: &[(&str, Expect)] = &[
     ("-f x", Refused(1)), ("-n 8", Taken), ("--slab-min-size=8", Taken), ("-n 0", Refused(1)),
     ("-n 2000000", Stricter(1)), ("-L", Taken), ("--enable-largepages", Taken),
     ("-S", Stricter(64)), ("--enable-sasl", Stricter(64)),
-    ("-S -B ascii", Refused(64)), ("-Y /nonexistent/users", RefusedInOwnWords(1)),
+    ("-S -B ascii", Refused(64)), ("-S -B auto", Refused(64)),
+    ("-Y /nonexistent/users -B auto", Refused(64)),
+    ("-Y /nonexistent/users -B binary", Refused(64)), ("-Z -p 0", Refused(64)),
+    ("-o no_modern -I 512k", Refused(64)), ("-o no_chunked_items -I 512k", Refused(64)),
+    ("-o slab_chunk_max=768 -I 1536k", Refused(64)), ("-Y /nonexistent/users", RefusedInOwnWords(1)),
     ("--auth-file=/nonexistent/users", RefusedInOwnWords(1)), ("-N 2 -t 2", Warned),
     ("--napi-ids=1", Warned), ("-N 0", Refused(1)), ("-N 5 -t 4", Refused(64)), ("-v", Taken),
     ("--verbose", Taken), ("-vvv", Warned), ("-d --nosuch", Refused(1)),
@@ -83,7 +90,8 @@ const SUBOPTIONS: &[(&str, Expect)] = &[
     ("slab_automove_ratio=0.5", Warned), ("slab_automove_ratio=1", Warned),
     ("slab_automove_ratio=0", Refused(1)), ("slab_automove_ratio=2", Refused(1)),
     ("slab_automove_window", Refused(1)), ("slab_automove_window=3", Warned),
-    ("slab_automove_window=2", Refused(1)), ("slab_automove_freeratio", Refused(1)),
+    ("slab_automove_window=2", Refused(1)),
+    ("slab_automove_window=1801", Refused(1)), ("slab_automove_freeratio", Refused(1)),
     ("slab_automove_freeratio=0.5", Warned), ("slab_automove_freeratio=x", Refused(1)),
     ("slab_sizes", Stricter(1)), ("slab_sizes=100-200", Warned), ("slab_sizes=x", Refused(64)),
     ("slab_sizes=200-100", Refused(64)), ("slab_sizes=100-108", Refused(64)),
@@ -91,7 +99,7 @@ const SUBOPTIONS: &[(&str, Expect)] = &[
     ("slab_chunk_max=512", Warned), ("slab_chunk_max=0", Refused(1)),
     ("slab_chunk_max=x", Refused(1)), ("slab_chunk_max=1025", Refused(1)),
     ("slab_chunk_max=300", Refused(64)), ("no_chunked_items", Warned), ("lru_maintainer", Taken),
-    ("no_lru_maintainer", Warned), ("lru_crawler", Taken), ("no_lru_crawler", Warned),
+    ("no_lru_maintainer", Warned), ("lru_crawler", Taken), ("no_lru_crawler", Taken),
     ("lru_crawler_sleep", Refused(1)), ("lru_crawler_sleep=5", Warned),
     ("lru_crawler_sleep=1000001", Refused(1)), ("lru_crawler_tocrawl", Refused(1)),
     ("lru_crawler_tocrawl=5", Warned), ("lru_crawler_tocrawl=x", Refused(1)),
@@ -101,19 +109,25 @@ const SUBOPTIONS: &[(&str, Expect)] = &[
     ("hot_max_factor=0", Refused(1)), ("warm_max_factor", Refused(1)),
     ("warm_max_factor=3", Warned), ("warm_max_factor=0", Refused(1)), ("temporary_ttl", Refused(1)),
     ("temporary_ttl=61", Warned), ("temporary_ttl=x", Warned), ("temporary_ttl=-1", Warned),
+    ("temporary_ttl=5,no_lru_maintainer", Refused(64)), ("no_modern,temporary_ttl=5", Refused(64)),
+    ("no_modern,lru_maintainer", Warned), ("lru_maintainer,no_modern", Warned),
+    ("no_modern,lru_crawler,slab_reassign", Warned), ("no_lru_crawler,lru_crawler", Taken),
+    ("hot_lru_pct=1.5", Warned),
     ("track_sizes", Taken),
     ("watcher_logbuf_size", Refused(1)), ("watcher_logbuf_size=64", Warned),
     ("watcher_logbuf_size=x", Refused(1)), ("worker_logbuf_size", Refused(1)),
-    ("worker_logbuf_size=64", Warned), ("worker_logbuf_size=x", Refused(1)),
+    ("worker_logbuf_size=100", Warned), ("worker_logbuf_size=1.5", Refused(1)), ("worker_logbuf_size=x", Refused(1)),
     ("read_buf_mem_limit", Refused(1)), ("read_buf_mem_limit=5", Warned),
     ("read_buf_mem_limit=x", Refused(1)), ("resp_obj_mem_limit=5", Warned),
     ("inline_ascii_resp", Warned), ("no_inline_ascii_resp", Warned), ("drop_privileges", Warned),
     ("no_drop_privileges", Taken), ("sock_cookie_id", Stricter(1)), ("sock_cookie_id=5", Warned),
-    ("ext_path", Refused(1)), ("ext_path=/x", Refused(1)), ("ext_path=/x:0m", Refused(1)),
+    ("ext_path", Refused(1)), ("ext_path=/x", Refused(1)), ("ext_path=/x:0m", Refused(64)),
+    ("ext_path=/x:5", Refused(1)), ("ext_path=/x:5x", Refused(1)),
+    ("ext_path=/x:64m:foo", Refused(1)),
     ("ext_page_size", Refused(1)), ("ext_page_size=64", Warned), ("ext_page_size=x", Refused(1)),
-    ("ext_wbuf_size=4", Warned), ("ext_wbuf_size=-1", Refused(1)), ("ext_threads=1", Warned),
-    ("ext_threads=x", Refused(1)), ("ext_item_size=512", Warned), ("ext_item_age=0", Warned),
-    ("ext_low_ttl=0", Warned), ("ext_drop_unread", Warned), ("ext_recache_rate=2000", Warned),
+    ("ext_wbuf_size=6", Warned), ("ext_wbuf_size=-1", Refused(1)), ("ext_threads=1", Warned),
+    ("ext_threads=x", Refused(1)), ("ext_item_size=1024", Warned), ("ext_item_age=9", Warned),
+    ("ext_low_ttl=8", Warned), ("ext_drop_unread", Warned), ("ext_recache_rate=7", Warned),
     ("ext_compact_under=4", Warned), ("ext_drop_under=4", Warned), ("ext_max_frag", Refused(1)),
     ("ext_max_frag=0.5", Warned), ("ext_max_sleep=10", Warned), ("ext_foo", Refused(1)),
     ("proxy_config=x", Refused(1)), ("proxy_uring", Refused(1)), ("ssl_key", Refused(1)),
@@ -121,6 +135,10 @@ const SUBOPTIONS: &[(&str, Expect)] = &[
     ("ssl_chain_cert", Refused(1)), ("ssl_ca_cert", Refused(1)), ("ssl_ciphers", Refused(1)),
     ("ssl_session_cache", Warned),
     ("ssl_kernel_tls", Warned), ("ssl_wbuf_size=8", Warned), ("ssl_wbuf_size=x", Refused(1)),
+    ("ssl_verify_mode=1", Warned),
+    ("ssl_verify_mode=2", Warned), ("ssl_verify_mode=3", Warned), ("ssl_keyformat=2", Warned),
+    ("ssl_min_version=0", Warned), ("ssl_min_version=1", Warned), ("ssl_min_version=3", Warned),
+    ("ssl_chain_cert=x", Warned), ("ssl_ca_cert=x", Warned), ("ssl_ciphers=x", Warned),
     ("ssl_verify_mode=5", Refused(1)), ("ssl_keyformat=x", Refused(1)),
     ("ssl_min_version=7", Refused(1)), ("ssl_foo", Refused(1)), ("foo", Refused(1)),
     ("foo=1", Refused(1)), ("=", Refused(1)), ("MODERN", Refused(1)), ("modern,foo", Refused(1)),
@@ -128,6 +146,19 @@ const SUBOPTIONS: &[(&str, Expect)] = &[
     (",modern", Refused(1)), ("modern,", Taken), ("ext_io_depth", Refused(1)),
     ("ext_io_depth=1", Warned), ("ext_io_depth=x", Refused(1)),
 ];
+
+/// Lines that both servers take, but those that a Unix socket or the text protocol exclude.
+pub(crate) fn accepted() -> impl Iterator<Item = Vec<&'static str>> {
+    let taken = |expect: &Expect| matches!(expect, Taken | Warned);
+    let options =
+        OPTIONS.iter().filter(move |(line, expect)| taken(expect) && !NOT_COMPARED.contains(line));
+    let suboptions = SUBOPTIONS.iter().filter(move |(_, expect)| taken(expect));
+    let options = options.map(|(line, _)| line.split(' ').collect());
+    options.chain(suboptions.map(|(entry, _)| vec!["-o", *entry]))
+}
+
+/// The client of the comparison speaks text; and there are no more than 64 shards.
+const NOT_COMPARED: [&str; 2] = ["--protocol=binary", "-t 65"];
 
 #[test]
 fn options() {
@@ -176,6 +207,12 @@ fn complaint(stderr: &str) -> Option<&str> {
 
 /// A server with these options that cannot bind.
 fn run(binary: &Path, words: &[&str]) -> Output {
+    let mut command = command(binary);
+    command.args(words).args(["-s", UNBINDABLE]);
+    command.output().unwrap_or_else(|error| panic!("{} does not run: {error}", binary.display()))
+}
+
+fn command(binary: &Path) -> Command {
     let mut command = Command::new(binary);
     if geteuid().is_root() {
         command.args(["-u", "root"]);
@@ -183,12 +220,40 @@ fn run(binary: &Path, words: &[&str]) -> Output {
     if binary == binaries::slabcore() {
         command.args(["--metrics-listen", "off"]);
     }
-    command.args(words).args(["-s", UNBINDABLE]);
-    command.output().unwrap_or_else(|error| panic!("{} does not run: {error}", binary.display()))
+    command
 }
 
 fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
+}
+
+/// A port that a login does not cover would serve everybody, or nobody.
+#[test]
+fn ports_speak_the_protocol_of_the_login() {
+    if !binaries::slabcore_is_itself() {
+        return;
+    }
+    let users = UsersFile::new("options-login", "ann:secret\n");
+    for listen in ["proto[binary]:127.0.0.1", "127.0.0.1,proto[b]:127.0.0.1"] {
+        let words = ["-Y", users.path(), "-p", "-1", "-l", listen];
+        let ends = [binaries::slabcore(), binaries::stock()].map(|binary| {
+            let mut command = command(binary);
+            command.args(words).output().expect("it runs")
+        });
+        let [ours, stock] = ends.map(|end| (end.status.code(), text(&end.stderr)));
+        assert_eq!((ours.0, stock.0), (Some(71), Some(71)), "{listen}: {ours:?} {stock:?}");
+        assert_eq!(complaint(&ours.1), complaint(&stock.1), "{listen}");
+    }
+    for kind in [ServerKind::Slabcore, ServerKind::Stock] {
+        let words = ["-Y", users.path()];
+        let options = ServerOptions::new(kind, 1).arguments(&words);
+        let server = options.address_prefix("proto[negotiating]:").start();
+        let mut client = server.connect();
+        client.expect(b"\x80 is no word\r\n", "CLIENT_ERROR unauthenticated\r\n");
+        let log = server.log();
+        let told = "negotiating ports are ascii only when ascii authentication enabled";
+        assert!(log.lines().any(|line| line == format!("WARNING: {told}")), "{log}");
+    }
 }
 
 /// What stock memcached's help names is in the tables above, and in our help.

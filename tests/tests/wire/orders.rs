@@ -8,6 +8,8 @@ use slabcore_testkit::wire_client::WireClient;
 on_both! {
     memory_grows,
     settings_are_read_back,
+    temporary_items_outlive_others,
+    memory_stays_malloced,
     shutdown_ends_the_server,
     shutdown_may_be_graceful,
     noreply_hides_most_errors,
@@ -30,6 +32,12 @@ fn fill(client: &mut WireClient, keys: std::ops::Range<usize>) {
         let replies = "STORED\r\n".repeat(100);
         assert_eq!(client.read_exact(replies.len()), replies.as_bytes());
     }
+}
+
+/// Whether a key is there; its value is not asked for.
+fn is_there(client: &mut WireClient, key: &str) -> bool {
+    client.send(format!("mg {key}\r\n").as_bytes());
+    client.read_line() == b"HD\r\n"
 }
 
 fn memory_grows(kind: ServerKind) {
@@ -118,6 +126,49 @@ fn settings_are_read_back(kind: ServerKind) {
             assert_eq!(warnings.filter(|line| line.contains(word)).count(), 1, "{word}: {log}");
         }
     }
+}
+
+/// Items of a short ttl were lost among others that never expire.
+fn temporary_items_outlive_others(kind: ServerKind) {
+    let by_option: &[&str] = &["-o", "temporary_ttl=61"];
+    for (option, order) in [(by_option, "version"), (&[], "lru temp_ttl 61")] {
+        let server = ServerOptions::new(kind, 2).arguments(&["-m", "16"]).arguments(option).start();
+        let mut client = server.connect();
+        client.send(format!("{order}\r\n").as_bytes());
+        client.read_line();
+        let value = "x".repeat(VALUE_BYTES);
+        for number in 0..20 {
+            for (name, ttl) in [("short", 60), ("long", 600)] {
+                let set = format!("set {name}{number} 0 {ttl} {VALUE_BYTES}\r\n{value}\r\n");
+                client.expect(set, "STORED\r\n");
+            }
+        }
+        fill(&mut client, 0..10_000);
+        let mut left = |name: &str| {
+            let keys = (0..20).map(|number| format!("{name}{number}"));
+            keys.filter(|key| is_there(&mut client, key)).count()
+        };
+        assert_eq!((left("short"), left("long")), (20, 0), "{order} {option:?}");
+    }
+}
+
+/// What was malloced for items stays so when they are gone.
+fn memory_stays_malloced(kind: ServerKind) {
+    let server = ServerProcess::new(kind, 2);
+    let mut client = server.connect();
+    let malloced = |client: &mut WireClient| {
+        let slabs = client.stats("slabs");
+        let line = slabs.into_iter().find(|(name, _)| name == "total_malloced");
+        line.and_then(|(_, bytes)| bytes.parse::<u64>().ok()).expect("a number")
+    };
+    fill(&mut client, 0..1_000);
+    let full = malloced(&mut client);
+    assert!(full as usize > 1_000 * VALUE_BYTES, "{full} bytes");
+    client.expect("flush_all\r\n", "OK\r\n");
+    for number in 0..1_000 {
+        client.expect(format!("get key{number}\r\n"), "END\r\n");
+    }
+    assert_eq!((server.stat("curr_items"), malloced(&mut client)), (0, full));
 }
 
 /// A page is taken from a class that has several, and its items stay where they fit.

@@ -155,7 +155,10 @@ fn a_session_as_the_log_tells_it(kind: ServerKind) {
         assert!(Instant::now() < deadline, "{log}");
         std::thread::sleep(Duration::from_millis(2));
     };
-    let told: Vec<&str> = log.lines().filter(|line| line.contains(&id)).collect();
+    let told = log.lines().filter(|line| line.contains(&id));
+    // memcached logs the replies of some commands only, and of others since another version.
+    let of_incr = format!(">{id} {NON_NUMERIC}");
+    let told: Vec<&str> = told.filter(|line| *line != of_incr).collect();
     let expected = [
         format!("{id}: Client using the ascii protocol"),
         format!("<{id} get a"),
@@ -166,7 +169,6 @@ fn a_session_as_the_log_tells_it(kind: ServerKind) {
         format!(">{id} sending key a"),
         format!(">{id} END"),
         format!("<{id} incr a 1"),
-        format!(">{id} {NON_NUMERIC}"),
         format!("<{id} stats conns"),
         format!("<{id} nonsense"),
         format!(">{id} ERROR"),

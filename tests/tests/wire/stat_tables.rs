@@ -1,9 +1,13 @@
 //! Which lines `stats` and its kin have, and in which order: as stock memcached has them.
 
+use slabcore_testkit::binaries;
 use slabcore_testkit::server_process::{ServerKind, ServerOptions};
 use slabcore_testkit::wire_client::WireClient;
 
-/// Lines that 1.6.45 has and the 1.6.38 at hand lacks.
+use crate::options;
+use crate::test_directory::TestDirectory;
+
+/// Lines that 1.6.45 has and an older oracle lacks.
 const NEWER: [&str; 2] = ["slab_reassign_busy_nomem", "slab_reassign_last_busy_status"];
 
 #[test]
@@ -44,7 +48,7 @@ fn load(client: &mut WireClient) {
 /// The names of a table, with `N` in the place of class numbers, descriptors and sizes.
 fn names(client: &mut WireClient, table: &str) -> Vec<String> {
     let stats = client.stats(table).into_iter();
-    let names = stats.map(|(name, _)| name).filter(|name| !NEWER.contains(&name.as_str()));
+    let names = stats.map(|(name, _)| name).filter(is_of_both);
     let parts = names.map(|name| {
         let parts = name.split(':').map(|part| if is_number(part) { "N" } else { part });
         parts.collect::<Vec<_>>().join(":")
@@ -64,8 +68,161 @@ fn begins_socket(name: &str) -> bool {
     name == "N:UDP" || name == "N:addr"
 }
 
+fn is_of_both(name: &String) -> bool {
+    binaries::stock_is_current() || !NEWER.contains(&name.as_str())
+}
+
 fn is_number(part: &str) -> bool {
     part.bytes().all(|byte| byte.is_ascii_digit())
+}
+
+/// Settings that show what is so here unless somebody asked otherwise.
+const OWN_DEFAULTS: [(&str, &str); 3] =
+    [("slab_chunk_max", "32768"), ("hash_algorithm", "ahash"), ("lru_segmented", "no")];
+
+/// What a server shows that was started with these words and has obeyed these orders: names of
+/// `stats` and `stats items`, settings with their values, and the replies.
+fn shown(kind: ServerKind, words: &[&str], orders: &[&str]) -> Vec<String> {
+    let server = ServerOptions::new(kind, 1).on_unix_socket().arguments(words).start();
+    let mut client = server.connect();
+    for (key, bytes) in [("a", 10), ("c", 600)] {
+        let value = "x".repeat(bytes);
+        client.expect(format!("set {key} 0 0 {bytes}\r\n{value}\r\n"), "STORED\r\n");
+    }
+    let reply = |order: &&str| {
+        client.send(format!("{order}\r\n").as_bytes());
+        let line = String::from_utf8(client.read_line()).expect("text");
+        format!("{order}: {line}")
+    };
+    let replies: Vec<String> = orders.iter().map(reply).collect();
+    let of_settings = |(name, value): (String, String)| {
+        let own = OWN_DEFAULTS.contains(&(&name, &value)) && kind == ServerKind::Slabcore;
+        let is_path = name == "domain_socket";
+        if own || is_path { format!("{name} *") } else { format!("{name} {value}") }
+    };
+    let mut lines = names(&mut client, "");
+    lines.extend(names(&mut client, "items"));
+    lines.extend(client.stats("settings").into_iter().map(of_settings));
+    lines.extend(replies);
+    lines
+}
+
+/// Compares the lines one by one; where slabcore shows a default of its own, any value of stock
+/// memcached will do.
+fn same_shown(words: &[&str], orders: &[&str]) {
+    let lines = |kind| shown(kind, words, orders);
+    let (ours, stock) = (lines(ServerKind::Slabcore), lines(ServerKind::Stock));
+    for (ours, stock) in ours.iter().zip(&stock) {
+        let same = match ours.strip_suffix(" *") {
+            Some(name) => stock.split(' ').next() == Some(name),
+            None => ours == stock,
+        };
+        assert!(same, "with {words:?}: {ours:?}, stock: {stock:?}");
+    }
+    assert_eq!(ours.len(), stock.len(), "with {words:?}");
+}
+
+fn compare_settings() -> bool {
+    binaries::slabcore_is_itself() && binaries::stock_is_current()
+}
+
+#[test]
+fn options_are_shown_as_they_were_given() {
+    if compare_settings() {
+        options::accepted().for_each(|words| same_shown(&words, &[]));
+    }
+}
+
+/// Orders that some options take away, and those that change settings.
+const ORDERS: &[&str] = &[
+    "verbosity",
+    "verbosity 1",
+    "lru mode flat",
+    "lru mode segmented",
+    "lru mode x",
+    "lru temp_ttl 30",
+    "lru temp_ttl -1",
+    "lru temp_ttl x",
+    "lru tune 11 22 0.3 1.5",
+    "slabs reassign 1 x",
+    "slabs reassign 1 1",
+    "slabs reassign 1",
+    "slabs automove 2",
+    "slabs automove ratio 0.5",
+    "slabs automove freeratio 0.5",
+    "slabs automove window 20",
+    "lru_crawler sleep 9",
+    "lru_crawler tocrawl 7",
+    "lru_crawler crawl 70",
+    "extstore item_size 5",
+    "extstore item_age 6",
+    "extstore low_ttl 7",
+    "extstore recache_rate 8",
+    "extstore compact_under 9",
+    "extstore drop_under 10",
+    "extstore max_sleep 11",
+    "extstore max_frag 0.25",
+    "extstore drop_unread 1",
+    "extstore free_memchunks 1 5",
+    "extstore d 3",
+    "cache_memlimit 65",
+];
+
+#[test]
+fn options_take_their_orders_away() {
+    if !compare_settings() {
+        return;
+    }
+    let lists = ["modern", "no_lru_maintainer", "no_lru_crawler", "no_slab_reassign", "no_modern"];
+    for list in lists {
+        same_shown(&["-o", list], ORDERS);
+        same_shown(&["-o", list], &["lru temp_ttl 30", "lru_crawler crawl all"]);
+    }
+    for list in ["no_lru_crawler", "no_modern"] {
+        same_shown(&["-o", list], &["lru_crawler enable", "lru_crawler enable"]);
+    }
+    let odd = ["-I", "1024", "-o", "slab_chunk_max=1,no_lru_crawler,no_lru_maintainer"];
+    assert_eq!(stats_lines(&odd), 84);
+    same_shown(&odd, &[]);
+}
+
+fn stats_lines(words: &[&str]) -> usize {
+    let server = ServerOptions::new(ServerKind::Slabcore, 2).on_unix_socket().arguments(words);
+    server.start().connect().stats("").len()
+}
+
+#[test]
+fn a_memory_file_is_shown() {
+    if !compare_settings() {
+        return;
+    }
+    let directory = TestDirectory::new();
+    let file = directory.file("memory").display().to_string();
+    // Of the tables of classes memcached shows more then: it takes all memory at once.
+    same_shown(&["-e", &file], &[]);
+}
+
+/// Addresses are those of the system's choice; all else is shown as it was given.
+#[test]
+fn ports_are_shown_as_they_were_given() {
+    if !compare_settings() {
+        return;
+    }
+    let words: &[&[&str]] = &[
+        &["-a", "755"],
+        &["-l", "[::1]"],
+        &["-l", "127.0.0.1", "-l", "127.0.0.1"],
+        &["-l", "127.0.0.1,[::1]"],
+    ];
+    for words in words {
+        let [ours, stock] = [ServerKind::Slabcore, ServerKind::Stock].map(|kind| {
+            let server = ServerOptions::new(kind, 2).arguments(words).start();
+            let settings = server.connect().stats("settings").into_iter();
+            let names = ["udpport", "inter", "umask", "num_threads_per_udp", "binding_protocol"];
+            settings.filter(|(name, _)| names.contains(&&**name)).collect::<Vec<_>>()
+        });
+        assert_eq!(ours, stock, "with {words:?}");
+    }
 }
 
 #[test]

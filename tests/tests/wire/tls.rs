@@ -21,6 +21,8 @@ on_both! {
     versions_below_the_oldest_are_refused,
     refresh_certs_reads_the_certificate_anew,
     what_is_served_is_told,
+    without_authorities_clients_are_refused,
+    new_sessions_are_counted_with_a_cache,
 }
 
 /// A server under TLS with further words, and its files.
@@ -209,6 +211,75 @@ fn refresh_certs_reads_the_certificate_anew(kind: ServerKind) {
     let told = String::from_utf8(before.read_line()).expect("text");
     assert!(told.starts_with("Error loading the certificate chain: "), "{told}");
     assert!(talk(&server, &files.client()).server_certificate() == renewed);
+}
+
+/// Without authorities nobody can vouch for a client: it is refused as soon as one is asked for, or
+/// shows a certificate.
+fn without_authorities_clients_are_refused(kind: ServerKind) {
+    let start = |mode: &str, prefix| {
+        let files = TlsFiles::new();
+        let path = |name: &str| files.path(name).display().to_string();
+        let list =
+            format!("ssl_chain_cert={},ssl_key={},{mode}", path("server.pem"), path("server.key"));
+        let options = ServerOptions::new(kind, 1).arguments(&["-Z", "-o", &list]);
+        (options.address_prefix(prefix).start(), files)
+    };
+    let answered = |(server, files): &(ServerProcess, TlsFiles)| {
+        [files.client(), files.certified_client()].map(|client| is_answered(server, &client))
+    };
+    assert_eq!(answered(&start("ssl_verify_mode=0", "")), [true, true]);
+    assert_eq!(answered(&start("ssl_verify_mode=1", "")), [true, false]);
+    assert_eq!(answered(&start("ssl_verify_mode=2", "")), [false, false]);
+    assert_eq!(answered(&start("ssl_verify_mode=3", "")), [false, false]);
+    assert_eq!(answered(&start("ssl_verify_mode=0", "mtls:")), [false, false]);
+    assert_eq!(answered(&start("ssl_verify_mode=2", "btls:")), [true, true]);
+    if kind == ServerKind::Slabcore {
+        let refused = start("ssl_verify_mode=3", "mtls:").0.log();
+        let told = refused.lines().filter(|line| line.ends_with("all clients are refused"));
+        assert_eq!(told.count(), 2, "{refused}");
+    }
+}
+
+/// Sessions are counted where memcached counts them: with a memory of them.
+fn new_sessions_are_counted_with_a_cache(kind: ServerKind) {
+    let (_files, server) = start(kind, &[]);
+    assert_eq!(server.connect().stat("ssl_new_sessions"), None);
+    let (files, server) = start(kind, &["-o", "ssl_session_cache"]);
+    let config = files.old_client();
+    let mut first = talk(&server, &config);
+    let count = first.stat("ssl_new_sessions").expect("a line of stats");
+    assert_ne!(count, "0");
+    let mut second = talk(&server, &config);
+    assert_eq!(second.handshake_kind(), Some(HandshakeKind::Resumed));
+    assert_eq!(second.stat("ssl_new_sessions"), Some(count));
+}
+
+/// Each setting of TLS is shown as it was given, as by stock memcached.
+#[test]
+fn settings_are_shown_as_they_were_given() {
+    let files = TlsFiles::new();
+    let lists = [
+        "ssl_wbuf_size=64",
+        "ssl_session_cache",
+        "ssl_kernel_tls",
+        "ssl_min_version=0",
+        "ssl_min_version=1",
+        "ssl_ciphers=HIGH",
+        "ssl_verify_mode=2",
+        "ssl_verify_mode=3",
+    ];
+    for list in lists {
+        let [ours, stock] = [ServerKind::Slabcore, ServerKind::Stock].map(|kind| {
+            let options = ServerOptions::new(kind, 1).tls(&files, files.certified_client());
+            let server = options.arguments(&["-o", list]).start();
+            let mut client = server.connect();
+            let settings = client.stats("settings").into_iter();
+            let settings: Vec<_> = settings.filter(|(name, _)| name.starts_with("ssl_")).collect();
+            let names = client.stats("").into_iter().map(|(name, _)| name);
+            (settings, names.filter(|name| name.starts_with("ssl_")).collect::<Vec<_>>())
+        });
+        assert_eq!(ours, stock, "with {list}");
+    }
 }
 
 fn hang_up(server: &ServerProcess) {

@@ -16,10 +16,14 @@ impl UsersFile {
         Self(path)
     }
 
+    /// Where it is.
+    pub(crate) fn path(&self) -> &str {
+        self.0.to_str().expect("a path of text")
+    }
+
     /// A server that demands a login of these users, with further words of its command line.
     pub(crate) fn start(&self, kind: ServerKind, words: &[&str]) -> ServerProcess {
-        let path = self.0.to_str().expect("a path of text");
-        ServerOptions::new(kind, 2).arguments(&["-Y", path]).arguments(words).start()
+        ServerOptions::new(kind, 2).arguments(&["-Y", self.path()]).arguments(words).start()
     }
 
     /// Puts another text into the file.

@@ -1,0 +1,98 @@
+//! When the background work of each shard is due, for the thread that wakes executors for it.
+//!
+//! An executor tells its tick before it sleeps. While it sleeps, whoever has its shard tells a
+//! sooner one. Nothing is told, nor written, while an executor is awake.
+
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::thread::Thread;
+
+/// In the place of a tick: the executor was woken, and has not told another one.
+const TAKEN: u64 = u64::MAX;
+
+/// Nothing is due.
+pub(crate) const NEVER: u32 = u32::MAX;
+
+/// See the module.
+#[derive(Debug)]
+pub(crate) struct DueTicks {
+    /// One per shard.
+    ticks: Vec<AtomicU64>,
+    /// Sleeps until the earliest tick.
+    thread: OnceLock<Thread>,
+}
+
+impl DueTicks {
+    pub(crate) fn new(shards: usize) -> Self {
+        let ticks = (0..shards).map(|_| AtomicU64::new(NEVER.into())).collect();
+        Self { ticks, thread: OnceLock::new() }
+    }
+
+    /// The executor is about to sleep, and its doorbell works: its work is due at this tick.
+    pub(crate) fn tell(&self, shard: usize, tick: u32) {
+        let before = self.ticks[shard].swap(tick.into(), Ordering::SeqCst);
+        if u64::from(tick) < before {
+            self.wake_thread();
+        }
+    }
+
+    /// While the executor sleeps, its work became due at this sooner tick.
+    pub(crate) fn bring_forward(&self, shard: usize, tick: u32) {
+        let sooner = |before| (before != TAKEN && u64::from(tick) < before).then_some(tick.into());
+        let (set, fetch) = (Ordering::SeqCst, Ordering::SeqCst);
+        if self.ticks[shard].try_update(set, fetch, sooner).is_ok() {
+            self.wake_thread();
+        }
+    }
+
+    /// Thread: it is the one to be woken when a tick becomes sooner.
+    pub(crate) fn attend(&self) {
+        // A second one is never started.
+        let _ = self.thread.set(std::thread::current());
+    }
+
+    /// Thread: the shards whose work is due now, each once.
+    pub(crate) fn take_due(&self, now: u32) -> impl Iterator<Item = usize> {
+        let is_due = move |tick: u64| (tick <= now.into()).then_some(TAKEN);
+        let (set, fetch) = (Ordering::SeqCst, Ordering::SeqCst);
+        let ticks = self.ticks.iter().enumerate();
+        ticks.filter(move |(_, tick)| tick.try_update(set, fetch, is_due).is_ok()).map(|it| it.0)
+    }
+
+    /// Thread: the earliest tick to come; `None`: nothing will be due.
+    pub(crate) fn earliest(&self) -> Option<u32> {
+        let ticks = self.ticks.iter().map(|tick| tick.load(Ordering::SeqCst));
+        let earliest = ticks.min().and_then(|tick| u32::try_from(tick).ok());
+        earliest.filter(|tick| *tick != NEVER)
+    }
+
+    /// Has the thread look again.
+    pub(crate) fn wake_thread(&self) {
+        if let Some(thread) = self.thread.get() {
+            thread.unpark();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_tick_is_due_once_until_it_is_told_again() {
+        let due = DueTicks::new(2);
+        assert_eq!(due.earliest(), None);
+        due.tell(0, 9);
+        due.tell(1, 7);
+        due.bring_forward(0, 8);
+        due.bring_forward(0, 20);
+        assert_eq!(due.earliest(), Some(7));
+        assert_eq!(due.take_due(7).collect::<Vec<_>>(), [1]);
+        assert_eq!((due.take_due(7).count(), due.earliest()), (0, Some(8)));
+        // It is awake, and will tell by itself.
+        due.bring_forward(1, 1);
+        assert_eq!(due.take_due(8).collect::<Vec<_>>(), [0]);
+        due.tell(1, NEVER);
+        assert_eq!((due.take_due(1_000).count(), due.earliest()), (0, None));
+    }
+}
