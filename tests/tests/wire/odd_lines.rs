@@ -1,18 +1,18 @@
 //! Random lines with odd words, numbers and flags, to both servers: every reply is the same.
 //!
-//! Left out is where slabcore differs by decision: further words of a `delete`, the flag `b` of an
-//! `me` as its last word, and a get that fails with `noreply` as its last key, which memcached
-//! answers with an empty line; and opaque tokens that are too long, which memcached refuses after it
-//! has done what was asked. So are the seconds and cas uniques that only one server knows. Each
-//! line is answered before the next is sent: memcached does not change an item in place whose
-//! value is on its way, and drops the replies before a get that fails.
+//! Left out is where slabcore differs by decision: the flag `b` of an `me` as its last word; a get
+//! that fails with `noreply` as its last key, which memcached answers with an empty line; opaque
+//! tokens that are too long, which memcached refuses after it has done what was asked. The seconds
+//! and cas uniques of one server are left out, too. Each line is answered before the next is sent:
+//! memcached does not change an item in place whose value is on its way, and drops the replies
+//! before a get that fails.
 
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::select;
 use proptest::test_runner::{Config, RngSeed, TestCaseError, TestRunner};
 use slabcore_testkit::replies::shown;
-use slabcore_testkit::server_process::{ServerKind, ServerOptions};
+use slabcore_testkit::server_process::{ServerKind, ServerOptions, ServerProcess};
 use slabcore_testkit::wire_client::WireClient;
 
 /// Sessions of each test: some seconds.
@@ -137,7 +137,7 @@ fn classic_line() -> Words {
         1 => gat.prop_map(|(exptime, keys, tail)| {
             format!("gat {exptime} {}{tail}\r\n", keys.join(" "))
         }),
-        1 => key().prop_map(|key| format!("delete {key}\r\n")),
+        1 => (key(), tail()).prop_map(|(key, tail)| format!("delete {key}{tail}\r\n")),
         1 => (word(&["0", "-1", "x", "noreply", "0 x", ""]), tail())
             .prop_map(|(delay, tail)| format!("flush_all {delay}{tail}\r\n")),
     ]
@@ -161,6 +161,8 @@ fn order_line() -> Words {
         "lru mode",
         "lru mode seg",
         "lru mode x",
+        "verbosity",
+        "verbosity x",
         "lru temp_ttl -1",
         "lru tune 10 20 x 1",
         "lru tune 50 31 1 1",
@@ -222,7 +224,9 @@ fn same_replies(line: impl Fn() -> Words, arguments: &[&str]) {
         .map(|kind| ServerOptions::new(kind, 2).arguments(arguments).start());
     let forget = |key: &str| format!("md {key} q\r\ndelete {key} noreply\r\n");
     let mut clean = forget(&"k".repeat(250));
-    SHORT_KEYS.iter().for_each(|key| clean += &forget(key));
+    for key in SHORT_KEYS {
+        clean += &forget(key);
+    }
     clean += "lru mode segmented noreply\r\n";
     let config = Config {
         cases: SESSIONS,
@@ -232,7 +236,7 @@ fn same_replies(line: impl Fn() -> Words, arguments: &[&str]) {
         ..Config::default()
     };
     let compare = |lines: &Vec<String>| {
-        let mut clients = servers.each_ref().map(|server| server.connect());
+        let mut clients = servers.each_ref().map(ServerProcess::connect);
         for line in std::iter::once(&clean).chain(lines) {
             let [ours, theirs] = clients.each_mut().map(|client| answer(client, line));
             if *line != clean && ours != theirs {
