@@ -122,6 +122,10 @@ pub const SPARE_SEND_MESSAGES_MAX: usize = 64;
 /// Queues of slots kept for reuse by one shard, of [`OPEN_SLOTS_MAX`] slots at most each.
 pub const SPARE_SLOT_QUEUES_MAX: usize = 64;
 
+/// Connections accepted at one listening socket before others have their turn, and a signal that
+/// says stop.
+pub const ACCEPTS_PER_VISIT_MAX: usize = 64;
+
 /// Connections handed to a shard that it has not taken yet.
 pub const HANDED_OVER_MAX: usize = 1024;
 
@@ -142,6 +146,12 @@ pub const LOG_COMMANDS_PER_SECOND_MAX: u32 = 10_000;
 pub const LOG_CONNECTIONS_PER_SECOND_MAX: u32 = 1_000;
 /// The same of connections refused (`-v`).
 pub const LOG_REFUSALS_PER_SECOND_MAX: u32 = 10;
+
+/// The same of connections that could not be accepted, for whatever reason but `-c`.
+pub const LOG_ACCEPT_FAILURES_PER_SECOND_MAX: u32 = 1;
+
+/// The same of connections that end as the kernel has no place for them among those it watches.
+pub const LOG_WATCH_FAILURES_PER_SECOND_MAX: u32 = 1;
 
 /// The same of settings that clients change.
 pub const LOG_SETTINGS_PER_SECOND_MAX: u32 = 10;

@@ -31,8 +31,7 @@ use crate::watchers::Watchers;
 
 /// What one executor starts from.
 pub(crate) struct Seat {
-    pub(crate) index: usize,
-    pub(crate) cpu: usize,
+    index: usize,
     shards: Arc<[SharedShard]>,
     router: Router,
     receiver: Receiver<Message>,
@@ -44,6 +43,12 @@ impl Seat {
     pub(crate) fn sit(self, cluster: Arc<Cluster>) -> (Hub, UdpPort) {
         let core = Core::new(self.index, self.shards, self.router, cluster);
         (Hub::new(core, self.receiver), UdpPort::new(self.udp_sockets))
+    }
+
+    /// All shards.
+    #[cfg(test)]
+    pub(crate) fn shards(&self) -> Arc<[SharedShard]> {
+        Arc::clone(&self.shards)
     }
 }
 
@@ -101,10 +106,8 @@ pub(crate) fn make_seats(
     let shards = (0..cluster.settings.shards).map(|index| make_shard(&cluster, hasher, index));
     let shards = shards.collect::<Result<Arc<[SharedShard]>, _>>()?;
     page_demand::connect(&shards);
-    let cores = &cluster.settings.cores;
     let seats = receivers.into_iter().enumerate().map(|(index, receiver)| Seat {
         index,
-        cpu: cores[index % cores.len()],
         shards: Arc::clone(&shards),
         router: Router::new(hasher.clone(), shards.len()),
         receiver,

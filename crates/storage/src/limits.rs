@@ -3,6 +3,9 @@
 /// Bytes of a page: the unit in which memory moves between the pool, shards and slab classes.
 pub const PAGE_BYTES: usize = 64 << 10;
 
+/// Looks for a page that must be there, as others give and take pages at the same time.
+pub(crate) const PAGE_LOOKS_MAX: usize = 64;
+
 /// Bytes of the largest chunk. Half a page, so that an item just above a chunk's size wastes a
 /// part of its tail chunk and not most of a page.
 pub const CHUNK_BYTES_MAX: usize = PAGE_BYTES / 2;
