@@ -234,7 +234,12 @@ impl Session {
                 }
             }
             Request::MetaNoop => self.line_reply(Reply::MetaNoop),
-            Request::FlushAll { delay, noreply } => {
+            Request::FlushAll { delay: None, noreply } => {
+                if !noreply {
+                    self.line_reply(Reply::Error(error_lines::INVALID_EXPTIME));
+                }
+            }
+            Request::FlushAll { delay: Some(delay), noreply } => {
                 let at = self.now.flush_tick(delay);
                 self.shards[0].flush_all(at);
                 for batch in self.batches.iter_mut().skip(1) {
@@ -356,11 +361,11 @@ impl Session {
         if let Response::Large { flags, cas, value_bytes } = response {
             encode_value_header(&mut out, request.key(), flags, value_bytes, cas);
             let hold = self.shards[0].hold(route.hash, request.key());
-            self.append_held(0, hold.expect("few are held"), &mut out);
+            self.append_held(0, hold, &mut out);
         } else if let Response::LargeBehind { head, .. } = response {
             out.extend_from_slice(&head);
             let hold = self.shards[0].hold(route.hash, request.key());
-            self.append_held(0, hold.expect("few are held"), &mut out);
+            self.append_held(0, hold, &mut out);
         }
         if !noreply {
             self.reply(out);

@@ -7,7 +7,7 @@
 //! line shared by two writers. The names of the STAT lines and of the Prometheus families stand in
 //! tables here, so that the two views cannot drift apart.
 //!
-//! **Non-goals.** Histograms, per-class numbers, rendering.
+//! **Non-goals.** Histograms, rendering; of slab classes there are only names here.
 //!
 //! **Invariants.** A [`ShardMetrics`] has one writing thread. Counters never go down: `stats reset`
 //! is a baseline that [`Snapshot::since`] takes off for the `stats` command only, while Prometheus
@@ -17,6 +17,7 @@
 
 #![no_std]
 
+pub mod class_names;
 mod counter;
 mod gauge;
 pub mod prometheus_names;

@@ -145,6 +145,11 @@ pub static FAMILIES: &[Family] = &[
         "Times a store had to evict or reclaim itself."
     ),
     counter!(
+        "memcached_lru_crawler_starts_total",
+        LruCrawlerStarts,
+        "Pages in which the crawler began to look for what has expired."
+    ),
+    counter!(
         "memcached_lru_crawler_reclaimed_total",
         CrawlerReclaimed,
         "Expired items that the crawler took back."

@@ -6,6 +6,8 @@
 //! A request is one datagram and may hold several commands. The reply to a command is a message of
 //! its own, of as many datagrams as it takes, all with the id of the request.
 
+use crate::binary_header::REPLY_MAGIC;
+
 /// Bytes of a frame.
 const FRAME_BYTES: usize = 8;
 
@@ -15,6 +17,45 @@ pub const MESSAGE_DATAGRAMS_MAX: usize = 0xffff;
 /// Bytes of a message in each of its datagrams; the last may have fewer. With the frame they are
 /// 1400, which passes an Ethernet in one piece.
 pub const MESSAGE_PART_BYTES: usize = 1400 - FRAME_BYTES;
+
+/// First words of the lines that a server sends, memcached or this one, but for plain numbers.
+const REPLY_WORDS: &[&[u8]] = &[
+    b"VALUE",
+    b"END",
+    b"STORED",
+    b"NOT_STORED",
+    b"EXISTS",
+    b"NOT_FOUND",
+    b"DELETED",
+    b"TOUCHED",
+    b"OK",
+    b"RESET",
+    b"VERSION",
+    b"STAT",
+    b"PREFIX",
+    b"ITEM",
+    b"VA",
+    b"HD",
+    b"EN",
+    b"NF",
+    b"NS",
+    b"EX",
+    b"MN",
+    b"ME",
+    b"ERROR",
+    b"CLIENT_ERROR",
+    b"SERVER_ERROR",
+    b"Error",
+    b"BUSY",
+    b"BADCLASS",
+    b"NOTSTARTED",
+    b"NOSPARE",
+    b"SAME",
+    b"MEMLIMIT_TOO_SMALL",
+    b"MEMLIMIT_ADJUST_FAILED",
+    b"WATCHER_TOO_MANY",
+    b"WATCHER_FAILED",
+];
 
 /// A datagram that a client has sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,15 +67,28 @@ pub struct RequestDatagram<'a> {
 }
 
 impl<'a> RequestDatagram<'a> {
-    /// Reads a datagram; `None` if it is no request: it carries nothing, or is a part of several.
+    /// Reads a datagram; `None` if it is no request: it carries nothing, is a part of several, or
+    /// is a reply. An answer to a reply would be answered itself by some server, without end, where
+    /// the sender's address was forged.
     pub fn read(bytes: &'a [u8]) -> Option<Self> {
         let (&frame, commands) = bytes.split_first_chunk::<FRAME_BYTES>()?;
         // As in memcached the other two may be anything.
         let [id_high, id_low, _, _, total_high, total_low, _, _] = frame;
         let is_whole = u16::from_be_bytes([total_high, total_low]) == 1;
         let id = u16::from_be_bytes([id_high, id_low]);
-        (is_whole && !commands.is_empty()).then_some(Self { id, commands })
+        let is_request = is_whole && !commands.is_empty() && !is_reply(commands);
+        is_request.then_some(Self { id, commands })
     }
+}
+
+/// True if a message is what a server sends, in any protocol.
+pub(crate) fn is_reply(message: &[u8]) -> bool {
+    let is_end = |byte: &u8| matches!(byte, b' ' | b'\r' | b'\n' | b':');
+    let word_bytes = message.iter().position(is_end).unwrap_or(message.len());
+    let word = message.get(..word_bytes).unwrap_or_default();
+    message.first() == Some(&REPLY_MAGIC)
+        || REPLY_WORDS.contains(&word)
+        || !word.is_empty() && word.iter().all(u8::is_ascii_digit)
 }
 
 /// The datagrams of a message of `message_bytes` bytes; none if it has more than
@@ -53,6 +107,8 @@ pub const fn reply_frame(id: u16, sequence: u16, total: u16) -> [u8; FRAME_BYTES
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::Reply::*;
+    use alloc::vec::Vec;
 
     #[test]
     fn a_request_is_one_datagram_with_something_in_it() {
@@ -68,6 +124,48 @@ mod tests {
             b"\0\x02\0\0\x01\x01\0\0mn",
         ] {
             assert_eq!(read(no_request), None, "{no_request:?}");
+        }
+    }
+
+    /// Two servers, or one with itself, that answer what the other has answered never stop.
+    #[test]
+    fn replies_are_no_requests() {
+        let lines = [Stored, NotStored, Exists, NotFound, Deleted, Touched, Ok, Reset, End]
+            .into_iter()
+            .chain([Number(0), Number(u64::MAX), MetaNoop, Version]);
+        for line in lines {
+            let mut message = Vec::new();
+            line.encode(&mut message);
+            assert!(is_reply(&message), "{line:?}");
+        }
+        for message in [
+            &b"VALUE a 0 12\r\nx\r\nget a\r\ny\r\nEND\r\n"[..],
+            b"VA 2 kfoo\r\nhi\r\n",
+            b"HD\r\n",
+            b"EN",
+            b"ME a exp=-1 la=0 cas=1 fetch=no cls=1 size=63\r\n",
+            b"STAT pid 1\r\nEND\r\n",
+            b"PREFIX a get 2 hit 1 set 1 del 1\r\nEND\r\n",
+            b"ITEM a [1 b; 0 s]\r\nEND\r\n",
+            b"ERROR\n",
+            b"\x81\x00",
+        ] {
+            assert!(is_reply(message), "{}", message.escape_ascii());
+            let datagram = [b"\0\x01\0\0\0\x01\0\0", message].concat();
+            assert_eq!(RequestDatagram::read(&datagram), None);
+        }
+        for message in [
+            &b"get VALUE\r\n"[..],
+            b"ERRORS\r\n",
+            b"GET a\r\n",
+            b" ERROR\r\n",
+            b"fool\r\n",
+            b"\r\n",
+            b"5a\r\n",
+            b"mn\r\nERROR\r\n",
+            b"\x80\x0a",
+        ] {
+            assert!(!is_reply(message), "{}", message.escape_ascii());
         }
     }
 

@@ -21,8 +21,6 @@ pub const TOO_LARGE: &[u8] = b"SERVER_ERROR object too large for cache\r\n";
 pub const OUT_OF_MEMORY_STORING: &[u8] = b"SERVER_ERROR out of memory storing object\r\n";
 /// `incr` and `decr` found no memory and nothing to evict.
 pub const OUT_OF_MEMORY: &[u8] = b"SERVER_ERROR out of memory\r\n";
-/// A retrieval found no memory for its reply.
-pub const OUT_OF_MEMORY_WRITING_GET: &[u8] = b"SERVER_ERROR out of memory writing get response\r\n";
 /// No memory for the input of a connection.
 pub const OUT_OF_MEMORY_READING: &[u8] = b"SERVER_ERROR out of memory reading request\r\n";
 /// No memory for the reply to `stats`.
@@ -59,7 +57,7 @@ pub const TOO_MANY_CONNECTIONS: &[u8] = b"ERROR Too many open connections\r\n";
 pub const DUPLICATE_FLAG: &[u8] = b"CLIENT_ERROR duplicate flag\r\n";
 /// A flag that no meta command knows.
 pub const INVALID_FLAG: &[u8] = b"CLIENT_ERROR invalid flag\r\n";
-/// Any of these in `ma` and `md`.
+/// Any of these in `ma`.
 pub const INVALID_OR_DUPLICATE_FLAG: &[u8] = b"CLIENT_ERROR invalid or duplicate flag\r\n";
 /// A number behind the flags `T`, `N`, `R`, `C`, `E` that is none.
 pub const BAD_TOKEN: &[u8] = b"CLIENT_ERROR bad token in command line format\r\n";
@@ -94,6 +92,15 @@ pub const CRAWLER_SLEEP_TOO_LONG: &[u8] = b"CLIENT_ERROR sleep must be one secon
 pub const METADUMP_NOT_ALLOWED: &[u8] = b"ERROR metadump not allowed\r\n";
 /// `lru_crawler mgdump` is switched off.
 pub const MGDUMP_NOT_ALLOWED: &[u8] = b"ERROR key dump not allowed\r\n";
+/// `lru_crawler metadump` behind other commands of a packet.
+pub const METADUMP_AFTER_COMMANDS: &[u8] =
+    b"ERROR cannot pipeline other commands before metadump\r\n";
+/// `lru_crawler mgdump` behind other commands of a packet.
+pub const MGDUMP_AFTER_COMMANDS: &[u8] = b"ERROR cannot pipeline other commands before mgdump\r\n";
+/// `watch` behind other commands of a packet.
+pub const WATCH_AFTER_COMMANDS: &[u8] = b"ERROR cannot pipeline other commands before watch\r\n";
+/// `ma` found no memory for the item that it would create, and nothing to evict.
+pub const OUT_OF_MEMORY_CREATING: &[u8] = b"SERVER_ERROR Out of memory allocating new item\r\n";
 /// `cache_memlimit` below 8.
 pub const MEMORY_LIMIT_TOO_SMALL: &[u8] =
     b"MEMLIMIT_TOO_SMALL cannot set maxbytes to less than 8m\r\n";
@@ -129,75 +136,81 @@ pub const TLS_NOT_ENABLED: &[u8] = b"Error TLS not enabled\r\n";
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::datagram::is_reply;
+
+    const LINES: &[&[u8]] = &[
+        ERROR,
+        BAD_FORMAT,
+        BAD_DATA_CHUNK,
+        INVALID_EXPTIME,
+        INVALID_DELTA,
+        NON_NUMERIC_VALUE,
+        TOO_LARGE,
+        OUT_OF_MEMORY_STORING,
+        OUT_OF_MEMORY,
+        OUT_OF_MEMORY_READING,
+        OUT_OF_MEMORY_WRITING_STATS,
+        FLUSH_ALL_NOT_ALLOWED,
+        STATS_CACHEDUMP_NOT_ALLOWED,
+        STATS_DETAIL_NOT_ALLOWED,
+        STATS_DETAIL_USAGE,
+        STATS_CACHEDUMP_BAD_LINE,
+        UNAUTHENTICATED,
+        AUTHENTICATION_FAILURE,
+        AUTH_TOKEN_TOO_LONG,
+        BAD_AUTH_TOKEN,
+        BAD_LINE_TERMINATION,
+        STATS_CACHEDUMP_ILLEGAL_CLASS,
+        SHUTDOWN_NOT_ENABLED,
+        INVALID_SHUTDOWN_MODE,
+        TOO_MANY_CONNECTIONS,
+        DUPLICATE_FLAG,
+        INVALID_FLAG,
+        INVALID_OR_DUPLICATE_FLAG,
+        BAD_TOKEN,
+        INVALID_DELTA_TOKEN,
+        INVALID_INITIAL_TOKEN,
+        OPAQUE_TOO_LONG,
+        ERROR_DECODING_KEY,
+        TOO_MANY_FLAGS,
+        INVALID_STORE_MODE,
+        INVALID_ARITHMETIC_MODE,
+        BAD_CLASS,
+        NO_ITEMS_TO_CRAWL,
+        UNKNOWN_CRAWLER_ERROR,
+        CRAWLER_DISABLED,
+        CRAWLER_ENABLED_ALREADY,
+        CRAWLER_SLEEP_TOO_LONG,
+        METADUMP_NOT_ALLOWED,
+        MGDUMP_NOT_ALLOWED,
+        METADUMP_AFTER_COMMANDS,
+        MGDUMP_AFTER_COMMANDS,
+        WATCH_AFTER_COMMANDS,
+        OUT_OF_MEMORY_CREATING,
+        MEMORY_LIMIT_TOO_SMALL,
+        MEMORY_LIMIT_IN_BYTES,
+        MEMORY_LIMIT_OUT_OF_BOUNDS,
+        WINDOW_OUT_OF_BOUNDS,
+        REASSIGN_DISABLED,
+        REASSIGN_BUSY,
+        REASSIGN_BAD_CLASS,
+        REASSIGN_NO_SPARE,
+        REASSIGN_SAME,
+        SEGMENTS_TOO_LARGE,
+        AGE_FACTORS_TOO_SMALL,
+        WATCH_NOT_ALLOWED,
+        TOO_MANY_WATCHERS,
+        TLS_NOT_ENABLED,
+    ];
 
     /// Clients compare whole lines, so a stray blank or a missing CR breaks them.
     #[test]
     fn every_line_ends_in_one_crlf() {
-        let lines = [
-            ERROR,
-            BAD_FORMAT,
-            BAD_DATA_CHUNK,
-            INVALID_EXPTIME,
-            INVALID_DELTA,
-            NON_NUMERIC_VALUE,
-            TOO_LARGE,
-            OUT_OF_MEMORY_STORING,
-            OUT_OF_MEMORY,
-            OUT_OF_MEMORY_WRITING_GET,
-            OUT_OF_MEMORY_READING,
-            OUT_OF_MEMORY_WRITING_STATS,
-            FLUSH_ALL_NOT_ALLOWED,
-            STATS_CACHEDUMP_NOT_ALLOWED,
-            STATS_DETAIL_NOT_ALLOWED,
-            STATS_DETAIL_USAGE,
-            STATS_CACHEDUMP_BAD_LINE,
-            UNAUTHENTICATED,
-            AUTHENTICATION_FAILURE,
-            AUTH_TOKEN_TOO_LONG,
-            BAD_AUTH_TOKEN,
-            BAD_LINE_TERMINATION,
-            STATS_CACHEDUMP_ILLEGAL_CLASS,
-            SHUTDOWN_NOT_ENABLED,
-            INVALID_SHUTDOWN_MODE,
-            TOO_MANY_CONNECTIONS,
-            DUPLICATE_FLAG,
-            INVALID_FLAG,
-            INVALID_OR_DUPLICATE_FLAG,
-            BAD_TOKEN,
-            INVALID_DELTA_TOKEN,
-            INVALID_INITIAL_TOKEN,
-            OPAQUE_TOO_LONG,
-            ERROR_DECODING_KEY,
-            TOO_MANY_FLAGS,
-            INVALID_STORE_MODE,
-            INVALID_ARITHMETIC_MODE,
-            BAD_CLASS,
-            NO_ITEMS_TO_CRAWL,
-            UNKNOWN_CRAWLER_ERROR,
-            CRAWLER_DISABLED,
-            CRAWLER_ENABLED_ALREADY,
-            CRAWLER_SLEEP_TOO_LONG,
-            METADUMP_NOT_ALLOWED,
-            MGDUMP_NOT_ALLOWED,
-            MEMORY_LIMIT_TOO_SMALL,
-            MEMORY_LIMIT_IN_BYTES,
-            MEMORY_LIMIT_OUT_OF_BOUNDS,
-            WINDOW_OUT_OF_BOUNDS,
-            REASSIGN_DISABLED,
-            REASSIGN_BUSY,
-            REASSIGN_BAD_CLASS,
-            REASSIGN_NO_SPARE,
-            REASSIGN_SAME,
-            SEGMENTS_TOO_LARGE,
-            AGE_FACTORS_TOO_SMALL,
-            WATCH_NOT_ALLOWED,
-            TOO_MANY_WATCHERS,
-            TLS_NOT_ENABLED,
-        ];
-        for line in lines {
+        for line in LINES {
             let text = line.strip_suffix(b"\r\n").expect("ends in CRLF");
             assert!(text.iter().all(|&byte| (b' '..=b'~').contains(&byte)), "{line:?}");
             assert!(!text.ends_with(b" "), "{line:?}");
+            assert!(is_reply(line), "{line:?} could be answered by another server");
         }
         assert_eq!(BAD_FORMAT_OF_GET, [BAD_FORMAT, b"\r\n"].concat());
     }

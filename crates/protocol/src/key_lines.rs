@@ -78,6 +78,10 @@ mod tests {
         check_request(b"delete k 1", &delete(false));
         check_request(b"delete k noreply x", &delete(false));
         check_request(b"delete k a b c noreply", &delete(true));
+        check_request(b"delete noreply", &Request::Delete { key: b"noreply", noreply: true });
+        let delete = |noreply| Request::Delete { key: b"noreply", noreply };
+        check_request(b"delete noreply 0", &delete(false));
+        check_request(b"delete noreply noreply", &delete(true));
         check_error(b"delete", BAD_FORMAT);
     }
 

@@ -35,6 +35,9 @@ pub(crate) const OPAQUE_BYTES_MAX: usize = 31;
 /// Words of a meta command: itself, its key, the length of `ms`, and flags.
 pub(crate) const META_WORDS_MAX: usize = 20;
 
+/// Words that memcached splits a line into; it looks at none of the rest.
+pub(crate) const SPLIT_WORDS_MAX: usize = 23;
+
 /// Bytes of the flags of a meta command without what nobody needs: each a blank, a letter, and the
 /// opaque bytes or a number.
 pub const META_FLAGS_BYTES_MAX: usize = META_WORDS_MAX * (2 + OPAQUE_BYTES_MAX);

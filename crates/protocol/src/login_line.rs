@@ -20,8 +20,7 @@ pub(crate) fn decode(text: &[u8], consumed: usize) -> Step<'_> {
         return line.error(UNAUTHENTICATED);
     };
     if token_bytes > AUTH_TOKEN_BYTES_MAX {
-        let swallow = u64::from(token_bytes).saturating_add(2);
-        return Step::Error { reply: Some(AUTH_TOKEN_TOO_LONG), consumed, swallow };
+        return line.error(AUTH_TOKEN_TOO_LONG);
     }
     Step::Login { token_bytes, consumed }
 }
@@ -46,8 +45,7 @@ mod tests {
             let error = Step::Error { reply: Some(UNAUTHENTICATED), consumed, swallow: 0 };
             check(other.as_bytes(), &error);
         }
-        let too_long =
-            Step::Error { reply: Some(AUTH_TOKEN_TOO_LONG), consumed: 16, swallow: 16_387 };
+        let too_long = Step::Error { reply: Some(AUTH_TOKEN_TOO_LONG), consumed: 16, swallow: 0 };
         check(b"set x 0 0 16385", &too_long);
         check(b"quit\r", &Step::Close);
     }

@@ -72,9 +72,7 @@ impl<'a> MetaFlags<'a> {
                 return Err(refusal(text, flags_max, DUPLICATE_FLAG));
             }
             if LETTERS.0 & set == 0 {
-                let is_word = letter.is_ascii_alphanumeric();
-                let error = if is_word { INVALID_FLAG } else { BAD_FORMAT };
-                return Err(refusal(text, flags_max, error));
+                return Err(refusal(text, flags_max, INVALID_FLAG));
             }
             present.0 |= set;
             if let Err(wrong) = check_token(*letter, token, key) {
@@ -166,9 +164,11 @@ impl<'a> MetaFlags<'a> {
             && letters.find(|&letter| letter == first || letter == second) == Some(first)
     }
 
-    /// The letter behind `M`; 0 where there is none.
+    /// The letter behind `M`; a blank where there is none. A NUL there counts as no mode at all, as
+    /// in memcached.
     pub(crate) fn mode(&self) -> Option<u8> {
-        Some(self.token(b'M')?.first().copied().unwrap_or(0))
+        let letter = self.token(b'M')?.first().copied();
+        Some(letter.unwrap_or(b' ')).filter(|&letter| letter != 0)
     }
 
     /// The key that `key` stands for: itself, or decoded into `bytes` if these flags say that it is
@@ -204,6 +204,15 @@ pub(crate) fn next_flag<'a>(rest: &mut &'a [u8]) -> Option<&'a [u8]> {
     let (flag, behind) = text.split_at_checked(end)?;
     *rest = behind;
     if flag.is_empty() { None } else { Some(flag) }
+}
+
+/// Whether each of the first `count` words begins as a flag may, known or not. memcached looks at
+/// that while it splits the line, before it reads any of its words.
+#[cold]
+pub(crate) fn begin_as_flags(text: &[u8], count: usize) -> bool {
+    let mut rest = text;
+    let mut words = core::iter::from_fn(|| next_flag(&mut rest)).take(count);
+    words.all(|word| word.first().is_some_and(|&it| matches!(it, b'0'..=b'9' | b'A'..=b'z')))
 }
 
 /// Whether the token behind a known letter is what the letter needs.
@@ -273,8 +282,9 @@ mod tests {
         check_error(b" v z", INVALID_FLAG);
         check_error(b" S5", INVALID_FLAG);
         check_error(b" 1", INVALID_FLAG);
-        check_error(b" -", BAD_FORMAT);
-        check_error(b" \xff", BAD_FORMAT);
+        check_error(b" -", INVALID_FLAG);
+        check_error(b" ^", INVALID_FLAG);
+        check_error(b" F000000000001", BAD_FORMAT);
         check_error(b" T", BAD_TOKEN);
         check_error(b" T2147483648", BAD_TOKEN);
         check_error(b" N+1", BAD_TOKEN);
@@ -295,6 +305,16 @@ mod tests {
         let opaque = alloc::format!("O{opaque}");
         assert_eq!(read(opaque.as_bytes()).unwrap().check_opaque(), Err(OPAQUE_TOO_LONG));
         assert_eq!(read(b"v").unwrap().check_opaque(), Ok(()));
+    }
+
+    #[test]
+    fn flags_begin_with_letters_digits_and_what_stands_between_letters() {
+        assert!(begin_as_flags(b"", 9));
+        assert!(begin_as_flags(b" v  1 [ \\ ] ^ _ ` z", 9));
+        for first in (0..=255_u8).filter(|it| !matches!(it, b' ' | b'0'..=b'9' | b'A'..=b'z')) {
+            assert!(!begin_as_flags(&[b' ', b'v', b' ', first], 2), "{first}");
+            assert!(begin_as_flags(&[b' ', b'v', b' ', first], 1), "{first}");
+        }
     }
 
     #[test]

@@ -2,10 +2,10 @@
 
 use crate::error_lines::{
     BAD_FORMAT, INVALID_ARITHMETIC_MODE, INVALID_OR_DUPLICATE_FLAG, INVALID_STORE_MODE,
-    TOO_MANY_FLAGS,
 };
-use crate::limits::{KEY_BYTES_MAX, META_WORDS_MAX};
+use crate::limits::{KEY_BYTES_MAX, META_WORDS_MAX, SPLIT_WORDS_MAX};
 use crate::line::Line;
+use crate::meta_flags::begin_as_flags;
 use crate::store_lines::length_in_range;
 use crate::words::next_word;
 use crate::{
@@ -16,43 +16,65 @@ use crate::{
 pub(crate) const FLAGS_MAX: usize = META_WORDS_MAX - 2;
 const STORE_FLAGS_MAX: usize = FLAGS_MAX - 1;
 
+/// What is wrong with the key and the flags of a meta command.
+enum Fault {
+    /// A word in the place of a flag cannot be one; memcached reads nothing of such a line.
+    Line,
+    /// The error line that memcached has for the key or a flag.
+    Flags(&'static [u8]),
+}
+
+/// Reads the flags behind a key.
+#[inline]
+fn read_flags<'a>(key: &[u8], text: &'a [u8], flags_max: usize) -> Result<MetaFlags<'a>, Fault> {
+    let error = if key.len() > KEY_BYTES_MAX {
+        BAD_FORMAT
+    } else {
+        match MetaFlags::read(key, text, flags_max) {
+            Ok(flags) => return Ok(flags),
+            Err(error) => error,
+        }
+    };
+    Err(if can_be_flags(text, flags_max) { Fault::Flags(error) } else { Fault::Line })
+}
+
+/// Whether no word in the place of a flag makes memcached refuse the line.
+fn can_be_flags(text: &[u8], flags_max: usize) -> bool {
+    const MORE_WORDS: usize = SPLIT_WORDS_MAX - META_WORDS_MAX;
+    begin_as_flags(text, flags_max.saturating_add(MORE_WORDS))
+}
+
 /// Decodes `mg`.
 #[inline]
 pub(crate) fn get(line: Line<'_>) -> Step<'_> {
-    let mut rest = line.words;
-    let Some(key) = next_word(&mut rest) else { return line.error(BAD_FORMAT) };
-    if key.len() > KEY_BYTES_MAX {
-        return line.error(BAD_FORMAT);
-    }
-    match MetaFlags::read(key, rest, FLAGS_MAX) {
-        Ok(flags) => request(line, MetaCommand::Get, key, flags),
-        Err(error) => line.error(error),
-    }
+    of_key(line, MetaCommand::Get)
 }
 
-/// Decodes `md`, which names no flag's error but their number and a long opaque token.
+/// Decodes `md`.
 pub(crate) fn delete(line: Line<'_>) -> Step<'_> {
+    of_key(line, MetaCommand::Delete)
+}
+
+#[inline]
+fn of_key(line: Line<'_>, command: MetaCommand) -> Step<'_> {
     let mut rest = line.words;
     let Some(key) = next_word(&mut rest) else { return line.error(BAD_FORMAT) };
-    if key.len() > KEY_BYTES_MAX {
-        return line.error(BAD_FORMAT);
-    }
-    match MetaFlags::read(key, rest, FLAGS_MAX) {
-        Ok(flags) => request(line, MetaCommand::Delete, key, flags),
-        Err(TOO_MANY_FLAGS) => line.error(TOO_MANY_FLAGS),
-        Err(_) => line.error(INVALID_OR_DUPLICATE_FLAG),
+    match read_flags(key, rest, FLAGS_MAX) {
+        Ok(flags) => request(line, command, key, flags),
+        Err(Fault::Line) => line.error(BAD_FORMAT),
+        Err(Fault::Flags(error)) => line.error(error),
     }
 }
 
-/// Decodes `ma`, which has one answer to whatever is wrong but the mode and a long opaque token.
+/// Decodes `ma`, which has one answer to all that is wrong with key and flags but the mode and a
+/// long opaque token.
 pub(crate) fn arithmetic(line: Line<'_>) -> Step<'_> {
     let mut rest = line.words;
     let Some(key) = next_word(&mut rest) else { return line.error(BAD_FORMAT) };
-    if key.len() > KEY_BYTES_MAX {
-        return line.error(INVALID_OR_DUPLICATE_FLAG);
-    }
-    let Ok(flags) = MetaFlags::read(key, rest, FLAGS_MAX) else {
-        return line.error(INVALID_OR_DUPLICATE_FLAG);
+    let flags = match read_flags(key, rest, FLAGS_MAX) {
+        Ok(flags) => flags,
+        Err(Fault::Line) => return line.error(BAD_FORMAT),
+        Err(Fault::Flags(_)) => return line.error(INVALID_OR_DUPLICATE_FLAG),
     };
     let command = match flags.mode() {
         None | Some(b'I' | b'+') => MetaCommand::Incr,
@@ -62,17 +84,20 @@ pub(crate) fn arithmetic(line: Line<'_>) -> Step<'_> {
     request(line, command, key, flags)
 }
 
-/// Decodes `me`, which takes the flag `b` and looks at no other.
+/// Decodes `me`, which takes the flag `b` as its first and looks at no other. memcached looks at it
+/// only if another word follows; here a key that is base64 is decoded without one, too.
 pub(crate) fn debug(line: Line<'_>) -> Step<'_> {
     let mut rest = line.words;
     let Some(key) = next_word(&mut rest) else { return line.error(BAD_FORMAT) };
-    let flags = match next_word(&mut rest) {
-        Some([b'b', ..]) => MetaFlags::from_validated(b"b"),
-        _ => MetaFlags::default(),
-    };
-    if key.len() > KEY_BYTES_MAX || flags.has(b'b') && !base64::is_valid(key) {
+    if key.len() > KEY_BYTES_MAX || !can_be_flags(rest, FLAGS_MAX) {
         return line.error(BAD_FORMAT);
     }
+    let says_encoded = next_word(&mut rest) == Some(b"b");
+    let is_encoded = says_encoded && base64::is_valid(key);
+    if says_encoded && !is_encoded && next_word(&mut rest).is_some() {
+        return line.error(BAD_FORMAT);
+    }
+    let flags = if is_encoded { MetaFlags::from_validated(b"b") } else { MetaFlags::default() };
     request(line, MetaCommand::Debug, key, flags)
 }
 
@@ -97,12 +122,11 @@ pub(crate) fn store(line: Line<'_>) -> Step<'_> {
         return line.error(BAD_FORMAT);
     };
     let Some(value_bytes) = length_in_range(length) else { return line.error(BAD_FORMAT) };
-    if key.len() > KEY_BYTES_MAX {
-        return line.meta_store_error(BAD_FORMAT, value_bytes);
-    }
-    let meta = match MetaFlags::read(key, rest, STORE_FLAGS_MAX) {
+    let meta = match read_flags(key, rest, STORE_FLAGS_MAX) {
         Ok(meta) => meta,
-        Err(error) => return line.meta_store_error(error, value_bytes),
+        // The length is not read.
+        Err(Fault::Line) => return line.error(BAD_FORMAT),
+        Err(Fault::Flags(error)) => return line.meta_store_error(error, value_bytes),
     };
     let Some(verb) = verb(&meta) else {
         return line.meta_store_error(INVALID_STORE_MODE, value_bytes);
@@ -146,6 +170,7 @@ mod tests {
     use crate::decoder::tests::{check_error, check_request, check_store, check_swallow};
     use crate::error_lines::{
         BAD_TOKEN, DUPLICATE_FLAG, ERROR, ERROR_DECODING_KEY, INVALID_FLAG, OPAQUE_TOO_LONG,
+        TOO_MANY_FLAGS,
     };
     use alloc::format;
 
@@ -183,7 +208,7 @@ mod tests {
 
     #[test]
     fn words_may_be_missing_or_wrong() {
-        for line in [&b"mg"[..], b"mg  ", b"ms", b"ms k", b"md", b"ma", b"me", b"me !! b"] {
+        for line in [&b"mg"[..], b"mg  ", b"ms", b"ms k", b"md", b"ma", b"me", b"me !! b x"] {
             check_error(line, BAD_FORMAT);
         }
         check_error(b"mgx k", ERROR);
@@ -192,12 +217,44 @@ mod tests {
         check_error(b"mg k noreply", INVALID_FLAG);
         check_error(b"mg k v v", DUPLICATE_FLAG);
         check_error(b"mg !! b", ERROR_DECODING_KEY);
-        for command in ["md", "ma"] {
-            check_error(format!("{command} k z").as_bytes(), INVALID_OR_DUPLICATE_FLAG);
-            check_error(format!("{command} k Tx").as_bytes(), INVALID_OR_DUPLICATE_FLAG);
+        check_error(b"md k z", INVALID_FLAG);
+        check_error(b"md k v v", DUPLICATE_FLAG);
+        check_error(b"md k Tx", BAD_TOKEN);
+        check_error(b"md !! b", ERROR_DECODING_KEY);
+        for flag in ["z", "v v", "Tx", "b", "F000000000001"] {
+            check_error(format!("ma !! {flag}").as_bytes(), INVALID_OR_DUPLICATE_FLAG);
         }
         check_error(b"ma k MX", INVALID_ARITHMETIC_MODE);
         check_error(b"ma k M", INVALID_ARITHMETIC_MODE);
+        check_request(b"ma k M\0", &meta(MetaCommand::Incr, b"k", b" M\0"));
+    }
+
+    #[test]
+    fn a_word_that_cannot_be_a_flag_spoils_the_line() {
+        let long = "k".repeat(KEY_BYTES_MAX + 1);
+        for word in ["-", "\u{7f}", "\t", "v v +", "z Tx !", "v -1"] {
+            for command in ["mg", "md", "ma", "me"] {
+                check_error(format!("{command} k {word}").as_bytes(), BAD_FORMAT);
+                check_error(format!("{command} {long} {word}").as_bytes(), BAD_FORMAT);
+            }
+            // memcached knows no length then, and takes the value for a command.
+            check_error(format!("ms k 2 {word}").as_bytes(), BAD_FORMAT);
+            check_error(format!("ms {long} 2 {word}").as_bytes(), BAD_FORMAT);
+        }
+        // Nor does it look at more words than 23.
+        let flags = " v".repeat(20);
+        check_error(format!("mg k{flags} -").as_bytes(), BAD_FORMAT);
+        check_error(format!("mg k v{flags} -").as_bytes(), TOO_MANY_FLAGS);
+        let flags = " v".repeat(19);
+        check_error(format!("ms k 2{flags} -").as_bytes(), BAD_FORMAT);
+        check_swallow(format!("ms k 2 v{flags} -").as_bytes(), TOO_MANY_FLAGS, 4);
+    }
+
+    #[test]
+    fn me_takes_a_key_that_is_no_base64_as_it_stands() {
+        check_request(b"me !! b", &meta(MetaCommand::Debug, b"!!", b""));
+        check_request(b"me !! bx y", &meta(MetaCommand::Debug, b"!!", b""));
+        check_request(b"me Zm9v x b", &meta(MetaCommand::Debug, b"Zm9v", b""));
     }
 
     #[test]
@@ -263,6 +320,7 @@ mod tests {
         check_swallow(b"ms k 0 Tx", BAD_TOKEN, 2);
         check_swallow(b"ms k 2 MZ", INVALID_STORE_MODE, 4);
         check_swallow(b"ms k 2 M", INVALID_STORE_MODE, 4);
+        check_store(b"ms k 2 M\0", ms(Verb::Set, b" M\0"));
         check_swallow(b"ms k 2 Me", INVALID_STORE_MODE, 4);
         check_swallow(b"ms !! 2 b", ERROR_DECODING_KEY, 4);
         check_swallow(b"ms k 2 O12345678901234567890123456789012", OPAQUE_TOO_LONG, 4);

@@ -4,15 +4,15 @@
 //! storage commands still read flags and exptime as C's `strtoul` and `strtol` do and cut the
 //! result to 32 bits.
 
-/// Most characters of a strict signed 32-bit number.
-const SIGNED_CHARS_MAX: usize = 11;
+/// Most characters of a strict 32-bit number, signed or not.
+const CHARS_32_MAX: usize = 11;
 /// Most characters of a strict unsigned 64-bit number.
-const UNSIGNED_CHARS_MAX: usize = 22;
+const CHARS_64_MAX: usize = 22;
 
 /// A signed 32-bit number of up to 11 characters; no plus sign. A lone minus is 0, as in memcached.
 #[inline]
 pub(crate) fn signed_32(word: &[u8]) -> Option<i32> {
-    if word.is_empty() || word.len() > SIGNED_CHARS_MAX {
+    if word.is_empty() || word.len() > CHARS_32_MAX {
         return None;
     }
     match word {
@@ -29,12 +29,12 @@ pub(crate) fn signed_32(word: &[u8]) -> Option<i32> {
 /// An unsigned 64-bit number of up to 22 characters; no sign.
 #[inline]
 pub(crate) fn unsigned_64(word: &[u8]) -> Option<u64> {
-    if word.len() > UNSIGNED_CHARS_MAX { None } else { digits(word) }
+    if word.len() > CHARS_64_MAX { None } else { digits(word) }
 }
 
-/// An unsigned 32-bit number; no sign.
+/// An unsigned 32-bit number of up to 11 characters; no sign.
 pub(crate) fn unsigned_32(word: &[u8]) -> Option<u32> {
-    u32::try_from(unsigned_64(word)?).ok()
+    if word.len() > CHARS_32_MAX { None } else { u32::try_from(digits(word)?).ok() }
 }
 
 /// The flags of a classic storage command: `strtoul`, cut to 32 bits.
@@ -164,6 +164,7 @@ mod tests {
             ],
         );
         check(unsigned_32, &[("4294967295", Some(u32::MAX)), ("4294967296", None), ("x", None)]);
+        check(unsigned_32, &[("04294967295", Some(u32::MAX)), ("004294967295", None), ("", None)]);
     }
 
     #[test]

@@ -45,8 +45,9 @@ pub enum Request<'a> {
     MetaNoop,
     /// `flush_all`.
     FlushAll {
-        /// Seconds, relative or absolute like an exptime; 0 where the client named none.
-        delay: i32,
+        /// Seconds, relative or absolute like an exptime; 0 where the client named none. `None`:
+        /// what it named is no number, which does not matter where flushing is switched off.
+        delay: Option<i32>,
         /// No reply is wanted.
         noreply: bool,
     },

@@ -1,7 +1,7 @@
 //! The lines of the commands on the server as a whole, and of what is no command at all.
 
 use crate::error_lines::{
-    BAD_FORMAT, ERROR, INVALID_EXPTIME, STATS_CACHEDUMP_BAD_LINE, STATS_CACHEDUMP_ILLEGAL_CLASS,
+    BAD_FORMAT, ERROR, STATS_CACHEDUMP_BAD_LINE, STATS_CACHEDUMP_ILLEGAL_CLASS,
 };
 use crate::limits::SLAB_CLASS_MAX;
 use crate::line::Line;
@@ -19,10 +19,7 @@ pub(crate) fn flush_all(line: Line<'_>) -> Step<'_> {
         Some(b"noreply") if rest.is_empty() => Some(0),
         Some(word) => signed_32(word),
     };
-    match delay {
-        Some(delay) => line.request(Request::FlushAll { delay, noreply }),
-        None => line.error_unless_noreply(INVALID_EXPTIME),
-    }
+    line.request(Request::FlushAll { delay, noreply })
 }
 
 /// Decodes `verbosity <level> [noreply]`.
@@ -81,14 +78,14 @@ mod tests {
     #[test]
     fn flush_all_takes_an_optional_delay() {
         let flush_all = |delay, noreply| Request::FlushAll { delay, noreply };
-        check_request(b"flush_all", &flush_all(0, false));
-        check_request(b"flush_all 0 5", &flush_all(0, false));
-        check_request(b"flush_all -1", &flush_all(-1, false));
-        check_request(b"flush_all noreply", &flush_all(0, true));
-        check_request(b"flush_all 10 noreply", &flush_all(10, true));
-        check_error(b"flush_all a", INVALID_EXPTIME);
-        check_error(b"flush_all noreply 5", INVALID_EXPTIME);
-        check_silent(b"flush_all a noreply", 0);
+        check_request(b"flush_all", &flush_all(Some(0), false));
+        check_request(b"flush_all 0 5", &flush_all(Some(0), false));
+        check_request(b"flush_all -1", &flush_all(Some(-1), false));
+        check_request(b"flush_all noreply", &flush_all(Some(0), true));
+        check_request(b"flush_all 10 noreply", &flush_all(Some(10), true));
+        check_request(b"flush_all a", &flush_all(None, false));
+        check_request(b"flush_all noreply 5", &flush_all(None, false));
+        check_request(b"flush_all a noreply", &flush_all(None, true));
     }
 
     #[test]
@@ -145,7 +142,7 @@ mod tests {
 
     #[test]
     fn admin_commands_are_found_behind_blanks() {
-        check_request(b"  flush_all", &Request::FlushAll { delay: 0, noreply: false });
+        check_request(b"  flush_all", &Request::FlushAll { delay: Some(0), noreply: false });
         check_request(b" shutdown graceful", &Request::Shutdown { words: b"graceful" });
         check_error(b" verbosity x", BAD_FORMAT);
     }

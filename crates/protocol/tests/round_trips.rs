@@ -60,9 +60,7 @@ fn classic(bytes: &[u8]) -> Command {
                 Command::Arithmetic { key: key.to_vec(), delta, incr, noreply }
             }
             // Without a delay is the same as with none.
-            Request::FlushAll { delay, noreply } => {
-                Command::FlushAll { delay: Some(delay), noreply }
-            }
+            Request::FlushAll { delay, noreply } => Command::FlushAll { delay, noreply },
             request => panic!("{request:?}"),
         },
         step => panic!("{step:?}"),

@@ -27,7 +27,7 @@ const CONNECTIONS_MAX: usize = 4;
 /// that send nothing, or without end, cannot keep a scrape out.
 const PLACE_KEPT: Duration = Duration::from_millis(250);
 
-/// Pause after descriptors ran out.
+/// Pause after accepting failed, as for lack of descriptors.
 const RETRY_PAUSE: Duration = Duration::from_millis(100);
 
 /// A scrape waits this long for newer numbers, then shows those that are there.
@@ -87,7 +87,7 @@ struct Endpoint {
     listener: TcpListener,
     stop: OwnedFd,
     connections: Vec<AdminConnection>,
-    /// Descriptors ran out: no accepting before this.
+    /// Accepting failed: none before this.
     accept_after: Option<Instant>,
 }
 
@@ -148,9 +148,9 @@ impl Endpoint {
         let stream = match self.listener.accept() {
             Ok((stream, _)) => stream,
             Err(error) => {
-                // Others mean that the client has gone already.
+                let gone = [Errno::AGAIN, Errno::CONNABORTED, Errno::INTR];
                 let errno = Errno::from_io_error(&error);
-                if let Some(Errno::MFILE | Errno::NFILE | Errno::NOBUFS | Errno::NOMEM) = errno {
+                if errno.is_none_or(|errno| !gone.contains(&errno)) {
                     self.accept_after = Some(now + RETRY_PAUSE);
                 }
                 return;

@@ -115,6 +115,96 @@ fn use_cache(stream: &mut TcpStream) -> u64 {
     bytes
 }
 
+/// Slab classes are shown once they have pages, each with its number.
+fn classes_are_counted(backend: BackendChoice) {
+    let server = Server::with_metrics(backend);
+    let number_of = |samples: &HashMap<&str, &str>, name: &str, labels: &str| -> u64 {
+        let found = samples.iter().filter(|(series, _)| {
+            series.starts_with(&format!("{name}{{slab=\"")) && series.ends_with(labels)
+        });
+        found.map(|(_, value)| value.parse::<u64>().expect("a number")).sum()
+    };
+    let text = server.metrics();
+    assert_eq!(samples(&text).get("memcached_malloced_bytes"), Some(&"0"), "{text}");
+    assert!(!text.contains("{slab="), "{text}");
+    let mut client = connect(server.whole.address);
+    use_cache(&mut client);
+    converse(&mut client, "set big 0 0 3000\r\n", "");
+    converse(&mut client, &format!("{}\r\n", "x".repeat(3000)), "STORED\r\n");
+    converse(&mut client, "delete big\r\n", "DELETED\r\n");
+    converse(&mut client, "stats reset\r\n", "RESET\r\n");
+    let text = server.metrics_with("memcached_items_total", 5);
+    let samples = samples(&text);
+    let command = |name: &str, status: &str| {
+        let labels = format!(",command=\"{name}\",status=\"{status}\"}}");
+        number_of(&samples, "memcached_slab_commands_total", &labels)
+    };
+    // As the exporter has it, with the cas that found no item.
+    assert_eq!((command("get", "hit"), command("set", "hit")), (2, 6), "{text}");
+    assert_eq!((command("delete", "hit"), command("cas", "badval")), (1, 0), "{text}");
+    let sum = |name: &str| number_of(&samples, &format!("memcached_slab_{name}"), "\"}");
+    assert_eq!((sum("current_items"), sum("chunks_used"), sum("cold_items")), (3, 3, 3), "{text}");
+    assert_eq!(sum("mem_requested_bytes").to_string(), samples["memcached_current_bytes"]);
+    let bytes: u64 = samples["memcached_malloced_bytes"].parse().expect("a number");
+    assert!(bytes > 0 && bytes.is_multiple_of(8), "{text}");
+    let hits = number_of(&samples, "memcached_slab_lru_hits_total", ",lru=\"cold\"}");
+    assert_eq!(hits, 2, "{text}");
+    let classes = samples.keys().filter(|it| it.starts_with("memcached_slab_chunk_size_bytes"));
+    assert_eq!(classes.count(), 2, "{text}");
+    server.whole.running.stop();
+}
+
+#[test]
+fn a_scrape_counts_slab_classes() {
+    classes_are_counted(BackendChoice::Auto);
+}
+
+#[test]
+fn a_scrape_counts_slab_classes_on_epoll() {
+    classes_are_counted(BackendChoice::Epoll);
+}
+
+/// The names of `memcached_exporter` 0.16 whose source exists here.
+#[test]
+fn a_scrape_has_the_families_of_the_exporter() {
+    let server = Server::with_metrics(BackendChoice::Auto);
+    use_cache(&mut connect(server.whole.address));
+    let text = server.metrics_with("memcached_items_total", 4);
+    let names: HashSet<&str> = samples(&text)
+        .into_keys()
+        .map(|series| series.split('{').next().expect("a name"))
+        .collect();
+    for name in EXPORTER_FAMILIES.split_whitespace() {
+        assert!(names.contains(&*format!("memcached_{name}")), "{name} in\n{text}");
+    }
+    server.whole.running.stop();
+}
+
+/// Those that it has without external storage, proxy and temporary items.
+const EXPORTER_FAMILIES: &str = "
+    up version time_seconds max_connections uptime_seconds
+    process_user_cpu_seconds_total process_system_cpu_seconds_total
+    read_bytes_total written_bytes_total current_connections accepting_connections
+    connections_total connections_rejected_total connections_yielded_total
+    connections_listener_disabled_total current_bytes limit_bytes malloced_bytes current_items
+    items_total commands_total items_evicted_total items_reclaimed_total item_too_large_total
+    item_no_memory_total direct_reclaims_total
+    lru_crawler_enabled lru_crawler_sleep lru_crawler_to_crawl lru_crawler_maintainer_thread
+    lru_crawler_hot_percent lru_crawler_warm_percent lru_crawler_hot_max_factor
+    lru_crawler_warm_max_factor lru_crawler_starts_total lru_crawler_reclaimed_total
+    lru_crawler_items_checked_total lru_crawler_moves_to_cold_total
+    lru_crawler_moves_to_warm_total lru_crawler_moves_within_lru_total
+    slab_current_items slab_items_age_seconds slab_hot_items slab_warm_items slab_cold_items
+    slab_hot_age_seconds slab_warm_age_seconds slab_items_crawler_reclaimed_total
+    slab_items_evicted_total slab_items_evicted_nonzero_total slab_items_evicted_unfetched_total
+    slab_items_expired_unfetched_total slab_items_outofmemory_total slab_items_reclaimed_total
+    slab_items_tailrepairs_total slab_items_evicted_time_seconds slab_items_moves_to_cold
+    slab_items_moves_to_warm slab_items_moves_within_lru slab_mem_requested_bytes
+    slab_lru_hits_total slab_chunk_size_bytes slab_chunks_per_page slab_current_pages
+    slab_current_chunks slab_chunks_used slab_chunks_free slab_chunks_free_end
+    slab_commands_total
+";
+
 fn counts_exactly(backend: BackendChoice) {
     let server = Server::with_metrics(backend);
     let mut client = connect(server.whole.address);

@@ -8,6 +8,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use rustls::ServerConfig;
 use slabcore_metrics::{ShardMetrics, Snapshot};
+use slabcore_shard::ClassTable;
+use slabcore_storage::PAGE_BYTES;
 
 use crate::clock::Clock;
 use crate::due_ticks::DueTicks;
@@ -15,6 +17,7 @@ use crate::item_memory::MappedRange;
 use crate::mailbox::Mailbox;
 use crate::port_socket::PortSocket;
 use crate::publish_order::PublishOrder;
+use crate::reload_orders::ReloadOrders;
 use crate::ring_size::RingSize;
 use crate::run_time_settings::RunTimeSettings;
 use crate::settings::Settings;
@@ -44,6 +47,7 @@ impl Backend {
 /// TLS as all threads see it.
 pub(crate) struct SharedTls {
     current: Mutex<Tls>,
+    reload_orders: Mutex<ReloadOrders>,
     /// Handshakes that led to no connection.
     pub(crate) handshake_errors: AtomicU64,
     /// Connections that sent what is no TLS after their handshake.
@@ -56,6 +60,7 @@ impl SharedTls {
     pub(crate) fn new(tls: Tls) -> Self {
         Self {
             current: Mutex::new(tls),
+            reload_orders: Mutex::default(),
             handshake_errors: AtomicU64::new(0),
             protocol_errors: AtomicU64::new(0),
             new_sessions: AtomicU64::new(0),
@@ -65,6 +70,11 @@ impl SharedTls {
     /// What a handshake starts from.
     pub(crate) fn config(&self, demanded: ClientCertificates) -> Arc<ServerConfig> {
         Arc::clone(lock(&self.current).config(demanded))
+    }
+
+    /// Orders to reload that clients gave.
+    pub(crate) fn reload_orders(&self) -> MutexGuard<'_, ReloadOrders> {
+        lock(&self.reload_orders)
     }
 
     /// Seconds since the certificate was read.
@@ -108,6 +118,8 @@ pub(crate) struct Cluster {
     pub(crate) publish_orders: Vec<PublishOrder>,
     /// When the shards of sleeping executors have background work.
     pub(crate) due_ticks: DueTicks,
+    /// The slab classes of each shard as they were last published.
+    pub(crate) class_tables: Vec<Mutex<ClassTable>>,
     /// Pages of the whole region.
     pub(crate) pages: Arc<slabcore_storage::PagePool>,
     /// What `stats reset` takes off.
@@ -117,6 +129,8 @@ pub(crate) struct Cluster {
     pub(crate) memory_bytes: AtomicUsize,
     /// Where that memory is, with what it may grow into.
     pub(crate) memory_range: MappedRange,
+    /// Some shard has stored a value that is sent from where it lies.
+    pub(crate) has_large_values: AtomicBool,
     /// A thread returns memory to the system.
     pub(crate) returning: AtomicBool,
     /// What operators may change while the server runs.
@@ -148,6 +162,26 @@ impl Cluster {
     /// Each shard's counters and gauges as they were last published.
     pub(crate) fn published(&self) -> Vec<Snapshot> {
         self.metrics.iter().map(|metrics| metrics.snapshot()).collect()
+    }
+
+    /// Bytes of the item memory that chunks have had, which do not fall as pages leave their classes.
+    pub(crate) fn malloced_bytes(&self) -> u64 {
+        (self.pages.pages_malloced() * PAGE_BYTES) as u64
+    }
+
+    /// Publishes the slab classes of a shard. If they are being read just now, they stay as they
+    /// were: an executor waits for no thread of low priority.
+    pub(crate) fn publish_classes(&self, shard: usize, table: ClassTable) {
+        if let Ok(mut published) = self.class_tables[shard].try_lock() {
+            *published = table;
+        }
+    }
+
+    /// The sum of all shards' slab classes as they were last published.
+    pub(crate) fn published_classes(&self) -> ClassTable {
+        let mut sum = ClassTable::default();
+        self.class_tables.iter().for_each(|table| sum.merge(&lock(table)));
+        sum
     }
 
     /// `stats reset`: what `stats` shows counts from `sum` and `shared` on.

@@ -50,9 +50,10 @@ impl Connection {
                 self.key_request(core, &KeyRequest::Meta { command, key, flags }, false);
             }
             Request::MetaNoop => self.reply(Reply::MetaNoop),
-            Request::FlushAll { delay, noreply } => {
+            Request::FlushAll { delay: Some(delay), noreply } => {
                 self.flush_all(core, core.now.flush_tick(delay), noreply, None);
             }
+            Request::FlushAll { delay: None, noreply } => self.flush_never(core, noreply),
             Request::Version => self.reply(Reply::Version),
             Request::Verbosity { level, noreply } => {
                 let level = u64::from(level).min(VERBOSITY_MAX);
@@ -106,6 +107,17 @@ impl Connection {
         }
         let gather = Gather::new(Gathering::Done, core.router.shards(), echo);
         self.gather(core, gather, &entry, &[]);
+    }
+
+    /// `flush_all` with a delay that is no number. It counts, and may not be allowed, as another.
+    #[cold]
+    fn flush_never(&mut self, core: &Core, noreply: bool) {
+        core.metrics.add(Counter::CmdFlush, 1);
+        if !core.cluster.settings.flush_all {
+            self.refuse_flush(noreply, None);
+        } else if !noreply {
+            self.reply(Reply::Error(error_lines::INVALID_EXPTIME));
+        }
     }
 
     /// `flush_all` is switched off; a binary request hears it even if it is quiet.

@@ -95,6 +95,9 @@ pub(crate) struct Connection {
     pub(crate) client: i32,
     /// The log tells what a client speaks that may speak anything.
     pub(crate) is_protocol_told: bool,
+    /// What has arrived together has had other requests before this one. memcached refuses `watch`
+    /// and dumps then, as its replies to those have not left.
+    pub(crate) has_asked: bool,
     /// Why the connection ends, once it does.
     pub(crate) close_reason: CloseReason,
 }
@@ -117,6 +120,7 @@ impl Connection {
             output,
             client: -1,
             is_protocol_told: protocol != Protocol::Auto,
+            has_asked: false,
             close_reason: CloseReason::default(),
         }
     }

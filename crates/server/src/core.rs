@@ -9,6 +9,7 @@ use slabcore_shard::{Entry, Limits, Now, Router, Shard, Ticket, UploadId, Watch}
 
 use crate::cluster::Cluster;
 use crate::connection::ConnectionId;
+use crate::limits::{OPEN_READS_MAX, OPEN_SLOTS_MAX};
 use crate::log;
 use crate::mailbox::Message;
 use crate::numbers::Numbers;
@@ -33,6 +34,8 @@ pub(crate) struct Core {
     pub(crate) watched: Streams,
     /// Whether plain reads may go their own way: nobody watches, nor logs commands.
     pub(crate) reads_plainly: bool,
+    /// Requests of one connection that may wait for values of other shards, as of this turn.
+    pub(crate) open_reads_max: usize,
     /// The watchers among this executor's connections.
     pub(crate) watchers: Vec<(WatcherId, ConnectionId)>,
     pub(crate) outboxes: Outboxes,
@@ -63,6 +66,7 @@ impl Core {
             verbosity: cluster.verbosity.load(Ordering::Relaxed),
             watched: Streams::default(),
             reads_plainly: true,
+            open_reads_max: OPEN_SLOTS_MAX,
             watchers: Vec::new(),
             outboxes: Outboxes::new(index, settings.shards),
             spares: SpareBuffers::new(settings.shards > 1),
@@ -85,7 +89,24 @@ impl Core {
             self.change_watched();
         }
         self.reads_plainly = self.verbosity < log::COMMANDS && self.watched.is_empty();
+        self.look_for_large_values();
         self.shards.own_mut().begin_turn(self.now);
+    }
+
+    /// Until a large value is stored on some shard, values may be asked for in large numbers. An
+    /// executor looks before requests are executed, and before its replies leave.
+    #[inline]
+    fn look_for_large_values(&mut self) {
+        if self.open_reads_max == OPEN_READS_MAX {
+            return;
+        }
+        let stored = &self.cluster.has_large_values;
+        if self.shards.own().has_large_values() {
+            stored.store(true, Ordering::Relaxed);
+        }
+        if stored.load(Ordering::Relaxed) {
+            self.open_reads_max = OPEN_READS_MAX;
+        }
     }
 
     /// The shard of a key if it can be asked at once: our own; or another's that is lent, if
@@ -208,6 +229,7 @@ impl Core {
 
     /// Sends what is gathered for other shards; `wake` rings for one that sleeps.
     pub(crate) fn dispatch(&mut self, mut wake: impl FnMut(usize)) {
+        self.look_for_large_values();
         let (cluster, metrics) = (&self.cluster, &self.metrics);
         for shard in self.to_wake.drain(..) {
             if cluster.mailboxes[shard].claim_doorbell() {

@@ -4,7 +4,7 @@
 //! disturb. It is made in small parts, each when the connection's turn comes and its output has
 //! room: neither the other clients nor the memory of the server notice its length.
 
-use slabcore_protocol::{DumpFormat, SlabClasses, dump_end, error_lines};
+use slabcore_protocol::{DumpFormat, Reply, SlabClasses, dump_end, error_lines};
 use slabcore_shard::{Entry, split_dump_reply};
 
 use crate::connection::{Connection, Pause, State};
@@ -36,7 +36,15 @@ impl Connection {
                 DumpFormat::Meta | DumpFormat::Cache => error_lines::METADUMP_NOT_ALLOWED,
             });
         }
-        self.state = State::Dump(Box::new(DumpProgress::new(format, classes?, Allowance::ALL)));
+        if self.has_asked {
+            return Err(match format {
+                DumpFormat::Requests => error_lines::MGDUMP_AFTER_COMMANDS,
+                DumpFormat::Meta | DumpFormat::Cache => error_lines::METADUMP_AFTER_COMMANDS,
+            });
+        }
+        let dump = DumpProgress::new(format, classes?, Allowance::ALL);
+        self.reply(Reply::Ok);
+        self.state = State::Dump(Box::new(dump));
         Ok(())
     }
 
@@ -57,6 +65,8 @@ impl Connection {
         if dump.shard == core.router.shards() || dump.left.is_spent() {
             let end = dump_end(dump.part.format);
             self.output.encode(|out| out.extend_from_slice(end));
+            // What follows a dump need not wait for its replies, but for those of `stats` it does.
+            self.has_asked = dump.part.format == DumpFormat::Cache;
             self.state = State::Line;
             return None;
         }

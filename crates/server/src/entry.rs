@@ -1,6 +1,9 @@
 //! One connection as its hub keeps it: the state machine, input that waits, and for what.
 
+use slabcore_protocol::LINE_BYTES_MAX;
+
 use crate::connection::{Connection, ConnectionId};
+use crate::limits::SPARE_OUTPUT_BYTES_EACH_MAX;
 use crate::peer::Peer;
 use crate::spare_buffers::SpareBuffers;
 use crate::tls_session::TlsSession;
@@ -39,6 +42,8 @@ pub(crate) struct Entry {
     pub(crate) carry_start: usize,
     /// Memory of `carry` as counted by the hub.
     pub(crate) carried: usize,
+    /// The same if it is the start of a long request whose rest has not come, else 0.
+    pub(crate) cut_bytes: usize,
     pub(crate) waiting: Waiting,
     /// In the hub's list of touched connections already.
     pub(crate) touched: bool,
@@ -46,8 +51,8 @@ pub(crate) struct Entry {
     pub(crate) staged: bool,
     /// The client sends no more.
     pub(crate) end_of_input: bool,
-    /// Tick of the turn in which something last came in.
-    pub(crate) last_input: u32,
+    /// Tick of the turn in which a request was last executed, in whole or in part.
+    pub(crate) last_request: u32,
     /// Where the client is, if those who watch were told of it.
     pub(crate) peer: Option<Box<Peer>>,
 }
@@ -72,11 +77,12 @@ impl Entry {
             carry: Vec::new(),
             carry_start: 0,
             carried: 0,
+            cut_bytes: 0,
             waiting: Waiting::Input,
             touched: false,
             staged: false,
             end_of_input: false,
-            last_input: now,
+            last_request: now,
             peer: None,
         }
     }
@@ -89,6 +95,36 @@ impl Entry {
         // Moved only when less is left than was done since: linear in all.
         if self.carry_start > self.carry.len() / 2 {
             self.carry.drain(..std::mem::take(&mut self.carry_start));
+        }
+    }
+
+    /// Bytes of `carry` that are not done with.
+    pub(crate) fn pending_bytes(&self) -> usize {
+        self.carry.len() - self.carry_start
+    }
+
+    /// Lets go of most of a large `carry` once little is left in it. What is copied is a part of
+    /// what was done since the last time.
+    pub(crate) fn trim_carry(&mut self) {
+        let is_large = self.carry.capacity() > SPARE_OUTPUT_BYTES_EACH_MAX;
+        if is_large && self.pending_bytes() < self.carry.capacity() / 4 {
+            self.carry.drain(..std::mem::take(&mut self.carry_start));
+            self.carry.shrink_to_fit();
+        }
+    }
+
+    /// True if `carry` is the start of a long request whose rest has not come. Whole requests that
+    /// wait for their turn are none.
+    pub(crate) fn waits_for_long_line(&self) -> bool {
+        self.waiting == Waiting::Input && self.pending_bytes() > LINE_BYTES_MAX
+    }
+
+    /// Bytes of requests were executed in the turn of tick `now`. As in memcached, a client that
+    /// only tries to log in is idle.
+    #[inline]
+    pub(crate) fn note_requests(&mut self, consumed: usize, now: u32) {
+        if consumed > 0 && !self.connection.login.is_due() {
+            self.last_request = now;
         }
     }
 

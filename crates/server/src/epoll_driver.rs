@@ -15,6 +15,7 @@ use slabcore_metrics::Counter;
 use crate::hub::Hub;
 use crate::hub::duties::Fate;
 use crate::limits::{RECEIVE_BUFFER_BYTES, SEND_PIECES_MAX};
+use crate::log;
 use crate::outgoing::Outgoing;
 use crate::udp_port::{Readiness, UdpPort};
 
@@ -101,7 +102,7 @@ impl EpollDriver {
         self.take_messages();
         let mut more = self.hub.run_runnable();
         if self.udp.sockets() > 0 {
-            more |= self.serve_datagrams()?;
+            more |= self.serve_datagrams();
         }
         if self.hub.is_to_tell() {
             let peers = &self.peers;
@@ -114,7 +115,7 @@ impl EpollDriver {
         let mut touched = std::mem::take(&mut self.touched);
         self.hub.take_touched(&mut touched);
         for index in touched.drain(..) {
-            self.settle(index)?;
+            self.settle(index);
         }
         self.touched = touched;
         for shard in self.wakes.drain(..) {
@@ -136,19 +137,24 @@ impl EpollDriver {
     }
 
     /// Answers datagrams; true if some are left.
-    fn serve_datagrams(&mut self) -> io::Result<bool> {
-        let more = self.udp.turn(&mut self.hub);
+    fn serve_datagrams(&mut self) -> bool {
+        let mut more = self.udp.turn(&mut self.hub);
         for (socket, interest) in self.udp_interests.iter_mut().enumerate() {
             let is_watched = |readiness| self.udp.watched(socket, readiness);
             let mut wanted = epoll::EventFlags::empty();
             wanted.set(epoll::EventFlags::IN, is_watched(Readiness::Readable));
             wanted.set(epoll::EventFlags::OUT, is_watched(Readiness::Writable));
-            if std::mem::replace(interest, wanted) != wanted {
-                let descriptor = self.udp.descriptor(socket);
-                epoll::modify(&self.epoll, descriptor, udp_socket(socket), wanted)?;
+            if *interest == wanted {
+                continue;
+            }
+            let descriptor = self.udp.descriptor(socket);
+            match epoll::modify(&self.epoll, descriptor, udp_socket(socket), wanted) {
+                Ok(()) => *interest = wanted,
+                // The next turn tries again.
+                Err(_) => more = true,
             }
         }
-        Ok(more)
+        more
     }
 
     fn wait(&mut self, more: bool) -> io::Result<()> {
@@ -253,8 +259,8 @@ impl EpollDriver {
         );
     }
 
-    fn settle(&mut self, index: u32) -> io::Result<()> {
-        let Some(duties) = self.hub.duties(index) else { return Ok(()) };
+    fn settle(&mut self, index: u32) {
+        let Some(duties) = self.hub.duties(index) else { return };
         self.peers[index as usize].ending |= duties.fate == Fate::Close;
         if let Some(outgoing) = duties.send {
             if self.peers[index as usize].ending {
@@ -263,40 +269,48 @@ impl EpollDriver {
                 self.send(index, outgoing, 0);
             }
         }
-        let peer = &mut self.peers[index as usize];
-        if peer.ending {
+        if self.peers[index as usize].ending {
             self.end(index);
-            return Ok(());
+        } else if duties.fate == Fate::Depart {
+            self.depart(index);
+        } else if let Err(errno) = self.watch(index, duties.read) {
+            log::not_watched(errno);
+            self.end(index);
         }
-        if duties.fate == Fate::Depart {
-            return self.depart(index);
-        }
+    }
+
+    /// Has the kernel watch a connection's socket for what it waits for.
+    fn watch(&mut self, index: u32, read: bool) -> rustix::io::Result<()> {
+        let peer = &mut self.peers[index as usize];
         let mut wanted = epoll::EventFlags::empty();
-        wanted.set(epoll::EventFlags::IN, duties.read);
+        wanted.set(epoll::EventFlags::IN, read);
         wanted.set(epoll::EventFlags::OUT, peer.unsent.is_some());
         let Some(socket) = &peer.socket else { return Ok(()) };
         let data = epoll::EventData::new_u64(u64::from(index));
         match peer.interest.replace(wanted) {
-            None => epoll::add(&self.epoll, socket.as_fd(), data, wanted)?,
+            None => epoll::add(&self.epoll, socket.as_fd(), data, wanted),
             Some(before) if before != wanted => {
-                epoll::modify(&self.epoll, socket.as_fd(), data, wanted)?;
+                epoll::modify(&self.epoll, socket.as_fd(), data, wanted)
             }
-            Some(_) => {}
+            Some(_) => Ok(()),
         }
-        Ok(())
     }
 
     /// Lets go of a socket, and sends its connection to another shard.
-    fn depart(&mut self, index: u32) -> io::Result<()> {
+    fn depart(&mut self, index: u32) {
         let peer = &mut self.peers[index as usize];
         debug_assert!(peer.unsent.is_none(), "all output has left");
-        let Some(socket) = peer.socket.take() else { return Ok(()) };
-        if peer.interest.take().is_some() {
-            epoll::delete(&self.epoll, &socket)?;
+        let Some(socket) = peer.socket.take() else { return };
+        if peer.interest.take().is_some()
+            && let Err(errno) = epoll::delete(&self.epoll, &socket)
+        {
+            // Its events would go on coming here.
+            log::not_watched(errno);
+            peer.socket = Some(socket);
+            return self.end(index);
         }
         let wakes = &mut self.wakes;
         peer.socket = self.hub.depart(index, socket, |shard| wakes.push(shard));
-        Ok(())
     }
 }
 

@@ -9,7 +9,7 @@ use slabcore_protocol::{
     MESSAGE_DATAGRAMS_MAX, MESSAGE_PART_BYTES, RequestDatagram, message_datagrams, reply_frame,
 };
 
-use crate::connection::Connection;
+use crate::connection::{Connection, Pause};
 use crate::core::Core;
 use crate::limits::{ANSWER_BYTES_MAX, OUTPUT_BYTES_MAX, SEND_VALUE_BYTES_MAX};
 
@@ -118,7 +118,20 @@ impl Exchange {
         if core.outboxes.is_any_full() {
             return Progress::Blocked;
         }
+        if self.connection.is_dumping() {
+            return self.go_on_dumping(core);
+        }
         self.execute(core)
+    }
+
+    /// Makes the next part of a `stats cachedump`; dumps without a bound are not begun.
+    fn go_on_dumping(&mut self, core: &mut Core) -> Progress {
+        let connection = &mut self.connection;
+        connection.output.borrow_buffers(&mut core.spares);
+        let pause = connection.go_on_dumping(core);
+        core.give_back();
+        connection.output.return_buffers(&mut core.spares);
+        if pause == Some(Pause::Blocked) { Progress::Waiting } else { Progress::More }
     }
 
     /// Executes a command, or goes on with one.

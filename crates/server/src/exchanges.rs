@@ -107,15 +107,16 @@ impl Exchanges {
     /// then it is to be resumed or ended. One that waits for a batch to leave joins `stalled`.
     pub(crate) fn run(&mut self, core: &mut Core, stalled: &mut Vec<u32>) -> Option<u32> {
         let index = self.runnable.pop_front()?;
-        let exchange = self.get_mut(index);
+        // One that was dropped meanwhile is not there any more.
+        let exchange = self.find(index)?;
         exchange.queued = false;
         let before = exchange.message_bytes();
         let progress = exchange.advance(core);
         let after = exchange.message_bytes();
         self.kept_bytes = self.kept_bytes - before + after;
-        let is_too_much = after > before && self.kept_bytes > ANSWERS_BYTES_MAX;
+        self.limit_answers(core);
+        self.find(index)?;
         match progress {
-            Progress::More if is_too_much => self.drop_rest(core, index),
             Progress::Message => return Some(index),
             Progress::More => self.resume(index),
             Progress::Waiting => {}
@@ -124,6 +125,17 @@ impl Exchanges {
             Progress::TooLong => self.drop_rest(core, index),
         }
         None
+    }
+
+    /// Drops the longest answers, until all together are within their limit: a client that asks for
+    /// little is answered, whatever others ask for.
+    fn limit_answers(&mut self, core: &mut Core) {
+        while self.kept_bytes > ANSWERS_BYTES_MAX {
+            let places = self.places.iter().enumerate();
+            let kept = places.filter_map(|(place, it)| Some((it.as_ref()?.message_bytes(), place)));
+            let (_, longest) = kept.max().expect("what is kept is an exchange's");
+            self.drop_rest(core, FIRST_INDEX + longest as u32);
+        }
     }
 
     /// An exchange ends without the rest of its answer.

@@ -8,8 +8,11 @@ use slabcore_metrics::prometheus_names::{FAMILIES, Family, Kind, SHARD_FAMILIES,
 use slabcore_metrics::{Counter, Snapshot};
 use slabcore_protocol::MEMCACHED_VERSION;
 
+use crate::class_exposition::class_families;
 use crate::cluster::{Backend, Cluster};
+use crate::kept_settings::KeptSettings;
 use crate::resource_usage::ResourceUsage;
+use crate::stats;
 
 /// A family of the server as a whole, with one series.
 struct ServerFamily {
@@ -63,6 +66,23 @@ static SERVER_FAMILIES: &[ServerFamily] = &[
         |cluster| cluster.listen_disabled.load(Ordering::Relaxed)),
     gauge("memcached_limit_bytes", "Memory for items and index.",
         |cluster| cluster.memory_bytes.load(Ordering::Relaxed) as u64),
+    gauge("memcached_malloced_bytes", "Memory that chunks have had.", Cluster::malloced_bytes),
+    gauge("memcached_lru_crawler_enabled", "Whether dead items are looked for in the background.",
+        |cluster| cluster.run_time.crawls().into()),
+    gauge("memcached_lru_crawler_sleep",
+        "lru_crawler_sleep in microseconds: kept without effect.",
+        |cluster| cluster.run_time.get().crawler_sleep.into()),
+    gauge("memcached_lru_crawler_to_crawl", "lru_crawler_tocrawl: kept without effect.",
+        |cluster| cluster.run_time.get().crawler_items_max.into()),
+    gauge("memcached_lru_crawler_maintainer_thread",
+        "Whether there are the stats of memcached's LRU maintainer.",
+        |cluster| cluster.settings.lru_maintainer.into()),
+    gauge("memcached_lru_crawler_hot_percent",
+        "hot_lru_pct: kept without effect, there are no segments.",
+        |cluster| cluster.run_time.get().hot_percent.into()),
+    gauge("memcached_lru_crawler_warm_percent",
+        "warm_lru_pct: kept without effect, there are no segments.",
+        |cluster| cluster.run_time.get().warm_percent.into()),
     labelled("slabcore_build_info", "Name and version of this server.", |cluster| {
         let product = cluster.settings.product;
         let (name, version) = product.split_once(' ').unwrap_or((product, ""));
@@ -151,6 +171,9 @@ impl Exposition {
         let mut families: Vec<String> =
             rendered.split("\n\n").filter(|it| !it.is_empty()).map(in_order).collect();
         families.extend(cpu_seconds(&ResourceUsage::now()));
+        families.extend(lru_factors(&cluster.run_time.get()));
+        let columns = stats::item_columns(cluster);
+        families.extend(class_families(&cluster.published_classes(), columns));
         families.sort_unstable();
         families.concat()
     }
@@ -197,6 +220,17 @@ fn in_order(family: &str) -> String {
     let mut text = lines.join("\n");
     text.push('\n');
     text
+}
+
+/// Gauges of fractions, as the exporter would write them.
+fn lru_factors(kept: &KeptSettings) -> [String; 2] {
+    [("hot", kept.hot_factor), ("warm", kept.warm_factor)].map(|(segment, factor)| {
+        let name = format!("memcached_lru_crawler_{segment}_max_factor");
+        let kept = "kept without effect, there are no segments";
+        format!(
+            "# HELP {name} {segment}_max_factor: {kept}.\n# TYPE {name} gauge\n{name} {factor}\n"
+        )
+    })
 }
 
 /// Counters of fractions, which the exporter does not have.

@@ -17,6 +17,7 @@ use slabcore_shard::Batch;
 use crate::affinity::Affinity;
 use crate::connection::{Connection, ConnectionId};
 use crate::core::Core;
+use crate::cut_lines::CutLines;
 use crate::entry::{Entry, Leaving, Waiting};
 use crate::exchanges::Exchanges;
 use crate::idle::IdleSweep;
@@ -53,6 +54,8 @@ pub(crate) struct Hub {
     pub(crate) exchanges: Exchanges,
     /// Bytes of memory of the carries of all connections.
     carried: usize,
+    /// Those of them that start a long request whose rest has not come.
+    cut_lines: CutLines,
     /// Closes connections that are idle for too long.
     idle: IdleSweep,
     /// Turns since the executor last slept after which there was more background work.
@@ -81,6 +84,7 @@ impl Hub {
             exchanges: Exchanges::default(),
             carried: 0,
             background_turns: 0,
+            cut_lines: CutLines::default(),
             finishing: false,
             stopping: false,
         }
@@ -132,8 +136,9 @@ impl Hub {
 
     /// Takes a connection out of its place, which is free then.
     fn take_entry(&mut self, index: u32) -> Box<Entry> {
-        let entry = self.entries[index as usize].take().expect("a connection ends once");
+        let mut entry = self.entries[index as usize].take().expect("a connection ends once");
         self.carried -= entry.carried;
+        self.cut_lines.change(index, std::mem::take(&mut entry.cut_bytes), 0);
         let generation = &mut self.generations[index as usize];
         *generation = generation.wrapping_add(1);
         self.free.push(index);

@@ -1,7 +1,8 @@
 //! `-o idle_timeout`: connections that ask for nothing for too long are closed.
 //!
-//! A connection's last input is stamped once per turn; a sweep looks through all connections once
-//! a second at most, a bounded number in each turn.
+//! A connection's last request is stamped once per turn; bytes of a line whose end has not come
+//! are none. A sweep looks through all connections once a second at most, a bounded number in each
+//! turn.
 
 use arrayvec::ArrayVec;
 
@@ -51,7 +52,7 @@ impl IdleSweep {
         let end = entries.len().min(self.next + IDLE_SWEEP_CONNECTIONS);
         for (index, entry) in entries.iter().enumerate().take(end).skip(self.next) {
             let Some(entry) = entry else { continue };
-            if entry.is_idle() && now.saturating_sub(entry.last_input) > self.timeout {
+            if entry.is_idle() && now.saturating_sub(entry.last_request) > self.timeout {
                 idle.push(index as u32);
             }
         }

@@ -24,8 +24,7 @@ use crate::start_error::StartError;
 /// [`receive`](Self::receive), [`turn`](Self::turn).
 ///
 /// Its settings are memcached's defaults, but for what [`new`](Self::new) asks. A client that sends
-/// faster than it reads is not held up as by a socket; what its connection keeps is bounded by
-/// [`limits::CARRIED_BYTES_MAX`](crate::limits::CARRIED_BYTES_MAX) all the same.
+/// faster than it reads is not held up as by a socket: its connection keeps all that it sent.
 pub struct InMemoryServer {
     shards: Vec<InMemoryShard>,
     cluster: Arc<Cluster>,
@@ -292,3 +291,5 @@ mod cut_tests;
 mod model_tests;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod tls_tests;

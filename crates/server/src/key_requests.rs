@@ -53,6 +53,10 @@ impl Connection {
                 }
             }
             for &(key, route) in &group {
+                if self.output.is_owed_values() {
+                    core.give_back();
+                    return Some(RestOfKeys { address: key.as_ptr().addr(), with_cas, exptime });
+                }
                 if is_plain {
                     self.plain_get(core, route, key, false);
                 } else {
@@ -117,7 +121,7 @@ impl Connection {
                 self.output.encode(|out| out.extend_from_slice(END));
             }
         } else {
-            let ticket = self.open_ticket(core);
+            let ticket = self.open_read(core);
             core.outboxes.push_get(route.shard, route.hash, key, ticket);
             if ends {
                 self.output.encode(|out| out.extend_from_slice(END));
@@ -158,7 +162,7 @@ impl Connection {
         let now = core.now;
         let request = KeyRequest::Binary(BinaryRequest::get(echo, key));
         let Some(shard) = core.reach(route.shard) else {
-            let ticket = self.open_ticket(core);
+            let ticket = self.open_read(core);
             let entry = Entry::PlainBinaryGet(route.hash, key, echo);
             return core.outboxes.push(route.shard, &entry, Some(ticket));
         };
@@ -226,7 +230,11 @@ impl Connection {
         noreply: bool,
         with_end: bool,
     ) {
-        let ticket = (!noreply).then(|| self.open_ticket(core));
+        let ticket = match noreply {
+            true => None,
+            false if request.reads_value() => Some(self.open_read(core)),
+            false => Some(self.open_ticket(core)),
+        };
         core.outboxes.push(route.shard, &Entry::Key(route.hash, *request), ticket);
         if with_end {
             self.output.encode(|out| out.extend_from_slice(END));
@@ -244,16 +252,20 @@ impl Connection {
         head: impl FnOnce(&mut Vec<u8>),
     ) {
         let shard = core.shards.held_mut(route.shard).expect("it has just answered");
-        let Some(hold) = shard.hold(route.hash, request.key()) else {
-            self.output.encode(|out| request.encode_not_held(out));
-            return;
-        };
+        let hold = shard.hold(route.hash, request.key());
         self.output.encode(head);
         let value = LargeValue { shard: route.shard, hold, head: Vec::new(), end, taken_bytes: 0 };
         self.output.open_large(value, &mut core.spares);
     }
 
-    /// Opens a slot for another shard's reply.
+    /// Opens a slot for another shard's reply that may have a value.
+    #[inline]
+    fn open_read(&mut self, core: &mut Core) -> Ticket {
+        let slot = self.output.open_read(&mut core.spares, core.open_reads_max);
+        self.ticket_for(slot)
+    }
+
+    /// Opens a slot for another shard's reply without a value.
     pub(crate) fn open_ticket(&mut self, core: &mut Core) -> Ticket {
         let slot = self.output.open_slot(&mut core.spares);
         self.ticket_for(slot)

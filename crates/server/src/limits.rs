@@ -12,7 +12,8 @@ pub const SHARDS_MAX: usize = SHARD_INDEX_MAX;
 pub const OUTPUT_BYTES_MAX: usize = 64 << 10;
 
 /// A connection is not served while it is owed this many bytes of large values: they take no memory
-/// of its own, but are pinned.
+/// of its own, but are pinned. The last value asked for, and [`OPEN_READS_MAX`] values of other
+/// shards, may come on top.
 pub const HELD_BYTES_MAX: usize = 512 << 10;
 
 /// Bytes of large values in one send.
@@ -20,6 +21,11 @@ pub const SEND_VALUE_BYTES_MAX: usize = 512 << 10;
 
 /// As [`SEND_VALUE_BYTES_MAX`], for connections under TLS: what is encrypted is a copy.
 pub const ENCRYPTED_VALUE_BYTES_MAX: usize = 64 << 10;
+
+/// Part of the records that keys of TLS 1.2 may encrypt after which a connection executes nothing
+/// further: with AES-GCM 2^20 of 2^24, far more than the largest value and all other replies that
+/// may be owed.
+pub const RECORDS_KEPT_BACK_PART: u64 = 16;
 
 /// Large values in one send.
 pub const SEND_VALUES_MAX: usize = 16;
@@ -38,6 +44,11 @@ pub const DEMAND_PAUSE: Duration = Duration::from_micros(50);
 
 /// Replies of other shards that one connection may wait for.
 pub const OPEN_SLOTS_MAX: usize = 512;
+
+/// Requests that one connection may have sent to other shards by batch and that may be answered
+/// with large values: how large is known when the reply comes. Where no value is large,
+/// [`OPEN_SLOTS_MAX`] holds instead.
+pub const OPEN_READS_MAX: usize = 32;
 
 /// Replies gathered from all shards that one connection may wait for: each holds a table of sums,
 /// and becomes kilobytes of output.
@@ -89,9 +100,13 @@ pub const RECEIVE_BUFFER_BYTES: usize = 16 << 10;
 /// Waiting requests of one connection up to which more is read from its socket.
 pub const CARRY_READ_BYTES_MAX: usize = 64 << 10;
 
-/// Memory for cut or waiting requests of all connections of a shard. A connection that needs more
-/// than a short line beyond it is refused and closed.
+/// Memory for whole requests that wait for their turn, of all connections of a shard. Above it a
+/// connection is not read from while requests of its own wait.
 pub const CARRIED_BYTES_MAX: usize = 64 << 20;
+
+/// Memory for the starts of long requests whose rest has not come, of all connections of a shard.
+/// Above it the connection that has most is refused and closed.
+pub const CUT_LINES_BYTES_MAX: usize = 64 << 20;
 
 /// Output buffers kept for reuse by one shard.
 pub const SPARE_OUTPUTS_MAX: usize = 1024;
@@ -106,6 +121,10 @@ pub const SPARE_SEND_MESSAGES_MAX: usize = 64;
 
 /// Queues of slots kept for reuse by one shard, of [`OPEN_SLOTS_MAX`] slots at most each.
 pub const SPARE_SLOT_QUEUES_MAX: usize = 64;
+
+/// Connections accepted at one listening socket before others have their turn, and a signal that
+/// says stop.
+pub const ACCEPTS_PER_VISIT_MAX: usize = 64;
 
 /// Connections handed to a shard that it has not taken yet.
 pub const HANDED_OVER_MAX: usize = 1024;
@@ -128,6 +147,12 @@ pub const LOG_CONNECTIONS_PER_SECOND_MAX: u32 = 1_000;
 /// The same of connections refused (`-v`).
 pub const LOG_REFUSALS_PER_SECOND_MAX: u32 = 10;
 
+/// The same of connections that could not be accepted, for whatever reason but `-c`.
+pub const LOG_ACCEPT_FAILURES_PER_SECOND_MAX: u32 = 1;
+
+/// The same of connections that end as the kernel has no place for them among those it watches.
+pub const LOG_WATCH_FAILURES_PER_SECOND_MAX: u32 = 1;
+
 /// The same of settings that clients change.
 pub const LOG_SETTINGS_PER_SECOND_MAX: u32 = 10;
 
@@ -144,7 +169,8 @@ pub const EXCHANGES_MAX: usize = 64;
 /// Bytes of all that one datagram is answered with; a longer answer is dropped. 12,054 datagrams.
 pub const ANSWER_BYTES_MAX: usize = 16 << 20;
 
-/// Bytes of the messages of all datagrams that one shard is answering; what is beyond is dropped.
+/// Bytes of the messages of all datagrams that one shard is answering; above it the longest is
+/// dropped.
 pub const ANSWERS_BYTES_MAX: usize = 64 << 20;
 
 /// Datagrams of one message that are sent before other datagrams have their turn.
@@ -179,7 +205,8 @@ pub const HANDSHAKE_THREADS_MAX: usize = 4;
 /// Time that a client has for its handshake.
 pub const HANDSHAKE_DURATION_MAX: Duration = Duration::from_secs(10);
 
-const _: () = assert!(GET_LINE_BYTES_MAX + RECEIVE_BUFFER_BYTES < CARRIED_BYTES_MAX);
+const _: () = assert!(2 * GET_LINE_BYTES_MAX + RECEIVE_BUFFER_BYTES < CUT_LINES_BYTES_MAX);
 const _: () = assert!(RECEIVE_BUFFERS.is_power_of_two());
 const _: () = assert!(SEND_EARLY_BYTES < OUTPUT_BYTES_MAX);
 const _: () = assert!(KEY_GROUP <= OPEN_SLOTS_MAX);
+const _: () = assert!(OPEN_READS_MAX <= OPEN_SLOTS_MAX);

@@ -1,7 +1,7 @@
 //! Memory that is never swapped out: how much the process may have of it, and `-k`.
 
 use rustix::mm::{MlockAllFlags, mlockall};
-use rustix::process::{Resource, getrlimit};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use rustix::thread::{CapabilitySet, capabilities};
 use tracing::warn;
 
@@ -15,6 +15,21 @@ pub(crate) fn limit_bytes() -> Option<u64> {
 /// The limit that is set, whether or not it counts for the process.
 pub(crate) fn named_limit_bytes() -> Option<u64> {
     getrlimit(Resource::Memlock).current
+}
+
+/// Runs `make` with a limit on locked memory that is lower by `kept_bytes`, but not below
+/// `least_bytes`. Not for two threads at the same time: the limit is the process's.
+pub(crate) fn keeping<T>(kept_bytes: u64, least_bytes: u64, make: impl FnOnce() -> T) -> T {
+    let before = getrlimit(Resource::Memlock);
+    let lowered = limit_bytes().map(|limit| limit.saturating_sub(kept_bytes).max(least_bytes));
+    let Some(lowered) = lowered.filter(|lowered| before.current > Some(*lowered)) else {
+        return make();
+    };
+    // The soft limit moves below the hard one as one likes; if not, memory is only shorter.
+    let _ = setrlimit(Resource::Memlock, Rlimit { current: Some(lowered), ..before });
+    let made = make();
+    let _ = setrlimit(Resource::Memlock, before);
+    made
 }
 
 /// Locks what is mapped now, once all executors have what they need, and what will be mapped. What

@@ -6,12 +6,15 @@
 use std::os::fd::AsRawFd;
 
 use memchr::memchr;
+use nix::errno;
+use rustix::io::Errno;
 use slabcore_storage::Store;
-use tracing::{info, warn};
+use tracing::{error, info, warn};
 
 use crate::limits::{
-    LOG_COMMANDS_PER_SECOND_MAX, LOG_CONNECTIONS_PER_SECOND_MAX, LOG_REFUSALS_PER_SECOND_MAX,
-    LOG_SETTINGS_PER_SECOND_MAX,
+    LOG_ACCEPT_FAILURES_PER_SECOND_MAX, LOG_COMMANDS_PER_SECOND_MAX,
+    LOG_CONNECTIONS_PER_SECOND_MAX, LOG_REFUSALS_PER_SECOND_MAX, LOG_SETTINGS_PER_SECOND_MAX,
+    LOG_WATCH_FAILURES_PER_SECOND_MAX,
 };
 use crate::line_limit::LineLimit;
 use crate::listener::{DatagramSocket, Listener};
@@ -32,6 +35,10 @@ static COMMAND_LINES: LineLimit = LineLimit::new("commands", LOG_COMMANDS_PER_SE
 static CONNECTION_LINES: LineLimit = LineLimit::new("connections", LOG_CONNECTIONS_PER_SECOND_MAX);
 static SETTING_LINES: LineLimit = LineLimit::new("settings", LOG_SETTINGS_PER_SECOND_MAX);
 static REFUSAL_LINES: LineLimit = LineLimit::new("refusals", LOG_REFUSALS_PER_SECOND_MAX);
+static ACCEPT_LINES: LineLimit =
+    LineLimit::new("failures to accept", LOG_ACCEPT_FAILURES_PER_SECOND_MAX);
+static WATCH_LINES: LineLimit =
+    LineLimit::new("connections not watched", LOG_WATCH_FAILURES_PER_SECOND_MAX);
 
 /// A command as it came in: the line up to its end, bytes escaped.
 #[cold]
@@ -139,6 +146,27 @@ pub(crate) fn connection_refused(verbosity: u64) {
     if verbosity >= TROUBLE && REFUSAL_LINES.admits() {
         warn!("Too many open connections");
     }
+}
+
+/// A system call of the acceptor that failed, in memcached's words.
+#[cold]
+pub(crate) fn accept_failed(call: &str, errno: Errno) {
+    if ACCEPT_LINES.admits() {
+        error!("{call}: {}", words(errno));
+    }
+}
+
+/// A connection that ends because the kernel does not watch its socket.
+#[cold]
+pub(crate) fn not_watched(errno: Errno) {
+    if WATCH_LINES.admits() {
+        error!("epoll_ctl(): {}: a connection is closed", words(errno));
+    }
+}
+
+/// The system's words for an error.
+fn words(errno: Errno) -> &'static str {
+    errno::Errno::from_raw(errno.raw_os_error()).desc()
 }
 
 /// The sockets that clients connect to; `protocol` is what they may speak unless a socket has one

@@ -10,7 +10,7 @@ use crate::entry::Entry;
 use crate::limits::{HANDED_OVER_MAX, MAILBOX_MESSAGES_MAX};
 use crate::settings::Protocol;
 use crate::tls_session::TlsSession;
-use slabcore_shard::Batch;
+use slabcore_shard::{Batch, Ticket};
 
 /// What an executor can be told.
 #[derive(Debug)]
@@ -31,6 +31,8 @@ pub(crate) enum Message {
     },
     /// A connection that another executor has served so far.
     Moved(OwnedFd, Box<Entry>),
+    /// The certificate was read again, or why not: the reply for those who asked.
+    Reloaded { ticket: Ticket, reply: String },
     /// Take no more requests: each client gets what it is owed, then its connection ends.
     Finish,
     /// Stop: close everything and end.

@@ -1,15 +1,19 @@
 //! Orders to the server as a whole, as a connection executes them.
 
+use std::sync::Arc;
+
 use rustix::process::{Signal, getpid, kill_process};
 use slabcore_protocol::{Reply, RunTimeSetting, ServerOrder, error_lines};
 use slabcore_shard::{Entry, StatsKind};
 use slabcore_storage::Reassigned;
 
+use crate::certificate_reload;
 use crate::connection::Connection;
 use crate::core::Core;
 use crate::gather::{Gather, Gathering};
 use crate::memory_limit;
 use crate::peer::CloseReason;
+use crate::reload_orders::Asked;
 
 /// Stands for the slab class that has most pages.
 const ANY_CLASS: i32 = -1;
@@ -64,7 +68,10 @@ impl Connection {
             }
             ServerOrder::Set(setting) => run_time.keep(setting),
             ServerOrder::ExternalStorage(setting) => run_time.keep_external(setting),
-            ServerOrder::RefreshCertificates => return self.refresh_certificates(core, noreply),
+            ServerOrder::RefreshCertificates => {
+                self.refresh_certificates(core, noreply);
+                return Ok(None);
+            }
             ServerOrder::Watch(streams) => self.begin_watching(core, streams)?,
             ServerOrder::MemoryLimit(megabytes) => memory_limit::change(&core.cluster, megabytes)?,
             ServerOrder::Reassign { .. } | ServerOrder::UnreadableReassign
@@ -78,14 +85,18 @@ impl Connection {
         Ok(Some(Reply::Ok))
     }
 
-    /// `refresh_certs`: a failure is told in the words of whoever reads the files.
-    fn refresh_certificates(&mut self, core: &Core, noreply: bool) -> Answer {
-        let tls = core.cluster.tls.as_ref().ok_or(error_lines::TLS_NOT_ENABLED)?;
-        let Err(error) = tls.reload() else { return Ok(Some(Reply::Ok)) };
-        if !noreply {
-            self.output.encode(|out| out.extend_from_slice(format!("{error}\r\n").as_bytes()));
+    /// `refresh_certs`: the reply comes once a thread has read the files. As in memcached `noreply`
+    /// does not hide a failure.
+    fn refresh_certificates(&mut self, core: &mut Core, noreply: bool) {
+        let cluster = Arc::clone(&core.cluster);
+        let Some(tls) = cluster.tls.as_ref() else {
+            return self.reply(Reply::Error(error_lines::TLS_NOT_ENABLED));
+        };
+        let ticket = self.open_ticket(core);
+        let asked = Asked { shard: core.index, ticket, noreply };
+        if !certificate_reload::order(&cluster, tls, asked) {
+            self.output.fill(ticket.slot, error_lines::OUT_OF_MEMORY, &mut core.spares);
         }
-        Ok(None)
     }
 
     /// `lru_crawler enable` and `disable`: all executors have seen it when `OK` is said.
@@ -164,6 +175,7 @@ impl Connection {
                 // A process may signal itself.
                 let _ = kill_process(getpid(), signal);
             }
+            Err(_) if words == b"noreply" || words.ends_with(b" noreply") => {}
             Err(error) => self.reply(Reply::Error(error)),
         }
     }

@@ -28,6 +28,10 @@ pub(crate) struct Output {
     slots: VecDeque<Slot>,
     /// Slots that several shards fill, each as often as it weighs.
     gathers: usize,
+    /// Open slots whose replies may have values, of a length that nobody knows yet.
+    open_reads: usize,
+    /// They are as many as may be.
+    reads_full: bool,
     first_slot: u32,
     /// Bytes handed to the socket and not sent yet.
     sending: usize,
@@ -58,10 +62,19 @@ impl Output {
         self.slots.is_empty().then_some(&mut self.ready)
     }
 
-    /// Opens a slot for another shard's reply and returns its number.
+    /// Opens a slot for another shard's reply without a value, and returns its number.
     #[inline]
     pub(crate) fn open_slot(&mut self, spares: &mut SpareBuffers) -> u32 {
         self.push_slot(SlotState::Open, spares)
+    }
+
+    /// Opens a slot for another shard's reply that may have a value; there may be `reads_max` of
+    /// them. Returns its number.
+    #[inline]
+    pub(crate) fn open_read(&mut self, spares: &mut SpareBuffers, reads_max: usize) -> u32 {
+        self.open_reads += 1;
+        self.reads_full = self.open_reads >= reads_max;
+        self.push_slot(SlotState::OpenRead, spares)
     }
 
     /// Opens a slot that several shards fill.
@@ -88,12 +101,22 @@ impl Output {
     /// True if another shard owes this slot's whole reply.
     #[inline]
     pub(crate) fn is_open(&mut self, number: u32) -> bool {
-        matches!(self.slot_mut(number).state, SlotState::Open)
+        matches!(self.slot_mut(number).state, SlotState::Open | SlotState::OpenRead)
+    }
+
+    /// A slot is about to be filled.
+    #[inline]
+    fn end_wait(&mut self, number: u32) {
+        if matches!(self.slot_mut(number).state, SlotState::OpenRead) {
+            self.open_reads -= 1;
+            self.reads_full = false;
+        }
     }
 
     /// Fills a slot with another shard's whole reply.
     #[inline]
     pub(crate) fn fill(&mut self, number: u32, bytes: &[u8], spares: &mut SpareBuffers) {
+        self.end_wait(number);
         if number == self.first_slot {
             self.ready.extend_from_slice(bytes);
             self.end_front();
@@ -102,18 +125,17 @@ impl Output {
                 self.late = spares.take();
             }
             let range = self.keep_late(bytes);
-            let state = &mut self.slot_mut(number).state;
-            assert!(matches!(state, SlotState::Open), "a slot is filled once");
-            *state = SlotState::Late(range);
+            assert!(self.is_open(number), "a slot is filled once");
+            self.slot_mut(number).state = SlotState::Late(range);
         }
     }
 
     /// Fills a slot with a large value.
     pub(crate) fn fill_large(&mut self, number: u32, value: LargeValue) {
         self.held_bytes += value.left_bytes();
-        let slot = self.slot_mut(number);
-        assert!(matches!(slot.state, SlotState::Open), "a slot is filled once");
-        slot.state = SlotState::Large(Box::new(value));
+        self.end_wait(number);
+        assert!(self.is_open(number), "a slot is filled once");
+        self.slot_mut(number).state = SlotState::Large(Box::new(value));
     }
 
     /// The gather of a slot, to add a part to.
@@ -176,9 +198,15 @@ impl Output {
     #[inline]
     pub(crate) fn is_full(&self) -> bool {
         self.unsent_bytes() >= OUTPUT_BYTES_MAX
-            || self.held_bytes >= HELD_BYTES_MAX
+            || self.is_owed_values()
             || self.slots.len() >= OPEN_SLOTS_MAX
             || self.gathers >= OPEN_GATHERS_MAX
+    }
+
+    /// True if no further value may be asked for before some have left.
+    #[inline]
+    pub(crate) fn is_owed_values(&self) -> bool {
+        self.held_bytes >= HELD_BYTES_MAX || self.reads_full
     }
 
     /// Bytes of memory that replies take.

@@ -2,7 +2,6 @@
 #![allow(unsafe_code)]
 
 use std::io;
-use std::mem::ManuallyDrop;
 use std::sync::atomic::{AtomicU16, Ordering};
 
 use io_uring::types::BufRingEntry;
@@ -10,7 +9,7 @@ use memmap2::{Advice, MmapMut, MmapOptions};
 
 /// See the module. The ring of entries stands before the buffers in one mapping.
 pub(crate) struct ReceiveBuffers {
-    memory: ManuallyDrop<MmapMut>,
+    memory: MmapMut,
     count: u16,
     buffer_bytes: usize,
     buffers_start: usize,
@@ -32,7 +31,6 @@ impl ReceiveBuffers {
             .map_anon()?;
         // Fewer TLB misses where huge pages are to be had; nothing is lost where not.
         let _ = memory.advise(Advice::HugePage);
-        let memory = ManuallyDrop::new(memory);
         let mut buffers = Self { memory, count, buffer_bytes, buffers_start, tail: 0 };
         for buffer in 0..count {
             buffers.give_back(buffer);
@@ -73,10 +71,5 @@ impl ReceiveBuffers {
             let tail = BufRingEntry::tail(entries).cast::<AtomicU16>();
             (*tail).store(self.tail, Ordering::Release);
         }
-    }
-
-    /// Gives the mapping up without unmapping it, as the kernel may still write to it.
-    pub(crate) fn leak(&mut self) {
-        self.count = 0;
     }
 }

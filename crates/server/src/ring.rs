@@ -6,6 +6,7 @@
 #![allow(unsafe_code)]
 
 use std::io;
+use std::mem::ManuallyDrop;
 use std::os::fd::{AsRawFd, BorrowedFd, RawFd};
 
 use io_uring::types::{CancelBuilder, Fd, SubmitArgs, Timespec};
@@ -45,6 +46,8 @@ pub(crate) enum Completion {
     Doorbell { rearm: bool },
     /// A UDP socket is ready, as was asked for once.
     Datagrams { socket: usize, readiness: Readiness },
+    /// A doorbell by [`Ring::ring_other`] did not reach this shard.
+    DoorbellLost { shard: usize },
     /// Another ring rang, or a cancellation ended: nothing to do but look around.
     Nothing,
 }
@@ -58,6 +61,7 @@ enum Kind {
     Nothing = 4,
     Readable = 5,
     Writable = 6,
+    RingOther = 7,
 }
 
 const KIND_SHIFT: u32 = 56;
@@ -76,12 +80,15 @@ struct Sending {
 /// See the module.
 pub(crate) struct Ring {
     io: IoUring,
-    buffers: ReceiveBuffers,
+    /// Not unmapped while the kernel may write to them: see `Drop`.
+    buffers: ManuallyDrop<ReceiveBuffers>,
     /// The sends under way by connection: the kernel reads what they own.
     sending: Vec<Option<Sending>>,
     messages: SendMessages,
     /// Sends not submitted yet whose completion is no reason to end a wait.
     queued_sends: usize,
+    /// The kernel was asked for something: it may write to `buffers`.
+    is_used: bool,
 }
 
 impl Ring {
@@ -99,7 +106,7 @@ impl Ring {
             .build(size.submissions)?;
         let buffers = ReceiveBuffers::new(RECEIVE_BUFFERS, RECEIVE_BUFFER_BYTES)?;
         // SAFETY: the entries are page-aligned, as many as named, and live as long as the ring:
-        // both are in this struct, and `Drop` never frees them.
+        // both are in this struct, and `Drop` frees them only if the ring was never used.
         unsafe {
             io.submitter().register_buf_ring_with_flags(
                 buffers.entries_address(),
@@ -110,10 +117,11 @@ impl Ring {
         }
         Ok(Self {
             io,
-            buffers,
+            buffers: ManuallyDrop::new(buffers),
             sending: Vec::new(),
             messages: SendMessages::default(),
             queued_sends: 0,
+            is_used: false,
         })
     }
 
@@ -212,16 +220,18 @@ impl Ring {
         self.push(&entry);
     }
 
-    /// Rings for the owner of another ring.
-    pub(crate) fn ring_other(&mut self, ring: RawFd) {
+    /// Rings for the owner of another ring, a shard. The kernel may have no memory for it: then
+    /// [`Completion::DoorbellLost`] follows.
+    pub(crate) fn ring_other(&mut self, shard: usize, ring: RawFd) {
         let entry = opcode::MsgRingData::new(Fd(ring), 0, user_data(Kind::Nothing, 0), None)
             .build()
             .flags(squeue::Flags::SKIP_SUCCESS)
-            .user_data(user_data(Kind::Nothing, 0));
+            .user_data(user_data(Kind::RingOther, shard as u32));
         self.push(&entry);
     }
 
     fn push(&mut self, entry: &squeue::Entry) {
+        self.is_used = true;
         loop {
             // SAFETY: what an entry points to outlives it. Receives use the registered buffers,
             // sends what is in `sending` until their completion is taken: a buffer, values that are
@@ -352,6 +362,10 @@ fn read_completion(
         kind if kind == Kind::Writable as u64 => {
             Completion::Datagrams { socket: index as usize, readiness: Readiness::Writable }
         }
+        // Only a failure completes.
+        kind if kind == Kind::RingOther as u64 => {
+            Completion::DoorbellLost { shard: index as usize }
+        }
         _ => Completion::Nothing,
     }
 }
@@ -361,7 +375,11 @@ impl Drop for Ring {
         // Closing a ring ends its operations in the background: what the kernel may still touch is
         // leaked, and with a hold the item memory. A ring ends with its server.
         std::mem::forget(std::mem::take(&mut self.sending));
-        self.buffers.leak();
+        if !self.is_used {
+            // SAFETY: they are dropped once, and not touched after this. The kernel has received
+            // nothing into them: no operation was ever queued. It holds their list by itself.
+            unsafe { ManuallyDrop::drop(&mut self.buffers) };
+        }
     }
 }
 
@@ -374,3 +392,29 @@ const POLL_WRITABLE: u32 = rustix::event::PollFlags::OUT.bits() as u32;
 
 const NO_SIGNAL: i32 = rustix::net::SendFlags::NOSIGNAL.bits().cast_signed();
 const WAIT_ALL: i32 = libc::MSG_WAITALL;
+
+#[cfg(test)]
+mod tests {
+    use std::os::fd::AsFd;
+
+    use rustix::event::{EventfdFlags, eventfd};
+
+    use super::*;
+    use crate::limits::LULL_MICROSECONDS;
+
+    /// It was claimed by the shard that rang, so nobody else rang, and the other one slept on.
+    #[test]
+    fn a_doorbell_that_does_not_reach_its_shard_is_reported() {
+        let Ok(mut ring) = Ring::new(RingSize::SMALLEST) else {
+            eprintln!("skipped: io_uring is refused");
+            return;
+        };
+        let no_ring = eventfd(0, EventfdFlags::CLOEXEC).unwrap();
+        ring.ring_other(3, no_ring.as_fd().as_raw_fd());
+        ring.enter(Some(LULL_MICROSECONDS)).unwrap();
+        let (mut received, mut others) = (Vec::new(), Vec::new());
+        ring.completions(&mut received, &mut others);
+        assert!(received.is_empty());
+        assert!(matches!(others[..], [Completion::DoorbellLost { shard: 3 }]), "{others:?}");
+    }
+}

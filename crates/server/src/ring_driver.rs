@@ -151,7 +151,7 @@ impl RingDriver {
         for shard in self.wakes.drain(..) {
             let mailbox = &self.hub.core.cluster.mailboxes[shard];
             match mailbox.ring() {
-                Some(ring) => self.ring.ring_other(ring),
+                Some(ring) => self.ring.ring_other(shard, ring),
                 None => mailbox.ring_doorbell(),
             }
         }
@@ -225,6 +225,10 @@ impl RingDriver {
             Completion::Datagrams { socket, readiness } => {
                 self.udp_watches[socket][readiness as usize] = false;
                 self.udp.ready(&mut self.hub, socket, readiness);
+            }
+            // The pipe always takes it. The claim on the doorbell was ours: nobody else rings.
+            Completion::DoorbellLost { shard } => {
+                self.hub.core.cluster.mailboxes[shard].ring_doorbell();
             }
             Completion::Nothing => {}
         }

@@ -5,24 +5,24 @@ use std::io;
 use std::os::fd::{AsFd, FromRawFd, IntoRawFd};
 use std::time::Duration;
 
-use crossbeam_channel::Sender;
 use glommio::io::BufferedFile;
 use glommio::{
     ExecutorJoinHandle, GlommioError, Latency, LocalExecutorBuilder, Placement, Shares, executor,
 };
 use rustix::event::{EventfdFlags, eventfd};
 
+use crate::executor_start::ExecutorStart;
 use crate::fatal::end_process;
-use crate::hub::Hub;
 use crate::ring::Ring;
 use crate::ring_driver::{Outlook, RingDriver};
 use crate::ring_size::RingSize;
-use crate::udp_port::UdpPort;
 
 /// Bytes that glommio registers for its own I/O; it does none here beside waiting.
 const IO_MEMORY_BYTES: usize = 64 << 10;
 /// Entries of each of glommio's own rings.
 const OWN_RING_ENTRIES: usize = 64;
+/// Locked memory that [`look_at_kernel`] takes, given back a while later: a ring of two entries.
+pub(crate) const LOOK_BYTES_MAX: u64 = 8 << 10;
 /// glommio's preemption timer must never fire: if it does between the executor's look at its rings
 /// and its look at its queues, glommio 0.9 takes the queues for empty and sleeps although a task
 /// can run (`run_task_queues` answers "nothing ran" when preemption is due at once). The data
@@ -32,13 +32,24 @@ const NEVER: Duration = Duration::from_hours(365 * 24);
 /// microseconds.
 const TURNS_PER_YIELD: u32 = 64;
 
-/// Starts an executor pinned to `cpu` that serves what `sit` makes on its thread.
+/// More entries than any ring may have.
+const ENTRIES_TOO_MANY: usize = 1 << 20;
+
+/// Has glommio look at what the kernel's `io_uring` can do, which it does once. It panics if it
+/// gets no memory for that, [`LOOK_BYTES_MAX`] at most.
+pub(crate) fn look_at_kernel() {
+    // It looks first, and then fails to make rings of that size: nothing else is made.
+    let executor =
+        LocalExecutorBuilder::new(Placement::Unbound).ring_depth(ENTRIES_TOO_MANY).make();
+    debug_assert!(executor.is_err());
+}
+
+/// Starts the thread of an executor, pinned to `cpu`.
 pub(crate) fn spawn(
     cpu: usize,
     name: &str,
     size: RingSize,
-    sit: impl FnOnce() -> (Hub, UdpPort) + Send + 'static,
-    started: Sender<io::Result<()>>,
+    start: ExecutorStart,
 ) -> Result<ExecutorJoinHandle<io::Result<()>>, GlommioError<()>> {
     LocalExecutorBuilder::new(Placement::Fixed(cpu))
         .name(name)
@@ -48,30 +59,32 @@ pub(crate) fn spawn(
         .spawn(move || async move {
             let latency = Latency::NotImportant;
             let queue = executor().create_task_queue(Shares::default(), latency, "data-plane");
-            let task = glommio::spawn_local_into(serve(sit(), size, started), queue)
+            let task = glommio::spawn_local_into(serve(size, start), queue)
                 .expect("the task queue was made above");
             task.await
         })
 }
 
-async fn serve(
-    seat: (Hub, UdpPort),
-    size: RingSize,
-    started: Sender<io::Result<()>>,
-) -> io::Result<()> {
-    let (mut driver, bell) = match prepare(seat, size) {
+async fn serve(size: RingSize, start: ExecutorStart) -> io::Result<()> {
+    let (ring, bell) = match prepare(size) {
         Ok(prepared) => prepared,
         Err(error) => {
-            // Whoever starts the server hears of it there.
-            let _ = started.send(Err(error));
+            start.report(Err(error));
             return Ok(());
         }
     };
-    let _ = started.send(Ok(()));
+    // The thread has nothing else to do until then.
+    let Some((hub, udp)) = start.take_seat() else {
+        let _ = bell.close().await;
+        return Ok(());
+    };
+    let mut driver = RingDriver::new(hub, udp, ring);
+    start.report(Ok(()));
+    let end = |error: &io::Error| end_process("an executor", error);
     let mut turns = 0;
-    while let Some(outlook) = driver.turn().inspect_err(end_process)?.unless_stopping() {
+    while let Some(outlook) = driver.turn().inspect_err(end)?.unless_stopping() {
         if outlook == Outlook::Lull {
-            if driver.park().inspect_err(end_process)? {
+            if driver.park().inspect_err(end)? {
                 // Any outcome means: look around. The count itself says nothing.
                 let _ = bell.read_at(0, 8).await;
             }
@@ -90,11 +103,11 @@ async fn serve(
     Ok(())
 }
 
-fn prepare((hub, udp): (Hub, UdpPort), size: RingSize) -> io::Result<(RingDriver, BufferedFile)> {
+fn prepare(size: RingSize) -> io::Result<(Ring, BufferedFile)> {
     let ring = Ring::new(size)?;
     let bell = eventfd(0, EventfdFlags::CLOEXEC)?;
     ring.register_eventfd(bell.as_fd())?;
     // SAFETY: the descriptor is owned here and handed over; nobody else closes it.
     let bell = unsafe { BufferedFile::from_raw_fd(bell.into_raw_fd()) };
-    Ok((RingDriver::new(hub, udp, ring), bell))
+    Ok((ring, bell))
 }

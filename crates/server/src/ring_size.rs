@@ -28,12 +28,12 @@ impl RingSize {
     /// Where memory may be locked.
     pub(crate) const FULL: Self = Self { submissions: 1024, completions: 8192 };
 
+    /// Where there is hardly any.
+    pub(crate) const SMALLEST: Self = Self { submissions: 64, completions: 512 };
+
     /// From the largest to the smallest.
-    const ALL: [Self; 3] = [
-        Self::FULL,
-        Self { submissions: 256, completions: 2048 },
-        Self { submissions: 64, completions: 512 },
-    ];
+    const ALL: [Self; 3] =
+        [Self::FULL, Self { submissions: 256, completions: 2048 }, Self::SMALLEST];
 
     /// The largest of which `shards` executors may have one each, under a limit on locked memory;
     /// `None` if there is none.
@@ -46,6 +46,11 @@ impl RingSize {
         let rings = shards + 1;
         let fits = |size: &Self| ((size.bytes() + GLOMMIO_BYTES) * rings) as u64 <= limit_bytes;
         Self::ALL.into_iter().find(fits)
+    }
+
+    /// The next smaller one.
+    pub(crate) fn smaller(self) -> Option<Self> {
+        Self::ALL.into_iter().find(|size| size.submissions < self.submissions)
     }
 
     const fn bytes(self) -> usize {
@@ -77,5 +82,11 @@ mod tests {
         check(24, Some(8192), Some(256));
         check(32, Some(8192), Some(64));
         check(64, Some(8192), None);
+    }
+
+    #[test]
+    fn each_size_has_a_smaller_one_but_the_smallest() {
+        let sizes = std::iter::successors(Some(RingSize::FULL), |size| size.smaller());
+        assert_eq!(sizes.collect::<Vec<_>>(), RingSize::ALL);
     }
 }

@@ -10,22 +10,21 @@ use std::time::{Duration, Instant};
 
 use rustix::event::{EventfdFlags, eventfd};
 use slabcore_storage::KeyHasher;
-use tracing::{info, warn};
+use tracing::warn;
 
 use crate::acceptor;
 use crate::admin::Admin;
-use crate::cluster::{Backend, Cluster, SharedTls};
-use crate::executors::Executor;
+use crate::backend;
+use crate::cluster::{Cluster, SharedTls};
+use crate::executors::{Executor, WaitingExecutor};
 use crate::heartbeat::Heartbeat;
 use crate::limits::FINISH_DURATION;
 use crate::listener::{self, DatagramSocket, Listener};
 use crate::locked_memory;
 use crate::log;
 use crate::port_file;
-use crate::ring::Ring;
-use crate::ring_size::{GLOMMIO_LIMIT_BYTES_MIN, RingSize};
-use crate::seat::{Seat, make_seats};
-use crate::settings::{BackendChoice, Settings};
+use crate::seat::make_seats;
+use crate::settings::Settings;
 use crate::start_error::StartError;
 use crate::tls::TlsError;
 use crate::users::UsersError;
@@ -72,13 +71,11 @@ impl Listening {
     /// Starts the server. When this returns, clients are served and the port file is there.
     pub fn serve(self) -> Result<Running, StartError> {
         let Self { settings, listeners, udp_sockets } = self;
-        let backend = choose_backend(settings.backend, settings.shards)?;
-        if let Backend::Epoll(reason) = &backend {
-            info!("slabcore: serving with epoll: {reason}");
-        }
+        let (backend, waiting) = backend::start(&settings)?;
         let hasher = KeyHasher::new(random_seed());
         let (cluster, seats) = make_seats(settings, backend, &listeners, udp_sockets, &hasher)?;
-        let executors = start_executors(&cluster, seats)?;
+        let executors = WaitingExecutor::seat_all(waiting, seats, &cluster)
+            .map_err(|error| StartError::System("start an executor", error))?;
         if cluster.settings.lock_memory {
             locked_memory::lock_all();
         }
@@ -86,7 +83,8 @@ impl Listening {
             port_file::write(path, &cluster.addresses, &cluster.udp_addresses);
         }
         let system = |error: io::Error| StartError::System("start the acceptor", error);
-        let stop_acceptor = eventfd(0, EventfdFlags::CLOEXEC).map_err(|e| system(e.into()))?;
+        let flags = EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK;
+        let stop_acceptor = eventfd(0, flags).map_err(|e| system(e.into()))?;
         let stop = stop_acceptor.try_clone().map_err(system)?;
         let acceptor = acceptor::spawn(Arc::clone(&cluster), listeners, stop).map_err(system)?;
         let admin = start_admin(&cluster);
@@ -160,7 +158,8 @@ impl Running {
             mailbox.stop();
         }
         for executor in self.executors {
-            executor.join();
+            // One that failed has ended the process.
+            let _ = executor.join();
         }
     }
 }
@@ -173,61 +172,13 @@ fn start_admin(cluster: &Arc<Cluster>) -> Option<Admin> {
         .ok()
 }
 
-fn start_executors(cluster: &Arc<Cluster>, seats: Vec<Seat>) -> Result<Vec<Executor>, StartError> {
-    let (started, starts) = crossbeam_channel::bounded(seats.len());
-    let mut executors = Vec::new();
-    for seat in seats {
-        executors.push(Executor::start(cluster, seat, started.clone())?);
-    }
-    drop(started);
-    for _ in &executors {
-        let start = starts.recv().unwrap_or_else(|_| Err(io::Error::other("an executor ended")));
-        start.map_err(|error| StartError::System("start an executor", error))?;
-    }
-    Ok(executors)
-}
-
-/// A seed that clients cannot guess: keys cannot be chosen to share a bucket.
+/// A seed that clients cannot guess: keys cannot be chosen to share a bucket. Which shard owns a
+/// key they can ask.
 fn random_seed() -> u64 {
     use std::hash::{BuildHasher, RandomState};
     RandomState::new().hash_one(std::process::id())
 }
 
-/// Tries what the executors will need; glommio would panic where it is refused.
-fn choose_backend(choice: BackendChoice, shards: usize) -> Result<Backend, StartError> {
-    if choice == BackendChoice::Epoll {
-        return Ok(Backend::Epoll("as asked for".to_owned()));
-    }
-    match probe_rings(shards) {
-        Ok(size) => Ok(Backend::Uring(size)),
-        Err(reason) if choice == BackendChoice::Uring => Err(StartError::Uring(reason)),
-        Err(reason) => Ok(Backend::Epoll(reason)),
-    }
-}
-
-/// The size of the executors' rings, or why there can be none.
-fn probe_rings(shards: usize) -> Result<RingSize, String> {
-    let too_low = |limit: &u64| *limit < GLOMMIO_LIMIT_BYTES_MIN;
-    let limit =
-        locked_memory::limit_bytes().or_else(|| locked_memory::named_limit_bytes().filter(too_low));
-    let limit_kib = limit.unwrap_or(u64::MAX) >> 10;
-    let size = RingSize::fitting(shards, limit).ok_or_else(|| {
-        format!(
-            "the rings of {shards} shards need more locked memory than {limit_kib} KiB (ulimit -l)"
-        )
-    })?;
-    // The ring belongs to the thread that makes it: a short-lived one.
-    match std::thread::spawn(move || Ring::new(size).map(drop)).join() {
-        Ok(Ok(())) => {}
-        Ok(Err(error)) => return Err(format!("io_uring is refused: {error}")),
-        Err(_) => return Err("io_uring failed".to_owned()),
-    }
-    if size != RingSize::FULL {
-        let (entries, full) = (size.submissions, RingSize::FULL.submissions);
-        warn!(
-            "warning: rings have {entries} entries instead of {full}, as no more than {limit_kib} \
-             KiB of memory may be locked (ulimit -l)"
-        );
-    }
-    Ok(size)
-}
+#[cfg(test)]
+#[path = "running_tests.rs"]
+mod tests;

@@ -31,8 +31,7 @@ use crate::watchers::Watchers;
 
 /// What one executor starts from.
 pub(crate) struct Seat {
-    pub(crate) index: usize,
-    pub(crate) cpu: usize,
+    index: usize,
     shards: Arc<[SharedShard]>,
     router: Router,
     receiver: Receiver<Message>,
@@ -44,6 +43,12 @@ impl Seat {
     pub(crate) fn sit(self, cluster: Arc<Cluster>) -> (Hub, UdpPort) {
         let core = Core::new(self.index, self.shards, self.router, cluster);
         (Hub::new(core, self.receiver), UdpPort::new(self.udp_sockets))
+    }
+
+    /// All shards.
+    #[cfg(test)]
+    pub(crate) fn shards(&self) -> Arc<[SharedShard]> {
+        Arc::clone(&self.shards)
     }
 }
 
@@ -68,6 +73,7 @@ pub(crate) fn make_seats(
         tls: settings.tls.clone().map(SharedTls::new),
         memory_bytes: AtomicUsize::new(settings.memory_bytes),
         memory_range,
+        has_large_values: AtomicBool::new(false),
         returning: AtomicBool::new(false),
         watchers: Watchers::new(settings.shards),
         run_time: RunTimeSettings::new(&settings),
@@ -78,6 +84,7 @@ pub(crate) fn make_seats(
         metrics,
         due_ticks: DueTicks::new(settings.shards),
         publish_orders: (0..settings.shards).map(|_| PublishOrder::default()).collect(),
+        class_tables: (0..settings.shards).map(|_| Mutex::default()).collect(),
         pages,
         baseline: Mutex::default(),
         connections: AtomicUsize::new(0),
@@ -89,11 +96,7 @@ pub(crate) fn make_seats(
         counts_prefixes: AtomicBool::new(settings.prefix_delimiter.is_some()),
         addresses: addresses_of(listeners, |shard| shard.is_none()),
         udp_addresses: udp_sockets.iter().map(|it| it.address).collect(),
-        port_sockets: listeners
-            .iter()
-            .map(|it| PortSocket::new(&it.socket, false))
-            .chain(udp_sockets.iter().map(|it| PortSocket::new(&it.socket, true)))
-            .collect(),
+        port_sockets: port_sockets(listeners, &udp_sockets),
         shard_ports: (0..settings.shards)
             .filter_map(|index| addresses_of(listeners, |shard| shard == Some(index)).pop())
             .map(|address| address.port())
@@ -103,10 +106,8 @@ pub(crate) fn make_seats(
     let shards = (0..cluster.settings.shards).map(|index| make_shard(&cluster, hasher, index));
     let shards = shards.collect::<Result<Arc<[SharedShard]>, _>>()?;
     page_demand::connect(&shards);
-    let cores = &cluster.settings.cores;
     let seats = receivers.into_iter().enumerate().map(|(index, receiver)| Seat {
         index,
-        cpu: cores[index % cores.len()],
         shards: Arc::clone(&shards),
         router: Router::new(hasher.clone(), shards.len()),
         receiver,
@@ -117,6 +118,13 @@ pub(crate) fn make_seats(
         seats[number % cluster.settings.shards].udp_sockets.push(it.socket);
     }
     Ok((cluster, seats))
+}
+
+/// All listening sockets, then those for datagrams.
+fn port_sockets(listeners: &[Listener], udp_sockets: &[DatagramSocket]) -> Vec<PortSocket> {
+    let listening = listeners.iter().map(|it| PortSocket::new(&it.socket, false));
+    let datagrams = udp_sockets.iter().map(|it| PortSocket::new(&it.socket, true));
+    listening.chain(datagrams).collect()
 }
 
 /// Where the listeners are bound whose shard is a chosen one.

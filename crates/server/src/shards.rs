@@ -6,7 +6,7 @@
 //! times a shard is reached by batches (`outboxes.rs`).
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use parking_lot::{ArcMutexGuard, Mutex, RawMutex};
@@ -20,7 +20,12 @@ pub(crate) struct SharedShard {
     lent: AtomicBool,
     /// It has nothing left to evict, and demands pages of others.
     demands: AtomicBool,
+    /// The executor that has its lock, or [`NOBODY`]. Only that one relies on it.
+    holder: AtomicUsize,
 }
+
+/// No executor has this number.
+const NOBODY: usize = usize::MAX;
 
 impl SharedShard {
     pub(crate) fn new(shard: Shard) -> Self {
@@ -28,6 +33,7 @@ impl SharedShard {
             lock: Arc::new(Mutex::new(shard)),
             lent: AtomicBool::new(false),
             demands: AtomicBool::new(false),
+            holder: AtomicUsize::new(NOBODY),
         }
     }
 }
@@ -39,9 +45,9 @@ impl SharedShard {
         self.lock.lock().set_page_demand(demand);
     }
 
-    /// Whether somebody else than its owner has it.
-    pub(crate) fn is_lent(&self) -> bool {
-        self.lent.load(Ordering::Relaxed)
+    /// The executor that has its lock; what another one reads may be outdated.
+    pub(crate) fn holder(&self) -> usize {
+        self.holder.load(Ordering::Relaxed)
     }
 
     /// Whether it waits for pages of others, so that nobody may wait for it.
@@ -117,6 +123,7 @@ impl Shards {
         }
         let Some(mut guard) = shared.lock.try_lock_arc() else { return false };
         guard.begin_turn(now);
+        shared.holder.store(self.own, Ordering::Relaxed);
         self.held[shard] = Some(guard);
         self.borrowed.push(shard);
         true
@@ -134,6 +141,7 @@ impl Shards {
             let Some(mut guard) = self.held[shard].take() else { continue };
             let has_work = guard.has_page_wish() || guard.has_watched_lines();
             let sooner = guard.sooner_background_due(now);
+            self.all[shard].holder.store(NOBODY, Ordering::Relaxed);
             drop(guard);
             if has_work {
                 wake(shard);
@@ -149,6 +157,7 @@ impl Shards {
     pub(crate) fn lend(&mut self) {
         if self.all.len() > 1 {
             debug_assert!(self.borrowed.is_empty(), "borrowed shards are given back");
+            self.all[self.own].holder.store(NOBODY, Ordering::Relaxed);
             self.held[self.own] = None;
             self.all[self.own].lent.store(true, Ordering::Relaxed);
         }
@@ -162,6 +171,7 @@ impl Shards {
             // Whoever comes now sends a batch, so that the wait is for one group of requests.
             shared.lent.store(false, Ordering::Relaxed);
             self.held[self.own] = Some(shared.lock.lock_arc());
+            shared.holder.store(self.own, Ordering::Relaxed);
         }
     }
 }

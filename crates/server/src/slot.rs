@@ -16,8 +16,10 @@ pub(crate) struct Slot {
 /// How far the reply is.
 #[derive(Debug)]
 pub(crate) enum SlotState {
-    /// Another shard owes the reply.
+    /// Another shard owes the reply, which has no value.
     Open,
+    /// Another shard owes the reply, which may have a value.
+    OpenRead,
     /// The reply is here, but not its turn: a range of `late`.
     Late(Range<usize>),
     /// A large value, or what is left of it.

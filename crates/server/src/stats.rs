@@ -271,22 +271,23 @@ pub(crate) fn sizes_disabled(out: &mut Vec<u8>) {
     out.extend_from_slice(END);
 }
 
+/// Columns of `stats items`: memcached has some of them only with its maintainer.
+pub(crate) fn item_columns(cluster: &Cluster) -> ItemColumns {
+    ItemColumns {
+        segments: cluster.settings.lru_maintainer,
+        temporary: cluster.run_time.get().temporary_items,
+    }
+}
+
 /// `stats items`: classes without items are absent.
 pub(crate) fn items(out: &mut Vec<u8>, cluster: &Cluster, table: &ClassTable) {
-    table.encode_items(
-        out,
-        ItemColumns {
-            segments: cluster.settings.lru_maintainer,
-            temporary: cluster.run_time.get().temporary_items,
-        },
-    );
+    table.encode_items(out, item_columns(cluster));
     out.extend_from_slice(END);
 }
 
 /// `stats slabs`.
 pub(crate) fn slabs(out: &mut Vec<u8>, cluster: &Cluster, table: &ClassTable) {
-    let malloced_bytes = cluster.pages.pages_malloced() * slabcore_storage::PAGE_BYTES;
-    table.encode_slabs(out, malloced_bytes as u64);
+    table.encode_slabs(out, cluster.malloced_bytes());
     out.extend_from_slice(END);
 }
 

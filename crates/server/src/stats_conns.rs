@@ -92,7 +92,7 @@ fn lines_of(entry: &Entry, socket: BorrowedFd<'_>, tick: u32) -> String {
     let peer = shown(getpeername(socket).ok().flatten(), false);
     let local = shown(getsockname(socket).ok(), false);
     let state = entry.connection.state_name(entry.waiting);
-    let idle = tick.saturating_sub(entry.last_input);
+    let idle = tick.saturating_sub(entry.last_request);
     format!(
         "STAT {descriptor}:addr {peer}\r\nSTAT {descriptor}:listen_addr {local}\r\n\
          STAT {descriptor}:state {state}\r\nSTAT {descriptor}:secs_since_last_cmd {idle}\r\n"

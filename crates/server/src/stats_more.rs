@@ -72,18 +72,22 @@ impl Connection {
         if !core.cluster.settings.dump {
             return self.reply(Reply::Error(error_lines::STATS_DETAIL_NOT_ALLOWED));
         }
-        match order.trim_ascii_start().split(|&byte| byte == b' ').next() {
+        let word = order.split(|&byte| byte == b' ').find(|word| !word.is_empty());
+        let mut orders = [&b"on"[..], b"off", b"dump"].into_iter();
+        match word.and_then(|word| orders.find(|order| order.starts_with(word))) {
             Some(b"on") => self.order_detail(core, true, None),
             Some(b"off") => self.order_detail(core, false, None),
-            Some(b"dump") => self.prefixes(core, None),
-            _ => self.reply(Reply::Error(error_lines::STATS_DETAIL_USAGE)),
+            Some(_) => self.prefixes(core, None),
+            None => self.reply(Reply::Error(error_lines::STATS_DETAIL_USAGE)),
         }
     }
 
-    /// `detail` of the binary protocol; memcached compares no more of the order than its word, and
-    /// `-X` does not forbid it.
+    /// `detail` of the binary protocol, where `-X` forbids it. memcached compares no more of the
+    /// order than its word.
     pub(crate) fn binary_detail(&mut self, core: &mut Core, order: &[u8], echo: Echo) {
-        if order.starts_with(b" dump") {
+        if !core.cluster.settings.dump {
+            self.refuse_stats(Some(echo));
+        } else if order.starts_with(b" dump") {
             self.prefixes(core, Some(echo));
         } else if order.starts_with(b" on") {
             self.order_detail(core, true, Some(echo));

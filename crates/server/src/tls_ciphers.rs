@@ -53,7 +53,7 @@ impl TlsCiphers {
                 unknown.push(word);
             }
         }
-        (!chosen.is_empty()).then(|| (Self { chosen: Some(chosen) }, unknown))
+        (!chosen.is_empty()).then_some((Self { chosen: Some(chosen) }, unknown))
     }
 
     /// The names of all suites of TLS 1.2 that there are.

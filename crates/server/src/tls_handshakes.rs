@@ -16,6 +16,7 @@ use rustix::net::{RecvFlags, SendFlags, recv, send};
 use rustls::{HandshakeKind, ServerConnection};
 
 use crate::cluster::{Cluster, SharedTls};
+use crate::fatal::end_process;
 use crate::limits::{HANDSHAKE_DURATION_MAX, HANDSHAKE_THREADS_MAX};
 use crate::mailbox::Message;
 use crate::settings::Protocol;
@@ -66,7 +67,7 @@ struct Thread {
     /// Taken when the thread is to end.
     newcomers: Option<Sender<Newcomer>>,
     doorbell: OwnedFd,
-    handle: Option<JoinHandle<()>>,
+    handle: Option<JoinHandle<io::Result<()>>>,
 }
 
 impl Handshakes {
@@ -125,9 +126,11 @@ impl Thread {
             free: Vec::new(),
             done: Vec::new(),
         };
+        // The handshakes under way would be lost, with their places of `-c`.
+        let end = |error: &io::Error| end_process("a thread for TLS handshakes", error);
         let handle = std::thread::Builder::new()
             .name("slabcore-tls".to_owned())
-            .spawn(move || worker.run())?;
+            .spawn(move || worker.run().inspect_err(end))?;
         Ok(Self { newcomers: Some(sender), doorbell, handle: Some(handle) })
     }
 }
@@ -163,7 +166,8 @@ struct Worker {
 }
 
 impl Worker {
-    fn run(mut self) {
+    /// Serves until nobody will come any more.
+    fn run(mut self) -> io::Result<()> {
         // Without it handshakes only compete more.
         let _ = rustix::process::setpriority_process(None, NICENESS);
         let mut events = Vec::with_capacity(EVENTS_MAX);
@@ -172,13 +176,13 @@ impl Worker {
             let timeout = self.timeout();
             match epoll::wait(&self.epoll, spare_capacity(&mut events), timeout.as_ref()) {
                 Ok(_) | Err(Errno::INTR) => {}
-                Err(_) => return,
+                Err(error) => return Err(error.into()),
             }
             for event in events.drain(..) {
                 match event.data.u64() {
                     DOORBELL => {
                         if !self.welcome() {
-                            return;
+                            return Ok(());
                         }
                     }
                     index => self.go_on(index as usize),
@@ -373,5 +377,39 @@ impl Handshake {
             }
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use slabcore_storage::KeyHasher;
+
+    use super::*;
+    use crate::cluster::Backend;
+    use crate::seat::make_seats;
+    use crate::settings::BackendChoice;
+    use crate::whole_server::settings;
+
+    /// The thread ended without a word, and clients waited for it until they gave up.
+    #[test]
+    fn a_thread_that_cannot_wait_says_why() {
+        let settings = settings(BackendChoice::Epoll);
+        let backend = Backend::Epoll(String::new());
+        let (cluster, _seats) = make_seats(settings, backend, &[], Vec::new(), &KeyHasher::new(1))
+            .map_err(drop)
+            .unwrap();
+        let (_newcomers, receiver) = unbounded();
+        let no_epoll = eventfd(0, EventfdFlags::CLOEXEC).unwrap();
+        let worker = Worker {
+            cluster,
+            newcomers: receiver,
+            doorbell: no_epoll.try_clone().unwrap(),
+            epoll: no_epoll,
+            under_way: Vec::new(),
+            free: Vec::new(),
+            done: Vec::new(),
+        };
+        let error = worker.run().unwrap_err();
+        assert_eq!(Errno::from_io_error(&error), Some(Errno::INVAL));
     }
 }

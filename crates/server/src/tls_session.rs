@@ -4,10 +4,13 @@
 use std::io::{BufRead, IoSlice, Write};
 
 use arrayvec::ArrayVec;
-use rustls::ServerConnection;
+use rustls::{ServerConnection, SupportedCipherSuite};
 
-use crate::limits::SEND_PIECES_MAX;
+use crate::limits::{RECORDS_KEPT_BACK_PART, SEND_PIECES_MAX};
 use crate::outgoing::Outgoing;
+
+/// Plain bytes of a record: what TLS allows.
+const RECORD_BYTES_MAX: usize = 16 << 10;
 
 /// What a client has said beside its plain bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,6 +28,8 @@ pub(crate) enum Heard {
 pub(crate) struct TlsSession {
     session: ServerConnection,
     farewell_said: bool,
+    /// Records that may still be encrypted before the connection is to end.
+    records_left: u64,
 }
 
 impl TlsSession {
@@ -32,7 +37,21 @@ impl TlsSession {
     pub(crate) fn new(mut session: ServerConnection) -> Self {
         // What is encrypted is taken at once, and bounded by who hands it in.
         session.set_buffer_limit(None);
-        Self { session, farewell_said: false }
+        let records_left = match session.negotiated_cipher_suite() {
+            // What is owed when it ends fits the records that are kept back.
+            Some(SupportedCipherSuite::Tls12(suite)) => {
+                let records_max = suite.common.confidentiality_limit;
+                records_max - records_max / RECORDS_KEPT_BACK_PART
+            }
+            _ => u64::MAX,
+        };
+        Self { session, farewell_said: false, records_left }
+    }
+
+    /// True if the connection is to end: its keys have encrypted as much as is safe. TLS 1.2 has no
+    /// way to others but a new connection; under TLS 1.3 the session changes them by itself.
+    pub(crate) fn is_spent(&self) -> bool {
+        self.records_left == 0
     }
 
     /// Appends to `plain` what the client says in `received`, as far as its records are whole.
@@ -65,15 +84,24 @@ impl TlsSession {
     /// nonsense nothing leaves but its last alert.
     pub(crate) fn encrypt(&mut self, outgoing: &Outgoing, encrypted: &mut Vec<u8>) {
         let mut done = 0;
+        let encrypted_before = encrypted.len();
         while done < outgoing.total_bytes() {
             let pieces: ArrayVec<IoSlice<'_>, SEND_PIECES_MAX> =
                 outgoing.pieces(done).into_iter().map(IoSlice::new).collect();
             match self.session.writer().write_vectored(&pieces) {
-                Ok(bytes @ 1..) => done += bytes,
+                Ok(bytes @ 1..) => {
+                    done += bytes;
+                    let records = 1 + bytes / RECORD_BYTES_MAX;
+                    self.records_left = self.records_left.saturating_sub(records as u64);
+                }
                 _ => break,
             }
         }
         self.take_records(encrypted);
+        if encrypted.len() - encrypted_before < outgoing.total_bytes() {
+            // The session takes bytes that it does not encrypt: nothing more can be said.
+            self.records_left = 0;
+        }
     }
 
     /// Appends the records that wait to be sent.

@@ -10,7 +10,7 @@ use slabcore_storage::KeyHasher;
 
 use super::*;
 use crate::cluster::Backend;
-use crate::limits::EXCHANGES_MAX;
+use crate::limits::{ANSWER_BYTES_MAX, ANSWERS_BYTES_MAX, EXCHANGES_MAX};
 use crate::seat::make_seats;
 use crate::settings::{BackendChoice, Settings};
 use crate::whole_server;
@@ -156,4 +156,31 @@ fn datagrams_beyond_the_limit_wait_in_the_socket() {
     datagrams.extend(fixture.read());
     assert_eq!(fixture.counter(Counter::DatagramsReceived), received + 1);
     assert!(datagrams.contains(&(0, 1, "MN\r\n".len() + 8)));
+}
+
+/// A few long answers that nobody read filled what all answers may take; then the answers to others
+/// were dropped, and the long ones stayed.
+#[test]
+fn long_answers_of_some_do_not_drop_short_ones_of_others() {
+    let mut fixture = Fixture::new();
+    fixture.store_large_value();
+    let reply_bytes = format!("VALUE k 0 {VALUE_BYTES}\r\n").len() + VALUE_BYTES + 2;
+    let long = ANSWER_BYTES_MAX / reply_bytes - 1;
+    for _ in 0..=ANSWERS_BYTES_MAX / ANSWER_BYTES_MAX {
+        fixture.ask(format!("get{}\r\n", " k".repeat(long)).as_bytes());
+        fixture.turns();
+    }
+    assert_eq!(fixture.counter(Counter::AnswersDropped), 1);
+    let short = 50;
+    fixture.ask(format!("get{}\r\n", " k".repeat(short)).as_bytes());
+    fixture.turns();
+    let mut datagrams = fixture.read();
+    while fixture.port.watched(0, Readiness::Writable) {
+        fixture.port.ready(&mut fixture.hub, 0, Readiness::Writable);
+        fixture.turns();
+        datagrams.extend(fixture.read());
+    }
+    let total = (short * reply_bytes + "END\r\n".len()).div_ceil(1392);
+    let came = datagrams.iter().filter(|it| usize::from(it.1) == total).count();
+    assert_eq!(came, total);
 }

@@ -6,7 +6,7 @@
 //!
 //! Dialects: an arm for the steps and the plain reads of each.
 
-use slabcore_protocol::{Echo, Keys, Protocol, Step, error_lines};
+use slabcore_protocol::{Echo, Keys, Protocol, Request, Step, error_lines};
 
 use crate::authentication::refused_before_login;
 use crate::connection::{Afterwards, Connection, Pause, State};
@@ -252,6 +252,7 @@ impl Connection {
         let requests = stage.requests(plan.requests);
         if let Some(first) = requests.first() {
             self.affinity.look(first.route().shard);
+            self.has_asked = true;
         }
         for request in requests {
             if self.output.is_full() || core.outboxes.is_any_full() {
@@ -284,7 +285,11 @@ impl Connection {
         match plan.odd {
             Some(step) if *budget > 0 && !self.output.is_full() => {
                 *budget -= 1;
-                consumed + self.odd_step(core, &input[consumed..], step, budget)
+                let sends = matches!(step, Step::Request { request: Request::MetaNoop, .. });
+                consumed += self.odd_step(core, &input[consumed..], step, budget);
+                // memcached sends what it owes at once for this one.
+                self.has_asked = !sends;
+                consumed
             }
             Some(_) => {
                 self.decoder.restart();

@@ -39,6 +39,9 @@ impl Connection {
         if !core.cluster.settings.watch {
             return Err(error_lines::WATCH_NOT_ALLOWED);
         }
+        if self.has_asked {
+            return Err(error_lines::WATCH_AFTER_COMMANDS);
+        }
         let streams = streams.ok_or(error_lines::ERROR)?;
         let id = core.cluster.watchers.add(core.index, streams);
         let id = id.ok_or(error_lines::TOO_MANY_WATCHERS)?;

@@ -134,8 +134,9 @@ pub struct ItemColumns {
 }
 
 impl ItemColumns {
-    fn has(self, column: &Column) -> bool {
-        match column.name {
+    /// Whether the column with this name is among them; those of `stats slabs` always are.
+    pub fn has(self, name: &str) -> bool {
+        match name {
             OF_TEMPORARY_ITEMS => self.segments && self.temporary,
             name => self.segments || !OF_SEGMENTS.contains(&name),
         }
@@ -186,25 +187,15 @@ impl ClassTable {
     pub fn merge_bytes(&mut self, bytes: &[u8]) {
         let (words, _) = bytes.as_chunks::<8>();
         let (rows, _) = words.as_chunks::<COLUMNS>();
-        if self.classes.len() < rows.len() {
-            self.classes.resize(rows.len(), [0; COLUMNS]);
-        }
-        for (sum, row) in self.classes.iter_mut().zip(rows) {
-            for ((cell, word), column) in sum.iter_mut().zip(row).zip(&TABLE) {
-                let value = u64::from_le_bytes(*word);
-                *cell = match column.merge {
-                    Merge::Count | Merge::Sum => *cell + value,
-                    Merge::Max => (*cell).max(value),
-                };
-            }
-        }
+        let classes = rows.iter().map(|row| row.map(u64::from_le_bytes)).collect();
+        self.merge(&Self { classes });
     }
 
     /// The lines of `stats items`, without END; classes without items are absent.
     pub fn encode_items(&self, out: &mut Vec<u8>, columns: ItemColumns) {
         for (class, row) in (1..).zip(&self.classes).filter(|(_, row)| row[NUMBER] > 0) {
             for (column, value) in TABLE.iter().zip(row) {
-                if column.table == Table::Items && columns.has(column) {
+                if column.table == Table::Items && columns.has(column.name) {
                     encode_stat(out, format_args!("items:{class}:{}", column.name), value);
                 }
             }
@@ -217,12 +208,9 @@ impl ClassTable {
     /// classes.
     pub fn encode_slabs(&self, out: &mut Vec<u8>, malloced_bytes: u64) {
         let mut active = 0_u64;
-        for (class, row) in (1..).zip(&self.classes) {
-            let is_active = row[TOTAL_PAGES] > 0;
-            if !is_active && row[SLAB_COUNTS..].iter().all(|count| *count == 0) {
-                continue;
-            }
-            active += u64::from(is_active);
+        for class in self.active_classes() {
+            let row = &self.classes[class - 1];
+            active += u64::from(row[TOTAL_PAGES] > 0);
             for (column, value) in TABLE.iter().zip(row) {
                 if column.table == Table::Slabs {
                     encode_stat(out, format_args!("{class}:{}", column.name), value);
@@ -231,5 +219,40 @@ impl ClassTable {
         }
         encode_stat(out, "active_slabs", active);
         encode_stat(out, "total_malloced", malloced_bytes);
+    }
+
+    /// Classes that have pages, or something counted for `stats slabs`, from 1 on.
+    pub fn active_classes(&self) -> impl Iterator<Item = usize> {
+        let is_active = |row: &[u64; COLUMNS]| {
+            row[TOTAL_PAGES] > 0 || row[SLAB_COUNTS..].iter().any(|count| *count > 0)
+        };
+        (1..).zip(&self.classes).filter(move |(_, row)| is_active(row)).map(|(class, _)| class)
+    }
+
+    /// Whether there is a column with this name.
+    pub fn has_column(name: &str) -> bool {
+        TABLE.iter().any(|column| column.name == name)
+    }
+
+    /// The value of a class in the column with this name; 0 without one.
+    pub fn value(&self, class: usize, name: &str) -> u64 {
+        let column = TABLE.iter().position(|column| column.name == name);
+        let row = class.checked_sub(1).and_then(|index| self.classes.get(index));
+        row.zip(column).map_or(0, |(row, column)| row[column])
+    }
+
+    /// Adds the table of another shard.
+    pub fn merge(&mut self, other: &Self) {
+        if self.classes.len() < other.classes.len() {
+            self.classes.resize(other.classes.len(), [0; COLUMNS]);
+        }
+        for (sum, row) in self.classes.iter_mut().zip(&other.classes) {
+            for ((cell, value), column) in sum.iter_mut().zip(row).zip(&TABLE) {
+                *cell = match column.merge {
+                    Merge::Count | Merge::Sum => *cell + value,
+                    Merge::Max => (*cell).max(*value),
+                };
+            }
+        }
     }
 }

@@ -153,9 +153,7 @@ impl Shard {
         replies: &mut Replies<'_>,
     ) {
         let key = request.key();
-        let Some(hold) = self.hold(hash, key) else {
-            return replies.push(|out| request.encode_not_held(out));
-        };
+        let hold = self.hold(hash, key);
         let value_bytes = hold.value_bytes();
         match head {
             ValueHead::Classic(flags, cas) => {

@@ -31,6 +31,7 @@ pub const PREFIXES_MAX: usize = 8192;
 /// Keys are at most this long (protocol.txt).
 pub const KEY_BYTES_MAX: usize = 250;
 
+const _: () = assert!(VALUE_INLINE_BYTES_MAX == slabcore_storage::LONG_VALUE_BYTES);
 const _: () = assert!(VALUE_INLINE_BYTES_MAX < BATCH_REPLY_BYTES_SOFT_MAX);
 const _: () = assert!(KEY_BYTES_MAX <= u8::MAX as usize);
 const _: () = assert!(SHARDS_MAX <= u8::MAX as usize);

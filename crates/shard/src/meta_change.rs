@@ -129,11 +129,10 @@ impl Shard {
         let item = self.store.amend(now.tick, hash, key, &amendment);
         let cas = item.map_or(0, |item| item.cas());
         let reply = number_reply(now, key, flags, number, (shown, cas));
-        if flags.has(b'q') { Response::Quiet } else { Response::Meta(reply) }
+        Response::meta(reply, MetaStatus::Done)
     }
 
-    /// The flag `N` of an ma: the item starts with the number behind `J`, and that is told whatever
-    /// `q` says.
+    /// The flag `N` of an ma: the item starts with the number behind `J`.
     fn create_number<'a>(
         &mut self,
         now: Now,
@@ -151,9 +150,10 @@ impl Shard {
                 // As memcached tells it: its item gets the exptime later.
                 let item = NewItem { key, value: value.0, flags: 0, exptime: 0 };
                 self.show_store_done(now, hash, &item, Verb::Add);
-                Response::Meta(number_reply(now, key, flags, number, (shown, cas)))
+                let reply = number_reply(now, key, flags, number, (shown, cas));
+                Response::meta(reply, MetaStatus::Done)
             }
-            None => Response::Line(Reply::Error(error_lines::OUT_OF_MEMORY)),
+            None => Response::Line(Reply::Error(error_lines::OUT_OF_MEMORY_CREATING)),
         }
     }
 }

@@ -2,9 +2,9 @@
 
 use alloc::vec::Vec;
 
-use slabcore_metrics::Counter;
+use slabcore_metrics::{Counter, ShardMetrics};
 use slabcore_protocol::{
-    ItemFacts, MetaFlags, MetaReply, MetaStatus, MetaValue, Reply, encode_meta_debug, error_lines,
+    ItemFacts, MetaFlags, MetaReply, MetaStatus, MetaValue, encode_meta_debug,
 };
 use slabcore_storage::{
     Amendment, Hit, Marks, NewItem, NewUnique, ReadHit, ReadTerms, StoreOutcome, StoreVerb,
@@ -43,11 +43,7 @@ impl Shard {
                 metrics.add(if flags.has(b'T') { Counter::CmdTouch } else { Counter::CmdGet }, 1);
                 meta_hit(now, key, flags, &hit)
             }
-            Err(_) => {
-                metrics.add(Counter::CmdGet, 1);
-                metrics.add(Counter::GetMisses, 1);
-                Response::meta(MetaReply::new(MetaStatus::Miss, flags, key), MetaStatus::Miss)
-            }
+            Err(_) => meta_miss(metrics, flags, key),
         }
     }
 
@@ -62,7 +58,8 @@ impl Shard {
     ) -> Response<'a> {
         let (exptime, shown) = exptimes(now, flags, 0, true);
         let Some(cas) = self.create(now, hash, key, flags, (b"", exptime), true) else {
-            return Response::Line(Reply::Error(error_lines::OUT_OF_MEMORY));
+            // Without memory it stays a miss.
+            return meta_miss(&self.metrics, flags, key);
         };
         let (requests, hit) = if flags.has(b'T') {
             (Counter::CmdTouch, Hit::Touch)
@@ -81,7 +78,11 @@ impl Shard {
             won: true,
             ..ItemFacts::default()
         };
-        let value = if flags.has(b'v') { MetaValue::Bytes(b"") } else { MetaValue::None };
+        // Its unique may be known already: the one that the request named.
+        let unique = flags.number(b'C').filter(|unique| *unique != 0);
+        let is_known = unique.is_some() && unique == flags.number(b'E');
+        let shows_value = flags.has(b'v') && !is_known;
+        let value = if shows_value { MetaValue::Bytes(b"") } else { MetaValue::None };
         let reply = MetaReply::new(MetaStatus::Done, flags, key);
         Response::Meta(MetaReply { facts, value, key_is_encoded: false, ..reply })
     }
@@ -100,7 +101,6 @@ impl Shard {
         let item = NewItem { key, value, flags: 0, exptime };
         let outcome = self.store.store(now.tick, hash, &item, StoreVerb::Set);
         if outcome == StoreOutcome::NoMemory {
-            self.metrics.add(Counter::StoreNoMemory, 1);
             return None;
         }
         let amendment = Amendment {
@@ -135,6 +135,13 @@ impl Shard {
         encode_meta_debug(&mut text, key, encoded, &facts, slab_class, item.total_bytes());
         Response::Text(text)
     }
+}
+
+/// Counts an mg that has found no item, and answers it.
+fn meta_miss<'a>(metrics: &ShardMetrics, flags: MetaFlags<'a>, key: &'a [u8]) -> Response<'a> {
+    metrics.add(Counter::CmdGet, 1);
+    metrics.add(Counter::GetMisses, 1);
+    Response::meta(MetaReply::new(MetaStatus::Miss, flags, key), MetaStatus::Miss)
 }
 
 /// The reply to an mg that has read an item.

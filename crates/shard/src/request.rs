@@ -1,10 +1,6 @@
 //! A request for one key, as a shard executes it.
 
-use alloc::vec::Vec;
-
-use slabcore_protocol::{
-    BinaryReply, BinaryRequest, BinaryStatus, MetaCommand, MetaFlags, StoreRequest, error_lines,
-};
+use slabcore_protocol::{BinaryRequest, MetaCommand, MetaFlags, StoreRequest};
 
 /// What is asked of one key. Whether the client wants to hear of it is the connection's affair.
 #[derive(Debug, Clone, Copy)]
@@ -78,13 +74,19 @@ impl<'a> KeyRequest<'a> {
         }
     }
 
-    /// Appends the reply to a read whose value cannot be held while it is sent.
-    pub fn encode_not_held(&self, out: &mut Vec<u8>) {
+    /// True if the reply may have the item's value.
+    #[inline]
+    pub const fn reads_value(&self) -> bool {
         match self {
-            Self::Binary(request) => {
-                BinaryReply::new(request.echo, BinaryStatus::OutOfMemory).encode(out);
+            Self::Get { .. } | Self::Meta { command: MetaCommand::Get, .. } | Self::Binary(_) => {
+                true
             }
-            _ => out.extend_from_slice(error_lines::OUT_OF_MEMORY_WRITING_GET),
+            Self::Store { .. }
+            | Self::TooLarge { .. }
+            | Self::Arithmetic { .. }
+            | Self::Touch { .. }
+            | Self::Delete { .. }
+            | Self::Meta { .. } => false,
         }
     }
 }

@@ -120,10 +120,15 @@ impl Shard {
         self.store.prefetch_item(hash);
     }
 
-    /// Keeps the value that the last get of `key` found in place until [`Self::release`]; `None`
-    /// if too many are held. A gat may have ended its item's life: the value is owed all the same.
-    pub fn hold(&mut self, hash: u64, key: &[u8]) -> Option<Hold> {
-        self.store.hold_hit(hash, key)
+    /// Keeps the value that the last get of `key` found in place until [`Self::release`]. A gat may
+    /// have ended its item's life: the value is owed all the same.
+    pub fn hold(&mut self, hash: u64, key: &[u8]) -> Hold {
+        self.store.hold_hit(hash, key).expect("the last get has just found it")
+    }
+
+    /// True if a value was ever stored here that is sent from where it lies.
+    pub fn has_large_values(&self) -> bool {
+        self.store.has_long_values()
     }
 
     /// Lets go of a held value of this shard.
@@ -254,6 +259,11 @@ impl Shard {
         ] {
             metrics.set(gauge, value);
         }
+    }
+
+    /// The slab classes as counted from the start on; `tick` is the time in seconds.
+    pub fn class_table(&self, tick: u32) -> ClassTable {
+        ClassTable::of(&self.store, tick)
     }
 
     /// What [`crate::StatsKind::Connections`] is answered with from now on.

@@ -102,9 +102,7 @@ fn effect(row: &SuboptionRow) -> String {
         ("no_lru_crawler", _) => "start as after \"lru_crawler disable\"".into(),
         (_, SuboptionEffect::Silent) => "accepted; it is so anyway".into(),
         (_, SuboptionEffect::Meaningless(why)) => {
-            format!(
-                "accepted with a warning, shown by \"stats settings\", without further effect: {why}"
-            )
+            format!("accepted with a warning and kept for stats settings, without effect: {why}")
         }
         (_, SuboptionEffect::Only { does, why }) => {
             format!("accepted with a warning; it only {does}: {why}")

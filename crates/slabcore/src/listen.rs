@@ -109,7 +109,7 @@ fn encryption<'a>(
     Ok((encryption, rest))
 }
 
-/// What `proto[name]:` may name, in memcached's order: the first that begins with the name is meant.
+/// What `proto[name]:` may name. The first in memcached's order that begins with the name is meant.
 const PROTOCOLS: &[(&str, Named)] = &[
     ("ascii", Named::Protocol(Protocol::Text)),
     ("binary", Named::Protocol(Protocol::Binary)),
@@ -125,8 +125,8 @@ enum Named {
     Proxy,
 }
 
-/// Takes `proto[name]:` off. `None`: the entry's connections may speak what `-B` says. Where clients
-/// must log in, only the protocol of the login is spoken.
+/// Takes `proto[name]:` off. `None`: the entry's connections may speak what `-B` says. Where
+/// clients must log in, only the protocol of the login is spoken.
 fn protocol<'a>(
     entry: &'a str,
     login: Option<Protocol>,

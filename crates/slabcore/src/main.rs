@@ -39,9 +39,10 @@ mod validate;
 use std::env;
 use std::ffi::OsString;
 use std::io::{self, Write};
+use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use slabcore_server::{Running, Settings, StartError, UsersError};
 use tracing::{error, info, warn};
@@ -53,7 +54,7 @@ use crate::parse::Asked;
 use crate::pid_file::PidFile;
 use crate::refusal::Refusal;
 use crate::service_notice::ServiceNotice;
-use crate::signals::StopSignals;
+use crate::signals::{StartSignals, StopSignals};
 use crate::validate::Plan;
 
 fn main() -> ExitCode {
@@ -108,22 +109,10 @@ fn serve(plan: Plan) -> Result<(), Refusal> {
     }
     let sockets = inherited_sockets::take()?;
     prepare_process(&mut settings, &lifecycle, user.as_deref())?;
-    let mut signals = StopSignals::catch()
-        .map_err(|e| Refusal::os_error(format!("failed to catch signals: {e}")))?;
+    let mut signals = StopSignals::catch().map_err(|error| no_signals(&error))?;
     let verbosity = settings.verbosity;
-    let listening =
-        slabcore_server::listen(settings, sockets).map_err(|error| start_refusal(&error))?;
-    // Who can connect finds it, and a server that could not bind leaves another's alone.
-    let pid_file = lifecycle.pid_file.as_deref().and_then(write_pid_file);
-    let mut running = match listening.serve() {
-        Ok(running) => running,
-        Err(error) => {
-            if let Some(pid_file) = pid_file {
-                pid_file.remove();
-            }
-            return Err(start_refusal(&error));
-        }
-    };
+    let pid_file = SharedPidFile::default();
+    let mut running = start(settings, sockets, &lifecycle, &pid_file)?;
     let notice = Arc::new(ServiceNotice::from_environment());
     watch(&mut running, &notice)?;
     notice.ready();
@@ -136,10 +125,53 @@ fn serve(plan: Plan) -> Result<(), Refusal> {
     running.drain();
     signals.drain(lifecycle.drain);
     running.stop();
-    if let Some(pid_file) = pid_file.filter(|_| lifecycle.daemon) {
-        pid_file.remove();
+    if lifecycle.daemon {
+        remove(&pid_file);
     }
     Ok(())
+}
+
+/// The pid file, once there is one: whoever ends a start removes it.
+type SharedPidFile = Arc<Mutex<Option<PidFile>>>;
+
+/// Starts the server, unless a signal says stop before.
+fn start(
+    settings: Settings,
+    sockets: Vec<OwnedFd>,
+    lifecycle: &Lifecycle,
+    pid_file: &SharedPidFile,
+) -> Result<Running, Refusal> {
+    let removed = Arc::clone(pid_file);
+    let signals = StartSignals::catch(settings.verbosity, move || remove(&removed))
+        .map_err(|error| no_signals(&error))?;
+    let listening =
+        slabcore_server::listen(settings, sockets).map_err(|error| start_refusal(&error))?;
+    // Who can connect finds it, and a server that could not bind leaves another's alone.
+    if let Some(path) = &lifecycle.pid_file {
+        // Written under the lock, so that a signal meanwhile removes it.
+        let mut pid_file = lock(pid_file);
+        *pid_file = write_pid_file(path);
+    }
+    let running = listening.serve().map_err(|error| {
+        remove(pid_file);
+        start_refusal(&error)
+    })?;
+    signals.end();
+    Ok(running)
+}
+
+fn remove(pid_file: &SharedPidFile) {
+    if let Some(pid_file) = lock(pid_file).take() {
+        pid_file.remove();
+    }
+}
+
+fn lock(pid_file: &SharedPidFile) -> MutexGuard<'_, Option<PidFile>> {
+    pid_file.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn no_signals(error: &io::Error) -> Refusal {
+    Refusal::os_error(format!("failed to catch signals: {error}"))
 }
 
 /// Tells the service manager that all executors turn, twice as often as it asks for.

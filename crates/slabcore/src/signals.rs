@@ -1,14 +1,15 @@
 //! The signals that the main thread waits for.
 
 use std::io;
+use std::process;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::thread;
+use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGUSR1};
 use signal_hook::flag;
-use signal_hook::iterator::Signals;
+use signal_hook::iterator::{Handle, Signals};
 use tracing::info;
 
 /// Status of a server that was told to stop a second time, before it had stopped.
@@ -16,6 +17,51 @@ const STOPPED_TWICE: i32 = 1;
 
 /// How often a server that drains looks for another signal.
 const DRAIN_LOOK_EVERY: Duration = Duration::from_millis(50);
+
+/// The signals that say stop.
+const STOPS: [i32; 3] = [SIGTERM, SIGINT, SIGUSR1];
+
+/// While the server starts, which may take long, a signal to stop ends the process at once.
+pub(crate) struct StartSignals {
+    handle: Handle,
+    thread: JoinHandle<()>,
+}
+
+impl StartSignals {
+    /// Begins to catch them; `before_end` runs before the process ends.
+    pub(crate) fn catch(
+        verbosity: u8,
+        before_end: impl FnOnce() + Send + 'static,
+    ) -> io::Result<Self> {
+        let mut signals = Signals::new(STOPS)?;
+        let handle = signals.handle();
+        let thread = thread::Builder::new().name("slabcore-start".to_owned()).spawn(move || {
+            if let Some(signal) = signals.forever().next() {
+                say_why(signal, verbosity);
+                before_end();
+                process::exit(0);
+            }
+        })?;
+        Ok(Self { handle, thread })
+    }
+
+    /// The server serves: from now on [`StopSignals`] has them. One that came before ends the
+    /// process in here.
+    pub(crate) fn end(self) {
+        self.handle.close();
+        // It has ended, or ends the process.
+        let _ = self.thread.join();
+    }
+}
+
+/// Logs what a signal does, in memcached's words.
+fn say_why(signal: i32, verbosity: u8) {
+    if signal == SIGUSR1 {
+        info!("Gracefully stopping");
+    } else if verbosity > 0 {
+        info!("Exiting normally");
+    }
+}
 
 /// Signals caught from now on. SIGPIPE needs nothing: Rust's runtime ignores it.
 pub(crate) struct StopSignals {
@@ -39,14 +85,8 @@ impl StopSignals {
         for signal in &mut self.signals.forever() {
             match signal {
                 SIGHUP => reload(),
-                SIGUSR1 => {
-                    info!("Gracefully stopping");
-                    break;
-                }
-                _ => {
-                    if verbosity > 0 {
-                        info!("Exiting normally");
-                    }
+                signal => {
+                    say_why(signal, verbosity);
                     break;
                 }
             }

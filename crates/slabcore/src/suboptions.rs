@@ -23,6 +23,7 @@ const HOT_AND_WARM_PERCENT_MAX: u32 = 80;
 
 /// What the `-o` lists say.
 #[derive(Debug, PartialEq)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
 pub(crate) struct Suboptions {
     pub(crate) slab_chunks: SlabChunks,
     pub(crate) track_sizes: bool,
@@ -160,8 +161,8 @@ impl Suboptions {
         self.kept.hash_algorithm = Some("jenkins");
     }
 
-    /// Chunks are as large as memcached's pages. That may still give way to `-I`, unlike a size that
-    /// is named.
+    /// Chunks are as large as memcached's pages. That may still give way to `-I`, unlike a size
+    /// that is named.
     fn take_whole_pages(&mut self) {
         self.slab_chunks.bytes_max = SLAB_PAGE_BYTES;
         self.kept.slab_chunk_bytes_max = Some(SLAB_PAGE_BYTES);

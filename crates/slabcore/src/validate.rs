@@ -14,7 +14,8 @@ use crate::numbers::{item_bytes, leading_number, memory_bytes, number};
 use crate::options::DELIMITER;
 use crate::parse::{Given, Meaningless};
 use crate::refusal::Refusal;
-use crate::suboptions::{self, SLAB_PAGE_BYTES, SlabChunks};
+use crate::suboptions::{self, SLAB_PAGE_BYTES, SlabChunks, Suboptions};
+use crate::tls::TlsSuboptions;
 
 /// This server's own name and version.
 pub(crate) const PRODUCT: &str = concat!("slabcore ", env!("CARGO_PKG_VERSION"));
@@ -56,40 +57,23 @@ pub(crate) fn plan(
 ) -> Result<Plan, Refusal> {
     let mut warnings = given.warnings.clone();
     warnings.extend(warnings_of_options(given));
-    let suboptions = suboptions::parse(given.all("extended"))?;
-    warnings.extend(suboptions.warnings);
-    let mut kept = suboptions.kept;
+    let mut suboptions = suboptions::parse(given.all("extended"))?;
+    warnings.append(&mut suboptions.warnings);
 
-    let connections_max =
-        at_least_one(given, "conn-limit", CONNECTIONS_MAX, "Maximum connections")?;
-    let requests = "Number of requests per event";
-    let requests_per_event_max =
-        at_least_one(given, "max-reqs-per-event", REQUESTS_PER_EVENT_MAX, requests)?;
+    let connections_max = connections_max(given)?;
+    let requests_per_event_max = requests_per_event_max(given)?;
     let chunk_bytes_min = at_least_one(given, "slab-min-size", CHUNK_BYTES_MIN, "Chunk size")?;
     let (shards, cores) = shards(given, cores, &mut warnings)?;
-    kept.napi_ids = napi_ids(given, shards)?;
+    check_napi_ids(given, shards)?;
 
     let memory_bytes = memory(given)?;
-    let mut chunks = suboptions.slab_chunks;
-    let item_bytes_max = largest_item(given, memory_bytes, &mut chunks)?;
-    if kept.slab_chunk_bytes_max.is_some() {
-        kept.slab_chunk_bytes_max = Some(chunks.bytes_max);
-    }
+    let item_bytes_max = largest_item(given, memory_bytes, &mut suboptions.slab_chunks)?;
     if chunk_bytes_min >= item_bytes_max {
         return Err(Refusal::bad_option("Chunk size must be less than the item size limit (-I)"));
     }
-
-    kept.memory_file = given.last("memory-file").map(str::to_owned);
-    kept.unix_mask = unix_mask(given)?;
-    kept.tcp_port = tcp_port(given)?.as_written();
-    kept.udp_port = udp_port(given)?.unwrap_or(Port::None).as_written();
-    kept.tls = suboptions.tls.words().clone();
-    if given.flag("enable-ssl") && tcp_port(given)? == Port::None {
-        return Err(Refusal::usage("ERROR: You cannot enable SSL without a TCP port."));
-    }
-    let tls = suboptions.tls.load(given.flag("enable-ssl"), &mut warnings)?;
-    let login = access.login_protocol();
-    let listen = listening(given, tls.as_ref(), login, &mut warnings)?;
+    let kept = kept_settings(given, &suboptions)?;
+    let tls = tls(given, suboptions.tls, &mut warnings)?;
+    let listen = listening(given, tls.as_ref(), access.login_protocol(), &mut warnings)?;
     let udp = udp(given, &listen, tls.as_ref(), &mut warnings)?;
     let settings = Settings {
         udp,
@@ -132,8 +116,36 @@ pub(crate) fn plan(
         slab_reassign: suboptions.slab_reassign,
         kept,
     };
-    let lifecycle = Lifecycle::of(given)?;
-    Ok(Plan { settings, lifecycle, user: given.last("user").map(str::to_owned), warnings })
+    let user = given.last("user").map(str::to_owned);
+    Ok(Plan { settings, lifecycle: Lifecycle::of(given)?, user, warnings })
+}
+
+/// What is only shown.
+fn kept_settings(given: &Given, suboptions: &Suboptions) -> Result<KeptSettings, Refusal> {
+    let kept = suboptions.kept.clone();
+    Ok(KeptSettings {
+        tcp_port: tcp_port(given)?.as_written(),
+        udp_port: udp_port(given)?.unwrap_or(Port::None).as_written(),
+        unix_mask: unix_mask(given)?,
+        napi_ids: given.last("napi-ids").and_then(number).unwrap_or(0),
+        memory_file: given.last("memory-file").map(str::to_owned),
+        slab_chunk_bytes_max: kept.slab_chunk_bytes_max.map(|_| suboptions.slab_chunks.bytes_max),
+        tls: suboptions.tls.words().clone(),
+        ..kept
+    })
+}
+
+/// `-Z`.
+fn tls(
+    given: &Given,
+    suboptions: TlsSuboptions,
+    warnings: &mut Vec<String>,
+) -> Result<Option<Tls>, Refusal> {
+    let is_enabled = given.flag("enable-ssl");
+    if is_enabled && tcp_port(given)? == Port::None {
+        return Err(Refusal::usage("ERROR: You cannot enable SSL without a TCP port."));
+    }
+    suboptions.load(is_enabled, warnings)
 }
 
 /// A line for each option that is accepted without effect.
@@ -164,6 +176,17 @@ fn at_least_one(given: &Given, id: &str, default: usize, what: &str) -> Result<u
     }
 }
 
+/// `-c`.
+fn connections_max(given: &Given) -> Result<usize, Refusal> {
+    at_least_one(given, "conn-limit", CONNECTIONS_MAX, "Maximum connections")
+}
+
+/// `-R`.
+fn requests_per_event_max(given: &Given) -> Result<usize, Refusal> {
+    let what = "Number of requests per event";
+    at_least_one(given, "max-reqs-per-event", REQUESTS_PER_EVENT_MAX, what)
+}
+
 /// `-t` and `--cores`.
 fn shards(
     given: &Given,
@@ -184,19 +207,15 @@ fn shards(
     Ok((shards.min(SHARDS_MAX), cores))
 }
 
-/// `-N`, which has no effect, in memcached's words; 0 where it is not given.
-fn napi_ids(given: &Given, shards: usize) -> Result<u32, Refusal> {
-    if given.last("napi-ids").is_none() {
-        return Ok(0);
-    }
+/// `-N`, which has no effect, in memcached's words.
+fn check_napi_ids(given: &Given, shards: usize) -> Result<(), Refusal> {
     let ids = at_least_one(given, "napi-ids", 1, "Maximum number of NAPI IDs")?;
-    if ids > shards {
+    if ids > shards && given.last("napi-ids").is_some() {
         return Err(Refusal::usage(format!(
             "Number of napi_ids({ids}) cannot be greater than number of threads({shards})"
         )));
     }
-    // There are few shards.
-    Ok(ids as u32)
+    Ok(())
 }
 
 /// `-D`: its first byte; `None` where it is not given.

@@ -183,6 +183,12 @@ fn refusals_of_access() {
         64,
         "ERROR: You cannot allow the BINARY protocol while using ascii authentication tokens.",
     );
+    check_refusal(
+        "-Y /x -B auto",
+        64,
+        "ERROR: You cannot allow the BINARY protocol while using ascii authentication tokens.",
+    );
+    check_refusal("-S -B auto", 64, "ERROR: You cannot allow the ASCII protocol while using SASL.");
 }
 
 #[test]
@@ -261,6 +267,17 @@ fn refusals() {
         "Invalid address for metrics: 9150\n -- should be off, or an address and a port",
     );
     check("-Z", 64, "-Z needs ssl_chain_cert");
+    check("-Z -p 0", 64, "ERROR: You cannot enable SSL without a TCP port.");
+    check(
+        "-I 1536k -o slab_chunk_max=768",
+        64,
+        "slab_chunk_max (bytes: 786432) must divide evenly into 1048576 (slab_page_size)",
+    );
+    check(
+        "-I 512k -o no_modern",
+        64,
+        "slab_chunk_max (bytes: 1048576) cannot be larger than -I (item_size_max 524288)",
+    );
 }
 
 #[test]
@@ -269,7 +286,7 @@ fn what_has_no_effect_is_said() {
         assert_eq!(planned(line).unwrap().warnings, expected, "{line}");
     };
     check(
-        "-I 100k -o slab_chunk_max=10",
+        "-I 64k -o slab_chunk_max=16",
         &["warning: -o slab_chunk_max has no effect: \
            items over 32 KiB are chains of chunks, whatever the classes"],
     );

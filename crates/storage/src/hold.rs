@@ -13,7 +13,6 @@ use core::{fmt, iter};
 use crate::chain::ValueSpan;
 use crate::item::{self, ChunkUse};
 use crate::item_ref::ItemRef;
-use crate::limits::HOLDS_MAX;
 use crate::region::{Location, PinnedChunks};
 use crate::store::Store;
 
@@ -68,7 +67,8 @@ impl fmt::Debug for Hold {
     }
 }
 
-/// The held items, with a count each.
+/// The held items, with a count each. Their number is bounded by those who hold: the server lets a
+/// connection hold so much and no more.
 pub(crate) struct HoldTable {
     counts: BTreeMap<Location, u32>,
     holds: usize,
@@ -109,8 +109,7 @@ impl HoldTable {
 }
 
 impl Store {
-    /// Holds the live item of a key. `None`: a miss, or [`HOLDS_MAX`](crate::HOLDS_MAX) holds are
-    /// alive. Does not count as read.
+    /// Holds the live item of a key. `None`: a miss. Does not count as read.
     pub fn hold(&mut self, now: u32, hash: u64, key: &[u8]) -> Option<Hold> {
         self.find_live(now, hash, key).ok()?;
         self.hold_hit(hash, key)
@@ -119,9 +118,6 @@ impl Store {
     /// Holds the item that the last get of this key found, with nothing else done since. The
     /// get may have given it an exptime that has passed: it is a hit all the same.
     pub fn hold_hit(&mut self, hash: u64, key: &[u8]) -> Option<Hold> {
-        if self.holds.len() == HOLDS_MAX {
-            return None;
-        }
         let item = self.find_linked(hash, key)?;
         if !item::is_held(&self.slabs.pages, item) {
             item::set_held(&mut self.slabs.pages, item, true);

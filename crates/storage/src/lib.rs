@@ -79,7 +79,7 @@ pub use hold::Hold;
 pub use item_ref::ItemRef;
 pub use key_hasher::KeyHasher;
 pub use limits::{
-    CHUNK_BYTES_MAX, CLASSES_MAX, HOLDS_MAX, KEY_BYTES_MAX, PAGE_BYTES, VALUE_BYTES_MAX,
+    CHUNK_BYTES_MAX, CLASSES_MAX, KEY_BYTES_MAX, LONG_VALUE_BYTES, PAGE_BYTES, VALUE_BYTES_MAX,
 };
 pub use meta::{Amendment, NewUnique, ReadHit, ReadTerms};
 pub use page_pool::{Page, PagePool};

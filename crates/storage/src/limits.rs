@@ -3,9 +3,15 @@
 /// Bytes of a page: the unit in which memory moves between the pool, shards and slab classes.
 pub const PAGE_BYTES: usize = 64 << 10;
 
+/// Looks for a page that must be there, as others give and take pages at the same time.
+pub(crate) const PAGE_LOOKS_MAX: usize = 64;
+
 /// Bytes of the largest chunk. Half a page, so that an item just above a chunk's size wastes a
 /// part of its tail chunk and not most of a page.
 pub const CHUNK_BYTES_MAX: usize = PAGE_BYTES / 2;
+
+/// Values longer than this are long: they take a large chunk, or several.
+pub const LONG_VALUE_BYTES: usize = CHUNK_BYTES_MAX / 2;
 
 /// Slab classes of a store: as many as memcached has. Sets of classes are words in which bit n is
 /// class n, numbered from 1.
@@ -153,9 +159,6 @@ pub(crate) const INDEX_PAGES_MIN: usize = 2;
 
 /// Events kept for those who watch a store, until they are taken.
 pub(crate) const EVENTS_MAX: usize = 1024;
-
-/// Holds alive at a time: a connection has one for each large value that it is being sent.
-pub const HOLDS_MAX: usize = 1 << 16;
 
 /// Chunks that an allocation looks at for expired items at a time, and how often, before it
 /// evicts what is alive.

@@ -19,7 +19,7 @@ use alloc::boxed::Box;
 use core::hint::spin_loop;
 use core::sync::atomic::{AtomicIsize, AtomicU32, AtomicU64, AtomicUsize, Ordering};
 
-use crate::limits::PAGE_BYTES;
+use crate::limits::{PAGE_BYTES, PAGE_LOOKS_MAX};
 use crate::region::{Region, zeroed_words};
 
 const NONE: u32 = u32::MAX;
@@ -82,6 +82,7 @@ pub struct PagePool {
     given: PageStack,
     /// Pages whose memory the system has back.
     returned: PageStack,
+    /// How many these are, with those that are on their way there.
     returned_pages: AtomicUsize,
     /// Pages from this number on were never taken.
     untouched: AtomicUsize,
@@ -167,18 +168,23 @@ impl PagePool {
         }
     }
 
-    /// Takes a page, or `None` when as many are owned as may be. Lock-free.
+    /// Takes a page, or `None` when as many are owned as may be. Waits for no other thread.
+    ///
+    /// Who has room finds a page, but for two cases. Another thread gave one where this one had
+    /// looked already: it looks again. And the limit was raised while pages were on their way to
+    /// the system: until they have come back, there are as many less.
     pub fn take(&self) -> Option<Page> {
         let room = |room: isize| (room > 0).then_some(room - 1);
         self.room.try_update(Ordering::Acquire, Ordering::Relaxed, room).ok()?;
-        loop {
+        for _ in 0..PAGE_LOOKS_MAX {
             let page = self.given.pop(&self.words).or_else(|| self.take_returned());
             if let Some(page) = page.or_else(|| self.advance_untouched()) {
                 return Some(page);
             }
-            // There is a page for whoever has room; it was on its way from one place to another.
             spin_loop();
         }
+        self.room.fetch_add(1, Ordering::Release);
+        None
     }
 
     /// Gives a page back. Lock-free.
@@ -227,14 +233,20 @@ impl PagePool {
     }
 
     /// A page whose memory is to be returned to the system, if one has come back. It goes to
-    /// [`Self::keep_returned`].
+    /// [`Self::keep_returned`]. For one thread at a time.
     pub fn take_to_return(&self) -> Option<Page> {
-        if self.has_to_return() { self.given.pop(&self.words) } else { None }
+        if !self.has_to_return() {
+            return None;
+        }
+        let page = self.given.pop(&self.words)?;
+        // It counts from now on: no more pages go than there are too many, so those that may be
+        // taken stay.
+        self.returned_pages.fetch_add(1, Ordering::Relaxed);
+        Some(page)
     }
 
     /// Takes a page whose memory was returned to the system.
     pub fn keep_returned(&self, page: Page) {
-        self.returned_pages.fetch_add(1, Ordering::Relaxed);
         self.returned.push(&self.words, page);
     }
 
@@ -334,6 +346,27 @@ mod tests {
         let mut numbers: Vec<u32> = owned.iter().map(Page::number).collect();
         numbers.sort_unstable();
         assert_eq!(numbers, [0, 1, 2, 3, 4]);
+    }
+
+    /// Who had room waited for pages that a thread was about to return to the system, on the core
+    /// that this thread needed.
+    #[test]
+    fn nobody_waits_for_pages_on_their_way_to_the_system() {
+        let pool = pool(4);
+        let mut owned: Vec<Page> = core::iter::from_fn(|| pool.take()).collect();
+        assert!(pool.set_limit(2));
+        owned.drain(1..).for_each(|page| pool.give(page));
+        let on_their_way: Vec<Page> = core::iter::from_fn(|| pool.take_to_return()).collect();
+        assert_eq!(on_their_way.len(), 2, "one is owned, and one more may be");
+        owned.extend(pool.take());
+        assert_eq!((owned.len(), pool.pages_free()), (2, 0));
+        assert!(pool.set_limit(4));
+        assert_eq!((pool.take(), pool.pages_free()), (None, 2));
+        for page in on_their_way {
+            pool.keep_returned(page);
+        }
+        owned.extend(core::iter::from_fn(|| pool.take()));
+        assert_eq!((owned.len(), pool.pages_free()), (4, 0));
     }
 
     #[test]

@@ -4,7 +4,7 @@
 use crate::chain::{self, BODY_HEADER_BYTES};
 use crate::item::{self, ItemShape};
 use crate::item_ref::ItemRef;
-use crate::limits::{CHUNK_BYTES_MAX, KEY_BYTES_MAX, VALUE_BYTES_MAX};
+use crate::limits::{KEY_BYTES_MAX, LONG_VALUE_BYTES, VALUE_BYTES_MAX};
 use crate::region::Location;
 use crate::store::{NoMemory, Store};
 
@@ -48,6 +48,11 @@ pub(crate) struct ItemFields<'a> {
 }
 
 impl Store {
+    /// True if a value of more than [`LONG_VALUE_BYTES`] was ever stored.
+    pub fn has_long_values(&self) -> bool {
+        self.has_long_values
+    }
+
     /// Reserves the head chunk for a value of `value_len` bytes (the whole item if one chunk takes
     /// it). `exptime` is an absolute second, 0: never. An old item of the key stays until
     /// [`Self::commit`].
@@ -74,7 +79,8 @@ impl Store {
         let ItemFields { key, flags, exptime, with_cas } = fields;
         let shape =
             ItemShape::new(&self.slabs.sizes, key.len(), value_len, flags, exptime, with_cas);
-        let is_long = value_len > CHUNK_BYTES_MAX / 2;
+        let is_long = value_len > LONG_VALUE_BYTES;
+        self.has_long_values |= is_long;
         if is_long && self.is_refused(now, value_len) || !self.could_hold(value_len) {
             if shape.chained {
                 self.slabs.refuse_value(value_len);

@@ -103,6 +103,8 @@ pub struct Store {
     /// The item that an allocation under way must leave linked, even if it has expired.
     pub(crate) guarded: Option<Location>,
     pub(crate) reservations: usize,
+    /// A value that no small chunk takes was ever stored.
+    pub(crate) has_long_values: bool,
     pub(crate) sharing: PageSharing,
     pub(crate) slabs_moved: u64,
     pub(crate) items_moved: u64,
@@ -167,6 +169,7 @@ impl Store {
             holds: HoldTable::new(),
             guarded: None,
             reservations: 0,
+            has_long_values: false,
             sharing: PageSharing::default(),
             slabs_moved: 0,
             items_moved: 0,

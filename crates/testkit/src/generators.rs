@@ -1,9 +1,8 @@
 //! Random commands and scripts for property tests.
 //!
-//! Everything here is answered alike by memcached 1.6.38 and by slabcore, which follows 1.6.45.
-//! Left out are the inputs on which those two versions differ (lines under 4 bytes, leading
-//! blanks, missing words, NUL in a line, numbers with a sign, bodies behind a bad storage line),
-//! and whatever would make the replies depend on the second in which a command runs.
+//! Everything here is answered alike by memcached 1.6.45 and by Slabcore. Left out is whatever would
+//! make the replies depend on the second in which a command runs. Lines that are wrong in one place
+//! are those of [`crate::line_mutations`].
 
 use proptest::collection::vec;
 use proptest::prelude::*;

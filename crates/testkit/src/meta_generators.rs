@@ -1,9 +1,9 @@
-//! Random meta commands, within what memcached 1.6.38 answers as slabcore does.
+//! Random meta commands, within what memcached 1.6.45 answers as Slabcore does.
 //!
-//! Left out: numbers and modes that only one version takes; the flag `C` of `mg`; the flags `E` and
-//! `T` of `ma`, which memcached answers and forgets if the number grew longer; a long opaque token
-//! of a hit, which memcached takes for read before it refuses; twenty words; and whatever would
-//! make the replies depend on the second in which a command runs. So ttls are far from those that
+//! Left out: the flags `E` and `T` of `ma`, which memcached answers and forgets if the number grew
+//! longer; a long opaque token, which memcached refuses after it has executed the command; `me` in
+//! base64, which memcached does not read; and whatever would make the replies depend on the second in
+//! which a command runs. So ttls are far from those that
 //! the flag `R` compares them with. Named cas uniques are larger than any that a server gives by
 //! itself, or older than all.
 
@@ -22,7 +22,7 @@ pub fn command() -> impl Strategy<Value = Vec<u8>> {
         9 => line("mg", get_flags()),
         4 => line("md", delete_flags()),
         4 => line("ma", arithmetic_flags()),
-        1 => line("me", Just(String::new())),
+        1 => "[a-f]".prop_map(|key| format!("me {key}\r\n").into_bytes()),
         8 => (key(), store_flags(), value()).prop_map(|((key, b), flags, value)| {
             let line = format!("ms {key} {}{b}{flags}\r\n", value.len());
             [line.as_bytes(), &value, b"\r\n"].concat()
@@ -145,7 +145,7 @@ fn get_flags() -> impl Strategy<Value = String> {
     let letters: [&[&str]; 9] =
         [&["v"], &["q"], &["c"], &["s"], &["t"], &["f"], &["h"], &["l"], &["u"]];
     let mut words: Vec<Word> = letters.into_iter().map(word).collect();
-    words.extend([exptime('T'), exptime('N'), recache, own_unique()]);
+    words.extend([exptime('T'), exptime('N'), recache, unique('C'), own_unique()]);
     words.extend(echoes());
     some_of(words)
 }

@@ -73,7 +73,7 @@ impl Model {
             ..Told::of_item(item)
         };
         let value = item.value.clone();
-        write_hit(out, line, &told, &value);
+        write_unknown(out, line, &told, &value);
     }
 
     /// The flag `N` of an mg: an empty item, for this reader to fill.
@@ -88,7 +88,7 @@ impl Model {
             key_encoded: false,
             ..Told::of_item(item)
         };
-        write_hit(out, line, &told, b"");
+        write_unknown(out, line, &told, b"");
     }
 
     /// Creates the item that the flag `N` asks for.
@@ -234,7 +234,10 @@ impl Model {
             if line.has('N') {
                 let number = line.number('J').unwrap_or(0);
                 self.create(now, line, number.to_string().into_bytes());
-                return self.write_number(now, line, number, None, out);
+                if !line.has('q') {
+                    self.write_number(now, line, number, None, out);
+                }
+                return;
             }
             return write_reply(out, "NF", line, &Told::of_request(line));
         };
@@ -350,6 +353,16 @@ fn write_hit(out: &mut Vec<u8>, line: &MetaLine, told: &Told, value: &[u8]) {
         out.extend_from_slice(b"\r\n");
     } else {
         write_reply(out, "HD", line, told);
+    }
+}
+
+/// A reply to an mg: without the value if its unique is the one behind `C`.
+fn write_unknown(out: &mut Vec<u8>, line: &MetaLine, told: &Told, value: &[u8]) {
+    let known = line.number('C').filter(|unique| *unique != 0);
+    if known.is_some() && known == told.cas_unique {
+        write_reply(out, "HD", line, told);
+    } else {
+        write_hit(out, line, told, value);
     }
 }
 

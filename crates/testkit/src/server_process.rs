@@ -107,7 +107,17 @@ impl ServerOptions {
 
     /// Starts the server and returns when it accepts connections. Panics when it does not.
     pub fn start(self) -> ServerProcess {
-        ServerProcess::start(&self)
+        let mut server = ServerProcess::spawn(&self);
+        server.wait_until_it_accepts();
+        server
+    }
+
+    /// Starts a server that cannot start, and returns how it ended and what it wrote. Panics when
+    /// it goes on.
+    pub fn start_in_vain(self) -> (ExitStatus, String) {
+        let mut server = ServerProcess::spawn(&self);
+        let status = server.wait();
+        (status, server.log())
     }
 }
 
@@ -123,6 +133,8 @@ pub struct ServerProcess {
 
 #[derive(Debug)]
 enum Address {
+    /// The server has not named its port yet.
+    Unknown,
     Tcp(SocketAddr),
     Unix(PathBuf),
 }
@@ -133,7 +145,7 @@ impl ServerProcess {
         ServerOptions::new(kind, threads).start()
     }
 
-    fn start(options: &ServerOptions) -> Self {
+    fn spawn(options: &ServerOptions) -> Self {
         let directory = TestDirectory::new();
         let binary = match options.kind {
             ServerKind::Slabcore => binaries::slabcore(),
@@ -173,17 +185,18 @@ impl ServerProcess {
         let child = command
             .spawn()
             .unwrap_or_else(|error| panic!("{} does not start: {error}", binary.display()));
-        let address = Address::Unix(socket);
+        let address = if options.unix { Address::Unix(socket) } else { Address::Unknown };
         let tls = options.tls.clone();
-        let mut server = Self { kind: options.kind, child, directory, address, tls };
-        if options.unix {
-            server.poll("accept on its socket", |server| server.try_connect().ok());
-        } else {
-            let port = server.poll("name its port", |_| port_of(&port_file, "TCP INET"));
-            server.address = Address::Tcp(SocketAddr::from((Ipv4Addr::LOCALHOST, port)));
-            server.poll("accept on its port", |server| server.try_connect().ok());
+        Self { kind: options.kind, child, directory, address, tls }
+    }
+
+    fn wait_until_it_accepts(&mut self) {
+        if matches!(self.address, Address::Unknown) {
+            let port_file = self.directory.file("ports");
+            let port = self.poll("name its port", |_| port_of(&port_file, "TCP INET"));
+            self.address = Address::Tcp(SocketAddr::from((Ipv4Addr::LOCALHOST, port)));
         }
-        server
+        self.poll("accept clients", |server| server.try_connect().ok());
     }
 
     /// Which of the two servers this is.
@@ -213,6 +226,7 @@ impl ServerProcess {
     /// The port on 127.0.0.1. Panics for a server on a unix socket.
     pub fn port(&self) -> u16 {
         match &self.address {
+            Address::Unknown => panic!("the server has not named its port"),
             Address::Tcp(address) => address.port(),
             Address::Unix(path) => panic!("the server listens on {}", path.display()),
         }
@@ -239,6 +253,7 @@ impl ServerProcess {
     /// The path of its unix socket. Panics for a server on a port.
     pub fn socket_path(&self) -> &Path {
         match &self.address {
+            Address::Unknown => panic!("the server listens on a port"),
             Address::Tcp(address) => panic!("the server listens on {address}"),
             Address::Unix(path) => path,
         }
@@ -252,6 +267,7 @@ impl ServerProcess {
     /// A new connection, or why there is none.
     pub fn try_connect(&self) -> std::io::Result<WireClient> {
         match &self.address {
+            Address::Unknown => Err(std::io::ErrorKind::NotConnected.into()),
             Address::Tcp(address) => match &self.tls {
                 None => WireClient::connect_tcp(*address),
                 Some(clients) => WireClient::connect_tls(*address, clients),

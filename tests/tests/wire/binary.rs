@@ -31,6 +31,7 @@ on_both! {
     an_address_names_its_protocol,
     flush_all_may_be_switched_off,
     statistics_are_packets,
+    counts_by_prefix_may_be_switched_off,
 }
 
 fn ask(client: &mut WireClient, packet: &Packet) -> Packet {
@@ -87,7 +88,7 @@ fn flush_all_may_be_switched_off(kind: ServerKind) {
     let server = ServerOptions::new(kind, 2).arguments(&["-F"]).start();
     let mut client = server.connect();
     client.expect("set k 0 0 1\r\nv\r\n", "STORED\r\n");
-    for command in ["flush_all", "flush_all 0", "flush_all -1"] {
+    for command in ["flush_all", "flush_all 0", "flush_all -1", "flush_all x"] {
         client.expect(format!("{command}\r\n"), "CLIENT_ERROR flush_all not allowed\r\n");
     }
     client.send(b"flush_all noreply\r\n");
@@ -99,7 +100,7 @@ fn flush_all_may_be_switched_off(kind: ServerKind) {
         assert_eq!((refusal.status, &refusal.value[..]), (AUTH_FAILURE, &b"Auth failure."[..]));
     }
     assert_eq!(ask(&mut binary, &Packet::request(GET).key("k")).status, 0);
-    assert_eq!(client.stat("cmd_flush").as_deref(), Some("4"), "what text asked for");
+    assert_eq!(client.stat("cmd_flush").as_deref(), Some("5"), "what text asked for");
 }
 
 /// Text is a header with a wrong magic, once it is long enough.
@@ -147,6 +148,18 @@ fn statistics_are_packets(kind: ServerKind) {
         assert!(last.status == 0 && last.key.is_empty() && last.value.is_empty());
     }
     assert_eq!(ask(&mut client, &Packet::request(STAT).key("foo")).status, NOT_FOUND);
+}
+
+/// They show beginnings of keys, as dumps do.
+fn counts_by_prefix_may_be_switched_off(kind: ServerKind) {
+    let server = ServerOptions::new(kind, 2).arguments(&["-X"]).start();
+    let mut client = server.connect();
+    for order in ["detail on", "detail dump", "detail off", "detail onx", "detail", "detail foo"] {
+        let reply = ask(&mut client, &Packet::request(STAT).key(order));
+        assert_eq!((reply.status, &reply.value[..]), (NOT_FOUND, &b"Not found"[..]), "{order}");
+    }
+    let settings = server.connect().stats("settings");
+    assert!(settings.contains(&("detail_enabled".to_owned(), "no".to_owned())), "{settings:?}");
 }
 
 fn auth(mechanism: &str, said: &str) -> Packet {

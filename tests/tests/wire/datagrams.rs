@@ -14,6 +14,7 @@ on_both! {
     only_quit_is_answered_with_a_bare_frame,
     each_datagram_decides_its_protocol,
     meta_commands,
+    orders_are_obeyed,
     an_error_does_not_end_the_datagram,
     counters_count_frames_too,
     ipv6,
@@ -159,6 +160,14 @@ fn meta_commands(kind: ServerKind) {
     client.expect("mg a v k Oab\r\nmn\r\n", &["VA 2 ka Oab\r\nhi\r\n", "MN\r\n"]);
     client.expect("mg a v q\r\nmg b v q\r\nmn\r\n", &["VA 2\r\nhi\r\n", "MN\r\n"]);
     client.expect("mg b v\r\nma c N0 J5 v\r\nmd a\r\n", &["EN\r\n", "VA 1\r\n5\r\n", "HD\r\n"]);
+}
+
+fn orders_are_obeyed(kind: ServerKind) {
+    let server = start(kind, 2);
+    let mut client = server.datagrams();
+    client.expect("stats cachedump 1 0\r\nmn\r\n", &["END\r\n", "MN\r\n"]);
+    client.expect("stats detail on\r\nstats detail dump\r\n", &["OK\r\n", "END\r\n"]);
+    client.expect("flush_all\r\nstats foo\r\n", &["OK\r\n", "ERROR\r\n"]);
 }
 
 fn an_error_does_not_end_the_datagram(kind: ServerKind) {

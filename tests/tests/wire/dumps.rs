@@ -7,6 +7,8 @@ use slabcore_testkit::wire_client::WireClient;
 
 on_both! {
     every_key_is_dumped,
+    a_dump_says_that_it_begins,
+    dumps_and_watch_stand_first_in_a_packet,
     dumps_can_be_switched_off,
     cachedump_lists_keys_of_a_class,
     items_of_the_last_slab_class_are_dumped,
@@ -28,10 +30,16 @@ fn store(client: &mut WireClient, prefix: &str, keys: std::ops::Range<usize>) {
     }
 }
 
-/// The lines of a dump up to the one that ends it.
+/// The lines of a dump up to the one that ends it, without the one that begins it.
 fn dump(client: &mut WireClient, command: &str, end: &[u8]) -> Vec<String> {
-    client.send(format!("{command}\r\n").as_bytes());
+    client.expect(format!("{command}\r\n"), "OK\r\n");
     lines_to(client, end)
+}
+
+/// The lines of `stats cachedump`.
+fn cachedump(client: &mut WireClient, words: &str) -> Vec<String> {
+    client.send(format!("stats cachedump {words}\r\n").as_bytes());
+    lines_to(client, b"END\r\n")
 }
 
 fn lines_to(client: &mut WireClient, end: &[u8]) -> Vec<String> {
@@ -77,6 +85,72 @@ fn every_key_is_dumped(kind: ServerKind) {
     client.round_trip();
 }
 
+/// Also where nothing follows, and of a slab class that has nothing.
+fn a_dump_says_that_it_begins(kind: ServerKind) {
+    for (command, end) in [
+        ("metadump all", "END"),
+        ("metadump hash", "END"),
+        ("metadump 5,7", "END"),
+        ("mgdump all", "EN"),
+        ("mgdump hash", "EN"),
+        ("mgdump 5", "EN"),
+        ("meta all", "END"),
+    ] {
+        // memcached is busy with a dump for a moment longer than its client.
+        let server = ServerOptions::new(kind, 2).arguments(STEADY).start();
+        let replies = format!("OK\r\n{end}\r\n");
+        server.connect().expect(format!("lru_crawler {command}\r\n"), replies);
+    }
+}
+
+/// In memcached the replies to what stands before them would come too late. `mn` makes it send.
+fn dumps_and_watch_stand_first_in_a_packet(kind: ServerKind) {
+    let server = ServerOptions::new(kind, 2).arguments(STEADY).start();
+    let before = [
+        ("mg foo v\r\n", "EN\r\n"),
+        ("mg foo q\r\n", ""),
+        ("get foo bar\r\n", "END\r\n"),
+        ("set foo 0 0 1 noreply\r\nx\r\n", ""),
+        ("delete foo noreply\r\ndelete bar noreply\r\n", ""),
+        ("foo\r\n", "ERROR\r\n"),
+        ("set foo x 0 1\r\nx\r\n", "CLIENT_ERROR bad command line format\r\n"),
+        ("stats foo\r\n", "ERROR\r\n"),
+        ("stats detail dump\r\n", "END\r\n"),
+        ("flush_all\r\n", "OK\r\n"),
+        ("mn\r\nmn\r\ntouch foo 0\r\n", "MN\r\nMN\r\nNOT_FOUND\r\n"),
+        ("lru_crawler metadump 99\r\n", "BADCLASS invalid class id\r\n"),
+    ];
+    let orders = [
+        ("lru_crawler metadump all\r\n", "metadump"),
+        ("lru_crawler metadump 99\r\n", "metadump"),
+        ("lru_crawler mgdump hash\r\n", "mgdump"),
+        ("watch fetchers\r\n", "watch"),
+        ("watch foo\r\n", "watch"),
+    ];
+    let mut client = server.connect();
+    for (request, reply) in before {
+        for (order, name) in orders {
+            let refusal = format!("{reply}ERROR cannot pipeline other commands before {name}\r\n");
+            client.expect(format!("{request}{order}"), refusal);
+        }
+    }
+    // A line that another packet ends is in that one.
+    client.expect("mg foo v\r\nlru_cr", "EN\r\n");
+    client.expect("awler mgdump all\r\n", "OK\r\nEN\r\n");
+    let mut client = server.connect();
+    client.expect("mg foo v\r\nmn\r\nwatch\r\n", "EN\r\nMN\r\nOK\r\n");
+}
+
+/// The second of two dumps, too.
+#[test]
+fn what_stands_behind_a_dump_is_executed() {
+    let server = ServerProcess::new(ServerKind::Slabcore, 2);
+    server.connect().expect(
+        "lru_crawler metadump all\r\nlru_crawler mgdump all\r\nset a 0 0 1\r\nx\r\nget a\r\n",
+        "OK\r\nEND\r\nOK\r\nEN\r\nSTORED\r\nVALUE a 0 1\r\nx\r\nEND\r\n",
+    );
+}
+
 fn dumps_can_be_switched_off(kind: ServerKind) {
     let server = ServerOptions::new(kind, 2).arguments(STEADY).arguments(&["-X"]).start();
     let mut client = server.connect();
@@ -102,7 +176,7 @@ fn without_the_crawler_there_are_no_dumps() {
     client.expect("lru_crawler metadump all\r\n", "CLIENT_ERROR lru crawler disabled\r\n");
     client.expect("lru_crawler crawl 99\r\n", "CLIENT_ERROR lru crawler disabled\r\n");
     client.expect("lru_crawler enable\r\n", "OK\r\n");
-    client.expect("lru_crawler metadump all\r\n", "END\r\n");
+    client.expect("lru_crawler metadump all\r\n", "OK\r\nEND\r\n");
 }
 
 fn cachedump_lists_keys_of_a_class(kind: ServerKind) {
@@ -115,16 +189,14 @@ fn cachedump_lists_keys_of_a_class(kind: ServerKind) {
     // memcached lists what has come to its COLD segment, a second later at most.
     let deadline = std::time::Instant::now() + std::time::Duration::from_secs(10);
     loop {
-        let command = format!("stats cachedump {class} 0");
-        let mut lines = dump(&mut client, &command, b"END\r\n");
+        let mut lines = cachedump(&mut client, &format!("{class} 0"));
         lines.sort_unstable();
         if lines == ["ITEM a [3 b; 0 s]\r\n", "ITEM b [3 b; 0 s]\r\n"] {
             break;
         }
         assert!(std::time::Instant::now() < deadline, "{lines:?}");
     }
-    let lines = dump(&mut client, &format!("stats cachedump {class} 1"), b"END\r\n");
-    assert_eq!(lines.len(), 1);
+    assert_eq!(cachedump(&mut client, &format!("{class} 1")).len(), 1);
 }
 
 /// With a growth factor as small as this there are as many slab classes as there may be. Slabcore
@@ -190,6 +262,8 @@ fn whoever_is_there_throughout_is_dumped_once() {
     let writing = std::thread::spawn(move || store(&mut writer, "other", 0..3 * KEYS));
     client.send(b"lru_crawler metadump all\r\nversion\r\n");
     reader.send(b"lru_crawler mgdump all\r\nversion\r\n");
+    client.expect_reply("OK\r\n");
+    reader.expect_reply("OK\r\n");
     let dumped = keys(&lines_to(&mut client, b"END\r\n"), "key=", ' ');
     let read = keys(&lines_to(&mut reader, b"EN\r\n"), "mg ", ' ');
     writing.join().expect("the writer ends");
@@ -215,6 +289,7 @@ fn a_dump_waits_for_its_client() {
     for _ in 0..1000 {
         client.round_trip();
     }
+    slow.expect_reply("OK\r\n");
     let lines = lines_to(&mut slow, b"END\r\n");
     assert_eq!(lines.len(), KEYS);
 }

@@ -15,6 +15,7 @@ on_both! {
     nothing_is_done_before_login,
     a_login_may_arrive_byte_by_byte,
     only_text_logs_in,
+    a_token_that_is_too_long_is_refused_at_once,
     hangup_reads_the_users_anew,
 }
 
@@ -60,6 +61,18 @@ fn only_text_logs_in(kind: ServerKind) {
     assert_eq!(client.read_to_close(), b"");
     let mut client = server.connect();
     client.expect(b"\x80 is no word\r\n", UNAUTHENTICATED);
+}
+
+/// The bytes that such a line announces were waited for and ignored: the client heard nothing.
+fn a_token_that_is_too_long_is_refused_at_once(kind: ServerKind) {
+    let users = UsersFile::new(&format!("text-long-{kind:?}"), "ann:secret\n");
+    let server = users.start(kind, &[]);
+    let mut client = server.connect();
+    for bytes in ["16385", "2147483646", "4294967295"] {
+        client.expect(format!("set x 0 0 {bytes}\r\n"), "CLIENT_ERROR auth token too long\r\n");
+    }
+    client.expect("set x 0 0 4294967296\r\n", UNAUTHENTICATED);
+    client.expect("set x 0 0 10\r\nann secret\r\n", "STORED\r\n");
 }
 
 fn hangup_reads_the_users_anew(kind: ServerKind) {

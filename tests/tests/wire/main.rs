@@ -18,6 +18,7 @@ mod little_memory;
 mod locked_memory;
 mod login;
 mod meta;
+mod odd_lines;
 mod options;
 mod orders;
 mod own_datagrams;

@@ -4,13 +4,17 @@
 use std::sync::Barrier;
 use std::thread;
 
-use slabcore_testkit::server_process::{ServerKind, ServerProcess};
+use slabcore_testkit::server_process::{ServerKind, ServerOptions, ServerProcess};
 
 on_both! {
     of_many_readers_of_a_miss_one_wins,
     of_many_readers_of_a_stale_value_one_wins,
     of_many_readers_of_an_ageing_value_one_wins,
     quiet_commands_end_at_a_fence,
+    a_quiet_ma_that_creates_says_nothing,
+    what_is_wrong_with_a_flag_is_named,
+    words_that_cannot_be_flags_spoil_the_line,
+    without_memory_nothing_is_created,
     every_outcome_has_its_counter,
 }
 
@@ -115,6 +119,126 @@ fn quiet_commands_end_at_a_fence(kind: ServerKind) {
         client.read_exact(reply.len())
     });
     assert!(got == reply.as_bytes());
+}
+
+fn a_quiet_ma_that_creates_says_nothing(kind: ServerKind) {
+    let server = ServerProcess::new(kind, 2);
+    let mut client = server.connect();
+    client.expect("ma a N0 q\r\nma b N0 J5 q v k O1 c t\r\nmn\r\n", "MN\r\n");
+    client.expect("ma b q\r\nma c q\r\nma c N0 J7\r\n", "NF\r\nHD\r\n");
+    client.expect(
+        "get a b c\r\n",
+        "VALUE a 0 1\r\n0\r\nVALUE b 0 1\r\n6\r\nVALUE c 0 1\r\n7\r\nEND\r\n",
+    );
+}
+
+/// `mg` and `md` name what they find, `ms` eats its value as well, `ma` has one name for all.
+fn what_is_wrong_with_a_flag_is_named(kind: ServerKind) {
+    const FORMAT: &str = "CLIENT_ERROR bad command line format\r\n";
+    const TOKEN: &str = "CLIENT_ERROR bad token in command line format\r\n";
+    const INVALID: &str = "CLIENT_ERROR invalid flag\r\n";
+    const DUPLICATE: &str = "CLIENT_ERROR duplicate flag\r\n";
+    const DECODING: &str = "CLIENT_ERROR error decoding key\r\n";
+    const DELTA: &str = "CLIENT_ERROR invalid numeric delta value\r\n";
+    const INITIAL: &str = "CLIENT_ERROR invalid numeric initial value\r\n";
+    const MANY: &str = "CLIENT_ERROR options flags are too long\r\n";
+    let wrong = [
+        ("z", INVALID),
+        ("0", INVALID),
+        ("^", INVALID),
+        ("noreply", INVALID),
+        ("S2", INVALID),
+        ("v v", DUPLICATE),
+        ("T1 T1", DUPLICATE),
+        ("Tx z", INVALID),
+        ("Tx v v", DUPLICATE),
+        ("T", TOKEN),
+        ("Tx", TOKEN),
+        ("N2147483648", TOKEN),
+        ("R+1", TOKEN),
+        ("C-1", TOKEN),
+        ("E18446744073709551616", TOKEN),
+        ("Fx", FORMAT),
+        ("F4294967296", FORMAT),
+        ("F000000000005", FORMAT),
+        ("Fx Tx", TOKEN),
+        ("Tx Fx", TOKEN),
+        ("Dx", DELTA),
+        ("J", INITIAL),
+        ("Dx Jx", INITIAL),
+        ("b", DECODING),
+        ("b Tx", TOKEN),
+        ("Tx b", DECODING),
+        ("b k O q c E1 N1 R1 s t f h l u v F1 I x D1", MANY),
+        ("b k O q c E1 N1 R1 s t f h l u v F1 I x z", MANY),
+    ];
+    let server = ServerProcess::new(kind, 2);
+    let mut client = server.connect();
+    for (flags, error) in wrong {
+        client.expect(format!("mg !! {flags}\r\n"), error);
+        client.expect(format!("md !! {flags}\r\n"), error);
+        client.expect(format!("ms !! 9 {flags}\r\nflush_all\r\n"), error);
+        client.expect(format!("ma !! {flags}\r\n"), "CLIENT_ERROR invalid or duplicate flag\r\n");
+    }
+    let (fits, long) = ("o".repeat(31), "o".repeat(32));
+    for (command, value, status) in
+        [("mg k", "", "EN"), ("md k", "", "NF"), ("ma k", "", "NF"), ("ms k 1", "1\r\n", "HD")]
+    {
+        let reply = format!("{status} O{fits}\r\n");
+        client.expect(format!("{command} O{fits}\r\n{value}"), reply);
+        let error = "CLIENT_ERROR opaque token too long\r\n";
+        client.expect(format!("{command} O{long}\r\n{value}"), error);
+    }
+    for mode in ["MZ", "M", "Me"] {
+        client.expect(
+            format!("ma k {mode}\r\nms k 1 {mode}\r\n1\r\n"),
+            "CLIENT_ERROR invalid mode for ma M token\r\n\
+             CLIENT_ERROR invalid mode for ms M token\r\n",
+        );
+    }
+    client.expect("ms k 1 M\0\r\n5\r\nma k M\0 v\r\n", "HD\r\nVA 1\r\n6\r\n");
+}
+
+/// memcached finds them before it knows the command's length: the value of `ms` is a command then.
+fn words_that_cannot_be_flags_spoil_the_line(kind: ServerKind) {
+    const FORMAT: &str = "CLIENT_ERROR bad command line format\r\n";
+    let server = ServerProcess::new(kind, 2);
+    let mut client = server.connect();
+    for flags in ["-", "\t", "\0", "\u{7f}", "\u{e9}", "v v +", "z !"] {
+        for command in ["mg", "md", "ma", "me"] {
+            client.expect(format!("{command} k {flags}\r\n"), FORMAT);
+        }
+        client.expect(format!("ms k 2 {flags}\r\nmn\r\n"), format!("{FORMAT}MN\r\n"));
+    }
+    // Of a longer line 23 words are looked at.
+    let many = "v ".repeat(20);
+    client.expect(format!("mg k {many}-\r\n"), FORMAT);
+    client.expect(format!("mg k v {many}-\r\n"), "CLIENT_ERROR options flags are too long\r\n");
+    client.expect("me k x y\r\nme !! b\r\nme !! b x\r\n", format!("EN\r\nEN\r\n{FORMAT}"));
+}
+
+/// A full server that may not evict, of items as large as the ones that are asked for.
+fn without_memory_nothing_is_created(kind: ServerKind) {
+    let server = ServerOptions::new(kind, 1).arguments(&["-M", "-m", "4"]).start();
+    let mut client = server.connect();
+    let is_full = (0..1000).any(|round| {
+        let sets = (0..100).map(|number| format!("ms {:0>200} 0\r\n\r\n", round * 100 + number));
+        client.send((sets.collect::<String>() + "mn\r\n").as_bytes());
+        let replies = client.read_until(|it| it.ends_with(b"MN\r\n").then_some(it.len()));
+        replies.windows(6).any(|bytes| bytes == b"SERVER")
+    });
+    assert!(is_full);
+    let [refused, misses] = ["store_no_memory", "get_misses"].map(|name| server.stat(name));
+    let key = |letter: &str| letter.repeat(200);
+    client.expect(format!("mg {} N0 v\r\n", key("a")), "EN\r\n");
+    client.expect(format!("mg {} N0 k O1\r\n", key("a")), format!("EN k{} O1\r\n", key("a")));
+    client.expect(format!("mg {} N0 T0 q\r\nmn\r\n", key("a")), "MN\r\n");
+    assert_eq!(server.stat("get_misses"), misses + 3);
+    let error = "SERVER_ERROR Out of memory allocating new item\r\n";
+    client.expect(format!("ma {} N0 q\r\n", key("b")), error);
+    assert_eq!(server.stat("store_no_memory"), refused);
+    let error = "SERVER_ERROR out of memory storing object\r\n";
+    client.expect(format!("ms {} 0 q\r\n\r\n", key("c")), error);
 }
 
 /// Each line: what is sent, and the counters that it moves by one (the rest stay).

@@ -12,6 +12,9 @@ on_both! {
     memory_stays_malloced,
     shutdown_ends_the_server,
     shutdown_may_be_graceful,
+    noreply_hides_most_errors,
+    a_delay_that_is_no_number_counts,
+    stats_detail_may_be_cut_short,
 }
 
 /// A bound for failure.
@@ -266,4 +269,35 @@ fn shutdown_may_be_graceful(kind: ServerKind) {
     assert_eq!(client.read_to_close(), b"");
     let status = server.wait();
     assert!(status.success(), "it ended with {status}");
+}
+
+/// Each with a command behind it, so that silence is seen.
+fn noreply_hides_most_errors(kind: ServerKind) {
+    let server = ServerProcess::new(kind, 2);
+    let mut client = server.connect();
+    for silent in ["shutdown", "shutdown foo", "flush_all x", "slabs foo", "lru foo", "foo"] {
+        client.expect(format!("{silent} noreply\r\nmn\r\n"), "MN\r\n");
+    }
+    client.expect("refresh_certs noreply\r\nmn\r\n", "Error TLS not enabled\r\nMN\r\n");
+    // The only word is the key as well.
+    client.expect("set noreply 0 0 1\r\nx\r\ndelete noreply\r\nmn\r\n", "STORED\r\nMN\r\n");
+    client.expect("get noreply\r\n", "END\r\n");
+}
+
+fn a_delay_that_is_no_number_counts(kind: ServerKind) {
+    let server = ServerProcess::new(kind, 2);
+    let mut client = server.connect();
+    client.expect("flush_all x\r\n", "CLIENT_ERROR invalid exptime argument\r\n");
+    client.expect("flush_all x noreply\r\nmn\r\n", "MN\r\n");
+    assert_eq!(client.stat("cmd_flush").as_deref(), Some("2"));
+}
+
+fn stats_detail_may_be_cut_short(kind: ServerKind) {
+    let server = ServerProcess::new(kind, 2);
+    let mut client = server.connect();
+    client.expect("stats d o\r\n", "OK\r\n");
+    client.expect("set a:b 0 0 1\r\nx\r\n", "STORED\r\n");
+    client.expect("stats detail du x\r\n", "PREFIX a get 0 hit 0 set 1 del 0\r\nEND\r\n");
+    client.expect("stats detail  of\r\n", "OK\r\n");
+    client.expect("stats detail onx\r\n", "CLIENT_ERROR usage: stats detail on|off|dump\r\n");
 }

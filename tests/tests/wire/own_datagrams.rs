@@ -6,7 +6,7 @@ use std::net::{Ipv4Addr, UdpSocket};
 use std::time::Instant;
 
 use slabcore_testkit::binaries;
-use slabcore_testkit::binary_packet::REQUEST;
+use slabcore_testkit::binary_packet::{Packet, REQUEST};
 use slabcore_testkit::limits::SILENCE_MAX;
 use slabcore_testkit::server_process::{ServerKind, ServerOptions, ServerProcess};
 use slabcore_testkit::wire_client::WireClient;
@@ -113,6 +113,88 @@ fn watch_is_not_answered_and_harms_nobody() {
     }
     client.expect("get a\r\nwatch\r\nget a\r\n", &["END\r\n"]);
     client.expect_silence();
+}
+
+/// A datagram with the address of a server as its sender's: memcached answers the answer, and two
+/// servers never stop. The value of `k` would be a request if its reply were one.
+#[test]
+fn replies_are_not_answered() {
+    let Some(server) = start(1, &[]) else { return };
+    let mut client = server.datagrams();
+    client.expect("set k 0 0 10\r\nx\r\nget k\r\n\r\nset n 0 0 1\r\n5\r\n", &["STORED\r\n"; 2]);
+    let binary = |opcode, key: &str| Packet::request(opcode).key(key).bytes();
+    let requests: &[&[u8]] = &[
+        b"foo\r\n",
+        b"get k\r\n",
+        b"gets nokey\r\n",
+        b"set a 0 0 1\r\nx\r\n",
+        b"set a 0 0 1\r\nxyz",
+        b"add a 0 0 1\r\nx\r\n",
+        b"cas k 0 0 1 1\r\nx\r\n",
+        b"touch k 0\r\n",
+        b"incr n 5\r\n",
+        b"incr k 5\r\n",
+        b"mg k v\r\n",
+        b"mg k s\r\n",
+        b"mg nokey\r\n",
+        b"ms k 1 ME\r\nx\r\n",
+        b"ma nokey\r\n",
+        b"me k\r\n",
+        b"mn\r\n",
+        b"delete a\r\n",
+        b"delete nokey\r\n",
+        b"version\r\n",
+        b"verbosity 0\r\n",
+        b"stats\r\n",
+        b"stats detail dump\r\n",
+        b"stats reset\r\n",
+        b"slabs reassign 1 1\r\n",
+        b"slabs reassign 1 2\r\n",
+        b"lru_crawler crawl 99\r\n",
+        b"lru_crawler crawl ,\r\n",
+        b"cache_memlimit 1\r\n",
+        b"cache_memlimit 2000000000\r\n",
+        b"refresh_certs\r\n",
+        b"shutdown\r\n",
+        &binary(0x00, "k"),
+        &binary(0x00, "nokey"),
+        &binary(0x0a, ""),
+    ];
+    for &request in requests {
+        let id = client.send(request);
+        let message = client.read_message(id);
+        client.send(message);
+        client.expect_silence();
+    }
+    // Nor what another memcached sends.
+    for line in
+        ["SERVER_ERROR out of memory\r\n", "ERROR\r\nERROR\r\n", "ITEM k [1 b; 0 s]\r\nEND\r\n"]
+    {
+        client.send(line);
+        client.expect_silence();
+    }
+    client.expect("FOO\r\nERRORS\r\n", &["ERROR\r\n"; 2]);
+}
+
+/// From all shards, in one message.
+#[test]
+fn cachedump_is_answered() {
+    for (threads, backend) in [(1, "auto"), (2, "auto"), (2, "epoll")] {
+        let Some(server) = start(threads, &["--backend", backend]) else { return };
+        let mut client = server.datagrams();
+        for number in 0..300 {
+            client.expect(format!("set k{number:03} 0 0 1\r\nx\r\n"), &["STORED\r\n"]);
+        }
+        let id = client.send("stats cachedump 1 0\r\nmn\r\n");
+        let message = String::from_utf8(client.read_message(id)).expect("keys are text");
+        let mut lines: Vec<&str> = message.lines().collect();
+        assert_eq!(lines.pop(), Some("END"));
+        lines.sort_unstable();
+        let expected: Vec<_> =
+            (0..300).map(|number| format!("ITEM k{number:03} [1 b; 0 s]")).collect();
+        assert_eq!(lines, expected);
+        assert_eq!(client.read_message(id), b"MN\r\n");
+    }
 }
 
 #[test]

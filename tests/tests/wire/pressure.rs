@@ -5,9 +5,11 @@ use std::time::Instant;
 use slabcore_testkit::binaries;
 use slabcore_testkit::limits::SILENCE_MAX;
 use slabcore_testkit::server_process::{ServerKind, ServerOptions, ServerProcess};
+use slabcore_testkit::wire_client::WireClient;
 
 on_both! {
     get_lines_without_end,
+    cut_lines_of_some_do_not_close_pipelines_of_others,
     pipelined_stats_that_nobody_reads,
     requests_that_come_faster_than_they_are_executed,
 }
@@ -35,19 +37,8 @@ fn get_lines_without_end(kind: ServerKind) {
     let server = ServerOptions::new(kind, 1).arguments(&["-c", "500"]).start();
     let mut bystander = server.connect();
     bystander.round_trip();
-    let line = [b"get ".to_vec(), b"k ".repeat(2_000_000)].concat();
     let mut clients = Vec::new();
-    check_growth(&server, 90, || {
-        // Smaller and smaller, so that no room is left for anybody's next byte.
-        for bytes in [3_900_000, 400_000, 40_000, 4_000] {
-            for _ in 0..40 {
-                let client = server.connect();
-                // One that is refused may be closed before it has sent all.
-                let _ = client.try_send(&line[..bytes]);
-                clients.push(client);
-            }
-        }
-    });
+    check_growth(&server, 90, || clients = clients_with_cut_lines(&server));
     bystander.expect("get a\r\n", "END\r\n");
     bystander.expect("set a 0 0 1\r\nx\r\n", "STORED\r\n");
     drop(clients);
@@ -59,6 +50,45 @@ fn get_lines_without_end(kind: ServerKind) {
     let key = "k".repeat(200);
     let request = format!("get{}\r\n", format!(" {key}").repeat(10_000));
     bystander.expect(request, "END\r\n");
+}
+
+/// Clients that keep the starts of get lines there: smaller and smaller, so that no room is left
+/// for anybody's next byte.
+fn clients_with_cut_lines(server: &ServerProcess) -> Vec<WireClient> {
+    let line = [b"get ".to_vec(), b"k ".repeat(2_000_000)].concat();
+    let mut clients = Vec::new();
+    for bytes in [3_900_000, 400_000, 40_000, 4_000] {
+        for _ in 0..40 {
+            let client = server.connect();
+            // One that is refused may be closed before it has sent all.
+            let _ = client.try_send(&line[..bytes]);
+            clients.push(client);
+        }
+    }
+    clients
+}
+
+/// Cut lines filled what all connections of a shard may keep; then a client with more requests in
+/// a packet than one visit executes was refused, while those that kept megabytes stayed.
+fn cut_lines_of_some_do_not_close_pipelines_of_others(kind: ServerKind) {
+    let backends: &[&[&str]] = match kind {
+        ServerKind::Slabcore => &[&[], &["--backend", "epoll"]],
+        ServerKind::Stock => &[&[]],
+    };
+    for words in backends {
+        let words = [&["-c", "500"], *words].concat();
+        let server = ServerOptions::new(kind, 1).arguments(&words).start();
+        let clients = clients_with_cut_lines(&server);
+        let mut modest = server.connect();
+        for _ in 0..20 {
+            let sets = "set key 0 0 20\r\n01234567890123456789\r\n";
+            modest.expect(sets.repeat(100), "STORED\r\n".repeat(100));
+        }
+        // A long line that is small beside the others is none that is refused.
+        let key = "k".repeat(200);
+        modest.expect(format!("get{}\r\n", format!(" {key}").repeat(100)), "END\r\n");
+        drop(clients);
+    }
 }
 
 /// A reply from all shards is a table of sums until it is whole, and then kilobytes: 512 of them

@@ -4,19 +4,41 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::time::{Duration, Instant};
 
-use rustix::process::Signal;
+use rustix::process::{Pid, Resource, Rlimit, Signal, prlimit};
 use slabcore_testkit::server_process::{ServerKind, ServerOptions};
 use slabcore_testkit::wire_client::WireClient;
 
 on_both! {
     signals_end_it_with_status_0,
     idle_clients_are_closed_and_busy_ones_are_not,
+    a_line_that_never_ends_does_not_keep_a_client,
     without_maxconns_fast_clients_wait,
+    without_descriptors_clients_wait,
     the_unix_socket_has_the_mode_asked_for,
     verbose_lines_that_operators_look_for,
     a_session_as_the_log_tells_it,
     a_tag_of_a_listener_is_kept,
     an_address_may_be_named_twice,
+}
+
+/// The ring that was made to see whether there can be any left its receive buffers, 4 MiB.
+#[test]
+fn a_shard_has_one_ring_of_receive_buffers() {
+    const RING_KIB: u64 = (256 * 16) + 4;
+    let server = ServerOptions::new(ServerKind::Slabcore, 2).start();
+    server.connect().round_trip();
+    let maps = fs::read_to_string(format!("/proc/{}/smaps", server.pid())).expect("it runs");
+    // Huge pages are asked for them, and for the item memory, for which nothing is reserved.
+    let is_of_rings = |flags: &str| flags.contains(" hg") && !flags.contains(" nr");
+    let (mut size, mut all) = (0, 0);
+    for line in maps.lines() {
+        if let Some(kib) = line.strip_prefix("Size:") {
+            size = kib.trim().trim_end_matches(" kB").parse().expect("a number");
+        } else if line.strip_prefix("VmFlags:").is_some_and(is_of_rings) {
+            all += size;
+        }
+    }
+    assert!(all <= 2 * RING_KIB, "{all} KiB of receive buffers");
 }
 
 const NON_NUMERIC: &str = "CLIENT_ERROR cannot increment or decrement non-numeric value";
@@ -61,6 +83,26 @@ fn idle_clients_are_closed_and_busy_ones_are_not(kind: ServerKind) {
     assert!(settings.contains(&("idle_timeout".into(), "2".into())), "{settings:?}");
 }
 
+/// Each byte of a line put the time off. A value on its way is no idleness, however slow it is.
+fn a_line_that_never_ends_does_not_keep_a_client(kind: ServerKind) {
+    let server = ServerOptions::new(kind, 1).arguments(&["-o", "idle_timeout=2"]).start();
+    let [mut busy, mut dribbling, mut storing] = [(); 3].map(|()| server.connect());
+    storing.send(b"set key 0 0 1000\r\n");
+    dribbling.send(b"get ");
+    let deadline = Instant::now() + Duration::from_secs(30);
+    let mut stored = 0;
+    while busy.stat("idle_kicks").as_deref() == Some("0") {
+        assert!(Instant::now() < deadline, "a client with a cut line is not closed");
+        // It may be closed already.
+        let _ = dribbling.try_send(b"k");
+        storing.send(b"v");
+        stored += 1;
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    assert_eq!(dribbling.read_to_close(), b"");
+    storing.expect("v".repeat(1000 - stored) + "\r\n", "STORED\r\n");
+}
+
 fn without_maxconns_fast_clients_wait(kind: ServerKind) {
     let words = ["-c", "40", "-o", "no_maxconns_fast"];
     let server = ServerOptions::new(kind, 1).arguments(&words).start();
@@ -88,6 +130,37 @@ fn without_maxconns_fast_clients_wait(kind: ServerKind) {
         waiting.join().expect("it is served once there is room");
     });
     while number(&mut first, "accepting_conns") == 0 {}
+}
+
+/// The limit on open files was lowered by somebody else: nothing was logged, and `stats` said that
+/// all was well.
+fn without_descriptors_clients_wait(kind: ServerKind) {
+    let server = ServerOptions::new(kind, 1).start();
+    let mut first = server.connect();
+    first.round_trip();
+    let pid = Pid::from_raw(server.pid().cast_signed());
+    let open = fs::read_dir(format!("/proc/{}/fd", server.pid())).expect("it runs").count() as u64;
+    let limits = fs::read_to_string(format!("/proc/{}/limits", server.pid())).expect("it runs");
+    let limit = limits.lines().find_map(|line| line.strip_prefix("Max open files"));
+    let maximum = limit.and_then(|it| it.split_whitespace().nth(1)?.parse().ok());
+    let lowered = Rlimit { current: Some(open + 4), maximum };
+    let before = prlimit(pid, Resource::Nofile, lowered).expect("its limit can be lowered");
+    // More than get a descriptor: the others wait in the kernel.
+    let clients: Vec<_> = (0..10).map(|_| server.connect()).collect();
+    let deadline = Instant::now() + Duration::from_secs(30);
+    while first.stat("accepting_conns").as_deref() != Some("0") {
+        assert!(Instant::now() < deadline, "it says that it accepts");
+    }
+    assert_ne!(first.stat("listen_disabled_num").as_deref(), Some("0"));
+    let log = server.log();
+    assert!(log.lines().any(|line| line == "accept4(): Too many open files"), "{log}");
+    prlimit(pid, Resource::Nofile, before).expect("its limit can be raised");
+    for mut client in clients {
+        client.round_trip();
+    }
+    while first.stat("accepting_conns").as_deref() != Some("1") {
+        assert!(Instant::now() < deadline, "it says that it does not accept");
+    }
 }
 
 fn the_unix_socket_has_the_mode_asked_for(kind: ServerKind) {

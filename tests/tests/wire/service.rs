@@ -5,11 +5,13 @@ use std::io::{BufRead, BufReader, Read};
 use std::net::{Ipv4Addr, TcpListener};
 use std::os::fd::OwnedFd;
 use std::os::unix::net::{UnixDatagram, UnixListener, UnixStream};
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
+use rustix::net::{Shutdown, shutdown};
 use rustix::process::{Pid, Signal, geteuid, kill_process};
 use slabcore_testkit::binaries;
+use slabcore_testkit::limits::{POLL_PAUSE_MAX, START_MAX};
 use slabcore_testkit::server_process::{ServerKind, ServerOptions};
 use slabcore_testkit::wire_client::WireClient;
 
@@ -199,6 +201,78 @@ fn listening_sockets_are_inherited() {
     assert!(client.stats("settings").contains(&port), "it names the port that it listens on");
     kill_process(Pid::from_child(&child), Signal::TERM).expect("it takes a signal");
     assert_eq!(child.wait().expect("it ends").code(), Some(0));
+}
+
+/// Somebody else who has the listening socket shut it down. Accepting failed from then on, without
+/// a pause, and the server neither took clients by its other socket nor ended.
+#[test]
+fn a_listening_socket_that_fails_harms_no_other() {
+    if !binaries::slabcore_is_itself() {
+        return;
+    }
+    let directory = TestDirectory::new();
+    let failing = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a TCP socket");
+    let passed = failing.try_clone().expect("another descriptor");
+    let unix = UnixListener::bind(directory.file("socket")).expect("a Unix socket");
+    let script = "exec 3<&0 4>&1 </dev/null >&2; LISTEN_PID=$$ LISTEN_FDS=2 exec \"$@\"";
+    let server = slabcore();
+    let mut command = Command::new("sh");
+    command.args(["-c", script, "sh"]).arg(server.get_program()).args(server.get_args());
+    command.args(["-t", "1"]).stdin(OwnedFd::from(passed)).stdout(OwnedFd::from(unix));
+    let mut child = command.stderr(Stdio::piped()).spawn().expect("the server starts");
+    let address = failing.local_addr().expect("its address");
+    let mut client = WireClient::connect_tcp(address).expect("a connection by TCP");
+    client.round_trip();
+    shutdown(&failing, Shutdown::Both).expect("a socket can be shut down");
+    let mut log = BufReader::new(child.stderr.take().expect("a pipe"));
+    let mut line = String::new();
+    log.read_line(&mut line).expect("the server's log");
+    assert_eq!(line, "accept4(): Invalid argument\n");
+    WireClient::connect_unix(&directory.file("socket")).expect("one by Unix socket").round_trip();
+    client.round_trip();
+    kill_process(Pid::from_child(&child), Signal::TERM).expect("it takes a signal");
+    assert_eq!(end_of(&mut child).code(), Some(0));
+}
+
+/// How a server ended that was sent a signal. Panics, and kills it, when it goes on.
+fn end_of(child: &mut Child) -> ExitStatus {
+    let deadline = Instant::now() + START_MAX;
+    loop {
+        if let Some(status) = child.try_wait().expect("it is a child") {
+            return status;
+        }
+        if Instant::now() >= deadline {
+            child.kill().expect("it can be killed");
+            panic!("the server goes on after a signal");
+        }
+        std::thread::sleep(POLL_PAUSE_MAX);
+    }
+}
+
+/// A start that takes long could not be stopped but by SIGKILL.
+#[test]
+fn a_signal_stops_a_server_that_starts() {
+    if !binaries::slabcore_is_itself() {
+        return;
+    }
+    for signal in [Signal::TERM, Signal::INT, Signal::USR1] {
+        let directory = TestDirectory::new();
+        let (pid_file, ports) = (directory.file("pid"), directory.file("ports"));
+        // The server waits for a reader of its port file.
+        let unfinished = directory.file("ports.lck");
+        assert!(Command::new("mkfifo").arg(unfinished).status().expect("mkfifo runs").success());
+        let mut command = slabcore();
+        command.args(["-t", "2", "-p", "-1", "-l", "127.0.0.1", "-P"]).arg(&pid_file);
+        command.env("MEMCACHED_PORT_FILENAME", &ports).stderr(Stdio::null());
+        let mut child = command.spawn().expect("the server starts");
+        while !pid_file.exists() {
+            assert!(child.try_wait().expect("a child").is_none(), "the server ended");
+            std::thread::yield_now();
+        }
+        kill_process(Pid::from_child(&child), signal).expect("it takes a signal");
+        assert_eq!(end_of(&mut child).code(), Some(0));
+        assert!(!pid_file.exists(), "the pid file is removed");
+    }
 }
 
 /// A socket that nobody can accept from is refused, rather than tried for ever.

@@ -48,7 +48,7 @@ fn load(client: &mut WireClient) {
 /// The names of a table, with `N` in the place of class numbers, descriptors and sizes.
 fn names(client: &mut WireClient, table: &str) -> Vec<String> {
     let stats = client.stats(table).into_iter();
-    let names = stats.map(|(name, _)| name).filter(is_of_both);
+    let names = stats.map(|(name, _)| name).filter(|name| is_of_both(name));
     let parts = names.map(|name| {
         let parts = name.split(':').map(|part| if is_number(part) { "N" } else { part });
         parts.collect::<Vec<_>>().join(":")
@@ -68,8 +68,8 @@ fn begins_socket(name: &str) -> bool {
     name == "N:UDP" || name == "N:addr"
 }
 
-fn is_of_both(name: &String) -> bool {
-    binaries::stock_is_current() || !NEWER.contains(&name.as_str())
+fn is_of_both(name: &str) -> bool {
+    binaries::stock_is_current() || !NEWER.contains(&name)
 }
 
 fn is_number(part: &str) -> bool {

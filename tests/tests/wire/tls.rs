@@ -1,8 +1,10 @@
 //! TLS: what is said under it, who may speak, and how certificates are renewed.
 
+use std::io::Write;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use rustix::fs::{CWD, FileType, Mode, mknodat};
 use rustix::process::{Pid, Signal, kill_process};
 use rustls::{ClientConfig, HandshakeKind};
 use slabcore_testkit::server_process::{ServerKind, ServerOptions, ServerProcess};
@@ -23,6 +25,7 @@ on_both! {
     what_is_served_is_told,
     without_authorities_clients_are_refused,
     new_sessions_are_counted_with_a_cache,
+    what_is_said_is_counted_before_it_is_encrypted,
 }
 
 /// A server under TLS with further words, and its files.
@@ -282,6 +285,37 @@ fn settings_are_shown_as_they_were_given() {
     }
 }
 
+/// The executor read the files by itself: where they are slow, nobody was served. memcached's
+/// thread reads them as well, so this one is not compared.
+#[test]
+fn slow_files_of_certificates_hold_up_nobody() {
+    for words in [&[][..], &["--backend", "epoll"]] {
+        let files = TlsFiles::new();
+        let options = ServerOptions::new(ServerKind::Slabcore, 1).tls(&files, files.client());
+        let server = options.arguments(words).start();
+        let mut other = server.connect();
+        let mut asking = server.connect();
+        asking.expect("set key 0 0 1\r\nx\r\n", "STORED\r\n");
+        let path = files.path("server.pem");
+        let chain = std::fs::read(&path).expect("a file");
+        std::fs::remove_file(&path).expect("a file");
+        // Who opens it for reading waits until somebody writes.
+        mknodat(CWD, &path, FileType::Fifo, Mode::RUSR | Mode::WUSR, 0).expect("a pipe");
+        asking.send(b"refresh_certs\r\nget key\r\nrefresh_certs\r\n");
+        other.expect("get key\r\n", "VALUE key 0 1\r\nx\r\nEND\r\n");
+        // The second order finds the file as it was, or is obeyed together with the first.
+        let temporary = files.path("new.pem");
+        std::fs::write(&temporary, &chain).expect("a file");
+        let mut pipe = std::fs::OpenOptions::new().write(true).open(&path).expect("a reader");
+        std::fs::rename(&temporary, &path).expect("a file");
+        pipe.write_all(&chain).expect("a reader");
+        drop(pipe);
+        asking.expect_reply("OK\r\nVALUE key 0 1\r\nx\r\nEND\r\nOK\r\n");
+        asking.expect("refresh_certs noreply\r\nget key\r\n", "VALUE key 0 1\r\nx\r\nEND\r\n");
+        assert!(is_answered(&server, &files.client()));
+    }
+}
+
 fn hang_up(server: &ServerProcess) {
     let pid = Pid::from_raw(server.pid().cast_signed()).expect("a process id");
     kill_process(pid, Signal::HUP).expect("the server takes a signal");
@@ -317,4 +351,36 @@ fn what_is_served_is_told(kind: ServerKind) {
     let told: Vec<&String> =
         names[place + 1..].iter().filter(|name| *name != "ssl_new_sessions").take(3).collect();
     assert_eq!(told, expected);
+}
+
+/// Nothing was counted as read, and as written what went over the wire.
+fn what_is_said_is_counted_before_it_is_encrypted(kind: ServerKind) {
+    let files = TlsFiles::new();
+    let options = ServerOptions::new(kind, 1).tls(&files, files.certified_client());
+    let server = options.start();
+    for config in [files.client(), files.old_client()] {
+        let mut client = server.try_connect_as(&config).expect("a session");
+        let value = "v".repeat(100_000);
+        let requests = format!("set key 0 0 {}\r\n{value}\r\nget key\r\n", value.len());
+        let replies = format!("STORED\r\nVALUE key 0 {}\r\n{value}\r\nEND\r\n", value.len());
+        let before = stats_told(&mut client);
+        client.expect(&requests, &replies);
+        let after = stats_told(&mut client);
+        let grown = |name| number_in(&after, name) - number_in(&before, name);
+        assert_eq!(grown("bytes_read"), requests.len() + "stats\r\n".len());
+        assert_eq!(grown("bytes_written"), replies.len() + before.len());
+    }
+}
+
+/// The reply to `stats`.
+fn stats_told(client: &mut WireClient) -> String {
+    client.send(b"stats\r\n");
+    let end = b"\r\nEND\r\n";
+    let told = client.read_until(|got| got.ends_with(end).then_some(got.len()));
+    String::from_utf8(told).expect("text")
+}
+
+fn number_in(stats: &str, name: &str) -> usize {
+    let line = stats.lines().find_map(|line| line.strip_prefix(&format!("STAT {name} ")));
+    line.and_then(|value| value.parse().ok()).unwrap_or_else(|| panic!("{name}: {stats}"))
 }

@@ -5,7 +5,7 @@ use slabcore_metrics::Counter;
 use crate::entry::Waiting;
 use crate::hub::Hub;
 use crate::hub::encrypted::take_encrypted;
-use crate::limits::{CARRY_READ_BYTES_MAX, SEND_VALUE_BYTES_MAX};
+use crate::limits::{CARRIED_BYTES_MAX, CARRY_READ_BYTES_MAX, SEND_VALUE_BYTES_MAX};
 use crate::log;
 use crate::outgoing::Outgoing;
 
@@ -37,11 +37,13 @@ impl Hub {
     /// The bytes of the last [`Duties::send`] have left; their buffer comes back.
     #[inline]
     pub(crate) fn sent(&mut self, index: u32, outgoing: Outgoing) {
-        self.core.metrics.add(Counter::BytesWritten, outgoing.total_bytes() as u64);
-        self.core.spares.put(outgoing.replies);
         let Some(entry) = self.entries[index as usize].as_mut() else {
             unreachable!("a connection outlives its send");
         };
+        if entry.tls.is_none() {
+            self.core.metrics.add(Counter::BytesWritten, outgoing.total_bytes() as u64);
+        }
+        self.core.spares.put(outgoing.replies);
         let output = &mut entry.connection.output;
         output.all_sent();
         if let Some(parts) = outgoing.parts {
@@ -92,6 +94,7 @@ impl Hub {
     /// What to do for a touched connection; `None` if it is gone.
     #[inline]
     pub(crate) fn duties(&mut self, index: u32) -> Option<Duties> {
+        let too_much_waits = self.carried - self.cut_lines.bytes() > CARRIED_BYTES_MAX;
         let entry = self.entries[index as usize].as_mut()?;
         entry.touched = false;
         let closing = entry.connection.is_closing();
@@ -103,9 +106,15 @@ impl Hub {
             Some(tls) => take_encrypted(&mut self.core, tls, output, closing),
         };
         output.return_buffers(&mut self.core.spares);
+        if entry.tls.as_ref().is_some_and(|tls| tls.is_spent()) {
+            entry.connection.close(&mut self.core);
+        }
+        let closing = entry.connection.is_closing();
         let takes_input = match entry.waiting {
             Waiting::Input => true,
-            Waiting::Turn => entry.carry.len() - entry.carry_start <= CARRY_READ_BYTES_MAX,
+            // This one is read again once it has executed what it carries.
+            Waiting::Turn if too_much_waits => false,
+            Waiting::Turn => entry.pending_bytes() <= CARRY_READ_BYTES_MAX,
             Waiting::Room | Waiting::Quiet | Waiting::Departure => false,
         };
         let output = &entry.connection.output;

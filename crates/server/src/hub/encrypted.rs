@@ -3,6 +3,8 @@
 
 use std::sync::atomic::Ordering;
 
+use slabcore_metrics::Counter;
+
 use crate::core::Core;
 use crate::entry::Waiting;
 use crate::hub::Hub;
@@ -17,10 +19,14 @@ impl Hub {
     #[inline(never)]
     pub(crate) fn decrypt(&mut self, index: u32, received: &[u8]) {
         let Some(entry) = self.entries[index as usize].as_mut() else { return };
-        entry.last_input = self.core.now.tick;
         entry.prepare_carry(&mut self.core.spares);
         let Some(tls) = entry.tls.as_mut() else { return };
-        match tls.decrypt(received, &mut entry.carry) {
+        let before = entry.carry.len();
+        let heard = tls.decrypt(received, &mut entry.carry);
+        // As in memcached, what the client said counts, not what it took to encrypt that.
+        let bytes = entry.carry.len() - before;
+        self.core.metrics.add(Counter::BytesRead, bytes as u64);
+        match heard {
             Heard::Open => {}
             Heard::Farewell => entry.end_of_input = true,
             Heard::Nonsense => {
@@ -64,6 +70,7 @@ pub(crate) fn take_encrypted(
     // Of a session that is broken nothing leaves but an alert: the rest goes to nobody.
     while encrypted.is_empty() && output.can_send() {
         let outgoing = output.take(&mut core.spares, ENCRYPTED_VALUE_BYTES_MAX);
+        core.metrics.add(Counter::BytesWritten, outgoing.total_bytes() as u64);
         tls.encrypt(&outgoing, &mut encrypted);
         core.spares.put(outgoing.replies);
         // The encrypted copy is all that is left to send.

@@ -4,12 +4,11 @@ use std::time::Instant;
 
 use arrayvec::ArrayVec;
 use slabcore_metrics::Counter;
-use slabcore_protocol::LINE_BYTES_MAX;
 
 use crate::connection::Pause;
 use crate::entry::Waiting;
 use crate::hub::Hub;
-use crate::limits::{CARRIED_BYTES_MAX, STAGE_CONNECTIONS, TURN_VISITS_DURATION};
+use crate::limits::{CUT_LINES_BYTES_MAX, STAGE_CONNECTIONS, TURN_VISITS_DURATION};
 use crate::stage::{Plan, Stage};
 
 impl Hub {
@@ -64,7 +63,6 @@ impl Hub {
         let Some(entry) = self.entries[index as usize].as_mut() else { return };
         let core = &mut self.core;
         entry.staged = false;
-        entry.last_input = core.now.tick;
         core.metrics.add(Counter::BytesRead, bytes.len() as u64);
         if !entry.carry.is_empty() || entry.waiting != Waiting::Input {
             entry.prepare_carry(&mut core.spares);
@@ -82,6 +80,7 @@ impl Hub {
             Some(plan) => entry.connection.run_planned(core, bytes, stage, plan),
             None => entry.connection.run(core, bytes),
         };
+        entry.note_requests(consumed, core.now.tick);
         if consumed < bytes.len() {
             entry.carry = core.spares.take();
             entry.carry.extend_from_slice(&bytes[consumed..]);
@@ -97,6 +96,7 @@ impl Hub {
         let carry = std::mem::take(&mut entry.carry);
         let (consumed, pause) = entry.connection.run(core, &carry[entry.carry_start..]);
         entry.carry_start += consumed;
+        entry.note_requests(consumed, core.now.tick);
         if entry.carry_start == carry.len() {
             entry.carry_start = 0;
             core.spares.put(carry);
@@ -120,6 +120,9 @@ impl Hub {
         if entry.waiting == Waiting::Room && self.core.outboxes.is_any_full() {
             self.stalled.push(index);
         }
+        if pause == Pause::Hungry || entry.carry.is_empty() {
+            entry.connection.has_asked &= !entry.connection.is_at_request();
+        }
         if entry.end_of_input && pause == Pause::Hungry {
             entry.connection.close(&mut self.core);
         }
@@ -133,20 +136,35 @@ impl Hub {
         self.touch(index);
     }
 
-    /// Counts the memory of a connection's carry. One that grows beyond a short line while all
-    /// carries together are over their limit is refused; those that carry little are served on.
+    /// Counts the memory of a connection's carry, after its visit or when it grew.
     pub(crate) fn count_carry(&mut self, index: u32) {
         let Some(entry) = self.entries[index as usize].as_mut() else { return };
-        let others = self.carried - std::mem::take(&mut entry.carried);
-        let pending = entry.carry.len() - entry.carry_start;
-        if pending > LINE_BYTES_MAX && others + entry.carry.capacity() > CARRIED_BYTES_MAX {
+        entry.trim_carry();
+        let carried = entry.carry.capacity();
+        self.carried = self.carried - entry.carried + carried;
+        entry.carried = carried;
+        let cut = if entry.waits_for_long_line() { carried } else { 0 };
+        if cut != entry.cut_bytes {
+            self.cut_lines.change(index, entry.cut_bytes, cut);
+            entry.cut_bytes = cut;
+            self.limit_cut_lines();
+        }
+    }
+
+    /// Refuses the connections that keep most, until all cut lines together are within their limit.
+    #[cold]
+    fn limit_cut_lines(&mut self) {
+        while self.cut_lines.bytes() > CUT_LINES_BYTES_MAX
+            && let Some(largest) = self.cut_lines.largest()
+            && let Some(entry) = self.entries[largest as usize].as_mut()
+        {
             entry.connection.refuse_input(&mut self.core);
             entry.carry = Vec::new();
             entry.carry_start = 0;
-            entry.waiting = Waiting::Input;
+            self.carried -= std::mem::take(&mut entry.carried);
+            self.cut_lines.change(largest, std::mem::take(&mut entry.cut_bytes), 0);
+            self.touch(largest);
         }
-        entry.carried = entry.carry.capacity();
-        self.carried = others + entry.carried;
     }
 
     /// Goes on with the connections that have requests left, one visit each in turn, until none

@@ -58,6 +58,9 @@ impl Hub {
                     open(index, socket);
                     self.finish_if_due(index);
                 }
+                Message::Reloaded { ticket, reply } => {
+                    self.deliver(self.core.index, ticket, ReplyPart::Bytes(reply.as_bytes()));
+                }
                 Message::Finish => {
                     self.finishing = true;
                     self.indices().into_iter().for_each(|index| self.end_of_input(index));
@@ -83,7 +86,10 @@ impl Hub {
         if let Some(order) = orders.pending()
             && self.sweep_idle() == Swept::All
         {
-            self.core.shards.own().publish();
+            let shard = self.core.shards.own();
+            shard.publish();
+            let table = shard.class_table(self.core.now.tick);
+            self.core.cluster.publish_classes(self.core.index, table);
             self.core.cluster.publish_orders[self.core.index].set_done(order);
         }
     }

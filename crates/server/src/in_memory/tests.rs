@@ -1,9 +1,11 @@
 //! What can be said of a server without sockets: turn by turn.
 
+use slabcore_protocol::binary_opcode;
 use slabcore_shard::{Batch, Entry};
+use slabcore_testkit::binary_packet::Packet;
 
 use super::*;
-use crate::limits::{KEY_GROUP, SEND_VALUE_BYTES_MAX};
+use crate::limits::{HELD_BYTES_MAX, KEY_GROUP, OPEN_READS_MAX, SEND_VALUE_BYTES_MAX};
 use crate::mailbox::Message;
 use crate::outgoing::Outgoing;
 
@@ -29,6 +31,23 @@ impl InMemoryServer {
                 {
                     return outgoing;
                 }
+            }
+        }
+    }
+
+    /// Turns of all shards until none has work, while no socket takes a byte.
+    fn turn_without_sends(&mut self) {
+        let has_work = |shard: &InMemoryShard| {
+            !shard.inputs.is_empty() || shard.hub.has_messages() || shard.hub.has_runnable()
+        };
+        while self.shards.iter().any(has_work) {
+            for shard in &mut self.shards {
+                shard.begin();
+                shard.take_inputs();
+                shard.hub.take_messages(|_, _| (), |_| ());
+                shard.hub.run_runnable();
+                shard.hub.dispatch(|_| ());
+                shard.begun = false;
             }
         }
     }
@@ -243,6 +262,72 @@ fn clients_that_ask_ahead_for_large_values_get_them() {
     server.turn(|_, output| bytes += output.len());
     let reply_bytes = format!("VALUE {key} 0 20000\r\n").len() + 20_000 + 7;
     assert_eq!(bytes, clients.len() * GETS * reply_bytes);
+}
+
+/// A client on shard 0, and a key of a shard with a value of so many bytes.
+fn client_and_key(
+    server: &mut InMemoryServer,
+    shard: usize,
+    value_bytes: usize,
+) -> (InMemoryConnection, String) {
+    let mut keys = (0..).map(|number| format!("key{number}"));
+    let key = keys.find(|key| server.shard_of(key.as_bytes()) == shard).unwrap();
+    let clients: Vec<_> = (0..server.shards.len()).map(|_| server.connect()).collect();
+    let set = format!("set {key} 0 0 {value_bytes}\r\n{}\r\n", "v".repeat(value_bytes));
+    assert_eq!(answer(server, clients[0], [set.as_bytes()]), b"STORED\r\n");
+    (clients[0], key)
+}
+
+/// What is asked of other shards by batch was bounded by its number: 511 values of a megabyte were
+/// held for one client that read nothing.
+#[test]
+fn a_client_that_reads_nothing_holds_few_values() {
+    const VALUE_BYTES: usize = 100_000;
+    let own_max = HELD_BYTES_MAX.div_ceil(VALUE_BYTES);
+    for (shard, holds_max) in [(0, own_max), (1, own_max + OPEN_READS_MAX)] {
+        let mut server = server(2);
+        let (_, key) = client_and_key(&mut server, shard, VALUE_BYTES);
+        let requests = [
+            format!("get {key}\r\n").repeat(600),
+            format!("get{}\r\n", format!(" {key}").repeat(600)),
+            format!("gats 0 {key}\r\n").repeat(600),
+            format!("gats 0{}\r\n", format!(" {key}").repeat(300)),
+            format!("mg {key} v\r\n").repeat(600),
+            format!("mg {key} v t T0\r\n").repeat(600),
+        ];
+        let binary = Packet::request(binary_opcode::GET).key(&*key).bytes().repeat(600);
+        for request in requests.iter().map(String::as_bytes).chain([&binary[..]]) {
+            let clients = [server.connect(), server.connect()];
+            let client = clients.into_iter().find(|client| client.shard == 0).unwrap();
+            server.receive(client, request);
+            server.turn_without_sends();
+            let holds = server.holds() as usize;
+            let shown = request[..20].escape_ascii();
+            assert!((1..=holds_max).contains(&holds), "{holds} holds for {shown}");
+            server.shards[0].hub.remove(client.id.index);
+            server.turn_without_sends();
+            assert_eq!(server.holds(), 0);
+        }
+    }
+}
+
+/// 65,536 values on their way at a time were the most of a shard. Then whoever asked for another
+/// one read an error, and `END` behind it as the reply to its next request.
+#[test]
+fn values_are_sent_however_many_others_wait_for_theirs() {
+    let mut server = server(2);
+    let (client, key) = client_and_key(&mut server, 1, 17_000);
+    for _ in 0..260 {
+        let unread = server.connect();
+        server.receive(unread, format!("get {key}\r\n").repeat(600).as_bytes());
+        server.turn_without_sends();
+    }
+    assert!(server.holds() >= 130 * OPEN_READS_MAX as u64);
+    let reply = format!("VALUE {key} 0 17000\r\n{}\r\nEND\r\n", "v".repeat(17_000));
+    server.receive(client, format!("get {key}\r\n").as_bytes());
+    let outgoing = server.take_send(client);
+    assert!(bytes_from(&outgoing, 0) == reply.as_bytes());
+    server.shards[0].hub.sent(client.id.index, outgoing);
 }
 
 #[test]
