@@ -164,7 +164,7 @@ impl Cluster {
         self.metrics.iter().map(|metrics| metrics.snapshot()).collect()
     }
 
-    /// Bytes of the item memory that chunks have had, which do not fall as pages leave their classes.
+    /// Bytes of the pages that have held chunks. They do not fall as pages leave their classes.
     pub(crate) fn malloced_bytes(&self) -> u64 {
         (self.pages.pages_malloced() * PAGE_BYTES) as u64
     }

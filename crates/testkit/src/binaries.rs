@@ -57,8 +57,8 @@ pub fn stock() -> &'static Path {
     })
 }
 
-/// Whether the stock memcached is of the version that slabcore follows, 1.6.45, or newer. Where only
-/// an older one can be had, tests leave out what that one answers in another way.
+/// Whether the stock memcached is of the version that Slabcore follows, 1.6.45, or newer. With an
+/// older one tests leave out what it answers in another way.
 pub fn stock_is_current() -> bool {
     static CURRENT: OnceLock<bool> = OnceLock::new();
     *CURRENT.get_or_init(|| {

@@ -1,8 +1,8 @@
 //! Random commands and scripts for property tests.
 //!
-//! Everything here is answered alike by memcached 1.6.45 and by Slabcore. Left out is whatever would
-//! make the replies depend on the second in which a command runs. Lines that are wrong in one place
-//! are those of [`crate::line_mutations`].
+//! Everything here is answered alike by memcached 1.6.45 and by Slabcore. Left out is whatever
+//! would make the replies depend on the second in which a command runs. Lines that are wrong in one
+//! place are those of [`crate::line_mutations`].
 
 use proptest::collection::vec;
 use proptest::prelude::*;

@@ -2,8 +2,8 @@
 //!
 //! Left out: the flags `E` and `T` of `ma`, which memcached answers and forgets if the number grew
 //! longer; a long opaque token, which memcached refuses after it has executed the command; `me` in
-//! base64, which memcached does not read; and whatever would make the replies depend on the second in
-//! which a command runs. So ttls are far from those that
+//! base64, which memcached does not read; and whatever would make the replies depend on the second
+//! in which a command runs. So ttls are far from those that
 //! the flag `R` compares them with. Named cas uniques are larger than any that a server gives by
 //! itself, or older than all.
 

@@ -1,8 +1,8 @@
-//! Cases on which memcached 1.6.45 and the older 1.6.38 differ, with the replies of 1.6.45, and cases
-//! which Slabcore answers in another way by decision.
+//! Cases that memcached 1.6.45 and the older 1.6.38 answer in different ways, with the replies of
+//! 1.6.45, and cases that Slabcore answers in another way than both, by decision.
 //!
-//! The replies stand in the tables, so that Slabcore is held to them also where only the older oracle
-//! can be had. Where the oracle is 1.6.45 it plays the same tables.
+//! The tables have the replies, so that Slabcore is compared with them also where only the older
+//! memcached can be had. A memcached 1.6.45 plays the same tables.
 
 use slabcore_testkit::binaries;
 use slabcore_testkit::playback::Player;
