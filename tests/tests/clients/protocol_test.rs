@@ -15,7 +15,7 @@ on_both! {
 /// How many tests memccapable has of each protocol; fewer would mean that it gave up.
 const MEMCCAPABLE_TESTS: usize = 27;
 
-/// What memccapable finds wrong with memcached since 1.6.40, which ignores further words of a delete.
+/// What memccapable finds wrong with memcached since 1.6.40: further words of a delete are ignored.
 const FAIL_IN_TEXT: [&str; 2] = ["ascii delete", "ascii delete noreply"];
 
 /// `protocol`: `-a` for text, `-b` for binary.
