@@ -11,14 +11,14 @@ use slabcore_metrics::Counter;
 use slabcore_shard::Router;
 use slabcore_storage::KeyHasher;
 
-use crate::cluster::{Backend, Cluster};
 use crate::connection::ConnectionId;
 use crate::hub::Hub;
 use crate::hub::duties::Fate;
-use crate::kept_settings::KeptSettings;
-use crate::seat::make_seats;
+use crate::launch::seat::make_seats;
+use crate::settings::kept_settings::KeptSettings;
+use crate::settings::start_error::StartError;
 use crate::settings::{BackendChoice, Listen, Moving, Protocol, Settings};
-use crate::start_error::StartError;
+use crate::shared::cluster::{Backend, Cluster};
 
 /// A server that benches and tests drive by hand: [`connect`](Self::connect),
 /// [`receive`](Self::receive), [`turn`](Self::turn).
@@ -66,7 +66,7 @@ struct InMemoryShard {
 }
 
 impl InMemoryServer {
-    /// An empty server of 1 to [`limits::SHARDS_MAX`](crate::limits::SHARDS_MAX) shards. With the
+    /// An empty server of 1 to [`limits::SHARDS_MAX`](crate::settings::limits::SHARDS_MAX) shards. With the
     /// same seed the same keys have the same shards and buckets.
     ///
     /// Errors: as those of [`Listening::serve`](crate::Listening::serve) about memory and

@@ -3,7 +3,7 @@
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 
-use crate::running::listen;
+use crate::launch::running::listen;
 use crate::settings::{BackendChoice, Settings};
 use crate::whole_server::{WholeServer, connect, settings};
 

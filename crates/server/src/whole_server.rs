@@ -5,8 +5,8 @@ use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use crate::kept_settings::KeptSettings;
-use crate::running::{Running, listen};
+use crate::launch::running::{Running, listen};
+use crate::settings::kept_settings::KeptSettings;
 use crate::settings::{BackendChoice, Listen, Moving, Protocol, Settings, TcpListen};
 
 /// Far beyond what any answer takes here: a test fails instead of hanging.

@@ -2,12 +2,12 @@
 
 use slabcore_metrics::Counter;
 
-use crate::entry::Waiting;
+use crate::connection::entry::Waiting;
+use crate::connection::outgoing::Outgoing;
 use crate::hub::Hub;
 use crate::hub::encrypted::take_encrypted;
-use crate::limits::{CARRIED_BYTES_MAX, CARRY_READ_BYTES_MAX, SEND_VALUE_BYTES_MAX};
-use crate::log;
-use crate::outgoing::Outgoing;
+use crate::settings::limits::{CARRIED_BYTES_MAX, CARRY_READ_BYTES_MAX, SEND_VALUE_BYTES_MAX};
+use crate::settings::log;
 
 /// What a driver has to do for a connection.
 #[derive(Debug)]

@@ -5,13 +5,13 @@ use std::sync::atomic::Ordering;
 
 use slabcore_metrics::Counter;
 
-use crate::core::Core;
-use crate::entry::Waiting;
+use crate::connection::entry::Waiting;
+use crate::connection::outgoing::Outgoing;
+use crate::connection::output::Output;
+use crate::connection::tls_session::{Heard, TlsSession};
+use crate::executor::core::Core;
 use crate::hub::Hub;
-use crate::limits::ENCRYPTED_VALUE_BYTES_MAX;
-use crate::outgoing::Outgoing;
-use crate::output::Output;
-use crate::tls_session::{Heard, TlsSession};
+use crate::settings::limits::ENCRYPTED_VALUE_BYTES_MAX;
 
 impl Hub {
     /// Bytes from the socket of a connection under TLS. What they say joins its carry, and waits

@@ -6,10 +6,10 @@ use arrayvec::ArrayVec;
 use slabcore_metrics::Counter;
 
 use crate::connection::Pause;
-use crate::entry::Waiting;
+use crate::connection::entry::Waiting;
 use crate::hub::Hub;
-use crate::limits::{CUT_LINES_BYTES_MAX, STAGE_CONNECTIONS, TURN_VISITS_DURATION};
-use crate::stage::{Plan, Stage};
+use crate::requests::stage::{Plan, Stage};
+use crate::settings::limits::{CUT_LINES_BYTES_MAX, STAGE_CONNECTIONS, TURN_VISITS_DURATION};
 
 impl Hub {
     /// Bytes from the sockets of connections: each input is a connection and what it sent, an

@@ -6,9 +6,9 @@ use slabcore_metrics::Counter;
 use slabcore_shard::{Batch, ReplyPart, Ticket};
 
 use crate::hub::Hub;
-use crate::idle::Swept;
-use crate::mailbox::{Message, next_message};
-use crate::peer::CloseReason;
+use crate::hub::idle::Swept;
+use crate::settings::peer::CloseReason;
+use crate::shared::mailbox::{Message, next_message};
 
 impl Hub {
     /// Takes what waits in the mailbox now. `open` keeps the socket of a connection that is here

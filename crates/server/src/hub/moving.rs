@@ -10,10 +10,10 @@ use std::os::fd::OwnedFd;
 use slabcore_metrics::{Counter, Gauge};
 
 use crate::connection::ConnectionId;
-use crate::entry::{Entry, Leaving, Waiting};
+use crate::connection::entry::{Entry, Leaving, Waiting};
 use crate::hub::Hub;
-use crate::limits::{LEAVE_PATIENCE_TURNS, LEAVING_MAX};
-use crate::mailbox::Message;
+use crate::settings::limits::{LEAVE_PATIENCE_TURNS, LEAVING_MAX};
+use crate::shared::mailbox::Message;
 
 impl Hub {
     /// A connection that just ran would be better served elsewhere: it leaves, or its wish is

@@ -6,9 +6,9 @@ use std::os::fd::{AsFd, AsRawFd};
 use slabcore_protocol::{Protocol, Streams};
 
 use crate::hub::Hub;
-use crate::limits::WATCHER_SEND_BYTES_MAX;
-use crate::log;
-use crate::peer::Peer;
+use crate::settings::limits::WATCHER_SEND_BYTES_MAX;
+use crate::settings::log;
+use crate::settings::peer::Peer;
 
 impl Hub {
     /// The end of a turn while somebody watches.

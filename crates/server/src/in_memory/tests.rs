@@ -5,9 +5,9 @@ use slabcore_shard::{Batch, Entry};
 use slabcore_testkit::binary_packet::Packet;
 
 use super::*;
-use crate::limits::{HELD_BYTES_MAX, KEY_GROUP, OPEN_READS_MAX, SEND_VALUE_BYTES_MAX};
-use crate::mailbox::Message;
-use crate::outgoing::Outgoing;
+use crate::connection::outgoing::Outgoing;
+use crate::settings::limits::{HELD_BYTES_MAX, KEY_GROUP, OPEN_READS_MAX, SEND_VALUE_BYTES_MAX};
+use crate::shared::mailbox::Message;
 
 impl InMemoryServer {
     /// Holds of all shards.

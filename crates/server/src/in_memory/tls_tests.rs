@@ -13,7 +13,7 @@ use rustls::{
 use slabcore_testkit::tls_files::{SERVER_NAME, TlsFiles};
 
 use super::*;
-use crate::tls_session::TlsSession;
+use crate::connection::tls_session::TlsSession;
 
 /// Records that the keys of the tests may encrypt; with AES-GCM it is 2^24.
 const RECORDS_MAX: u64 = 256;

@@ -1,0 +1,211 @@
+//! The admin endpoint: `/metrics`, `/healthz` and `/readyz` over HTTP, on one thread of its own.
+//!
+//! The executors never wait for it: it reads their published numbers, and asks for newer ones by an
+//! order that they meet in their next turn. So it may run at the lowest priority.
+
+use std::io;
+use std::net::{SocketAddr, TcpListener};
+use std::os::fd::OwnedFd;
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use rustix::event::{EventfdFlags, PollFd, PollFlags, Timespec, eventfd, poll};
+use rustix::io::Errno;
+use tracing::warn;
+
+use crate::admin::admin_connection::AdminConnection;
+use crate::admin::admin_http::{Method, Request, Status, response};
+use crate::admin::exposition::Exposition;
+use crate::shared::cluster::Cluster;
+use crate::shared::publish_order::PublishOrder;
+
+/// Connections at a time; others wait in the kernel.
+const CONNECTIONS_MAX: usize = 4;
+
+/// Once all places are taken, a connection older than this makes room for a waiting one: clients
+/// that send nothing, or without end, cannot keep a scrape out.
+const PLACE_KEPT: Duration = Duration::from_millis(250);
+
+/// Pause after accepting failed, as for lack of descriptors.
+const RETRY_PAUSE: Duration = Duration::from_millis(100);
+
+/// A scrape waits this long for newer numbers, then shows those that are there.
+const PUBLISH_WAIT_MAX: Duration = Duration::from_millis(50);
+
+/// How often it looks whether they have come.
+const PUBLISH_LOOK_EVERY: Duration = Duration::from_micros(200);
+
+/// Lowest priority there is. On Linux it is the thread's own, and needs no privilege.
+const NICE: i32 = 19;
+
+/// The running endpoint.
+pub(crate) struct Admin {
+    address: SocketAddr,
+    stop: OwnedFd,
+    thread: JoinHandle<()>,
+}
+
+impl Admin {
+    /// Binds `address` and serves it.
+    pub(crate) fn start(cluster: &Arc<Cluster>, address: SocketAddr) -> io::Result<Self> {
+        let listener = TcpListener::bind(address)?;
+        listener.set_nonblocking(true)?;
+        let address = listener.local_addr()?;
+        let stop = eventfd(0, EventfdFlags::CLOEXEC)?;
+        let endpoint = Endpoint {
+            exposition: Exposition::new(cluster),
+            cluster: Arc::clone(cluster),
+            listener,
+            stop: stop.try_clone()?,
+            connections: Vec::new(),
+            accept_after: None,
+        };
+        let thread = std::thread::Builder::new()
+            .name("slabcore-admin".to_owned())
+            .spawn(move || endpoint.run())?;
+        Ok(Self { address, stop, thread })
+    }
+
+    /// Where it listens.
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Ends it; what is under way is dropped.
+    pub(crate) fn stop(self) {
+        // The counter cannot overflow.
+        let _ = rustix::io::write(&self.stop, &1_u64.to_ne_bytes());
+        // It has ended either way.
+        let _ = self.thread.join();
+    }
+}
+
+struct Endpoint {
+    cluster: Arc<Cluster>,
+    exposition: Exposition,
+    listener: TcpListener,
+    stop: OwnedFd,
+    connections: Vec<AdminConnection>,
+    /// Accepting failed: none before this.
+    accept_after: Option<Instant>,
+}
+
+impl Endpoint {
+    fn run(mut self) {
+        // Not nice is only impolite.
+        let _ = rustix::process::setpriority_process(None, NICE);
+        loop {
+            let now = Instant::now();
+            self.connections.retain(|connection| !connection.is_over(now));
+            let accept_from = self.accept_from();
+            let accepts = accept_from.is_none_or(|at| now >= at);
+            let deadlines = self.connections.iter().map(|connection| connection.deadline);
+            let wake_at = deadlines.chain(accept_from.filter(|_| !accepts)).min();
+            let timeout = wake_at.map(|at| timespec(at.saturating_duration_since(now)));
+            let mut polled = vec![PollFd::new(&self.stop, PollFlags::IN)];
+            let listening = if accepts { PollFlags::IN } else { PollFlags::empty() };
+            polled.push(PollFd::new(&self.listener, listening));
+            polled
+                .extend(self.connections.iter().map(|it| PollFd::new(it.stream(), it.interest())));
+            match poll(&mut polled, timeout.as_ref()) {
+                Ok(_) | Err(Errno::INTR) => {}
+                Err(error) => {
+                    warn!("warning: /metrics is served no more: {error}");
+                    return;
+                }
+            }
+            let ready: Vec<bool> = polled.iter().map(|it| !it.revents().is_empty()).collect();
+            if ready[0] {
+                return;
+            }
+            self.advance(&ready[2..]);
+            if ready[1] {
+                self.accept();
+            }
+        }
+    }
+
+    /// From when on a connection is accepted; `None` is at once.
+    fn accept_from(&self) -> Option<Instant> {
+        let full = self.connections.len() >= CONNECTIONS_MAX;
+        let oldest = self.connections.iter().map(|connection| connection.opened).min();
+        let room_at = oldest.filter(|_| full).map(|opened| opened + PLACE_KEPT);
+        room_at.max(self.accept_after)
+    }
+
+    fn advance(&mut self, ready: &[bool]) {
+        let mut connections = std::mem::take(&mut self.connections);
+        for (connection, _) in connections.iter_mut().zip(ready).filter(|(_, ready)| **ready) {
+            connection.advance(Instant::now(), |request| self.answer(request));
+        }
+        self.connections = connections;
+    }
+
+    fn accept(&mut self) {
+        let now = Instant::now();
+        self.accept_after = None;
+        let stream = match self.listener.accept() {
+            Ok((stream, _)) => stream,
+            Err(error) => {
+                let gone = [Errno::AGAIN, Errno::CONNABORTED, Errno::INTR];
+                let errno = Errno::from_io_error(&error);
+                if errno.is_none_or(|errno| !gone.contains(&errno)) {
+                    self.accept_after = Some(now + RETRY_PAUSE);
+                }
+                return;
+            }
+        };
+        if stream.set_nonblocking(true).is_err() {
+            return;
+        }
+        self.connections.retain(|connection| !connection.is_over(now));
+        if self.connections.len() >= CONNECTIONS_MAX {
+            // They are kept in the order of their arrival.
+            self.connections.remove(0);
+        }
+        self.connections.push(AdminConnection::new(stream, now));
+        assert!(self.connections.len() <= CONNECTIONS_MAX);
+    }
+
+    fn answer(&self, request: Request<'_>) -> Vec<u8> {
+        let with_body = match request.method {
+            Method::Get => true,
+            Method::Head => false,
+            Method::Other => return response(Status::MethodNotAllowed, "", true),
+        };
+        match request.path {
+            "/metrics" => {
+                self.refresh();
+                response(Status::Ok, &self.exposition.render(&self.cluster), with_body)
+            }
+            "/healthz" => response(Status::Ok, "ok\n", with_body),
+            "/readyz" if self.cluster.is_ready() => response(Status::Ok, "ok\n", with_body),
+            "/readyz" => response(Status::ServiceUnavailable, "not accepting\n", with_body),
+            _ => response(Status::NotFound, "", with_body),
+        }
+    }
+
+    /// Asks the executors for their newest numbers, and waits for them as long as it is worth it.
+    fn refresh(&self) {
+        let orders = &self.cluster.publish_orders;
+        let given: Vec<u64> = orders.iter().map(PublishOrder::give).collect();
+        for mailbox in &self.cluster.mailboxes {
+            mailbox.wake();
+        }
+        let deadline = Instant::now() + PUBLISH_WAIT_MAX;
+        let has_all = || orders.iter().zip(&given).all(|(it, &order)| it.is_done(order));
+        while !has_all() && Instant::now() < deadline {
+            let mut polled = [PollFd::new(&self.stop, PollFlags::IN)];
+            // The stop order stays readable: the main loop finds it too.
+            if poll(&mut polled, Some(&timespec(PUBLISH_LOOK_EVERY))).is_ok_and(|ready| ready > 0) {
+                return;
+            }
+        }
+    }
+}
+
+/// For durations of this module, which are seconds.
+fn timespec(duration: Duration) -> Timespec {
+    Timespec { tv_sec: duration.as_secs() as i64, tv_nsec: duration.subsec_nanos().into() }
+}

@@ -1,0 +1,295 @@
+//! The text of `/metrics`: all families with their values of now.
+
+use std::sync::atomic::Ordering;
+
+use metrics::{Key, KeyName, Label, Level, Metadata, Recorder};
+use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle, PrometheusRecorder};
+use slabcore_metrics::prometheus_names::{FAMILIES, Family, Kind, SHARD_FAMILIES, Source};
+use slabcore_metrics::{Counter, Snapshot};
+use slabcore_protocol::MEMCACHED_VERSION;
+
+use crate::admin::class_exposition::class_families;
+use crate::admin::resource_usage::ResourceUsage;
+use crate::requests::stats;
+use crate::settings::kept_settings::KeptSettings;
+use crate::shared::cluster::{Backend, Cluster};
+
+/// A family of the server as a whole, with one series.
+struct ServerFamily {
+    name: &'static str,
+    kind: Kind,
+    help: &'static str,
+    labels: fn(&Cluster) -> Vec<Label>,
+    value: fn(&Cluster) -> u64,
+}
+
+const fn counter(
+    name: &'static str,
+    help: &'static str,
+    value: fn(&Cluster) -> u64,
+) -> ServerFamily {
+    ServerFamily { name, kind: Kind::Counter, help, labels: |_| Vec::new(), value }
+}
+
+const fn gauge(name: &'static str, help: &'static str, value: fn(&Cluster) -> u64) -> ServerFamily {
+    ServerFamily { name, kind: Kind::Gauge, help, labels: |_| Vec::new(), value }
+}
+
+/// A constant 1 whose labels say something.
+const fn labelled(
+    name: &'static str,
+    help: &'static str,
+    labels: fn(&Cluster) -> Vec<Label>,
+) -> ServerFamily {
+    ServerFamily { name, kind: Kind::Gauge, help, labels, value: |_| 1 }
+}
+
+/// Those of `memcached_exporter` first; its uptime is a counter without `_total`, so it is here.
+#[rustfmt::skip]
+static SERVER_FAMILIES: &[ServerFamily] = &[
+    gauge("memcached_up", "Whether the server answers: always 1 here.", |_| 1),
+    labelled("memcached_version", "The memcached version that clients are told.",
+        |_| vec![Label::new("version", MEMCACHED_VERSION)]),
+    counter("memcached_uptime_seconds", "Seconds since the start.",
+        |cluster| cluster.clock.uptime()),
+    gauge("memcached_time_seconds", "The server's clock, in seconds since 1970.",
+        |cluster| cluster.clock.now().unix()),
+    gauge("memcached_max_connections", "Client connections at most.",
+        |cluster| cluster.settings.connections_max as u64),
+    gauge("memcached_accepting_connections", "Whether connections are accepted.",
+        |cluster| cluster.accepting.load(Ordering::Relaxed).into()),
+    counter("memcached_connections_rejected_total",
+        "Connections turned away because there were too many.",
+        |cluster| cluster.rejected_connections.load(Ordering::Relaxed)),
+    counter("memcached_connections_listener_disabled_total",
+        "Times that accepting stopped because there were too many connections.",
+        |cluster| cluster.listen_disabled.load(Ordering::Relaxed)),
+    gauge("memcached_limit_bytes", "Memory for items and index.",
+        |cluster| cluster.memory_bytes.load(Ordering::Relaxed) as u64),
+    gauge("memcached_malloced_bytes", "Memory that chunks have had.", Cluster::malloced_bytes),
+    gauge("memcached_lru_crawler_enabled", "Whether dead items are looked for in the background.",
+        |cluster| cluster.run_time.crawls().into()),
+    gauge("memcached_lru_crawler_sleep",
+        "lru_crawler_sleep in microseconds: kept without effect.",
+        |cluster| cluster.run_time.get().crawler_sleep.into()),
+    gauge("memcached_lru_crawler_to_crawl", "lru_crawler_tocrawl: kept without effect.",
+        |cluster| cluster.run_time.get().crawler_items_max.into()),
+    gauge("memcached_lru_crawler_maintainer_thread",
+        "Whether there are the stats of memcached's LRU maintainer.",
+        |cluster| cluster.settings.lru_maintainer.into()),
+    gauge("memcached_lru_crawler_hot_percent",
+        "hot_lru_pct: kept without effect, there are no segments.",
+        |cluster| cluster.run_time.get().hot_percent.into()),
+    gauge("memcached_lru_crawler_warm_percent",
+        "warm_lru_pct: kept without effect, there are no segments.",
+        |cluster| cluster.run_time.get().warm_percent.into()),
+    labelled("slabcore_build_info", "Name and version of this server.", |cluster| {
+        let product = cluster.settings.product;
+        let (name, version) = product.split_once(' ').unwrap_or((product, ""));
+        vec![Label::new("product", name), Label::new("version", version)]
+    }),
+    labelled("slabcore_backend_info", "How the sockets are driven.",
+        |cluster| vec![Label::new("backend", cluster.backend.name())]),
+    gauge("slabcore_shards", "Shards, one executor each.",
+        |cluster| cluster.settings.shards as u64),
+    gauge("slabcore_pages", "Pages of the item memory.",
+        |cluster| cluster.pages.pages_total() as u64),
+    gauge("slabcore_pages_free", "Pages that no shard owns.",
+        |cluster| cluster.pages.pages_free() as u64),
+    gauge("slabcore_page_bytes", "Bytes of a page.", |_| slabcore_storage::PAGE_BYTES as u64),
+];
+
+enum Handle {
+    Counter(metrics::Counter),
+    Gauge(metrics::Gauge),
+}
+
+/// Where a series has its value from.
+enum Origin {
+    Sum(Source),
+    Shard(usize, Source),
+    Server(fn(&Cluster) -> u64),
+}
+
+/// All series, registered once.
+pub(crate) struct Exposition {
+    exporter: PrometheusHandle,
+    series: Vec<(Handle, Origin)>,
+}
+
+impl Exposition {
+    /// Registers what `cluster` has.
+    pub(crate) fn new(cluster: &Cluster) -> Self {
+        let recorder = PrometheusBuilder::new().build_recorder();
+        let mut series = Vec::new();
+        for family in SERVER_FAMILIES {
+            describe(&recorder, family.name, family.kind, family.help);
+            let labels = (family.labels)(cluster);
+            let handle = register(&recorder, family.name, family.kind, labels);
+            series.push((handle, Origin::Server(family.value)));
+        }
+        for family in FAMILIES {
+            describe(&recorder, family.name, family.kind, family.help);
+            for one in family.series {
+                let handle = register(&recorder, family.name, family.kind, labels(one.labels));
+                series.push((handle, Origin::Sum(one.source)));
+            }
+        }
+        for family in SHARD_FAMILIES.iter().filter(|family| exists(family, &cluster.backend)) {
+            describe(&recorder, family.name, family.kind, family.help);
+            for shard in 0..cluster.metrics.len() {
+                for one in family.series {
+                    let mut labels = labels(one.labels);
+                    labels.push(Label::new("shard", shard.to_string()));
+                    let handle = register(&recorder, family.name, family.kind, labels);
+                    series.push((handle, Origin::Shard(shard, one.source)));
+                }
+            }
+        }
+        Self { exporter: recorder.handle(), series }
+    }
+
+    /// The exposition, with each shard's numbers as they were last published.
+    pub(crate) fn render(&self, cluster: &Cluster) -> String {
+        let shards = cluster.published();
+        let mut sum = Snapshot::new();
+        for shard in &shards {
+            sum.merge(shard);
+        }
+        for (handle, origin) in &self.series {
+            let value = match origin {
+                Origin::Sum(source) => source.value(&sum),
+                Origin::Shard(shard, source) => source.value(&shards[*shard]),
+                Origin::Server(value) => value(cluster),
+            };
+            match handle {
+                Handle::Counter(counter) => counter.absolute(value),
+                Handle::Gauge(gauge) => gauge.set(value as f64),
+            }
+        }
+        let rendered = self.exporter.render();
+        let mut families: Vec<String> =
+            rendered.split("\n\n").filter(|it| !it.is_empty()).map(in_order).collect();
+        families.extend(cpu_seconds(&ResourceUsage::now()));
+        families.extend(lru_factors(&cluster.run_time.get()));
+        let columns = stats::item_columns(cluster);
+        families.extend(class_families(&cluster.published_classes(), columns));
+        families.sort_unstable();
+        families.concat()
+    }
+}
+
+/// Without a ring nobody enters it.
+fn exists(family: &Family, backend: &Backend) -> bool {
+    let of_the_ring = Source::Counter(Counter::RingEnters);
+    matches!(backend, Backend::Uring(_)) || family.series.iter().all(|it| it.source != of_the_ring)
+}
+
+fn labels(pairs: &[(&'static str, &'static str)]) -> Vec<Label> {
+    pairs.iter().map(|&(name, value)| Label::from_static_parts(name, value)).collect()
+}
+
+fn describe(recorder: &PrometheusRecorder, name: &'static str, kind: Kind, help: &'static str) {
+    let name = KeyName::from_const_str(name);
+    match kind {
+        Kind::Counter => recorder.describe_counter(name, None, help.into()),
+        Kind::Gauge => recorder.describe_gauge(name, None, help.into()),
+    }
+}
+
+fn register(
+    recorder: &PrometheusRecorder,
+    name: &'static str,
+    kind: Kind,
+    labels: Vec<Label>,
+) -> Handle {
+    let metadata = Metadata::new(module_path!(), Level::INFO, None);
+    let key = Key::from_parts(name, labels);
+    match kind {
+        Kind::Counter => Handle::Counter(recorder.register_counter(&key, &metadata)),
+        Kind::Gauge => Handle::Gauge(recorder.register_gauge(&key, &metadata)),
+    }
+}
+
+/// A family's lines with its samples in the order of their labels. The exporter keeps families and
+/// samples in hash maps: each scrape would show them in another order.
+fn in_order(family: &str) -> String {
+    let mut lines: Vec<&str> = family.lines().collect();
+    // Comments start with '#', which sorts before any name, and HELP before TYPE.
+    lines.sort_unstable();
+    let mut text = lines.join("\n");
+    text.push('\n');
+    text
+}
+
+/// Gauges of fractions, as the exporter would write them.
+fn lru_factors(kept: &KeptSettings) -> [String; 2] {
+    [("hot", kept.hot_factor), ("warm", kept.warm_factor)].map(|(segment, factor)| {
+        let name = format!("memcached_lru_crawler_{segment}_max_factor");
+        let kept = "kept without effect, there are no segments";
+        format!(
+            "# HELP {name} {segment}_max_factor: {kept}.\n# TYPE {name} gauge\n{name} {factor}\n"
+        )
+    })
+}
+
+/// Counters of fractions, which the exporter does not have.
+fn cpu_seconds(usage: &ResourceUsage) -> [String; 2] {
+    [("user", &usage.user), ("system", &usage.system)].map(|(mode, seconds)| {
+        let name = format!("memcached_process_{mode}_cpu_seconds_total");
+        format!(
+            "# HELP {name} CPU time of the process in {mode} mode.\n\
+             # TYPE {name} counter\n{name} {seconds}\n"
+        )
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::settings::ring_size::RingSize;
+    use std::collections::HashSet;
+
+    #[test]
+    fn names_are_distinct_and_follow_the_rules() {
+        let mut names: HashSet<&str> =
+            FAMILIES.iter().chain(SHARD_FAMILIES).map(|family| family.name).collect();
+        for family in SERVER_FAMILIES {
+            let name = family.name;
+            assert!(names.insert(name), "{name} twice");
+            assert!(name.bytes().all(|b| b.is_ascii_lowercase() || b == b'_'), "{name}");
+            // The exporter's own exception, see the table.
+            let is_total = family.kind == Kind::Counter && name != "memcached_uptime_seconds";
+            assert_eq!(name.ends_with("_total"), is_total, "{name}");
+            assert!(family.help.ends_with('.'), "{name}");
+        }
+    }
+
+    #[test]
+    fn samples_are_sorted_below_their_comments() {
+        let text =
+            "# HELP x_total X.\n# TYPE x_total counter\nx_total{a=\"2\"} 1\nx_total{a=\"1\"} 2";
+        let expected =
+            "# HELP x_total X.\n# TYPE x_total counter\nx_total{a=\"1\"} 2\nx_total{a=\"2\"} 1\n";
+        assert_eq!(in_order(text), expected);
+    }
+
+    #[test]
+    fn cpu_seconds_keep_their_fraction() {
+        let usage = ResourceUsage { user: "1.250000".to_owned(), system: "0.000001".to_owned() };
+        let [user, system] = cpu_seconds(&usage);
+        assert!(user.ends_with("\nmemcached_process_user_cpu_seconds_total 1.250000\n"), "{user}");
+        assert!(system.ends_with("_system_cpu_seconds_total 0.000001\n"), "{system}");
+    }
+
+    #[test]
+    fn ring_enters_exist_with_the_ring_only() {
+        let epoll = Backend::Epoll(String::new());
+        let hidden = SHARD_FAMILIES.iter().filter(|family| !exists(family, &epoll));
+        let names: Vec<&str> = hidden.map(|family| family.name).collect();
+        assert_eq!(names, ["slabcore_shard_ring_enters_total"]);
+        assert!(
+            SHARD_FAMILIES.iter().all(|family| exists(family, &Backend::Uring(RingSize::FULL)))
+        );
+    }
+}

@@ -1,0 +1,17 @@
+//! The admin endpoint: `/metrics`, `/healthz`, `/readyz` on a thread of its own.
+//!
+//! May use: `settings`, `connection`, `shared`. Must not come in: anything that takes a shard's lock
+//! or runs on an executor.
+//!
+//! Start reading at [`Admin`], then `exposition.rs` (which metrics there are).
+
+mod admin;
+pub(crate) mod admin_connection;
+pub(crate) mod admin_http;
+#[cfg(test)]
+mod admin_tests;
+pub(crate) mod class_exposition;
+pub(crate) mod exposition;
+pub(crate) mod resource_usage;
+
+pub(crate) use self::admin::Admin;

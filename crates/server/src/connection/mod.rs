@@ -1,0 +1,26 @@
+//! What the server keeps of one connection.
+//!
+//! Its input that is not yet consumed, its replies in their order, its TLS session, its login, and
+//! where it is in a long request. A connection knows no socket and no executor, so it can move to
+//! another core as a value.
+//!
+//! May use: `settings`. Must not come in: execution of requests, which is in `requests`, and
+//! anything of more than one connection.
+//!
+//! Start reading at [`Connection`], then `output.rs` (replies in order) and `entry.rs`.
+
+pub(crate) mod affinity;
+mod connection;
+pub(crate) mod dump_progress;
+pub(crate) mod entry;
+pub(crate) mod gather;
+pub(crate) mod login;
+pub(crate) mod outgoing;
+pub(crate) mod output;
+pub(crate) mod sizes;
+pub(crate) mod slot;
+pub(crate) mod spare_buffers;
+pub(crate) mod tls_session;
+pub(crate) mod told_connections;
+
+pub(crate) use self::connection::{Afterwards, Connection, ConnectionId, Pause, State, Upload};

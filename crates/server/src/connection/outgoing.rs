@@ -1,0 +1,163 @@
+//! What leaves with one send: encoded replies, and between them parts of large values, which are
+//! sent from where they lie.
+
+use std::ops::Range;
+
+use arrayvec::ArrayVec;
+use slabcore_shard::ValueEnd;
+use slabcore_storage::Hold;
+
+use crate::settings::limits::{SEND_PIECES_MAX, SEND_VALUES_MAX};
+
+/// A large value on its way to a client.
+#[derive(Debug)]
+pub(crate) struct LargeValue {
+    /// Shard that the hold goes back to.
+    pub(crate) shard: usize,
+    /// Keeps the value where it is until its last byte has left.
+    pub(crate) hold: Hold,
+    /// `VALUE` line that goes before it; empty once it has left.
+    pub(crate) head: Vec<u8>,
+    /// What goes behind it.
+    pub(crate) end: ValueEnd,
+    /// Bytes of the value that were handed to the socket.
+    pub(crate) taken_bytes: usize,
+}
+
+impl LargeValue {
+    /// Bytes of the value that are still to be handed to the socket.
+    pub(crate) fn left_bytes(&self) -> usize {
+        self.hold.value_bytes() - self.taken_bytes
+    }
+}
+
+/// A part of a value in a send.
+#[derive(Debug)]
+struct Part {
+    /// Bytes of the replies that leave before it.
+    at: usize,
+    value: Box<LargeValue>,
+    range: Range<usize>,
+}
+
+/// The parts of values in a send, in the order in which they leave.
+#[derive(Debug)]
+pub(crate) struct Parts {
+    list: ArrayVec<Part, SEND_VALUES_MAX>,
+    /// Bytes of all parts.
+    bytes: usize,
+    /// What `bytes` may grow to.
+    bytes_max: usize,
+}
+
+impl Parts {
+    /// No part yet, and room for so many bytes.
+    pub(crate) fn new(bytes_max: usize) -> Self {
+        Self { list: ArrayVec::new(), bytes: 0, bytes_max }
+    }
+
+    /// Adds the next `part_bytes` of a value, which leave once `at` bytes of the replies have.
+    pub(crate) fn push(&mut self, at: usize, mut value: Box<LargeValue>, part_bytes: usize) {
+        let start = value.taken_bytes;
+        value.taken_bytes += part_bytes;
+        self.bytes += part_bytes;
+        self.list.push(Part { at, value, range: start..start + part_bytes });
+    }
+
+    /// True if no other value can be sent with these.
+    pub(crate) fn is_full(&self) -> bool {
+        self.list.is_full() || self.bytes >= self.bytes_max
+    }
+
+    /// Bytes of values that may be added.
+    pub(crate) fn room_bytes(&self) -> usize {
+        self.bytes_max - self.bytes
+    }
+
+    /// Bytes of all parts.
+    pub(crate) fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    /// The values that they are parts of.
+    pub(crate) fn into_values(self) -> impl Iterator<Item = Box<LargeValue>> {
+        self.list.into_iter().map(|part| part.value)
+    }
+}
+
+/// See the module.
+#[derive(Debug)]
+pub(crate) struct Outgoing {
+    pub(crate) replies: Vec<u8>,
+    /// What leaves between replies. Boxed: most sends have none.
+    pub(crate) parts: Option<Box<Parts>>,
+}
+
+/// Runs of bytes that leave one after the other.
+pub(crate) type Pieces<'a> = ArrayVec<&'a [u8], SEND_PIECES_MAX>;
+
+impl Outgoing {
+    /// Bytes of all that leaves.
+    #[inline]
+    pub(crate) fn total_bytes(&self) -> usize {
+        self.replies.len() + self.part_bytes()
+    }
+
+    /// Bytes of values among them.
+    #[inline]
+    pub(crate) fn part_bytes(&self) -> usize {
+        self.parts.as_ref().map_or(0, |parts| parts.bytes)
+    }
+
+    /// The bytes, if they lie together.
+    #[inline]
+    pub(crate) fn plain(&self) -> Option<&[u8]> {
+        self.parts.is_none().then_some(&self.replies[..])
+    }
+
+    /// Appends all the bytes.
+    pub(crate) fn append_to(&self, bytes: &mut Vec<u8>) {
+        let mut offset = 0;
+        while offset < self.total_bytes() {
+            for piece in &self.pieces(offset) {
+                bytes.extend_from_slice(piece);
+                offset += piece.len();
+            }
+        }
+    }
+
+    /// The bytes from `offset` on, as far as so many pieces go. None of them is empty.
+    pub(crate) fn pieces(&self, offset: usize) -> Pieces<'_> {
+        let mut pieces = Pieces::new();
+        let mut skip = offset;
+        let mut replies_start = 0;
+        for part in self.parts.iter().flat_map(|parts| &parts.list) {
+            push_rest(&mut pieces, &self.replies[replies_start..part.at], &mut skip);
+            replies_start = part.at;
+            let skipped = skip.min(part.range.len());
+            skip -= skipped;
+            let mut left = part.range.len() - skipped;
+            for run in part.value.hold.parts(part.range.start + skipped) {
+                if left == 0 || pieces.is_full() {
+                    break;
+                }
+                let run = &run[..run.len().min(left)];
+                left -= run.len();
+                pieces.push(run);
+            }
+            if pieces.is_full() {
+                return pieces;
+            }
+        }
+        push_rest(&mut pieces, &self.replies[replies_start..], &mut skip);
+        pieces
+    }
+}
+
+fn push_rest<'a>(pieces: &mut Pieces<'a>, run: &'a [u8], skip: &mut usize) {
+    let skipped = (*skip).min(run.len());
+    *skip -= skipped;
+    if skipped < run.len() && !pieces.is_full() {
+        pieces.push(&run[skipped..]);
+    }
+}

@@ -1,0 +1,31 @@
+//! The place of a reply that is not there yet, or leaves from where it lies.
+
+use std::ops::Range;
+
+use crate::connection::gather::Gather;
+use crate::connection::outgoing::LargeValue;
+
+/// A reply that is owed.
+#[derive(Debug)]
+pub(crate) struct Slot {
+    pub(crate) state: SlotState,
+    /// Bytes of `tail` that follow this slot, up to the next.
+    pub(crate) after: usize,
+}
+
+/// How far the reply is.
+#[derive(Debug)]
+pub(crate) enum SlotState {
+    /// Another shard owes the reply, which has no value.
+    Open,
+    /// Another shard owes the reply, which may have a value.
+    OpenRead,
+    /// The reply is here, but not its turn: a range of `late`.
+    Late(Range<usize>),
+    /// A large value, or what is left of it.
+    Large(Box<LargeValue>),
+    /// A part of a large value is being sent, and it is not the last.
+    Leaving,
+    /// Several shards owe parts of the reply.
+    Gather(Box<Gather>),
+}

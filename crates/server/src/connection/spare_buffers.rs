@@ -1,0 +1,88 @@
+//! Output buffers and queues of slots that wait for use; the one used last is the warmest and goes
+//! first.
+
+use std::collections::VecDeque;
+
+use crate::connection::slot::Slot;
+use crate::settings::limits::{
+    SPARE_OUTPUT_BYTES_EACH_MAX, SPARE_OUTPUT_BYTES_MAX, SPARE_OUTPUTS_MAX, SPARE_SLOT_QUEUES_MAX,
+};
+
+/// Fresh buffers start at this size, a short reply or two, and keep what they grew to.
+const FRESH_BYTES: usize = 512;
+
+/// See the module.
+#[derive(Debug)]
+pub(crate) struct SpareBuffers {
+    spares: Vec<Vec<u8>>,
+    /// Memory of all `spares`.
+    spare_bytes: usize,
+    slot_queues: Vec<VecDeque<Slot>>,
+    for_tails: bool,
+}
+
+impl SpareBuffers {
+    /// `for_tails`: there are other shards, so replies may have to wait behind theirs.
+    pub(crate) fn new(for_tails: bool) -> Self {
+        Self { spares: Vec::new(), spare_bytes: 0, slot_queues: Vec::new(), for_tails }
+    }
+
+    /// Whether connections should borrow a second buffer, for their tail.
+    pub(crate) fn for_tails(&self) -> bool {
+        self.for_tails
+    }
+
+    /// An empty buffer.
+    #[inline]
+    pub(crate) fn take(&mut self) -> Vec<u8> {
+        let Some(buffer) = self.spares.pop() else { return Vec::with_capacity(FRESH_BYTES) };
+        self.spare_bytes -= buffer.capacity();
+        buffer
+    }
+
+    /// Keeps a buffer for reuse, unless there are plenty.
+    #[inline]
+    pub(crate) fn put(&mut self, mut buffer: Vec<u8>) {
+        let capacity = buffer.capacity();
+        if capacity == 0
+            || capacity > SPARE_OUTPUT_BYTES_EACH_MAX
+            || self.spare_bytes + capacity > SPARE_OUTPUT_BYTES_MAX
+            || self.spares.len() >= SPARE_OUTPUTS_MAX
+        {
+            return;
+        }
+        buffer.clear();
+        self.spare_bytes += capacity;
+        self.spares.push(buffer);
+    }
+
+    /// An empty queue of slots.
+    #[inline]
+    pub(crate) fn take_slots(&mut self) -> VecDeque<Slot> {
+        self.slot_queues.pop().unwrap_or_default()
+    }
+
+    /// Keeps an empty queue of slots for reuse, unless there are plenty.
+    #[inline]
+    pub(crate) fn put_slots(&mut self, slots: VecDeque<Slot>) {
+        debug_assert!(slots.is_empty());
+        if self.slot_queues.len() < SPARE_SLOT_QUEUES_MAX {
+            self.slot_queues.push(slots);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_buffer_that_carried_a_value_is_not_kept() {
+        let mut spares = SpareBuffers::new(false);
+        spares.put(Vec::with_capacity(SPARE_OUTPUT_BYTES_EACH_MAX + 1));
+        spares.put(Vec::with_capacity(SPARE_OUTPUT_BYTES_EACH_MAX));
+        assert_eq!(spares.spares.len(), 1);
+        assert_eq!(spares.take().capacity(), SPARE_OUTPUT_BYTES_EACH_MAX);
+        assert_eq!(spares.spare_bytes, 0);
+    }
+}

@@ -1,0 +1,420 @@
+//! The data-plane ring: sockets driven by `io_uring`, behind a safe interface.
+//!
+//! Receives are multishot into provided buffers, so that an idle connection owns none; sends own
+//! their buffer, and hold the values that they send from, until they complete. One
+//! [`Ring::enter`] submits everything and waits.
+#![allow(unsafe_code)]
+
+use std::io;
+use std::mem::ManuallyDrop;
+use std::os::fd::{AsRawFd, BorrowedFd, RawFd};
+
+use io_uring::types::{CancelBuilder, Fd, SubmitArgs, Timespec};
+use io_uring::{IoUring, cqueue, opcode, squeue};
+
+use crate::connection::outgoing::Outgoing;
+use crate::drivers::receive_buffers::ReceiveBuffers;
+use crate::drivers::send_message::{SendMessage, SendMessages};
+use crate::drivers::udp_port::Readiness;
+use crate::settings::limits::{RECEIVE_BUFFER_BYTES, RECEIVE_BUFFERS};
+use crate::settings::ring_size::RingSize;
+
+const BUFFER_GROUP: u16 = 0;
+
+/// Operations that end with the server may take so long for it.
+const END_NANOSECONDS_MAX: u32 = 100_000_000;
+
+/// Bytes of a connection arrived in a buffer that must be given back.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Received {
+    pub(crate) index: u32,
+    buffer: u16,
+    bytes: usize,
+    /// Receiving has ended.
+    pub(crate) rearm: bool,
+}
+
+/// What another completion is of.
+#[derive(Debug)]
+pub(crate) enum Completion {
+    /// Receiving has ended: 0 at the end of the input, else the error; ENOBUFS and ECANCELED ask
+    /// for a new start.
+    ReceiveEnded { index: u32, error: i32 },
+    /// A send is over: what was sent, and how many of its bytes left or the error.
+    Sent { index: u32, outgoing: Outgoing, result: i32 },
+    /// Another thread rang.
+    Doorbell { rearm: bool },
+    /// A UDP socket is ready, as was asked for once.
+    Datagrams { socket: usize, readiness: Readiness },
+    /// A doorbell by [`Ring::ring_other`] did not reach this shard.
+    DoorbellLost { shard: usize },
+    /// Another ring rang, or a cancellation ended: nothing to do but look around.
+    Nothing,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+#[repr(u64)]
+enum Kind {
+    Receive = 1,
+    Send = 2,
+    Doorbell = 3,
+    Nothing = 4,
+    Readable = 5,
+    Writable = 6,
+    RingOther = 7,
+}
+
+const KIND_SHIFT: u32 = 56;
+
+fn user_data(kind: Kind, index: u32) -> u64 {
+    (kind as u64) << KIND_SHIFT | u64::from(index)
+}
+
+/// What the kernel reads until a send completes.
+struct Sending {
+    outgoing: Outgoing,
+    /// Where its pieces are, if they do not lie together.
+    message: Option<Box<SendMessage>>,
+}
+
+/// See the module.
+pub(crate) struct Ring {
+    io: IoUring,
+    /// Not unmapped while the kernel may write to them: see `Drop`.
+    buffers: ManuallyDrop<ReceiveBuffers>,
+    /// The sends under way by connection: the kernel reads what they own.
+    sending: Vec<Option<Sending>>,
+    messages: SendMessages,
+    /// Sends not submitted yet whose completion is no reason to end a wait.
+    queued_sends: usize,
+    /// The kernel was asked for something: it may write to `buffers`.
+    is_used: bool,
+}
+
+impl Ring {
+    /// A ring of this thread: only the thread that makes it may use it.
+    ///
+    /// Fails where `io_uring` is refused or lacks what is used here (Linux 6.1 has it).
+    pub(crate) fn new(size: RingSize) -> io::Result<Self> {
+        let io = IoUring::builder()
+            .setup_single_issuer()
+            .setup_defer_taskrun()
+            .setup_taskrun_flag()
+            .setup_submit_all()
+            .setup_clamp()
+            .setup_cqsize(size.completions)
+            .build(size.submissions)?;
+        let buffers = ReceiveBuffers::new(RECEIVE_BUFFERS, RECEIVE_BUFFER_BYTES)?;
+        // SAFETY: the entries are page-aligned, as many as named, and live as long as the ring:
+        // both are in this struct, and `Drop` frees them only if the ring was never used.
+        unsafe {
+            io.submitter().register_buf_ring_with_flags(
+                buffers.entries_address(),
+                RECEIVE_BUFFERS,
+                BUFFER_GROUP,
+                0,
+            )?;
+        }
+        Ok(Self {
+            io,
+            buffers: ManuallyDrop::new(buffers),
+            sending: Vec::new(),
+            messages: SendMessages::default(),
+            queued_sends: 0,
+            is_used: false,
+        })
+    }
+
+    /// For doorbells from other rings.
+    pub(crate) fn descriptor(&self) -> RawFd {
+        self.io.as_raw_fd()
+    }
+
+    /// `eventfd` becomes readable when something completes and [`Self::notify`] is on.
+    pub(crate) fn register_eventfd(&self, eventfd: BorrowedFd<'_>) -> io::Result<()> {
+        self.io.submitter().register_eventfd(eventfd.as_raw_fd())
+    }
+
+    /// Turns notifications through the registered eventfd on or off.
+    pub(crate) fn notify(&mut self, on: bool) {
+        let completions = self.io.completion();
+        if on { completions.enable_eventfd() } else { completions.disable_eventfd() }
+    }
+
+    /// Starts receiving from a socket until the end or an error.
+    pub(crate) fn receive(&mut self, index: u32, socket: BorrowedFd<'_>) {
+        let entry = opcode::RecvMulti::new(Fd(socket.as_raw_fd()), BUFFER_GROUP)
+            .build()
+            .user_data(user_data(Kind::Receive, index));
+        self.push(&entry);
+    }
+
+    /// Ends the receiving of a connection; it completes with ECANCELED unless it just ended.
+    pub(crate) fn cancel_receive(&mut self, index: u32) {
+        let entry = opcode::AsyncCancel::new(user_data(Kind::Receive, index))
+            .build()
+            .user_data(user_data(Kind::Nothing, 0));
+        self.push(&entry);
+    }
+
+    /// Sends bytes from `offset` on; they come back with the completion. One send per
+    /// connection at a time. `awaited`: work follows from its completion, which ends a wait.
+    pub(crate) fn send(
+        &mut self,
+        index: u32,
+        socket: BorrowedFd<'_>,
+        outgoing: Outgoing,
+        offset: usize,
+        awaited: bool,
+    ) {
+        let slot = index as usize;
+        if slot >= self.sending.len() {
+            self.sending.resize_with(slot + 1, || None);
+        }
+        assert!(self.sending[slot].is_none(), "one send per connection at a time");
+        let fd = Fd(socket.as_raw_fd());
+        let (entry, message) = match outgoing.plain() {
+            Some(bytes) => {
+                let bytes = &bytes[offset..];
+                let length = u32::try_from(bytes.len()).unwrap_or(u32::MAX);
+                let entry = opcode::Send::new(fd, bytes.as_ptr(), length).flags(NO_SIGNAL);
+                (entry.build(), None)
+            }
+            None => {
+                let message = self.messages.of(&outgoing.pieces(offset));
+                // The kernel goes on by itself when a slow client has made room.
+                let flags = (NO_SIGNAL | WAIT_ALL).cast_unsigned();
+                let entry = opcode::SendMsg::new(fd, message.header()).flags(flags);
+                (entry.build(), Some(message))
+            }
+        };
+        let entry = entry.user_data(user_data(Kind::Send, index));
+        self.sending[slot] = Some(Sending { outgoing, message });
+        self.queued_sends += usize::from(!awaited);
+        self.push(&entry);
+    }
+
+    /// Watches a doorbell: a completion whenever it becomes readable.
+    pub(crate) fn watch(&mut self, doorbell: BorrowedFd<'_>) {
+        let entry = opcode::PollAdd::new(Fd(doorbell.as_raw_fd()), POLL_READABLE)
+            .multi(true)
+            .build()
+            .user_data(user_data(Kind::Doorbell, 0));
+        self.push(&entry);
+    }
+
+    /// Watches a UDP socket until it is ready once.
+    pub(crate) fn watch_datagrams(
+        &mut self,
+        number: usize,
+        socket: BorrowedFd<'_>,
+        readiness: Readiness,
+    ) {
+        let (kind, events) = match readiness {
+            Readiness::Readable => (Kind::Readable, POLL_READABLE),
+            Readiness::Writable => (Kind::Writable, POLL_WRITABLE),
+        };
+        let entry = opcode::PollAdd::new(Fd(socket.as_raw_fd()), events)
+            .build()
+            .user_data(user_data(kind, number as u32));
+        self.push(&entry);
+    }
+
+    /// Rings for the owner of another ring, a shard. The kernel may have no memory for it: then
+    /// [`Completion::DoorbellLost`] follows.
+    pub(crate) fn ring_other(&mut self, shard: usize, ring: RawFd) {
+        let entry = opcode::MsgRingData::new(Fd(ring), 0, user_data(Kind::Nothing, 0), None)
+            .build()
+            .flags(squeue::Flags::SKIP_SUCCESS)
+            .user_data(user_data(Kind::RingOther, shard as u32));
+        self.push(&entry);
+    }
+
+    fn push(&mut self, entry: &squeue::Entry) {
+        self.is_used = true;
+        loop {
+            // SAFETY: what an entry points to outlives it. Receives use the registered buffers,
+            // sends what is in `sending` until their completion is taken: a buffer, values that are
+            // held, and a message that names them, all at addresses of their own. Polls, cancels
+            // and messages to rings point nowhere. None is freed before: see `Drop`.
+            if unsafe { self.io.submission().push(entry) }.is_ok() {
+                return;
+            }
+            // A full queue is submitted; EBUSY means completions must be taken first, and as the
+            // completion queue is far larger than this, submitting later succeeds.
+            let _ = self.io.submit();
+        }
+    }
+
+    /// Submits what is queued, and waits `wait` microseconds at most for one event beside the
+    /// sends that are not awaited; `None`: does not wait.
+    pub(crate) fn enter(&mut self, wait: Option<u32>) -> io::Result<()> {
+        let expected = std::mem::take(&mut self.queued_sends);
+        let submitter = self.io.submitter();
+        let result = match wait {
+            // Deferred completions arrive here too: the ring flags them.
+            None => submitter.submit(),
+            Some(microseconds) => {
+                let timespec = Timespec::new().nsec(microseconds * 1000);
+                submitter.submit_with_args(expected + 1, &SubmitArgs::new().timespec(&timespec))
+            }
+        };
+        in_order(result)
+    }
+
+    /// Lets everything that is due arrive, without waiting. Before a sleep this must be done after
+    /// notifications are turned on: what came in before them rings no more.
+    pub(crate) fn flush(&mut self) -> io::Result<()> {
+        self.queued_sends = 0;
+        let timespec = Timespec::new();
+        let result =
+            self.io.submitter().submit_with_args(1, &SubmitArgs::new().timespec(&timespec));
+        in_order(result)
+    }
+
+    /// Takes the completions that are there. Of one connection, what was received comes before the
+    /// end of receiving.
+    pub(crate) fn completions(
+        &mut self,
+        received: &mut Vec<Received>,
+        others: &mut Vec<Completion>,
+    ) {
+        debug_assert!(received.is_empty() && others.is_empty());
+        for entry in self.io.completion() {
+            match read_received(&entry) {
+                Some(bytes) => received.push(bytes),
+                None => {
+                    others.push(read_completion(&entry, &mut self.sending, &mut self.messages));
+                }
+            }
+        }
+    }
+
+    /// True if completions wait to be taken.
+    pub(crate) fn has_completions(&mut self) -> bool {
+        !self.io.completion().is_empty()
+    }
+
+    /// Ends all operations, and lets go of their sockets: after the ring's own end the kernel would
+    /// hold them for some milliseconds more, and nobody could bind a UDP port anew.
+    pub(crate) fn end_operations(&mut self) {
+        // What does not end in time ends with the ring.
+        let timeout = Some(Timespec::new().nsec(END_NANOSECONDS_MAX));
+        let _ = self.io.submitter().register_sync_cancel(timeout, CancelBuilder::any());
+        let _ = self.flush();
+    }
+
+    /// What was received.
+    pub(crate) fn bytes(&self, received: Received) -> &[u8] {
+        self.buffers.bytes(received.buffer, received.bytes)
+    }
+
+    /// Lets the kernel fill a buffer again.
+    pub(crate) fn give_back(&mut self, received: Received) {
+        self.buffers.give_back(received.buffer);
+    }
+}
+
+/// Time out, interrupted, or completions must be taken first: all in order.
+fn in_order(result: io::Result<usize>) -> io::Result<()> {
+    match result {
+        Ok(_) => Ok(()),
+        Err(error) => match error.raw_os_error() {
+            Some(ETIME | EINTR | EBUSY | EAGAIN) => Ok(()),
+            _ => Err(error),
+        },
+    }
+}
+
+fn read_received(entry: &cqueue::Entry) -> Option<Received> {
+    if entry.user_data() >> KIND_SHIFT != Kind::Receive as u64 {
+        return None;
+    }
+    let bytes = usize::try_from(entry.result()).ok().filter(|bytes| *bytes > 0)?;
+    let buffer = cqueue::buffer_select(entry.flags())?;
+    let rearm = !cqueue::more(entry.flags());
+    Some(Received { index: entry.user_data() as u32, buffer, bytes, rearm })
+}
+
+fn read_completion(
+    entry: &cqueue::Entry,
+    sending: &mut [Option<Sending>],
+    messages: &mut SendMessages,
+) -> Completion {
+    let index = entry.user_data() as u32;
+    let result = entry.result();
+    match entry.user_data() >> KIND_SHIFT {
+        kind if kind == Kind::Receive as u64 => Completion::ReceiveEnded { index, error: -result },
+        kind if kind == Kind::Send as u64 => {
+            let sent = sending[index as usize].take();
+            let Sending { outgoing, message } = sent.expect("a send completes once");
+            if let Some(message) = message {
+                messages.put(message);
+            }
+            Completion::Sent { index, outgoing, result }
+        }
+        kind if kind == Kind::Doorbell as u64 => {
+            Completion::Doorbell { rearm: !cqueue::more(entry.flags()) }
+        }
+        kind if kind == Kind::Readable as u64 => {
+            Completion::Datagrams { socket: index as usize, readiness: Readiness::Readable }
+        }
+        kind if kind == Kind::Writable as u64 => {
+            Completion::Datagrams { socket: index as usize, readiness: Readiness::Writable }
+        }
+        // Only a failure completes.
+        kind if kind == Kind::RingOther as u64 => {
+            Completion::DoorbellLost { shard: index as usize }
+        }
+        _ => Completion::Nothing,
+    }
+}
+
+impl Drop for Ring {
+    fn drop(&mut self) {
+        // Closing a ring ends its operations in the background: what the kernel may still touch is
+        // leaked, and with a hold the item memory. A ring ends with its server.
+        std::mem::forget(std::mem::take(&mut self.sending));
+        if !self.is_used {
+            // SAFETY: they are dropped once, and not touched after this. The kernel has received
+            // nothing into them: no operation was ever queued. It holds their list by itself.
+            unsafe { ManuallyDrop::drop(&mut self.buffers) };
+        }
+    }
+}
+
+const ETIME: i32 = rustix::io::Errno::TIME.raw_os_error();
+const EINTR: i32 = rustix::io::Errno::INTR.raw_os_error();
+const EBUSY: i32 = rustix::io::Errno::BUSY.raw_os_error();
+const EAGAIN: i32 = rustix::io::Errno::AGAIN.raw_os_error();
+const POLL_READABLE: u32 = rustix::event::PollFlags::IN.bits() as u32;
+const POLL_WRITABLE: u32 = rustix::event::PollFlags::OUT.bits() as u32;
+
+const NO_SIGNAL: i32 = rustix::net::SendFlags::NOSIGNAL.bits().cast_signed();
+const WAIT_ALL: i32 = libc::MSG_WAITALL;
+
+#[cfg(test)]
+mod tests {
+    use std::os::fd::AsFd;
+
+    use rustix::event::{EventfdFlags, eventfd};
+
+    use super::*;
+    use crate::settings::limits::LULL_MICROSECONDS;
+
+    /// It was claimed by the shard that rang, so nobody else rang, and the other one slept on.
+    #[test]
+    fn a_doorbell_that_does_not_reach_its_shard_is_reported() {
+        let Ok(mut ring) = Ring::new(RingSize::SMALLEST) else {
+            eprintln!("skipped: io_uring is refused");
+            return;
+        };
+        let no_ring = eventfd(0, EventfdFlags::CLOEXEC).unwrap();
+        ring.ring_other(3, no_ring.as_fd().as_raw_fd());
+        ring.enter(Some(LULL_MICROSECONDS)).unwrap();
+        let (mut received, mut others) = (Vec::new(), Vec::new());
+        ring.completions(&mut received, &mut others);
+        assert!(received.is_empty());
+        assert!(matches!(others[..], [Completion::DoorbellLost { shard: 3 }]), "{others:?}");
+    }
+}

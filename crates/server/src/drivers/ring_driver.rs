@@ -1,0 +1,359 @@
+//! The turn on the data-plane ring: completions in, requests executed, everything submitted once.
+
+use std::io;
+use std::os::fd::{AsFd, OwnedFd};
+
+use rustix::io::Errno;
+use slabcore_metrics::Counter;
+
+use crate::connection::outgoing::Outgoing;
+use crate::drivers::ring::{Completion, Received, Ring};
+use crate::drivers::udp_port::{Readiness, UdpPort};
+use crate::hub::Hub;
+use crate::hub::duties::Fate;
+use crate::settings::limits::LULL_MICROSECONDS;
+
+/// Whether a socket has taken what it was sent.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+enum Room {
+    /// At once.
+    #[default]
+    Enough,
+    /// The last send had to wait: the next may have to.
+    Short,
+}
+
+/// A connection's socket and what the kernel is doing with it.
+#[derive(Debug, Default)]
+struct Peer {
+    socket: Option<OwnedFd>,
+    /// A multishot receive is armed.
+    receiving: bool,
+    /// Its cancellation is under way.
+    cancelling: bool,
+    /// A send is under way, of the bytes from this offset on, since this turn.
+    sending: Option<(usize, u64)>,
+    room: Room,
+    /// Broken or done: closed once the kernel has let go of it.
+    ending: bool,
+}
+
+/// What a turn left to do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Outlook {
+    /// More work is at hand.
+    Busy,
+    /// Nothing came in for as long as a lull is waited out.
+    Lull,
+    /// Stop was ordered.
+    Stopping,
+}
+
+impl Outlook {
+    /// `None` once a stop was ordered.
+    pub(crate) fn unless_stopping(self) -> Option<Self> {
+        (self != Self::Stopping).then_some(self)
+    }
+}
+
+/// See the module.
+pub(crate) struct RingDriver {
+    hub: Hub,
+    ring: Ring,
+    peers: Vec<Peer>,
+    received: Vec<Received>,
+    completions: Vec<Completion>,
+    touched: Vec<u32>,
+    /// Turns so far.
+    turns: u64,
+    /// Shards to ring for at the end of the turn.
+    wakes: Vec<usize>,
+    udp: UdpPort,
+    /// What each UDP socket is watched for: to be readable, to be writable.
+    udp_watches: Vec<[bool; 2]>,
+}
+
+impl RingDriver {
+    pub(crate) fn new(hub: Hub, udp: UdpPort, mut ring: Ring) -> Self {
+        let mailbox = &hub.core.cluster.mailboxes[hub.core.index];
+        mailbox.set_ring(ring.descriptor());
+        ring.watch(mailbox.doorbell().as_fd());
+        ring.notify(false);
+        Self {
+            hub,
+            ring,
+            peers: Vec::new(),
+            received: Vec::new(),
+            completions: Vec::new(),
+            touched: Vec::new(),
+            turns: 0,
+            wakes: Vec::new(),
+            udp_watches: vec![[false; 2]; udp.sockets()],
+            udp,
+        }
+    }
+
+    /// One turn: what came in, what follows from it, one system call.
+    pub(crate) fn turn(&mut self) -> io::Result<Outlook> {
+        self.hub.core.begin_turn();
+        self.turns += 1;
+        self.ring.completions(&mut self.received, &mut self.completions);
+        let mut idle = self.received.is_empty() && self.completions.is_empty();
+        self.receive();
+        let mut completions = std::mem::take(&mut self.completions);
+        for completion in completions.drain(..) {
+            self.complete(completion);
+        }
+        self.completions = completions;
+        idle &= !self.take_messages();
+        let mut more = self.hub.run_runnable();
+        if self.udp.sockets() > 0 {
+            more |= self.serve_datagrams();
+        }
+        if self.hub.is_to_tell() {
+            let peers = &self.peers;
+            self.hub.tell_connections(|index| {
+                peers.get(index as usize)?.socket.as_ref().map(AsFd::as_fd)
+            });
+        }
+        self.dispatch();
+        self.settle_touched();
+        let metrics = &self.hub.core.metrics;
+        metrics.add(Counter::Turns, 1);
+        if self.hub.stopping {
+            return Ok(Outlook::Stopping);
+        }
+        let maintaining = self.hub.maintain();
+        idle &= !more && !self.hub.has_runnable() && !maintaining;
+        self.enter(more || maintaining)?;
+        Ok(if idle { Outlook::Lull } else { Outlook::Busy })
+    }
+
+    /// Answers datagrams; true if some are left.
+    #[cold]
+    fn serve_datagrams(&mut self) -> bool {
+        let more = self.udp.turn(&mut self.hub);
+        for (socket, watches) in self.udp_watches.iter_mut().enumerate() {
+            for readiness in [Readiness::Readable, Readiness::Writable] {
+                let is_watched = &mut watches[readiness as usize];
+                if !*is_watched && self.udp.watched(socket, readiness) {
+                    *is_watched = true;
+                    let descriptor = self.udp.descriptor(socket);
+                    self.ring.watch_datagrams(socket, descriptor, readiness);
+                }
+            }
+        }
+        more
+    }
+
+    /// Submits and, if there is nothing left to do, waits out a lull.
+    fn enter(&mut self, more: bool) -> io::Result<()> {
+        for shard in self.wakes.drain(..) {
+            let mailbox = &self.hub.core.cluster.mailboxes[shard];
+            match mailbox.ring() {
+                Some(ring) => self.ring.ring_other(shard, ring),
+                None => mailbox.ring_doorbell(),
+            }
+        }
+        self.hub.core.metrics.add(Counter::RingEnters, 1);
+        if more || self.hub.has_runnable() {
+            self.hub.core.shards.lend();
+            let result = self.ring.enter(None);
+            self.hub.core.shards.take_back();
+            return result;
+        }
+        let cluster = &self.hub.core.cluster;
+        let mailbox = &cluster.mailboxes[self.hub.core.index];
+        mailbox.park();
+        let wait = if self.hub.has_messages() { None } else { Some(LULL_MICROSECONDS) };
+        let shards = &mut self.hub.core.shards;
+        shards.lend();
+        let result = self.ring.enter(wait);
+        mailbox.unpark();
+        shards.take_back();
+        result
+    }
+
+    /// Prepares for sleep: completions and messages will ring the eventfd. False if there is
+    /// something to do after all.
+    pub(crate) fn park(&mut self) -> io::Result<bool> {
+        self.hub.core.shards.own().publish();
+        self.hub.core.cluster.mailboxes[self.hub.core.index].park();
+        self.hub.tell_due();
+        self.ring.notify(true);
+        self.ring.flush()?;
+        let sleeps = !self.ring.has_completions() && !self.hub.has_messages();
+        self.hub.core.shards.lend();
+        Ok(sleeps)
+    }
+
+    /// Awake again.
+    pub(crate) fn unpark(&mut self) {
+        self.ring.notify(false);
+        self.hub.core.cluster.mailboxes[self.hub.core.index].unpark();
+        self.hub.core.shards.take_back();
+    }
+
+    fn receive(&mut self) {
+        for received in &self.received {
+            let peer = &mut self.peers[received.index as usize];
+            peer.receiving = !received.rearm;
+            peer.cancelling &= !received.rearm;
+            if received.rearm {
+                self.hub.touch(received.index);
+            }
+        }
+        let (peers, ring) = (&self.peers, &self.ring);
+        let wanted = self.received.iter().filter(|it| !peers[it.index as usize].ending);
+        self.hub.receive(wanted.map(|it| (it.index, ring.bytes(*it))));
+        for received in self.received.drain(..) {
+            self.ring.give_back(received);
+        }
+    }
+
+    fn complete(&mut self, completion: Completion) {
+        match completion {
+            Completion::ReceiveEnded { index, error } => self.receive_ended(index, error),
+            Completion::Sent { index, outgoing, result } => self.sent(index, outgoing, result),
+            Completion::Doorbell { rearm } => {
+                let mailbox = &self.hub.core.cluster.mailboxes[self.hub.core.index];
+                mailbox.silence();
+                if rearm {
+                    self.ring.watch(mailbox.doorbell().as_fd());
+                }
+            }
+            Completion::Datagrams { socket, readiness } => {
+                self.udp_watches[socket][readiness as usize] = false;
+                self.udp.ready(&mut self.hub, socket, readiness);
+            }
+            // The pipe always takes it. The claim on the doorbell was ours: nobody else rings.
+            Completion::DoorbellLost { shard } => {
+                self.hub.core.cluster.mailboxes[shard].ring_doorbell();
+            }
+            Completion::Nothing => {}
+        }
+    }
+
+    fn receive_ended(&mut self, index: u32, error: i32) {
+        let peer = &mut self.peers[index as usize];
+        peer.receiving = false;
+        peer.cancelling = false;
+        if error == 0 {
+            if !peer.ending {
+                self.hub.end_of_input(index);
+            }
+        } else if error != Errno::CANCELED.raw_os_error() && error != Errno::NOBUFS.raw_os_error() {
+            peer.ending = true;
+        }
+        self.hub.touch(index);
+    }
+
+    fn sent(&mut self, index: u32, outgoing: Outgoing, result: i32) {
+        let peer = &mut self.peers[index as usize];
+        let (offset, turn) = peer.sending.take().expect("a send was under way");
+        peer.room = if self.turns > turn + 1 { Room::Short } else { Room::Enough };
+        let Ok(count) = usize::try_from(result) else {
+            let again = [Errno::INTR, Errno::AGAIN].map(Errno::raw_os_error).contains(&-result);
+            if again && !peer.ending {
+                self.send(index, outgoing, offset, true);
+            } else {
+                peer.ending = true;
+                self.hub.send_failed(index, outgoing);
+            }
+            return;
+        };
+        if peer.ending {
+            self.hub.send_failed(index, outgoing);
+        } else if offset + count < outgoing.total_bytes() {
+            self.send(index, outgoing, offset + count, true);
+        } else {
+            self.hub.sent(index, outgoing);
+        }
+    }
+
+    fn send(&mut self, index: u32, outgoing: Outgoing, offset: usize, awaited: bool) {
+        let peer = &mut self.peers[index as usize];
+        let Some(socket) = &peer.socket else { unreachable!("an open connection has a socket") };
+        peer.sending = Some((offset, self.turns));
+        // What does not complete at once is not to be waited for together with a request.
+        let awaited = awaited || peer.room == Room::Short;
+        self.ring.send(index, socket.as_fd(), outgoing, offset, awaited);
+    }
+
+    fn take_messages(&mut self) -> bool {
+        let (peers, wakes) = (&mut self.peers, &mut self.wakes);
+        self.hub.take_messages(
+            |index, socket| {
+                let index = index as usize;
+                if index >= peers.len() {
+                    peers.resize_with(index + 1, Peer::default);
+                }
+                peers[index] = Peer { socket: Some(socket), ..Peer::default() };
+            },
+            |shard| wakes.push(shard),
+        )
+    }
+
+    fn dispatch(&mut self) {
+        let wakes = &mut self.wakes;
+        self.hub.dispatch(|shard| wakes.push(shard));
+    }
+
+    /// Does what follows from the turn for each connection that it touched.
+    fn settle_touched(&mut self) {
+        let mut touched = std::mem::take(&mut self.touched);
+        self.hub.take_touched(&mut touched);
+        for index in touched.drain(..) {
+            self.settle(index);
+        }
+        self.touched = touched;
+    }
+
+    fn settle(&mut self, index: u32) {
+        let Some(duties) = self.hub.duties(index) else { return };
+        let peer = &mut self.peers[index as usize];
+        peer.ending |= duties.fate == Fate::Close;
+        let read = duties.read && !peer.ending;
+        if read && !peer.receiving {
+            let Some(socket) = &peer.socket else { unreachable!("an open connection has one") };
+            peer.receiving = true;
+            self.ring.receive(index, socket.as_fd());
+        } else if !read && peer.receiving && !peer.cancelling {
+            peer.cancelling = true;
+            self.ring.cancel_receive(index);
+        }
+        if peer.ending {
+            if let Some(outgoing) = duties.send {
+                self.hub.send_failed(index, outgoing);
+            }
+            let peer = &mut self.peers[index as usize];
+            if !peer.receiving && peer.sending.is_none() {
+                if let Some(socket) = peer.socket.take() {
+                    self.hub.part_from_client(index, &socket);
+                }
+                self.hub.remove(index);
+            }
+        } else if duties.fate == Fate::Depart {
+            // A receive under way ends first; what it still brings is kept and moves along.
+            if !peer.receiving {
+                debug_assert!(peer.sending.is_none(), "all output has left");
+                let socket = peer.socket.take().expect("an open connection has a socket");
+                let wakes = &mut self.wakes;
+                peer.socket = self.hub.depart(index, socket, |shard| wakes.push(shard));
+            }
+        } else if let Some(outgoing) = duties.send {
+            self.send(index, outgoing, 0, duties.awaits_sent);
+        }
+    }
+
+    /// Sends what is ready, once and as far as it goes, and closes everything.
+    pub(crate) fn stop(mut self) {
+        for index in self.hub.indices() {
+            self.peers[index as usize].socket = None;
+            self.hub.remove(index);
+        }
+        self.ring.end_operations();
+        self.hub.exchanges.end_all(&mut self.hub.core);
+        self.hub.core.shards.own().publish();
+    }
+}

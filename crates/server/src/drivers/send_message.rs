@@ -1,0 +1,57 @@
+//! Lists of pieces that the kernel reads while it sends them.
+#![allow(unsafe_code)]
+
+use std::mem::MaybeUninit;
+use std::ptr;
+
+use crate::connection::outgoing::Pieces;
+use crate::settings::limits::{SEND_PIECES_MAX, SPARE_SEND_MESSAGES_MAX};
+
+/// A `msghdr` with its list of pieces. Boxed: the header points to the list beside it.
+pub(crate) struct SendMessage {
+    header: libc::msghdr,
+    pieces: [libc::iovec; SEND_PIECES_MAX],
+}
+
+impl SendMessage {
+    fn new() -> Box<Self> {
+        let none = libc::iovec { iov_base: ptr::null_mut(), iov_len: 0 };
+        // SAFETY: a message header is numbers and pointers, for which all bits zero are values.
+        let header = unsafe { MaybeUninit::<libc::msghdr>::zeroed().assume_init() };
+        Box::new(Self { header, pieces: [none; SEND_PIECES_MAX] })
+    }
+
+    /// For the kernel, for as long as this box and what its pieces point to stay.
+    pub(crate) fn header(&self) -> *const libc::msghdr {
+        &raw const self.header
+    }
+}
+
+/// Messages that wait for use.
+#[derive(Default)]
+pub(crate) struct SendMessages {
+    /// Boxed, as the kernel knows them by address.
+    #[expect(clippy::vec_box)]
+    spares: Vec<Box<SendMessage>>,
+}
+
+impl SendMessages {
+    /// A message of these pieces.
+    pub(crate) fn of(&mut self, pieces: &Pieces<'_>) -> Box<SendMessage> {
+        let mut message = self.spares.pop().unwrap_or_else(SendMessage::new);
+        for (place, piece) in message.pieces.iter_mut().zip(pieces) {
+            *place =
+                libc::iovec { iov_base: piece.as_ptr().cast_mut().cast(), iov_len: piece.len() };
+        }
+        message.header.msg_iov = message.pieces.as_mut_ptr();
+        message.header.msg_iovlen = pieces.len() as _;
+        message
+    }
+
+    /// Keeps a message for reuse, unless there are plenty.
+    pub(crate) fn put(&mut self, message: Box<SendMessage>) {
+        if self.spares.len() < SPARE_SEND_MESSAGES_MAX {
+            self.spares.push(message);
+        }
+    }
+}

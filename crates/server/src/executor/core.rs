@@ -1,0 +1,247 @@
+//! What all connections of one executor share: the shard, the way to other shards, the time.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use slabcore_metrics::{Counter, ShardMetrics};
+use slabcore_protocol::{StoreRequest, Streams};
+use slabcore_shard::{Entry, Limits, Now, Router, Shard, Ticket, UploadId, Watch};
+
+use crate::connection::ConnectionId;
+use crate::connection::outgoing::{LargeValue, Parts};
+use crate::connection::output::Output;
+use crate::connection::spare_buffers::SpareBuffers;
+use crate::executor::outboxes::Outboxes;
+use crate::executor::shards::{Shards, SharedShard};
+use crate::settings::limits::{OPEN_READS_MAX, OPEN_SLOTS_MAX};
+use crate::settings::log;
+use crate::shared::cluster::Cluster;
+use crate::shared::mailbox::Message;
+use crate::shared::numbers::Numbers;
+use crate::shared::watchers::WatcherId;
+
+/// See the module.
+pub(crate) struct Core {
+    /// Number of this executor's shard.
+    pub(crate) index: usize,
+    pub(crate) shards: Shards,
+    pub(crate) router: Router,
+    pub(crate) limits: Limits,
+    pub(crate) now: Now,
+    /// How much is logged, as of this turn: 2 and more names connections and commands.
+    pub(crate) verbosity: u64,
+    /// What those who watch want to see, as of this turn.
+    pub(crate) watched: Streams,
+    /// Whether plain reads may go their own way: nobody watches, nor logs commands.
+    pub(crate) reads_plainly: bool,
+    /// Requests of one connection that may wait for values of other shards, as of this turn.
+    pub(crate) open_reads_max: usize,
+    /// The watchers among this executor's connections.
+    pub(crate) watchers: Vec<(WatcherId, ConnectionId)>,
+    pub(crate) outboxes: Outboxes,
+    pub(crate) spares: SpareBuffers,
+    pub(crate) upload_numbers: Numbers,
+    /// Connections of this executor that wait to be told of all others.
+    pub(crate) tellings: Vec<Ticket>,
+    /// Shards whose sleeping owners have something to do.
+    to_wake: Vec<usize>,
+    pub(crate) cluster: Arc<Cluster>,
+    pub(crate) metrics: Arc<ShardMetrics>,
+}
+
+impl Core {
+    pub(crate) fn new(
+        index: usize,
+        shards: Arc<[SharedShard]>,
+        router: Router,
+        cluster: Arc<Cluster>,
+    ) -> Self {
+        let shards = Shards::new(index, shards);
+        let settings = &cluster.settings;
+        Self {
+            index,
+            router,
+            limits: Limits { item_bytes_max: settings.item_bytes_max, cas: settings.cas },
+            now: cluster.clock.now(),
+            verbosity: cluster.verbosity.load(Ordering::Relaxed),
+            watched: Streams::default(),
+            reads_plainly: true,
+            open_reads_max: OPEN_SLOTS_MAX,
+            watchers: Vec::new(),
+            outboxes: Outboxes::new(index, settings.shards),
+            spares: SpareBuffers::new(settings.shards > 1),
+            upload_numbers: Numbers::default(),
+            tellings: Vec::new(),
+            to_wake: Vec::new(),
+            metrics: Arc::clone(shards.own().metrics()),
+            shards,
+            cluster,
+        }
+    }
+
+    /// Reads the clock: once per turn.
+    #[inline]
+    pub(crate) fn begin_turn(&mut self) {
+        self.now = self.cluster.clock.now();
+        self.verbosity = self.cluster.verbosity.load(Ordering::Relaxed);
+        self.watched = self.cluster.watchers.streams();
+        if self.watched != self.shards.own().watched_streams() {
+            self.change_watched();
+        }
+        self.reads_plainly = self.verbosity < log::COMMANDS && self.watched.is_empty();
+        self.look_for_large_values();
+        self.shards.own_mut().begin_turn(self.now);
+    }
+
+    /// Until a large value is stored on some shard, values may be asked for in large numbers. An
+    /// executor looks before requests are executed, and before its replies leave.
+    #[inline]
+    fn look_for_large_values(&mut self) {
+        if self.open_reads_max == OPEN_READS_MAX {
+            return;
+        }
+        let stored = &self.cluster.has_large_values;
+        if self.shards.own().has_large_values() {
+            stored.store(true, Ordering::Relaxed);
+        }
+        if stored.load(Ordering::Relaxed) {
+            self.open_reads_max = OPEN_READS_MAX;
+        }
+    }
+
+    /// The shard of a key if it can be asked at once: our own; or another's that is lent, if
+    /// nothing that was sent there before is still under way.
+    #[inline]
+    pub(crate) fn reach(&mut self, shard: usize) -> Option<&mut Shard> {
+        if shard == self.index || self.borrow(shard) { self.shards.held_mut(shard) } else { None }
+    }
+
+    fn borrow(&mut self, shard: usize) -> bool {
+        if !self.outboxes.is_quiet(shard) {
+            return false;
+        }
+        if self.shards.held(shard).is_some() {
+            return true;
+        }
+        let borrowed = self.shards.borrow(shard, self.now);
+        self.metrics.add(Counter::ShardsBorrowed, u64::from(borrowed));
+        borrowed
+    }
+
+    /// Gives borrowed shards back: after each group of requests.
+    #[inline]
+    pub(crate) fn give_back(&mut self) {
+        let (to_wake, due_ticks) = (&mut self.to_wake, &self.cluster.due_ticks);
+        self.shards.give_back(
+            self.now,
+            |shard| to_wake.push(shard),
+            |shard, tick| due_ticks.bring_forward(shard, tick),
+        );
+    }
+
+    /// Requests of one connection before others have their turn (`-R`).
+    pub(crate) fn requests_per_visit_max(&self) -> usize {
+        self.cluster.settings.requests_per_event_max
+    }
+
+    /// All shards but this one.
+    pub(crate) fn other_shards(&self) -> impl Iterator<Item = usize> + use<> {
+        let index = self.index;
+        (0..self.router.shards()).filter(move |&shard| shard != index)
+    }
+
+    /// Starts an upload at the shard that owns its key.
+    pub(crate) fn upload_begin(&mut self, store: &StoreRequest<'_>) -> (usize, UploadId) {
+        let route = self.router.route(store.key);
+        let id = UploadId { source: self.index as u8, number: self.upload_numbers.take() };
+        if route.shard == self.index {
+            self.shards.own_mut().upload_begin(self.now, route.hash, id, store);
+        } else {
+            self.outboxes.push(route.shard, &Entry::UploadBegin(route.hash, id, *store), None);
+        }
+        (route.shard, id)
+    }
+
+    /// Passes on bytes of an upload.
+    pub(crate) fn upload_bytes(&mut self, shard: usize, id: UploadId, bytes: &[u8]) {
+        if shard == self.index {
+            self.shards.own_mut().upload_bytes(self.now, id, bytes);
+        } else {
+            self.outboxes.push(shard, &Entry::UploadBytes(id, bytes), None);
+        }
+    }
+
+    /// Drops an upload whose connection ended.
+    pub(crate) fn upload_abandon(&mut self, shard: usize, id: UploadId) {
+        self.upload_numbers.give(id.number);
+        if shard == self.index {
+            self.shards.own_mut().upload_abandon(id);
+        } else {
+            self.outboxes.push(shard, &Entry::UploadAbandon(id), None);
+        }
+    }
+
+    /// Lets go of a value, here or elsewhere. Not while a stage has borrowed shards.
+    pub(crate) fn release(&mut self, value: LargeValue) {
+        let LargeValue { shard, hold, .. } = value;
+        if let Some(owner) = self.reach(shard) {
+            owner.release(hold);
+            self.give_back();
+        } else {
+            self.outboxes.push_release(shard, hold);
+        }
+    }
+
+    /// Parts of large values have left: values that were sent whole are given back.
+    #[inline(never)]
+    pub(crate) fn parts_sent(&mut self, output: &mut Output, parts: Box<Parts>) {
+        output.parts_sent();
+        for value in parts.into_values() {
+            if let Some(value) = output.part_sent(value) {
+                self.release(*value);
+            }
+        }
+    }
+
+    /// Somebody began or ended to watch.
+    #[cold]
+    fn change_watched(&mut self) {
+        let streams = self.watched;
+        self.shards.own_mut().watch(Watch { streams, client: -1 });
+    }
+
+    /// A watcher of this executor is gone.
+    pub(crate) fn end_watching(&mut self, id: WatcherId) {
+        self.cluster.watchers.remove(id);
+        self.watchers.retain(|(watcher, _)| *watcher != id);
+    }
+
+    /// Tells the other shards if ours would welcome pages of theirs.
+    pub(crate) fn ask_for_pages(&mut self) {
+        if self.router.shards() > 1
+            && let Some(wish) = self.shards.own_mut().take_page_wish()
+        {
+            for shard in self.other_shards() {
+                self.outboxes.push(shard, &Entry::PagesWanted(wish), None);
+            }
+        }
+    }
+
+    /// Sends what is gathered for other shards; `wake` rings for one that sleeps.
+    pub(crate) fn dispatch(&mut self, mut wake: impl FnMut(usize)) {
+        self.look_for_large_values();
+        let (cluster, metrics) = (&self.cluster, &self.metrics);
+        for shard in self.to_wake.drain(..) {
+            if cluster.mailboxes[shard].claim_doorbell() {
+                wake(shard);
+            }
+        }
+        self.outboxes.dispatch(|shard, batch| {
+            metrics.add(Counter::ForeignBatches, 1);
+            metrics.add(Counter::ForeignRequests, u64::from(batch.entries()));
+            if cluster.mailboxes[shard].post(Message::Requests(batch)) {
+                wake(shard);
+            }
+        });
+    }
+}

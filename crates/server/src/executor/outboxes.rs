@@ -1,0 +1,154 @@
+//! Requests for other shards, gathered over a turn: one batch per destination.
+
+use slabcore_shard::{Batch, Entry, Ticket};
+use slabcore_storage::Hold;
+
+use crate::settings::limits::BATCHES_IN_FLIGHT_MAX;
+
+#[derive(Debug)]
+struct Outbox {
+    /// Gathers entries until it is sent.
+    batch: Box<Batch>,
+    /// Batches sent and not back yet.
+    in_flight: usize,
+    /// Batches that came back, ever; they do so in the order in which they were sent.
+    returned: u64,
+    /// Boxed, as they travel so.
+    #[expect(clippy::vec_box)]
+    spares: Vec<Box<Batch>>,
+}
+
+/// One outbox per shard; our own stays empty.
+#[derive(Debug)]
+pub(crate) struct Outboxes {
+    boxes: Vec<Outbox>,
+    source: u8,
+    /// Some batch takes no more until it is sent.
+    any_full: bool,
+}
+
+impl Outboxes {
+    pub(crate) fn new(source: usize, shards: usize) -> Self {
+        let source = u8::try_from(source).expect("a shard's index fits a byte");
+        let batch = || Box::new(Batch::new(source));
+        let outbox = || Outbox { batch: batch(), in_flight: 0, returned: 0, spares: Vec::new() };
+        Self { boxes: (0..shards).map(|_| outbox()).collect(), source, any_full: false }
+    }
+
+    /// Adds an entry for `shard`. Entries of a connection to a shard arrive in this order.
+    #[inline]
+    pub(crate) fn push(&mut self, shard: usize, entry: &Entry<'_>, ticket: Option<Ticket>) {
+        debug_assert_ne!(shard, usize::from(self.source), "own keys are executed, not sent");
+        let outbox = &mut self.boxes[shard];
+        outbox.batch.push(entry, ticket);
+        self.any_full |= outbox.batch.is_full();
+    }
+
+    /// Adds a get of `key` with nothing said of it.
+    #[inline]
+    pub(crate) fn push_get(&mut self, shard: usize, hash: u64, key: &[u8], ticket: Ticket) {
+        let outbox = &mut self.boxes[shard];
+        outbox.batch.push_get(hash, key, ticket);
+        self.any_full |= outbox.batch.is_full();
+    }
+
+    /// Asks `shard` for its connections.
+    pub(crate) fn push_question(&mut self, shard: usize, ticket: Ticket) {
+        let outbox = &mut self.boxes[shard];
+        outbox.batch.push_question(ticket);
+        self.any_full |= outbox.batch.is_full();
+    }
+
+    /// Gives a held value back to `shard`.
+    pub(crate) fn push_release(&mut self, shard: usize, hold: Hold) {
+        self.boxes[shard].batch.push_release(hold);
+    }
+
+    /// True if nothing that was sent to `shard`, or will be, is under way.
+    #[inline]
+    pub(crate) fn is_quiet(&self, shard: usize) -> bool {
+        let outbox = &self.boxes[shard];
+        outbox.in_flight == 0 && outbox.batch.is_empty()
+    }
+
+    /// For each shard, how many batches must be back until it has done all that was pushed so far.
+    pub(crate) fn marks(&self) -> Vec<u64> {
+        let mark =
+            |it: &Outbox| it.returned + it.in_flight as u64 + u64::from(!it.batch.is_empty());
+        self.boxes.iter().map(mark).collect()
+    }
+
+    /// True if all shards have done what was pushed before these marks were taken.
+    pub(crate) fn have_returned(&self, marks: &[u64]) -> bool {
+        self.boxes.iter().zip(marks).all(|(it, &mark)| it.returned >= mark)
+    }
+
+    /// True if connections should wait: a batch is full and may not leave yet.
+    #[inline]
+    pub(crate) fn is_any_full(&self) -> bool {
+        self.any_full
+    }
+
+    /// True if there is a batch that may leave.
+    pub(crate) fn can_dispatch(&self) -> bool {
+        let can = |it: &Outbox| !it.batch.is_empty() && it.in_flight < BATCHES_IN_FLIGHT_MAX;
+        self.boxes.iter().any(can)
+    }
+
+    /// Hands every batch that may leave to `send`, with its destination.
+    pub(crate) fn dispatch(&mut self, mut send: impl FnMut(usize, Box<Batch>)) {
+        self.any_full = false;
+        for (shard, outbox) in self.boxes.iter_mut().enumerate() {
+            if outbox.batch.is_empty() {
+                continue;
+            }
+            if outbox.in_flight == BATCHES_IN_FLIGHT_MAX {
+                self.any_full |= outbox.batch.is_full();
+                continue;
+            }
+            let next = outbox.spares.pop().unwrap_or_else(|| Box::new(Batch::new(self.source)));
+            outbox.in_flight += 1;
+            send(shard, std::mem::replace(&mut outbox.batch, next));
+        }
+    }
+
+    /// Takes back a batch whose replies were read.
+    pub(crate) fn recycle(&mut self, shard: usize, mut batch: Box<Batch>) {
+        let outbox = &mut self.boxes[shard];
+        assert!(outbox.in_flight > 0, "a batch comes back once");
+        outbox.in_flight -= 1;
+        outbox.returned += 1;
+        batch.recycle();
+        outbox.spares.push(batch);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A connection may ask another shard for what nobody owes it a reply, as with noreply. Before
+    /// it goes on elsewhere, each shard must have done what was pushed up to then, and no more.
+    #[test]
+    fn marks_are_reached_when_what_was_pushed_before_is_back() {
+        let mut outboxes = Outboxes::new(0, 3);
+        let mut sent = Vec::new();
+        assert!(outboxes.have_returned(&outboxes.marks()));
+        outboxes.push(1, &Entry::Flush(None), None);
+        outboxes.dispatch(|shard, batch| sent.push((shard, batch)));
+        outboxes.push(1, &Entry::Flush(None), None);
+        outboxes.push(2, &Entry::Flush(None), None);
+        let marks = outboxes.marks();
+        outboxes.dispatch(|shard, batch| sent.push((shard, batch)));
+        // What comes later is not waited for.
+        outboxes.push(1, &Entry::Flush(None), None);
+        outboxes.dispatch(|shard, batch| sent.push((shard, batch)));
+        let shards: Vec<_> = sent.iter().map(|it| it.0).collect();
+        assert_eq!(shards, [1, 1, 2, 1]);
+        for (number, (shard, batch)) in sent.into_iter().enumerate() {
+            assert_eq!(outboxes.have_returned(&marks), number == 3);
+            outboxes.recycle(shard, batch);
+        }
+        assert!(outboxes.is_quiet(1) && outboxes.is_quiet(2));
+    }
+}

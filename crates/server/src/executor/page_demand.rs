@@ -1,0 +1,104 @@
+//! Pages that a shard takes from others at once, when it has nothing left to evict.
+//!
+//! A large value arrives faster than others clear the pages that its shard wished for, as they do
+//! that between their requests, or sleep. So whoever executes the store locks another shard, which
+//! is free whenever its owner is in the kernel, and clears a few of its pages in place.
+//!
+//! **Nobody waits for each other.** A shard says that it demands before it looks at others, and
+//! waits for the lock of none that says so. A shard that demands has nothing to give, but when two
+//! do, one of them is to fail and not both: the one of the lower number waits until the other one
+//! has given up or got what it needs. All waits are bounded.
+//!
+//! **Nobody waits for itself.** An executor that has borrowed the shard that demands also has its
+//! own, and may have borrowed others: these are not asked. It waits for none of the rest, as the
+//! owner of the shard that demands waits for it meanwhile.
+
+use std::sync::{Arc, Weak};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use crate::executor::shards::SharedShard;
+use crate::settings::limits::{DEMAND_PAUSE, DEMAND_WAIT_MAX};
+
+/// Lets each of the shards demand pages of the others.
+pub(crate) fn connect(shards: &Arc<[SharedShard]>) {
+    if shards.len() == 1 {
+        return;
+    }
+    for (own, shard) in shards.iter().enumerate() {
+        let all: Weak<[SharedShard]> = Arc::downgrade(shards);
+        let mut asked_last = own;
+        shard.set_page_demand(Box::new(move |tick| {
+            all.upgrade().is_some_and(|all| demand(&all, own, &mut asked_last, tick))
+        }));
+    }
+}
+
+/// Asks the others in turn, until one has given pages.
+fn demand(all: &[SharedShard], own: usize, asked_last: &mut usize, tick: u32) -> bool {
+    let wait = if all[own].holder() == own { DEMAND_WAIT_MAX } else { Duration::ZERO };
+    all[own].set_demanding(true);
+    let giver = givers(all, own, *asked_last).find(|&other| {
+        let shard = &all[other];
+        let until = Instant::now() + wait;
+        while shard.is_demanding() && own < other && Instant::now() < until {
+            thread::sleep(DEMAND_PAUSE);
+        }
+        !shard.is_demanding() && shard.give_pages_now(tick, wait)
+    });
+    all[own].set_demanding(false);
+    *asked_last = giver.unwrap_or(*asked_last);
+    giver.is_some()
+}
+
+/// The shards to ask, from the one after `asked_last` on: all but those that this thread has.
+fn givers(
+    all: &[SharedShard],
+    own: usize,
+    asked_last: usize,
+) -> impl Iterator<Item = usize> + use<'_> {
+    // Whoever executes the store has the shard that demands.
+    let this_executor = all[own].holder();
+    let first = asked_last + 1;
+    let others = (first..first + all.len()).map(|number| number % all.len());
+    others.filter(move |&other| all[other].holder() != this_executor)
+}
+
+#[cfg(test)]
+mod tests {
+    use slabcore_storage::KeyHasher;
+
+    use super::*;
+    use crate::executor::shards::Shards;
+    use crate::launch::seat::make_seats;
+    use crate::settings::{BackendChoice, Settings};
+    use crate::shared::cluster::Backend;
+    use crate::whole_server::settings;
+
+    /// A thread that had borrowed the shard that demands waited for its own, whose lock it had.
+    #[test]
+    fn an_executor_does_not_ask_the_shards_that_it_has() {
+        let settings = Settings { shards: 4, ..settings(BackendChoice::Epoll) };
+        let backend = Backend::Epoll(String::new());
+        let (cluster, seats) = make_seats(settings, backend, &[], Vec::new(), &KeyHasher::new(1))
+            .map_err(drop)
+            .unwrap();
+        let all = seats[0].shards();
+        let mut others: Vec<Shards> =
+            (1..4).map(|own| Shards::new(own, Arc::clone(&all))).collect();
+        let mut own = Shards::new(0, Arc::clone(&all));
+        let check = |demanding, expected: &[usize]| {
+            assert_eq!(givers(&all, demanding, demanding).collect::<Vec<_>>(), expected);
+        };
+        check(0, &[1, 2, 3]);
+        check(2, &[3, 0, 1]);
+        others.iter_mut().for_each(Shards::lend);
+        assert!([1, 2].iter().all(|&shard| own.borrow(shard, cluster.clock.now())));
+        check(0, &[3]);
+        check(1, &[3]);
+        own.give_back(cluster.clock.now(), |_| {}, |_, _| {});
+        check(0, &[1, 2, 3]);
+        others[0].take_back();
+        check(1, &[2, 3, 0]);
+    }
+}

@@ -1,0 +1,223 @@
+//! The connections of one executor and what reaches them: bytes from sockets, batches from other
+//! shards. Knows no descriptor: a driver owns the sockets and asks what to do with each.
+
+use std::collections::VecDeque;
+
+use crossbeam_channel::Receiver;
+use slabcore_metrics::{Counter, Gauge};
+use slabcore_shard::Batch;
+
+use crate::connection::affinity::Affinity;
+use crate::connection::entry::{Entry, Leaving, Waiting};
+use crate::connection::login::Login;
+use crate::connection::tls_session::TlsSession;
+use crate::connection::{Connection, ConnectionId};
+use crate::executor::core::Core;
+use crate::hub::cut_lines::CutLines;
+use crate::hub::exchanges::Exchanges;
+use crate::hub::idle::IdleSweep;
+use crate::settings::limits::{
+    BACKGROUND_REST_SECONDS_MAX, BACKGROUND_TURNS_PER_SECOND, MAINTAIN_STEPS,
+};
+use crate::settings::log;
+use crate::settings::peer::CloseReason;
+use crate::settings::{Moving, Protocol};
+use crate::shared::mailbox::Message;
+
+/// See the module.
+pub(crate) struct Hub {
+    pub(crate) core: Core,
+    pub(crate) entries: Vec<Option<Box<Entry>>>,
+    pub(super) generations: Vec<u32>,
+    pub(super) free: Vec<u32>,
+    pub(super) receiver: Receiver<Message>,
+    /// Connections whose `carry` can be worked on.
+    pub(super) runnable: VecDeque<u32>,
+    /// Connections and exchanges that wait for a batch to leave.
+    pub(crate) stalled: Vec<u32>,
+    /// Connections that the driver must look at.
+    pub(super) touched: Vec<u32>,
+    /// Connections under TLS with decrypted bytes to look at.
+    pub(super) decrypted: Vec<u32>,
+    /// Connections that are to move to other shards.
+    pub(super) leaving: Vec<Leaving>,
+    /// Waits until its connections are told, see `stats_conns.rs`.
+    pub(crate) postponed: Option<Box<Batch>>,
+    /// The shard was told of its connections, for the messages of the next turn.
+    pub(crate) is_told: bool,
+    /// What came by datagram.
+    pub(crate) exchanges: Exchanges,
+    /// Bytes of memory of the carries of all connections.
+    pub(super) carried: usize,
+    /// Those of them that start a long request whose rest has not come.
+    pub(super) cut_lines: CutLines,
+    /// Closes connections that are idle for too long.
+    pub(super) idle: IdleSweep,
+    /// Turns since the executor last slept after which there was more background work.
+    pub(super) background_turns: u32,
+    /// Connections end once they have what they are owed.
+    pub(super) finishing: bool,
+    pub(crate) stopping: bool,
+}
+
+impl Hub {
+    pub(crate) fn new(core: Core, receiver: Receiver<Message>) -> Self {
+        Self {
+            idle: IdleSweep::new(&core.cluster.settings),
+            core,
+            entries: Vec::new(),
+            generations: Vec::new(),
+            free: Vec::new(),
+            receiver,
+            runnable: VecDeque::new(),
+            stalled: Vec::new(),
+            touched: Vec::new(),
+            decrypted: Vec::new(),
+            leaving: Vec::new(),
+            postponed: None,
+            is_told: false,
+            exchanges: Exchanges::default(),
+            carried: 0,
+            background_turns: 0,
+            cut_lines: CutLines::default(),
+            finishing: false,
+            stopping: false,
+        }
+    }
+
+    /// A new connection; its index stays its own until [`Self::remove`]. `stays`: it never moves.
+    /// `tls`: what its socket carries is encrypted.
+    pub(crate) fn insert(
+        &mut self,
+        stays: bool,
+        protocol: Protocol,
+        tls: Option<Box<TlsSession>>,
+    ) -> ConnectionId {
+        let cluster = &self.core.cluster;
+        let moving = if stays { Moving::NEVER } else { cluster.settings.moving };
+        let affinity = Affinity::new(self.core.index, moving);
+        let login = if cluster.users.is_some() { Login::Due } else { Login::Free };
+        let id = self.free_place();
+        let connection = Connection::new(id, protocol, login, affinity);
+        let entry = Entry::new(connection, tls, self.core.now.tick);
+        self.entries[id.index as usize] = Some(Box::new(entry));
+        self.core.metrics.add(Counter::TotalConnections, 1);
+        self.publish_connections();
+        self.touch(id.index);
+        id
+    }
+
+    /// A place for a connection.
+    pub(super) fn free_place(&mut self) -> ConnectionId {
+        let index = self.free.pop().unwrap_or_else(|| {
+            self.entries.push(None);
+            self.generations.push(0);
+            self.entries.len() as u32 - 1
+        });
+        ConnectionId { index, generation: self.generations[index as usize] }
+    }
+
+    /// A connection's socket is closed: everything it holds is given back.
+    pub(crate) fn remove(&mut self, index: u32) {
+        let mut entry = self.take_entry(index);
+        entry.connection.end(&mut self.core);
+        entry.connection.output.return_buffers(&mut self.core.spares);
+        self.core.spares.put(entry.carry);
+        self.core.cluster.connection_ended();
+        if self.core.verbosity >= log::COMMANDS {
+            log::connection_closed(entry.connection.client);
+        }
+    }
+
+    /// Takes a connection out of its place, which is free then.
+    pub(super) fn take_entry(&mut self, index: u32) -> Box<Entry> {
+        let mut entry = self.entries[index as usize].take().expect("a connection ends once");
+        self.carried -= entry.carried;
+        self.cut_lines.change(index, std::mem::take(&mut entry.cut_bytes), 0);
+        let generation = &mut self.generations[index as usize];
+        *generation = generation.wrapping_add(1);
+        self.free.push(index);
+        self.publish_connections();
+        entry
+    }
+
+    pub(super) fn publish_connections(&self) {
+        let open = self.entries.len() - self.free.len();
+        self.core.metrics.set(Gauge::CurrConnections, open as u64);
+    }
+
+    /// Indices of all connections.
+    pub(crate) fn indices(&self) -> Vec<u32> {
+        (0..self.entries.len() as u32).filter(|&i| self.entries[i as usize].is_some()).collect()
+    }
+
+    /// Puts a connection on the list that the driver looks through at the end of the turn.
+    #[inline]
+    pub(crate) fn touch(&mut self, index: u32) {
+        let Some(entry) = self.entries[index as usize].as_mut() else { return };
+        if !entry.touched {
+            entry.touched = true;
+            self.touched.push(index);
+        }
+    }
+
+    /// The client sends no more: it gets what it is owed, then the connection ends.
+    pub(crate) fn end_of_input(&mut self, index: u32) {
+        let Some(entry) = self.entries[index as usize].as_mut() else { return };
+        entry.end_of_input = true;
+        entry.connection.close_reason = CloseReason::Normal;
+        if entry.waiting == Waiting::Input {
+            entry.connection.close(&mut self.core);
+        }
+        self.touch(index);
+    }
+
+    /// Lets a connection go on whose output has room again, or an exchange.
+    pub(super) fn unblock(&mut self, index: u32) {
+        let Some(entry) = self.entries.get_mut(index as usize) else {
+            return self.exchanges.resume(index);
+        };
+        let Some(entry) = entry.as_mut() else { return };
+        if entry.waiting == Waiting::Room && !entry.connection.output.is_full() {
+            entry.waiting = Waiting::Turn;
+            self.runnable.push_back(index);
+        }
+    }
+
+    pub(super) fn runnable_again(&mut self) {
+        for index in std::mem::take(&mut self.stalled) {
+            self.unblock(index);
+        }
+    }
+
+    /// True if connections have requests left to execute, or a batch may leave, or it is to be
+    /// seen soon if a connection's last output before a move has left.
+    pub(crate) fn has_runnable(&self) -> bool {
+        !self.runnable.is_empty()
+            || self.core.outboxes.can_dispatch()
+            || self.has_impatient()
+            || self.is_to_tell()
+            || self.exchanges.has_runnable()
+    }
+
+    /// Background work of a busy turn: bounded well below 200 microseconds.
+    pub(crate) fn maintain(&mut self) -> bool {
+        let run_time = &self.core.cluster.run_time;
+        let (crawls, temporary_ttl) = (run_time.crawls(), run_time.temporary_ttl());
+        let shard = self.core.shards.own_mut();
+        shard.crawl_in_background(crawls);
+        shard.set_temporary_ttl(temporary_ttl);
+        let more = shard.maintain(self.core.now, MAINTAIN_STEPS);
+        self.background_turns = self.background_turns.saturating_add(u32::from(more));
+        more
+    }
+
+    /// Tells when background work is next due. The executor is about to sleep, and its doorbell
+    /// works. After much work it is left alone for a while.
+    pub(crate) fn tell_due(&mut self) {
+        let worked = std::mem::take(&mut self.background_turns) / BACKGROUND_TURNS_PER_SECOND;
+        let rested = self.core.now.tick + worked.min(BACKGROUND_REST_SECONDS_MAX);
+        let due = self.core.shards.own_mut().take_background_due(self.core.now);
+        self.core.cluster.due_ticks.tell(self.core.index, due.max(rested));
+    }
+}

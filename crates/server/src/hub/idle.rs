@@ -1,0 +1,67 @@
+//! `-o idle_timeout`: connections that ask for nothing for too long are closed.
+//!
+//! A connection's last request is stamped once per turn; bytes of a line whose end has not come
+//! are none. A sweep looks through all connections once a second at most, a bounded number in each
+//! turn.
+
+use arrayvec::ArrayVec;
+
+use crate::connection::entry::Entry;
+use crate::settings::limits::IDLE_SWEEP_CONNECTIONS;
+use crate::settings::{Listen, Settings};
+
+/// How far a sweep has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Swept {
+    /// There is nothing left to look at in this second.
+    All,
+    /// The sweep goes on in the next turn.
+    Some,
+}
+
+/// See the module.
+#[derive(Debug)]
+pub(crate) struct IdleSweep {
+    /// Seconds after which a connection is closed; 0: never.
+    timeout: u32,
+    /// Where the sweep under way goes on.
+    next: usize,
+    /// Tick of the last sweep that came to its end.
+    swept_at: u32,
+}
+
+impl IdleSweep {
+    pub(crate) fn new(settings: &Settings) -> Self {
+        // As in memcached, clients on a Unix socket may be idle.
+        let on_unix_socket = matches!(settings.listen, Listen::Unix { .. });
+        let timeout = if on_unix_socket { 0 } else { settings.idle_timeout };
+        Self { timeout, next: 0, swept_at: 0 }
+    }
+
+    /// Goes on with the sweep that is due in the second `now`, if one is; also returns the
+    /// connections that are idle for too long among those it has come by.
+    pub(crate) fn go_on(
+        &mut self,
+        now: u32,
+        entries: &[Option<Box<Entry>>],
+    ) -> (Swept, ArrayVec<u32, IDLE_SWEEP_CONNECTIONS>) {
+        let mut idle = ArrayVec::new();
+        if self.timeout == 0 || self.swept_at == now {
+            return (Swept::All, idle);
+        }
+        let end = entries.len().min(self.next + IDLE_SWEEP_CONNECTIONS);
+        for (index, entry) in entries.iter().enumerate().take(end).skip(self.next) {
+            let Some(entry) = entry else { continue };
+            if entry.is_idle() && now.saturating_sub(entry.last_request) > self.timeout {
+                idle.push(index as u32);
+            }
+        }
+        if end < entries.len() {
+            self.next = end;
+            return (Swept::Some, idle);
+        }
+        self.next = 0;
+        self.swept_at = now;
+        (Swept::All, idle)
+    }
+}

@@ -1,0 +1,22 @@
+//! All connections of one executor.
+//!
+//! Where input arrives and output waits, messages from other threads, moves of connections to other
+//! cores, idle connections, and the rules that make room for each of them.
+//!
+//! May use: all rooms from `settings` to `requests`. Must not come in: system calls on sockets.
+//!
+//! Start reading at [`Hub`], then `input.rs`.
+
+pub(crate) mod cut_lines;
+pub(crate) mod duties;
+mod encrypted;
+pub(crate) mod exchanges;
+mod hub;
+pub(crate) mod idle;
+mod input;
+mod messages;
+mod moving;
+pub(crate) mod stats_conns;
+mod watching;
+
+pub(crate) use self::hub::Hub;

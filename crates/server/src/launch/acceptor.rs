@@ -1,0 +1,229 @@
+//! The thread that accepts connections and deals them out, one shard after the other, or to the
+//! shard whose port they came to.
+//!
+//! One acceptor instead of a `SO_REUSEPORT` socket per shard: the kernel would deal by a hash of
+//! the addresses, and 4 connections on 2 shards would all land on one in 1 of 8 cases.
+
+use std::io;
+use std::os::fd::{AsFd, OwnedFd};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use rustix::event::{EventfdFlags, PollFd, PollFlags, Timespec, eventfd, poll};
+use rustix::io::Errno;
+use rustix::net::{SocketFlags, accept_with};
+use slabcore_protocol::error_lines::TOO_MANY_CONNECTIONS;
+
+use crate::settings::limits::ACCEPTS_PER_VISIT_MAX;
+use crate::settings::listener::Listener;
+use crate::settings::log;
+use crate::shared::cluster::Cluster;
+use crate::shared::mailbox::Message;
+use crate::shared::tls_handshakes::{Handshakes, Newcomer};
+
+/// Pause after something ran out or failed, as memcached's: not to spin.
+const RETRY_PAUSE: Duration = Duration::from_millis(10);
+
+/// Starts the acceptor; it ends when `stop`, which does not block, becomes readable.
+pub(crate) fn spawn(
+    cluster: Arc<Cluster>,
+    listeners: Vec<Listener>,
+    stop: OwnedFd,
+) -> io::Result<JoinHandle<()>> {
+    let has_tls = listeners.iter().any(|listener| listener.tls.is_some());
+    let handshakes = if has_tls { Some(Handshakes::start(&cluster)?) } else { None };
+    std::thread::Builder::new()
+        .name("slabcore-accept".to_owned())
+        .spawn(move || Acceptor { cluster, next_shard: 0, handshakes }.run(&listeners, &stop))
+}
+
+struct Acceptor {
+    cluster: Arc<Cluster>,
+    next_shard: usize,
+    /// Where connections under TLS go first.
+    handshakes: Option<Handshakes>,
+}
+
+/// How a visit to a listening socket ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Visit {
+    /// All that waited were accepted, or others have their turn first.
+    Over,
+    /// The socket is left alone for a while: no shard has room for its connections, or it failed.
+    Paused,
+    /// There are no descriptors left for any connection.
+    NoDescriptors,
+}
+
+impl Acceptor {
+    fn run(mut self, listeners: &[Listener], stop: &OwnedFd) {
+        let mut paused_until: Vec<Option<Instant>> = vec![None; listeners.len()];
+        loop {
+            self.wait_for_room(stop);
+            let now = Instant::now();
+            for until in &mut paused_until {
+                until.take_if(|until| now >= *until);
+            }
+            let awake: Vec<usize> =
+                (0..listeners.len()).filter(|&number| paused_until[number].is_none()).collect();
+            let mut polled: Vec<PollFd<'_>> = vec![PollFd::new(stop, PollFlags::IN)];
+            let sockets = awake.iter().map(|&number| &listeners[number].socket);
+            polled.extend(sockets.map(|socket| PollFd::new(socket, PollFlags::IN)));
+            let has_paused = awake.len() < listeners.len();
+            match poll(&mut polled, has_paused.then(retry_pause).as_ref()) {
+                Ok(_) | Err(Errno::INTR) => {}
+                Err(error) => {
+                    log::accept_failed("poll()", error);
+                    if has_stopped(stop) {
+                        return;
+                    }
+                    std::thread::sleep(RETRY_PAUSE);
+                    continue;
+                }
+            }
+            if !polled[0].revents().is_empty() {
+                return;
+            }
+            let ready: Vec<usize> = awake
+                .iter()
+                .zip(&polled[1..])
+                .filter(|(_, polled)| !polled.revents().is_empty())
+                .map(|(&number, _)| number)
+                .collect();
+            for number in ready {
+                match self.visit(&listeners[number]) {
+                    Visit::Over => {}
+                    Visit::Paused => paused_until[number] = Some(Instant::now() + RETRY_PAUSE),
+                    Visit::NoDescriptors => self.stop_accepting(stop, has_descriptor),
+                }
+            }
+        }
+    }
+
+    /// Without `maxconns_fast` connections beyond `-c` wait in the kernel until others have ended.
+    fn wait_for_room(&self, stop: &OwnedFd) {
+        let cluster = &self.cluster;
+        if !cluster.settings.maxconns_fast && !cluster.has_room() {
+            self.stop_accepting(stop, || cluster.has_room());
+        }
+    }
+
+    /// Accepts nothing until `has_room`, or the server stops.
+    fn stop_accepting(&self, stop: &OwnedFd, has_room: impl Fn() -> bool) {
+        let cluster = &self.cluster;
+        let begun = Instant::now();
+        cluster.accepting.store(false, Ordering::Relaxed);
+        cluster.listen_disabled.fetch_add(1, Ordering::Relaxed);
+        while !pause(stop) && !has_room() {}
+        cluster.accepting.store(true, Ordering::Relaxed);
+        let microseconds = u64::try_from(begun.elapsed().as_micros()).unwrap_or(u64::MAX);
+        cluster.listen_disabled_us.fetch_add(microseconds, Ordering::Relaxed);
+    }
+
+    /// Accepts some of those who wait at a socket.
+    fn visit(&mut self, listener: &Listener) -> Visit {
+        for _ in 0..ACCEPTS_PER_VISIT_MAX {
+            if !self.cluster.settings.maxconns_fast && !self.cluster.has_room() {
+                break;
+            }
+            // Mailboxes keep room for batches: connections wait in the kernel instead.
+            let Some(shard) = self.shard_for(listener) else { return Visit::Paused };
+            match accept_with(listener.socket.as_fd(), SocketFlags::CLOEXEC) {
+                Ok(socket) => self.deal(socket, listener, shard),
+                Err(Errno::AGAIN) => break,
+                // The client has gone already, or may not come: others may wait.
+                Err(Errno::CONNABORTED | Errno::PROTO | Errno::PERM | Errno::INTR) => {}
+                Err(error @ (Errno::MFILE | Errno::NFILE)) => {
+                    log::accept_failed("accept4()", error);
+                    return Visit::NoDescriptors;
+                }
+                Err(error) => {
+                    log::accept_failed("accept4()", error);
+                    return Visit::Paused;
+                }
+            }
+        }
+        Visit::Over
+    }
+
+    /// The shard for the next connection: the listener's own, or the next in turn that has room.
+    fn shard_for(&self, listener: &Listener) -> Option<usize> {
+        let mailboxes = &self.cluster.mailboxes;
+        let takes = |shard: &usize| mailboxes[*shard].takes_connection();
+        match listener.shard {
+            Some(own) => Some(own).filter(takes),
+            None => {
+                let shards = mailboxes.len();
+                (0..shards).map(|n| (self.next_shard + n) % shards).find(takes)
+            }
+        }
+    }
+
+    /// Hands a connection over to a shard.
+    fn deal(&mut self, socket: OwnedFd, listener: &Listener, shard: usize) {
+        let owner = listener.shard;
+        let cluster = &self.cluster;
+        if !cluster.has_room() {
+            cluster.rejected_connections.fetch_add(1, Ordering::Relaxed);
+            log::connection_refused(cluster.verbosity.load(Ordering::Relaxed));
+            // It may be gone, or not read: it is refused either way.
+            let _ = rustix::net::send(
+                &socket,
+                TOO_MANY_CONNECTIONS,
+                rustix::net::SendFlags::NOSIGNAL | rustix::net::SendFlags::DONTWAIT,
+            );
+            return;
+        }
+        cluster.connections.fetch_add(1, Ordering::Relaxed);
+        if owner.is_none() {
+            self.next_shard = (shard + 1) % cluster.mailboxes.len();
+        }
+        // A login that is due names the protocol that has it.
+        let own = listener.protocol.filter(|_| cluster.users.is_none());
+        let protocol = own.unwrap_or(cluster.settings.protocol);
+        let stays = owner.is_some();
+        if let Some(demanded) = listener.tls {
+            let handshakes = self.handshakes.as_mut().expect("there are listeners under TLS");
+            handshakes.begin(Newcomer { socket, stays, protocol, shard, demanded });
+            return;
+        }
+        let message = Message::Connection { socket, stays, protocol, tls: None };
+        if cluster.mailboxes[shard].hand_over(message).is_err() {
+            // Dropping the message closes the connection.
+            cluster.connection_ended();
+        }
+    }
+}
+
+/// Waits a little; true if the acceptor shall end.
+fn pause(stop: &OwnedFd) -> bool {
+    let mut polled = [PollFd::new(stop, PollFlags::IN)];
+    match poll(&mut polled, Some(&retry_pause())) {
+        Ok(ready) => ready > 0,
+        // It may fail at once; an error is no order to stop.
+        Err(_) => {
+            std::thread::sleep(RETRY_PAUSE);
+            has_stopped(stop)
+        }
+    }
+}
+
+fn retry_pause() -> Timespec {
+    Timespec { tv_sec: 0, tv_nsec: RETRY_PAUSE.subsec_nanos().into() }
+}
+
+/// Whether the acceptor shall end, where `poll` fails.
+fn has_stopped(stop: &OwnedFd) -> bool {
+    rustix::io::read(stop, &mut [0; 8]).is_ok()
+}
+
+/// Whether another connection would get a descriptor.
+fn has_descriptor() -> bool {
+    eventfd(0, EventfdFlags::CLOEXEC).is_ok()
+}
+
+#[cfg(test)]
+#[path = "acceptor_tests.rs"]
+mod tests;

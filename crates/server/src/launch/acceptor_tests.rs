@@ -1,0 +1,75 @@
+use std::net::{SocketAddr, TcpListener, TcpStream};
+
+use slabcore_storage::KeyHasher;
+
+use super::*;
+use crate::launch::seat::{Seat, make_seats};
+use crate::settings::limits::HANDED_OVER_MAX;
+use crate::settings::{BackendChoice, Settings};
+use crate::shared::cluster::Backend;
+use crate::whole_server::settings;
+
+/// Seats that nobody takes: what is handed over stays in the mailboxes.
+fn cluster() -> (Arc<Cluster>, Vec<Seat>) {
+    let settings = Settings { connections_max: 1000, ..settings(BackendChoice::Epoll) };
+    let backend = Backend::Epoll(String::new());
+    make_seats(settings, backend, &[], Vec::new(), &KeyHasher::new(1)).map_err(drop).unwrap()
+}
+
+fn listener(shard: Option<usize>) -> (Listener, SocketAddr) {
+    let socket = TcpListener::bind("127.0.0.1:0").unwrap();
+    socket.set_nonblocking(true).unwrap();
+    let address = socket.local_addr().unwrap();
+    let socket = socket.into();
+    (Listener { socket, address: Some(address), shard, protocol: None, tls: None }, address)
+}
+
+fn connect(address: SocketAddr, count: usize) -> Vec<TcpStream> {
+    (0..count).map(|_| TcpStream::connect(address).unwrap()).collect()
+}
+
+fn stop_order() -> OwnedFd {
+    eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK).unwrap()
+}
+
+fn wait_until(is_so: impl Fn() -> bool) {
+    let deadline = Instant::now() + crate::whole_server::PATIENCE;
+    while !is_so() {
+        assert!(Instant::now() < deadline, "the acceptor does not go on");
+        std::thread::yield_now();
+    }
+}
+
+/// All that waited were accepted before another socket, or the order to stop, was looked at.
+#[test]
+fn a_visit_to_a_socket_is_bounded() {
+    let (cluster, _seats) = cluster();
+    let (listener, address) = listener(None);
+    let _clients = connect(address, ACCEPTS_PER_VISIT_MAX + 10);
+    let mut acceptor = Acceptor { cluster: Arc::clone(&cluster), next_shard: 0, handshakes: None };
+    let accepted = || cluster.connections.load(Ordering::Relaxed);
+    assert_eq!(acceptor.visit(&listener), Visit::Over);
+    assert_eq!(accepted(), ACCEPTS_PER_VISIT_MAX);
+    assert_eq!(acceptor.visit(&listener), Visit::Over);
+    assert_eq!(accepted(), ACCEPTS_PER_VISIT_MAX + 10);
+}
+
+/// One shard that took none of its connections kept all others from getting any.
+#[test]
+fn a_shard_without_room_is_passed_over() {
+    let (cluster, _seats) = cluster();
+    let (dealt, address) = listener(None);
+    let (of_full_shard, its_address) = listener(Some(0));
+    for _ in 0..HANDED_OVER_MAX {
+        cluster.mailboxes[0].hand_over(Message::Finish).unwrap();
+    }
+    let stop = stop_order();
+    let stops = stop.try_clone().unwrap();
+    let acceptor = spawn(Arc::clone(&cluster), vec![of_full_shard, dealt], stops).unwrap();
+    let _waiting = connect(its_address, 3);
+    let _clients = connect(address, 5);
+    wait_until(|| cluster.mailboxes[1].waiting() == 5);
+    assert_eq!(cluster.mailboxes[0].waiting(), HANDED_OVER_MAX);
+    rustix::io::write(&stop, &1_u64.to_ne_bytes()).unwrap();
+    acceptor.join().unwrap();
+}

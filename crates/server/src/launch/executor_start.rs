@@ -1,0 +1,41 @@
+//! The start of an executor, as its own thread sees it.
+//!
+//! The thread first makes what the system may refuse, as its rings. It gets its seat once the
+//! threads of all other executors have that, too: so a start that fails leaves no executor that
+//! serves, and no seat is lost.
+
+use std::io;
+use std::sync::Arc;
+
+use crossbeam_channel::{Receiver, Sender};
+
+use crate::drivers::udp_port::UdpPort;
+use crate::hub::Hub;
+use crate::launch::seat::Seat;
+use crate::shared::cluster::Cluster;
+
+/// What an executor serves from.
+pub(crate) type SeatOffer = (Seat, Arc<Cluster>);
+
+/// See the module.
+pub(crate) struct ExecutorStart {
+    /// Nobody else has this end: the thread's end is noticed, too.
+    pub(crate) reports: Sender<io::Result<()>>,
+    pub(crate) seats: Receiver<SeatOffer>,
+}
+
+impl ExecutorStart {
+    /// Reports that the thread has all that it needs, and waits for its seat. `None`: the server
+    /// does not start this way.
+    pub(crate) fn take_seat(&self) -> Option<(Hub, UdpPort)> {
+        self.report(Ok(()));
+        let (seat, cluster) = self.seats.recv().ok()?;
+        Some(seat.sit(cluster))
+    }
+
+    /// Reports that the executor serves, or why it does not.
+    pub(crate) fn report(&self, outcome: io::Result<()>) {
+        // Without a reader the start was given up.
+        let _ = self.reports.send(outcome);
+    }
+}

@@ -1,0 +1,154 @@
+//! The threads that serve: one executor per shard, on the ring or on epoll.
+
+use std::io;
+use std::sync::Arc;
+use std::thread::JoinHandle;
+
+use crossbeam_channel::{Receiver, Sender, bounded};
+use glommio::ExecutorJoinHandle;
+use rustix::thread::{CpuSet, sched_setaffinity};
+
+use crate::drivers::epoll_driver::EpollDriver;
+use crate::launch::executor_start::{ExecutorStart, SeatOffer};
+use crate::launch::ring_executor;
+use crate::launch::seat::Seat;
+use crate::settings::fatal::end_process;
+use crate::shared::cluster::{Backend, Cluster};
+use crate::shared::mailbox::Mailbox;
+
+/// Reports that an executor makes while it starts: that it can take its seat, and that it serves.
+const REPORTS_MAX: usize = 2;
+
+/// A running executor.
+pub(crate) enum Executor {
+    Glommio(ExecutorJoinHandle<io::Result<()>>),
+    Thread(JoinHandle<io::Result<()>>),
+}
+
+impl Executor {
+    /// Waits for its end, and says why it failed if it did.
+    pub(crate) fn join(self) -> io::Result<()> {
+        match self {
+            Self::Glommio(handle) => handle.join().map_err(io::Error::from)?,
+            Self::Thread(handle) => {
+                handle.join().unwrap_or_else(|_| Err(io::Error::other("its thread panicked")))
+            }
+        }
+    }
+}
+
+/// An executor whose thread has what it needs of the system, and waits for its seat.
+pub(crate) struct WaitingExecutor {
+    executor: Executor,
+    /// Once this is dropped, the thread ends.
+    seats: Sender<SeatOffer>,
+    reports: Receiver<io::Result<()>>,
+}
+
+impl WaitingExecutor {
+    /// Starts the threads of all executors. If one does not get what it needs, all have ended
+    /// when this returns.
+    pub(crate) fn start_all(
+        cores: &[usize],
+        shards: usize,
+        backend: &Backend,
+    ) -> io::Result<Vec<Self>> {
+        let started: Vec<_> = (0..shards)
+            .map(|index| Self::start(index, cores[index % cores.len()], backend))
+            .collect();
+        let (mut waiting, mut failure) = (Vec::new(), None);
+        for executor in started {
+            match executor.and_then(Self::ready) {
+                Ok(executor) => waiting.push(executor),
+                Err(error) => failure = failure.or(Some(error)),
+            }
+        }
+        let Some(error) = failure else { return Ok(waiting) };
+        let threads: Vec<Executor> = waiting.into_iter().map(|it| it.executor).collect();
+        Err(end_all(threads, error))
+    }
+
+    fn start(index: usize, cpu: usize, backend: &Backend) -> io::Result<Self> {
+        let name = format!("slabcore-{index}");
+        let (report, reports) = bounded(REPORTS_MAX);
+        let (seats, seat) = bounded(1);
+        let start = ExecutorStart { reports: report, seats: seat };
+        let executor = match *backend {
+            Backend::Uring(size) => {
+                Executor::Glommio(ring_executor::spawn(cpu, &name, size, start)?)
+            }
+            Backend::Epoll(_) => Executor::Thread(
+                std::thread::Builder::new()
+                    .name(name)
+                    .spawn(move || serve_on_epoll(cpu, &start))?,
+            ),
+        };
+        Ok(Self { executor, seats, reports })
+    }
+
+    /// Waits until it can take its seat, or says why it cannot.
+    fn ready(self) -> io::Result<Self> {
+        match self.reports.recv() {
+            Ok(Ok(())) => return Ok(self),
+            Ok(Err(error)) => {
+                // It ends with the same error.
+                let _ = self.executor.join();
+                return Err(error);
+            }
+            // glommio makes its own rings before anything of ours runs.
+            Err(_) => {}
+        }
+        self.executor.join()?;
+        Err(io::Error::other("an executor ended"))
+    }
+
+    /// Gives each its seat; returns when all serve. If one does not, all have ended.
+    pub(crate) fn seat_all(
+        waiting: Vec<Self>,
+        seats: Vec<Seat>,
+        cluster: &Arc<Cluster>,
+    ) -> io::Result<Vec<Executor>> {
+        debug_assert_eq!(waiting.len(), seats.len());
+        for (executor, seat) in waiting.iter().zip(seats) {
+            // A thread that has ended is noticed by its missing report.
+            let _ = executor.seats.send((seat, Arc::clone(cluster)));
+        }
+        let mut executors = Vec::new();
+        let mut failure = None;
+        for Self { executor, reports, .. } in waiting {
+            let report = reports.recv();
+            let report = report.unwrap_or_else(|_| Err(io::Error::other("an executor ended")));
+            failure = failure.or(report.err());
+            executors.push(executor);
+        }
+        let Some(error) = failure else { return Ok(executors) };
+        cluster.mailboxes.iter().for_each(Mailbox::stop);
+        Err(end_all(executors, error))
+    }
+}
+
+/// Waits for the end of all; the first failure is what is reported.
+fn end_all(executors: Vec<Executor>, failure: io::Error) -> io::Error {
+    for executor in executors {
+        let _ = executor.join();
+    }
+    failure
+}
+
+fn serve_on_epoll(cpu: usize, start: &ExecutorStart) -> io::Result<()> {
+    let mut cpus = CpuSet::new();
+    cpus.set(cpu);
+    // Not pinned is slower, not wrong.
+    let _ = sched_setaffinity(None, &cpus);
+    let Some((hub, udp)) = start.take_seat() else { return Ok(()) };
+    match EpollDriver::new(hub, udp) {
+        Ok(driver) => {
+            start.report(Ok(()));
+            driver.serve().inspect_err(|error| end_process("an executor", error))
+        }
+        Err(error) => {
+            start.report(Err(error));
+            Ok(())
+        }
+    }
+}

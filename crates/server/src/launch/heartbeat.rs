@@ -1,0 +1,114 @@
+//! A thread that makes every executor turn now and then, also a sleeping one, and notices one that
+//! does not.
+//!
+//! It gives the order that a scrape gives ([`PublishOrder`]), so that turns need not look for
+//! anything more; an executor that obeys it also closes connections that are idle for too long.
+//! Only where somebody needs it does it run: an idle server sleeps.
+
+use std::io;
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
+
+use crate::shared::cluster::Cluster;
+use crate::shared::publish_order::PublishOrder;
+
+/// The running thread.
+pub(crate) struct Heartbeat {
+    stop: Sender<()>,
+    thread: JoinHandle<()>,
+}
+
+impl Heartbeat {
+    /// Beats every `period`; calls `alive` when all executors have turned since the beat before.
+    pub(crate) fn start(
+        cluster: &Arc<Cluster>,
+        period: Duration,
+        alive: impl Fn() + Send + 'static,
+    ) -> io::Result<Self> {
+        let (stop, stopped) = bounded(0);
+        let cluster = Arc::clone(cluster);
+        let thread = std::thread::Builder::new()
+            .name("slabcore-beat".to_owned())
+            .spawn(move || beat(&cluster, period, alive, &stopped))?;
+        Ok(Self { stop, thread })
+    }
+
+    /// Ends it.
+    pub(crate) fn stop(self) {
+        drop(self.stop);
+        // It has ended either way.
+        let _ = self.thread.join();
+    }
+}
+
+fn beat(cluster: &Cluster, period: Duration, alive: impl Fn(), stopped: &Receiver<()>) {
+    let orders = &cluster.publish_orders;
+    loop {
+        let given: Vec<u64> = orders.iter().map(PublishOrder::give).collect();
+        for mailbox in &cluster.mailboxes {
+            mailbox.wake();
+        }
+        if stopped.recv_timeout(period) != Err(RecvTimeoutError::Timeout) {
+            return;
+        }
+        if orders.iter().zip(&given).all(|(it, &order)| it.is_done(order)) {
+            alive();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicU64, Ordering};
+
+    use slabcore_storage::KeyHasher;
+
+    use super::*;
+    use crate::launch::seat::make_seats;
+    use crate::settings::BackendChoice;
+    use crate::shared::cluster::Backend;
+    use crate::whole_server::{WholeServer, settings};
+
+    /// Beats, and a count of those after which all was well.
+    fn counted() -> (Arc<AtomicU64>, impl Fn() + Send + 'static) {
+        let count = Arc::new(AtomicU64::new(0));
+        let counter = Arc::clone(&count);
+        (count, move || {
+            counter.fetch_add(1, Ordering::Relaxed);
+        })
+    }
+
+    #[test]
+    fn executors_that_sleep_turn_at_each_beat() {
+        for backend in [BackendChoice::Epoll, BackendChoice::Auto] {
+            let mut server = WholeServer::start(settings(backend));
+            let (count, alive) = counted();
+            server.running.watch(Duration::from_millis(1), alive).unwrap();
+            while count.load(Ordering::Relaxed) < 3 {
+                std::thread::yield_now();
+            }
+            server.running.stop();
+        }
+    }
+
+    #[test]
+    fn an_executor_that_is_stuck_is_noticed() {
+        let backend = Backend::Epoll(String::new());
+        let settings = settings(BackendChoice::Epoll);
+        // Seats without anybody in them: nobody obeys.
+        let (cluster, _seats) = make_seats(settings, backend, &[], Vec::new(), &KeyHasher::new(1))
+            .map_err(drop)
+            .unwrap();
+        cluster.publish_orders[0].set_done(u64::MAX);
+        let (count, alive) = counted();
+        let heartbeat = Heartbeat::start(&cluster, Duration::from_micros(100), alive).unwrap();
+        while cluster.publish_orders[1].pending() < Some(10) {
+            std::thread::yield_now();
+        }
+        heartbeat.stop();
+        assert_eq!(count.load(Ordering::Relaxed), 0, "one executor of two did not turn");
+    }
+}

@@ -1,0 +1,184 @@
+//! From settings to a running server, and back.
+
+use std::io;
+use std::net::SocketAddr;
+use std::os::fd::OwnedFd;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use rustix::event::{EventfdFlags, eventfd};
+use slabcore_storage::KeyHasher;
+use tracing::warn;
+
+use crate::admin::Admin;
+use crate::launch::acceptor;
+use crate::launch::backend;
+use crate::launch::executors::{Executor, WaitingExecutor};
+use crate::launch::heartbeat::Heartbeat;
+use crate::launch::port_file;
+use crate::launch::seat::make_seats;
+use crate::launch::wake_timer::WakeTimer;
+use crate::settings::Settings;
+use crate::settings::limits::FINISH_DURATION;
+use crate::settings::listener::{self, DatagramSocket, Listener};
+use crate::settings::locked_memory;
+use crate::settings::log;
+use crate::settings::start_error::StartError;
+use crate::settings::tls::TlsError;
+use crate::settings::users::UsersError;
+use crate::shared::cluster::{Cluster, SharedTls};
+
+/// How often connections are looked through for idle ones.
+const IDLE_SWEEP_EVERY: Duration = Duration::from_secs(1);
+
+/// How often a server that stops looks whether all replies have left.
+const FINISH_LOOK_EVERY: Duration = Duration::from_millis(1);
+
+/// A server that runs until [`Running::stop`].
+pub struct Running {
+    cluster: Arc<Cluster>,
+    executors: Vec<Executor>,
+    acceptor: JoinHandle<()>,
+    stop_acceptor: OwnedFd,
+    admin: Option<Admin>,
+    /// For idle connections, and for whoever watches.
+    heartbeats: Vec<Heartbeat>,
+    wake_timer: WakeTimer,
+}
+
+/// A server whose sockets listen, and that does not serve yet: clients that connect wait.
+pub struct Listening {
+    settings: Settings,
+    listeners: Vec<Listener>,
+    udp_sockets: Vec<DatagramSocket>,
+}
+
+/// Begins to listen: on stream sockets that listen already, or without any on those of the
+/// settings. What takes longer, as the memory for items, is left to [`Listening::serve`].
+pub fn listen(settings: Settings, sockets: Vec<OwnedFd>) -> Result<Listening, StartError> {
+    let listeners = listener::bind(&settings, sockets)
+        .map_err(|error| StartError::Bind(listener::named(&settings), error))?;
+    let udp_sockets = listener::bind_udp(&settings).map_err(StartError::BindUdp)?;
+    if u64::from(settings.verbosity) >= log::COMMANDS {
+        log::listeners(&listeners, &udp_sockets, settings.protocol);
+    }
+    Ok(Listening { settings, listeners, udp_sockets })
+}
+
+impl Listening {
+    /// Starts the server. When this returns, clients are served and the port file is there.
+    pub fn serve(self) -> Result<Running, StartError> {
+        let Self { settings, listeners, udp_sockets } = self;
+        let (backend, waiting) = backend::start(&settings)?;
+        let hasher = KeyHasher::new(random_seed());
+        let (cluster, seats) = make_seats(settings, backend, &listeners, udp_sockets, &hasher)?;
+        let executors = WaitingExecutor::seat_all(waiting, seats, &cluster)
+            .map_err(|error| StartError::System("start an executor", error))?;
+        if cluster.settings.lock_memory {
+            locked_memory::lock_all();
+        }
+        if let Some(path) = &cluster.settings.port_file {
+            port_file::write(path, &cluster.addresses, &cluster.udp_addresses);
+        }
+        let system = |error: io::Error| StartError::System("start the acceptor", error);
+        let flags = EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK;
+        let stop_acceptor = eventfd(0, flags).map_err(|e| system(e.into()))?;
+        let stop = stop_acceptor.try_clone().map_err(system)?;
+        let acceptor = acceptor::spawn(Arc::clone(&cluster), listeners, stop).map_err(system)?;
+        let admin = start_admin(&cluster);
+        let heartbeats = Vec::new();
+        let system = |error| StartError::System("start a thread", error);
+        let wake_timer = WakeTimer::start(&cluster).map_err(system)?;
+        let mut running =
+            Running { cluster, executors, acceptor, stop_acceptor, admin, heartbeats, wake_timer };
+        if running.cluster.settings.idle_timeout > 0 {
+            running.watch(IDLE_SWEEP_EVERY, || {}).map_err(system)?;
+        }
+        Ok(running)
+    }
+}
+
+impl Running {
+    /// Where `/metrics` is served; `None` if it is off or could not be bound.
+    pub fn metrics_address(&self) -> Option<SocketAddr> {
+        self.admin.as_ref().map(Admin::address)
+    }
+
+    /// Reads the file of users anew; `None` if there is none. On an error the old ones stay.
+    pub fn reread_users(&self) -> Option<Result<(), UsersError>> {
+        self.cluster.reread_users()
+    }
+
+    /// Reads certificate and key anew; `None` if there is no TLS. On an error the old ones stay.
+    pub fn reload_tls(&self) -> Option<Result<(), TlsError>> {
+        self.cluster.tls.as_ref().map(SharedTls::reload)
+    }
+
+    /// Calls `alive` every `period` as long as all executors turn, on a thread of its own.
+    pub fn watch(&mut self, period: Duration, alive: impl Fn() + Send + 'static) -> io::Result<()> {
+        self.heartbeats.push(Heartbeat::start(&self.cluster, period, alive)?);
+        Ok(())
+    }
+
+    /// Each shard's numbers as they were last published.
+    #[cfg(test)]
+    pub(crate) fn published(&self) -> Vec<slabcore_metrics::Snapshot> {
+        self.cluster.published()
+    }
+
+    /// Tells balancers to look elsewhere (`/readyz`); clients are served on.
+    pub fn drain(&self) {
+        self.cluster.draining.store(true, Ordering::Relaxed);
+    }
+
+    /// Stops: no new connections; replies to what came in are sent, for two seconds at most; all
+    /// threads end.
+    pub fn stop(self) {
+        // The counter cannot overflow.
+        let _ = rustix::io::write(&self.stop_acceptor, &1_u64.to_ne_bytes());
+        // It has ended either way.
+        let _ = self.acceptor.join();
+        for mailbox in &self.cluster.mailboxes {
+            mailbox.finish();
+        }
+        let deadline = Instant::now() + FINISH_DURATION;
+        while self.cluster.connections.load(Ordering::Relaxed) > 0 && Instant::now() < deadline {
+            std::thread::sleep(FINISH_LOOK_EVERY);
+        }
+        for heartbeat in self.heartbeats {
+            heartbeat.stop();
+        }
+        self.wake_timer.stop();
+        if let Some(admin) = self.admin {
+            admin.stop();
+        }
+        for mailbox in &self.cluster.mailboxes {
+            mailbox.stop();
+        }
+        for executor in self.executors {
+            // One that failed has ended the process.
+            let _ = executor.join();
+        }
+    }
+}
+
+/// Starts the admin endpoint; a server without it still serves.
+fn start_admin(cluster: &Arc<Cluster>) -> Option<Admin> {
+    let address = cluster.settings.metrics_listen?;
+    Admin::start(cluster, address)
+        .inspect_err(|error| warn!("warning: /metrics is not served on {address}: {error}"))
+        .ok()
+}
+
+/// A seed that clients cannot guess: keys cannot be chosen to share a bucket. Which shard owns a
+/// key they can ask.
+fn random_seed() -> u64 {
+    use std::hash::{BuildHasher, RandomState};
+    RandomState::new().hash_one(std::process::id())
+}
+
+#[cfg(test)]
+#[path = "running_tests.rs"]
+mod tests;

@@ -1,0 +1,36 @@
+use std::fs::File;
+
+use super::*;
+use crate::settings::{BackendChoice, Protocol};
+use crate::shared::mailbox::Message;
+use crate::whole_server::{WholeServer, settings};
+
+/// The kernel refuses to watch a file, as it refuses any socket once its user watches too many. One
+/// such connection ended the server on epoll.
+#[test]
+fn a_connection_that_cannot_be_watched_ends_alone() {
+    for backend in [BackendChoice::Epoll, BackendChoice::Auto] {
+        let server = WholeServer::start(settings(backend));
+        let cluster = &server.running.cluster;
+        cluster.connections.fetch_add(1, Ordering::Relaxed);
+        let socket = File::open(std::env::current_exe().unwrap()).unwrap().into();
+        let protocol = Protocol::Auto;
+        let message = Message::Connection { socket, stays: false, protocol, tls: None };
+        cluster.mailboxes[0].hand_over(message).unwrap();
+        while cluster.connections.load(Ordering::Relaxed) > 0 {
+            std::thread::yield_now();
+        }
+        assert_eq!(server.stat("stats", "curr_connections"), 1);
+        server.running.stop();
+    }
+}
+
+/// Executors that cannot start end, and say why; the threads of the others end with them.
+#[test]
+fn a_start_that_fails_ends_what_it_began() {
+    // A core that there is not.
+    let no_core = vec![rustix::thread::CpuSet::MAX_CPU - 1];
+    let settings = Settings { cores: no_core, ..settings(BackendChoice::Uring) };
+    let error = listen(settings, Vec::new()).unwrap().serve().map(drop).unwrap_err();
+    assert!(error.to_string().starts_with("io_uring is not available: "), "{error}");
+}

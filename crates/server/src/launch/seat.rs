@@ -1,0 +1,162 @@
+//! From settings to what the executors start from: the shared part, and a seat for each.
+
+use std::net::SocketAddr;
+use std::os::fd::OwnedFd;
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize};
+use std::sync::{Arc, Mutex};
+
+use crossbeam_channel::Receiver;
+use slabcore_metrics::ShardMetrics;
+use slabcore_shard::{Router, Shard};
+use slabcore_storage::{Config, KeyHasher, PAGE_BYTES, PagePool, Region};
+
+use crate::drivers::udp_port::UdpPort;
+use crate::executor::core::Core;
+use crate::executor::page_demand;
+use crate::executor::shards::SharedShard;
+use crate::hub::Hub;
+use crate::settings::Settings;
+use crate::settings::item_memory::ItemMemory;
+use crate::settings::listener::{DatagramSocket, Listener};
+use crate::settings::log;
+use crate::settings::port_socket::PortSocket;
+use crate::settings::start_error::StartError;
+use crate::shared::clock::Clock;
+use crate::shared::cluster::{Backend, Cluster, SharedTls};
+use crate::shared::due_ticks::DueTicks;
+use crate::shared::mailbox::{Mailbox, Message};
+use crate::shared::publish_order::PublishOrder;
+use crate::shared::run_time_settings::RunTimeSettings;
+use crate::shared::watchers::Watchers;
+
+/// What one executor starts from.
+pub(crate) struct Seat {
+    index: usize,
+    shards: Arc<[SharedShard]>,
+    router: Router,
+    receiver: Receiver<Message>,
+    udp_sockets: Vec<OwnedFd>,
+}
+
+impl Seat {
+    /// The executor's hub and UDP port, on the thread that calls.
+    pub(crate) fn sit(self, cluster: Arc<Cluster>) -> (Hub, UdpPort) {
+        let core = Core::new(self.index, self.shards, self.router, cluster);
+        (Hub::new(core, self.receiver), UdpPort::new(self.udp_sockets))
+    }
+
+    /// All shards.
+    #[cfg(test)]
+    pub(crate) fn shards(&self) -> Arc<[SharedShard]> {
+        Arc::clone(&self.shards)
+    }
+}
+
+/// Maps the item memory and makes everything that needs no thread and no socket.
+pub(crate) fn make_seats(
+    settings: Settings,
+    backend: Backend,
+    listeners: &[Listener],
+    udp_sockets: Vec<DatagramSocket>,
+    hasher: &KeyHasher,
+) -> Result<(Arc<Cluster>, Vec<Seat>), StartError> {
+    let memory = ItemMemory::map(&settings).map_err(StartError::Memory)?;
+    let memory_range = memory.range();
+    let pages_max = settings.memory_bytes / PAGE_BYTES;
+    let pages = Arc::new(PagePool::with_limit(Region::new(Box::new(memory)), pages_max));
+    let (mailboxes, receivers) = (0..settings.shards)
+        .map(|_| Mailbox::new().map_err(|error| StartError::System("make a mailbox", error)))
+        .collect::<Result<(Vec<_>, Vec<_>), _>>()?;
+    let metrics = (0..settings.shards).map(|_| Arc::new(ShardMetrics::new())).collect();
+    let cluster = Arc::new(Cluster {
+        users: settings.users.clone().map(Mutex::new),
+        tls: settings.tls.clone().map(SharedTls::new),
+        memory_bytes: AtomicUsize::new(settings.memory_bytes),
+        memory_range,
+        has_large_values: AtomicBool::new(false),
+        returning: AtomicBool::new(false),
+        watchers: Watchers::new(settings.shards),
+        run_time: RunTimeSettings::new(&settings),
+        verbosity: AtomicU64::new(u64::from(settings.verbosity)),
+        clock: Clock::start(),
+        backend,
+        mailboxes,
+        metrics,
+        due_ticks: DueTicks::new(settings.shards),
+        publish_orders: (0..settings.shards).map(|_| PublishOrder::default()).collect(),
+        class_tables: (0..settings.shards).map(|_| Mutex::default()).collect(),
+        pages,
+        baseline: Mutex::default(),
+        connections: AtomicUsize::new(0),
+        rejected_connections: AtomicU64::new(0),
+        accepting: AtomicBool::new(true),
+        draining: AtomicBool::new(false),
+        listen_disabled: AtomicU64::new(0),
+        listen_disabled_us: AtomicU64::new(0),
+        counts_prefixes: AtomicBool::new(settings.prefix_delimiter.is_some()),
+        addresses: addresses_of(listeners, |shard| shard.is_none()),
+        udp_addresses: udp_sockets.iter().map(|it| it.address).collect(),
+        port_sockets: port_sockets(listeners, &udp_sockets),
+        shard_ports: (0..settings.shards)
+            .filter_map(|index| addresses_of(listeners, |shard| shard == Some(index)).pop())
+            .map(|address| address.port())
+            .collect(),
+        settings,
+    });
+    let shards = (0..cluster.settings.shards).map(|index| make_shard(&cluster, hasher, index));
+    let shards = shards.collect::<Result<Arc<[SharedShard]>, _>>()?;
+    page_demand::connect(&shards);
+    let seats = receivers.into_iter().enumerate().map(|(index, receiver)| Seat {
+        index,
+        shards: Arc::clone(&shards),
+        router: Router::new(hasher.clone(), shards.len()),
+        receiver,
+        udp_sockets: Vec::new(),
+    });
+    let mut seats: Vec<Seat> = seats.collect();
+    for (number, it) in udp_sockets.into_iter().enumerate() {
+        seats[number % cluster.settings.shards].udp_sockets.push(it.socket);
+    }
+    Ok((cluster, seats))
+}
+
+/// All listening sockets, then those for datagrams.
+fn port_sockets(listeners: &[Listener], udp_sockets: &[DatagramSocket]) -> Vec<PortSocket> {
+    let listening = listeners.iter().map(|it| PortSocket::new(&it.socket, false));
+    let datagrams = udp_sockets.iter().map(|it| PortSocket::new(&it.socket, true));
+    listening.chain(datagrams).collect()
+}
+
+/// Where the listeners are bound whose shard is a chosen one.
+fn addresses_of(listeners: &[Listener], chosen: impl Fn(Option<usize>) -> bool) -> Vec<SocketAddr> {
+    listeners.iter().filter(|it| chosen(it.shard)).filter_map(|it| it.address).collect()
+}
+
+fn make_shard(
+    cluster: &Cluster,
+    hasher: &KeyHasher,
+    index: usize,
+) -> Result<SharedShard, StartError> {
+    let settings = &cluster.settings;
+    let config = Config {
+        shards: settings.shards as u32,
+        shard: index as u32,
+        item_bytes_max: settings.item_bytes_max,
+        growth_factor: settings.growth_factor,
+        chunk_bytes_min: settings.chunk_bytes_min,
+        evict: settings.evict,
+        cas: settings.cas,
+        fair_share_pages: cluster.pages.pages_total() / settings.shards,
+        track_sizes: settings.track_sizes,
+    };
+    let metrics = Arc::clone(&cluster.metrics[index]);
+    let mut shard = Shard::new(&config, Arc::clone(&cluster.pages), hasher.clone(), metrics)
+        .map_err(|_| StartError::TooLittleMemory)?;
+    if let Some(delimiter) = settings.prefix_delimiter {
+        shard.begin_detail(delimiter);
+    }
+    if index == 0 && u64::from(settings.verbosity) >= log::COMMANDS {
+        log::slab_classes(shard.store());
+    }
+    Ok(SharedShard::new(shard))
+}

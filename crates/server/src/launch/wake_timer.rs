@@ -1,0 +1,125 @@
+//! A thread that wakes sleeping executors when their shards have background work.
+//!
+//! An executor that sleeps takes back nothing: without this, what expires in an idle server would
+//! be counted, and fill its memory, until the next request. The thread sleeps until the earliest
+//! tick that is told in [`DueTicks`](crate::shared::due_ticks::DueTicks), so a server in which nothing is
+//! due is idle.
+
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use crate::shared::cluster::Cluster;
+
+/// The running thread.
+pub(crate) struct WakeTimer {
+    cluster: Arc<Cluster>,
+    stopping: Arc<AtomicBool>,
+    thread: JoinHandle<()>,
+}
+
+impl WakeTimer {
+    /// Starts the thread, once in a server.
+    pub(crate) fn start(cluster: &Arc<Cluster>) -> io::Result<Self> {
+        let stopping = Arc::new(AtomicBool::new(false));
+        let (shared, stopped) = (Arc::clone(cluster), Arc::clone(&stopping));
+        let thread = std::thread::Builder::new()
+            .name("slabcore-timer".to_owned())
+            .spawn(move || wake_when_due(&shared, &stopped))?;
+        Ok(Self { cluster: Arc::clone(cluster), stopping, thread })
+    }
+
+    /// Ends it.
+    pub(crate) fn stop(self) {
+        self.stopping.store(true, Ordering::SeqCst);
+        self.cluster.due_ticks.wake_thread();
+        self.thread.thread().unpark();
+        // It has ended either way.
+        let _ = self.thread.join();
+    }
+}
+
+fn wake_when_due(cluster: &Cluster, stopping: &AtomicBool) {
+    cluster.due_ticks.attend();
+    while !stopping.load(Ordering::SeqCst) {
+        let now = cluster.clock.now().tick;
+        for shard in cluster.due_ticks.take_due(now) {
+            cluster.mailboxes[shard].wake();
+        }
+        match cluster.due_ticks.earliest() {
+            // Told since, and due: the next round takes it.
+            Some(tick) if tick <= now => {}
+            Some(tick) => std::thread::park_timeout(Duration::from_secs((tick - now).into())),
+            None => std::thread::park(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::{Read, Write};
+    use std::time::Instant;
+
+    use slabcore_metrics::{Counter, Gauge};
+
+    use crate::settings::BackendChoice;
+    use crate::whole_server::{PATIENCE, WholeServer, connect, settings};
+
+    /// Sends commands with one line of reply each.
+    fn send(server: &WholeServer, commands: &str, replies: &str) {
+        let mut client = connect(server.address);
+        client.write_all(commands.as_bytes()).unwrap();
+        let mut received = vec![0; replies.len()];
+        client.read_exact(&mut received).unwrap();
+        assert_eq!(String::from_utf8_lossy(&received), replies);
+    }
+
+    /// Waits until executors have published by themselves that they have no items: nothing is
+    /// asked of them, so that nothing else wakes them.
+    fn wait_until_empty(server: &WholeServer) {
+        let deadline = Instant::now() + PATIENCE;
+        let items = || -> u64 {
+            let published = server.running.published();
+            published.iter().map(|shard| shard.gauge(Gauge::CurrItems)).sum()
+        };
+        while items() > 0 {
+            assert!(Instant::now() < deadline, "{} items are left", items());
+            std::thread::yield_now();
+        }
+    }
+
+    /// Executors that slept kept what had expired, and a delayed flush waited for a request.
+    #[test]
+    fn idle_shards_take_back_what_is_dead() {
+        for backend in [BackendChoice::Epoll, BackendChoice::Auto] {
+            let server = WholeServer::start(settings(backend));
+            let sets = |ttl| -> String {
+                let sets = (0..1_000).map(|n| format!("set k{n} 0 {ttl} 1\r\nx\r\n"));
+                sets.collect::<Vec<_>>().concat()
+            };
+            send(&server, &sets(1), &"STORED\r\n".repeat(1_000));
+            wait_until_empty(&server);
+            send(&server, &sets(0), &"STORED\r\n".repeat(1_000));
+            send(&server, "flush_all 1\r\n", "OK\r\n");
+            wait_until_empty(&server);
+            server.running.stop();
+        }
+    }
+
+    /// Crawls were left to the shard of the client that orders them.
+    #[test]
+    fn a_crawl_has_all_shards_turn() {
+        let server = WholeServer::start(settings(BackendChoice::Epoll));
+        let turns = || -> Vec<u64> {
+            let published = server.running.published();
+            published.iter().map(|shard| shard.get(Counter::Turns)).collect()
+        };
+        let before = turns();
+        send(&server, "lru_crawler crawl all\r\n", "OK\r\n");
+        let after = turns();
+        assert!(before.iter().zip(&after).all(|(before, after)| before < after), "{before:?}");
+        server.running.stop();
+    }
+}

@@ -1,0 +1,100 @@
+//! Dumps of all items: `lru_crawler metadump` and `mgdump`, and `stats cachedump`.
+//!
+//! A dump goes from shard to shard, and through each by a walk that the table's growth does not
+//! disturb. It is made in small parts, each when the connection's turn comes and its output has
+//! room: neither the other clients nor the memory of the server notice its length.
+
+use slabcore_protocol::{DumpFormat, Reply, SlabClasses, dump_end, error_lines};
+use slabcore_shard::{Entry, split_dump_reply};
+
+use crate::connection::dump_progress::{Allowance, DumpProgress};
+use crate::connection::gather::{Gather, Gathering};
+use crate::connection::{Connection, Pause, State};
+use crate::executor::core::Core;
+use crate::settings::limits::CACHEDUMP_BYTES_MAX;
+
+impl Connection {
+    /// True while a dump is to go on.
+    #[inline]
+    pub(crate) fn is_dumping(&self) -> bool {
+        matches!(self.state, State::Dump(_))
+    }
+
+    /// Begins `lru_crawler metadump` or `mgdump`, or says why not.
+    pub(crate) fn begin_dump(
+        &mut self,
+        core: &Core,
+        format: DumpFormat,
+        classes: SlabClasses,
+    ) -> Result<(), &'static [u8]> {
+        if !core.cluster.run_time.crawls() {
+            return Err(error_lines::CRAWLER_DISABLED);
+        }
+        if !core.cluster.settings.dump {
+            return Err(match format {
+                DumpFormat::Requests => error_lines::MGDUMP_NOT_ALLOWED,
+                DumpFormat::Meta | DumpFormat::Cache => error_lines::METADUMP_NOT_ALLOWED,
+            });
+        }
+        if self.has_asked {
+            return Err(match format {
+                DumpFormat::Requests => error_lines::MGDUMP_AFTER_COMMANDS,
+                DumpFormat::Meta | DumpFormat::Cache => error_lines::METADUMP_AFTER_COMMANDS,
+            });
+        }
+        let dump = DumpProgress::new(format, classes?, Allowance::ALL);
+        self.reply(Reply::Ok);
+        self.state = State::Dump(Box::new(dump));
+        Ok(())
+    }
+
+    /// Begins `stats cachedump <class> <limit>`; a limit of 0 is none.
+    pub(crate) fn begin_cachedump(&mut self, class: u32, limit: u32) {
+        let lines = if limit == 0 { u32::MAX } else { limit };
+        let left = Allowance { lines: lines as usize, bytes: CACHEDUMP_BYTES_MAX };
+        self.state = State::Dump(Box::new(DumpProgress::new(DumpFormat::Cache, 1 << class, left)));
+    }
+
+    /// Makes the next part of the dump; says why to pause, or that the dump has ended.
+    #[cold]
+    pub(crate) fn go_on_dumping(&mut self, core: &mut Core) -> Option<Pause> {
+        let State::Dump(dump) = &mut self.state else { return None };
+        if dump.asked {
+            return Some(Pause::Blocked);
+        }
+        if dump.shard == core.router.shards() || dump.left.is_spent() {
+            let end = dump_end(dump.part.format);
+            self.output.encode(|out| out.extend_from_slice(end));
+            // What follows a dump need not wait for its replies, but for those of `stats` it does.
+            self.has_asked = dump.part.format == DumpFormat::Cache;
+            self.state = State::Line;
+            return None;
+        }
+        let (now, mut lines) = (core.now, core.spares.take());
+        if let Some(shard) = core.reach(dump.shard) {
+            let position = shard.dump(now, &dump.part, &mut lines);
+            dump.advance(position);
+            let shown = dump.left.take(&lines);
+            self.output.encode(|out| out.extend_from_slice(shown));
+            core.spares.put(lines);
+            return Some(Pause::Yielded);
+        }
+        core.spares.put(lines);
+        dump.asked = true;
+        let (shard, entry) = (dump.shard, Entry::Dump(dump.part));
+        let gather = Box::new(Gather::new(Gathering::Dump(Vec::new()), 1, None));
+        let slot = self.output.open_gather(gather, &mut core.spares);
+        core.outboxes.push(shard, &entry, Some(self.ticket_for(slot)));
+        Some(Pause::Blocked)
+    }
+
+    /// Another core has made a part; returns the lines to show.
+    #[cold]
+    pub(crate) fn dumped_elsewhere(&mut self, reply: &[u8]) -> Vec<u8> {
+        let State::Dump(dump) = &mut self.state else { return Vec::new() };
+        let (position, lines) = split_dump_reply(reply);
+        let shown = dump.left.take(lines).to_vec();
+        dump.advance(position);
+        shown
+    }
+}

@@ -1,0 +1,216 @@
+//! One datagram of a client and what it is answered with.
+//!
+//! Its commands are executed one after the other by a connection that has no socket; what one of
+//! them replies becomes a message, which is sent before the next is executed. So the end of a
+//! message is known without a look at its bytes, and there is only one to keep.
+
+use rustix::net::SocketAddrAny;
+use slabcore_protocol::{
+    MESSAGE_DATAGRAMS_MAX, MESSAGE_PART_BYTES, RequestDatagram, message_datagrams, reply_frame,
+};
+
+use crate::connection::{Connection, Pause};
+use crate::executor::core::Core;
+use crate::settings::limits::{ANSWER_BYTES_MAX, OUTPUT_BYTES_MAX, SEND_VALUE_BYTES_MAX};
+
+/// Where a datagram came from, and where its answer goes.
+#[derive(Debug, Clone)]
+pub(crate) struct Asker {
+    /// Number of the socket.
+    pub(crate) socket: usize,
+    pub(crate) address: SocketAddrAny,
+}
+
+/// What follows from [`Exchange::advance`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Progress {
+    /// There is a message to be sent: [`Exchange::datagram`].
+    Message,
+    /// There is more to do; others come first.
+    More,
+    /// Another shard owes a reply.
+    Waiting,
+    /// Another shard's batch is full.
+    Blocked,
+    /// All is answered, or what is left has no end and is dropped.
+    Over,
+    /// The answer is too long; the rest of it is dropped.
+    TooLong,
+}
+
+/// The message that is being sent.
+#[derive(Debug, Clone, Copy)]
+struct Sending {
+    /// Sequence of the next datagram.
+    next: u16,
+    /// Datagrams of the message; a `quit` is answered with one that says 0.
+    total: u16,
+}
+
+/// See the module.
+#[derive(Debug)]
+pub(crate) struct Exchange {
+    pub(crate) connection: Connection,
+    pub(crate) asker: Asker,
+    id: u16,
+    commands: Vec<u8>,
+    /// Bytes of `commands` that are done with.
+    done_bytes: usize,
+    /// What the command under way has replied so far.
+    message: Vec<u8>,
+    sending: Option<Sending>,
+    /// Bytes of the messages that were sent.
+    answered_bytes: usize,
+    /// In the list of those that can go on.
+    pub(crate) queued: bool,
+}
+
+impl Exchange {
+    pub(crate) fn new(
+        connection: Connection,
+        asker: Asker,
+        request: RequestDatagram<'_>,
+        core: &mut Core,
+    ) -> Self {
+        let mut commands = core.spares.take();
+        commands.extend_from_slice(request.commands);
+        Self {
+            connection,
+            asker,
+            id: request.id,
+            commands,
+            done_bytes: 0,
+            message: core.spares.take(),
+            sending: None,
+            answered_bytes: 0,
+            queued: false,
+        }
+    }
+
+    /// Bytes of the message that is made or sent.
+    pub(crate) fn message_bytes(&self) -> usize {
+        self.message.len()
+    }
+
+    /// Does what is next, a bounded part of it.
+    pub(crate) fn advance(&mut self, core: &mut Core) -> Progress {
+        if let Some(sending) = self.sending {
+            if sending.next < sending.total.max(1) {
+                return Progress::Message;
+            }
+            self.message_sent();
+        }
+        if self.connection.output.can_send() {
+            return self.collect(core);
+        }
+        if !self.connection.output.is_idle() {
+            return Progress::Waiting;
+        }
+        let is_closing = self.connection.is_closing();
+        if self.connection.is_at_request() || is_closing {
+            if !self.message.is_empty() {
+                return self.begin_message();
+            }
+            if is_closing || self.done_bytes == self.commands.len() {
+                return Progress::Over;
+            }
+        }
+        if core.outboxes.is_any_full() {
+            return Progress::Blocked;
+        }
+        if self.connection.is_dumping() {
+            return self.go_on_dumping(core);
+        }
+        self.execute(core)
+    }
+
+    /// Makes the next part of a `stats cachedump`; dumps without a bound are not begun.
+    fn go_on_dumping(&mut self, core: &mut Core) -> Progress {
+        let connection = &mut self.connection;
+        connection.output.borrow_buffers(&mut core.spares);
+        let pause = connection.go_on_dumping(core);
+        core.give_back();
+        connection.output.return_buffers(&mut core.spares);
+        if pause == Some(Pause::Blocked) { Progress::Waiting } else { Progress::More }
+    }
+
+    /// Executes a command, or goes on with one.
+    fn execute(&mut self, core: &mut Core) -> Progress {
+        let connection = &mut self.connection;
+        connection.output.borrow_buffers(&mut core.spares);
+        let consumed = connection.step_alone(core, &self.commands[self.done_bytes..]);
+        core.give_back();
+        connection.output.return_buffers(&mut core.spares);
+        if consumed == 0 {
+            return Progress::Over;
+        }
+        self.done_bytes += consumed;
+        // Of all that ends a connection only `quit` has no reply of its own.
+        let has_quit = connection.is_closing() && connection.output.is_empty();
+        if has_quit && self.answered_bytes == 0 {
+            return self.begin_message();
+        }
+        Progress::More
+    }
+
+    /// Takes what is ready of a reply.
+    fn collect(&mut self, core: &mut Core) -> Progress {
+        let output = &mut self.connection.output;
+        let outgoing = output.take(&mut core.spares, SEND_VALUE_BYTES_MAX);
+        let bytes = self.answered_bytes + self.message.len() + outgoing.total_bytes();
+        let fits = bytes <= ANSWER_BYTES_MAX;
+        if fits {
+            outgoing.append_to(&mut self.message);
+        }
+        output.all_sent();
+        core.spares.put(outgoing.replies);
+        if let Some(parts) = outgoing.parts {
+            core.parts_sent(output, parts);
+        }
+        output.return_buffers(&mut core.spares);
+        if fits { Progress::More } else { Progress::TooLong }
+    }
+
+    fn begin_message(&mut self) -> Progress {
+        let total = message_datagrams(self.message.len()).expect("an answer is shorter");
+        self.sending = Some(Sending { next: 0, total });
+        Progress::Message
+    }
+
+    fn message_sent(&mut self) {
+        self.sending = None;
+        self.answered_bytes += self.message.len();
+        if self.message.capacity() > OUTPUT_BYTES_MAX {
+            self.message = Vec::new();
+        } else {
+            self.message.clear();
+        }
+    }
+
+    /// The next datagram of the message: its frame, and a part of the message.
+    pub(crate) fn datagram(&self) -> Option<([u8; 8], &[u8])> {
+        let Sending { next, total } = self.sending.filter(|it| it.next < it.total.max(1))?;
+        let rest = &self.message[usize::from(next) * MESSAGE_PART_BYTES..];
+        let part = &rest[..rest.len().min(MESSAGE_PART_BYTES)];
+        Some((reply_frame(self.id, next, total), part))
+    }
+
+    /// That datagram has left.
+    pub(crate) fn datagram_sent(&mut self) {
+        if let Some(sending) = &mut self.sending {
+            sending.next += 1;
+        }
+    }
+
+    /// Gives back what it holds elsewhere; it is gone.
+    pub(crate) fn end(mut self, core: &mut Core) {
+        self.connection.end(core);
+        self.connection.output.return_buffers(&mut core.spares);
+        core.spares.put(self.commands);
+        if self.message.capacity() <= OUTPUT_BYTES_MAX {
+            core.spares.put(self.message);
+        }
+    }
+}
+
+const _: () = assert!(ANSWER_BYTES_MAX <= MESSAGE_DATAGRAMS_MAX * MESSAGE_PART_BYTES);

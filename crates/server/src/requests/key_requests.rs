@@ -1,0 +1,301 @@
+//! What a connection asks of keys: executed here, or sent to the shards that own them; and the
+//! replies that come back.
+//!
+//! Dialects: the plain reads of each.
+
+use arrayvec::ArrayVec;
+use slabcore_protocol::{
+    BinaryRequest, END, Echo, Keys, MetaCommand, MetaFlags, encode_value_header,
+};
+use slabcore_shard::{Entry, KeyRequest, LargeHit, ReplyPart, Response, Route, Ticket, ValueEnd};
+
+use crate::connection::outgoing::LargeValue;
+use crate::connection::{Connection, State};
+use crate::executor::core::Core;
+use crate::settings::limits::{KEY_GROUP, KEYS_PER_VISIT_MAX};
+
+/// What a paused get has yet to do.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct RestOfKeys {
+    /// Address in the input of the first key to ask for.
+    pub(crate) address: usize,
+    pub(crate) with_cas: bool,
+    pub(crate) exptime: Option<i32>,
+}
+
+impl Connection {
+    /// Asks for keys in groups, of which each after the first takes from the visit's budget as much
+    /// as a request; returns where the keys start that were not asked for because the connection
+    /// must pause.
+    pub(crate) fn get(
+        &mut self,
+        core: &mut Core,
+        mut keys: Keys<'_>,
+        with_cas: bool,
+        exptime: Option<i32>,
+        budget: &mut usize,
+    ) -> Option<RestOfKeys> {
+        let mut asked = 0;
+        let is_plain = !with_cas && exptime.is_none() && core.watched.is_empty();
+        loop {
+            let mut group: ArrayVec<(&[u8], Route), KEY_GROUP> = ArrayVec::new();
+            for key in keys.by_ref().take(KEY_GROUP) {
+                let route = core.router.route(key);
+                if let Some(shard) = core.reach(route.shard) {
+                    shard.prefetch_bucket(route.hash);
+                }
+                group.push((key, route));
+            }
+            core.shards.begin_group();
+            for (_, route) in &group {
+                if let Some(shard) = core.shards.held(route.shard) {
+                    shard.prefetch_item(route.hash);
+                }
+            }
+            for &(key, route) in &group {
+                if self.output.is_owed_values() {
+                    core.give_back();
+                    return Some(RestOfKeys { address: key.as_ptr().addr(), with_cas, exptime });
+                }
+                if is_plain {
+                    self.plain_get(core, route, key, false);
+                } else {
+                    let request = KeyRequest::Get { key, with_cas, exptime };
+                    self.routed_request(core, route, &request, false, false);
+                }
+            }
+            asked += group.len();
+            core.give_back();
+            if !group.is_full() || keys.rest().is_empty() {
+                break;
+            }
+            let is_spent = asked >= KEYS_PER_VISIT_MAX || *budget == 0;
+            if is_spent || self.output.is_full() || core.outboxes.is_any_full() {
+                let address = keys.rest().as_ptr().addr();
+                return Some(RestOfKeys { address, with_cas, exptime });
+            }
+            *budget -= 1;
+        }
+        self.output.encode(|out| out.extend_from_slice(END));
+        None
+    }
+
+    /// Bytes of `input` that are done with: the line, or what stands before the keys that a paused
+    /// get has yet to ask for.
+    pub(crate) fn line_done(
+        &mut self,
+        input: &[u8],
+        line_bytes: usize,
+        paused: Option<RestOfKeys>,
+    ) -> usize {
+        let Some(RestOfKeys { address, with_cas, exptime }) = paused else { return line_bytes };
+        let consumed = address - input.as_ptr().addr();
+        self.state = State::Keys { with_cas, exptime, line_bytes: line_bytes - consumed };
+        consumed
+    }
+
+    /// Executes a request for one key here, or sends it to its shard.
+    #[inline]
+    pub(crate) fn key_request(&mut self, core: &mut Core, request: &KeyRequest<'_>, noreply: bool) {
+        let route = core.router.route(request.key());
+        self.routed_request(core, route, request, noreply, false);
+    }
+
+    /// A get of one key with nothing said of it; `ends`: `END` follows the reply.
+    #[expect(clippy::inline_always, reason = "most requests are this one")]
+    #[inline(always)]
+    pub(crate) fn plain_get(&mut self, core: &mut Core, route: Route, key: &[u8], ends: bool) {
+        let now = core.now;
+        if let Some(shard) = core.reach(route.shard) {
+            let Some(out) = self.output.direct() else {
+                let request = KeyRequest::Get { key, with_cas: false, exptime: None };
+                return self.routed_request(core, route, &request, false, ends);
+            };
+            let large = shard.get_into(now, route.hash, key, ends, out);
+            let Some(LargeHit { flags, value_bytes }) = large else { return };
+            let request = KeyRequest::Get { key, with_cas: false, exptime: None };
+            self.large_value(core, route, &request, ValueEnd::LineEnd, |out| {
+                encode_value_header(out, key, flags, value_bytes, None);
+            });
+            if ends {
+                self.output.encode(|out| out.extend_from_slice(END));
+            }
+        } else {
+            let ticket = self.open_read(core);
+            core.outboxes.push_get(route.shard, route.hash, key, ticket);
+            if ends {
+                self.output.encode(|out| out.extend_from_slice(END));
+            }
+        }
+    }
+
+    /// An mg whose flags only say what to tell.
+    #[inline]
+    pub(crate) fn plain_meta_get(
+        &mut self,
+        core: &mut Core,
+        route: Route,
+        key: &[u8],
+        flags: MetaFlags<'_>,
+    ) {
+        let now = core.now;
+        let request = KeyRequest::Meta { command: MetaCommand::Get, key, flags };
+        let (Some(shard), Some(out)) = (core.reach(route.shard), self.output.direct()) else {
+            return self.routed_request(core, route, &request, false, false);
+        };
+        if let Some(head) = shard.meta_get_into(now, route.hash, key, flags, out) {
+            self.large_value(core, route, &request, ValueEnd::LineEnd, |out| {
+                out.extend_from_slice(&head);
+            });
+        }
+    }
+
+    /// A binary get.
+    #[inline]
+    pub(crate) fn plain_binary_get(
+        &mut self,
+        core: &mut Core,
+        route: Route,
+        key: &[u8],
+        echo: Echo,
+    ) {
+        let now = core.now;
+        let request = KeyRequest::Binary(BinaryRequest::get(echo, key));
+        let Some(shard) = core.reach(route.shard) else {
+            let ticket = self.open_read(core);
+            let entry = Entry::PlainBinaryGet(route.hash, key, echo);
+            return core.outboxes.push(route.shard, &entry, Some(ticket));
+        };
+        let Some(out) = self.output.direct() else {
+            return self.routed_request(core, route, &request, false, false);
+        };
+        if let Some(head) = shard.binary_get_into(now, route.hash, key, echo, out) {
+            self.large_value(core, route, &request, ValueEnd::Nothing, |out| {
+                out.extend_from_slice(&head);
+            });
+        }
+    }
+
+    /// A request for one key whose route is known; `with_end`: `END` follows the reply.
+    #[inline]
+    pub(crate) fn routed_request(
+        &mut self,
+        core: &mut Core,
+        route: Route,
+        request: &KeyRequest<'_>,
+        noreply: bool,
+        with_end: bool,
+    ) {
+        let now = core.now;
+        if !core.watched.is_empty() {
+            self.announce(core, route, request);
+        }
+        if let Some(shard) = core.reach(route.shard) {
+            let key = request.key();
+            match shard.execute(now, route.hash, request) {
+                Response::Large { flags, cas, value_bytes } => {
+                    self.large_value(core, route, request, ValueEnd::LineEnd, |out| {
+                        encode_value_header(out, key, flags, value_bytes, cas);
+                    });
+                }
+                Response::LargeBehind { head, end, .. } => {
+                    self.large_value(core, route, request, end, |out| {
+                        out.extend_from_slice(&head);
+                    });
+                }
+                ref response if !noreply => {
+                    self.output.encode(|out| {
+                        if with_end { response.encode_with_end(out) } else { response.encode(out) }
+                    });
+                    return;
+                }
+                _ => {}
+            }
+        } else {
+            self.foreign_request(core, route, request, noreply, with_end);
+            return;
+        }
+        if with_end {
+            self.output.encode(|out| out.extend_from_slice(END));
+        }
+    }
+
+    /// Sends a request to the shard that owns its key.
+    #[inline]
+    pub(crate) fn foreign_request(
+        &mut self,
+        core: &mut Core,
+        route: Route,
+        request: &KeyRequest<'_>,
+        noreply: bool,
+        with_end: bool,
+    ) {
+        let ticket = match noreply {
+            true => None,
+            false if request.reads_value() => Some(self.open_read(core)),
+            false => Some(self.open_ticket(core)),
+        };
+        core.outboxes.push(route.shard, &Entry::Key(route.hash, *request), ticket);
+        if with_end {
+            self.output.encode(|out| out.extend_from_slice(END));
+        }
+    }
+
+    /// Sends the value that `request` has just found from where it lies; `head` appends what goes
+    /// before it.
+    pub(crate) fn large_value(
+        &mut self,
+        core: &mut Core,
+        route: Route,
+        request: &KeyRequest<'_>,
+        end: ValueEnd,
+        head: impl FnOnce(&mut Vec<u8>),
+    ) {
+        let shard = core.shards.held_mut(route.shard).expect("it has just answered");
+        let hold = shard.hold(route.hash, request.key());
+        self.output.encode(head);
+        let value = LargeValue { shard: route.shard, hold, head: Vec::new(), end, taken_bytes: 0 };
+        self.output.open_large(value, &mut core.spares);
+    }
+
+    /// Opens a slot for another shard's reply that may have a value.
+    #[inline]
+    fn open_read(&mut self, core: &mut Core) -> Ticket {
+        let slot = self.output.open_read(&mut core.spares, core.open_reads_max);
+        self.ticket_for(slot)
+    }
+
+    /// Opens a slot for another shard's reply without a value.
+    pub(crate) fn open_ticket(&mut self, core: &mut Core) -> Ticket {
+        let slot = self.output.open_slot(&mut core.spares);
+        self.ticket_for(slot)
+    }
+
+    pub(crate) fn ticket_for(&self, slot: u32) -> Ticket {
+        Ticket { connection: self.id.index, generation: self.id.generation, slot }
+    }
+
+    /// Takes another shard's reply.
+    #[inline]
+    pub(crate) fn fill(&mut self, core: &mut Core, shard: usize, slot: u32, reply: ReplyPart<'_>) {
+        match reply {
+            ReplyPart::Held { hold, head, end } => {
+                let value = LargeValue { shard, hold, head: head.to_vec(), end, taken_bytes: 0 };
+                self.output.fill_large(slot, value);
+            }
+            ReplyPart::Bytes(bytes) if self.output.is_open(slot) => {
+                self.output.fill(slot, bytes, &mut core.spares);
+            }
+            ReplyPart::Bytes(bytes) => {
+                let gather = self.output.gather_mut(slot).expect("a reply is of one or of all");
+                if gather.add(shard, bytes) {
+                    let reply = match gather.take_dump() {
+                        Some(part) => self.dumped_elsewhere(&part),
+                        None => gather.reply(core),
+                    };
+                    self.output.finish_gather(slot, &reply, &mut core.spares);
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,182 @@
+//! Orders to the server as a whole, as a connection executes them.
+
+use std::sync::Arc;
+
+use rustix::process::{Signal, getpid, kill_process};
+use slabcore_protocol::{Reply, RunTimeSetting, ServerOrder, error_lines};
+use slabcore_shard::{Entry, StatsKind};
+use slabcore_storage::Reassigned;
+
+use crate::connection::Connection;
+use crate::connection::gather::{Gather, Gathering};
+use crate::executor::core::Core;
+use crate::settings::peer::CloseReason;
+use crate::shared::certificate_reload;
+use crate::shared::memory_limit;
+use crate::shared::reload_orders::Asked;
+
+/// Stands for the slab class that has most pages.
+const ANY_CLASS: i32 = -1;
+
+/// What a client hears: `OK`, an error line, or nothing for now.
+type Answer = Result<Option<Reply>, &'static [u8]>;
+
+impl Connection {
+    /// Executes an order.
+    #[cold]
+    pub(crate) fn order(&mut self, core: &mut Core, order: ServerOrder, noreply: bool) {
+        match self.obey(core, order, noreply) {
+            Ok(Some(reply)) if !noreply => self.reply(reply),
+            Err(error) if !noreply => self.reply(Reply::Error(error)),
+            _ => {}
+        }
+    }
+
+    fn obey(&mut self, core: &mut Core, order: ServerOrder, noreply: bool) -> Answer {
+        let run_time = &core.cluster.run_time;
+        let settings = &core.cluster.settings;
+        match order {
+            ServerOrder::Dump(format, classes) => {
+                self.begin_dump(core, format, classes)?;
+                core.shards.own_mut().count_ordered_crawl();
+                return Ok(None);
+            }
+            ServerOrder::Crawl(classes) => {
+                if !run_time.crawls() {
+                    return Err(error_lines::CRAWLER_DISABLED);
+                }
+                classes?;
+                core.shards.own_mut().count_ordered_crawl();
+                // What has expired is taken back in the background of any turn, also where that
+                // rests.
+                self.have_all_turn(core, noreply);
+                return Ok(None);
+            }
+            ServerOrder::EnableCrawler(enable) => {
+                return self.enable_crawler(core, enable, noreply);
+            }
+            // memcached's maintainer obeys these.
+            ServerOrder::Set(RunTimeSetting::Segmented(_) | RunTimeSetting::TemporaryTtl(_))
+                if !settings.lru_maintainer =>
+            {
+                return Err(error_lines::ERROR);
+            }
+            ServerOrder::Set(setting @ RunTimeSetting::TemporaryTtl(_)) => {
+                run_time.keep(setting);
+                self.have_all_turn(core, noreply);
+                return Ok(None);
+            }
+            ServerOrder::Set(setting) => run_time.keep(setting),
+            ServerOrder::ExternalStorage(setting) => run_time.keep_external(setting),
+            ServerOrder::RefreshCertificates => {
+                self.refresh_certificates(core, noreply);
+                return Ok(None);
+            }
+            ServerOrder::Watch(streams) => self.begin_watching(core, streams)?,
+            ServerOrder::MemoryLimit(megabytes) => memory_limit::change(&core.cluster, megabytes)?,
+            ServerOrder::Reassign { .. } | ServerOrder::UnreadableReassign
+                if !settings.slab_reassign =>
+            {
+                return Err(error_lines::REASSIGN_DISABLED);
+            }
+            ServerOrder::UnreadableReassign => return Err(error_lines::BAD_FORMAT),
+            ServerOrder::Reassign { from, to } => return self.reassign(core, from, to, noreply),
+        }
+        Ok(Some(Reply::Ok))
+    }
+
+    /// `refresh_certs`: the reply comes once a thread has read the files. As in memcached `noreply`
+    /// does not hide a failure.
+    fn refresh_certificates(&mut self, core: &mut Core, noreply: bool) {
+        let cluster = Arc::clone(&core.cluster);
+        let Some(tls) = cluster.tls.as_ref() else {
+            return self.reply(Reply::Error(error_lines::TLS_NOT_ENABLED));
+        };
+        let ticket = self.open_ticket(core);
+        let asked = Asked { shard: core.index, ticket, noreply };
+        if !certificate_reload::order(&cluster, tls, asked) {
+            self.output.fill(ticket.slot, error_lines::OUT_OF_MEMORY, &mut core.spares);
+        }
+    }
+
+    /// `lru_crawler enable` and `disable`: all executors have seen it when `OK` is said.
+    fn enable_crawler(&mut self, core: &mut Core, enable: bool, noreply: bool) -> Answer {
+        if !core.cluster.run_time.enable_crawler(enable) {
+            return if enable {
+                Err(error_lines::CRAWLER_ENABLED_ALREADY)
+            } else {
+                Ok(Some(Reply::Ok))
+            };
+        }
+        self.have_all_turn(core, noreply);
+        Ok(None)
+    }
+
+    /// Has all executors turn, and answers `OK` then.
+    fn have_all_turn(&mut self, core: &mut Core, noreply: bool) {
+        let kind = StatsKind::Turn;
+        if noreply {
+            for shard in core.other_shards() {
+                core.outboxes.push(shard, &Entry::Stats(kind), None);
+            }
+        } else {
+            self.gather_stats(core, Gathering::Done, kind, None);
+        }
+    }
+
+    /// `slabs reassign`: asks every shard.
+    fn reassign(&mut self, core: &mut Core, from: i32, to: i32, noreply: bool) -> Answer {
+        if from == to {
+            return Err(error_lines::REASSIGN_SAME);
+        }
+        // 0 is the pool.
+        let classes = 0..=core.shards.own().store().classes() as i32;
+        if !classes.contains(&to) || from != ANY_CLASS && !classes.contains(&from) {
+            return Err(error_lines::REASSIGN_BAD_CLASS);
+        }
+        let ours = core.shards.own_mut().reassign(from, to);
+        if noreply {
+            for shard in core.other_shards() {
+                core.outboxes.push(shard, &Entry::Reassign(from, to), None);
+            }
+            return Ok(None);
+        }
+        let gathering = Gathering::Reassign(Reassigned::NoSpare);
+        let gather = Gather::new(gathering, core.router.shards(), None);
+        self.gather(core, gather, &Entry::Reassign(from, to), &[ours as u8]);
+        Ok(None)
+    }
+
+    /// `stats cachedump`, with class and limit or what is wrong with them.
+    #[cold]
+    pub(crate) fn cachedump(&mut self, core: &Core, words: Result<(u32, u32), &'static [u8]>) {
+        if !core.cluster.settings.dump {
+            return self.reply(Reply::Error(error_lines::STATS_CACHEDUMP_NOT_ALLOWED));
+        }
+        match words {
+            Ok((class, limit)) => self.begin_cachedump(class, limit),
+            Err(error) => self.reply(Reply::Error(error)),
+        }
+    }
+
+    /// `shutdown`: the process tells itself to end, as an operator would by a signal.
+    #[cold]
+    pub(crate) fn shut_down(&mut self, core: &mut Core, words: &[u8]) {
+        let signal = match words {
+            _ if !core.cluster.settings.shutdown => Err(error_lines::SHUTDOWN_NOT_ENABLED),
+            b"" => Ok(Signal::INT),
+            word if b"graceful".starts_with(word) => Ok(Signal::USR1),
+            _ => Err(error_lines::INVALID_SHUTDOWN_MODE),
+        };
+        match signal {
+            Ok(signal) => {
+                self.close_reason = CloseReason::Shutdown;
+                self.close(core);
+                // A process may signal itself.
+                let _ = kill_process(getpid(), signal);
+            }
+            Err(_) if words == b"noreply" || words.ends_with(b" noreply") => {}
+            Err(error) => self.reply(Reply::Error(error)),
+        }
+    }
+}

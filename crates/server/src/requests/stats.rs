@@ -1,0 +1,363 @@
+//! The text of `stats` and its kin: memcached's keys in memcached's order.
+
+use std::net::SocketAddr;
+use std::sync::atomic::Ordering;
+
+use slabcore_metrics::{Counter, Gauge, Snapshot};
+use slabcore_protocol::{END, MEMCACHED_VERSION, Protocol, encode_stat};
+use slabcore_shard::{ClassTable, ItemColumns, Router};
+
+use crate::admin::resource_usage::ResourceUsage;
+use crate::settings::Listen;
+use crate::settings::limits::{RECEIVE_BUFFER_BYTES, RECEIVE_BUFFERS};
+use crate::settings::users::Users;
+use crate::shared::cluster::{Backend, Cluster, SharedCounts, SharedTls};
+
+/// One STAT line of `stats`.
+enum Source {
+    Counter(Counter),
+    Gauge(Gauge),
+    /// What does not exist here, and a client may look for.
+    Zero,
+    /// Not a sum over shards.
+    Own(fn(&Cluster) -> String),
+    /// Counted for the server as a whole, from the last `stats reset` on.
+    Shared(fn(&Cluster) -> u64),
+    /// Absent where no listener is under TLS.
+    UnderTls(fn(&SharedTls) -> u64),
+    /// The same, counted from the last `stats reset` on.
+    SharedTlsCounter(fn(&SharedTls) -> u64),
+}
+
+use Source::{
+    Counter as C, Gauge as G, Own, Shared, SharedTlsCounter as TlsCounter, UnderTls, Zero,
+};
+
+/// memcached 1.6.45's `stats` in its order, with its default options.
+///
+/// What is 0 is so in truth: replies are no objects of a pool (`response_obj_*`); receive buffers
+/// are all there from the start (`read_buf_oom`); memory that cannot be had ends the process
+/// (`malloc_fails`); a page that is drained waits for what pins it and gives nothing up
+/// (`slab_reassign_*`); there are no LRU lists to move items between, and no thread that would
+/// (`lru_maintainer_juggles`, `moves_*`, `lrutail_reflocked`, `lru_bumps_dropped`); connections are
+/// dealt out in turn, whatever queue they came by (`unexpected_napi_ids`, `round_robin_fallback`).
+#[rustfmt::skip]
+static GENERAL: &[(&str, Source)] = &[
+    ("pid", Own(|_| std::process::id().to_string())),
+    ("uptime", Own(|cluster| cluster.clock.uptime().to_string())),
+    ("time", Own(|cluster| cluster.clock.now().unix().to_string())),
+    ("version", Own(|_| MEMCACHED_VERSION.to_owned())),
+    ("libevent", Own(|cluster| cluster.backend.name().to_owned())),
+    ("pointer_size", Own(|_| usize::BITS.to_string())),
+    ("rusage_user", Own(|_| ResourceUsage::now().user)),
+    ("rusage_system", Own(|_| ResourceUsage::now().system)),
+    ("max_connections", Own(|cluster| cluster.settings.connections_max.to_string())),
+    ("curr_connections", Own(|cluster| cluster.connections.load(Ordering::Relaxed).to_string())),
+    ("total_connections", C(Counter::TotalConnections)),
+    ("rejected_connections",
+        Shared(|cluster| cluster.rejected_connections.load(Ordering::Relaxed))),
+    ("connection_structures", G(Gauge::CurrConnections)),
+    ("response_obj_oom", Zero),
+    ("response_obj_count", Zero),
+    ("response_obj_bytes", Zero),
+    ("read_buf_count", Own(|cluster| receive_buffers(cluster).to_string())),
+    ("read_buf_bytes",
+        Own(|cluster| (receive_buffers(cluster) * RECEIVE_BUFFER_BYTES).to_string())),
+    ("read_buf_bytes_free",
+        Own(|cluster| (receive_buffers(cluster) * RECEIVE_BUFFER_BYTES).to_string())),
+    ("read_buf_oom", Zero),
+    ("reserved_fds", Own(|cluster| (cluster.settings.shards * FDS_PER_SHARD).to_string())),
+    ("cmd_get", C(Counter::CmdGet)),
+    ("cmd_set", C(Counter::CmdSet)),
+    ("cmd_flush", C(Counter::CmdFlush)),
+    ("cmd_touch", C(Counter::CmdTouch)),
+    ("cmd_meta", C(Counter::CmdMeta)),
+    ("get_hits", C(Counter::GetHits)),
+    ("get_misses", C(Counter::GetMisses)),
+    ("get_expired", C(Counter::GetExpired)),
+    ("get_flushed", C(Counter::GetFlushed)),
+    ("delete_misses", C(Counter::DeleteMisses)),
+    ("delete_hits", C(Counter::DeleteHits)),
+    ("incr_misses", C(Counter::IncrMisses)),
+    ("incr_hits", C(Counter::IncrHits)),
+    ("decr_misses", C(Counter::DecrMisses)),
+    ("decr_hits", C(Counter::DecrHits)),
+    ("cas_misses", C(Counter::CasMisses)),
+    ("cas_hits", C(Counter::CasHits)),
+    ("cas_badval", C(Counter::CasBadval)),
+    ("touch_hits", C(Counter::TouchHits)),
+    ("touch_misses", C(Counter::TouchMisses)),
+    ("store_too_large", C(Counter::StoreTooLarge)),
+    ("store_no_memory", C(Counter::StoreNoMemory)),
+    ("auth_cmds", C(Counter::AuthCmds)),
+    ("auth_errors", C(Counter::AuthErrors)),
+    ("idle_kicks", C(Counter::IdleKicks)),
+    ("bytes_read", C(Counter::BytesRead)),
+    ("bytes_written", C(Counter::BytesWritten)),
+    ("limit_maxbytes", Own(|cluster| cluster.memory_bytes.load(Ordering::Relaxed).to_string())),
+    ("accepting_conns",
+        Own(|cluster| u8::from(cluster.accepting.load(Ordering::Relaxed)).to_string())),
+    ("listen_disabled_num",
+        Shared(|cluster| cluster.listen_disabled.load(Ordering::Relaxed))),
+    ("time_in_listen_disabled_us",
+        Shared(|cluster| cluster.listen_disabled_us.load(Ordering::Relaxed))),
+    ("threads", Own(|cluster| cluster.settings.shards.to_string())),
+    ("conn_yields", C(Counter::ConnYields)),
+    ("hash_power_level", G(Gauge::HashPowerLevel)),
+    ("hash_bytes", G(Gauge::HashBytes)),
+    ("hash_is_expanding", G(Gauge::HashIsExpanding)),
+    ("slab_reassign_rescues", C(Counter::SlabReassignRescues)),
+    ("slab_reassign_chunk_rescues", Zero),
+    ("slab_reassign_inline_reclaim", Zero),
+    ("slab_reassign_busy_items", Zero),
+    ("slab_reassign_busy_deletes", Zero),
+    ("slab_reassign_busy_nomem", Zero),
+    ("slab_reassign_last_busy_status", Own(|_| "none".to_owned())),
+    ("slab_reassign_running", G(Gauge::SlabReassignRunning)),
+    ("slabs_moved", C(Counter::SlabsMoved)),
+    ("lru_crawler_running", G(Gauge::LruCrawlerRunning)),
+    ("lru_crawler_starts", C(Counter::LruCrawlerStarts)),
+    ("lru_maintainer_juggles", Zero),
+    ("malloc_fails", Zero),
+    ("log_worker_dropped", Shared(|cluster| cluster.watchers.counts().dropped)),
+    ("log_worker_written", Shared(|cluster| cluster.watchers.counts().written)),
+    ("log_watcher_skipped", Shared(|cluster| cluster.watchers.counts().skipped)),
+    ("log_watcher_sent", Shared(|cluster| cluster.watchers.counts().sent)),
+    ("log_watchers", Own(|cluster| cluster.watchers.counts().watchers.to_string())),
+    ("ssl_new_sessions", TlsCounter(|tls| tls.new_sessions.load(Ordering::Relaxed))),
+    ("ssl_handshake_errors", TlsCounter(|tls| tls.handshake_errors.load(Ordering::Relaxed))),
+    ("ssl_proto_errors", TlsCounter(|tls| tls.protocol_errors.load(Ordering::Relaxed))),
+    ("time_since_server_cert_refresh", UnderTls(SharedTls::seconds_since_load)),
+    ("unexpected_napi_ids", Zero),
+    ("round_robin_fallback", Zero),
+    ("bytes", G(Gauge::Bytes)),
+    ("curr_items", G(Gauge::CurrItems)),
+    ("total_items", C(Counter::TotalItems)),
+    ("slab_global_page_pool", Own(|cluster| cluster.pages.pages_free().to_string())),
+    ("expired_unfetched", C(Counter::ExpiredUnfetched)),
+    ("evicted_unfetched", C(Counter::EvictedUnfetched)),
+    ("evicted_active", C(Counter::EvictedActive)),
+    ("evictions", C(Counter::Evictions)),
+    ("reclaimed", C(Counter::Reclaimed)),
+    ("crawler_reclaimed", C(Counter::CrawlerReclaimed)),
+    ("crawler_items_checked", C(Counter::CrawlerItemsChecked)),
+    ("lrutail_reflocked", Zero),
+    ("moves_to_cold", Zero),
+    ("moves_to_warm", Zero),
+    ("moves_within_lru", Zero),
+    ("direct_reclaims", C(Counter::DirectReclaims)),
+    ("lru_bumps_dropped", Zero),
+];
+
+/// Descriptors that an executor keeps for itself: rings, doorbells.
+const FDS_PER_SHARD: usize = 8;
+
+fn receive_buffers(cluster: &Cluster) -> usize {
+    cluster.settings.shards * usize::from(RECEIVE_BUFFERS)
+}
+
+/// `stats`: `sum` is over all shards.
+pub(crate) fn general(out: &mut Vec<u8>, cluster: &Cluster, sum: &Snapshot) {
+    let shown = cluster.since_reset(sum);
+    let before = cluster.shared_before_reset();
+    for (name, source) in GENERAL {
+        if !is_shown(name, cluster) {
+            continue;
+        }
+        match source {
+            C(counter) => encode_stat(out, name, shown.get(*counter)),
+            G(gauge) => encode_stat(out, name, shown.gauge(*gauge)),
+            Zero => encode_stat(out, name, 0),
+            Own(value) => encode_stat(out, name, value(cluster)),
+            UnderTls(value) => {
+                if let Some(tls) = &cluster.tls {
+                    encode_stat(out, name, value(tls));
+                }
+            }
+            Shared(_) | TlsCounter(_) => {
+                if let Some(count) = shared_count(source, cluster) {
+                    let before = before.get(name).copied().unwrap_or(0);
+                    encode_stat(out, name, count.saturating_sub(before));
+                }
+            }
+        }
+    }
+    out.extend_from_slice(END);
+}
+
+/// What is counted for the server as a whole, by name, for `stats reset`.
+pub(crate) fn shared_counts(cluster: &Cluster) -> SharedCounts {
+    let counts = GENERAL.iter().map(|(name, source)| (*name, shared_count(source, cluster)));
+    counts.filter_map(|(name, count)| Some((name, count?))).collect()
+}
+
+fn shared_count(source: &Source, cluster: &Cluster) -> Option<u64> {
+    match source {
+        Shared(count) => Some(count(cluster)),
+        TlsCounter(count) => cluster.tls.as_ref().map(count),
+        _ => None,
+    }
+}
+
+/// As in memcached some numbers are shown only where they can be more than 0.
+fn is_shown(name: &str, cluster: &Cluster) -> bool {
+    let settings = &cluster.settings;
+    match name {
+        // Without its page mover, and without its maintainer, memcached has no such lines.
+        "slabs_moved" => settings.slab_reassign,
+        _ if name.starts_with("slab_reassign_") => settings.slab_reassign,
+        "lru_maintainer_juggles"
+        | "evicted_active"
+        | "moves_to_cold"
+        | "moves_to_warm"
+        | "moves_within_lru"
+        | "direct_reclaims"
+        | "lru_bumps_dropped" => settings.lru_maintainer,
+        "ssl_new_sessions" => settings.kept.tls.session_cache,
+        "idle_kicks" => settings.idle_timeout > 0,
+        "rejected_connections" => settings.maxconns_fast,
+        "lru_crawler_running" | "lru_crawler_starts" => cluster.run_time.crawls(),
+        _ => true,
+    }
+}
+
+/// `stats slabcore`: what is our own.
+pub(crate) fn slabcore(out: &mut Vec<u8>, cluster: &Cluster, sum: &Snapshot) {
+    encode_stat(out, "product", cluster.settings.product);
+    encode_stat(out, "backend", cluster.backend.name());
+    if let Backend::Epoll(reason) = &cluster.backend {
+        encode_stat(out, "backend_reason", reason.replace(' ', "_"));
+    }
+    encode_stat(out, "shards", cluster.settings.shards);
+    encode_stat(out, "shard_ports_base", cluster.settings.shard_ports.unwrap_or(0));
+    for (shard, port) in cluster.shard_ports.iter().enumerate() {
+        encode_stat(out, format_args!("shard:{shard}:port"), port);
+    }
+    encode_stat(out, "pages_total", cluster.pages.pages_total());
+    encode_stat(out, "pages_free", cluster.pages.pages_free());
+    encode_stat(out, "page_bytes", slabcore_storage::PAGE_BYTES);
+    encode_stat(out, Gauge::PagesOwned.stat_name(), sum.gauge(Gauge::PagesOwned));
+    let own = [
+        Counter::ForeignRequests,
+        Counter::ForeignBatches,
+        Counter::ShardsBorrowed,
+        Counter::ConnectionsMoved,
+        Counter::Turns,
+        Counter::RingEnters,
+        Counter::PrefixesNotCounted,
+        Counter::DatagramsReceived,
+        Counter::DatagramsSent,
+        Counter::AnswersDropped,
+    ];
+    for counter in own {
+        encode_stat(out, counter.stat_name(), sum.get(counter));
+    }
+    out.extend_from_slice(END);
+}
+
+/// `stats slabcore owner KEY...`: the shard of each key.
+pub(crate) fn owners(out: &mut Vec<u8>, router: &Router, keys: &[u8]) {
+    for key in keys.split(|&byte| byte == b' ').filter(|key| !key.is_empty()) {
+        out.extend_from_slice(b"STAT ");
+        out.extend_from_slice(key);
+        out.extend_from_slice(format!(" {}\r\n", router.route(key).shard).as_bytes());
+    }
+    out.extend_from_slice(END);
+}
+
+/// `stats sizes` without `track_sizes`.
+pub(crate) fn sizes_disabled(out: &mut Vec<u8>) {
+    encode_stat(out, "sizes_status", "disabled");
+    out.extend_from_slice(END);
+}
+
+/// Columns of `stats items`: memcached has some of them only with its maintainer.
+pub(crate) fn item_columns(cluster: &Cluster) -> ItemColumns {
+    ItemColumns {
+        segments: cluster.settings.lru_maintainer,
+        temporary: cluster.run_time.get().temporary_items,
+    }
+}
+
+/// `stats items`: classes without items are absent.
+pub(crate) fn items(out: &mut Vec<u8>, cluster: &Cluster, table: &ClassTable) {
+    table.encode_items(out, item_columns(cluster));
+    out.extend_from_slice(END);
+}
+
+/// `stats slabs`.
+pub(crate) fn slabs(out: &mut Vec<u8>, cluster: &Cluster, table: &ClassTable) {
+    table.encode_slabs(out, cluster.malloced_bytes());
+    out.extend_from_slice(END);
+}
+
+/// `stats settings`.
+#[rustfmt::skip]
+pub(crate) fn settings(out: &mut Vec<u8>, cluster: &Cluster) {
+    let settings = &cluster.settings;
+    let socket = match &settings.listen {
+        Listen::Tcp(_) => None,
+        Listen::Unix { path, .. } => Some(path.display().to_string()),
+    };
+    let kept = cluster.run_time.get();
+    // The port of the first address that is bound.
+    let port = |bound: &[SocketAddr], asked: i32| match bound.first() {
+        Some(address) => address.port().to_string(),
+        None => asked.to_string(),
+    };
+    let on_off = |on| if on { "on" } else { "off" };
+    let yes_no = |yes| if yes { "yes" } else { "no" };
+    let mut stat = |name: &str, value: &str| encode_stat(out, name, value);
+    stat("maxbytes", &cluster.memory_bytes.load(Ordering::Relaxed).to_string());
+    stat("maxconns", &settings.connections_max.to_string());
+    stat("tcpport", &port(&cluster.addresses, kept.tcp_port));
+    stat("udpport", &port(&cluster.udp_addresses, kept.udp_port));
+    stat("inter", settings.interfaces.as_deref().unwrap_or("NULL"));
+    stat("verbosity", &cluster.verbosity.load(Ordering::Relaxed).to_string());
+    stat("oldest", "0");
+    stat("evictions", on_off(settings.evict));
+    stat("domain_socket", socket.as_deref().unwrap_or("NULL"));
+    stat("umask", &format!("{:o}", kept.unix_mask));
+    stat("shutdown_command", yes_no(settings.shutdown));
+    stat("growth_factor", &format!("{:.2}", settings.growth_factor));
+    stat("chunk_size", &settings.chunk_bytes_min.to_string());
+    stat("num_threads", &settings.shards.to_string());
+    // Of several addresses memcached serves each by one thread, too.
+    let several = settings.interfaces.as_ref().is_some_and(|it| it.contains(','));
+    let of_one = several || !cluster.udp_addresses.is_empty();
+    let udp_threads = if of_one { 1 } else { settings.shards };
+    stat("num_threads_per_udp", &udp_threads.to_string());
+    stat("stat_key_prefix", &settings.prefix_delimiter.map_or(':', char::from).to_string());
+    stat("detail_enabled", yes_no(cluster.counts_prefixes.load(Ordering::Relaxed)));
+    stat("reqs_per_event", &settings.requests_per_event_max.to_string());
+    stat("cas_enabled", yes_no(settings.cas));
+    stat("tcp_backlog", &settings.listen_backlog.to_string());
+    stat("binding_protocol", match settings.protocol {
+        Protocol::Auto => "auto-negotiate",
+        Protocol::Text => "ascii",
+        Protocol::Binary => "binary",
+    });
+    stat("auth_enabled_sasl", yes_no(settings.sasl));
+    let file = settings.users.as_ref().filter(|_| !settings.sasl).map(Users::file);
+    stat("auth_enabled_ascii", &file.map_or("no".into(), |file| file.display().to_string()));
+    stat("item_size_max", &settings.item_bytes_max.to_string());
+    stat("maxconns_fast", yes_no(settings.maxconns_fast));
+    stat("hashpower_init", &kept.hash_power.to_string());
+    stat("slab_reassign", yes_no(settings.slab_reassign));
+    kept.show_automove(&mut stat);
+    kept.show_crawler(cluster.run_time.crawls(), &mut stat);
+    stat("flush_enabled", yes_no(settings.flush_all));
+    stat("dump_enabled", yes_no(settings.dump));
+    kept.show_hash_algorithm(&mut stat);
+    stat("lru_maintainer_thread", yes_no(settings.lru_maintainer));
+    kept.show_segments(&mut stat);
+    stat("idle_timeout", &settings.idle_timeout.to_string());
+    kept.show_buffers(&mut stat);
+    stat("track_sizes", yes_no(settings.track_sizes));
+    stat("inline_ascii_response", "no");
+    kept.show_external_storage(&mut stat);
+    kept.show_tls(settings.tls.is_some(), &mut stat);
+    kept.show_last(&mut stat);
+    stat("client_flags_size", "4");
+    out.extend_from_slice(END);
+}

@@ -1,0 +1,251 @@
+//! Listening sockets, bound before any thread starts, so that privileges can go.
+
+use std::io;
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs};
+use std::os::fd::OwnedFd;
+use std::os::unix::fs::{FileTypeExt, PermissionsExt};
+use std::path::Path;
+
+use socket2::{Domain, SockAddr, Socket, Type};
+
+use crate::settings::tls::ClientCertificates;
+use crate::settings::{Encryption, Listen, Protocol, Settings, TcpListen};
+
+/// Tries to find a free port that is free on all addresses, where the system picks it on the first.
+const FREE_PORT_TRIES: usize = 16;
+
+/// One bound socket.
+#[derive(Debug)]
+pub(crate) struct Listener {
+    pub(crate) socket: OwnedFd,
+    /// Where it listens; `None` for a Unix socket.
+    pub(crate) address: Option<SocketAddr>,
+    /// The shard that its connections stay with; `None`: they are dealt out.
+    pub(crate) shard: Option<usize>,
+    /// What its connections may speak; `None`: what those of the server may.
+    pub(crate) protocol: Option<Protocol>,
+    /// Its connections are under TLS, and this is demanded of clients.
+    pub(crate) tls: Option<ClientCertificates>,
+}
+
+/// One bound UDP socket.
+#[derive(Debug)]
+pub(crate) struct DatagramSocket {
+    pub(crate) socket: OwnedFd,
+    pub(crate) address: SocketAddr,
+}
+
+/// Takes over the stream sockets that a service manager bound, or else binds those that the
+/// settings name; the ports of shards come last.
+pub(crate) fn bind(settings: &Settings, inherited: Vec<OwnedFd>) -> io::Result<Vec<Listener>> {
+    let backlog = settings.listen_backlog;
+    let adopted = inherited.into_iter().map(|socket| adopt(socket, settings));
+    let mut listeners: Vec<Listener> = adopted.collect::<io::Result<_>>()?;
+    match &settings.listen {
+        _ if !listeners.is_empty() => {}
+        Listen::Tcp(entries) => {
+            for entry in entries {
+                let tls = tls_of(entry.encryption, settings);
+                let bind = |address| {
+                    let bound = bind_one(address, backlog)?;
+                    Ok(Listener { protocol: entry.protocol, tls, ..bound })
+                };
+                listeners.extend(bind_entry(entry, bind, |it| it.address)?);
+            }
+        }
+        Listen::Unix { path, mask } => listeners.push(bind_unix(path, *mask, backlog)?),
+    }
+    if let Some(first_port) = settings.shard_ports {
+        let first = listeners.len();
+        bind_shards(first_port, settings.shards, backlog, &mut listeners)?;
+        let tls = tls_of(Encryption::Default, settings);
+        listeners[first..].iter_mut().for_each(|listener| listener.tls = tls);
+    }
+    Ok(listeners)
+}
+
+/// What is listened on, in memcached's words.
+pub(crate) fn named(settings: &Settings) -> String {
+    match (&settings.listen, &settings.interfaces) {
+        (Listen::Unix { path, .. }, _) => format!("UNIX socket: {}", path.display()),
+        (Listen::Tcp(_), Some(list)) => format!("one of interface(s) {list}"),
+        (Listen::Tcp(entries), None) => {
+            format!("TCP port {}", entries.first().map_or(0, |entry| entry.port))
+        }
+    }
+}
+
+/// What a listener demands of clients if it has TLS.
+fn tls_of(encryption: Encryption, settings: &Settings) -> Option<ClientCertificates> {
+    let tls = settings.tls.as_ref()?;
+    match encryption {
+        Encryption::Default => Some(tls.settings().client_certificates),
+        Encryption::None => None,
+        Encryption::Tls(demanded) => Some(demanded),
+    }
+}
+
+/// Binds the UDP sockets that the settings name.
+pub(crate) fn bind_udp(settings: &Settings) -> io::Result<Vec<DatagramSocket>> {
+    let mut sockets = Vec::new();
+    for entry in &settings.udp {
+        sockets.extend(bind_entry(entry, bind_one_udp, |it| Some(it.address))?);
+    }
+    Ok(sockets)
+}
+
+/// One port for each shard, on every address that is bound already.
+fn bind_shards(
+    first_port: u16,
+    shards: usize,
+    backlog: i32,
+    listeners: &mut Vec<Listener>,
+) -> io::Result<()> {
+    let mut addresses: Vec<IpAndScope> = Vec::new();
+    for address in listeners.iter().filter_map(|it| it.address) {
+        let address = IpAndScope::of(address);
+        if !addresses.contains(&address) {
+            addresses.push(address);
+        }
+    }
+    for shard in 0..shards {
+        let mut bound = if first_port == 0 {
+            bind_free_port(&addresses, backlog)?
+        } else {
+            let port = u16::try_from(usize::from(first_port) + shard).map_err(io::Error::other)?;
+            bind_port(&addresses, port, backlog)?
+        };
+        for listener in &mut bound {
+            listener.shard = Some(shard);
+        }
+        listeners.append(&mut bound);
+    }
+    Ok(())
+}
+
+/// The same port on all addresses, whichever is free.
+fn bind_free_port(addresses: &[IpAndScope], backlog: i32) -> io::Result<Vec<Listener>> {
+    let mut tries = 1;
+    loop {
+        match bind_port(addresses, 0, backlog) {
+            Err(error) if error.kind() == io::ErrorKind::AddrInUse && tries < FREE_PORT_TRIES => {
+                tries += 1;
+            }
+            result => return result,
+        }
+    }
+}
+
+/// A port on all addresses; for port 0 the one that the system picks on the first.
+fn bind_port(addresses: &[IpAndScope], port: u16, backlog: i32) -> io::Result<Vec<Listener>> {
+    let mut port = port;
+    let mut listeners: Vec<Listener> = Vec::new();
+    for address in addresses {
+        let listener = bind_one(address.with_port(port), backlog)?;
+        port = listener.address.map_or(port, |it| it.port());
+        listeners.push(listener);
+    }
+    Ok(listeners)
+}
+
+/// A socket address but for its port.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct IpAndScope(SocketAddr);
+
+impl IpAndScope {
+    fn of(mut address: SocketAddr) -> Self {
+        address.set_port(0);
+        Self(address)
+    }
+
+    fn with_port(self, port: u16) -> SocketAddr {
+        let mut address = self.0;
+        address.set_port(port);
+        address
+    }
+}
+
+/// Makes a socket that listens already one of ours.
+fn adopt(socket: OwnedFd, settings: &Settings) -> io::Result<Listener> {
+    let socket = Socket::from(socket);
+    if !socket.is_listener()? {
+        let message = "a socket that was passed on does not listen";
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, message));
+    }
+    let address = socket.local_addr()?.as_socket();
+    if address.is_some() {
+        socket.set_keepalive(true)?;
+        socket.set_tcp_nodelay(true)?;
+    }
+    socket.set_nonblocking(true)?;
+    let tls = address.and_then(|_| tls_of(Encryption::Default, settings));
+    Ok(Listener { socket: socket.into(), address, shard: None, protocol: None, tls })
+}
+
+/// The sockets of one `-l`.
+fn bind_entry<S>(
+    entry: &TcpListen,
+    bind: impl Fn(SocketAddr) -> io::Result<S>,
+    address_of: impl Fn(&S) -> Option<SocketAddr>,
+) -> io::Result<Vec<S>> {
+    let mut sockets = Vec::new();
+    let Some(host) = &entry.host else {
+        // All addresses: IPv6 may be absent, one of the two must work.
+        let v6 = bind(SocketAddr::from((Ipv6Addr::UNSPECIFIED, entry.port)));
+        let port = v6.as_ref().ok().and_then(address_of).map_or(entry.port, |it| it.port());
+        let v4 = bind(SocketAddr::from((Ipv4Addr::UNSPECIFIED, port)));
+        match (v4, v6) {
+            (Err(error), Err(_)) => return Err(error),
+            (Err(error), Ok(_)) if error.kind() == io::ErrorKind::AddrInUse => return Err(error),
+            (Ok(_), Err(error)) if error.kind() == io::ErrorKind::AddrInUse => return Err(error),
+            (v4, v6) => sockets.extend([v4, v6].into_iter().flatten()),
+        }
+        return Ok(sockets);
+    };
+    for address in (host.as_str(), entry.port).to_socket_addrs()? {
+        sockets.push(bind(address)?);
+    }
+    if sockets.is_empty() {
+        return Err(io::Error::new(io::ErrorKind::NotFound, "no address"));
+    }
+    Ok(sockets)
+}
+
+fn bind_one(address: SocketAddr, backlog: i32) -> io::Result<Listener> {
+    let socket = Socket::new(Domain::for_address(address), Type::STREAM, None)?;
+    socket.set_reuse_address(true)?;
+    if address.is_ipv6() {
+        socket.set_only_v6(true)?;
+    }
+    socket.set_keepalive(true)?;
+    // Inherited by accepted sockets: a reply is not held back for the next.
+    socket.set_tcp_nodelay(true)?;
+    socket.set_nonblocking(true)?;
+    socket.bind(&SockAddr::from(address))?;
+    socket.listen(backlog)?;
+    let address = socket.local_addr()?.as_socket();
+    Ok(Listener { socket: socket.into(), address, shard: None, protocol: None, tls: None })
+}
+
+fn bind_one_udp(address: SocketAddr) -> io::Result<DatagramSocket> {
+    let socket = Socket::new(Domain::for_address(address), Type::DGRAM, None)?;
+    if address.is_ipv6() {
+        socket.set_only_v6(true)?;
+    }
+    socket.bind(&SockAddr::from(address))?;
+    let address = socket.local_addr()?.as_socket().unwrap_or(address);
+    Ok(DatagramSocket { socket: socket.into(), address })
+}
+
+fn bind_unix(path: &Path, mask: u32, backlog: i32) -> io::Result<Listener> {
+    // A socket left by an earlier server is replaced; any other file is not ours to remove.
+    if std::fs::symlink_metadata(path).is_ok_and(|file| file.file_type().is_socket()) {
+        std::fs::remove_file(path)?;
+    }
+    let socket = Socket::new(Domain::UNIX, Type::STREAM, None)?;
+    socket.set_nonblocking(true)?;
+    socket.bind(&SockAddr::unix(path)?)?;
+    std::fs::set_permissions(path, std::fs::Permissions::from_mode(mask & 0o777))?;
+    socket.listen(backlog)?;
+    Ok(Listener { socket: socket.into(), address: None, shard: None, protocol: None, tls: None })
+}

@@ -1,0 +1,242 @@
+//! What an operator reads on stderr with `-v` and `-vv`, in memcached's plain style.
+//!
+//! Connections are named by their sockets' descriptors, as in `stats conns`. Lines that clients can
+//! cause are limited: whoever floods the server shall not flood its log.
+
+use std::os::fd::AsRawFd;
+
+use memchr::memchr;
+use nix::errno;
+use rustix::io::Errno;
+use slabcore_storage::Store;
+use tracing::{error, info, warn};
+
+use crate::settings::Protocol;
+use crate::settings::limits::{
+    LOG_ACCEPT_FAILURES_PER_SECOND_MAX, LOG_COMMANDS_PER_SECOND_MAX,
+    LOG_CONNECTIONS_PER_SECOND_MAX, LOG_REFUSALS_PER_SECOND_MAX, LOG_SETTINGS_PER_SECOND_MAX,
+    LOG_WATCH_FAILURES_PER_SECOND_MAX,
+};
+use crate::settings::line_limit::LineLimit;
+use crate::settings::listener::{DatagramSocket, Listener};
+
+/// From this verbosity on what goes wrong with clients is told.
+const TROUBLE: u64 = 1;
+/// From this verbosity on connections and commands are named.
+pub(crate) const COMMANDS: u64 = 2;
+
+/// Longer command lines are cut: keys, never values, are logged.
+const LINE_BYTES_MAX: usize = 300;
+
+/// First byte of a binary reply.
+const BINARY_REPLY: u8 = 0x81;
+
+static COMMAND_LINES: LineLimit = LineLimit::new("commands", LOG_COMMANDS_PER_SECOND_MAX);
+static CONNECTION_LINES: LineLimit = LineLimit::new("connections", LOG_CONNECTIONS_PER_SECOND_MAX);
+static SETTING_LINES: LineLimit = LineLimit::new("settings", LOG_SETTINGS_PER_SECOND_MAX);
+static REFUSAL_LINES: LineLimit = LineLimit::new("refusals", LOG_REFUSALS_PER_SECOND_MAX);
+static ACCEPT_LINES: LineLimit =
+    LineLimit::new("failures to accept", LOG_ACCEPT_FAILURES_PER_SECOND_MAX);
+static WATCH_LINES: LineLimit =
+    LineLimit::new("connections not watched", LOG_WATCH_FAILURES_PER_SECOND_MAX);
+
+/// A command as it came in: the line up to its end, bytes escaped.
+#[cold]
+pub(crate) fn command(client: i32, input: &[u8]) {
+    if COMMAND_LINES.admits() {
+        info!(connection = client, "<{client} {}", line(input).escape_ascii());
+    }
+}
+
+/// The beginning of a line, without its end.
+fn line(input: &[u8]) -> &[u8] {
+    let end = memchr(b'\n', input).unwrap_or(input.len());
+    let line = input[..end].strip_suffix(b"\r").unwrap_or(&input[..end]);
+    &line[..line.len().min(LINE_BYTES_MAX)]
+}
+
+/// A binary request as it came in: header, extras and key, never its value.
+#[cold]
+pub(crate) fn packet(client: i32, head: &[u8]) {
+    let head = &head[..head.len().min(LINE_BYTES_MAX)];
+    if COMMAND_LINES.admits() {
+        info!(connection = client, "<{client} {}", head.escape_ascii());
+    }
+}
+
+/// Replies that leave, without values: lines, and the headers of binary ones.
+pub(crate) fn replies(client: i32, mut replies: &[u8]) {
+    let mut in_list = false;
+    while let Some((reply, rest)) = split_reply(replies) {
+        replies = rest;
+        let told = match reply.strip_prefix(b"VALUE ") {
+            Some(value) => {
+                let key = value.split(|&byte| byte == b' ').next().unwrap_or_default();
+                format!("sending key {}", key.escape_ascii())
+            }
+            None => reply.escape_ascii().to_string(),
+        };
+        // As memcached, not what statistics and dumps consist of.
+        let listed = [&b"STAT "[..], b"ITEM ", b"PREFIX ", b"key="];
+        let is_of_list =
+            listed.iter().any(|it| reply.starts_with(it)) || in_list && reply == b"END";
+        in_list = is_of_list && reply != b"END";
+        if !is_of_list && COMMAND_LINES.admits() {
+            info!(connection = client, ">{client} {told}");
+        }
+    }
+}
+
+/// The first reply, without its value, and those behind it.
+fn split_reply(replies: &[u8]) -> Option<(&[u8], &[u8])> {
+    if replies.first() == Some(&BINARY_REPLY) {
+        let (header, rest) = replies.split_first_chunk::<24>()?;
+        let [.., a, b, c, d, _, _, _, _, _, _, _, _, _, _, _, _] = *header;
+        let body_bytes = u32::from_be_bytes([a, b, c, d]) as usize;
+        return Some((header, rest.get(body_bytes..).unwrap_or_default()));
+    }
+    let end = memchr(b'\n', replies)?;
+    let reply = line(replies);
+    let number = |word: usize| {
+        let word = reply.split(|&byte| byte == b' ').nth(word)?;
+        str::from_utf8(word).ok()?.parse::<usize>().ok()
+    };
+    let value_bytes = match reply {
+        [b'V', b'A', b'L', b'U', b'E', b' ', ..] => number(3),
+        [b'V', b'A', b' ', ..] => number(1),
+        _ => None,
+    };
+    // With its line end. A binary key may hold line ends, and so make any line of a list of keys.
+    let behind = value_bytes.map_or(0, |bytes| bytes.saturating_add(2));
+    Some((reply, replies[end + 1..].get(behind..).unwrap_or_default()))
+}
+
+/// What a client speaks that may speak anything.
+#[cold]
+pub(crate) fn protocol(client: i32, protocol: Protocol) {
+    let name = if protocol == Protocol::Binary { "binary" } else { "ascii" };
+    if CONNECTION_LINES.admits() {
+        info!(connection = client, "{client}: Client using the {name} protocol");
+    }
+}
+
+/// A new connection.
+#[cold]
+pub(crate) fn connection_opened(client: i32, protocol: Protocol) {
+    let ends = match protocol {
+        Protocol::Auto => "auto-negotiating client connection",
+        Protocol::Text => "ascii client connection.",
+        Protocol::Binary => "binary client connection.",
+    };
+    if CONNECTION_LINES.admits() {
+        info!(connection = client, "<{client} new {ends}");
+    }
+}
+
+/// A connection's end.
+#[cold]
+pub(crate) fn connection_closed(client: i32) {
+    if CONNECTION_LINES.admits() {
+        info!(connection = client, "<{client} connection closed.");
+    }
+}
+
+/// A connection that is one too many (`-c`).
+pub(crate) fn connection_refused(verbosity: u64) {
+    if verbosity >= TROUBLE && REFUSAL_LINES.admits() {
+        warn!("Too many open connections");
+    }
+}
+
+/// A system call of the acceptor that failed, in memcached's words.
+#[cold]
+pub(crate) fn accept_failed(call: &str, errno: Errno) {
+    if ACCEPT_LINES.admits() {
+        error!("{call}: {}", words(errno));
+    }
+}
+
+/// A connection that ends because the kernel does not watch its socket.
+#[cold]
+pub(crate) fn not_watched(errno: Errno) {
+    if WATCH_LINES.admits() {
+        error!("epoll_ctl(): {}: a connection is closed", words(errno));
+    }
+}
+
+/// The system's words for an error.
+fn words(errno: Errno) -> &'static str {
+    errno::Errno::from_raw(errno.raw_os_error()).desc()
+}
+
+/// The sockets that clients connect to; `protocol` is what they may speak unless a socket has one
+/// of its own.
+pub(crate) fn listeners(
+    listeners: &[Listener],
+    udp_sockets: &[DatagramSocket],
+    protocol: Protocol,
+) {
+    for listener in listeners {
+        let speaks = match listener.protocol.unwrap_or(protocol) {
+            Protocol::Auto => "auto-negotiate",
+            Protocol::Text => "ascii",
+            Protocol::Binary => "binary",
+        };
+        info!("<{} server listening ({speaks})", listener.socket.as_raw_fd());
+    }
+    for it in udp_sockets {
+        info!("<{} server listening (udp)", it.socket.as_raw_fd());
+    }
+}
+
+/// The slab classes of each shard.
+pub(crate) fn slab_classes(store: &Store) {
+    for class in 1..=store.classes() {
+        let Some(stats) = store.class_stats(0, class) else { continue };
+        let (size, count) = (stats.chunk_size, stats.chunks_per_page);
+        info!("slab class {class:3}: chunk size {size:9} perslab {count:7}");
+    }
+}
+
+/// A setting that an operator changed has nothing to work on here.
+#[cold]
+pub(crate) fn without_effect(why: &str) {
+    warn!("warning: kept without effect: {why}");
+}
+
+/// An operator changed the memory limit.
+#[cold]
+pub(crate) fn memory_limit(verbosity: u64, megabytes: u32) {
+    if verbosity > 0 && SETTING_LINES.admits() {
+        info!("maxbytes adjusted to {megabytes}m");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn replies_are_split_without_their_values() {
+        let check = |mut replies: &[u8], expected: &[&[u8]]| {
+            let mut got = Vec::new();
+            while let Some((reply, rest)) = split_reply(replies) {
+                got.push(reply);
+                replies = rest;
+            }
+            assert_eq!(got, expected);
+        };
+        check(b"", &[]);
+        check(b"STORED\r\nEND\r\n", &[b"STORED", b"END"]);
+        check(b"VALUE a 0 5\r\nEN\r\n!\r\nEND\r\n", &[b"VALUE a 0 5", b"END"]);
+        check(
+            b"VALUE a 0 1 9\r\nx\r\nVA 2 f0\r\n\r\n\r\nHD\r\n",
+            &[b"VALUE a 0 1 9", b"VA 2 f0", b"HD"],
+        );
+        check(b"VALUE a 0 5\r\nxx", &[b"VALUE a 0 5"]);
+        check(b"VA 18446744073709551615\r\nEN\r\n", &[b"VA 18446744073709551615"]);
+        let mut binary = vec![BINARY_REPLY; 24];
+        binary[8..12].copy_from_slice(&[0, 0, 0, 3]);
+        check(&[&binary[..], b"abc", &binary].concat(), &[&binary, &binary]);
+    }
+}

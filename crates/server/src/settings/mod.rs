@@ -1,0 +1,31 @@
+//! What is chosen before the server starts, and what it says while it runs.
+//!
+//! The values of all options, sockets that listen, users, certificates, the mapped item memory, log
+//! lines, and the reasons why a start fails. Everything here can be made without a thread of the
+//! server.
+//!
+//! May use: [`crate::limits`] and the pure crates. Must not come in: anything that serves a client
+//! or is shared between threads that serve.
+//!
+//! Start reading at [`Settings`].
+
+pub(crate) mod fatal;
+pub(crate) mod item_memory;
+pub(crate) mod kept_settings;
+pub mod limits;
+pub(crate) mod line_limit;
+pub(crate) mod listener;
+pub(crate) mod locked_memory;
+pub(crate) mod log;
+pub(crate) mod peer;
+pub(crate) mod port_socket;
+pub(crate) mod ring_size;
+mod settings;
+pub(crate) mod start_error;
+pub(crate) mod tls;
+pub(crate) mod tls_ciphers;
+pub(crate) mod users;
+
+pub use self::settings::{
+    BackendChoice, Encryption, Listen, Moving, Protocol, Settings, TcpListen,
+};

@@ -1,0 +1,177 @@
+//! What the operator chose: one plain struct, filled by the command line, read everywhere.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+pub use slabcore_protocol::Protocol;
+
+use crate::settings::kept_settings::KeptSettings;
+use crate::settings::tls::{ClientCertificates, Tls};
+use crate::settings::users::Users;
+
+/// Where the server listens for clients.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Listen {
+    /// TCP on these host names or addresses; `None` as host is every address.
+    Tcp(Vec<TcpListen>),
+    /// One Unix socket; no TCP then, as memcached has it.
+    Unix {
+        /// Path of the socket; a stale socket file is replaced.
+        path: PathBuf,
+        /// Permission mask of the socket (memcached's `-a`, octal), default 0o700.
+        mask: u32,
+    },
+}
+
+/// One `-l` entry.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TcpListen {
+    /// Host name or address as given; `None` stands for all addresses, IPv4 and IPv6.
+    pub host: Option<String>,
+    /// TCP port; 0 for one that the system picks.
+    pub port: u16,
+    /// What its connections may speak; `None`: what those of the server may.
+    pub protocol: Option<Protocol>,
+    /// How its connections are encrypted.
+    pub encryption: Encryption,
+}
+
+impl TcpListen {
+    /// An address whose connections are like those of all others.
+    pub const fn new(host: Option<String>, port: u16) -> Self {
+        Self { host, port, protocol: None, encryption: Encryption::Default }
+    }
+}
+
+/// How the connections of a listener are encrypted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Encryption {
+    /// As [`Settings::tls`] says, if there is TLS.
+    Default,
+    /// Not at all (`notls:`).
+    None,
+    /// By TLS, with its own demand on clients (`btls:`, `mtls:`).
+    Tls(ClientCertificates),
+}
+
+/// How the sockets are driven.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum BackendChoice {
+    /// `io_uring` if it works here, else epoll with one line that says why.
+    Auto,
+    /// `io_uring` or refuse to start.
+    Uring,
+    /// epoll always.
+    Epoll,
+}
+
+/// When a connection moves to the shard whose keys it asks for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Moving {
+    /// Groups of requests of a connection that are looked at before its first move, at least three
+    /// quarters of them at one other shard. 0: never.
+    pub window: u32,
+    /// Each move makes the window so many times as long.
+    pub window_growth: u32,
+    /// Moves of one connection at most.
+    pub moves_max: u8,
+}
+
+impl Moving {
+    /// Connections stay where they are.
+    pub const NEVER: Self = Self { window: 0, window_growth: 1, moves_max: 0 };
+}
+
+impl Default for Moving {
+    fn default() -> Self {
+        Self { window: 256, window_growth: 4, moves_max: 6 }
+    }
+}
+
+/// All settings of one server. Units are in the field names.
+#[derive(Debug, Clone)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
+pub struct Settings {
+    /// Where clients connect.
+    pub listen: Listen,
+    /// What `-l` says, as it stands there, for `stats settings`.
+    pub interfaces: Option<String>,
+    /// Where requests may come by UDP, in whatever each datagram speaks; nowhere if empty.
+    pub udp: Vec<TcpListen>,
+    /// First of one TCP port for each shard, on the addresses of `listen`: a connection to port
+    /// `first + i` stays with shard i. 0 for ports that the system picks; `None` for none.
+    pub shard_ports: Option<u16>,
+    /// When connections move between shards.
+    pub moving: Moving,
+    /// Memory for items and index in bytes (`-m`).
+    pub memory_bytes: usize,
+    /// Shards, one executor each (`-t`), 1..=`limits::SHARDS_MAX`.
+    pub shards: usize,
+    /// Cores the executors are pinned to; shorter than `shards` means: start over from the first.
+    pub cores: Vec<usize>,
+    /// Client connections at most (`-c`).
+    pub connections_max: usize,
+    /// Largest item in bytes, everything counted as memcached counts it (`-I`).
+    pub item_bytes_max: usize,
+    /// Growth factor of the slab classes (`-f`), > 1.
+    pub growth_factor: f64,
+    /// Smallest space for key, value and flags in bytes (`-n`), > 0.
+    pub chunk_bytes_min: usize,
+    /// Evict when full; `-M` turns it off.
+    pub evict: bool,
+    /// Keep cas uniques; `-C` turns them off.
+    pub cas: bool,
+    /// Requests are counted by what stands in their keys before this byte (`-D`); `None`: only once
+    /// `stats detail on` asks for it, with `:`.
+    pub prefix_delimiter: Option<u8>,
+    /// Keep a count of items by size (`-o track_sizes`), for `stats sizes`.
+    pub track_sizes: bool,
+    /// Requests of one connection and turn at most (`-R`).
+    pub requests_per_event_max: usize,
+    /// Whether `flush_all` is allowed (not `-F`).
+    pub flush_all: bool,
+    /// Whether keys may be dumped (not `-X`).
+    pub dump: bool,
+    /// Whether `watch` is allowed (not `-W`).
+    pub watch: bool,
+    /// Whether `shutdown` is allowed (`-A`).
+    pub shutdown: bool,
+    /// What clients may speak (`-B`).
+    pub protocol: Protocol,
+    /// Clients must log in by SASL (`-S`), which only the binary protocol has.
+    pub sasl: bool,
+    /// Who may log in, by SASL or in text (`-Y`); `None`: nobody needs to.
+    pub users: Option<Users>,
+    /// TLS for the TCP listeners (`-Z`); `None`: none has it.
+    pub tls: Option<Tls>,
+    /// Backlog of the listening sockets (`-b`).
+    pub listen_backlog: i32,
+    /// Lock all memory of the process (`-k`); failing only warns.
+    pub lock_memory: bool,
+    /// Take the memory from reserved huge pages (`-L`); failing only warns.
+    pub huge_pages: bool,
+    /// 0 to 3: how much is logged (`-v`, `-vv`, `-vvv`).
+    pub verbosity: u8,
+    /// Backend for the sockets.
+    pub backend: BackendChoice,
+    /// Where `/metrics` is served; `None` turns it off.
+    pub metrics_listen: Option<SocketAddr>,
+    /// File that receives the ports actually bound (memcached's `MEMCACHED_PORT_FILENAME`).
+    pub port_file: Option<PathBuf>,
+    /// Seconds after which a connection that asks for nothing is closed; 0: never.
+    pub idle_timeout: u32,
+    /// Whether a connection beyond `connections_max` is refused at once, or waits for room.
+    pub maxconns_fast: bool,
+    /// Whether the crawler is on at the start (not `-o no_lru_crawler`).
+    pub lru_crawler: bool,
+    /// Whether there are the stats and orders of memcached's LRU maintainer (not
+    /// `-o no_lru_maintainer`).
+    pub lru_maintainer: bool,
+    /// Whether there are the stats and the order of memcached's page mover (not
+    /// `-o no_slab_reassign`).
+    pub slab_reassign: bool,
+    /// What was asked for and has nothing to work on here.
+    pub kept: KeptSettings,
+    /// This server's own name and version, for `stats slabcore`.
+    pub product: &'static str,
+}

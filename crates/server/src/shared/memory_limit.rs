@@ -1,0 +1,75 @@
+//! `cache_memlimit`: the memory for items and index grows and shrinks while the server runs.
+//!
+//! To grow is to let the shards take more pages. After it shrank, each shard gives pages in the
+//! background of its turns, and a thread returns their memory to the system, some at a time; where
+//! nothing may be evicted, as items go. Until it grows again the kernel makes no huge pages.
+
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, Weak};
+use std::thread;
+use std::time::Duration;
+
+use slabcore_protocol::error_lines;
+use slabcore_storage::PAGE_BYTES;
+
+use crate::settings::item_memory::return_to_system;
+use crate::settings::limits::RETURN_PAGES_MAX;
+use crate::settings::log;
+use crate::shared::cluster::Cluster;
+
+/// What memcached takes at least, and at most: beyond it a client must mean bytes.
+const MEGABYTES: std::ops::RangeInclusive<u32> = 8..=1_000_000_000;
+
+/// Pause between parts of the memory that is returned.
+const RETURN_PAUSE: Duration = Duration::from_millis(10);
+
+/// Sets the limit in MiB, or says why not.
+pub(crate) fn change(cluster: &Arc<Cluster>, megabytes: u32) -> Result<(), &'static [u8]> {
+    if megabytes < *MEGABYTES.start() {
+        return Err(error_lines::MEMORY_LIMIT_TOO_SMALL);
+    }
+    if megabytes > *MEGABYTES.end() {
+        return Err(error_lines::MEMORY_LIMIT_IN_BYTES);
+    }
+    let bytes = (megabytes as usize) << 20;
+    if cluster.settings.huge_pages || !cluster.pages.set_limit(bytes / PAGE_BYTES) {
+        return Err(error_lines::MEMORY_LIMIT_OUT_OF_BOUNDS);
+    }
+    let before = cluster.memory_bytes.swap(bytes, Ordering::Relaxed);
+    cluster.memory_range.advise_huge_pages(bytes >= before);
+    log::memory_limit(cluster.verbosity.load(Ordering::Relaxed), megabytes);
+    for mailbox in &cluster.mailboxes {
+        // Those that sleep have pages to give, too.
+        mailbox.wake();
+    }
+    if cluster.pages.has_to_return() && !cluster.returning.swap(true, Ordering::AcqRel) {
+        let shared = Arc::downgrade(cluster);
+        let returns = thread::Builder::new().name("slabcore-return".to_owned());
+        if returns.spawn(move || return_memory(&shared)).is_err() {
+            // The pages are free, if not the system's; the next order tries again.
+            cluster.returning.store(false, Ordering::Release);
+        }
+    }
+    Ok(())
+}
+
+/// Returns the memory of pages that were given back, until no more has to go.
+fn return_memory(cluster: &Weak<Cluster>) {
+    while let Some(cluster) = cluster.upgrade() {
+        let pool = &cluster.pages;
+        for _ in 0..RETURN_PAGES_MAX {
+            let Some(mut page) = pool.take_to_return() else { break };
+            return_to_system(pool.memory(&mut page));
+            pool.keep_returned(page);
+        }
+        if !pool.has_to_return() {
+            cluster.returning.store(false, Ordering::Release);
+            // An order may have come since, and found a thread at work.
+            if !pool.has_to_return() || cluster.returning.swap(true, Ordering::AcqRel) {
+                return;
+            }
+        }
+        drop(cluster);
+        thread::sleep(RETURN_PAUSE);
+    }
+}

@@ -1,0 +1,150 @@
+//! Settings that operators change while the server runs. Those that have nothing to work on here
+//! are kept, so that tools read back what they set, and the log says once why nothing follows.
+
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use slabcore_protocol::{ExternalSetting, RunTimeSetting};
+
+use crate::settings::Settings;
+use crate::settings::kept_settings::KeptSettings;
+use crate::settings::log;
+
+/// Their values.
+#[derive(Debug)]
+struct RunTimeValues {
+    kept: KeptSettings,
+    /// What the log has said already.
+    excuses: Vec<&'static str>,
+}
+
+const CRAWLING: &str = "lru_crawler sleep, tocrawl: pages in which something has expired are found \
+     by index, and taken back in the background at a pace of their own";
+const SEGMENTS: &str = "lru tune, mode: what costs most to keep is evicted; there are no segments";
+const AUTOMOVE: &str =
+    "slabs automove: pages always move to the slab class whose items are worth more";
+const EXTERNAL_STORAGE: &str = "extstore: there is no external storage";
+
+/// See the module.
+#[derive(Debug)]
+pub(crate) struct RunTimeSettings {
+    values: Mutex<RunTimeValues>,
+    /// Neither dumps nor crawls are served, and executors look for nothing dead. They look at this
+    /// in each turn: told one by one, they could hear of two changes in different orders.
+    crawler_off: AtomicBool,
+    /// Items that live no longer than so many seconds are evicted last; 0: there are none such.
+    /// Executors look at this, too.
+    temporary_ttl: AtomicU32,
+}
+
+impl RunTimeSettings {
+    /// The settings as the command line has them.
+    pub(crate) fn new(settings: &Settings) -> Self {
+        let kept = settings.kept.clone();
+        Self {
+            crawler_off: AtomicBool::new(!settings.lru_crawler),
+            temporary_ttl: AtomicU32::new(temporary_ttl(&kept)),
+            values: Mutex::new(RunTimeValues { kept, excuses: Vec::new() }),
+        }
+    }
+
+    fn values(&self) -> MutexGuard<'_, RunTimeValues> {
+        self.values.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The values as they are now.
+    pub(crate) fn get(&self) -> KeptSettings {
+        self.values().kept.clone()
+    }
+
+    /// Switches dumps and crawls on or off; false if that is so already.
+    pub(crate) fn enable_crawler(&self, enable: bool) -> bool {
+        self.crawler_off.swap(!enable, Ordering::Relaxed) == enable
+    }
+
+    /// Whether dumps and crawls are served.
+    pub(crate) fn crawls(&self) -> bool {
+        !self.crawler_off.load(Ordering::Relaxed)
+    }
+
+    /// Seconds that the items live that are evicted last; 0: there are none such.
+    pub(crate) fn temporary_ttl(&self) -> u32 {
+        self.temporary_ttl.load(Ordering::Relaxed)
+    }
+
+    /// Keeps a setting of external storage, and says so.
+    pub(crate) fn keep_external(&self, setting: ExternalSetting) {
+        self.values().keep_external(setting);
+    }
+
+    /// Keeps a setting; of one that changes nothing here the log says so.
+    pub(crate) fn keep(&self, setting: RunTimeSetting) {
+        let mut values = self.values();
+        values.keep(setting);
+        self.temporary_ttl.store(temporary_ttl(&values.kept), Ordering::Relaxed);
+    }
+}
+
+fn temporary_ttl(kept: &KeptSettings) -> u32 {
+    if kept.temporary_items { kept.temporary_ttl } else { 0 }
+}
+
+impl RunTimeValues {
+    fn keep(&mut self, setting: RunTimeSetting) {
+        let kept = &mut self.kept;
+        match setting {
+            RunTimeSetting::CrawlerSleep(microseconds) => kept.crawler_sleep = microseconds,
+            RunTimeSetting::CrawlerItemsMax(items) => kept.crawler_items_max = items,
+            RunTimeSetting::Automove(level) => kept.automove = level,
+            RunTimeSetting::AutomoveRatio(ratio) => kept.automove_ratio = ratio,
+            RunTimeSetting::AutomoveFreeRatio(ratio) => kept.automove_free_ratio = ratio,
+            RunTimeSetting::AutomoveWindow(seconds) => kept.automove_window = seconds,
+            RunTimeSetting::Segmented(segmented) => kept.segmented = segmented,
+            RunTimeSetting::TemporaryTtl(ttl) => {
+                kept.temporary_items = ttl >= 0;
+                // The ttl of before stays where there are to be no temporary items.
+                kept.temporary_ttl = u32::try_from(ttl).unwrap_or(kept.temporary_ttl);
+            }
+            RunTimeSetting::Segments { hot_percent, warm_percent, hot_factor, warm_factor } => {
+                (kept.hot_percent, kept.warm_percent) = (hot_percent, warm_percent);
+                (kept.hot_factor, kept.warm_factor) = (hot_factor, warm_factor);
+            }
+        }
+        let excuse = match setting {
+            RunTimeSetting::CrawlerSleep(_) | RunTimeSetting::CrawlerItemsMax(_) => CRAWLING,
+            RunTimeSetting::Segments { .. } | RunTimeSetting::Segmented(_) => SEGMENTS,
+            RunTimeSetting::TemporaryTtl(_) => return,
+            RunTimeSetting::Automove(_)
+            | RunTimeSetting::AutomoveRatio(_)
+            | RunTimeSetting::AutomoveFreeRatio(_)
+            | RunTimeSetting::AutomoveWindow(_) => AUTOMOVE,
+        };
+        self.excuse(excuse);
+    }
+
+    fn keep_external(&mut self, setting: ExternalSetting) {
+        let external = &mut self.kept.external;
+        match setting {
+            // memcached takes it and keeps nothing of it.
+            ExternalSetting::FreeChunks => {}
+            ExternalSetting::ItemSize(bytes) => external.item_size = bytes,
+            ExternalSetting::ItemAge(seconds) => external.item_age = seconds,
+            ExternalSetting::LowTtl(seconds) => external.low_ttl = seconds,
+            ExternalSetting::RecacheRate(rate) => external.recache_rate = rate,
+            ExternalSetting::CompactUnder(pages) => external.compact_under = pages,
+            ExternalSetting::DropUnder(pages) => external.drop_under = pages,
+            ExternalSetting::MaxSleep(microseconds) => external.max_sleep = microseconds,
+            ExternalSetting::MaxFrag(ratio) => external.max_frag = ratio,
+            ExternalSetting::DropUnread(drop) => external.drop_unread = drop,
+        }
+        self.excuse(EXTERNAL_STORAGE);
+    }
+
+    /// Says once why nothing follows.
+    fn excuse(&mut self, excuse: &'static str) {
+        if !self.excuses.contains(&excuse) {
+            self.excuses.push(excuse);
+            log::without_effect(excuse);
+        }
+    }
+}

@@ -1,0 +1,415 @@
+//! TLS handshakes, on threads of their own: a signature takes longer than a thousand gets. A
+//! connection comes to its shard once its handshake is done.
+
+use std::io;
+use std::os::fd::{AsFd, OwnedFd};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use crossbeam_channel::{Receiver, Sender, TryRecvError, unbounded};
+use rustix::buffer::spare_capacity;
+use rustix::event::{EventfdFlags, Timespec, epoll, eventfd};
+use rustix::io::Errno;
+use rustix::net::{RecvFlags, SendFlags, recv, send};
+use rustls::{HandshakeKind, ServerConnection};
+
+use crate::connection::tls_session::TlsSession;
+use crate::settings::Protocol;
+use crate::settings::fatal::end_process;
+use crate::settings::limits::{HANDSHAKE_DURATION_MAX, HANDSHAKE_THREADS_MAX};
+use crate::settings::tls::ClientCertificates;
+use crate::shared::cluster::{Cluster, SharedTls};
+use crate::shared::mailbox::Message;
+
+/// Names the doorbell among the events; handshakes have small numbers.
+const DOORBELL: u64 = u64::MAX;
+
+/// Events taken per system call.
+const EVENTS_MAX: usize = 64;
+
+/// Bytes read at a time: what clients send in a handshake without a certificate, twice.
+const READ_BYTES: usize = 4 << 10;
+
+/// Niceness of the threads: who is served goes before who arrives.
+const NICENESS: i32 = 5;
+
+/// Time between two looks for handshakes that take too long.
+const SWEEP_PERIOD: Duration = Duration::from_secs(1);
+
+/// Time until a full mailbox is tried again.
+const RETRY_PERIOD: Duration = Duration::from_millis(10);
+
+/// An accepted connection before its handshake.
+#[derive(Debug)]
+pub(crate) struct Newcomer {
+    pub(crate) socket: OwnedFd,
+    /// It came to its shard's own port.
+    pub(crate) stays: bool,
+    pub(crate) protocol: Protocol,
+    /// Who is to serve it.
+    pub(crate) shard: usize,
+    /// What its listener demands.
+    pub(crate) demanded: ClientCertificates,
+}
+
+/// The threads; they end when this is dropped, with all handshakes under way.
+#[derive(Debug)]
+pub(crate) struct Handshakes {
+    threads: Vec<Thread>,
+    /// Who gets the next newcomer.
+    next: usize,
+}
+
+#[derive(Debug)]
+struct Thread {
+    /// Taken when the thread is to end.
+    newcomers: Option<Sender<Newcomer>>,
+    doorbell: OwnedFd,
+    handle: Option<JoinHandle<io::Result<()>>>,
+}
+
+impl Handshakes {
+    /// Starts a thread for each shard, a few at most.
+    pub(crate) fn start(cluster: &Arc<Cluster>) -> io::Result<Self> {
+        let count = cluster.settings.shards.min(HANDSHAKE_THREADS_MAX);
+        let threads = (0..count).map(|_| Thread::start(cluster)).collect::<io::Result<_>>()?;
+        Ok(Self { threads, next: 0 })
+    }
+
+    /// Takes a connection on, which is counted already.
+    pub(crate) fn begin(&mut self, newcomer: Newcomer) {
+        let thread = &self.threads[self.next];
+        self.next = (self.next + 1) % self.threads.len();
+        if let Some(newcomers) = &thread.newcomers {
+            // Received by a thread that ends only after this sender is gone.
+            let _ = newcomers.send(newcomer);
+            ring(&thread.doorbell);
+        }
+    }
+}
+
+impl Drop for Handshakes {
+    fn drop(&mut self) {
+        for thread in &mut self.threads {
+            thread.newcomers = None;
+            ring(&thread.doorbell);
+        }
+        for thread in &mut self.threads {
+            if let Some(handle) = thread.handle.take() {
+                // It has ended either way.
+                let _ = handle.join();
+            }
+        }
+    }
+}
+
+fn ring(doorbell: &OwnedFd) {
+    // The counter cannot overflow before it is read.
+    let _ = rustix::io::write(doorbell, &1_u64.to_ne_bytes());
+}
+
+impl Thread {
+    fn start(cluster: &Arc<Cluster>) -> io::Result<Self> {
+        let (sender, newcomers) = unbounded();
+        let doorbell = eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?;
+        let epoll = epoll::create(epoll::CreateFlags::CLOEXEC)?;
+        let data = epoll::EventData::new_u64(DOORBELL);
+        epoll::add(&epoll, &doorbell, data, epoll::EventFlags::IN)?;
+        let worker = Worker {
+            cluster: Arc::clone(cluster),
+            newcomers,
+            doorbell: doorbell.try_clone()?,
+            epoll,
+            under_way: Vec::new(),
+            free: Vec::new(),
+            done: Vec::new(),
+        };
+        // The handshakes under way would be lost, with their places of `-c`.
+        let end = |error: &io::Error| end_process("a thread for TLS handshakes", error);
+        let handle = std::thread::Builder::new()
+            .name("slabcore-tls".to_owned())
+            .spawn(move || worker.run().inspect_err(end))?;
+        Ok(Self { newcomers: Some(sender), doorbell, handle: Some(handle) })
+    }
+}
+
+/// A handshake under way.
+struct Handshake {
+    newcomer: Newcomer,
+    session: ServerConnection,
+    started: Instant,
+    /// What the socket did not take yet.
+    unsent: Vec<u8>,
+    interest: epoll::EventFlags,
+}
+
+/// What a look at a handshake found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Step {
+    /// The client, or its socket, has to do something first.
+    Waits(epoll::EventFlags),
+    Done,
+    Failed,
+}
+
+struct Worker {
+    cluster: Arc<Cluster>,
+    newcomers: Receiver<Newcomer>,
+    doorbell: OwnedFd,
+    epoll: OwnedFd,
+    under_way: Vec<Option<Handshake>>,
+    free: Vec<usize>,
+    /// Connections whose shards have no room for them at the moment.
+    done: Vec<(usize, Message)>,
+}
+
+impl Worker {
+    /// Serves until nobody will come any more.
+    fn run(mut self) -> io::Result<()> {
+        // Without it handshakes only compete more.
+        let _ = rustix::process::setpriority_process(None, NICENESS);
+        let mut events = Vec::with_capacity(EVENTS_MAX);
+        let mut swept = Instant::now();
+        loop {
+            let timeout = self.timeout();
+            match epoll::wait(&self.epoll, spare_capacity(&mut events), timeout.as_ref()) {
+                Ok(_) | Err(Errno::INTR) => {}
+                Err(error) => return Err(error.into()),
+            }
+            for event in events.drain(..) {
+                match event.data.u64() {
+                    DOORBELL => {
+                        if !self.welcome() {
+                            return Ok(());
+                        }
+                    }
+                    index => self.go_on(index as usize),
+                }
+            }
+            self.deliver();
+            if swept.elapsed() >= SWEEP_PERIOD {
+                self.sweep();
+                swept = Instant::now();
+            }
+        }
+    }
+
+    fn timeout(&self) -> Option<Timespec> {
+        let is_idle = self.under_way.len() == self.free.len();
+        let period = match self.done.is_empty() {
+            false => RETRY_PERIOD,
+            true if is_idle => return None,
+            true => SWEEP_PERIOD,
+        };
+        Timespec::try_from(period).ok()
+    }
+
+    /// Begins the handshakes of those who came; false if nobody will come any more.
+    fn welcome(&mut self) -> bool {
+        let mut rings = [0; 8];
+        // Whatever it says, the channel is looked at.
+        let _ = rustix::io::read(&self.doorbell, &mut rings);
+        loop {
+            match self.newcomers.try_recv() {
+                Ok(newcomer) => self.begin(newcomer),
+                Err(TryRecvError::Empty) => return true,
+                Err(TryRecvError::Disconnected) => return false,
+            }
+        }
+    }
+
+    fn begin(&mut self, newcomer: Newcomer) {
+        let config = self.tls().config(newcomer.demanded);
+        let Ok(session) = ServerConnection::new(config) else {
+            self.failed();
+            return;
+        };
+        let index = self.free.pop().unwrap_or_else(|| {
+            self.under_way.push(None);
+            self.under_way.len() - 1
+        });
+        let interest = epoll::EventFlags::IN;
+        let data = epoll::EventData::new_u64(index as u64);
+        if epoll::add(&self.epoll, &newcomer.socket, data, interest).is_err() {
+            self.free.push(index);
+            self.failed();
+            return;
+        }
+        let (started, unsent) = (Instant::now(), Vec::new());
+        self.under_way[index] = Some(Handshake { newcomer, session, started, unsent, interest });
+        self.go_on(index);
+    }
+
+    fn go_on(&mut self, index: usize) {
+        let Some(handshake) = self.under_way.get_mut(index).and_then(Option::as_mut) else {
+            return;
+        };
+        match handshake.step() {
+            Step::Waits(wanted) if wanted == handshake.interest => {}
+            Step::Waits(wanted) => {
+                handshake.interest = wanted;
+                let data = epoll::EventData::new_u64(index as u64);
+                if epoll::modify(&self.epoll, &handshake.newcomer.socket, data, wanted).is_err() {
+                    self.end(index);
+                    self.failed();
+                }
+            }
+            Step::Done => {
+                if let Some(handshake) = self.end(index) {
+                    self.finish(handshake);
+                }
+            }
+            Step::Failed => {
+                self.end(index);
+                self.failed();
+            }
+        }
+    }
+
+    /// Takes a handshake out; its socket is not watched any more.
+    fn end(&mut self, index: usize) -> Option<Handshake> {
+        let handshake = self.under_way[index].take()?;
+        self.free.push(index);
+        // It is open, and watched.
+        let _ = epoll::delete(&self.epoll, &handshake.newcomer.socket);
+        Some(handshake)
+    }
+
+    fn finish(&mut self, handshake: Handshake) {
+        let Handshake { newcomer, session, .. } = handshake;
+        if session.handshake_kind() != Some(HandshakeKind::Resumed) {
+            self.tls().new_sessions.fetch_add(1, Ordering::Relaxed);
+        }
+        let tls = Some(Box::new(TlsSession::new(session)));
+        let Newcomer { socket, stays, protocol, shard, .. } = newcomer;
+        self.done.push((shard, Message::Connection { socket, stays, protocol, tls }));
+    }
+
+    /// Hands connections to their shards, as far as those have room.
+    fn deliver(&mut self) {
+        for (shard, message) in std::mem::take(&mut self.done) {
+            let mailbox = &self.cluster.mailboxes[shard];
+            if !mailbox.takes_connection() {
+                self.done.push((shard, message));
+            } else if mailbox.hand_over(message).is_err() {
+                // Dropping the message closed the connection.
+                self.cluster.connection_ended();
+            }
+        }
+    }
+
+    /// Ends the handshakes that take too long.
+    fn sweep(&mut self) {
+        for index in 0..self.under_way.len() {
+            let late = |it: &Handshake| it.started.elapsed() >= HANDSHAKE_DURATION_MAX;
+            if self.under_way[index].as_ref().is_some_and(late) {
+                self.end(index);
+                self.failed();
+            }
+        }
+    }
+
+    fn failed(&self) {
+        self.tls().handshake_errors.fetch_add(1, Ordering::Relaxed);
+        self.cluster.connection_ended();
+    }
+
+    fn tls(&self) -> &SharedTls {
+        self.cluster.tls.as_ref().expect("a listener under TLS needs it")
+    }
+}
+
+impl Handshake {
+    /// As far as it goes without waiting.
+    fn step(&mut self) -> Step {
+        loop {
+            while self.session.wants_write() {
+                // Memory takes everything.
+                if self.session.write_tls(&mut self.unsent).is_err() {
+                    return Step::Failed;
+                }
+            }
+            match self.send() {
+                Ok(()) if !self.session.is_handshaking() => return Step::Done,
+                Ok(()) => {}
+                Err(Errno::AGAIN) => return Step::Waits(epoll::EventFlags::OUT),
+                Err(_) => return Step::Failed,
+            }
+            let mut received = [0; READ_BYTES];
+            match recv(self.newcomer.socket.as_fd(), &mut received, RecvFlags::DONTWAIT) {
+                Ok((0, _)) => return Step::Failed,
+                Ok((bytes, _)) => {
+                    if !self.hear(&received[..bytes]) {
+                        return Step::Failed;
+                    }
+                }
+                Err(Errno::AGAIN) => return Step::Waits(epoll::EventFlags::IN),
+                Err(Errno::INTR) => {}
+                Err(_) => return Step::Failed,
+            }
+        }
+    }
+
+    /// False if what came makes no handshake; the client is told.
+    fn hear(&mut self, mut received: &[u8]) -> bool {
+        while !received.is_empty() {
+            let read = self.session.read_tls(&mut received);
+            if !matches!(read, Ok(1..)) || self.session.process_new_packets().is_err() {
+                // The alert is for the client's log: whether it arrives changes nothing.
+                let _ = self.session.write_tls(&mut self.unsent);
+                let _ = self.send();
+                return false;
+            }
+        }
+        true
+    }
+
+    /// Sends what is unsent.
+    fn send(&mut self) -> rustix::io::Result<()> {
+        while !self.unsent.is_empty() {
+            let flags = SendFlags::NOSIGNAL | SendFlags::DONTWAIT;
+            match send(self.newcomer.socket.as_fd(), &self.unsent, flags) {
+                Ok(bytes) => drop(self.unsent.drain(..bytes)),
+                Err(Errno::INTR) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use slabcore_storage::KeyHasher;
+
+    use super::*;
+    use crate::launch::seat::make_seats;
+    use crate::settings::BackendChoice;
+    use crate::shared::cluster::Backend;
+    use crate::whole_server::settings;
+
+    /// The thread ended without a word, and clients waited for it until they gave up.
+    #[test]
+    fn a_thread_that_cannot_wait_says_why() {
+        let settings = settings(BackendChoice::Epoll);
+        let backend = Backend::Epoll(String::new());
+        let (cluster, _seats) = make_seats(settings, backend, &[], Vec::new(), &KeyHasher::new(1))
+            .map_err(drop)
+            .unwrap();
+        let (_newcomers, receiver) = unbounded();
+        let no_epoll = eventfd(0, EventfdFlags::CLOEXEC).unwrap();
+        let worker = Worker {
+            cluster,
+            newcomers: receiver,
+            doorbell: no_epoll.try_clone().unwrap(),
+            epoll: no_epoll,
+            under_way: Vec::new(),
+            free: Vec::new(),
+            done: Vec::new(),
+        };
+        let error = worker.run().unwrap_err();
+        assert_eq!(Errno::from_io_error(&error), Some(Errno::INVAL));
+    }
+}
