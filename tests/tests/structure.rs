@@ -60,6 +60,23 @@ const DIALECT_LINE: &str = "//! Dialects: ";
 /// not named: there are no circles.
 const CIRCLE_FILES_MAX: &[(&str, usize)] = &[("storage", 6)];
 
+/// The rooms of the server, from the ground up: a folder uses only those before it.
+const ROOMS: [&str; 10] = [
+    "settings",
+    "connection",
+    "shared",
+    "executor",
+    "admin",
+    "requests",
+    "hub",
+    "drivers",
+    "launch",
+    "in_memory",
+];
+
+/// Files of the server outside of rooms: its face, the server in memory, and its tests as a whole.
+const FILES_WITHOUT_ROOM_MAX: usize = 5;
+
 /// File names that say nothing about what is inside.
 const EMPTY_NAMES: [&str; 8] =
     ["util", "utils", "common", "helper", "helpers", "manager", "types", "misc"];
@@ -205,7 +222,8 @@ fn uses_in(folder: &Path) -> Uses {
     files.retain(|(path, _)| !is_test(path));
     let module = |path: &Path| {
         let path = path.strip_prefix(folder).expect("a file in it").with_extension("");
-        path.to_string_lossy().replace('/', "::")
+        let module = path.to_string_lossy().replace('/', "::");
+        module.strip_suffix("::mod").unwrap_or(&module).to_owned()
     };
     let modules: BTreeSet<String> = files.iter().map(|(path, _)| module(path)).collect();
     let face = fs::read_to_string(folder.join("lib.rs")).unwrap_or_default();
@@ -246,6 +264,7 @@ fn modules_named(
     let parent =
         module.rsplit_once("::").map_or(String::new(), |(parent, _)| format!("{parent}::"));
     let code = code.join("\n").replace("super::", &format!("crate::{parent}"));
+    let code = code.replace("use self::", &format!("use crate::{module}::"));
     let mut named = BTreeSet::new();
     for path in code.split("crate::").skip(1) {
         let paths = match path.split_once('}') {
@@ -260,6 +279,40 @@ fn modules_named(
         }
     }
     named
+}
+
+#[test]
+fn rooms_of_the_server_use_each_other_one_way() {
+    let uses = uses_in(&root().join("crates/server/src"));
+    let room = |module: &str| {
+        let folder = module.split("::").next().unwrap_or_default();
+        ROOMS.iter().position(|room| *room == folder)
+    };
+    let mut wrong = Vec::new();
+    for (module, used) in &uses {
+        // The face of the crate, and what only tests use.
+        let Some(place) = room(module) else { continue };
+        let up = used.iter().filter(|it| room(it).is_some_and(|other| other > place));
+        wrong.extend(up.map(|other| format!("{module} uses {other}")));
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    let files = |room: &str| uses.keys().filter(|it| it.starts_with(&format!("{room}::"))).count();
+    assert!(ROOMS[..9].iter().all(|room| files(room) >= 3), "each room has files");
+}
+
+#[test]
+fn rooms_say_what_they_are_for() {
+    for room in &ROOMS[..9] {
+        let path = root().join(format!("crates/server/src/{room}/mod.rs"));
+        let text = fs::read_to_string(&path).expect("a room has a mod.rs");
+        for line in ["//! May use: ", "Must not come in: ", "//! Start reading at "] {
+            assert!(text.contains(line), "{} has no \"{line}\"", path.display());
+        }
+    }
+    let stray = fs::read_dir(root().join("crates/server/src")).expect("there is a server");
+    let stray: Vec<_> = stray.map(|it| it.expect("a folder's entry").file_name()).collect();
+    let stray = stray.iter().filter(|it| it.to_string_lossy().ends_with(".rs"));
+    assert!(stray.clone().count() <= FILES_WITHOUT_ROOM_MAX, "{:?}", stray.collect::<Vec<_>>());
 }
 
 /// The module that a path names, or has items of: the longest beginning that is a file.

@@ -10,7 +10,6 @@ use slabcore_protocol::MEMCACHED_VERSION;
 
 use crate::admin::class_exposition::class_families;
 use crate::admin::resource_usage::ResourceUsage;
-use crate::requests::stats;
 use crate::settings::kept_settings::KeptSettings;
 use crate::shared::cluster::{Backend, Cluster};
 
@@ -172,7 +171,7 @@ impl Exposition {
             rendered.split("\n\n").filter(|it| !it.is_empty()).map(in_order).collect();
         families.extend(cpu_seconds(&ResourceUsage::now()));
         families.extend(lru_factors(&cluster.run_time.get()));
-        let columns = stats::item_columns(cluster);
+        let columns = cluster.item_columns();
         families.extend(class_families(&cluster.published_classes(), columns));
         families.sort_unstable();
         families.concat()

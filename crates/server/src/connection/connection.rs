@@ -12,8 +12,8 @@ use crate::connection::affinity::Affinity;
 use crate::connection::dump_progress::DumpProgress;
 use crate::connection::login::Login;
 use crate::connection::output::Output;
+use crate::connection::watcher_id::WatcherId;
 use crate::settings::peer::CloseReason;
-use crate::shared::watchers::WatcherId;
 
 /// Which connection of its shard: an index, and a generation that tells it from earlier ones.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -22,5 +22,6 @@ pub(crate) mod slot;
 pub(crate) mod spare_buffers;
 pub(crate) mod tls_session;
 pub(crate) mod told_connections;
+pub(crate) mod watcher_id;
 
 pub(crate) use self::connection::{Afterwards, Connection, ConnectionId, Pause, State, Upload};

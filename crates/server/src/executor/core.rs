@@ -11,6 +11,7 @@ use crate::connection::ConnectionId;
 use crate::connection::outgoing::{LargeValue, Parts};
 use crate::connection::output::Output;
 use crate::connection::spare_buffers::SpareBuffers;
+use crate::connection::watcher_id::WatcherId;
 use crate::executor::outboxes::Outboxes;
 use crate::executor::shards::{Shards, SharedShard};
 use crate::settings::limits::{OPEN_READS_MAX, OPEN_SLOTS_MAX};
@@ -18,7 +19,6 @@ use crate::settings::log;
 use crate::shared::cluster::Cluster;
 use crate::shared::mailbox::Message;
 use crate::shared::numbers::Numbers;
-use crate::shared::watchers::WatcherId;
 
 /// See the module.
 pub(crate) struct Core {

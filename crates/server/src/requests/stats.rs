@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering;
 
 use slabcore_metrics::{Counter, Gauge, Snapshot};
 use slabcore_protocol::{END, MEMCACHED_VERSION, Protocol, encode_stat};
-use slabcore_shard::{ClassTable, ItemColumns, Router};
+use slabcore_shard::{ClassTable, Router};
 
 use crate::admin::resource_usage::ResourceUsage;
 use crate::settings::Listen;
@@ -271,17 +271,9 @@ pub(crate) fn sizes_disabled(out: &mut Vec<u8>) {
     out.extend_from_slice(END);
 }
 
-/// Columns of `stats items`: memcached has some of them only with its maintainer.
-pub(crate) fn item_columns(cluster: &Cluster) -> ItemColumns {
-    ItemColumns {
-        segments: cluster.settings.lru_maintainer,
-        temporary: cluster.run_time.get().temporary_items,
-    }
-}
-
 /// `stats items`: classes without items are absent.
 pub(crate) fn items(out: &mut Vec<u8>, cluster: &Cluster, table: &ClassTable) {
-    table.encode_items(out, item_columns(cluster));
+    table.encode_items(out, cluster.item_columns());
     out.extend_from_slice(END);
 }
 

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use rustls::ServerConfig;
 use slabcore_metrics::{ShardMetrics, Snapshot};
-use slabcore_shard::ClassTable;
+use slabcore_shard::{ClassTable, ItemColumns};
 use slabcore_storage::PAGE_BYTES;
 
 use crate::settings::Settings;
@@ -162,6 +162,14 @@ impl Cluster {
     /// Each shard's counters and gauges as they were last published.
     pub(crate) fn published(&self) -> Vec<Snapshot> {
         self.metrics.iter().map(|metrics| metrics.snapshot()).collect()
+    }
+
+    /// Columns of `stats items`: memcached has some of them only with its maintainer.
+    pub(crate) fn item_columns(&self) -> ItemColumns {
+        ItemColumns {
+            segments: self.settings.lru_maintainer,
+            temporary: self.run_time.get().temporary_items,
+        }
     }
 
     /// Bytes of the pages that have held chunks. They do not fall as pages leave their classes.

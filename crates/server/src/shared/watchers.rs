@@ -12,10 +12,8 @@ use std::time::SystemTime;
 use slabcore_protocol::Streams;
 use slabcore_shard::WatchedLines;
 
+use crate::connection::watcher_id::WatcherId;
 use crate::settings::limits::{WATCHER_BYTES_MAX, WATCHERS_MAX};
-
-/// Names a watcher for the life of the server.
-pub(crate) type WatcherId = u64;
 
 #[derive(Debug)]
 struct Watcher {
