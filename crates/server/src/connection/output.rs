@@ -37,8 +37,9 @@ pub(crate) struct Output {
     sending: usize,
     /// Those of them that are large values'.
     sending_held: usize,
-    /// Bytes of large values that have not left: those in slots, and those being sent.
-    held_bytes: usize,
+    /// Bytes of large values that have not left: those in slots, and those being sent. While
+    /// `reads_full`, [`HELD_BYTES_MAX`] more, so that one comparison finds both.
+    owed_bytes: usize,
 }
 
 impl Output {
@@ -69,11 +70,17 @@ impl Output {
     }
 
     /// Opens a slot for another shard's reply that may have a value; there may be `reads_max` of
-    /// them. Returns its number.
+    /// them. They are not counted while all slots may be such. Returns its number.
     #[inline]
     pub(crate) fn open_read(&mut self, spares: &mut SpareBuffers, reads_max: usize) -> u32 {
+        if reads_max == OPEN_SLOTS_MAX {
+            return self.open_slot(spares);
+        }
         self.open_reads += 1;
-        self.reads_full = self.open_reads >= reads_max;
+        if self.open_reads >= reads_max && !self.reads_full {
+            self.reads_full = true;
+            self.owed_bytes += HELD_BYTES_MAX;
+        }
         self.push_slot(SlotState::OpenRead, spares)
     }
 
@@ -85,7 +92,7 @@ impl Output {
 
     /// Opens a slot for a large value of this shard; what goes before it is encoded already.
     pub(crate) fn open_large(&mut self, value: LargeValue, spares: &mut SpareBuffers) {
-        self.held_bytes += value.left_bytes();
+        self.owed_bytes += value.left_bytes();
         self.push_slot(SlotState::Large(Box::new(value)), spares);
     }
 
@@ -107,9 +114,11 @@ impl Output {
     /// A slot is about to be filled.
     #[inline]
     fn end_wait(&mut self, number: u32) {
-        if matches!(self.slot_mut(number).state, SlotState::OpenRead) {
+        if self.open_reads > 0 && matches!(self.slot_mut(number).state, SlotState::OpenRead) {
             self.open_reads -= 1;
-            self.reads_full = false;
+            if mem::take(&mut self.reads_full) {
+                self.owed_bytes -= HELD_BYTES_MAX;
+            }
         }
     }
 
@@ -132,7 +141,7 @@ impl Output {
 
     /// Fills a slot with a large value.
     pub(crate) fn fill_large(&mut self, number: u32, value: LargeValue) {
-        self.held_bytes += value.left_bytes();
+        self.owed_bytes += value.left_bytes();
         self.end_wait(number);
         assert!(self.is_open(number), "a slot is filled once");
         self.slot_mut(number).state = SlotState::Large(Box::new(value));
@@ -206,7 +215,7 @@ impl Output {
     /// True if no further value may be asked for before some have left.
     #[inline]
     pub(crate) fn is_owed_values(&self) -> bool {
-        self.held_bytes >= HELD_BYTES_MAX || self.reads_full
+        self.owed_bytes >= HELD_BYTES_MAX
     }
 
     /// Bytes of memory that replies take.
@@ -308,7 +317,7 @@ impl Output {
 
     /// So have the parts of values among them.
     pub(crate) fn parts_sent(&mut self) {
-        self.held_bytes -= mem::take(&mut self.sending_held);
+        self.owed_bytes -= mem::take(&mut self.sending_held);
     }
 
     /// Takes back a large value of which a part has left; given back if that was the last.

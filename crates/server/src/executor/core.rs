@@ -111,7 +111,8 @@ impl Core {
 
     /// The shard of a key if it can be asked at once: our own; or another's that is lent, if
     /// nothing that was sent there before is still under way.
-    #[inline]
+    #[expect(clippy::inline_always, reason = "each key of a request asks for its shard twice")]
+    #[inline(always)]
     pub(crate) fn reach(&mut self, shard: usize) -> Option<&mut Shard> {
         if shard == self.index || self.borrow(shard) { self.shards.held_mut(shard) } else { None }
     }

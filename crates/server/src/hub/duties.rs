@@ -94,7 +94,6 @@ impl Hub {
     /// What to do for a touched connection; `None` if it is gone.
     #[inline]
     pub(crate) fn duties(&mut self, index: u32) -> Option<Duties> {
-        let too_much_waits = self.carried - self.cut_lines.bytes() > CARRIED_BYTES_MAX;
         let entry = self.entries[index as usize].as_mut()?;
         entry.touched = false;
         let closing = entry.connection.is_closing();
@@ -112,9 +111,11 @@ impl Hub {
         let closing = entry.connection.is_closing();
         let takes_input = match entry.waiting {
             Waiting::Input => true,
-            // This one is read again once it has executed what it carries.
-            Waiting::Turn if too_much_waits => false,
-            Waiting::Turn => entry.pending_bytes() <= CARRY_READ_BYTES_MAX,
+            // Where too much waits, this one is read again once it has executed what it carries.
+            Waiting::Turn => {
+                self.carried - self.cut_lines.bytes() <= CARRIED_BYTES_MAX
+                    && entry.pending_bytes() <= CARRY_READ_BYTES_MAX
+            }
             Waiting::Room | Waiting::Quiet | Waiting::Departure => false,
         };
         let output = &entry.connection.output;

@@ -139,6 +139,10 @@ impl Hub {
     /// Counts the memory of a connection's carry, after its visit or when it grew.
     pub(crate) fn count_carry(&mut self, index: u32) {
         let Some(entry) = self.entries[index as usize].as_mut() else { return };
+        // Mostly nothing is carried.
+        if entry.carry.capacity() == 0 && entry.carried == 0 {
+            return;
+        }
         entry.trim_carry();
         let carried = entry.carry.capacity();
         self.carried = self.carried - entry.carried + carried;

@@ -52,10 +52,11 @@ impl Connection {
                     shard.prefetch_item(route.hash);
                 }
             }
+            let mut left = None;
             for &(key, route) in &group {
                 if self.output.is_owed_values() {
-                    core.give_back();
-                    return Some(RestOfKeys { address: key.as_ptr().addr(), with_cas, exptime });
+                    left = Some(key.as_ptr().addr());
+                    break;
                 }
                 if is_plain {
                     self.plain_get(core, route, key, false);
@@ -66,6 +67,9 @@ impl Connection {
             }
             asked += group.len();
             core.give_back();
+            if let Some(address) = left {
+                return Some(RestOfKeys { address, with_cas, exptime });
+            }
             if !group.is_full() || keys.rest().is_empty() {
                 break;
             }
