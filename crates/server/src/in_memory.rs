@@ -66,8 +66,8 @@ struct InMemoryShard {
 }
 
 impl InMemoryServer {
-    /// An empty server of 1 to [`limits::SHARDS_MAX`](crate::settings::limits::SHARDS_MAX) shards. With the
-    /// same seed the same keys have the same shards and buckets.
+    /// An empty server of 1 to [`SHARDS_MAX`](crate::limits::SHARDS_MAX) shards. With the same seed
+    /// the same keys have the same shards and buckets.
     ///
     /// Errors: as those of [`Listening::serve`](crate::Listening::serve) about memory and
     /// descriptors; a mailbox has a doorbell, though nobody sleeps here.

@@ -1,7 +1,7 @@
 //! The admin endpoint: `/metrics`, `/healthz`, `/readyz` on a thread of its own.
 //!
-//! May use: `settings`, `connection`, `shared`. Must not come in: anything that takes a shard's lock
-//! or runs on an executor.
+//! May use: `settings`, `connection`, `shared`. Must not come in: anything that takes a shard's
+//! lock or runs on an executor.
 //!
 //! Start reading at [`Admin`], then `exposition.rs` (which metrics there are).
 

@@ -4,8 +4,8 @@
 //! commands, `stats`, dumps, watchers, logins, and requests by datagram. Most files add methods to
 //! [`crate::connection::Connection`].
 //!
-//! May use: `settings`, `connection`, `shared`, `executor`. Must not come in: sockets, and loops over
-//! all connections.
+//! May use: `settings`, `connection`, `shared`, `executor`. Must not come in: sockets, and loops
+//! over all connections.
 //!
 //! Start reading at `visit.rs` (one visit of one connection), then `commands.rs`.
 

@@ -1,7 +1,7 @@
 //! What all threads of the server share.
 //!
-//! The [`cluster::Cluster`] holds it: mailboxes between executors, counters, watchers, settings that
-//! change at run time, the memory limit, certificates and handshakes, the clock.
+//! The [`cluster::Cluster`] holds it: mailboxes between executors, counters, watchers, settings
+//! that change at run time, the memory limit, certificates and handshakes, the clock.
 //!
 //! May use: `settings`, `connection`. Must not come in: what belongs to one executor.
 //!
