@@ -9,7 +9,7 @@ use rustix::event::PollFlags;
 use crate::admin::admin_http::{Head, Request, Status, parse, response};
 
 /// Bytes of a request's head at most.
-pub(crate) const HEAD_BYTES_MAX: usize = 8 << 10;
+pub(super) const HEAD_BYTES_MAX: usize = 8 << 10;
 
 /// Time for a request's head to come, and again for its response to leave.
 const STEP_TIME_MAX: Duration = Duration::from_secs(5);
@@ -36,25 +36,25 @@ enum Step {
 
 /// See the module.
 #[derive(Debug)]
-pub(crate) struct AdminConnection {
+pub(super) struct AdminConnection {
     stream: TcpStream,
-    pub(crate) opened: Instant,
-    pub(crate) deadline: Instant,
+    pub(super) opened: Instant,
+    pub(super) deadline: Instant,
     step: Step,
 }
 
 impl AdminConnection {
     /// `stream` must not block.
-    pub(crate) fn new(stream: TcpStream, now: Instant) -> Self {
+    pub(super) fn new(stream: TcpStream, now: Instant) -> Self {
         Self { stream, opened: now, deadline: now + STEP_TIME_MAX, step: Step::Reading(Vec::new()) }
     }
 
-    pub(crate) fn stream(&self) -> &TcpStream {
+    pub(super) fn stream(&self) -> &TcpStream {
         &self.stream
     }
 
     /// What it waits for.
-    pub(crate) fn interest(&self) -> PollFlags {
+    pub(super) fn interest(&self) -> PollFlags {
         match self.step {
             Step::Writing(..) => PollFlags::OUT,
             _ => PollFlags::IN,
@@ -62,13 +62,13 @@ impl AdminConnection {
     }
 
     /// Nothing is to be done any more, or not in time.
-    pub(crate) fn is_over(&self, now: Instant) -> bool {
+    pub(super) fn is_over(&self, now: Instant) -> bool {
         matches!(self.step, Step::Ended) || now >= self.deadline
     }
 
     /// Goes on as far as the socket lets it without waiting. One read at most: a client that sends
     /// without end has its turn like the others.
-    pub(crate) fn advance(&mut self, now: Instant, answer: impl FnOnce(Request<'_>) -> Vec<u8>) {
+    pub(super) fn advance(&mut self, now: Instant, answer: impl FnOnce(Request<'_>) -> Vec<u8>) {
         match &mut self.step {
             Step::Reading(_) => self.read_head(now, answer),
             Step::Writing(..) => self.write(now),

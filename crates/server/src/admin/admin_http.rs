@@ -10,7 +10,7 @@ use nom::{IResult, Parser};
 
 /// What the first bytes of a connection are.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Head<'a> {
+pub(super) enum Head<'a> {
     /// Not ended yet.
     Partial,
     /// A request; a body, if any, is not looked at.
@@ -21,15 +21,15 @@ pub(crate) enum Head<'a> {
 
 /// A request as far as it matters here.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Request<'a> {
-    pub(crate) method: Method,
+pub(super) struct Request<'a> {
+    pub(super) method: Method,
     /// Starts with `/`, without the query.
-    pub(crate) path: &'a str,
+    pub(super) path: &'a str,
 }
 
 /// What is done with the path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Method {
+pub(super) enum Method {
     Get,
     /// As `Get`, without the body.
     Head,
@@ -38,7 +38,7 @@ pub(crate) enum Method {
 
 /// Outcome of a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Status {
+pub(super) enum Status {
     Ok,
     BadRequest,
     NotFound,
@@ -67,7 +67,7 @@ impl Status {
 const EXPOSITION_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
 
 /// Reads the head of a request. Lines may end in LF alone, and empty ones may come first.
-pub(crate) fn parse(bytes: &[u8]) -> Head<'_> {
+pub(super) fn parse(bytes: &[u8]) -> Head<'_> {
     let start = bytes.iter().take_while(|&&byte| byte == b'\r' || byte == b'\n').count();
     let bytes = &bytes[start..];
     let Some(end) = head_end(bytes) else { return Head::Partial };
@@ -131,7 +131,7 @@ fn path_of(target: &str) -> &str {
 }
 
 /// A whole response, after which the connection ends; `with_body` is false for `HEAD`.
-pub(crate) fn response(status: Status, body: &str, with_body: bool) -> Vec<u8> {
+pub(super) fn response(status: Status, body: &str, with_body: bool) -> Vec<u8> {
     let allow = if status == Status::MethodNotAllowed { "Allow: GET, HEAD\r\n" } else { "" };
     let head = format!(
         "HTTP/1.1 {}\r\nContent-Type: {EXPOSITION_TYPE}\r\nContent-Length: {}\r\n{allow}\

@@ -9,7 +9,7 @@ use slabcore_shard::{ClassTable, ItemColumns};
 
 /// The families of the classes that have pages, or have counted something, each as one text.
 /// As in `stats items` some of them exist only with memcached's maintainer.
-pub(crate) fn class_families(table: &ClassTable, columns: ItemColumns) -> Vec<String> {
+pub(super) fn class_families(table: &ClassTable, columns: ItemColumns) -> Vec<String> {
     let classes: Vec<usize> = table.active_classes().collect();
     let mut families = Vec::new();
     for family in CLASS_FAMILIES.iter().filter(|_| !classes.is_empty()) {

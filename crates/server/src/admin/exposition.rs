@@ -111,14 +111,14 @@ enum Origin {
 }
 
 /// All series, registered once.
-pub(crate) struct Exposition {
+pub(super) struct Exposition {
     exporter: PrometheusHandle,
     series: Vec<(Handle, Origin)>,
 }
 
 impl Exposition {
     /// Registers what `cluster` has.
-    pub(crate) fn new(cluster: &Cluster) -> Self {
+    pub(super) fn new(cluster: &Cluster) -> Self {
         let recorder = PrometheusBuilder::new().build_recorder();
         let mut series = Vec::new();
         for family in SERVER_FAMILIES {
@@ -149,7 +149,7 @@ impl Exposition {
     }
 
     /// The exposition, with each shard's numbers as they were last published.
-    pub(crate) fn render(&self, cluster: &Cluster) -> String {
+    pub(super) fn render(&self, cluster: &Cluster) -> String {
         let shards = cluster.published();
         let mut sum = Snapshot::new();
         for shard in &shards {

@@ -72,7 +72,7 @@ impl Gather {
 
     /// For how many it counts among the gathers that a connection waits for: one whose reply grows
     /// with what there is goes alone.
-    pub(crate) fn weight(&self) -> usize {
+    pub(super) fn weight(&self) -> usize {
         match self.gathering {
             Gathering::Prefixes(_) | Gathering::Sizes(_) | Gathering::Connections(_) => {
                 OPEN_GATHERS_MAX

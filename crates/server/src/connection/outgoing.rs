@@ -26,7 +26,7 @@ pub(crate) struct LargeValue {
 
 impl LargeValue {
     /// Bytes of the value that are still to be handed to the socket.
-    pub(crate) fn left_bytes(&self) -> usize {
+    pub(super) fn left_bytes(&self) -> usize {
         self.hold.value_bytes() - self.taken_bytes
     }
 }
@@ -52,12 +52,12 @@ pub(crate) struct Parts {
 
 impl Parts {
     /// No part yet, and room for so many bytes.
-    pub(crate) fn new(bytes_max: usize) -> Self {
+    pub(super) fn new(bytes_max: usize) -> Self {
         Self { list: ArrayVec::new(), bytes: 0, bytes_max }
     }
 
     /// Adds the next `part_bytes` of a value, which leave once `at` bytes of the replies have.
-    pub(crate) fn push(&mut self, at: usize, mut value: Box<LargeValue>, part_bytes: usize) {
+    pub(super) fn push(&mut self, at: usize, mut value: Box<LargeValue>, part_bytes: usize) {
         let start = value.taken_bytes;
         value.taken_bytes += part_bytes;
         self.bytes += part_bytes;
@@ -65,17 +65,17 @@ impl Parts {
     }
 
     /// True if no other value can be sent with these.
-    pub(crate) fn is_full(&self) -> bool {
+    pub(super) fn is_full(&self) -> bool {
         self.list.is_full() || self.bytes >= self.bytes_max
     }
 
     /// Bytes of values that may be added.
-    pub(crate) fn room_bytes(&self) -> usize {
+    pub(super) fn room_bytes(&self) -> usize {
         self.bytes_max - self.bytes
     }
 
     /// Bytes of all parts.
-    pub(crate) fn bytes(&self) -> usize {
+    pub(super) fn bytes(&self) -> usize {
         self.bytes
     }
 
@@ -105,7 +105,7 @@ impl Outgoing {
 
     /// Bytes of values among them.
     #[inline]
-    pub(crate) fn part_bytes(&self) -> usize {
+    pub(super) fn part_bytes(&self) -> usize {
         self.parts.as_ref().map_or(0, |parts| parts.bytes)
     }
 

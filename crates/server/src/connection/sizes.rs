@@ -12,7 +12,7 @@ pub(crate) struct Sizes {
 
 impl Sizes {
     /// Adds what a shard told.
-    pub(crate) fn merge_bytes(&mut self, bytes: &[u8]) {
+    pub(super) fn merge_bytes(&mut self, bytes: &[u8]) {
         let (words, _) = bytes.as_chunks::<8>();
         let (pairs, _) = words.as_chunks::<2>();
         for [bytes, items] in pairs {

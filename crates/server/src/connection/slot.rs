@@ -7,15 +7,15 @@ use crate::connection::outgoing::LargeValue;
 
 /// A reply that is owed.
 #[derive(Debug)]
-pub(crate) struct Slot {
-    pub(crate) state: SlotState,
+pub(super) struct Slot {
+    pub(super) state: SlotState,
     /// Bytes of `tail` that follow this slot, up to the next.
-    pub(crate) after: usize,
+    pub(super) after: usize,
 }
 
 /// How far the reply is.
 #[derive(Debug)]
-pub(crate) enum SlotState {
+pub(super) enum SlotState {
     /// Another shard owes the reply, which has no value.
     Open,
     /// Another shard owes the reply, which may have a value.

@@ -28,7 +28,7 @@ impl SpareBuffers {
     }
 
     /// Whether connections should borrow a second buffer, for their tail.
-    pub(crate) fn for_tails(&self) -> bool {
+    pub(super) fn for_tails(&self) -> bool {
         self.for_tails
     }
 
@@ -58,13 +58,13 @@ impl SpareBuffers {
 
     /// An empty queue of slots.
     #[inline]
-    pub(crate) fn take_slots(&mut self) -> VecDeque<Slot> {
+    pub(super) fn take_slots(&mut self) -> VecDeque<Slot> {
         self.slot_queues.pop().unwrap_or_default()
     }
 
     /// Keeps an empty queue of slots for reuse, unless there are plenty.
     #[inline]
-    pub(crate) fn put_slots(&mut self, slots: VecDeque<Slot>) {
+    pub(super) fn put_slots(&mut self, slots: VecDeque<Slot>) {
         debug_assert!(slots.is_empty());
         if self.slot_queues.len() < SPARE_SLOT_QUEUES_MAX {
             self.slot_queues.push(slots);

@@ -22,7 +22,7 @@ impl Connections {
     }
 
     /// Adds what a shard told: how many connections it left out, and the others.
-    pub(crate) fn merge_bytes(&mut self, bytes: &[u8]) {
+    pub(super) fn merge_bytes(&mut self, bytes: &[u8]) {
         let Some((untold, mut rest)) = bytes.split_first_chunk() else { return };
         self.untold += u64::from_le_bytes(*untold);
         while let Some((head, behind)) = rest.split_first_chunk::<8>() {

@@ -8,7 +8,7 @@ use io_uring::types::BufRingEntry;
 use memmap2::{Advice, MmapMut, MmapOptions};
 
 /// See the module. The ring of entries stands before the buffers in one mapping.
-pub(crate) struct ReceiveBuffers {
+pub(super) struct ReceiveBuffers {
     memory: MmapMut,
     count: u16,
     buffer_bytes: usize,
@@ -20,7 +20,7 @@ const PAGE_BYTES: usize = 4096;
 
 impl ReceiveBuffers {
     /// `count` buffers, a power of two, all given to the kernel.
-    pub(crate) fn new(count: u16, buffer_bytes: usize) -> io::Result<Self> {
+    pub(super) fn new(count: u16, buffer_bytes: usize) -> io::Result<Self> {
         assert!(count.is_power_of_two());
         let entries_bytes = usize::from(count) * size_of::<BufRingEntry>();
         let buffers_start = entries_bytes.next_multiple_of(PAGE_BYTES);
@@ -39,19 +39,19 @@ impl ReceiveBuffers {
     }
 
     /// Where the kernel finds the ring of entries.
-    pub(crate) fn entries_address(&self) -> u64 {
+    pub(super) fn entries_address(&self) -> u64 {
         self.memory.as_ptr().addr() as u64
     }
 
     /// The first bytes of a buffer that the kernel has filled and not got back.
-    pub(crate) fn bytes(&self, buffer: u16, bytes: usize) -> &[u8] {
+    pub(super) fn bytes(&self, buffer: u16, bytes: usize) -> &[u8] {
         assert!(buffer < self.count && bytes <= self.buffer_bytes);
         let start = self.buffers_start + usize::from(buffer) * self.buffer_bytes;
         &self.memory[start..start + bytes]
     }
 
     /// Lets the kernel fill a buffer.
-    pub(crate) fn give_back(&mut self, buffer: u16) {
+    pub(super) fn give_back(&mut self, buffer: u16) {
         assert!(buffer < self.count);
         let start = self.buffers_start + usize::from(buffer) * self.buffer_bytes;
         let base = self.memory.as_mut_ptr();

@@ -26,17 +26,17 @@ const END_NANOSECONDS_MAX: u32 = 100_000_000;
 
 /// Bytes of a connection arrived in a buffer that must be given back.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Received {
-    pub(crate) index: u32,
+pub(super) struct Received {
+    pub(super) index: u32,
     buffer: u16,
     bytes: usize,
     /// Receiving has ended.
-    pub(crate) rearm: bool,
+    pub(super) rearm: bool,
 }
 
 /// What another completion is of.
 #[derive(Debug)]
-pub(crate) enum Completion {
+pub(super) enum Completion {
     /// Receiving has ended: 0 at the end of the input, else the error; ENOBUFS and ECANCELED ask
     /// for a new start.
     ReceiveEnded { index: u32, error: i32 },
@@ -126,7 +126,7 @@ impl Ring {
     }
 
     /// For doorbells from other rings.
-    pub(crate) fn descriptor(&self) -> RawFd {
+    pub(super) fn descriptor(&self) -> RawFd {
         self.io.as_raw_fd()
     }
 
@@ -136,13 +136,13 @@ impl Ring {
     }
 
     /// Turns notifications through the registered eventfd on or off.
-    pub(crate) fn notify(&mut self, on: bool) {
+    pub(super) fn notify(&mut self, on: bool) {
         let completions = self.io.completion();
         if on { completions.enable_eventfd() } else { completions.disable_eventfd() }
     }
 
     /// Starts receiving from a socket until the end or an error.
-    pub(crate) fn receive(&mut self, index: u32, socket: BorrowedFd<'_>) {
+    pub(super) fn receive(&mut self, index: u32, socket: BorrowedFd<'_>) {
         let entry = opcode::RecvMulti::new(Fd(socket.as_raw_fd()), BUFFER_GROUP)
             .build()
             .user_data(user_data(Kind::Receive, index));
@@ -150,7 +150,7 @@ impl Ring {
     }
 
     /// Ends the receiving of a connection; it completes with ECANCELED unless it just ended.
-    pub(crate) fn cancel_receive(&mut self, index: u32) {
+    pub(super) fn cancel_receive(&mut self, index: u32) {
         let entry = opcode::AsyncCancel::new(user_data(Kind::Receive, index))
             .build()
             .user_data(user_data(Kind::Nothing, 0));
@@ -159,7 +159,7 @@ impl Ring {
 
     /// Sends bytes from `offset` on; they come back with the completion. One send per
     /// connection at a time. `awaited`: work follows from its completion, which ends a wait.
-    pub(crate) fn send(
+    pub(super) fn send(
         &mut self,
         index: u32,
         socket: BorrowedFd<'_>,
@@ -195,7 +195,7 @@ impl Ring {
     }
 
     /// Watches a doorbell: a completion whenever it becomes readable.
-    pub(crate) fn watch(&mut self, doorbell: BorrowedFd<'_>) {
+    pub(super) fn watch(&mut self, doorbell: BorrowedFd<'_>) {
         let entry = opcode::PollAdd::new(Fd(doorbell.as_raw_fd()), POLL_READABLE)
             .multi(true)
             .build()
@@ -204,7 +204,7 @@ impl Ring {
     }
 
     /// Watches a UDP socket until it is ready once.
-    pub(crate) fn watch_datagrams(
+    pub(super) fn watch_datagrams(
         &mut self,
         number: usize,
         socket: BorrowedFd<'_>,
@@ -222,7 +222,7 @@ impl Ring {
 
     /// Rings for the owner of another ring, a shard. The kernel may have no memory for it: then
     /// [`Completion::DoorbellLost`] follows.
-    pub(crate) fn ring_other(&mut self, shard: usize, ring: RawFd) {
+    pub(super) fn ring_other(&mut self, shard: usize, ring: RawFd) {
         let entry = opcode::MsgRingData::new(Fd(ring), 0, user_data(Kind::Nothing, 0), None)
             .build()
             .flags(squeue::Flags::SKIP_SUCCESS)
@@ -248,7 +248,7 @@ impl Ring {
 
     /// Submits what is queued, and waits `wait` microseconds at most for one event beside the
     /// sends that are not awaited; `None`: does not wait.
-    pub(crate) fn enter(&mut self, wait: Option<u32>) -> io::Result<()> {
+    pub(super) fn enter(&mut self, wait: Option<u32>) -> io::Result<()> {
         let expected = std::mem::take(&mut self.queued_sends);
         let submitter = self.io.submitter();
         let result = match wait {
@@ -264,7 +264,7 @@ impl Ring {
 
     /// Lets everything that is due arrive, without waiting. Before a sleep this must be done after
     /// notifications are turned on: what came in before them rings no more.
-    pub(crate) fn flush(&mut self) -> io::Result<()> {
+    pub(super) fn flush(&mut self) -> io::Result<()> {
         self.queued_sends = 0;
         let timespec = Timespec::new();
         let result =
@@ -274,7 +274,7 @@ impl Ring {
 
     /// Takes the completions that are there. Of one connection, what was received comes before the
     /// end of receiving.
-    pub(crate) fn completions(
+    pub(super) fn completions(
         &mut self,
         received: &mut Vec<Received>,
         others: &mut Vec<Completion>,
@@ -291,13 +291,13 @@ impl Ring {
     }
 
     /// True if completions wait to be taken.
-    pub(crate) fn has_completions(&mut self) -> bool {
+    pub(super) fn has_completions(&mut self) -> bool {
         !self.io.completion().is_empty()
     }
 
     /// Ends all operations, and lets go of their sockets: after the ring's own end the kernel would
     /// hold them for some milliseconds more, and nobody could bind a UDP port anew.
-    pub(crate) fn end_operations(&mut self) {
+    pub(super) fn end_operations(&mut self) {
         // What does not end in time ends with the ring.
         let timeout = Some(Timespec::new().nsec(END_NANOSECONDS_MAX));
         let _ = self.io.submitter().register_sync_cancel(timeout, CancelBuilder::any());
@@ -305,12 +305,12 @@ impl Ring {
     }
 
     /// What was received.
-    pub(crate) fn bytes(&self, received: Received) -> &[u8] {
+    pub(super) fn bytes(&self, received: Received) -> &[u8] {
         self.buffers.bytes(received.buffer, received.bytes)
     }
 
     /// Lets the kernel fill a buffer again.
-    pub(crate) fn give_back(&mut self, received: Received) {
+    pub(super) fn give_back(&mut self, received: Received) {
         self.buffers.give_back(received.buffer);
     }
 }

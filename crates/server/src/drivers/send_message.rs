@@ -8,7 +8,7 @@ use crate::connection::outgoing::Pieces;
 use crate::settings::limits::{SEND_PIECES_MAX, SPARE_SEND_MESSAGES_MAX};
 
 /// A `msghdr` with its list of pieces. Boxed: the header points to the list beside it.
-pub(crate) struct SendMessage {
+pub(super) struct SendMessage {
     header: libc::msghdr,
     pieces: [libc::iovec; SEND_PIECES_MAX],
 }
@@ -22,14 +22,14 @@ impl SendMessage {
     }
 
     /// For the kernel, for as long as this box and what its pieces point to stay.
-    pub(crate) fn header(&self) -> *const libc::msghdr {
+    pub(super) fn header(&self) -> *const libc::msghdr {
         &raw const self.header
     }
 }
 
 /// Messages that wait for use.
 #[derive(Default)]
-pub(crate) struct SendMessages {
+pub(super) struct SendMessages {
     /// Boxed, as the kernel knows them by address.
     #[expect(clippy::vec_box)]
     spares: Vec<Box<SendMessage>>,
@@ -37,7 +37,7 @@ pub(crate) struct SendMessages {
 
 impl SendMessages {
     /// A message of these pieces.
-    pub(crate) fn of(&mut self, pieces: &Pieces<'_>) -> Box<SendMessage> {
+    pub(super) fn of(&mut self, pieces: &Pieces<'_>) -> Box<SendMessage> {
         let mut message = self.spares.pop().unwrap_or_else(SendMessage::new);
         for (place, piece) in message.pieces.iter_mut().zip(pieces) {
             *place =
@@ -49,7 +49,7 @@ impl SendMessages {
     }
 
     /// Keeps a message for reuse, unless there are plenty.
-    pub(crate) fn put(&mut self, message: Box<SendMessage>) {
+    pub(super) fn put(&mut self, message: Box<SendMessage>) {
         if self.spares.len() < SPARE_SEND_MESSAGES_MAX {
             self.spares.push(message);
         }

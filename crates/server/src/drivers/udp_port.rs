@@ -21,7 +21,7 @@ const DATAGRAM_BYTES_MAX: usize = 64 << 10;
 
 /// What a socket can be ready for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Readiness {
+pub(super) enum Readiness {
     Readable,
     Writable,
 }
@@ -57,17 +57,17 @@ impl UdpPort {
 
     /// How many sockets there are.
     #[inline]
-    pub(crate) fn sockets(&self) -> usize {
+    pub(super) fn sockets(&self) -> usize {
         self.sockets.len()
     }
 
     /// A socket.
-    pub(crate) fn descriptor(&self, socket: usize) -> BorrowedFd<'_> {
+    pub(super) fn descriptor(&self, socket: usize) -> BorrowedFd<'_> {
         self.sockets[socket].socket.as_fd()
     }
 
     /// True if the driver is to say when a socket is ready for this.
-    pub(crate) fn watched(&self, socket: usize, readiness: Readiness) -> bool {
+    pub(super) fn watched(&self, socket: usize, readiness: Readiness) -> bool {
         let socket = &self.sockets[socket];
         match readiness {
             Readiness::Readable => !socket.readable,
@@ -76,7 +76,7 @@ impl UdpPort {
     }
 
     /// A socket is ready.
-    pub(crate) fn ready(&mut self, hub: &mut Hub, socket: usize, readiness: Readiness) {
+    pub(super) fn ready(&mut self, hub: &mut Hub, socket: usize, readiness: Readiness) {
         let socket = &mut self.sockets[socket];
         match readiness {
             Readiness::Readable => socket.readable = true,
@@ -88,7 +88,7 @@ impl UdpPort {
 
     /// Takes datagrams and answers them, until there is nothing left to do or the turn has been
     /// long enough; true if something is left.
-    pub(crate) fn turn(&mut self, hub: &mut Hub) -> bool {
+    pub(super) fn turn(&mut self, hub: &mut Hub) -> bool {
         let start = Instant::now();
         loop {
             let has_received = self.receive(hub);

@@ -28,7 +28,7 @@ pub(crate) struct Outboxes {
 }
 
 impl Outboxes {
-    pub(crate) fn new(source: usize, shards: usize) -> Self {
+    pub(super) fn new(source: usize, shards: usize) -> Self {
         let source = u8::try_from(source).expect("a shard's index fits a byte");
         let batch = || Box::new(Batch::new(source));
         let outbox = || Outbox { batch: batch(), in_flight: 0, returned: 0, spares: Vec::new() };
@@ -60,13 +60,13 @@ impl Outboxes {
     }
 
     /// Gives a held value back to `shard`.
-    pub(crate) fn push_release(&mut self, shard: usize, hold: Hold) {
+    pub(super) fn push_release(&mut self, shard: usize, hold: Hold) {
         self.boxes[shard].batch.push_release(hold);
     }
 
     /// True if nothing that was sent to `shard`, or will be, is under way.
     #[inline]
-    pub(crate) fn is_quiet(&self, shard: usize) -> bool {
+    pub(super) fn is_quiet(&self, shard: usize) -> bool {
         let outbox = &self.boxes[shard];
         outbox.in_flight == 0 && outbox.batch.is_empty()
     }
@@ -96,7 +96,7 @@ impl Outboxes {
     }
 
     /// Hands every batch that may leave to `send`, with its destination.
-    pub(crate) fn dispatch(&mut self, mut send: impl FnMut(usize, Box<Batch>)) {
+    pub(super) fn dispatch(&mut self, mut send: impl FnMut(usize, Box<Batch>)) {
         self.any_full = false;
         for (shard, outbox) in self.boxes.iter_mut().enumerate() {
             if outbox.batch.is_empty() {

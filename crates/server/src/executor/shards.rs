@@ -41,27 +41,27 @@ impl SharedShard {
 /// See `page_demand.rs`.
 impl SharedShard {
     /// From now on the shard has others clear pages when it has nothing left to evict.
-    pub(crate) fn set_page_demand(&self, demand: PageDemand) {
+    pub(super) fn set_page_demand(&self, demand: PageDemand) {
         self.lock.lock().set_page_demand(demand);
     }
 
     /// The executor that has its lock; what another one reads may be outdated.
-    pub(crate) fn holder(&self) -> usize {
+    pub(super) fn holder(&self) -> usize {
         self.holder.load(Ordering::Relaxed)
     }
 
     /// Whether it waits for pages of others, so that nobody may wait for it.
-    pub(crate) fn is_demanding(&self) -> bool {
+    pub(super) fn is_demanding(&self) -> bool {
         self.demands.load(Ordering::SeqCst)
     }
 
-    pub(crate) fn set_demanding(&self, demands: bool) {
+    pub(super) fn set_demanding(&self, demands: bool) {
         self.demands.store(demands, Ordering::SeqCst);
     }
 
     /// Clears pages of it, as soon as nobody else has it. False: it has none to give, or somebody
     /// has it for longer than that.
-    pub(crate) fn give_pages_now(&self, tick: u32, wait: Duration) -> bool {
+    pub(super) fn give_pages_now(&self, tick: u32, wait: Duration) -> bool {
         self.lock.try_lock_for(wait).is_some_and(|mut shard| shard.give_pages_now(tick))
     }
 }
@@ -78,7 +78,7 @@ pub(crate) struct Shards {
 
 impl Shards {
     /// All shards, of which this thread's executor owns one.
-    pub(crate) fn new(own: usize, all: Arc<[SharedShard]>) -> Self {
+    pub(super) fn new(own: usize, all: Arc<[SharedShard]>) -> Self {
         let held = all.iter().map(|_| None).collect();
         let mut shards = Self { own, all, held, borrowed: Vec::new() };
         shards.take_back();
@@ -116,7 +116,7 @@ impl Shards {
     }
 
     /// Borrows a shard whose owner lends it; false if somebody has it.
-    pub(crate) fn borrow(&mut self, shard: usize, now: Now) -> bool {
+    pub(super) fn borrow(&mut self, shard: usize, now: Now) -> bool {
         let shared = &self.all[shard];
         if !shared.lent.load(Ordering::Relaxed) {
             return false;
@@ -131,7 +131,7 @@ impl Shards {
 
     /// Gives all borrowed shards back. `wake` is called for those whose owner has something to do;
     /// `due` for those whose background work is due sooner than was told.
-    pub(crate) fn give_back(
+    pub(super) fn give_back(
         &mut self,
         now: Now,
         mut wake: impl FnMut(usize),

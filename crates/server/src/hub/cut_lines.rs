@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 
 /// See the module.
 #[derive(Debug, Default)]
-pub(crate) struct CutLines {
+pub(super) struct CutLines {
     /// Bytes and index of each connection; the largest is last.
     by_bytes: BTreeSet<(usize, u32)>,
     /// Bytes of all.
@@ -28,12 +28,12 @@ impl CutLines {
     }
 
     /// Bytes of all.
-    pub(crate) fn bytes(&self) -> usize {
+    pub(super) fn bytes(&self) -> usize {
         self.bytes
     }
 
     /// The connection that keeps most.
-    pub(crate) fn largest(&self) -> Option<u32> {
+    pub(super) fn largest(&self) -> Option<u32> {
         self.by_bytes.last().map(|&(_, index)| index)
     }
 }

@@ -17,7 +17,7 @@ impl Hub {
     /// Bytes from the socket of a connection under TLS. What they say joins its carry, and waits
     /// for [`Self::run_decrypted`].
     #[inline(never)]
-    pub(crate) fn decrypt(&mut self, index: u32, received: &[u8]) {
+    pub(super) fn decrypt(&mut self, index: u32, received: &[u8]) {
         let Some(entry) = self.entries[index as usize].as_mut() else { return };
         entry.prepare_carry(&mut self.core.spares);
         let Some(tls) = entry.tls.as_mut() else { return };
@@ -40,7 +40,7 @@ impl Hub {
     }
 
     /// Executes what was decrypted, between the stages of other connections.
-    pub(crate) fn run_decrypted(&mut self) {
+    pub(super) fn run_decrypted(&mut self) {
         while let Some(index) = self.decrypted.pop() {
             let waiting = self.entries[index as usize].as_ref().map(|entry| entry.waiting);
             if waiting == Some(Waiting::Input) {
@@ -57,7 +57,7 @@ impl Hub {
 /// What a connection under TLS sends next, if no send is under way: its output, or what the session
 /// itself has to say.
 #[inline(never)]
-pub(crate) fn take_encrypted(
+pub(super) fn take_encrypted(
     core: &mut Core,
     tls: &mut TlsSession,
     output: &mut Output,

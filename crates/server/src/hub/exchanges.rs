@@ -160,7 +160,7 @@ impl Exchanges {
 
     /// Another shard's reply that is not for a connection, or for one that is gone.
     #[cold]
-    pub(crate) fn take_reply(
+    pub(super) fn take_reply(
         &mut self,
         core: &mut Core,
         shard: usize,

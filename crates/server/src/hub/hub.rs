@@ -27,7 +27,7 @@ use crate::shared::mailbox::Message;
 /// See the module.
 pub(crate) struct Hub {
     pub(crate) core: Core,
-    pub(crate) entries: Vec<Option<Box<Entry>>>,
+    pub(super) entries: Vec<Option<Box<Entry>>>,
     pub(super) generations: Vec<u32>,
     pub(super) free: Vec<u32>,
     pub(super) receiver: Receiver<Message>,
@@ -42,9 +42,9 @@ pub(crate) struct Hub {
     /// Connections that are to move to other shards.
     pub(super) leaving: Vec<Leaving>,
     /// Waits until its connections are told, see `stats_conns.rs`.
-    pub(crate) postponed: Option<Box<Batch>>,
+    pub(super) postponed: Option<Box<Batch>>,
     /// The shard was told of its connections, for the messages of the next turn.
-    pub(crate) is_told: bool,
+    pub(super) is_told: bool,
     /// What came by datagram.
     pub(crate) exchanges: Exchanges,
     /// Bytes of memory of the carries of all connections.

@@ -12,7 +12,7 @@ use crate::settings::{Listen, Settings};
 
 /// How far a sweep has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Swept {
+pub(super) enum Swept {
     /// There is nothing left to look at in this second.
     All,
     /// The sweep goes on in the next turn.
@@ -21,7 +21,7 @@ pub(crate) enum Swept {
 
 /// See the module.
 #[derive(Debug)]
-pub(crate) struct IdleSweep {
+pub(super) struct IdleSweep {
     /// Seconds after which a connection is closed; 0: never.
     timeout: u32,
     /// Where the sweep under way goes on.
@@ -31,7 +31,7 @@ pub(crate) struct IdleSweep {
 }
 
 impl IdleSweep {
-    pub(crate) fn new(settings: &Settings) -> Self {
+    pub(super) fn new(settings: &Settings) -> Self {
         // As in memcached, clients on a Unix socket may be idle.
         let on_unix_socket = matches!(settings.listen, Listen::Unix { .. });
         let timeout = if on_unix_socket { 0 } else { settings.idle_timeout };
@@ -40,7 +40,7 @@ impl IdleSweep {
 
     /// Goes on with the sweep that is due in the second `now`, if one is; also returns the
     /// connections that are idle for too long among those it has come by.
-    pub(crate) fn go_on(
+    pub(super) fn go_on(
         &mut self,
         now: u32,
         entries: &[Option<Box<Entry>>],

@@ -89,7 +89,7 @@ impl Hub {
     }
 
     /// Works on what a connection carries.
-    pub(crate) fn run_carry(&mut self, index: u32) {
+    pub(super) fn run_carry(&mut self, index: u32) {
         let Some(entry) = self.entries[index as usize].as_mut() else { return };
         let core = &mut self.core;
         entry.connection.output.borrow_buffers(&mut core.spares);
@@ -137,7 +137,7 @@ impl Hub {
     }
 
     /// Counts the memory of a connection's carry, after its visit or when it grew.
-    pub(crate) fn count_carry(&mut self, index: u32) {
+    pub(super) fn count_carry(&mut self, index: u32) {
         let Some(entry) = self.entries[index as usize].as_mut() else { return };
         // Mostly nothing is carried.
         if entry.carry.capacity() == 0 && entry.carried == 0 {

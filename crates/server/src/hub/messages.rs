@@ -118,7 +118,7 @@ impl Hub {
     /// A shard's reply, or its part of one, for whom it is for.
     #[expect(clippy::inline_always, reason = "each reply of another shard passes here")]
     #[inline(always)]
-    pub(crate) fn deliver(&mut self, shard: usize, ticket: Ticket, reply: ReplyPart<'_>) {
+    pub(super) fn deliver(&mut self, shard: usize, ticket: Ticket, reply: ReplyPart<'_>) {
         let index = ticket.connection;
         let alive = self.generations.get(index as usize) == Some(&ticket.generation);
         match self.entries.get_mut(index as usize).and_then(Option::as_mut) {

@@ -19,7 +19,7 @@ impl Hub {
     /// A connection that just ran would be better served elsewhere: it leaves, or its wish is
     /// dropped, or it stays as it is until it is between two requests.
     #[cold]
-    pub(crate) fn consider_leaving(&mut self, index: u32) {
+    pub(super) fn consider_leaving(&mut self, index: u32) {
         let Some(entry) = self.entries[index as usize].as_mut() else { return };
         let Some(to) = entry.connection.affinity.wish() else { return };
         if !entry.connection.is_at_request() || entry.waiting.is_leaving() {
@@ -53,7 +53,7 @@ impl Hub {
 
     /// Looks which of the leaving connections may go.
     #[cold]
-    pub(crate) fn prepare_departures(&mut self) {
+    pub(super) fn prepare_departures(&mut self) {
         let mut leaving = std::mem::take(&mut self.leaving);
         leaving.retain_mut(|it| self.prepare_departure(it));
         self.leaving = leaving;
@@ -83,7 +83,7 @@ impl Hub {
     }
 
     /// True if output that keeps a connection here is to be looked after soon.
-    pub(crate) fn has_impatient(&self) -> bool {
+    pub(super) fn has_impatient(&self) -> bool {
         self.leaving.iter().any(|it| {
             let entry = self.entries[it.id.index as usize].as_ref();
             entry.is_some_and(|entry| entry.connection.output.is_sending())
@@ -126,7 +126,7 @@ impl Hub {
     }
 
     /// A connection arrives from another shard; returns its index.
-    pub(crate) fn settle_in(&mut self, mut entry: Box<Entry>) -> u32 {
+    pub(super) fn settle_in(&mut self, mut entry: Box<Entry>) -> u32 {
         let id = self.free_place();
         let index = id.index;
         entry.connection.rename(id);

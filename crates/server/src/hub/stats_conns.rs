@@ -80,7 +80,7 @@ impl Hub {
 
     /// What was told holds for the messages of one turn.
     #[inline]
-    pub(crate) fn forget_told(&mut self) {
+    pub(super) fn forget_told(&mut self) {
         if std::mem::take(&mut self.is_told) {
             self.core.shards.own_mut().tell_connections(Vec::new());
         }

@@ -13,7 +13,7 @@ use crate::settings::peer::Peer;
 impl Hub {
     /// The end of a turn while somebody watches.
     #[cold]
-    pub(crate) fn serve_watchers(&mut self, mut wake: impl FnMut(usize)) {
+    pub(super) fn serve_watchers(&mut self, mut wake: impl FnMut(usize)) {
         let (own, now) = (self.core.index, self.core.now);
         let lines = self.core.shards.own_mut().take_watched_lines(now);
         let cluster = &self.core.cluster;
@@ -36,14 +36,14 @@ impl Hub {
     }
 
     /// True if there is something to be told, or a watcher here to be told it.
-    pub(crate) fn has_watch_work(&self) -> bool {
+    pub(super) fn has_watch_work(&self) -> bool {
         !self.core.watched.is_empty()
             && (self.core.cluster.watchers.is_pending(self.core.index)
                 || self.core.shards.own().has_watched_lines())
     }
 
     /// A new connection has this socket.
-    pub(crate) fn know_client(&mut self, index: u32, socket: impl AsFd, protocol: Protocol) {
+    pub(super) fn know_client(&mut self, index: u32, socket: impl AsFd, protocol: Protocol) {
         let Some(entry) = self.entries[index as usize].as_mut() else { return };
         let client = socket.as_fd().as_raw_fd();
         entry.connection.client = client;

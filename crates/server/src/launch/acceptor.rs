@@ -27,7 +27,7 @@ use crate::shared::tls_handshakes::{Handshakes, Newcomer};
 const RETRY_PAUSE: Duration = Duration::from_millis(10);
 
 /// Starts the acceptor; it ends when `stop`, which does not block, becomes readable.
-pub(crate) fn spawn(
+pub(super) fn spawn(
     cluster: Arc<Cluster>,
     listeners: Vec<Listener>,
     stop: OwnedFd,

@@ -36,7 +36,7 @@ const KEPT_BYTES: u64 = 8 * LOOK_BYTES_MAX;
 static MAKES_RINGS: Mutex<()> = Mutex::new(());
 
 /// Starts the threads of all executors.
-pub(crate) fn start(settings: &Settings) -> Result<(Backend, Vec<WaitingExecutor>), StartError> {
+pub(super) fn start(settings: &Settings) -> Result<(Backend, Vec<WaitingExecutor>), StartError> {
     let (cores, shards) = (&settings.cores, settings.shards);
     let reason = match settings.backend {
         BackendChoice::Epoll => "as asked for".to_owned(),

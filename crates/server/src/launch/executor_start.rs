@@ -15,26 +15,26 @@ use crate::launch::seat::Seat;
 use crate::shared::cluster::Cluster;
 
 /// What an executor serves from.
-pub(crate) type SeatOffer = (Seat, Arc<Cluster>);
+pub(super) type SeatOffer = (Seat, Arc<Cluster>);
 
 /// See the module.
-pub(crate) struct ExecutorStart {
+pub(super) struct ExecutorStart {
     /// Nobody else has this end: the thread's end is noticed, too.
-    pub(crate) reports: Sender<io::Result<()>>,
-    pub(crate) seats: Receiver<SeatOffer>,
+    pub(super) reports: Sender<io::Result<()>>,
+    pub(super) seats: Receiver<SeatOffer>,
 }
 
 impl ExecutorStart {
     /// Reports that the thread has all that it needs, and waits for its seat. `None`: the server
     /// does not start this way.
-    pub(crate) fn take_seat(&self) -> Option<(Hub, UdpPort)> {
+    pub(super) fn take_seat(&self) -> Option<(Hub, UdpPort)> {
         self.report(Ok(()));
         let (seat, cluster) = self.seats.recv().ok()?;
         Some(seat.sit(cluster))
     }
 
     /// Reports that the executor serves, or why it does not.
-    pub(crate) fn report(&self, outcome: io::Result<()>) {
+    pub(super) fn report(&self, outcome: io::Result<()>) {
         // Without a reader the start was given up.
         let _ = self.reports.send(outcome);
     }

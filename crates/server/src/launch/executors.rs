@@ -20,14 +20,14 @@ use crate::shared::mailbox::Mailbox;
 const REPORTS_MAX: usize = 2;
 
 /// A running executor.
-pub(crate) enum Executor {
+pub(super) enum Executor {
     Glommio(ExecutorJoinHandle<io::Result<()>>),
     Thread(JoinHandle<io::Result<()>>),
 }
 
 impl Executor {
     /// Waits for its end, and says why it failed if it did.
-    pub(crate) fn join(self) -> io::Result<()> {
+    pub(super) fn join(self) -> io::Result<()> {
         match self {
             Self::Glommio(handle) => handle.join().map_err(io::Error::from)?,
             Self::Thread(handle) => {
@@ -38,7 +38,7 @@ impl Executor {
 }
 
 /// An executor whose thread has what it needs of the system, and waits for its seat.
-pub(crate) struct WaitingExecutor {
+pub(super) struct WaitingExecutor {
     executor: Executor,
     /// Once this is dropped, the thread ends.
     seats: Sender<SeatOffer>,
@@ -48,7 +48,7 @@ pub(crate) struct WaitingExecutor {
 impl WaitingExecutor {
     /// Starts the threads of all executors. If one does not get what it needs, all have ended
     /// when this returns.
-    pub(crate) fn start_all(
+    pub(super) fn start_all(
         cores: &[usize],
         shards: usize,
         backend: &Backend,
@@ -103,7 +103,7 @@ impl WaitingExecutor {
     }
 
     /// Gives each its seat; returns when all serve. If one does not, all have ended.
-    pub(crate) fn seat_all(
+    pub(super) fn seat_all(
         waiting: Vec<Self>,
         seats: Vec<Seat>,
         cluster: &Arc<Cluster>,

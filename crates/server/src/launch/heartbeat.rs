@@ -16,14 +16,14 @@ use crate::shared::cluster::Cluster;
 use crate::shared::publish_order::PublishOrder;
 
 /// The running thread.
-pub(crate) struct Heartbeat {
+pub(super) struct Heartbeat {
     stop: Sender<()>,
     thread: JoinHandle<()>,
 }
 
 impl Heartbeat {
     /// Beats every `period`; calls `alive` when all executors have turned since the beat before.
-    pub(crate) fn start(
+    pub(super) fn start(
         cluster: &Arc<Cluster>,
         period: Duration,
         alive: impl Fn() + Send + 'static,
@@ -37,7 +37,7 @@ impl Heartbeat {
     }
 
     /// Ends it.
-    pub(crate) fn stop(self) {
+    pub(super) fn stop(self) {
         drop(self.stop);
         // It has ended either way.
         let _ = self.thread.join();

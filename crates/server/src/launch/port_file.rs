@@ -10,7 +10,7 @@ use tracing::warn;
 
 /// Writes one line per TCP and UDP socket, into a neighbour that is then renamed: a reader sees all
 /// of it or nothing. A server without the file still serves, as memcached does.
-pub(crate) fn write(path: &Path, tcp: &[SocketAddr], udp: &[SocketAddr]) {
+pub(super) fn write(path: &Path, tcp: &[SocketAddr], udp: &[SocketAddr]) {
     let mut unfinished = path.as_os_str().to_owned();
     unfinished.push(".lck");
     let unfinished = Path::new(&unfinished);

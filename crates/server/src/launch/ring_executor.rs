@@ -22,7 +22,7 @@ const IO_MEMORY_BYTES: usize = 64 << 10;
 /// Entries of each of glommio's own rings.
 const OWN_RING_ENTRIES: usize = 64;
 /// Locked memory that [`look_at_kernel`] takes, given back a while later: a ring of two entries.
-pub(crate) const LOOK_BYTES_MAX: u64 = 8 << 10;
+pub(super) const LOOK_BYTES_MAX: u64 = 8 << 10;
 /// glommio's preemption timer must never fire: if it does between the executor's look at its rings
 /// and its look at its queues, glommio 0.9 takes the queues for empty and sleeps although a task
 /// can run (`run_task_queues` answers "nothing ran" when preemption is due at once). The data
@@ -37,7 +37,7 @@ const ENTRIES_TOO_MANY: usize = 1 << 20;
 
 /// Has glommio look at what the kernel's `io_uring` can do, which it does once. It panics if it
 /// gets no memory for that, [`LOOK_BYTES_MAX`] at most.
-pub(crate) fn look_at_kernel() {
+pub(super) fn look_at_kernel() {
     // It looks first, and then fails to make rings of that size: nothing else is made.
     let executor =
         LocalExecutorBuilder::new(Placement::Unbound).ring_depth(ENTRIES_TOO_MANY).make();
@@ -45,7 +45,7 @@ pub(crate) fn look_at_kernel() {
 }
 
 /// Starts the thread of an executor, pinned to `cpu`.
-pub(crate) fn spawn(
+pub(super) fn spawn(
     cpu: usize,
     name: &str,
     size: RingSize,

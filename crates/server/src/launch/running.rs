@@ -124,7 +124,7 @@ impl Running {
 
     /// Each shard's numbers as they were last published.
     #[cfg(test)]
-    pub(crate) fn published(&self) -> Vec<slabcore_metrics::Snapshot> {
+    pub(super) fn published(&self) -> Vec<slabcore_metrics::Snapshot> {
         self.cluster.published()
     }
 

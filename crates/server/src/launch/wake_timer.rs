@@ -14,7 +14,7 @@ use std::time::Duration;
 use crate::shared::cluster::Cluster;
 
 /// The running thread.
-pub(crate) struct WakeTimer {
+pub(super) struct WakeTimer {
     cluster: Arc<Cluster>,
     stopping: Arc<AtomicBool>,
     thread: JoinHandle<()>,
@@ -22,7 +22,7 @@ pub(crate) struct WakeTimer {
 
 impl WakeTimer {
     /// Starts the thread, once in a server.
-    pub(crate) fn start(cluster: &Arc<Cluster>) -> io::Result<Self> {
+    pub(super) fn start(cluster: &Arc<Cluster>) -> io::Result<Self> {
         let stopping = Arc::new(AtomicBool::new(false));
         let (shared, stopped) = (Arc::clone(cluster), Arc::clone(&stopping));
         let thread = std::thread::Builder::new()
@@ -32,7 +32,7 @@ impl WakeTimer {
     }
 
     /// Ends it.
-    pub(crate) fn stop(self) {
+    pub(super) fn stop(self) {
         self.stopping.store(true, Ordering::SeqCst);
         self.cluster.due_ticks.wake_thread();
         self.thread.thread().unpark();

@@ -20,7 +20,7 @@ const MECHANISM_BYTES_MAX: usize = 32;
 
 impl Connection {
     /// Lists the mechanisms. Whoever asks logs out by that, as in memcached.
-    pub(crate) fn auth_list(&mut self, echo: Echo) {
+    pub(super) fn auth_list(&mut self, echo: Echo) {
         let reply = if self.login == Login::Free {
             BinaryReply::new(echo, BinaryStatus::UnknownCommand)
         } else {
@@ -33,7 +33,7 @@ impl Connection {
 
     /// A step of a login; what is said begins at `input[said_at..]`. Returns the bytes consumed; 0
     /// if not all is there.
-    pub(crate) fn authenticate(
+    pub(super) fn authenticate(
         &mut self,
         core: &mut Core,
         input: &[u8],
@@ -64,7 +64,7 @@ impl Connection {
 
     /// A login in text; user and password begin at `input[token_at..]`. Returns the bytes consumed;
     /// 0 if not all is there.
-    pub(crate) fn log_in(
+    pub(super) fn log_in(
         &mut self,
         core: &mut Core,
         input: &[u8],
@@ -111,7 +111,7 @@ impl Connection {
 }
 
 /// The error that a step is answered with instead, while a login is due.
-pub(crate) fn refused_before_login(step: &Step<'_>) -> Option<BinaryError> {
+pub(super) fn refused_before_login(step: &Step<'_>) -> Option<BinaryError> {
     let echo = match *step {
         Step::Request { request: Request::BinaryOrder(echo, order), .. } => match order {
             BinaryOrder::Version | BinaryOrder::AuthList => return None,

@@ -11,7 +11,7 @@ use crate::executor::core::Core;
 
 impl Connection {
     /// Executes one.
-    pub(crate) fn binary_order(&mut self, core: &mut Core, echo: Echo, order: BinaryOrder<'_>) {
+    pub(super) fn binary_order(&mut self, core: &mut Core, echo: Echo, order: BinaryOrder<'_>) {
         let done = BinaryReply::new(echo, BinaryStatus::Done);
         let is_quiet = binary_opcode::is_quiet(echo.opcode());
         match order {

@@ -25,7 +25,7 @@ impl Connection {
     /// Executes one request; a get that must pause says where its other keys are. `budget`: what is
     /// left of the visit behind it.
     #[inline]
-    pub(crate) fn request(
+    pub(super) fn request(
         &mut self,
         core: &mut Core,
         request: Request<'_>,
@@ -77,12 +77,12 @@ impl Connection {
         None
     }
 
-    pub(crate) fn reply(&mut self, reply: Reply) {
+    pub(super) fn reply(&mut self, reply: Reply) {
         self.output.encode(|out| reply.encode(out));
     }
 
     /// Flushes all shards, now or at a tick; `echo` is that of a binary request.
-    pub(crate) fn flush_all(
+    pub(super) fn flush_all(
         &mut self,
         core: &mut Core,
         at: Option<u32>,
@@ -133,7 +133,7 @@ impl Connection {
     }
 
     /// `stats`; `echo` is that of a binary request.
-    pub(crate) fn stats(&mut self, core: &mut Core, words: &[u8], echo: Option<Echo>) {
+    pub(super) fn stats(&mut self, core: &mut Core, words: &[u8], echo: Option<Echo>) {
         let metrics = |reply| Gathering::Metrics(Box::new(Snapshot::new()), reply);
         let classes = |reply| Gathering::Classes(Box::default(), reply);
         let gathering = match words {
@@ -173,7 +173,7 @@ impl Connection {
     }
 
     /// Asks all shards, this one too.
-    pub(crate) fn gather_stats(
+    pub(super) fn gather_stats(
         &mut self,
         core: &mut Core,
         gathering: Gathering,
@@ -187,7 +187,7 @@ impl Connection {
     }
 
     /// A reply that was made as text; to a binary request its lines go as packets.
-    pub(crate) fn text_reply(&mut self, text: &[u8], echo: Option<Echo>) {
+    pub(super) fn text_reply(&mut self, text: &[u8], echo: Option<Echo>) {
         self.output.encode(|out| match echo {
             None => out.extend_from_slice(text),
             Some(echo) => encode_stat_packets(out, echo, text),
@@ -195,7 +195,7 @@ impl Connection {
     }
 
     /// Asks all other shards; `ours` is this shard's answer.
-    pub(crate) fn gather(
+    pub(super) fn gather(
         &mut self,
         core: &mut Core,
         gather: Gather,

@@ -11,7 +11,7 @@ use crate::connection::{Afterwards, Connection, State, Upload};
 use crate::executor::core::Core;
 
 impl Connection {
-    pub(crate) fn store(
+    pub(super) fn store(
         &mut self,
         core: &mut Core,
         input: &[u8],
@@ -59,7 +59,7 @@ impl Connection {
         }
     }
 
-    pub(crate) fn upload(&mut self, core: &mut Core, input: &[u8]) -> usize {
+    pub(super) fn upload(&mut self, core: &mut Core, input: &[u8]) -> usize {
         let State::Upload(upload) = &mut self.state else { unreachable!("called in this state") };
         let value_count = (upload.left as usize).min(input.len());
         if value_count > 0 {
@@ -81,7 +81,7 @@ impl Connection {
         at
     }
 
-    pub(crate) fn upload_end(
+    pub(super) fn upload_end(
         &mut self,
         core: &mut Core,
         shard: usize,
@@ -104,12 +104,12 @@ impl Connection {
     }
 
     /// Ignores `left` bytes, then replies.
-    pub(crate) fn swallow(&mut self, left: u64, reply: Afterwards) {
+    pub(super) fn swallow(&mut self, left: u64, reply: Afterwards) {
         self.state = State::Swallow { left, reply };
         self.finish_swallow();
     }
 
-    pub(crate) fn finish_swallow(&mut self) {
+    pub(super) fn finish_swallow(&mut self) {
         let State::Swallow { left: 0, reply } = self.state else { return };
         self.state = State::Line;
         match reply {
@@ -126,7 +126,7 @@ impl Connection {
     }
 
     /// Ignores `left` bytes of a binary connection, then replies.
-    pub(crate) fn swallow_then_say(&mut self, left: u64, error: BinaryError) {
+    pub(super) fn swallow_then_say(&mut self, left: u64, error: BinaryError) {
         self.swallow(left, Afterwards::Error(error));
     }
 }

@@ -16,12 +16,12 @@ use crate::settings::limits::CACHEDUMP_BYTES_MAX;
 impl Connection {
     /// True while a dump is to go on.
     #[inline]
-    pub(crate) fn is_dumping(&self) -> bool {
+    pub(super) fn is_dumping(&self) -> bool {
         matches!(self.state, State::Dump(_))
     }
 
     /// Begins `lru_crawler metadump` or `mgdump`, or says why not.
-    pub(crate) fn begin_dump(
+    pub(super) fn begin_dump(
         &mut self,
         core: &Core,
         format: DumpFormat,
@@ -49,7 +49,7 @@ impl Connection {
     }
 
     /// Begins `stats cachedump <class> <limit>`; a limit of 0 is none.
-    pub(crate) fn begin_cachedump(&mut self, class: u32, limit: u32) {
+    pub(super) fn begin_cachedump(&mut self, class: u32, limit: u32) {
         let lines = if limit == 0 { u32::MAX } else { limit };
         let left = Allowance { lines: lines as usize, bytes: CACHEDUMP_BYTES_MAX };
         self.state = State::Dump(Box::new(DumpProgress::new(DumpFormat::Cache, 1 << class, left)));
@@ -57,7 +57,7 @@ impl Connection {
 
     /// Makes the next part of the dump; says why to pause, or that the dump has ended.
     #[cold]
-    pub(crate) fn go_on_dumping(&mut self, core: &mut Core) -> Option<Pause> {
+    pub(super) fn go_on_dumping(&mut self, core: &mut Core) -> Option<Pause> {
         let State::Dump(dump) = &mut self.state else { return None };
         if dump.asked {
             return Some(Pause::Blocked);
@@ -90,7 +90,7 @@ impl Connection {
 
     /// Another core has made a part; returns the lines to show.
     #[cold]
-    pub(crate) fn dumped_elsewhere(&mut self, reply: &[u8]) -> Vec<u8> {
+    pub(super) fn dumped_elsewhere(&mut self, reply: &[u8]) -> Vec<u8> {
         let State::Dump(dump) = &mut self.state else { return Vec::new() };
         let (position, lines) = split_dump_reply(reply);
         let shown = dump.left.take(lines).to_vec();

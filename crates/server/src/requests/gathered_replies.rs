@@ -10,7 +10,7 @@ use crate::requests::stats_more::{encode_prefixes, encode_shards};
 
 impl Gather {
     /// The reply once all have answered.
-    pub(crate) fn reply(&self, core: &Core) -> Vec<u8> {
+    pub(super) fn reply(&self, core: &Core) -> Vec<u8> {
         let mut out = Vec::new();
         match &self.gathering {
             Gathering::Done => Reply::Ok.encode(&mut out),

@@ -16,18 +16,18 @@ use crate::settings::limits::{KEY_GROUP, KEYS_PER_VISIT_MAX};
 
 /// What a paused get has yet to do.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct RestOfKeys {
+pub(super) struct RestOfKeys {
     /// Address in the input of the first key to ask for.
-    pub(crate) address: usize,
-    pub(crate) with_cas: bool,
-    pub(crate) exptime: Option<i32>,
+    pub(super) address: usize,
+    pub(super) with_cas: bool,
+    pub(super) exptime: Option<i32>,
 }
 
 impl Connection {
     /// Asks for keys in groups, of which each after the first takes from the visit's budget as much
     /// as a request; returns where the keys start that were not asked for because the connection
     /// must pause.
-    pub(crate) fn get(
+    pub(super) fn get(
         &mut self,
         core: &mut Core,
         mut keys: Keys<'_>,
@@ -86,7 +86,7 @@ impl Connection {
 
     /// Bytes of `input` that are done with: the line, or what stands before the keys that a paused
     /// get has yet to ask for.
-    pub(crate) fn line_done(
+    pub(super) fn line_done(
         &mut self,
         input: &[u8],
         line_bytes: usize,
@@ -100,7 +100,7 @@ impl Connection {
 
     /// Executes a request for one key here, or sends it to its shard.
     #[inline]
-    pub(crate) fn key_request(&mut self, core: &mut Core, request: &KeyRequest<'_>, noreply: bool) {
+    pub(super) fn key_request(&mut self, core: &mut Core, request: &KeyRequest<'_>, noreply: bool) {
         let route = core.router.route(request.key());
         self.routed_request(core, route, request, noreply, false);
     }
@@ -108,7 +108,7 @@ impl Connection {
     /// A get of one key with nothing said of it; `ends`: `END` follows the reply.
     #[expect(clippy::inline_always, reason = "most requests are this one")]
     #[inline(always)]
-    pub(crate) fn plain_get(&mut self, core: &mut Core, route: Route, key: &[u8], ends: bool) {
+    pub(super) fn plain_get(&mut self, core: &mut Core, route: Route, key: &[u8], ends: bool) {
         let now = core.now;
         if let Some(shard) = core.reach(route.shard) {
             let Some(out) = self.output.direct() else {
@@ -135,7 +135,7 @@ impl Connection {
 
     /// An mg whose flags only say what to tell.
     #[inline]
-    pub(crate) fn plain_meta_get(
+    pub(super) fn plain_meta_get(
         &mut self,
         core: &mut Core,
         route: Route,
@@ -156,7 +156,7 @@ impl Connection {
 
     /// A binary get.
     #[inline]
-    pub(crate) fn plain_binary_get(
+    pub(super) fn plain_binary_get(
         &mut self,
         core: &mut Core,
         route: Route,
@@ -182,7 +182,7 @@ impl Connection {
 
     /// A request for one key whose route is known; `with_end`: `END` follows the reply.
     #[inline]
-    pub(crate) fn routed_request(
+    pub(super) fn routed_request(
         &mut self,
         core: &mut Core,
         route: Route,
@@ -226,7 +226,7 @@ impl Connection {
 
     /// Sends a request to the shard that owns its key.
     #[inline]
-    pub(crate) fn foreign_request(
+    pub(super) fn foreign_request(
         &mut self,
         core: &mut Core,
         route: Route,
@@ -247,7 +247,7 @@ impl Connection {
 
     /// Sends the value that `request` has just found from where it lies; `head` appends what goes
     /// before it.
-    pub(crate) fn large_value(
+    pub(super) fn large_value(
         &mut self,
         core: &mut Core,
         route: Route,
@@ -270,7 +270,7 @@ impl Connection {
     }
 
     /// Opens a slot for another shard's reply without a value.
-    pub(crate) fn open_ticket(&mut self, core: &mut Core) -> Ticket {
+    pub(super) fn open_ticket(&mut self, core: &mut Core) -> Ticket {
         let slot = self.output.open_slot(&mut core.spares);
         self.ticket_for(slot)
     }

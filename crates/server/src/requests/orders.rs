@@ -149,7 +149,7 @@ impl Connection {
 
     /// `stats cachedump`, with class and limit or what is wrong with them.
     #[cold]
-    pub(crate) fn cachedump(&mut self, core: &Core, words: Result<(u32, u32), &'static [u8]>) {
+    pub(super) fn cachedump(&mut self, core: &Core, words: Result<(u32, u32), &'static [u8]>) {
         if !core.cluster.settings.dump {
             return self.reply(Reply::Error(error_lines::STATS_CACHEDUMP_NOT_ALLOWED));
         }
@@ -161,7 +161,7 @@ impl Connection {
 
     /// `shutdown`: the process tells itself to end, as an operator would by a signal.
     #[cold]
-    pub(crate) fn shut_down(&mut self, core: &mut Core, words: &[u8]) {
+    pub(super) fn shut_down(&mut self, core: &mut Core, words: &[u8]) {
         let signal = match words {
             _ if !core.cluster.settings.shutdown => Err(error_lines::SHUTDOWN_NOT_ENABLED),
             b"" => Ok(Signal::INT),

@@ -7,21 +7,21 @@ use slabcore_shard::{KeyRequest, Limits};
 
 /// See the module.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Planned<'a> {
-    pub(crate) request: KeyRequest<'a>,
+pub(super) struct Planned<'a> {
+    pub(super) request: KeyRequest<'a>,
     /// The client wants no reply.
-    pub(crate) noreply: bool,
+    pub(super) noreply: bool,
     /// A get: `END` follows its reply.
-    pub(crate) is_get: bool,
+    pub(super) is_get: bool,
     /// Bytes of the input with line end and data block.
-    pub(crate) consumed: usize,
+    pub(super) consumed: usize,
 }
 
 impl<'a> Planned<'a> {
     /// A request for one key that is whole in `input`; `None` for anything else, which needs more
     /// than one look, or room for a key that must be decoded.
     #[inline]
-    pub(crate) fn of(step: &Step<'a>, input: &'a [u8], limits: &Limits) -> Option<Self> {
+    pub(super) fn of(step: &Step<'a>, input: &'a [u8], limits: &Limits) -> Option<Self> {
         match step {
             Step::Request { request, consumed } => Self::of_request(request, *consumed),
             Step::Store { store, consumed } => {

@@ -25,9 +25,9 @@ pub(crate) struct Stage<'a> {
 
 /// A request in a stage, short as what is asked most: a read of one key that has no other effect.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Staged<'a> {
-    pub(crate) key: &'a [u8],
-    pub(crate) hash: u64,
+pub(super) struct Staged<'a> {
+    pub(super) key: &'a [u8],
+    pub(super) hash: u64,
     /// Bytes of a plain read.
     consumed: u32,
     shard: u16,
@@ -49,7 +49,7 @@ const _: () = assert!(size_of::<Staged<'_>>() == 32);
 
 impl Staged<'_> {
     #[inline]
-    pub(crate) fn route(&self) -> Route {
+    pub(super) fn route(&self) -> Route {
         Route { hash: self.hash, shard: usize::from(self.shard) }
     }
 }
@@ -58,20 +58,20 @@ impl Staged<'_> {
 #[derive(Debug, Default)]
 pub(crate) struct Plan<'a> {
     /// Which of the stage's they are.
-    pub(crate) requests: Range<usize>,
+    pub(super) requests: Range<usize>,
     /// What stands behind them, if it was decoded: no whole request for one key.
-    pub(crate) odd: Option<Step<'a>>,
+    pub(super) odd: Option<Step<'a>>,
 }
 
 impl Plan<'_> {
     /// True if what stands behind its requests only a connection can be answered.
-    pub(crate) fn is_endless(&self) -> bool {
+    pub(super) fn is_endless(&self) -> bool {
         matches!(&self.odd, Some(Step::Request { request, .. }) if request.is_endless())
     }
 }
 
 /// What to execute for a request.
-pub(crate) enum Todo<'s, 'a> {
+pub(super) enum Todo<'s, 'a> {
     /// A get of one key whose line has so many bytes.
     PlainGet(usize),
     /// An mg whose flags only say what to tell, and the bytes of its line.
@@ -88,7 +88,7 @@ impl<'a> Stage<'a> {
     }
 
     /// Requests so far.
-    pub(crate) fn len(&self) -> usize {
+    pub(super) fn len(&self) -> usize {
         self.requests.len()
     }
 
@@ -99,7 +99,7 @@ impl<'a> Stage<'a> {
 
     /// True if no further request fits.
     #[inline]
-    pub(crate) fn is_full(&self) -> bool {
+    pub(super) fn is_full(&self) -> bool {
         self.requests.is_full()
     }
 
@@ -107,7 +107,7 @@ impl<'a> Stage<'a> {
     /// bytes, or 0 if there is none.
     #[expect(clippy::inline_always, reason = "most requests are this one")]
     #[inline(always)]
-    pub(crate) fn push_read(
+    pub(super) fn push_read(
         &mut self,
         core: &mut Core,
         decoder: &mut Decoder,
@@ -138,7 +138,7 @@ impl<'a> Stage<'a> {
 
     /// Adds a request and brings its bucket near.
     #[inline]
-    pub(crate) fn push(&mut self, core: &mut Core, planned: Planned<'a>) {
+    pub(super) fn push(&mut self, core: &mut Core, planned: Planned<'a>) {
         self.push_entry(core, planned.request.key(), 0, Kind::Other, self.others.len());
         self.others.push(planned);
     }
@@ -173,13 +173,13 @@ impl<'a> Stage<'a> {
 
     /// The requests of a plan.
     #[inline]
-    pub(crate) fn requests(&self, plan: Range<usize>) -> &[Staged<'a>] {
+    pub(super) fn requests(&self, plan: Range<usize>) -> &[Staged<'a>] {
         &self.requests[plan]
     }
 
     /// What to do for one of them.
     #[inline]
-    pub(crate) fn todo(&self, request: &Staged<'a>) -> Todo<'_, 'a> {
+    pub(super) fn todo(&self, request: &Staged<'a>) -> Todo<'_, 'a> {
         let (number, consumed) = (usize::from(request.number), request.consumed as usize);
         match request.kind {
             Kind::PlainGet => Todo::PlainGet(consumed),

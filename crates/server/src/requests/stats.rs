@@ -157,7 +157,7 @@ fn receive_buffers(cluster: &Cluster) -> usize {
 }
 
 /// `stats`: `sum` is over all shards.
-pub(crate) fn general(out: &mut Vec<u8>, cluster: &Cluster, sum: &Snapshot) {
+pub(super) fn general(out: &mut Vec<u8>, cluster: &Cluster, sum: &Snapshot) {
     let shown = cluster.since_reset(sum);
     let before = cluster.shared_before_reset();
     for (name, source) in GENERAL {
@@ -186,7 +186,7 @@ pub(crate) fn general(out: &mut Vec<u8>, cluster: &Cluster, sum: &Snapshot) {
 }
 
 /// What is counted for the server as a whole, by name, for `stats reset`.
-pub(crate) fn shared_counts(cluster: &Cluster) -> SharedCounts {
+pub(super) fn shared_counts(cluster: &Cluster) -> SharedCounts {
     let counts = GENERAL.iter().map(|(name, source)| (*name, shared_count(source, cluster)));
     counts.filter_map(|(name, count)| Some((name, count?))).collect()
 }
@@ -222,7 +222,7 @@ fn is_shown(name: &str, cluster: &Cluster) -> bool {
 }
 
 /// `stats slabcore`: what is our own.
-pub(crate) fn slabcore(out: &mut Vec<u8>, cluster: &Cluster, sum: &Snapshot) {
+pub(super) fn slabcore(out: &mut Vec<u8>, cluster: &Cluster, sum: &Snapshot) {
     encode_stat(out, "product", cluster.settings.product);
     encode_stat(out, "backend", cluster.backend.name());
     if let Backend::Epoll(reason) = &cluster.backend {
@@ -256,7 +256,7 @@ pub(crate) fn slabcore(out: &mut Vec<u8>, cluster: &Cluster, sum: &Snapshot) {
 }
 
 /// `stats slabcore owner KEY...`: the shard of each key.
-pub(crate) fn owners(out: &mut Vec<u8>, router: &Router, keys: &[u8]) {
+pub(super) fn owners(out: &mut Vec<u8>, router: &Router, keys: &[u8]) {
     for key in keys.split(|&byte| byte == b' ').filter(|key| !key.is_empty()) {
         out.extend_from_slice(b"STAT ");
         out.extend_from_slice(key);
@@ -266,26 +266,26 @@ pub(crate) fn owners(out: &mut Vec<u8>, router: &Router, keys: &[u8]) {
 }
 
 /// `stats sizes` without `track_sizes`.
-pub(crate) fn sizes_disabled(out: &mut Vec<u8>) {
+pub(super) fn sizes_disabled(out: &mut Vec<u8>) {
     encode_stat(out, "sizes_status", "disabled");
     out.extend_from_slice(END);
 }
 
 /// `stats items`: classes without items are absent.
-pub(crate) fn items(out: &mut Vec<u8>, cluster: &Cluster, table: &ClassTable) {
+pub(super) fn items(out: &mut Vec<u8>, cluster: &Cluster, table: &ClassTable) {
     table.encode_items(out, cluster.item_columns());
     out.extend_from_slice(END);
 }
 
 /// `stats slabs`.
-pub(crate) fn slabs(out: &mut Vec<u8>, cluster: &Cluster, table: &ClassTable) {
+pub(super) fn slabs(out: &mut Vec<u8>, cluster: &Cluster, table: &ClassTable) {
     table.encode_slabs(out, cluster.malloced_bytes());
     out.extend_from_slice(END);
 }
 
 /// `stats settings`.
 #[rustfmt::skip]
-pub(crate) fn settings(out: &mut Vec<u8>, cluster: &Cluster) {
+pub(super) fn settings(out: &mut Vec<u8>, cluster: &Cluster) {
     let settings = &cluster.settings;
     let socket = match &settings.listen {
         Listen::Tcp(_) => None,

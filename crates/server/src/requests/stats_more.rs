@@ -31,7 +31,7 @@ const DETAILED: &[u8] = b"detailed";
 
 impl Connection {
     /// `stats` of what is no single word that has been looked at.
-    pub(crate) fn other_stats(&mut self, core: &mut Core, words: &[u8], echo: Option<Echo>) {
+    pub(super) fn other_stats(&mut self, core: &mut Core, words: &[u8], echo: Option<Echo>) {
         if let Some(keys) = words.strip_prefix(OWNER_OF) {
             let mut text = Vec::new();
             stats::owners(&mut text, &core.router, keys);
@@ -84,7 +84,7 @@ impl Connection {
 
     /// `detail` of the binary protocol, where `-X` forbids it. memcached compares no more of the
     /// order than its word.
-    pub(crate) fn binary_detail(&mut self, core: &mut Core, order: &[u8], echo: Echo) {
+    pub(super) fn binary_detail(&mut self, core: &mut Core, order: &[u8], echo: Echo) {
         if !core.cluster.settings.dump {
             self.refuse_stats(Some(echo));
         } else if order.starts_with(b" dump") {
@@ -110,7 +110,7 @@ impl Connection {
 }
 
 /// `stats detail dump`. To a binary request it is one packet, and the one that ends them.
-pub(crate) fn encode_prefixes(out: &mut Vec<u8>, counts: &PrefixCounts, echo: Option<Echo>) {
+pub(super) fn encode_prefixes(out: &mut Vec<u8>, counts: &PrefixCounts, echo: Option<Echo>) {
     let mut text = Vec::new();
     counts.encode(&mut text);
     text.extend_from_slice(END);
@@ -124,7 +124,7 @@ pub(crate) fn encode_prefixes(out: &mut Vec<u8>, counts: &PrefixCounts, echo: Op
 }
 
 /// `stats shards`: each shard by itself, counted from the start on whatever was reset.
-pub(crate) fn encode_shards(out: &mut Vec<u8>, cluster: &Cluster, shards: &[Snapshot]) {
+pub(super) fn encode_shards(out: &mut Vec<u8>, cluster: &Cluster, shards: &[Snapshot]) {
     let gauges = [Gauge::CurrItems, Gauge::Bytes, Gauge::PagesOwned, Gauge::CurrConnections];
     let counters = [
         Counter::GetHits,

@@ -100,7 +100,7 @@ impl Connection {
 
     /// Executes one request, or goes on with it, for a client that has no connection. Returns the
     /// bytes consumed; 0 also if only a connection can be answered.
-    pub(crate) fn step_alone(&mut self, core: &mut Core, input: &[u8]) -> usize {
+    pub(super) fn step_alone(&mut self, core: &mut Core, input: &[u8]) -> usize {
         if !self.is_at_request() {
             return self.rest_of_request(core, input, &mut 1);
         }

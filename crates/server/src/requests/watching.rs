@@ -9,7 +9,7 @@ use crate::executor::core::Core;
 impl Connection {
     /// Tells a shard, here or elsewhere, whose the next request is that it executes.
     #[cold]
-    pub(crate) fn announce(&self, core: &mut Core, route: Route, request: &KeyRequest<'_>) {
+    pub(super) fn announce(&self, core: &mut Core, route: Route, request: &KeyRequest<'_>) {
         let (now, watch) = (core.now, Watch { streams: core.watched, client: self.client });
         if let Some(shard) = core.reach(route.shard) {
             shard.watch(watch);
@@ -21,7 +21,7 @@ impl Connection {
 
     /// The same of an upload that ends at `shard`.
     #[cold]
-    pub(crate) fn announce_upload(&self, core: &mut Core, shard: usize) {
+    pub(super) fn announce_upload(&self, core: &mut Core, shard: usize) {
         let watch = Watch { streams: core.watched, client: self.client };
         if shard == core.index {
             core.shards.own_mut().watch(watch);
@@ -31,7 +31,7 @@ impl Connection {
     }
 
     /// `watch`: from now on the client is told, and not heard.
-    pub(crate) fn begin_watching(
+    pub(super) fn begin_watching(
         &mut self,
         core: &mut Core,
         streams: Option<Streams>,

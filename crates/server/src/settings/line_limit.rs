@@ -9,7 +9,7 @@ use tracing::warn;
 const COUNT_BITS: u32 = 32;
 
 /// See the module. What is suppressed is counted, and told with the next line of a later second.
-pub(crate) struct LineLimit {
+pub(super) struct LineLimit {
     /// What the lines are about.
     kind: &'static str,
     lines_per_second_max: u32,
@@ -19,14 +19,14 @@ pub(crate) struct LineLimit {
 }
 
 impl LineLimit {
-    pub(crate) const fn new(kind: &'static str, lines_per_second_max: u32) -> Self {
+    pub(super) const fn new(kind: &'static str, lines_per_second_max: u32) -> Self {
         assert!(lines_per_second_max > 0);
         let (window, suppressed) = (AtomicU64::new(0), AtomicU64::new(0));
         Self { kind, lines_per_second_max, window, suppressed }
     }
 
     /// Whether a line may be written now; it counts if so.
-    pub(crate) fn admits(&self) -> bool {
+    pub(super) fn admits(&self) -> bool {
         let now = clock_gettime(ClockId::MonotonicCoarse).tv_sec;
         match self.admits_at(now as u64) {
             Some(0) => true,

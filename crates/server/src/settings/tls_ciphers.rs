@@ -62,7 +62,7 @@ impl TlsCiphers {
     }
 
     /// The suites, most wanted first: all of TLS 1.3, and the chosen ones of TLS 1.2.
-    pub(crate) fn suites(&self) -> Vec<SupportedCipherSuite> {
+    pub(super) fn suites(&self) -> Vec<SupportedCipherSuite> {
         let tls13 = ALL_CIPHER_SUITES.iter().filter(|suite| suite.tls13().is_some()).copied();
         let suite = |name: &str| NAMES.iter().find(|it| it.0 == name).map(|it| it.1);
         match &self.chosen {

@@ -68,12 +68,12 @@ impl SharedTls {
     }
 
     /// What a handshake starts from.
-    pub(crate) fn config(&self, demanded: ClientCertificates) -> Arc<ServerConfig> {
+    pub(super) fn config(&self, demanded: ClientCertificates) -> Arc<ServerConfig> {
         Arc::clone(lock(&self.current).config(demanded))
     }
 
     /// Orders to reload that clients gave.
-    pub(crate) fn reload_orders(&self) -> MutexGuard<'_, ReloadOrders> {
+    pub(super) fn reload_orders(&self) -> MutexGuard<'_, ReloadOrders> {
         lock(&self.reload_orders)
     }
 

@@ -11,7 +11,7 @@ use std::thread::Thread;
 const TAKEN: u64 = u64::MAX;
 
 /// Nothing is due.
-pub(crate) const NEVER: u32 = u32::MAX;
+pub(super) const NEVER: u32 = u32::MAX;
 
 /// See the module.
 #[derive(Debug)]

@@ -16,7 +16,7 @@ pub(crate) struct Asked {
 
 /// See the module. Each order has a slot of its connection, which bounds them.
 #[derive(Debug, Default)]
-pub(crate) struct ReloadOrders {
+pub(super) struct ReloadOrders {
     asked: Vec<Asked>,
     /// A thread is at work, and looks for further orders before it ends.
     is_under_way: bool,
@@ -24,18 +24,18 @@ pub(crate) struct ReloadOrders {
 
 impl ReloadOrders {
     /// Takes an order. True if a thread must be started for it.
-    pub(crate) fn push(&mut self, asked: Asked) -> bool {
+    pub(super) fn push(&mut self, asked: Asked) -> bool {
         self.asked.push(asked);
         !std::mem::replace(&mut self.is_under_way, true)
     }
 
     /// Takes back the order for which no thread could be started.
-    pub(crate) fn take_back(&mut self) {
+    pub(super) fn take_back(&mut self) {
         *self = Self::default();
     }
 
     /// Those who wait for the files to be read now. `None`: nobody ordered it, and the thread ends.
-    pub(crate) fn take(&mut self) -> Option<Vec<Asked>> {
+    pub(super) fn take(&mut self) -> Option<Vec<Asked>> {
         self.is_under_way = !self.asked.is_empty();
         self.is_under_way.then(|| std::mem::take(&mut self.asked))
     }
