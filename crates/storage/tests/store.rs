@@ -7,8 +7,8 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 
 use slabcore_storage::{
-    Config, KeyHasher, Miss, NewItem, NoMemory, PAGE_BYTES, PagePool, PageWish, Reassigned, Region,
-    Store, StoreOutcome, StoreVerb,
+    Config, KeyHasher, LONG_VALUE_BYTES, Miss, NewItem, NoMemory, PAGE_BYTES, PagePool, PageWish,
+    Reassigned, Region, Store, StoreOutcome, StoreVerb,
 };
 
 fn pool(pages: usize) -> Arc<PagePool> {
@@ -221,6 +221,21 @@ fn temporary_items_outlive_others() {
     while shard.store.maintain(shard.now, 64) {}
     assert_eq!(shard.store.pages_owned(), 32 - 6);
     shard.store.check().unwrap();
+}
+
+/// Only values that came in parts were noticed.
+#[test]
+fn a_long_value_is_noticed_however_it_is_stored() {
+    for before in [None, Some(LONG_VALUE_BYTES)] {
+        let mut shard = Shard::new(&Config::default(), &pool(16));
+        if let Some(len) = before {
+            assert_eq!(shard.set("key", len, 0), StoreOutcome::Stored);
+        }
+        assert!(!shard.store.has_long_values());
+        let len = if before.is_some() { LONG_VALUE_BYTES + 1 } else { 32_000 };
+        assert_eq!(shard.set("key", len, 0), StoreOutcome::Stored);
+        assert!(shard.store.has_long_values(), "{len} bytes");
+    }
 }
 
 #[test]
