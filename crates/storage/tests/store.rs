@@ -238,6 +238,25 @@ fn a_long_value_is_noticed_however_it_is_stored() {
     }
 }
 
+/// Each shard gave its part, and the shards slept although some had too little to give: memory
+/// stayed above its limit until the next request.
+#[test]
+fn shards_with_many_pages_give_for_those_with_few() {
+    let pool = pool(128);
+    let config = |shard| Config { shard, shards: 2, fair_share_pages: 64, ..Config::default() };
+    let mut shards = [0, 1].map(|shard| Shard::new(&config(shard), &pool));
+    shards[1].fill("few", 100, 1_000);
+    shards[0].fill("many", 8_000, 1_000);
+    assert_eq!(pool.pages_free(), 0);
+    assert!(pool.set_limit(32));
+    // As executors that sleep once they have nothing left to do.
+    for shard in &mut shards {
+        while shard.store.maintain(shard.now, 64) {}
+        shard.store.check().unwrap();
+    }
+    assert_eq!(pool.pages_over(), 0);
+}
+
 #[test]
 fn items_read_twice_outlive_those_never_read() {
     let config = Config { fair_share_pages: 16, ..Config::default() };
