@@ -15,13 +15,14 @@ use slabcore_metrics::{Counter, Gauge};
 use slabcore_shard::Batch;
 
 use crate::affinity::Affinity;
+use crate::background_rest::BackgroundRest;
 use crate::connection::{Connection, ConnectionId};
 use crate::core::Core;
 use crate::cut_lines::CutLines;
 use crate::entry::{Entry, Leaving, Waiting};
 use crate::exchanges::Exchanges;
 use crate::idle::IdleSweep;
-use crate::limits::{BACKGROUND_REST_SECONDS_MAX, BACKGROUND_TURNS_PER_SECOND, MAINTAIN_STEPS};
+use crate::limits::MAINTAIN_STEPS;
 use crate::log;
 use crate::login::Login;
 use crate::mailbox::Message;
@@ -58,8 +59,8 @@ pub(crate) struct Hub {
     cut_lines: CutLines,
     /// Closes connections that are idle for too long.
     idle: IdleSweep,
-    /// Turns since the executor last slept after which there was more background work.
-    background_turns: u32,
+    /// How long it is left alone after background work.
+    rest: BackgroundRest,
     /// Connections end once they have what they are owed.
     finishing: bool,
     pub(crate) stopping: bool,
@@ -83,7 +84,7 @@ impl Hub {
             is_told: false,
             exchanges: Exchanges::default(),
             carried: 0,
-            background_turns: 0,
+            rest: BackgroundRest::default(),
             cut_lines: CutLines::default(),
             finishing: false,
             stopping: false,
@@ -213,16 +214,16 @@ impl Hub {
         shard.crawl_in_background(crawls);
         shard.set_temporary_ttl(temporary_ttl);
         let more = shard.maintain(self.core.now, MAINTAIN_STEPS);
-        self.background_turns = self.background_turns.saturating_add(u32::from(more));
+        if more {
+            self.rest.note_work(self.core.now.tick);
+        }
         more
     }
 
     /// Tells when background work is next due. The executor is about to sleep, and its doorbell
     /// works. After much work it is left alone for a while.
     pub(crate) fn tell_due(&mut self) {
-        let worked = std::mem::take(&mut self.background_turns) / BACKGROUND_TURNS_PER_SECOND;
-        let rested = self.core.now.tick + worked.min(BACKGROUND_REST_SECONDS_MAX);
         let due = self.core.shards.own_mut().take_background_due(self.core.now);
-        self.core.cluster.due_ticks.tell(self.core.index, due.max(rested));
+        self.core.cluster.due_ticks.tell(self.core.index, due.max(self.rest.begin()));
     }
 }

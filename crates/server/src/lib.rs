@@ -21,6 +21,7 @@ mod admin_tests;
 mod affinity;
 mod authentication;
 mod backend;
+mod background_rest;
 mod binary_orders;
 mod certificate_reload;
 mod class_exposition;
