@@ -17,6 +17,7 @@ use rustix::net::{SocketFlags, accept_with};
 use slabcore_protocol::error_lines::TOO_MANY_CONNECTIONS;
 
 use crate::cluster::Cluster;
+use crate::farewell;
 use crate::limits::ACCEPTS_PER_VISIT_MAX;
 use crate::listener::Listener;
 use crate::log;
@@ -174,6 +175,7 @@ impl Acceptor {
                 TOO_MANY_CONNECTIONS,
                 rustix::net::SendFlags::NOSIGNAL | rustix::net::SendFlags::DONTWAIT,
             );
+            farewell::say(&socket);
             return;
         }
         cluster.connections.fetch_add(1, Ordering::Relaxed);

@@ -42,6 +42,7 @@ mod exchanges;
 mod executor_start;
 mod executors;
 mod exposition;
+mod farewell;
 mod fatal;
 mod gather;
 mod gathered_replies;
