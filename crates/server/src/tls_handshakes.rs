@@ -16,6 +16,7 @@ use rustix::net::{RecvFlags, SendFlags, recv, send};
 use rustls::{HandshakeKind, ServerConnection};
 
 use crate::cluster::{Cluster, SharedTls};
+use crate::farewell;
 use crate::fatal::end_process;
 use crate::limits::{HANDSHAKE_DURATION_MAX, HANDSHAKE_THREADS_MAX};
 use crate::mailbox::Message;
@@ -262,7 +263,9 @@ impl Worker {
                 }
             }
             Step::Failed => {
-                self.end(index);
+                if let Some(handshake) = self.end(index) {
+                    farewell::say(&handshake.newcomer.socket);
+                }
                 self.failed();
             }
         }
