@@ -41,7 +41,7 @@ pub(crate) struct Drain {
     from: usize,
     /// Begun because nothing live is lost by it.
     pub(crate) lossless: bool,
-    /// An operator takes the page, and nobody else gets it.
+    /// An operator takes the page. Only an allocation that finds nothing else gets it before.
     pub(crate) ordered: bool,
     /// No allocation has gone on with it since the last background work.
     is_stalled: bool,

@@ -185,9 +185,11 @@ impl Store {
             // The page that an operator takes is first.
             return true;
         }
-        if granted.pages == 0 || self.slabs.owned_pages <= self.pages_kept() {
+        let has_more = self.slabs.owned_pages > self.pages_kept();
+        if granted.pages == 0 || !has_more {
             self.sharing.granted = None;
-            return false;
+            // Other shards may have less to give than their part.
+            return has_more && over > 0;
         }
         if self.slabs.spare_pages > self.slabs.reserve_pages() && self.give_granted_page() {
             return true;

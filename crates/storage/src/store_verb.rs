@@ -3,7 +3,7 @@
 use crate::access::AccessWord;
 use crate::item::{ItemShape, set_access, set_linked};
 use crate::item_ref::ItemRef;
-use crate::limits::KEY_BYTES_MAX;
+use crate::limits::{KEY_BYTES_MAX, LONG_VALUE_BYTES};
 use crate::region::Location;
 use crate::reservation::{ItemFields, Reservation, ValuePart};
 use crate::store::Store;
@@ -69,6 +69,7 @@ impl Store {
         item: &NewItem<'_>,
         verb: StoreVerb,
     ) -> StoreOutcome {
+        self.has_long_values |= item.value.len() > LONG_VALUE_BYTES;
         if verb == StoreVerb::Set && self.overwrite(now, hash, item) {
             return StoreOutcome::Stored;
         }

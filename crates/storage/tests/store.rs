@@ -7,8 +7,8 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 
 use slabcore_storage::{
-    Config, KeyHasher, Miss, NewItem, NoMemory, PAGE_BYTES, PagePool, PageWish, Reassigned, Region,
-    Store, StoreOutcome, StoreVerb,
+    Config, KeyHasher, LONG_VALUE_BYTES, Miss, NewItem, NoMemory, PAGE_BYTES, PagePool, PageWish,
+    Reassigned, Region, Store, StoreOutcome, StoreVerb,
 };
 
 fn pool(pages: usize) -> Arc<PagePool> {
@@ -221,6 +221,40 @@ fn temporary_items_outlive_others() {
     while shard.store.maintain(shard.now, 64) {}
     assert_eq!(shard.store.pages_owned(), 32 - 6);
     shard.store.check().unwrap();
+}
+
+/// Only values that came in parts were noticed.
+#[test]
+fn a_long_value_is_noticed_however_it_is_stored() {
+    for before in [None, Some(LONG_VALUE_BYTES)] {
+        let mut shard = Shard::new(&Config::default(), &pool(16));
+        if let Some(len) = before {
+            assert_eq!(shard.set("key", len, 0), StoreOutcome::Stored);
+        }
+        assert!(!shard.store.has_long_values());
+        let len = if before.is_some() { LONG_VALUE_BYTES + 1 } else { 32_000 };
+        assert_eq!(shard.set("key", len, 0), StoreOutcome::Stored);
+        assert!(shard.store.has_long_values(), "{len} bytes");
+    }
+}
+
+/// Each shard gave its part, and the shards slept although some had too little to give: memory
+/// stayed above its limit until the next request.
+#[test]
+fn shards_with_many_pages_give_for_those_with_few() {
+    let pool = pool(128);
+    let config = |shard| Config { shard, shards: 2, fair_share_pages: 64, ..Config::default() };
+    let mut shards = [0, 1].map(|shard| Shard::new(&config(shard), &pool));
+    shards[1].fill("few", 100, 1_000);
+    shards[0].fill("many", 8_000, 1_000);
+    assert_eq!(pool.pages_free(), 0);
+    assert!(pool.set_limit(32));
+    // As executors that sleep once they have nothing left to do.
+    for shard in &mut shards {
+        while shard.store.maintain(shard.now, 64) {}
+        shard.store.check().unwrap();
+    }
+    assert_eq!(pool.pages_over(), 0);
 }
 
 #[test]

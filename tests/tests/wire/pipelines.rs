@@ -1,6 +1,8 @@
 //! Long pipelines, long lines, and the order of replies.
 
-use std::fmt::Write;
+use std::fmt::Write as _;
+use std::io::{Read, Write};
+use std::net::TcpStream;
 use std::thread;
 
 use slabcore_testkit::binaries;
@@ -152,4 +154,25 @@ fn quit_ends_a_pipeline(kind: ServerKind) {
     client.send(b"set a 0 0 1\r\nx\r\nget a\r\nquit\r\nset a 0 0 1\r\ny\r\n");
     assert_eq!(client.read_to_close(), b"STORED\r\nVALUE a 0 1\r\nx\r\nEND\r\n");
     server.connect().expect("get a\r\n", "VALUE a 0 1\r\nx\r\nEND\r\n");
+}
+
+/// The server closed a connection with input unread, and the kernel reset it: clients read an error
+/// instead of the end, and lost replies that had not left.
+#[test]
+fn a_client_that_pipelines_further_reads_replies_and_end() {
+    let server = ServerProcess::new(ServerKind::Slabcore, 1);
+    for _ in 0..20 {
+        let mut client = TcpStream::connect(("127.0.0.1", server.port())).expect("a connection");
+        let mut sender = client.try_clone().expect("a second descriptor");
+        let sending = thread::spawn(move || {
+            let request = [b"version\r\nquit\r\n".to_vec(), vec![b'x'; 1 << 20]].concat();
+            // The server takes no more than it needs.
+            let _ = sender.write_all(&request);
+        });
+        let mut received = Vec::new();
+        let end = client.read_to_end(&mut received);
+        sending.join().expect("it only sends");
+        assert!(received.starts_with(b"VERSION "), "{}", received.escape_ascii());
+        end.expect("the end is no error");
+    }
 }

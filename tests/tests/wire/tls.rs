@@ -1,6 +1,7 @@
 //! TLS: what is said under it, who may speak, and how certificates are renewed.
 
-use std::io::Write;
+use std::io::{Read, Write};
+use std::net::TcpStream;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -383,4 +384,18 @@ fn stats_told(client: &mut WireClient) -> String {
 fn number_in(stats: &str, name: &str) -> usize {
     let line = stats.lines().find_map(|line| line.strip_prefix(&format!("STAT {name} ")));
     line.and_then(|value| value.parse().ok()).unwrap_or_else(|| panic!("{name}: {stats}"))
+}
+
+/// The socket was closed while input was unread, which resets the connection: a client that does
+/// not speak TLS read an error instead of the alert. memcached resets it as well.
+#[test]
+fn a_client_without_tls_reads_the_alert_and_the_end() {
+    let (_files, server) = start(ServerKind::Slabcore, &[]);
+    for _ in 0..20 {
+        let mut client = TcpStream::connect(("127.0.0.1", server.port())).expect("a connection");
+        client.write_all(&b"get a\r\n".repeat(10_000)).expect("it is taken");
+        let mut reply = Vec::new();
+        client.read_to_end(&mut reply).expect("the end, and no reset");
+        assert_eq!(reply[0], 21, "an alert");
+    }
 }

@@ -13,12 +13,11 @@ use crate::connection::login::Login;
 use crate::connection::tls_session::TlsSession;
 use crate::connection::{Connection, ConnectionId};
 use crate::executor::core::Core;
+use crate::hub::background_rest::BackgroundRest;
 use crate::hub::cut_lines::CutLines;
 use crate::hub::exchanges::Exchanges;
 use crate::hub::idle::IdleSweep;
-use crate::settings::limits::{
-    BACKGROUND_REST_SECONDS_MAX, BACKGROUND_TURNS_PER_SECOND, MAINTAIN_STEPS,
-};
+use crate::settings::limits::MAINTAIN_STEPS;
 use crate::settings::log;
 use crate::settings::peer::CloseReason;
 use crate::settings::{Moving, Protocol};
@@ -53,8 +52,8 @@ pub(crate) struct Hub {
     pub(super) cut_lines: CutLines,
     /// Closes connections that are idle for too long.
     pub(super) idle: IdleSweep,
-    /// Turns since the executor last slept after which there was more background work.
-    pub(super) background_turns: u32,
+    /// How long it is left alone after background work.
+    rest: BackgroundRest,
     /// Connections end once they have what they are owed.
     pub(super) finishing: bool,
     pub(crate) stopping: bool,
@@ -78,7 +77,7 @@ impl Hub {
             is_told: false,
             exchanges: Exchanges::default(),
             carried: 0,
-            background_turns: 0,
+            rest: BackgroundRest::default(),
             cut_lines: CutLines::default(),
             finishing: false,
             stopping: false,
@@ -208,16 +207,16 @@ impl Hub {
         shard.crawl_in_background(crawls);
         shard.set_temporary_ttl(temporary_ttl);
         let more = shard.maintain(self.core.now, MAINTAIN_STEPS);
-        self.background_turns = self.background_turns.saturating_add(u32::from(more));
+        if more {
+            self.rest.note_work(self.core.now.tick);
+        }
         more
     }
 
     /// Tells when background work is next due. The executor is about to sleep, and its doorbell
     /// works. After much work it is left alone for a while.
     pub(crate) fn tell_due(&mut self) {
-        let worked = std::mem::take(&mut self.background_turns) / BACKGROUND_TURNS_PER_SECOND;
-        let rested = self.core.now.tick + worked.min(BACKGROUND_REST_SECONDS_MAX);
         let due = self.core.shards.own_mut().take_background_due(self.core.now);
-        self.core.cluster.due_ticks.tell(self.core.index, due.max(rested));
+        self.core.cluster.due_ticks.tell(self.core.index, due.max(self.rest.begin()));
     }
 }

@@ -3,10 +3,11 @@
 //! Where input arrives and output waits, messages from other threads, moves of connections to other
 //! cores, idle connections, and the rules that make room for each of them.
 //!
-//! May use: all rooms from `settings` to `requests`. Must not come in: system calls on sockets.
+//! May use: all rooms from `settings` to `requests`. Must not come in: receives and sends.
 //!
 //! Start reading at [`Hub`], then `input.rs`.
 
+pub(crate) mod background_rest;
 pub(crate) mod cut_lines;
 pub(crate) mod duties;
 mod encrypted;

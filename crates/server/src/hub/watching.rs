@@ -9,6 +9,7 @@ use crate::hub::Hub;
 use crate::settings::limits::WATCHER_SEND_BYTES_MAX;
 use crate::settings::log;
 use crate::settings::peer::Peer;
+use crate::shared::farewell;
 
 impl Hub {
     /// The end of a turn while somebody watches.
@@ -62,6 +63,10 @@ impl Hub {
 
     /// A connection's socket is about to be closed.
     pub(crate) fn part_from_client(&mut self, index: u32, socket: impl AsFd) {
+        let Some(entry) = self.entries[index as usize].as_ref() else { return };
+        if !entry.end_of_input {
+            farewell::say(&socket);
+        }
         if !self.core.watched.meets(Streams::CONNECTIONS) {
             return;
         }

@@ -1,3 +1,4 @@
+use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 
 use slabcore_storage::KeyHasher;
@@ -11,7 +12,12 @@ use crate::whole_server::settings;
 
 /// Seats that nobody takes: what is handed over stays in the mailboxes.
 fn cluster() -> (Arc<Cluster>, Vec<Seat>) {
-    let settings = Settings { connections_max: 1000, ..settings(BackendChoice::Epoll) };
+    cluster_for(1000)
+}
+
+fn cluster_for(connections_max: usize) -> (Arc<Cluster>, Vec<Seat>) {
+    let settings =
+        Settings { connections_max, maxconns_fast: true, ..settings(BackendChoice::Epoll) };
     let backend = Backend::Epoll(String::new());
     make_seats(settings, backend, &[], Vec::new(), &KeyHasher::new(1)).map_err(drop).unwrap()
 }
@@ -72,4 +78,19 @@ fn a_shard_without_room_is_passed_over() {
     assert_eq!(cluster.mailboxes[0].waiting(), HANDED_OVER_MAX);
     rustix::io::write(&stop, &1_u64.to_ne_bytes()).unwrap();
     acceptor.join().unwrap();
+}
+
+/// The kernel reset the connection of a client that had sent something, as nobody had read that.
+#[test]
+fn a_refused_client_reads_why_and_the_end() {
+    let (cluster, _seats) = cluster_for(1);
+    let (listener, address) = listener(None);
+    let mut clients = connect(address, 2);
+    clients[1].write_all(b"version\r\n").unwrap();
+    let mut acceptor = Acceptor { cluster: Arc::clone(&cluster), next_shard: 0, handshakes: None };
+    assert_eq!(acceptor.visit(&listener), Visit::Over);
+    assert_eq!(cluster.rejected_connections.load(Ordering::Relaxed), 1);
+    let mut received = Vec::new();
+    clients[1].read_to_end(&mut received).unwrap();
+    assert_eq!(received, TOO_MANY_CONNECTIONS);
 }

@@ -97,6 +97,10 @@ pub const RECEIVE_BUFFERS: u16 = 256;
 /// Bytes of one receive buffer: memcached's own read buffer size.
 pub const RECEIVE_BUFFER_BYTES: usize = 16 << 10;
 
+/// Receives, of [`RECEIVE_BUFFER_BYTES`] at most, that discard input of a connection before it is
+/// closed.
+pub const FAREWELL_READS_MAX: usize = 16;
+
 /// Waiting requests of one connection up to which more is read from its socket.
 pub const CARRY_READ_BYTES_MAX: usize = 64 << 10;
 

@@ -11,6 +11,7 @@ pub(crate) mod certificate_reload;
 pub(crate) mod clock;
 pub(crate) mod cluster;
 pub(crate) mod due_ticks;
+pub(crate) mod farewell;
 pub(crate) mod mailbox;
 pub(crate) mod memory_limit;
 pub(crate) mod numbers;

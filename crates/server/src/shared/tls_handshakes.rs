@@ -21,6 +21,7 @@ use crate::settings::fatal::end_process;
 use crate::settings::limits::{HANDSHAKE_DURATION_MAX, HANDSHAKE_THREADS_MAX};
 use crate::settings::tls::ClientCertificates;
 use crate::shared::cluster::{Cluster, SharedTls};
+use crate::shared::farewell;
 use crate::shared::mailbox::Message;
 
 /// Names the doorbell among the events; handshakes have small numbers.
@@ -262,7 +263,9 @@ impl Worker {
                 }
             }
             Step::Failed => {
-                self.end(index);
+                if let Some(handshake) = self.end(index) {
+                    farewell::say(&handshake.newcomer.socket);
+                }
                 self.failed();
             }
         }
