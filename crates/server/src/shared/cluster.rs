@@ -135,7 +135,7 @@ pub(crate) struct Cluster {
     pub(crate) returning: AtomicBool,
     /// What operators may change while the server runs.
     pub(crate) run_time: RunTimeSettings,
-    /// 0 to 2, set by `verbosity`.
+    /// How much is logged: at the start 0 to 3 (`-vvv`); `verbosity` sets 0 to 2.
     pub(crate) verbosity: AtomicU64,
     /// Connections open now, over all shards: compared with `-c`.
     pub(crate) connections: AtomicUsize,

@@ -1,6 +1,7 @@
-//! Small numbers that are handed out and come back; the lowest free ones are in use.
+//! Numbers for what comes and goes, such as connections: indices of a table that stays small.
 
-/// See the module.
+/// Hands out numbers. The one that came back last goes out first, so the table has no more places
+/// than were ever in use at once.
 #[derive(Debug, Default)]
 pub(crate) struct Numbers {
     next: u32,
@@ -8,7 +9,7 @@ pub(crate) struct Numbers {
 }
 
 impl Numbers {
-    /// A number that nobody has.
+    /// A number that is not in use.
     pub(crate) fn take(&mut self) -> u32 {
         self.free.pop().unwrap_or_else(|| {
             self.next += 1;
