@@ -68,6 +68,10 @@ fn slabcore_differs_where_it_was_decided() {
 /// A decision that makes no difference is none.
 #[test]
 fn each_decision_makes_a_difference() {
+    if !binaries::stock_is_current() {
+        eprintln!("the oracle is older than 1.6.45, from which the decisions differ");
+        return;
+    }
     let cases = case_table::read(BY_DECISION).len();
     assert_eq!(differences(ServerKind::Stock, 1, BY_DECISION).len(), cases);
 }

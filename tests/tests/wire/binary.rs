@@ -30,8 +30,8 @@ on_both! {
     a_binary_connection_stays_one,
     an_address_names_its_protocol,
     flush_all_may_be_switched_off,
-    statistics_are_packets,
-    counts_by_prefix_may_be_switched_off,
+    statistics_are_packets;
+    since_45: counts_by_prefix_may_be_switched_off,
 }
 
 fn ask(client: &mut WireClient, packet: &Packet) -> Packet {

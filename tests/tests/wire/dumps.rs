@@ -6,11 +6,11 @@ use slabcore_testkit::server_process::{ServerKind, ServerOptions, ServerProcess}
 use slabcore_testkit::wire_client::WireClient;
 
 on_both! {
-    every_key_is_dumped,
+    dumps_can_be_switched_off,
+    cachedump_lists_keys_of_a_class;
+    since_45: every_key_is_dumped,
     a_dump_says_that_it_begins,
     dumps_and_watch_stand_first_in_a_packet,
-    dumps_can_be_switched_off,
-    cachedump_lists_keys_of_a_class,
     items_of_the_last_slab_class_are_dumped,
 }
 

@@ -15,8 +15,8 @@ on_both! {
     nothing_is_done_before_login,
     a_login_may_arrive_byte_by_byte,
     only_text_logs_in,
-    a_token_that_is_too_long_is_refused_at_once,
-    hangup_reads_the_users_anew,
+    hangup_reads_the_users_anew;
+    since_45: a_token_that_is_too_long_is_refused_at_once,
 }
 
 fn nothing_is_done_before_login(kind: ServerKind) {

@@ -11,11 +11,11 @@ on_both! {
     of_many_readers_of_a_stale_value_one_wins,
     of_many_readers_of_an_ageing_value_one_wins,
     quiet_commands_end_at_a_fence,
-    a_quiet_ma_that_creates_says_nothing,
+    without_memory_nothing_is_created,
+    every_outcome_has_its_counter;
+    since_45: a_quiet_ma_that_creates_says_nothing,
     what_is_wrong_with_a_flag_is_named,
     words_that_cannot_be_flags_spoil_the_line,
-    without_memory_nothing_is_created,
-    every_outcome_has_its_counter,
 }
 
 const CLIENTS: usize = 16;

@@ -11,6 +11,7 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::select;
 use proptest::test_runner::{Config, RngSeed, TestCaseError, TestRunner};
+use slabcore_testkit::binaries;
 use slabcore_testkit::replies::shown;
 use slabcore_testkit::server_process::{ServerKind, ServerOptions, ServerProcess};
 use slabcore_testkit::wire_client::WireClient;
@@ -79,7 +80,7 @@ fn number() -> Words {
     prop_oneof![1 => Just("0".to_owned()), 2 => word(NUMBERS)].boxed()
 }
 
-/// What stands behind the words that a command needs.
+/// Words after those that a command needs.
 fn tail() -> Words {
     prop_oneof![
         6 => Just(String::new()),
@@ -220,6 +221,10 @@ fn answer(client: &mut WireClient, line: &str) -> Vec<u8> {
 }
 
 fn same_replies(line: impl Fn() -> Words, arguments: &[&str]) {
+    if !binaries::stock_is_current() {
+        eprintln!("the memcached at hand is older than 1.6.45, which this test compares with");
+        return;
+    }
     let servers = [ServerKind::Slabcore, ServerKind::Stock]
         .map(|kind| ServerOptions::new(kind, 2).arguments(arguments).start());
     let forget = |key: &str| format!("md {key} q\r\ndelete {key} noreply\r\n");

@@ -12,8 +12,8 @@ on_both! {
     memory_stays_malloced,
     shutdown_ends_the_server,
     shutdown_may_be_graceful,
-    noreply_hides_most_errors,
-    a_delay_that_is_no_number_counts,
+    a_delay_that_is_no_number_counts;
+    since_45: noreply_hides_most_errors,
     stats_detail_may_be_cut_short,
 }
 

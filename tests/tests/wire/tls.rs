@@ -25,8 +25,8 @@ on_both! {
     refresh_certs_reads_the_certificate_anew,
     what_is_served_is_told,
     without_authorities_clients_are_refused,
-    new_sessions_are_counted_with_a_cache,
-    what_is_said_is_counted_before_it_is_encrypted,
+    new_sessions_are_counted_with_a_cache;
+    since_45: what_is_said_is_counted_before_it_is_encrypted,
 }
 
 /// A server under TLS with further words, and its files.
