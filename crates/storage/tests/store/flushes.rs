@@ -1,0 +1,93 @@
+//! Flushes end what was stored before, and nothing stored after.
+
+use slabcore_storage::{Config, Miss, Reassigned, StoreOutcome};
+
+use crate::shard::{Shard, pool};
+
+#[test]
+fn a_flush_hides_what_was_stored_before_and_nothing_after() {
+    let mut shard = Shard::new(&Config::default(), &pool(16));
+    for round in 0..9 {
+        let prefix = format!("f{round}-");
+        assert_eq!(shard.fill(&prefix, 50, 30), 50);
+        assert_eq!(shard.hits(&prefix, 50), 50);
+        shard.store.flush_all();
+        assert_eq!(shard.get(&format!("{prefix}0")), Err(Miss::Flushed));
+        assert_eq!(shard.get(&format!("{prefix}0")), Err(Miss::NotFound));
+        shard.store.check().unwrap();
+    }
+    assert_eq!(shard.set("after", 1, 0), StoreOutcome::Stored);
+    while shard.store.maintain(1, 100) {}
+    assert_eq!(shard.store.stats().curr_items, 1);
+    assert_eq!(shard.get("after"), Ok(1));
+}
+
+/// Marks of two bits tell the items of four flushes apart. The fourth flush took back all items of
+/// the mark that it needed, in one step.
+#[test]
+fn a_flush_takes_back_nothing_by_itself() {
+    let mut shard = Shard::new(&Config::default(), &pool(64));
+    assert_eq!(shard.fill("old", 10_000, 30), 10_000);
+    for round in 0..9 {
+        let prefix = format!("f{round}-");
+        assert_eq!(shard.fill(&prefix, 1_000, 30), 1_000);
+        let items = shard.store.stats().curr_items;
+        shard.store.flush_all();
+        assert_eq!(shard.store.stats().curr_items, items, "round {round}");
+        assert_eq!(shard.store.check(), Ok(()), "round {round}");
+        // What is stored now may lie among dead items with its own mark.
+        assert_eq!(shard.fill("new", 100, 30), 100);
+        assert_eq!((shard.live(&prefix, 1_000), shard.live("old", 10_000)), (0, 0));
+        assert_eq!(shard.live("new", 100), 100);
+        assert_eq!(shard.store.check(), Ok(()), "round {round}");
+    }
+    assert_eq!(shard.hits("old", 10_000), 0);
+    let hash = shard.hasher.hash(b"new0");
+    shard.store.touch(1, hash, b"new0", 90).unwrap();
+    while shard.store.maintain(1, 100) {}
+    shard.store.check().unwrap();
+    assert_eq!(shard.store.stats().curr_items, 100);
+    assert_eq!(shard.hits("new", 100), 100);
+}
+
+/// A page that a drain empties moves its items among others, which a flush may have ended.
+#[test]
+fn live_items_that_move_among_flushed_ones_stay_alive() {
+    let mut shard = Shard::new(&Config::default(), &pool(64));
+    for round in 0..4 {
+        assert_eq!(shard.fill(&format!("f{round}-"), 1_000, 30), 1_000);
+        shard.store.flush_all();
+    }
+    // Flushed items that are met leave room in all pages.
+    (0..1_000).step_by(3).for_each(|n| {
+        (0..4).for_each(|round| assert!(shard.get(&format!("f{round}-{n}")).is_err()));
+    });
+    // They lie in one page, which is the emptiest now.
+    assert_eq!(shard.fill("new", 100, 30), 100);
+    let moved = shard.store.stats().items_moved;
+    assert_eq!(shard.store.reassign(None, None), Reassigned::Begun);
+    shard.store.crawl_in_background(false);
+    while shard.store.stats().is_moving_page {
+        shard.store.maintain(1, 0);
+        shard.store.check().unwrap();
+    }
+    assert!(shard.store.stats().items_moved >= moved + 100);
+    assert_eq!(shard.hits("new", 100), 100);
+    while shard.store.maintain(1, 100) {}
+    assert_eq!(shard.hits("new", 100), 100);
+}
+
+/// While no mark is free, stores clean pages, and the mark alone does not say who is alive.
+#[test]
+fn a_crawler_that_is_off_keeps_a_mark_for_the_next_flush() {
+    let mut shard = Shard::new(&Config::default(), &pool(16));
+    shard.store.crawl_in_background(false);
+    for (round, left) in [50, 100, 100, 100].into_iter().enumerate() {
+        assert_eq!(shard.fill(&format!("f{round}-"), 50, 30), 50);
+        shard.store.flush_all();
+        while shard.store.maintain(1, 100) {}
+        assert!(shard.store.stats().curr_items <= left, "round {round}");
+        assert!(shard.store.stats().curr_items > 0, "what is off collects no more than it must");
+        shard.store.check().unwrap();
+    }
+}
