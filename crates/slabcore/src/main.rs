@@ -131,7 +131,7 @@ fn serve(plan: Plan) -> Result<(), Refusal> {
     Ok(())
 }
 
-/// The pid file, once there is one: whoever ends a start removes it.
+/// The pid file, once there is one. The thread that ends a start removes it.
 type SharedPidFile = Arc<Mutex<Option<PidFile>>>;
 
 /// Starts the server, unless a signal says stop before.

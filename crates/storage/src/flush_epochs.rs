@@ -1,5 +1,5 @@
-//! The marks by which a store tells items of before a flush from those of after it, and how many
-//! items have each. What they mean is told in `flush.rs`.
+//! Marks that separate the items stored before a flush from those stored after it, and the number
+//! of items with each mark. `flush.rs` explains them.
 
 /// Flush epochs: a mark has two bits.
 pub(crate) const EPOCHS: usize = 4;

@@ -1,8 +1,8 @@
 //! Pages that a shard takes from others at once, when it has nothing left to evict.
 //!
-//! A large value arrives faster than others clear the pages that its shard wished for, as they do
-//! that between their requests, or sleep. So whoever executes the store locks another shard, which
-//! is free whenever its owner is in the kernel, and clears a few of its pages in place.
+//! A large value arrives faster than other executors clear the pages that its shard wished for:
+//! they do that between their requests, or sleep. So the executor of the store locks another
+//! shard, which is free whenever its owner is in the kernel, and clears a few of its pages itself.
 //!
 //! **Nobody waits for each other.** A shard says that it demands before it looks at others, and
 //! waits for the lock of none that says so. A shard that demands has nothing to give, but when two
@@ -57,7 +57,7 @@ fn givers(
     own: usize,
     asked_last: usize,
 ) -> impl Iterator<Item = usize> + use<'_> {
-    // Whoever executes the store has the shard that demands.
+    // The executor of the store holds the shard that demands.
     let this_executor = all[own].holder();
     let first = asked_last + 1;
     let others = (first..first + all.len()).map(|number| number % all.len());

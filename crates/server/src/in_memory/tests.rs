@@ -311,8 +311,8 @@ fn a_client_that_reads_nothing_holds_few_values() {
     }
 }
 
-/// 65,536 values on their way at a time were the most of a shard. Then whoever asked for another
-/// one read an error, and `END` behind it as the reply to its next request.
+/// A shard held 65,536 values at a time. The next get of a large value was answered with an error
+/// and `END`, which the client took for the reply to its next request.
 #[test]
 fn values_are_sent_however_many_others_wait_for_theirs() {
     let mut server = server(2);

@@ -1,9 +1,9 @@
 //! A thread that wakes sleeping executors when their shards have background work.
 //!
-//! An executor that sleeps takes back nothing: without this, what expires in an idle server
+//! A sleeping executor takes nothing back. Without this thread, expired items of an idle server
 //! would be counted, and fill its memory, until the next request. The thread sleeps until the
-//! earliest tick that is told in [`DueTicks`](crate::shared::due_ticks::DueTicks), so a server
-//! in which nothing is due is idle.
+//! earliest tick in [`DueTicks`](crate::shared::due_ticks::DueTicks), so a server in which nothing
+//! is due is idle.
 
 use std::io;
 use std::sync::Arc;

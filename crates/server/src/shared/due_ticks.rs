@@ -1,7 +1,7 @@
 //! When the background work of each shard is due, for the thread that wakes executors for it.
 //!
-//! An executor tells its tick before it sleeps. While it sleeps, whoever has its shard tells a
-//! sooner one. Nothing is told, nor written, while an executor is awake.
+//! An executor writes its tick before it sleeps. While it sleeps, an executor that borrows its
+//! shard may bring the tick forward. Nothing is written while an executor is awake.
 
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
