@@ -1,4 +1,4 @@
-//! Bytes to entries, as [`crate::entry_head`] says.
+//! Bytes to entries, as [`crate::forwarding::forwarded_head`] says.
 
 use slabcore_protocol::{
     BinaryRequest, DumpFormat, ECHO_BYTES, Echo, MetaCommand, MetaFlags, StoreForm, StoreRequest,
@@ -6,17 +6,17 @@ use slabcore_protocol::{
 };
 use slabcore_storage::{PageWish, WalkPosition};
 
-use crate::dump::DumpPart;
-use crate::entry::{Entry, StatsKind};
-use crate::entry_head::{
+use crate::execution::uploads::UploadId;
+use crate::forwarding::forwarded_head::{
     ARITHMETIC, BINARY, BIT_BINARY, BIT_CAS, BIT_EXPTIME, BIT_GOOD, BIT_INCR, BIT_META, BIT_TICKET,
     DELETE, DUMP, FLUSH, GET, HAS_KEY, HEAD_BYTES, Head, META, PAGES_WANTED, PLAIN_BINARY_GET,
     PLAIN_GET, REASSIGN, SHORT_HEAD_BYTES, STATS, STORE, TOO_LARGE, TOUCH, UPLOAD_ABANDON,
     UPLOAD_BEGIN, UPLOAD_BYTES, UPLOAD_END, WATCH,
 };
-use crate::request::KeyRequest;
-use crate::uploads::UploadId;
-use crate::watched_lines::Watch;
+use crate::forwarding::forwarded_request::{Entry, StatsKind};
+use crate::observation::dump::DumpPart;
+use crate::observation::watched_lines::Watch;
+use crate::requests::request::KeyRequest;
 
 /// The entries of a batch in order: whether a reply is due, and the entry.
 #[derive(Debug, Clone)]

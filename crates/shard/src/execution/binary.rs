@@ -9,11 +9,11 @@ use slabcore_storage::{
     Amendment, ArithmeticError, Delta, ItemRef, NewItem, StoreOutcome, StoreVerb,
 };
 
-use crate::clock::Now;
+use crate::execution::meta_change::{DIGITS_MAX, decimal};
+use crate::execution::shard::Shard;
 use crate::limits::VALUE_INLINE_BYTES_MAX;
-use crate::meta_change::{DIGITS_MAX, decimal};
-use crate::response::{Response, ValueEnd};
-use crate::shard::Shard;
+use crate::requests::clock::Now;
+use crate::requests::response::{Response, ValueEnd};
 
 impl Shard {
     /// Executes a binary request.

@@ -5,9 +5,9 @@ use alloc::vec::Vec;
 use slabcore_protocol::{DumpFormat, DumpedItem, encode_dump_line};
 use slabcore_storage::{WalkPosition, Walked};
 
-use crate::clock::Now;
+use crate::execution::shard::Shard;
 use crate::limits::DUMP_LOOKS;
-use crate::shard::Shard;
+use crate::requests::clock::Now;
 
 const POSITION_BYTES: usize = 8;
 

@@ -9,11 +9,11 @@ use slabcore_storage::{
     Config, Hold, KeyHasher, NoMemory, PageDemand, PagePool, PageWish, Reassigned, Store,
 };
 
-use crate::class_table::ClassTable;
-use crate::clock::Now;
-use crate::prefix_counts::Detail;
-use crate::uploads::Uploads;
-use crate::watched_lines::Watched;
+use crate::execution::uploads::Uploads;
+use crate::observation::class_table::ClassTable;
+use crate::observation::prefix_counts::Detail;
+use crate::observation::watched_lines::Watched;
+use crate::requests::clock::Now;
 
 /// What a shard needs to know beside its store's configuration.
 #[derive(Debug, Clone, Copy)]

@@ -4,16 +4,16 @@ use alloc::vec::Vec;
 
 use slabcore_protocol::{BinaryRequest, Echo, encode_value_header};
 
-use crate::batch::{Batch, Replies};
-use crate::class_table::ClassTable;
-use crate::clock::Now;
-use crate::entry::{Entry, StatsKind};
-use crate::entry_decoding::Entries;
+use crate::execution::plain_get::LargeHit;
+use crate::execution::shard::Shard;
+use crate::forwarding::batch::{Batch, Replies};
+use crate::forwarding::forwarded_decoding::Entries;
+use crate::forwarding::forwarded_request::{Entry, StatsKind};
 use crate::limits::{BATCH_REPLY_BYTES_SOFT_MAX, PREFETCH_GROUP};
-use crate::plain_get::LargeHit;
-use crate::request::KeyRequest;
-use crate::response::{Response, ValueEnd};
-use crate::shard::Shard;
+use crate::observation::class_table::ClassTable;
+use crate::requests::clock::Now;
+use crate::requests::request::KeyRequest;
+use crate::requests::response::{Response, ValueEnd};
 
 /// What goes before a held value.
 enum ValueHead {

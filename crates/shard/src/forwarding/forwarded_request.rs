@@ -3,10 +3,10 @@
 use slabcore_protocol::{Echo, StoreRequest};
 use slabcore_storage::PageWish;
 
-use crate::dump::DumpPart;
-use crate::request::KeyRequest;
-use crate::uploads::UploadId;
-use crate::watched_lines::Watch;
+use crate::execution::uploads::UploadId;
+use crate::observation::dump::DumpPart;
+use crate::observation::watched_lines::Watch;
+use crate::requests::request::KeyRequest;
 
 /// What a shard is asked to tell of itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

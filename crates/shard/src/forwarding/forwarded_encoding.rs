@@ -1,20 +1,20 @@
-//! Entries to bytes, as [`crate::entry_head`] says.
+//! Entries to bytes, as [`crate::forwarding::forwarded_head`] says.
 
 use alloc::vec::Vec;
 
 use slabcore_protocol::{DumpFormat, ECHO_BYTES, MetaCommand, StoreForm, StoreRequest, Verb};
 use slabcore_storage::PageWish;
 
-use crate::dump::DumpPart;
-use crate::entry::Entry;
-use crate::entry_head::{
+use crate::forwarding::forwarded_head::{
     ARITHMETIC, BINARY, BIT_BINARY, BIT_CAS, BIT_EXPTIME, BIT_GOOD, BIT_INCR, BIT_META, BIT_TICKET,
     DELETE, DUMP, FLUSH, GET, HEAD_BYTES, Head, META, PAGES_WANTED, PLAIN_BINARY_GET, PLAIN_GET,
     REASSIGN, SHORT_HEAD_BYTES, STATS, STORE, TOO_LARGE, TOUCH, UPLOAD_ABANDON, UPLOAD_BEGIN,
     UPLOAD_BYTES, UPLOAD_END, WATCH,
 };
-use crate::request::KeyRequest;
-use crate::watched_lines::Watch;
+use crate::forwarding::forwarded_request::Entry;
+use crate::observation::dump::DumpPart;
+use crate::observation::watched_lines::Watch;
+use crate::requests::request::KeyRequest;
 
 /// Appends a get of `key` with nothing said of it.
 #[inline]

@@ -8,10 +8,10 @@ use slabcore_storage::{
     Amendment, ArithmeticError, Delta, Hit, Marks, NewItem, NewUnique, StoreOutcome, StoreVerb,
 };
 
-use crate::clock::Now;
-use crate::meta_get::{exptimes, named_unique, ttl};
-use crate::response::Response;
-use crate::shard::Shard;
+use crate::execution::meta_get::{exptimes, named_unique, ttl};
+use crate::execution::shard::Shard;
+use crate::requests::clock::Now;
+use crate::requests::response::Response;
 
 /// Digits of the largest 64-bit number.
 pub(crate) const DIGITS_MAX: usize = 20;

@@ -11,11 +11,11 @@ use alloc::vec::Vec;
 
 use slabcore_storage::Hold;
 
-use crate::entry::{Entry, StatsKind};
-use crate::entry_decoding::Entries;
-use crate::entry_encoding::{encode_entry, encode_plain_get};
+use crate::forwarding::forwarded_decoding::Entries;
+use crate::forwarding::forwarded_encoding::{encode_entry, encode_plain_get};
+use crate::forwarding::forwarded_request::{Entry, StatsKind};
 use crate::limits::BATCH_REQUEST_BYTES_SOFT_MAX;
-use crate::response::ValueEnd;
+use crate::requests::response::ValueEnd;
 
 const REPLY_HEAD_BYTES: usize = 4;
 const REPLY_KIND_SHIFT: u32 = 28;

@@ -6,11 +6,11 @@ use slabcore_protocol::{
 };
 use slabcore_storage::{ArithmeticError, Delta, ItemRef, NewItem, StoreOutcome, StoreVerb};
 
-use crate::clock::Now;
+use crate::execution::shard::Shard;
 use crate::limits::VALUE_INLINE_BYTES_MAX;
-use crate::request::KeyRequest;
-use crate::response::Response;
-use crate::shard::Shard;
+use crate::requests::clock::Now;
+use crate::requests::request::KeyRequest;
+use crate::requests::response::Response;
 
 /// A storage command, and what became of it.
 #[derive(Clone, Copy)]

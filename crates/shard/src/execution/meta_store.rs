@@ -6,11 +6,11 @@ use slabcore_protocol::{
 };
 use slabcore_storage::{Amendment, Hit, Marks, NewItem, StoreOutcome, StoreVerb};
 
-use crate::clock::Now;
-use crate::execute::store_verb;
-use crate::meta_get::named_unique;
-use crate::response::Response;
-use crate::shard::Shard;
+use crate::execution::execute::store_verb;
+use crate::execution::meta_get::named_unique;
+use crate::execution::shard::Shard;
+use crate::requests::clock::Now;
+use crate::requests::response::Response;
 
 /// How the store does it, once the conditions that only ms has were found to hold.
 #[derive(Clone, Copy)]

@@ -10,10 +10,10 @@ use slabcore_protocol::{
 };
 use slabcore_storage::{Glance, Miss, NewItem, StoreEvent, StoreOutcome};
 
-use crate::clock::Now;
-use crate::request::KeyRequest;
-use crate::shard::Shard;
-use crate::watched_lines::{Watch, Watched, WatchedLines};
+use crate::execution::shard::Shard;
+use crate::observation::watched_lines::{Watch, Watched, WatchedLines};
+use crate::requests::clock::Now;
+use crate::requests::request::KeyRequest;
 
 /// What a line tells of an item that is to be stored.
 struct NewItemShown<'a> {
@@ -147,7 +147,7 @@ impl Shard {
             key: store.key,
             value_bytes: store.value_bytes as usize,
             flags: store.flags,
-            expiry: crate::binary_store::store_expiry(now, store),
+            expiry: crate::execution::binary_store::store_expiry(now, store),
             verb: store.verb,
         };
         self.show_new(now, hash, &new, status);

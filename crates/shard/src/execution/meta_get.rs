@@ -10,10 +10,10 @@ use slabcore_storage::{
     Amendment, Hit, Marks, NewItem, NewUnique, ReadHit, ReadTerms, StoreOutcome, StoreVerb,
 };
 
-use crate::clock::Now;
+use crate::execution::shard::Shard;
 use crate::limits::VALUE_INLINE_BYTES_MAX;
-use crate::response::{Response, ValueEnd};
-use crate::shard::Shard;
+use crate::requests::clock::Now;
+use crate::requests::response::{Response, ValueEnd};
 
 impl Shard {
     /// Executes an mg.

@@ -10,12 +10,12 @@ use slabcore_protocol::{
 };
 use slabcore_storage::{ItemRef, Marks, ReadTerms};
 
-use crate::binary::hit;
-use crate::clock::Now;
+use crate::execution::binary::hit;
+use crate::execution::meta_get::meta_hit;
+use crate::execution::shard::Shard;
 use crate::limits::VALUE_INLINE_BYTES_MAX;
-use crate::meta_get::meta_hit;
-use crate::response::Response;
-use crate::shard::Shard;
+use crate::requests::clock::Now;
+use crate::requests::response::Response;
 
 /// A hit whose value is sent from where it lies: take a hold with [`Shard::hold`] before the next
 /// request is executed.

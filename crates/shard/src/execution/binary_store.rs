@@ -5,11 +5,11 @@ use slabcore_metrics::Counter;
 use slabcore_protocol::{BinaryReply, BinaryStatus, Echo, Reply, StoreForm, StoreRequest, Verb};
 use slabcore_storage::{NewItem, StoreOutcome};
 
-use crate::binary::changed;
-use crate::clock::Now;
-use crate::execute::store_verb;
-use crate::response::Response;
-use crate::shard::Shard;
+use crate::execution::binary::changed;
+use crate::execution::execute::store_verb;
+use crate::execution::shard::Shard;
+use crate::requests::clock::Now;
+use crate::requests::response::Response;
 
 /// When the item of a storage command dies, as a tick; the binary protocol knows no negative time.
 #[inline]

@@ -9,13 +9,13 @@ use slabcore_protocol::{
 };
 use slabcore_storage::{Reservation, StoreOutcome};
 
-use crate::binary_store::store_expiry;
-use crate::clock::Now;
-use crate::execute::store_verb;
+use crate::execution::binary_store::store_expiry;
+use crate::execution::execute::store_verb;
+use crate::execution::shard::Shard;
+use crate::execution::uploads::{Upload, UploadId};
 use crate::limits::KEY_BYTES_MAX;
-use crate::response::Response;
-use crate::shard::Shard;
-use crate::uploads::{Upload, UploadId};
+use crate::requests::clock::Now;
+use crate::requests::response::Response;
 
 impl Shard {
     /// Starts an upload: reserves the head of the item, nothing ahead of the value's bytes.

@@ -3,9 +3,9 @@
 use slabcore_metrics::Counter;
 use slabcore_protocol::{StoreForm, StoreRequest};
 
-use crate::clock::Now;
-use crate::prefix_counts::PrefixEvent;
-use crate::shard::Shard;
+use crate::execution::shard::Shard;
+use crate::observation::prefix_counts::PrefixEvent;
+use crate::requests::clock::Now;
 
 impl Shard {
     /// Counts requests by what stands before the first `delimiter` of their keys, from now on.

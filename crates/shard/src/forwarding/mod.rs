@@ -1,0 +1,12 @@
+//! Requests that one shard forwards to another, as bytes of a batch that carries the replies back.
+//!
+//! May use: `requests`, `observation`. Must not come in: execution. A batch is filled, taken apart
+//! and emptied here; what its requests do is in `execution`.
+//!
+//! Start reading at `batch.rs`, then `forwarded_request.rs` and `forwarded_head.rs` (the layout).
+
+pub(crate) mod batch;
+pub(crate) mod forwarded_decoding;
+mod forwarded_encoding;
+mod forwarded_head;
+pub(crate) mod forwarded_request;

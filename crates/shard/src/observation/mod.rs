@@ -1,0 +1,10 @@
+//! What a shard counts and shows for operators: slab classes, prefixes, dumps, watched requests.
+//!
+//! May use: `requests`. Must not come in: anything that changes an item.
+//!
+//! Start reading at `class_table.rs` (`stats items`, `stats slabs`), then `watched_lines.rs`.
+
+pub(crate) mod class_table;
+pub(crate) mod dump;
+pub(crate) mod prefix_counts;
+pub(crate) mod watched_lines;
