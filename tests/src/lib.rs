@@ -1,11 +1,10 @@
-//! The tests of the whole: slabcore as a process beside a stock memcached, and the tree's shape.
+//! Tests of the whole project: slabcore as a process beside stock memcached, and the source tree.
 //!
-//! - `tests/differential`: the same bytes to both servers, the replies compared byte by byte.
-//! - `tests/wire`: sessions that hold for both servers, each run on each.
-//! - `tests/clients`: client libraries, tools, a proxy and a package that were written by others.
-//! - `tests/structure.rs`: the order of the crates and the house style, as far as it can be
-//!   counted.
-//! - `stock-memcached`: where the stock memcached comes from.
+//! - `differential/`: sends the same bytes to both servers and compares the replies byte by byte.
+//! - `wire/`: sessions that hold for both servers; each runs on each of them.
+//! - `clients/`: client libraries, tools, a proxy and a package that others wrote.
+//! - `structure/`: the order of crates and folders, and the countable rules of style.
+//! - `stock-memcached`: finds or builds the memcached to compare with.
 //!
-//! `SLABCORE_BIN` and `MEMCACHED` name other binaries. `SLABCORE_BIN` may be a memcached as well,
+//! `SLABCORE_BIN` and `MEMCACHED` name other binaries. `SLABCORE_BIN` may name a memcached, too,
 //! which tests the tests.

@@ -66,13 +66,13 @@ fn check(table: &'static str, arguments: &[&str]) {
 
 #[test]
 fn table() {
-    check(include_str!("../../cases/binary.txt"), &[]);
+    check(include_str!("cases/binary.txt"), &[]);
 }
 
 #[test]
 fn table_of_small_items() {
     let arguments = ["-I", "16k", "-o", "slab_chunk_max=8"];
-    check(include_str!("../../cases/binary_small_items.txt"), &arguments);
+    check(include_str!("cases/binary_small_items.txt"), &arguments);
 }
 
 /// What the comparisons compare is there.

@@ -21,7 +21,7 @@ on_both! {
 fn session_command(python: &Path, session: &str, server: &ServerProcess) -> Command {
     let mut command = Command::new(python);
     // The sessions' shared module leaves no bytecode in the tree.
-    command.arg("-B").arg(folder().join(session)).arg(server.port().to_string());
+    command.arg("-B").arg(folder().join("sessions").join(session)).arg(server.port().to_string());
     command
 }
 

@@ -13,9 +13,9 @@ use slabcore_testkit::splits::Splits;
 use crate::case_table::{self, Case};
 use crate::twins::must_agree;
 
-const OF_45: &str = include_str!("../../cases/expected_45.txt");
-const BY_DECISION: &str = include_str!("../../cases/by_decision.txt");
-const BEHIND_DUMPS: &str = include_str!("../../cases/behind_dumps.txt");
+const OF_45: &str = include_str!("cases/expected_45.txt");
+const BY_DECISION: &str = include_str!("cases/by_decision.txt");
+const BEHIND_DUMPS: &str = include_str!("cases/behind_dumps.txt");
 
 /// Plays a table and returns the cases whose replies are not those of the table.
 fn differences(kind: ServerKind, threads: usize, table: &'static str) -> Vec<String> {

@@ -42,25 +42,25 @@ fn compare(players: &mut [DatagramPlayer; 2], script: &Script) -> Result<(), Str
 
 #[test]
 fn storage() {
-    check(include_str!("../../cases/storage.txt"), 50);
+    check(include_str!("cases/storage.txt"), 50);
 }
 
 #[test]
 fn retrieval() {
-    check(include_str!("../../cases/retrieval.txt"), 50);
+    check(include_str!("cases/retrieval.txt"), 50);
 }
 
 #[test]
 fn numbers() {
-    check(include_str!("../../cases/numbers.txt"), 50);
+    check(include_str!("cases/numbers.txt"), 50);
 }
 
 #[test]
 fn lines() {
-    check(include_str!("../../cases/lines.txt"), 20);
+    check(include_str!("cases/lines.txt"), 20);
 }
 
 #[test]
 fn meta() {
-    check(include_str!("../../cases/meta.txt"), 50);
+    check(include_str!("cases/meta.txt"), 50);
 }

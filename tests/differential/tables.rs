@@ -29,62 +29,62 @@ fn check(table: &'static str, arguments: &[&str], seed: u64) {
 
 #[test]
 fn storage() {
-    check(include_str!("../../cases/storage.txt"), &[], 0x51);
+    check(include_str!("cases/storage.txt"), &[], 0x51);
 }
 
 #[test]
 fn retrieval() {
-    check(include_str!("../../cases/retrieval.txt"), &[], 0x52);
+    check(include_str!("cases/retrieval.txt"), &[], 0x52);
 }
 
 #[test]
 fn numbers() {
-    check(include_str!("../../cases/numbers.txt"), &[], 0x53);
+    check(include_str!("cases/numbers.txt"), &[], 0x53);
 }
 
 #[test]
 fn expiry() {
-    check(include_str!("../../cases/expiry.txt"), &[], 0x54);
+    check(include_str!("cases/expiry.txt"), &[], 0x54);
 }
 
 #[test]
 fn lines() {
-    check(include_str!("../../cases/lines.txt"), &[], 0x55);
+    check(include_str!("cases/lines.txt"), &[], 0x55);
 }
 
 #[test]
 fn sizes() {
-    check(include_str!("../../cases/sizes.txt"), &[], 0x56);
+    check(include_str!("cases/sizes.txt"), &[], 0x56);
 }
 
 #[test]
 fn small_items() {
-    check(include_str!("../../cases/small_items.txt"), SMALL_ITEMS, 0x57);
+    check(include_str!("cases/small_items.txt"), SMALL_ITEMS, 0x57);
 }
 
 #[test]
 fn meta() {
-    check(include_str!("../../cases/meta.txt"), &[], 0x58);
+    check(include_str!("cases/meta.txt"), &[], 0x58);
 }
 
 #[test]
 fn orders() {
-    check(include_str!("../../cases/orders.txt"), &[], 0x59);
+    check(include_str!("cases/orders.txt"), &[], 0x59);
 }
 
 /// The tables are the specification that can be read; they must not shrink away.
 #[test]
 fn there_are_hundreds_of_cases() {
     let tables = [
-        include_str!("../../cases/storage.txt"),
-        include_str!("../../cases/retrieval.txt"),
-        include_str!("../../cases/numbers.txt"),
-        include_str!("../../cases/expiry.txt"),
-        include_str!("../../cases/lines.txt"),
-        include_str!("../../cases/sizes.txt"),
-        include_str!("../../cases/small_items.txt"),
-        include_str!("../../cases/meta.txt"),
-        include_str!("../../cases/orders.txt"),
+        include_str!("cases/storage.txt"),
+        include_str!("cases/retrieval.txt"),
+        include_str!("cases/numbers.txt"),
+        include_str!("cases/expiry.txt"),
+        include_str!("cases/lines.txt"),
+        include_str!("cases/sizes.txt"),
+        include_str!("cases/small_items.txt"),
+        include_str!("cases/meta.txt"),
+        include_str!("cases/orders.txt"),
     ];
     let cases: usize = tables.iter().map(|table| case_table::read(table).len()).sum();
     assert!(cases >= 200, "only {cases} cases");
