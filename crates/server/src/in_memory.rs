@@ -13,8 +13,8 @@ use slabcore_storage::KeyHasher;
 
 use crate::connection::ConnectionId;
 use crate::hub::Hub;
-use crate::hub::duties::Fate;
-use crate::launch::seat::make_seats;
+use crate::hub::driver_actions::SocketAction;
+use crate::launch::executor_setup::make_setups;
 use crate::settings::kept_settings::KeptSettings;
 use crate::settings::start_error::StartError;
 use crate::settings::{BackendChoice, Listen, Moving, Protocol, Settings};
@@ -48,7 +48,7 @@ impl InMemoryConnection {
 }
 
 /// What a driver keeps of one connection.
-struct Peer {
+struct MemoryConnection {
     id: ConnectionId,
     /// The server has closed it.
     closed: bool,
@@ -56,7 +56,7 @@ struct Peer {
 
 struct InMemoryShard {
     hub: Hub,
-    peers: Vec<Peer>,
+    connections: Vec<MemoryConnection>,
     touched: Vec<u32>,
     /// What clients sent since the last turn, and whose it is.
     arrived: Vec<u8>,
@@ -76,10 +76,10 @@ impl InMemoryServer {
         let router = Router::new(hasher.clone(), shards);
         let backend = Backend::Epoll("there are no sockets".to_owned());
         let settings = settings(shards, memory_bytes);
-        let (cluster, seats) = make_seats(settings, backend, &[], Vec::new(), &hasher)?;
-        let shards = seats.into_iter().map(|seat| InMemoryShard {
-            hub: seat.sit(Arc::clone(&cluster)).0,
-            peers: Vec::new(),
+        let (cluster, setups) = make_setups(settings, backend, &[], Vec::new(), &hasher)?;
+        let shards = setups.into_iter().map(|setup| InMemoryShard {
+            hub: setup.make_hub(Arc::clone(&cluster)).0,
+            connections: Vec::new(),
             touched: Vec::new(),
             arrived: Vec::new(),
             inputs: Vec::new(),
@@ -150,18 +150,18 @@ impl InMemoryServer {
 impl InMemoryShard {
     fn connect(&mut self) -> ConnectionId {
         let id = self.hub.insert(false, Protocol::Auto, None);
-        let peer = Peer { id, closed: false };
-        match self.peers.get_mut(id.index as usize) {
-            Some(place) => *place = peer,
-            None => self.peers.push(peer),
+        let connection = MemoryConnection { id, closed: false };
+        match self.connections.get_mut(id.index as usize) {
+            Some(place) => *place = connection,
+            None => self.connections.push(connection),
         }
         id
     }
 
     #[inline]
     fn is_open(&self, id: ConnectionId) -> bool {
-        let peer = &self.peers[id.index as usize];
-        peer.id == id && !peer.closed
+        let connection = &self.connections[id.index as usize];
+        connection.id == id && !connection.closed
     }
 
     /// Before the first bytes of a turn.
@@ -217,24 +217,24 @@ impl InMemoryShard {
 
     #[inline]
     fn settle(&mut self, index: u32, send: &mut impl FnMut(ConnectionId, &[u8])) {
-        let Some(duties) = self.hub.duties(index) else { return };
-        let peer = &mut self.peers[index as usize];
-        if let Some(outgoing) = duties.send {
+        let Some(actions) = self.hub.take_actions(index) else { return };
+        let connection = &mut self.connections[index as usize];
+        if let Some(outgoing) = actions.send {
             if let Some(bytes) = outgoing.plain() {
-                send(peer.id, bytes);
+                send(connection.id, bytes);
             } else {
                 let mut offset = 0;
                 while offset < outgoing.total_bytes() {
                     for piece in &outgoing.pieces(offset) {
-                        send(peer.id, piece);
+                        send(connection.id, piece);
                         offset += piece.len();
                     }
                 }
             }
             self.hub.sent(index, outgoing);
         }
-        if duties.fate == Fate::Close {
-            peer.closed = true;
+        if actions.socket == SocketAction::Close {
+            connection.closed = true;
             self.hub.remove(index);
         }
     }

@@ -7,13 +7,13 @@
 //! May use: `settings`. Must not come in: execution of requests, which is in `requests`, and
 //! anything of more than one connection.
 //!
-//! Start reading at [`Connection`], then `output.rs` (replies in order) and `entry.rs`.
+//! Start reading at [`Connection`], then `output.rs` (replies in order) and `hub_connection.rs`.
 
 pub(crate) mod affinity;
 mod connection;
 pub(crate) mod dump_progress;
-pub(crate) mod entry;
 pub(crate) mod gather;
+pub(crate) mod hub_connection;
 pub(crate) mod login;
 pub(crate) mod outgoing;
 pub(crate) mod output;

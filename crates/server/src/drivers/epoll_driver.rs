@@ -15,7 +15,7 @@ use slabcore_metrics::Counter;
 use crate::connection::outgoing::Outgoing;
 use crate::drivers::udp_port::{Readiness, UdpPort};
 use crate::hub::Hub;
-use crate::hub::duties::Fate;
+use crate::hub::driver_actions::SocketAction;
 use crate::settings::limits::{RECEIVE_BUFFER_BYTES, SEND_PIECES_MAX};
 use crate::settings::log;
 
@@ -27,7 +27,7 @@ const DOORBELL: u64 = u64::MAX;
 const UDP_SOCKETS: u64 = 1 << 32;
 
 #[derive(Debug, Default)]
-struct Peer {
+struct EpollConnection {
     socket: Option<OwnedFd>,
     /// What the kernel was asked to watch for.
     interest: Option<epoll::EventFlags>,
@@ -40,7 +40,7 @@ struct Peer {
 pub(crate) struct EpollDriver {
     hub: Hub,
     epoll: OwnedFd,
-    peers: Vec<Peer>,
+    connections: Vec<EpollConnection>,
     events: Vec<epoll::Event>,
     buffer: Vec<u8>,
     touched: Vec<u32>,
@@ -63,7 +63,7 @@ impl EpollDriver {
         Ok(Self {
             hub,
             epoll,
-            peers: Vec::new(),
+            connections: Vec::new(),
             events: Vec::with_capacity(EVENTS_MAX),
             buffer: vec![0; RECEIVE_BUFFER_BYTES],
             touched: Vec::new(),
@@ -81,7 +81,7 @@ impl EpollDriver {
         for index in self.hub.indices() {
             self.end(index);
         }
-        self.hub.exchanges.end_all(&mut self.hub.core);
+        self.hub.datagrams.end_all(&mut self.hub.core);
         self.hub.core.shards.own().publish();
         Ok(())
     }
@@ -105,9 +105,9 @@ impl EpollDriver {
             more |= self.serve_datagrams();
         }
         if self.hub.is_to_tell() {
-            let peers = &self.peers;
+            let connections = &self.connections;
             self.hub.tell_connections(|index| {
-                peers.get(index as usize)?.socket.as_ref().map(AsFd::as_fd)
+                connections.get(index as usize)?.socket.as_ref().map(AsFd::as_fd)
             });
         }
         let wakes = &mut self.wakes;
@@ -180,12 +180,12 @@ impl EpollDriver {
     fn ready(&mut self, index: u32, flags: epoll::EventFlags) {
         let broken = flags.contains(epoll::EventFlags::ERR);
         if broken {
-            self.peers[index as usize].ending = true;
+            self.connections[index as usize].ending = true;
             self.hub.touch(index);
             return;
         }
         if flags.contains(epoll::EventFlags::OUT)
-            && let Some((outgoing, offset)) = self.peers[index as usize].unsent.take()
+            && let Some((outgoing, offset)) = self.connections[index as usize].unsent.take()
         {
             self.send(index, outgoing, offset);
         }
@@ -195,9 +195,9 @@ impl EpollDriver {
     }
 
     fn receive(&mut self, index: u32) {
-        let peer = &mut self.peers[index as usize];
-        let Some(socket) = &peer.socket else { return };
-        if peer.ending {
+        let connection = &mut self.connections[index as usize];
+        let Some(socket) = &connection.socket else { return };
+        if connection.ending {
             return;
         }
         match recv(socket, &mut self.buffer[..], RecvFlags::DONTWAIT) {
@@ -205,29 +205,31 @@ impl EpollDriver {
             Ok((bytes, _)) => self.hub.receive(std::iter::once((index, &self.buffer[..bytes]))),
             Err(Errno::AGAIN | Errno::INTR) => {}
             Err(_) => {
-                peer.ending = true;
+                connection.ending = true;
                 self.hub.touch(index);
             }
         }
     }
 
     fn send(&mut self, index: u32, outgoing: Outgoing, offset: usize) {
-        let peer = &mut self.peers[index as usize];
-        let Some(socket) = &peer.socket else { unreachable!("an open connection has a socket") };
+        let connection = &mut self.connections[index as usize];
+        let Some(socket) = &connection.socket else {
+            unreachable!("an open connection has a socket")
+        };
         match send_once(socket, &outgoing, offset) {
             Ok(count) if offset + count == outgoing.total_bytes() => {
                 self.hub.sent(index, outgoing);
             }
             Ok(count) => {
-                peer.unsent = Some((outgoing, offset + count));
+                connection.unsent = Some((outgoing, offset + count));
                 self.hub.touch(index);
             }
             Err(Errno::AGAIN | Errno::INTR) => {
-                peer.unsent = Some((outgoing, offset));
+                connection.unsent = Some((outgoing, offset));
                 self.hub.touch(index);
             }
             Err(_) => {
-                peer.ending = true;
+                connection.ending = true;
                 self.hub.send_failed(index, outgoing);
             }
         }
@@ -235,45 +237,46 @@ impl EpollDriver {
 
     /// Closes a connection, which takes it off the epoll set.
     fn end(&mut self, index: u32) {
-        let peer = std::mem::take(&mut self.peers[index as usize]);
-        if let Some(socket) = peer.socket {
+        let connection = std::mem::take(&mut self.connections[index as usize]);
+        if let Some(socket) = connection.socket {
             self.hub.part_from_client(index, &socket);
         }
-        if let Some((outgoing, _)) = peer.unsent {
+        if let Some((outgoing, _)) = connection.unsent {
             self.hub.send_failed(index, outgoing);
         }
         self.hub.remove(index);
     }
 
     fn take_messages(&mut self) {
-        let (peers, wakes) = (&mut self.peers, &mut self.wakes);
+        let (connections, wakes) = (&mut self.connections, &mut self.wakes);
         self.hub.take_messages(
             |index, socket| {
                 let index = index as usize;
-                if index >= peers.len() {
-                    peers.resize_with(index + 1, Peer::default);
+                if index >= connections.len() {
+                    connections.resize_with(index + 1, EpollConnection::default);
                 }
-                peers[index] = Peer { socket: Some(socket), ..Peer::default() };
+                connections[index] =
+                    EpollConnection { socket: Some(socket), ..EpollConnection::default() };
             },
             |shard| wakes.push(shard),
         );
     }
 
     fn settle(&mut self, index: u32) {
-        let Some(duties) = self.hub.duties(index) else { return };
-        self.peers[index as usize].ending |= duties.fate == Fate::Close;
-        if let Some(outgoing) = duties.send {
-            if self.peers[index as usize].ending {
+        let Some(actions) = self.hub.take_actions(index) else { return };
+        self.connections[index as usize].ending |= actions.socket == SocketAction::Close;
+        if let Some(outgoing) = actions.send {
+            if self.connections[index as usize].ending {
                 self.hub.send_failed(index, outgoing);
             } else {
                 self.send(index, outgoing, 0);
             }
         }
-        if self.peers[index as usize].ending {
+        if self.connections[index as usize].ending {
             self.end(index);
-        } else if duties.fate == Fate::Depart {
+        } else if actions.socket == SocketAction::HandOver {
             self.depart(index);
-        } else if let Err(errno) = self.watch(index, duties.read) {
+        } else if let Err(errno) = self.watch(index, actions.read) {
             log::not_watched(errno);
             self.end(index);
         }
@@ -281,13 +284,13 @@ impl EpollDriver {
 
     /// Has the kernel watch a connection's socket for what it waits for.
     fn watch(&mut self, index: u32, read: bool) -> rustix::io::Result<()> {
-        let peer = &mut self.peers[index as usize];
+        let connection = &mut self.connections[index as usize];
         let mut wanted = epoll::EventFlags::empty();
         wanted.set(epoll::EventFlags::IN, read);
-        wanted.set(epoll::EventFlags::OUT, peer.unsent.is_some());
-        let Some(socket) = &peer.socket else { return Ok(()) };
+        wanted.set(epoll::EventFlags::OUT, connection.unsent.is_some());
+        let Some(socket) = &connection.socket else { return Ok(()) };
         let data = epoll::EventData::new_u64(u64::from(index));
-        match peer.interest.replace(wanted) {
+        match connection.interest.replace(wanted) {
             None => epoll::add(&self.epoll, socket.as_fd(), data, wanted),
             Some(before) if before != wanted => {
                 epoll::modify(&self.epoll, socket.as_fd(), data, wanted)
@@ -298,19 +301,19 @@ impl EpollDriver {
 
     /// Lets go of a socket, and sends its connection to another shard.
     fn depart(&mut self, index: u32) {
-        let peer = &mut self.peers[index as usize];
-        debug_assert!(peer.unsent.is_none(), "all output has left");
-        let Some(socket) = peer.socket.take() else { return };
-        if peer.interest.take().is_some()
+        let connection = &mut self.connections[index as usize];
+        debug_assert!(connection.unsent.is_none(), "all output has left");
+        let Some(socket) = connection.socket.take() else { return };
+        if connection.interest.take().is_some()
             && let Err(errno) = epoll::delete(&self.epoll, &socket)
         {
             // Its events would go on coming here.
             log::not_watched(errno);
-            peer.socket = Some(socket);
+            connection.socket = Some(socket);
             return self.end(index);
         }
         let wakes = &mut self.wakes;
-        peer.socket = self.hub.depart(index, socket, |shard| wakes.push(shard));
+        connection.socket = self.hub.depart(index, socket, |shard| wakes.push(shard));
     }
 }
 

@@ -10,7 +10,7 @@ use crate::connection::outgoing::Outgoing;
 use crate::drivers::ring::{Completion, Received, Ring};
 use crate::drivers::udp_port::{Readiness, UdpPort};
 use crate::hub::Hub;
-use crate::hub::duties::Fate;
+use crate::hub::driver_actions::SocketAction;
 use crate::settings::limits::LULL_MICROSECONDS;
 
 /// Whether a socket has taken what it was sent.
@@ -25,7 +25,7 @@ enum Room {
 
 /// A connection's socket and what the kernel is doing with it.
 #[derive(Debug, Default)]
-struct Peer {
+struct RingConnection {
     socket: Option<OwnedFd>,
     /// A multishot receive is armed.
     receiving: bool,
@@ -60,7 +60,7 @@ impl Outlook {
 pub(crate) struct RingDriver {
     hub: Hub,
     ring: Ring,
-    peers: Vec<Peer>,
+    connections: Vec<RingConnection>,
     received: Vec<Received>,
     completions: Vec<Completion>,
     touched: Vec<u32>,
@@ -82,7 +82,7 @@ impl RingDriver {
         Self {
             hub,
             ring,
-            peers: Vec::new(),
+            connections: Vec::new(),
             received: Vec::new(),
             completions: Vec::new(),
             touched: Vec::new(),
@@ -111,9 +111,9 @@ impl RingDriver {
             more |= self.serve_datagrams();
         }
         if self.hub.is_to_tell() {
-            let peers = &self.peers;
+            let connections = &self.connections;
             self.hub.tell_connections(|index| {
-                peers.get(index as usize)?.socket.as_ref().map(AsFd::as_fd)
+                connections.get(index as usize)?.socket.as_ref().map(AsFd::as_fd)
             });
         }
         self.dispatch();
@@ -196,15 +196,15 @@ impl RingDriver {
 
     fn receive(&mut self) {
         for received in &self.received {
-            let peer = &mut self.peers[received.index as usize];
-            peer.receiving = !received.rearm;
-            peer.cancelling &= !received.rearm;
+            let connection = &mut self.connections[received.index as usize];
+            connection.receiving = !received.rearm;
+            connection.cancelling &= !received.rearm;
             if received.rearm {
                 self.hub.touch(received.index);
             }
         }
-        let (peers, ring) = (&self.peers, &self.ring);
-        let wanted = self.received.iter().filter(|it| !peers[it.index as usize].ending);
+        let (connections, ring) = (&self.connections, &self.ring);
+        let wanted = self.received.iter().filter(|it| !connections[it.index as usize].ending);
         self.hub.receive(wanted.map(|it| (it.index, ring.bytes(*it))));
         for received in self.received.drain(..) {
             self.ring.give_back(received);
@@ -235,34 +235,34 @@ impl RingDriver {
     }
 
     fn receive_ended(&mut self, index: u32, error: i32) {
-        let peer = &mut self.peers[index as usize];
-        peer.receiving = false;
-        peer.cancelling = false;
+        let connection = &mut self.connections[index as usize];
+        connection.receiving = false;
+        connection.cancelling = false;
         if error == 0 {
-            if !peer.ending {
+            if !connection.ending {
                 self.hub.end_of_input(index);
             }
         } else if error != Errno::CANCELED.raw_os_error() && error != Errno::NOBUFS.raw_os_error() {
-            peer.ending = true;
+            connection.ending = true;
         }
         self.hub.touch(index);
     }
 
     fn sent(&mut self, index: u32, outgoing: Outgoing, result: i32) {
-        let peer = &mut self.peers[index as usize];
-        let (offset, turn) = peer.sending.take().expect("a send was under way");
-        peer.room = if self.turns > turn + 1 { Room::Short } else { Room::Enough };
+        let connection = &mut self.connections[index as usize];
+        let (offset, turn) = connection.sending.take().expect("a send was under way");
+        connection.room = if self.turns > turn + 1 { Room::Short } else { Room::Enough };
         let Ok(count) = usize::try_from(result) else {
             let again = [Errno::INTR, Errno::AGAIN].map(Errno::raw_os_error).contains(&-result);
-            if again && !peer.ending {
+            if again && !connection.ending {
                 self.send(index, outgoing, offset, true);
             } else {
-                peer.ending = true;
+                connection.ending = true;
                 self.hub.send_failed(index, outgoing);
             }
             return;
         };
-        if peer.ending {
+        if connection.ending {
             self.hub.send_failed(index, outgoing);
         } else if offset + count < outgoing.total_bytes() {
             self.send(index, outgoing, offset + count, true);
@@ -272,23 +272,26 @@ impl RingDriver {
     }
 
     fn send(&mut self, index: u32, outgoing: Outgoing, offset: usize, awaited: bool) {
-        let peer = &mut self.peers[index as usize];
-        let Some(socket) = &peer.socket else { unreachable!("an open connection has a socket") };
-        peer.sending = Some((offset, self.turns));
+        let connection = &mut self.connections[index as usize];
+        let Some(socket) = &connection.socket else {
+            unreachable!("an open connection has a socket")
+        };
+        connection.sending = Some((offset, self.turns));
         // What does not complete at once is not to be waited for together with a request.
-        let awaited = awaited || peer.room == Room::Short;
+        let awaited = awaited || connection.room == Room::Short;
         self.ring.send(index, socket.as_fd(), outgoing, offset, awaited);
     }
 
     fn take_messages(&mut self) -> bool {
-        let (peers, wakes) = (&mut self.peers, &mut self.wakes);
+        let (connections, wakes) = (&mut self.connections, &mut self.wakes);
         self.hub.take_messages(
             |index, socket| {
                 let index = index as usize;
-                if index >= peers.len() {
-                    peers.resize_with(index + 1, Peer::default);
+                if index >= connections.len() {
+                    connections.resize_with(index + 1, RingConnection::default);
                 }
-                peers[index] = Peer { socket: Some(socket), ..Peer::default() };
+                connections[index] =
+                    RingConnection { socket: Some(socket), ..RingConnection::default() };
             },
             |shard| wakes.push(shard),
         )
@@ -310,50 +313,52 @@ impl RingDriver {
     }
 
     fn settle(&mut self, index: u32) {
-        let Some(duties) = self.hub.duties(index) else { return };
-        let peer = &mut self.peers[index as usize];
-        peer.ending |= duties.fate == Fate::Close;
-        let read = duties.read && !peer.ending;
-        if read && !peer.receiving {
-            let Some(socket) = &peer.socket else { unreachable!("an open connection has one") };
-            peer.receiving = true;
+        let Some(actions) = self.hub.take_actions(index) else { return };
+        let connection = &mut self.connections[index as usize];
+        connection.ending |= actions.socket == SocketAction::Close;
+        let read = actions.read && !connection.ending;
+        if read && !connection.receiving {
+            let Some(socket) = &connection.socket else {
+                unreachable!("an open connection has one")
+            };
+            connection.receiving = true;
             self.ring.receive(index, socket.as_fd());
-        } else if !read && peer.receiving && !peer.cancelling {
-            peer.cancelling = true;
+        } else if !read && connection.receiving && !connection.cancelling {
+            connection.cancelling = true;
             self.ring.cancel_receive(index);
         }
-        if peer.ending {
-            if let Some(outgoing) = duties.send {
+        if connection.ending {
+            if let Some(outgoing) = actions.send {
                 self.hub.send_failed(index, outgoing);
             }
-            let peer = &mut self.peers[index as usize];
-            if !peer.receiving && peer.sending.is_none() {
-                if let Some(socket) = peer.socket.take() {
+            let connection = &mut self.connections[index as usize];
+            if !connection.receiving && connection.sending.is_none() {
+                if let Some(socket) = connection.socket.take() {
                     self.hub.part_from_client(index, &socket);
                 }
                 self.hub.remove(index);
             }
-        } else if duties.fate == Fate::Depart {
+        } else if actions.socket == SocketAction::HandOver {
             // A receive under way ends first; what it still brings is kept and moves along.
-            if !peer.receiving {
-                debug_assert!(peer.sending.is_none(), "all output has left");
-                let socket = peer.socket.take().expect("an open connection has a socket");
+            if !connection.receiving {
+                debug_assert!(connection.sending.is_none(), "all output has left");
+                let socket = connection.socket.take().expect("an open connection has a socket");
                 let wakes = &mut self.wakes;
-                peer.socket = self.hub.depart(index, socket, |shard| wakes.push(shard));
+                connection.socket = self.hub.depart(index, socket, |shard| wakes.push(shard));
             }
-        } else if let Some(outgoing) = duties.send {
-            self.send(index, outgoing, 0, duties.awaits_sent);
+        } else if let Some(outgoing) = actions.send {
+            self.send(index, outgoing, 0, actions.awaits_sent);
         }
     }
 
     /// Sends what is ready, once and as far as it goes, and closes everything.
     pub(crate) fn stop(mut self) {
         for index in self.hub.indices() {
-            self.peers[index as usize].socket = None;
+            self.connections[index as usize].socket = None;
             self.hub.remove(index);
         }
         self.ring.end_operations();
-        self.hub.exchanges.end_all(&mut self.hub.core);
+        self.hub.datagrams.end_all(&mut self.hub.core);
         self.hub.core.shards.own().publish();
     }
 }

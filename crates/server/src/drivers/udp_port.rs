@@ -13,7 +13,7 @@ use slabcore_metrics::Counter;
 use slabcore_protocol::RequestDatagram;
 
 use crate::hub::Hub;
-use crate::requests::exchange::Asker;
+use crate::requests::datagram_request::DatagramSource;
 use crate::settings::limits::{DATAGRAM_BURST, TURN_DATAGRAMS_DURATION};
 
 /// No datagram is larger.
@@ -31,7 +31,7 @@ struct UdpSocket {
     socket: OwnedFd,
     /// There may be datagrams in it.
     readable: bool,
-    /// Exchanges whose next datagram it had no room for.
+    /// Requests whose next reply datagram the socket had no room for.
     blocked: Vec<u32>,
 }
 
@@ -81,7 +81,7 @@ impl UdpPort {
         match readiness {
             Readiness::Readable => socket.readable = true,
             Readiness::Writable => {
-                socket.blocked.drain(..).for_each(|index| hub.exchanges.resume(index));
+                socket.blocked.drain(..).for_each(|index| hub.datagrams.resume(index));
             }
         }
     }
@@ -92,10 +92,10 @@ impl UdpPort {
         let start = Instant::now();
         loop {
             let has_received = self.receive(hub);
-            if !has_received && !hub.exchanges.has_runnable() {
+            if !has_received && !hub.datagrams.has_runnable() {
                 return false;
             }
-            if let Some(index) = hub.exchanges.run(&mut hub.core, &mut hub.stalled) {
+            if let Some(index) = hub.datagrams.run(&mut hub.core, &mut hub.stalled) {
                 self.send(hub, index);
             }
             if start.elapsed() >= TURN_DATAGRAMS_DURATION {
@@ -106,7 +106,7 @@ impl UdpPort {
 
     /// Takes a datagram from one of the sockets; false if there is none, or no room for one.
     fn receive(&mut self, hub: &mut Hub) -> bool {
-        if !hub.exchanges.has_room() {
+        if !hub.datagrams.has_room() {
             return false;
         }
         for _ in 0..self.sockets.len() {
@@ -122,8 +122,8 @@ impl UdpPort {
                     metrics.add(Counter::DatagramsReceived, 1);
                     metrics.add(Counter::BytesRead, bytes as u64);
                     if let Some(request) = RequestDatagram::read(&self.buffer[..bytes]) {
-                        let asker = Asker { socket: number, address };
-                        hub.exchanges.begin(&mut hub.core, asker, request);
+                        let source = DatagramSource { socket: number, address };
+                        hub.datagrams.begin(&mut hub.core, source, request);
                     }
                     return true;
                 }
@@ -135,13 +135,13 @@ impl UdpPort {
         false
     }
 
-    /// Sends the next datagrams of an exchange's message.
+    /// Sends the next datagrams of a request's answer.
     fn send(&mut self, hub: &mut Hub, index: u32) {
-        let exchange = hub.exchanges.get_mut(index);
-        let Asker { socket, address } = &exchange.asker;
+        let request = hub.datagrams.get_mut(index);
+        let DatagramSource { socket, address } = &request.source;
         let (socket, address) = (&mut self.sockets[*socket], address.clone());
         for _ in 0..DATAGRAM_BURST {
-            let Some((frame, part)) = exchange.datagram() else { break };
+            let Some((frame, part)) = request.datagram() else { break };
             let bytes = frame.len() + part.len();
             let datagram = &mut self.buffer[..bytes];
             datagram[..frame.len()].copy_from_slice(&frame);
@@ -149,7 +149,7 @@ impl UdpPort {
             let flags = SendFlags::NOSIGNAL | SendFlags::DONTWAIT;
             match sendto(&socket.socket, datagram, flags, &address) {
                 Ok(_) => {
-                    exchange.datagram_sent();
+                    request.datagram_sent();
                     let metrics = &hub.core.metrics;
                     metrics.add(Counter::DatagramsSent, 1);
                     metrics.add(Counter::BytesWritten, bytes as u64);
@@ -157,10 +157,10 @@ impl UdpPort {
                 Err(Errno::AGAIN) => return socket.blocked.push(index),
                 Err(Errno::INTR) => break,
                 // Nobody can be told there.
-                Err(_) => return hub.exchanges.drop_rest(&mut hub.core, index),
+                Err(_) => return hub.datagrams.drop_rest(&mut hub.core, index),
             }
         }
-        hub.exchanges.resume(index);
+        hub.datagrams.resume(index);
     }
 }
 

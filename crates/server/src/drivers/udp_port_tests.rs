@@ -9,8 +9,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use slabcore_storage::KeyHasher;
 
 use super::*;
-use crate::launch::seat::make_seats;
-use crate::settings::limits::{ANSWER_BYTES_MAX, ANSWERS_BYTES_MAX, EXCHANGES_MAX};
+use crate::launch::executor_setup::make_setups;
+use crate::settings::limits::{ANSWER_BYTES_MAX, ANSWERS_BYTES_MAX, PENDING_DATAGRAMS_MAX};
 use crate::settings::{BackendChoice, Settings};
 use crate::shared::cluster::Backend;
 use crate::whole_server;
@@ -36,9 +36,9 @@ impl Fixture {
         let settings = Settings { shards: 1, ..whole_server::settings(BackendChoice::Epoll) };
         let backend = Backend::Epoll("there are no connections".to_owned());
         let hasher = KeyHasher::new(7);
-        let (cluster, seats) = make_seats(settings, backend, &[], Vec::new(), &hasher).unwrap();
-        let seat = seats.into_iter().next().expect("a seat for each shard");
-        let (mut hub, _) = seat.sit(Arc::clone(&cluster));
+        let (cluster, setups) = make_setups(settings, backend, &[], Vec::new(), &hasher).unwrap();
+        let setup = setups.into_iter().next().expect("a setup for each shard");
+        let (mut hub, _) = setup.make_hub(Arc::clone(&cluster));
         hub.core.begin_turn();
         let [server, client] = paths.each_ref().map(|path| UnixDatagram::bind(path).unwrap());
         client.connect(&paths[0]).unwrap();
@@ -81,7 +81,7 @@ impl Fixture {
 
 impl Drop for Fixture {
     fn drop(&mut self) {
-        self.hub.exchanges.end_all(&mut self.hub.core);
+        self.hub.datagrams.end_all(&mut self.hub.core);
         for path in &self.paths {
             std::fs::remove_file(path).unwrap();
         }
@@ -137,16 +137,16 @@ fn datagrams_beyond_the_limit_wait_in_the_socket() {
     fixture.store_large_value();
     // The first answers block the socket, and all others wait behind them.
     let get = format!("get{}\r\n", " k".repeat(4));
-    for _ in 0..EXCHANGES_MAX {
+    for _ in 0..PENDING_DATAGRAMS_MAX {
         fixture.ask(get.as_bytes());
         fixture.turns();
     }
-    assert!(!fixture.hub.exchanges.has_room());
+    assert!(!fixture.hub.datagrams.has_room());
     fixture.ask(b"mn\r\n");
     fixture.turns();
     assert!(!fixture.port.watched(0, Readiness::Readable));
     let received = fixture.counter(Counter::DatagramsReceived);
-    assert_eq!(received, 1 + EXCHANGES_MAX as u64);
+    assert_eq!(received, 1 + PENDING_DATAGRAMS_MAX as u64);
     let mut datagrams = Vec::new();
     while fixture.port.watched(0, Readiness::Writable) {
         datagrams.extend(fixture.read());

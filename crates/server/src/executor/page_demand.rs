@@ -70,7 +70,7 @@ mod tests {
 
     use super::*;
     use crate::executor::shards::Shards;
-    use crate::launch::seat::make_seats;
+    use crate::launch::executor_setup::make_setups;
     use crate::settings::{BackendChoice, Settings};
     use crate::shared::cluster::Backend;
     use crate::whole_server::settings;
@@ -80,10 +80,10 @@ mod tests {
     fn an_executor_does_not_ask_the_shards_that_it_has() {
         let settings = Settings { shards: 4, ..settings(BackendChoice::Epoll) };
         let backend = Backend::Epoll(String::new());
-        let (cluster, seats) = make_seats(settings, backend, &[], Vec::new(), &KeyHasher::new(1))
+        let (cluster, setups) = make_setups(settings, backend, &[], Vec::new(), &KeyHasher::new(1))
             .map_err(drop)
             .unwrap();
-        let all = seats[0].shards();
+        let all = setups[0].shards();
         let mut others: Vec<Shards> =
             (1..4).map(|own| Shards::new(own, Arc::clone(&all))).collect();
         let mut own = Shards::new(0, Arc::clone(&all));

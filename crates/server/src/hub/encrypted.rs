@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering;
 
 use slabcore_metrics::Counter;
 
-use crate::connection::entry::Waiting;
+use crate::connection::hub_connection::Waiting;
 use crate::connection::outgoing::Outgoing;
 use crate::connection::output::Output;
 use crate::connection::tls_session::{Heard, TlsSession};
@@ -18,22 +18,22 @@ impl Hub {
     /// for [`Self::run_decrypted`].
     #[inline(never)]
     pub(super) fn decrypt(&mut self, index: u32, received: &[u8]) {
-        let Some(entry) = self.entries[index as usize].as_mut() else { return };
-        entry.prepare_carry(&mut self.core.spares);
-        let Some(tls) = entry.tls.as_mut() else { return };
-        let before = entry.carry.len();
-        let heard = tls.decrypt(received, &mut entry.carry);
+        let Some(conn) = self.connections[index as usize].as_mut() else { return };
+        conn.prepare_carry(&mut self.core.spares);
+        let Some(tls) = conn.tls.as_mut() else { return };
+        let before = conn.carry.len();
+        let heard = tls.decrypt(received, &mut conn.carry);
         // As in memcached, what the client said counts, not what it took to encrypt that.
-        let bytes = entry.carry.len() - before;
+        let bytes = conn.carry.len() - before;
         self.core.metrics.add(Counter::BytesRead, bytes as u64);
         match heard {
             Heard::Open => {}
-            Heard::Farewell => entry.end_of_input = true,
+            Heard::Farewell => conn.end_of_input = true,
             Heard::Nonsense => {
                 if let Some(tls) = &self.core.cluster.tls {
                     tls.protocol_errors.fetch_add(1, Ordering::Relaxed);
                 }
-                entry.connection.close(&mut self.core);
+                conn.connection.close(&mut self.core);
             }
         }
         self.decrypted.push(index);
@@ -42,7 +42,7 @@ impl Hub {
     /// Executes what was decrypted, between the stages of other connections.
     pub(super) fn run_decrypted(&mut self) {
         while let Some(index) = self.decrypted.pop() {
-            let waiting = self.entries[index as usize].as_ref().map(|entry| entry.waiting);
+            let waiting = self.connections[index as usize].as_ref().map(|conn| conn.waiting);
             if waiting == Some(Waiting::Input) {
                 self.run_carry(index);
                 self.core.give_back();

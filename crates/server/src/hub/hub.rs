@@ -8,15 +8,15 @@ use slabcore_metrics::{Counter, Gauge};
 use slabcore_shard::Batch;
 
 use crate::connection::affinity::Affinity;
-use crate::connection::entry::{Entry, Leaving, Waiting};
+use crate::connection::hub_connection::{HubConnection, Leaving, Waiting};
 use crate::connection::login::Login;
 use crate::connection::tls_session::TlsSession;
 use crate::connection::{Connection, ConnectionId};
 use crate::executor::core::Core;
 use crate::hub::background_rest::BackgroundRest;
 use crate::hub::cut_lines::CutLines;
-use crate::hub::exchanges::Exchanges;
 use crate::hub::idle::IdleSweep;
+use crate::hub::pending_datagrams::PendingDatagrams;
 use crate::settings::limits::MAINTAIN_STEPS;
 use crate::settings::log;
 use crate::settings::peer::CloseReason;
@@ -26,13 +26,13 @@ use crate::shared::mailbox::Message;
 /// See the module.
 pub(crate) struct Hub {
     pub(crate) core: Core,
-    pub(super) entries: Vec<Option<Box<Entry>>>,
+    pub(super) connections: Vec<Option<Box<HubConnection>>>,
     pub(super) generations: Vec<u32>,
     pub(super) free: Vec<u32>,
     pub(super) receiver: Receiver<Message>,
     /// Connections whose `carry` can be worked on.
     pub(super) runnable: VecDeque<u32>,
-    /// Connections and exchanges that wait for a batch to leave.
+    /// Connections and datagrams that wait for a batch to leave.
     pub(crate) stalled: Vec<u32>,
     /// Connections that the driver must look at.
     pub(super) touched: Vec<u32>,
@@ -45,7 +45,7 @@ pub(crate) struct Hub {
     /// The shard was told of its connections, for the messages of the next turn.
     pub(super) is_told: bool,
     /// What came by datagram.
-    pub(crate) exchanges: Exchanges,
+    pub(crate) datagrams: PendingDatagrams,
     /// Bytes of memory of the carries of all connections.
     pub(super) carried: usize,
     /// Those of them that start a long request whose rest has not come.
@@ -64,7 +64,7 @@ impl Hub {
         Self {
             idle: IdleSweep::new(&core.cluster.settings),
             core,
-            entries: Vec::new(),
+            connections: Vec::new(),
             generations: Vec::new(),
             free: Vec::new(),
             receiver,
@@ -75,7 +75,7 @@ impl Hub {
             leaving: Vec::new(),
             postponed: None,
             is_told: false,
-            exchanges: Exchanges::default(),
+            datagrams: PendingDatagrams::default(),
             carried: 0,
             rest: BackgroundRest::default(),
             cut_lines: CutLines::default(),
@@ -98,8 +98,8 @@ impl Hub {
         let login = if cluster.users.is_some() { Login::Due } else { Login::Free };
         let id = self.free_place();
         let connection = Connection::new(id, protocol, login, affinity);
-        let entry = Entry::new(connection, tls, self.core.now.tick);
-        self.entries[id.index as usize] = Some(Box::new(entry));
+        let conn = HubConnection::new(connection, tls, self.core.now.tick);
+        self.connections[id.index as usize] = Some(Box::new(conn));
         self.core.metrics.add(Counter::TotalConnections, 1);
         self.publish_connections();
         self.touch(id.index);
@@ -109,76 +109,78 @@ impl Hub {
     /// A place for a connection.
     pub(super) fn free_place(&mut self) -> ConnectionId {
         let index = self.free.pop().unwrap_or_else(|| {
-            self.entries.push(None);
+            self.connections.push(None);
             self.generations.push(0);
-            self.entries.len() as u32 - 1
+            self.connections.len() as u32 - 1
         });
         ConnectionId { index, generation: self.generations[index as usize] }
     }
 
     /// A connection's socket is closed: everything it holds is given back.
     pub(crate) fn remove(&mut self, index: u32) {
-        let mut entry = self.take_entry(index);
-        entry.connection.end(&mut self.core);
-        entry.connection.output.return_buffers(&mut self.core.spares);
-        self.core.spares.put(entry.carry);
+        let mut conn = self.take_connection(index);
+        conn.connection.end(&mut self.core);
+        conn.connection.output.return_buffers(&mut self.core.spares);
+        self.core.spares.put(conn.carry);
         self.core.cluster.connection_ended();
         if self.core.verbosity >= log::COMMANDS {
-            log::connection_closed(entry.connection.client);
+            log::connection_closed(conn.connection.client);
         }
     }
 
     /// Takes a connection out of its place, which is free then.
-    pub(super) fn take_entry(&mut self, index: u32) -> Box<Entry> {
-        let mut entry = self.entries[index as usize].take().expect("a connection ends once");
-        self.carried -= entry.carried;
-        self.cut_lines.change(index, std::mem::take(&mut entry.cut_bytes), 0);
+    pub(super) fn take_connection(&mut self, index: u32) -> Box<HubConnection> {
+        let mut conn = self.connections[index as usize].take().expect("a connection ends once");
+        self.carried -= conn.carried;
+        self.cut_lines.change(index, std::mem::take(&mut conn.cut_bytes), 0);
         let generation = &mut self.generations[index as usize];
         *generation = generation.wrapping_add(1);
         self.free.push(index);
         self.publish_connections();
-        entry
+        conn
     }
 
     pub(super) fn publish_connections(&self) {
-        let open = self.entries.len() - self.free.len();
+        let open = self.connections.len() - self.free.len();
         self.core.metrics.set(Gauge::CurrConnections, open as u64);
     }
 
     /// Indices of all connections.
     pub(crate) fn indices(&self) -> Vec<u32> {
-        (0..self.entries.len() as u32).filter(|&i| self.entries[i as usize].is_some()).collect()
+        (0..self.connections.len() as u32)
+            .filter(|&i| self.connections[i as usize].is_some())
+            .collect()
     }
 
     /// Puts a connection on the list that the driver looks through at the end of the turn.
     #[inline]
     pub(crate) fn touch(&mut self, index: u32) {
-        let Some(entry) = self.entries[index as usize].as_mut() else { return };
-        if !entry.touched {
-            entry.touched = true;
+        let Some(conn) = self.connections[index as usize].as_mut() else { return };
+        if !conn.touched {
+            conn.touched = true;
             self.touched.push(index);
         }
     }
 
     /// The client sends no more: it gets what it is owed, then the connection ends.
     pub(crate) fn end_of_input(&mut self, index: u32) {
-        let Some(entry) = self.entries[index as usize].as_mut() else { return };
-        entry.end_of_input = true;
-        entry.connection.close_reason = CloseReason::Normal;
-        if entry.waiting == Waiting::Input {
-            entry.connection.close(&mut self.core);
+        let Some(conn) = self.connections[index as usize].as_mut() else { return };
+        conn.end_of_input = true;
+        conn.connection.close_reason = CloseReason::Normal;
+        if conn.waiting == Waiting::Input {
+            conn.connection.close(&mut self.core);
         }
         self.touch(index);
     }
 
-    /// Lets a connection go on whose output has room again, or an exchange.
+    /// Lets a connection go on whose output has room again, or a datagram.
     pub(super) fn unblock(&mut self, index: u32) {
-        let Some(entry) = self.entries.get_mut(index as usize) else {
-            return self.exchanges.resume(index);
+        let Some(conn) = self.connections.get_mut(index as usize) else {
+            return self.datagrams.resume(index);
         };
-        let Some(entry) = entry.as_mut() else { return };
-        if entry.waiting == Waiting::Room && !entry.connection.output.is_full() {
-            entry.waiting = Waiting::Turn;
+        let Some(conn) = conn.as_mut() else { return };
+        if conn.waiting == Waiting::Room && !conn.connection.output.is_full() {
+            conn.waiting = Waiting::Turn;
             self.runnable.push_back(index);
         }
     }
@@ -196,7 +198,7 @@ impl Hub {
             || self.core.outboxes.can_dispatch()
             || self.has_impatient()
             || self.is_to_tell()
-            || self.exchanges.has_runnable()
+            || self.datagrams.has_runnable()
     }
 
     /// Background work of a busy turn: bounded well below 200 microseconds.

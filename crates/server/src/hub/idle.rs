@@ -6,7 +6,7 @@
 
 use arrayvec::ArrayVec;
 
-use crate::connection::entry::Entry;
+use crate::connection::hub_connection::HubConnection;
 use crate::settings::limits::IDLE_SWEEP_CONNECTIONS;
 use crate::settings::{Listen, Settings};
 
@@ -43,20 +43,20 @@ impl IdleSweep {
     pub(super) fn go_on(
         &mut self,
         now: u32,
-        entries: &[Option<Box<Entry>>],
+        connections: &[Option<Box<HubConnection>>],
     ) -> (Swept, ArrayVec<u32, IDLE_SWEEP_CONNECTIONS>) {
         let mut idle = ArrayVec::new();
         if self.timeout == 0 || self.swept_at == now {
             return (Swept::All, idle);
         }
-        let end = entries.len().min(self.next + IDLE_SWEEP_CONNECTIONS);
-        for (index, entry) in entries.iter().enumerate().take(end).skip(self.next) {
-            let Some(entry) = entry else { continue };
-            if entry.is_idle() && now.saturating_sub(entry.last_request) > self.timeout {
+        let end = connections.len().min(self.next + IDLE_SWEEP_CONNECTIONS);
+        for (index, conn) in connections.iter().enumerate().take(end).skip(self.next) {
+            let Some(conn) = conn else { continue };
+            if conn.is_idle() && now.saturating_sub(conn.last_request) > self.timeout {
                 idle.push(index as u32);
             }
         }
-        if end < entries.len() {
+        if end < connections.len() {
             self.next = end;
             return (Swept::Some, idle);
         }

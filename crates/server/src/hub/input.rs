@@ -6,7 +6,7 @@ use arrayvec::ArrayVec;
 use slabcore_metrics::Counter;
 
 use crate::connection::Pause;
-use crate::connection::entry::Waiting;
+use crate::connection::hub_connection::Waiting;
 use crate::hub::Hub;
 use crate::requests::stage::{Plan, Stage};
 use crate::settings::limits::{CUT_LINES_BYTES_MAX, STAGE_CONNECTIONS, TURN_VISITS_DURATION};
@@ -24,23 +24,23 @@ impl Hub {
                 && stage.takes_connection()
                 && !staged.is_full()
             {
-                let Some(entry) = self.entries[index as usize].as_mut() else {
+                let Some(conn) = self.connections[index as usize].as_mut() else {
                     next = inputs.next();
                     continue;
                 };
-                if entry.staged {
+                if conn.staged {
                     break;
                 }
-                if entry.tls.is_some() {
+                if conn.tls.is_some() {
                     self.decrypt(index, bytes);
                     next = inputs.next();
                     continue;
                 }
-                let plan = entry.takes_plan().then(|| {
+                let plan = conn.takes_plan().then(|| {
                     let limit = self.core.requests_per_visit_max();
-                    entry.connection.plan(&mut self.core, bytes, limit, &mut stage)
+                    conn.connection.plan(&mut self.core, bytes, limit, &mut stage)
                 });
-                entry.staged = true;
+                conn.staged = true;
                 staged.push((index, bytes, plan));
                 next = inputs.next();
             }
@@ -60,14 +60,14 @@ impl Hub {
         stage: &Stage<'_>,
         plan: Option<Plan<'_>>,
     ) {
-        let Some(entry) = self.entries[index as usize].as_mut() else { return };
+        let Some(conn) = self.connections[index as usize].as_mut() else { return };
         let core = &mut self.core;
-        entry.staged = false;
+        conn.staged = false;
         core.metrics.add(Counter::BytesRead, bytes.len() as u64);
-        if !entry.carry.is_empty() || entry.waiting != Waiting::Input {
-            entry.prepare_carry(&mut core.spares);
-            entry.carry.extend_from_slice(bytes);
-            if entry.waiting == Waiting::Input {
+        if !conn.carry.is_empty() || conn.waiting != Waiting::Input {
+            conn.prepare_carry(&mut core.spares);
+            conn.carry.extend_from_slice(bytes);
+            if conn.waiting == Waiting::Input {
                 self.run_carry(index);
             } else {
                 self.count_carry(index);
@@ -75,82 +75,82 @@ impl Hub {
             }
             return;
         }
-        entry.connection.output.borrow_buffers(&mut core.spares);
+        conn.connection.output.borrow_buffers(&mut core.spares);
         let (consumed, pause) = match plan {
-            Some(plan) => entry.connection.run_planned(core, bytes, stage, plan),
-            None => entry.connection.run(core, bytes),
+            Some(plan) => conn.connection.run_planned(core, bytes, stage, plan),
+            None => conn.connection.run(core, bytes),
         };
-        entry.note_requests(consumed, core.now.tick);
+        conn.note_requests(consumed, core.now.tick);
         if consumed < bytes.len() {
-            entry.carry = core.spares.take();
-            entry.carry.extend_from_slice(&bytes[consumed..]);
+            conn.carry = core.spares.take();
+            conn.carry.extend_from_slice(&bytes[consumed..]);
         }
         self.after_run(index, pause);
     }
 
     /// Works on what a connection carries.
     pub(super) fn run_carry(&mut self, index: u32) {
-        let Some(entry) = self.entries[index as usize].as_mut() else { return };
+        let Some(conn) = self.connections[index as usize].as_mut() else { return };
         let core = &mut self.core;
-        entry.connection.output.borrow_buffers(&mut core.spares);
-        let carry = std::mem::take(&mut entry.carry);
-        let (consumed, pause) = entry.connection.run(core, &carry[entry.carry_start..]);
-        entry.carry_start += consumed;
-        entry.note_requests(consumed, core.now.tick);
-        if entry.carry_start == carry.len() {
-            entry.carry_start = 0;
+        conn.connection.output.borrow_buffers(&mut core.spares);
+        let carry = std::mem::take(&mut conn.carry);
+        let (consumed, pause) = conn.connection.run(core, &carry[conn.carry_start..]);
+        conn.carry_start += consumed;
+        conn.note_requests(consumed, core.now.tick);
+        if conn.carry_start == carry.len() {
+            conn.carry_start = 0;
             core.spares.put(carry);
         } else {
-            entry.carry = carry;
+            conn.carry = carry;
         }
         self.after_run(index, pause);
     }
 
     fn after_run(&mut self, index: u32, pause: Pause) {
-        let Some(entry) = self.entries[index as usize].as_mut() else { return };
+        let Some(conn) = self.connections[index as usize].as_mut() else { return };
         if pause == Pause::Yielded {
             self.core.metrics.add(Counter::ConnYields, 1);
             self.runnable.push_back(index);
         }
-        entry.waiting = match pause {
+        conn.waiting = match pause {
             Pause::Yielded => Waiting::Turn,
             Pause::Blocked => Waiting::Room,
             Pause::Hungry | Pause::Closing => Waiting::Input,
         };
-        if entry.waiting == Waiting::Room && self.core.outboxes.is_any_full() {
+        if conn.waiting == Waiting::Room && self.core.outboxes.is_any_full() {
             self.stalled.push(index);
         }
-        if pause == Pause::Hungry || entry.carry.is_empty() {
-            entry.connection.has_asked &= !entry.connection.is_at_request();
+        if pause == Pause::Hungry || conn.carry.is_empty() {
+            conn.connection.has_asked &= !conn.connection.is_at_request();
         }
-        if entry.end_of_input && pause == Pause::Hungry {
-            entry.connection.close(&mut self.core);
+        if conn.end_of_input && pause == Pause::Hungry {
+            conn.connection.close(&mut self.core);
         }
-        let wishes = entry.connection.affinity.wish().is_some();
+        let wishes = conn.connection.affinity.wish().is_some();
         self.count_carry(index);
         if wishes {
             self.consider_leaving(index);
         }
-        let Some(entry) = self.entries[index as usize].as_mut() else { return };
-        entry.connection.output.return_buffers(&mut self.core.spares);
+        let Some(conn) = self.connections[index as usize].as_mut() else { return };
+        conn.connection.output.return_buffers(&mut self.core.spares);
         self.touch(index);
     }
 
     /// Counts the memory of a connection's carry, after its visit or when it grew.
     pub(super) fn count_carry(&mut self, index: u32) {
-        let Some(entry) = self.entries[index as usize].as_mut() else { return };
+        let Some(conn) = self.connections[index as usize].as_mut() else { return };
         // Mostly nothing is carried.
-        if entry.carry.capacity() == 0 && entry.carried == 0 {
+        if conn.carry.capacity() == 0 && conn.carried == 0 {
             return;
         }
-        entry.trim_carry();
-        let carried = entry.carry.capacity();
-        self.carried = self.carried - entry.carried + carried;
-        entry.carried = carried;
-        let cut = if entry.waits_for_long_line() { carried } else { 0 };
-        if cut != entry.cut_bytes {
-            self.cut_lines.change(index, entry.cut_bytes, cut);
-            entry.cut_bytes = cut;
+        conn.trim_carry();
+        let carried = conn.carry.capacity();
+        self.carried = self.carried - conn.carried + carried;
+        conn.carried = carried;
+        let cut = if conn.waits_for_long_line() { carried } else { 0 };
+        if cut != conn.cut_bytes {
+            self.cut_lines.change(index, conn.cut_bytes, cut);
+            conn.cut_bytes = cut;
             self.limit_cut_lines();
         }
     }
@@ -160,13 +160,13 @@ impl Hub {
     fn limit_cut_lines(&mut self) {
         while self.cut_lines.bytes() > CUT_LINES_BYTES_MAX
             && let Some(largest) = self.cut_lines.largest()
-            && let Some(entry) = self.entries[largest as usize].as_mut()
+            && let Some(conn) = self.connections[largest as usize].as_mut()
         {
-            entry.connection.refuse_input(&mut self.core);
-            entry.carry = Vec::new();
-            entry.carry_start = 0;
-            self.carried -= std::mem::take(&mut entry.carried);
-            self.cut_lines.change(largest, std::mem::take(&mut entry.cut_bytes), 0);
+            conn.connection.refuse_input(&mut self.core);
+            conn.carry = Vec::new();
+            conn.carry_start = 0;
+            self.carried -= std::mem::take(&mut conn.carried);
+            self.cut_lines.change(largest, std::mem::take(&mut conn.cut_bytes), 0);
             self.touch(largest);
         }
     }
@@ -179,10 +179,10 @@ impl Hub {
         }
         let start = Instant::now();
         while let Some(index) = self.runnable.pop_front() {
-            if let Some(entry) = self.entries[index as usize].as_mut()
-                && !entry.waiting.is_leaving()
+            if let Some(conn) = self.connections[index as usize].as_mut()
+                && !conn.waiting.is_leaving()
             {
-                entry.waiting = Waiting::Input;
+                conn.waiting = Waiting::Input;
                 self.run_carry(index);
                 self.core.give_back();
             }

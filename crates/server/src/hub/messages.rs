@@ -53,8 +53,8 @@ impl Hub {
                     }
                     self.finish_if_due(index);
                 }
-                Message::Moved(socket, entry) => {
-                    let index = self.settle_in(entry);
+                Message::Moved(socket, conn) => {
+                    let index = self.settle_in(conn);
                     open(index, socket);
                     self.finish_if_due(index);
                 }
@@ -96,12 +96,12 @@ impl Hub {
 
     /// Goes on with the sweep for idle connections that is due in this second, if one is.
     fn sweep_idle(&mut self) -> Swept {
-        let (swept, idle) = self.idle.go_on(self.core.now.tick, &self.entries);
+        let (swept, idle) = self.idle.go_on(self.core.now.tick, &self.connections);
         for index in idle {
             self.core.metrics.add(Counter::IdleKicks, 1);
             self.end_of_input(index);
-            if let Some(entry) = self.entries[index as usize].as_mut() {
-                entry.connection.close_reason = CloseReason::IdleTimeout;
+            if let Some(conn) = self.connections[index as usize].as_mut() {
+                conn.connection.close_reason = CloseReason::IdleTimeout;
             }
         }
         swept
@@ -121,17 +121,17 @@ impl Hub {
     pub(super) fn deliver(&mut self, shard: usize, ticket: Ticket, reply: ReplyPart<'_>) {
         let index = ticket.connection;
         let alive = self.generations.get(index as usize) == Some(&ticket.generation);
-        match self.entries.get_mut(index as usize).and_then(Option::as_mut) {
-            Some(entry) if alive => {
-                entry.connection.output.borrow_buffers(&mut self.core.spares);
-                entry.connection.fill(&mut self.core, shard, ticket.slot, reply);
-                if !entry.touched {
-                    entry.touched = true;
+        match self.connections.get_mut(index as usize).and_then(Option::as_mut) {
+            Some(conn) if alive => {
+                conn.connection.output.borrow_buffers(&mut self.core.spares);
+                conn.connection.fill(&mut self.core, shard, ticket.slot, reply);
+                if !conn.touched {
+                    conn.touched = true;
                     self.touched.push(index);
                 }
                 self.unblock(index);
             }
-            _ => self.exchanges.take_reply(&mut self.core, shard, ticket, reply),
+            _ => self.datagrams.take_reply(&mut self.core, shard, ticket, reply),
         }
     }
 

@@ -9,14 +9,14 @@
 
 pub(crate) mod background_rest;
 pub(crate) mod cut_lines;
-pub(crate) mod duties;
+pub(crate) mod driver_actions;
 mod encrypted;
-pub(crate) mod exchanges;
 mod hub;
 pub(crate) mod idle;
 mod input;
 mod messages;
 mod moving;
+pub(crate) mod pending_datagrams;
 pub(crate) mod stats_conns;
 mod watching;
 

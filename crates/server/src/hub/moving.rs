@@ -10,7 +10,7 @@ use std::os::fd::OwnedFd;
 use slabcore_metrics::{Counter, Gauge};
 
 use crate::connection::ConnectionId;
-use crate::connection::entry::{Entry, Leaving, Waiting};
+use crate::connection::hub_connection::{HubConnection, Leaving, Waiting};
 use crate::hub::Hub;
 use crate::settings::limits::{LEAVE_PATIENCE_TURNS, LEAVING_MAX};
 use crate::shared::mailbox::Message;
@@ -20,17 +20,17 @@ impl Hub {
     /// dropped, or it stays as it is until it is between two requests.
     #[cold]
     pub(super) fn consider_leaving(&mut self, index: u32) {
-        let Some(entry) = self.entries[index as usize].as_mut() else { return };
-        let Some(to) = entry.connection.affinity.wish() else { return };
-        if !entry.connection.is_at_request() || entry.waiting.is_leaving() {
+        let Some(conn) = self.connections[index as usize].as_mut() else { return };
+        let Some(to) = conn.connection.affinity.wish() else { return };
+        if !conn.connection.is_at_request() || conn.waiting.is_leaving() {
             return;
         }
-        entry.connection.affinity.drop_wish();
-        if entry.end_of_input || self.leaving.len() >= LEAVING_MAX || !self.has_place(to) {
+        conn.connection.affinity.drop_wish();
+        if conn.end_of_input || self.leaving.len() >= LEAVING_MAX || !self.has_place(to) {
             return;
         }
-        let Some(entry) = self.entries[index as usize].as_mut() else { return };
-        entry.waiting = Waiting::Quiet;
+        let Some(conn) = self.connections[index as usize].as_mut() else { return };
+        conn.waiting = Waiting::Quiet;
         let id = ConnectionId { index, generation: self.generations[index as usize] };
         let marks = self.core.outboxes.marks();
         self.leaving.push(Leaving { id, to, marks, patience: LEAVE_PATIENCE_TURNS });
@@ -65,18 +65,18 @@ impl Hub {
         if self.generations[index as usize] != generation {
             return false;
         }
-        let Some(entry) = self.entries[index as usize].as_mut() else { return false };
-        if !entry.waiting.is_leaving() {
+        let Some(conn) = self.connections[index as usize].as_mut() else { return false };
+        if !conn.waiting.is_leaving() {
             return false;
         }
-        let output = &entry.connection.output;
+        let output = &conn.connection.output;
         leaving.patience -= u8::from(output.is_sending());
-        if entry.end_of_input || leaving.patience == 0 || entry.connection.is_closing() {
+        if conn.end_of_input || leaving.patience == 0 || conn.connection.is_closing() {
             self.stay(index);
             return false;
         }
         if output.is_empty() && self.core.outboxes.have_returned(&leaving.marks) {
-            entry.waiting = Waiting::Departure;
+            conn.waiting = Waiting::Departure;
             self.touch(index);
         }
         true
@@ -85,17 +85,17 @@ impl Hub {
     /// True if output that keeps a connection here is to be looked after soon.
     pub(super) fn has_impatient(&self) -> bool {
         self.leaving.iter().any(|it| {
-            let entry = self.entries[it.id.index as usize].as_ref();
-            entry.is_some_and(|entry| entry.connection.output.is_sending())
+            let conn = self.connections[it.id.index as usize].as_ref();
+            conn.is_some_and(|conn| conn.connection.output.is_sending())
         })
     }
 
     /// A connection that was to leave goes on here.
     fn stay(&mut self, index: u32) {
-        let Some(entry) = self.entries[index as usize].as_mut() else { return };
-        if entry.waiting.is_leaving() {
+        let Some(conn) = self.connections[index as usize].as_mut() else { return };
+        if conn.waiting.is_leaving() {
             // Whatever there is to do is found out by running it.
-            entry.waiting = Waiting::Turn;
+            conn.waiting = Waiting::Turn;
             self.runnable.push_back(index);
         }
         self.touch(index);
@@ -117,25 +117,25 @@ impl Hub {
             self.stay(index);
             return Some(socket);
         }
-        let mut entry = self.take_entry(index);
-        entry.connection.output.return_buffers(&mut self.core.spares);
-        if self.core.cluster.mailboxes[to].post(Message::Moved(socket, entry)) {
+        let mut conn = self.take_connection(index);
+        conn.connection.output.return_buffers(&mut self.core.spares);
+        if self.core.cluster.mailboxes[to].post(Message::Moved(socket, conn)) {
             wake(to);
         }
         None
     }
 
     /// A connection arrives from another shard; returns its index.
-    pub(super) fn settle_in(&mut self, mut entry: Box<Entry>) -> u32 {
+    pub(super) fn settle_in(&mut self, mut conn: Box<HubConnection>) -> u32 {
         let id = self.free_place();
         let index = id.index;
-        entry.connection.rename(id);
-        entry.connection.affinity.moved_to(self.core.index);
+        conn.connection.rename(id);
+        conn.connection.affinity.moved_to(self.core.index);
         // What it carries was granted where it comes from.
-        self.carried += entry.carried;
-        entry.touched = false;
-        entry.waiting = Waiting::Turn;
-        self.entries[index as usize] = Some(entry);
+        self.carried += conn.carried;
+        conn.touched = false;
+        conn.waiting = Waiting::Turn;
+        self.connections[index as usize] = Some(conn);
         self.runnable.push_back(index);
         self.core.metrics.add(Counter::ConnectionsMoved, 1);
         self.publish_connections();

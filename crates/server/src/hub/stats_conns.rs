@@ -8,8 +8,8 @@ use std::os::fd::{AsRawFd, BorrowedFd};
 use rustix::net::{getpeername, getsockname};
 use slabcore_shard::ReplyPart;
 
-use crate::connection::entry::{Entry, Waiting};
 use crate::connection::gather::{Gather, Gathering};
+use crate::connection::hub_connection::{HubConnection, Waiting};
 use crate::connection::told_connections::Connections;
 use crate::connection::{Connection, State};
 use crate::executor::core::Core;
@@ -66,8 +66,10 @@ impl Hub {
         let untold = indices.len().saturating_sub(CONNECTIONS_TOLD_MAX) as u64;
         told.extend_from_slice(&untold.to_le_bytes());
         for index in indices.into_iter().take(CONNECTIONS_TOLD_MAX) {
-            if let (Some(entry), Some(socket)) = (&self.entries[index as usize], socket_of(index)) {
-                let lines = lines_of(entry, socket, self.core.now.tick);
+            if let (Some(conn), Some(socket)) =
+                (&self.connections[index as usize], socket_of(index))
+            {
+                let lines = lines_of(conn, socket, self.core.now.tick);
                 Connections::append(&mut told, socket.as_raw_fd(), &lines);
             }
         }
@@ -87,12 +89,12 @@ impl Hub {
     }
 }
 
-fn lines_of(entry: &Entry, socket: BorrowedFd<'_>, tick: u32) -> String {
+fn lines_of(conn: &HubConnection, socket: BorrowedFd<'_>, tick: u32) -> String {
     let descriptor = socket.as_raw_fd();
     let peer = shown(getpeername(socket).ok().flatten(), false);
     let local = shown(getsockname(socket).ok(), false);
-    let state = entry.connection.state_name(entry.waiting);
-    let idle = tick.saturating_sub(entry.last_request);
+    let state = conn.connection.state_name(conn.waiting);
+    let idle = tick.saturating_sub(conn.last_request);
     format!(
         "STAT {descriptor}:addr {peer}\r\nSTAT {descriptor}:listen_addr {local}\r\n\
          STAT {descriptor}:state {state}\r\nSTAT {descriptor}:secs_since_last_cmd {idle}\r\n"

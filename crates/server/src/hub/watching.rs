@@ -26,8 +26,8 @@ impl Hub {
         cluster.watchers.begin_serving(own);
         for number in 0..self.core.watchers.len() {
             let (watcher, id) = self.core.watchers[number];
-            let Some(entry) = self.entries[id.index as usize].as_mut() else { continue };
-            let output = &mut entry.connection.output;
+            let Some(conn) = self.connections[id.index as usize].as_mut() else { continue };
+            let output = &mut conn.connection.output;
             if output.is_empty() {
                 let watchers = &self.core.cluster.watchers;
                 output.encode(|out| watchers.take(watcher, WATCHER_SEND_BYTES_MAX, out));
@@ -45,9 +45,9 @@ impl Hub {
 
     /// A new connection has this socket.
     pub(super) fn know_client(&mut self, index: u32, socket: impl AsFd, protocol: Protocol) {
-        let Some(entry) = self.entries[index as usize].as_mut() else { return };
+        let Some(conn) = self.connections[index as usize].as_mut() else { return };
         let client = socket.as_fd().as_raw_fd();
-        entry.connection.client = client;
+        conn.connection.client = client;
         if self.core.verbosity >= log::COMMANDS {
             log::connection_opened(client, protocol);
         }
@@ -55,7 +55,7 @@ impl Hub {
             return;
         }
         if let Some(peer) = Peer::of(socket) {
-            entry.peer = Some(Box::new(peer));
+            conn.peer = Some(Box::new(peer));
             let shard = self.core.shards.own_mut();
             shard.show(Streams::CONNECTIONS, |out| peer.encode(out, None, client));
         }
@@ -63,16 +63,16 @@ impl Hub {
 
     /// A connection's socket is about to be closed.
     pub(crate) fn part_from_client(&mut self, index: u32, socket: impl AsFd) {
-        let Some(entry) = self.entries[index as usize].as_ref() else { return };
-        if !entry.end_of_input {
+        let Some(conn) = self.connections[index as usize].as_ref() else { return };
+        if !conn.end_of_input {
             farewell::say(&socket);
         }
         if !self.core.watched.meets(Streams::CONNECTIONS) {
             return;
         }
-        let Some(entry) = self.entries[index as usize].as_mut() else { return };
-        let (client, reason) = (entry.connection.client, entry.connection.close_reason);
-        if let Some(peer) = entry.peer.as_deref().copied().or_else(|| Peer::of(socket)) {
+        let Some(conn) = self.connections[index as usize].as_mut() else { return };
+        let (client, reason) = (conn.connection.client, conn.connection.close_reason);
+        if let Some(peer) = conn.peer.as_deref().copied().or_else(|| Peer::of(socket)) {
             let shard = self.core.shards.own_mut();
             shard.show(Streams::CONNECTIONS, |out| peer.encode(out, Some(reason), client));
         }

@@ -26,8 +26,8 @@ impl InMemoryServer {
                 shard.hub.take_messages(|_, _| (), |_| ());
                 shard.hub.dispatch(|_| ());
                 if index == connection.shard
-                    && let Some(duties) = shard.hub.duties(connection.id.index)
-                    && let Some(outgoing) = duties.send
+                    && let Some(actions) = shard.hub.take_actions(connection.id.index)
+                    && let Some(outgoing) = actions.send
                 {
                     return outgoing;
                 }

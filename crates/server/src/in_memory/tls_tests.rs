@@ -71,7 +71,7 @@ fn a_session_whose_keys_are_worn_out_ends_once_all_is_answered() {
     let shard = &mut server.shards[0];
     let tls = Some(Box::new(TlsSession::new(session)));
     let id = shard.hub.insert(true, Protocol::Auto, tls);
-    shard.peers.push(Peer { id, closed: false });
+    shard.connections.push(MemoryConnection { id, closed: false });
     let connection = InMemoryConnection { shard: 0, id };
     let mut said = Vec::new();
     let mut asked = 0;

@@ -16,7 +16,7 @@ use rustix::io::Errno;
 use rustix::net::{SocketFlags, accept_with};
 use slabcore_protocol::error_lines::TOO_MANY_CONNECTIONS;
 
-use crate::settings::limits::ACCEPTS_PER_VISIT_MAX;
+use crate::settings::limits::ACCEPTS_PER_SOCKET_MAX;
 use crate::settings::listener::Listener;
 use crate::settings::log;
 use crate::shared::cluster::Cluster;
@@ -49,7 +49,7 @@ struct Acceptor {
 
 /// How a visit to a listening socket ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Visit {
+enum AcceptOutcome {
     /// All that waited were accepted, or others have their turn first.
     Over,
     /// The socket is left alone for a while: no shard has room for its connections, or it failed.
@@ -94,10 +94,12 @@ impl Acceptor {
                 .map(|(&number, _)| number)
                 .collect();
             for number in ready {
-                match self.visit(&listeners[number]) {
-                    Visit::Over => {}
-                    Visit::Paused => paused_until[number] = Some(Instant::now() + RETRY_PAUSE),
-                    Visit::NoDescriptors => self.stop_accepting(stop, has_descriptor),
+                match self.accept_from(&listeners[number]) {
+                    AcceptOutcome::Over => {}
+                    AcceptOutcome::Paused => {
+                        paused_until[number] = Some(Instant::now() + RETRY_PAUSE);
+                    }
+                    AcceptOutcome::NoDescriptors => self.stop_accepting(stop, has_descriptor),
                 }
             }
         }
@@ -124,13 +126,13 @@ impl Acceptor {
     }
 
     /// Accepts some of those who wait at a socket.
-    fn visit(&mut self, listener: &Listener) -> Visit {
-        for _ in 0..ACCEPTS_PER_VISIT_MAX {
+    fn accept_from(&mut self, listener: &Listener) -> AcceptOutcome {
+        for _ in 0..ACCEPTS_PER_SOCKET_MAX {
             if !self.cluster.settings.maxconns_fast && !self.cluster.has_room() {
                 break;
             }
             // Mailboxes keep room for batches: connections wait in the kernel instead.
-            let Some(shard) = self.shard_for(listener) else { return Visit::Paused };
+            let Some(shard) = self.shard_for(listener) else { return AcceptOutcome::Paused };
             match accept_with(listener.socket.as_fd(), SocketFlags::CLOEXEC) {
                 Ok(socket) => self.deal(socket, listener, shard),
                 Err(Errno::AGAIN) => break,
@@ -138,15 +140,15 @@ impl Acceptor {
                 Err(Errno::CONNABORTED | Errno::PROTO | Errno::PERM | Errno::INTR) => {}
                 Err(error @ (Errno::MFILE | Errno::NFILE)) => {
                     log::accept_failed("accept4()", error);
-                    return Visit::NoDescriptors;
+                    return AcceptOutcome::NoDescriptors;
                 }
                 Err(error) => {
                     log::accept_failed("accept4()", error);
-                    return Visit::Paused;
+                    return AcceptOutcome::Paused;
                 }
             }
         }
-        Visit::Over
+        AcceptOutcome::Over
     }
 
     /// The shard for the next connection: the listener's own, or the next in turn that has room.

@@ -4,22 +4,22 @@ use std::net::{SocketAddr, TcpListener, TcpStream};
 use slabcore_storage::KeyHasher;
 
 use super::*;
-use crate::launch::seat::{Seat, make_seats};
+use crate::launch::executor_setup::{ExecutorSetup, make_setups};
 use crate::settings::limits::HANDED_OVER_MAX;
 use crate::settings::{BackendChoice, Settings};
 use crate::shared::cluster::Backend;
 use crate::whole_server::settings;
 
-/// Seats that nobody takes: what is handed over stays in the mailboxes.
-fn cluster() -> (Arc<Cluster>, Vec<Seat>) {
+/// Setups that nobody takes: what is handed over stays in the mailboxes.
+fn cluster() -> (Arc<Cluster>, Vec<ExecutorSetup>) {
     cluster_for(1000)
 }
 
-fn cluster_for(connections_max: usize) -> (Arc<Cluster>, Vec<Seat>) {
+fn cluster_for(connections_max: usize) -> (Arc<Cluster>, Vec<ExecutorSetup>) {
     let settings =
         Settings { connections_max, maxconns_fast: true, ..settings(BackendChoice::Epoll) };
     let backend = Backend::Epoll(String::new());
-    make_seats(settings, backend, &[], Vec::new(), &KeyHasher::new(1)).map_err(drop).unwrap()
+    make_setups(settings, backend, &[], Vec::new(), &KeyHasher::new(1)).map_err(drop).unwrap()
 }
 
 fn listener(shard: Option<usize>) -> (Listener, SocketAddr) {
@@ -49,21 +49,21 @@ fn wait_until(is_so: impl Fn() -> bool) {
 /// All that waited were accepted before another socket, or the order to stop, was looked at.
 #[test]
 fn a_visit_to_a_socket_is_bounded() {
-    let (cluster, _seats) = cluster();
+    let (cluster, _setups) = cluster();
     let (listener, address) = listener(None);
-    let _clients = connect(address, ACCEPTS_PER_VISIT_MAX + 10);
+    let _clients = connect(address, ACCEPTS_PER_SOCKET_MAX + 10);
     let mut acceptor = Acceptor { cluster: Arc::clone(&cluster), next_shard: 0, handshakes: None };
     let accepted = || cluster.connections.load(Ordering::Relaxed);
-    assert_eq!(acceptor.visit(&listener), Visit::Over);
-    assert_eq!(accepted(), ACCEPTS_PER_VISIT_MAX);
-    assert_eq!(acceptor.visit(&listener), Visit::Over);
-    assert_eq!(accepted(), ACCEPTS_PER_VISIT_MAX + 10);
+    assert_eq!(acceptor.accept_from(&listener), AcceptOutcome::Over);
+    assert_eq!(accepted(), ACCEPTS_PER_SOCKET_MAX);
+    assert_eq!(acceptor.accept_from(&listener), AcceptOutcome::Over);
+    assert_eq!(accepted(), ACCEPTS_PER_SOCKET_MAX + 10);
 }
 
 /// One shard that took none of its connections kept all others from getting any.
 #[test]
 fn a_shard_without_room_is_passed_over() {
-    let (cluster, _seats) = cluster();
+    let (cluster, _setups) = cluster();
     let (dealt, address) = listener(None);
     let (of_full_shard, its_address) = listener(Some(0));
     for _ in 0..HANDED_OVER_MAX {
@@ -83,12 +83,12 @@ fn a_shard_without_room_is_passed_over() {
 /// The kernel reset the connection of a client that had sent something, as nobody had read that.
 #[test]
 fn a_refused_client_reads_why_and_the_end() {
-    let (cluster, _seats) = cluster_for(1);
+    let (cluster, _setups) = cluster_for(1);
     let (listener, address) = listener(None);
     let mut clients = connect(address, 2);
     clients[1].write_all(b"version\r\n").unwrap();
     let mut acceptor = Acceptor { cluster: Arc::clone(&cluster), next_shard: 0, handshakes: None };
-    assert_eq!(acceptor.visit(&listener), Visit::Over);
+    assert_eq!(acceptor.accept_from(&listener), AcceptOutcome::Over);
     assert_eq!(cluster.rejected_connections.load(Ordering::Relaxed), 1);
     let mut received = Vec::new();
     clients[1].read_to_end(&mut received).unwrap();

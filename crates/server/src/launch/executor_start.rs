@@ -1,8 +1,8 @@
 //! The start of an executor, as its own thread sees it.
 //!
-//! The thread first makes what the system may refuse, as its rings. It gets its seat once the
+//! The thread first makes what the system may refuse, as its rings. It gets its setup once the
 //! threads of all other executors have that, too: so a start that fails leaves no executor that
-//! serves, and no seat is lost.
+//! serves, and no setup is lost.
 
 use std::io;
 use std::sync::Arc;
@@ -11,26 +11,26 @@ use crossbeam_channel::{Receiver, Sender};
 
 use crate::drivers::udp_port::UdpPort;
 use crate::hub::Hub;
-use crate::launch::seat::Seat;
+use crate::launch::executor_setup::ExecutorSetup;
 use crate::shared::cluster::Cluster;
 
 /// What an executor serves from.
-pub(super) type SeatOffer = (Seat, Arc<Cluster>);
+pub(super) type SetupAndCluster = (ExecutorSetup, Arc<Cluster>);
 
 /// See the module.
 pub(super) struct ExecutorStart {
     /// Nobody else has this end: the thread's end is noticed, too.
     pub(super) reports: Sender<io::Result<()>>,
-    pub(super) seats: Receiver<SeatOffer>,
+    pub(super) setups: Receiver<SetupAndCluster>,
 }
 
 impl ExecutorStart {
-    /// Reports that the thread has all that it needs, and waits for its seat. `None`: the server
+    /// Reports that the thread has all that it needs, and waits for its setup. `None`: the server
     /// does not start this way.
-    pub(super) fn take_seat(&self) -> Option<(Hub, UdpPort)> {
+    pub(super) fn receive_setup(&self) -> Option<(Hub, UdpPort)> {
         self.report(Ok(()));
-        let (seat, cluster) = self.seats.recv().ok()?;
-        Some(seat.sit(cluster))
+        let (setup, cluster) = self.setups.recv().ok()?;
+        Some(setup.make_hub(cluster))
     }
 
     /// Reports that the executor serves, or why it does not.

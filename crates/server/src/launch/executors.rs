@@ -9,23 +9,23 @@ use glommio::ExecutorJoinHandle;
 use rustix::thread::{CpuSet, sched_setaffinity};
 
 use crate::drivers::epoll_driver::EpollDriver;
-use crate::launch::executor_start::{ExecutorStart, SeatOffer};
+use crate::launch::executor_setup::ExecutorSetup;
+use crate::launch::executor_start::{ExecutorStart, SetupAndCluster};
 use crate::launch::ring_executor;
-use crate::launch::seat::Seat;
 use crate::settings::fatal::end_process;
 use crate::shared::cluster::{Backend, Cluster};
 use crate::shared::mailbox::Mailbox;
 
-/// Reports that an executor makes while it starts: that it can take its seat, and that it serves.
+/// Reports that an executor makes while it starts: that it can take its setup, and that it serves.
 const REPORTS_MAX: usize = 2;
 
 /// A running executor.
-pub(super) enum Executor {
+pub(super) enum ExecutorThread {
     Glommio(ExecutorJoinHandle<io::Result<()>>),
     Thread(JoinHandle<io::Result<()>>),
 }
 
-impl Executor {
+impl ExecutorThread {
     /// Waits for its end, and says why it failed if it did.
     pub(super) fn join(self) -> io::Result<()> {
         match self {
@@ -37,11 +37,11 @@ impl Executor {
     }
 }
 
-/// An executor whose thread has what it needs of the system, and waits for its seat.
+/// An executor whose thread has what it needs of the system, and waits for its setup.
 pub(super) struct WaitingExecutor {
-    executor: Executor,
+    executor: ExecutorThread,
     /// Once this is dropped, the thread ends.
-    seats: Sender<SeatOffer>,
+    setups: Sender<SetupAndCluster>,
     reports: Receiver<io::Result<()>>,
 }
 
@@ -64,29 +64,29 @@ impl WaitingExecutor {
             }
         }
         let Some(error) = failure else { return Ok(waiting) };
-        let threads: Vec<Executor> = waiting.into_iter().map(|it| it.executor).collect();
+        let threads: Vec<ExecutorThread> = waiting.into_iter().map(|it| it.executor).collect();
         Err(end_all(threads, error))
     }
 
     fn start(index: usize, cpu: usize, backend: &Backend) -> io::Result<Self> {
         let name = format!("slabcore-{index}");
         let (report, reports) = bounded(REPORTS_MAX);
-        let (seats, seat) = bounded(1);
-        let start = ExecutorStart { reports: report, seats: seat };
+        let (setups, setup) = bounded(1);
+        let start = ExecutorStart { reports: report, setups: setup };
         let executor = match *backend {
             Backend::Uring(size) => {
-                Executor::Glommio(ring_executor::spawn(cpu, &name, size, start)?)
+                ExecutorThread::Glommio(ring_executor::spawn(cpu, &name, size, start)?)
             }
-            Backend::Epoll(_) => Executor::Thread(
+            Backend::Epoll(_) => ExecutorThread::Thread(
                 std::thread::Builder::new()
                     .name(name)
                     .spawn(move || serve_on_epoll(cpu, &start))?,
             ),
         };
-        Ok(Self { executor, seats, reports })
+        Ok(Self { executor, setups, reports })
     }
 
-    /// Waits until it can take its seat, or says why it cannot.
+    /// Waits until it can take its setup, or says why it cannot.
     fn ready(self) -> io::Result<Self> {
         match self.reports.recv() {
             Ok(Ok(())) => return Ok(self),
@@ -102,16 +102,16 @@ impl WaitingExecutor {
         Err(io::Error::other("an executor ended"))
     }
 
-    /// Gives each its seat; returns when all serve. If one does not, all have ended.
-    pub(super) fn seat_all(
+    /// Gives each its setup; returns when all serve. If one does not, all have ended.
+    pub(super) fn serve_all(
         waiting: Vec<Self>,
-        seats: Vec<Seat>,
+        setups: Vec<ExecutorSetup>,
         cluster: &Arc<Cluster>,
-    ) -> io::Result<Vec<Executor>> {
-        debug_assert_eq!(waiting.len(), seats.len());
-        for (executor, seat) in waiting.iter().zip(seats) {
+    ) -> io::Result<Vec<ExecutorThread>> {
+        debug_assert_eq!(waiting.len(), setups.len());
+        for (executor, setup) in waiting.iter().zip(setups) {
             // A thread that has ended is noticed by its missing report.
-            let _ = executor.seats.send((seat, Arc::clone(cluster)));
+            let _ = executor.setups.send((setup, Arc::clone(cluster)));
         }
         let mut executors = Vec::new();
         let mut failure = None;
@@ -128,7 +128,7 @@ impl WaitingExecutor {
 }
 
 /// Waits for the end of all; the first failure is what is reported.
-fn end_all(executors: Vec<Executor>, failure: io::Error) -> io::Error {
+fn end_all(executors: Vec<ExecutorThread>, failure: io::Error) -> io::Error {
     for executor in executors {
         let _ = executor.join();
     }
@@ -140,7 +140,7 @@ fn serve_on_epoll(cpu: usize, start: &ExecutorStart) -> io::Result<()> {
     cpus.set(cpu);
     // Not pinned is slower, not wrong.
     let _ = sched_setaffinity(None, &cpus);
-    let Some((hub, udp)) = start.take_seat() else { return Ok(()) };
+    let Some((hub, udp)) = start.receive_setup() else { return Ok(()) };
     match EpollDriver::new(hub, udp) {
         Ok(driver) => {
             start.report(Ok(()));

@@ -67,7 +67,7 @@ mod tests {
     use slabcore_storage::KeyHasher;
 
     use super::*;
-    use crate::launch::seat::make_seats;
+    use crate::launch::executor_setup::make_setups;
     use crate::settings::BackendChoice;
     use crate::shared::cluster::Backend;
     use crate::whole_server::{WholeServer, settings};
@@ -98,10 +98,11 @@ mod tests {
     fn an_executor_that_is_stuck_is_noticed() {
         let backend = Backend::Epoll(String::new());
         let settings = settings(BackendChoice::Epoll);
-        // Seats without anybody in them: nobody obeys.
-        let (cluster, _seats) = make_seats(settings, backend, &[], Vec::new(), &KeyHasher::new(1))
-            .map_err(drop)
-            .unwrap();
+        // Setups without anybody in them: nobody obeys.
+        let (cluster, _setups) =
+            make_setups(settings, backend, &[], Vec::new(), &KeyHasher::new(1))
+                .map_err(drop)
+                .unwrap();
         cluster.publish_orders[0].set_done(u64::MAX);
         let (count, alive) = counted();
         let heartbeat = Heartbeat::start(&cluster, Duration::from_micros(100), alive).unwrap();

@@ -9,11 +9,11 @@
 
 pub(crate) mod acceptor;
 pub(crate) mod backend;
+pub(crate) mod executor_setup;
 pub(crate) mod executor_start;
 pub(crate) mod executors;
 pub(crate) mod heartbeat;
 pub(crate) mod port_file;
 pub(crate) mod ring_executor;
 pub(crate) mod running;
-pub(crate) mod seat;
 pub(crate) mod wake_timer;

@@ -74,7 +74,7 @@ async fn serve(size: RingSize, start: ExecutorStart) -> io::Result<()> {
         }
     };
     // The thread has nothing else to do until then.
-    let Some((hub, udp)) = start.take_seat() else {
+    let Some((hub, udp)) = start.receive_setup() else {
         let _ = bell.close().await;
         return Ok(());
     };

@@ -15,10 +15,10 @@ use tracing::warn;
 use crate::admin::Admin;
 use crate::launch::acceptor;
 use crate::launch::backend;
-use crate::launch::executors::{Executor, WaitingExecutor};
+use crate::launch::executor_setup::make_setups;
+use crate::launch::executors::{ExecutorThread, WaitingExecutor};
 use crate::launch::heartbeat::Heartbeat;
 use crate::launch::port_file;
-use crate::launch::seat::make_seats;
 use crate::launch::wake_timer::WakeTimer;
 use crate::settings::Settings;
 use crate::settings::limits::FINISH_DURATION;
@@ -39,7 +39,7 @@ const FINISH_LOOK_EVERY: Duration = Duration::from_millis(1);
 /// A server that runs until [`Running::stop`].
 pub struct Running {
     cluster: Arc<Cluster>,
-    executors: Vec<Executor>,
+    executors: Vec<ExecutorThread>,
     acceptor: JoinHandle<()>,
     stop_acceptor: OwnedFd,
     admin: Option<Admin>,
@@ -73,8 +73,8 @@ impl Listening {
         let Self { settings, listeners, udp_sockets } = self;
         let (backend, waiting) = backend::start(&settings)?;
         let hasher = KeyHasher::new(random_seed());
-        let (cluster, seats) = make_seats(settings, backend, &listeners, udp_sockets, &hasher)?;
-        let executors = WaitingExecutor::seat_all(waiting, seats, &cluster)
+        let (cluster, setups) = make_setups(settings, backend, &listeners, udp_sockets, &hasher)?;
+        let executors = WaitingExecutor::serve_all(waiting, setups, &cluster)
             .map_err(|error| StartError::System("start an executor", error))?;
         if cluster.settings.lock_memory {
             locked_memory::lock_all();

@@ -128,7 +128,7 @@ pub const SPARE_SLOT_QUEUES_MAX: usize = 64;
 
 /// Connections accepted at one listening socket before others have their turn, and a signal that
 /// says stop.
-pub const ACCEPTS_PER_VISIT_MAX: usize = 64;
+pub const ACCEPTS_PER_SOCKET_MAX: usize = 64;
 
 /// Connections handed to a shard that it has not taken yet.
 pub const HANDED_OVER_MAX: usize = 1024;
@@ -168,7 +168,7 @@ pub const LEAVE_PATIENCE_TURNS: u8 = 8;
 
 /// Datagrams of one shard that are being answered. Others wait in the sockets, where the kernel
 /// bounds them and drops what is too much.
-pub const EXCHANGES_MAX: usize = 64;
+pub const PENDING_DATAGRAMS_MAX: usize = 64;
 
 /// Bytes of all that one datagram is answered with; a longer answer is dropped. 12,054 datagrams.
 pub const ANSWER_BYTES_MAX: usize = 16 << 20;

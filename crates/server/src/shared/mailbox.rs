@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicI32, Ordering, fence};
 use crossbeam_channel::{Receiver, Sender, TrySendError, bounded};
 use rustix::pipe::{PipeFlags, pipe_with};
 
-use crate::connection::entry::Entry;
+use crate::connection::hub_connection::HubConnection;
 use crate::connection::tls_session::TlsSession;
 use crate::settings::Protocol;
 use crate::settings::limits::{HANDED_OVER_MAX, MAILBOX_MESSAGES_MAX};
@@ -30,7 +30,7 @@ pub(crate) enum Message {
         tls: Option<Box<TlsSession>>,
     },
     /// A connection that another executor has served so far.
-    Moved(OwnedFd, Box<Entry>),
+    Moved(OwnedFd, Box<HubConnection>),
     /// The certificate was read again, or why not: the reply for those who asked.
     Reloaded { ticket: Ticket, reply: String },
     /// Take no more requests: each client gets what it is owed, then its connection ends.

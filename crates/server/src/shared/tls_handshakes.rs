@@ -388,7 +388,7 @@ mod tests {
     use slabcore_storage::KeyHasher;
 
     use super::*;
-    use crate::launch::seat::make_seats;
+    use crate::launch::executor_setup::make_setups;
     use crate::settings::BackendChoice;
     use crate::shared::cluster::Backend;
     use crate::whole_server::settings;
@@ -398,9 +398,10 @@ mod tests {
     fn a_thread_that_cannot_wait_says_why() {
         let settings = settings(BackendChoice::Epoll);
         let backend = Backend::Epoll(String::new());
-        let (cluster, _seats) = make_seats(settings, backend, &[], Vec::new(), &KeyHasher::new(1))
-            .map_err(drop)
-            .unwrap();
+        let (cluster, _setups) =
+            make_setups(settings, backend, &[], Vec::new(), &KeyHasher::new(1))
+                .map_err(drop)
+                .unwrap();
         let (_newcomers, receiver) = unbounded();
         let no_epoll = eventfd(0, EventfdFlags::CLOEXEC).unwrap();
         let worker = Worker {

@@ -32,7 +32,7 @@ impl Waiting {
 
 /// What a hub keeps of one connection.
 #[derive(Debug)]
-pub(crate) struct Entry {
+pub(crate) struct HubConnection {
     pub(crate) connection: Connection,
     /// What its socket carries is encrypted by this.
     pub(crate) tls: Option<Box<TlsSession>>,
@@ -68,7 +68,7 @@ pub(crate) struct Leaving {
     pub(crate) patience: u8,
 }
 
-impl Entry {
+impl HubConnection {
     /// A connection that begins at tick `now`.
     pub(crate) fn new(connection: Connection, tls: Option<Box<TlsSession>>, now: u32) -> Self {
         Self {

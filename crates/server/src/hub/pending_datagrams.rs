@@ -14,17 +14,17 @@ use crate::connection::login::Login;
 use crate::connection::outgoing::LargeValue;
 use crate::connection::{Connection, ConnectionId};
 use crate::executor::core::Core;
-use crate::requests::exchange::{Asker, Exchange, Progress};
+use crate::requests::datagram_request::{DatagramRequest, DatagramSource, Progress};
 use crate::settings::Moving;
-use crate::settings::limits::{ANSWERS_BYTES_MAX, EXCHANGES_MAX};
+use crate::settings::limits::{ANSWERS_BYTES_MAX, PENDING_DATAGRAMS_MAX};
 
 /// There are never as many connections.
 const FIRST_INDEX: u32 = 1 << 31;
 
 /// See the module.
 #[derive(Debug, Default)]
-pub(crate) struct Exchanges {
-    places: Vec<Option<Box<Exchange>>>,
+pub(crate) struct PendingDatagrams {
+    places: Vec<Option<Box<DatagramRequest>>>,
     generations: Vec<u32>,
     free: Vec<u32>,
     /// Those that can go on, first come, first served.
@@ -33,10 +33,10 @@ pub(crate) struct Exchanges {
     kept_bytes: usize,
 }
 
-impl Exchanges {
+impl PendingDatagrams {
     /// True if another datagram may be taken.
     pub(crate) fn has_room(&self) -> bool {
-        self.places.len() - self.free.len() < EXCHANGES_MAX
+        self.places.len() - self.free.len() < PENDING_DATAGRAMS_MAX
     }
 
     /// True if one can go on.
@@ -46,17 +46,17 @@ impl Exchanges {
     }
 
     /// The one with this index, which is not over.
-    pub(crate) fn get_mut(&mut self, index: u32) -> &mut Exchange {
-        self.find(index).expect("an exchange lasts until it is ended")
+    pub(crate) fn get_mut(&mut self, index: u32) -> &mut DatagramRequest {
+        self.find(index).expect("a datagram lasts until it is ended")
     }
 
-    fn find(&mut self, index: u32) -> Option<&mut Exchange> {
+    fn find(&mut self, index: u32) -> Option<&mut DatagramRequest> {
         let place = index.checked_sub(FIRST_INDEX)? as usize;
         self.places.get_mut(place)?.as_deref_mut()
     }
 
     /// The one that a reply is for.
-    fn find_asking(&mut self, ticket: Ticket) -> Option<&mut Exchange> {
+    fn find_asking(&mut self, ticket: Ticket) -> Option<&mut DatagramRequest> {
         let place = ticket.connection.checked_sub(FIRST_INDEX)? as usize;
         let alive = self.generations.get(place) == Some(&ticket.generation);
         self.find(ticket.connection).filter(|_| alive)
@@ -64,10 +64,10 @@ impl Exchanges {
 
     /// Lets one go on when its turn comes; nothing happens if it is over, or waits for that.
     pub(crate) fn resume(&mut self, index: u32) {
-        if let Some(exchange) = self.find(index)
-            && !exchange.queued
+        if let Some(request) = self.find(index)
+            && !request.queued
         {
-            exchange.queued = true;
+            request.queued = true;
             self.runnable.push_back(index);
         }
     }
@@ -82,37 +82,42 @@ impl Exchanges {
         ConnectionId { index: FIRST_INDEX + place, generation }
     }
 
-    fn take(&mut self, index: u32) -> Box<Exchange> {
+    fn take(&mut self, index: u32) -> Box<DatagramRequest> {
         let place = index - FIRST_INDEX;
-        let exchange = self.places[place as usize].take().expect("an exchange ends once");
+        let request = self.places[place as usize].take().expect("a datagram ends once");
         let generation = &mut self.generations[place as usize];
         *generation = generation.wrapping_add(1);
         self.free.push(place);
-        self.kept_bytes -= exchange.message_bytes();
-        exchange
+        self.kept_bytes -= request.message_bytes();
+        request
     }
 
     /// A request has come by datagram.
-    pub(crate) fn begin(&mut self, core: &mut Core, asker: Asker, request: RequestDatagram<'_>) {
+    pub(crate) fn begin(
+        &mut self,
+        core: &mut Core,
+        source: DatagramSource,
+        request: RequestDatagram<'_>,
+    ) {
         let id = self.free_place();
         let affinity = Affinity::new(core.index, Moving::NEVER);
         // As in memcached each datagram decides what it speaks; where logins are due, UDP is off.
         let connection = Connection::new(id, Protocol::Auto, Login::Free, affinity);
-        let exchange = Exchange::new(connection, asker, request, core);
-        self.places[(id.index - FIRST_INDEX) as usize] = Some(Box::new(exchange));
+        let request = DatagramRequest::new(connection, source, request, core);
+        self.places[(id.index - FIRST_INDEX) as usize] = Some(Box::new(request));
         self.resume(id.index);
     }
 
-    /// Goes on with the exchange whose turn it is. Returns its index if it has a message to send:
+    /// Goes on with the request whose turn it is. Returns its index if it has a message to send:
     /// then it is to be resumed or ended. One that waits for a batch to leave joins `stalled`.
     pub(crate) fn run(&mut self, core: &mut Core, stalled: &mut Vec<u32>) -> Option<u32> {
         let index = self.runnable.pop_front()?;
         // One that was dropped meanwhile is not there any more.
-        let exchange = self.find(index)?;
-        exchange.queued = false;
-        let before = exchange.message_bytes();
-        let progress = exchange.advance(core);
-        let after = exchange.message_bytes();
+        let request = self.find(index)?;
+        request.queued = false;
+        let before = request.message_bytes();
+        let progress = request.advance(core);
+        let after = request.message_bytes();
         self.kept_bytes = self.kept_bytes - before + after;
         self.limit_answers(core);
         self.find(index)?;
@@ -133,12 +138,12 @@ impl Exchanges {
         while self.kept_bytes > ANSWERS_BYTES_MAX {
             let places = self.places.iter().enumerate();
             let kept = places.filter_map(|(place, it)| Some((it.as_ref()?.message_bytes(), place)));
-            let (_, longest) = kept.max().expect("what is kept is an exchange's");
+            let (_, longest) = kept.max().expect("what is kept is a datagram's");
             self.drop_rest(core, FIRST_INDEX + longest as u32);
         }
     }
 
-    /// An exchange ends without the rest of its answer.
+    /// A datagram ends without the rest of its answer.
     pub(crate) fn drop_rest(&mut self, core: &mut Core, index: u32) {
         core.metrics.add(Counter::AnswersDropped, 1);
         self.end(core, index);
@@ -167,9 +172,9 @@ impl Exchanges {
         ticket: Ticket,
         reply: ReplyPart<'_>,
     ) {
-        if let Some(exchange) = self.find_asking(ticket) {
-            exchange.connection.output.borrow_buffers(&mut core.spares);
-            exchange.connection.fill(core, shard, ticket.slot, reply);
+        if let Some(request) = self.find_asking(ticket) {
+            request.connection.output.borrow_buffers(&mut core.spares);
+            request.connection.fill(core, shard, ticket.slot, reply);
             self.resume(ticket.connection);
         } else if let ReplyPart::Held { hold, end, .. } = reply {
             core.release(LargeValue { shard, hold, head: Vec::new(), end, taken_bytes: 0 });

@@ -15,16 +15,16 @@ use crate::settings::limits::{ANSWER_BYTES_MAX, OUTPUT_BYTES_MAX, SEND_VALUE_BYT
 
 /// Where a datagram came from, and where its answer goes.
 #[derive(Debug, Clone)]
-pub(crate) struct Asker {
+pub(crate) struct DatagramSource {
     /// Number of the socket.
     pub(crate) socket: usize,
     pub(crate) address: SocketAddrAny,
 }
 
-/// What follows from [`Exchange::advance`].
+/// What follows from [`DatagramRequest::advance`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Progress {
-    /// There is a message to be sent: [`Exchange::datagram`].
+    /// There is a message to be sent: [`DatagramRequest::datagram`].
     Message,
     /// There is more to do; others come first.
     More,
@@ -49,9 +49,9 @@ struct Sending {
 
 /// See the module.
 #[derive(Debug)]
-pub(crate) struct Exchange {
+pub(crate) struct DatagramRequest {
     pub(crate) connection: Connection,
-    pub(crate) asker: Asker,
+    pub(crate) source: DatagramSource,
     id: u16,
     commands: Vec<u8>,
     /// Bytes of `commands` that are done with.
@@ -65,10 +65,10 @@ pub(crate) struct Exchange {
     pub(crate) queued: bool,
 }
 
-impl Exchange {
+impl DatagramRequest {
     pub(crate) fn new(
         connection: Connection,
-        asker: Asker,
+        source: DatagramSource,
         request: RequestDatagram<'_>,
         core: &mut Core,
     ) -> Self {
@@ -76,7 +76,7 @@ impl Exchange {
         commands.extend_from_slice(request.commands);
         Self {
             connection,
-            asker,
+            source,
             id: request.id,
             commands,
             done_bytes: 0,

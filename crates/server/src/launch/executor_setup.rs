@@ -1,4 +1,4 @@
-//! From settings to what the executors start from: the shared part, and a seat for each.
+//! From settings to what the executors start from: the shared part, and a setup for each.
 
 use std::net::SocketAddr;
 use std::os::fd::OwnedFd;
@@ -30,7 +30,7 @@ use crate::shared::run_time_settings::RunTimeSettings;
 use crate::shared::watchers::Watchers;
 
 /// What one executor starts from.
-pub(crate) struct Seat {
+pub(crate) struct ExecutorSetup {
     index: usize,
     shards: Arc<[SharedShard]>,
     router: Router,
@@ -38,9 +38,9 @@ pub(crate) struct Seat {
     udp_sockets: Vec<OwnedFd>,
 }
 
-impl Seat {
+impl ExecutorSetup {
     /// The executor's hub and UDP port, on the thread that calls.
-    pub(crate) fn sit(self, cluster: Arc<Cluster>) -> (Hub, UdpPort) {
+    pub(crate) fn make_hub(self, cluster: Arc<Cluster>) -> (Hub, UdpPort) {
         let core = Core::new(self.index, self.shards, self.router, cluster);
         (Hub::new(core, self.receiver), UdpPort::new(self.udp_sockets))
     }
@@ -53,13 +53,13 @@ impl Seat {
 }
 
 /// Maps the item memory and makes everything that needs no thread and no socket.
-pub(crate) fn make_seats(
+pub(crate) fn make_setups(
     settings: Settings,
     backend: Backend,
     listeners: &[Listener],
     udp_sockets: Vec<DatagramSocket>,
     hasher: &KeyHasher,
-) -> Result<(Arc<Cluster>, Vec<Seat>), StartError> {
+) -> Result<(Arc<Cluster>, Vec<ExecutorSetup>), StartError> {
     let memory = ItemMemory::map(&settings).map_err(StartError::Memory)?;
     let memory_range = memory.range();
     let pages_max = settings.memory_bytes / PAGE_BYTES;
@@ -106,18 +106,18 @@ pub(crate) fn make_seats(
     let shards = (0..cluster.settings.shards).map(|index| make_shard(&cluster, hasher, index));
     let shards = shards.collect::<Result<Arc<[SharedShard]>, _>>()?;
     page_demand::connect(&shards);
-    let seats = receivers.into_iter().enumerate().map(|(index, receiver)| Seat {
+    let setups = receivers.into_iter().enumerate().map(|(index, receiver)| ExecutorSetup {
         index,
         shards: Arc::clone(&shards),
         router: Router::new(hasher.clone(), shards.len()),
         receiver,
         udp_sockets: Vec::new(),
     });
-    let mut seats: Vec<Seat> = seats.collect();
+    let mut setups: Vec<ExecutorSetup> = setups.collect();
     for (number, it) in udp_sockets.into_iter().enumerate() {
-        seats[number % cluster.settings.shards].udp_sockets.push(it.socket);
+        setups[number % cluster.settings.shards].udp_sockets.push(it.socket);
     }
-    Ok((cluster, seats))
+    Ok((cluster, setups))
 }
 
 /// All listening sockets, then those for datagrams.
