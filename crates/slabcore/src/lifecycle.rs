@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use crate::log_output::LogFormat;
 use crate::numbers::number;
 use crate::parse::Given;
 use crate::refusal::Refusal;
@@ -42,5 +43,16 @@ impl Lifecycle {
             core_dumps: given.flag("enable-coredumps"),
             drain: Duration::from_secs(drain),
         })
+    }
+}
+
+/// `--log-format`.
+pub(crate) fn log_format(given: &Given) -> Result<LogFormat, Refusal> {
+    match given.last("log-format") {
+        None | Some("plain") => Ok(LogFormat::Plain),
+        Some("json") => Ok(LogFormat::Json),
+        Some(name) => Err(Refusal::usage(format!(
+            "Invalid format of the log: {name}\n -- should be one of plain or json"
+        ))),
     }
 }

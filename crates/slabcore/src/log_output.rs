@@ -1,4 +1,4 @@
-//! `--log-format`: where log lines go, and how they look. memcached's own lines are plain.
+//! Where log lines go, and how they look. memcached's own lines are plain.
 
 use std::fmt;
 use std::io;
@@ -14,9 +14,6 @@ use tracing_subscriber::registry::LookupSpan;
 use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{Layer, registry};
 
-use crate::parse::Given;
-use crate::refusal::Refusal;
-
 /// How log lines look.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum LogFormat {
@@ -27,17 +24,6 @@ pub(crate) enum LogFormat {
 }
 
 impl LogFormat {
-    /// Checks the option.
-    pub(crate) fn of(given: &Given) -> Result<Self, Refusal> {
-        match given.last("log-format") {
-            None | Some("plain") => Ok(Self::Plain),
-            Some("json") => Ok(Self::Json),
-            Some(name) => Err(Refusal::usage(format!(
-                "Invalid format of the log: {name}\n -- should be one of plain or json"
-            ))),
-        }
-    }
-
     /// From now on, log lines of all threads go to stderr in this format.
     pub(crate) fn start(self) {
         // How much is logged is `-v`'s business. Other crates have nothing to say but warnings.

@@ -49,7 +49,6 @@ use tracing::{error, info, warn};
 
 use crate::cores::Cores;
 use crate::lifecycle::Lifecycle;
-use crate::log_output::LogFormat;
 use crate::parse::Asked;
 use crate::pid_file::PidFile;
 use crate::refusal::Refusal;
@@ -84,7 +83,7 @@ fn run(words: &[OsString]) -> Result<(), Refusal> {
         Asked::Generate(name) => print(&generated_texts::named(&name)?),
         Asked::License => print(ending_texts::LICENSE),
         Asked::Serve(given) => {
-            LogFormat::of(&given)?.start();
+            lifecycle::log_format(&given)?.start();
             // memcached's file of no name is no file either.
             let port_file = env::var_os("MEMCACHED_PORT_FILENAME").filter(|name| !name.is_empty());
             let port_file = port_file.map(PathBuf::from);
