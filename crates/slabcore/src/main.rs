@@ -11,30 +11,10 @@
 //! **Invariants.** The process has one thread until its identity is that of `-u` and, with `-d`,
 //! until it is the daemon's.
 
-mod access;
-mod config_file;
-mod cores;
-mod daemon;
-mod ending_texts;
-mod environment;
-mod generated_texts;
-mod inherited_sockets;
-mod lifecycle;
-mod listen;
-mod log_output;
-mod numbers;
 mod options;
-mod parse;
-mod pid_file;
-mod privileges;
+mod process;
 mod refusal;
-mod resource_limits;
-mod service_notice;
-mod signals;
-mod suboption_rows;
-mod suboptions;
-mod tls;
-mod validate;
+mod texts;
 
 use std::env;
 use std::ffi::OsString;
@@ -47,14 +27,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use slabcore_server::{Running, Settings, StartError, UsersError};
 use tracing::{error, info, warn};
 
-use crate::cores::Cores;
-use crate::lifecycle::Lifecycle;
-use crate::parse::Asked;
-use crate::pid_file::PidFile;
+use crate::options::{Asked, Lifecycle, Plan};
+use crate::process::{Cores, PidFile, ServiceNotice, StartSignals, StopSignals};
 use crate::refusal::Refusal;
-use crate::service_notice::ServiceNotice;
-use crate::signals::{StartSignals, StopSignals};
-use crate::validate::Plan;
 
 fn main() -> ExitCode {
     let words: Vec<OsString> = env::args_os().collect();
@@ -77,19 +52,19 @@ fn complain(refusal: &Refusal) {
 }
 
 fn run(words: &[OsString]) -> Result<(), Refusal> {
-    match parse::parse(words)? {
-        Asked::Help(options) => print(&ending_texts::help(&options)),
-        Asked::Version => print(&ending_texts::version()),
-        Asked::Generate(name) => print(&generated_texts::named(&name)?),
-        Asked::License => print(ending_texts::LICENSE),
+    match options::parse(words)? {
+        Asked::Help(options) => print(&texts::help(&options)),
+        Asked::Version => print(&texts::version()),
+        Asked::Generate(name) => print(&texts::named(&name)?),
+        Asked::License => print(texts::LICENSE),
         Asked::Serve(given) => {
-            lifecycle::log_format(&given)?.start();
+            options::log_format(&given)?.start();
             // memcached's file of no name is no file either.
             let port_file = env::var_os("MEMCACHED_PORT_FILENAME").filter(|name| !name.is_empty());
             let port_file = port_file.map(PathBuf::from);
             let sasl_users = env::var_os("MEMCACHED_SASL_PWDB").map(PathBuf::from);
-            let access = access::access(&given, sasl_users.as_deref())?;
-            return serve(validate::plan(&given, &Cores::of_this_process(), port_file, access)?);
+            let access = options::access(&given, sasl_users.as_deref())?;
+            return serve(options::plan(&given, &Cores::of_this_process(), port_file, access)?);
         }
     }
     Ok(())
@@ -103,10 +78,10 @@ fn print(text: &str) {
 /// Runs until a signal says stop.
 fn serve(plan: Plan) -> Result<(), Refusal> {
     let Plan { mut settings, lifecycle, user, warnings } = plan;
-    for warning in environment::warnings().chain(warnings) {
+    for warning in options::environment_warnings().chain(warnings) {
         warn!("{warning}");
     }
-    let sockets = inherited_sockets::take()?;
+    let sockets = process::inherited_sockets()?;
     prepare_process(&mut settings, &lifecycle, user.as_deref())?;
     let mut signals = StopSignals::catch().map_err(|error| no_signals(&error))?;
     let verbosity = settings.verbosity;
@@ -175,7 +150,7 @@ fn no_signals(error: &io::Error) -> Refusal {
 
 /// Tells the service manager that all executors turn, twice as often as it asks for.
 fn watch(running: &mut Running, notice: &Arc<ServiceNotice>) -> Result<(), Refusal> {
-    let Some(interval) = service_notice::watchdog_interval() else { return Ok(()) };
+    let Some(interval) = process::watchdog_interval() else { return Ok(()) };
     let notice = Arc::clone(notice);
     running
         .watch(interval / 2, move || notice.alive())
@@ -188,26 +163,26 @@ fn prepare_process(
     lifecycle: &Lifecycle,
     user: Option<&str>,
 ) -> Result<(), Refusal> {
-    let identity = privileges::identity(user)?;
+    let identity = process::identity(user)?;
     if lifecycle.core_dumps {
-        resource_limits::allow_core_files()?;
+        process::allow_core_files()?;
     }
-    let fitting = resource_limits::allow_open_files(settings.connections_max, settings.shards)?;
+    let fitting = process::allow_open_files(settings.connections_max, settings.shards)?;
     if fitting < settings.connections_max {
         warn!("warning: the limit on open files leaves room for {fitting} connections (-c)");
         settings.connections_max = fitting;
     }
-    resource_limits::allow_locked_memory();
+    process::allow_locked_memory();
     if let Some(identity) = identity {
         let low_port =
-            privileges::needs_low_port(&settings.listen, &settings.udp, settings.shard_ports);
-        privileges::become_user(&identity, low_port)?;
+            process::needs_low_port(&settings.listen, &settings.udp, settings.shard_ports);
+        process::become_user(&identity, low_port)?;
     }
     if lifecycle.core_dumps {
-        privileges::stay_dumpable()?;
+        process::stay_dumpable()?;
     }
     if lifecycle.daemon {
-        daemon::become_daemon(lifecycle.core_dumps, settings.verbosity)?;
+        process::become_daemon(lifecycle.core_dumps, settings.verbosity)?;
     }
     Ok(())
 }

@@ -4,11 +4,10 @@ use clap_complete::{Shell, generate};
 use clap_mangen::Man;
 use clap_mangen::roff::{Roff, bold, roman};
 
-use crate::environment::ENVIRONMENT;
-use crate::options;
+use crate::options::{
+    self, ENVIRONMENT, SUBOPTIONS, SuboptionEffect, SuboptionRow, TLS_SUBOPTIONS,
+};
 use crate::refusal::Refusal;
-use crate::suboption_rows::{SUBOPTIONS, SuboptionEffect, SuboptionRow};
-use crate::tls::TLS_SUBOPTIONS;
 
 /// Name of the program wherever it is installed.
 const PROGRAM: &str = "slabcore";

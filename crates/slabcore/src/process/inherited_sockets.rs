@@ -10,7 +10,7 @@ use crate::refusal::Refusal;
 
 /// TCP and Unix sockets that `LISTEN_FDS` counts, if they are meant for this process; must be
 /// called before the process's id changes (`-d`).
-pub(crate) fn take() -> Result<Vec<OwnedFd>, Refusal> {
+pub(crate) fn inherited_sockets() -> Result<Vec<OwnedFd>, Refusal> {
     if env::var_os("LISTEN_PID").is_none() {
         return Ok(Vec::new());
     }

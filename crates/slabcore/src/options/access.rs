@@ -5,8 +5,8 @@ use std::path::Path;
 use slabcore_server::settings::Protocol;
 use slabcore_server::{Users, UsersError};
 
-use crate::numbers::leading_number;
-use crate::parse::Given;
+use super::command_line::Given;
+use super::option_values::leading_number;
 use crate::refusal::Refusal;
 
 /// Who may use the server.

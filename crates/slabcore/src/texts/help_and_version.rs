@@ -1,7 +1,6 @@
 //! What `-h`, `-V` and `-i` print.
 
-use crate::environment::ENVIRONMENT;
-use crate::validate::PRODUCT;
+use crate::options::{ENVIRONMENT, PRODUCT};
 
 /// The memcached whose behaviour and protocol this server follows. The version that clients read
 /// over the wire is the same: they parse digits and dots only.

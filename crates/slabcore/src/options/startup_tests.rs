@@ -4,9 +4,9 @@ use std::ffi::OsString;
 
 use slabcore_server::settings::{Protocol, TcpListen};
 
+use super::super::access::access;
+use super::super::command_line::{self, Asked};
 use super::*;
-use crate::access::access;
-use crate::parse::{self, Asked};
 
 fn machine() -> Cores {
     Cores { usable: vec![0, 1, 2, 3], quota: Some(3) }
@@ -15,7 +15,7 @@ fn machine() -> Cores {
 fn planned(line: &str) -> Result<Plan, Refusal> {
     let words = std::iter::once("memcached").chain(line.split(' ').filter(|word| !word.is_empty()));
     let words: Vec<_> = words.map(OsString::from).collect();
-    match parse::parse(&words)? {
+    match command_line::parse(&words)? {
         Asked::Serve(given) => plan(&given, &machine(), None, access(&given, None)?),
         other => panic!("{line}: {other:?}"),
     }

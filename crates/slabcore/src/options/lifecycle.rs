@@ -3,9 +3,9 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::log_output::LogFormat;
-use crate::numbers::number;
-use crate::parse::Given;
+use super::command_line::Given;
+use super::option_values::number;
+use crate::process::LogFormat;
 use crate::refusal::Refusal;
 
 /// A server that shall stop may serve on for an hour at most.

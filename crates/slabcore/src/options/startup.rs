@@ -6,16 +6,16 @@ use std::path::PathBuf;
 use slabcore_server::settings::{BackendChoice, Listen, Moving, Protocol, Settings, TcpListen};
 use slabcore_server::{KeptSettings, Tls};
 
-use crate::access::Access;
-use crate::cores::Cores;
-use crate::lifecycle::Lifecycle;
-use crate::listen;
-use crate::numbers::{item_bytes, leading_number, memory_bytes, number};
-use crate::options::DELIMITER;
-use crate::parse::{Given, Meaningless};
+use super::access::Access;
+use super::command_line::{Given, Meaningless};
+use super::lifecycle::Lifecycle;
+use super::listen;
+use super::option_table::DELIMITER;
+use super::option_values::{item_bytes, leading_number, memory_bytes, number};
+use super::suboptions::{self, SLAB_PAGE_BYTES, SlabChunks, Suboptions};
+use super::tls_suboptions::TlsSuboptions;
+use crate::process::Cores;
 use crate::refusal::Refusal;
-use crate::suboptions::{self, SLAB_PAGE_BYTES, SlabChunks, Suboptions};
-use crate::tls::TlsSuboptions;
 
 /// This server's own name and version.
 pub(crate) const PRODUCT: &str = concat!("slabcore ", env!("CARGO_PKG_VERSION"));
@@ -463,5 +463,5 @@ fn metrics_listen(given: &Given) -> Result<Option<SocketAddr>, Refusal> {
 }
 
 #[cfg(test)]
-#[path = "validate_tests.rs"]
+#[path = "startup_tests.rs"]
 mod tests;

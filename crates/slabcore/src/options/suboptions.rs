@@ -2,12 +2,12 @@
 
 use slabcore_server::{ExternalStorage, KeptSettings};
 
-use crate::numbers::{leading_number, number};
-use crate::refusal::Refusal;
-use crate::suboption_rows::{
+use super::option_values::{leading_number, number};
+use super::suboption_table::{
     HASH_ALGORITHMS, SUBOPTIONS, SuboptionEffect, SuboptionRow, SuboptionValue,
 };
-use crate::tls::{self, TlsSuboptions};
+use super::tls_suboptions::{self, TlsSuboptions};
+use crate::refusal::Refusal;
 
 /// memcached's `slab_chunk_max` in bytes.
 const SLAB_CHUNK_BYTES_MAX: usize = 512 << 10;
@@ -84,7 +84,7 @@ pub(crate) fn parse<'a>(lists: impl Iterator<Item = &'a str>) -> Result<Suboptio
             Some((name, value)) => (name, Some(value)),
             None => (entry, None),
         };
-        if name.starts_with(tls::PREFIX) && suboptions.tls.take(name, value)? {
+        if name.starts_with(tls_suboptions::PREFIX) && suboptions.tls.take(name, value)? {
             continue;
         }
         let Some(row) = SUBOPTIONS.iter().find(|row| row.name == name) else {

@@ -15,7 +15,7 @@ use nom::{IResult, Parser};
 use slabcore_server::settings::{Encryption, Protocol, TcpListen};
 use slabcore_server::{ClientCertificates, Tls};
 
-use crate::numbers::number;
+use super::option_values::number;
 use crate::refusal::Refusal;
 
 /// memcached's longest tag of a listener.

@@ -6,7 +6,7 @@ use slabcore_server::{
     ClientCertificates, KeyFormat, Tls, TlsCiphers, TlsError, TlsSettings, TlsWords,
 };
 
-use crate::numbers::number;
+use super::option_values::number;
 use crate::refusal::Refusal;
 
 /// Beginning of the names of all suboptions that are read here.

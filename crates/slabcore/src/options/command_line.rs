@@ -5,8 +5,8 @@ use std::ffi::OsString;
 use clap::ArgMatches;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 
-use crate::config_file;
-use crate::options::{self, CONFIG, Effect, GENERATE, MEMCACHED_LONG_NAMES, OPTIONS};
+use super::config_file;
+use super::option_table::{self, CONFIG, Effect, GENERATE, MEMCACHED_LONG_NAMES, OPTIONS};
 use crate::refusal::Refusal;
 
 /// What the command line asks for.
@@ -45,7 +45,7 @@ impl Given {
 
     /// How often `-v` was given, 255 at most.
     pub(crate) fn verbosity(&self) -> u8 {
-        self.matches.get_count(options::VERBOSE)
+        self.matches.get_count(option_table::VERBOSE)
     }
 
     /// Whether a flag was given.
@@ -104,7 +104,7 @@ pub(crate) fn parse(words: &[OsString]) -> Result<Asked, Refusal> {
 }
 
 fn parse_words(words: &[OsString]) -> Result<Asked, Refusal> {
-    match options::command().try_get_matches_from(words) {
+    match option_table::command().try_get_matches_from(words) {
         Ok(matches) if matches.get_flag("license") => Ok(Asked::License),
         Ok(matches) => Ok(Asked::Serve(Given { matches, warnings: Vec::new() })),
         Err(error) => match error.kind() {
@@ -198,7 +198,7 @@ mod tests {
         check("--max-item-size=2m", "max-item-size", Some("2m"));
         check("-l 127.0.0.1,[::1]:5", "listen", Some("127.0.0.1,[::1]:5"));
         check("-o modern", "extended", Some("modern"));
-        check("-D:", options::DELIMITER, Some(":"));
+        check("-D:", option_table::DELIMITER, Some(":"));
     }
 
     #[test]
