@@ -11,7 +11,8 @@ use slabcore_protocol::{
     error_lines,
 };
 use slabcore_shard::{
-    Batch, Entry, KeyRequest, Limits, Now, ReplyPart, Response, Router, Shard, Ticket, UploadId,
+    Batch, ForwardedRequest, KeyRequest, Limits, Now, ReplyPart, Response, Router, Shard, Ticket,
+    UploadId,
 };
 use slabcore_storage::{Config, Hold, KeyHasher, PAGE_BYTES, PagePool, Region};
 
@@ -243,7 +244,7 @@ impl Session {
                 let at = self.now.flush_tick(delay);
                 self.shards[0].flush_all(at);
                 for batch in self.batches.iter_mut().skip(1) {
-                    batch.push(&Entry::Flush(at), None);
+                    batch.push(&ForwardedRequest::Flush(at), None);
                 }
                 if !noreply {
                     self.line_reply(Reply::Ok);
@@ -317,8 +318,8 @@ impl Session {
         if route.shard == 0 {
             self.shards[0].upload_begin(self.now, route.hash, id, &store);
         } else {
-            let entry = Entry::UploadBegin(route.hash, id, store);
-            self.batches[route.shard].push(&entry, None);
+            let request = ForwardedRequest::UploadBegin(route.hash, id, store);
+            self.batches[route.shard].push(&request, None);
         }
         let upload = Upload { shard: route.shard, id, noreply: store.noreply };
         self.state = match store.value_bytes {
@@ -331,14 +332,14 @@ impl Session {
         if shard == 0 {
             self.shards[0].upload_bytes(self.now, id, bytes);
         } else {
-            self.batches[shard].push(&Entry::UploadBytes(id, bytes), None);
+            self.batches[shard].push(&ForwardedRequest::UploadBytes(id, bytes), None);
         }
     }
 
     fn upload_end(&mut self, Upload { shard, id, noreply }: Upload, good: bool) {
         if shard != 0 {
             let ticket = (!noreply).then(|| self.open());
-            self.batches[shard].push(&Entry::UploadEnd(id, good), ticket);
+            self.batches[shard].push(&ForwardedRequest::UploadEnd(id, good), ticket);
             return;
         }
         let mut out = Vec::new();
@@ -352,7 +353,7 @@ impl Session {
         let route = self.router.route(request.key());
         if route.shard != 0 {
             let ticket = (!noreply).then(|| self.open());
-            self.batches[route.shard].push(&Entry::Key(route.hash, *request), ticket);
+            self.batches[route.shard].push(&ForwardedRequest::Key(route.hash, *request), ticket);
             return;
         }
         let response = self.shards[0].execute(self.now, route.hash, request);
@@ -461,7 +462,7 @@ impl Session {
     fn end(mut self) {
         if let State::Upload { upload, .. } | State::LineEnd(upload) = self.state {
             let (shard, mut batch) = (upload.shard, Batch::new(0));
-            batch.push(&Entry::UploadAbandon(upload.id), None);
+            batch.push(&ForwardedRequest::UploadAbandon(upload.id), None);
             self.shards[shard].execute_batch(self.now, &mut batch);
         }
         self.check();

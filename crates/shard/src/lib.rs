@@ -27,7 +27,7 @@ pub use execution::plain_get::LargeHit;
 pub use execution::shard::{Limits, Shard};
 pub use execution::uploads::UploadId;
 pub use forwarding::batch::{Batch, ReplyPart, Ticket};
-pub use forwarding::forwarded_request::{Entry, StatsKind};
+pub use forwarding::forwarded_request::{ForwardedRequest, StatsKind};
 pub use observation::class_table::{ClassTable, ItemColumns};
 pub use observation::dump::{DumpPart, split_dump_reply};
 pub use observation::prefix_counts::PrefixCounts;

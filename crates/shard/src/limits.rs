@@ -13,7 +13,7 @@ pub const BATCH_REPLY_BYTES_SOFT_MAX: usize = 256 << 10;
 /// A batch that has this many request bytes takes no further request.
 pub const BATCH_REQUEST_BYTES_SOFT_MAX: usize = 256 << 10;
 
-/// Entries of one batch whose hash buckets and items are prefetched together.
+/// Requests of one batch whose hash buckets and items are prefetched together.
 pub const PREFETCH_GROUP: usize = 16;
 
 /// Items and hash buckets that one part of a dump looks at: below 100 microseconds.

@@ -5,7 +5,9 @@ use std::sync::Arc;
 use slabcore_metrics::ShardMetrics;
 use slabcore_protocol::{StoreForm, StoreRequest, Verb};
 use slabcore_shard::limits::VALUE_INLINE_BYTES_MAX;
-use slabcore_shard::{Batch, Entry, KeyRequest, Now, ReplyPart, Response, Shard, Ticket};
+use slabcore_shard::{
+    Batch, ForwardedRequest, KeyRequest, Now, ReplyPart, Response, Shard, Ticket,
+};
 use slabcore_storage::{Config, Hold, KeyHasher, PAGE_BYTES, PagePool, Region};
 
 const NOW: Now = Now { tick: 5, unix_at_zero: 1_700_000_000 };
@@ -57,7 +59,10 @@ fn a_gat_that_ends_a_large_item_still_sends_its_value() {
 
     let (mut shard, hash) = shard_with_large_value(&value);
     let mut batch = Batch::new(1);
-    batch.push(&Entry::Key(hash, gat), Some(Ticket { connection: 0, generation: 0, slot: 0 }));
+    batch.push(
+        &ForwardedRequest::Key(hash, gat),
+        Some(Ticket { connection: 0, generation: 0, slot: 0 }),
+    );
     shard.execute_batch(NOW, &mut batch);
     let mut replies: Vec<_> = batch.take_replies().collect();
     let Some((_, ReplyPart::Held { hold, .. })) = replies.pop() else {

@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering;
 
 use slabcore_metrics::{Counter, ShardMetrics};
 use slabcore_protocol::{StoreRequest, Streams};
-use slabcore_shard::{Entry, Limits, Now, Router, Shard, Ticket, UploadId, Watch};
+use slabcore_shard::{ForwardedRequest, Limits, Now, Router, Shard, Ticket, UploadId, Watch};
 
 use crate::connection::ConnectionId;
 use crate::connection::outgoing::{LargeValue, Parts};
@@ -158,7 +158,11 @@ impl Core {
         if route.shard == self.index {
             self.shards.own_mut().upload_begin(self.now, route.hash, id, store);
         } else {
-            self.outboxes.push(route.shard, &Entry::UploadBegin(route.hash, id, *store), None);
+            self.outboxes.push(
+                route.shard,
+                &ForwardedRequest::UploadBegin(route.hash, id, *store),
+                None,
+            );
         }
         (route.shard, id)
     }
@@ -168,7 +172,7 @@ impl Core {
         if shard == self.index {
             self.shards.own_mut().upload_bytes(self.now, id, bytes);
         } else {
-            self.outboxes.push(shard, &Entry::UploadBytes(id, bytes), None);
+            self.outboxes.push(shard, &ForwardedRequest::UploadBytes(id, bytes), None);
         }
     }
 
@@ -178,7 +182,7 @@ impl Core {
         if shard == self.index {
             self.shards.own_mut().upload_abandon(id);
         } else {
-            self.outboxes.push(shard, &Entry::UploadAbandon(id), None);
+            self.outboxes.push(shard, &ForwardedRequest::UploadAbandon(id), None);
         }
     }
 
@@ -223,7 +227,7 @@ impl Core {
             && let Some(wish) = self.shards.own_mut().take_page_wish()
         {
             for shard in self.other_shards() {
-                self.outboxes.push(shard, &Entry::PagesWanted(wish), None);
+                self.outboxes.push(shard, &ForwardedRequest::PagesWanted(wish), None);
             }
         }
     }
@@ -239,7 +243,7 @@ impl Core {
         }
         self.outboxes.dispatch(|shard, batch| {
             metrics.add(Counter::ForeignBatches, 1);
-            metrics.add(Counter::ForeignRequests, u64::from(batch.entries()));
+            metrics.add(Counter::ForeignRequests, u64::from(batch.requests()));
             if cluster.mailboxes[shard].post(Message::Requests(batch)) {
                 wake(shard);
             }

@@ -1,13 +1,13 @@
 //! Requests for other shards, gathered over a turn: one batch per destination.
 
-use slabcore_shard::{Batch, Entry, Ticket};
+use slabcore_shard::{Batch, ForwardedRequest, Ticket};
 use slabcore_storage::Hold;
 
 use crate::settings::limits::BATCHES_IN_FLIGHT_MAX;
 
 #[derive(Debug)]
 struct Outbox {
-    /// Gathers entries until it is sent.
+    /// Gathers requests until it is sent.
     batch: Box<Batch>,
     /// Batches sent and not back yet.
     in_flight: usize,
@@ -35,12 +35,17 @@ impl Outboxes {
         Self { boxes: (0..shards).map(|_| outbox()).collect(), source, any_full: false }
     }
 
-    /// Adds an entry for `shard`. Entries of a connection to a shard arrive in this order.
+    /// Adds a request for `shard`. Requests of a connection to a shard arrive in this order.
     #[inline]
-    pub(crate) fn push(&mut self, shard: usize, entry: &Entry<'_>, ticket: Option<Ticket>) {
+    pub(crate) fn push(
+        &mut self,
+        shard: usize,
+        request: &ForwardedRequest<'_>,
+        ticket: Option<Ticket>,
+    ) {
         debug_assert_ne!(shard, usize::from(self.source), "own keys are executed, not sent");
         let outbox = &mut self.boxes[shard];
-        outbox.batch.push(entry, ticket);
+        outbox.batch.push(request, ticket);
         self.any_full |= outbox.batch.is_full();
     }
 
@@ -134,14 +139,14 @@ mod tests {
         let mut outboxes = Outboxes::new(0, 3);
         let mut sent = Vec::new();
         assert!(outboxes.have_returned(&outboxes.marks()));
-        outboxes.push(1, &Entry::Flush(None), None);
+        outboxes.push(1, &ForwardedRequest::Flush(None), None);
         outboxes.dispatch(|shard, batch| sent.push((shard, batch)));
-        outboxes.push(1, &Entry::Flush(None), None);
-        outboxes.push(2, &Entry::Flush(None), None);
+        outboxes.push(1, &ForwardedRequest::Flush(None), None);
+        outboxes.push(2, &ForwardedRequest::Flush(None), None);
         let marks = outboxes.marks();
         outboxes.dispatch(|shard, batch| sent.push((shard, batch)));
         // What comes later is not waited for.
-        outboxes.push(1, &Entry::Flush(None), None);
+        outboxes.push(1, &ForwardedRequest::Flush(None), None);
         outboxes.dispatch(|shard, batch| sent.push((shard, batch)));
         let shards: Vec<_> = sent.iter().map(|it| it.0).collect();
         assert_eq!(shards, [1, 1, 2, 1]);

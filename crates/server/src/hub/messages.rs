@@ -31,7 +31,7 @@ impl Hub {
                     break;
                 }
                 Message::Requests(mut batch) => {
-                    let requests = u64::from(batch.entries());
+                    let requests = u64::from(batch.requests());
                     self.core.metrics.add(Counter::RequestsServed, requests);
                     self.core.shards.own_mut().execute_batch(self.core.now, &mut batch);
                     let source = batch.source();

@@ -9,7 +9,7 @@ use slabcore_protocol::{
     BinaryReply, BinaryStatus, DECODED_KEY_BYTES_MAX, Echo, MetaRequest, Reply, Request,
     cachedump_words, encode_stat_packets, error_lines,
 };
-use slabcore_shard::{Entry, KeyRequest, StatsKind};
+use slabcore_shard::{ForwardedRequest, KeyRequest, StatsKind};
 
 use crate::connection::Connection;
 use crate::connection::gather::{ClassesReply, Gather, Gathering, MetricsReply};
@@ -98,15 +98,15 @@ impl Connection {
             return self.refuse_flush(noreply, echo);
         }
         core.shards.own_mut().flush_all(at);
-        let entry = Entry::Flush(at);
+        let request = ForwardedRequest::Flush(at);
         if noreply {
             for shard in core.other_shards() {
-                core.outboxes.push(shard, &entry, None);
+                core.outboxes.push(shard, &request, None);
             }
             return;
         }
         let gather = Gather::new(Gathering::Done, core.router.shards(), echo);
-        self.gather(core, gather, &entry, &[]);
+        self.gather(core, gather, &request, &[]);
     }
 
     /// `flush_all` with a delay that is no number. It counts, and may not be allowed, as another.
@@ -183,7 +183,7 @@ impl Connection {
         let mut ours = Vec::new();
         core.shards.own_mut().append_stats(core.now, kind, &mut ours);
         let gather = Gather::new(gathering, core.router.shards(), echo);
-        self.gather(core, gather, &Entry::Stats(kind), &ours);
+        self.gather(core, gather, &ForwardedRequest::Stats(kind), &ours);
     }
 
     /// A reply that was made as text; to a binary request its lines go as packets.
@@ -199,7 +199,7 @@ impl Connection {
         &mut self,
         core: &mut Core,
         gather: Gather,
-        entry: &Entry<'_>,
+        request: &ForwardedRequest<'_>,
         ours: &[u8],
     ) {
         let mut gather = Box::new(gather);
@@ -211,7 +211,7 @@ impl Connection {
         let slot = self.output.open_gather(gather, &mut core.spares);
         let ticket = self.ticket_for(slot);
         for shard in core.other_shards() {
-            core.outboxes.push(shard, entry, Some(ticket));
+            core.outboxes.push(shard, request, Some(ticket));
         }
     }
 }

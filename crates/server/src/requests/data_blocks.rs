@@ -5,7 +5,7 @@
 use slabcore_protocol::{
     BinaryError, BinaryStatus, DECODED_KEY_BYTES_MAX, DataBlock, StoreRequest, error_lines,
 };
-use slabcore_shard::{Entry, KeyRequest, UploadId};
+use slabcore_shard::{ForwardedRequest, KeyRequest, UploadId};
 
 use crate::connection::{Afterwards, Connection, State, Upload};
 use crate::executor::core::Core;
@@ -99,7 +99,7 @@ impl Connection {
             self.output.encode(|out| shard.upload_end(now, id, good, (!noreply).then_some(out)));
         } else {
             let ticket = (!noreply).then(|| self.open_ticket(core));
-            core.outboxes.push(shard, &Entry::UploadEnd(id, good), ticket);
+            core.outboxes.push(shard, &ForwardedRequest::UploadEnd(id, good), ticket);
         }
     }
 

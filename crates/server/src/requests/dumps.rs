@@ -5,7 +5,7 @@
 //! room: neither the other clients nor the memory of the server notice its length.
 
 use slabcore_protocol::{DumpFormat, Reply, SlabClasses, dump_end, error_lines};
-use slabcore_shard::{Entry, split_dump_reply};
+use slabcore_shard::{ForwardedRequest, split_dump_reply};
 
 use crate::connection::dump_progress::{Allowance, DumpProgress};
 use crate::connection::gather::{Gather, Gathering};
@@ -81,10 +81,10 @@ impl Connection {
         }
         core.spares.put(lines);
         dump.asked = true;
-        let (shard, entry) = (dump.shard, Entry::Dump(dump.part));
+        let (shard, request) = (dump.shard, ForwardedRequest::Dump(dump.part));
         let gather = Box::new(Gather::new(Gathering::Dump(Vec::new()), 1, None));
         let slot = self.output.open_gather(gather, &mut core.spares);
-        core.outboxes.push(shard, &entry, Some(self.ticket_for(slot)));
+        core.outboxes.push(shard, &request, Some(self.ticket_for(slot)));
         Some(Pause::Blocked)
     }
 

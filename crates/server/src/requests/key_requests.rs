@@ -7,7 +7,9 @@ use arrayvec::ArrayVec;
 use slabcore_protocol::{
     BinaryRequest, END, Echo, Keys, MetaCommand, MetaFlags, encode_value_header,
 };
-use slabcore_shard::{Entry, KeyRequest, LargeHit, ReplyPart, Response, Route, Ticket, ValueEnd};
+use slabcore_shard::{
+    ForwardedRequest, KeyRequest, LargeHit, ReplyPart, Response, Route, Ticket, ValueEnd,
+};
 
 use crate::connection::outgoing::LargeValue;
 use crate::connection::{Connection, State};
@@ -167,8 +169,8 @@ impl Connection {
         let request = KeyRequest::Binary(BinaryRequest::get(echo, key));
         let Some(shard) = core.reach(route.shard) else {
             let ticket = self.open_read(core);
-            let entry = Entry::PlainBinaryGet(route.hash, key, echo);
-            return core.outboxes.push(route.shard, &entry, Some(ticket));
+            let request = ForwardedRequest::PlainBinaryGet(route.hash, key, echo);
+            return core.outboxes.push(route.shard, &request, Some(ticket));
         };
         let Some(out) = self.output.direct() else {
             return self.routed_request(core, route, &request, false, false);
@@ -239,7 +241,7 @@ impl Connection {
             false if request.reads_value() => Some(self.open_read(core)),
             false => Some(self.open_ticket(core)),
         };
-        core.outboxes.push(route.shard, &Entry::Key(route.hash, *request), ticket);
+        core.outboxes.push(route.shard, &ForwardedRequest::Key(route.hash, *request), ticket);
         if with_end {
             self.output.encode(|out| out.extend_from_slice(END));
         }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use rustix::process::{Signal, getpid, kill_process};
 use slabcore_protocol::{Reply, RunTimeSetting, ServerOrder, error_lines};
-use slabcore_shard::{Entry, StatsKind};
+use slabcore_shard::{ForwardedRequest, StatsKind};
 use slabcore_storage::Reassigned;
 
 use crate::connection::Connection;
@@ -117,7 +117,7 @@ impl Connection {
         let kind = StatsKind::Turn;
         if noreply {
             for shard in core.other_shards() {
-                core.outboxes.push(shard, &Entry::Stats(kind), None);
+                core.outboxes.push(shard, &ForwardedRequest::Stats(kind), None);
             }
         } else {
             self.gather_stats(core, Gathering::Done, kind, None);
@@ -137,13 +137,13 @@ impl Connection {
         let ours = core.shards.own_mut().reassign(from, to);
         if noreply {
             for shard in core.other_shards() {
-                core.outboxes.push(shard, &Entry::Reassign(from, to), None);
+                core.outboxes.push(shard, &ForwardedRequest::Reassign(from, to), None);
             }
             return Ok(None);
         }
         let gathering = Gathering::Reassign(Reassigned::NoSpare);
         let gather = Gather::new(gathering, core.router.shards(), None);
-        self.gather(core, gather, &Entry::Reassign(from, to), &[ours as u8]);
+        self.gather(core, gather, &ForwardedRequest::Reassign(from, to), &[ours as u8]);
         Ok(None)
     }
 

@@ -1,7 +1,7 @@
 //! A connection's part in watching: it announces what it asks, or is told what others do.
 
 use slabcore_protocol::{Streams, error_lines};
-use slabcore_shard::{Entry, KeyRequest, Route, Watch};
+use slabcore_shard::{ForwardedRequest, KeyRequest, Route, Watch};
 
 use crate::connection::{Connection, State};
 use crate::executor::core::Core;
@@ -15,7 +15,7 @@ impl Connection {
             shard.watch(watch);
             shard.announce(now, route.hash, request);
         } else {
-            core.outboxes.push(route.shard, &Entry::Watch(watch), None);
+            core.outboxes.push(route.shard, &ForwardedRequest::Watch(watch), None);
         }
     }
 
@@ -26,7 +26,7 @@ impl Connection {
         if shard == core.index {
             core.shards.own_mut().watch(watch);
         } else {
-            core.outboxes.push(shard, &Entry::Watch(watch), None);
+            core.outboxes.push(shard, &ForwardedRequest::Watch(watch), None);
         }
     }
 

@@ -7,8 +7,8 @@ use slabcore_protocol::{BinaryRequest, Echo, encode_value_header};
 use crate::execution::plain_get::LargeHit;
 use crate::execution::shard::Shard;
 use crate::forwarding::batch::{Batch, Replies};
-use crate::forwarding::forwarded_decoding::Entries;
-use crate::forwarding::forwarded_request::{Entry, StatsKind};
+use crate::forwarding::forwarded_decoding::ForwardedRequests;
+use crate::forwarding::forwarded_request::{ForwardedRequest, StatsKind};
 use crate::limits::{BATCH_REPLY_BYTES_SOFT_MAX, PREFETCH_GROUP};
 use crate::observation::class_table::ClassTable;
 use crate::requests::clock::Now;
@@ -29,16 +29,16 @@ impl Shard {
         for hold in batch.take_released() {
             self.release(hold);
         }
-        let (mut entries, mut replies) = batch.halves();
+        let (mut requests, mut replies) = batch.halves();
         loop {
-            for hash in entries.hashes(PREFETCH_GROUP) {
+            for hash in requests.hashes(PREFETCH_GROUP) {
                 self.prefetch_bucket(hash);
             }
             self.begin_group();
-            for hash in entries.hashes(PREFETCH_GROUP) {
+            for hash in requests.hashes(PREFETCH_GROUP) {
                 self.prefetch_item(hash);
             }
-            if !self.execute_group(now, &mut entries, &mut replies) {
+            if !self.execute_group(now, &mut requests, &mut replies) {
                 return;
             }
         }
@@ -47,21 +47,28 @@ impl Shard {
     fn execute_group(
         &mut self,
         now: Now,
-        entries: &mut Entries<'_>,
+        requests: &mut ForwardedRequests<'_>,
         replies: &mut Replies<'_>,
     ) -> bool {
         for _ in 0..PREFETCH_GROUP {
-            let Some((answered, entry)) = entries.next() else { return false };
-            match entry {
-                Entry::PlainGet(hash, key) => self.execute_plain_get(now, hash, key, replies),
-                Entry::PlainBinaryGet(hash, key, echo) => {
+            let Some((answered, request)) = requests.next() else { return false };
+            match request {
+                ForwardedRequest::PlainGet(hash, key) => {
+                    self.execute_plain_get(now, hash, key, replies);
+                }
+                ForwardedRequest::PlainBinaryGet(hash, key, echo) => {
                     self.execute_plain_binary_get(now, hash, key, echo, replies);
                 }
-                Entry::Key(hash, request) => {
-                    self.execute_key_entry(now, hash, &request, answered.then_some(&mut *replies));
+                ForwardedRequest::Key(hash, request) => {
+                    self.execute_key_request(
+                        now,
+                        hash,
+                        &request,
+                        answered.then_some(&mut *replies),
+                    );
                 }
                 other => {
-                    self.execute_other_entry(now, &other, answered.then_some(&mut *replies));
+                    self.execute_other(now, &other, answered.then_some(&mut *replies));
                 }
             }
         }
@@ -72,7 +79,7 @@ impl Shard {
     fn execute_plain_get(&mut self, now: Now, hash: u64, key: &[u8], replies: &mut Replies<'_>) {
         let request = KeyRequest::Get { key, with_cas: false, exptime: None };
         if replies.bytes.len() >= BATCH_REPLY_BYTES_SOFT_MAX || self.watched.is_some() {
-            return self.execute_key_entry(now, hash, &request, Some(replies));
+            return self.execute_key_request(now, hash, &request, Some(replies));
         }
         let mut large = None;
         replies.push(|out| large = self.get_into(now, hash, key, false, out));
@@ -93,7 +100,7 @@ impl Shard {
     ) {
         let request = KeyRequest::Binary(BinaryRequest::get(echo, key));
         if replies.bytes.len() >= BATCH_REPLY_BYTES_SOFT_MAX {
-            return self.execute_key_entry(now, hash, &request, Some(replies));
+            return self.execute_key_request(now, hash, &request, Some(replies));
         }
         let mut large = None;
         replies.push(|out| large = self.binary_get_into(now, hash, key, echo, out));
@@ -104,7 +111,7 @@ impl Shard {
     }
 
     #[inline]
-    fn execute_key_entry(
+    fn execute_key_request(
         &mut self,
         now: Now,
         hash: u64,
@@ -167,47 +174,51 @@ impl Shard {
         }
     }
 
-    fn execute_other_entry(
+    fn execute_other(
         &mut self,
         now: Now,
-        entry: &Entry<'_>,
+        request: &ForwardedRequest<'_>,
         replies: Option<&mut Replies<'_>>,
     ) {
-        match *entry {
-            Entry::PlainGet(..) | Entry::PlainBinaryGet(..) | Entry::Key(..) => {
+        match *request {
+            ForwardedRequest::PlainGet(..)
+            | ForwardedRequest::PlainBinaryGet(..)
+            | ForwardedRequest::Key(..) => {
                 unreachable!("keys are executed elsewhere")
             }
-            Entry::UploadBegin(hash, id, ref store) => self.upload_begin(now, hash, id, store),
-            Entry::UploadBytes(id, bytes) => self.upload_bytes(now, id, bytes),
-            Entry::UploadEnd(id, good) => match replies {
+            ForwardedRequest::UploadBegin(hash, id, ref store) => {
+                self.upload_begin(now, hash, id, store);
+            }
+            ForwardedRequest::UploadBytes(id, bytes) => self.upload_bytes(now, id, bytes),
+            ForwardedRequest::UploadEnd(id, good) => match replies {
                 Some(replies) => {
                     replies.push(|out| self.upload_end(now, id, good, Some(out)));
                 }
                 None => self.upload_end(now, id, good, None),
             },
-            Entry::UploadAbandon(id) => self.upload_abandon(id),
-            Entry::Flush(at) => {
+            ForwardedRequest::UploadAbandon(id) => self.upload_abandon(id),
+            ForwardedRequest::Flush(at) => {
                 self.flush_all(at);
                 if let Some(replies) = replies {
                     replies.push(|_| ());
                 }
             }
-            Entry::Stats(kind) => {
+            ForwardedRequest::Stats(kind) => {
                 match replies {
                     Some(replies) => replies.push(|out| self.append_stats(now, kind, out)),
                     // An order among them, and nobody waits for its end.
                     None => self.append_stats(now, kind, &mut Vec::new()),
                 }
             }
-            Entry::PagesWanted(wish) => self.grant(wish),
-            Entry::Watch(watch) => self.watch(watch),
-            Entry::Reassign(from, to) => {
+            ForwardedRequest::PagesWanted(wish) => self.grant(wish),
+            ForwardedRequest::Watch(watch) => self.watch(watch),
+            ForwardedRequest::Reassign(from, to) => {
                 let outcome = self.reassign(from, to);
                 if let Some(replies) = replies {
                     replies.push(|out| out.push(outcome as u8));
                 }
             }
-            Entry::Dump(ref part) => {
+            ForwardedRequest::Dump(ref part) => {
                 let replies = replies.expect("a dump is asked for with a ticket");
                 replies.push(|out| self.dump_reply(now, part, out));
             }

@@ -3,7 +3,7 @@
 //! ```text
 //! reply   | len 4, top 4 bits: kind | bytes |                              Held: | head |
 //! ```
-//! Replies stand in the order of the entries that carry a ticket; holds travel beside the bytes, in
+//! Replies are in the order of the requests that carry a ticket; holds travel beside the bytes, in
 //! the order of the replies that they belong to.
 
 use alloc::collections::VecDeque;
@@ -11,9 +11,9 @@ use alloc::vec::Vec;
 
 use slabcore_storage::Hold;
 
-use crate::forwarding::forwarded_decoding::Entries;
-use crate::forwarding::forwarded_encoding::{encode_entry, encode_plain_get};
-use crate::forwarding::forwarded_request::{Entry, StatsKind};
+use crate::forwarding::forwarded_decoding::ForwardedRequests;
+use crate::forwarding::forwarded_encoding::{encode_forwarded, encode_plain_get};
+use crate::forwarding::forwarded_request::{ForwardedRequest, StatsKind};
 use crate::limits::BATCH_REQUEST_BYTES_SOFT_MAX;
 use crate::requests::response::ValueEnd;
 
@@ -54,8 +54,8 @@ pub enum ReplyPart<'a> {
 #[derive(Debug, Default)]
 pub struct Batch {
     source: u8,
-    requests: Vec<u8>,
-    entries: u32,
+    request_bytes: Vec<u8>,
+    requests: u32,
     tickets: Vec<Ticket>,
     replies: Vec<u8>,
     /// Values of the replies of that kind.
@@ -86,50 +86,50 @@ impl Batch {
 
     /// True if nothing is asked.
     pub fn is_empty(&self) -> bool {
-        self.entries == 0 && self.released.is_empty()
+        self.requests == 0 && self.released.is_empty()
     }
 
     /// How many requests it holds.
-    pub fn entries(&self) -> u32 {
-        self.entries
+    pub fn requests(&self) -> u32 {
+        self.requests
     }
 
     /// True if further requests should wait for the next batch.
     pub fn is_full(&self) -> bool {
-        self.requests.len() >= BATCH_REQUEST_BYTES_SOFT_MAX
+        self.request_bytes.len() >= BATCH_REQUEST_BYTES_SOFT_MAX
     }
 
     /// Empties it for its next round; buffers that one large round blew up are let go.
     pub fn recycle(&mut self) {
         assert!(self.held.is_empty() && self.released.is_empty(), "each hold was taken");
-        self.requests.clear();
+        self.request_bytes.clear();
         self.replies.clear();
         self.tickets.clear();
-        self.entries = 0;
+        self.requests = 0;
         self.asks_for_connections = false;
-        self.requests.shrink_to(BATCH_REQUEST_BYTES_SOFT_MAX);
+        self.request_bytes.shrink_to(BATCH_REQUEST_BYTES_SOFT_MAX);
         self.replies.shrink_to(BATCH_REQUEST_BYTES_SOFT_MAX);
     }
 
     /// Adds a request. With a ticket it is answered.
     #[inline]
-    pub fn push(&mut self, entry: &Entry<'_>, ticket: Option<Ticket>) {
-        encode_entry(&mut self.requests, entry, ticket.is_some());
+    pub fn push(&mut self, request: &ForwardedRequest<'_>, ticket: Option<Ticket>) {
+        encode_forwarded(&mut self.request_bytes, request, ticket.is_some());
         self.tickets.extend(ticket);
-        self.entries += 1;
+        self.requests += 1;
     }
 
     /// Adds a get of `key` with nothing said of it; it is answered.
     #[inline]
     pub fn push_get(&mut self, hash: u64, key: &[u8], ticket: Ticket) {
-        encode_plain_get(&mut self.requests, hash, key, true);
+        encode_plain_get(&mut self.request_bytes, hash, key, true);
         self.tickets.push(ticket);
-        self.entries += 1;
+        self.requests += 1;
     }
 
     /// Asks for what the destination was told by [`crate::Shard::tell_connections`].
     pub fn push_question(&mut self, ticket: Ticket) {
-        self.push(&Entry::Stats(StatsKind::Connections), Some(ticket));
+        self.push(&ForwardedRequest::Stats(StatsKind::Connections), Some(ticket));
         self.asks_for_connections = true;
     }
 
@@ -156,9 +156,9 @@ impl Batch {
     }
 
     /// The requests, and where their replies go.
-    pub(crate) fn halves(&mut self) -> (Entries<'_>, Replies<'_>) {
-        let entries = Entries { rest: &self.requests, source: self.source };
-        (entries, Replies { bytes: &mut self.replies, held: &mut self.held })
+    pub(crate) fn halves(&mut self) -> (ForwardedRequests<'_>, Replies<'_>) {
+        let requests = ForwardedRequests { rest: &self.request_bytes, source: self.source };
+        (requests, Replies { bytes: &mut self.replies, held: &mut self.held })
     }
 }
 

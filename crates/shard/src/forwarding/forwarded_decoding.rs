@@ -1,4 +1,4 @@
-//! Bytes to entries, as [`crate::forwarding::forwarded_head`] says.
+//! Bytes to forwarded requests, as [`crate::forwarding::forwarded_head`] says.
 
 use slabcore_protocol::{
     BinaryRequest, DumpFormat, ECHO_BYTES, Echo, MetaCommand, MetaFlags, StoreForm, StoreRequest,
@@ -13,28 +13,31 @@ use crate::forwarding::forwarded_head::{
     PLAIN_GET, REASSIGN, SHORT_HEAD_BYTES, STATS, STORE, TOO_LARGE, TOUCH, UPLOAD_ABANDON,
     UPLOAD_BEGIN, UPLOAD_BYTES, UPLOAD_END, WATCH,
 };
-use crate::forwarding::forwarded_request::{Entry, StatsKind};
+use crate::forwarding::forwarded_request::{ForwardedRequest, StatsKind};
 use crate::observation::dump::DumpPart;
 use crate::observation::watched_lines::Watch;
 use crate::requests::request::KeyRequest;
 
-/// The entries of a batch in order: whether a reply is due, and the entry.
+/// The requests of a batch in order, each with whether a reply is due.
 #[derive(Debug, Clone)]
-pub(crate) struct Entries<'a> {
+pub(crate) struct ForwardedRequests<'a> {
     pub(crate) rest: &'a [u8],
     pub(crate) source: u8,
 }
 
-impl<'a> Iterator for Entries<'a> {
-    type Item = (bool, Entry<'a>);
+impl<'a> Iterator for ForwardedRequests<'a> {
+    type Item = (bool, ForwardedRequest<'a>);
 
     #[inline]
-    fn next(&mut self) -> Option<(bool, Entry<'a>)> {
+    fn next(&mut self) -> Option<(bool, ForwardedRequest<'a>)> {
         let (short, rest) = self.rest.split_first_chunk::<SHORT_HEAD_BYTES>()?;
         if short[0] == PLAIN_GET {
             let (key, rest) = rest.split_at(usize::from(short[3]));
             self.rest = rest;
-            return Some((short[1] & BIT_TICKET != 0, Entry::PlainGet(hash_in(short), key)));
+            return Some((
+                short[1] & BIT_TICKET != 0,
+                ForwardedRequest::PlainGet(hash_in(short), key),
+            ));
         }
         self.next_other()
     }
@@ -45,14 +48,14 @@ fn hash_in(head: &[u8; SHORT_HEAD_BYTES]) -> u64 {
     (u128::from_le_bytes(*head) >> 64) as u64
 }
 
-impl<'a> Entries<'a> {
-    /// The hashes of the keys of so many entries.
+impl<'a> ForwardedRequests<'a> {
+    /// The hashes of the keys of so many requests.
     #[inline]
-    pub(crate) fn hashes(&self, mut entries: usize) -> impl Iterator<Item = u64> + use<'a> {
+    pub(crate) fn hashes(&self, mut count: usize) -> impl Iterator<Item = u64> + use<'a> {
         let mut rest = self.rest;
         core::iter::from_fn(move || {
-            while entries > 0 {
-                entries -= 1;
+            while count > 0 {
+                count -= 1;
                 let (head, _) = rest.split_first_chunk::<SHORT_HEAD_BYTES>()?;
                 if head[0] >= PLAIN_GET {
                     rest = &rest[SHORT_HEAD_BYTES + usize::from(head[3])..];
@@ -68,8 +71,8 @@ impl<'a> Entries<'a> {
         })
     }
 
-    /// An entry that is no plain get.
-    fn next_other(&mut self) -> Option<(bool, Entry<'a>)> {
+    /// A request other than a plain get.
+    fn next_other(&mut self) -> Option<(bool, ForwardedRequest<'a>)> {
         if self.rest.first() == Some(&PLAIN_BINARY_GET) {
             return self.next_binary_get();
         }
@@ -89,38 +92,42 @@ impl<'a> Entries<'a> {
         let (key, rest) = rest.split_at(usize::from(raw[3]));
         let (bytes, rest) = rest.split_at(bytes_len);
         self.rest = rest;
-        Some((head.bits & BIT_TICKET != 0, head.entry(self.source, key, bytes)))
+        Some((head.bits & BIT_TICKET != 0, head.request(self.source, key, bytes)))
     }
 
-    fn next_binary_get(&mut self) -> Option<(bool, Entry<'a>)> {
+    fn next_binary_get(&mut self) -> Option<(bool, ForwardedRequest<'a>)> {
         let (head, rest) = self.rest.split_first_chunk::<SHORT_HEAD_BYTES>()?;
         let [_, bits, opcode, key_len, o0, o1, o2, o3, ..] = *head;
         let (key, rest) = rest.split_at(usize::from(key_len));
         self.rest = rest;
         let echo = Echo::new(opcode, [o0, o1, o2, o3]);
-        Some((bits & BIT_TICKET != 0, Entry::PlainBinaryGet(hash_in(head), key, echo)))
+        Some((bits & BIT_TICKET != 0, ForwardedRequest::PlainBinaryGet(hash_in(head), key, echo)))
     }
 }
 
 impl Head {
-    fn entry<'a>(self, source: u8, key: &'a [u8], bytes: &'a [u8]) -> Entry<'a> {
+    fn request<'a>(self, source: u8, key: &'a [u8], bytes: &'a [u8]) -> ForwardedRequest<'a> {
         let upload = UploadId { source, number: self.e };
         let at = (self.bits & BIT_EXPTIME != 0).then_some(self.a);
         match self.kind {
-            UPLOAD_BEGIN => Entry::UploadBegin(self.hash, upload, self.store(key, bytes)),
-            UPLOAD_BYTES => Entry::UploadBytes(upload, bytes),
-            UPLOAD_END => Entry::UploadEnd(upload, self.bits & BIT_GOOD != 0),
-            UPLOAD_ABANDON => Entry::UploadAbandon(upload),
-            FLUSH => Entry::Flush(at),
-            STATS => Entry::Stats(StatsKind::of_code(self.verb)),
-            PAGES_WANTED => Entry::PagesWanted(PageWish { pages: self.a, worth: self.c }),
-            DUMP => Entry::Dump(self.dump_part()),
-            REASSIGN => Entry::Reassign(self.a.cast_signed(), self.b.cast_signed()),
-            WATCH => Entry::Watch(Watch {
+            UPLOAD_BEGIN => {
+                ForwardedRequest::UploadBegin(self.hash, upload, self.store(key, bytes))
+            }
+            UPLOAD_BYTES => ForwardedRequest::UploadBytes(upload, bytes),
+            UPLOAD_END => ForwardedRequest::UploadEnd(upload, self.bits & BIT_GOOD != 0),
+            UPLOAD_ABANDON => ForwardedRequest::UploadAbandon(upload),
+            FLUSH => ForwardedRequest::Flush(at),
+            STATS => ForwardedRequest::Stats(StatsKind::of_code(self.verb)),
+            PAGES_WANTED => {
+                ForwardedRequest::PagesWanted(PageWish { pages: self.a, worth: self.c })
+            }
+            DUMP => ForwardedRequest::Dump(self.dump_part()),
+            REASSIGN => ForwardedRequest::Reassign(self.a.cast_signed(), self.b.cast_signed()),
+            WATCH => ForwardedRequest::Watch(Watch {
                 streams: Streams::from_bits(self.verb),
                 client: self.a.cast_signed(),
             }),
-            _ => Entry::Key(self.hash, self.key_request(key, bytes)),
+            _ => ForwardedRequest::Key(self.hash, self.key_request(key, bytes)),
         }
     }
 
@@ -151,7 +158,7 @@ impl Head {
                 let (extras_bytes, cas) = (self.verb, self.c);
                 KeyRequest::Binary(BinaryRequest { echo, extras_bytes, cas, extras_and_key })
             }
-            kind => unreachable!("entry kind {kind}"),
+            kind => unreachable!("forwarded request of kind {kind}"),
         }
     }
 
@@ -204,7 +211,7 @@ impl Head {
 }
 
 fn echo(bytes: &[u8]) -> (Echo, &[u8]) {
-    let (echo, rest) = bytes.split_first_chunk::<ECHO_BYTES>().expect("a binary entry has one");
+    let (echo, rest) = bytes.split_first_chunk::<ECHO_BYTES>().expect("a binary request has one");
     (Echo::from_bytes(*echo), rest)
 }
 

@@ -1,4 +1,4 @@
-//! Entries to bytes, as [`crate::forwarding::forwarded_head`] says.
+//! Forwarded requests to bytes, as [`crate::forwarding::forwarded_head`] says.
 
 use alloc::vec::Vec;
 
@@ -11,7 +11,7 @@ use crate::forwarding::forwarded_head::{
     REASSIGN, SHORT_HEAD_BYTES, STATS, STORE, TOO_LARGE, TOUCH, UPLOAD_ABANDON, UPLOAD_BEGIN,
     UPLOAD_BYTES, UPLOAD_END, WATCH,
 };
-use crate::forwarding::forwarded_request::Entry;
+use crate::forwarding::forwarded_request::ForwardedRequest;
 use crate::observation::dump::DumpPart;
 use crate::observation::watched_lines::Watch;
 use crate::requests::request::KeyRequest;
@@ -22,7 +22,7 @@ pub(crate) fn encode_plain_get(out: &mut Vec<u8>, hash: u64, key: &[u8], answere
     encode_short(out, PLAIN_GET, hash, key, [0; ECHO_BYTES], answered);
 }
 
-/// Appends an entry with a short head.
+/// Appends a request with a short head.
 #[inline]
 fn encode_short(
     out: &mut Vec<u8>,
@@ -41,19 +41,19 @@ fn encode_short(
     out.extend_from_slice(key);
 }
 
-/// Appends `entry`; `answered`: a reply is due.
-pub(crate) fn encode_entry(out: &mut Vec<u8>, entry: &Entry<'_>, answered: bool) {
-    match *entry {
-        Entry::PlainGet(hash, key)
-        | Entry::Key(hash, KeyRequest::Get { key, with_cas: false, exptime: None }) => {
+/// Appends `request`; `answered`: a reply is due.
+pub(crate) fn encode_forwarded(out: &mut Vec<u8>, request: &ForwardedRequest<'_>, answered: bool) {
+    match *request {
+        ForwardedRequest::PlainGet(hash, key)
+        | ForwardedRequest::Key(hash, KeyRequest::Get { key, with_cas: false, exptime: None }) => {
             return encode_plain_get(out, hash, key, answered);
         }
-        Entry::PlainBinaryGet(hash, key, echo) => {
+        ForwardedRequest::PlainBinaryGet(hash, key, echo) => {
             return encode_short(out, PLAIN_BINARY_GET, hash, key, *echo.bytes(), answered);
         }
         _ => {}
     }
-    let Parts { mut head, key, form, bytes } = parts(entry);
+    let Parts { mut head, key, form, bytes } = parts(request);
     if answered {
         head.bits |= BIT_TICKET;
     }
@@ -76,7 +76,7 @@ pub(crate) fn encode_entry(out: &mut Vec<u8>, entry: &Entry<'_>, answered: bool)
     out.extend_from_slice(bytes);
 }
 
-/// What is written for an entry.
+/// What is written for a forwarded request.
 #[derive(Default)]
 struct Parts<'a> {
     head: Head,
@@ -86,36 +86,36 @@ struct Parts<'a> {
     bytes: &'a [u8],
 }
 
-fn parts<'a>(entry: &'a Entry<'_>) -> Parts<'a> {
+fn parts<'a>(request: &'a ForwardedRequest<'_>) -> Parts<'a> {
     let simple = |kind| Head { kind, ..Head::default() };
     let numbered = |kind, number| Head { e: number, ..simple(kind) };
-    let head = match *entry {
-        Entry::PlainGet(..) | Entry::PlainBinaryGet(..) => {
+    let head = match *request {
+        ForwardedRequest::PlainGet(..) | ForwardedRequest::PlainBinaryGet(..) => {
             unreachable!("it has a head of its own")
         }
-        Entry::Key(hash, ref request) => return key_parts(hash, request),
-        Entry::UploadBegin(hash, id, ref store) => {
+        ForwardedRequest::Key(hash, ref key_request) => return key_parts(hash, key_request),
+        ForwardedRequest::UploadBegin(hash, id, ref store) => {
             let head = Head { hash, e: id.number, ..store_head(UPLOAD_BEGIN, store) };
             return Parts { head, key: store.key, form: form_bytes(store), bytes: &[] };
         }
-        Entry::UploadBytes(id, bytes) => {
+        ForwardedRequest::UploadBytes(id, bytes) => {
             let head = numbered(UPLOAD_BYTES, id.number);
             return Parts { head, bytes, ..Parts::default() };
         }
-        Entry::UploadEnd(id, good) => {
+        ForwardedRequest::UploadEnd(id, good) => {
             let bits = if good { BIT_GOOD } else { 0 };
             Head { bits, ..numbered(UPLOAD_END, id.number) }
         }
-        Entry::UploadAbandon(id) => numbered(UPLOAD_ABANDON, id.number),
-        Entry::Flush(at) => {
+        ForwardedRequest::UploadAbandon(id) => numbered(UPLOAD_ABANDON, id.number),
+        ForwardedRequest::Flush(at) => {
             let bits = if at.is_some() { BIT_EXPTIME } else { 0 };
             Head { a: at.unwrap_or(0), bits, ..simple(FLUSH) }
         }
-        Entry::Stats(kind) => Head { verb: kind.code(), ..simple(STATS) },
-        Entry::PagesWanted(PageWish { pages, worth }) => {
+        ForwardedRequest::Stats(kind) => Head { verb: kind.code(), ..simple(STATS) },
+        ForwardedRequest::PagesWanted(PageWish { pages, worth }) => {
             Head { a: pages, c: worth, ..simple(PAGES_WANTED) }
         }
-        Entry::Dump(DumpPart { format, classes, position }) => {
+        ForwardedRequest::Dump(DumpPart { format, classes, position }) => {
             let verb = match format {
                 DumpFormat::Meta => 0,
                 DumpFormat::Requests => 1,
@@ -123,10 +123,10 @@ fn parts<'a>(entry: &'a Entry<'_>) -> Parts<'a> {
             };
             Head { verb, hash: position.bits(), c: classes, ..simple(DUMP) }
         }
-        Entry::Reassign(from, to) => {
+        ForwardedRequest::Reassign(from, to) => {
             Head { a: from.cast_unsigned(), b: to.cast_unsigned(), ..simple(REASSIGN) }
         }
-        Entry::Watch(Watch { streams, client }) => {
+        ForwardedRequest::Watch(Watch { streams, client }) => {
             Head { verb: streams.bits(), a: client.cast_unsigned(), ..simple(WATCH) }
         }
     };

@@ -1,18 +1,18 @@
-//! The head of an entry: the bytes of a request between shards, but for keys and values.
+//! The head of a forwarded request: its bytes but for key and value.
 //!
 //! ```text
 //! | kind 1 | bits 1 | verb 1 | key len 1 | bytes len 4 | hash 8 |
 //! | a 4 | b 4 | c 8 | d 4 | e 4 | key | bytes |
 //! ```
-//! Little endian. Entries have the same 40-byte head; `a` to `e` mean what the kind needs. Only a
-//! plain get, which is what is asked most, ends with the key behind the first 16 bytes; what the
-//! reply to a binary one repeats stands where others have `verb` and `bytes len`. First in `bytes`
-//! stand the flags of a meta command, as text, or what the reply to a binary request
-//! repeats; `e` counts those before a value.
+//! Little endian. The head has 40 bytes; `a` to `e` mean what the kind needs. The head of a plain
+//! get, the most frequent request, is the first 16 bytes only. A plain binary get has what its
+//! reply repeats in the place of `verb` and `bytes len`. `bytes` begins with the text of a meta
+//! command's flags, or with what the reply to a binary request repeats; `e` counts these bytes
+//! before a value.
 
 /// The head of a plain get.
 pub(crate) const SHORT_HEAD_BYTES: usize = 16;
-/// The head of any other entry.
+/// The head of any other request.
 pub(crate) const HEAD_BYTES: usize = 40;
 
 pub(crate) const BIT_TICKET: u8 = 1;

@@ -55,7 +55,7 @@ impl StatsKind {
 
 /// One request to another shard.
 #[derive(Debug, Clone, Copy)]
-pub enum Entry<'a> {
+pub enum ForwardedRequest<'a> {
     /// A get of a key, with nothing said of it; the number is its hash.
     PlainGet(u64, &'a [u8]),
     /// The same in the binary protocol, and what the reply repeats.

@@ -224,7 +224,7 @@ impl Cluster {
         connection.requests += 1;
         let sent = Sent { key, hash, ask, ticket, connection: number, number: connection.requests };
         let gathered = &mut self.nodes[home].gathered[to];
-        gathered.batch.push(&sent.entry(), ticket);
+        gathered.batch.push(&sent.forwarded(), ticket);
         gathered.sent.push(sent);
         if home == to || gathered.batch.is_full() {
             self.dispatch(home, to);
@@ -339,7 +339,7 @@ impl Cluster {
             return;
         }
         let carried = std::mem::replace(gathered, Carried::from(from));
-        assert_eq!(carried.batch.entries() as usize, carried.sent.len());
+        assert_eq!(carried.batch.requests() as usize, carried.sent.len());
         self.nodes[from].requests[to].push_back(carried);
     }
 

@@ -1,7 +1,7 @@
 //! What a simulated connection asks for, kept until its shard has executed it.
 
 use slabcore_protocol::{StoreForm, StoreRequest, Verb};
-use slabcore_shard::{Entry, KeyRequest, Ticket, UploadId};
+use slabcore_shard::{ForwardedRequest, KeyRequest, Ticket, UploadId};
 use slabcore_storage::PageWish;
 
 use crate::random::Random;
@@ -71,7 +71,7 @@ pub(crate) struct Sent {
 
 impl Sent {
     /// As it stands in a batch.
-    pub(crate) fn entry(&self) -> Entry<'_> {
+    pub(crate) fn forwarded(&self) -> ForwardedRequest<'_> {
         let key = &self.key[..];
         let request = match &self.ask {
             Ask::Get { with_cas, exptime } => {
@@ -87,15 +87,15 @@ impl Sent {
             Ask::Touch { exptime } => KeyRequest::Touch { key, exptime: *exptime },
             Ask::Delete => KeyRequest::Delete { key },
             Ask::UploadBegin { id, storage } => {
-                return Entry::UploadBegin(self.hash, *id, storage.line(key));
+                return ForwardedRequest::UploadBegin(self.hash, *id, storage.line(key));
             }
-            Ask::UploadBytes { id, bytes } => return Entry::UploadBytes(*id, bytes),
-            Ask::UploadEnd { id, good } => return Entry::UploadEnd(*id, *good),
-            Ask::UploadAbandon { id } => return Entry::UploadAbandon(*id),
-            Ask::Flush { at } => return Entry::Flush(*at),
-            Ask::PagesWanted { wish } => return Entry::PagesWanted(*wish),
+            Ask::UploadBytes { id, bytes } => return ForwardedRequest::UploadBytes(*id, bytes),
+            Ask::UploadEnd { id, good } => return ForwardedRequest::UploadEnd(*id, *good),
+            Ask::UploadAbandon { id } => return ForwardedRequest::UploadAbandon(*id),
+            Ask::Flush { at } => return ForwardedRequest::Flush(*at),
+            Ask::PagesWanted { wish } => return ForwardedRequest::PagesWanted(*wish),
         };
-        Entry::Key(self.hash, request)
+        ForwardedRequest::Key(self.hash, request)
     }
 }
 
