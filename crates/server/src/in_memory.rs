@@ -169,7 +169,7 @@ impl InMemoryShard {
     fn begin(&mut self) {
         if !self.begun {
             self.begun = true;
-            self.hub.core.begin_turn();
+            self.hub.executor.begin_turn();
         }
     }
 
@@ -210,7 +210,7 @@ impl InMemoryShard {
             self.settle(index, &mut send);
         }
         self.touched = touched;
-        self.hub.core.metrics.add(Counter::Turns, 1);
+        self.hub.executor.metrics.add(Counter::Turns, 1);
         self.hub.maintain();
         self.begun = false;
     }

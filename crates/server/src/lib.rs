@@ -5,7 +5,7 @@
 //! connections out, and the admin endpoint.
 //!
 //! **Goals.** One system call per turn; no lock, no allocation and no shared cache line written on
-//! the path of a request that stays on its core; idle costs nothing.
+//! the path of a request that stays on its executor; idle costs nothing.
 //!
 //! **Non-goals.** The command line, identity and signals of the process: the binary's.
 //!

@@ -10,7 +10,7 @@ pub(crate) struct DumpProgress {
     pub(crate) part: DumpPart,
     /// The shard whose items are shown.
     pub(crate) shard: usize,
-    /// The next part was asked of another core.
+    /// The next part was asked of another executor.
     pub(crate) asked: bool,
     /// Lines and bytes that may follow.
     pub(crate) left: Allowance,

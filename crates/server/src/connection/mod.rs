@@ -2,7 +2,7 @@
 //!
 //! Its input that is not yet consumed, its replies in their order, its TLS session, its login, and
 //! where it is in a long request. A connection knows no socket and no executor, so it can move to
-//! another core as a value.
+//! another executor as a value.
 //!
 //! May use: `settings`. Must not come in: execution of requests, which is in `requests`, and
 //! anything of more than one connection.

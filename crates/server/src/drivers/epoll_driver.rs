@@ -53,7 +53,7 @@ pub(crate) struct EpollDriver {
 impl EpollDriver {
     pub(crate) fn new(hub: Hub, udp: UdpPort) -> io::Result<Self> {
         let epoll = epoll::create(epoll::CreateFlags::CLOEXEC)?;
-        let mailbox = &hub.core.cluster.mailboxes[hub.core.index];
+        let mailbox = &hub.executor.cluster.mailboxes[hub.executor.index];
         let data = epoll::EventData::new_u64(DOORBELL);
         epoll::add(&epoll, mailbox.doorbell(), data, epoll::EventFlags::IN)?;
         let udp_interests = vec![epoll::EventFlags::empty(); udp.sockets()];
@@ -81,17 +81,17 @@ impl EpollDriver {
         for index in self.hub.indices() {
             self.end(index);
         }
-        self.hub.datagrams.end_all(&mut self.hub.core);
-        self.hub.core.shards.own().publish();
+        self.hub.datagrams.end_all(&mut self.hub.executor);
+        self.hub.executor.shards.own().publish();
         Ok(())
     }
 
     fn turn(&mut self) -> io::Result<()> {
-        self.hub.core.begin_turn();
+        self.hub.executor.begin_turn();
         let mut events = std::mem::take(&mut self.events);
         for event in events.drain(..) {
             match event.data.u64() {
-                DOORBELL => self.hub.core.cluster.mailboxes[self.hub.core.index].silence(),
+                DOORBELL => self.hub.executor.cluster.mailboxes[self.hub.executor.index].silence(),
                 number @ UDP_SOCKETS.. => {
                     self.datagrams_ready((number - UDP_SOCKETS) as usize, event.flags);
                 }
@@ -119,9 +119,9 @@ impl EpollDriver {
         }
         self.touched = touched;
         for shard in self.wakes.drain(..) {
-            self.hub.core.cluster.mailboxes[shard].ring_doorbell();
+            self.hub.executor.cluster.mailboxes[shard].ring_doorbell();
         }
-        self.hub.core.metrics.add(Counter::Turns, 1);
+        self.hub.executor.metrics.add(Counter::Turns, 1);
         more |= self.hub.maintain();
         more |= self.hub.has_runnable() || self.hub.has_touched();
         self.wait(more || self.hub.stopping)
@@ -158,15 +158,15 @@ impl EpollDriver {
     }
 
     fn wait(&mut self, more: bool) -> io::Result<()> {
-        self.hub.core.cluster.mailboxes[self.hub.core.index].park();
+        self.hub.executor.cluster.mailboxes[self.hub.executor.index].park();
         let now = more || self.hub.has_messages();
         if !now {
-            self.hub.core.shards.own().publish();
+            self.hub.executor.shards.own().publish();
             self.hub.tell_due();
         }
-        let mailbox = &self.hub.core.cluster.mailboxes[self.hub.core.index];
+        let mailbox = &self.hub.executor.cluster.mailboxes[self.hub.executor.index];
         let timeout = now.then(Timespec::default);
-        let shards = &mut self.hub.core.shards;
+        let shards = &mut self.hub.executor.shards;
         shards.lend();
         let result = epoll::wait(&self.epoll, spare_capacity(&mut self.events), timeout.as_ref());
         mailbox.unpark();

@@ -75,7 +75,7 @@ pub(crate) struct RingDriver {
 
 impl RingDriver {
     pub(crate) fn new(hub: Hub, udp: UdpPort, mut ring: Ring) -> Self {
-        let mailbox = &hub.core.cluster.mailboxes[hub.core.index];
+        let mailbox = &hub.executor.cluster.mailboxes[hub.executor.index];
         mailbox.set_ring(ring.descriptor());
         ring.watch(mailbox.doorbell().as_fd());
         ring.notify(false);
@@ -95,7 +95,7 @@ impl RingDriver {
 
     /// One turn: what came in, what follows from it, one system call.
     pub(crate) fn turn(&mut self) -> io::Result<Outlook> {
-        self.hub.core.begin_turn();
+        self.hub.executor.begin_turn();
         self.turns += 1;
         self.ring.completions(&mut self.received, &mut self.completions);
         let mut idle = self.received.is_empty() && self.completions.is_empty();
@@ -118,7 +118,7 @@ impl RingDriver {
         }
         self.dispatch();
         self.settle_touched();
-        let metrics = &self.hub.core.metrics;
+        let metrics = &self.hub.executor.metrics;
         metrics.add(Counter::Turns, 1);
         if self.hub.stopping {
             return Ok(Outlook::Stopping);
@@ -149,24 +149,24 @@ impl RingDriver {
     /// Submits and, if there is nothing left to do, waits out a lull.
     fn enter(&mut self, more: bool) -> io::Result<()> {
         for shard in self.wakes.drain(..) {
-            let mailbox = &self.hub.core.cluster.mailboxes[shard];
+            let mailbox = &self.hub.executor.cluster.mailboxes[shard];
             match mailbox.ring() {
                 Some(ring) => self.ring.ring_other(shard, ring),
                 None => mailbox.ring_doorbell(),
             }
         }
-        self.hub.core.metrics.add(Counter::RingEnters, 1);
+        self.hub.executor.metrics.add(Counter::RingEnters, 1);
         if more || self.hub.has_runnable() {
-            self.hub.core.shards.lend();
+            self.hub.executor.shards.lend();
             let result = self.ring.enter(None);
-            self.hub.core.shards.take_back();
+            self.hub.executor.shards.take_back();
             return result;
         }
-        let cluster = &self.hub.core.cluster;
-        let mailbox = &cluster.mailboxes[self.hub.core.index];
+        let cluster = &self.hub.executor.cluster;
+        let mailbox = &cluster.mailboxes[self.hub.executor.index];
         mailbox.park();
         let wait = if self.hub.has_messages() { None } else { Some(LULL_MICROSECONDS) };
-        let shards = &mut self.hub.core.shards;
+        let shards = &mut self.hub.executor.shards;
         shards.lend();
         let result = self.ring.enter(wait);
         mailbox.unpark();
@@ -177,21 +177,21 @@ impl RingDriver {
     /// Prepares for sleep: completions and messages will ring the eventfd. False if there is
     /// something to do after all.
     pub(crate) fn park(&mut self) -> io::Result<bool> {
-        self.hub.core.shards.own().publish();
-        self.hub.core.cluster.mailboxes[self.hub.core.index].park();
+        self.hub.executor.shards.own().publish();
+        self.hub.executor.cluster.mailboxes[self.hub.executor.index].park();
         self.hub.tell_due();
         self.ring.notify(true);
         self.ring.flush()?;
         let sleeps = !self.ring.has_completions() && !self.hub.has_messages();
-        self.hub.core.shards.lend();
+        self.hub.executor.shards.lend();
         Ok(sleeps)
     }
 
     /// Awake again.
     pub(crate) fn unpark(&mut self) {
         self.ring.notify(false);
-        self.hub.core.cluster.mailboxes[self.hub.core.index].unpark();
-        self.hub.core.shards.take_back();
+        self.hub.executor.cluster.mailboxes[self.hub.executor.index].unpark();
+        self.hub.executor.shards.take_back();
     }
 
     fn receive(&mut self) {
@@ -216,7 +216,7 @@ impl RingDriver {
             Completion::ReceiveEnded { index, error } => self.receive_ended(index, error),
             Completion::Sent { index, outgoing, result } => self.sent(index, outgoing, result),
             Completion::Doorbell { rearm } => {
-                let mailbox = &self.hub.core.cluster.mailboxes[self.hub.core.index];
+                let mailbox = &self.hub.executor.cluster.mailboxes[self.hub.executor.index];
                 mailbox.silence();
                 if rearm {
                     self.ring.watch(mailbox.doorbell().as_fd());
@@ -228,7 +228,7 @@ impl RingDriver {
             }
             // The pipe always takes it. The claim on the doorbell was ours: nobody else rings.
             Completion::DoorbellLost { shard } => {
-                self.hub.core.cluster.mailboxes[shard].ring_doorbell();
+                self.hub.executor.cluster.mailboxes[shard].ring_doorbell();
             }
             Completion::Nothing => {}
         }
@@ -358,7 +358,7 @@ impl RingDriver {
             self.hub.remove(index);
         }
         self.ring.end_operations();
-        self.hub.datagrams.end_all(&mut self.hub.core);
-        self.hub.core.shards.own().publish();
+        self.hub.datagrams.end_all(&mut self.hub.executor);
+        self.hub.executor.shards.own().publish();
     }
 }

@@ -95,7 +95,7 @@ impl UdpPort {
             if !has_received && !hub.datagrams.has_runnable() {
                 return false;
             }
-            if let Some(index) = hub.datagrams.run(&mut hub.core, &mut hub.stalled) {
+            if let Some(index) = hub.datagrams.run(&mut hub.executor, &mut hub.stalled) {
                 self.send(hub, index);
             }
             if start.elapsed() >= TURN_DATAGRAMS_DURATION {
@@ -118,12 +118,12 @@ impl UdpPort {
             }
             match recvfrom(&socket.socket, &mut self.buffer[..], RecvFlags::DONTWAIT) {
                 Ok((bytes, _, Some(address))) => {
-                    let metrics = &hub.core.metrics;
+                    let metrics = &hub.executor.metrics;
                     metrics.add(Counter::DatagramsReceived, 1);
                     metrics.add(Counter::BytesRead, bytes as u64);
                     if let Some(request) = RequestDatagram::read(&self.buffer[..bytes]) {
                         let source = DatagramSource { socket: number, address };
-                        hub.datagrams.begin(&mut hub.core, source, request);
+                        hub.datagrams.begin(&mut hub.executor, source, request);
                     }
                     return true;
                 }
@@ -150,14 +150,14 @@ impl UdpPort {
             match sendto(&socket.socket, datagram, flags, &address) {
                 Ok(_) => {
                     request.datagram_sent();
-                    let metrics = &hub.core.metrics;
+                    let metrics = &hub.executor.metrics;
                     metrics.add(Counter::DatagramsSent, 1);
                     metrics.add(Counter::BytesWritten, bytes as u64);
                 }
                 Err(Errno::AGAIN) => return socket.blocked.push(index),
                 Err(Errno::INTR) => break,
                 // Nobody can be told there.
-                Err(_) => return hub.datagrams.drop_rest(&mut hub.core, index),
+                Err(_) => return hub.datagrams.drop_rest(&mut hub.executor, index),
             }
         }
         hub.datagrams.resume(index);

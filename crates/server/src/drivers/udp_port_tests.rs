@@ -39,7 +39,7 @@ impl Fixture {
         let (cluster, setups) = make_setups(settings, backend, &[], Vec::new(), &hasher).unwrap();
         let setup = setups.into_iter().next().expect("a setup for each shard");
         let (mut hub, _) = setup.make_hub(Arc::clone(&cluster));
-        hub.core.begin_turn();
+        hub.executor.begin_turn();
         let [server, client] = paths.each_ref().map(|path| UnixDatagram::bind(path).unwrap());
         client.connect(&paths[0]).unwrap();
         client.set_nonblocking(true).unwrap();
@@ -75,13 +75,13 @@ impl Fixture {
     }
 
     fn counter(&self, counter: Counter) -> u64 {
-        self.hub.core.metrics.snapshot().get(counter)
+        self.hub.executor.metrics.snapshot().get(counter)
     }
 }
 
 impl Drop for Fixture {
     fn drop(&mut self) {
-        self.hub.datagrams.end_all(&mut self.hub.core);
+        self.hub.datagrams.end_all(&mut self.hub.executor);
         for path in &self.paths {
             std::fs::remove_file(path).unwrap();
         }

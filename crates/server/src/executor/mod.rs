@@ -4,9 +4,11 @@
 //!
 //! May use: `settings`, `connection`, `shared`. Must not come in: anything that looks at a request.
 //!
-//! Start reading at `core.rs`, then `shards.rs` (how a shard is lent).
+//! Start reading at `executor.rs`, then `shards.rs` (how a shard is lent).
 
-pub(crate) mod core;
+mod executor;
 pub(crate) mod outboxes;
 pub(crate) mod page_demand;
 pub(crate) mod shards;
+
+pub(crate) use self::executor::Executor;

@@ -41,13 +41,13 @@ impl Hub {
             unreachable!("a connection outlives its send");
         };
         if conn.tls.is_none() {
-            self.core.metrics.add(Counter::BytesWritten, outgoing.total_bytes() as u64);
+            self.executor.metrics.add(Counter::BytesWritten, outgoing.total_bytes() as u64);
         }
-        self.core.spares.put(outgoing.replies);
+        self.executor.spares.put(outgoing.replies);
         let output = &mut conn.connection.output;
         output.all_sent();
         if let Some(parts) = outgoing.parts {
-            self.core.parts_sent(output, parts);
+            self.executor.parts_sent(output, parts);
         }
         let waits = matches!(conn.waiting, Waiting::Room | Waiting::Quiet);
         if output.is_idle() && !waits && !conn.connection.is_closing() {
@@ -59,9 +59,9 @@ impl Hub {
 
     /// The last [`DriverActions::send`] is over, and the connection is to end.
     pub(crate) fn send_failed(&mut self, index: u32, outgoing: Outgoing) {
-        self.core.spares.put(outgoing.replies);
+        self.executor.spares.put(outgoing.replies);
         for value in outgoing.parts.into_iter().flat_map(|parts| parts.into_values()) {
-            self.core.release(*value);
+            self.executor.release(*value);
         }
         self.touch(index);
     }
@@ -69,7 +69,7 @@ impl Hub {
     /// Takes the list of connections to look at.
     pub(crate) fn take_touched(&mut self, into: &mut Vec<u32>) {
         debug_assert!(into.is_empty());
-        if self.core.verbosity >= log::COMMANDS {
+        if self.executor.verbosity >= log::COMMANDS {
             self.log_replies();
         }
         std::mem::swap(&mut self.touched, into);
@@ -99,14 +99,14 @@ impl Hub {
         let closing = conn.connection.is_closing();
         let output = &mut conn.connection.output;
         let send = match conn.tls.as_mut() {
-            None => {
-                output.can_send().then(|| output.take(&mut self.core.spares, SEND_VALUE_BYTES_MAX))
-            }
-            Some(tls) => take_encrypted(&mut self.core, tls, output, closing),
+            None => output
+                .can_send()
+                .then(|| output.take(&mut self.executor.spares, SEND_VALUE_BYTES_MAX)),
+            Some(tls) => take_encrypted(&mut self.executor, tls, output, closing),
         };
-        output.return_buffers(&mut self.core.spares);
+        output.return_buffers(&mut self.executor.spares);
         if conn.tls.as_ref().is_some_and(|tls| tls.is_spent()) {
-            conn.connection.close(&mut self.core);
+            conn.connection.close(&mut self.executor);
         }
         let closing = conn.connection.is_closing();
         let takes_input = match conn.waiting {

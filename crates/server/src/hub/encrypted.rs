@@ -9,7 +9,7 @@ use crate::connection::hub_connection::Waiting;
 use crate::connection::outgoing::Outgoing;
 use crate::connection::output::Output;
 use crate::connection::tls_session::{Heard, TlsSession};
-use crate::executor::core::Core;
+use crate::executor::Executor;
 use crate::hub::Hub;
 use crate::settings::limits::ENCRYPTED_VALUE_BYTES_MAX;
 
@@ -19,21 +19,21 @@ impl Hub {
     #[inline(never)]
     pub(super) fn decrypt(&mut self, index: u32, received: &[u8]) {
         let Some(conn) = self.connections[index as usize].as_mut() else { return };
-        conn.prepare_carry(&mut self.core.spares);
+        conn.prepare_carry(&mut self.executor.spares);
         let Some(tls) = conn.tls.as_mut() else { return };
         let before = conn.carry.len();
         let heard = tls.decrypt(received, &mut conn.carry);
         // As in memcached, what the client said counts, not what it took to encrypt that.
         let bytes = conn.carry.len() - before;
-        self.core.metrics.add(Counter::BytesRead, bytes as u64);
+        self.executor.metrics.add(Counter::BytesRead, bytes as u64);
         match heard {
             Heard::Open => {}
             Heard::Farewell => conn.end_of_input = true,
             Heard::Nonsense => {
-                if let Some(tls) = &self.core.cluster.tls {
+                if let Some(tls) = &self.executor.cluster.tls {
                     tls.protocol_errors.fetch_add(1, Ordering::Relaxed);
                 }
-                conn.connection.close(&mut self.core);
+                conn.connection.close(&mut self.executor);
             }
         }
         self.decrypted.push(index);
@@ -45,7 +45,7 @@ impl Hub {
             let waiting = self.connections[index as usize].as_ref().map(|conn| conn.waiting);
             if waiting == Some(Waiting::Input) {
                 self.run_carry(index);
-                self.core.give_back();
+                self.executor.give_back();
             } else {
                 self.count_carry(index);
                 self.touch(index);
@@ -58,7 +58,7 @@ impl Hub {
 /// itself has to say.
 #[inline(never)]
 pub(super) fn take_encrypted(
-    core: &mut Core,
+    executor: &mut Executor,
     tls: &mut TlsSession,
     output: &mut Output,
     closing: bool,
@@ -66,16 +66,16 @@ pub(super) fn take_encrypted(
     if output.is_sending() {
         return None;
     }
-    let mut encrypted = core.spares.take();
+    let mut encrypted = executor.spares.take();
     // Of a session that is broken nothing leaves but an alert: the rest goes to nobody.
     while encrypted.is_empty() && output.can_send() {
-        let outgoing = output.take(&mut core.spares, ENCRYPTED_VALUE_BYTES_MAX);
-        core.metrics.add(Counter::BytesWritten, outgoing.total_bytes() as u64);
+        let outgoing = output.take(&mut executor.spares, ENCRYPTED_VALUE_BYTES_MAX);
+        executor.metrics.add(Counter::BytesWritten, outgoing.total_bytes() as u64);
         tls.encrypt(&outgoing, &mut encrypted);
-        core.spares.put(outgoing.replies);
+        executor.spares.put(outgoing.replies);
         // The encrypted copy is all that is left to send.
         if let Some(parts) = outgoing.parts {
-            core.parts_sent(output, parts);
+            executor.parts_sent(output, parts);
         }
         output.all_sent();
     }
@@ -86,7 +86,7 @@ pub(super) fn take_encrypted(
         tls.take_records(&mut encrypted);
     }
     if encrypted.is_empty() {
-        core.spares.put(encrypted);
+        executor.spares.put(encrypted);
         return None;
     }
     output.begin_send(encrypted.len());

@@ -12,7 +12,7 @@ use crate::connection::hub_connection::{HubConnection, Leaving, Waiting};
 use crate::connection::login::Login;
 use crate::connection::tls_session::TlsSession;
 use crate::connection::{Connection, ConnectionId};
-use crate::executor::core::Core;
+use crate::executor::Executor;
 use crate::hub::background_rest::BackgroundRest;
 use crate::hub::cut_lines::CutLines;
 use crate::hub::idle::IdleSweep;
@@ -25,7 +25,7 @@ use crate::shared::mailbox::Message;
 
 /// See the module.
 pub(crate) struct Hub {
-    pub(crate) core: Core,
+    pub(crate) executor: Executor,
     pub(super) connections: Vec<Option<Box<HubConnection>>>,
     pub(super) generations: Vec<u32>,
     pub(super) free: Vec<u32>,
@@ -60,10 +60,10 @@ pub(crate) struct Hub {
 }
 
 impl Hub {
-    pub(crate) fn new(core: Core, receiver: Receiver<Message>) -> Self {
+    pub(crate) fn new(executor: Executor, receiver: Receiver<Message>) -> Self {
         Self {
-            idle: IdleSweep::new(&core.cluster.settings),
-            core,
+            idle: IdleSweep::new(&executor.cluster.settings),
+            executor,
             connections: Vec::new(),
             generations: Vec::new(),
             free: Vec::new(),
@@ -92,15 +92,15 @@ impl Hub {
         protocol: Protocol,
         tls: Option<Box<TlsSession>>,
     ) -> ConnectionId {
-        let cluster = &self.core.cluster;
+        let cluster = &self.executor.cluster;
         let moving = if stays { Moving::NEVER } else { cluster.settings.moving };
-        let affinity = Affinity::new(self.core.index, moving);
+        let affinity = Affinity::new(self.executor.index, moving);
         let login = if cluster.users.is_some() { Login::Due } else { Login::Free };
         let id = self.free_place();
         let connection = Connection::new(id, protocol, login, affinity);
-        let conn = HubConnection::new(connection, tls, self.core.now.tick);
+        let conn = HubConnection::new(connection, tls, self.executor.now.tick);
         self.connections[id.index as usize] = Some(Box::new(conn));
-        self.core.metrics.add(Counter::TotalConnections, 1);
+        self.executor.metrics.add(Counter::TotalConnections, 1);
         self.publish_connections();
         self.touch(id.index);
         id
@@ -119,11 +119,11 @@ impl Hub {
     /// A connection's socket is closed: everything it holds is given back.
     pub(crate) fn remove(&mut self, index: u32) {
         let mut conn = self.take_connection(index);
-        conn.connection.end(&mut self.core);
-        conn.connection.output.return_buffers(&mut self.core.spares);
-        self.core.spares.put(conn.carry);
-        self.core.cluster.connection_ended();
-        if self.core.verbosity >= log::COMMANDS {
+        conn.connection.end(&mut self.executor);
+        conn.connection.output.return_buffers(&mut self.executor.spares);
+        self.executor.spares.put(conn.carry);
+        self.executor.cluster.connection_ended();
+        if self.executor.verbosity >= log::COMMANDS {
             log::connection_closed(conn.connection.client);
         }
     }
@@ -142,7 +142,7 @@ impl Hub {
 
     pub(super) fn publish_connections(&self) {
         let open = self.connections.len() - self.free.len();
-        self.core.metrics.set(Gauge::CurrConnections, open as u64);
+        self.executor.metrics.set(Gauge::CurrConnections, open as u64);
     }
 
     /// Indices of all connections.
@@ -168,7 +168,7 @@ impl Hub {
         conn.end_of_input = true;
         conn.connection.close_reason = CloseReason::Normal;
         if conn.waiting == Waiting::Input {
-            conn.connection.close(&mut self.core);
+            conn.connection.close(&mut self.executor);
         }
         self.touch(index);
     }
@@ -195,7 +195,7 @@ impl Hub {
     /// seen soon if a connection's last output before a move has left.
     pub(crate) fn has_runnable(&self) -> bool {
         !self.runnable.is_empty()
-            || self.core.outboxes.can_dispatch()
+            || self.executor.outboxes.can_dispatch()
             || self.has_impatient()
             || self.is_to_tell()
             || self.datagrams.has_runnable()
@@ -203,14 +203,14 @@ impl Hub {
 
     /// Background work of a busy turn: bounded well below 200 microseconds.
     pub(crate) fn maintain(&mut self) -> bool {
-        let run_time = &self.core.cluster.run_time;
+        let run_time = &self.executor.cluster.run_time;
         let (crawls, temporary_ttl) = (run_time.crawls(), run_time.temporary_ttl());
-        let shard = self.core.shards.own_mut();
+        let shard = self.executor.shards.own_mut();
         shard.crawl_in_background(crawls);
         shard.set_temporary_ttl(temporary_ttl);
-        let more = shard.maintain(self.core.now, MAINTAIN_STEPS);
+        let more = shard.maintain(self.executor.now, MAINTAIN_STEPS);
         if more {
-            self.rest.note_work(self.core.now.tick);
+            self.rest.note_work(self.executor.now.tick);
         }
         more
     }
@@ -218,7 +218,7 @@ impl Hub {
     /// Tells when background work is next due. The executor is about to sleep, and its doorbell
     /// works. After much work it is left alone for a while.
     pub(crate) fn tell_due(&mut self) {
-        let due = self.core.shards.own_mut().take_background_due(self.core.now);
-        self.core.cluster.due_ticks.tell(self.core.index, due.max(self.rest.begin()));
+        let due = self.executor.shards.own_mut().take_background_due(self.executor.now);
+        self.executor.cluster.due_ticks.tell(self.executor.index, due.max(self.rest.begin()));
     }
 }

@@ -37,19 +37,19 @@ impl Hub {
                     continue;
                 }
                 let plan = conn.takes_plan().then(|| {
-                    let limit = self.core.requests_per_visit_max();
-                    conn.connection.plan(&mut self.core, bytes, limit, &mut stage)
+                    let limit = self.executor.requests_per_visit_max();
+                    conn.connection.plan(&mut self.executor, bytes, limit, &mut stage)
                 });
                 conn.staged = true;
                 staged.push((index, bytes, plan));
                 next = inputs.next();
             }
-            stage.prefetch_items(&self.core);
+            stage.prefetch_items(&self.executor);
             for (index, bytes, plan) in staged.drain(..) {
                 self.receive_staged(index, bytes, &stage, plan);
             }
             self.run_decrypted();
-            self.core.give_back();
+            self.executor.give_back();
         }
     }
 
@@ -61,11 +61,11 @@ impl Hub {
         plan: Option<Plan<'_>>,
     ) {
         let Some(conn) = self.connections[index as usize].as_mut() else { return };
-        let core = &mut self.core;
+        let executor = &mut self.executor;
         conn.staged = false;
-        core.metrics.add(Counter::BytesRead, bytes.len() as u64);
+        executor.metrics.add(Counter::BytesRead, bytes.len() as u64);
         if !conn.carry.is_empty() || conn.waiting != Waiting::Input {
-            conn.prepare_carry(&mut core.spares);
+            conn.prepare_carry(&mut executor.spares);
             conn.carry.extend_from_slice(bytes);
             if conn.waiting == Waiting::Input {
                 self.run_carry(index);
@@ -75,14 +75,14 @@ impl Hub {
             }
             return;
         }
-        conn.connection.output.borrow_buffers(&mut core.spares);
+        conn.connection.output.borrow_buffers(&mut executor.spares);
         let (consumed, pause) = match plan {
-            Some(plan) => conn.connection.run_planned(core, bytes, stage, plan),
-            None => conn.connection.run(core, bytes),
+            Some(plan) => conn.connection.run_planned(executor, bytes, stage, plan),
+            None => conn.connection.run(executor, bytes),
         };
-        conn.note_requests(consumed, core.now.tick);
+        conn.note_requests(consumed, executor.now.tick);
         if consumed < bytes.len() {
-            conn.carry = core.spares.take();
+            conn.carry = executor.spares.take();
             conn.carry.extend_from_slice(&bytes[consumed..]);
         }
         self.after_run(index, pause);
@@ -91,15 +91,15 @@ impl Hub {
     /// Works on what a connection carries.
     pub(super) fn run_carry(&mut self, index: u32) {
         let Some(conn) = self.connections[index as usize].as_mut() else { return };
-        let core = &mut self.core;
-        conn.connection.output.borrow_buffers(&mut core.spares);
+        let executor = &mut self.executor;
+        conn.connection.output.borrow_buffers(&mut executor.spares);
         let carry = std::mem::take(&mut conn.carry);
-        let (consumed, pause) = conn.connection.run(core, &carry[conn.carry_start..]);
+        let (consumed, pause) = conn.connection.run(executor, &carry[conn.carry_start..]);
         conn.carry_start += consumed;
-        conn.note_requests(consumed, core.now.tick);
+        conn.note_requests(consumed, executor.now.tick);
         if conn.carry_start == carry.len() {
             conn.carry_start = 0;
-            core.spares.put(carry);
+            executor.spares.put(carry);
         } else {
             conn.carry = carry;
         }
@@ -109,7 +109,7 @@ impl Hub {
     fn after_run(&mut self, index: u32, pause: Pause) {
         let Some(conn) = self.connections[index as usize].as_mut() else { return };
         if pause == Pause::Yielded {
-            self.core.metrics.add(Counter::ConnYields, 1);
+            self.executor.metrics.add(Counter::ConnYields, 1);
             self.runnable.push_back(index);
         }
         conn.waiting = match pause {
@@ -117,14 +117,14 @@ impl Hub {
             Pause::Blocked => Waiting::Room,
             Pause::Hungry | Pause::Closing => Waiting::Input,
         };
-        if conn.waiting == Waiting::Room && self.core.outboxes.is_any_full() {
+        if conn.waiting == Waiting::Room && self.executor.outboxes.is_any_full() {
             self.stalled.push(index);
         }
         if pause == Pause::Hungry || conn.carry.is_empty() {
             conn.connection.has_asked &= !conn.connection.is_at_request();
         }
         if conn.end_of_input && pause == Pause::Hungry {
-            conn.connection.close(&mut self.core);
+            conn.connection.close(&mut self.executor);
         }
         let wishes = conn.connection.affinity.wish().is_some();
         self.count_carry(index);
@@ -132,7 +132,7 @@ impl Hub {
             self.consider_leaving(index);
         }
         let Some(conn) = self.connections[index as usize].as_mut() else { return };
-        conn.connection.output.return_buffers(&mut self.core.spares);
+        conn.connection.output.return_buffers(&mut self.executor.spares);
         self.touch(index);
     }
 
@@ -162,7 +162,7 @@ impl Hub {
             && let Some(largest) = self.cut_lines.largest()
             && let Some(conn) = self.connections[largest as usize].as_mut()
         {
-            conn.connection.refuse_input(&mut self.core);
+            conn.connection.refuse_input(&mut self.executor);
             conn.carry = Vec::new();
             conn.carry_start = 0;
             self.carried -= std::mem::take(&mut conn.carried);
@@ -184,7 +184,7 @@ impl Hub {
             {
                 conn.waiting = Waiting::Input;
                 self.run_carry(index);
-                self.core.give_back();
+                self.executor.give_back();
             }
             if start.elapsed() >= TURN_VISITS_DURATION {
                 break;

@@ -32,11 +32,11 @@ impl Hub {
                 }
                 Message::Requests(mut batch) => {
                     let requests = u64::from(batch.requests());
-                    self.core.metrics.add(Counter::RequestsServed, requests);
-                    self.core.shards.own_mut().execute_batch(self.core.now, &mut batch);
+                    self.executor.metrics.add(Counter::RequestsServed, requests);
+                    self.executor.shards.own_mut().execute_batch(self.executor.now, &mut batch);
                     let source = batch.source();
-                    let reply = Message::Replies(self.core.index, batch);
-                    if self.core.cluster.mailboxes[source].post(reply) {
+                    let reply = Message::Replies(self.executor.index, batch);
+                    if self.executor.cluster.mailboxes[source].post(reply) {
                         wake(source);
                     }
                 }
@@ -59,7 +59,7 @@ impl Hub {
                     self.finish_if_due(index);
                 }
                 Message::Reloaded { ticket, reply } => {
-                    self.deliver(self.core.index, ticket, ReplyPart::Bytes(reply.as_bytes()));
+                    self.deliver(self.executor.index, ticket, ReplyPart::Bytes(reply.as_bytes()));
                 }
                 Message::Finish => {
                     self.finishing = true;
@@ -82,23 +82,23 @@ impl Hub {
     /// Publishes the shard's numbers if somebody asked for them, once idle connections have been
     /// looked through. The order stays until then, and so does the executor awake.
     fn obey_publish_order(&mut self) {
-        let orders = &self.core.cluster.publish_orders[self.core.index];
+        let orders = &self.executor.cluster.publish_orders[self.executor.index];
         if let Some(order) = orders.pending()
             && self.sweep_idle() == Swept::All
         {
-            let shard = self.core.shards.own();
+            let shard = self.executor.shards.own();
             shard.publish();
-            let table = shard.class_table(self.core.now.tick);
-            self.core.cluster.publish_classes(self.core.index, table);
-            self.core.cluster.publish_orders[self.core.index].set_done(order);
+            let table = shard.class_table(self.executor.now.tick);
+            self.executor.cluster.publish_classes(self.executor.index, table);
+            self.executor.cluster.publish_orders[self.executor.index].set_done(order);
         }
     }
 
     /// Goes on with the sweep for idle connections that is due in this second, if one is.
     fn sweep_idle(&mut self) -> Swept {
-        let (swept, idle) = self.idle.go_on(self.core.now.tick, &self.connections);
+        let (swept, idle) = self.idle.go_on(self.executor.now.tick, &self.connections);
         for index in idle {
-            self.core.metrics.add(Counter::IdleKicks, 1);
+            self.executor.metrics.add(Counter::IdleKicks, 1);
             self.end_of_input(index);
             if let Some(conn) = self.connections[index as usize].as_mut() {
                 conn.connection.close_reason = CloseReason::IdleTimeout;
@@ -111,7 +111,7 @@ impl Hub {
         for (ticket, reply) in batch.take_replies() {
             self.deliver(shard, ticket, reply);
         }
-        self.core.outboxes.recycle(shard, batch);
+        self.executor.outboxes.recycle(shard, batch);
         self.runnable_again();
     }
 
@@ -123,26 +123,26 @@ impl Hub {
         let alive = self.generations.get(index as usize) == Some(&ticket.generation);
         match self.connections.get_mut(index as usize).and_then(Option::as_mut) {
             Some(conn) if alive => {
-                conn.connection.output.borrow_buffers(&mut self.core.spares);
-                conn.connection.fill(&mut self.core, shard, ticket.slot, reply);
+                conn.connection.output.borrow_buffers(&mut self.executor.spares);
+                conn.connection.fill(&mut self.executor, shard, ticket.slot, reply);
                 if !conn.touched {
                     conn.touched = true;
                     self.touched.push(index);
                 }
                 self.unblock(index);
             }
-            _ => self.datagrams.take_reply(&mut self.core, shard, ticket, reply),
+            _ => self.datagrams.take_reply(&mut self.executor, shard, ticket, reply),
         }
     }
 
     /// Sends gathered requests to other shards.
     pub(crate) fn dispatch(&mut self, mut wake: impl FnMut(usize)) {
-        self.core.ask_for_pages();
-        if !self.core.watched.is_empty() {
+        self.executor.ask_for_pages();
+        if !self.executor.watched.is_empty() {
             self.serve_watchers(&mut wake);
         }
-        self.core.dispatch(wake);
-        if !self.core.outboxes.is_any_full() && !self.stalled.is_empty() {
+        self.executor.dispatch(wake);
+        if !self.executor.outboxes.is_any_full() && !self.stalled.is_empty() {
             self.runnable_again();
         }
         if !self.leaving.is_empty() {
@@ -152,7 +152,7 @@ impl Hub {
 
     /// True if the mailbox holds something, or a scrape waits for the shard's numbers.
     pub(crate) fn has_messages(&self) -> bool {
-        let orders = &self.core.cluster.publish_orders[self.core.index];
+        let orders = &self.executor.cluster.publish_orders[self.executor.index];
         !self.receiver.is_empty()
             || self.postponed.is_some()
             || orders.pending().is_some()

@@ -1,7 +1,7 @@
 //! All connections of one executor.
 //!
 //! Where input arrives and output waits, messages from other threads, moves of connections to other
-//! cores, idle connections, and the rules that make room for each of them.
+//! executors, idle connections, and the rules that make room for each of them.
 //!
 //! May use: all rooms from `settings` to `requests`. Must not come in: receives and sends.
 //!

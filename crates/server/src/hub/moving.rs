@@ -32,14 +32,14 @@ impl Hub {
         let Some(conn) = self.connections[index as usize].as_mut() else { return };
         conn.waiting = Waiting::Quiet;
         let id = ConnectionId { index, generation: self.generations[index as usize] };
-        let marks = self.core.outboxes.marks();
+        let marks = self.executor.outboxes.marks();
         self.leaving.push(Leaving { id, to, marks, patience: LEAVE_PATIENCE_TURNS });
     }
 
     /// True if a shard has no more than its fair share of connections: an eighth more, and one, so
     /// that two of them can change places.
     fn has_place(&self, shard: usize) -> bool {
-        let cluster = &self.core.cluster;
+        let cluster = &self.executor.cluster;
         let open: u64 = self.gauge_of_connections(0..cluster.metrics.len());
         let fair = open.div_ceil(cluster.metrics.len() as u64);
         let coming = self.leaving.iter().filter(|it| it.to == shard).count() as u64;
@@ -47,7 +47,7 @@ impl Hub {
     }
 
     fn gauge_of_connections(&self, shards: std::ops::Range<usize>) -> u64 {
-        let metrics = &self.core.cluster.metrics[shards];
+        let metrics = &self.executor.cluster.metrics[shards];
         metrics.iter().map(|it| it.snapshot().gauge(Gauge::CurrConnections)).sum()
     }
 
@@ -75,7 +75,7 @@ impl Hub {
             self.stay(index);
             return false;
         }
-        if output.is_empty() && self.core.outboxes.have_returned(&leaving.marks) {
+        if output.is_empty() && self.executor.outboxes.have_returned(&leaving.marks) {
             conn.waiting = Waiting::Departure;
             self.touch(index);
         }
@@ -113,13 +113,13 @@ impl Hub {
         let id = ConnectionId { index, generation };
         let place = self.leaving.iter().position(|it| it.id == id);
         let Leaving { to, .. } = self.leaving.swap_remove(place.expect("it waits to depart"));
-        if !self.core.cluster.mailboxes[to].takes_connection() {
+        if !self.executor.cluster.mailboxes[to].takes_connection() {
             self.stay(index);
             return Some(socket);
         }
         let mut conn = self.take_connection(index);
-        conn.connection.output.return_buffers(&mut self.core.spares);
-        if self.core.cluster.mailboxes[to].post(Message::Moved(socket, conn)) {
+        conn.connection.output.return_buffers(&mut self.executor.spares);
+        if self.executor.cluster.mailboxes[to].post(Message::Moved(socket, conn)) {
             wake(to);
         }
         None
@@ -130,14 +130,14 @@ impl Hub {
         let id = self.free_place();
         let index = id.index;
         conn.connection.rename(id);
-        conn.connection.affinity.moved_to(self.core.index);
+        conn.connection.affinity.moved_to(self.executor.index);
         // What it carries was granted where it comes from.
         self.carried += conn.carried;
         conn.touched = false;
         conn.waiting = Waiting::Turn;
         self.connections[index as usize] = Some(conn);
         self.runnable.push_back(index);
-        self.core.metrics.add(Counter::ConnectionsMoved, 1);
+        self.executor.metrics.add(Counter::ConnectionsMoved, 1);
         self.publish_connections();
         self.touch(index);
         index

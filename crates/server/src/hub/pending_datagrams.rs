@@ -13,7 +13,7 @@ use crate::connection::affinity::Affinity;
 use crate::connection::login::Login;
 use crate::connection::outgoing::LargeValue;
 use crate::connection::{Connection, ConnectionId};
-use crate::executor::core::Core;
+use crate::executor::Executor;
 use crate::requests::datagram_request::{DatagramRequest, DatagramSource, Progress};
 use crate::settings::Moving;
 use crate::settings::limits::{ANSWERS_BYTES_MAX, PENDING_DATAGRAMS_MAX};
@@ -95,70 +95,70 @@ impl PendingDatagrams {
     /// A request has come by datagram.
     pub(crate) fn begin(
         &mut self,
-        core: &mut Core,
+        executor: &mut Executor,
         source: DatagramSource,
         request: RequestDatagram<'_>,
     ) {
         let id = self.free_place();
-        let affinity = Affinity::new(core.index, Moving::NEVER);
+        let affinity = Affinity::new(executor.index, Moving::NEVER);
         // As in memcached each datagram decides what it speaks; where logins are due, UDP is off.
         let connection = Connection::new(id, Protocol::Auto, Login::Free, affinity);
-        let request = DatagramRequest::new(connection, source, request, core);
+        let request = DatagramRequest::new(connection, source, request, executor);
         self.places[(id.index - FIRST_INDEX) as usize] = Some(Box::new(request));
         self.resume(id.index);
     }
 
     /// Goes on with the request whose turn it is. Returns its index if it has a message to send:
     /// then it is to be resumed or ended. One that waits for a batch to leave joins `stalled`.
-    pub(crate) fn run(&mut self, core: &mut Core, stalled: &mut Vec<u32>) -> Option<u32> {
+    pub(crate) fn run(&mut self, executor: &mut Executor, stalled: &mut Vec<u32>) -> Option<u32> {
         let index = self.runnable.pop_front()?;
         // One that was dropped meanwhile is not there any more.
         let request = self.find(index)?;
         request.queued = false;
         let before = request.message_bytes();
-        let progress = request.advance(core);
+        let progress = request.advance(executor);
         let after = request.message_bytes();
         self.kept_bytes = self.kept_bytes - before + after;
-        self.limit_answers(core);
+        self.limit_answers(executor);
         self.find(index)?;
         match progress {
             Progress::Message => return Some(index),
             Progress::More => self.resume(index),
             Progress::Waiting => {}
             Progress::Blocked => stalled.push(index),
-            Progress::Over => self.end(core, index),
-            Progress::TooLong => self.drop_rest(core, index),
+            Progress::Over => self.end(executor, index),
+            Progress::TooLong => self.drop_rest(executor, index),
         }
         None
     }
 
     /// Drops the longest answers, until all together are within their limit: a client that asks for
     /// little is answered, whatever others ask for.
-    fn limit_answers(&mut self, core: &mut Core) {
+    fn limit_answers(&mut self, executor: &mut Executor) {
         while self.kept_bytes > ANSWERS_BYTES_MAX {
             let places = self.places.iter().enumerate();
             let kept = places.filter_map(|(place, it)| Some((it.as_ref()?.message_bytes(), place)));
             let (_, longest) = kept.max().expect("what is kept is a datagram's");
-            self.drop_rest(core, FIRST_INDEX + longest as u32);
+            self.drop_rest(executor, FIRST_INDEX + longest as u32);
         }
     }
 
     /// A datagram ends without the rest of its answer.
-    pub(crate) fn drop_rest(&mut self, core: &mut Core, index: u32) {
-        core.metrics.add(Counter::AnswersDropped, 1);
-        self.end(core, index);
+    pub(crate) fn drop_rest(&mut self, executor: &mut Executor, index: u32) {
+        executor.metrics.add(Counter::AnswersDropped, 1);
+        self.end(executor, index);
     }
 
-    fn end(&mut self, core: &mut Core, index: u32) {
-        self.take(index).end(core);
+    fn end(&mut self, executor: &mut Executor, index: u32) {
+        self.take(index).end(executor);
     }
 
     /// Ends them all.
-    pub(crate) fn end_all(&mut self, core: &mut Core) {
+    pub(crate) fn end_all(&mut self, executor: &mut Executor) {
         self.runnable.clear();
         for place in 0..self.places.len() {
             if self.places[place].is_some() {
-                self.end(core, FIRST_INDEX + place as u32);
+                self.end(executor, FIRST_INDEX + place as u32);
             }
         }
     }
@@ -167,17 +167,17 @@ impl PendingDatagrams {
     #[cold]
     pub(super) fn take_reply(
         &mut self,
-        core: &mut Core,
+        executor: &mut Executor,
         shard: usize,
         ticket: Ticket,
         reply: ReplyPart<'_>,
     ) {
         if let Some(request) = self.find_asking(ticket) {
-            request.connection.output.borrow_buffers(&mut core.spares);
-            request.connection.fill(core, shard, ticket.slot, reply);
+            request.connection.output.borrow_buffers(&mut executor.spares);
+            request.connection.fill(executor, shard, ticket.slot, reply);
             self.resume(ticket.connection);
         } else if let ReplyPart::Held { hold, end, .. } = reply {
-            core.release(LargeValue { shard, hold, head: Vec::new(), end, taken_bytes: 0 });
+            executor.release(LargeValue { shard, hold, head: Vec::new(), end, taken_bytes: 0 });
         }
     }
 }

@@ -12,21 +12,21 @@ use crate::connection::gather::{Gather, Gathering};
 use crate::connection::hub_connection::{HubConnection, Waiting};
 use crate::connection::told_connections::Connections;
 use crate::connection::{Connection, State};
-use crate::executor::core::Core;
+use crate::executor::Executor;
 use crate::hub::Hub;
 use crate::settings::limits::CONNECTIONS_TOLD_MAX;
 use crate::settings::port_socket::shown;
 
 impl Connection {
     /// `stats conns`: all shards are asked, this one too once its driver comes to it.
-    pub(crate) fn connections(&mut self, core: &mut Core) {
+    pub(crate) fn connections(&mut self, executor: &mut Executor) {
         let gathering = Gathering::Connections(Box::default());
-        let gather = Gather::new(gathering, core.router.shards(), None);
-        let slot = self.output.open_gather(Box::new(gather), &mut core.spares);
+        let gather = Gather::new(gathering, executor.router.shards(), None);
+        let slot = self.output.open_gather(Box::new(gather), &mut executor.spares);
         let ticket = self.ticket_for(slot);
-        core.tellings.push(ticket);
-        for shard in core.other_shards() {
-            core.outboxes.push_question(shard, ticket);
+        executor.tellings.push(ticket);
+        for shard in executor.other_shards() {
+            executor.outboxes.push_question(shard, ticket);
         }
     }
 
@@ -51,7 +51,7 @@ impl Hub {
     /// True if somebody waits for [`Self::tell_connections`].
     #[inline]
     pub(crate) fn is_to_tell(&self) -> bool {
-        !self.core.tellings.is_empty() || self.postponed.is_some()
+        !self.executor.tellings.is_empty() || self.postponed.is_some()
     }
 
     /// Describes the connections, whose sockets the driver knows: for those of this executor that
@@ -69,14 +69,14 @@ impl Hub {
             if let (Some(conn), Some(socket)) =
                 (&self.connections[index as usize], socket_of(index))
             {
-                let lines = lines_of(conn, socket, self.core.now.tick);
+                let lines = lines_of(conn, socket, self.executor.now.tick);
                 Connections::append(&mut told, socket.as_raw_fd(), &lines);
             }
         }
-        for ticket in std::mem::take(&mut self.core.tellings) {
-            self.deliver(self.core.index, ticket, ReplyPart::Bytes(&told));
+        for ticket in std::mem::take(&mut self.executor.tellings) {
+            self.deliver(self.executor.index, ticket, ReplyPart::Bytes(&told));
         }
-        self.core.shards.own_mut().tell_connections(told);
+        self.executor.shards.own_mut().tell_connections(told);
         self.is_told = true;
     }
 
@@ -84,7 +84,7 @@ impl Hub {
     #[inline]
     pub(super) fn forget_told(&mut self) {
         if std::mem::take(&mut self.is_told) {
-            self.core.shards.own_mut().tell_connections(Vec::new());
+            self.executor.shards.own_mut().tell_connections(Vec::new());
         }
     }
 }

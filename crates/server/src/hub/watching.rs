@@ -15,21 +15,21 @@ impl Hub {
     /// The end of a turn while somebody watches.
     #[cold]
     pub(super) fn serve_watchers(&mut self, mut wake: impl FnMut(usize)) {
-        let (own, now) = (self.core.index, self.core.now);
-        let lines = self.core.shards.own_mut().take_watched_lines(now);
-        let cluster = &self.core.cluster;
+        let (own, now) = (self.executor.index, self.executor.now);
+        let lines = self.executor.shards.own_mut().take_watched_lines(now);
+        let cluster = &self.executor.cluster;
         cluster.watchers.distribute(&lines, |shard| {
             if shard != own && cluster.mailboxes[shard].claim_doorbell() {
                 wake(shard);
             }
         });
         cluster.watchers.begin_serving(own);
-        for number in 0..self.core.watchers.len() {
-            let (watcher, id) = self.core.watchers[number];
+        for number in 0..self.executor.watchers.len() {
+            let (watcher, id) = self.executor.watchers[number];
             let Some(conn) = self.connections[id.index as usize].as_mut() else { continue };
             let output = &mut conn.connection.output;
             if output.is_empty() {
-                let watchers = &self.core.cluster.watchers;
+                let watchers = &self.executor.cluster.watchers;
                 output.encode(|out| watchers.take(watcher, WATCHER_SEND_BYTES_MAX, out));
                 self.touch(id.index);
             }
@@ -38,9 +38,9 @@ impl Hub {
 
     /// True if there is something to be told, or a watcher here to be told it.
     pub(super) fn has_watch_work(&self) -> bool {
-        !self.core.watched.is_empty()
-            && (self.core.cluster.watchers.is_pending(self.core.index)
-                || self.core.shards.own().has_watched_lines())
+        !self.executor.watched.is_empty()
+            && (self.executor.cluster.watchers.is_pending(self.executor.index)
+                || self.executor.shards.own().has_watched_lines())
     }
 
     /// A new connection has this socket.
@@ -48,15 +48,15 @@ impl Hub {
         let Some(conn) = self.connections[index as usize].as_mut() else { return };
         let client = socket.as_fd().as_raw_fd();
         conn.connection.client = client;
-        if self.core.verbosity >= log::COMMANDS {
+        if self.executor.verbosity >= log::COMMANDS {
             log::connection_opened(client, protocol);
         }
-        if !self.core.watched.meets(Streams::CONNECTIONS) {
+        if !self.executor.watched.meets(Streams::CONNECTIONS) {
             return;
         }
         if let Some(peer) = Peer::of(socket) {
             conn.peer = Some(Box::new(peer));
-            let shard = self.core.shards.own_mut();
+            let shard = self.executor.shards.own_mut();
             shard.show(Streams::CONNECTIONS, |out| peer.encode(out, None, client));
         }
     }
@@ -67,13 +67,13 @@ impl Hub {
         if !conn.end_of_input {
             farewell::say(&socket);
         }
-        if !self.core.watched.meets(Streams::CONNECTIONS) {
+        if !self.executor.watched.meets(Streams::CONNECTIONS) {
             return;
         }
         let Some(conn) = self.connections[index as usize].as_mut() else { return };
         let (client, reason) = (conn.connection.client, conn.connection.close_reason);
         if let Some(peer) = conn.peer.as_deref().copied().or_else(|| Peer::of(socket)) {
-            let shard = self.core.shards.own_mut();
+            let shard = self.executor.shards.own_mut();
             shard.show(Streams::CONNECTIONS, |out| peer.encode(out, Some(reason), client));
         }
     }

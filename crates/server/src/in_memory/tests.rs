@@ -12,7 +12,7 @@ use crate::shared::mailbox::Message;
 impl InMemoryServer {
     /// Holds of all shards.
     fn holds(&self) -> u64 {
-        let stats = self.shards.iter().map(|it| it.hub.core.shards.own().store().stats());
+        let stats = self.shards.iter().map(|it| it.hub.executor.shards.own().store().stats());
         stats.map(|stats| stats.holds).sum()
     }
 
@@ -231,10 +231,10 @@ fn a_borrowed_shard_is_given_back_after_each_group_of_keys() {
     let connection = server.connect();
     let input = format!("get {}\r\n", keys[..2 * KEY_GROUP].join(" ")).repeat(3);
     server.receive(connection, input.as_bytes());
-    server.shards[1].hub.core.shards.lend();
+    server.shards[1].hub.executor.shards.lend();
     server.shards[0].begin();
     server.shards[0].take_inputs();
-    server.shards[1].hub.core.shards.take_back();
+    server.shards[1].hub.executor.shards.take_back();
     let borrowed = server.cluster.metrics[0].snapshot().get(Counter::ShardsBorrowed);
     assert_eq!(borrowed, 3 * 2);
     let mut output = Vec::new();

@@ -11,7 +11,7 @@ use slabcore_shard::{Router, Shard};
 use slabcore_storage::{Config, KeyHasher, PAGE_BYTES, PagePool, Region};
 
 use crate::drivers::udp_port::UdpPort;
-use crate::executor::core::Core;
+use crate::executor::Executor;
 use crate::executor::page_demand;
 use crate::executor::shards::SharedShard;
 use crate::hub::Hub;
@@ -41,8 +41,8 @@ pub(crate) struct ExecutorSetup {
 impl ExecutorSetup {
     /// The executor's hub and UDP port, on the thread that calls.
     pub(crate) fn make_hub(self, cluster: Arc<Cluster>) -> (Hub, UdpPort) {
-        let core = Core::new(self.index, self.shards, self.router, cluster);
-        (Hub::new(core, self.receiver), UdpPort::new(self.udp_sockets))
+        let executor = Executor::new(self.index, self.shards, self.router, cluster);
+        (Hub::new(executor, self.receiver), UdpPort::new(self.udp_sockets))
     }
 
     /// All shards.

@@ -10,7 +10,7 @@ use slabcore_protocol::{
 
 use crate::connection::Connection;
 use crate::connection::login::Login;
-use crate::executor::core::Core;
+use crate::executor::Executor;
 
 /// The only mechanism; its name as clients are told it.
 const PLAIN: &[u8] = b"PLAIN";
@@ -35,7 +35,7 @@ impl Connection {
     /// if not all is there.
     pub(super) fn authenticate(
         &mut self,
-        core: &mut Core,
+        executor: &mut Executor,
         input: &[u8],
         auth: &AuthRequest<'_>,
         said_at: usize,
@@ -52,7 +52,7 @@ impl Connection {
             return said_at;
         }
         let Some(said) = input[said_at..].get(..auth.value_bytes as usize) else { return 0 };
-        let status = self.login_status(core, auth, said);
+        let status = self.login_status(executor, auth, said);
         let value = match status {
             BinaryStatus::Done => BinaryValue::Bytes(b"Authenticated"),
             status => BinaryValue::Bytes(status.text()),
@@ -66,7 +66,7 @@ impl Connection {
     /// 0 if not all is there.
     pub(super) fn log_in(
         &mut self,
-        core: &mut Core,
+        executor: &mut Executor,
         input: &[u8],
         token_bytes: u32,
         token_at: usize,
@@ -77,12 +77,12 @@ impl Connection {
         let line = if line_end != b"\r\n" {
             error_lines::BAD_LINE_TERMINATION
         } else if let Some((name, password)) = words(token) {
-            core.metrics.add(Counter::AuthCmds, 1);
-            if core.cluster.admits(name, password) {
+            executor.metrics.add(Counter::AuthCmds, 1);
+            if executor.cluster.admits(name, password) {
                 self.login = Login::Done;
                 b"STORED\r\n"
             } else {
-                core.metrics.add(Counter::AuthErrors, 1);
+                executor.metrics.add(Counter::AuthErrors, 1);
                 error_lines::AUTHENTICATION_FAILURE
             }
         } else {
@@ -92,7 +92,12 @@ impl Connection {
         token_at + said.len()
     }
 
-    fn login_status(&mut self, core: &Core, auth: &AuthRequest<'_>, said: &[u8]) -> BinaryStatus {
+    fn login_status(
+        &mut self,
+        executor: &Executor,
+        auth: &AuthRequest<'_>,
+        said: &[u8],
+    ) -> BinaryStatus {
         let had_begun = std::mem::replace(&mut self.login, Login::Due) == Login::Begun;
         let goes_on = auth.is_start || had_begun;
         let is_plain = goes_on && auth.mechanism.eq_ignore_ascii_case(PLAIN);
@@ -100,12 +105,12 @@ impl Connection {
             self.login = Login::Begun;
             return BinaryStatus::AuthContinue;
         }
-        core.metrics.add(Counter::AuthCmds, 1);
-        if is_plain && plain(said).is_some_and(|(name, word)| core.cluster.admits(name, word)) {
+        executor.metrics.add(Counter::AuthCmds, 1);
+        if is_plain && plain(said).is_some_and(|(name, word)| executor.cluster.admits(name, word)) {
             self.login = Login::Done;
             return BinaryStatus::Done;
         }
-        core.metrics.add(Counter::AuthErrors, 1);
+        executor.metrics.add(Counter::AuthErrors, 1);
         BinaryStatus::AuthFailure
     }
 }

@@ -7,11 +7,16 @@ use slabcore_protocol::{
 };
 
 use crate::connection::Connection;
-use crate::executor::core::Core;
+use crate::executor::Executor;
 
 impl Connection {
     /// Executes one.
-    pub(super) fn binary_order(&mut self, core: &mut Core, echo: Echo, order: BinaryOrder<'_>) {
+    pub(super) fn binary_order(
+        &mut self,
+        executor: &mut Executor,
+        echo: Echo,
+        order: BinaryOrder<'_>,
+    ) {
         let done = BinaryReply::new(echo, BinaryStatus::Done);
         let is_quiet = binary_opcode::is_quiet(echo.opcode());
         match order {
@@ -24,19 +29,24 @@ impl Connection {
                 if !is_quiet {
                     self.output.encode(|out| done.encode(out));
                 }
-                self.close(core);
+                self.close(executor);
             }
             BinaryOrder::Flush { delay } => {
-                self.flush_all(core, core.now.unsigned_flush_tick(delay), is_quiet, Some(echo));
+                self.flush_all(
+                    executor,
+                    executor.now.unsigned_flush_tick(delay),
+                    is_quiet,
+                    Some(echo),
+                );
             }
             BinaryOrder::Stat { group } => {
                 if let Some(order) = group.strip_prefix(b"detail") {
-                    return self.binary_detail(core, order, echo);
+                    return self.binary_detail(executor, order, echo);
                 }
                 // memcached compares no more of these than the word.
                 let mut words = [&b"reset"[..], b"settings"].into_iter();
                 let word = words.find(|word| group.starts_with(word));
-                self.stats(core, word.unwrap_or(group), Some(echo));
+                self.stats(executor, word.unwrap_or(group), Some(echo));
             }
             BinaryOrder::AuthList => self.auth_list(echo),
         }

@@ -13,7 +13,7 @@ use slabcore_shard::{ForwardedRequest, KeyRequest, StatsKind};
 
 use crate::connection::Connection;
 use crate::connection::gather::{ClassesReply, Gather, Gathering, MetricsReply};
-use crate::executor::core::Core;
+use crate::executor::Executor;
 use crate::requests::key_requests::RestOfKeys;
 use crate::requests::stats;
 use crate::settings::peer::CloseReason;
@@ -27,52 +27,52 @@ impl Connection {
     #[inline]
     pub(super) fn request(
         &mut self,
-        core: &mut Core,
+        executor: &mut Executor,
         request: Request<'_>,
         budget: &mut usize,
     ) -> Option<RestOfKeys> {
         match request {
             Request::Get(get) => {
-                return self.get(core, get.keys, get.with_cas, get.exptime, budget);
+                return self.get(executor, get.keys, get.with_cas, get.exptime, budget);
             }
             Request::Touch { key, exptime, noreply } => {
-                self.key_request(core, &KeyRequest::Touch { key, exptime }, noreply);
+                self.key_request(executor, &KeyRequest::Touch { key, exptime }, noreply);
             }
             Request::Delete { key, noreply } => {
-                self.key_request(core, &KeyRequest::Delete { key }, noreply);
+                self.key_request(executor, &KeyRequest::Delete { key }, noreply);
             }
             Request::Arithmetic { key, delta, incr, noreply } => {
-                self.key_request(core, &KeyRequest::Arithmetic { key, delta, incr }, noreply);
+                self.key_request(executor, &KeyRequest::Arithmetic { key, delta, incr }, noreply);
             }
             Request::Meta(MetaRequest { command, key, flags }) => {
                 let mut bytes = [0; DECODED_KEY_BYTES_MAX];
                 let key = flags.item_key(key, &mut bytes);
-                self.key_request(core, &KeyRequest::Meta { command, key, flags }, false);
+                self.key_request(executor, &KeyRequest::Meta { command, key, flags }, false);
             }
             Request::MetaNoop => self.reply(Reply::MetaNoop),
             Request::FlushAll { delay: Some(delay), noreply } => {
-                self.flush_all(core, core.now.flush_tick(delay), noreply, None);
+                self.flush_all(executor, executor.now.flush_tick(delay), noreply, None);
             }
-            Request::FlushAll { delay: None, noreply } => self.flush_never(core, noreply),
+            Request::FlushAll { delay: None, noreply } => self.flush_never(executor, noreply),
             Request::Version => self.reply(Reply::Version),
             Request::Verbosity { level, noreply } => {
                 let level = u64::from(level).min(VERBOSITY_MAX);
-                core.cluster.verbosity.store(level, Ordering::Relaxed);
+                executor.cluster.verbosity.store(level, Ordering::Relaxed);
                 if !noreply {
                     self.reply(Reply::Ok);
                 }
             }
-            Request::Stats { words } => self.stats(core, words, None),
+            Request::Stats { words } => self.stats(executor, words, None),
             Request::Quit => {
                 self.close_reason = CloseReason::Normal;
-                self.close(core);
+                self.close(executor);
             }
             Request::Binary(request) => {
-                self.key_request(core, &KeyRequest::Binary(request), false);
+                self.key_request(executor, &KeyRequest::Binary(request), false);
             }
-            Request::BinaryOrder(echo, order) => self.binary_order(core, echo, order),
-            Request::Order { order, noreply } => self.order(core, order, noreply),
-            Request::Shutdown { words } => self.shut_down(core, words),
+            Request::BinaryOrder(echo, order) => self.binary_order(executor, echo, order),
+            Request::Order { order, noreply } => self.order(executor, order, noreply),
+            Request::Shutdown { words } => self.shut_down(executor, words),
         }
         None
     }
@@ -84,36 +84,36 @@ impl Connection {
     /// Flushes all shards, now or at a tick; `echo` is that of a binary request.
     pub(super) fn flush_all(
         &mut self,
-        core: &mut Core,
+        executor: &mut Executor,
         at: Option<u32>,
         noreply: bool,
         echo: Option<Echo>,
     ) {
-        let is_refused = !core.cluster.settings.flush_all;
+        let is_refused = !executor.cluster.settings.flush_all;
         if echo.is_none() || !is_refused {
             // As memcached counts.
-            core.metrics.add(Counter::CmdFlush, 1);
+            executor.metrics.add(Counter::CmdFlush, 1);
         }
         if is_refused {
             return self.refuse_flush(noreply, echo);
         }
-        core.shards.own_mut().flush_all(at);
+        executor.shards.own_mut().flush_all(at);
         let request = ForwardedRequest::Flush(at);
         if noreply {
-            for shard in core.other_shards() {
-                core.outboxes.push(shard, &request, None);
+            for shard in executor.other_shards() {
+                executor.outboxes.push(shard, &request, None);
             }
             return;
         }
-        let gather = Gather::new(Gathering::Done, core.router.shards(), echo);
-        self.gather(core, gather, &request, &[]);
+        let gather = Gather::new(Gathering::Done, executor.router.shards(), echo);
+        self.gather(executor, gather, &request, &[]);
     }
 
     /// `flush_all` with a delay that is no number. It counts, and may not be allowed, as another.
     #[cold]
-    fn flush_never(&mut self, core: &Core, noreply: bool) {
-        core.metrics.add(Counter::CmdFlush, 1);
-        if !core.cluster.settings.flush_all {
+    fn flush_never(&mut self, executor: &Executor, noreply: bool) {
+        executor.metrics.add(Counter::CmdFlush, 1);
+        if !executor.cluster.settings.flush_all {
             self.refuse_flush(noreply, None);
         } else if !noreply {
             self.reply(Reply::Error(error_lines::INVALID_EXPTIME));
@@ -133,7 +133,7 @@ impl Connection {
     }
 
     /// `stats`; `echo` is that of a binary request.
-    pub(super) fn stats(&mut self, core: &mut Core, words: &[u8], echo: Option<Echo>) {
+    pub(super) fn stats(&mut self, executor: &mut Executor, words: &[u8], echo: Option<Echo>) {
         let metrics = |reply| Gathering::Metrics(Box::new(Snapshot::new()), reply);
         let classes = |reply| Gathering::Classes(Box::default(), reply);
         let gathering = match words {
@@ -144,11 +144,11 @@ impl Connection {
             b"slabs" => classes(ClassesReply::Slabs),
             b"settings" => {
                 let mut text = Vec::new();
-                stats::settings(&mut text, &core.cluster);
+                stats::settings(&mut text, &executor.cluster);
                 return self.text_reply(&text, echo);
             }
-            b"sizes" if core.cluster.settings.track_sizes => Gathering::Sizes(Box::default()),
-            b"shards" => Gathering::Shards(vec![Snapshot::new(); core.router.shards()]),
+            b"sizes" if executor.cluster.settings.track_sizes => Gathering::Sizes(Box::default()),
+            b"shards" => Gathering::Shards(vec![Snapshot::new(); executor.router.shards()]),
             b"sizes" => {
                 let mut text = Vec::new();
                 stats::sizes_disabled(&mut text);
@@ -158,9 +158,9 @@ impl Connection {
                 if echo.is_none()
                     && let Some(words) = cachedump_words(words)
                 {
-                    return self.cachedump(core, words);
+                    return self.cachedump(executor, words);
                 }
-                return self.other_stats(core, words, echo);
+                return self.other_stats(executor, words, echo);
             }
         };
         let kind = match &gathering {
@@ -169,21 +169,21 @@ impl Connection {
             Gathering::Sizes(_) => StatsKind::Sizes,
             _ => StatsKind::Metrics,
         };
-        self.gather_stats(core, gathering, kind, echo);
+        self.gather_stats(executor, gathering, kind, echo);
     }
 
     /// Asks all shards, this one too.
     pub(super) fn gather_stats(
         &mut self,
-        core: &mut Core,
+        executor: &mut Executor,
         gathering: Gathering,
         kind: StatsKind,
         echo: Option<Echo>,
     ) {
         let mut ours = Vec::new();
-        core.shards.own_mut().append_stats(core.now, kind, &mut ours);
-        let gather = Gather::new(gathering, core.router.shards(), echo);
-        self.gather(core, gather, &ForwardedRequest::Stats(kind), &ours);
+        executor.shards.own_mut().append_stats(executor.now, kind, &mut ours);
+        let gather = Gather::new(gathering, executor.router.shards(), echo);
+        self.gather(executor, gather, &ForwardedRequest::Stats(kind), &ours);
     }
 
     /// A reply that was made as text; to a binary request its lines go as packets.
@@ -197,21 +197,21 @@ impl Connection {
     /// Asks all other shards; `ours` is this shard's answer.
     pub(super) fn gather(
         &mut self,
-        core: &mut Core,
+        executor: &mut Executor,
         gather: Gather,
         request: &ForwardedRequest<'_>,
         ours: &[u8],
     ) {
         let mut gather = Box::new(gather);
-        if gather.add(core.index, ours) {
-            let reply = gather.reply(core);
+        if gather.add(executor.index, ours) {
+            let reply = gather.reply(executor);
             self.output.encode(|out| out.extend_from_slice(&reply));
             return;
         }
-        let slot = self.output.open_gather(gather, &mut core.spares);
+        let slot = self.output.open_gather(gather, &mut executor.spares);
         let ticket = self.ticket_for(slot);
-        for shard in core.other_shards() {
-            core.outboxes.push(shard, request, Some(ticket));
+        for shard in executor.other_shards() {
+            executor.outboxes.push(shard, request, Some(ticket));
         }
     }
 }

@@ -8,12 +8,12 @@ use slabcore_protocol::{
 use slabcore_shard::{ForwardedRequest, KeyRequest, UploadId};
 
 use crate::connection::{Afterwards, Connection, State, Upload};
-use crate::executor::core::Core;
+use crate::executor::Executor;
 
 impl Connection {
     pub(super) fn store(
         &mut self,
-        core: &mut Core,
+        executor: &mut Executor,
         input: &[u8],
         store: StoreRequest<'_>,
         line_bytes: usize,
@@ -21,8 +21,8 @@ impl Connection {
         let mut bytes = [0; DECODED_KEY_BYTES_MAX];
         let store = StoreRequest { key: store.item_key(&mut bytes), ..store };
         let block_bytes = u64::from(store.value_bytes) + store.line_end_bytes() as u64;
-        if core.limits.too_large(store.key.len(), store.flags, store.value_bytes as usize) {
-            self.key_request(core, &KeyRequest::TooLarge { store }, true);
+        if executor.limits.too_large(store.key.len(), store.flags, store.value_bytes as usize) {
+            self.key_request(executor, &KeyRequest::TooLarge { store }, true);
             let reply = match store.binary_echo() {
                 None => Afterwards::Line((!store.noreply).then_some(error_lines::TOO_LARGE)),
                 Some(echo) => {
@@ -35,17 +35,17 @@ impl Connection {
         }
         match store.data_block(&input[line_bytes..]) {
             DataBlock::Whole { value, consumed } => {
-                self.key_request(core, &KeyRequest::Store { store, value }, store.noreply);
+                self.key_request(executor, &KeyRequest::Store { store, value }, store.noreply);
                 line_bytes + consumed
             }
             DataBlock::Bad { consumed } => {
                 // It counts as a store, as in memcached, where its key belongs.
-                let (shard, id) = core.upload_begin(&store);
-                self.upload_end(core, shard, id, false, store.noreply);
+                let (shard, id) = executor.upload_begin(&store);
+                self.upload_end(executor, shard, id, false, store.noreply);
                 line_bytes + consumed
             }
             DataBlock::Cut => {
-                let (shard, id) = core.upload_begin(&store);
+                let (shard, id) = executor.upload_begin(&store);
                 self.state = State::Upload(Upload {
                     id,
                     shard,
@@ -59,11 +59,11 @@ impl Connection {
         }
     }
 
-    pub(super) fn upload(&mut self, core: &mut Core, input: &[u8]) -> usize {
+    pub(super) fn upload(&mut self, executor: &mut Executor, input: &[u8]) -> usize {
         let State::Upload(upload) = &mut self.state else { unreachable!("called in this state") };
         let value_count = (upload.left as usize).min(input.len());
         if value_count > 0 {
-            core.upload_bytes(upload.shard, upload.id, &input[..value_count]);
+            executor.upload_bytes(upload.shard, upload.id, &input[..value_count]);
             upload.left -= value_count as u32;
         }
         let mut at = value_count;
@@ -76,30 +76,30 @@ impl Connection {
             let (shard, id, noreply) = (upload.shard, upload.id, upload.noreply);
             let good = upload.line_end == *b"\r\n";
             self.state = State::Line;
-            self.upload_end(core, shard, id, good, noreply);
+            self.upload_end(executor, shard, id, good, noreply);
         }
         at
     }
 
     pub(super) fn upload_end(
         &mut self,
-        core: &mut Core,
+        executor: &mut Executor,
         shard: usize,
         id: UploadId,
         good: bool,
         noreply: bool,
     ) {
-        core.upload_numbers.give(id.number);
-        if !core.watched.is_empty() {
-            self.announce_upload(core, shard);
+        executor.upload_numbers.give(id.number);
+        if !executor.watched.is_empty() {
+            self.announce_upload(executor, shard);
         }
-        if shard == core.index {
-            let now = core.now;
-            let shard = core.shards.own_mut();
+        if shard == executor.index {
+            let now = executor.now;
+            let shard = executor.shards.own_mut();
             self.output.encode(|out| shard.upload_end(now, id, good, (!noreply).then_some(out)));
         } else {
-            let ticket = (!noreply).then(|| self.open_ticket(core));
-            core.outboxes.push(shard, &ForwardedRequest::UploadEnd(id, good), ticket);
+            let ticket = (!noreply).then(|| self.open_ticket(executor));
+            executor.outboxes.push(shard, &ForwardedRequest::UploadEnd(id, good), ticket);
         }
     }
 

@@ -10,7 +10,7 @@ use slabcore_protocol::{
 };
 
 use crate::connection::{Connection, Pause};
-use crate::executor::core::Core;
+use crate::executor::Executor;
 use crate::settings::limits::{ANSWER_BYTES_MAX, OUTPUT_BYTES_MAX, SEND_VALUE_BYTES_MAX};
 
 /// Where a datagram came from, and where its answer goes.
@@ -70,9 +70,9 @@ impl DatagramRequest {
         connection: Connection,
         source: DatagramSource,
         request: RequestDatagram<'_>,
-        core: &mut Core,
+        executor: &mut Executor,
     ) -> Self {
-        let mut commands = core.spares.take();
+        let mut commands = executor.spares.take();
         commands.extend_from_slice(request.commands);
         Self {
             connection,
@@ -80,7 +80,7 @@ impl DatagramRequest {
             id: request.id,
             commands,
             done_bytes: 0,
-            message: core.spares.take(),
+            message: executor.spares.take(),
             sending: None,
             answered_bytes: 0,
             queued: false,
@@ -93,7 +93,7 @@ impl DatagramRequest {
     }
 
     /// Does what is next, a bounded part of it.
-    pub(crate) fn advance(&mut self, core: &mut Core) -> Progress {
+    pub(crate) fn advance(&mut self, executor: &mut Executor) -> Progress {
         if let Some(sending) = self.sending {
             if sending.next < sending.total.max(1) {
                 return Progress::Message;
@@ -101,7 +101,7 @@ impl DatagramRequest {
             self.message_sent();
         }
         if self.connection.output.can_send() {
-            return self.collect(core);
+            return self.collect(executor);
         }
         if !self.connection.output.is_idle() {
             return Progress::Waiting;
@@ -115,32 +115,32 @@ impl DatagramRequest {
                 return Progress::Over;
             }
         }
-        if core.outboxes.is_any_full() {
+        if executor.outboxes.is_any_full() {
             return Progress::Blocked;
         }
         if self.connection.is_dumping() {
-            return self.go_on_dumping(core);
+            return self.go_on_dumping(executor);
         }
-        self.execute(core)
+        self.execute(executor)
     }
 
     /// Makes the next part of a `stats cachedump`; dumps without a bound are not begun.
-    fn go_on_dumping(&mut self, core: &mut Core) -> Progress {
+    fn go_on_dumping(&mut self, executor: &mut Executor) -> Progress {
         let connection = &mut self.connection;
-        connection.output.borrow_buffers(&mut core.spares);
-        let pause = connection.go_on_dumping(core);
-        core.give_back();
-        connection.output.return_buffers(&mut core.spares);
+        connection.output.borrow_buffers(&mut executor.spares);
+        let pause = connection.go_on_dumping(executor);
+        executor.give_back();
+        connection.output.return_buffers(&mut executor.spares);
         if pause == Some(Pause::Blocked) { Progress::Waiting } else { Progress::More }
     }
 
     /// Executes a command, or goes on with one.
-    fn execute(&mut self, core: &mut Core) -> Progress {
+    fn execute(&mut self, executor: &mut Executor) -> Progress {
         let connection = &mut self.connection;
-        connection.output.borrow_buffers(&mut core.spares);
-        let consumed = connection.step_alone(core, &self.commands[self.done_bytes..]);
-        core.give_back();
-        connection.output.return_buffers(&mut core.spares);
+        connection.output.borrow_buffers(&mut executor.spares);
+        let consumed = connection.step_alone(executor, &self.commands[self.done_bytes..]);
+        executor.give_back();
+        connection.output.return_buffers(&mut executor.spares);
         if consumed == 0 {
             return Progress::Over;
         }
@@ -154,20 +154,20 @@ impl DatagramRequest {
     }
 
     /// Takes what is ready of a reply.
-    fn collect(&mut self, core: &mut Core) -> Progress {
+    fn collect(&mut self, executor: &mut Executor) -> Progress {
         let output = &mut self.connection.output;
-        let outgoing = output.take(&mut core.spares, SEND_VALUE_BYTES_MAX);
+        let outgoing = output.take(&mut executor.spares, SEND_VALUE_BYTES_MAX);
         let bytes = self.answered_bytes + self.message.len() + outgoing.total_bytes();
         let fits = bytes <= ANSWER_BYTES_MAX;
         if fits {
             outgoing.append_to(&mut self.message);
         }
         output.all_sent();
-        core.spares.put(outgoing.replies);
+        executor.spares.put(outgoing.replies);
         if let Some(parts) = outgoing.parts {
-            core.parts_sent(output, parts);
+            executor.parts_sent(output, parts);
         }
-        output.return_buffers(&mut core.spares);
+        output.return_buffers(&mut executor.spares);
         if fits { Progress::More } else { Progress::TooLong }
     }
 
@@ -203,12 +203,12 @@ impl DatagramRequest {
     }
 
     /// Gives back what it holds elsewhere; it is gone.
-    pub(crate) fn end(mut self, core: &mut Core) {
-        self.connection.end(core);
-        self.connection.output.return_buffers(&mut core.spares);
-        core.spares.put(self.commands);
+    pub(crate) fn end(mut self, executor: &mut Executor) {
+        self.connection.end(executor);
+        self.connection.output.return_buffers(&mut executor.spares);
+        executor.spares.put(self.commands);
         if self.message.capacity() <= OUTPUT_BYTES_MAX {
-            core.spares.put(self.message);
+            executor.spares.put(self.message);
         }
     }
 }

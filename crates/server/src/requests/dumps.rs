@@ -10,7 +10,7 @@ use slabcore_shard::{ForwardedRequest, split_dump_reply};
 use crate::connection::dump_progress::{Allowance, DumpProgress};
 use crate::connection::gather::{Gather, Gathering};
 use crate::connection::{Connection, Pause, State};
-use crate::executor::core::Core;
+use crate::executor::Executor;
 use crate::settings::limits::CACHEDUMP_BYTES_MAX;
 
 impl Connection {
@@ -23,14 +23,14 @@ impl Connection {
     /// Begins `lru_crawler metadump` or `mgdump`, or says why not.
     pub(super) fn begin_dump(
         &mut self,
-        core: &Core,
+        executor: &Executor,
         format: DumpFormat,
         classes: SlabClasses,
     ) -> Result<(), &'static [u8]> {
-        if !core.cluster.run_time.crawls() {
+        if !executor.cluster.run_time.crawls() {
             return Err(error_lines::CRAWLER_DISABLED);
         }
-        if !core.cluster.settings.dump {
+        if !executor.cluster.settings.dump {
             return Err(match format {
                 DumpFormat::Requests => error_lines::MGDUMP_NOT_ALLOWED,
                 DumpFormat::Meta | DumpFormat::Cache => error_lines::METADUMP_NOT_ALLOWED,
@@ -57,12 +57,12 @@ impl Connection {
 
     /// Makes the next part of the dump; says why to pause, or that the dump has ended.
     #[cold]
-    pub(super) fn go_on_dumping(&mut self, core: &mut Core) -> Option<Pause> {
+    pub(super) fn go_on_dumping(&mut self, executor: &mut Executor) -> Option<Pause> {
         let State::Dump(dump) = &mut self.state else { return None };
         if dump.asked {
             return Some(Pause::Blocked);
         }
-        if dump.shard == core.router.shards() || dump.left.is_spent() {
+        if dump.shard == executor.router.shards() || dump.left.is_spent() {
             let end = dump_end(dump.part.format);
             self.output.encode(|out| out.extend_from_slice(end));
             // What follows a dump need not wait for its replies, but for those of `stats` it does.
@@ -70,25 +70,25 @@ impl Connection {
             self.state = State::Line;
             return None;
         }
-        let (now, mut lines) = (core.now, core.spares.take());
-        if let Some(shard) = core.reach(dump.shard) {
+        let (now, mut lines) = (executor.now, executor.spares.take());
+        if let Some(shard) = executor.reach(dump.shard) {
             let position = shard.dump(now, &dump.part, &mut lines);
             dump.advance(position);
             let shown = dump.left.take(&lines);
             self.output.encode(|out| out.extend_from_slice(shown));
-            core.spares.put(lines);
+            executor.spares.put(lines);
             return Some(Pause::Yielded);
         }
-        core.spares.put(lines);
+        executor.spares.put(lines);
         dump.asked = true;
         let (shard, request) = (dump.shard, ForwardedRequest::Dump(dump.part));
         let gather = Box::new(Gather::new(Gathering::Dump(Vec::new()), 1, None));
-        let slot = self.output.open_gather(gather, &mut core.spares);
-        core.outboxes.push(shard, &request, Some(self.ticket_for(slot)));
+        let slot = self.output.open_gather(gather, &mut executor.spares);
+        executor.outboxes.push(shard, &request, Some(self.ticket_for(slot)));
         Some(Pause::Blocked)
     }
 
-    /// Another core has made a part; returns the lines to show.
+    /// Another executor has made a part; returns the lines to show.
     #[cold]
     pub(super) fn dumped_elsewhere(&mut self, reply: &[u8]) -> Vec<u8> {
         let State::Dump(dump) = &mut self.state else { return Vec::new() };

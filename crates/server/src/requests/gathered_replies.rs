@@ -4,13 +4,13 @@ use slabcore_protocol::{Reply, encode_stat_packets, error_lines};
 use slabcore_storage::Reassigned;
 
 use crate::connection::gather::{ClassesReply, Gather, Gathering, MetricsReply};
-use crate::executor::core::Core;
+use crate::executor::Executor;
 use crate::requests::stats;
 use crate::requests::stats_more::{encode_prefixes, encode_shards};
 
 impl Gather {
     /// The reply once all have answered.
-    pub(super) fn reply(&self, core: &Core) -> Vec<u8> {
+    pub(super) fn reply(&self, executor: &Executor) -> Vec<u8> {
         let mut out = Vec::new();
         match &self.gathering {
             Gathering::Done => Reply::Ok.encode(&mut out),
@@ -20,25 +20,25 @@ impl Gather {
             }
             Gathering::Sizes(sizes) => sizes.encode(&mut out),
             Gathering::Connections(connections) => {
-                let cluster = &core.cluster;
+                let cluster = &executor.cluster;
                 connections.encode(&mut out, &cluster.port_sockets, cluster.clock.uptime());
             }
-            Gathering::Shards(shards) => encode_shards(&mut out, &core.cluster, shards),
+            Gathering::Shards(shards) => encode_shards(&mut out, &executor.cluster, shards),
             Gathering::Metrics(sum, MetricsReply::General) => {
-                stats::general(&mut out, &core.cluster, sum);
+                stats::general(&mut out, &executor.cluster, sum);
             }
             Gathering::Metrics(sum, MetricsReply::Slabcore) => {
-                stats::slabcore(&mut out, &core.cluster, sum);
+                stats::slabcore(&mut out, &executor.cluster, sum);
             }
             Gathering::Metrics(sum, MetricsReply::Reset) => {
-                core.cluster.reset_stats(sum, stats::shared_counts(&core.cluster));
+                executor.cluster.reset_stats(sum, stats::shared_counts(&executor.cluster));
                 Reply::Reset.encode(&mut out);
             }
             Gathering::Classes(sum, ClassesReply::Items) => {
-                stats::items(&mut out, &core.cluster, sum);
+                stats::items(&mut out, &executor.cluster, sum);
             }
             Gathering::Classes(sum, ClassesReply::Slabs) => {
-                stats::slabs(&mut out, &core.cluster, sum);
+                stats::slabs(&mut out, &executor.cluster, sum);
             }
             Gathering::Reassign(Reassigned::Begun) => Reply::Ok.encode(&mut out),
             Gathering::Reassign(Reassigned::Busy) => {

@@ -13,7 +13,7 @@ use slabcore_shard::{
 
 use crate::connection::outgoing::LargeValue;
 use crate::connection::{Connection, State};
-use crate::executor::core::Core;
+use crate::executor::Executor;
 use crate::settings::limits::{KEY_GROUP, KEYS_PER_VISIT_MAX};
 
 /// What a paused get has yet to do.
@@ -31,26 +31,26 @@ impl Connection {
     /// must pause.
     pub(super) fn get(
         &mut self,
-        core: &mut Core,
+        executor: &mut Executor,
         mut keys: Keys<'_>,
         with_cas: bool,
         exptime: Option<i32>,
         budget: &mut usize,
     ) -> Option<RestOfKeys> {
         let mut asked = 0;
-        let is_plain = !with_cas && exptime.is_none() && core.watched.is_empty();
+        let is_plain = !with_cas && exptime.is_none() && executor.watched.is_empty();
         loop {
             let mut group: ArrayVec<(&[u8], Route), KEY_GROUP> = ArrayVec::new();
             for key in keys.by_ref().take(KEY_GROUP) {
-                let route = core.router.route(key);
-                if let Some(shard) = core.reach(route.shard) {
+                let route = executor.router.route(key);
+                if let Some(shard) = executor.reach(route.shard) {
                     shard.prefetch_bucket(route.hash);
                 }
                 group.push((key, route));
             }
-            core.shards.begin_group();
+            executor.shards.begin_group();
             for (_, route) in &group {
-                if let Some(shard) = core.shards.held(route.shard) {
+                if let Some(shard) = executor.shards.held(route.shard) {
                     shard.prefetch_item(route.hash);
                 }
             }
@@ -61,14 +61,14 @@ impl Connection {
                     break;
                 }
                 if is_plain {
-                    self.plain_get(core, route, key, false);
+                    self.plain_get(executor, route, key, false);
                 } else {
                     let request = KeyRequest::Get { key, with_cas, exptime };
-                    self.routed_request(core, route, &request, false, false);
+                    self.routed_request(executor, route, &request, false, false);
                 }
             }
             asked += group.len();
-            core.give_back();
+            executor.give_back();
             if let Some(address) = left {
                 return Some(RestOfKeys { address, with_cas, exptime });
             }
@@ -76,7 +76,7 @@ impl Connection {
                 break;
             }
             let is_spent = asked >= KEYS_PER_VISIT_MAX || *budget == 0;
-            if is_spent || self.output.is_full() || core.outboxes.is_any_full() {
+            if is_spent || self.output.is_full() || executor.outboxes.is_any_full() {
                 let address = keys.rest().as_ptr().addr();
                 return Some(RestOfKeys { address, with_cas, exptime });
             }
@@ -102,33 +102,44 @@ impl Connection {
 
     /// Executes a request for one key here, or sends it to its shard.
     #[inline]
-    pub(super) fn key_request(&mut self, core: &mut Core, request: &KeyRequest<'_>, noreply: bool) {
-        let route = core.router.route(request.key());
-        self.routed_request(core, route, request, noreply, false);
+    pub(super) fn key_request(
+        &mut self,
+        executor: &mut Executor,
+        request: &KeyRequest<'_>,
+        noreply: bool,
+    ) {
+        let route = executor.router.route(request.key());
+        self.routed_request(executor, route, request, noreply, false);
     }
 
     /// A get of one key with nothing said of it; `ends`: `END` follows the reply.
     #[expect(clippy::inline_always, reason = "most requests are this one")]
     #[inline(always)]
-    pub(super) fn plain_get(&mut self, core: &mut Core, route: Route, key: &[u8], ends: bool) {
-        let now = core.now;
-        if let Some(shard) = core.reach(route.shard) {
+    pub(super) fn plain_get(
+        &mut self,
+        executor: &mut Executor,
+        route: Route,
+        key: &[u8],
+        ends: bool,
+    ) {
+        let now = executor.now;
+        if let Some(shard) = executor.reach(route.shard) {
             let Some(out) = self.output.direct() else {
                 let request = KeyRequest::Get { key, with_cas: false, exptime: None };
-                return self.routed_request(core, route, &request, false, ends);
+                return self.routed_request(executor, route, &request, false, ends);
             };
             let large = shard.get_into(now, route.hash, key, ends, out);
             let Some(LargeHit { flags, value_bytes }) = large else { return };
             let request = KeyRequest::Get { key, with_cas: false, exptime: None };
-            self.large_value(core, route, &request, ValueEnd::LineEnd, |out| {
+            self.large_value(executor, route, &request, ValueEnd::LineEnd, |out| {
                 encode_value_header(out, key, flags, value_bytes, None);
             });
             if ends {
                 self.output.encode(|out| out.extend_from_slice(END));
             }
         } else {
-            let ticket = self.open_read(core);
-            core.outboxes.push_get(route.shard, route.hash, key, ticket);
+            let ticket = self.open_read(executor);
+            executor.outboxes.push_get(route.shard, route.hash, key, ticket);
             if ends {
                 self.output.encode(|out| out.extend_from_slice(END));
             }
@@ -139,18 +150,18 @@ impl Connection {
     #[inline]
     pub(super) fn plain_meta_get(
         &mut self,
-        core: &mut Core,
+        executor: &mut Executor,
         route: Route,
         key: &[u8],
         flags: MetaFlags<'_>,
     ) {
-        let now = core.now;
+        let now = executor.now;
         let request = KeyRequest::Meta { command: MetaCommand::Get, key, flags };
-        let (Some(shard), Some(out)) = (core.reach(route.shard), self.output.direct()) else {
-            return self.routed_request(core, route, &request, false, false);
+        let (Some(shard), Some(out)) = (executor.reach(route.shard), self.output.direct()) else {
+            return self.routed_request(executor, route, &request, false, false);
         };
         if let Some(head) = shard.meta_get_into(now, route.hash, key, flags, out) {
-            self.large_value(core, route, &request, ValueEnd::LineEnd, |out| {
+            self.large_value(executor, route, &request, ValueEnd::LineEnd, |out| {
                 out.extend_from_slice(&head);
             });
         }
@@ -160,23 +171,23 @@ impl Connection {
     #[inline]
     pub(super) fn plain_binary_get(
         &mut self,
-        core: &mut Core,
+        executor: &mut Executor,
         route: Route,
         key: &[u8],
         echo: Echo,
     ) {
-        let now = core.now;
+        let now = executor.now;
         let request = KeyRequest::Binary(BinaryRequest::get(echo, key));
-        let Some(shard) = core.reach(route.shard) else {
-            let ticket = self.open_read(core);
+        let Some(shard) = executor.reach(route.shard) else {
+            let ticket = self.open_read(executor);
             let request = ForwardedRequest::PlainBinaryGet(route.hash, key, echo);
-            return core.outboxes.push(route.shard, &request, Some(ticket));
+            return executor.outboxes.push(route.shard, &request, Some(ticket));
         };
         let Some(out) = self.output.direct() else {
-            return self.routed_request(core, route, &request, false, false);
+            return self.routed_request(executor, route, &request, false, false);
         };
         if let Some(head) = shard.binary_get_into(now, route.hash, key, echo, out) {
-            self.large_value(core, route, &request, ValueEnd::Nothing, |out| {
+            self.large_value(executor, route, &request, ValueEnd::Nothing, |out| {
                 out.extend_from_slice(&head);
             });
         }
@@ -186,26 +197,26 @@ impl Connection {
     #[inline]
     pub(super) fn routed_request(
         &mut self,
-        core: &mut Core,
+        executor: &mut Executor,
         route: Route,
         request: &KeyRequest<'_>,
         noreply: bool,
         with_end: bool,
     ) {
-        let now = core.now;
-        if !core.watched.is_empty() {
-            self.announce(core, route, request);
+        let now = executor.now;
+        if !executor.watched.is_empty() {
+            self.announce(executor, route, request);
         }
-        if let Some(shard) = core.reach(route.shard) {
+        if let Some(shard) = executor.reach(route.shard) {
             let key = request.key();
             match shard.execute(now, route.hash, request) {
                 Response::Large { flags, cas, value_bytes } => {
-                    self.large_value(core, route, request, ValueEnd::LineEnd, |out| {
+                    self.large_value(executor, route, request, ValueEnd::LineEnd, |out| {
                         encode_value_header(out, key, flags, value_bytes, cas);
                     });
                 }
                 Response::LargeBehind { head, end, .. } => {
-                    self.large_value(core, route, request, end, |out| {
+                    self.large_value(executor, route, request, end, |out| {
                         out.extend_from_slice(&head);
                     });
                 }
@@ -218,7 +229,7 @@ impl Connection {
                 _ => {}
             }
         } else {
-            self.foreign_request(core, route, request, noreply, with_end);
+            self.foreign_request(executor, route, request, noreply, with_end);
             return;
         }
         if with_end {
@@ -230,7 +241,7 @@ impl Connection {
     #[inline]
     pub(super) fn foreign_request(
         &mut self,
-        core: &mut Core,
+        executor: &mut Executor,
         route: Route,
         request: &KeyRequest<'_>,
         noreply: bool,
@@ -238,10 +249,10 @@ impl Connection {
     ) {
         let ticket = match noreply {
             true => None,
-            false if request.reads_value() => Some(self.open_read(core)),
-            false => Some(self.open_ticket(core)),
+            false if request.reads_value() => Some(self.open_read(executor)),
+            false => Some(self.open_ticket(executor)),
         };
-        core.outboxes.push(route.shard, &ForwardedRequest::Key(route.hash, *request), ticket);
+        executor.outboxes.push(route.shard, &ForwardedRequest::Key(route.hash, *request), ticket);
         if with_end {
             self.output.encode(|out| out.extend_from_slice(END));
         }
@@ -251,29 +262,29 @@ impl Connection {
     /// before it.
     pub(super) fn large_value(
         &mut self,
-        core: &mut Core,
+        executor: &mut Executor,
         route: Route,
         request: &KeyRequest<'_>,
         end: ValueEnd,
         head: impl FnOnce(&mut Vec<u8>),
     ) {
-        let shard = core.shards.held_mut(route.shard).expect("it has just answered");
+        let shard = executor.shards.held_mut(route.shard).expect("it has just answered");
         let hold = shard.hold(route.hash, request.key());
         self.output.encode(head);
         let value = LargeValue { shard: route.shard, hold, head: Vec::new(), end, taken_bytes: 0 };
-        self.output.open_large(value, &mut core.spares);
+        self.output.open_large(value, &mut executor.spares);
     }
 
     /// Opens a slot for another shard's reply that may have a value.
     #[inline]
-    fn open_read(&mut self, core: &mut Core) -> Ticket {
-        let slot = self.output.open_read(&mut core.spares, core.open_reads_max);
+    fn open_read(&mut self, executor: &mut Executor) -> Ticket {
+        let slot = self.output.open_read(&mut executor.spares, executor.open_reads_max);
         self.ticket_for(slot)
     }
 
     /// Opens a slot for another shard's reply without a value.
-    pub(super) fn open_ticket(&mut self, core: &mut Core) -> Ticket {
-        let slot = self.output.open_slot(&mut core.spares);
+    pub(super) fn open_ticket(&mut self, executor: &mut Executor) -> Ticket {
+        let slot = self.output.open_slot(&mut executor.spares);
         self.ticket_for(slot)
     }
 
@@ -283,23 +294,29 @@ impl Connection {
 
     /// Takes another shard's reply.
     #[inline]
-    pub(crate) fn fill(&mut self, core: &mut Core, shard: usize, slot: u32, reply: ReplyPart<'_>) {
+    pub(crate) fn fill(
+        &mut self,
+        executor: &mut Executor,
+        shard: usize,
+        slot: u32,
+        reply: ReplyPart<'_>,
+    ) {
         match reply {
             ReplyPart::Held { hold, head, end } => {
                 let value = LargeValue { shard, hold, head: head.to_vec(), end, taken_bytes: 0 };
                 self.output.fill_large(slot, value);
             }
             ReplyPart::Bytes(bytes) if self.output.is_open(slot) => {
-                self.output.fill(slot, bytes, &mut core.spares);
+                self.output.fill(slot, bytes, &mut executor.spares);
             }
             ReplyPart::Bytes(bytes) => {
                 let gather = self.output.gather_mut(slot).expect("a reply is of one or of all");
                 if gather.add(shard, bytes) {
                     let reply = match gather.take_dump() {
                         Some(part) => self.dumped_elsewhere(&part),
-                        None => gather.reply(core),
+                        None => gather.reply(executor),
                     };
-                    self.output.finish_gather(slot, &reply, &mut core.spares);
+                    self.output.finish_gather(slot, &reply, &mut executor.spares);
                 }
             }
         }

@@ -10,7 +10,7 @@ use arrayvec::ArrayVec;
 use slabcore_protocol::{Decoder, MetaFlags, Protocol, Step};
 use slabcore_shard::Route;
 
-use crate::executor::core::Core;
+use crate::executor::Executor;
 use crate::requests::planned::Planned;
 use crate::settings::limits::{REQUEST_GROUP, STAGE_REQUESTS};
 
@@ -109,19 +109,19 @@ impl<'a> Stage<'a> {
     #[inline(always)]
     pub(super) fn push_read(
         &mut self,
-        core: &mut Core,
+        executor: &mut Executor,
         decoder: &mut Decoder,
         input: &'a [u8],
     ) -> usize {
         if decoder.protocol() == Protocol::Binary {
-            return self.push_binary_read(core, decoder, input);
+            return self.push_binary_read(executor, decoder, input);
         }
         if let Some((key, line_bytes)) = decoder.single_get(input) {
-            self.push_entry(core, key, line_bytes, Kind::PlainGet, 0);
+            self.push_entry(executor, key, line_bytes, Kind::PlainGet, 0);
             return line_bytes;
         }
         if let Some((key, flags, line_bytes)) = decoder.single_meta_get(input) {
-            self.push_entry(core, key, line_bytes, Kind::PlainMetaGet, self.meta_flags.len());
+            self.push_entry(executor, key, line_bytes, Kind::PlainMetaGet, self.meta_flags.len());
             self.meta_flags.push(flags);
             return line_bytes;
         }
@@ -130,30 +130,35 @@ impl<'a> Stage<'a> {
 
     /// The same of a binary connection. Not inline, so that a text one does not pay for it.
     #[inline(never)]
-    fn push_binary_read(&mut self, core: &mut Core, decoder: &Decoder, input: &'a [u8]) -> usize {
+    fn push_binary_read(
+        &mut self,
+        executor: &mut Executor,
+        decoder: &Decoder,
+        input: &'a [u8],
+    ) -> usize {
         let Some((key, bytes)) = decoder.single_binary_get(input) else { return 0 };
-        self.push_entry(core, key, bytes, Kind::PlainBinaryGet, 0);
+        self.push_entry(executor, key, bytes, Kind::PlainBinaryGet, 0);
         bytes
     }
 
     /// Adds a request and brings its bucket near.
     #[inline]
-    pub(super) fn push(&mut self, core: &mut Core, planned: Planned<'a>) {
-        self.push_entry(core, planned.request.key(), 0, Kind::Other, self.others.len());
+    pub(super) fn push(&mut self, executor: &mut Executor, planned: Planned<'a>) {
+        self.push_entry(executor, planned.request.key(), 0, Kind::Other, self.others.len());
         self.others.push(planned);
     }
 
     #[inline]
     fn push_entry(
         &mut self,
-        core: &mut Core,
+        executor: &mut Executor,
         key: &'a [u8],
         consumed: usize,
         kind: Kind,
         number: usize,
     ) {
-        let route = core.router.route(key);
-        if let Some(shard) = core.reach(route.shard) {
+        let route = executor.router.route(key);
+        if let Some(shard) = executor.reach(route.shard) {
             shard.prefetch_bucket(route.hash);
         }
         let (consumed, shard, number) = (consumed as u32, route.shard as u16, number as u8);
@@ -162,10 +167,10 @@ impl<'a> Stage<'a> {
 
     /// Brings the items near, once all is decoded.
     #[inline]
-    pub(crate) fn prefetch_items(&self, core: &Core) {
-        core.shards.begin_group();
+    pub(crate) fn prefetch_items(&self, executor: &Executor) {
+        executor.shards.begin_group();
         for request in &self.requests {
-            if let Some(shard) = core.shards.held(usize::from(request.shard)) {
+            if let Some(shard) = executor.shards.held(usize::from(request.shard)) {
                 shard.prefetch_item(request.hash);
             }
         }

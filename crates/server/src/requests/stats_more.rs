@@ -12,7 +12,7 @@ use slabcore_shard::{PrefixCounts, StatsKind};
 
 use crate::connection::Connection;
 use crate::connection::gather::Gathering;
-use crate::executor::core::Core;
+use crate::executor::Executor;
 use crate::requests::stats;
 use crate::settings::limits::PREFIXES_SHOWN_MAX;
 use crate::shared::cluster::Cluster;
@@ -31,10 +31,15 @@ const DETAILED: &[u8] = b"detailed";
 
 impl Connection {
     /// `stats` of what is no single word that has been looked at.
-    pub(super) fn other_stats(&mut self, core: &mut Core, words: &[u8], echo: Option<Echo>) {
+    pub(super) fn other_stats(
+        &mut self,
+        executor: &mut Executor,
+        words: &[u8],
+        echo: Option<Echo>,
+    ) {
         if let Some(keys) = words.strip_prefix(OWNER_OF) {
             let mut text = Vec::new();
-            stats::owners(&mut text, &core.router, keys);
+            stats::owners(&mut text, &executor.router, keys);
             return self.text_reply(&text, echo);
         }
         if echo.is_some() {
@@ -45,13 +50,13 @@ impl Connection {
         // `c` alone would be `cachedump`.
         let abbreviated = ABBREVIATED.into_iter().find(|it| it.starts_with(word) && word != b"c");
         match abbreviated {
-            Some(b"detail") => self.detail(core, rest),
-            Some(b"conns") => self.connections(core),
+            Some(b"detail") => self.detail(executor, rest),
+            Some(b"conns") => self.connections(executor),
             // There is no external storage.
             Some(b"extstore") => self.text_reply(END, echo),
-            Some(whole) => self.stats(core, whole, echo),
+            Some(whole) => self.stats(executor, whole, echo),
             None if !rest.is_empty() && FOLLOWED_BY_ANY.contains(&word) => {
-                self.stats(core, word, echo);
+                self.stats(executor, word, echo);
             }
             None => self.refuse_stats(echo),
         }
@@ -68,44 +73,44 @@ impl Connection {
     }
 
     /// `stats detail` of the text protocol, where `-X` forbids it: it shows beginnings of keys.
-    fn detail(&mut self, core: &mut Core, order: &[u8]) {
-        if !core.cluster.settings.dump {
+    fn detail(&mut self, executor: &mut Executor, order: &[u8]) {
+        if !executor.cluster.settings.dump {
             return self.reply(Reply::Error(error_lines::STATS_DETAIL_NOT_ALLOWED));
         }
         let word = order.split(|&byte| byte == b' ').find(|word| !word.is_empty());
         let mut orders = [&b"on"[..], b"off", b"dump"].into_iter();
         match word.and_then(|word| orders.find(|order| order.starts_with(word))) {
-            Some(b"on") => self.order_detail(core, true, None),
-            Some(b"off") => self.order_detail(core, false, None),
-            Some(_) => self.prefixes(core, None),
+            Some(b"on") => self.order_detail(executor, true, None),
+            Some(b"off") => self.order_detail(executor, false, None),
+            Some(_) => self.prefixes(executor, None),
             None => self.reply(Reply::Error(error_lines::STATS_DETAIL_USAGE)),
         }
     }
 
     /// `detail` of the binary protocol, where `-X` forbids it. memcached compares no more of the
     /// order than its word.
-    pub(super) fn binary_detail(&mut self, core: &mut Core, order: &[u8], echo: Echo) {
-        if !core.cluster.settings.dump {
+    pub(super) fn binary_detail(&mut self, executor: &mut Executor, order: &[u8], echo: Echo) {
+        if !executor.cluster.settings.dump {
             self.refuse_stats(Some(echo));
         } else if order.starts_with(b" dump") {
-            self.prefixes(core, Some(echo));
+            self.prefixes(executor, Some(echo));
         } else if order.starts_with(b" on") {
-            self.order_detail(core, true, Some(echo));
+            self.order_detail(executor, true, Some(echo));
         } else if order.starts_with(b" off") {
-            self.order_detail(core, false, Some(echo));
+            self.order_detail(executor, false, Some(echo));
         } else {
             self.refuse_stats(Some(echo));
         }
     }
 
-    fn order_detail(&mut self, core: &mut Core, is_on: bool, echo: Option<Echo>) {
-        core.cluster.counts_prefixes.store(is_on, Ordering::Relaxed);
-        self.gather_stats(core, Gathering::Done, StatsKind::Detail(is_on), echo);
+    fn order_detail(&mut self, executor: &mut Executor, is_on: bool, echo: Option<Echo>) {
+        executor.cluster.counts_prefixes.store(is_on, Ordering::Relaxed);
+        self.gather_stats(executor, Gathering::Done, StatsKind::Detail(is_on), echo);
     }
 
-    fn prefixes(&mut self, core: &mut Core, echo: Option<Echo>) {
+    fn prefixes(&mut self, executor: &mut Executor, echo: Option<Echo>) {
         let counts = Box::new(PrefixCounts::new(PREFIXES_SHOWN_MAX));
-        self.gather_stats(core, Gathering::Prefixes(counts), StatsKind::Prefixes, echo);
+        self.gather_stats(executor, Gathering::Prefixes(counts), StatsKind::Prefixes, echo);
     }
 }
 

@@ -9,7 +9,7 @@
 use slabcore_protocol::{Echo, Keys, Protocol, Request, Step, error_lines};
 
 use crate::connection::{Afterwards, Connection, Pause, State};
-use crate::executor::core::Core;
+use crate::executor::Executor;
 use crate::requests::authentication::refused_before_login;
 use crate::requests::planned::Planned;
 use crate::requests::stage::{Plan, Stage, Todo};
@@ -17,44 +17,44 @@ use crate::settings::log;
 
 impl Connection {
     /// Reads no further; what is owed is still sent.
-    pub(crate) fn close(&mut self, core: &mut Core) {
+    pub(crate) fn close(&mut self, executor: &mut Executor) {
         match &self.state {
-            State::Upload(upload) => core.upload_abandon(upload.shard, upload.id),
-            State::Watching(watcher) => core.end_watching(*watcher),
+            State::Upload(upload) => executor.upload_abandon(upload.shard, upload.id),
+            State::Watching(watcher) => executor.end_watching(*watcher),
             _ => {}
         }
         self.state = State::Closing;
     }
 
     /// There is no memory for what the client sends: says so and ends the connection.
-    pub(crate) fn refuse_input(&mut self, core: &mut Core) {
+    pub(crate) fn refuse_input(&mut self, executor: &mut Executor) {
         if !self.is_closing() {
             if self.decoder.protocol() != Protocol::Binary {
                 self.output.encode(|out| out.extend_from_slice(error_lines::OUT_OF_MEMORY_READING));
             }
-            self.close(core);
+            self.close(executor);
         }
     }
 
     /// Gives back what the connection holds elsewhere; it is gone.
-    pub(crate) fn end(&mut self, core: &mut Core) {
-        self.close(core);
+    pub(crate) fn end(&mut self, executor: &mut Executor) {
+        self.close(executor);
         for value in self.output.drain_large() {
-            core.release(value);
+            executor.release(value);
         }
     }
 
     /// Executes requests from `input`, which starts where the last call stopped. Returns how many
     /// bytes were consumed, and why it stopped.
-    pub(crate) fn run(&mut self, core: &mut Core, input: &[u8]) -> (usize, Pause) {
-        let budget = core.requests_per_visit_max();
-        self.run_on(core, input, 0, budget)
+    pub(crate) fn run(&mut self, executor: &mut Executor, input: &[u8]) -> (usize, Pause) {
+        let budget = executor.requests_per_visit_max();
+        self.run_on(executor, input, 0, budget)
     }
 
     /// As [`Self::run`], from byte `at` on and with what is left of the visit.
     fn run_on(
         &mut self,
-        core: &mut Core,
+        executor: &mut Executor,
         input: &[u8],
         mut at: usize,
         mut budget: usize,
@@ -63,11 +63,11 @@ impl Connection {
             if self.is_closing() {
                 return (input.len(), Pause::Closing);
             }
-            if self.output.is_full() || core.outboxes.is_any_full() {
+            if self.output.is_full() || executor.outboxes.is_any_full() {
                 return (at, Pause::Blocked);
             }
             if self.is_dumping() {
-                return self.run_dump(core, input, at, budget);
+                return self.run_dump(executor, input, at, budget);
             }
             if at == input.len() {
                 return (at, Pause::Hungry);
@@ -76,8 +76,8 @@ impl Connection {
                 return (at, Pause::Yielded);
             }
             // Another group begins: whoever wants its shard back need not wait for it, too.
-            core.give_back();
-            let consumed = self.step(core, &input[at..], &mut budget);
+            executor.give_back();
+            let consumed = self.step(executor, &input[at..], &mut budget);
             if consumed == 0 && !self.is_closing() {
                 return (at, Pause::Hungry);
             }
@@ -91,46 +91,51 @@ impl Connection {
     /// Executes requests, at most as many as the budget has left, or goes on with one that is under
     /// way. Returns the bytes consumed; 0 if there are not enough, or the connection is to end.
     #[inline]
-    fn step(&mut self, core: &mut Core, input: &[u8], budget: &mut usize) -> usize {
+    fn step(&mut self, executor: &mut Executor, input: &[u8], budget: &mut usize) -> usize {
         match self.state {
-            State::Line => self.lines(core, input, budget),
-            _ => self.rest_of_request(core, input, budget),
+            State::Line => self.lines(executor, input, budget),
+            _ => self.rest_of_request(executor, input, budget),
         }
     }
 
     /// Executes one request, or goes on with it, for a client that has no connection. Returns the
     /// bytes consumed; 0 also if only a connection can be answered.
-    pub(super) fn step_alone(&mut self, core: &mut Core, input: &[u8]) -> usize {
+    pub(super) fn step_alone(&mut self, executor: &mut Executor, input: &[u8]) -> usize {
         if !self.is_at_request() {
-            return self.rest_of_request(core, input, &mut 1);
+            return self.rest_of_request(executor, input, &mut 1);
         }
         let mut stage = Stage::new();
-        let plan = self.plan(core, input, 1, &mut stage);
+        let plan = self.plan(executor, input, 1, &mut stage);
         if plan.is_endless() {
             return 0;
         }
-        stage.prefetch_items(core);
-        self.execute(core, input, &stage, plan, &mut 1)
+        stage.prefetch_items(executor);
+        self.execute(executor, input, &stage, plan, &mut 1)
     }
 
     /// As [`Self::run_on`], while a dump is under way.
     #[cold]
     fn run_dump(
         &mut self,
-        core: &mut Core,
+        executor: &mut Executor,
         input: &[u8],
         at: usize,
         budget: usize,
     ) -> (usize, Pause) {
-        core.give_back();
-        match self.go_on_dumping(core) {
+        executor.give_back();
+        match self.go_on_dumping(executor) {
             Some(pause) => (at, pause),
-            None => self.run_on(core, input, at, budget),
+            None => self.run_on(executor, input, at, budget),
         }
     }
 
     /// Goes on with a request that is under way; returns the bytes consumed.
-    fn rest_of_request(&mut self, core: &mut Core, input: &[u8], budget: &mut usize) -> usize {
+    fn rest_of_request(
+        &mut self,
+        executor: &mut Executor,
+        input: &[u8],
+        budget: &mut usize,
+    ) -> usize {
         *budget -= 1;
         match &mut self.state {
             State::Line | State::Dump(_) => 0,
@@ -142,10 +147,10 @@ impl Connection {
                 let line = line.strip_suffix(b"\r").unwrap_or(line);
                 self.state = State::Line;
                 let keys = Keys::from_validated(line);
-                let paused = self.get(core, keys, with_cas, exptime, budget);
+                let paused = self.get(executor, keys, with_cas, exptime, budget);
                 self.line_done(input, line_bytes, paused)
             }
-            State::Upload(_) => self.upload(core, input),
+            State::Upload(_) => self.upload(executor, input),
             State::Swallow { left, .. } => {
                 let count =
                     usize::try_from(*left).map_or(input.len(), |left| left.min(input.len()));
@@ -161,7 +166,7 @@ impl Connection {
     #[inline]
     pub(crate) fn plan<'a>(
         &mut self,
-        core: &mut Core,
+        executor: &mut Executor,
         input: &'a [u8],
         limit: usize,
         stage: &mut Stage<'a>,
@@ -175,23 +180,23 @@ impl Connection {
         let mut odd = None;
         while stage.len() - start < limit && !stage.is_full() && decoded < input.len() {
             let rest = &input[decoded..];
-            if core.reads_plainly {
-                let read_bytes = stage.push_read(core, &mut self.decoder, rest);
+            if executor.reads_plainly {
+                let read_bytes = stage.push_read(executor, &mut self.decoder, rest);
                 if read_bytes > 0 {
                     decoded += read_bytes;
                     continue;
                 }
             }
             let step = self.decoder.decode(rest);
-            if core.verbosity >= log::COMMANDS && step != Step::NeedMore {
+            if executor.verbosity >= log::COMMANDS && step != Step::NeedMore {
                 self.log_request(rest, step.head_bytes());
             }
-            let Some(planned) = Planned::of(&step, rest, &core.limits) else {
+            let Some(planned) = Planned::of(&step, rest, &executor.limits) else {
                 odd = Some(step);
                 break;
             };
             decoded += planned.consumed;
-            stage.push(core, planned);
+            stage.push(executor, planned);
         }
         Plan { requests: start..stage.len(), odd }
     }
@@ -213,36 +218,36 @@ impl Connection {
     #[inline]
     pub(crate) fn run_planned(
         &mut self,
-        core: &mut Core,
+        executor: &mut Executor,
         input: &[u8],
         stage: &Stage<'_>,
         plan: Plan<'_>,
     ) -> (usize, Pause) {
-        let mut budget = core.requests_per_visit_max();
-        let consumed = self.execute(core, input, stage, plan, &mut budget);
-        let blocked = self.output.is_full() || core.outboxes.is_any_full();
+        let mut budget = executor.requests_per_visit_max();
+        let consumed = self.execute(executor, input, stage, plan, &mut budget);
+        let blocked = self.output.is_full() || executor.outboxes.is_any_full();
         if consumed == 0 && !self.is_closing() && !blocked {
             return (0, Pause::Hungry);
         }
         if matches!(self.state, State::Keys { .. }) {
             budget = 0;
         }
-        self.run_on(core, input, consumed, budget)
+        self.run_on(executor, input, consumed, budget)
     }
 
     /// Requests from the first byte of one on. Returns the bytes consumed; 0 if the rest of a
     /// request must be waited for.
-    fn lines(&mut self, core: &mut Core, input: &[u8], budget: &mut usize) -> usize {
+    fn lines(&mut self, executor: &mut Executor, input: &[u8], budget: &mut usize) -> usize {
         let mut stage = Stage::new();
-        let plan = self.plan(core, input, *budget, &mut stage);
-        stage.prefetch_items(core);
-        self.execute(core, input, &stage, plan, budget)
+        let plan = self.plan(executor, input, *budget, &mut stage);
+        stage.prefetch_items(executor);
+        self.execute(executor, input, &stage, plan, budget)
     }
 
     #[inline]
     fn execute(
         &mut self,
-        core: &mut Core,
+        executor: &mut Executor,
         input: &[u8],
         stage: &Stage<'_>,
         plan: Plan<'_>,
@@ -255,7 +260,7 @@ impl Connection {
             self.has_asked = true;
         }
         for request in requests {
-            if self.output.is_full() || core.outboxes.is_any_full() {
+            if self.output.is_full() || executor.outboxes.is_any_full() {
                 // The others are decoded again when there is room.
                 self.decoder.restart();
                 return consumed;
@@ -264,21 +269,27 @@ impl Connection {
             match stage.todo(request) {
                 Todo::PlainGet(line_bytes) => {
                     consumed += line_bytes;
-                    self.plain_get(core, request.route(), request.key, true);
+                    self.plain_get(executor, request.route(), request.key, true);
                 }
                 Todo::PlainMetaGet(flags, line_bytes) => {
                     consumed += line_bytes;
-                    self.plain_meta_get(core, request.route(), request.key, flags);
+                    self.plain_meta_get(executor, request.route(), request.key, flags);
                 }
                 Todo::PlainBinaryGet(bytes) => {
                     let echo = Echo::of_request(&input[consumed..]);
                     consumed += bytes;
-                    self.plain_binary_get(core, request.route(), request.key, echo);
+                    self.plain_binary_get(executor, request.route(), request.key, echo);
                 }
                 Todo::Planned(planned) => {
                     consumed += planned.consumed;
                     let (noreply, is_get) = (planned.noreply, planned.is_get);
-                    self.routed_request(core, request.route(), &planned.request, noreply, is_get);
+                    self.routed_request(
+                        executor,
+                        request.route(),
+                        &planned.request,
+                        noreply,
+                        is_get,
+                    );
                 }
             }
         }
@@ -286,7 +297,7 @@ impl Connection {
             Some(step) if *budget > 0 && !self.output.is_full() => {
                 *budget -= 1;
                 let sends = matches!(step, Step::Request { request: Request::MetaNoop, .. });
-                consumed += self.odd_step(core, &input[consumed..], step, budget);
+                consumed += self.odd_step(executor, &input[consumed..], step, budget);
                 // memcached sends what it owes at once for this one.
                 self.has_asked = !sends;
                 consumed
@@ -302,7 +313,7 @@ impl Connection {
     /// A step that is not a whole request for one key.
     fn odd_step(
         &mut self,
-        core: &mut Core,
+        executor: &mut Executor,
         input: &[u8],
         step: Step<'_>,
         budget: &mut usize,
@@ -316,10 +327,10 @@ impl Connection {
         match step {
             Step::NeedMore => 0,
             Step::Request { request, consumed } => {
-                let paused = self.request(core, request, budget);
+                let paused = self.request(executor, request, budget);
                 self.line_done(input, consumed, paused)
             }
-            Step::Store { store, consumed } => self.store(core, input, store, consumed),
+            Step::Store { store, consumed } => self.store(executor, input, store, consumed),
             Step::Error { reply, consumed, swallow } => {
                 self.swallow(swallow, Afterwards::Line(reply));
                 consumed
@@ -329,11 +340,11 @@ impl Connection {
                 consumed
             }
             Step::Login { token_bytes, consumed } => {
-                self.log_in(core, input, token_bytes, consumed)
+                self.log_in(executor, input, token_bytes, consumed)
             }
-            Step::Auth { auth, consumed } => self.authenticate(core, input, &auth, consumed),
+            Step::Auth { auth, consumed } => self.authenticate(executor, input, &auth, consumed),
             Step::Close => {
-                self.close(core);
+                self.close(executor);
                 0
             }
         }

@@ -21,7 +21,7 @@ use crate::shared::mailbox::Message;
 use crate::shared::numbers::Numbers;
 
 /// See the module.
-pub(crate) struct Core {
+pub(crate) struct Executor {
     /// Number of this executor's shard.
     pub(crate) index: usize,
     pub(crate) shards: Shards,
@@ -49,7 +49,7 @@ pub(crate) struct Core {
     pub(crate) metrics: Arc<ShardMetrics>,
 }
 
-impl Core {
+impl Executor {
     pub(crate) fn new(
         index: usize,
         shards: Arc<[SharedShard]>,
