@@ -33,10 +33,10 @@
 use crate::access::AccessWord;
 use crate::chain::body_used;
 pub(crate) use crate::chain::{body_head, body_span};
+use crate::chunk_sizes::ChunkSizes;
 use crate::item_ref::ItemRef;
 use crate::limits::{CHUNK_BYTES_MAX, KEY_BYTES_MAX};
 use crate::region::{Location, OwnedPages};
-use crate::slab_class::ChunkSizes;
 
 /// Bytes of the fixed part of an item.
 pub(crate) const HEADER_BYTES: usize = 8;

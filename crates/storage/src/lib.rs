@@ -35,6 +35,7 @@ mod arithmetic;
 mod candidates;
 mod chain;
 mod check;
+mod chunk_sizes;
 mod class_counts;
 mod crawler;
 mod drain;

@@ -6,13 +6,14 @@
 
 use alloc::{sync::Arc, vec::Vec};
 
+use crate::chunk_sizes::ChunkSizes;
 use crate::item;
 use crate::limits::{
     CHUNK_BYTES_MAX, CLASS_COUNTS, PAGE_BYTES, RESERVE_PAGES_MIN, SPARE_PAGES_MAX,
 };
 use crate::page_pool::{Page, PagePool};
 use crate::region::{Location, OwnedPages};
-use crate::slab_class::{ChunkSizes, SlabClass};
+use crate::slab_class::SlabClass;
 use crate::stats::ClassCounters;
 
 pub(crate) const NONE: u32 = u32::MAX;
