@@ -1,0 +1,151 @@
+//! What the prefetches of a group of requests have found: where the item under a hash is, so that
+//! the lookups that follow, in the same order, need not search their buckets again.
+
+use core::cell::Cell;
+
+use crate::index::hash_table::HashTable;
+use crate::memory::region::Location;
+
+/// Lookups of a group that are remembered. A power of two.
+const HINTS: usize = 64;
+
+#[derive(Clone, Copy)]
+struct Hint {
+    hash: u64,
+    /// `NONE`: no item is under the hash.
+    item: Location,
+    /// Changes of the hash table before it was looked for.
+    changes: u32,
+}
+
+/// See the module.
+pub(crate) struct Hints {
+    places: [Cell<Hint>; HINTS],
+    /// Hints of this group.
+    known: Cell<usize>,
+    /// The hint that the next lookup should ask for.
+    next: Cell<usize>,
+}
+
+/// What is known of a hash.
+pub(crate) enum Hinted {
+    /// Nothing.
+    Unknown,
+    /// No item is under it.
+    Nothing,
+    /// This item is, and perhaps others.
+    Item(Location),
+}
+
+impl Hints {
+    pub(crate) fn new() -> Hints {
+        const NOTHING: Hint = Hint { hash: 0, item: Location::NONE, changes: 0 };
+        Hints {
+            places: [const { Cell::new(NOTHING) }; HINTS],
+            known: Cell::new(0),
+            next: Cell::new(0),
+        }
+    }
+
+    /// A new group: what was found for the last one is forgotten.
+    #[inline]
+    pub(crate) fn begin(&self) {
+        self.known.set(0);
+        self.next.set(0);
+    }
+
+    /// Remembers the first item of this hash, if there is one. It holds until the table changes.
+    #[inline]
+    pub(crate) fn put(&self, hash: u64, item: Option<Location>, table: &HashTable) {
+        let known = self.known.get();
+        if let Some(place) = self.places.get(known) {
+            let item = item.unwrap_or(Location::NONE);
+            place.set(Hint { hash, item, changes: table.changes });
+            self.known.set(known + 1);
+        }
+    }
+
+    /// What was found for this hash, if the table is still the same.
+    #[inline]
+    pub(crate) fn get(&self, hash: u64, table: &HashTable) -> Hinted {
+        let next = self.next.get();
+        let hint = self.places[next % HINTS].get();
+        if next < self.known.get() && hint.hash == hash {
+            self.next.set(next + 1);
+            return hint.said(table);
+        }
+        self.get_out_of_order(hash, table)
+    }
+
+    /// A request may look for its item again, or not at all.
+    fn get_out_of_order(&self, hash: u64, table: &HashTable) -> Hinted {
+        let next = self.next.get();
+        for near in [next.wrapping_sub(1), next + 1] {
+            if near < self.known.get() && self.places[near].get().hash == hash {
+                self.next.set(near + 1);
+                return self.places[near].get().said(table);
+            }
+        }
+        Hinted::Unknown
+    }
+}
+
+impl Hint {
+    #[inline]
+    fn said(self, table: &HashTable) -> Hinted {
+        if self.changes != table.changes {
+            Hinted::Unknown
+        } else if self.item.is_none() {
+            Hinted::Nothing
+        } else {
+            Hinted::Item(self.item)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::limits::PAGE_BYTES;
+    use crate::memory::page_pool::PagePool;
+    use crate::memory::region::{OwnedPages, Region};
+    use alloc::boxed::Box;
+    use alloc::sync::Arc;
+
+    fn said(hints: &Hints, hash: u64, table: &HashTable) -> Option<u32> {
+        match hints.get(hash, table) {
+            Hinted::Unknown => None,
+            Hinted::Nothing => Some(0),
+            Hinted::Item(item) => Some(item.0),
+        }
+    }
+
+    #[test]
+    fn hints_come_in_order_and_end_with_the_table() {
+        let region = Region::new(Box::new(alloc::vec![0; 4 * PAGE_BYTES]));
+        let mut pages = OwnedPages::new(Arc::new(PagePool::new(region)));
+        let [first, second] = [(); 2].map(|()| pages.take(0).unwrap());
+        let [at, overflow_at] = [&first, &second].map(|page| page.number() as usize * PAGE_BYTES);
+        let mut table = HashTable::new(&mut pages, at, overflow_at);
+        let hints = Hints::new();
+        for hash in 1..=4 {
+            hints.put(hash, (hash != 3).then_some(Location(hash as u32)), &table);
+        }
+        assert_eq!(said(&hints, 1, &table), Some(1));
+        assert_eq!(said(&hints, 1, &table), Some(1), "again");
+        assert_eq!(said(&hints, 3, &table), Some(0), "one left out");
+        assert_eq!(said(&hints, 1, &table), None, "too far back");
+        table.changes += 1;
+        assert_eq!(said(&hints, 4, &table), None);
+        hints.begin();
+        hints.put(9, None, &table);
+        assert_eq!(said(&hints, 4, &table), None);
+        assert_eq!(said(&hints, 9, &table), Some(0));
+        for hash in 10..200 {
+            hints.put(hash, None, &table);
+        }
+        assert_eq!(said(&hints, 10, &table), Some(0));
+        pages.give(first);
+        pages.give(second);
+    }
+}

@@ -1,0 +1,205 @@
+//! A view of an item in place.
+
+use core::fmt;
+
+use crate::item::access::{AccessWord, Marks};
+use crate::item::chain::{BODY_HEADER_BYTES, ValueSpan};
+use crate::item::item::{
+    BODIES, FIRST_BODY, HAS_CAS, HAS_EXPTIME, HEAD_USED, HEADER_BYTES, HELD, WIDTH_SHIFT,
+    flags_bytes, next,
+};
+use crate::item::item_head::ItemHead;
+use crate::memory::region::{Location, OwnedPages};
+
+/// An item in place. The borrow keeps it from being evicted.
+#[derive(Clone, Copy)]
+pub struct ItemRef<'a> {
+    pages: &'a OwnedPages,
+    head: ItemHead,
+}
+
+impl fmt::Debug for ItemRef<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut text = f.debug_struct("ItemRef");
+        text.field("at", &self.at()).field("value_len", &self.value_len()).finish_non_exhaustive()
+    }
+}
+
+impl<'a> ItemRef<'a> {
+    #[inline]
+    pub(crate) fn new(pages: &'a OwnedPages, item: Location) -> ItemRef<'a> {
+        ItemRef { pages, head: ItemHead::read(pages, item) }
+    }
+
+    /// An item whose head was read before, and is still as it was.
+    #[inline]
+    pub(crate) fn with_head(pages: &'a OwnedPages, head: ItemHead) -> ItemRef<'a> {
+        ItemRef { pages, head }
+    }
+
+    pub(crate) fn key_at(&self) -> usize {
+        self.head.key_at()
+    }
+
+    /// Offset of the item in the region.
+    pub(crate) fn at(&self) -> usize {
+        self.head.at
+    }
+
+    /// Fields, marks of the allocator, and flush epoch.
+    pub(crate) fn state(&self) -> u8 {
+        self.head.state()
+    }
+
+    /// The key.
+    #[inline]
+    pub fn key(&self) -> &'a [u8] {
+        self.head.key(self.pages)
+    }
+
+    /// The client's flags.
+    #[inline]
+    pub fn flags(&self) -> u32 {
+        let at =
+            self.head.at + HEADER_BYTES + if self.head.state() & HAS_EXPTIME != 0 { 4 } else { 0 };
+        match self.head.state() >> WIDTH_SHIFT & 0b11 {
+            0 => 0,
+            1 => u32::from(self.pages.u8(at)),
+            2 => u32::from(u16::from_le_bytes(self.pages.array(at))),
+            _ => self.pages.u32(at),
+        }
+    }
+
+    /// Second at which the item dies; 0: never.
+    #[inline]
+    pub fn exptime(&self) -> u32 {
+        self.head.exptime(self.pages)
+    }
+
+    pub(crate) fn cas_at(&self) -> usize {
+        let exptime_bytes = if self.head.state() & HAS_EXPTIME != 0 { 4 } else { 0 };
+        self.head.at + HEADER_BYTES + exptime_bytes + flags_bytes(self.head.state())
+    }
+
+    /// The cas unique; 0 when nobody has asked for one yet.
+    pub fn cas(&self) -> u64 {
+        if self.head.state() & HAS_CAS == 0 { 0 } else { self.pages.u64(self.cas_at()) }
+    }
+
+    /// Bytes of the value.
+    #[inline]
+    pub fn value_len(&self) -> usize {
+        self.head.value_len(self.pages)
+    }
+
+    /// Whether the value lies in more than one chunk.
+    #[inline]
+    pub fn is_chained(&self) -> bool {
+        self.head.is_chained()
+    }
+
+    /// The whole value, when it lies in one chunk.
+    #[inline]
+    pub fn value(&self) -> Option<&'a [u8]> {
+        if self.head.is_chained() {
+            return None;
+        }
+        Some(self.pages.bytes(self.head.at + self.head.value_offset(), self.value_len()))
+    }
+
+    /// The value's parts in order, none of them empty.
+    pub fn value_parts(&self) -> impl Iterator<Item = &'a [u8]> + 'a {
+        let pages = self.pages;
+        let spans = core::iter::successors(Some(self.first_span()), |span| span.following(pages));
+        spans.filter(|span| span.len > 0).map(|span| pages.bytes(span.at, span.len))
+    }
+
+    /// Whether a get has read the item since it was stored.
+    pub fn is_fetched(&self) -> bool {
+        self.head.access().reads() > 0
+    }
+
+    /// What meta commands noted of it.
+    #[inline]
+    pub fn marks(&self) -> Marks {
+        self.head.access().marks()
+    }
+
+    /// Bytes of memory that the item asks for: header, optional fields, key, value, chain links.
+    pub fn total_bytes(&self) -> usize {
+        self.head.value_offset() + self.value_len() + self.body_count() * BODY_HEADER_BYTES
+    }
+
+    /// When it was last accessed and how often it was read.
+    pub(crate) fn access(&self) -> AccessWord {
+        self.head.access()
+    }
+
+    /// Whether it was read twice or more since it was stored.
+    pub(crate) fn is_active(&self) -> bool {
+        self.head.access().reads() > 1
+    }
+
+    pub(crate) fn has_exptime_field(&self) -> bool {
+        self.head.state() & HAS_EXPTIME != 0
+    }
+
+    pub(crate) fn has_cas_field(&self) -> bool {
+        self.head.state() & HAS_CAS != 0
+    }
+
+    pub(crate) fn is_held(&self) -> bool {
+        self.head.state() & HELD != 0
+    }
+
+    pub(crate) fn epoch(&self) -> u8 {
+        self.head.epoch()
+    }
+
+    /// Bytes asked for in the head chunk.
+    pub(crate) fn head_bytes(&self) -> usize {
+        if self.is_chained() {
+            usize::from(u16::from_le_bytes(self.pages.array(self.key_at() - HEAD_USED)))
+        } else {
+            self.head.value_offset() + self.value_len()
+        }
+    }
+
+    /// Offset in the region and length of the value's part in the head chunk.
+    #[inline]
+    pub(crate) fn head_span(&self) -> (usize, usize) {
+        let value_offset = self.head.value_offset();
+        (self.head.at + value_offset, self.head_bytes() - value_offset)
+    }
+
+    /// The value's part in the head chunk, where a walk along the value begins.
+    pub(crate) fn first_span(&self) -> ValueSpan {
+        let (at, len) = self.head_span();
+        ValueSpan { offset: 0, at, len, next: self.first_body() }
+    }
+
+    /// The chunk behind its head, if it is chained and has one already.
+    pub(crate) fn first_body(&self) -> Location {
+        if self.head.is_chained() {
+            Location(self.pages.u32(self.key_at() - FIRST_BODY))
+        } else {
+            Location::NONE
+        }
+    }
+
+    /// How many body chunks it has.
+    pub(crate) fn body_count(&self) -> usize {
+        if self.head.is_chained() {
+            usize::from(u16::from_le_bytes(self.pages.array(self.key_at() - BODIES)))
+        } else {
+            0
+        }
+    }
+
+    /// The body chunks in order.
+    pub(crate) fn bodies(&self) -> impl Iterator<Item = Location> + 'a {
+        let pages = self.pages;
+        let first = self.first_body().some();
+        core::iter::successors(first, move |body| next(pages, *body).some())
+    }
+}

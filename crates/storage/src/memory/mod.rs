@@ -1,0 +1,8 @@
+//! The bytes of all items, and the pages that they are cut into.
+//!
+//! May use: [`crate::limits`]. Must not come in: what a page is used for.
+//!
+//! Start reading at `region.rs`, then `page_pool.rs`.
+
+pub(crate) mod page_pool;
+pub(crate) mod region;

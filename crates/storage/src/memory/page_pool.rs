@@ -1,0 +1,395 @@
+//! The free pages of all shards: a lock-free pool.
+//!
+//! Pages come from three places: a stack of pages that were given back, a stack of those whose
+//! memory the system has back, and the pages that nobody ever took, in ascending order, so that
+//! untouched memory stays untouched. The stacks are linked through one word per page; a head
+//! carries a counter against the ABA problem. While a store owns a page, the same word holds the
+//! store's own **note** (which of its records describes the page); a racing `take` that reads a
+//! note fails its exchange on the counter.
+//!
+//! ```text
+//! head  = | change counter: 32 | page number or NONE: 32 |
+//! words = | next free page, or the owner's note |  one per page
+//! ```
+//!
+//! The region may have more pages than may be owned: the **limit** moves while the server runs.
+//! `room` says how many more may be taken, and whoever takes one takes a part of it first.
+
+use alloc::boxed::Box;
+use core::hint::spin_loop;
+use core::sync::atomic::{AtomicIsize, AtomicU32, AtomicU64, AtomicUsize, Ordering};
+
+use crate::limits::{PAGE_BYTES, PAGE_LOOKS_MAX};
+use crate::memory::region::{Region, zeroed_words};
+
+const NONE: u32 = u32::MAX;
+
+/// A page: whoever holds this value owns the page's memory.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Page(u32);
+
+impl Page {
+    /// Number of the page, counted from the start of the region.
+    pub fn number(&self) -> u32 {
+        self.0
+    }
+}
+
+/// Pages linked through their words.
+struct PageStack(AtomicU64);
+
+impl PageStack {
+    const fn new() -> PageStack {
+        PageStack(AtomicU64::new(NONE as u64))
+    }
+
+    #[expect(clippy::needless_pass_by_value, reason = "the token ends here")]
+    fn push(&self, words: &[AtomicU32], page: Page) {
+        let Page(number) = page;
+        let word = &words[number as usize];
+        let mut head = self.0.load(Ordering::Relaxed);
+        loop {
+            word.store(head as u32, Ordering::Relaxed);
+            let new = next_head(head, number);
+            match self.0.compare_exchange_weak(head, new, Ordering::Release, Ordering::Relaxed) {
+                Ok(_) => return,
+                Err(now) => head = now,
+            }
+        }
+    }
+
+    fn pop(&self, words: &[AtomicU32]) -> Option<Page> {
+        let mut head = self.0.load(Ordering::Acquire);
+        loop {
+            let number = head as u32;
+            if number == NONE {
+                return None;
+            }
+            let below = words[number as usize].load(Ordering::Relaxed);
+            let new = next_head(head, below);
+            match self.0.compare_exchange_weak(head, new, Ordering::AcqRel, Ordering::Acquire) {
+                Ok(_) => return Some(Page(number)),
+                Err(now) => head = now,
+            }
+        }
+    }
+}
+
+/// The pages that belong to no store.
+pub struct PagePool {
+    region: Region,
+    words: Box<[AtomicU32]>,
+    given: PageStack,
+    /// Pages whose memory the system has back.
+    returned: PageStack,
+    /// How many these are, with those that are on their way there.
+    returned_pages: AtomicUsize,
+    /// Pages from this number on were never taken.
+    untouched: AtomicUsize,
+    /// Pages that may be owned.
+    limit: AtomicUsize,
+    /// The limit without the pages that are owned: below 0 after it was lowered.
+    room: AtomicIsize,
+    /// Sum of the most pages that the slab classes of each store had at a time.
+    class_pages_max: AtomicUsize,
+    /// A bit for each slab class for which some store that evicts nothing has found no memory.
+    full_classes: AtomicU64,
+    /// Bytes of the shortest chained value for which some such store has found no memory.
+    refused_bytes: AtomicUsize,
+}
+
+impl PagePool {
+    /// Cuts the region into pages of [`PAGE_BYTES`](crate::PAGE_BYTES); a rest at the end stays
+    /// unused.
+    pub fn new(region: Region) -> PagePool {
+        PagePool::with_limit(region, usize::MAX)
+    }
+
+    /// As [`Self::new`], of which only so many pages may be owned for now.
+    pub fn with_limit(region: Region, limit: usize) -> PagePool {
+        let pages = (region.bytes() / PAGE_BYTES).min(NONE as usize);
+        let limit = limit.min(pages);
+        PagePool {
+            region,
+            words: zeroed_words(pages),
+            given: PageStack::new(),
+            returned: PageStack::new(),
+            returned_pages: AtomicUsize::new(0),
+            untouched: AtomicUsize::new(0),
+            limit: AtomicUsize::new(limit),
+            room: AtomicIsize::new(limit.cast_signed()),
+            class_pages_max: AtomicUsize::new(0),
+            full_classes: AtomicU64::new(0),
+            refused_bytes: AtomicUsize::new(usize::MAX),
+        }
+    }
+
+    /// Sets how many pages may be owned. Stores that own more than that together give the rest in
+    /// their background. False, and nothing changes: the region has not so many.
+    pub fn set_limit(&self, pages: usize) -> bool {
+        if pages > self.words.len() {
+            return false;
+        }
+        let before = self.limit.swap(pages, Ordering::Relaxed);
+        let change = pages.cast_signed() - before.cast_signed();
+        self.room.fetch_add(change, Ordering::Release);
+        self.mark_none_full();
+        true
+    }
+
+    /// Some store has no memory for a slab class.
+    pub(crate) fn mark_full(&self, class: usize) {
+        self.full_classes.fetch_or(1 << class, Ordering::Relaxed);
+    }
+
+    /// Whether some store had no memory for a slab class, and none has freed any since.
+    pub(crate) fn is_full(&self, class: usize) -> bool {
+        self.full_classes.load(Ordering::Relaxed) & 1 << class != 0
+    }
+
+    /// Some store has no memory for a chained value of so many bytes: that is known of no class,
+    /// as what the chain had got so far is free again.
+    pub(crate) fn refuse_from(&self, bytes: usize) {
+        self.refused_bytes.fetch_min(bytes, Ordering::Relaxed);
+    }
+
+    /// Whether some store had no memory for a chained value so long, and none has freed any since.
+    pub(crate) fn is_refused(&self, bytes: usize) -> bool {
+        bytes >= self.refused_bytes.load(Ordering::Relaxed)
+    }
+
+    /// Some store has freed memory.
+    pub(crate) fn mark_none_full(&self) {
+        if self.refused_bytes.load(Ordering::Relaxed) != usize::MAX {
+            self.refused_bytes.store(usize::MAX, Ordering::Relaxed);
+        }
+        if self.full_classes.load(Ordering::Relaxed) != 0 {
+            self.full_classes.store(0, Ordering::Relaxed);
+        }
+    }
+
+    /// Takes a page, or `None` when as many are owned as may be. Waits for no other thread.
+    ///
+    /// Who has room finds a page, but for two cases. Another thread gave one where this one had
+    /// looked already: it looks again. And the limit was raised while pages were on their way to
+    /// the system: until they have come back, there are as many less.
+    pub fn take(&self) -> Option<Page> {
+        let room = |room: isize| (room > 0).then_some(room - 1);
+        self.room.try_update(Ordering::Acquire, Ordering::Relaxed, room).ok()?;
+        for _ in 0..PAGE_LOOKS_MAX {
+            let page = self.given.pop(&self.words).or_else(|| self.take_returned());
+            if let Some(page) = page.or_else(|| self.advance_untouched()) {
+                return Some(page);
+            }
+            spin_loop();
+        }
+        self.room.fetch_add(1, Ordering::Release);
+        None
+    }
+
+    /// Gives a page back. Lock-free.
+    pub fn give(&self, page: Page) {
+        self.given.push(&self.words, page);
+        // Only now: who has room finds a page.
+        self.room.fetch_add(1, Ordering::Release);
+    }
+
+    /// Pages that may be owned.
+    pub fn pages_total(&self) -> usize {
+        self.limit.load(Ordering::Relaxed)
+    }
+
+    /// The slab classes of some store have more pages than ever before.
+    pub(crate) fn count_class_page(&self) {
+        self.class_pages_max.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Pages of memory that were made ones of slab classes and that the system has not back, about:
+    /// memcached never takes a page from its classes for good, so this does not fall either when
+    /// items go.
+    pub fn pages_malloced(&self) -> usize {
+        let untouched = self.untouched.load(Ordering::Relaxed);
+        let returned = self.returned_pages.load(Ordering::Relaxed);
+        self.class_pages_max.load(Ordering::Relaxed).min(untouched.saturating_sub(returned))
+    }
+
+    /// Pages that may be taken. Exact when no other thread is at work.
+    pub fn pages_free(&self) -> usize {
+        usize::try_from(self.room.load(Ordering::Relaxed)).unwrap_or(0)
+    }
+
+    /// Pages that are owned beyond the limit.
+    #[inline]
+    pub fn pages_over(&self) -> usize {
+        usize::try_from(-self.room.load(Ordering::Relaxed)).unwrap_or(0)
+    }
+
+    /// Whether more pages were touched, and not returned, than may be owned: some are to be
+    /// returned to the system as they come back.
+    pub fn has_to_return(&self) -> bool {
+        let untouched = self.untouched.load(Ordering::Relaxed);
+        let returned = self.returned_pages.load(Ordering::Relaxed);
+        untouched.saturating_sub(returned) > self.pages_total()
+    }
+
+    /// A page whose memory is to be returned to the system, if one has come back. It goes to
+    /// [`Self::keep_returned`]. For one thread at a time.
+    pub fn take_to_return(&self) -> Option<Page> {
+        if !self.has_to_return() {
+            return None;
+        }
+        let page = self.given.pop(&self.words)?;
+        // It counts from now on: no more pages go than there are too many, so those that may be
+        // taken stay.
+        self.returned_pages.fetch_add(1, Ordering::Relaxed);
+        Some(page)
+    }
+
+    /// Takes a page whose memory was returned to the system.
+    pub fn keep_returned(&self, page: Page) {
+        self.returned.push(&self.words, page);
+    }
+
+    /// The memory of a page that no store owns.
+    pub fn memory<'a>(&'a self, page: &'a mut Page) -> &'a mut [u8] {
+        self.region.page_memory(page)
+    }
+
+    fn take_returned(&self) -> Option<Page> {
+        let page = self.returned.pop(&self.words)?;
+        self.returned_pages.fetch_sub(1, Ordering::Relaxed);
+        Some(page)
+    }
+
+    fn advance_untouched(&self) -> Option<Page> {
+        let total = self.words.len();
+        self.untouched
+            .try_update(Ordering::Relaxed, Ordering::Relaxed, |n| (n < total).then_some(n + 1))
+            .ok()
+            .map(|number| Page(number as u32))
+    }
+
+    pub(crate) fn region(&self) -> &Region {
+        &self.region
+    }
+
+    #[inline]
+    pub(crate) fn note(&self, page: u32) -> u32 {
+        self.words[page as usize].load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn set_note(&self, page: u32, note: u32) {
+        self.words[page as usize].store(note, Ordering::Relaxed);
+    }
+}
+
+fn next_head(head: u64, page: u32) -> u64 {
+    ((head >> 32).wrapping_add(1) << 32) | u64::from(page)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alloc::{sync::Arc, vec, vec::Vec};
+    use std::thread;
+
+    fn pool(pages: usize) -> PagePool {
+        PagePool::new(Region::new(Box::new(vec![0_u8; pages * PAGE_BYTES + 100])))
+    }
+
+    #[test]
+    fn hands_out_every_page_once_and_reuses_the_last_given() {
+        let pool = pool(3);
+        let taken: Vec<Page> = core::iter::from_fn(|| pool.take()).collect();
+        assert_eq!(taken.iter().map(Page::number).collect::<Vec<_>>(), [0, 1, 2]);
+        assert_eq!((pool.pages_total(), pool.pages_free()), (3, 0));
+        for page in taken {
+            pool.give(page);
+        }
+        assert_eq!(pool.pages_free(), 3);
+        assert_eq!(pool.take().map(|page| page.number()), Some(2));
+    }
+
+    #[test]
+    fn never_touched_pages_come_after_given_ones() {
+        let pool = pool(2);
+        let first = pool.take().unwrap();
+        pool.give(first);
+        assert_eq!(pool.take().unwrap().number(), 0);
+        assert_eq!(pool.take().unwrap().number(), 1);
+        assert_eq!(pool.take(), None);
+    }
+
+    #[test]
+    fn the_limit_moves_within_the_region() {
+        let pool = PagePool::with_limit(Region::new(Box::new(vec![0_u8; 5 * PAGE_BYTES])), 2);
+        let mut owned: Vec<Page> = core::iter::from_fn(|| pool.take()).collect();
+        assert_eq!((owned.len(), pool.pages_total(), pool.pages_free()), (2, 2, 0));
+        assert!(!pool.set_limit(6), "the region has five pages");
+        assert!(pool.set_limit(4));
+        owned.extend(core::iter::from_fn(|| pool.take()));
+        assert_eq!((owned.len(), pool.pages_over()), (4, 0));
+        assert!(pool.set_limit(1));
+        assert_eq!((pool.pages_free(), pool.pages_over()), (0, 3));
+        assert!(pool.has_to_return() && pool.take_to_return().is_none());
+        for page in owned.drain(1..) {
+            pool.give(page);
+        }
+        assert_eq!((pool.take(), pool.pages_over()), (None, 0));
+        while let Some(mut page) = pool.take_to_return() {
+            pool.memory(&mut page).fill(0);
+            pool.keep_returned(page);
+        }
+        assert!(!pool.has_to_return());
+        assert!(pool.set_limit(5));
+        owned.extend(core::iter::from_fn(|| pool.take()));
+        let mut numbers: Vec<u32> = owned.iter().map(Page::number).collect();
+        numbers.sort_unstable();
+        assert_eq!(numbers, [0, 1, 2, 3, 4]);
+    }
+
+    /// Who had room waited for pages that a thread was about to return to the system, on the core
+    /// that this thread needed.
+    #[test]
+    fn nobody_waits_for_pages_on_their_way_to_the_system() {
+        let pool = pool(4);
+        let mut owned: Vec<Page> = core::iter::from_fn(|| pool.take()).collect();
+        assert!(pool.set_limit(2));
+        owned.drain(1..).for_each(|page| pool.give(page));
+        let on_their_way: Vec<Page> = core::iter::from_fn(|| pool.take_to_return()).collect();
+        assert_eq!(on_their_way.len(), 2, "one is owned, and one more may be");
+        owned.extend(pool.take());
+        assert_eq!((owned.len(), pool.pages_free()), (2, 0));
+        assert!(pool.set_limit(4));
+        assert_eq!((pool.take(), pool.pages_free()), (None, 2));
+        for page in on_their_way {
+            pool.keep_returned(page);
+        }
+        owned.extend(core::iter::from_fn(|| pool.take()));
+        assert_eq!((owned.len(), pool.pages_free()), (4, 0));
+    }
+
+    #[test]
+    fn a_page_has_one_owner_under_contention() {
+        let pool = Arc::new(pool(4));
+        let threads: Vec<_> = (0..4)
+            .map(|_| {
+                let pool = Arc::clone(&pool);
+                thread::spawn(move || {
+                    for round in 0..if cfg!(miri) { 100 } else { 5_000_u32 } {
+                        if let Some(page) = pool.take() {
+                            let mark = round ^ page.number();
+                            pool.set_note(page.number(), mark);
+                            assert_eq!(pool.note(page.number()), mark);
+                            pool.give(page);
+                        }
+                    }
+                })
+            })
+            .collect();
+        for thread in threads {
+            thread.join().unwrap();
+        }
+        assert_eq!(pool.pages_free(), 4);
+    }
+}
