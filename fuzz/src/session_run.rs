@@ -316,9 +316,9 @@ impl Session {
         let id = UploadId { source: 0, number: self.uploads % UPLOAD_NUMBERS };
         self.uploads += 1;
         if route.shard == 0 {
-            self.shards[0].upload_begin(self.now, route.hash, id, &store);
+            self.shards[0].upload_begin(self.now, route.key, id, &store);
         } else {
-            let request = ForwardedRequest::UploadBegin(route.hash, id, store);
+            let request = ForwardedRequest::UploadBegin(route.key, id, store);
             self.batches[route.shard].push(&request, None);
         }
         let upload = Upload { shard: route.shard, id, noreply: store.noreply };
@@ -353,19 +353,19 @@ impl Session {
         let route = self.router.route(request.key());
         if route.shard != 0 {
             let ticket = (!noreply).then(|| self.open());
-            self.batches[route.shard].push(&ForwardedRequest::Key(route.hash, *request), ticket);
+            self.batches[route.shard].push(&ForwardedRequest::Key(route.key, *request), ticket);
             return;
         }
-        let response = self.shards[0].execute(self.now, route.hash, request);
+        let response = self.shards[0].execute(self.now, route.key, request);
         let mut out = Vec::new();
         response.encode(&mut out);
         if let Response::Large { flags, cas, value_bytes } = response {
             encode_value_header(&mut out, request.key(), flags, value_bytes, cas);
-            let hold = self.shards[0].hold(route.hash, request.key());
+            let hold = self.shards[0].hold(route.key);
             self.append_held(0, hold, &mut out);
         } else if let Response::LargeBehind { head, .. } = response {
             out.extend_from_slice(&head);
-            let hold = self.shards[0].hold(route.hash, request.key());
+            let hold = self.shards[0].hold(route.key);
             self.append_held(0, hold, &mut out);
         }
         if !noreply {

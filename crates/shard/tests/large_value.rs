@@ -8,18 +8,18 @@ use slabcore_shard::limits::VALUE_INLINE_BYTES_MAX;
 use slabcore_shard::{
     Batch, ForwardedRequest, KeyRequest, Now, ReplyPart, Response, Shard, Ticket,
 };
-use slabcore_storage::{Config, Hold, KeyHasher, PAGE_BYTES, PagePool, Region};
+use slabcore_storage::{Config, HashedKey, Hold, KeyHasher, PAGE_BYTES, PagePool, Region};
 
 const NOW: Now = Now { tick: 5, unix_at_zero: 1_700_000_000 };
 const KEY: &[u8] = b"large";
 
-/// A shard with one large value, and the key's hash.
-fn shard_with_large_value(value: &[u8]) -> (Shard, u64) {
+/// A shard with one large value, and its key.
+fn shard_with_large_value(value: &[u8]) -> (Shard, HashedKey<'static>) {
     let (hasher, config) = (KeyHasher::new(3), Config::default());
     let pool = PagePool::new(Region::new(Box::new(vec![0; 16 * PAGE_BYTES])));
     let metrics = Arc::new(ShardMetrics::new());
     let mut shard = Shard::new(&config, Arc::new(pool), hasher.clone(), metrics).unwrap();
-    let hash = hasher.hash(KEY);
+    let key = hasher.hashed(KEY);
     let store = StoreRequest {
         verb: Verb::Set,
         key: KEY,
@@ -30,8 +30,8 @@ fn shard_with_large_value(value: &[u8]) -> (Shard, u64) {
         noreply: false,
         form: StoreForm::Classic,
     };
-    shard.execute(NOW, hash, &KeyRequest::Store { store, value });
-    (shard, hash)
+    shard.execute(NOW, key, &KeyRequest::Store { store, value });
+    (shard, key)
 }
 
 fn held_value(hold: &Hold) -> Vec<u8> {
@@ -45,11 +45,11 @@ fn a_gat_that_ends_a_large_item_still_sends_its_value() {
     let value = vec![b'v'; VALUE_INLINE_BYTES_MAX + 1];
     let gat = KeyRequest::Get { key: KEY, with_cas: false, exptime: Some(-1) };
 
-    let (mut shard, hash) = shard_with_large_value(&value);
-    assert!(matches!(shard.execute(NOW, hash, &gat), Response::Large { .. }));
-    let hold = shard.hold(hash, KEY);
+    let (mut shard, key) = shard_with_large_value(&value);
+    assert!(matches!(shard.execute(NOW, key, &gat), Response::Large { .. }));
+    let hold = shard.hold(key);
     assert_eq!(held_value(&hold), value);
-    assert!(matches!(shard.execute(NOW, hash, &gat), Response::Miss));
+    assert!(matches!(shard.execute(NOW, key, &gat), Response::Miss));
     assert_eq!(held_value(&hold), value);
     shard.release(hold);
     // An interpreter takes half a minute for a recount.
@@ -57,10 +57,10 @@ fn a_gat_that_ends_a_large_item_still_sends_its_value() {
         shard.store().check().unwrap();
     }
 
-    let (mut shard, hash) = shard_with_large_value(&value);
+    let (mut shard, key) = shard_with_large_value(&value);
     let mut batch = Batch::new(1);
     batch.push(
-        &ForwardedRequest::Key(hash, gat),
+        &ForwardedRequest::Key(key, gat),
         Some(Ticket { connection: 0, generation: 0, slot: 0 }),
     );
     shard.execute_batch(NOW, &mut batch);

@@ -37,7 +37,7 @@ mod policy;
 mod slabs;
 mod store;
 
-pub use index::key_hasher::KeyHasher;
+pub use index::key_hasher::{HashedKey, KeyHasher};
 pub use item::access::Marks;
 pub use item::item_ref::ItemRef;
 pub use limits::{

@@ -156,11 +156,11 @@ impl Executor {
         let route = self.router.route(store.key);
         let id = UploadId { source: self.index as u8, number: self.upload_numbers.take() };
         if route.shard == self.index {
-            self.shards.own_mut().upload_begin(self.now, route.hash, id, store);
+            self.shards.own_mut().upload_begin(self.now, route.key, id, store);
         } else {
             self.outboxes.push(
                 route.shard,
-                &ForwardedRequest::UploadBegin(route.hash, id, *store),
+                &ForwardedRequest::UploadBegin(route.key, id, *store),
                 None,
             );
         }

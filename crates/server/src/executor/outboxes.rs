@@ -1,7 +1,7 @@
 //! Requests for other shards, gathered over a turn: one batch per destination.
 
 use slabcore_shard::{Batch, ForwardedRequest, Ticket};
-use slabcore_storage::Hold;
+use slabcore_storage::{HashedKey, Hold};
 
 use crate::settings::limits::BATCHES_IN_FLIGHT_MAX;
 
@@ -51,9 +51,9 @@ impl Outboxes {
 
     /// Adds a get of `key` with nothing said of it.
     #[inline]
-    pub(crate) fn push_get(&mut self, shard: usize, hash: u64, key: &[u8], ticket: Ticket) {
+    pub(crate) fn push_get(&mut self, shard: usize, key: HashedKey<'_>, ticket: Ticket) {
         let outbox = &mut self.boxes[shard];
-        outbox.batch.push_get(hash, key, ticket);
+        outbox.batch.push_get(key, ticket);
         self.any_full |= outbox.batch.is_full();
     }
 

@@ -40,29 +40,30 @@ impl Connection {
         let mut asked = 0;
         let is_plain = !with_cas && exptime.is_none() && executor.watched.is_empty();
         loop {
-            let mut group: ArrayVec<(&[u8], Route), KEY_GROUP> = ArrayVec::new();
+            let mut group: ArrayVec<Route<'_>, KEY_GROUP> = ArrayVec::new();
             for key in keys.by_ref().take(KEY_GROUP) {
                 let route = executor.router.route(key);
                 if let Some(shard) = executor.reach(route.shard) {
-                    shard.prefetch_bucket(route.hash);
+                    shard.prefetch_bucket(route.key.hash());
                 }
-                group.push((key, route));
+                group.push(route);
             }
             executor.shards.begin_group();
-            for (_, route) in &group {
+            for route in &group {
                 if let Some(shard) = executor.shards.held(route.shard) {
-                    shard.prefetch_item(route.hash);
+                    shard.prefetch_item(route.key.hash());
                 }
             }
             let mut left = None;
-            for &(key, route) in &group {
+            for &route in &group {
                 if self.output.is_owed_values() {
-                    left = Some(key.as_ptr().addr());
+                    left = Some(route.key.key().as_ptr().addr());
                     break;
                 }
                 if is_plain {
-                    self.plain_get(executor, route, key, false);
+                    self.plain_get(executor, route, false);
                 } else {
+                    let key = route.key.key();
                     let request = KeyRequest::Get { key, with_cas, exptime };
                     self.routed_request(executor, route, &request, false, false);
                 }
@@ -115,23 +116,16 @@ impl Connection {
     /// A get of one key with nothing said of it; `ends`: `END` follows the reply.
     #[expect(clippy::inline_always, reason = "most requests are this one")]
     #[inline(always)]
-    pub(super) fn plain_get(
-        &mut self,
-        executor: &mut Executor,
-        route: Route,
-        key: &[u8],
-        ends: bool,
-    ) {
-        let now = executor.now;
+    pub(super) fn plain_get(&mut self, executor: &mut Executor, route: Route<'_>, ends: bool) {
+        let (now, key) = (executor.now, route.key.key());
         if let Some(shard) = executor.reach(route.shard) {
             let Some(out) = self.output.direct() else {
                 let request = KeyRequest::Get { key, with_cas: false, exptime: None };
                 return self.routed_request(executor, route, &request, false, ends);
             };
-            let large = shard.get_into(now, route.hash, key, ends, out);
+            let large = shard.get_into(now, route.key, ends, out);
             let Some(LargeHit { flags, value_bytes }) = large else { return };
-            let request = KeyRequest::Get { key, with_cas: false, exptime: None };
-            self.large_value(executor, route, &request, ValueEnd::LineEnd, |out| {
+            self.large_value(executor, route, ValueEnd::LineEnd, |out| {
                 encode_value_header(out, key, flags, value_bytes, None);
             });
             if ends {
@@ -139,7 +133,7 @@ impl Connection {
             }
         } else {
             let ticket = self.open_read(executor);
-            executor.outboxes.push_get(route.shard, route.hash, key, ticket);
+            executor.outboxes.push_get(route.shard, route.key, ticket);
             if ends {
                 self.output.encode(|out| out.extend_from_slice(END));
             }
@@ -151,17 +145,16 @@ impl Connection {
     pub(super) fn plain_meta_get(
         &mut self,
         executor: &mut Executor,
-        route: Route,
-        key: &[u8],
+        route: Route<'_>,
         flags: MetaFlags<'_>,
     ) {
-        let now = executor.now;
+        let (now, key) = (executor.now, route.key.key());
         let request = KeyRequest::Meta { command: MetaCommand::Get, key, flags };
         let (Some(shard), Some(out)) = (executor.reach(route.shard), self.output.direct()) else {
             return self.routed_request(executor, route, &request, false, false);
         };
-        if let Some(head) = shard.meta_get_into(now, route.hash, key, flags, out) {
-            self.large_value(executor, route, &request, ValueEnd::LineEnd, |out| {
+        if let Some(head) = shard.meta_get_into(now, route.key, flags, out) {
+            self.large_value(executor, route, ValueEnd::LineEnd, |out| {
                 out.extend_from_slice(&head);
             });
         }
@@ -172,22 +165,21 @@ impl Connection {
     pub(super) fn plain_binary_get(
         &mut self,
         executor: &mut Executor,
-        route: Route,
-        key: &[u8],
+        route: Route<'_>,
         echo: Echo,
     ) {
         let now = executor.now;
-        let request = KeyRequest::Binary(BinaryRequest::get(echo, key));
+        let request = KeyRequest::Binary(BinaryRequest::get(echo, route.key.key()));
         let Some(shard) = executor.reach(route.shard) else {
             let ticket = self.open_read(executor);
-            let request = ForwardedRequest::PlainBinaryGet(route.hash, key, echo);
+            let request = ForwardedRequest::PlainBinaryGet(route.key, echo);
             return executor.outboxes.push(route.shard, &request, Some(ticket));
         };
         let Some(out) = self.output.direct() else {
             return self.routed_request(executor, route, &request, false, false);
         };
-        if let Some(head) = shard.binary_get_into(now, route.hash, key, echo, out) {
-            self.large_value(executor, route, &request, ValueEnd::Nothing, |out| {
+        if let Some(head) = shard.binary_get_into(now, route.key, echo, out) {
+            self.large_value(executor, route, ValueEnd::Nothing, |out| {
                 out.extend_from_slice(&head);
             });
         }
@@ -198,7 +190,7 @@ impl Connection {
     pub(super) fn routed_request(
         &mut self,
         executor: &mut Executor,
-        route: Route,
+        route: Route<'_>,
         request: &KeyRequest<'_>,
         noreply: bool,
         with_end: bool,
@@ -208,15 +200,15 @@ impl Connection {
             self.announce(executor, route, request);
         }
         if let Some(shard) = executor.reach(route.shard) {
-            let key = request.key();
-            match shard.execute(now, route.hash, request) {
+            let key = route.key.key();
+            match shard.execute(now, route.key, request) {
                 Response::Large { flags, cas, value_bytes } => {
-                    self.large_value(executor, route, request, ValueEnd::LineEnd, |out| {
+                    self.large_value(executor, route, ValueEnd::LineEnd, |out| {
                         encode_value_header(out, key, flags, value_bytes, cas);
                     });
                 }
                 Response::LargeBehind { head, end, .. } => {
-                    self.large_value(executor, route, request, end, |out| {
+                    self.large_value(executor, route, end, |out| {
                         out.extend_from_slice(&head);
                     });
                 }
@@ -242,7 +234,7 @@ impl Connection {
     pub(super) fn foreign_request(
         &mut self,
         executor: &mut Executor,
-        route: Route,
+        route: Route<'_>,
         request: &KeyRequest<'_>,
         noreply: bool,
         with_end: bool,
@@ -252,24 +244,23 @@ impl Connection {
             false if request.reads_value() => Some(self.open_read(executor)),
             false => Some(self.open_ticket(executor)),
         };
-        executor.outboxes.push(route.shard, &ForwardedRequest::Key(route.hash, *request), ticket);
+        executor.outboxes.push(route.shard, &ForwardedRequest::Key(route.key, *request), ticket);
         if with_end {
             self.output.encode(|out| out.extend_from_slice(END));
         }
     }
 
-    /// Sends the value that `request` has just found from where it lies; `head` appends what goes
-    /// before it.
+    /// Sends the value that a request for this key has just found from where it lies; `head`
+    /// appends what goes before it.
     pub(super) fn large_value(
         &mut self,
         executor: &mut Executor,
-        route: Route,
-        request: &KeyRequest<'_>,
+        route: Route<'_>,
         end: ValueEnd,
         head: impl FnOnce(&mut Vec<u8>),
     ) {
         let shard = executor.shards.held_mut(route.shard).expect("it has just answered");
-        let hold = shard.hold(route.hash, request.key());
+        let hold = shard.hold(route.key);
         self.output.encode(head);
         let value = LargeValue { shard: route.shard, hold, head: Vec::new(), end, taken_bytes: 0 };
         self.output.open_large(value, &mut executor.spares);

@@ -9,6 +9,7 @@ use std::ops::Range;
 use arrayvec::ArrayVec;
 use slabcore_protocol::{Decoder, MetaFlags, Protocol, Step};
 use slabcore_shard::Route;
+use slabcore_storage::HashedKey;
 
 use crate::executor::Executor;
 use crate::requests::planned::Planned;
@@ -26,8 +27,7 @@ pub(crate) struct Stage<'a> {
 /// A request in a stage, short as what is asked most: a read of one key that has no other effect.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Staged<'a> {
-    pub(super) key: &'a [u8],
-    pub(super) hash: u64,
+    key: HashedKey<'a>,
     /// Bytes of a plain read.
     consumed: u32,
     shard: u16,
@@ -47,10 +47,10 @@ enum Kind {
 const _: () = assert!(STAGE_REQUESTS <= u8::MAX as usize);
 const _: () = assert!(size_of::<Staged<'_>>() == 32);
 
-impl Staged<'_> {
+impl<'a> Staged<'a> {
     #[inline]
-    pub(super) fn route(&self) -> Route {
-        Route { hash: self.hash, shard: usize::from(self.shard) }
+    pub(super) fn route(&self) -> Route<'a> {
+        Route { key: self.key, shard: usize::from(self.shard) }
     }
 }
 
@@ -159,10 +159,10 @@ impl<'a> Stage<'a> {
     ) {
         let route = executor.router.route(key);
         if let Some(shard) = executor.reach(route.shard) {
-            shard.prefetch_bucket(route.hash);
+            shard.prefetch_bucket(route.key.hash());
         }
         let (consumed, shard, number) = (consumed as u32, route.shard as u16, number as u8);
-        self.requests.push(Staged { key, hash: route.hash, consumed, shard, kind, number });
+        self.requests.push(Staged { key: route.key, consumed, shard, kind, number });
     }
 
     /// Brings the items near, once all is decoded.
@@ -171,7 +171,7 @@ impl<'a> Stage<'a> {
         executor.shards.begin_group();
         for request in &self.requests {
             if let Some(shard) = executor.shards.held(usize::from(request.shard)) {
-                shard.prefetch_item(request.hash);
+                shard.prefetch_item(request.key.hash());
             }
         }
     }

@@ -269,16 +269,16 @@ impl Connection {
             match stage.todo(request) {
                 Todo::PlainGet(line_bytes) => {
                     consumed += line_bytes;
-                    self.plain_get(executor, request.route(), request.key, true);
+                    self.plain_get(executor, request.route(), true);
                 }
                 Todo::PlainMetaGet(flags, line_bytes) => {
                     consumed += line_bytes;
-                    self.plain_meta_get(executor, request.route(), request.key, flags);
+                    self.plain_meta_get(executor, request.route(), flags);
                 }
                 Todo::PlainBinaryGet(bytes) => {
                     let echo = Echo::of_request(&input[consumed..]);
                     consumed += bytes;
-                    self.plain_binary_get(executor, request.route(), request.key, echo);
+                    self.plain_binary_get(executor, request.route(), echo);
                 }
                 Todo::Planned(planned) => {
                     consumed += planned.consumed;

@@ -9,11 +9,16 @@ use crate::executor::Executor;
 impl Connection {
     /// Tells a shard, here or elsewhere, whose the next request is that it executes.
     #[cold]
-    pub(super) fn announce(&self, executor: &mut Executor, route: Route, request: &KeyRequest<'_>) {
+    pub(super) fn announce(
+        &self,
+        executor: &mut Executor,
+        route: Route<'_>,
+        request: &KeyRequest<'_>,
+    ) {
         let (now, watch) = (executor.now, Watch { streams: executor.watched, client: self.client });
         if let Some(shard) = executor.reach(route.shard) {
             shard.watch(watch);
-            shard.announce(now, route.hash, request);
+            shard.announce(now, route.key, request);
         } else {
             executor.outboxes.push(route.shard, &ForwardedRequest::Watch(watch), None);
         }

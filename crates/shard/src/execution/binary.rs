@@ -6,7 +6,7 @@ use slabcore_protocol::{
     binary_opcode,
 };
 use slabcore_storage::{
-    Amendment, ArithmeticError, Delta, ItemRef, NewItem, StoreOutcome, StoreVerb,
+    Amendment, ArithmeticError, Delta, HashedKey, ItemRef, NewItem, StoreOutcome, StoreVerb,
 };
 
 use crate::execution::meta_change::{DIGITS_MAX, decimal};
@@ -21,27 +21,27 @@ impl Shard {
     pub(crate) fn binary<'a>(
         &'a mut self,
         now: Now,
-        hash: u64,
+        key: HashedKey<'_>,
         request: &BinaryRequest<'a>,
     ) -> Response<'a> {
         match request.command() {
             BinaryCommand::Get | BinaryCommand::GetAndTouch { .. } => {
-                self.note_get(now, hash, request.key());
+                self.note_get(now, key);
             }
             BinaryCommand::Delete => self.note_delete(request.key()),
             BinaryCommand::Arithmetic(_) => {}
         }
         match request.command() {
-            BinaryCommand::Get => self.binary_get(now, hash, request),
+            BinaryCommand::Get => self.binary_get(now, key, request),
             BinaryCommand::GetAndTouch { exptime } => {
-                self.binary_touch(now, hash, request, now.unsigned_expiry(exptime))
+                self.binary_touch(now, key, request, now.unsigned_expiry(exptime))
             }
             BinaryCommand::Delete => {
-                let status = self.binary_delete(now, hash, request);
+                let status = self.binary_delete(now, key, request);
                 changed(BinaryReply::new(request.echo, status))
             }
             BinaryCommand::Arithmetic(change) => {
-                changed(self.binary_arithmetic(now, hash, request, change))
+                changed(self.binary_arithmetic(now, key, request, change))
             }
         }
     }
@@ -49,10 +49,10 @@ impl Shard {
     fn binary_get<'a>(
         &'a mut self,
         now: Now,
-        hash: u64,
+        key: HashedKey<'_>,
         request: &BinaryRequest<'a>,
     ) -> Response<'a> {
-        match self.get_counted::<true>(now, hash, request.key()) {
+        match self.get_counted::<true>(now, key) {
             Some(item) => hit(request, &item),
             None => read(BinaryReply::miss(request.echo, request.key())),
         }
@@ -62,12 +62,12 @@ impl Shard {
     fn binary_touch<'a>(
         &'a mut self,
         now: Now,
-        hash: u64,
+        key: HashedKey<'_>,
         request: &BinaryRequest<'a>,
         expiry: u32,
     ) -> Response<'a> {
         self.metrics.add(Counter::CmdTouch, 1);
-        match self.store.get_and_touch(now.tick, hash, request.key(), expiry, true) {
+        match self.store.get_and_touch(now.tick, key.hash(), key.key(), expiry, true) {
             Ok(item) => hit(request, &item),
             Err(_) => {
                 self.metrics.add(Counter::TouchMisses, 1);
@@ -76,12 +76,17 @@ impl Shard {
         }
     }
 
-    fn binary_delete(&mut self, now: Now, hash: u64, request: &BinaryRequest<'_>) -> BinaryStatus {
-        match self.store.peek(now.tick, hash, request.key()) {
+    fn binary_delete(
+        &mut self,
+        now: Now,
+        key: HashedKey<'_>,
+        request: &BinaryRequest<'_>,
+    ) -> BinaryStatus {
+        match self.store.peek(now.tick, key.hash(), key.key()) {
             Ok(item) if request.cas != 0 && request.cas != item.cas() => BinaryStatus::Exists,
             Ok(_) => {
                 // It is there, as was just seen.
-                let _ = self.store.delete(now.tick, hash, request.key());
+                let _ = self.store.delete(now.tick, key.hash(), key.key());
                 BinaryStatus::Done
             }
             Err(_) => {
@@ -94,7 +99,7 @@ impl Shard {
     fn binary_arithmetic(
         &mut self,
         now: Now,
-        hash: u64,
+        key: HashedKey<'_>,
         request: &BinaryRequest<'_>,
         change: BinaryArithmetic,
     ) -> BinaryReply<'static> {
@@ -104,22 +109,22 @@ impl Shard {
             (Delta::Decr(change.delta), Counter::DecrMisses)
         };
         let error = |status| BinaryReply::new(request.echo, status);
-        let (cas, is_empty) = match self.store.peek(now.tick, hash, request.key()) {
+        let (cas, is_empty) = match self.store.peek(now.tick, key.hash(), key.key()) {
             Ok(item) => (item.cas(), item.value_len() == 0),
             Err(_) => {
                 let Some(exptime) = change.exptime else {
                     self.metrics.add(misses, 1);
                     return error(BinaryStatus::NotFound);
                 };
-                return self.create_binary_number(now, hash, request, change.initial, exptime);
+                return self.create_binary_number(now, key, request, change.initial, exptime);
             }
         };
         // An empty value is judged before the cas unique, any other that is no number behind it.
         if !is_empty && request.cas != 0 && request.cas != cas {
             return error(BinaryStatus::Exists);
         }
-        match self.store.arithmetic(now.tick, hash, request.key(), delta) {
-            Ok(number) => self.number_reply(now, hash, request, number),
+        match self.store.arithmetic(now.tick, key.hash(), key.key(), delta) {
+            Ok(number) => self.number_reply(now, key, request, number),
             Err(ArithmeticError::NotFound) => error(BinaryStatus::NotFound),
             Err(ArithmeticError::NonNumeric) => error(BinaryStatus::NonNumeric),
             Err(ArithmeticError::NoMemory) => error(BinaryStatus::OutOfMemory),
@@ -129,7 +134,7 @@ impl Shard {
     fn create_binary_number(
         &mut self,
         now: Now,
-        hash: u64,
+        key: HashedKey<'_>,
         request: &BinaryRequest<'_>,
         initial: u64,
         exptime: u32,
@@ -138,24 +143,24 @@ impl Shard {
         let value = decimal(initial, &mut digits);
         let exptime = now.unsigned_expiry(exptime);
         let item = NewItem { key: request.key(), value, flags: 0, exptime };
-        self.show_store_begun(now, hash, request.key());
-        if self.store.store(now.tick, hash, &item, StoreVerb::Set) == StoreOutcome::NoMemory {
+        self.show_store_begun(now, key);
+        if self.store.store(now.tick, key.hash(), &item, StoreVerb::Set) == StoreOutcome::NoMemory {
             return BinaryReply::new(request.echo, BinaryStatus::OutOfMemory);
         }
-        self.show_store_done(now, hash, &item, Verb::Add);
-        self.number_reply(now, hash, request, initial)
+        self.show_store_done(now, key, &item, Verb::Add);
+        self.number_reply(now, key, request, initial)
     }
 
     fn number_reply(
         &mut self,
         now: Now,
-        hash: u64,
+        key: HashedKey<'_>,
         request: &BinaryRequest<'_>,
         number: u64,
     ) -> BinaryReply<'static> {
         let value = BinaryValue::Number(number);
         let reply = BinaryReply { value, ..BinaryReply::new(request.echo, BinaryStatus::Done) };
-        self.with_unique(now, hash, request.key(), reply)
+        self.with_unique(now, key, reply)
     }
 
     /// The reply to a change, with the cas unique that the item gets for it; a reply that nobody
@@ -163,15 +168,14 @@ impl Shard {
     pub(crate) fn with_unique<'a>(
         &mut self,
         now: Now,
-        hash: u64,
-        key: &[u8],
+        key: HashedKey<'_>,
         reply: BinaryReply<'a>,
     ) -> BinaryReply<'a> {
         if reply.is_hidden(false) {
             return reply;
         }
         let amendment = Amendment { with_cas: true, ..Amendment::default() };
-        let item = self.store.amend(now.tick, hash, key, &amendment);
+        let item = self.store.amend(now.tick, key.hash(), key.key(), &amendment);
         BinaryReply { cas: item.map_or(0, |item| item.cas()), ..reply }
     }
 }

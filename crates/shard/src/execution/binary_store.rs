@@ -3,7 +3,7 @@
 
 use slabcore_metrics::Counter;
 use slabcore_protocol::{BinaryReply, BinaryStatus, Echo, Reply, StoreForm, StoreRequest, Verb};
-use slabcore_storage::{NewItem, StoreOutcome};
+use slabcore_storage::{HashedKey, NewItem, StoreOutcome};
 
 use crate::execution::binary::changed;
 use crate::execution::execute::store_verb;
@@ -25,31 +25,31 @@ impl Shard {
     pub(crate) fn binary_store<'a>(
         &mut self,
         now: Now,
-        hash: u64,
+        key: HashedKey<'_>,
         store: &StoreRequest<'a>,
         echo: Echo,
         value: &[u8],
     ) -> Response<'a> {
-        let outcome = if self.is_joined_to_another(now, hash, store) {
+        let outcome = if self.is_joined_to_another(now, key, store) {
             StoreOutcome::Exists
         } else {
             let exptime = store_expiry(now, store);
             let item = NewItem { key: store.key, value, flags: store.flags, exptime };
-            self.store.store(now.tick, hash, &item, store_verb(store))
+            self.store.store(now.tick, key.hash(), &item, store_verb(store))
         };
-        self.binary_stored(now, hash, store, echo, outcome)
+        self.binary_stored(now, key, store, echo, outcome)
     }
 
     /// Whether the request would join to another item than the one that its cas unique names.
     pub(crate) fn is_joined_to_another(
         &mut self,
         now: Now,
-        hash: u64,
+        key: HashedKey<'_>,
         store: &StoreRequest<'_>,
     ) -> bool {
         matches!(store.verb, Verb::Append | Verb::Prepend)
             && store.cas_unique != 0
-            && (self.store.peek(now.tick, hash, store.key))
+            && (self.store.peek(now.tick, key.hash(), key.key()))
                 .is_ok_and(|item| item.cas() != store.cas_unique)
     }
 
@@ -57,12 +57,12 @@ impl Shard {
     pub(crate) fn binary_stored<'a>(
         &mut self,
         now: Now,
-        hash: u64,
+        key: HashedKey<'_>,
         store: &StoreRequest<'a>,
         echo: Echo,
         outcome: StoreOutcome,
     ) -> Response<'a> {
-        let status = match self.stored(now, hash, store, outcome) {
+        let status = match self.stored(now, key, store, outcome) {
             Reply::Stored => BinaryStatus::Done,
             Reply::NotStored => match store.verb {
                 Verb::Add => BinaryStatus::Exists,
@@ -75,7 +75,7 @@ impl Shard {
         };
         let reply = BinaryReply::new(echo, status);
         if status == BinaryStatus::Done {
-            return changed(self.with_unique(now, hash, store.key, reply));
+            return changed(self.with_unique(now, key, reply));
         }
         changed(reply)
     }
@@ -84,12 +84,12 @@ impl Shard {
     pub(crate) fn binary_without_memory<'a>(
         &mut self,
         now: Now,
-        hash: u64,
+        key: HashedKey<'_>,
         store: &StoreRequest<'a>,
         echo: Echo,
     ) -> Response<'a> {
         self.metrics.add(Counter::StoreNoMemory, 1);
-        self.drop_old(now, hash, store);
+        self.drop_old(now, key, store);
         Response::Binary(BinaryReply::new(echo, BinaryStatus::OutOfMemory))
     }
 }

@@ -3,6 +3,8 @@
 use slabcore_metrics::Counter;
 use slabcore_protocol::{StoreForm, StoreRequest};
 
+use slabcore_storage::HashedKey;
+
 use crate::execution::shard::Shard;
 use crate::observation::prefix_counts::PrefixEvent;
 use crate::requests::clock::Now;
@@ -16,17 +18,17 @@ impl Shard {
 
     /// Before a get of the classic commands or the binary protocol.
     #[inline]
-    pub(crate) fn note_get(&mut self, now: Now, hash: u64, key: &[u8]) {
+    pub(crate) fn note_get(&mut self, now: Now, key: HashedKey<'_>) {
         if self.detail.is_on {
-            self.count_get_prefix(now, hash, key);
+            self.count_get_prefix(now, key);
         }
     }
 
     #[cold]
     #[inline(never)]
-    fn count_get_prefix(&mut self, now: Now, hash: u64, key: &[u8]) {
-        let is_hit = self.store.is_live(now.tick, hash, key);
-        self.count_prefix(key, if is_hit { PrefixEvent::Hit } else { PrefixEvent::Miss });
+    fn count_get_prefix(&mut self, now: Now, key: HashedKey<'_>) {
+        let is_hit = self.store.is_live(now.tick, key.hash(), key.key());
+        self.count_prefix(key.key(), if is_hit { PrefixEvent::Hit } else { PrefixEvent::Miss });
     }
 
     /// Before a storage command; as in memcached those of the meta protocol do not count.

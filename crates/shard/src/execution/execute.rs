@@ -4,7 +4,9 @@ use slabcore_metrics::Counter;
 use slabcore_protocol::{
     BinaryReply, BinaryStatus, MetaCommand, Reply, StoreForm, StoreRequest, Verb, error_lines,
 };
-use slabcore_storage::{ArithmeticError, Delta, ItemRef, NewItem, StoreOutcome, StoreVerb};
+use slabcore_storage::{
+    ArithmeticError, Delta, HashedKey, ItemRef, NewItem, StoreOutcome, StoreVerb,
+};
 
 use crate::execution::shard::Shard;
 use crate::limits::VALUE_INLINE_BYTES_MAX;
@@ -16,29 +18,30 @@ use crate::requests::response::Response;
 #[derive(Clone, Copy)]
 struct Finished<'a> {
     now: Now,
-    hash: u64,
+    key: HashedKey<'a>,
     store: &'a StoreRequest<'a>,
     outcome: StoreOutcome,
 }
 
 impl Shard {
-    /// Executes one request. `hash` is the key's, from the router that chose this shard.
+    /// Executes one request; `key` is the request's key, hashed by the router that chose this shard.
     #[inline]
     pub fn execute<'a>(
         &'a mut self,
         now: Now,
-        hash: u64,
+        key: HashedKey<'a>,
         request: &KeyRequest<'a>,
     ) -> Response<'a> {
+        debug_assert_eq!(key.key(), request.key(), "the hash is another key's");
         match *request {
-            KeyRequest::Get { key, with_cas, exptime } => {
-                self.note_get(now, hash, key);
-                self.get(now, hash, key, with_cas, exptime)
+            KeyRequest::Get { with_cas, exptime, .. } => {
+                self.note_get(now, key);
+                self.get(now, key, with_cas, exptime)
             }
             KeyRequest::Store { store, value } => {
                 self.note_store(&store);
                 if !matches!(store.form, StoreForm::Classic) {
-                    return self.other_store(now, hash, &store, value);
+                    return self.other_store(now, key, &store, value);
                 }
                 let item = NewItem {
                     key: store.key,
@@ -46,13 +49,13 @@ impl Shard {
                     flags: store.flags,
                     exptime: now.expiry(store.exptime),
                 };
-                let outcome = self.store.store(now.tick, hash, &item, store_verb(&store));
-                Response::Line(self.stored(now, hash, &store, outcome))
+                let outcome = self.store.store(now.tick, key.hash(), &item, store_verb(&store));
+                Response::Line(self.stored(now, key, &store, outcome))
             }
             KeyRequest::TooLarge { store } => {
                 self.note_store(&store);
                 self.metrics.add(Counter::StoreTooLarge, 1);
-                self.drop_old(now, hash, &store);
+                self.drop_old(now, key, &store);
                 match store.form {
                     StoreForm::Binary(echo) => {
                         Response::Binary(BinaryReply::new(echo, BinaryStatus::TooLarge))
@@ -60,19 +63,17 @@ impl Shard {
                     _ => Response::Line(Reply::Error(error_lines::TOO_LARGE)),
                 }
             }
-            KeyRequest::Arithmetic { key, delta, incr } => {
-                self.arithmetic(now, hash, key, delta, incr)
-            }
-            KeyRequest::Touch { key, exptime } => self.touch(now, hash, key, exptime),
-            KeyRequest::Delete { key } => self.delete(now, hash, key),
-            KeyRequest::Meta { command, key, flags } => match command {
-                MetaCommand::Get => self.meta_get(now, hash, key, flags),
-                MetaCommand::Delete => self.meta_delete(now, hash, key, flags),
-                MetaCommand::Incr => self.meta_arithmetic(now, hash, key, flags, true),
-                MetaCommand::Decr => self.meta_arithmetic(now, hash, key, flags, false),
-                MetaCommand::Debug => self.meta_debug(now, hash, key),
+            KeyRequest::Arithmetic { delta, incr, .. } => self.arithmetic(now, key, delta, incr),
+            KeyRequest::Touch { exptime, .. } => self.touch(now, key, exptime),
+            KeyRequest::Delete { .. } => self.delete(now, key),
+            KeyRequest::Meta { command, flags, .. } => match command {
+                MetaCommand::Get => self.meta_get(now, key, flags),
+                MetaCommand::Delete => self.meta_delete(now, key, flags),
+                MetaCommand::Incr => self.meta_arithmetic(now, key, flags, true),
+                MetaCommand::Decr => self.meta_arithmetic(now, key, flags, false),
+                MetaCommand::Debug => self.meta_debug(now, key),
             },
-            KeyRequest::Binary(ref request) => self.binary(now, hash, request),
+            KeyRequest::Binary(ref request) => self.binary(now, key, request),
         }
     }
 
@@ -81,13 +82,13 @@ impl Shard {
     fn other_store<'a>(
         &mut self,
         now: Now,
-        hash: u64,
+        key: HashedKey<'_>,
         store: &StoreRequest<'a>,
         value: &[u8],
     ) -> Response<'a> {
         match (store.form, store.meta()) {
-            (StoreForm::Binary(echo), _) => self.binary_store(now, hash, store, echo, value),
-            (_, flags) => self.meta_store(now, hash, store, flags.unwrap_or_default(), value),
+            (StoreForm::Binary(echo), _) => self.binary_store(now, key, store, echo, value),
+            (_, flags) => self.meta_store(now, key, store, flags.unwrap_or_default(), value),
         }
     }
 
@@ -95,8 +96,7 @@ impl Shard {
     fn get<'a>(
         &'a mut self,
         now: Now,
-        hash: u64,
-        key: &'a [u8],
+        key: HashedKey<'a>,
         with_cas: bool,
         exptime: Option<i32>,
     ) -> Response<'a> {
@@ -110,13 +110,13 @@ impl Shard {
         let found = match exptime {
             Some(exptime) => {
                 let expiry = now.expiry(exptime);
-                self.store.get_and_touch(now.tick, hash, key, expiry, with_cas)
+                self.store.get_and_touch(now.tick, key.hash(), key.key(), expiry, with_cas)
             }
-            None if with_cas => self.store.get_with_cas(now.tick, hash, key),
-            None => self.store.get(now.tick, hash, key),
+            None if with_cas => self.store.get_with_cas(now.tick, key.hash(), key.key()),
+            None => self.store.get(now.tick, key.hash(), key.key()),
         };
         match found {
-            Ok(item) => hit(key, with_cas, &item),
+            Ok(item) => hit(key.key(), with_cas, &item),
             Err(_) => {
                 metrics.add(misses, 1);
                 Response::Miss
@@ -128,11 +128,11 @@ impl Shard {
     pub(crate) fn stored(
         &mut self,
         now: Now,
-        hash: u64,
+        key: HashedKey<'_>,
         store: &StoreRequest<'_>,
         outcome: StoreOutcome,
     ) -> Reply {
-        let finished = Finished { now, hash, store, outcome };
+        let finished = Finished { now, key, store, outcome };
         if self.watched.is_some() {
             return self.shown_and_counted(finished);
         }
@@ -142,17 +142,17 @@ impl Shard {
     /// In a function of its own, so that what it needs costs nothing while nobody watches.
     #[cold]
     fn shown_and_counted(&mut self, finished: Finished<'_>) -> Reply {
-        let Finished { now, hash, store, outcome } = finished;
-        self.show_outcome(now, hash, store, outcome);
+        let Finished { now, key, store, outcome } = finished;
+        self.show_outcome(now, key, store, outcome);
         self.counted(finished)
     }
 
     #[inline]
     fn counted(&mut self, finished: Finished<'_>) -> Reply {
-        let Finished { now, hash, store, outcome } = finished;
+        let Finished { now, key, store, outcome } = finished;
         if matches!(outcome, StoreOutcome::NoMemory) {
             self.metrics.add(Counter::StoreNoMemory, 1);
-            self.drop_old(now, hash, store);
+            self.drop_old(now, key, store);
             return Reply::Error(error_lines::OUT_OF_MEMORY_STORING);
         }
         if outcome == StoreOutcome::Stored {
@@ -180,27 +180,20 @@ impl Shard {
     }
 
     /// A set that cannot be kept must not leave the old value to be read.
-    pub(crate) fn drop_old(&mut self, now: Now, hash: u64, store: &StoreRequest<'_>) {
+    pub(crate) fn drop_old(&mut self, now: Now, key: HashedKey<'_>, store: &StoreRequest<'_>) {
         if store.drops_old() {
             // A miss is as good: there is no old value.
-            let _ = self.store.discard(now.tick, hash, store.key);
+            let _ = self.store.discard(now.tick, key.hash(), key.key());
         }
     }
 
-    fn arithmetic(
-        &mut self,
-        now: Now,
-        hash: u64,
-        key: &[u8],
-        delta: u64,
-        incr: bool,
-    ) -> Response<'_> {
+    fn arithmetic(&mut self, now: Now, key: HashedKey<'_>, delta: u64, incr: bool) -> Response<'_> {
         let (change, misses) = if incr {
             (Delta::Incr(delta), Counter::IncrMisses)
         } else {
             (Delta::Decr(delta), Counter::DecrMisses)
         };
-        match self.store.arithmetic(now.tick, hash, key, change) {
+        match self.store.arithmetic(now.tick, key.hash(), key.key(), change) {
             Ok(number) => Response::Line(Reply::Number(number)),
             Err(ArithmeticError::NotFound) => {
                 self.metrics.add(misses, 1);
@@ -215,9 +208,9 @@ impl Shard {
         }
     }
 
-    fn touch(&mut self, now: Now, hash: u64, key: &[u8], exptime: i32) -> Response<'_> {
+    fn touch(&mut self, now: Now, key: HashedKey<'_>, exptime: i32) -> Response<'_> {
         self.metrics.add(Counter::CmdTouch, 1);
-        match self.store.touch(now.tick, hash, key, now.expiry(exptime)) {
+        match self.store.touch(now.tick, key.hash(), key.key(), now.expiry(exptime)) {
             Ok(()) => Response::Line(Reply::Touched),
             Err(_) => {
                 self.metrics.add(Counter::TouchMisses, 1);
@@ -226,9 +219,9 @@ impl Shard {
         }
     }
 
-    fn delete(&mut self, now: Now, hash: u64, key: &[u8]) -> Response<'_> {
-        self.note_delete(key);
-        match self.store.delete(now.tick, hash, key) {
+    fn delete(&mut self, now: Now, key: HashedKey<'_>) -> Response<'_> {
+        self.note_delete(key.key());
+        match self.store.delete(now.tick, key.hash(), key.key()) {
             Ok(()) => Response::Line(Reply::Deleted),
             Err(_) => {
                 self.metrics.add(Counter::DeleteMisses, 1);

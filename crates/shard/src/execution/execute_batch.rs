@@ -4,6 +4,8 @@ use alloc::vec::Vec;
 
 use slabcore_protocol::{BinaryRequest, Echo, encode_value_header};
 
+use slabcore_storage::HashedKey;
+
 use crate::execution::plain_get::LargeHit;
 use crate::execution::shard::Shard;
 use crate::forwarding::batch::{Batch, Replies};
@@ -53,19 +55,14 @@ impl Shard {
         for _ in 0..PREFETCH_GROUP {
             let Some((answered, request)) = requests.next() else { return false };
             match request {
-                ForwardedRequest::PlainGet(hash, key) => {
-                    self.execute_plain_get(now, hash, key, replies);
+                ForwardedRequest::PlainGet(key) => {
+                    self.execute_plain_get(now, key, replies);
                 }
-                ForwardedRequest::PlainBinaryGet(hash, key, echo) => {
-                    self.execute_plain_binary_get(now, hash, key, echo, replies);
+                ForwardedRequest::PlainBinaryGet(key, echo) => {
+                    self.execute_plain_binary_get(now, key, echo, replies);
                 }
-                ForwardedRequest::Key(hash, request) => {
-                    self.execute_key_request(
-                        now,
-                        hash,
-                        &request,
-                        answered.then_some(&mut *replies),
-                    );
+                ForwardedRequest::Key(key, request) => {
+                    self.execute_key_request(now, key, &request, answered.then_some(&mut *replies));
                 }
                 other => {
                     self.execute_other(now, &other, answered.then_some(&mut *replies));
@@ -76,16 +73,16 @@ impl Shard {
     }
 
     #[inline]
-    fn execute_plain_get(&mut self, now: Now, hash: u64, key: &[u8], replies: &mut Replies<'_>) {
-        let request = KeyRequest::Get { key, with_cas: false, exptime: None };
+    fn execute_plain_get(&mut self, now: Now, key: HashedKey<'_>, replies: &mut Replies<'_>) {
+        let request = KeyRequest::Get { key: key.key(), with_cas: false, exptime: None };
         if replies.bytes.len() >= BATCH_REPLY_BYTES_SOFT_MAX || self.watched.is_some() {
-            return self.execute_key_request(now, hash, &request, Some(replies));
+            return self.execute_key_request(now, key, &request, Some(replies));
         }
         let mut large = None;
-        replies.push(|out| large = self.get_into(now, hash, key, false, out));
+        replies.push(|out| large = self.get_into(now, key, false, out));
         if let Some(LargeHit { flags, .. }) = large {
             replies.take_back_empty();
-            self.reply_held(hash, &request, &ValueHead::Classic(flags, None), replies);
+            self.reply_held(key, &ValueHead::Classic(flags, None), replies);
         }
     }
 
@@ -93,20 +90,19 @@ impl Shard {
     fn execute_plain_binary_get(
         &mut self,
         now: Now,
-        hash: u64,
-        key: &[u8],
+        key: HashedKey<'_>,
         echo: Echo,
         replies: &mut Replies<'_>,
     ) {
-        let request = KeyRequest::Binary(BinaryRequest::get(echo, key));
+        let request = KeyRequest::Binary(BinaryRequest::get(echo, key.key()));
         if replies.bytes.len() >= BATCH_REPLY_BYTES_SOFT_MAX {
-            return self.execute_key_request(now, hash, &request, Some(replies));
+            return self.execute_key_request(now, key, &request, Some(replies));
         }
         let mut large = None;
-        replies.push(|out| large = self.binary_get_into(now, hash, key, echo, out));
+        replies.push(|out| large = self.binary_get_into(now, key, echo, out));
         if let Some(head) = large {
             replies.take_back_empty();
-            self.reply_held(hash, &request, &ValueHead::Other(head, ValueEnd::Nothing), replies);
+            self.reply_held(key, &ValueHead::Other(head, ValueEnd::Nothing), replies);
         }
     }
 
@@ -114,7 +110,7 @@ impl Shard {
     fn execute_key_request(
         &mut self,
         now: Now,
-        hash: u64,
+        key: HashedKey<'_>,
         request: &KeyRequest<'_>,
         replies: Option<&mut Replies<'_>>,
     ) {
@@ -123,9 +119,9 @@ impl Shard {
             None => false,
         };
         if self.watched.is_some() {
-            self.announce(now, hash, request);
+            self.announce(now, key, request);
         }
-        let response = self.execute(now, hash, request);
+        let response = self.execute(now, key, request);
         let Some(replies) = replies else { return };
         let head = match response {
             Response::Large { flags, cas, .. } => ValueHead::Classic(flags, cas),
@@ -148,24 +144,18 @@ impl Shard {
                 return;
             }
         };
-        self.reply_held(hash, request, &head, replies);
+        self.reply_held(key, &head, replies);
     }
 
-    /// Holds the value that `request` has just found, to be sent from where it lies.
-    fn reply_held(
-        &mut self,
-        hash: u64,
-        request: &KeyRequest<'_>,
-        head: &ValueHead,
-        replies: &mut Replies<'_>,
-    ) {
-        let key = request.key();
-        let hold = self.hold(hash, key);
+    /// Replies with the value of `key`, which a request has just found: a hold on it, to be sent from
+    /// where it lies.
+    fn reply_held(&mut self, key: HashedKey<'_>, head: &ValueHead, replies: &mut Replies<'_>) {
+        let hold = self.hold(key);
         let value_bytes = hold.value_bytes();
         match head {
             ValueHead::Classic(flags, cas) => {
                 replies.push_held(hold, ValueEnd::LineEnd, |out| {
-                    encode_value_header(out, key, *flags, value_bytes, *cas);
+                    encode_value_header(out, key.key(), *flags, value_bytes, *cas);
                 });
             }
             ValueHead::Other(head, end) => {
@@ -186,8 +176,8 @@ impl Shard {
             | ForwardedRequest::Key(..) => {
                 unreachable!("keys are executed elsewhere")
             }
-            ForwardedRequest::UploadBegin(hash, id, ref store) => {
-                self.upload_begin(now, hash, id, store);
+            ForwardedRequest::UploadBegin(key, id, ref store) => {
+                self.upload_begin(now, key, id, store);
             }
             ForwardedRequest::UploadBytes(id, bytes) => self.upload_bytes(now, id, bytes),
             ForwardedRequest::UploadEnd(id, good) => match replies {

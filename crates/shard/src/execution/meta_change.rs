@@ -5,7 +5,8 @@ use slabcore_protocol::{
     ItemFacts, MetaFlags, MetaReply, MetaStatus, MetaValue, Reply, Verb, error_lines,
 };
 use slabcore_storage::{
-    Amendment, ArithmeticError, Delta, Hit, Marks, NewItem, NewUnique, StoreOutcome, StoreVerb,
+    Amendment, ArithmeticError, Delta, HashedKey, Hit, Marks, NewItem, NewUnique, StoreOutcome,
+    StoreVerb,
 };
 
 use crate::execution::meta_get::{exptimes, named_unique, ttl};
@@ -21,13 +22,14 @@ impl Shard {
     pub(crate) fn meta_delete<'a>(
         &mut self,
         now: Now,
-        hash: u64,
-        key: &'a [u8],
+        key: HashedKey<'a>,
         flags: MetaFlags<'a>,
     ) -> Response<'a> {
-        let status = self.meta_deleted(now, hash, key, flags);
+        let status = self.meta_deleted(now, key, flags);
         match status {
-            Some(status) => Response::meta(MetaReply::new(status, flags, key), MetaStatus::Done),
+            Some(status) => {
+                Response::meta(MetaReply::new(status, flags, key.key()), MetaStatus::Done)
+            }
             None => Response::Line(Reply::Error(error_lines::OUT_OF_MEMORY)),
         }
     }
@@ -36,11 +38,10 @@ impl Shard {
     fn meta_deleted(
         &mut self,
         now: Now,
-        hash: u64,
-        key: &[u8],
+        key: HashedKey<'_>,
         flags: MetaFlags<'_>,
     ) -> Option<MetaStatus> {
-        let old = match self.store.peek(now.tick, hash, key) {
+        let old = match self.store.peek(now.tick, key.hash(), key.key()) {
             Ok(item) => (item.cas(), item.marks()),
             Err(_) => {
                 self.metrics.add(Counter::DeleteMisses, 1);
@@ -56,24 +57,28 @@ impl Shard {
         let exptime = flags.seconds(b'T').map(|exptime| now.expiry(exptime));
         if empties {
             if !invalidates {
-                self.store.count_hit(hash, key, Hit::Delete);
+                self.store.count_hit(key.hash(), key.key(), Hit::Delete);
             }
             let client_flags = flags.number(b'F').unwrap_or(0) as u32;
-            let item =
-                NewItem { key, value: b"", flags: client_flags, exptime: exptime.unwrap_or(0) };
-            self.show_store_begun(now, hash, key);
-            let outcome = self.store.store(now.tick, hash, &item, StoreVerb::Set);
+            let item = NewItem {
+                key: key.key(),
+                value: b"",
+                flags: client_flags,
+                exptime: exptime.unwrap_or(0),
+            };
+            self.show_store_begun(now, key);
+            let outcome = self.store.store(now.tick, key.hash(), &item, StoreVerb::Set);
             if outcome == StoreOutcome::NoMemory {
                 return None;
             }
-            self.show_emptied(now, hash, &item, !invalidates);
+            self.show_emptied(now, key, &item, !invalidates);
             let unique = match named_unique(flags) {
                 NewUnique::Keep if !invalidates && cas != 0 => NewUnique::Set(cas),
                 unique => unique,
             };
             let marks = Marks { stale: invalidates, ..Marks::default() };
             let amendment = Amendment { marks: Some(marks), unique, ..Amendment::default() };
-            self.store.amend(now.tick, hash, key, &amendment);
+            self.store.amend(now.tick, key.hash(), key.key(), &amendment);
         } else if invalidates {
             let unique = match named_unique(flags) {
                 NewUnique::Keep => NewUnique::Renew,
@@ -81,10 +86,10 @@ impl Shard {
             };
             let marks = Some(Marks { stale: true, claimed: false, ..marks });
             let amendment = Amendment { marks, exptime, unique, ..Amendment::default() };
-            self.store.amend(now.tick, hash, key, &amendment);
+            self.store.amend(now.tick, key.hash(), key.key(), &amendment);
         } else {
             // It is there, as was just seen.
-            let _ = self.store.delete(now.tick, hash, key);
+            let _ = self.store.delete(now.tick, key.hash(), key.key());
         }
         Some(MetaStatus::Done)
     }
@@ -93,29 +98,28 @@ impl Shard {
     pub(crate) fn meta_arithmetic<'a>(
         &mut self,
         now: Now,
-        hash: u64,
-        key: &'a [u8],
+        key: HashedKey<'a>,
         flags: MetaFlags<'a>,
         incr: bool,
     ) -> Response<'a> {
         let misses = if incr { Counter::IncrMisses } else { Counter::DecrMisses };
-        let (exptime, cas, is_empty) = match self.store.peek(now.tick, hash, key) {
+        let (exptime, cas, is_empty) = match self.store.peek(now.tick, key.hash(), key.key()) {
             Ok(item) => (item.exptime(), item.cas(), item.value_len() == 0),
             Err(_) => {
                 if flags.has(b'N') {
-                    return self.create_number(now, hash, key, flags);
+                    return self.create_number(now, key, flags);
                 }
                 self.metrics.add(misses, 1);
-                return Response::Meta(MetaReply::new(MetaStatus::NotFound, flags, key));
+                return Response::Meta(MetaReply::new(MetaStatus::NotFound, flags, key.key()));
             }
         };
         let compared = flags.number(b'C').filter(|unique| *unique != 0);
         if !is_empty && compared.is_some_and(|unique| unique != cas) {
-            return Response::Meta(MetaReply::new(MetaStatus::Exists, flags, key));
+            return Response::Meta(MetaReply::new(MetaStatus::Exists, flags, key.key()));
         }
         let delta = flags.number(b'D').unwrap_or(1);
         let delta = if incr { Delta::Incr(delta) } else { Delta::Decr(delta) };
-        let number = match self.store.arithmetic(now.tick, hash, key, delta) {
+        let number = match self.store.arithmetic(now.tick, key.hash(), key.key(), delta) {
             Ok(number) => number,
             Err(error) => return Response::Line(arithmetic_error(error)),
         };
@@ -126,9 +130,9 @@ impl Shard {
             with_cas: flags.has(b'c'),
             ..Amendment::default()
         };
-        let item = self.store.amend(now.tick, hash, key, &amendment);
+        let item = self.store.amend(now.tick, key.hash(), key.key(), &amendment);
         let cas = item.map_or(0, |item| item.cas());
-        let reply = number_reply(now, key, flags, number, (shown, cas));
+        let reply = number_reply(now, key.key(), flags, number, (shown, cas));
         Response::meta(reply, MetaStatus::Done)
     }
 
@@ -136,21 +140,20 @@ impl Shard {
     fn create_number<'a>(
         &mut self,
         now: Now,
-        hash: u64,
-        key: &'a [u8],
+        key: HashedKey<'a>,
         flags: MetaFlags<'a>,
     ) -> Response<'a> {
         let number = flags.number(b'J').unwrap_or(0);
         let (exptime, shown) = exptimes(now, flags, 0, true);
         let mut digits = [0; DIGITS_MAX];
         let value = (decimal(number, &mut digits), exptime);
-        self.show_store_begun(now, hash, key);
-        match self.create(now, hash, key, flags, value, false) {
+        self.show_store_begun(now, key);
+        match self.create(now, key, flags, value, false) {
             Some(cas) => {
                 // As memcached tells it: its item gets the exptime later.
-                let item = NewItem { key, value: value.0, flags: 0, exptime: 0 };
-                self.show_store_done(now, hash, &item, Verb::Add);
-                let reply = number_reply(now, key, flags, number, (shown, cas));
+                let item = NewItem { key: key.key(), value: value.0, flags: 0, exptime: 0 };
+                self.show_store_done(now, key, &item, Verb::Add);
+                let reply = number_reply(now, key.key(), flags, number, (shown, cas));
                 Response::meta(reply, MetaStatus::Done)
             }
             None => Response::Line(Reply::Error(error_lines::OUT_OF_MEMORY_CREATING)),

@@ -7,7 +7,8 @@ use slabcore_protocol::{
     ItemFacts, MetaFlags, MetaReply, MetaStatus, MetaValue, encode_meta_debug,
 };
 use slabcore_storage::{
-    Amendment, Hit, Marks, NewItem, NewUnique, ReadHit, ReadTerms, StoreOutcome, StoreVerb,
+    Amendment, HashedKey, Hit, Marks, NewItem, NewUnique, ReadHit, ReadTerms, StoreOutcome,
+    StoreVerb,
 };
 
 use crate::execution::shard::Shard;
@@ -21,12 +22,11 @@ impl Shard {
     pub(crate) fn meta_get<'a>(
         &'a mut self,
         now: Now,
-        hash: u64,
-        key: &'a [u8],
+        key: HashedKey<'a>,
         flags: MetaFlags<'a>,
     ) -> Response<'a> {
-        if flags.has(b'N') && self.store.peek(now.tick, hash, key).is_err() {
-            return self.create_on_miss(now, hash, key, flags);
+        if flags.has(b'N') && self.store.peek(now.tick, key.hash(), key.key()).is_err() {
+            return self.create_on_miss(now, key, flags);
         }
         let terms = ReadTerms {
             unseen: flags.has(b'u'),
@@ -38,12 +38,12 @@ impl Shard {
             again: false,
         };
         let metrics = &self.metrics;
-        match self.store.read(now.tick, hash, key, &terms) {
+        match self.store.read(now.tick, key.hash(), key.key(), &terms) {
             Ok(hit) => {
                 metrics.add(if flags.has(b'T') { Counter::CmdTouch } else { Counter::CmdGet }, 1);
-                meta_hit(now, key, flags, &hit)
+                meta_hit(now, key.key(), flags, &hit)
             }
-            Err(_) => meta_miss(metrics, flags, key),
+            Err(_) => meta_miss(metrics, flags, key.key()),
         }
     }
 
@@ -52,14 +52,13 @@ impl Shard {
     fn create_on_miss<'a>(
         &mut self,
         now: Now,
-        hash: u64,
-        key: &'a [u8],
+        key: HashedKey<'a>,
         flags: MetaFlags<'a>,
     ) -> Response<'a> {
         let (exptime, shown) = exptimes(now, flags, 0, true);
-        let Some(cas) = self.create(now, hash, key, flags, (b"", exptime), true) else {
+        let Some(cas) = self.create(now, key, flags, (b"", exptime), true) else {
             // Without memory it stays a miss.
-            return meta_miss(&self.metrics, flags, key);
+            return meta_miss(&self.metrics, flags, key.key());
         };
         let (requests, hit) = if flags.has(b'T') {
             (Counter::CmdTouch, Hit::Touch)
@@ -67,7 +66,7 @@ impl Shard {
             (Counter::CmdGet, Hit::Get)
         };
         self.metrics.add(requests, 1);
-        self.store.count_hit(hash, key, hit);
+        self.store.count_hit(key.hash(), key.key(), hit);
         let facts = ItemFacts {
             cas: Some(cas),
             value_bytes: Some(0),
@@ -83,7 +82,7 @@ impl Shard {
         let is_known = unique.is_some() && unique == flags.number(b'E');
         let shows_value = flags.has(b'v') && !is_known;
         let value = if shows_value { MetaValue::Bytes(b"") } else { MetaValue::None };
-        let reply = MetaReply::new(MetaStatus::Done, flags, key);
+        let reply = MetaReply::new(MetaStatus::Done, flags, key.key());
         Response::Meta(MetaReply { facts, value, key_is_encoded: false, ..reply })
     }
 
@@ -92,14 +91,13 @@ impl Shard {
     pub(crate) fn create(
         &mut self,
         now: Now,
-        hash: u64,
-        key: &[u8],
+        key: HashedKey<'_>,
         flags: MetaFlags<'_>,
         (value, exptime): (&[u8], u32),
         claimed: bool,
     ) -> Option<u64> {
-        let item = NewItem { key, value, flags: 0, exptime };
-        let outcome = self.store.store(now.tick, hash, &item, StoreVerb::Set);
+        let item = NewItem { key: key.key(), value, flags: 0, exptime };
+        let outcome = self.store.store(now.tick, key.hash(), &item, StoreVerb::Set);
         if outcome == StoreOutcome::NoMemory {
             return None;
         }
@@ -110,18 +108,22 @@ impl Shard {
             is_read: claimed && !flags.has(b'u'),
             exptime: None,
         };
-        Some(self.store.amend(now.tick, hash, key, &amendment).map_or(0, |item| item.cas()))
+        Some(
+            self.store
+                .amend(now.tick, key.hash(), key.key(), &amendment)
+                .map_or(0, |item| item.cas()),
+        )
     }
 
     /// Executes an me: a read that leaves no trace.
-    pub(crate) fn meta_debug<'a>(&'a mut self, now: Now, hash: u64, key: &'a [u8]) -> Response<'a> {
+    pub(crate) fn meta_debug<'a>(&'a mut self, now: Now, key: HashedKey<'a>) -> Response<'a> {
         self.metrics.add(Counter::CmdMeta, 1);
-        let class_and_idle = self.store.class_and_idle(now.tick, hash, key);
-        let item = self.store.peek_with_cas(now.tick, hash, key);
+        let class_and_idle = self.store.class_and_idle(now.tick, key.hash(), key.key());
+        let item = self.store.peek_with_cas(now.tick, key.hash(), key.key());
         let (Some((slab_class, idle)), Ok(item)) = (class_and_idle, item) else {
             // It looks at no flag, so that none is shown and nothing is quiet.
             let none = MetaFlags::default();
-            return Response::Meta(MetaReply::new(MetaStatus::Miss, none, key));
+            return Response::Meta(MetaReply::new(MetaStatus::Miss, none, key.key()));
         };
         let facts = ItemFacts {
             cas: Some(item.cas()),
@@ -132,7 +134,7 @@ impl Shard {
         };
         let mut text = Vec::new();
         let encoded = item.marks().key_encoded;
-        encode_meta_debug(&mut text, key, encoded, &facts, slab_class, item.total_bytes());
+        encode_meta_debug(&mut text, key.key(), encoded, &facts, slab_class, item.total_bytes());
         Response::Text(text)
     }
 }

@@ -4,7 +4,7 @@
 use slabcore_protocol::{
     ItemFacts, MetaFlags, MetaReply, MetaStatus, Reply, StoreRequest, Verb, error_lines,
 };
-use slabcore_storage::{Amendment, Hit, Marks, NewItem, StoreOutcome, StoreVerb};
+use slabcore_storage::{Amendment, HashedKey, Hit, Marks, NewItem, StoreOutcome, StoreVerb};
 
 use crate::execution::execute::store_verb;
 use crate::execution::meta_get::named_unique;
@@ -27,28 +27,28 @@ impl Shard {
     pub(crate) fn meta_store<'a>(
         &mut self,
         now: Now,
-        hash: u64,
+        key: HashedKey<'_>,
         store: &StoreRequest<'a>,
         flags: MetaFlags<'a>,
         value: &[u8],
     ) -> Response<'a> {
-        let plan = self.plan_meta_store(now, hash, store, flags);
+        let plan = self.plan_meta_store(now, key, store, flags);
         let outcome = match &plan {
             Err(outcome) => *outcome,
             Ok(plan) => {
                 let exptime = now.expiry(store.exptime);
                 let item = NewItem { key: store.key, value, flags: store.flags, exptime };
-                self.store.store(now.tick, hash, &item, plan.verb)
+                self.store.store(now.tick, key.hash(), &item, plan.verb)
             }
         };
-        self.meta_stored(now, hash, store, flags, plan.ok(), outcome)
+        self.meta_stored(now, key, store, flags, plan.ok(), outcome)
     }
 
     /// Looks at the item that is there; `Err`: nothing is to be stored.
     pub(crate) fn plan_meta_store(
         &mut self,
         now: Now,
-        hash: u64,
+        key: HashedKey<'_>,
         store: &StoreRequest<'_>,
         flags: MetaFlags<'_>,
     ) -> Result<MetaStorePlan, StoreOutcome> {
@@ -57,7 +57,7 @@ impl Shard {
         let plan = MetaStorePlan { verb, marks, exptime: None };
         match store.verb {
             Verb::Append | Verb::Prepend => {
-                let Ok(old) = self.store.peek(now.tick, hash, store.key) else {
+                let Ok(old) = self.store.peek(now.tick, key.hash(), key.key()) else {
                     let created = MetaStorePlan { verb: StoreVerb::Set, ..plan };
                     return if flags.has(b'N') {
                         Ok(created)
@@ -71,7 +71,9 @@ impl Shard {
                 Ok(MetaStorePlan { marks: Marks::default(), ..plan })
             }
             Verb::Cas if flags.has(b'I') => {
-                let Ok(old) = self.store.peek(now.tick, hash, store.key) else { return Ok(plan) };
+                let Ok(old) = self.store.peek(now.tick, key.hash(), key.key()) else {
+                    return Ok(plan);
+                };
                 let (cas, exptime, claimed) = (old.cas(), old.exptime(), old.marks().claimed);
                 if store.cas_unique == cas || !self.store.is_older_unique(store.cas_unique, cas) {
                     return Ok(plan);
@@ -88,13 +90,13 @@ impl Shard {
     pub(crate) fn meta_stored<'a>(
         &mut self,
         now: Now,
-        hash: u64,
+        key: HashedKey<'_>,
         store: &StoreRequest<'a>,
         flags: MetaFlags<'a>,
         plan: Option<MetaStorePlan>,
         outcome: StoreOutcome,
     ) -> Response<'a> {
-        let status = match self.stored(now, hash, store, outcome) {
+        let status = match self.stored(now, key, store, outcome) {
             Reply::Stored => MetaStatus::Done,
             Reply::NotStored => MetaStatus::NotStored,
             Reply::Exists => MetaStatus::Exists,
@@ -104,7 +106,7 @@ impl Shard {
         let (mut cas, mut value_bytes) = (0, store.value_bytes as usize);
         if let Some(plan) = plan.filter(|_| status == MetaStatus::Done) {
             if plan.marks.stale {
-                self.store.count_hit(hash, store.key, Hit::Cas);
+                self.store.count_hit(key.hash(), key.key(), Hit::Cas);
             }
             let amendment = Amendment {
                 marks: (plan.marks != Marks::default()).then_some(plan.marks),
@@ -114,7 +116,7 @@ impl Shard {
                 is_read: false,
             };
             if needs_second_look(&amendment, flags) {
-                match self.store.amend(now.tick, hash, store.key, &amendment) {
+                match self.store.amend(now.tick, key.hash(), key.key(), &amendment) {
                     Some(item) => (cas, value_bytes) = (item.cas(), item.value_len()),
                     None => {
                         return Response::Line(Reply::Error(error_lines::OUT_OF_MEMORY_STORING));

@@ -8,7 +8,7 @@ use slabcore_protocol::{
     BinaryReply, BinaryRequest, END, Echo, MetaFlags, MetaReply, MetaStatus, VALUE_END,
     VALUE_END_AND_END, encode_short_meta_value, encode_value,
 };
-use slabcore_storage::{ItemRef, Marks, ReadTerms};
+use slabcore_storage::{HashedKey, ItemRef, Marks, ReadTerms};
 
 use crate::execution::binary::hit;
 use crate::execution::meta_get::meta_hit;
@@ -35,13 +35,12 @@ impl Shard {
     pub fn get_into(
         &mut self,
         now: Now,
-        hash: u64,
-        key: &[u8],
+        key: HashedKey<'_>,
         ends: bool,
         out: &mut Vec<u8>,
     ) -> Option<LargeHit> {
-        self.note_get(now, hash, key);
-        let Some(item) = self.get_counted::<false>(now, hash, key) else {
+        self.note_get(now, key);
+        let Some(item) = self.get_counted::<false>(now, key) else {
             if ends {
                 out.extend_from_slice(END);
             }
@@ -50,11 +49,11 @@ impl Shard {
         match item.value() {
             Some(value) if value.len() <= VALUE_INLINE_BYTES_MAX => {
                 let end = if ends { VALUE_END_AND_END } else { VALUE_END };
-                encode_value(out, key, item.flags(), None, value, end);
+                encode_value(out, key.key(), item.flags(), None, value, end);
                 None
             }
             None if item.value_len() <= VALUE_INLINE_BYTES_MAX => {
-                Response::Parts { key, cas: None, item }.encode(out);
+                Response::Parts { key: key.key(), cas: None, item }.encode(out);
                 if ends {
                     out.extend_from_slice(END);
                 }
@@ -71,15 +70,14 @@ impl Shard {
     pub fn meta_get_into(
         &mut self,
         now: Now,
-        hash: u64,
-        key: &[u8],
+        key: HashedKey<'_>,
         flags: MetaFlags<'_>,
         out: &mut Vec<u8>,
     ) -> Option<Vec<u8>> {
         debug_assert!(flags.only_tell());
-        let Some(item) = self.get_counted::<false>(now, hash, key) else {
+        let Some(item) = self.get_counted::<false>(now, key) else {
             if !flags.has(b'q') {
-                MetaReply::new(MetaStatus::Miss, flags, key).encode(out);
+                MetaReply::new(MetaStatus::Miss, flags, key.key()).encode(out);
             }
             return None;
         };
@@ -89,7 +87,7 @@ impl Shard {
         {
             return None;
         }
-        self.tell(now, hash, key, flags, out)
+        self.tell(now, key, flags, out)
     }
 
     /// Executes a binary get of `key` and appends the reply to `out`, as [`Self::meta_get_into`].
@@ -97,14 +95,13 @@ impl Shard {
     pub fn binary_get_into(
         &mut self,
         now: Now,
-        hash: u64,
-        key: &[u8],
+        key: HashedKey<'_>,
         echo: Echo,
         out: &mut Vec<u8>,
     ) -> Option<Vec<u8>> {
-        self.note_get(now, hash, key);
-        let Some(item) = self.get_counted::<true>(now, hash, key) else {
-            let miss = BinaryReply::miss(echo, key);
+        self.note_get(now, key);
+        let Some(item) = self.get_counted::<true>(now, key) else {
+            let miss = BinaryReply::miss(echo, key.key());
             if !miss.is_hidden(true) {
                 miss.encode(out);
             }
@@ -113,10 +110,10 @@ impl Shard {
         if let Some(value) = item.value()
             && value.len() <= VALUE_INLINE_BYTES_MAX
         {
-            BinaryReply::hit(echo, key, item.flags(), item.cas(), value).append(out);
+            BinaryReply::hit(echo, key.key(), item.flags(), item.cas(), value).append(out);
             return None;
         }
-        match hit(&BinaryRequest::get(echo, key), &item) {
+        match hit(&BinaryRequest::get(echo, key.key()), &item) {
             Response::LargeBehind { head, .. } => Some(head),
             response => {
                 response.encode(out);
@@ -129,14 +126,13 @@ impl Shard {
     fn tell(
         &mut self,
         now: Now,
-        hash: u64,
-        key: &[u8],
+        key: HashedKey<'_>,
         flags: MetaFlags<'_>,
         out: &mut Vec<u8>,
     ) -> Option<Vec<u8>> {
         let terms = ReadTerms { unseen: true, again: true, ..ReadTerms::default() };
-        let hit = self.store.read(now.tick, hash, key, &terms).ok()?;
-        match meta_hit(now, key, flags, &hit) {
+        let hit = self.store.read(now.tick, key.hash(), key.key(), &terms).ok()?;
+        match meta_hit(now, key.key(), flags, &hit) {
             Response::LargeBehind { head, .. } => Some(head),
             response => {
                 response.encode(out);
@@ -150,15 +146,14 @@ impl Shard {
     pub(crate) fn get_counted<const WITH_CAS: bool>(
         &mut self,
         now: Now,
-        hash: u64,
-        key: &[u8],
+        key: HashedKey<'_>,
     ) -> Option<ItemRef<'_>> {
         let metrics = &self.metrics;
         metrics.add(Counter::CmdGet, 1);
         let found = if WITH_CAS {
-            self.store.get_with_cas(now.tick, hash, key)
+            self.store.get_with_cas(now.tick, key.hash(), key.key())
         } else {
-            self.store.get(now.tick, hash, key)
+            self.store.get(now.tick, key.hash(), key.key())
         };
         match found {
             Ok(item) => Some(item),

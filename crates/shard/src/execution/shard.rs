@@ -6,7 +6,7 @@ use alloc::vec::Vec;
 
 use slabcore_metrics::{Counter, Gauge, ShardMetrics};
 use slabcore_storage::{
-    Config, Hold, KeyHasher, NoMemory, PageDemand, PagePool, PageWish, Reassigned, Store,
+    Config, HashedKey, Hold, KeyHasher, NoMemory, PageDemand, PagePool, PageWish, Reassigned, Store,
 };
 
 use crate::execution::uploads::Uploads;
@@ -122,8 +122,8 @@ impl Shard {
 
     /// Keeps the value that the last get of `key` found in place until [`Self::release`]. A gat may
     /// have ended its item's life: the value is owed all the same.
-    pub fn hold(&mut self, hash: u64, key: &[u8]) -> Hold {
-        self.store.hold_hit(hash, key).expect("the last get has just found it")
+    pub fn hold(&mut self, key: HashedKey<'_>) -> Hold {
+        self.store.hold_hit(key.hash(), key.key()).expect("the last get has just found it")
     }
 
     /// True if a value was ever stored here that is sent from where it lies.

@@ -7,7 +7,7 @@ use slabcore_metrics::Counter;
 use slabcore_protocol::{
     META_FLAGS_BYTES_MAX, MetaFlags, Reply, StoreForm, StoreRequest, error_lines,
 };
-use slabcore_storage::{Reservation, StoreOutcome};
+use slabcore_storage::{HashedKey, Reservation, StoreOutcome};
 
 use crate::execution::binary_store::store_expiry;
 use crate::execution::execute::store_verb;
@@ -19,21 +19,27 @@ use crate::requests::response::Response;
 
 impl Shard {
     /// Starts an upload: reserves the head of the item, nothing ahead of the value's bytes.
-    pub fn upload_begin(&mut self, now: Now, hash: u64, id: UploadId, store: &StoreRequest<'_>) {
+    pub fn upload_begin(
+        &mut self,
+        now: Now,
+        key: HashedKey<'_>,
+        id: UploadId,
+        store: &StoreRequest<'_>,
+    ) {
         self.note_store(store);
         let reservation = self
             .store
             .reserve(
                 now.tick,
-                hash,
-                store.key,
+                key.hash(),
+                key.key(),
                 store.flags,
                 store_expiry(now, store),
                 store.value_bytes as usize,
             )
             .ok();
-        let mut key = [0; KEY_BYTES_MAX];
-        key[..store.key.len()].copy_from_slice(store.key);
+        let mut key_room = [0; KEY_BYTES_MAX];
+        key_room[..key.key().len()].copy_from_slice(key.key());
         let mut meta = Vec::new();
         let form = match store.form {
             StoreForm::Classic => StoreForm::Classic,
@@ -54,8 +60,15 @@ impl Shard {
             noreply: store.noreply,
             form,
         };
-        let key_bytes = store.key.len() as u8;
-        self.uploads.begin(id, Upload { key, key_bytes, hash, head, meta, reservation });
+        let upload = Upload {
+            key: key_room,
+            key_bytes: key.key().len() as u8,
+            hash: key.hash(),
+            head,
+            meta,
+            reservation,
+        };
+        self.uploads.begin(id, upload);
     }
 
     /// Takes the next bytes of the value; all of them, together never more than announced.
@@ -83,25 +96,25 @@ impl Shard {
         let reservation = upload.reservation.take();
         let store = upload.store();
         if self.watched.is_some() && good {
-            self.show_look(now, upload.hash, store.key);
+            self.show_look(now, upload.hashed_key());
             if reservation.is_none() {
-                self.show_outcome(now, upload.hash, &store, StoreOutcome::NoMemory);
+                self.show_outcome(now, upload.hashed_key(), &store, StoreOutcome::NoMemory);
             }
         }
         let response = match reservation {
             None if let StoreForm::Binary(echo) = store.form => {
-                self.binary_without_memory(now, upload.hash, &store, echo)
+                self.binary_without_memory(now, upload.hashed_key(), &store, echo)
             }
             None => {
                 self.metrics.add(Counter::StoreNoMemory, 1);
-                self.drop_old(now, upload.hash, &store);
+                self.drop_old(now, upload.hashed_key(), &store);
                 Response::Line(Reply::Error(if good {
                     error_lines::OUT_OF_MEMORY_STORING
                 } else {
                     error_lines::BAD_DATA_CHUNK
                 }))
             }
-            Some(reservation) if good => self.commit(now, upload.hash, &store, reservation),
+            Some(reservation) if good => self.commit(now, upload.hashed_key(), &store, reservation),
             Some(reservation) => {
                 self.count_set_in_vain(&store);
                 self.store.abandon(reservation);
@@ -117,24 +130,24 @@ impl Shard {
     fn commit<'a>(
         &mut self,
         now: Now,
-        hash: u64,
+        key: HashedKey<'_>,
         store: &StoreRequest<'a>,
         reservation: Reservation,
     ) -> Response<'a> {
         if let StoreForm::Binary(echo) = store.form {
-            let outcome = if self.is_joined_to_another(now, hash, store) {
+            let outcome = if self.is_joined_to_another(now, key, store) {
                 self.store.abandon(reservation);
                 StoreOutcome::Exists
             } else {
                 self.store.commit(now.tick, reservation, store_verb(store))
             };
-            return self.binary_stored(now, hash, store, echo, outcome);
+            return self.binary_stored(now, key, store, echo, outcome);
         }
         let Some(flags) = store.meta() else {
             let outcome = self.store.commit(now.tick, reservation, store_verb(store));
-            return Response::Line(self.stored(now, hash, store, outcome));
+            return Response::Line(self.stored(now, key, store, outcome));
         };
-        let plan = self.plan_meta_store(now, hash, store, flags);
+        let plan = self.plan_meta_store(now, key, store, flags);
         let outcome = match &plan {
             Ok(plan) => self.store.commit(now.tick, reservation, plan.verb),
             Err(outcome) => {
@@ -142,7 +155,7 @@ impl Shard {
                 *outcome
             }
         };
-        self.meta_stored(now, hash, store, flags, plan.ok(), outcome)
+        self.meta_stored(now, key, store, flags, plan.ok(), outcome)
     }
 
     /// Drops an upload whose connection ended; the old item stays.

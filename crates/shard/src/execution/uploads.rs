@@ -4,7 +4,7 @@ use alloc::boxed::Box;
 use alloc::vec::Vec;
 
 use slabcore_protocol::{StoreForm, StoreRequest};
-use slabcore_storage::Reservation;
+use slabcore_storage::{HashedKey, Reservation};
 
 use crate::limits::{KEY_BYTES_MAX, SPARE_UPLOADS_MAX};
 
@@ -21,6 +21,7 @@ pub struct UploadId {
 pub(crate) struct Upload {
     pub(crate) key: [u8; KEY_BYTES_MAX],
     pub(crate) key_bytes: u8,
+    /// The key's.
     pub(crate) hash: u64,
     /// The command line, without its key and meta flags.
     pub(crate) head: StoreRequest<'static>,
@@ -31,14 +32,18 @@ pub(crate) struct Upload {
 }
 
 impl Upload {
+    /// The key with its hash, as they were when the upload began.
+    pub(crate) fn hashed_key(&self) -> HashedKey<'_> {
+        HashedKey::rejoin(&self.key[..usize::from(self.key_bytes)], self.hash)
+    }
+
     /// The command, as its line was.
     pub(crate) fn store(&self) -> StoreRequest<'_> {
-        let key = &self.key[..usize::from(self.key_bytes)];
         let form = match self.head.form {
             StoreForm::Meta(_) => StoreForm::Meta(&self.meta),
             form => form,
         };
-        StoreRequest { key, form, ..self.head }
+        StoreRequest { key: self.hashed_key().key(), form, ..self.head }
     }
 }
 

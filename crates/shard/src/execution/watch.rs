@@ -8,7 +8,7 @@ use slabcore_protocol::{
     BinaryCommand, LookStatus, MetaCommand, StoreRequest, StoreStatus, Streams, Verb, WatchedItem,
     encode_deletion, encode_eviction, encode_look, encode_page_move, encode_store,
 };
-use slabcore_storage::{Glance, Miss, NewItem, StoreEvent, StoreOutcome};
+use slabcore_storage::{Glance, HashedKey, Miss, NewItem, StoreEvent, StoreOutcome};
 
 use crate::execution::shard::Shard;
 use crate::observation::watched_lines::{Watch, Watched, WatchedLines};
@@ -17,7 +17,7 @@ use crate::requests::request::KeyRequest;
 
 /// What a line tells of an item that is to be stored.
 struct NewItemShown<'a> {
-    key: &'a [u8],
+    key: HashedKey<'a>,
     value_bytes: usize,
     flags: u32,
     /// As a tick; 0: never.
@@ -74,15 +74,14 @@ impl Shard {
 
     /// Before a watched request is executed: tells what it will look up, and delete.
     #[cold]
-    pub fn announce(&mut self, now: Now, hash: u64, request: &KeyRequest<'_>) {
-        let key = request.key();
+    pub fn announce(&mut self, now: Now, key: HashedKey<'_>, request: &KeyRequest<'_>) {
         if let KeyRequest::TooLarge { store } = request {
-            self.show_store(now, hash, store, StoreStatus::TooLarge);
+            self.show_store(now, key, store, StoreStatus::TooLarge);
             if !store.drops_old() {
                 return;
             }
         }
-        let found = self.show_look(now, hash, key);
+        let found = self.show_look(now, key);
         let Some(glance) = found else { return };
         let command = match request {
             KeyRequest::Delete { .. } => "delete",
@@ -103,22 +102,22 @@ impl Shard {
             }
             _ => return,
         };
-        let item = watched_item(key, &glance);
+        let item = watched_item(key.key(), &glance);
         self.show(Streams::DELETIONS, |out| encode_deletion(out, &item, command));
     }
 
     /// Tells of a look-up, and says what it will find.
-    pub(crate) fn show_look(&mut self, now: Now, hash: u64, key: &[u8]) -> Option<Glance> {
+    pub(crate) fn show_look(&mut self, now: Now, key: HashedKey<'_>) -> Option<Glance> {
         let client = self.watched.as_ref()?.watch.client;
-        let found = self.store.glance(now.tick, hash, key);
+        let found = self.store.glance(now.tick, key.hash(), key.key());
         let status = match found {
             Ok(_) => LookStatus::Found,
             Err(Miss::NotFound) => LookStatus::NotFound,
             Err(Miss::Flushed) => LookStatus::Flushed,
             Err(Miss::Expired) => LookStatus::Expired,
         };
-        let none = WatchedItem { key, ..WatchedItem::default() };
-        let item = found.as_ref().map_or(none, |glance| watched_item(key, glance));
+        let none = WatchedItem { key: key.key(), ..WatchedItem::default() };
+        let item = found.as_ref().map_or(none, |glance| watched_item(key.key(), glance));
         self.show(Streams::FETCHERS, |out| encode_look(out, &item, status, client));
         found.ok()
     }
@@ -128,7 +127,7 @@ impl Shard {
     pub(crate) fn show_outcome(
         &mut self,
         now: Now,
-        hash: u64,
+        key: HashedKey<'_>,
         store: &StoreRequest<'_>,
         outcome: StoreOutcome,
     ) {
@@ -139,48 +138,60 @@ impl Shard {
             StoreOutcome::NotFound => StoreStatus::NotFound,
             StoreOutcome::NoMemory => StoreStatus::NoMemory,
         };
-        self.show_store(now, hash, store, status);
+        self.show_store(now, key, store, status);
     }
 
-    fn show_store(&mut self, now: Now, hash: u64, store: &StoreRequest<'_>, status: StoreStatus) {
+    fn show_store(
+        &mut self,
+        now: Now,
+        key: HashedKey<'_>,
+        store: &StoreRequest<'_>,
+        status: StoreStatus,
+    ) {
         let new = NewItemShown {
-            key: store.key,
+            key,
             value_bytes: store.value_bytes as usize,
             flags: store.flags,
             expiry: crate::execution::binary_store::store_expiry(now, store),
             verb: store.verb,
         };
-        self.show_new(now, hash, &new, status);
+        self.show_new(now, &new, status);
     }
 
     /// Before a request other than a storage command stores an item: looks for it as one would.
-    pub(crate) fn show_store_begun(&mut self, now: Now, hash: u64, key: &[u8]) {
+    pub(crate) fn show_store_begun(&mut self, now: Now, key: HashedKey<'_>) {
         if self.watched.is_some() {
-            self.show_look(now, hash, key);
+            self.show_look(now, key);
         }
     }
 
     /// Tells of an item that a request other than a storage command has stored.
-    pub(crate) fn show_store_done(&mut self, now: Now, hash: u64, item: &NewItem<'_>, verb: Verb) {
+    pub(crate) fn show_store_done(
+        &mut self,
+        now: Now,
+        key: HashedKey<'_>,
+        item: &NewItem<'_>,
+        verb: Verb,
+    ) {
         let new = NewItemShown {
-            key: item.key,
+            key,
             value_bytes: item.value.len(),
             flags: item.flags,
             expiry: item.exptime,
             verb,
         };
-        self.show_new(now, hash, &new, StoreStatus::Stored);
+        self.show_new(now, &new, StoreStatus::Stored);
     }
 
     /// Tells of an md that took the value away: memcached stores an empty one.
     pub(crate) fn show_emptied(
         &mut self,
         now: Now,
-        hash: u64,
+        key: HashedKey<'_>,
         item: &NewItem<'_>,
         is_deleted: bool,
     ) {
-        self.show_store_done(now, hash, item, Verb::Set);
+        self.show_store_done(now, key, item, Verb::Set);
         if is_deleted && self.watched.is_some() {
             let class = self.store.class_of_new(item.key.len(), 0, item.flags, item.exptime);
             let item = WatchedItem { key: item.key, class, value_bytes: 0 };
@@ -188,25 +199,25 @@ impl Shard {
         }
     }
 
-    fn show_new(&mut self, now: Now, hash: u64, new: &NewItemShown<'_>, status: StoreStatus) {
+    fn show_new(&mut self, now: Now, new: &NewItemShown<'_>, status: StoreStatus) {
         let Some(watched) = &self.watched else { return };
         let client = watched.watch.client;
         let &NewItemShown { key, value_bytes, flags, expiry, verb } = new;
         let stored = (status == StoreStatus::Stored)
-            .then(|| self.store.glance(now.tick, hash, key).ok())
+            .then(|| self.store.glance(now.tick, key.hash(), key.key()).ok())
             .flatten();
-        let class = || self.store.class_of_new(key.len(), value_bytes, flags, expiry);
+        let class = || self.store.class_of_new(key.key().len(), value_bytes, flags, expiry);
         let (item, exptime) = match stored {
             Some(glance) => {
                 let is_joined = matches!(verb, Verb::Append | Verb::Prepend);
                 let exptime = if is_joined { glance.exptime } else { expiry };
-                (watched_item(key, &glance), exptime)
+                (watched_item(key.key(), &glance), exptime)
             }
             // There is no class for it, and no item.
             None if status == StoreStatus::TooLarge => {
-                (WatchedItem { key, ..WatchedItem::default() }, expiry)
+                (WatchedItem { key: key.key(), ..WatchedItem::default() }, expiry)
             }
-            None => (WatchedItem { key, class: class(), value_bytes }, expiry),
+            None => (WatchedItem { key: key.key(), class: class(), value_bytes }, expiry),
         };
         let ttl = if exptime == 0 { 0 } else { exptime.wrapping_sub(now.tick) };
         self.show(Streams::MUTATIONS, |out| {

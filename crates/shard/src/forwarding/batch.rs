@@ -9,7 +9,7 @@
 use alloc::collections::VecDeque;
 use alloc::vec::Vec;
 
-use slabcore_storage::Hold;
+use slabcore_storage::{HashedKey, Hold};
 
 use crate::forwarding::forwarded_decoding::ForwardedRequests;
 use crate::forwarding::forwarded_encoding::{encode_forwarded, encode_plain_get};
@@ -119,10 +119,10 @@ impl Batch {
         self.requests += 1;
     }
 
-    /// Adds a get of `key` with nothing said of it; it is answered.
+    /// Adds a classic get of `key` that only returns the value; it is answered.
     #[inline]
-    pub fn push_get(&mut self, hash: u64, key: &[u8], ticket: Ticket) {
-        encode_plain_get(&mut self.request_bytes, hash, key, true);
+    pub fn push_get(&mut self, key: HashedKey<'_>, ticket: Ticket) {
+        encode_plain_get(&mut self.request_bytes, key, true);
         self.tickets.push(ticket);
         self.requests += 1;
     }

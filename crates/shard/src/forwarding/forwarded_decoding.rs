@@ -4,7 +4,7 @@ use slabcore_protocol::{
     BinaryRequest, DumpFormat, ECHO_BYTES, Echo, MetaCommand, MetaFlags, StoreForm, StoreRequest,
     Streams, Verb,
 };
-use slabcore_storage::{PageWish, WalkPosition};
+use slabcore_storage::{HashedKey, PageWish, WalkPosition};
 
 use crate::execution::uploads::UploadId;
 use crate::forwarding::forwarded_head::{
@@ -36,7 +36,7 @@ impl<'a> Iterator for ForwardedRequests<'a> {
             self.rest = rest;
             return Some((
                 short[1] & BIT_TICKET != 0,
-                ForwardedRequest::PlainGet(hash_in(short), key),
+                ForwardedRequest::PlainGet(HashedKey::rejoin(key, hash_in(short))),
             ));
         }
         self.next_other()
@@ -101,7 +101,10 @@ impl<'a> ForwardedRequests<'a> {
         let (key, rest) = rest.split_at(usize::from(key_len));
         self.rest = rest;
         let echo = Echo::new(opcode, [o0, o1, o2, o3]);
-        Some((bits & BIT_TICKET != 0, ForwardedRequest::PlainBinaryGet(hash_in(head), key, echo)))
+        Some((
+            bits & BIT_TICKET != 0,
+            ForwardedRequest::PlainBinaryGet(HashedKey::rejoin(key, hash_in(head)), echo),
+        ))
     }
 }
 
@@ -110,9 +113,11 @@ impl Head {
         let upload = UploadId { source, number: self.e };
         let at = (self.bits & BIT_EXPTIME != 0).then_some(self.a);
         match self.kind {
-            UPLOAD_BEGIN => {
-                ForwardedRequest::UploadBegin(self.hash, upload, self.store(key, bytes))
-            }
+            UPLOAD_BEGIN => ForwardedRequest::UploadBegin(
+                HashedKey::rejoin(key, self.hash),
+                upload,
+                self.store(key, bytes),
+            ),
             UPLOAD_BYTES => ForwardedRequest::UploadBytes(upload, bytes),
             UPLOAD_END => ForwardedRequest::UploadEnd(upload, self.bits & BIT_GOOD != 0),
             UPLOAD_ABANDON => ForwardedRequest::UploadAbandon(upload),
@@ -127,7 +132,10 @@ impl Head {
                 streams: Streams::from_bits(self.verb),
                 client: self.a.cast_signed(),
             }),
-            _ => ForwardedRequest::Key(self.hash, self.key_request(key, bytes)),
+            _ => {
+                let request = self.key_request(key, bytes);
+                ForwardedRequest::Key(HashedKey::rejoin(request.key(), self.hash), request)
+            }
         }
     }
 

@@ -3,7 +3,7 @@
 use alloc::vec::Vec;
 
 use slabcore_protocol::{DumpFormat, ECHO_BYTES, MetaCommand, StoreForm, StoreRequest, Verb};
-use slabcore_storage::PageWish;
+use slabcore_storage::{HashedKey, PageWish};
 
 use crate::forwarding::forwarded_head::{
     ARITHMETIC, BINARY, BIT_BINARY, BIT_CAS, BIT_EXPTIME, BIT_GOOD, BIT_INCR, BIT_META, BIT_TICKET,
@@ -18,8 +18,8 @@ use crate::requests::request::KeyRequest;
 
 /// Appends a get of `key` with nothing said of it.
 #[inline]
-pub(crate) fn encode_plain_get(out: &mut Vec<u8>, hash: u64, key: &[u8], answered: bool) {
-    encode_short(out, PLAIN_GET, hash, key, [0; ECHO_BYTES], answered);
+pub(crate) fn encode_plain_get(out: &mut Vec<u8>, key: HashedKey<'_>, answered: bool) {
+    encode_short(out, PLAIN_GET, key, [0; ECHO_BYTES], answered);
 }
 
 /// Appends a request with a short head.
@@ -27,11 +27,11 @@ pub(crate) fn encode_plain_get(out: &mut Vec<u8>, hash: u64, key: &[u8], answere
 fn encode_short(
     out: &mut Vec<u8>,
     kind: u8,
-    hash: u64,
-    key: &[u8],
+    key: HashedKey<'_>,
     [opcode, o0, o1, o2, o3]: [u8; ECHO_BYTES],
     answered: bool,
 ) {
+    let (key, hash) = (key.key(), key.hash());
     debug_assert!(u8::try_from(key.len()).is_ok(), "a key's length fits a byte");
     let bits = if answered { BIT_TICKET } else { 0 };
     let start = u64::from_le_bytes([kind, bits, opcode, key.len() as u8, o0, o1, o2, o3]);
@@ -44,12 +44,12 @@ fn encode_short(
 /// Appends `request`; `answered`: a reply is due.
 pub(crate) fn encode_forwarded(out: &mut Vec<u8>, request: &ForwardedRequest<'_>, answered: bool) {
     match *request {
-        ForwardedRequest::PlainGet(hash, key)
-        | ForwardedRequest::Key(hash, KeyRequest::Get { key, with_cas: false, exptime: None }) => {
-            return encode_plain_get(out, hash, key, answered);
+        ForwardedRequest::PlainGet(key)
+        | ForwardedRequest::Key(key, KeyRequest::Get { with_cas: false, exptime: None, .. }) => {
+            return encode_plain_get(out, key, answered);
         }
-        ForwardedRequest::PlainBinaryGet(hash, key, echo) => {
-            return encode_short(out, PLAIN_BINARY_GET, hash, key, *echo.bytes(), answered);
+        ForwardedRequest::PlainBinaryGet(key, echo) => {
+            return encode_short(out, PLAIN_BINARY_GET, key, *echo.bytes(), answered);
         }
         _ => {}
     }
@@ -93,9 +93,9 @@ fn parts<'a>(request: &'a ForwardedRequest<'_>) -> Parts<'a> {
         ForwardedRequest::PlainGet(..) | ForwardedRequest::PlainBinaryGet(..) => {
             unreachable!("it has a head of its own")
         }
-        ForwardedRequest::Key(hash, ref key_request) => return key_parts(hash, key_request),
-        ForwardedRequest::UploadBegin(hash, id, ref store) => {
-            let head = Head { hash, e: id.number, ..store_head(UPLOAD_BEGIN, store) };
+        ForwardedRequest::Key(key, ref key_request) => return key_parts(key.hash(), key_request),
+        ForwardedRequest::UploadBegin(key, id, ref store) => {
+            let head = Head { hash: key.hash(), e: id.number, ..store_head(UPLOAD_BEGIN, store) };
             return Parts { head, key: store.key, form: form_bytes(store), bytes: &[] };
         }
         ForwardedRequest::UploadBytes(id, bytes) => {

@@ -1,7 +1,7 @@
 //! One request between shards.
 
 use slabcore_protocol::{Echo, StoreRequest};
-use slabcore_storage::PageWish;
+use slabcore_storage::{HashedKey, PageWish};
 
 use crate::execution::uploads::UploadId;
 use crate::observation::dump::DumpPart;
@@ -56,14 +56,14 @@ impl StatsKind {
 /// One request to another shard.
 #[derive(Debug, Clone, Copy)]
 pub enum ForwardedRequest<'a> {
-    /// A get of a key, with nothing said of it; the number is its hash.
-    PlainGet(u64, &'a [u8]),
+    /// A classic get of one key that only returns the value.
+    PlainGet(HashedKey<'a>),
     /// The same in the binary protocol, and what the reply repeats.
-    PlainBinaryGet(u64, &'a [u8], Echo),
-    /// A request for a key; the number is its hash.
-    Key(u64, KeyRequest<'a>),
-    /// An upload starts; the number is the key's hash.
-    UploadBegin(u64, UploadId, StoreRequest<'a>),
+    PlainBinaryGet(HashedKey<'a>, Echo),
+    /// A request for a key; the key is the request's.
+    Key(HashedKey<'a>, KeyRequest<'a>),
+    /// An upload starts; the key is the command's.
+    UploadBegin(HashedKey<'a>, UploadId, StoreRequest<'a>),
     /// More bytes of an upload.
     UploadBytes(UploadId, &'a [u8]),
     /// An upload is whole; true if its data block ended as it must.

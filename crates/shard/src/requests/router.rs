@@ -1,12 +1,12 @@
 //! Which shard owns a key.
 
-use slabcore_storage::KeyHasher;
+use slabcore_storage::{HashedKey, KeyHasher};
 
-/// Where a key lives.
+/// A key, hashed once, and the shard that owns it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Route {
-    /// Hash of the key; the store wants it too, so that it is computed once.
-    pub hash: u64,
+pub struct Route<'a> {
+    /// The key with its hash, as the shard wants it.
+    pub key: HashedKey<'a>,
     /// Index of the owning shard.
     pub shard: usize,
 }
@@ -27,9 +27,9 @@ impl Router {
 
     /// Hashes `key` and names its shard.
     #[inline]
-    pub fn route(&self, key: &[u8]) -> Route {
-        let hash = self.hasher.hash(key);
-        Route { hash, shard: (((hash >> 32) * self.shards) >> 32) as usize }
+    pub fn route<'a>(&self, key: &'a [u8]) -> Route<'a> {
+        let key = self.hasher.hashed(key);
+        Route { key, shard: (((key.hash() >> 32) * self.shards) >> 32) as usize }
     }
 
     /// How many shards there are.

@@ -200,7 +200,7 @@ impl Cluster {
                 self.start_upload(connection, key, storage);
             } else {
                 let ask = ask(&mut self.random, uniques);
-                self.send(connection, route.shard, key, route.hash, ask, true);
+                self.send(connection, route.shard, key.clone(), route.key.hash(), ask, true);
             }
         }
     }
@@ -241,8 +241,9 @@ impl Cluster {
         let id = UploadId { source: home as u8, number };
         let rest = storage.value.clone();
         let begin = Ask::UploadBegin { id, storage };
-        self.send(connection, route.shard, key.clone(), route.hash, begin, false);
-        let upload = Upload { shard: route.shard, key, hash: route.hash, id, rest };
+        self.send(connection, route.shard, key.clone(), route.key.hash(), begin, false);
+        let (shard, hash) = (route.shard, route.key.hash());
+        let upload = Upload { shard, key, hash, id, rest };
         self.connections[connection].upload = Some(upload);
     }
 

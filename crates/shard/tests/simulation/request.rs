@@ -2,7 +2,7 @@
 
 use slabcore_protocol::{StoreForm, StoreRequest, Verb};
 use slabcore_shard::{ForwardedRequest, KeyRequest, Ticket, UploadId};
-use slabcore_storage::PageWish;
+use slabcore_storage::{HashedKey, PageWish};
 
 use crate::random::Random;
 
@@ -72,7 +72,8 @@ pub(crate) struct Sent {
 impl Sent {
     /// As it stands in a batch.
     pub(crate) fn forwarded(&self) -> ForwardedRequest<'_> {
-        let key = &self.key[..];
+        let hashed = HashedKey::rejoin(&self.key, self.hash);
+        let key = hashed.key();
         let request = match &self.ask {
             Ask::Get { with_cas, exptime } => {
                 KeyRequest::Get { key, with_cas: *with_cas, exptime: *exptime }
@@ -87,7 +88,7 @@ impl Sent {
             Ask::Touch { exptime } => KeyRequest::Touch { key, exptime: *exptime },
             Ask::Delete => KeyRequest::Delete { key },
             Ask::UploadBegin { id, storage } => {
-                return ForwardedRequest::UploadBegin(self.hash, *id, storage.line(key));
+                return ForwardedRequest::UploadBegin(hashed, *id, storage.line(key));
             }
             Ask::UploadBytes { id, bytes } => return ForwardedRequest::UploadBytes(*id, bytes),
             Ask::UploadEnd { id, good } => return ForwardedRequest::UploadEnd(*id, *good),
@@ -95,7 +96,7 @@ impl Sent {
             Ask::Flush { at } => return ForwardedRequest::Flush(*at),
             Ask::PagesWanted { wish } => return ForwardedRequest::PagesWanted(*wish),
         };
-        ForwardedRequest::Key(self.hash, request)
+        ForwardedRequest::Key(hashed, request)
     }
 }
 

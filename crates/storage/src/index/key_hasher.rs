@@ -1,4 +1,4 @@
-//! The one hash of a key.
+//! The hash of a key, and a key together with its hash.
 
 use ahash::RandomState;
 use core::hash::{BuildHasher, Hasher};
@@ -26,5 +26,42 @@ impl KeyHasher {
         let mut hasher = self.state.build_hasher();
         hasher.write(key);
         hasher.finish()
+    }
+
+    /// A key with its hash.
+    #[inline]
+    pub fn hashed<'a>(&self, key: &'a [u8]) -> HashedKey<'a> {
+        HashedKey { key, hash: self.hash(key) }
+    }
+}
+
+/// A key and its hash. Only [`KeyHasher::hashed`] makes one from a key, so no store is asked for a key
+/// under the hash of another one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct HashedKey<'a> {
+    key: &'a [u8],
+    hash: u64,
+}
+
+impl<'a> HashedKey<'a> {
+    /// Joins a key and its hash again that were kept or sent apart, as bytes.
+    ///
+    /// The hash must be that of a `HashedKey` of the same key, from the same hasher. That holds for
+    /// bytes that do not leave the process. Debug builds check it at each lookup.
+    #[inline]
+    pub const fn rejoin(key: &'a [u8], hash: u64) -> Self {
+        Self { key, hash }
+    }
+
+    /// The key.
+    #[inline]
+    pub const fn key(self) -> &'a [u8] {
+        self.key
+    }
+
+    /// Its hash.
+    #[inline]
+    pub const fn hash(self) -> u64 {
+        self.hash
     }
 }
