@@ -23,9 +23,7 @@ pub mod limits;
 mod observation;
 mod requests;
 
-pub use execution::plain_get::LargeHit;
-pub use execution::shard::{Limits, Shard};
-pub use execution::uploads::UploadId;
+pub use execution::{LargeHit, Limits, Shard};
 pub use forwarding::batch::{Batch, ReplyPart, Ticket};
 pub use forwarding::forwarded_request::{ForwardedRequest, StatsKind};
 pub use observation::class_table::{ClassTable, ItemColumns};
@@ -36,3 +34,4 @@ pub use requests::clock::Now;
 pub use requests::request::KeyRequest;
 pub use requests::response::{Response, ValueEnd};
 pub use requests::router::{Route, Router};
+pub use requests::upload_id::UploadId;

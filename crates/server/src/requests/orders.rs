@@ -38,7 +38,7 @@ impl Connection {
         match order {
             ServerOrder::Dump(format, classes) => {
                 self.begin_dump(executor, format, classes)?;
-                executor.shards.own_mut().count_ordered_crawl();
+                executor.shards.own_mut().count_started_crawl();
                 return Ok(None);
             }
             ServerOrder::Crawl(classes) => {
@@ -46,7 +46,7 @@ impl Connection {
                     return Err(error_lines::CRAWLER_DISABLED);
                 }
                 classes?;
-                executor.shards.own_mut().count_ordered_crawl();
+                executor.shards.own_mut().count_started_crawl();
                 // What has expired is taken back in the background of any turn, also where that
                 // rests.
                 self.have_all_turn(executor, noreply);

@@ -9,7 +9,7 @@ use slabcore_storage::{
     Amendment, ArithmeticError, Delta, HashedKey, ItemRef, NewItem, StoreOutcome, StoreVerb,
 };
 
-use crate::execution::meta_change::{DIGITS_MAX, decimal};
+use crate::execution::decimal::{DIGITS_MAX, decimal};
 use crate::execution::shard::Shard;
 use crate::limits::VALUE_INLINE_BYTES_MAX;
 use crate::requests::clock::Now;
@@ -18,7 +18,7 @@ use crate::requests::response::{Response, ValueEnd};
 impl Shard {
     /// Executes a binary request.
     #[inline(never)]
-    pub(crate) fn binary<'a>(
+    pub(super) fn binary<'a>(
         &'a mut self,
         now: Now,
         key: HashedKey<'_>,
@@ -26,9 +26,9 @@ impl Shard {
     ) -> Response<'a> {
         match request.command() {
             BinaryCommand::Get | BinaryCommand::GetAndTouch { .. } => {
-                self.note_get(now, key);
+                self.detail.note_get(&self.store, &self.metrics, now, key);
             }
-            BinaryCommand::Delete => self.note_delete(request.key()),
+            BinaryCommand::Delete => self.detail.note_delete(&self.metrics, request.key()),
             BinaryCommand::Arithmetic(_) => {}
         }
         match request.command() {
@@ -143,11 +143,11 @@ impl Shard {
         let value = decimal(initial, &mut digits);
         let exptime = now.unsigned_expiry(exptime);
         let item = NewItem { key: request.key(), value, flags: 0, exptime };
-        self.show_store_begun(now, key);
+        self.watch_log.show_look(&self.store, now, key);
         if self.store.store(now.tick, key.hash(), &item, StoreVerb::Set) == StoreOutcome::NoMemory {
             return BinaryReply::new(request.echo, BinaryStatus::OutOfMemory);
         }
-        self.show_store_done(now, key, &item, Verb::Add);
+        self.watch_log.show_stored(&self.store, now, key, &item, Verb::Add);
         self.number_reply(now, key, request, initial)
     }
 
@@ -165,7 +165,7 @@ impl Shard {
 
     /// The reply to a change, with the cas unique that the item gets for it; a reply that nobody
     /// sees needs none.
-    pub(crate) fn with_unique<'a>(
+    pub(super) fn with_unique<'a>(
         &mut self,
         now: Now,
         key: HashedKey<'_>,
@@ -181,7 +181,7 @@ impl Shard {
 }
 
 /// The reply to a read that found `item`.
-pub(crate) fn hit<'a>(request: &BinaryRequest<'a>, item: &ItemRef<'a>) -> Response<'a> {
+pub(super) fn hit<'a>(request: &BinaryRequest<'a>, item: &ItemRef<'a>) -> Response<'a> {
     let reply =
         |value| BinaryReply::hit(request.echo, request.key(), item.flags(), item.cas(), value);
     let is_touch = binary_opcode::loud(request.echo.opcode()) == binary_opcode::TOUCH;
@@ -208,6 +208,6 @@ fn read(reply: BinaryReply<'_>) -> Response<'_> {
 }
 
 /// The response to a change, which a quiet opcode hides if all went well.
-pub(crate) fn changed(reply: BinaryReply<'_>) -> Response<'_> {
+pub(super) fn changed(reply: BinaryReply<'_>) -> Response<'_> {
     if reply.is_hidden(false) { Response::Quiet } else { Response::Binary(reply) }
 }

@@ -2,27 +2,18 @@
 //! new one.
 
 use slabcore_metrics::Counter;
-use slabcore_protocol::{BinaryReply, BinaryStatus, Echo, Reply, StoreForm, StoreRequest, Verb};
+use slabcore_protocol::{BinaryReply, BinaryStatus, Echo, Reply, StoreRequest, Verb};
 use slabcore_storage::{HashedKey, NewItem, StoreOutcome};
 
 use crate::execution::binary::changed;
-use crate::execution::execute::store_verb;
+use crate::execution::finished_store::store_verb;
 use crate::execution::shard::Shard;
 use crate::requests::clock::Now;
 use crate::requests::response::Response;
 
-/// When the item of a storage command dies, as a tick; the binary protocol knows no negative time.
-#[inline]
-pub(crate) fn store_expiry(now: Now, store: &StoreRequest<'_>) -> u32 {
-    match store.form {
-        StoreForm::Binary(_) => now.unsigned_expiry(store.exptime.cast_unsigned()),
-        StoreForm::Classic | StoreForm::Meta(_) => now.expiry(store.exptime),
-    }
-}
-
 impl Shard {
     /// Executes a binary storage request with its whole value.
-    pub(crate) fn binary_store<'a>(
+    pub(super) fn binary_store<'a>(
         &mut self,
         now: Now,
         key: HashedKey<'_>,
@@ -33,7 +24,7 @@ impl Shard {
         let outcome = if self.is_joined_to_another(now, key, store) {
             StoreOutcome::Exists
         } else {
-            let exptime = store_expiry(now, store);
+            let exptime = now.store_expiry(store);
             let item = NewItem { key: store.key, value, flags: store.flags, exptime };
             self.store.store(now.tick, key.hash(), &item, store_verb(store))
         };
@@ -41,7 +32,7 @@ impl Shard {
     }
 
     /// Whether the request would join to another item than the one that its cas unique names.
-    pub(crate) fn is_joined_to_another(
+    pub(super) fn is_joined_to_another(
         &mut self,
         now: Now,
         key: HashedKey<'_>,
@@ -54,7 +45,7 @@ impl Shard {
     }
 
     /// Counts a finished storage request and answers.
-    pub(crate) fn binary_stored<'a>(
+    pub(super) fn binary_stored<'a>(
         &mut self,
         now: Now,
         key: HashedKey<'_>,
@@ -81,7 +72,7 @@ impl Shard {
     }
 
     /// Answers a storage request for whose value there was no memory.
-    pub(crate) fn binary_without_memory<'a>(
+    pub(super) fn binary_without_memory<'a>(
         &mut self,
         now: Now,
         key: HashedKey<'_>,

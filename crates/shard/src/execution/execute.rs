@@ -2,29 +2,20 @@
 
 use slabcore_metrics::Counter;
 use slabcore_protocol::{
-    BinaryReply, BinaryStatus, MetaCommand, Reply, StoreForm, StoreRequest, Verb, error_lines,
+    BinaryReply, BinaryStatus, MetaCommand, Reply, StoreForm, StoreRequest, error_lines,
 };
-use slabcore_storage::{
-    ArithmeticError, Delta, HashedKey, ItemRef, NewItem, StoreOutcome, StoreVerb,
-};
+use slabcore_storage::{ArithmeticError, Delta, HashedKey, ItemRef, NewItem};
 
+use crate::execution::finished_store::store_verb;
 use crate::execution::shard::Shard;
 use crate::limits::VALUE_INLINE_BYTES_MAX;
 use crate::requests::clock::Now;
 use crate::requests::request::KeyRequest;
 use crate::requests::response::Response;
 
-/// A storage command, and what became of it.
-#[derive(Clone, Copy)]
-struct Finished<'a> {
-    now: Now,
-    key: HashedKey<'a>,
-    store: &'a StoreRequest<'a>,
-    outcome: StoreOutcome,
-}
-
 impl Shard {
-    /// Executes one request; `key` is the request's key, hashed by the router that chose this shard.
+    /// Executes one request; `key` is the request's key, hashed by the router that chose this
+    /// shard.
     #[inline]
     pub fn execute<'a>(
         &'a mut self,
@@ -35,11 +26,11 @@ impl Shard {
         debug_assert_eq!(key.key(), request.key(), "the hash is another key's");
         match *request {
             KeyRequest::Get { with_cas, exptime, .. } => {
-                self.note_get(now, key);
+                self.detail.note_get(&self.store, &self.metrics, now, key);
                 self.get(now, key, with_cas, exptime)
             }
             KeyRequest::Store { store, value } => {
-                self.note_store(&store);
+                self.detail.note_store(&self.metrics, &store);
                 if !matches!(store.form, StoreForm::Classic) {
                     return self.other_store(now, key, &store, value);
                 }
@@ -53,7 +44,7 @@ impl Shard {
                 Response::Line(self.stored(now, key, &store, outcome))
             }
             KeyRequest::TooLarge { store } => {
-                self.note_store(&store);
+                self.detail.note_store(&self.metrics, &store);
                 self.metrics.add(Counter::StoreTooLarge, 1);
                 self.drop_old(now, key, &store);
                 match store.form {
@@ -124,69 +115,6 @@ impl Shard {
         }
     }
 
-    /// Counts a finished storage command and says what the client hears.
-    pub(crate) fn stored(
-        &mut self,
-        now: Now,
-        key: HashedKey<'_>,
-        store: &StoreRequest<'_>,
-        outcome: StoreOutcome,
-    ) -> Reply {
-        let finished = Finished { now, key, store, outcome };
-        if self.watched.is_some() {
-            return self.shown_and_counted(finished);
-        }
-        self.counted(finished)
-    }
-
-    /// In a function of its own, so that what it needs costs nothing while nobody watches.
-    #[cold]
-    fn shown_and_counted(&mut self, finished: Finished<'_>) -> Reply {
-        let Finished { now, key, store, outcome } = finished;
-        self.show_outcome(now, key, store, outcome);
-        self.counted(finished)
-    }
-
-    #[inline]
-    fn counted(&mut self, finished: Finished<'_>) -> Reply {
-        let Finished { now, key, store, outcome } = finished;
-        if matches!(outcome, StoreOutcome::NoMemory) {
-            self.metrics.add(Counter::StoreNoMemory, 1);
-            self.drop_old(now, key, store);
-            return Reply::Error(error_lines::OUT_OF_MEMORY_STORING);
-        }
-        if outcome == StoreOutcome::Stored {
-            self.store.count_set();
-        } else {
-            self.count_set_in_vain(store);
-        }
-        if store.verb == Verb::Cas && outcome == StoreOutcome::NotFound {
-            self.metrics.add(Counter::CasMisses, 1);
-        }
-        match outcome {
-            StoreOutcome::Stored => Reply::Stored,
-            StoreOutcome::NotStored => Reply::NotStored,
-            StoreOutcome::Exists => Reply::Exists,
-            StoreOutcome::NotFound => Reply::NotFound,
-            StoreOutcome::NoMemory => Reply::Error(error_lines::OUT_OF_MEMORY_STORING),
-        }
-    }
-
-    /// Counts a storage command that got memory and stored nothing.
-    #[cold]
-    pub(crate) fn count_set_in_vain(&mut self, store: &StoreRequest<'_>) {
-        let value_bytes = store.value_bytes as usize;
-        self.store.count_set_in_vain(store.key.len(), value_bytes, store.flags, store.exptime != 0);
-    }
-
-    /// A set that cannot be kept must not leave the old value to be read.
-    pub(crate) fn drop_old(&mut self, now: Now, key: HashedKey<'_>, store: &StoreRequest<'_>) {
-        if store.drops_old() {
-            // A miss is as good: there is no old value.
-            let _ = self.store.discard(now.tick, key.hash(), key.key());
-        }
-    }
-
     fn arithmetic(&mut self, now: Now, key: HashedKey<'_>, delta: u64, incr: bool) -> Response<'_> {
         let (change, misses) = if incr {
             (Delta::Incr(delta), Counter::IncrMisses)
@@ -220,7 +148,7 @@ impl Shard {
     }
 
     fn delete(&mut self, now: Now, key: HashedKey<'_>) -> Response<'_> {
-        self.note_delete(key.key());
+        self.detail.note_delete(&self.metrics, key.key());
         match self.store.delete(now.tick, key.hash(), key.key()) {
             Ok(()) => Response::Line(Reply::Deleted),
             Err(_) => {
@@ -242,18 +170,5 @@ fn hit<'a>(key: &'a [u8], with_cas: bool, item: &ItemRef<'a>) -> Response<'a> {
             Response::Parts { key, cas, item: *item }
         }
         _ => Response::Large { flags: item.flags(), cas, value_bytes: item.value_len() },
-    }
-}
-
-/// The store's verb for a command line.
-#[inline]
-pub(crate) fn store_verb(store: &StoreRequest<'_>) -> StoreVerb {
-    match store.verb {
-        Verb::Set => StoreVerb::Set,
-        Verb::Add => StoreVerb::Add,
-        Verb::Replace => StoreVerb::Replace,
-        Verb::Append => StoreVerb::Append,
-        Verb::Prepend => StoreVerb::Prepend,
-        Verb::Cas => StoreVerb::Cas(store.cas_unique),
     }
 }

@@ -10,9 +10,8 @@ use crate::execution::plain_get::LargeHit;
 use crate::execution::shard::Shard;
 use crate::forwarding::batch::{Batch, Replies};
 use crate::forwarding::forwarded_decoding::ForwardedRequests;
-use crate::forwarding::forwarded_request::{ForwardedRequest, StatsKind};
+use crate::forwarding::forwarded_request::ForwardedRequest;
 use crate::limits::{BATCH_REPLY_BYTES_SOFT_MAX, PREFETCH_GROUP};
-use crate::observation::class_table::ClassTable;
 use crate::requests::clock::Now;
 use crate::requests::request::KeyRequest;
 use crate::requests::response::{Response, ValueEnd};
@@ -75,7 +74,7 @@ impl Shard {
     #[inline]
     fn execute_plain_get(&mut self, now: Now, key: HashedKey<'_>, replies: &mut Replies<'_>) {
         let request = KeyRequest::Get { key: key.key(), with_cas: false, exptime: None };
-        if replies.bytes.len() >= BATCH_REPLY_BYTES_SOFT_MAX || self.watched.is_some() {
+        if replies.bytes.len() >= BATCH_REPLY_BYTES_SOFT_MAX || self.watch_log.is_on() {
             return self.execute_key_request(now, key, &request, Some(replies));
         }
         let mut large = None;
@@ -118,7 +117,7 @@ impl Shard {
             Some(replies) => replies.bytes.len() >= BATCH_REPLY_BYTES_SOFT_MAX,
             None => false,
         };
-        if self.watched.is_some() {
+        if self.watch_log.is_on() {
             self.announce(now, key, request);
         }
         let response = self.execute(now, key, request);
@@ -147,8 +146,8 @@ impl Shard {
         self.reply_held(key, &head, replies);
     }
 
-    /// Replies with the value of `key`, which a request has just found: a hold on it, to be sent from
-    /// where it lies.
+    /// Replies with the value of `key`, which a request has just found: a hold on it, to be sent
+    /// from where it lies.
     fn reply_held(&mut self, key: HashedKey<'_>, head: &ValueHead, replies: &mut Replies<'_>) {
         let hold = self.hold(key);
         let value_bytes = hold.value_bytes();
@@ -210,41 +209,8 @@ impl Shard {
             }
             ForwardedRequest::Dump(ref part) => {
                 let replies = replies.expect("a dump is asked for with a ticket");
-                replies.push(|out| self.dump_reply(now, part, out));
+                replies.push(|out| part.append_reply(&self.store, now, out));
             }
-        }
-    }
-
-    /// Appends what `kind` asks for, in the form that belongs to it.
-    pub fn append_stats(&mut self, now: Now, kind: StatsKind, out: &mut Vec<u8>) {
-        match kind {
-            StatsKind::Metrics => self.append_metrics(out),
-            StatsKind::Reset => {
-                self.class_baseline = ClassTable::of(&self.store, now.tick);
-                self.detail.counts.clear();
-                self.append_metrics(out);
-            }
-            StatsKind::Sizes => {
-                for (bytes, items) in self.store.item_sizes() {
-                    out.extend_from_slice(&(bytes as u64).to_le_bytes());
-                    out.extend_from_slice(&items.to_le_bytes());
-                }
-            }
-            StatsKind::Prefixes => self.detail.counts.append_to(out),
-            StatsKind::Detail(is_on) => self.detail.is_on = is_on,
-            StatsKind::Turn => {}
-            StatsKind::Connections => out.extend_from_slice(&self.told_connections),
-            StatsKind::Classes => {
-                let table = ClassTable::of(&self.store, now.tick);
-                table.since(&self.class_baseline).append_to(out);
-            }
-        }
-    }
-
-    fn append_metrics(&self, out: &mut Vec<u8>) {
-        self.publish();
-        for word in self.metrics.snapshot().as_words() {
-            out.extend_from_slice(&word.to_le_bytes());
         }
     }
 }

@@ -9,17 +9,15 @@ use slabcore_storage::{
     StoreVerb,
 };
 
-use crate::execution::meta_get::{exptimes, named_unique, ttl};
+use crate::execution::decimal::{DIGITS_MAX, decimal};
+use crate::execution::meta_item::{exptimes, named_unique, ttl};
 use crate::execution::shard::Shard;
 use crate::requests::clock::Now;
 use crate::requests::response::Response;
 
-/// Digits of the largest 64-bit number.
-pub(crate) const DIGITS_MAX: usize = 20;
-
 impl Shard {
     /// Executes an md: deletes, or marks as stale (`I`), or takes the value away (`x`).
-    pub(crate) fn meta_delete<'a>(
+    pub(super) fn meta_delete<'a>(
         &mut self,
         now: Now,
         key: HashedKey<'a>,
@@ -66,12 +64,12 @@ impl Shard {
                 flags: client_flags,
                 exptime: exptime.unwrap_or(0),
             };
-            self.show_store_begun(now, key);
+            self.watch_log.show_look(&self.store, now, key);
             let outcome = self.store.store(now.tick, key.hash(), &item, StoreVerb::Set);
             if outcome == StoreOutcome::NoMemory {
                 return None;
             }
-            self.show_emptied(now, key, &item, !invalidates);
+            self.watch_log.show_emptied(&self.store, now, key, &item, !invalidates);
             let unique = match named_unique(flags) {
                 NewUnique::Keep if !invalidates && cas != 0 => NewUnique::Set(cas),
                 unique => unique,
@@ -95,7 +93,7 @@ impl Shard {
     }
 
     /// Executes an ma; `incr`: it adds.
-    pub(crate) fn meta_arithmetic<'a>(
+    pub(super) fn meta_arithmetic<'a>(
         &mut self,
         now: Now,
         key: HashedKey<'a>,
@@ -147,12 +145,12 @@ impl Shard {
         let (exptime, shown) = exptimes(now, flags, 0, true);
         let mut digits = [0; DIGITS_MAX];
         let value = (decimal(number, &mut digits), exptime);
-        self.show_store_begun(now, key);
+        self.watch_log.show_look(&self.store, now, key);
         match self.create(now, key, flags, value, false) {
             Some(cas) => {
                 // As memcached tells it: its item gets the exptime later.
                 let item = NewItem { key: key.key(), value: value.0, flags: 0, exptime: 0 };
-                self.show_store_done(now, key, &item, Verb::Add);
+                self.watch_log.show_stored(&self.store, now, key, &item, Verb::Add);
                 let reply = number_reply(now, key.key(), flags, number, (shown, cas));
                 Response::meta(reply, MetaStatus::Done)
             }
@@ -178,31 +176,5 @@ fn arithmetic_error(error: ArithmeticError) -> Reply {
         ArithmeticError::NotFound => Reply::NotFound,
         ArithmeticError::NonNumeric => Reply::Error(error_lines::NON_NUMERIC_VALUE),
         ArithmeticError::NoMemory => Reply::Error(error_lines::OUT_OF_MEMORY),
-    }
-}
-
-/// The digits of a number, in the end of `room`.
-pub(crate) fn decimal(mut number: u64, room: &mut [u8; DIGITS_MAX]) -> &[u8] {
-    let mut start = DIGITS_MAX;
-    loop {
-        start -= 1;
-        room[start] = b'0' + (number % 10) as u8;
-        number /= 10;
-        if number == 0 {
-            return &room[start..];
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use std::string::ToString;
-
-    #[test]
-    fn numbers_have_their_digits() {
-        for number in [0, 9, 10, 12_345, u64::MAX] {
-            assert_eq!(decimal(number, &mut [0; DIGITS_MAX]), number.to_string().as_bytes());
-        }
     }
 }

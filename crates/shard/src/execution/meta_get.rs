@@ -6,11 +6,9 @@ use slabcore_metrics::{Counter, ShardMetrics};
 use slabcore_protocol::{
     ItemFacts, MetaFlags, MetaReply, MetaStatus, MetaValue, encode_meta_debug,
 };
-use slabcore_storage::{
-    Amendment, HashedKey, Hit, Marks, NewItem, NewUnique, ReadHit, ReadTerms, StoreOutcome,
-    StoreVerb,
-};
+use slabcore_storage::{HashedKey, Hit, ReadHit, ReadTerms};
 
+use crate::execution::meta_item::{exptimes, ttl};
 use crate::execution::shard::Shard;
 use crate::limits::VALUE_INLINE_BYTES_MAX;
 use crate::requests::clock::Now;
@@ -19,7 +17,7 @@ use crate::requests::response::{Response, ValueEnd};
 impl Shard {
     /// Executes an mg.
     #[inline]
-    pub(crate) fn meta_get<'a>(
+    pub(super) fn meta_get<'a>(
         &'a mut self,
         now: Now,
         key: HashedKey<'a>,
@@ -86,37 +84,8 @@ impl Shard {
         Response::Meta(MetaReply { facts, value, key_is_encoded: false, ..reply })
     }
 
-    /// Creates an item that the flag `N` asks for; returns its cas unique, which is 0 unless it is
-    /// wanted. `None`: there is no memory.
-    pub(crate) fn create(
-        &mut self,
-        now: Now,
-        key: HashedKey<'_>,
-        flags: MetaFlags<'_>,
-        (value, exptime): (&[u8], u32),
-        claimed: bool,
-    ) -> Option<u64> {
-        let item = NewItem { key: key.key(), value, flags: 0, exptime };
-        let outcome = self.store.store(now.tick, key.hash(), &item, StoreVerb::Set);
-        if outcome == StoreOutcome::NoMemory {
-            return None;
-        }
-        let amendment = Amendment {
-            marks: claimed.then(|| Marks { claimed, ..Marks::default() }),
-            unique: named_unique(flags),
-            with_cas: flags.has(b'c'),
-            is_read: claimed && !flags.has(b'u'),
-            exptime: None,
-        };
-        Some(
-            self.store
-                .amend(now.tick, key.hash(), key.key(), &amendment)
-                .map_or(0, |item| item.cas()),
-        )
-    }
-
     /// Executes an me: a read that leaves no trace.
-    pub(crate) fn meta_debug<'a>(&'a mut self, now: Now, key: HashedKey<'a>) -> Response<'a> {
+    pub(super) fn meta_debug<'a>(&'a mut self, now: Now, key: HashedKey<'a>) -> Response<'a> {
         self.metrics.add(Counter::CmdMeta, 1);
         let class_and_idle = self.store.class_and_idle(now.tick, key.hash(), key.key());
         let item = self.store.peek_with_cas(now.tick, key.hash(), key.key());
@@ -148,7 +117,7 @@ fn meta_miss<'a>(metrics: &ShardMetrics, flags: MetaFlags<'a>, key: &'a [u8]) ->
 
 /// The reply to an mg that has read an item.
 #[inline]
-pub(crate) fn meta_hit<'a>(
+pub(super) fn meta_hit<'a>(
     now: Now,
     key: &'a [u8],
     flags: MetaFlags<'a>,
@@ -190,34 +159,5 @@ pub(crate) fn meta_hit<'a>(
             Response::LargeBehind { head: reply.value_elsewhere(), end: ValueEnd::LineEnd }
         }
         _ => Response::Meta(reply),
-    }
-}
-
-/// The exptime that an item has when all flags have acted, and the one that the flag `t` shows:
-/// they act in their order, `N` only on an item that it created.
-pub(crate) fn exptimes(now: Now, flags: MetaFlags<'_>, old: u32, created: bool) -> (u32, u32) {
-    let (mut exptime, mut shown) = (old, old);
-    for letter in flags.words().filter_map(|word| word.first().copied()) {
-        match letter {
-            b'T' => exptime = now.expiry(flags.seconds(b'T').unwrap_or(0)),
-            b'N' if created => exptime = now.expiry(flags.seconds(b'N').unwrap_or(0)),
-            b't' => shown = exptime,
-            _ => {}
-        }
-    }
-    (exptime, shown)
-}
-
-/// Seconds that an item has left to live. What is dead already shows a huge number, as in
-/// memcached.
-pub(crate) fn ttl(now: Now, exptime: u32) -> i64 {
-    if exptime == 0 { -1 } else { i64::from(exptime.wrapping_sub(now.tick)) }
-}
-
-/// The cas unique that the flag `E` names; 0 names none.
-pub(crate) fn named_unique(flags: MetaFlags<'_>) -> NewUnique {
-    match flags.number(b'E') {
-        None | Some(0) => NewUnique::Keep,
-        Some(unique) => NewUnique::Set(unique),
     }
 }

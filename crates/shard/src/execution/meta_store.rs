@@ -6,16 +6,16 @@ use slabcore_protocol::{
 };
 use slabcore_storage::{Amendment, HashedKey, Hit, Marks, NewItem, StoreOutcome, StoreVerb};
 
-use crate::execution::execute::store_verb;
-use crate::execution::meta_get::named_unique;
+use crate::execution::finished_store::store_verb;
+use crate::execution::meta_item::named_unique;
 use crate::execution::shard::Shard;
 use crate::requests::clock::Now;
 use crate::requests::response::Response;
 
 /// How the store does it, once the conditions that only ms has were found to hold.
 #[derive(Clone, Copy)]
-pub(crate) struct MetaStorePlan {
-    pub(crate) verb: StoreVerb,
+pub(super) struct MetaStorePlan {
+    pub(super) verb: StoreVerb,
     /// Marks of the stored item.
     marks: Marks,
     /// Exptime in the place of the request's.
@@ -24,7 +24,7 @@ pub(crate) struct MetaStorePlan {
 
 impl Shard {
     /// Executes an ms with its whole value.
-    pub(crate) fn meta_store<'a>(
+    pub(super) fn meta_store<'a>(
         &mut self,
         now: Now,
         key: HashedKey<'_>,
@@ -45,7 +45,7 @@ impl Shard {
     }
 
     /// Looks at the item that is there; `Err`: nothing is to be stored.
-    pub(crate) fn plan_meta_store(
+    pub(super) fn plan_meta_store(
         &mut self,
         now: Now,
         key: HashedKey<'_>,
@@ -87,7 +87,7 @@ impl Shard {
     }
 
     /// Counts a finished ms, sees to what the store does not do by itself, and answers.
-    pub(crate) fn meta_stored<'a>(
+    pub(super) fn meta_stored<'a>(
         &mut self,
         now: Now,
         key: HashedKey<'_>,

@@ -8,14 +8,19 @@
 
 mod binary;
 mod binary_store;
-mod detail;
+mod decimal;
 mod execute;
 mod execute_batch;
+mod finished_store;
 mod meta_change;
 mod meta_get;
+mod meta_item;
 mod meta_store;
-pub(crate) mod plain_get;
-pub(crate) mod shard;
+mod plain_get;
+mod shard;
+mod stats;
 mod streamed_store;
-pub(crate) mod uploads;
-mod watch;
+mod uploads;
+
+pub use self::plain_get::LargeHit;
+pub use self::shard::{Limits, Shard};

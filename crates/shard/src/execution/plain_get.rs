@@ -39,7 +39,7 @@ impl Shard {
         ends: bool,
         out: &mut Vec<u8>,
     ) -> Option<LargeHit> {
-        self.note_get(now, key);
+        self.detail.note_get(&self.store, &self.metrics, now, key);
         let Some(item) = self.get_counted::<false>(now, key) else {
             if ends {
                 out.extend_from_slice(END);
@@ -99,7 +99,7 @@ impl Shard {
         echo: Echo,
         out: &mut Vec<u8>,
     ) -> Option<Vec<u8>> {
-        self.note_get(now, key);
+        self.detail.note_get(&self.store, &self.metrics, now, key);
         let Some(item) = self.get_counted::<true>(now, key) else {
             let miss = BinaryReply::miss(echo, key.key());
             if !miss.is_hidden(true) {
@@ -143,7 +143,7 @@ impl Shard {
 
     /// The live item of a key, counted as a get; with a cas unique if it is to be told.
     #[inline]
-    pub(crate) fn get_counted<const WITH_CAS: bool>(
+    pub(super) fn get_counted<const WITH_CAS: bool>(
         &mut self,
         now: Now,
         key: HashedKey<'_>,

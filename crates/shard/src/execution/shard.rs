@@ -1,19 +1,26 @@
-//! One shard: a store with its counters and its uploads.
+//! One shard: a store with its counters, its uploads, and what operators observe of it.
+//!
+//! This file has what belongs to no single request. Requests are executed by the other files of the
+//! room; their calls on a shard go one way, from `execute_batch.rs` and `execute.rs` down to here.
 
-use alloc::boxed::Box;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
-use slabcore_metrics::{Counter, Gauge, ShardMetrics};
+use slabcore_metrics::ShardMetrics;
+use slabcore_protocol::Streams;
 use slabcore_storage::{
-    Config, HashedKey, Hold, KeyHasher, NoMemory, PageDemand, PagePool, PageWish, Reassigned, Store,
+    Config, HashedKey, Hold, KeyHasher, NoMemory, PageDemand, PagePool, PageWish, Reassigned,
+    Store, WalkPosition,
 };
 
 use crate::execution::uploads::Uploads;
 use crate::observation::class_table::ClassTable;
-use crate::observation::prefix_counts::Detail;
-use crate::observation::watched_lines::Watched;
+use crate::observation::detail::Detail;
+use crate::observation::dump::DumpPart;
+use crate::observation::watch_log::WatchLog;
+use crate::observation::watched_lines::{Watch, WatchedLines};
 use crate::requests::clock::Now;
+use crate::requests::request::KeyRequest;
 
 /// What a shard needs to know beside its store's configuration.
 #[derive(Debug, Clone, Copy)]
@@ -38,22 +45,22 @@ impl Limits {
 
 /// The part of the cache that one core owns.
 pub struct Shard {
-    pub(crate) store: Store,
-    pub(crate) metrics: Arc<ShardMetrics>,
-    pub(crate) uploads: Uploads,
+    pub(super) store: Store,
+    pub(super) metrics: Arc<ShardMetrics>,
+    pub(super) uploads: Uploads,
+    pub(super) detail: Detail,
+    pub(super) watch_log: WatchLog,
     /// The slab classes at the last `stats reset`.
-    pub(crate) class_baseline: ClassTable,
-    pub(crate) detail: Detail,
-    /// What the executor tells of its connections, as it encodes it.
-    pub(crate) told_connections: Vec<u8>,
-    /// A `flush_all` that has yet to take effect, as a tick; 0: none.
+    pub(super) class_baseline: ClassTable,
+    /// The executor's last report of its connections, as it encoded it.
+    pub(super) told_connections: Vec<u8>,
+    /// Dumps and crawls that clients have started here.
+    pub(super) crawls_started: u64,
+    /// The tick at which a delayed `flush_all` takes effect; 0: none is pending.
     flush_tick: u32,
-    /// The tick that [`Self::take_background_due`] or [`Self::sooner_background_due`] told last.
+    /// The tick that [`Self::take_background_due`] or [`Self::sooner_background_due`] returned
+    /// last.
     due_told: u32,
-    /// Dumps and crawls that clients have ordered here.
-    crawls_ordered: u64,
-    /// Kept while somebody watches.
-    pub(crate) watched: Option<Box<Watched>>,
 }
 
 impl Shard {
@@ -68,13 +75,13 @@ impl Shard {
             store: Store::new(config, pool, hasher)?,
             metrics,
             uploads: Uploads::new(config.shards as usize),
-            class_baseline: ClassTable::default(),
             detail: Detail::default(),
+            watch_log: WatchLog::default(),
+            class_baseline: ClassTable::default(),
             told_connections: Vec::new(),
+            crawls_started: 0,
             flush_tick: 0,
             due_told: u32::MAX,
-            crawls_ordered: 0,
-            watched: None,
         })
     }
 
@@ -83,7 +90,7 @@ impl Shard {
         &self.metrics
     }
 
-    /// Must be called with the time of each turn before its first request.
+    /// Starts a turn: to be called with its time, before its first request.
     #[inline]
     pub fn begin_turn(&mut self, now: Now) {
         if self.flush_tick != 0 && self.flush_tick <= now.tick {
@@ -92,7 +99,8 @@ impl Shard {
         }
     }
 
-    /// `flush_all`: at once with `None`; at a tick; `Some(0)` calls a pending one off.
+    /// Executes `flush_all`: at once with `None`, or at a tick; `Some(0)` only cancels a pending
+    /// one.
     ///
     /// A new flush replaces a pending one, as in memcached.
     pub fn flush_all(&mut self, at: Option<u32>) {
@@ -102,57 +110,59 @@ impl Shard {
         }
     }
 
-    /// Before the second touches of a group of lookups.
+    /// Starts a group of lookups: to be called before the first [`Self::prefetch_item`] of the
+    /// group.
     #[inline]
     pub fn begin_group(&self) {
         self.store.begin_group();
     }
 
-    /// First touch of a lookup to come: the hash bucket.
+    /// Prefetches the hash bucket of a later lookup.
     #[inline]
     pub fn prefetch_bucket(&self, hash: u64) {
         self.store.prefetch_bucket(hash);
     }
 
-    /// Second touch, once the bucket is near: the item. The lookups should follow in this order.
+    /// Prefetches the item of a later lookup; the bucket was prefetched before. The lookups should
+    /// follow in the same order.
     #[inline]
     pub fn prefetch_item(&self, hash: u64) {
         self.store.prefetch_item(hash);
     }
 
-    /// Keeps the value that the last get of `key` found in place until [`Self::release`]. A gat may
-    /// have ended its item's life: the value is owed all the same.
+    /// Keeps the value that the last get of `key` found in place, until [`Self::release`]. It is
+    /// kept even if that get was a gat that ended the item's life.
     pub fn hold(&mut self, key: HashedKey<'_>) -> Hold {
         self.store.hold_hit(key.hash(), key.key()).expect("the last get has just found it")
     }
 
-    /// True if a value was ever stored here that is sent from where it lies.
+    /// True if a value was ever stored here that is too long to be copied into a reply.
     pub fn has_large_values(&self) -> bool {
         self.store.has_long_values()
     }
 
-    /// Lets go of a held value of this shard.
+    /// Ends a hold on a value of this shard.
     pub fn release(&mut self, hold: Hold) {
         self.store.release(hold);
     }
 
-    /// Background work, about `budget` small steps; true if there is more to do.
+    /// Does about `budget` small steps of background work; true if there is more to do.
     pub fn maintain(&mut self, now: Now, budget: u32) -> bool {
         self.store.maintain(now.tick, budget)
     }
 
-    /// The tick at which background work, or a `flush_all`, is next due; `u32::MAX`: none is.
+    /// The tick at which background work or a `flush_all` is next due; `u32::MAX`: never.
     pub fn take_background_due(&mut self, now: Now) -> u32 {
         let flush_tick = if self.flush_tick == 0 { u32::MAX } else { self.flush_tick };
         self.due_told = self.store.background_due(now.tick).min(flush_tick);
         self.due_told
     }
 
-    /// The same tick if it is sooner than was told last.
+    /// The same tick, if it is sooner than the last one returned.
     #[inline]
     pub fn sooner_background_due(&mut self, now: Now) -> Option<u32> {
         let told = self.due_told;
-        // Nothing is due sooner than that.
+        // Nothing can be due sooner.
         if told <= now.tick.saturating_add(1) {
             return None;
         }
@@ -161,32 +171,33 @@ impl Shard {
         (due < told).then_some(due)
     }
 
-    /// Whether dead items are looked for in that.
+    /// Sets whether background work looks for dead items.
     pub fn crawl_in_background(&mut self, crawls: bool) {
         self.store.crawl_in_background(crawls);
     }
 
-    /// Items that live no longer than so many seconds are evicted after others; 0: none are so.
+    /// Sets up to how many seconds left to live an item counts as temporary, and is evicted after
+    /// others; 0: no item does.
     pub fn set_temporary_ttl(&mut self, seconds: u32) {
         self.store.set_temporary_ttl(seconds);
     }
 
-    /// Promises pages to a shard that wishes for them; [`Self::maintain`] gives them.
+    /// Promises pages to a shard that asked for them; [`Self::maintain`] gives them.
     pub fn grant(&mut self, wish: PageWish) {
         self.store.grant(wish);
     }
 
-    /// Names who has other shards give pages at once, see [`Self::give_pages_now`].
+    /// Sets the callback that has other shards give pages at once, see [`Self::give_pages_now`].
     pub fn set_page_demand(&mut self, demand: PageDemand) {
         self.store.set_page_demand(demand);
     }
 
-    /// Clears some pages for a shard that has nothing left to evict. False: there is none.
+    /// Clears some pages for a shard that has nothing left to evict; false if there is none.
     pub fn give_pages_now(&mut self, tick: u32) -> bool {
         self.store.give_now(tick)
     }
 
-    /// Begins to take a page from slab class `from` (-1: any, 0: the pool) for class `to` (0: the
+    /// Starts to move a page from slab class `from` (-1: any, 0: the pool) to class `to` (0: the
     /// pool).
     pub fn reassign(&mut self, from: i32, to: i32) -> Reassigned {
         let class = |number: i32| usize::try_from(number).ok().filter(|class| *class > 0);
@@ -206,69 +217,63 @@ impl Shard {
         self.store.has_page_wish()
     }
 
-    /// The wish for pages of other shards that came up since this was last asked.
+    /// Takes the wish for pages of other shards, if there is a new one.
     pub fn take_page_wish(&mut self) -> Option<PageWish> {
         self.store.take_page_wish()
     }
 
-    /// A client has ordered a dump or a crawl.
-    pub fn count_ordered_crawl(&mut self) {
-        self.crawls_ordered += 1;
+    /// Counts a dump or a crawl that a client has started.
+    pub fn count_started_crawl(&mut self) {
+        self.crawls_started += 1;
     }
 
-    /// Copies what the store counts into the metrics, for scrapes and `stats`.
-    pub fn publish(&self) {
-        let stats = self.store.stats();
-        let counters = &stats.counters;
-        let metrics = &self.metrics;
-        for (counter, total) in [
-            (Counter::GetHits, counters.get_hits),
-            (Counter::CmdSet, counters.cmd_set),
-            (Counter::DeleteHits, counters.delete_hits),
-            (Counter::IncrHits, counters.incr_hits),
-            (Counter::DecrHits, counters.decr_hits),
-            (Counter::CasHits, counters.cas_hits),
-            (Counter::CasBadval, counters.cas_badval),
-            (Counter::TouchHits, counters.touch_hits),
-            (Counter::Evictions, counters.evicted),
-            (Counter::EvictedUnfetched, counters.evicted_unfetched),
-            (Counter::EvictedActive, counters.evicted_active),
-            (Counter::ExpiredUnfetched, counters.expired_unfetched),
-            (Counter::Reclaimed, counters.reclaimed),
-            (Counter::CrawlerReclaimed, counters.crawler_reclaimed),
-            (Counter::CrawlerItemsChecked, counters.crawler_items_checked),
-            (Counter::DirectReclaims, counters.direct_reclaims),
-            (Counter::SlabsMoved, stats.slabs_moved),
-            (Counter::SlabReassignRescues, stats.items_moved),
-            (Counter::LruCrawlerStarts, stats.crawler_starts + self.crawls_ordered),
-            (Counter::TotalItems, stats.total_items),
-            (Counter::GetExpired, stats.get_expired),
-            (Counter::GetFlushed, stats.get_flushed),
-        ] {
-            metrics.set_counter(counter, total);
+    /// Counts requests by the prefix of their keys from now on; `delimiter` ends a prefix.
+    pub fn begin_detail(&mut self, delimiter: u8) {
+        self.detail.set_delimiter(delimiter);
+        self.detail.set_on(true);
+    }
+
+    /// Sets what is watched, and the client that the following requests are from.
+    #[cold]
+    pub fn watch(&mut self, watch: Watch) {
+        self.watch_log.set(watch);
+        self.store.note_events(watch.streams.meets(Streams::EVICTIONS | Streams::SYSTEM));
+    }
+
+    /// The streams that are watched.
+    #[inline]
+    pub fn watched_streams(&self) -> Streams {
+        self.watch_log.streams()
+    }
+
+    /// Shows watchers what a request will look up and delete, before it is executed.
+    #[cold]
+    pub fn announce(&mut self, now: Now, key: HashedKey<'_>, request: &KeyRequest<'_>) {
+        self.watch_log.announce(&self.store, now, key, request);
+    }
+
+    /// Adds a line of the server about itself, if its stream is watched.
+    pub fn show(&mut self, stream: Streams, write: impl FnOnce(&mut Vec<u8>)) {
+        self.watch_log.show(stream, write);
+    }
+
+    /// Whether [`Self::take_watched_lines`] has any.
+    pub fn has_watched_lines(&self) -> bool {
+        self.watch_log.has_lines() || self.store.has_events()
+    }
+
+    /// Takes the lines for watchers.
+    pub fn take_watched_lines(&mut self, now: Now) -> WatchedLines {
+        let (events, dropped) = self.store.take_events();
+        for event in events {
+            self.watch_log.show_event(now, &event);
         }
-        for (gauge, value) in [
-            (Gauge::CurrItems, stats.curr_items),
-            (Gauge::Bytes, stats.bytes),
-            (Gauge::HashBytes, stats.hash_bytes),
-            (Gauge::HashPowerLevel, stats.hash_power_level),
-            (Gauge::HashIsExpanding, u64::from(stats.is_growing)),
-            (Gauge::LruCrawlerRunning, u64::from(stats.is_crawling)),
-            (Gauge::SlabReassignRunning, u64::from(stats.is_moving_page)),
-            (Gauge::PagesOwned, stats.pages_owned),
-        ] {
-            metrics.set(gauge, value);
-        }
+        self.watch_log.take_lines(dropped)
     }
 
-    /// The slab classes as counted from the start on; `tick` is the time in seconds.
-    pub fn class_table(&self, tick: u32) -> ClassTable {
-        ClassTable::of(&self.store, tick)
-    }
-
-    /// What [`crate::StatsKind::Connections`] is answered with from now on.
-    pub fn tell_connections(&mut self, told: Vec<u8>) {
-        self.told_connections = told;
+    /// Appends the lines of one part of a dump; returns where the next part begins.
+    pub fn dump(&self, now: Now, part: &DumpPart, out: &mut Vec<u8>) -> WalkPosition {
+        part.append_lines(&self.store, now, out)
     }
 
     /// The store, for `stats items` and the like.

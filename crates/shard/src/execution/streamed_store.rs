@@ -9,13 +9,13 @@ use slabcore_protocol::{
 };
 use slabcore_storage::{HashedKey, Reservation, StoreOutcome};
 
-use crate::execution::binary_store::store_expiry;
-use crate::execution::execute::store_verb;
+use crate::execution::finished_store::store_verb;
 use crate::execution::shard::Shard;
-use crate::execution::uploads::{Upload, UploadId};
+use crate::execution::uploads::Upload;
 use crate::limits::KEY_BYTES_MAX;
 use crate::requests::clock::Now;
 use crate::requests::response::Response;
+use crate::requests::upload_id::UploadId;
 
 impl Shard {
     /// Starts an upload: reserves the head of the item, nothing ahead of the value's bytes.
@@ -26,7 +26,7 @@ impl Shard {
         id: UploadId,
         store: &StoreRequest<'_>,
     ) {
-        self.note_store(store);
+        self.detail.note_store(&self.metrics, store);
         let reservation = self
             .store
             .reserve(
@@ -34,7 +34,7 @@ impl Shard {
                 key.hash(),
                 key.key(),
                 store.flags,
-                store_expiry(now, store),
+                now.store_expiry(store),
                 store.value_bytes as usize,
             )
             .ok();
@@ -95,10 +95,16 @@ impl Shard {
         let mut upload = self.uploads.take(id);
         let reservation = upload.reservation.take();
         let store = upload.store();
-        if self.watched.is_some() && good {
-            self.show_look(now, upload.hashed_key());
+        if self.watch_log.is_on() && good {
+            self.watch_log.show_look(&self.store, now, upload.hashed_key());
             if reservation.is_none() {
-                self.show_outcome(now, upload.hashed_key(), &store, StoreOutcome::NoMemory);
+                self.watch_log.show_outcome(
+                    &self.store,
+                    now,
+                    upload.hashed_key(),
+                    &store,
+                    StoreOutcome::NoMemory,
+                );
             }
         }
         let response = match reservation {

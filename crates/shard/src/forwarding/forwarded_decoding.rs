@@ -6,7 +6,6 @@ use slabcore_protocol::{
 };
 use slabcore_storage::{HashedKey, PageWish, WalkPosition};
 
-use crate::execution::uploads::UploadId;
 use crate::forwarding::forwarded_head::{
     ARITHMETIC, BINARY, BIT_BINARY, BIT_CAS, BIT_EXPTIME, BIT_GOOD, BIT_INCR, BIT_META, BIT_TICKET,
     DELETE, DUMP, FLUSH, GET, HAS_KEY, HEAD_BYTES, Head, META, PAGES_WANTED, PLAIN_BINARY_GET,
@@ -17,12 +16,13 @@ use crate::forwarding::forwarded_request::{ForwardedRequest, StatsKind};
 use crate::observation::dump::DumpPart;
 use crate::observation::watched_lines::Watch;
 use crate::requests::request::KeyRequest;
+use crate::requests::upload_id::UploadId;
 
 /// The requests of a batch in order, each with whether a reply is due.
 #[derive(Debug, Clone)]
 pub(crate) struct ForwardedRequests<'a> {
-    pub(crate) rest: &'a [u8],
-    pub(crate) source: u8,
+    pub(super) rest: &'a [u8],
+    pub(super) source: u8,
 }
 
 impl<'a> Iterator for ForwardedRequests<'a> {

@@ -18,7 +18,7 @@ use crate::requests::request::KeyRequest;
 
 /// Appends a get of `key` with nothing said of it.
 #[inline]
-pub(crate) fn encode_plain_get(out: &mut Vec<u8>, key: HashedKey<'_>, answered: bool) {
+pub(super) fn encode_plain_get(out: &mut Vec<u8>, key: HashedKey<'_>, answered: bool) {
     encode_short(out, PLAIN_GET, key, [0; ECHO_BYTES], answered);
 }
 
@@ -42,7 +42,7 @@ fn encode_short(
 }
 
 /// Appends `request`; `answered`: a reply is due.
-pub(crate) fn encode_forwarded(out: &mut Vec<u8>, request: &ForwardedRequest<'_>, answered: bool) {
+pub(super) fn encode_forwarded(out: &mut Vec<u8>, request: &ForwardedRequest<'_>, answered: bool) {
     match *request {
         ForwardedRequest::PlainGet(key)
         | ForwardedRequest::Key(key, KeyRequest::Get { with_cas: false, exptime: None, .. }) => {

@@ -11,42 +11,42 @@
 //! before a value.
 
 /// The head of a plain get.
-pub(crate) const SHORT_HEAD_BYTES: usize = 16;
+pub(super) const SHORT_HEAD_BYTES: usize = 16;
 /// The head of any other request.
-pub(crate) const HEAD_BYTES: usize = 40;
+pub(super) const HEAD_BYTES: usize = 40;
 
-pub(crate) const BIT_TICKET: u8 = 1;
-pub(crate) const BIT_CAS: u8 = 2;
-pub(crate) const BIT_EXPTIME: u8 = 4;
-pub(crate) const BIT_INCR: u8 = 8;
-pub(crate) const BIT_GOOD: u8 = 16;
-pub(crate) const BIT_META: u8 = 32;
-pub(crate) const BIT_BINARY: u8 = 64;
+pub(super) const BIT_TICKET: u8 = 1;
+pub(super) const BIT_CAS: u8 = 2;
+pub(super) const BIT_EXPTIME: u8 = 4;
+pub(super) const BIT_INCR: u8 = 8;
+pub(super) const BIT_GOOD: u8 = 16;
+pub(super) const BIT_META: u8 = 32;
+pub(super) const BIT_BINARY: u8 = 64;
 
-pub(crate) const GET: u8 = 0;
-pub(crate) const STORE: u8 = 1;
-pub(crate) const TOO_LARGE: u8 = 2;
-pub(crate) const ARITHMETIC: u8 = 3;
-pub(crate) const TOUCH: u8 = 4;
-pub(crate) const DELETE: u8 = 5;
-pub(crate) const UPLOAD_BEGIN: u8 = 6;
-pub(crate) const UPLOAD_BYTES: u8 = 7;
-pub(crate) const UPLOAD_END: u8 = 8;
-pub(crate) const UPLOAD_ABANDON: u8 = 9;
-pub(crate) const FLUSH: u8 = 10;
-pub(crate) const STATS: u8 = 11;
-pub(crate) const PAGES_WANTED: u8 = 13;
-pub(crate) const META: u8 = 14;
-pub(crate) const BINARY: u8 = 15;
-pub(crate) const DUMP: u8 = 16;
-pub(crate) const WATCH: u8 = 17;
-pub(crate) const REASSIGN: u8 = 18;
+pub(super) const GET: u8 = 0;
+pub(super) const STORE: u8 = 1;
+pub(super) const TOO_LARGE: u8 = 2;
+pub(super) const ARITHMETIC: u8 = 3;
+pub(super) const TOUCH: u8 = 4;
+pub(super) const DELETE: u8 = 5;
+pub(super) const UPLOAD_BEGIN: u8 = 6;
+pub(super) const UPLOAD_BYTES: u8 = 7;
+pub(super) const UPLOAD_END: u8 = 8;
+pub(super) const UPLOAD_ABANDON: u8 = 9;
+pub(super) const FLUSH: u8 = 10;
+pub(super) const STATS: u8 = 11;
+pub(super) const PAGES_WANTED: u8 = 13;
+pub(super) const META: u8 = 14;
+pub(super) const BINARY: u8 = 15;
+pub(super) const DUMP: u8 = 16;
+pub(super) const WATCH: u8 = 17;
+pub(super) const REASSIGN: u8 = 18;
 /// The kinds from here on have a short head.
-pub(crate) const PLAIN_GET: u8 = 19;
-pub(crate) const PLAIN_BINARY_GET: u8 = 20;
+pub(super) const PLAIN_GET: u8 = 19;
+pub(super) const PLAIN_BINARY_GET: u8 = 20;
 
 /// The kinds with a long head that look for a key at once, a bit each.
-pub(crate) const HAS_KEY: u32 = 1 << GET
+pub(super) const HAS_KEY: u32 = 1 << GET
     | 1 << STORE
     | 1 << TOO_LARGE
     | 1 << ARITHMETIC
@@ -57,14 +57,14 @@ pub(crate) const HAS_KEY: u32 = 1 << GET
 
 /// What stands in a head besides lengths.
 #[derive(Clone, Copy, Default)]
-pub(crate) struct Head {
-    pub(crate) kind: u8,
-    pub(crate) bits: u8,
-    pub(crate) verb: u8,
-    pub(crate) hash: u64,
-    pub(crate) a: u32,
-    pub(crate) b: u32,
-    pub(crate) c: u64,
-    pub(crate) d: u32,
-    pub(crate) e: u32,
+pub(super) struct Head {
+    pub(super) kind: u8,
+    pub(super) bits: u8,
+    pub(super) verb: u8,
+    pub(super) hash: u64,
+    pub(super) a: u32,
+    pub(super) b: u32,
+    pub(super) c: u64,
+    pub(super) d: u32,
+    pub(super) e: u32,
 }

@@ -3,10 +3,10 @@
 use slabcore_protocol::{Echo, StoreRequest};
 use slabcore_storage::{HashedKey, PageWish};
 
-use crate::execution::uploads::UploadId;
 use crate::observation::dump::DumpPart;
 use crate::observation::watched_lines::Watch;
 use crate::requests::request::KeyRequest;
+use crate::requests::upload_id::UploadId;
 
 /// What a shard is asked to tell of itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -43,12 +43,12 @@ impl StatsKind {
         Self::Turn,
     ];
 
-    pub(crate) fn code(self) -> u8 {
+    pub(super) fn code(self) -> u8 {
         let place = Self::ALL.iter().position(|kind| *kind == self);
         place.expect("all kinds are there") as u8
     }
 
-    pub(crate) fn of_code(code: u8) -> Self {
+    pub(super) fn of_code(code: u8) -> Self {
         Self::ALL[usize::from(code)]
     }
 }

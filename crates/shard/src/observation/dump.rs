@@ -1,47 +1,46 @@
-//! A part of a dump: the items of one shard, a few at a time, as lines.
+//! One part of a dump: the next few items of one shard, as lines.
 
 use alloc::vec::Vec;
 
 use slabcore_protocol::{DumpFormat, DumpedItem, encode_dump_line};
-use slabcore_storage::{WalkPosition, Walked};
+use slabcore_storage::{Store, WalkPosition, Walked};
 
-use crate::execution::shard::Shard;
 use crate::limits::DUMP_LOOKS;
 use crate::requests::clock::Now;
 
 const POSITION_BYTES: usize = 8;
 
-/// What part of a dump is asked for.
+/// A request for one part of a dump.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct DumpPart {
     /// How items are shown.
     pub format: DumpFormat,
-    /// Slab classes whose items are shown, a bit each.
+    /// Slab classes whose items are shown, one bit each.
     pub classes: u64,
-    /// Where the last part of this shard has ended.
+    /// Where the last part of this shard ended.
     pub position: WalkPosition,
 }
 
-impl Shard {
-    /// Appends the lines of the next items, some [`DUMP_LOOKS`] of them; returns where the next
-    /// part begins.
-    pub fn dump(&self, now: Now, part: &DumpPart, out: &mut Vec<u8>) -> WalkPosition {
-        let &DumpPart { format, classes, position } = part;
-        self.store.walk(now.tick, position, classes, DUMP_LOOKS, |walked| {
+impl DumpPart {
+    /// Appends the lines of the next items, after at most [`DUMP_LOOKS`] looks; returns where the
+    /// next part begins.
+    pub(crate) fn append_lines(&self, store: &Store, now: Now, out: &mut Vec<u8>) -> WalkPosition {
+        let &Self { format, classes, position } = self;
+        store.walk(now.tick, position, classes, DUMP_LOOKS, |walked| {
             encode_dump_line(out, format, &dumped(now, walked));
         })
     }
 
-    /// The same as a reply to another core, which [`split_dump_reply`] takes apart.
-    pub(crate) fn dump_reply(&self, now: Now, part: &DumpPart, out: &mut Vec<u8>) {
+    /// Appends the same as a reply to another core, which [`split_dump_reply`] takes apart.
+    pub(crate) fn append_reply(&self, store: &Store, now: Now, out: &mut Vec<u8>) {
         let start = out.len();
         out.extend_from_slice(&[0; POSITION_BYTES]);
-        let position = self.dump(now, part, out);
+        let position = self.append_lines(store, now, out);
         out[start..start + POSITION_BYTES].copy_from_slice(&position.bits().to_le_bytes());
     }
 }
 
-/// Where the next part of a dump begins, and the lines of this one.
+/// Splits a reply with a part of a dump into where the next part begins, and the lines of this one.
 pub fn split_dump_reply(reply: &[u8]) -> (WalkPosition, &[u8]) {
     let (position, lines) =
         reply.split_first_chunk::<POSITION_BYTES>().expect("a part has a position");

@@ -5,6 +5,8 @@
 //! Start reading at `class_table.rs` (`stats items`, `stats slabs`), then `watched_lines.rs`.
 
 pub(crate) mod class_table;
+pub(crate) mod detail;
 pub(crate) mod dump;
 pub(crate) mod prefix_counts;
+pub(crate) mod watch_log;
 pub(crate) mod watched_lines;

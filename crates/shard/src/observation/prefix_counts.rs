@@ -1,19 +1,15 @@
-//! Requests by the prefix of their keys, for `stats detail`: by what stands before the first
-//! delimiter. Keys without one are not counted. Prefixes are never forgotten but by `stats reset`,
-//! so their number is bounded.
+//! Counts of requests by the prefix of their keys, for `stats detail`.
+//!
+//! The prefix of a key is what precedes its first delimiter; keys without a delimiter are not
+//! counted. Only `stats reset` forgets prefixes, so their number is bounded.
 
 use alloc::boxed::Box;
 use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 
-use crate::limits::PREFIXES_MAX;
-
-/// memcached's delimiter.
-const DELIMITER: u8 = b':';
-
 /// What a request did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum PrefixEvent {
+pub(super) enum PrefixEvent {
     Hit,
     Miss,
     Store,
@@ -23,7 +19,7 @@ pub(crate) enum PrefixEvent {
 /// Requests of one prefix: gets, those of them that were hits, stores, deletes.
 type Counts = [u64; 4];
 
-/// See the module.
+/// Requests by prefix, for at most a given number of prefixes.
 #[derive(Debug)]
 pub struct PrefixCounts {
     by_prefix: BTreeMap<Box<[u8]>, Counts>,
@@ -31,13 +27,13 @@ pub struct PrefixCounts {
 }
 
 impl PrefixCounts {
-    /// No prefix yet, and never more than so many.
+    /// Empty counts for at most `prefixes_max` prefixes.
     pub const fn new(prefixes_max: usize) -> Self {
         Self { by_prefix: BTreeMap::new(), prefixes_max }
     }
 
-    /// Counts a request for a key; false if its prefix is one too many.
-    pub(crate) fn count(&mut self, delimiter: u8, key: &[u8], event: PrefixEvent) -> bool {
+    /// Counts a request for a key; false if there is no room for its prefix.
+    pub(super) fn count(&mut self, delimiter: u8, key: &[u8], event: PrefixEvent) -> bool {
         let Some(end) = key.iter().position(|&byte| byte == delimiter) else { return true };
         self.add(
             &key[..end],
@@ -61,12 +57,12 @@ impl PrefixCounts {
         true
     }
 
-    pub(crate) fn clear(&mut self) {
+    pub(super) fn clear(&mut self) {
         self.by_prefix.clear();
     }
 
-    /// Appends all in the form that [`Self::merge_bytes`] takes: length of the prefix, prefix,
-    /// counts as little-endian words.
+    /// Appends the counts as bytes for [`Self::merge_bytes`]: for each prefix its length, its text,
+    /// and its counts as little-endian words.
     pub fn append_to(&self, out: &mut Vec<u8>) {
         for (prefix, counts) in &self.by_prefix {
             out.push(prefix.len() as u8);
@@ -77,7 +73,8 @@ impl PrefixCounts {
         }
     }
 
-    /// Adds another shard's counts, as far as there is room for its prefixes.
+    /// Adds counts that [`Self::append_to`] of another shard wrote; prefixes beyond the limit are
+    /// left out.
     pub fn merge_bytes(&mut self, mut bytes: &[u8]) {
         while let Some((&length, rest)) = bytes.split_first() {
             let (prefix, rest) = rest.split_at(usize::from(length));
@@ -88,7 +85,7 @@ impl PrefixCounts {
         }
     }
 
-    /// The lines of `stats detail dump`, without END, in the order of the prefixes.
+    /// Appends the lines of `stats detail dump`, without END, in the order of the prefixes.
     pub fn encode(&self, out: &mut Vec<u8>) {
         for (prefix, [gets, hits, stores, deletes]) in &self.by_prefix {
             out.extend_from_slice(b"PREFIX ");
@@ -96,19 +93,6 @@ impl PrefixCounts {
             let counts = alloc::format!(" get {gets} hit {hits} set {stores} del {deletes}\r\n");
             out.extend_from_slice(counts.as_bytes());
         }
-    }
-}
-
-/// The state of `stats detail` in a shard.
-pub(crate) struct Detail {
-    pub(crate) is_on: bool,
-    pub(crate) delimiter: u8,
-    pub(crate) counts: PrefixCounts,
-}
-
-impl Default for Detail {
-    fn default() -> Self {
-        Self { is_on: false, delimiter: DELIMITER, counts: PrefixCounts::new(PREFIXES_MAX) }
     }
 }
 
@@ -124,7 +108,7 @@ mod tests {
     }
 
     #[test]
-    fn keys_count_for_what_stands_before_their_first_delimiter() {
+    fn keys_count_for_the_text_before_their_first_delimiter() {
         let mut counts = PrefixCounts::new(8);
         for (key, event) in [
             ("a:b", PrefixEvent::Hit),

@@ -1,4 +1,4 @@
-//! Lines that a shard keeps for watchers, until its executor hands them out.
+//! The lines of one turn for watchers, which a shard keeps until its executor takes them.
 
 use alloc::vec::Vec;
 
@@ -6,27 +6,28 @@ use slabcore_protocol::Streams;
 
 use crate::limits::WATCH_LINES_BYTES_MAX;
 
-/// Who is watched, and what of it is wanted.
+/// What is watched, and whose requests follow.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Watch {
-    /// What all watchers together want to see.
+    /// The streams of all watchers together; none: nobody watches.
     pub streams: Streams,
     /// Descriptor of the client whose requests follow.
     pub client: i32,
 }
 
-/// Lines for watchers, without the time and number that each begins with and the LF at its end.
+/// Lines for watchers. Each still lacks the time and the number at its start, and the LF at its
+/// end.
 #[derive(Debug, Default)]
 pub struct WatchedLines {
     text: Vec<u8>,
-    /// Of each line its stream and where it ends.
+    /// For each line its stream, and its end in `text`.
     lines: Vec<(Streams, usize)>,
     /// Lines that found no room.
     pub dropped: u64,
 }
 
 impl WatchedLines {
-    /// Adds a line.
+    /// Adds the line that `write` appends, or counts it as dropped.
     pub fn push(&mut self, stream: Streams, write: impl FnOnce(&mut Vec<u8>)) {
         if self.text.len() >= WATCH_LINES_BYTES_MAX {
             self.dropped += 1;
@@ -37,7 +38,7 @@ impl WatchedLines {
     }
 
     /// True if there is none.
-    pub(crate) fn is_empty(&self) -> bool {
+    pub(super) fn is_empty(&self) -> bool {
         self.lines.is_empty()
     }
 
@@ -50,11 +51,4 @@ impl WatchedLines {
             (stream, line)
         })
     }
-}
-
-/// Kept while a shard is watched.
-#[derive(Debug)]
-pub(crate) struct Watched {
-    pub(crate) watch: Watch,
-    pub(crate) lines: WatchedLines,
 }

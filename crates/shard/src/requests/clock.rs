@@ -1,4 +1,6 @@
-//! Time as the caches of this family see it: whole seconds since shortly before the start.
+//! Time in whole seconds since shortly before the start, as in memcached.
+
+use slabcore_protocol::{StoreForm, StoreRequest};
 
 /// Relative exptimes reach 30 days; larger values are Unix times (protocol.txt).
 const RELATIVE_EXPTIME_MAX: u32 = 60 * 60 * 24 * 30;
@@ -18,15 +20,15 @@ impl Now {
         self.unix_at_zero + self.tick as u64
     }
 
-    /// A client's exptime as an absolute tick: 0 never; a negative or past one is dead at once.
+    /// The tick at which an item with this exptime of a client is dead; 0: never. A negative or
+    /// past exptime is dead at once.
     ///
-    /// The item is dead when the tick reaches the result, so a ttl of `n` lives `n - 1` to `n`
-    /// seconds.
+    /// A ttl of `n` lives `n - 1` to `n` seconds.
     pub const fn expiry(self, exptime: i32) -> u32 {
         if exptime < 0 { 1 } else { self.unsigned_expiry(exptime as u32) }
     }
 
-    /// As [`Self::expiry`], of an exptime of the binary protocol: there none is negative.
+    /// As [`Self::expiry`], for an exptime of the binary protocol, which is never negative.
     pub const fn unsigned_expiry(self, exptime: u32) -> u32 {
         if exptime == 0 {
             return 0;
@@ -38,15 +40,25 @@ impl Now {
         if unix <= self.unix_at_zero + 1 { 1 } else { (unix - self.unix_at_zero) as u32 }
     }
 
+    /// When the item of a storage command dies, as a tick. Only in the text protocols can the
+    /// exptime be negative.
+    #[inline]
+    pub const fn store_expiry(self, request: &StoreRequest<'_>) -> u32 {
+        match request.form {
+            StoreForm::Binary(_) => self.unsigned_expiry(request.exptime.cast_unsigned()),
+            StoreForm::Classic | StoreForm::Meta(_) => self.expiry(request.exptime),
+        }
+    }
+
     /// When a `flush_all` with this delay takes effect, as a tick; `None`: at once.
     ///
-    /// `Some(0)` is a Unix time from before the start: nothing is flushed, and a pending flush
-    /// is called off.
+    /// `Some(0)` is a Unix time before the start: nothing is flushed, and a pending flush is
+    /// cancelled, as in memcached.
     pub const fn flush_tick(self, delay: i32) -> Option<u32> {
         if delay < 0 { None } else { self.unsigned_flush_tick(delay as u32) }
     }
 
-    /// As [`Self::flush_tick`], of a delay of the binary protocol: there none is negative.
+    /// As [`Self::flush_tick`], for a delay of the binary protocol, which is never negative.
     pub const fn unsigned_flush_tick(self, delay: u32) -> Option<u32> {
         if delay == 0 {
             return None;

@@ -12,3 +12,4 @@ pub(crate) mod clock;
 pub(crate) mod request;
 pub(crate) mod response;
 pub(crate) mod router;
+pub(crate) mod upload_id;

@@ -35,8 +35,8 @@ impl KeyHasher {
     }
 }
 
-/// A key and its hash. Only [`KeyHasher::hashed`] makes one from a key, so no store is asked for a key
-/// under the hash of another one.
+/// A key and its hash. Only [`KeyHasher::hashed`] makes one from a key, so no store is asked for a
+/// key under the hash of another one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct HashedKey<'a> {
     key: &'a [u8],

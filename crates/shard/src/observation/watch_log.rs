@@ -1,5 +1,5 @@
-//! What watchers are told of a shard: look-ups, attempts to store, deletions, and what the store
-//! does by itself. All of it costs nothing while nobody watches but the look whether somebody does.
+//! The lines that `watch` shows of one shard: look-ups, attempts to store, deletions, evictions,
+//! and pages that move. While nobody watches, each request pays one look at [`WatchLog::is_on`].
 
 use alloc::boxed::Box;
 use alloc::vec::Vec;
@@ -8,14 +8,13 @@ use slabcore_protocol::{
     BinaryCommand, LookStatus, MetaCommand, StoreRequest, StoreStatus, Streams, Verb, WatchedItem,
     encode_deletion, encode_eviction, encode_look, encode_page_move, encode_store,
 };
-use slabcore_storage::{Glance, HashedKey, Miss, NewItem, StoreEvent, StoreOutcome};
+use slabcore_storage::{Glance, HashedKey, Miss, NewItem, Store, StoreEvent, StoreOutcome};
 
-use crate::execution::shard::Shard;
-use crate::observation::watched_lines::{Watch, Watched, WatchedLines};
+use crate::observation::watched_lines::{Watch, WatchedLines};
 use crate::requests::clock::Now;
 use crate::requests::request::KeyRequest;
 
-/// What a line tells of an item that is to be stored.
+/// What a line says about an item to be stored.
 struct NewItemShown<'a> {
     key: HashedKey<'a>,
     value_bytes: usize,
@@ -25,10 +24,29 @@ struct NewItemShown<'a> {
     verb: Verb,
 }
 
-impl Shard {
-    /// The requests that follow are this client's, and watched; without streams no longer so.
-    #[cold]
-    pub fn watch(&mut self, watch: Watch) {
+/// State of a watched shard.
+#[derive(Debug)]
+struct Watched {
+    watch: Watch,
+    lines: WatchedLines,
+}
+
+/// The lines for watchers of one shard; holds nothing while nobody watches.
+#[derive(Debug, Default)]
+pub(crate) struct WatchLog {
+    watched: Option<Box<Watched>>,
+}
+
+impl WatchLog {
+    /// Whether anybody watches.
+    #[inline]
+    pub(crate) fn is_on(&self) -> bool {
+        self.watched.is_some()
+    }
+
+    /// Sets what is watched, and the client that the following requests are from. Without streams
+    /// the log is off.
+    pub(crate) fn set(&mut self, watch: Watch) {
         let is_watched = !watch.streams.is_empty();
         match &mut self.watched {
             Some(watched) if is_watched => watched.watch = watch,
@@ -37,34 +55,28 @@ impl Shard {
             }
             _ => self.watched = None,
         }
-        self.store.note_events(watch.streams.meets(Streams::EVICTIONS | Streams::SYSTEM));
     }
 
-    /// What is watched here.
+    /// The streams that are watched.
     #[inline]
-    pub fn watched_streams(&self) -> Streams {
+    pub(crate) fn streams(&self) -> Streams {
         self.watched.as_deref().map_or(Streams::default(), |watched| watched.watch.streams)
     }
 
-    /// Whether [`Self::take_watched_lines`] has any.
-    pub fn has_watched_lines(&self) -> bool {
-        let has_lines = |watched: &Watched| !watched.lines.is_empty();
-        self.watched.as_deref().is_some_and(has_lines) || self.store.has_events()
+    /// Whether there are lines to take.
+    pub(crate) fn has_lines(&self) -> bool {
+        self.watched.as_deref().is_some_and(|watched| !watched.lines.is_empty())
     }
 
-    /// The lines since this was last asked.
-    pub fn take_watched_lines(&mut self, now: Now) -> WatchedLines {
-        let (events, dropped) = self.store.take_events();
-        for event in events {
-            self.show_event(now, &event);
-        }
+    /// Takes the lines out. `dropped` is added to the count of lines that found no room.
+    pub(crate) fn take_lines(&mut self, dropped: u64) -> WatchedLines {
         let Some(watched) = &mut self.watched else { return WatchedLines::default() };
         watched.lines.dropped += dropped;
         core::mem::take(&mut watched.lines)
     }
 
-    /// A line of the server about itself.
-    pub fn show(&mut self, stream: Streams, write: impl FnOnce(&mut Vec<u8>)) {
+    /// Adds a line that `write` appends, if its stream is watched.
+    pub(crate) fn show(&mut self, stream: Streams, write: impl FnOnce(&mut Vec<u8>)) {
         if let Some(watched) = &mut self.watched
             && watched.watch.streams.meets(stream)
         {
@@ -72,16 +84,22 @@ impl Shard {
         }
     }
 
-    /// Before a watched request is executed: tells what it will look up, and delete.
+    /// Shows what a request will look up and delete; to be called before the request is executed.
     #[cold]
-    pub fn announce(&mut self, now: Now, key: HashedKey<'_>, request: &KeyRequest<'_>) {
-        if let KeyRequest::TooLarge { store } = request {
-            self.show_store(now, key, store, StoreStatus::TooLarge);
-            if !store.drops_old() {
+    pub(crate) fn announce(
+        &mut self,
+        store: &Store,
+        now: Now,
+        key: HashedKey<'_>,
+        request: &KeyRequest<'_>,
+    ) {
+        if let KeyRequest::TooLarge { store: too_large } = request {
+            self.show_store(store, now, key, too_large, StoreStatus::TooLarge);
+            if !too_large.drops_old() {
                 return;
             }
         }
-        let found = self.show_look(now, key);
+        let found = self.show_look(store, now, key);
         let Some(glance) = found else { return };
         let command = match request {
             KeyRequest::Delete { .. } => "delete",
@@ -106,10 +124,15 @@ impl Shard {
         self.show(Streams::DELETIONS, |out| encode_deletion(out, &item, command));
     }
 
-    /// Tells of a look-up, and says what it will find.
-    pub(crate) fn show_look(&mut self, now: Now, key: HashedKey<'_>) -> Option<Glance> {
+    /// Shows a look-up; returns what it will find.
+    pub(crate) fn show_look(
+        &mut self,
+        store: &Store,
+        now: Now,
+        key: HashedKey<'_>,
+    ) -> Option<Glance> {
         let client = self.watched.as_ref()?.watch.client;
-        let found = self.store.glance(now.tick, key.hash(), key.key());
+        let found = store.glance(now.tick, key.hash(), key.key());
         let status = match found {
             Ok(_) => LookStatus::Found,
             Err(Miss::NotFound) => LookStatus::NotFound,
@@ -122,13 +145,14 @@ impl Shard {
         found.ok()
     }
 
-    /// Tells what became of an attempt to store.
+    /// Shows a storage command with its outcome.
     #[cold]
     pub(crate) fn show_outcome(
         &mut self,
+        store: &Store,
         now: Now,
         key: HashedKey<'_>,
-        store: &StoreRequest<'_>,
+        request: &StoreRequest<'_>,
         outcome: StoreOutcome,
     ) {
         let status = match outcome {
@@ -138,36 +162,31 @@ impl Shard {
             StoreOutcome::NotFound => StoreStatus::NotFound,
             StoreOutcome::NoMemory => StoreStatus::NoMemory,
         };
-        self.show_store(now, key, store, status);
+        self.show_store(store, now, key, request, status);
     }
 
     fn show_store(
         &mut self,
+        store: &Store,
         now: Now,
         key: HashedKey<'_>,
-        store: &StoreRequest<'_>,
+        request: &StoreRequest<'_>,
         status: StoreStatus,
     ) {
         let new = NewItemShown {
             key,
-            value_bytes: store.value_bytes as usize,
-            flags: store.flags,
-            expiry: crate::execution::binary_store::store_expiry(now, store),
-            verb: store.verb,
+            value_bytes: request.value_bytes as usize,
+            flags: request.flags,
+            expiry: now.store_expiry(request),
+            verb: request.verb,
         };
-        self.show_new(now, &new, status);
+        self.show_new(store, now, &new, status);
     }
 
-    /// Before a request other than a storage command stores an item: looks for it as one would.
-    pub(crate) fn show_store_begun(&mut self, now: Now, key: HashedKey<'_>) {
-        if self.watched.is_some() {
-            self.show_look(now, key);
-        }
-    }
-
-    /// Tells of an item that a request other than a storage command has stored.
-    pub(crate) fn show_store_done(
+    /// Shows an item that a request other than a storage command has stored.
+    pub(crate) fn show_stored(
         &mut self,
+        store: &Store,
         now: Now,
         key: HashedKey<'_>,
         item: &NewItem<'_>,
@@ -180,40 +199,42 @@ impl Shard {
             expiry: item.exptime,
             verb,
         };
-        self.show_new(now, &new, StoreStatus::Stored);
+        self.show_new(store, now, &new, StoreStatus::Stored);
     }
 
-    /// Tells of an md that took the value away: memcached stores an empty one.
+    /// Shows an md that emptied the value, as memcached does: as a store of an empty value, and as
+    /// a deletion if `is_deleted`.
     pub(crate) fn show_emptied(
         &mut self,
+        store: &Store,
         now: Now,
         key: HashedKey<'_>,
         item: &NewItem<'_>,
         is_deleted: bool,
     ) {
-        self.show_store_done(now, key, item, Verb::Set);
-        if is_deleted && self.watched.is_some() {
-            let class = self.store.class_of_new(item.key.len(), 0, item.flags, item.exptime);
+        self.show_stored(store, now, key, item, Verb::Set);
+        if is_deleted && self.is_on() {
+            let class = store.class_of_new(item.key.len(), 0, item.flags, item.exptime);
             let item = WatchedItem { key: item.key, class, value_bytes: 0 };
             self.show(Streams::DELETIONS, |out| encode_deletion(out, &item, "md"));
         }
     }
 
-    fn show_new(&mut self, now: Now, new: &NewItemShown<'_>, status: StoreStatus) {
+    fn show_new(&mut self, store: &Store, now: Now, new: &NewItemShown<'_>, status: StoreStatus) {
         let Some(watched) = &self.watched else { return };
         let client = watched.watch.client;
         let &NewItemShown { key, value_bytes, flags, expiry, verb } = new;
         let stored = (status == StoreStatus::Stored)
-            .then(|| self.store.glance(now.tick, key.hash(), key.key()).ok())
+            .then(|| store.glance(now.tick, key.hash(), key.key()).ok())
             .flatten();
-        let class = || self.store.class_of_new(key.key().len(), value_bytes, flags, expiry);
+        let class = || store.class_of_new(key.key().len(), value_bytes, flags, expiry);
         let (item, exptime) = match stored {
             Some(glance) => {
                 let is_joined = matches!(verb, Verb::Append | Verb::Prepend);
                 let exptime = if is_joined { glance.exptime } else { expiry };
                 (watched_item(key.key(), &glance), exptime)
             }
-            // There is no class for it, and no item.
+            // No slab class takes such an item.
             None if status == StoreStatus::TooLarge => {
                 (WatchedItem { key: key.key(), ..WatchedItem::default() }, expiry)
             }
@@ -225,7 +246,8 @@ impl Shard {
         });
     }
 
-    fn show_event(&mut self, now: Now, event: &StoreEvent) {
+    /// Shows what the store did by itself.
+    pub(crate) fn show_event(&mut self, now: Now, event: &StoreEvent) {
         match *event {
             StoreEvent::Evicted { ref key, fetched, exptime, idle, class, value_bytes } => {
                 let item = WatchedItem { key, class, value_bytes };

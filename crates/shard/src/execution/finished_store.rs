@@ -1,0 +1,96 @@
+//! What every storage command needs, in whatever dialect: its verb, and its count and reply when it
+//! is finished.
+
+use slabcore_metrics::Counter;
+use slabcore_protocol::{Reply, StoreRequest, Verb, error_lines};
+use slabcore_storage::{HashedKey, StoreOutcome, StoreVerb};
+
+use crate::execution::shard::Shard;
+use crate::requests::clock::Now;
+
+/// A storage command, and what became of it.
+#[derive(Clone, Copy)]
+struct Finished<'a> {
+    now: Now,
+    key: HashedKey<'a>,
+    store: &'a StoreRequest<'a>,
+    outcome: StoreOutcome,
+}
+
+impl Shard {
+    /// Counts a finished storage command and says what the client hears.
+    pub(super) fn stored(
+        &mut self,
+        now: Now,
+        key: HashedKey<'_>,
+        store: &StoreRequest<'_>,
+        outcome: StoreOutcome,
+    ) -> Reply {
+        let finished = Finished { now, key, store, outcome };
+        if self.watch_log.is_on() {
+            return self.shown_and_counted(finished);
+        }
+        self.counted(finished)
+    }
+
+    /// In a function of its own, so that what it needs costs nothing while nobody watches.
+    #[cold]
+    fn shown_and_counted(&mut self, finished: Finished<'_>) -> Reply {
+        let Finished { now, key, store, outcome } = finished;
+        self.watch_log.show_outcome(&self.store, now, key, store, outcome);
+        self.counted(finished)
+    }
+
+    #[inline]
+    fn counted(&mut self, finished: Finished<'_>) -> Reply {
+        let Finished { now, key, store, outcome } = finished;
+        if matches!(outcome, StoreOutcome::NoMemory) {
+            self.metrics.add(Counter::StoreNoMemory, 1);
+            self.drop_old(now, key, store);
+            return Reply::Error(error_lines::OUT_OF_MEMORY_STORING);
+        }
+        if outcome == StoreOutcome::Stored {
+            self.store.count_set();
+        } else {
+            self.count_set_in_vain(store);
+        }
+        if store.verb == Verb::Cas && outcome == StoreOutcome::NotFound {
+            self.metrics.add(Counter::CasMisses, 1);
+        }
+        match outcome {
+            StoreOutcome::Stored => Reply::Stored,
+            StoreOutcome::NotStored => Reply::NotStored,
+            StoreOutcome::Exists => Reply::Exists,
+            StoreOutcome::NotFound => Reply::NotFound,
+            StoreOutcome::NoMemory => Reply::Error(error_lines::OUT_OF_MEMORY_STORING),
+        }
+    }
+
+    /// Counts a storage command that got memory and stored nothing.
+    #[cold]
+    pub(super) fn count_set_in_vain(&mut self, store: &StoreRequest<'_>) {
+        let value_bytes = store.value_bytes as usize;
+        self.store.count_set_in_vain(store.key.len(), value_bytes, store.flags, store.exptime != 0);
+    }
+
+    /// A set that cannot be kept must not leave the old value to be read.
+    pub(super) fn drop_old(&mut self, now: Now, key: HashedKey<'_>, store: &StoreRequest<'_>) {
+        if store.drops_old() {
+            // A miss is as good: there is no old value.
+            let _ = self.store.discard(now.tick, key.hash(), key.key());
+        }
+    }
+}
+
+/// The store's verb for a command line.
+#[inline]
+pub(super) fn store_verb(store: &StoreRequest<'_>) -> StoreVerb {
+    match store.verb {
+        Verb::Set => StoreVerb::Set,
+        Verb::Add => StoreVerb::Add,
+        Verb::Replace => StoreVerb::Replace,
+        Verb::Append => StoreVerb::Append,
+        Verb::Prepend => StoreVerb::Prepend,
+        Verb::Cas => StoreVerb::Cas(store.cas_unique),
+    }
+}

@@ -1,0 +1,100 @@
+//! Statistics of a shard: what it publishes for scrapes, and its answers to `stats`.
+
+use alloc::vec::Vec;
+
+use slabcore_metrics::{Counter, Gauge};
+
+use crate::execution::shard::Shard;
+use crate::forwarding::forwarded_request::StatsKind;
+use crate::observation::class_table::ClassTable;
+use crate::requests::clock::Now;
+
+impl Shard {
+    /// Copies the store's counts into the metrics, for scrapes and `stats`.
+    pub fn publish(&self) {
+        let stats = self.store.stats();
+        let counters = &stats.counters;
+        let metrics = &self.metrics;
+        for (counter, total) in [
+            (Counter::GetHits, counters.get_hits),
+            (Counter::CmdSet, counters.cmd_set),
+            (Counter::DeleteHits, counters.delete_hits),
+            (Counter::IncrHits, counters.incr_hits),
+            (Counter::DecrHits, counters.decr_hits),
+            (Counter::CasHits, counters.cas_hits),
+            (Counter::CasBadval, counters.cas_badval),
+            (Counter::TouchHits, counters.touch_hits),
+            (Counter::Evictions, counters.evicted),
+            (Counter::EvictedUnfetched, counters.evicted_unfetched),
+            (Counter::EvictedActive, counters.evicted_active),
+            (Counter::ExpiredUnfetched, counters.expired_unfetched),
+            (Counter::Reclaimed, counters.reclaimed),
+            (Counter::CrawlerReclaimed, counters.crawler_reclaimed),
+            (Counter::CrawlerItemsChecked, counters.crawler_items_checked),
+            (Counter::DirectReclaims, counters.direct_reclaims),
+            (Counter::SlabsMoved, stats.slabs_moved),
+            (Counter::SlabReassignRescues, stats.items_moved),
+            (Counter::LruCrawlerStarts, stats.crawler_starts + self.crawls_started),
+            (Counter::TotalItems, stats.total_items),
+            (Counter::GetExpired, stats.get_expired),
+            (Counter::GetFlushed, stats.get_flushed),
+        ] {
+            metrics.set_counter(counter, total);
+        }
+        for (gauge, value) in [
+            (Gauge::CurrItems, stats.curr_items),
+            (Gauge::Bytes, stats.bytes),
+            (Gauge::HashBytes, stats.hash_bytes),
+            (Gauge::HashPowerLevel, stats.hash_power_level),
+            (Gauge::HashIsExpanding, u64::from(stats.is_growing)),
+            (Gauge::LruCrawlerRunning, u64::from(stats.is_crawling)),
+            (Gauge::SlabReassignRunning, u64::from(stats.is_moving_page)),
+            (Gauge::PagesOwned, stats.pages_owned),
+        ] {
+            metrics.set(gauge, value);
+        }
+    }
+
+    /// The slab classes, counted since the start; `tick` is the time.
+    pub fn class_table(&self, tick: u32) -> ClassTable {
+        ClassTable::of(&self.store, tick)
+    }
+
+    /// Sets the answer to [`crate::StatsKind::Connections`].
+    pub fn tell_connections(&mut self, told: Vec<u8>) {
+        self.told_connections = told;
+    }
+
+    /// Executes `kind` and appends its answer, in the form that `kind` describes.
+    pub fn append_stats(&mut self, now: Now, kind: StatsKind, out: &mut Vec<u8>) {
+        match kind {
+            StatsKind::Metrics => self.append_metrics(out),
+            StatsKind::Reset => {
+                self.class_baseline = ClassTable::of(&self.store, now.tick);
+                self.detail.clear();
+                self.append_metrics(out);
+            }
+            StatsKind::Sizes => {
+                for (bytes, items) in self.store.item_sizes() {
+                    out.extend_from_slice(&(bytes as u64).to_le_bytes());
+                    out.extend_from_slice(&items.to_le_bytes());
+                }
+            }
+            StatsKind::Prefixes => self.detail.counts().append_to(out),
+            StatsKind::Detail(is_on) => self.detail.set_on(is_on),
+            StatsKind::Turn => {}
+            StatsKind::Connections => out.extend_from_slice(&self.told_connections),
+            StatsKind::Classes => {
+                let table = ClassTable::of(&self.store, now.tick);
+                table.since(&self.class_baseline).append_to(out);
+            }
+        }
+    }
+
+    fn append_metrics(&self, out: &mut Vec<u8>) {
+        self.publish();
+        for word in self.metrics.snapshot().as_words() {
+            out.extend_from_slice(&word.to_le_bytes());
+        }
+    }
+}
