@@ -6,7 +6,7 @@
 //! A request is one datagram and may hold several commands. The reply to a command is a message of
 //! its own, of as many datagrams as it takes, all with the id of the request.
 
-use crate::binary_header::REPLY_MAGIC;
+use crate::binary::binary_header::REPLY_MAGIC;
 
 /// Bytes of a frame.
 const FRAME_BYTES: usize = 8;

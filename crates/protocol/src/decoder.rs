@@ -1,14 +1,16 @@
 //! From a connection's bytes to steps.
 
-use crate::binary_header::REQUEST_MAGIC;
-use crate::error_lines::BAD_FORMAT;
-use crate::limits::{GET_LEADING_BLANKS_MAX, GET_LINE_BYTES_MAX, LINE_BYTES_MAX, LINE_BYTES_MIN};
-use crate::line::Line;
-use crate::words::{skip_blanks, split_at_blank};
-use crate::{
-    Request, Step, Verb, binary_decoder, get_lines, key_lines, login_line, meta_lines, order_lines,
-    server_lines, store_lines,
+use crate::binary::binary_decoder;
+use crate::binary::binary_header::REQUEST_MAGIC;
+use crate::meta::meta_lines;
+use crate::text::line::Line;
+use crate::text::{get_lines, key_lines, login_line, order_lines, server_lines, store_lines};
+use crate::words::error_lines::BAD_FORMAT;
+use crate::words::limits::{
+    GET_LEADING_BLANKS_MAX, GET_LINE_BYTES_MAX, LINE_BYTES_MAX, LINE_BYTES_MIN,
 };
+use crate::words::line_words::{skip_blanks, split_at_blank};
+use crate::{Request, Step, Verb};
 
 /// The decoder of one connection.
 ///
@@ -209,7 +211,7 @@ fn decode_admin_command<'a>(word: &'a [u8], line: Line<'a>) -> Step<'a> {
 pub(crate) mod tests {
     use super::*;
     use crate::StoreRequest;
-    use crate::error_lines::ERROR;
+    use crate::words::error_lines::ERROR;
     use alloc::vec::Vec;
 
     /// Decodes `text` with each line end, and gives both steps to `judge` with the length of the

@@ -32,75 +32,57 @@ extern crate alloc;
 #[cfg(test)]
 extern crate std;
 
-mod base64;
-mod binary_decoder;
-mod binary_header;
-pub mod binary_opcode;
-mod binary_reply;
-mod binary_request;
-mod data_block;
+mod binary;
 mod datagram;
-mod decimal;
 mod decoder;
-mod dump_lines;
-mod encode;
-pub mod error_lines;
-mod get_lines;
-mod key_lines;
-mod keys;
-mod limits;
-mod line;
-mod login_line;
-mod meta_flags;
-mod meta_lines;
-mod meta_reply;
-mod numbers;
-mod order_lines;
-mod reply;
-mod request;
-mod server_lines;
-mod server_order;
-mod short_search;
+mod meta;
+mod requests;
 mod single_get;
-mod step;
-mod store_lines;
-mod watch_lines;
+mod text;
 mod words;
 
-pub use base64::DECODED_KEY_BYTES_MAX;
-pub use binary_header::{BINARY_HEADER_BYTES, ECHO_BYTES, Echo, REPLY_MAGIC, REQUEST_MAGIC};
-pub use binary_reply::{BinaryError, BinaryReply, BinaryStatus, BinaryValue, encode_stat_packets};
-pub use binary_request::{
-    AuthRequest, BinaryArithmetic, BinaryCommand, BinaryOrder, BinaryRequest,
+pub use binary::binary_header::{
+    BINARY_HEADER_BYTES, ECHO_BYTES, Echo, REPLY_MAGIC, REQUEST_MAGIC,
 };
-pub use data_block::{DataBlock, data_block};
+pub use binary::binary_reply::{
+    BinaryError, BinaryReply, BinaryStatus, BinaryValue, encode_stat_packets,
+};
 pub use datagram::{
     MESSAGE_DATAGRAMS_MAX, MESSAGE_PART_BYTES, RequestDatagram, message_datagrams, reply_frame,
 };
 pub use decoder::{Decoder, Protocol};
-pub use dump_lines::{DumpedItem, dump_end, encode_dump_line};
-pub use encode::{
-    END, VALUE_END, VALUE_END_AND_END, encode_number, encode_stat, encode_value,
-    encode_value_header,
-};
-pub use keys::Keys;
-pub use limits::{
-    AUTH_TOKEN_BYTES_MAX, BINARY_BODY_BYTES_MAX, GET_LINE_BYTES_MAX, KEY_BYTES_MAX, LINE_BYTES_MAX,
-    META_FLAGS_BYTES_MAX, VALUE_BYTES_MAX,
-};
-pub use meta_flags::MetaFlags;
-pub use meta_reply::{
+pub use meta::meta_reply::{
     ItemFacts, MetaReply, MetaStatus, MetaValue, encode_meta_debug, encode_short_meta_value,
 };
-pub use reply::{MEMCACHED_VERSION, Reply};
-pub use request::{GetRequest, MetaCommand, MetaRequest, Request, StoreForm, StoreRequest, Verb};
-pub use server_lines::cachedump_words;
-pub use server_order::{
+pub use requests::binary_opcode;
+pub use requests::binary_request::{
+    AuthRequest, BinaryArithmetic, BinaryCommand, BinaryOrder, BinaryRequest,
+};
+pub use requests::data_block::{DataBlock, data_block};
+pub use requests::meta_flags::MetaFlags;
+pub use requests::request::{
+    GetRequest, MetaCommand, MetaRequest, Request, StoreForm, StoreRequest, Verb,
+};
+pub use requests::server_order::{
     ALL_SLAB_CLASSES, DumpFormat, ExternalSetting, RunTimeSetting, ServerOrder, SlabClasses,
     Streams,
 };
-pub use step::Step;
-pub use watch_lines::{
+pub use requests::step::Step;
+pub use text::dump_lines::{DumpedItem, dump_end, encode_dump_line};
+pub use text::encode::{
+    END, VALUE_END, VALUE_END_AND_END, encode_number, encode_stat, encode_value,
+    encode_value_header,
+};
+pub use text::reply::{MEMCACHED_VERSION, Reply};
+pub use text::server_lines::cachedump_words;
+pub use text::watch_lines::{
     LookStatus, StoreStatus, WatchedItem, encode_connection, encode_deletion, encode_eviction,
     encode_look, encode_page_move, encode_store,
+};
+pub use words::base64::DECODED_KEY_BYTES_MAX;
+pub use words::error_lines;
+pub use words::keys::Keys;
+pub use words::limits::{
+    AUTH_TOKEN_BYTES_MAX, BINARY_BODY_BYTES_MAX, GET_LINE_BYTES_MAX, KEY_BYTES_MAX, LINE_BYTES_MAX,
+    META_FLAGS_BYTES_MAX, VALUE_BYTES_MAX,
 };

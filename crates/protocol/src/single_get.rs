@@ -1,10 +1,10 @@
 //! The shortest way for what clients send most: a get, an mg or a binary get of one key, whole in
 //! the input.
 
-use crate::binary_decoder::whole_get;
-use crate::limits::KEY_BYTES_MAX;
-use crate::meta_lines::FLAGS_MAX;
-use crate::short_search::{blank_or, byte};
+use crate::binary::binary_decoder::whole_get;
+use crate::meta::meta_lines::FLAGS_MAX;
+use crate::words::limits::KEY_BYTES_MAX;
+use crate::words::short_search::{blank_or, byte};
 use crate::{BINARY_HEADER_BYTES, Decoder, MetaFlags, Protocol};
 
 const GET: &[u8; 4] = b"get ";

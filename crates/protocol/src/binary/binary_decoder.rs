@@ -3,12 +3,12 @@
 //! A header says how long everything is, so nothing is kept between two calls. Extras and key are
 //! waited for, and they are short: lengths that cannot be are refused with the header alone.
 
-use crate::binary_header::{BINARY_HEADER_BYTES, Echo, REQUEST_MAGIC, RequestHeader};
-use crate::binary_opcode::{
+use crate::binary::binary_header::{BINARY_HEADER_BYTES, Echo, REQUEST_MAGIC, RequestHeader};
+use crate::requests::binary_opcode::{
     ADD, APPEND, DECREMENT, DELETE, FLUSH, GAT, GATK, GET, GETK, GETKQ, GETQ, INCREMENT, NOOP,
     PREPEND, QUIT, REPLACE, SASL_AUTH, SASL_LIST, SASL_STEP, SET, STAT, TOUCH, VERSION, loud,
 };
-use crate::limits::{BINARY_BODY_BYTES_MAX, KEY_BYTES_MAX};
+use crate::words::limits::{BINARY_BODY_BYTES_MAX, KEY_BYTES_MAX};
 use crate::{
     AuthRequest, BinaryError, BinaryOrder, BinaryRequest, BinaryStatus, Request, Step, StoreForm,
     StoreRequest, Verb,
@@ -165,7 +165,7 @@ fn store<'a>(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::binary_opcode::{INCREMENTQ, SETQ};
+    use crate::requests::binary_opcode::{INCREMENTQ, SETQ};
     use crate::{BinaryArithmetic, BinaryCommand, DataBlock};
     use alloc::vec::Vec;
     use proptest::prelude::*;

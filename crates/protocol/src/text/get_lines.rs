@@ -1,10 +1,10 @@
 //! The lines of `get`, `gets`, `gat` and `gats`. None of them knows `noreply`: it is a key there.
 
-use crate::error_lines::{BAD_FORMAT, BAD_FORMAT_OF_GET, INVALID_EXPTIME};
-use crate::keys::KeysError;
-use crate::line::Line;
-use crate::numbers::signed_32;
-use crate::words::next_word;
+use crate::text::line::Line;
+use crate::words::error_lines::{BAD_FORMAT, BAD_FORMAT_OF_GET, INVALID_EXPTIME};
+use crate::words::keys::KeysError;
+use crate::words::line_words::next_word;
+use crate::words::numbers::signed_32;
 use crate::{GetRequest, Keys, Request, Step};
 
 /// Decodes `get <key>+`; `gets` is `with_cas`.
@@ -41,7 +41,7 @@ fn request<'a>(line: Line<'a>, keys: &'a [u8], with_cas: bool, exptime: Option<i
 mod tests {
     use super::*;
     use crate::decoder::tests::{check_error, check_request};
-    use crate::limits::KEY_BYTES_MAX;
+    use crate::words::limits::KEY_BYTES_MAX;
 
     fn expected(keys: &[u8], with_cas: bool, exptime: Option<i32>) -> Request<'_> {
         Request::Get(GetRequest { keys: Keys::from_validated(keys), with_cas, exptime })

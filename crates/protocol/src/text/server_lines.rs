@@ -1,12 +1,12 @@
 //! The lines of the commands on the server as a whole, and of what is no command at all.
 
-use crate::error_lines::{
+use crate::text::line::Line;
+use crate::words::error_lines::{
     BAD_FORMAT, ERROR, STATS_CACHEDUMP_BAD_LINE, STATS_CACHEDUMP_ILLEGAL_CLASS,
 };
-use crate::limits::SLAB_CLASS_MAX;
-use crate::line::Line;
-use crate::numbers::{signed_32, unsigned_32};
-use crate::words::{next_word, skip_blanks};
+use crate::words::limits::SLAB_CLASS_MAX;
+use crate::words::line_words::{next_word, skip_blanks};
+use crate::words::numbers::{signed_32, unsigned_32};
 use crate::{Request, Step};
 
 /// Decodes `flush_all [<delay>] [noreply]`.

@@ -4,11 +4,11 @@
 //! The length is read before anything else is judged: once it is known, whatever is wrong with the
 //! rest still eats the data block.
 
-use crate::error_lines::BAD_FORMAT;
-use crate::limits::{KEY_BYTES_MAX, VALUE_BYTES_MAX};
-use crate::line::Line;
-use crate::numbers::{loose_exptime, loose_flags, signed_32, unsigned_64};
-use crate::words::next_word;
+use crate::text::line::Line;
+use crate::words::error_lines::BAD_FORMAT;
+use crate::words::limits::{KEY_BYTES_MAX, VALUE_BYTES_MAX};
+use crate::words::line_words::next_word;
+use crate::words::numbers::{loose_exptime, loose_flags, signed_32, unsigned_64};
 use crate::{Step, StoreForm, StoreRequest, Verb};
 
 /// Decodes the line of the storage command `verb`.

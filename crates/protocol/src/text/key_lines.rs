@@ -1,10 +1,10 @@
 //! The lines of the commands on one key without a data block: `touch`, `delete`, `incr`, `decr`.
 
-use crate::error_lines::{BAD_FORMAT, INVALID_DELTA, INVALID_EXPTIME};
-use crate::limits::KEY_BYTES_MAX;
-use crate::line::Line;
-use crate::numbers::{signed_32, unsigned_64};
-use crate::words::next_word;
+use crate::text::line::Line;
+use crate::words::error_lines::{BAD_FORMAT, INVALID_DELTA, INVALID_EXPTIME};
+use crate::words::limits::KEY_BYTES_MAX;
+use crate::words::line_words::next_word;
+use crate::words::numbers::{signed_32, unsigned_64};
 use crate::{Request, Step};
 
 /// Decodes `touch <key> <exptime> [noreply]`.

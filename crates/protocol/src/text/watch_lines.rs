@@ -5,8 +5,8 @@ use alloc::vec::Vec;
 use core::fmt::Display;
 
 use crate::Verb;
-use crate::dump_lines::encode_uri;
-use crate::encode::encode_text;
+use crate::text::dump_lines::encode_uri;
+use crate::text::encode::encode_text;
 
 /// What a look-up found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -2,7 +2,7 @@
 
 use alloc::vec::Vec;
 
-use crate::encode::{END, encode_number};
+use crate::text::encode::{END, encode_number};
 
 macro_rules! memcached_version {
     () => {

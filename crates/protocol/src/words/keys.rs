@@ -1,7 +1,7 @@
 //! The keys of a retrieval line.
 
-use crate::limits::KEY_BYTES_MAX;
-use crate::words::{next_word, skip_blanks};
+use crate::words::limits::KEY_BYTES_MAX;
+use crate::words::line_words::{next_word, skip_blanks};
 
 /// Iterator over the blank-separated keys of a line; each has 1 to 250 bytes.
 ///

@@ -2,9 +2,9 @@
 
 use alloc::vec::Vec;
 
-use crate::base64;
-use crate::encode::{END, encode_text};
-use crate::server_order::DumpFormat;
+use crate::requests::server_order::DumpFormat;
+use crate::text::encode::{END, encode_text};
+use crate::words::base64;
 
 /// What a dump tells of one item.
 #[derive(Clone, Copy, Debug)]

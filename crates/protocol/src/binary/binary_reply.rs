@@ -2,8 +2,8 @@
 
 use alloc::vec::Vec;
 
-use crate::binary_header::{BINARY_HEADER_BYTES, Echo, ReplyHeader};
-use crate::binary_opcode::{GATK, GETK, TOUCH, is_quiet, loud};
+use crate::binary::binary_header::{BINARY_HEADER_BYTES, Echo, ReplyHeader};
+use crate::requests::binary_opcode::{GATK, GETK, TOUCH, is_quiet, loud};
 
 /// Bytes of client flags, the only extras a reply has.
 const FLAGS_BYTES: u8 = 4;
@@ -211,7 +211,7 @@ pub fn encode_stat_packets(out: &mut Vec<u8>, echo: Echo, text: &[u8]) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::binary_opcode::{GAT, GET, GETKQ, GETQ, SET, SETQ, STAT};
+    use crate::requests::binary_opcode::{GAT, GET, GETKQ, GETQ, SET, SETQ, STAT};
     use proptest::prelude::*;
 
     fn echo(opcode: u8) -> Echo {

@@ -3,7 +3,7 @@
 use alloc::vec::Vec;
 use core::fmt::{self, Display, Write};
 
-use crate::decimal::{TAIL_BYTES_MAX, Tail, short_digits};
+use crate::words::decimal::{TAIL_BYTES_MAX, Tail, short_digits};
 
 /// What follows a value's bytes.
 pub const VALUE_END: &[u8] = b"\r\n";

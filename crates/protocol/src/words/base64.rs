@@ -2,7 +2,7 @@
 
 use alloc::vec::Vec;
 
-use crate::limits::KEY_BYTES_MAX;
+use crate::words::limits::KEY_BYTES_MAX;
 
 /// Longest key in bytes that base64 text within the limit of keys can stand for.
 pub const DECODED_KEY_BYTES_MAX: usize = KEY_BYTES_MAX / 4 * 3;

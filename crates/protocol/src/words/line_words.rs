@@ -1,6 +1,6 @@
 //! The words of a command line.
 
-use crate::short_search::blank_or;
+use crate::words::short_search::blank_or;
 
 /// Takes the next word off `rest`; `rest` then starts at the blank behind it. Only the blank
 /// separates: TAB, NUL and control bytes belong to words.

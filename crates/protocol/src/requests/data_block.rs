@@ -12,9 +12,10 @@ pub enum DataBlock<'a> {
     },
     /// The block has not fully arrived.
     Cut,
-    /// As many bytes as announced are here, but no CRLF ends them. Exactly these bytes are eaten
-    /// and the answer is [`BAD_DATA_CHUNK`](crate::error_lines::BAD_DATA_CHUNK); memcached does not
-    /// look for the next line end, so what follows is read as a command.
+    /// All announced bytes are here, but no CRLF follows them. The block and the two bytes in the
+    /// CRLF's place are consumed, and the reply is
+    /// [`BAD_DATA_CHUNK`](crate::words::error_lines::BAD_DATA_CHUNK). Like memcached, the decoder
+    /// does not skip to the next line end: what follows is read as a command.
     Bad {
         /// Bytes of the block with the two in the CRLF's place.
         consumed: usize,

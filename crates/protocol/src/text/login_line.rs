@@ -1,11 +1,11 @@
 //! The line of a login in text: `set <any> <any> <any> <length>`; `<user> <password>` follows it.
 
 use crate::Step;
-use crate::error_lines::{AUTH_TOKEN_TOO_LONG, UNAUTHENTICATED};
-use crate::limits::{AUTH_TOKEN_BYTES_MAX, LOGIN_LINE_BYTES_MIN};
-use crate::line::Line;
-use crate::numbers::unsigned_32;
-use crate::words::next_word;
+use crate::text::line::Line;
+use crate::words::error_lines::{AUTH_TOKEN_TOO_LONG, UNAUTHENTICATED};
+use crate::words::limits::{AUTH_TOKEN_BYTES_MAX, LOGIN_LINE_BYTES_MIN};
+use crate::words::line_words::next_word;
+use crate::words::numbers::unsigned_32;
 
 /// Decodes `text`, a line without its LF, of a connection that has yet to log in.
 pub(crate) fn decode(text: &[u8], consumed: usize) -> Step<'_> {

@@ -1,18 +1,18 @@
 //! The lines of orders to the server. Their subcommands may be cut short: the first in memcached's
 //! order that begins with the word is meant.
 
-use crate::error_lines::{
-    AGE_FACTORS_TOO_SMALL, BAD_CLASS, BAD_FORMAT, CRAWLER_SLEEP_TOO_LONG, ERROR, NO_ITEMS_TO_CRAWL,
-    SEGMENTS_TOO_LARGE, UNKNOWN_CRAWLER_ERROR, WINDOW_OUT_OF_BOUNDS,
-};
-use crate::limits::SLAB_CLASS_MAX;
-use crate::line::Line;
-use crate::numbers::{signed_32, unsigned_32};
-use crate::server_order::{
+use crate::requests::server_order::{
     ALL_SLAB_CLASSES, DumpFormat, ExternalSetting, RunTimeSetting, ServerOrder, SlabClasses,
     Streams,
 };
-use crate::words::next_word;
+use crate::text::line::Line;
+use crate::words::error_lines::{
+    AGE_FACTORS_TOO_SMALL, BAD_CLASS, BAD_FORMAT, CRAWLER_SLEEP_TOO_LONG, ERROR, NO_ITEMS_TO_CRAWL,
+    SEGMENTS_TOO_LARGE, UNKNOWN_CRAWLER_ERROR, WINDOW_OUT_OF_BOUNDS,
+};
+use crate::words::limits::SLAB_CLASS_MAX;
+use crate::words::line_words::next_word;
+use crate::words::numbers::{signed_32, unsigned_32};
 use crate::{Request, Step};
 
 /// Words of a line that are looked at.

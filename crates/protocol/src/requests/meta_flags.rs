@@ -3,14 +3,14 @@
 //! They act and are answered in the order in which they stand, so they are kept as the text that
 //! they came in, and read in place. That text is also what travels to another shard.
 
-use crate::error_lines::{
+use crate::words::base64::{self, DECODED_KEY_BYTES_MAX};
+use crate::words::error_lines::{
     BAD_FORMAT, BAD_TOKEN, DUPLICATE_FLAG, ERROR_DECODING_KEY, INVALID_DELTA_TOKEN, INVALID_FLAG,
     INVALID_INITIAL_TOKEN, OPAQUE_TOO_LONG, TOO_MANY_FLAGS,
 };
-use crate::limits::OPAQUE_BYTES_MAX;
-use crate::numbers::{signed_32, unsigned_32, unsigned_64};
-use crate::words::skip_blanks;
-use crate::{DECODED_KEY_BYTES_MAX, base64};
+use crate::words::limits::OPAQUE_BYTES_MAX;
+use crate::words::line_words::skip_blanks;
+use crate::words::numbers::{signed_32, unsigned_32, unsigned_64};
 
 /// Every letter that some meta command has a use for.
 const LETTERS: LetterSet = LetterSet::of(b"bkOqcCETNRstfhluvFIxMDJPL");
@@ -195,8 +195,8 @@ impl<'a> MetaFlags<'a> {
     }
 }
 
-/// As [`next_word`](crate::words::next_word), for words of one letter or little more: a look at
-/// each byte costs less than a search.
+/// Takes the next flag off `rest`, like [`next_word`](crate::words::line_words::next_word). Flags
+/// have one letter or a few bytes, so a look at each byte costs less than a search.
 #[inline]
 pub(crate) fn next_flag<'a>(rest: &mut &'a [u8]) -> Option<&'a [u8]> {
     let text = skip_blanks(rest);
@@ -241,7 +241,7 @@ fn refusal(text: &[u8], flags_max: usize, error: &'static [u8]) -> &'static [u8]
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::limits::META_FLAGS_BYTES_MAX;
+    use crate::words::limits::META_FLAGS_BYTES_MAX;
     use alloc::string::String;
     use alloc::vec::Vec;
 

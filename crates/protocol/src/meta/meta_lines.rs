@@ -1,16 +1,15 @@
 //! The lines of the meta commands: `<mg|md|ma|me> <key> <flag>*` and `ms <key> <length> <flag>*`.
 
-use crate::error_lines::{
+use crate::requests::meta_flags::begin_as_flags;
+use crate::text::line::Line;
+use crate::text::store_lines::length_in_range;
+use crate::words::base64;
+use crate::words::error_lines::{
     BAD_FORMAT, INVALID_ARITHMETIC_MODE, INVALID_OR_DUPLICATE_FLAG, INVALID_STORE_MODE,
 };
-use crate::limits::{KEY_BYTES_MAX, META_WORDS_MAX, SPLIT_WORDS_MAX};
-use crate::line::Line;
-use crate::meta_flags::begin_as_flags;
-use crate::store_lines::length_in_range;
-use crate::words::next_word;
-use crate::{
-    MetaCommand, MetaFlags, MetaRequest, Request, Step, StoreForm, StoreRequest, Verb, base64,
-};
+use crate::words::limits::{KEY_BYTES_MAX, META_WORDS_MAX, SPLIT_WORDS_MAX};
+use crate::words::line_words::next_word;
+use crate::{MetaCommand, MetaFlags, MetaRequest, Request, Step, StoreForm, StoreRequest, Verb};
 
 /// Flags behind command and key, and behind the length of `ms`.
 pub(crate) const FLAGS_MAX: usize = META_WORDS_MAX - 2;
@@ -168,7 +167,7 @@ fn verb(meta: &MetaFlags<'_>) -> Option<Verb> {
 mod tests {
     use super::*;
     use crate::decoder::tests::{check_error, check_request, check_store, check_swallow};
-    use crate::error_lines::{
+    use crate::words::error_lines::{
         BAD_TOKEN, DUPLICATE_FLAG, ERROR, ERROR_DECODING_KEY, INVALID_FLAG, OPAQUE_TOO_LONG,
         TOO_MANY_FLAGS,
     };

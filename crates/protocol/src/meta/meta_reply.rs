@@ -3,10 +3,11 @@
 
 use alloc::vec::Vec;
 
-use crate::decimal::{Tail, short_digits};
-use crate::encode::VALUE_END;
-use crate::meta_flags::{LetterSet, next_flag};
-use crate::{MetaFlags, base64};
+use crate::MetaFlags;
+use crate::requests::meta_flags::{LetterSet, next_flag};
+use crate::text::encode::VALUE_END;
+use crate::words::base64;
+use crate::words::decimal::{Tail, short_digits};
 
 /// Flags that a reply shows.
 const SHOWN: LetterSet = LetterSet::of(b"Okcstfhl");
@@ -261,7 +262,7 @@ pub fn encode_meta_debug(
     let ttl = facts.ttl.unwrap_or(-1);
     let (la, cas) = (facts.idle.unwrap_or(0), facts.cas.unwrap_or(0));
     let fetch = if facts.fetched == Some(true) { "yes" } else { "no" };
-    crate::encode::encode_text(
+    crate::text::encode::encode_text(
         out,
         format_args!(" exp={ttl} la={la} cas={cas} fetch={fetch} cls={slab_class} size={size}\r\n"),
     );

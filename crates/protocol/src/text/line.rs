@@ -1,7 +1,7 @@
 //! One command line, cut out of the input, and the step that it is.
 
-use crate::error_lines::BAD_FORMAT;
-use crate::words::trim_blanks_end;
+use crate::words::error_lines::BAD_FORMAT;
+use crate::words::line_words::trim_blanks_end;
 use crate::{Request, Step, StoreRequest};
 
 /// A command line behind its command word.

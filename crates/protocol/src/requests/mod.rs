@@ -1,0 +1,16 @@
+//! Requests as types: what a client can ask for in any dialect.
+//!
+//! These types are what the crate hands to its callers. They borrow the connection's input. The
+//! requests of all dialects are here, because one enum holds them all.
+//!
+//! May use: `words`. Must not come in: reading a line or a packet, and writing a reply.
+//!
+//! Start reading at `request.rs`, then `step.rs`.
+
+pub mod binary_opcode;
+pub(crate) mod binary_request;
+pub(crate) mod data_block;
+pub(crate) mod meta_flags;
+pub(crate) mod request;
+pub(crate) mod server_order;
+pub(crate) mod step;
