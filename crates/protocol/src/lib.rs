@@ -41,12 +41,8 @@ mod single_get;
 mod text;
 mod words;
 
-pub use binary::binary_header::{
-    BINARY_HEADER_BYTES, ECHO_BYTES, Echo, REPLY_MAGIC, REQUEST_MAGIC,
-};
-pub use binary::binary_reply::{
-    BinaryError, BinaryReply, BinaryStatus, BinaryValue, encode_stat_packets,
-};
+pub use binary::binary_header::{BINARY_HEADER_BYTES, REPLY_MAGIC, REQUEST_MAGIC};
+pub use binary::binary_reply::{BinaryReply, BinaryValue, encode_stat_packets};
 pub use datagram::{
     MESSAGE_DATAGRAMS_MAX, MESSAGE_PART_BYTES, RequestDatagram, message_datagrams, reply_frame,
 };
@@ -58,7 +54,9 @@ pub use requests::binary_opcode;
 pub use requests::binary_request::{
     AuthRequest, BinaryArithmetic, BinaryCommand, BinaryOrder, BinaryRequest,
 };
+pub use requests::binary_status::{BinaryError, BinaryStatus};
 pub use requests::data_block::{DataBlock, data_block};
+pub use requests::echo::{ECHO_BYTES, Echo};
 pub use requests::meta_flags::MetaFlags;
 pub use requests::request::{
     GetRequest, MetaCommand, MetaRequest, Request, StoreForm, StoreRequest, Verb,

@@ -3,15 +3,15 @@
 //! A header says how long everything is, so nothing is kept between two calls. Extras and key are
 //! waited for, and they are short: lengths that cannot be are refused with the header alone.
 
-use crate::binary::binary_header::{BINARY_HEADER_BYTES, Echo, REQUEST_MAGIC, RequestHeader};
+use crate::binary::binary_header::{BINARY_HEADER_BYTES, REQUEST_MAGIC, RequestHeader};
 use crate::requests::binary_opcode::{
     ADD, APPEND, DECREMENT, DELETE, FLUSH, GAT, GATK, GET, GETK, GETKQ, GETQ, INCREMENT, NOOP,
     PREPEND, QUIT, REPLACE, SASL_AUTH, SASL_LIST, SASL_STEP, SET, STAT, TOUCH, VERSION, loud,
 };
 use crate::words::limits::{BINARY_BODY_BYTES_MAX, KEY_BYTES_MAX};
 use crate::{
-    AuthRequest, BinaryError, BinaryOrder, BinaryRequest, BinaryStatus, Request, Step, StoreForm,
-    StoreRequest, Verb,
+    AuthRequest, BinaryError, BinaryOrder, BinaryRequest, BinaryStatus, Echo, Request, Step,
+    StoreForm, StoreRequest, Verb,
 };
 
 /// Decodes the request at the start of `input`.

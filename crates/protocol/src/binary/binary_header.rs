@@ -8,6 +8,8 @@
 
 use alloc::vec::Vec;
 
+use crate::requests::echo::Echo;
+
 /// Bytes of a header.
 pub const BINARY_HEADER_BYTES: usize = 24;
 
@@ -16,50 +18,6 @@ pub const REQUEST_MAGIC: u8 = 0x80;
 
 /// First byte of every reply.
 pub const REPLY_MAGIC: u8 = 0x81;
-
-/// Bytes of an [`Echo`].
-pub const ECHO_BYTES: usize = 5;
-
-/// What a reply repeats of its request, as it came: the opcode and the client's opaque number. With
-/// it a request carries the protocol of its reply to wherever that is encoded.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
-pub struct Echo([u8; ECHO_BYTES]);
-
-impl Echo {
-    /// Of a request with this opcode and these opaque bytes.
-    pub const fn new(opcode: u8, opaque: [u8; 4]) -> Self {
-        let [a, b, c, d] = opaque;
-        Self([opcode, a, b, c, d])
-    }
-
-    /// Of a whole request at the start of `input`.
-    #[inline]
-    pub fn of_request(input: &[u8]) -> Self {
-        debug_assert!(input.len() >= BINARY_HEADER_BYTES, "the request was decoded before");
-        input.first_chunk().map_or(Self::default(), |raw| RequestHeader::read(raw).echo)
-    }
-
-    /// What [`Self::bytes`] gave.
-    pub const fn from_bytes(bytes: [u8; ECHO_BYTES]) -> Self {
-        Self(bytes)
-    }
-
-    /// Its bytes, to travel to another shard.
-    pub const fn bytes(&self) -> &[u8; ECHO_BYTES] {
-        &self.0
-    }
-
-    /// The opcode, quiet where the request was.
-    pub const fn opcode(self) -> u8 {
-        let [opcode, ..] = self.0;
-        opcode
-    }
-
-    const fn opaque(self) -> [u8; 4] {
-        let [_, a, b, c, d] = self.0;
-        [a, b, c, d]
-    }
-}
 
 /// The header of a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

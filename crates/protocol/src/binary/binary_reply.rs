@@ -2,60 +2,16 @@
 
 use alloc::vec::Vec;
 
-use crate::binary::binary_header::{BINARY_HEADER_BYTES, Echo, ReplyHeader};
+use crate::binary::binary_header::{BINARY_HEADER_BYTES, ReplyHeader};
 use crate::requests::binary_opcode::{GATK, GETK, TOUCH, is_quiet, loud};
+use crate::requests::binary_status::BinaryStatus;
+use crate::requests::echo::Echo;
 
 /// Bytes of client flags, the only extras a reply has.
 const FLAGS_BYTES: u8 = 4;
 
 /// Bytes of a number.
 const NUMBER_BYTES: usize = 8;
-
-/// How a request ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[repr(u16)]
-pub enum BinaryStatus {
-    /// Done.
-    Done = 0x0000,
-    /// There is no such item, or no such statistics.
-    NotFound = 0x0001,
-    /// The item has another cas unique, or there is one already.
-    Exists = 0x0002,
-    /// The item is over the size limit.
-    TooLarge = 0x0003,
-    /// Lengths of key, extras or body that the opcode does not have.
-    Invalid = 0x0004,
-    /// There is nothing to append to.
-    NotStored = 0x0005,
-    /// The value is no number.
-    NonNumeric = 0x0006,
-    /// Who asks is not authenticated, or gave a wrong password; or may not flush.
-    AuthFailure = 0x0020,
-    /// More is needed to authenticate.
-    AuthContinue = 0x0021,
-    /// There is no such opcode.
-    UnknownCommand = 0x0081,
-    /// There is no memory.
-    OutOfMemory = 0x0082,
-}
-
-impl BinaryStatus {
-    /// The body of a reply with this status, where the request has no other for it.
-    pub const fn text(self) -> &'static [u8] {
-        match self {
-            Self::Done | Self::AuthContinue => b"",
-            Self::NotFound => b"Not found",
-            Self::Exists => b"Data exists for key.",
-            Self::TooLarge => b"Too large.",
-            Self::Invalid => b"Invalid arguments",
-            Self::NotStored => b"Not stored.",
-            Self::NonNumeric => b"Non-numeric server-side value for incr or decr",
-            Self::AuthFailure => b"Auth failure.",
-            Self::UnknownCommand => b"Unknown command",
-            Self::OutOfMemory => b"Out of memory allocating item",
-        }
-    }
-}
 
 /// What stands last in a reply's body.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -172,24 +128,6 @@ impl<'a> BinaryReply<'a> {
             BinaryValue::Number(number) => out.extend_from_slice(&number.to_be_bytes()),
             BinaryValue::Elsewhere(_) => {}
         }
-    }
-}
-
-/// A reply that is an error and nothing else, and what becomes of the connection.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct BinaryError {
-    /// What it repeats of the request.
-    pub echo: Echo,
-    /// What was wrong.
-    pub status: BinaryStatus,
-    /// The connection is closed behind it.
-    pub closes: bool,
-}
-
-impl BinaryError {
-    /// Appends the reply.
-    pub fn encode(&self, out: &mut Vec<u8>) {
-        BinaryReply::new(self.echo, self.status).encode(out);
     }
 }
 

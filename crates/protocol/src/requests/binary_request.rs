@@ -1,9 +1,9 @@
 //! What a client can ask for in the binary protocol, beside storing.
 
-use crate::binary::binary_header::Echo;
 use crate::requests::binary_opcode::{
     DECREMENT, DELETE, GAT, GATK, GET, GETK, INCREMENT, TOUCH, loud,
 };
+use crate::requests::echo::Echo;
 
 /// The exptime of an `incr` or `decr` that is not to create its item.
 const DO_NOT_CREATE: u32 = u32::MAX;

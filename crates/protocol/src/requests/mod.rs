@@ -9,7 +9,9 @@
 
 pub mod binary_opcode;
 pub(crate) mod binary_request;
+pub(crate) mod binary_status;
 pub(crate) mod data_block;
+pub(crate) mod echo;
 pub(crate) mod meta_flags;
 pub(crate) mod request;
 pub(crate) mod server_order;

@@ -1,7 +1,7 @@
 //! What a client can ask for. Everything borrows the connection's input.
 
-use crate::binary::binary_header::Echo;
 use crate::requests::binary_opcode::{SET, loud};
+use crate::requests::echo::Echo;
 use crate::{
     BinaryOrder, BinaryRequest, DECODED_KEY_BYTES_MAX, DataBlock, Keys, MetaFlags, ServerOrder,
     data_block,

@@ -3,7 +3,8 @@
 //! Dialects: the reply to a value that is too large.
 
 use slabcore_protocol::{
-    BinaryError, BinaryStatus, DECODED_KEY_BYTES_MAX, DataBlock, StoreRequest, error_lines,
+    BinaryError, BinaryReply, BinaryStatus, DECODED_KEY_BYTES_MAX, DataBlock, StoreRequest,
+    error_lines,
 };
 use slabcore_shard::{ForwardedRequest, KeyRequest, UploadId};
 
@@ -117,7 +118,8 @@ impl Connection {
                 self.output.encode(|out| out.extend_from_slice(line.unwrap_or_default()));
             }
             Afterwards::Error(error) => {
-                self.output.encode(|out| error.encode(out));
+                let reply = BinaryReply::new(error.echo, error.status);
+                self.output.encode(|out| reply.encode(out));
                 if error.closes {
                     self.state = State::Closing;
                 }

@@ -1,0 +1,60 @@
+//! Statuses of binary replies, and requests that are refused with one.
+
+use crate::requests::echo::Echo;
+
+/// How a request ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u16)]
+pub enum BinaryStatus {
+    /// Done.
+    Done = 0x0000,
+    /// There is no such item, or no such statistics.
+    NotFound = 0x0001,
+    /// The item has another cas unique, or there is one already.
+    Exists = 0x0002,
+    /// The item is over the size limit.
+    TooLarge = 0x0003,
+    /// Lengths of key, extras or body that the opcode does not have.
+    Invalid = 0x0004,
+    /// There is nothing to append to.
+    NotStored = 0x0005,
+    /// The value is no number.
+    NonNumeric = 0x0006,
+    /// Who asks is not authenticated, or gave a wrong password; or may not flush.
+    AuthFailure = 0x0020,
+    /// More is needed to authenticate.
+    AuthContinue = 0x0021,
+    /// There is no such opcode.
+    UnknownCommand = 0x0081,
+    /// There is no memory.
+    OutOfMemory = 0x0082,
+}
+
+impl BinaryStatus {
+    /// The body of a reply with this status, where the request has no other for it.
+    pub const fn text(self) -> &'static [u8] {
+        match self {
+            Self::Done | Self::AuthContinue => b"",
+            Self::NotFound => b"Not found",
+            Self::Exists => b"Data exists for key.",
+            Self::TooLarge => b"Too large.",
+            Self::Invalid => b"Invalid arguments",
+            Self::NotStored => b"Not stored.",
+            Self::NonNumeric => b"Non-numeric server-side value for incr or decr",
+            Self::AuthFailure => b"Auth failure.",
+            Self::UnknownCommand => b"Unknown command",
+            Self::OutOfMemory => b"Out of memory allocating item",
+        }
+    }
+}
+
+/// A binary request that is answered with an error.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct BinaryError {
+    /// What the reply repeats of the request.
+    pub echo: Echo,
+    /// The status of the reply.
+    pub status: BinaryStatus,
+    /// The connection is closed after the reply.
+    pub closes: bool,
+}
