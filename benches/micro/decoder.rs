@@ -6,7 +6,7 @@ use criterion::{Criterion, Throughput};
 use slabcore_benches::item_format::ItemFormat;
 use slabcore_benches::request_batch::{RequestBatch, RequestSource};
 use slabcore_benches::{Operation, Workload};
-use slabcore_protocol::{DataBlock, Decoder, Request, Step};
+use slabcore_protocol::{DataBlock, Decoded, Decoder, Request};
 
 /// Decodes all of `input`; returns the keys and value bytes seen, so that nothing is left out.
 fn decode_all(mut input: &[u8]) -> (usize, usize) {
@@ -14,11 +14,11 @@ fn decode_all(mut input: &[u8]) -> (usize, usize) {
     let (mut keys, mut value_bytes) = (0, 0);
     while !input.is_empty() {
         let consumed = match decoder.decode(input) {
-            Step::Request { request: Request::Get(get), consumed } => {
+            Decoded::Request { request: Request::Get(get), consumed } => {
                 keys += get.keys.map(|key| black_box(key).len().min(1)).sum::<usize>();
                 consumed
             }
-            Step::Store { store, consumed } => {
+            Decoded::Store { store, consumed } => {
                 keys += 1;
                 match store.data_block(&input[consumed..]) {
                     DataBlock::Whole { value, consumed: block } => {

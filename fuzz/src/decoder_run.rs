@@ -1,16 +1,16 @@
 //! A connection's input side over a stream that arrives in pieces.
 
 use slabcore_protocol::{
-    BINARY_BODY_BYTES_MAX, BINARY_HEADER_BYTES, DECODED_KEY_BYTES_MAX, DataBlock, Decoder,
-    GetRequest, KEY_BYTES_MAX, Keys, MetaRequest, Protocol, REQUEST_MAGIC, Request, Step,
-    StoreRequest, data_block,
+    BINARY_BODY_BYTES_MAX, BINARY_HEADER_BYTES, DECODED_KEY_BYTES_MAX, DataBlock, Decoded, Decoder,
+    GetRequest, KEY_BYTES_MAX, Keys, MetaRequest, Protocol, REQUEST_MAGIC, Request, StoreRequest,
+    data_block,
 };
 
-/// One step at its place in the stream.
+/// What was decoded, with its place in the stream.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Seen<'a> {
     /// What the decoder said.
-    Step(usize, Step<'a>),
+    Decoded(usize, Decoded<'a>),
     /// The data block behind a storage command.
     Block(usize, DataBlock<'a>),
 }
@@ -33,7 +33,7 @@ enum Due {
 
 /// Decodes `stream` as it comes to a server that has all bytes before each of `cuts` in turn, and
 /// the whole of it last. `cuts` ascend.
-pub fn steps(stream: &[u8], cuts: impl IntoIterator<Item = usize>) -> (Vec<Seen<'_>>, Ending) {
+pub fn decode_all(stream: &[u8], cuts: impl IntoIterator<Item = usize>) -> (Vec<Seen<'_>>, Ending) {
     let (mut decoder, mut due, mut start, mut seen) = (Decoder::new(), Due::Line, 0, Vec::new());
     for cut in cuts.into_iter().chain([stream.len()]) {
         loop {
@@ -69,25 +69,25 @@ pub fn steps(stream: &[u8], cuts: impl IntoIterator<Item = usize>) -> (Vec<Seen<
                     due = Due::Line;
                 }
                 Due::Line => {
-                    let step = decoder.decode(input);
+                    let decoded = decoder.decode(input);
                     let consumed = match decoder.protocol() {
-                        Protocol::Binary => check_binary(&step, input),
-                        Protocol::Auto | Protocol::Text => check(&step, input),
+                        Protocol::Binary => check_binary(&decoded, input),
+                        Protocol::Auto | Protocol::Text => check(&decoded, input),
                     };
                     let Some(consumed) = consumed else { break };
-                    due = match &step {
-                        Step::Store { store, .. } => Due::Block {
+                    due = match &decoded {
+                        Decoded::Store { store, .. } => Due::Block {
                             value_bytes: store.value_bytes,
                             line_end_bytes: store.line_end_bytes(),
                         },
-                        Step::Auth { auth, .. } => Due::Swallow(u64::from(auth.value_bytes)),
-                        Step::BinaryError { swallow, .. } => Due::Swallow(*swallow),
-                        Step::Error { swallow, .. } if *swallow > 0 => Due::Swallow(*swallow),
+                        Decoded::Auth { auth, .. } => Due::Swallow(u64::from(auth.value_bytes)),
+                        Decoded::BinaryError { swallow, .. } => Due::Swallow(*swallow),
+                        Decoded::Error { swallow, .. } if *swallow > 0 => Due::Swallow(*swallow),
                         _ => Due::Line,
                     };
-                    let closed = step == Step::Close
-                        || matches!(&step, Step::BinaryError { error, .. } if error.closes);
-                    seen.push(Seen::Step(start, step));
+                    let closed = decoded == Decoded::Close
+                        || matches!(&decoded, Decoded::BinaryError { error, .. } if error.closes);
+                    seen.push(Seen::Decoded(start, decoded));
                     if closed {
                         return (seen, Ending::Closed);
                     }
@@ -99,52 +99,52 @@ pub fn steps(stream: &[u8], cuts: impl IntoIterator<Item = usize>) -> (Vec<Seen<
     (seen, Ending::Open)
 }
 
-/// Bytes that a step consumed; `None` if it needs more.
-fn check(step: &Step<'_>, input: &[u8]) -> Option<usize> {
-    let consumed = match step {
-        Step::NeedMore => {
+/// Bytes that were consumed; `None` if it needs more.
+fn check(decoded: &Decoded<'_>, input: &[u8]) -> Option<usize> {
+    let consumed = match decoded {
+        Decoded::NeedMore => {
             assert!(!input.contains(&b'\n'), "a whole line is not decoded");
             return None;
         }
-        Step::Close => return Some(0),
-        Step::Request { request, consumed } => {
+        Decoded::Close => return Some(0),
+        Decoded::Request { request, consumed } => {
             check_request(request);
             *consumed
         }
-        Step::Store { store, consumed } => {
+        Decoded::Store { store, consumed } => {
             let StoreRequest { key, value_bytes, .. } = store;
             check_key(key);
             assert!(*value_bytes <= slabcore_protocol::VALUE_BYTES_MAX);
             *consumed
         }
-        Step::Error { reply, consumed, swallow } => {
+        Decoded::Error { reply, consumed, swallow } => {
             assert!(reply.is_none_or(|reply| reply.ends_with(b"\r\n")));
             assert!(*swallow < 1 << 31);
             *consumed
         }
-        Step::BinaryError { .. } | Step::Auth { .. } | Step::Login { .. } => {
+        Decoded::BinaryError { .. } | Decoded::Auth { .. } | Decoded::Login { .. } => {
             panic!("no command of a text")
         }
     };
     let line = input.iter().position(|&byte| byte == b'\n');
-    assert_eq!(line.map(|at| at + 1), Some(consumed), "a step consumes exactly its line");
+    assert_eq!(line.map(|at| at + 1), Some(consumed), "a decoded consumes exactly its line");
     Some(consumed)
 }
 
 /// As [`check`], of a binary request.
-fn check_binary(step: &Step<'_>, input: &[u8]) -> Option<usize> {
+fn check_binary(decoded: &Decoded<'_>, input: &[u8]) -> Option<usize> {
     const HEAD_BYTES_MAX: usize = BINARY_HEADER_BYTES + 20 + KEY_BYTES_MAX;
-    let consumed = match step {
-        Step::NeedMore => {
+    let consumed = match decoded {
+        Decoded::NeedMore => {
             assert!(input.len() < HEAD_BYTES_MAX, "a whole head is not decoded");
             return None;
         }
-        Step::Close => {
+        Decoded::Close => {
             assert!(input.first() != Some(&REQUEST_MAGIC), "closed on a request");
             return Some(0);
         }
-        Step::Error { .. } | Step::Login { .. } => panic!("text in a binary connection"),
-        Step::Request { request, consumed } => {
+        Decoded::Error { .. } | Decoded::Login { .. } => panic!("text in a binary connection"),
+        Decoded::Request { request, consumed } => {
             if let Request::Binary(request) = request {
                 assert!((1..=KEY_BYTES_MAX).contains(&request.key().len()));
                 // Any command of any extras must be readable.
@@ -152,16 +152,16 @@ fn check_binary(step: &Step<'_>, input: &[u8]) -> Option<usize> {
             }
             *consumed
         }
-        Step::Store { store, consumed } => {
+        Decoded::Store { store, consumed } => {
             assert!((1..=KEY_BYTES_MAX).contains(&store.key.len()));
             assert!(store.value_bytes <= BINARY_BODY_BYTES_MAX);
             *consumed
         }
-        Step::Auth { auth, consumed } => {
+        Decoded::Auth { auth, consumed } => {
             assert!((1..=KEY_BYTES_MAX).contains(&auth.mechanism.len()));
             *consumed
         }
-        Step::BinaryError { consumed, .. } => *consumed,
+        Decoded::BinaryError { consumed, .. } => *consumed,
     };
     assert!((BINARY_HEADER_BYTES..=HEAD_BYTES_MAX).contains(&consumed));
     Some(consumed)

@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use slabcore_metrics::ShardMetrics;
 use slabcore_protocol::{
-    DECODED_KEY_BYTES_MAX, DataBlock, Decoder, END, MetaCommand, MetaFlags, MetaRequest, Protocol,
-    Reply, Request, Step, StoreForm, StoreRequest, VALUE_END, Verb, encode_value_header,
+    DECODED_KEY_BYTES_MAX, DataBlock, Decoded, Decoder, END, MetaCommand, MetaFlags, MetaRequest,
+    Protocol, Reply, Request, StoreForm, StoreRequest, VALUE_END, Verb, encode_value_header,
     error_lines,
 };
 use slabcore_shard::{
@@ -182,24 +182,24 @@ impl Session {
 
     fn line(&mut self, input: &[u8]) -> usize {
         match self.decoder.decode(input) {
-            Step::NeedMore => 0,
-            Step::Request { request, consumed } => {
+            Decoded::NeedMore => 0,
+            Decoded::Request { request, consumed } => {
                 self.request(request);
                 consumed
             }
-            Step::Store { store, consumed } => consumed + self.store(store, &input[consumed..]),
-            Step::Error { reply, consumed, swallow: 0 } => {
+            Decoded::Store { store, consumed } => consumed + self.store(store, &input[consumed..]),
+            Decoded::Error { reply, consumed, swallow: 0 } => {
                 self.reply(reply.unwrap_or_default().to_vec());
                 consumed
             }
-            Step::Error { reply, consumed, swallow } => {
+            Decoded::Error { reply, consumed, swallow } => {
                 self.state = State::Swallow { left: swallow, reply };
                 consumed
             }
-            Step::BinaryError { .. } | Step::Auth { .. } | Step::Login { .. } => {
+            Decoded::BinaryError { .. } | Decoded::Auth { .. } | Decoded::Login { .. } => {
                 unreachable!("the session is text")
             }
-            Step::Close => {
+            Decoded::Close => {
                 self.state = State::Closed;
                 input.len()
             }

@@ -1,11 +1,11 @@
 //! Binary requests of any lengths, cut anywhere: the decoder never panics, and the cuts do not
-//! show in its steps.
+//! show in what it finds.
 //!
 //! Each request is made of a few of the input's bytes, so that most of them are whole.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use slabcore_fuzz::decoder_run::steps;
+use slabcore_fuzz::decoder_run::decode_all;
 use slabcore_protocol::REQUEST_MAGIC;
 
 /// Input bytes of one request.
@@ -33,7 +33,7 @@ fuzz_target!(|input: &[u8]| {
     if stream.first() != Some(&REQUEST_MAGIC) {
         return;
     }
-    let whole = steps(&stream, []);
-    assert_eq!(steps(&stream, 0..stream.len()), whole);
-    assert_eq!(steps(&stream, (0..stream.len()).step_by(7)), whole);
+    let whole = decode_all(&stream, []);
+    assert_eq!(decode_all(&stream, 0..stream.len()), whole);
+    assert_eq!(decode_all(&stream, (0..stream.len()).step_by(7)), whole);
 });

@@ -1,9 +1,9 @@
-//! Any bytes, cut anywhere: the decoder never panics, and the cuts do not show in its steps.
+//! Any bytes, cut anywhere: the decoder never panics, and the cuts do not show in what it finds.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use slabcore_fuzz::decoder_run::{Ending, Seen, steps};
-use slabcore_protocol::{LINE_BYTES_MAX, Step};
+use slabcore_fuzz::decoder_run::{Ending, Seen, decode_all};
+use slabcore_protocol::{Decoded, LINE_BYTES_MAX};
 
 /// Cuts of one input at most.
 const CUTS_MAX: usize = 16;
@@ -19,11 +19,11 @@ fuzz_target!(|bytes: &[u8]| {
     check(stream, &cuts);
 });
 
-/// The same steps, however the stream is cut.
+/// The same is decoded, however the stream is cut.
 fn check(stream: &[u8], cuts: &[usize]) {
-    let whole = steps(stream, []);
-    let cut = steps(stream, cuts.iter().copied());
-    let single = steps(stream, 0..stream.len());
+    let whole = decode_all(stream, []);
+    let cut = decode_all(stream, cuts.iter().copied());
+    let single = decode_all(stream, 0..stream.len());
     if stream.len() <= LINE_BYTES_MAX {
         assert_eq!(cut, whole);
         assert_eq!(single, whole);
@@ -33,21 +33,21 @@ fn check(stream: &[u8], cuts: &[usize]) {
     }
 }
 
-/// An over-long line closes the connection if its LF is late, so there, and there only, the steps
-/// may end before those of the whole stream.
-fn check_start((mut steps, ending): (Vec<Seen<'_>>, Ending), whole: &[Seen<'_>]) {
-    if steps == whole {
+/// An over-long line closes the connection if its LF is late, so there, and there only, it
+/// may end before the whole stream does.
+fn check_start((mut found, ending): (Vec<Seen<'_>>, Ending), whole: &[Seen<'_>]) {
+    if found == whole {
         return;
     }
-    assert_eq!(ending, Ending::Closed, "the split shows in the steps");
-    steps.pop();
-    assert!(whole.starts_with(&steps), "the split shows in the steps");
-    let Some(Seen::Step(
+    assert_eq!(ending, Ending::Closed, "the split shows in what is decoded");
+    found.pop();
+    assert!(whole.starts_with(&found), "the split shows in what is decoded");
+    let Some(Seen::Decoded(
         _,
-        Step::Request { consumed, .. }
-        | Step::Store { consumed, .. }
-        | Step::Error { consumed, .. },
-    )) = whole.get(steps.len())
+        Decoded::Request { consumed, .. }
+        | Decoded::Store { consumed, .. }
+        | Decoded::Error { consumed, .. },
+    )) = whole.get(found.len())
     else {
         panic!("closed where there is no line");
     };

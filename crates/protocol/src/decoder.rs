@@ -10,7 +10,7 @@ use crate::words::limits::{
     GET_LEADING_BLANKS_MAX, GET_LINE_BYTES_MAX, LINE_BYTES_MAX, LINE_BYTES_MIN,
 };
 use crate::words::line_words::{skip_blanks, split_at_blank};
-use crate::{Request, Step, Verb};
+use crate::{Decoded, Request, Verb};
 
 /// The decoder of one connection.
 ///
@@ -57,11 +57,11 @@ impl Decoder {
         self.scanned = 0;
     }
 
-    /// Looks at the input of the connection that was not yet consumed, which starts at a request's
-    /// first byte. After [`Step::NeedMore`] the next call must see the same bytes with more behind
-    /// them; after any other step, what follows the consumed (and swallowed) bytes.
+    /// Decodes the start of `input`, the connection's unconsumed bytes, which begin with the first
+    /// byte of a request. After [`Decoded::NeedMore`] the next call must see the same bytes and
+    /// more after them; otherwise the bytes that follow the consumed and swallowed ones.
     #[inline]
-    pub fn decode<'a>(&mut self, input: &'a [u8]) -> Step<'a> {
+    pub fn decode<'a>(&mut self, input: &'a [u8]) -> Decoded<'a> {
         if self.protocol == Protocol::Text {
             return self.decode_text(input);
         }
@@ -69,7 +69,7 @@ impl Decoder {
     }
 
     #[inline]
-    fn decode_text<'a>(&mut self, input: &'a [u8]) -> Step<'a> {
+    fn decode_text<'a>(&mut self, input: &'a [u8]) -> Decoded<'a> {
         debug_assert!(self.scanned <= input.len(), "pending input went missing");
         let unseen = input.get(self.scanned..).unwrap_or_default();
         let Some(found) = memchr::memchr(b'\n', unseen) else {
@@ -82,7 +82,7 @@ impl Decoder {
 
     /// As [`Self::decode`], of a connection that has yet to log in: a line of text is a login or
     /// wrong.
-    pub fn decode_before_login<'a>(&mut self, input: &'a [u8]) -> Step<'a> {
+    pub fn decode_before_login<'a>(&mut self, input: &'a [u8]) -> Decoded<'a> {
         if self.protocol == Protocol::Binary {
             return self.decode_any(input);
         }
@@ -90,17 +90,17 @@ impl Decoder {
         let line = line_end.and_then(|end| input.get(..end));
         match line {
             Some(text) => login_line::decode(text, text.len().saturating_add(1)),
-            None if input.len() > LINE_BYTES_MAX => Step::Close,
-            None => Step::NeedMore,
+            None if input.len() > LINE_BYTES_MAX => Decoded::Close,
+            None => Decoded::NeedMore,
         }
     }
 
     /// Lets the connection's first byte decide what it speaks, and decodes accordingly.
     #[inline(never)]
-    fn decode_any<'a>(&mut self, input: &'a [u8]) -> Step<'a> {
+    fn decode_any<'a>(&mut self, input: &'a [u8]) -> Decoded<'a> {
         if self.protocol == Protocol::Auto {
             match input.first() {
-                None => return Step::NeedMore,
+                None => return Decoded::NeedMore,
                 Some(&REQUEST_MAGIC) => self.protocol = Protocol::Binary,
                 Some(_) => self.protocol = Protocol::Text,
             }
@@ -112,12 +112,12 @@ impl Decoder {
     }
 
     /// Waits for the line's LF, within the limits.
-    fn no_line_yet<'a>(&mut self, input: &[u8]) -> Step<'a> {
+    fn no_line_yet<'a>(&mut self, input: &[u8]) -> Decoded<'a> {
         if input.len() > LINE_BYTES_MAX && !may_be_long_get(input) {
-            return Step::Close;
+            return Decoded::Close;
         }
         self.scanned = input.len();
-        Step::NeedMore
+        Decoded::NeedMore
     }
 }
 
@@ -133,7 +133,7 @@ fn may_be_long_get(input: &[u8]) -> bool {
 
 /// Decodes `text`, a line without its LF, which with it has `consumed` bytes.
 #[inline]
-fn decode_line(text: &[u8], consumed: usize) -> Step<'_> {
+fn decode_line(text: &[u8], consumed: usize) -> Decoded<'_> {
     if consumed < LINE_BYTES_MIN {
         return Line::new(&[], consumed).error(BAD_FORMAT);
     }
@@ -155,7 +155,7 @@ fn decode_line(text: &[u8], consumed: usize) -> Step<'_> {
 }
 
 /// Decodes a line by its first word, which is empty where the line begins with a blank.
-fn decode_command(text: &[u8], consumed: usize) -> Step<'_> {
+fn decode_command(text: &[u8], consumed: usize) -> Decoded<'_> {
     let (word, words) = split_at_blank(text);
     let line = Line::new(words, consumed);
     match word {
@@ -192,7 +192,7 @@ fn decode_command(text: &[u8], consumed: usize) -> Step<'_> {
 }
 
 /// Decodes the commands that memcached finds also behind blanks.
-fn decode_admin_command<'a>(word: &'a [u8], line: Line<'a>) -> Step<'a> {
+fn decode_admin_command<'a>(word: &'a [u8], line: Line<'a>) -> Decoded<'a> {
     match word {
         b"verbosity" => server_lines::verbosity(line),
         b"flush_all" => server_lines::flush_all(line),
@@ -216,7 +216,7 @@ pub(crate) mod tests {
 
     /// Decodes `text` with each line end, and gives both steps to `judge` with the length of the
     /// line.
-    fn decode_both(text: &[u8], judge: impl Fn(Step<'_>, usize)) {
+    fn decode_both(text: &[u8], judge: impl Fn(Decoded<'_>, usize)) {
         for line_end in [&b"\r\n"[..], b"\n"] {
             let input = [text, line_end, b"get next\r\n"].concat();
             judge(Decoder::new().decode(&input), text.len() + line_end.len());
@@ -224,14 +224,14 @@ pub(crate) mod tests {
     }
 
     pub(crate) fn check_request(text: &[u8], expected: &Request<'_>) {
-        decode_both(text, |step, consumed| {
-            assert_eq!(step, Step::Request { request: expected.clone(), consumed });
+        decode_both(text, |decoded, consumed| {
+            assert_eq!(decoded, Decoded::Request { request: expected.clone(), consumed });
         });
     }
 
     pub(crate) fn check_store(text: &[u8], expected: StoreRequest<'_>) {
-        decode_both(text, |step, consumed| {
-            assert_eq!(step, Step::Store { store: expected, consumed });
+        decode_both(text, |decoded, consumed| {
+            assert_eq!(decoded, Decoded::Store { store: expected, consumed });
         });
     }
 
@@ -240,24 +240,28 @@ pub(crate) mod tests {
     }
 
     pub(crate) fn check_swallow(text: &[u8], expected: &'static [u8], swallow: u64) {
-        decode_both(text, |step, consumed| {
-            assert_eq!(step, Step::Error { reply: Some(expected), consumed, swallow }, "{text:?}");
+        decode_both(text, |decoded, consumed| {
+            assert_eq!(
+                decoded,
+                Decoded::Error { reply: Some(expected), consumed, swallow },
+                "{text:?}"
+            );
         });
     }
 
     pub(crate) fn check_silent(text: &[u8], swallow: u64) {
-        decode_both(text, |step, consumed| {
-            assert_eq!(step, Step::Error { reply: None, consumed, swallow }, "{text:?}");
+        decode_both(text, |decoded, consumed| {
+            assert_eq!(decoded, Decoded::Error { reply: None, consumed, swallow }, "{text:?}");
         });
     }
 
-    fn check(input: &[u8], expected: &Step<'_>) {
+    fn check(input: &[u8], expected: &Decoded<'_>) {
         assert_eq!(&Decoder::new().decode(input), expected, "{} bytes", input.len());
     }
 
     #[test]
     fn a_line_of_fewer_than_four_bytes_is_no_command() {
-        let error = |reply, consumed| Step::Error { reply: Some(reply), consumed, swallow: 0 };
+        let error = |reply, consumed| Decoded::Error { reply: Some(reply), consumed, swallow: 0 };
         check(b"\n", &error(BAD_FORMAT, 1));
         check(b"\r\n", &error(BAD_FORMAT, 2));
         check(b"a\r\n", &error(BAD_FORMAT, 3));
@@ -269,19 +273,19 @@ pub(crate) mod tests {
     #[test]
     fn one_carriage_return_belongs_to_the_line_end() {
         let input = b"get a\r\r\n";
-        let step = Decoder::new().decode(input);
-        let Step::Request { request: Request::Get(get), consumed: 8 } = step else {
-            panic!("{step:?}");
+        let decoded = Decoder::new().decode(input);
+        let Decoded::Request { request: Request::Get(get), consumed: 8 } = decoded else {
+            panic!("{decoded:?}");
         };
         assert_eq!(get.keys.collect::<Vec<_>>(), [b"a\r"]);
     }
 
     #[test]
     fn browsers_are_closed_on() {
-        check(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n", &Step::Close);
-        check(b"POST /x HTTP/1.0  \n", &Step::Close);
-        check(b"HTTP/1.1\r\n", &Step::Error { reply: Some(ERROR), consumed: 10, swallow: 0 });
-        check(b"GET HTTP/ a\r\n", &Step::Error { reply: Some(ERROR), consumed: 13, swallow: 0 });
+        check(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n", &Decoded::Close);
+        check(b"POST /x HTTP/1.0  \n", &Decoded::Close);
+        check(b"HTTP/1.1\r\n", &Decoded::Error { reply: Some(ERROR), consumed: 10, swallow: 0 });
+        check(b"GET HTTP/ a\r\n", &Decoded::Error { reply: Some(ERROR), consumed: 13, swallow: 0 });
     }
 
     #[test]
@@ -289,7 +293,7 @@ pub(crate) mod tests {
         let pending = |start: &str, bytes: usize| {
             let mut line = start.as_bytes().to_vec();
             line.resize(bytes, b' ');
-            Decoder::new().decode(&line) == Step::NeedMore
+            Decoder::new().decode(&line) == Decoded::NeedMore
         };
         for start in ["incr", "gat 0 ", "gat", "get", "gets", "mg ", "getsx ", ""] {
             assert!(pending(start, LINE_BYTES_MAX), "{start:?}");
@@ -316,18 +320,18 @@ pub(crate) mod tests {
         input.resize(LINE_BYTES_MAX * 4, b'x');
         input.push(b'\n');
         let consumed = input.len();
-        check(&input, &Step::Request { request: Request::Version, consumed });
+        check(&input, &Decoded::Request { request: Request::Version, consumed });
     }
 
     #[test]
     fn pending_bytes_are_searched_once() {
         let mut decoder = Decoder::new();
-        assert_eq!(decoder.decode(b"versi"), Step::NeedMore);
+        assert_eq!(decoder.decode(b"versi"), Decoded::NeedMore);
         assert_eq!(decoder.scanned, 5);
-        assert_eq!(decoder.decode(b"version\r"), Step::NeedMore);
+        assert_eq!(decoder.decode(b"version\r"), Decoded::NeedMore);
         assert_eq!(decoder.scanned, 8);
-        let step = decoder.decode(b"version\r\nget a\r\n");
-        assert_eq!(step, Step::Request { request: Request::Version, consumed: 9 });
+        let decoded = decoder.decode(b"version\r\nget a\r\n");
+        assert_eq!(decoded, Decoded::Request { request: Request::Version, consumed: 9 });
         assert_eq!(decoder.scanned, 0);
     }
 }

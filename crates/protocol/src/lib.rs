@@ -56,6 +56,7 @@ pub use requests::binary_request::{
 };
 pub use requests::binary_status::{BinaryError, BinaryStatus};
 pub use requests::data_block::{DataBlock, data_block};
+pub use requests::decoded::Decoded;
 pub use requests::echo::{ECHO_BYTES, Echo};
 pub use requests::meta_flags::MetaFlags;
 pub use requests::request::{
@@ -65,7 +66,6 @@ pub use requests::server_order::{
     ALL_SLAB_CLASSES, DumpFormat, ExternalSetting, RunTimeSetting, ServerOrder, SlabClasses,
     Streams,
 };
-pub use requests::step::Step;
 pub use text::dump_lines::{DumpedItem, dump_end, encode_dump_line};
 pub use text::encode::{
     END, VALUE_END, VALUE_END_AND_END, encode_number, encode_stat, encode_value,

@@ -78,7 +78,7 @@ impl Decoder {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{MetaCommand, MetaRequest, Request, Step};
+    use crate::{Decoded, MetaCommand, MetaRequest, Request};
     use alloc::vec::Vec;
     use proptest::prelude::*;
 
@@ -129,9 +129,9 @@ mod tests {
         fn it_agrees_with_the_decoder(input in "get [ab\t\0\r ]{0,30}\r?\n[a\n ]{0,9}") {
             let input = input.as_bytes();
             let Some((key, bytes)) = Decoder::new().single_get(input) else { return Ok(()) };
-            let step = Decoder::new().decode(input);
-            let Step::Request { request: Request::Get(get), consumed } = step else {
-                panic!("{step:?}");
+            let decoded = Decoder::new().decode(input);
+            let Decoded::Request { request: Request::Get(get), consumed } = decoded else {
+                panic!("{decoded:?}");
             };
             prop_assert_eq!(get.keys.collect::<Vec<_>>(), [key]);
             prop_assert_eq!((consumed, get.with_cas, get.exptime), (bytes, false, None));
@@ -146,7 +146,7 @@ mod tests {
                 return Ok(());
             };
             let request = MetaRequest { command: MetaCommand::Get, key, flags };
-            let expected = Step::Request { request: Request::Meta(request), consumed };
+            let expected = Decoded::Request { request: Request::Meta(request), consumed };
             prop_assert_eq!(Decoder::new().decode(input), expected);
         }
     }

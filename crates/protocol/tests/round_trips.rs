@@ -2,8 +2,8 @@
 
 use proptest::prelude::*;
 use slabcore_protocol::{
-    BinaryArithmetic, BinaryCommand, BinaryOrder, DataBlock, Decoder, MetaCommand, Request, Step,
-    StoreForm, StoreRequest, Verb, binary_opcode,
+    BinaryArithmetic, BinaryCommand, BinaryOrder, DataBlock, Decoded, Decoder, MetaCommand,
+    Request, StoreForm, StoreRequest, Verb, binary_opcode,
 };
 use slabcore_testkit::binary_packet::Packet;
 use slabcore_testkit::binary_script::Numbers;
@@ -36,14 +36,14 @@ fn verb(verb: Verb) -> command::Verb {
 /// The classic command that these bytes are, by the decoder.
 fn classic(bytes: &[u8]) -> Command {
     match Decoder::new().decode(bytes) {
-        Step::Store { store, consumed } => {
+        Decoded::Store { store, consumed } => {
             assert_eq!(store.form, StoreForm::Classic);
             let value = value(&store, &bytes[consumed..]).to_vec();
             let StoreRequest { verb: word, key, flags, exptime, cas_unique, noreply, .. } = store;
             let (verb, key) = (verb(word), key.to_vec());
             Command::Store { verb, key, flags, exptime, value, cas_unique, noreply }
         }
-        Step::Request { request, consumed } if consumed == bytes.len() => match request {
+        Decoded::Request { request, consumed } if consumed == bytes.len() => match request {
             Request::Get(get) => {
                 let keys = get.keys.map(<[u8]>::to_vec).collect();
                 let with_cas = get.with_cas;
@@ -63,7 +63,7 @@ fn classic(bytes: &[u8]) -> Command {
             Request::FlushAll { delay, noreply } => Command::FlushAll { delay, noreply },
             request => panic!("{request:?}"),
         },
-        step => panic!("{step:?}"),
+        decoded => panic!("{decoded:?}"),
     }
 }
 
@@ -71,12 +71,12 @@ fn classic(bytes: &[u8]) -> Command {
 /// it.
 fn meta(bytes: &[u8]) -> Vec<u8> {
     let (word, key, flags, data) = match Decoder::new().decode(bytes) {
-        Step::Store { store, consumed } => {
+        Decoded::Store { store, consumed } => {
             let StoreForm::Meta(flags) = store.form else { panic!("{store:?}") };
             let value = value(&store, &bytes[consumed..]);
             ("ms", store.key, flags, Some(value))
         }
-        Step::Request { request: Request::Meta(meta), consumed } if consumed == bytes.len() => {
+        Decoded::Request { request: Request::Meta(meta), consumed } if consumed == bytes.len() => {
             let word = match meta.command {
                 MetaCommand::Get => "mg",
                 MetaCommand::Delete => "md",
@@ -85,10 +85,10 @@ fn meta(bytes: &[u8]) -> Vec<u8> {
             };
             (word, meta.key, meta.flags.text(), None)
         }
-        Step::Request { request: Request::MetaNoop, consumed } if consumed == bytes.len() => {
+        Decoded::Request { request: Request::MetaNoop, consumed } if consumed == bytes.len() => {
             return b"mn\r\n".to_vec();
         }
-        step => panic!("{step:?}"),
+        decoded => panic!("{decoded:?}"),
     };
     let length = data.map_or_else(String::new, |data| format!(" {}", data.len()));
     let parts = [word.as_bytes(), b" ", key, length.as_bytes(), b" ", flags, b"\r\n"].concat();
@@ -112,7 +112,7 @@ fn numbers(command: BinaryCommand) -> Numbers {
 fn packet(bytes: &[u8]) -> Packet {
     let opcode = bytes[1];
     let (echo, packet) = match Decoder::new().decode(bytes) {
-        Step::Store { store, consumed } => {
+        Decoded::Store { store, consumed } => {
             let StoreForm::Binary(echo) = store.form else { panic!("{store:?}") };
             let exptime = store.exptime.cast_unsigned();
             let extras = Numbers { flags: store.flags, exptime, ..Numbers::default() };
@@ -120,11 +120,13 @@ fn packet(bytes: &[u8]) -> Packet {
             let value = value(&store, &bytes[consumed..]);
             (echo, packet.value(value).cas(store.cas_unique))
         }
-        Step::Request { request: Request::Binary(found), consumed } if consumed == bytes.len() => {
+        Decoded::Request { request: Request::Binary(found), consumed }
+            if consumed == bytes.len() =>
+        {
             let packet = Packet::request(opcode).key(found.key()).cas(found.cas);
             (found.echo, packet.extra(&numbers(found.command()).extras(opcode)))
         }
-        Step::Request { request: Request::BinaryOrder(echo, order), consumed }
+        Decoded::Request { request: Request::BinaryOrder(echo, order), consumed }
             if consumed == bytes.len() =>
         {
             let packet = Packet::request(opcode);
@@ -135,7 +137,7 @@ fn packet(bytes: &[u8]) -> Packet {
             };
             (echo, packet)
         }
-        step => panic!("{step:?}"),
+        decoded => panic!("{decoded:?}"),
     };
     let [of_opcode, opaque @ ..] = *echo.bytes();
     assert_eq!(of_opcode, opcode);

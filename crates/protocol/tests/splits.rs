@@ -1,13 +1,13 @@
-//! Properties of the decoder over whole streams: any split of the input gives the same steps, and
+//! Properties of the decoder over whole streams: any split of the input decodes to the same, and
 //! no bytes make it panic.
 
 use proptest::prelude::*;
-use slabcore_protocol::{DataBlock, Decoder, Step, StoreForm, StoreRequest, Verb};
+use slabcore_protocol::{DataBlock, Decoded, Decoder, StoreForm, StoreRequest, Verb};
 
 /// Bytes of noise at most; an interpreter that looks for undefined behaviour has time for little.
 const NOISE_BYTES_MAX: usize = if cfg!(miri) { 100 } else { 2000 };
 
-/// One step of a stream, written out so that it outlives the input.
+/// One part of a stream, written out so that it outlives the input.
 type Seen = String;
 
 /// A connection's input side: keeps what was not consumed, as a server does.
@@ -25,11 +25,11 @@ struct Stream {
 impl Stream {
     fn feed(&mut self, bytes: &[u8]) {
         self.input.extend_from_slice(bytes);
-        while !self.closed && self.step() {}
+        while !self.closed && self.take_next() {}
     }
 
-    /// Takes one step; false if it needs more input.
-    fn step(&mut self) -> bool {
+    /// Decodes the next part of the stream; false if it needs more input.
+    fn take_next(&mut self) -> bool {
         if self.swallow > 0 {
             let eaten = self.input.len().min(usize::try_from(self.swallow).unwrap());
             self.input.drain(..eaten);
@@ -47,34 +47,34 @@ impl Stream {
             self.due = None;
             return true;
         }
-        let step = self.decoder.decode(&self.input);
-        let consumed = match &step {
-            Step::NeedMore => return false,
-            Step::Request { consumed, .. } => *consumed,
-            Step::Login { .. } => unreachable!("nobody needs to log in"),
-            Step::Auth { auth, consumed } => {
+        let decoded = self.decoder.decode(&self.input);
+        let consumed = match &decoded {
+            Decoded::NeedMore => return false,
+            Decoded::Request { consumed, .. } => *consumed,
+            Decoded::Login { .. } => unreachable!("nobody needs to log in"),
+            Decoded::Auth { auth, consumed } => {
                 self.swallow = u64::from(auth.value_bytes);
                 *consumed
             }
-            Step::Store { store, consumed } => {
+            Decoded::Store { store, consumed } => {
                 self.due = Some(blank(store));
                 *consumed
             }
-            Step::Error { consumed, swallow, .. } => {
+            Decoded::Error { consumed, swallow, .. } => {
                 self.swallow = *swallow;
                 *consumed
             }
-            Step::BinaryError { error, consumed, swallow } => {
+            Decoded::BinaryError { error, consumed, swallow } => {
                 self.swallow = *swallow;
                 self.closed = error.closes;
                 *consumed
             }
-            Step::Close => {
+            Decoded::Close => {
                 self.closed = true;
                 0
             }
         };
-        self.seen.push(format!("{step:?}"));
+        self.seen.push(format!("{decoded:?}"));
         self.input.drain(..consumed);
         true
     }
@@ -91,7 +91,7 @@ fn blank(store: &StoreRequest<'_>) -> StoreRequest<'static> {
     StoreRequest { verb, key, flags, exptime, value_bytes, cas_unique, noreply, form }
 }
 
-fn steps_of<'a>(parts: impl IntoIterator<Item = &'a [u8]>) -> Vec<Seen> {
+fn decode_all<'a>(parts: impl IntoIterator<Item = &'a [u8]>) -> Vec<Seen> {
     let mut stream = Stream::default();
     for part in parts {
         stream.feed(part);
@@ -228,9 +228,9 @@ proptest! {
         piece in 1..100_usize,
     ) {
         let bytes = requests.concat();
-        let whole = steps_of([&bytes[..]]);
-        prop_assert_eq!(&steps_of(bytes.chunks(1)), &whole);
-        prop_assert_eq!(&steps_of(bytes.chunks(piece)), &whole);
+        let whole = decode_all([&bytes[..]]);
+        prop_assert_eq!(&decode_all(bytes.chunks(1)), &whole);
+        prop_assert_eq!(&decode_all(bytes.chunks(piece)), &whole);
     }
 
     #[test]
@@ -238,7 +238,7 @@ proptest! {
         mut bytes in prop::collection::vec(any::<u8>(), 1..NOISE_BYTES_MAX),
     ) {
         bytes[0] = 0x80;
-        prop_assert_eq!(steps_of(bytes.chunks(1)), steps_of([&bytes[..]]));
+        prop_assert_eq!(decode_all(bytes.chunks(1)), decode_all([&bytes[..]]));
     }
 
     #[test]
@@ -247,29 +247,29 @@ proptest! {
         cuts in prop::collection::vec(any::<prop::sample::Index>(), 0..12),
     ) {
         let bytes = commands.concat();
-        let whole = steps_of([&bytes[..]]);
+        let whole = decode_all([&bytes[..]]);
         prop_assert!(!whole.is_empty());
-        prop_assert_eq!(&steps_of(bytes.chunks(1)), &whole);
+        prop_assert_eq!(&decode_all(bytes.chunks(1)), &whole);
 
         let mut cuts: Vec<usize> = cuts.iter().map(|cut| cut.index(bytes.len())).collect();
         cuts.extend([0, bytes.len()]);
         cuts.sort_unstable();
         let parts = cuts.windows(2).map(|pair| &bytes[pair[0]..pair[1]]);
-        prop_assert_eq!(&steps_of(parts), &whole);
+        prop_assert_eq!(&decode_all(parts), &whole);
     }
 
     /// A `get` has no line limit, however it arrives.
     #[test]
     fn a_long_get_may_arrive_in_pieces(keys in 400..4000_usize, piece in 1..20_000_usize) {
         let line = format!("gets{}\r\n", " some-key".repeat(keys));
-        let whole = steps_of([line.as_bytes()]);
+        let whole = decode_all([line.as_bytes()]);
         prop_assert!(whole[0].starts_with("Request"));
-        prop_assert_eq!(&steps_of(line.as_bytes().chunks(piece)), &whole);
+        prop_assert_eq!(&decode_all(line.as_bytes().chunks(piece)), &whole);
     }
 
     #[test]
     fn no_bytes_panic(bytes in prop::collection::vec(any::<u8>(), 0..NOISE_BYTES_MAX)) {
-        prop_assert_eq!(steps_of(bytes.chunks(1)), steps_of([&bytes[..]]));
+        prop_assert_eq!(decode_all(bytes.chunks(1)), decode_all([&bytes[..]]));
     }
 
     /// As above, from an alphabet in which commands are likely.
@@ -277,6 +277,6 @@ proptest! {
     fn no_near_command_panics(
         text in r"((get|gets|set|cas|gat|incr|touch| |0|-|k|noreply|\r|\n|\x00){0,9}\n){0,9}",
     ) {
-        prop_assert_eq!(steps_of(text.as_bytes().chunks(1)), steps_of([text.as_bytes()]));
+        prop_assert_eq!(decode_all(text.as_bytes().chunks(1)), decode_all([text.as_bytes()]));
     }
 }

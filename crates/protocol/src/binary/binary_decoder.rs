@@ -10,25 +10,27 @@ use crate::requests::binary_opcode::{
 };
 use crate::words::limits::{BINARY_BODY_BYTES_MAX, KEY_BYTES_MAX};
 use crate::{
-    AuthRequest, BinaryError, BinaryOrder, BinaryRequest, BinaryStatus, Echo, Request, Step,
+    AuthRequest, BinaryError, BinaryOrder, BinaryRequest, BinaryStatus, Decoded, Echo, Request,
     StoreForm, StoreRequest, Verb,
 };
 
 /// Decodes the request at the start of `input`.
-pub(crate) fn decode(input: &[u8]) -> Step<'_> {
+pub(crate) fn decode(input: &[u8]) -> Decoded<'_> {
     let Some((raw, body)) = input.split_first_chunk::<BINARY_HEADER_BYTES>() else {
-        return Step::NeedMore;
+        return Decoded::NeedMore;
     };
     let header = RequestHeader::read(raw);
     if header.magic != REQUEST_MAGIC {
-        return Step::Close;
+        return Decoded::Close;
     }
     if let Err(refusal) = judge(&header) {
         return refusal;
     }
     let extras_bytes = usize::from(header.extras_bytes);
-    let Some((extras, rest)) = body.split_at_checked(extras_bytes) else { return Step::NeedMore };
-    let Some(key) = rest.get(..usize::from(header.key_bytes)) else { return Step::NeedMore };
+    let Some((extras, rest)) = body.split_at_checked(extras_bytes) else {
+        return Decoded::NeedMore;
+    };
+    let Some(key) = rest.get(..usize::from(header.key_bytes)) else { return Decoded::NeedMore };
     let extras_and_key = body.get(..head_bytes(&header) as usize).unwrap_or_default();
     accepted(&header, extras, key, extras_and_key)
 }
@@ -58,7 +60,7 @@ fn value_bytes(header: &RequestHeader) -> u32 {
 }
 
 /// Whether the lengths are what the opcode has.
-fn judge(header: &RequestHeader) -> Result<(), Step<'static>> {
+fn judge(header: &RequestHeader) -> Result<(), Decoded<'static>> {
     let head = head_bytes(header);
     if head > header.body_bytes {
         return Err(refused(header.echo, BinaryStatus::UnknownCommand, true, head));
@@ -89,8 +91,8 @@ fn judge(header: &RequestHeader) -> Result<(), Step<'static>> {
 }
 
 #[cold]
-fn refused(echo: Echo, status: BinaryStatus, closes: bool, swallow: u32) -> Step<'static> {
-    Step::BinaryError {
+fn refused(echo: Echo, status: BinaryStatus, closes: bool, swallow: u32) -> Decoded<'static> {
+    Decoded::BinaryError {
         error: BinaryError { echo, status, closes },
         consumed: BINARY_HEADER_BYTES,
         swallow: u64::from(swallow),
@@ -103,10 +105,10 @@ fn accepted<'a>(
     extras: &'a [u8],
     key: &'a [u8],
     extras_and_key: &'a [u8],
-) -> Step<'a> {
+) -> Decoded<'a> {
     let RequestHeader { echo, cas, .. } = *header;
     let consumed = BINARY_HEADER_BYTES.saturating_add(extras.len()).saturating_add(key.len());
-    let order = |order| Step::Request { request: Request::BinaryOrder(echo, order), consumed };
+    let order = |order| Decoded::Request { request: Request::BinaryOrder(echo, order), consumed };
     let store = |verb| store(header, verb, extras, key, consumed);
     match loud(echo.opcode()) {
         SET => store(Verb::Set),
@@ -126,12 +128,12 @@ fn accepted<'a>(
         opcode @ (SASL_AUTH | SASL_STEP) => {
             let (is_start, value_bytes) = (opcode == SASL_AUTH, value_bytes(header));
             let auth = AuthRequest { echo, mechanism: key, is_start, value_bytes };
-            Step::Auth { auth, consumed }
+            Decoded::Auth { auth, consumed }
         }
         _ => {
             let extras_bytes = header.extras_bytes;
             let request = BinaryRequest { echo, extras_bytes, cas, extras_and_key };
-            Step::Request { request: Request::Binary(request), consumed }
+            Decoded::Request { request: Request::Binary(request), consumed }
         }
     }
 }
@@ -143,11 +145,11 @@ fn store<'a>(
     extras: &[u8],
     key: &'a [u8],
     consumed: usize,
-) -> Step<'a> {
+) -> Decoded<'a> {
     let (words, _) = extras.as_chunks::<4>();
     let word = |at: usize| words.get(at).map_or(0, |raw| u32::from_be_bytes(*raw));
     let joins = matches!(verb, Verb::Append | Verb::Prepend);
-    Step::Store {
+    Decoded::Store {
         store: StoreRequest {
             verb: if header.cas != 0 && !joins { Verb::Cas } else { verb },
             key,
@@ -183,7 +185,7 @@ mod tests {
     fn check_refused(bytes: &[u8], status: BinaryStatus, closes: bool, swallow: u64) {
         let echo = Echo::new(bytes[1], OPAQUE);
         let error = BinaryError { echo, status, closes };
-        let expected = Step::BinaryError { error, consumed: BINARY_HEADER_BYTES, swallow };
+        let expected = Decoded::BinaryError { error, consumed: BINARY_HEADER_BYTES, swallow };
         assert_eq!(decode(bytes), expected, "{bytes:?}");
         assert_eq!(decode(&bytes[..BINARY_HEADER_BYTES]), expected, "the header alone");
     }
@@ -213,15 +215,19 @@ mod tests {
     fn another_magic_closes() {
         let mut bytes = request(NOOP, 0, b"", b"", b"");
         bytes[0] = 0x81;
-        assert_eq!(decode(&bytes), Step::Close);
-        assert_eq!(decode(&bytes[..23]), Step::NeedMore, "as memcached, which waits for a header");
+        assert_eq!(decode(&bytes), Decoded::Close);
+        assert_eq!(
+            decode(&bytes[..23]),
+            Decoded::NeedMore,
+            "as memcached, which waits for a header"
+        );
     }
 
     #[test]
     fn the_largest_body_is_announced() {
         let mut bytes = request(SET, 0, &[0; 8], b"k", b"");
         bytes[8..12].copy_from_slice(&BINARY_BODY_BYTES_MAX.to_be_bytes());
-        let Step::Store { store, consumed } = decode(&bytes) else { panic!("a set") };
+        let Decoded::Store { store, consumed } = decode(&bytes) else { panic!("a set") };
         assert_eq!((store.value_bytes, consumed), (BINARY_BODY_BYTES_MAX - 9, bytes.len()));
     }
 
@@ -242,7 +248,7 @@ mod tests {
             let mut bytes = request(opcode, cas, &extras, &key, &value);
             bytes.truncate(cut.unwrap_or(bytes.len()));
             let long = match decode(&bytes) {
-                Step::Request { request: Request::Binary(found), consumed }
+                Decoded::Request { request: Request::Binary(found), consumed }
                     if found.command() == BinaryCommand::Get =>
                 {
                     prop_assert_eq!(Echo::of_request(&bytes), found.echo);
@@ -265,7 +271,7 @@ mod tests {
         ) {
             let extras = [flags.to_be_bytes(), exptime.to_be_bytes()].concat();
             let bytes = request(opcode, cas, &extras, &key, &value);
-            let Step::Store { store, consumed } = decode(&bytes) else { panic!("a set") };
+            let Decoded::Store { store, consumed } = decode(&bytes) else { panic!("a set") };
             let expected = StoreRequest {
                 verb: if cas == 0 { Verb::Set } else { Verb::Cas },
                 key: &key,
@@ -289,9 +295,9 @@ mod tests {
             let numbers = [delta.to_be_bytes(), initial.to_be_bytes()].concat();
             let extras = [&numbers, &exptime.to_be_bytes()[..]].concat();
             let bytes = request(INCREMENTQ, cas, &extras, &key, b"");
-            let step = decode(&bytes);
-            let Step::Request { request: Request::Binary(found), consumed } = step else {
-                panic!("{step:?}")
+            let decoded = decode(&bytes);
+            let Decoded::Request { request: Request::Binary(found), consumed } = decoded else {
+                panic!("{decoded:?}")
             };
             prop_assert_eq!((consumed, found.key(), found.cas), (bytes.len(), &key[..], cas));
             let exptime = (exptime != u32::MAX).then_some(exptime);

@@ -9,7 +9,7 @@ use crate::words::error_lines::{
 };
 use crate::words::limits::{KEY_BYTES_MAX, META_WORDS_MAX, SPLIT_WORDS_MAX};
 use crate::words::line_words::next_word;
-use crate::{MetaCommand, MetaFlags, MetaRequest, Request, Step, StoreForm, StoreRequest, Verb};
+use crate::{Decoded, MetaCommand, MetaFlags, MetaRequest, Request, StoreForm, StoreRequest, Verb};
 
 /// Flags behind command and key, and behind the length of `ms`.
 pub(crate) const FLAGS_MAX: usize = META_WORDS_MAX - 2;
@@ -45,17 +45,17 @@ fn can_be_flags(text: &[u8], flags_max: usize) -> bool {
 
 /// Decodes `mg`.
 #[inline]
-pub(crate) fn get(line: Line<'_>) -> Step<'_> {
+pub(crate) fn get(line: Line<'_>) -> Decoded<'_> {
     of_key(line, MetaCommand::Get)
 }
 
 /// Decodes `md`.
-pub(crate) fn delete(line: Line<'_>) -> Step<'_> {
+pub(crate) fn delete(line: Line<'_>) -> Decoded<'_> {
     of_key(line, MetaCommand::Delete)
 }
 
 #[inline]
-fn of_key(line: Line<'_>, command: MetaCommand) -> Step<'_> {
+fn of_key(line: Line<'_>, command: MetaCommand) -> Decoded<'_> {
     let mut rest = line.words;
     let Some(key) = next_word(&mut rest) else { return line.error(BAD_FORMAT) };
     match read_flags(key, rest, FLAGS_MAX) {
@@ -67,7 +67,7 @@ fn of_key(line: Line<'_>, command: MetaCommand) -> Step<'_> {
 
 /// Decodes `ma`, which has one answer to all that is wrong with key and flags but the mode and a
 /// long opaque token.
-pub(crate) fn arithmetic(line: Line<'_>) -> Step<'_> {
+pub(crate) fn arithmetic(line: Line<'_>) -> Decoded<'_> {
     let mut rest = line.words;
     let Some(key) = next_word(&mut rest) else { return line.error(BAD_FORMAT) };
     let flags = match read_flags(key, rest, FLAGS_MAX) {
@@ -85,7 +85,7 @@ pub(crate) fn arithmetic(line: Line<'_>) -> Step<'_> {
 
 /// Decodes `me`, which takes the flag `b` as its first and looks at no other. memcached looks at it
 /// only if another word follows; here a key that is base64 is decoded without one, too.
-pub(crate) fn debug(line: Line<'_>) -> Step<'_> {
+pub(crate) fn debug(line: Line<'_>) -> Decoded<'_> {
     let mut rest = line.words;
     let Some(key) = next_word(&mut rest) else { return line.error(BAD_FORMAT) };
     if key.len() > KEY_BYTES_MAX || !can_be_flags(rest, FLAGS_MAX) {
@@ -106,7 +106,7 @@ fn request<'a>(
     command: MetaCommand,
     key: &'a [u8],
     flags: MetaFlags<'a>,
-) -> Step<'a> {
+) -> Decoded<'a> {
     match flags.check_opaque() {
         Ok(()) => line.request(Request::Meta(MetaRequest { command, key, flags })),
         Err(error) => line.error(error),
@@ -115,7 +115,7 @@ fn request<'a>(
 
 /// Decodes `ms`. As with the classic commands, an error eats the data block once the length is
 /// known.
-pub(crate) fn store(line: Line<'_>) -> Step<'_> {
+pub(crate) fn store(line: Line<'_>) -> Decoded<'_> {
     let mut rest = line.words;
     let (Some(key), Some(length)) = (next_word(&mut rest), next_word(&mut rest)) else {
         return line.error(BAD_FORMAT);

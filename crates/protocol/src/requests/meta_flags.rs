@@ -8,9 +8,9 @@ use crate::words::error_lines::{
     BAD_FORMAT, BAD_TOKEN, DUPLICATE_FLAG, ERROR_DECODING_KEY, INVALID_DELTA_TOKEN, INVALID_FLAG,
     INVALID_INITIAL_TOKEN, OPAQUE_TOO_LONG, TOO_MANY_FLAGS,
 };
+use crate::words::integers::{signed_32, unsigned_32, unsigned_64};
 use crate::words::limits::OPAQUE_BYTES_MAX;
 use crate::words::line_words::skip_blanks;
-use crate::words::numbers::{signed_32, unsigned_32, unsigned_64};
 
 /// Every letter that some meta command has a use for.
 const LETTERS: LetterSet = LetterSet::of(b"bkOqcCETNRstfhluvFIxMDJPL");

@@ -5,14 +5,14 @@
 //!
 //! May use: `words`. Must not come in: reading a line or a packet, and writing a reply.
 //!
-//! Start reading at `request.rs`, then `step.rs`.
+//! Start reading at `request.rs`, then `decoded.rs`.
 
 pub mod binary_opcode;
 pub(crate) mod binary_request;
 pub(crate) mod binary_status;
 pub(crate) mod data_block;
+pub(crate) mod decoded;
 pub(crate) mod echo;
 pub(crate) mod meta_flags;
 pub(crate) mod request;
 pub(crate) mod server_order;
-pub(crate) mod step;

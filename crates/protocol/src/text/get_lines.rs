@@ -2,19 +2,19 @@
 
 use crate::text::line::Line;
 use crate::words::error_lines::{BAD_FORMAT, BAD_FORMAT_OF_GET, INVALID_EXPTIME};
+use crate::words::integers::signed_32;
 use crate::words::keys::KeysError;
 use crate::words::line_words::next_word;
-use crate::words::numbers::signed_32;
-use crate::{GetRequest, Keys, Request, Step};
+use crate::{Decoded, GetRequest, Keys, Request};
 
 /// Decodes `get <key>+`; `gets` is `with_cas`.
 #[inline]
-pub(crate) fn get(line: Line<'_>, with_cas: bool) -> Step<'_> {
+pub(crate) fn get(line: Line<'_>, with_cas: bool) -> Decoded<'_> {
     request(line, line.words, with_cas, None)
 }
 
 /// Decodes `gat <exptime> <key>+`; `gats` is `with_cas`.
-pub(crate) fn gat(line: Line<'_>, with_cas: bool) -> Step<'_> {
+pub(crate) fn gat(line: Line<'_>, with_cas: bool) -> Decoded<'_> {
     let mut rest = line.words;
     let Some(word) = next_word(&mut rest) else { return line.error(BAD_FORMAT) };
     // Trailing blanks are gone: an empty rest means that no key follows.
@@ -29,7 +29,12 @@ pub(crate) fn gat(line: Line<'_>, with_cas: bool) -> Step<'_> {
 
 /// One key that is too long fails the whole line before any key is looked up.
 #[inline]
-fn request<'a>(line: Line<'a>, keys: &'a [u8], with_cas: bool, exptime: Option<i32>) -> Step<'a> {
+fn request<'a>(
+    line: Line<'a>,
+    keys: &'a [u8],
+    with_cas: bool,
+    exptime: Option<i32>,
+) -> Decoded<'a> {
     match Keys::validate(keys) {
         Ok(keys) => line.request(Request::Get(GetRequest { keys, with_cas, exptime })),
         Err(KeysError::Empty) => line.error(BAD_FORMAT),

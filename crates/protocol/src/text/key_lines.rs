@@ -2,13 +2,13 @@
 
 use crate::text::line::Line;
 use crate::words::error_lines::{BAD_FORMAT, INVALID_DELTA, INVALID_EXPTIME};
+use crate::words::integers::{signed_32, unsigned_64};
 use crate::words::limits::KEY_BYTES_MAX;
 use crate::words::line_words::next_word;
-use crate::words::numbers::{signed_32, unsigned_64};
-use crate::{Request, Step};
+use crate::{Decoded, Request};
 
 /// Decodes `touch <key> <exptime> [noreply]`.
-pub(crate) fn touch(line: Line<'_>) -> Step<'_> {
+pub(crate) fn touch(line: Line<'_>) -> Decoded<'_> {
     let mut rest = line.words;
     let (Some(key), Some(exptime)) = (next_word(&mut rest), next_word(&mut rest)) else {
         return line.error(BAD_FORMAT);
@@ -24,7 +24,7 @@ pub(crate) fn touch(line: Line<'_>) -> Step<'_> {
 
 /// Decodes `delete <key> [noreply]`. As in memcached 1.6.45 further words are ignored, such as the
 /// delay that old clients send.
-pub(crate) fn delete(line: Line<'_>) -> Step<'_> {
+pub(crate) fn delete(line: Line<'_>) -> Decoded<'_> {
     let mut rest = line.words;
     let Some(key) = next_word(&mut rest) else { return line.error(BAD_FORMAT) };
     if key.len() > KEY_BYTES_MAX {
@@ -35,7 +35,7 @@ pub(crate) fn delete(line: Line<'_>) -> Step<'_> {
 }
 
 /// Decodes `incr <key> <delta> [noreply]`, and `decr` where `incr` is false.
-pub(crate) fn arithmetic(line: Line<'_>, incr: bool) -> Step<'_> {
+pub(crate) fn arithmetic(line: Line<'_>, incr: bool) -> Decoded<'_> {
     let mut rest = line.words;
     let (Some(key), Some(delta)) = (next_word(&mut rest), next_word(&mut rest)) else {
         return line.error(BAD_FORMAT);

@@ -2,7 +2,7 @@
 
 use crate::words::error_lines::BAD_FORMAT;
 use crate::words::line_words::trim_blanks_end;
-use crate::{Request, Step, StoreRequest};
+use crate::{Decoded, Request, StoreRequest};
 
 /// A command line behind its command word.
 #[derive(Clone, Copy, Debug)]
@@ -29,52 +29,52 @@ impl<'a> Line<'a> {
 
     /// The line is `request`.
     #[inline]
-    pub(crate) fn request(self, request: Request<'a>) -> Step<'a> {
-        Step::Request { request, consumed: self.consumed }
+    pub(crate) fn request(self, request: Request<'a>) -> Decoded<'a> {
+        Decoded::Request { request, consumed: self.consumed }
     }
 
     /// The line announces the data block of `store`.
     #[inline]
-    pub(crate) fn store(self, store: StoreRequest<'a>) -> Step<'a> {
-        Step::Store { store, consumed: self.consumed }
+    pub(crate) fn store(self, store: StoreRequest<'a>) -> Decoded<'a> {
+        Decoded::Store { store, consumed: self.consumed }
     }
 
     /// The line is wrong and says so, whatever its last word.
     #[cold]
-    pub(crate) fn error(self, reply: &'static [u8]) -> Step<'a> {
-        Step::Error { reply: Some(reply), consumed: self.consumed, swallow: 0 }
+    pub(crate) fn error(self, reply: &'static [u8]) -> Decoded<'a> {
+        Decoded::Error { reply: Some(reply), consumed: self.consumed, swallow: 0 }
     }
 
     /// The line is wrong; `noreply` hides the error.
     #[cold]
-    pub(crate) fn error_unless_noreply(self, reply: &'static [u8]) -> Step<'a> {
+    pub(crate) fn error_unless_noreply(self, reply: &'static [u8]) -> Decoded<'a> {
         let reply = if self.is_noreply() { None } else { Some(reply) };
-        Step::Error { reply, consumed: self.consumed, swallow: 0 }
+        Decoded::Error { reply, consumed: self.consumed, swallow: 0 }
     }
 
     /// The line is wrong and gets no reply.
     #[cold]
-    pub(crate) fn silence(self) -> Step<'a> {
-        Step::Error { reply: None, consumed: self.consumed, swallow: 0 }
+    pub(crate) fn silence(self) -> Decoded<'a> {
+        Decoded::Error { reply: None, consumed: self.consumed, swallow: 0 }
     }
 
     /// The line of a storage command is wrong but its length is known, so that the data block is
     /// eaten and not taken for commands; `noreply` hides the error.
     #[cold]
-    pub(crate) fn store_error(self, value_bytes: u32) -> Step<'a> {
+    pub(crate) fn store_error(self, value_bytes: u32) -> Decoded<'a> {
         let reply = if self.is_noreply() { None } else { Some(BAD_FORMAT) };
         self.swallow(reply, value_bytes)
     }
 
     /// As [`Self::store_error`] for `ms`, which has more errors and no `noreply`.
     #[cold]
-    pub(crate) fn meta_store_error(self, reply: &'static [u8], value_bytes: u32) -> Step<'a> {
+    pub(crate) fn meta_store_error(self, reply: &'static [u8], value_bytes: u32) -> Decoded<'a> {
         self.swallow(Some(reply), value_bytes)
     }
 
-    fn swallow(self, reply: Option<&'static [u8]>, value_bytes: u32) -> Step<'a> {
+    fn swallow(self, reply: Option<&'static [u8]>, value_bytes: u32) -> Decoded<'a> {
         let swallow = u64::from(value_bytes).saturating_add(2);
-        Step::Error { reply, consumed: self.consumed, swallow }
+        Decoded::Error { reply, consumed: self.consumed, swallow }
     }
 }
 

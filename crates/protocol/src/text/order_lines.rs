@@ -10,10 +10,10 @@ use crate::words::error_lines::{
     AGE_FACTORS_TOO_SMALL, BAD_CLASS, BAD_FORMAT, CRAWLER_SLEEP_TOO_LONG, ERROR, NO_ITEMS_TO_CRAWL,
     SEGMENTS_TOO_LARGE, UNKNOWN_CRAWLER_ERROR, WINDOW_OUT_OF_BOUNDS,
 };
+use crate::words::integers::{signed_32, unsigned_32};
 use crate::words::limits::SLAB_CLASS_MAX;
 use crate::words::line_words::next_word;
-use crate::words::numbers::{signed_32, unsigned_32};
-use crate::{Request, Step};
+use crate::{Decoded, Request};
 
 /// Words of a line that are looked at.
 const WORDS_MAX: usize = 6;
@@ -58,7 +58,7 @@ fn means(word: &[u8], name: &str) -> bool {
     name.as_bytes().starts_with(word)
 }
 
-fn step(line: Line<'_>, outcome: Outcome) -> Step<'_> {
+fn step(line: Line<'_>, outcome: Outcome) -> Decoded<'_> {
     match outcome {
         Ok(order) => line.request(Request::Order { order, noreply: line.is_noreply() }),
         Err(error) => line.error_unless_noreply(error),
@@ -66,7 +66,7 @@ fn step(line: Line<'_>, outcome: Outcome) -> Step<'_> {
 }
 
 /// Decodes `lru_crawler <subcommand> [<argument>]`.
-pub(crate) fn lru_crawler(line: Line<'_>) -> Step<'_> {
+pub(crate) fn lru_crawler(line: Line<'_>) -> Decoded<'_> {
     step(line, crawler_order(Words::of(line).as_slice()))
 }
 
@@ -118,7 +118,7 @@ fn classes(list: &[u8]) -> SlabClasses {
 }
 
 /// Decodes `slabs reassign <from> <to>` and `slabs automove ...`.
-pub(crate) fn slabs(line: Line<'_>) -> Step<'_> {
+pub(crate) fn slabs(line: Line<'_>) -> Decoded<'_> {
     step(line, slabs_order(Words::of(line).as_slice()))
 }
 
@@ -159,7 +159,7 @@ fn automove(kind: &[u8], value: Option<&[u8]>) -> Result<RunTimeSetting, &'stati
 }
 
 /// Decodes `lru tune|mode|temp_ttl ...`.
-pub(crate) fn lru(line: Line<'_>) -> Step<'_> {
+pub(crate) fn lru(line: Line<'_>) -> Decoded<'_> {
     step(line, lru_setting(Words::of(line).as_slice()).map(ServerOrder::Set))
 }
 
@@ -191,14 +191,14 @@ fn lru_setting(words: &[&[u8]]) -> Result<RunTimeSetting, &'static [u8]> {
 }
 
 /// Decodes `cache_memlimit <MiB>`.
-pub(crate) fn cache_memlimit(line: Line<'_>) -> Step<'_> {
+pub(crate) fn cache_memlimit(line: Line<'_>) -> Decoded<'_> {
     let words = Words::of(line);
     let megabytes = words.as_slice().first().and_then(|word| unsigned_32(word));
     step(line, megabytes.map(ServerOrder::MemoryLimit).ok_or(ERROR))
 }
 
 /// Decodes `extstore <setting> <value>`: the words must be what memcached takes.
-pub(crate) fn extstore(line: Line<'_>) -> Step<'_> {
+pub(crate) fn extstore(line: Line<'_>) -> Decoded<'_> {
     let setting = match *Words::of(line).as_slice() {
         [sub, class, limit, ..] if means(sub, "free_memchunks") => {
             let class = unsigned_32(class).filter(|class| *class <= SLAB_CLASS_MAX);
@@ -236,7 +236,7 @@ const EXTERNAL_NUMBERS: &[(&str, OfNumber)] = &[
 ];
 
 /// Decodes `watch [<stream>]*`.
-pub(crate) fn watch(line: Line<'_>) -> Step<'_> {
+pub(crate) fn watch(line: Line<'_>) -> Decoded<'_> {
     let mut rest = line.words;
     let mut streams = Some(Streams::default());
     while let Some(word) = next_word(&mut rest) {
@@ -266,7 +266,7 @@ fn stream(word: &[u8]) -> Option<Streams> {
 }
 
 /// Decodes `refresh_certs`.
-pub(crate) fn refresh_certs(line: Line<'_>) -> Step<'_> {
+pub(crate) fn refresh_certs(line: Line<'_>) -> Decoded<'_> {
     step(line, Ok(ServerOrder::RefreshCertificates))
 }
 

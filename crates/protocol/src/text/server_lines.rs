@@ -4,13 +4,13 @@ use crate::text::line::Line;
 use crate::words::error_lines::{
     BAD_FORMAT, ERROR, STATS_CACHEDUMP_BAD_LINE, STATS_CACHEDUMP_ILLEGAL_CLASS,
 };
+use crate::words::integers::{signed_32, unsigned_32};
 use crate::words::limits::SLAB_CLASS_MAX;
 use crate::words::line_words::{next_word, skip_blanks};
-use crate::words::numbers::{signed_32, unsigned_32};
-use crate::{Request, Step};
+use crate::{Decoded, Request};
 
 /// Decodes `flush_all [<delay>] [noreply]`.
-pub(crate) fn flush_all(line: Line<'_>) -> Step<'_> {
+pub(crate) fn flush_all(line: Line<'_>) -> Decoded<'_> {
     let mut rest = line.words;
     let noreply = line.is_noreply();
     let delay = match next_word(&mut rest) {
@@ -23,7 +23,7 @@ pub(crate) fn flush_all(line: Line<'_>) -> Step<'_> {
 }
 
 /// Decodes `verbosity <level> [noreply]`.
-pub(crate) fn verbosity(line: Line<'_>) -> Step<'_> {
+pub(crate) fn verbosity(line: Line<'_>) -> Decoded<'_> {
     let mut rest = line.words;
     match next_word(&mut rest).and_then(unsigned_32) {
         Some(level) => line.request(Request::Verbosity { level, noreply: line.is_noreply() }),
@@ -32,7 +32,7 @@ pub(crate) fn verbosity(line: Line<'_>) -> Step<'_> {
 }
 
 /// Decodes `stats [<word>]*`.
-pub(crate) fn stats(line: Line<'_>) -> Step<'_> {
+pub(crate) fn stats(line: Line<'_>) -> Decoded<'_> {
     line.request(Request::Stats { words: skip_blanks(line.words) })
 }
 
@@ -54,16 +54,16 @@ pub fn cachedump_words(words: &[u8]) -> Option<Result<(u32, u32), &'static [u8]>
 }
 
 /// Decodes `shutdown [<word>]*`.
-pub(crate) fn shutdown(line: Line<'_>) -> Step<'_> {
+pub(crate) fn shutdown(line: Line<'_>) -> Decoded<'_> {
     line.request(Request::Shutdown { words: skip_blanks(line.words) })
 }
 
 /// Answers a line whose first word, `word`, is no command. The request line of a browser closes the
 /// connection: a page could otherwise have the browser send commands in the body of a request.
 #[cold]
-pub(crate) fn unknown<'a>(word: &[u8], line: Line<'a>) -> Step<'a> {
+pub(crate) fn unknown<'a>(word: &[u8], line: Line<'a>) -> Decoded<'a> {
     match line.words.rsplit(|&byte| byte == b' ').next() {
-        Some(last) if last.starts_with(b"HTTP/") => Step::Close,
+        Some(last) if last.starts_with(b"HTTP/") => Decoded::Close,
         // As for memcached, the last word may be the only one.
         _ if word == b"noreply" && line.words.is_empty() => line.silence(),
         _ => line.error_unless_noreply(ERROR),

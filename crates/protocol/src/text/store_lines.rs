@@ -6,14 +6,14 @@
 
 use crate::text::line::Line;
 use crate::words::error_lines::BAD_FORMAT;
+use crate::words::integers::{loose_exptime, loose_flags, signed_32, unsigned_64};
 use crate::words::limits::{KEY_BYTES_MAX, VALUE_BYTES_MAX};
 use crate::words::line_words::next_word;
-use crate::words::numbers::{loose_exptime, loose_flags, signed_32, unsigned_64};
-use crate::{Step, StoreForm, StoreRequest, Verb};
+use crate::{Decoded, StoreForm, StoreRequest, Verb};
 
 /// Decodes the line of the storage command `verb`.
 #[inline]
-pub(crate) fn store(line: Line<'_>, verb: Verb) -> Step<'_> {
+pub(crate) fn store(line: Line<'_>, verb: Verb) -> Decoded<'_> {
     let mut rest = line.words;
     let words =
         (next_word(&mut rest), next_word(&mut rest), next_word(&mut rest), next_word(&mut rest));

@@ -5,13 +5,13 @@
 //!
 //! May use: nothing of this crate. Must not come in: a command, or anything of one dialect only.
 //!
-//! Start reading at `line_words.rs`, then `numbers.rs`.
+//! Start reading at `line_words.rs`, then `integers.rs`.
 
 pub(crate) mod base64;
 pub(crate) mod decimal;
 pub mod error_lines;
+pub(crate) mod integers;
 pub(crate) mod keys;
 pub(crate) mod limits;
 pub(crate) mod line_words;
-pub(crate) mod numbers;
 pub(crate) mod short_search;

@@ -5,7 +5,7 @@
 use slabcore_metrics::Counter;
 use slabcore_protocol::{
     AUTH_TOKEN_BYTES_MAX, AuthRequest, BinaryError, BinaryOrder, BinaryReply, BinaryStatus,
-    BinaryValue, Echo, Request, Step, binary_opcode, error_lines,
+    BinaryValue, Decoded, Echo, Request, binary_opcode, error_lines,
 };
 
 use crate::connection::Connection;
@@ -116,15 +116,15 @@ impl Connection {
 }
 
 /// The error that a step is answered with instead, while a login is due.
-pub(super) fn refused_before_login(step: &Step<'_>) -> Option<BinaryError> {
-    let echo = match *step {
-        Step::Request { request: Request::BinaryOrder(echo, order), .. } => match order {
+pub(super) fn refused_before_login(decoded: &Decoded<'_>) -> Option<BinaryError> {
+    let echo = match *decoded {
+        Decoded::Request { request: Request::BinaryOrder(echo, order), .. } => match order {
             BinaryOrder::Version | BinaryOrder::AuthList => return None,
             _ => echo,
         },
-        Step::Request { request: Request::Binary(ref request), .. } => request.echo,
-        Step::Store { ref store, .. } => store.binary_echo()?,
-        Step::BinaryError { error, .. } => match binary_opcode::loud(error.echo.opcode()) {
+        Decoded::Request { request: Request::Binary(ref request), .. } => request.echo,
+        Decoded::Store { ref store, .. } => store.binary_echo()?,
+        Decoded::BinaryError { error, .. } => match binary_opcode::loud(error.echo.opcode()) {
             binary_opcode::VERSION
             | binary_opcode::SASL_LIST
             | binary_opcode::SASL_AUTH

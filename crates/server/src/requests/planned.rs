@@ -2,7 +2,7 @@
 //!
 //! Dialects: an arm for the requests of each.
 
-use slabcore_protocol::{DataBlock, MetaRequest, Request, Step};
+use slabcore_protocol::{DataBlock, Decoded, MetaRequest, Request};
 use slabcore_shard::{KeyRequest, Limits};
 
 /// See the module.
@@ -21,10 +21,10 @@ impl<'a> Planned<'a> {
     /// A request for one key that is whole in `input`; `None` for anything else, which needs more
     /// than one look, or room for a key that must be decoded.
     #[inline]
-    pub(super) fn of(step: &Step<'a>, input: &'a [u8], limits: &Limits) -> Option<Self> {
-        match step {
-            Step::Request { request, consumed } => Self::of_request(request, *consumed),
-            Step::Store { store, consumed } => {
+    pub(super) fn of(decoded: &Decoded<'a>, input: &'a [u8], limits: &Limits) -> Option<Self> {
+        match decoded {
+            Decoded::Request { request, consumed } => Self::of_request(request, *consumed),
+            Decoded::Store { store, consumed } => {
                 if store.key_is_encoded() {
                     return None;
                 }

@@ -7,7 +7,7 @@
 use std::ops::Range;
 
 use arrayvec::ArrayVec;
-use slabcore_protocol::{Decoder, MetaFlags, Protocol, Step};
+use slabcore_protocol::{Decoded, Decoder, MetaFlags, Protocol};
 use slabcore_shard::Route;
 use slabcore_storage::HashedKey;
 
@@ -60,13 +60,13 @@ pub(crate) struct Plan<'a> {
     /// Which of the stage's they are.
     pub(super) requests: Range<usize>,
     /// What stands behind them, if it was decoded: no whole request for one key.
-    pub(super) odd: Option<Step<'a>>,
+    pub(super) odd: Option<Decoded<'a>>,
 }
 
 impl Plan<'_> {
     /// True if what stands behind its requests only a connection can be answered.
     pub(super) fn is_endless(&self) -> bool {
-        matches!(&self.odd, Some(Step::Request { request, .. }) if request.is_endless())
+        matches!(&self.odd, Some(Decoded::Request { request, .. }) if request.is_endless())
     }
 }
 

@@ -6,7 +6,7 @@
 //!
 //! Dialects: an arm for the steps and the plain reads of each.
 
-use slabcore_protocol::{Echo, Keys, Protocol, Request, Step, error_lines};
+use slabcore_protocol::{Decoded, Echo, Keys, Protocol, Request, error_lines};
 
 use crate::connection::{Afterwards, Connection, Pause, State};
 use crate::executor::Executor;
@@ -176,26 +176,26 @@ impl Connection {
             let odd = (!input.is_empty()).then(|| self.decoder.decode_before_login(input));
             return Plan { requests: start..start, odd };
         }
-        let mut decoded = 0;
+        let mut decoded_bytes = 0;
         let mut odd = None;
-        while stage.len() - start < limit && !stage.is_full() && decoded < input.len() {
-            let rest = &input[decoded..];
+        while stage.len() - start < limit && !stage.is_full() && decoded_bytes < input.len() {
+            let rest = &input[decoded_bytes..];
             if executor.reads_plainly {
                 let read_bytes = stage.push_read(executor, &mut self.decoder, rest);
                 if read_bytes > 0 {
-                    decoded += read_bytes;
+                    decoded_bytes += read_bytes;
                     continue;
                 }
             }
-            let step = self.decoder.decode(rest);
-            if executor.verbosity >= log::COMMANDS && step != Step::NeedMore {
-                self.log_request(rest, step.head_bytes());
+            let decoded = self.decoder.decode(rest);
+            if executor.verbosity >= log::COMMANDS && decoded != Decoded::NeedMore {
+                self.log_request(rest, decoded.head_bytes());
             }
-            let Some(planned) = Planned::of(&step, rest, &executor.limits) else {
-                odd = Some(step);
+            let Some(planned) = Planned::of(&decoded, rest, &executor.limits) else {
+                odd = Some(decoded);
                 break;
             };
-            decoded += planned.consumed;
+            decoded_bytes += planned.consumed;
             stage.push(executor, planned);
         }
         Plan { requests: start..stage.len(), odd }
@@ -294,10 +294,10 @@ impl Connection {
             }
         }
         match plan.odd {
-            Some(step) if *budget > 0 && !self.output.is_full() => {
+            Some(decoded) if *budget > 0 && !self.output.is_full() => {
                 *budget -= 1;
-                let sends = matches!(step, Step::Request { request: Request::MetaNoop, .. });
-                consumed += self.odd_step(executor, &input[consumed..], step, budget);
+                let sends = matches!(decoded, Decoded::Request { request: Request::MetaNoop, .. });
+                consumed += self.odd(executor, &input[consumed..], decoded, budget);
                 // memcached sends what it owes at once for this one.
                 self.has_asked = !sends;
                 consumed
@@ -311,39 +311,39 @@ impl Connection {
     }
 
     /// A step that is not a whole request for one key.
-    fn odd_step(
+    fn odd(
         &mut self,
         executor: &mut Executor,
         input: &[u8],
-        step: Step<'_>,
+        decoded: Decoded<'_>,
         budget: &mut usize,
     ) -> usize {
         if self.login.is_due()
-            && let Some(error) = refused_before_login(&step)
+            && let Some(error) = refused_before_login(&decoded)
         {
             self.swallow_then_say(0, error);
             return input.len();
         }
-        match step {
-            Step::NeedMore => 0,
-            Step::Request { request, consumed } => {
+        match decoded {
+            Decoded::NeedMore => 0,
+            Decoded::Request { request, consumed } => {
                 let paused = self.request(executor, request, budget);
                 self.line_done(input, consumed, paused)
             }
-            Step::Store { store, consumed } => self.store(executor, input, store, consumed),
-            Step::Error { reply, consumed, swallow } => {
+            Decoded::Store { store, consumed } => self.store(executor, input, store, consumed),
+            Decoded::Error { reply, consumed, swallow } => {
                 self.swallow(swallow, Afterwards::Line(reply));
                 consumed
             }
-            Step::BinaryError { error, consumed, swallow } => {
+            Decoded::BinaryError { error, consumed, swallow } => {
                 self.swallow_then_say(swallow, error);
                 consumed
             }
-            Step::Login { token_bytes, consumed } => {
+            Decoded::Login { token_bytes, consumed } => {
                 self.log_in(executor, input, token_bytes, consumed)
             }
-            Step::Auth { auth, consumed } => self.authenticate(executor, input, &auth, consumed),
-            Step::Close => {
+            Decoded::Auth { auth, consumed } => self.authenticate(executor, input, &auth, consumed),
+            Decoded::Close => {
                 self.close(executor);
                 0
             }

@@ -4,7 +4,7 @@ use crate::{AuthRequest, BinaryError, Request, StoreRequest};
 
 /// See the module.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Step<'a> {
+pub enum Decoded<'a> {
     /// There is no whole line yet. Keep the input and call again with more bytes behind it.
     NeedMore,
     /// A command that is complete with its line.
@@ -60,7 +60,7 @@ pub enum Step<'a> {
     Close,
 }
 
-impl Step<'_> {
+impl Decoded<'_> {
     /// Bytes of the line, or of a binary request without its value.
     pub const fn head_bytes(&self) -> usize {
         match self {
