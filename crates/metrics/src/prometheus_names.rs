@@ -29,6 +29,16 @@ pub enum Kind {
     Gauge,
 }
 
+impl Kind {
+    /// The word of the `TYPE` line.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Counter => "counter",
+            Self::Gauge => "gauge",
+        }
+    }
+}
+
 /// One series of a family.
 #[derive(Debug)]
 pub struct Series {

@@ -29,6 +29,7 @@ mod shared;
 #[cfg(test)]
 mod whole_server;
 
+pub use admin::metric_families::{MetricFamily, metric_families};
 pub use in_memory::{InMemoryConnection, InMemoryServer};
 pub use launch::running::{Listening, Running, listen};
 pub use settings::kept_settings::{ExternalStorage, KeptSettings, TlsWords};

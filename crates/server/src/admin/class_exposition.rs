@@ -35,11 +35,7 @@ pub(super) fn class_families(table: &ClassTable, columns: ItemColumns) -> Vec<St
 }
 
 fn head(name: &str, kind: Kind, help: &str) -> String {
-    let kind = match kind {
-        Kind::Counter => "counter",
-        Kind::Gauge => "gauge",
-    };
-    format!("# HELP {name} {help}\n# TYPE {name} {kind}\n")
+    format!("# HELP {name} {help}\n# TYPE {name} {}\n", kind.name())
 }
 
 /// Saturating, as an `add` with a cas unique counts apart.

@@ -1,5 +1,6 @@
 //! The text of `/metrics`: all families with their values of now.
 
+use std::fmt::Display;
 use std::sync::atomic::Ordering;
 
 use metrics::{Key, KeyName, Label, Level, Metadata, Recorder};
@@ -14,10 +15,12 @@ use crate::settings::kept_settings::KeptSettings;
 use crate::shared::cluster::{Backend, Cluster};
 
 /// A family of the server as a whole, with one series.
-struct ServerFamily {
-    name: &'static str,
-    kind: Kind,
-    help: &'static str,
+pub(super) struct ServerFamily {
+    pub(super) name: &'static str,
+    pub(super) kind: Kind,
+    pub(super) help: &'static str,
+    /// Names of the labels that `labels` gives.
+    pub(super) label_names: &'static [&'static str],
     labels: fn(&Cluster) -> Vec<Label>,
     value: fn(&Cluster) -> u64,
 }
@@ -27,28 +30,36 @@ const fn counter(
     help: &'static str,
     value: fn(&Cluster) -> u64,
 ) -> ServerFamily {
-    ServerFamily { name, kind: Kind::Counter, help, labels: |_| Vec::new(), value }
+    ServerFamily {
+        name,
+        kind: Kind::Counter,
+        help,
+        label_names: &[],
+        labels: |_| Vec::new(),
+        value,
+    }
 }
 
 const fn gauge(name: &'static str, help: &'static str, value: fn(&Cluster) -> u64) -> ServerFamily {
-    ServerFamily { name, kind: Kind::Gauge, help, labels: |_| Vec::new(), value }
+    ServerFamily { name, kind: Kind::Gauge, help, label_names: &[], labels: |_| Vec::new(), value }
 }
 
 /// A constant 1 whose labels say something.
 const fn labelled(
     name: &'static str,
     help: &'static str,
+    label_names: &'static [&'static str],
     labels: fn(&Cluster) -> Vec<Label>,
 ) -> ServerFamily {
-    ServerFamily { name, kind: Kind::Gauge, help, labels, value: |_| 1 }
+    ServerFamily { name, kind: Kind::Gauge, help, label_names, labels, value: |_| 1 }
 }
 
 /// Those of `memcached_exporter` first; its uptime is a counter without `_total`, so it is here.
 #[rustfmt::skip]
-static SERVER_FAMILIES: &[ServerFamily] = &[
+pub(super) static SERVER_FAMILIES: &[ServerFamily] = &[
     gauge("memcached_up", "Whether the server answers: always 1 here.", |_| 1),
     labelled("memcached_version", "The memcached version that clients are told.",
-        |_| vec![Label::new("version", MEMCACHED_VERSION)]),
+        &["version"], |_| vec![Label::new("version", MEMCACHED_VERSION)]),
     counter("memcached_uptime_seconds", "Seconds since the start.",
         |cluster| cluster.clock.uptime()),
     gauge("memcached_time_seconds", "The server's clock, in seconds since 1970.",
@@ -82,13 +93,14 @@ static SERVER_FAMILIES: &[ServerFamily] = &[
     gauge("memcached_lru_crawler_warm_percent",
         "warm_lru_pct: kept without effect, there are no segments.",
         |cluster| cluster.run_time.get().warm_percent.into()),
-    labelled("slabcore_build_info", "Name and version of this server.", |cluster| {
-        let product = cluster.settings.product;
-        let (name, version) = product.split_once(' ').unwrap_or((product, ""));
-        vec![Label::new("product", name), Label::new("version", version)]
-    }),
+    labelled("slabcore_build_info", "Name and version of this server.", &["product", "version"],
+        |cluster| {
+            let product = cluster.settings.product;
+            let (name, version) = product.split_once(' ').unwrap_or((product, ""));
+            vec![Label::new("product", name), Label::new("version", version)]
+        }),
     labelled("slabcore_backend_info", "How the sockets are driven.",
-        |cluster| vec![Label::new("backend", cluster.backend.name())]),
+        &["backend"], |cluster| vec![Label::new("backend", cluster.backend.name())]),
     gauge("slabcore_shards", "Shards, one executor each.",
         |cluster| cluster.settings.shards as u64),
     gauge("slabcore_pages", "Pages of the item memory.",
@@ -221,26 +233,60 @@ fn in_order(family: &str) -> String {
     text
 }
 
-/// Gauges of fractions, as the exporter would write them.
+/// A family with one value that is not a whole number: its text is written here.
+pub(super) struct FractionFamily {
+    pub(super) name: &'static str,
+    pub(super) kind: Kind,
+    pub(super) help: &'static str,
+}
+
+impl FractionFamily {
+    const fn new(name: &'static str, kind: Kind, help: &'static str) -> Self {
+        Self { name, kind, help }
+    }
+
+    fn text(&self, value: impl Display) -> String {
+        let Self { name, help, kind } = *self;
+        format!("# HELP {name} {help}\n# TYPE {name} {}\n{name} {value}\n", kind.name())
+    }
+}
+
+/// `hot_max_factor` and `warm_max_factor`, as the exporter would write them.
+pub(super) static LRU_FACTORS: [FractionFamily; 2] = [
+    FractionFamily::new(
+        "memcached_lru_crawler_hot_max_factor",
+        Kind::Gauge,
+        "hot_max_factor: kept without effect, there are no segments.",
+    ),
+    FractionFamily::new(
+        "memcached_lru_crawler_warm_max_factor",
+        Kind::Gauge,
+        "warm_max_factor: kept without effect, there are no segments.",
+    ),
+];
+
 fn lru_factors(kept: &KeptSettings) -> [String; 2] {
-    [("hot", kept.hot_factor), ("warm", kept.warm_factor)].map(|(segment, factor)| {
-        let name = format!("memcached_lru_crawler_{segment}_max_factor");
-        let kept = "kept without effect, there are no segments";
-        format!(
-            "# HELP {name} {segment}_max_factor: {kept}.\n# TYPE {name} gauge\n{name} {factor}\n"
-        )
-    })
+    let [hot, warm] = &LRU_FACTORS;
+    [hot.text(kept.hot_factor), warm.text(kept.warm_factor)]
 }
 
 /// Counters of fractions, which the exporter does not have.
+pub(super) static CPU_SECONDS: [FractionFamily; 2] = [
+    FractionFamily::new(
+        "memcached_process_user_cpu_seconds_total",
+        Kind::Counter,
+        "CPU time of the process in user mode.",
+    ),
+    FractionFamily::new(
+        "memcached_process_system_cpu_seconds_total",
+        Kind::Counter,
+        "CPU time of the process in system mode.",
+    ),
+];
+
 fn cpu_seconds(usage: &ResourceUsage) -> [String; 2] {
-    [("user", &usage.user), ("system", &usage.system)].map(|(mode, seconds)| {
-        let name = format!("memcached_process_{mode}_cpu_seconds_total");
-        format!(
-            "# HELP {name} CPU time of the process in {mode} mode.\n\
-             # TYPE {name} counter\n{name} {seconds}\n"
-        )
-    })
+    let [user, system] = &CPU_SECONDS;
+    [user.text(&usage.user), system.text(&usage.system)]
 }
 
 #[cfg(test)]

@@ -12,6 +12,7 @@ pub(crate) mod admin_http;
 mod admin_tests;
 pub(crate) mod class_exposition;
 pub(crate) mod exposition;
+pub(crate) mod metric_families;
 pub(crate) mod resource_usage;
 
 pub(crate) use self::admin::Admin;
