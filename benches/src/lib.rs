@@ -42,6 +42,7 @@ pub mod machine;
 pub mod mapped_store;
 mod miss_tally;
 pub mod own_work;
+pub mod pages;
 mod preset;
 pub mod replay_row;
 pub mod reply;
