@@ -2,9 +2,8 @@
 
 use std::sync::Arc;
 
-use fastrand::Rng;
-
 use crate::limits::DRAWS;
+use crate::splitmix64::Splitmix64;
 use crate::workload::KeyOrder;
 
 /// Draws key numbers below a bound, in one of the orders of [`KeyOrder`].
@@ -16,7 +15,7 @@ pub struct KeyChooser {
 
 #[derive(Clone, Debug)]
 enum Order {
-    Uniform(Rng),
+    Uniform(Splitmix64),
     /// Drawn ahead, because a draw costs more than the request it is for.
     Drawn {
         draws: Arc<[u32]>,
@@ -31,7 +30,7 @@ impl KeyChooser {
     pub fn new(order: KeyOrder, keys: u32, seed: u64) -> Self {
         assert!(keys > 0);
         let order = match order {
-            KeyOrder::Uniform => Order::Uniform(Rng::with_seed(seed)),
+            KeyOrder::Uniform => Order::Uniform(Splitmix64::new(seed)),
             KeyOrder::Zipf(exponent) => {
                 Order::Drawn { draws: zipf_draws(exponent, keys, seed), at: 0 }
             }
@@ -43,7 +42,7 @@ impl KeyChooser {
     /// The next key's number.
     pub fn choose(&mut self) -> u32 {
         match &mut self.order {
-            Order::Uniform(rng) => rng.u32(..self.keys),
+            Order::Uniform(random) => random.below(self.keys),
             Order::Drawn { draws, at } => {
                 *at = if *at + 1 == draws.len() { 0 } else { *at + 1 };
                 draws[*at]
@@ -59,7 +58,7 @@ impl KeyChooser {
 
 /// [`DRAWS`] draws by inversion of the cumulative weights.
 fn zipf_draws(exponent: f64, keys: u32, seed: u64) -> Arc<[u32]> {
-    let mut rng = Rng::with_seed(seed);
+    let mut random = Splitmix64::new(seed);
     let mut sum = 0.0;
     let cumulative: Vec<f64> = (1..=keys)
         .map(|rank| {
@@ -68,7 +67,7 @@ fn zipf_draws(exponent: f64, keys: u32, seed: u64) -> Arc<[u32]> {
         })
         .collect();
     let draw = |_| {
-        let at = rng.f64() * sum;
+        let at = random.uniform() * sum;
         let rank = cumulative.partition_point(|&weight| weight <= at).min(keys as usize - 1);
         scatter(rank as u32, keys)
     };

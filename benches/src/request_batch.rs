@@ -1,9 +1,8 @@
 //! The requests of one write, and what is needed to check their replies.
 
-use fastrand::Rng;
-
 use crate::item_format::ItemFormat;
 use crate::key_chooser::KeyChooser;
+use crate::splitmix64::Splitmix64;
 use crate::workload::{Operation, Workload};
 
 /// The command of one request; all requests of a load that share a kind name equally many keys.
@@ -53,7 +52,7 @@ pub struct RequestSource {
     operation: Operation,
     depth: usize,
     chooser: KeyChooser,
-    rng: Rng,
+    random: Splitmix64,
 }
 
 impl RequestSource {
@@ -64,7 +63,7 @@ impl RequestSource {
             operation: workload.operation,
             depth: workload.depth,
             chooser: KeyChooser::new(workload.order, workload.keys, seed),
-            rng: Rng::with_seed(!seed),
+            random: Splitmix64::new(!seed),
         }
     }
 
@@ -80,7 +79,7 @@ impl RequestSource {
                 Operation::BinaryGet => self.push_binary_get(batch, format),
                 Operation::Set => self.push_set(batch, format),
                 Operation::Mixed { sets_percent } => {
-                    if self.rng.u32(..100) < sets_percent {
+                    if self.random.below(100) < sets_percent {
                         self.push_set(batch, format);
                     } else {
                         self.push_get(batch, format, 1);

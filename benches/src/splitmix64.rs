@@ -1,25 +1,32 @@
-//! The generator of the replay's shuffle and sizes: the same sequence in every implementation.
+//! The random generator of all loads and replays.
 
-/// Steele, Lea and Flood's splitmix64: one word of state, any seed is as good as another.
+use rand_xoshiro::SplitMix64;
+use rand_xoshiro::rand_core::{RngCore, SeedableRng};
+
+/// A `SplitMix64` sequence: the same numbers for a seed in every implementation of it.
 #[derive(Clone, Debug)]
 pub struct Splitmix64 {
-    state: u64,
+    words: SplitMix64,
 }
 
 impl Splitmix64 {
     /// A sequence of its own for every seed.
     #[must_use]
     pub fn new(seed: u64) -> Self {
-        Self { state: seed }
+        Self { words: SplitMix64::seed_from_u64(seed) }
     }
 
     /// The next 64 bits.
     #[inline]
     pub fn draw(&mut self) -> u64 {
-        self.state = self.state.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let word = (self.state ^ (self.state >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        let word = (word ^ (word >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        word ^ (word >> 31)
+        self.words.next_u64()
+    }
+
+    /// A number below `bound`.
+    #[inline]
+    pub fn below(&mut self, bound: u32) -> u32 {
+        // A multiplication is as even as a remainder, and costs less.
+        (((self.draw() >> 32) * u64::from(bound)) >> 32) as u32
     }
 
     /// A number within (0, 1), neither end included: 53 bits and a half.

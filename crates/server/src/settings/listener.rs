@@ -6,7 +6,13 @@ use std::os::fd::OwnedFd;
 use std::os::unix::fs::{FileTypeExt, PermissionsExt};
 use std::path::Path;
 
-use socket2::{Domain, SockAddr, Socket, Type};
+use rustix::io::ioctl_fionbio;
+use rustix::net::sockopt::{
+    set_ipv6_v6only, set_socket_keepalive, set_socket_reuseaddr, set_tcp_nodelay, socket_acceptconn,
+};
+use rustix::net::{
+    AddressFamily, SocketAddrUnix, SocketFlags, SocketType, getsockname, socket_with,
+};
 
 use crate::settings::tls::ClientCertificates;
 use crate::settings::{Encryption, Listen, Protocol, Settings, TcpListen};
@@ -167,19 +173,18 @@ impl IpAndScope {
 
 /// Makes a socket that listens already one of ours.
 fn adopt(socket: OwnedFd, settings: &Settings) -> io::Result<Listener> {
-    let socket = Socket::from(socket);
-    if !socket.is_listener()? {
+    if !socket_acceptconn(&socket)? {
         let message = "a socket that was passed on does not listen";
         return Err(io::Error::new(io::ErrorKind::InvalidInput, message));
     }
-    let address = socket.local_addr()?.as_socket();
+    let address = bound_address(&socket)?;
     if address.is_some() {
-        socket.set_keepalive(true)?;
-        socket.set_tcp_nodelay(true)?;
+        set_socket_keepalive(&socket, true)?;
+        set_tcp_nodelay(&socket, true)?;
     }
-    socket.set_nonblocking(true)?;
+    ioctl_fionbio(&socket, true)?;
     let tls = address.and_then(|_| tls_of(Encryption::Default, settings));
-    Ok(Listener { socket: socket.into(), address, shard: None, protocol: None, tls })
+    Ok(Listener { socket, address, shard: None, protocol: None, tls })
 }
 
 /// The sockets of one `-l`.
@@ -212,29 +217,29 @@ fn bind_entry<S>(
 }
 
 fn bind_one(address: SocketAddr, backlog: i32) -> io::Result<Listener> {
-    let socket = Socket::new(Domain::for_address(address), Type::STREAM, None)?;
-    socket.set_reuse_address(true)?;
+    let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
+    let socket = socket_with(family_of(address), SocketType::STREAM, flags, None)?;
+    set_socket_reuseaddr(&socket, true)?;
     if address.is_ipv6() {
-        socket.set_only_v6(true)?;
+        set_ipv6_v6only(&socket, true)?;
     }
-    socket.set_keepalive(true)?;
+    set_socket_keepalive(&socket, true)?;
     // Inherited by accepted sockets: a reply is not held back for the next.
-    socket.set_tcp_nodelay(true)?;
-    socket.set_nonblocking(true)?;
-    socket.bind(&SockAddr::from(address))?;
-    socket.listen(backlog)?;
-    let address = socket.local_addr()?.as_socket();
-    Ok(Listener { socket: socket.into(), address, shard: None, protocol: None, tls: None })
+    set_tcp_nodelay(&socket, true)?;
+    rustix::net::bind(&socket, &address)?;
+    rustix::net::listen(&socket, backlog)?;
+    let address = bound_address(&socket)?;
+    Ok(Listener { socket, address, shard: None, protocol: None, tls: None })
 }
 
 fn bind_one_udp(address: SocketAddr) -> io::Result<DatagramSocket> {
-    let socket = Socket::new(Domain::for_address(address), Type::DGRAM, None)?;
+    let socket = socket_with(family_of(address), SocketType::DGRAM, SocketFlags::CLOEXEC, None)?;
     if address.is_ipv6() {
-        socket.set_only_v6(true)?;
+        set_ipv6_v6only(&socket, true)?;
     }
-    socket.bind(&SockAddr::from(address))?;
-    let address = socket.local_addr()?.as_socket().unwrap_or(address);
-    Ok(DatagramSocket { socket: socket.into(), address })
+    rustix::net::bind(&socket, &address)?;
+    let address = bound_address(&socket)?.unwrap_or(address);
+    Ok(DatagramSocket { socket, address })
 }
 
 fn bind_unix(path: &Path, mask: u32, backlog: i32) -> io::Result<Listener> {
@@ -242,10 +247,22 @@ fn bind_unix(path: &Path, mask: u32, backlog: i32) -> io::Result<Listener> {
     if std::fs::symlink_metadata(path).is_ok_and(|file| file.file_type().is_socket()) {
         std::fs::remove_file(path)?;
     }
-    let socket = Socket::new(Domain::UNIX, Type::STREAM, None)?;
-    socket.set_nonblocking(true)?;
-    socket.bind(&SockAddr::unix(path)?)?;
+    let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
+    let socket = socket_with(AddressFamily::UNIX, SocketType::STREAM, flags, None)?;
+    rustix::net::bind(&socket, &SocketAddrUnix::new(path)?)?;
     std::fs::set_permissions(path, std::fs::Permissions::from_mode(mask & 0o777))?;
-    socket.listen(backlog)?;
-    Ok(Listener { socket: socket.into(), address: None, shard: None, protocol: None, tls: None })
+    rustix::net::listen(&socket, backlog)?;
+    Ok(Listener { socket, address: None, shard: None, protocol: None, tls: None })
+}
+
+fn family_of(address: SocketAddr) -> AddressFamily {
+    match address {
+        SocketAddr::V4(_) => AddressFamily::INET,
+        SocketAddr::V6(_) => AddressFamily::INET6,
+    }
+}
+
+/// The address that a socket is bound to; `None` for a Unix socket.
+fn bound_address(socket: &OwnedFd) -> io::Result<Option<SocketAddr>> {
+    Ok(getsockname(socket)?.try_into().ok())
 }
