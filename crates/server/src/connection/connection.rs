@@ -1,105 +1,61 @@
-//! One client connection, whatever drives its socket: what is kept of it between visits.
+//! One client connection: what is kept of it between two times that it is served.
 //!
-//! That is bounded: a request under way, and output up to a limit; beyond it nothing further is
-//! executed until the client has read.
-//!
-//! Dialects: the reply that is owed once bytes were ignored.
+//! That is bounded: one request under way, and output up to a limit. Nothing further is executed
+//! before the client has read.
 
-use slabcore_protocol::{BinaryError, Decoder, Protocol};
-use slabcore_shard::UploadId;
+use std::mem;
+
+use slabcore_protocol::{BinaryReply, Decoder, Protocol};
 
 use crate::connection::affinity::Affinity;
 use crate::connection::dump_progress::DumpProgress;
+use crate::connection::input_state::{Ignored, IgnoredReply, InputState, PausedGet, Upload};
 use crate::connection::login::Login;
 use crate::connection::output::Output;
 use crate::connection::watcher_id::WatcherId;
 use crate::settings::peer::CloseReason;
 
-/// Which connection of its shard: an index, and a generation that tells it from earlier ones.
+/// Identifies a connection of a shard: an index, and a generation that tells it from earlier
+/// connections of that index.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct ConnectionId {
     pub(crate) index: u32,
     pub(crate) generation: u32,
 }
 
-/// Why a visit to a connection ended.
+/// Why a connection is not served further for now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Pause {
-    /// What is not consumed is the start of a request whose rest is not here.
+    /// The unconsumed bytes are an incomplete request.
     Hungry,
-    /// There is more to do; others come first.
+    /// It has more to do, but other connections come first.
     Yielded,
-    /// Output or another shard's batch is full.
+    /// Its output or another shard's batch is full.
     Blocked,
-    /// Nothing more is to be read; close once the output has left.
+    /// It reads no further, and closes once its output has left.
     Closing,
 }
 
-/// What the next bytes of the input are.
-#[derive(Debug)]
-pub(crate) enum State {
-    /// At the first byte of a request.
-    Line,
-    /// In the middle of a get: the input starts with the rest of its keys.
-    Keys {
-        with_cas: bool,
-        exptime: Option<i32>,
-        /// Bytes of these keys with the line end; all of them are here.
-        line_bytes: usize,
-    },
-    /// In the middle of a value that streams into its reservation.
-    Upload(Upload),
-    /// In the middle of bytes to be ignored; then the reply.
-    Swallow { left: u64, reply: Afterwards },
-    /// In the middle of a dump; the input waits for its end.
-    Dump(Box<DumpProgress>),
-    /// Told what others do; nothing that is sent counts.
-    Watching(WatcherId),
-    /// Done: `quit`, a line without end, or a shutdown.
-    Closing,
-}
+/// What a watcher, the log and `stats conns` show as the descriptor of a client without a socket.
+const NO_DESCRIPTOR: i32 = -1;
 
-/// A value that streams into its reservation.
-#[derive(Debug)]
-pub(crate) struct Upload {
-    pub(crate) id: UploadId,
-    /// Shard that owns the key.
-    pub(crate) shard: usize,
-    /// Bytes of the value to come.
-    pub(crate) left: u32,
-    /// The two bytes behind the value, as far as they are here; where none are due, a CRLF.
-    pub(crate) line_end: [u8; 2],
-    pub(crate) line_end_len: u8,
-    pub(crate) noreply: bool,
-}
-
-/// What the client hears once bytes were ignored.
-#[derive(Debug, Clone, Copy)]
-pub(crate) enum Afterwards {
-    /// A line, or nothing.
-    Line(Option<&'static [u8]>),
-    /// A binary reply, which may be the last.
-    Error(BinaryError),
-}
-
-/// See the module.
+/// One client connection, without its socket.
 #[derive(Debug)]
 pub(crate) struct Connection {
-    pub(crate) id: ConnectionId,
     pub(crate) decoder: Decoder,
-    pub(crate) state: State,
     pub(crate) login: Login,
     pub(crate) affinity: Affinity,
     pub(crate) output: Output,
-    /// Descriptor of the socket, as watchers and the log are told; -1: there is none.
-    pub(crate) client: i32,
-    /// The log tells what a client speaks that may speak anything.
-    pub(crate) is_protocol_told: bool,
-    /// What has arrived together has had other requests before this one. memcached refuses `watch`
-    /// and dumps then, as its replies to those have not left.
-    pub(crate) has_asked: bool,
-    /// Why the connection ends, once it does.
-    pub(crate) close_reason: CloseReason,
+    id: ConnectionId,
+    input: InputState,
+    /// The next request follows others that arrived with it. memcached refuses `watch` and dumps
+    /// then, because its replies to those have not left.
+    follows_requests: bool,
+    /// Descriptor of the socket.
+    descriptor: Option<i32>,
+    /// The log needs no line that says which protocol the client speaks.
+    is_protocol_logged: bool,
+    close_reason: CloseReason,
 }
 
 impl Connection {
@@ -110,39 +66,185 @@ impl Connection {
         login: Login,
         affinity: Affinity,
     ) -> Self {
-        let (decoder, output) = (Decoder::of(protocol), Output::default());
         Self {
-            id,
-            decoder,
-            state: State::Line,
+            decoder: Decoder::of(protocol),
             login,
             affinity,
-            output,
-            client: -1,
-            is_protocol_told: protocol != Protocol::Auto,
-            has_asked: false,
+            output: Output::default(),
+            id,
+            input: InputState::Request,
+            follows_requests: false,
+            descriptor: None,
+            is_protocol_logged: protocol != Protocol::Auto,
             close_reason: CloseReason::default(),
         }
     }
 
-    /// The connection has moved; nothing is under way in the name of the old id.
+    /// The id that replies to its requests carry.
+    #[inline]
+    pub(crate) fn id(&self) -> ConnectionId {
+        self.id
+    }
+
+    /// Gives a connection that has moved its new id. No reply to the old one is under way.
     pub(crate) fn rename(&mut self, id: ConnectionId) {
         debug_assert!(self.is_at_request() && self.output.is_empty());
         self.id = id;
     }
 
-    /// True if the connection is to be closed once its output has left.
-    pub(crate) fn is_closing(&self) -> bool {
-        matches!(self.state, State::Closing)
+    /// Descriptor of the client's socket, as watchers and the log see it; -1 without a socket.
+    #[inline]
+    pub(crate) fn descriptor(&self) -> i32 {
+        self.descriptor.unwrap_or(NO_DESCRIPTOR)
     }
 
-    /// True if the client is told what others do.
-    pub(crate) fn is_watching(&self) -> bool {
-        matches!(self.state, State::Watching(_))
+    /// The client has this socket.
+    pub(crate) fn set_descriptor(&mut self, descriptor: i32) {
+        self.descriptor = Some(descriptor);
     }
 
-    /// True if the connection's next bytes are the first of a request.
+    /// True once: the log is yet to say which protocol the client speaks.
+    pub(crate) fn take_protocol_to_log(&mut self) -> bool {
+        !mem::replace(&mut self.is_protocol_logged, true)
+    }
+
+    /// Why the connection ends, once it does.
+    pub(crate) fn close_reason(&self) -> CloseReason {
+        self.close_reason
+    }
+
+    /// Keeps why the connection is about to end.
+    pub(crate) fn set_close_reason(&mut self, reason: CloseReason) {
+        self.close_reason = reason;
+    }
+}
+
+/// Where the connection is in its input.
+impl Connection {
+    /// What the next bytes are.
+    #[inline]
+    pub(crate) fn input(&self) -> &InputState {
+        &self.input
+    }
+
+    /// True if the next bytes are the start of a request.
+    #[inline]
     pub(crate) fn is_at_request(&self) -> bool {
-        matches!(self.state, State::Line)
+        matches!(self.input, InputState::Request)
+    }
+
+    /// True if a get has paused between two of its keys.
+    #[inline]
+    pub(crate) fn has_paused_get(&self) -> bool {
+        matches!(self.input, InputState::Get(_))
+    }
+
+    /// True while a dump is under way.
+    #[inline]
+    pub(crate) fn is_dumping(&self) -> bool {
+        matches!(self.input, InputState::Dump(_))
+    }
+
+    /// True if the client is sent what others do.
+    pub(crate) fn is_watching(&self) -> bool {
+        matches!(self.input, InputState::Watching(_))
+    }
+
+    /// True if the connection closes once its output has left.
+    #[inline]
+    pub(crate) fn is_closing(&self) -> bool {
+        matches!(self.input, InputState::Closing)
+    }
+
+    /// A request has ended: the next one follows.
+    pub(crate) fn end_request(&mut self) {
+        self.input = InputState::Request;
+    }
+
+    /// A get has paused between two of its keys.
+    pub(crate) fn pause_get(&mut self, rest: PausedGet) {
+        self.input = InputState::Get(rest);
+    }
+
+    /// A value is taken as it arrives.
+    pub(crate) fn begin_upload(&mut self, upload: Upload) {
+        self.input = InputState::Upload(upload);
+    }
+
+    /// The value that is being taken, if one is.
+    pub(crate) fn upload_mut(&mut self) -> Option<&mut Upload> {
+        match &mut self.input {
+            InputState::Upload(upload) => Some(upload),
+            _ => None,
+        }
+    }
+
+    /// A dump has begun.
+    pub(crate) fn start_dump(&mut self, dump: DumpProgress) {
+        self.input = InputState::Dump(Box::new(dump));
+    }
+
+    /// The dump that is under way, if one is.
+    pub(crate) fn dump_mut(&mut self) -> Option<&mut DumpProgress> {
+        match &mut self.input {
+            InputState::Dump(dump) => Some(dump),
+            _ => None,
+        }
+    }
+
+    /// The connection is a watcher from now on.
+    pub(crate) fn become_watcher(&mut self, id: WatcherId) {
+        self.input = InputState::Watching(id);
+    }
+
+    /// Reads no further. Returns what was under way.
+    pub(crate) fn close_input(&mut self) -> InputState {
+        mem::replace(&mut self.input, InputState::Closing)
+    }
+
+    /// Ignores the next `bytes` bytes, then replies.
+    pub(crate) fn ignore(&mut self, bytes: u64, reply: IgnoredReply) {
+        self.input = InputState::Ignored(Ignored::new(bytes, reply));
+        self.take_ignored(0);
+    }
+
+    /// Takes as much of the next `input_bytes` as is to be ignored, and replies after the last
+    /// byte. Returns how many bytes.
+    pub(crate) fn take_ignored(&mut self, input_bytes: usize) -> usize {
+        let InputState::Ignored(ignored) = &mut self.input else { return 0 };
+        let count = ignored.take(input_bytes);
+        if let Some(reply) = ignored.reply() {
+            self.input = InputState::Request;
+            match reply {
+                IgnoredReply::Line(line) => {
+                    self.output.encode(|out| out.extend_from_slice(line.unwrap_or_default()));
+                }
+                IgnoredReply::Error(error) => {
+                    let reply = BinaryReply::new(error.echo, error.status);
+                    self.output.encode(|out| reply.encode(out));
+                    if error.closes {
+                        self.input = InputState::Closing;
+                    }
+                }
+            }
+        }
+        count
+    }
+
+    /// True if the next request follows others that arrived with it.
+    pub(crate) fn follows_requests(&self) -> bool {
+        self.follows_requests
+    }
+
+    /// Whether the next request follows others whose replies memcached would hold back.
+    #[inline]
+    pub(crate) fn set_follows_requests(&mut self, follows: bool) {
+        self.follows_requests = follows;
+    }
+
+    /// What had arrived is executed, but for an incomplete request: the next one arrives later.
+    #[inline]
+    pub(crate) fn end_arrived(&mut self) {
+        self.follows_requests &= !self.is_at_request();
     }
 }

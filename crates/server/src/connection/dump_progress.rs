@@ -7,62 +7,87 @@ use slabcore_storage::WalkPosition;
 /// A dump that is under way.
 #[derive(Debug)]
 pub(crate) struct DumpProgress {
-    pub(crate) part: DumpPart,
-    /// The shard whose items are shown.
-    pub(crate) shard: usize,
-    /// The next part was asked of another executor.
-    pub(crate) asked: bool,
-    /// Lines and bytes that may follow.
-    pub(crate) left: Allowance,
+    part: DumpPart,
+    shard: usize,
+    is_awaited: bool,
+    left: Allowance,
 }
 
 impl DumpProgress {
     /// A dump of these classes that has shown nothing yet.
     pub(crate) fn new(format: DumpFormat, classes: u64, left: Allowance) -> Self {
         let part = DumpPart { format, classes, position: WalkPosition::default() };
-        Self { part, shard: 0, asked: false, left }
+        Self { part, shard: 0, is_awaited: false, left }
     }
 
-    /// A part was made, and the next begins there.
-    pub(crate) fn advance(&mut self, position: WalkPosition) {
-        self.asked = false;
+    /// The next part.
+    pub(crate) fn part(&self) -> &DumpPart {
+        &self.part
+    }
+
+    /// Form of the lines.
+    pub(crate) fn format(&self) -> DumpFormat {
+        self.part.format
+    }
+
+    /// The shard whose items are shown.
+    pub(crate) fn shard(&self) -> usize {
+        self.shard
+    }
+
+    /// True if nothing is left to show, of this many shards.
+    pub(crate) fn is_over(&self, shards: usize) -> bool {
+        self.shard == shards || self.left.is_spent()
+    }
+
+    /// True if another executor makes the next part.
+    pub(crate) fn is_awaited(&self) -> bool {
+        self.is_awaited
+    }
+
+    /// Another executor makes the next part.
+    pub(crate) fn await_part(&mut self) {
+        self.is_awaited = true;
+    }
+
+    /// A part was made: takes the lines of it that may be shown, and goes on at `position`.
+    pub(crate) fn take_part<'a>(&mut self, lines: &'a [u8], position: WalkPosition) -> &'a [u8] {
+        self.is_awaited = false;
         self.part.position = position;
         if position.is_end() {
             self.shard += 1;
             self.part.position = WalkPosition::default();
         }
+        self.left.take(lines)
     }
 }
 
-/// What a dump may have yet.
+/// How much a dump may still show.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Allowance {
-    pub(crate) lines: usize,
-    pub(crate) bytes: usize,
+pub(crate) enum Allowance {
+    /// No limit.
+    All,
+    /// So many lines, of so many bytes together.
+    Lines { lines: usize, bytes: usize },
 }
 
 impl Allowance {
-    /// No limit.
-    pub(crate) const ALL: Self = Self { lines: usize::MAX, bytes: usize::MAX };
-
-    /// Nothing may follow.
-    pub(crate) fn is_spent(self) -> bool {
-        self.lines == 0 || self.bytes == 0
+    /// True if nothing may follow.
+    fn is_spent(self) -> bool {
+        matches!(self, Self::Lines { lines: 0, .. } | Self::Lines { bytes: 0, .. })
     }
 
-    /// As many of the lines in `text` as are left; the rest is dropped.
-    pub(crate) fn take<'a>(&mut self, text: &'a [u8]) -> &'a [u8] {
-        if self.lines == usize::MAX {
-            return text;
-        }
+    /// As many of the lines in `text` as may be shown. The rest is dropped.
+    fn take<'a>(&mut self, text: &'a [u8]) -> &'a [u8] {
+        let Self::Lines { lines, bytes } = self else { return text };
         let mut taken = 0;
         for line in text.split_inclusive(|&byte| byte == b'\n') {
-            if self.lines == 0 || line.len() > self.bytes {
-                self.bytes = 0;
+            if *lines == 0 || line.len() > *bytes {
+                *bytes = 0;
                 break;
             }
-            self.lines -= 1;
-            self.bytes -= line.len();
+            *lines -= 1;
+            *bytes -= line.len();
             taken += line.len();
         }
         &text[..taken]

@@ -14,6 +14,7 @@ mod connection;
 pub(crate) mod dump_progress;
 pub(crate) mod gather;
 pub(crate) mod hub_connection;
+pub(crate) mod input_state;
 pub(crate) mod login;
 pub(crate) mod outgoing;
 pub(crate) mod output;
@@ -24,4 +25,4 @@ pub(crate) mod tls_session;
 pub(crate) mod told_connections;
 pub(crate) mod watcher_id;
 
-pub(crate) use self::connection::{Afterwards, Connection, ConnectionId, Pause, State, Upload};
+pub(crate) use self::connection::{Connection, ConnectionId, Pause};

@@ -81,7 +81,7 @@ impl Hub {
         for &index in &self.touched {
             let Some(conn) = self.connections[index as usize].as_ref() else { continue };
             if conn.connection.output.can_send() && !conn.connection.is_watching() {
-                log::replies(conn.connection.client, conn.connection.output.ready());
+                log::replies(conn.connection.descriptor(), conn.connection.output.ready());
             }
         }
     }

@@ -124,7 +124,7 @@ impl Hub {
         self.executor.spares.put(conn.carry);
         self.executor.cluster.connection_ended();
         if self.executor.verbosity >= log::COMMANDS {
-            log::connection_closed(conn.connection.client);
+            log::connection_closed(conn.connection.descriptor());
         }
     }
 
@@ -166,7 +166,7 @@ impl Hub {
     pub(crate) fn end_of_input(&mut self, index: u32) {
         let Some(conn) = self.connections[index as usize].as_mut() else { return };
         conn.end_of_input = true;
-        conn.connection.close_reason = CloseReason::Normal;
+        conn.connection.set_close_reason(CloseReason::Normal);
         if conn.waiting == Waiting::Input {
             conn.connection.close(&mut self.executor);
         }

@@ -121,7 +121,7 @@ impl Hub {
             self.stalled.push(index);
         }
         if pause == Pause::Hungry || conn.carry.is_empty() {
-            conn.connection.has_asked &= !conn.connection.is_at_request();
+            conn.connection.end_arrived();
         }
         if conn.end_of_input && pause == Pause::Hungry {
             conn.connection.close(&mut self.executor);

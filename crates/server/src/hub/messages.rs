@@ -101,7 +101,7 @@ impl Hub {
             self.executor.metrics.add(Counter::IdleKicks, 1);
             self.end_of_input(index);
             if let Some(conn) = self.connections[index as usize].as_mut() {
-                conn.connection.close_reason = CloseReason::IdleTimeout;
+                conn.connection.set_close_reason(CloseReason::IdleTimeout);
             }
         }
         swept

@@ -8,10 +8,11 @@ use std::os::fd::{AsRawFd, BorrowedFd};
 use rustix::net::{getpeername, getsockname};
 use slabcore_shard::ReplyPart;
 
+use crate::connection::Connection;
 use crate::connection::gather::{Gather, Gathering};
 use crate::connection::hub_connection::{HubConnection, Waiting};
+use crate::connection::input_state::InputState;
 use crate::connection::told_connections::Connections;
-use crate::connection::{Connection, State};
 use crate::executor::Executor;
 use crate::hub::Hub;
 use crate::settings::limits::CONNECTIONS_TOLD_MAX;
@@ -32,17 +33,17 @@ impl Connection {
 
     /// memcached's name for what the connection is at.
     fn state_name(&self, waiting: Waiting) -> &'static str {
-        match (&self.state, waiting) {
-            (State::Closing, _) => "conn_closing",
-            (State::Watching(_), _) => "conn_watch",
-            (State::Upload(_), _) => "conn_nread",
-            (State::Swallow { .. }, _) => "conn_swallow",
+        match (self.input(), waiting) {
+            (InputState::Closing, _) => "conn_closing",
+            (InputState::Watching(_), _) => "conn_watch",
+            (InputState::Upload(_), _) => "conn_nread",
+            (InputState::Ignored(_), _) => "conn_swallow",
             (_, Waiting::Room) if self.output.has_gathers() => "conn_parse_cmd",
             (_, Waiting::Room) => "conn_mwrite",
             (_, Waiting::Quiet | Waiting::Departure) => "conn_waiting",
-            (State::Keys { .. } | State::Dump(_), _) | (_, Waiting::Turn) => "conn_parse_cmd",
-            (State::Line, Waiting::Input) if !self.output.is_empty() => "conn_parse_cmd",
-            (State::Line, Waiting::Input) => "conn_read",
+            (InputState::Get(_) | InputState::Dump(_), _) | (_, Waiting::Turn) => "conn_parse_cmd",
+            (InputState::Request, Waiting::Input) if !self.output.is_empty() => "conn_parse_cmd",
+            (InputState::Request, Waiting::Input) => "conn_read",
         }
     }
 }

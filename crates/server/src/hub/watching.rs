@@ -47,7 +47,7 @@ impl Hub {
     pub(super) fn know_client(&mut self, index: u32, socket: impl AsFd, protocol: Protocol) {
         let Some(conn) = self.connections[index as usize].as_mut() else { return };
         let client = socket.as_fd().as_raw_fd();
-        conn.connection.client = client;
+        conn.connection.set_descriptor(client);
         if self.executor.verbosity >= log::COMMANDS {
             log::connection_opened(client, protocol);
         }
@@ -71,7 +71,8 @@ impl Hub {
             return;
         }
         let Some(conn) = self.connections[index as usize].as_mut() else { return };
-        let (client, reason) = (conn.connection.client, conn.connection.close_reason);
+        let connection = &conn.connection;
+        let (client, reason) = (connection.descriptor(), connection.close_reason());
         if let Some(peer) = conn.peer.as_deref().copied().or_else(|| Peer::of(socket)) {
             let shard = self.executor.shards.own_mut();
             shard.show(Streams::CONNECTIONS, |out| peer.encode(out, Some(reason), client));

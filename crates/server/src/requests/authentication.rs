@@ -9,6 +9,7 @@ use slabcore_protocol::{
 };
 
 use crate::connection::Connection;
+use crate::connection::input_state::IgnoredReply;
 use crate::connection::login::Login;
 use crate::executor::Executor;
 
@@ -48,7 +49,7 @@ impl Connection {
         };
         if let Some(status) = refusal {
             let error = BinaryError { echo: auth.echo, status, closes: false };
-            self.swallow_then_say(u64::from(auth.value_bytes), error);
+            self.ignore(u64::from(auth.value_bytes), IgnoredReply::Error(error));
             return said_at;
         }
         let Some(said) = input[said_at..].get(..auth.value_bytes as usize) else { return 0 };

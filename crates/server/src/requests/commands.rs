@@ -64,7 +64,7 @@ impl Connection {
             }
             Request::Stats { words } => self.stats(executor, words, None),
             Request::Quit => {
-                self.close_reason = CloseReason::Normal;
+                self.set_close_reason(CloseReason::Normal);
                 self.close(executor);
             }
             Request::Binary(request) => {

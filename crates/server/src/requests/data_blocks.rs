@@ -8,7 +8,8 @@ use slabcore_protocol::{
 };
 use slabcore_shard::{ForwardedRequest, KeyRequest, UploadId};
 
-use crate::connection::{Afterwards, Connection, State, Upload};
+use crate::connection::Connection;
+use crate::connection::input_state::{IgnoredReply, Upload};
 use crate::executor::Executor;
 
 impl Connection {
@@ -25,13 +26,13 @@ impl Connection {
         if executor.limits.too_large(store.key.len(), store.flags, store.value_bytes as usize) {
             self.key_request(executor, &KeyRequest::TooLarge { store }, true);
             let reply = match store.binary_echo() {
-                None => Afterwards::Line((!store.noreply).then_some(error_lines::TOO_LARGE)),
+                None => IgnoredReply::Line((!store.noreply).then_some(error_lines::TOO_LARGE)),
                 Some(echo) => {
                     let status = BinaryStatus::TooLarge;
-                    Afterwards::Error(BinaryError { echo, status, closes: false })
+                    IgnoredReply::Error(BinaryError { echo, status, closes: false })
                 }
             };
-            self.swallow(block_bytes, reply);
+            self.ignore(block_bytes, reply);
             return line_bytes;
         }
         match store.data_block(&input[line_bytes..]) {
@@ -47,39 +48,28 @@ impl Connection {
             }
             DataBlock::Cut => {
                 let (shard, id) = executor.upload_begin(&store);
-                self.state = State::Upload(Upload {
-                    id,
-                    shard,
-                    left: store.value_bytes,
-                    line_end: *b"\r\n",
-                    line_end_len: 2 - store.line_end_bytes() as u8,
-                    noreply: store.noreply,
-                });
+                let (noreply, value_bytes) = (store.noreply, store.value_bytes);
+                let line_end_bytes = store.line_end_bytes();
+                self.begin_upload(Upload::new(id, shard, noreply, value_bytes, line_end_bytes));
                 line_bytes
             }
         }
     }
 
     pub(super) fn upload(&mut self, executor: &mut Executor, input: &[u8]) -> usize {
-        let State::Upload(upload) = &mut self.state else { unreachable!("called in this state") };
-        let value_count = (upload.left as usize).min(input.len());
-        if value_count > 0 {
-            executor.upload_bytes(upload.shard, upload.id, &input[..value_count]);
-            upload.left -= value_count as u32;
+        let Some(upload) = self.upload_mut() else { unreachable!("called in this state") };
+        let (shard, id, noreply) = (upload.shard(), upload.id(), upload.noreply());
+        let value = upload.take_value(input);
+        let line_end_count = upload.take_line_end(&input[value.len()..]);
+        let has_good_end = upload.has_good_end();
+        if !value.is_empty() {
+            executor.upload_bytes(shard, id, value);
         }
-        let mut at = value_count;
-        while upload.left == 0 && upload.line_end_len < 2 && at < input.len() {
-            upload.line_end[usize::from(upload.line_end_len)] = input[at];
-            upload.line_end_len += 1;
-            at += 1;
-        }
-        if upload.left == 0 && upload.line_end_len == 2 {
-            let (shard, id, noreply) = (upload.shard, upload.id, upload.noreply);
-            let good = upload.line_end == *b"\r\n";
-            self.state = State::Line;
+        if let Some(good) = has_good_end {
+            self.end_request();
             self.upload_end(executor, shard, id, good, noreply);
         }
-        at
+        value.len() + line_end_count
     }
 
     pub(super) fn upload_end(
@@ -102,33 +92,5 @@ impl Connection {
             let ticket = (!noreply).then(|| self.open_ticket(executor));
             executor.outboxes.push(shard, &ForwardedRequest::UploadEnd(id, good), ticket);
         }
-    }
-
-    /// Ignores `left` bytes, then replies.
-    pub(super) fn swallow(&mut self, left: u64, reply: Afterwards) {
-        self.state = State::Swallow { left, reply };
-        self.finish_swallow();
-    }
-
-    pub(super) fn finish_swallow(&mut self) {
-        let State::Swallow { left: 0, reply } = self.state else { return };
-        self.state = State::Line;
-        match reply {
-            Afterwards::Line(line) => {
-                self.output.encode(|out| out.extend_from_slice(line.unwrap_or_default()));
-            }
-            Afterwards::Error(error) => {
-                let reply = BinaryReply::new(error.echo, error.status);
-                self.output.encode(|out| reply.encode(out));
-                if error.closes {
-                    self.state = State::Closing;
-                }
-            }
-        }
-    }
-
-    /// Ignores `left` bytes of a binary connection, then replies.
-    pub(super) fn swallow_then_say(&mut self, left: u64, error: BinaryError) {
-        self.swallow(left, Afterwards::Error(error));
     }
 }

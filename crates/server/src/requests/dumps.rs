@@ -9,17 +9,11 @@ use slabcore_shard::{ForwardedRequest, split_dump_reply};
 
 use crate::connection::dump_progress::{Allowance, DumpProgress};
 use crate::connection::gather::{Gather, Gathering};
-use crate::connection::{Connection, Pause, State};
+use crate::connection::{Connection, Pause};
 use crate::executor::Executor;
 use crate::settings::limits::CACHEDUMP_BYTES_MAX;
 
 impl Connection {
-    /// True while a dump is to go on.
-    #[inline]
-    pub(super) fn is_dumping(&self) -> bool {
-        matches!(self.state, State::Dump(_))
-    }
-
     /// Begins `lru_crawler metadump` or `mgdump`, or says why not.
     pub(super) fn begin_dump(
         &mut self,
@@ -36,52 +30,51 @@ impl Connection {
                 DumpFormat::Meta | DumpFormat::Cache => error_lines::METADUMP_NOT_ALLOWED,
             });
         }
-        if self.has_asked {
+        if self.follows_requests() {
             return Err(match format {
                 DumpFormat::Requests => error_lines::MGDUMP_AFTER_COMMANDS,
                 DumpFormat::Meta | DumpFormat::Cache => error_lines::METADUMP_AFTER_COMMANDS,
             });
         }
-        let dump = DumpProgress::new(format, classes?, Allowance::ALL);
+        let dump = DumpProgress::new(format, classes?, Allowance::All);
         self.reply(Reply::Ok);
-        self.state = State::Dump(Box::new(dump));
+        self.start_dump(dump);
         Ok(())
     }
 
     /// Begins `stats cachedump <class> <limit>`; a limit of 0 is none.
     pub(super) fn begin_cachedump(&mut self, class: u32, limit: u32) {
         let lines = if limit == 0 { u32::MAX } else { limit };
-        let left = Allowance { lines: lines as usize, bytes: CACHEDUMP_BYTES_MAX };
-        self.state = State::Dump(Box::new(DumpProgress::new(DumpFormat::Cache, 1 << class, left)));
+        let left = Allowance::Lines { lines: lines as usize, bytes: CACHEDUMP_BYTES_MAX };
+        self.start_dump(DumpProgress::new(DumpFormat::Cache, 1 << class, left));
     }
 
     /// Makes the next part of the dump; says why to pause, or that the dump has ended.
     #[cold]
     pub(super) fn go_on_dumping(&mut self, executor: &mut Executor) -> Option<Pause> {
-        let State::Dump(dump) = &mut self.state else { return None };
-        if dump.asked {
+        let dump = self.dump_mut()?;
+        if dump.is_awaited() {
             return Some(Pause::Blocked);
         }
-        if dump.shard == executor.router.shards() || dump.left.is_spent() {
-            let end = dump_end(dump.part.format);
-            self.output.encode(|out| out.extend_from_slice(end));
+        if dump.is_over(executor.router.shards()) {
+            let format = dump.format();
+            self.output.encode(|out| out.extend_from_slice(dump_end(format)));
             // What follows a dump need not wait for its replies, but for those of `stats` it does.
-            self.has_asked = dump.part.format == DumpFormat::Cache;
-            self.state = State::Line;
+            self.set_follows_requests(format == DumpFormat::Cache);
+            self.end_request();
             return None;
         }
         let (now, mut lines) = (executor.now, executor.spares.take());
-        if let Some(shard) = executor.reach(dump.shard) {
-            let position = shard.dump(now, &dump.part, &mut lines);
-            dump.advance(position);
-            let shown = dump.left.take(&lines);
+        if let Some(shard) = executor.reach(dump.shard()) {
+            let position = shard.dump(now, dump.part(), &mut lines);
+            let shown = dump.take_part(&lines, position);
             self.output.encode(|out| out.extend_from_slice(shown));
             executor.spares.put(lines);
             return Some(Pause::Yielded);
         }
         executor.spares.put(lines);
-        dump.asked = true;
-        let (shard, request) = (dump.shard, ForwardedRequest::Dump(dump.part));
+        dump.await_part();
+        let (shard, request) = (dump.shard(), ForwardedRequest::Dump(*dump.part()));
         let gather = Box::new(Gather::new(Gathering::Dump(Vec::new()), 1, None));
         let slot = self.output.open_gather(gather, &mut executor.spares);
         executor.outboxes.push(shard, &request, Some(self.ticket_for(slot)));
@@ -91,10 +84,8 @@ impl Connection {
     /// Another executor has made a part; returns the lines to show.
     #[cold]
     pub(super) fn dumped_elsewhere(&mut self, reply: &[u8]) -> Vec<u8> {
-        let State::Dump(dump) = &mut self.state else { return Vec::new() };
+        let Some(dump) = self.dump_mut() else { return Vec::new() };
         let (position, lines) = split_dump_reply(reply);
-        let shown = dump.left.take(lines).to_vec();
-        dump.advance(position);
-        shown
+        dump.take_part(lines, position).to_vec()
     }
 }

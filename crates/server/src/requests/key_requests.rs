@@ -11,8 +11,9 @@ use slabcore_shard::{
     ForwardedRequest, KeyRequest, LargeHit, ReplyPart, Response, Route, Ticket, ValueEnd,
 };
 
+use crate::connection::input_state::PausedGet;
 use crate::connection::outgoing::LargeValue;
-use crate::connection::{Connection, State};
+use crate::connection::{Connection, ConnectionId};
 use crate::executor::Executor;
 use crate::settings::limits::{KEY_GROUP, KEYS_PER_VISIT_MAX};
 
@@ -97,7 +98,8 @@ impl Connection {
     ) -> usize {
         let Some(RestOfKeys { address, with_cas, exptime }) = paused else { return line_bytes };
         let consumed = address - input.as_ptr().addr();
-        self.state = State::Keys { with_cas, exptime, line_bytes: line_bytes - consumed };
+        let line_bytes = line_bytes - consumed;
+        self.pause_get(PausedGet { with_cas, exptime, line_bytes });
         consumed
     }
 
@@ -280,7 +282,8 @@ impl Connection {
     }
 
     pub(crate) fn ticket_for(&self, slot: u32) -> Ticket {
-        Ticket { connection: self.id.index, generation: self.id.generation, slot }
+        let ConnectionId { index, generation } = self.id();
+        Ticket { connection: index, generation, slot }
     }
 
     /// Takes another shard's reply.

@@ -178,7 +178,7 @@ impl Connection {
         };
         match signal {
             Ok(signal) => {
-                self.close_reason = CloseReason::Shutdown;
+                self.set_close_reason(CloseReason::Shutdown);
                 self.close(executor);
                 // A process may signal itself.
                 let _ = kill_process(getpid(), signal);

@@ -8,7 +8,8 @@
 
 use slabcore_protocol::{Decoded, Echo, Keys, Protocol, Request, error_lines};
 
-use crate::connection::{Afterwards, Connection, Pause, State};
+use crate::connection::input_state::{IgnoredReply, InputState, PausedGet};
+use crate::connection::{Connection, Pause};
 use crate::executor::Executor;
 use crate::requests::authentication::refused_before_login;
 use crate::requests::planned::Planned;
@@ -18,12 +19,11 @@ use crate::settings::log;
 impl Connection {
     /// Reads no further; what is owed is still sent.
     pub(crate) fn close(&mut self, executor: &mut Executor) {
-        match &self.state {
-            State::Upload(upload) => executor.upload_abandon(upload.shard, upload.id),
-            State::Watching(watcher) => executor.end_watching(*watcher),
+        match self.close_input() {
+            InputState::Upload(upload) => executor.upload_abandon(upload.shard(), upload.id()),
+            InputState::Watching(watcher) => executor.end_watching(watcher),
             _ => {}
         }
-        self.state = State::Closing;
     }
 
     /// There is no memory for what the client sends: says so and ends the connection.
@@ -82,7 +82,7 @@ impl Connection {
                 return (at, Pause::Hungry);
             }
             at += consumed;
-            if matches!(self.state, State::Keys { .. }) {
+            if self.has_paused_get() {
                 budget = 0;
             }
         }
@@ -92,8 +92,8 @@ impl Connection {
     /// way. Returns the bytes consumed; 0 if there are not enough, or the connection is to end.
     #[inline]
     fn step(&mut self, executor: &mut Executor, input: &[u8], budget: &mut usize) -> usize {
-        match self.state {
-            State::Line => self.lines(executor, input, budget),
+        match self.input() {
+            InputState::Request => self.lines(executor, input, budget),
             _ => self.rest_of_request(executor, input, budget),
         }
     }
@@ -137,28 +137,21 @@ impl Connection {
         budget: &mut usize,
     ) -> usize {
         *budget -= 1;
-        match &mut self.state {
-            State::Line | State::Dump(_) => 0,
-            State::Keys { with_cas, exptime, line_bytes } => {
-                let (with_cas, exptime, line_bytes) = (*with_cas, *exptime, *line_bytes);
+        match *self.input() {
+            InputState::Request | InputState::Dump(_) => 0,
+            InputState::Get(PausedGet { with_cas, exptime, line_bytes }) => {
                 let Some((b'\n', line)) = input[..line_bytes].split_last() else {
                     unreachable!("the whole line was here when its get began");
                 };
                 let line = line.strip_suffix(b"\r").unwrap_or(line);
-                self.state = State::Line;
+                self.end_request();
                 let keys = Keys::from_validated(line);
                 let paused = self.get(executor, keys, with_cas, exptime, budget);
                 self.line_done(input, line_bytes, paused)
             }
-            State::Upload(_) => self.upload(executor, input),
-            State::Swallow { left, .. } => {
-                let count =
-                    usize::try_from(*left).map_or(input.len(), |left| left.min(input.len()));
-                *left -= count as u64;
-                self.finish_swallow();
-                count
-            }
-            State::Watching(_) | State::Closing => input.len(),
+            InputState::Upload(_) => self.upload(executor, input),
+            InputState::Ignored(_) => self.take_ignored(input.len()),
+            InputState::Watching(_) | InputState::Closing => input.len(),
         }
     }
 
@@ -205,12 +198,13 @@ impl Connection {
     #[cold]
     fn log_request(&mut self, input: &[u8], head_bytes: usize) {
         let protocol = self.decoder.protocol();
-        if !std::mem::replace(&mut self.is_protocol_told, true) {
-            log::protocol(self.client, protocol);
+        let client = self.descriptor();
+        if self.take_protocol_to_log() {
+            log::protocol(client, protocol);
         }
         match protocol {
-            Protocol::Binary => log::packet(self.client, &input[..head_bytes]),
-            Protocol::Auto | Protocol::Text => log::command(self.client, input),
+            Protocol::Binary => log::packet(client, &input[..head_bytes]),
+            Protocol::Auto | Protocol::Text => log::command(client, input),
         }
     }
 
@@ -229,7 +223,7 @@ impl Connection {
         if consumed == 0 && !self.is_closing() && !blocked {
             return (0, Pause::Hungry);
         }
-        if matches!(self.state, State::Keys { .. }) {
+        if self.has_paused_get() {
             budget = 0;
         }
         self.run_on(executor, input, consumed, budget)
@@ -257,7 +251,7 @@ impl Connection {
         let requests = stage.requests(plan.requests);
         if let Some(first) = requests.first() {
             self.affinity.look(first.route().shard);
-            self.has_asked = true;
+            self.set_follows_requests(true);
         }
         for request in requests {
             if self.output.is_full() || executor.outboxes.is_any_full() {
@@ -299,7 +293,7 @@ impl Connection {
                 let sends = matches!(decoded, Decoded::Request { request: Request::MetaNoop, .. });
                 consumed += self.odd(executor, &input[consumed..], decoded, budget);
                 // memcached sends what it owes at once for this one.
-                self.has_asked = !sends;
+                self.set_follows_requests(!sends);
                 consumed
             }
             Some(_) => {
@@ -321,7 +315,7 @@ impl Connection {
         if self.login.is_due()
             && let Some(error) = refused_before_login(&decoded)
         {
-            self.swallow_then_say(0, error);
+            self.ignore(0, IgnoredReply::Error(error));
             return input.len();
         }
         match decoded {
@@ -332,11 +326,11 @@ impl Connection {
             }
             Decoded::Store { store, consumed } => self.store(executor, input, store, consumed),
             Decoded::Error { reply, consumed, swallow } => {
-                self.swallow(swallow, Afterwards::Line(reply));
+                self.ignore(swallow, IgnoredReply::Line(reply));
                 consumed
             }
             Decoded::BinaryError { error, consumed, swallow } => {
-                self.swallow_then_say(swallow, error);
+                self.ignore(swallow, IgnoredReply::Error(error));
                 consumed
             }
             Decoded::Login { token_bytes, consumed } => {

@@ -3,7 +3,7 @@
 use slabcore_protocol::{Streams, error_lines};
 use slabcore_shard::{ForwardedRequest, KeyRequest, Route, Watch};
 
-use crate::connection::{Connection, State};
+use crate::connection::Connection;
 use crate::executor::Executor;
 
 impl Connection {
@@ -15,7 +15,8 @@ impl Connection {
         route: Route<'_>,
         request: &KeyRequest<'_>,
     ) {
-        let (now, watch) = (executor.now, Watch { streams: executor.watched, client: self.client });
+        let (now, watch) =
+            (executor.now, Watch { streams: executor.watched, client: self.descriptor() });
         if let Some(shard) = executor.reach(route.shard) {
             shard.watch(watch);
             shard.announce(now, route.key, request);
@@ -27,7 +28,7 @@ impl Connection {
     /// The same of an upload that ends at `shard`.
     #[cold]
     pub(super) fn announce_upload(&self, executor: &mut Executor, shard: usize) {
-        let watch = Watch { streams: executor.watched, client: self.client };
+        let watch = Watch { streams: executor.watched, client: self.descriptor() };
         if shard == executor.index {
             executor.shards.own_mut().watch(watch);
         } else {
@@ -44,14 +45,14 @@ impl Connection {
         if !executor.cluster.settings.watch {
             return Err(error_lines::WATCH_NOT_ALLOWED);
         }
-        if self.has_asked {
+        if self.follows_requests() {
             return Err(error_lines::WATCH_AFTER_COMMANDS);
         }
         let streams = streams.ok_or(error_lines::ERROR)?;
         let id = executor.cluster.watchers.add(executor.index, streams);
         let id = id.ok_or(error_lines::TOO_MANY_WATCHERS)?;
-        self.state = State::Watching(id);
-        executor.watchers.push((id, self.id));
+        self.become_watcher(id);
+        executor.watchers.push((id, self.id()));
         // Those that sleep are to see what their shards do while they are lent.
         for shard in executor.other_shards() {
             executor.cluster.mailboxes[shard].wake();
