@@ -15,7 +15,6 @@ use crate::connection::ConnectionId;
 use crate::hub::Hub;
 use crate::hub::driver_actions::SocketAction;
 use crate::launch::executor_setup::make_setups;
-use crate::settings::kept_settings::KeptSettings;
 use crate::settings::start_error::StartError;
 use crate::settings::{BackendChoice, Listen, Moving, Protocol, Settings};
 use crate::shared::cluster::{Backend, Cluster};
@@ -240,48 +239,17 @@ impl InMemoryShard {
     }
 }
 
-/// memcached's defaults.
+/// memcached's defaults, without sockets.
 fn settings(shards: usize, memory_bytes: usize) -> Settings {
     Settings {
         listen: Listen::Tcp(Vec::new()),
-        udp: Vec::new(),
-        shard_ports: None,
         moving: Moving::NEVER,
         memory_bytes,
         shards,
-        cores: vec![0],
-        connections_max: 1024,
-        item_bytes_max: 1 << 20,
-        growth_factor: 1.25,
-        chunk_bytes_min: 48,
-        evict: true,
-        cas: true,
-        prefix_delimiter: None,
-        track_sizes: false,
-        requests_per_event_max: 20,
-        flush_all: true,
-        dump: true,
-        watch: true,
-        shutdown: false,
-        protocol: Protocol::Auto,
-        sasl: false,
-        users: None,
-        tls: None,
-        listen_backlog: 1024,
-        interfaces: None,
-        lock_memory: false,
-        huge_pages: false,
-        verbosity: 0,
         backend: BackendChoice::Epoll,
         metrics_listen: None,
-        port_file: None,
         product: "in memory",
-        idle_timeout: 0,
-        maxconns_fast: true,
-        lru_crawler: true,
-        lru_maintainer: true,
-        slab_reassign: true,
-        kept: KeptSettings::default(),
+        ..Settings::default()
     }
 }
 

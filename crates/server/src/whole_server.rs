@@ -6,8 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use crate::launch::running::{Running, listen};
-use crate::settings::kept_settings::KeptSettings;
-use crate::settings::{BackendChoice, Listen, Moving, Protocol, Settings, TcpListen};
+use crate::settings::{BackendChoice, Listen, Settings, TcpListen};
 
 /// Far beyond what any answer takes here: a test fails instead of hanging.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
@@ -65,44 +64,14 @@ pub(crate) fn settings(backend: BackendChoice) -> Settings {
     let cpus = rustix::thread::sched_getaffinity(None).unwrap();
     Settings {
         listen: Listen::Tcp(vec![TcpListen::new(Some("127.0.0.1".to_owned()), 0)]),
-        udp: Vec::new(),
-        shard_ports: None,
-        moving: Moving::default(),
-        memory_bytes: 64 << 20,
         shards: 2,
         cores: (0..rustix::thread::CpuSet::MAX_CPU).filter(|&cpu| cpus.is_set(cpu)).collect(),
         connections_max: 100,
-        item_bytes_max: 1 << 20,
-        growth_factor: 1.25,
-        chunk_bytes_min: 48,
-        evict: true,
-        cas: true,
-        prefix_delimiter: None,
-        track_sizes: false,
-        requests_per_event_max: 20,
-        flush_all: true,
-        dump: true,
-        watch: true,
-        shutdown: false,
-        protocol: Protocol::Auto,
-        sasl: false,
-        users: None,
-        tls: None,
-        listen_backlog: 100,
-        interfaces: None,
-        lock_memory: false,
-        huge_pages: false,
-        verbosity: 0,
         backend,
         metrics_listen: None,
         port_file: Some(std::env::temp_dir().join(port_file)),
         product: "slabcore 9.8.7",
-        idle_timeout: 0,
-        maxconns_fast: true,
-        lru_crawler: true,
-        lru_maintainer: true,
-        slab_reassign: true,
-        kept: KeptSettings::default(),
+        ..Settings::default()
     }
 }
 

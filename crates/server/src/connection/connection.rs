@@ -5,7 +5,7 @@
 
 use std::mem;
 
-use slabcore_protocol::{BinaryReply, Decoder, Protocol};
+use slabcore_protocol::{Decoder, Protocol};
 
 use crate::connection::affinity::Affinity;
 use crate::connection::dump_progress::DumpProgress;
@@ -214,19 +214,8 @@ impl Connection {
         let InputState::Ignored(ignored) = &mut self.input else { return 0 };
         let count = ignored.take(input_bytes);
         if let Some(reply) = ignored.reply() {
-            self.input = InputState::Request;
-            match reply {
-                IgnoredReply::Line(line) => {
-                    self.output.encode(|out| out.extend_from_slice(line.unwrap_or_default()));
-                }
-                IgnoredReply::Error(error) => {
-                    let reply = BinaryReply::new(error.echo, error.status);
-                    self.output.encode(|out| reply.encode(out));
-                    if error.closes {
-                        self.input = InputState::Closing;
-                    }
-                }
-            }
+            self.output.encode(|out| reply.encode(out));
+            self.input = if reply.closes() { InputState::Closing } else { InputState::Request };
         }
         count
     }

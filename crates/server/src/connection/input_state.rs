@@ -2,7 +2,7 @@
 //!
 //! Dialects: the reply to ignored bytes.
 
-use slabcore_protocol::BinaryError;
+use slabcore_protocol::{BinaryError, BinaryReply};
 use slabcore_shard::UploadId;
 
 use crate::connection::dump_progress::DumpProgress;
@@ -119,6 +119,20 @@ pub(crate) enum IgnoredReply {
     Line(Option<&'static [u8]>),
     /// A binary reply, which may be the last of the connection.
     Error(BinaryError),
+}
+
+impl IgnoredReply {
+    pub(super) fn encode(self, out: &mut Vec<u8>) {
+        match self {
+            Self::Line(line) => out.extend_from_slice(line.unwrap_or_default()),
+            Self::Error(error) => BinaryReply::new(error.echo, error.status).encode(out),
+        }
+    }
+
+    /// True if the connection closes after it.
+    pub(super) fn closes(self) -> bool {
+        matches!(self, Self::Error(error) if error.closes)
+    }
 }
 
 impl Ignored {

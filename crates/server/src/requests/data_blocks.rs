@@ -3,8 +3,7 @@
 //! Dialects: the reply to a value that is too large.
 
 use slabcore_protocol::{
-    BinaryError, BinaryReply, BinaryStatus, DECODED_KEY_BYTES_MAX, DataBlock, StoreRequest,
-    error_lines,
+    BinaryError, BinaryStatus, DECODED_KEY_BYTES_MAX, DataBlock, StoreRequest, error_lines,
 };
 use slabcore_shard::{ForwardedRequest, KeyRequest, UploadId};
 

@@ -1,6 +1,9 @@
 //! Settings that have nothing to work on here. They are kept as the command line and orders gave
 //! them, so that tools read back from `stats settings` what they set.
 
+/// memcached's TCP port.
+pub const PORT: u16 = 11_211;
+
 /// The kept settings, by default with memcached's values.
 #[derive(Debug, Clone, PartialEq)]
 pub struct KeptSettings {
@@ -113,7 +116,7 @@ pub struct TlsWords {
 impl Default for KeptSettings {
     fn default() -> Self {
         Self {
-            tcp_port: 11_211,
+            tcp_port: PORT.into(),
             udp_port: 0,
             unix_mask: 0o700,
             napi_ids: 0,

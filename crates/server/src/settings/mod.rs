@@ -26,6 +26,7 @@ pub(crate) mod tls;
 pub(crate) mod tls_ciphers;
 pub(crate) mod users;
 
+pub use self::kept_settings::PORT;
 pub use self::settings::{
     BackendChoice, Encryption, Listen, Moving, Protocol, Settings, TcpListen,
 };

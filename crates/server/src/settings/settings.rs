@@ -1,13 +1,17 @@
 //! What the operator chose: one plain struct, filled by the command line, read everywhere.
 
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 
 pub use slabcore_protocol::Protocol;
+use slabcore_storage::Config;
 
-use crate::settings::kept_settings::KeptSettings;
+use crate::settings::kept_settings::{KeptSettings, PORT};
 use crate::settings::tls::{ClientCertificates, Tls};
 use crate::settings::users::Users;
+
+/// Where `/metrics` is served by default: the port of `memcached_exporter`, on this host only.
+const METRICS_LISTEN: (Ipv4Addr, u16) = (Ipv4Addr::LOCALHOST, 9150);
 
 /// Where the server listens for clients.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -174,4 +178,52 @@ pub struct Settings {
     pub kept: KeptSettings,
     /// This server's own name and version, for `stats slabcore`.
     pub product: &'static str,
+}
+
+/// memcached's defaults; one shard on the first core, for a caller to replace.
+impl Default for Settings {
+    fn default() -> Self {
+        let store = Config::default();
+        Self {
+            listen: Listen::Tcp(vec![TcpListen::new(None, PORT)]),
+            interfaces: None,
+            udp: Vec::new(),
+            shard_ports: None,
+            moving: Moving::default(),
+            memory_bytes: 64 << 20,
+            shards: 1,
+            cores: vec![0],
+            connections_max: 1024,
+            item_bytes_max: store.item_bytes_max,
+            growth_factor: store.growth_factor,
+            chunk_bytes_min: store.chunk_bytes_min,
+            evict: store.evict,
+            cas: store.cas,
+            prefix_delimiter: None,
+            track_sizes: store.track_sizes,
+            requests_per_event_max: 20,
+            flush_all: true,
+            dump: true,
+            watch: true,
+            shutdown: false,
+            protocol: Protocol::Auto,
+            sasl: false,
+            users: None,
+            tls: None,
+            listen_backlog: 1024,
+            lock_memory: false,
+            huge_pages: false,
+            verbosity: 0,
+            backend: BackendChoice::Auto,
+            metrics_listen: Some(METRICS_LISTEN.into()),
+            port_file: None,
+            idle_timeout: 0,
+            maxconns_fast: true,
+            lru_crawler: true,
+            lru_maintainer: true,
+            slab_reassign: true,
+            kept: KeptSettings::default(),
+            product: "slabcore",
+        }
+    }
 }

@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-use slabcore_server::settings::{BackendChoice, Listen, Moving, Protocol, Settings, TcpListen};
+use slabcore_server::settings::{BackendChoice, Listen, PORT, Protocol, Settings, TcpListen};
 use slabcore_server::{KeptSettings, Tls};
 
 use super::access::Access;
@@ -19,16 +19,6 @@ use crate::refusal::Refusal;
 
 /// This server's own name and version.
 pub(crate) const PRODUCT: &str = concat!("slabcore ", env!("CARGO_PKG_VERSION"));
-
-const PORT: u16 = 11_211;
-const MEMORY_BYTES: usize = 64 << 20;
-const CONNECTIONS_MAX: usize = 1_024;
-const ITEM_BYTES_MAX: usize = 1 << 20;
-const GROWTH_FACTOR: f64 = 1.25;
-const CHUNK_BYTES_MIN: usize = 48;
-const REQUESTS_PER_EVENT_MAX: usize = 20;
-const LISTEN_BACKLOG: i32 = 1_024;
-const METRICS_LISTEN: &str = "127.0.0.1:9150";
 
 /// Shards at most: this server keeps tables by pairs of them. memcached warns from here on.
 const SHARDS_MAX: usize = 64;
@@ -60,14 +50,14 @@ pub(crate) fn plan(
     let mut suboptions = suboptions::parse(given.all("extended"))?;
     warnings.append(&mut suboptions.warnings);
 
-    let connections_max = connections_max(given)?;
-    let requests_per_event_max = requests_per_event_max(given)?;
-    let chunk_bytes_min = at_least_one(given, "slab-min-size", CHUNK_BYTES_MIN, "Chunk size")?;
+    let defaults = Settings::default();
+    let connections_max = connections_max(given, &defaults)?;
+    let requests_per_event_max = requests_per_event_max(given, &defaults)?;
+    let chunk_bytes_min = chunk_bytes_min(given, &defaults)?;
     let (shards, cores) = shards(given, cores, &mut warnings)?;
     check_napi_ids(given, shards)?;
-
-    let memory_bytes = memory(given)?;
-    let item_bytes_max = largest_item(given, memory_bytes, &mut suboptions.slab_chunks)?;
+    let memory_bytes = memory(given, &defaults)?;
+    let item_bytes_max = largest_item(given, &defaults, memory_bytes, &mut suboptions.slab_chunks)?;
     if chunk_bytes_min >= item_bytes_max {
         return Err(Refusal::bad_option("Chunk size must be less than the item size limit (-I)"));
     }
@@ -78,7 +68,7 @@ pub(crate) fn plan(
     let settings = Settings {
         udp,
         shard_ports: shard_ports(given, &listen, shards)?,
-        moving: Moving::default(),
+        moving: defaults.moving,
         interfaces: interfaces(given),
         listen,
         memory_bytes,
@@ -86,7 +76,7 @@ pub(crate) fn plan(
         cores,
         connections_max,
         item_bytes_max,
-        growth_factor: growth_factor(given)?,
+        growth_factor: growth_factor(given, &defaults)?,
         chunk_bytes_min,
         evict: !given.flag("disable-evictions"),
         cas: !given.flag("disable-cas"),
@@ -101,12 +91,12 @@ pub(crate) fn plan(
         sasl: access.sasl,
         users: access.users,
         tls,
-        listen_backlog: listen_backlog(given),
+        listen_backlog: listen_backlog(given, &defaults),
         lock_memory: given.flag("lock-memory"),
         huge_pages: given.flag("enable-largepages"),
         verbosity: given.verbosity().min(3),
         backend: backend(given)?,
-        metrics_listen: metrics_listen(given)?,
+        metrics_listen: metrics_listen(given, &defaults)?,
         port_file,
         product: PRODUCT,
         idle_timeout: suboptions.idle_timeout,
@@ -177,14 +167,19 @@ fn at_least_one(given: &Given, id: &str, default: usize, what: &str) -> Result<u
 }
 
 /// `-c`.
-fn connections_max(given: &Given) -> Result<usize, Refusal> {
-    at_least_one(given, "conn-limit", CONNECTIONS_MAX, "Maximum connections")
+fn connections_max(given: &Given, defaults: &Settings) -> Result<usize, Refusal> {
+    at_least_one(given, "conn-limit", defaults.connections_max, "Maximum connections")
+}
+
+/// `-n`.
+fn chunk_bytes_min(given: &Given, defaults: &Settings) -> Result<usize, Refusal> {
+    at_least_one(given, "slab-min-size", defaults.chunk_bytes_min, "Chunk size")
 }
 
 /// `-R`.
-fn requests_per_event_max(given: &Given) -> Result<usize, Refusal> {
+fn requests_per_event_max(given: &Given, defaults: &Settings) -> Result<usize, Refusal> {
     let what = "Number of requests per event";
-    at_least_one(given, "max-reqs-per-event", REQUESTS_PER_EVENT_MAX, what)
+    at_least_one(given, "max-reqs-per-event", defaults.requests_per_event_max, what)
 }
 
 /// `-t` and `--cores`.
@@ -228,21 +223,22 @@ fn prefix_delimiter(given: &Given) -> Result<Option<u8>, Refusal> {
 }
 
 /// `-m`. The lower bound depends on `-I` and is checked there.
-fn memory(given: &Given) -> Result<usize, Refusal> {
-    let Some(word) = given.last("memory-limit") else { return Ok(MEMORY_BYTES) };
+fn memory(given: &Given, defaults: &Settings) -> Result<usize, Refusal> {
+    let Some(word) = given.last("memory-limit") else { return Ok(defaults.memory_bytes) };
     memory_bytes(word).ok_or_else(|| Refusal::usage(format!("Invalid memory limit: {word}")))
 }
 
 /// `-I`, in memcached's order of checks.
 fn largest_item(
     given: &Given,
+    defaults: &Settings,
     memory_bytes: usize,
     chunks: &mut SlabChunks,
 ) -> Result<usize, Refusal> {
     let bytes = match given.last("max-item-size") {
         // What is no number is 0 to memcached, and then too small.
         Some(word) => item_bytes(word).unwrap_or(0),
-        None => ITEM_BYTES_MAX,
+        None => defaults.item_bytes_max,
     };
     let refuse = |message: String| Err(Refusal::usage(message));
     if bytes < *ITEM_BYTES.start() {
@@ -254,7 +250,7 @@ fn largest_item(
     if bytes > *ITEM_BYTES.end() {
         return refuse("Cannot set item size limit higher than a gigabyte.".into());
     }
-    if bytes > ITEM_BYTES_MAX && !chunks.is_named {
+    if bytes > defaults.item_bytes_max && !chunks.is_named {
         chunks.bytes_max = SlabChunks::default().bytes_max;
     }
     let slab_chunk_bytes_max = chunks.bytes_max;
@@ -280,17 +276,17 @@ fn largest_item(
 }
 
 /// `-f`.
-fn growth_factor(given: &Given) -> Result<f64, Refusal> {
+fn growth_factor(given: &Given, defaults: &Settings) -> Result<f64, Refusal> {
     match given.last("slab-growth-factor").map(number::<f64>) {
-        None => Ok(GROWTH_FACTOR),
+        None => Ok(defaults.growth_factor),
         Some(Some(factor)) if factor > 1.0 && factor.is_finite() => Ok(factor),
         Some(_) => Err(Refusal::bad_option("Factor must be greater than 1")),
     }
 }
 
 /// `-b`; the kernel takes any number.
-fn listen_backlog(given: &Given) -> i32 {
-    given.last("listen-backlog").map_or(LISTEN_BACKLOG, leading_number)
+fn listen_backlog(given: &Given, defaults: &Settings) -> i32 {
+    given.last("listen-backlog").map_or(defaults.listen_backlog, leading_number)
 }
 
 /// `-a`.
@@ -451,10 +447,11 @@ fn backend(given: &Given) -> Result<BackendChoice, Refusal> {
 }
 
 /// `--metrics-listen`.
-fn metrics_listen(given: &Given) -> Result<Option<SocketAddr>, Refusal> {
-    match given.last("metrics-listen").unwrap_or(METRICS_LISTEN) {
-        "off" => Ok(None),
-        word => word.parse().map(Some).map_err(|_| {
+fn metrics_listen(given: &Given, defaults: &Settings) -> Result<Option<SocketAddr>, Refusal> {
+    match given.last("metrics-listen") {
+        None => Ok(defaults.metrics_listen),
+        Some("off") => Ok(None),
+        Some(word) => word.parse().map(Some).map_err(|_| {
             Refusal::usage(format!(
                 "Invalid address for metrics: {word}\n -- should be off, or an address and a port"
             ))

@@ -6,6 +6,7 @@ use slabcore_server::settings::{Protocol, TcpListen};
 
 use super::super::access::access;
 use super::super::command_line::{self, Asked};
+use super::super::option_table::described;
 use super::*;
 
 fn machine() -> Cores {
@@ -47,6 +48,31 @@ fn defaults_are_memcacheds() {
     assert_eq!(defaults.backend, BackendChoice::Auto);
     assert_eq!(defaults.metrics_listen, Some("127.0.0.1:9150".parse().unwrap()));
     assert_eq!((defaults.shards, defaults.cores), (3, vec![0, 1, 2, 3]));
+}
+
+/// The help is text; a default that changes must change there too.
+#[test]
+fn help_names_the_defaults() {
+    let defaults = Settings::default();
+    let metrics = defaults.metrics_listen.expect("served by default").to_string();
+    let help = described().render_help().to_string();
+    let words: Vec<&str> = help.split_whitespace().collect();
+    let help = words.join(" ");
+    for (what, default) in [
+        ("TCP port", PORT.to_string()),
+        ("mode of the Unix socket, octal", format!("{:o}", defaults.kept.unix_mask)),
+        ("memory in megabytes, or with m, g", (defaults.memory_bytes >> 20).to_string()),
+        ("client connections at most", defaults.connections_max.to_string()),
+        ("chunk size growth factor", defaults.growth_factor.to_string()),
+        ("least space for key, value, flags", defaults.chunk_bytes_min.to_string()),
+        ("requests of a connection per turn", defaults.requests_per_event_max.to_string()),
+        ("backlog of the listening sockets", defaults.listen_backlog.to_string()),
+        ("largest item, with k or m", format!("{}m", defaults.item_bytes_max >> 20)),
+        ("where /metrics is served, or off", metrics),
+    ] {
+        let text = format!("{what} (default: {default}");
+        assert!(help.contains(&text), "{text} in {help}");
+    }
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! memcached's extended options, `-o a,b=1`: which exist, and which change anything here.
 
+use slabcore_server::settings::Settings;
 use slabcore_server::{ExternalStorage, KeptSettings};
 
 use super::option_values::{leading_number, number};
@@ -52,16 +53,17 @@ pub(crate) struct SlabChunks {
 
 impl Default for Suboptions {
     fn default() -> Self {
+        let defaults = Settings::default();
         Self {
             slab_chunks: SlabChunks::default(),
-            track_sizes: false,
+            track_sizes: defaults.track_sizes,
             tls: TlsSuboptions::default(),
-            idle_timeout: 0,
-            maxconns_fast: true,
-            lru_crawler: true,
-            lru_maintainer: true,
-            slab_reassign: true,
-            kept: KeptSettings::default(),
+            idle_timeout: defaults.idle_timeout,
+            maxconns_fast: defaults.maxconns_fast,
+            lru_crawler: defaults.lru_crawler,
+            lru_maintainer: defaults.lru_maintainer,
+            slab_reassign: defaults.slab_reassign,
+            kept: defaults.kept,
             warnings: Vec::new(),
         }
     }
