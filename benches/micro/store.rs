@@ -11,7 +11,7 @@ use criterion::{BenchmarkId, Criterion, Throughput};
 use slabcore_benches::mapped_store::Populate;
 use slabcore_benches::trace_copies::write_key;
 use slabcore_benches::{MappedStore, Splitmix64};
-use slabcore_storage::{NewItem, Store, StoreOutcome, StoreVerb};
+use slabcore_storage::{HashedKey, NewItem, Store, StoreOutcome, StoreVerb};
 
 const KEY_BYTES: usize = 36;
 const VALUE_BYTES: usize = 100;
@@ -67,9 +67,9 @@ impl LoadedStore {
         store.first = store.next / 20;
         for number in 0..store.first {
             write_key(&mut store.keys[0], number);
-            let hash = store.mapped.hasher.hash(&store.keys[0]);
+            let hashed = store.mapped.hasher.hash(&store.keys[0]);
             // The fill may have evicted it.
-            let _ = store.mapped.store.delete(NOW, hash, &store.keys[0]);
+            let _ = store.mapped.store.delete(NOW, hashed);
         }
         store
     }
@@ -107,27 +107,27 @@ impl LoadedStore {
     fn execute(&mut self, load: Load, count: usize, batch: usize) -> usize {
         let (store, hasher) = (&mut self.mapped.store, &self.mapped.hasher);
         let mut done = 0;
-        let mut one = |store: &mut Store, hash: u64, key: &[u8]| match load {
+        let mut one = |store: &mut Store, key: HashedKey<'_>| match load {
             Load::Hit | Load::Miss => {
-                let found = store.get(NOW, hash, key).map(|item| black_box(item.value_len()));
+                let found = store.get(NOW, key).map(|item| black_box(item.value_len()));
                 done += usize::from(found.is_ok());
             }
             Load::Overwrite | Load::Evict => {
                 let item = NewItem { key, value: &[b'v'; VALUE_BYTES], flags: 0, exptime: 0 };
-                let outcome = store.store(NOW, hash, &item, StoreVerb::Set);
+                let outcome = store.store(NOW, &item, StoreVerb::Set);
                 done += usize::from(outcome == StoreOutcome::Stored);
             }
         };
         if batch == 1 {
             for key in &self.keys[..count] {
-                one(store, hasher.hash(key), key);
+                one(store, hasher.hash(key));
             }
             return done;
         }
         for keys in self.keys[..count].chunks(batch) {
             let mut hashes = [0; BATCH];
             for (hash, key) in hashes.iter_mut().zip(keys) {
-                *hash = hasher.hash(key);
+                *hash = hasher.hash(key).hash();
                 store.prefetch_bucket(*hash);
             }
             store.begin_group();
@@ -135,7 +135,7 @@ impl LoadedStore {
                 store.prefetch_item(*hash);
             }
             for (hash, key) in hashes.iter().zip(keys) {
-                one(store, *hash, key);
+                one(store, HashedKey::rejoin(key, *hash));
             }
         }
         done

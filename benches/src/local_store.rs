@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use slabcore_storage::{
-    Config, KeyHasher, NewItem, PAGE_BYTES, PagePool, Region, Store, StoreOutcome, StoreVerb,
+    Config, HashedKey, KeyHasher, NewItem, PAGE_BYTES, PagePool, Region, Store, StoreOutcome,
+    StoreVerb,
 };
 
 use crate::MissTally;
@@ -48,10 +49,10 @@ impl LocalStore {
             // Second 0 is no time of a running server.
             let now = request.time_s / speed + 1;
             let key = request.key_text();
-            let hash = self.hasher.hash(&key);
+            let hashed = self.hasher.hash(&key);
             let write = match request.verb {
                 Verb::Get => {
-                    let hit = self.store.get(now, hash, &key).ok().map(|item| item.value_len());
+                    let hit = self.store.get(now, hashed).ok().map(|item| item.value_len());
                     if let Some(bytes) = hit {
                         assert_eq!(bytes, request.value_bytes as usize, "key {}", request.key);
                     }
@@ -61,11 +62,11 @@ impl LocalStore {
                 Verb::Set => true,
                 Verb::Delete => {
                     // Deleting what is not there changes nothing.
-                    let _ = self.store.delete(now, hash, &key);
+                    let _ = self.store.delete(now, hashed);
                     false
                 }
             };
-            if write && !self.store(now, hash, &key, request.value_bytes as usize, 0) {
+            if write && !self.store(now, hashed, request.value_bytes as usize, 0) {
                 tally.refused += 1;
             }
             self.end_request(now);
@@ -77,17 +78,17 @@ impl LocalStore {
     /// `ttl_s` seconds, 0: never. False: refused for want of memory.
     pub fn set(&mut self, now: u32, key: &[u8], value_bytes: usize, ttl_s: u32) -> bool {
         let exptime = if ttl_s == 0 { 0 } else { now + ttl_s };
-        let stored = self.store(now, self.hasher.hash(key), key, value_bytes, exptime);
+        let stored = self.store(now, self.hasher.hash(key), value_bytes, exptime);
         self.end_request(now);
         stored
     }
 
-    fn store(&mut self, now: u32, hash: u64, key: &[u8], bytes: usize, exptime: u32) -> bool {
+    fn store(&mut self, now: u32, key: HashedKey<'_>, bytes: usize, exptime: u32) -> bool {
         let item = NewItem { key, value: &self.filler[..bytes], flags: 0, exptime };
-        let stored = self.store.store(now, hash, &item, StoreVerb::Set) == StoreOutcome::Stored;
+        let stored = self.store.store(now, &item, StoreVerb::Set) == StoreOutcome::Stored;
         if !stored {
             // A refused set leaves no older value behind.
-            let _ = self.store.delete(now, hash, key);
+            let _ = self.store.delete(now, key);
         }
         stored
     }

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use slabcore_storage::{
-    ArithmeticError, Delta, Hold, KeyHasher, Miss, NewItem, PAGE_BYTES, Page, PagePool, PageWish,
-    Region, Reservation, Store, StoreOutcome, StoreVerb,
+    ArithmeticError, Delta, HashedKey, Hold, KeyHasher, Miss, NewItem, PAGE_BYTES, Page, PagePool,
+    PageWish, Region, Reservation, Store, StoreOutcome, StoreVerb,
 };
 
 use crate::store_model::{Hit, Model, ModelItem, changed_number, expected};
@@ -139,7 +139,7 @@ impl Run {
         }
     }
 
-    fn hash(&self, key: &[u8]) -> u64 {
+    fn hash<'a>(&self, key: &'a [u8]) -> HashedKey<'a> {
         self.hasher.hash(key)
     }
 
@@ -173,28 +173,28 @@ impl Run {
     }
 
     fn get(&mut self, key: &[u8], with_cas: bool) {
-        let (now, hash) = (self.now, self.hash(key));
+        let (now, hashed) = (self.now, self.hash(key));
         // Groups go on over other operations, which make what was found untrue.
-        if hash.is_multiple_of(8) {
+        if hashed.hash().is_multiple_of(8) {
             self.store.begin_group();
         }
-        self.store.prefetch_bucket(hash);
-        self.store.prefetch_item(hash);
+        self.store.prefetch_bucket(hashed.hash());
+        self.store.prefetch_item(hashed.hash());
         let found = if with_cas {
-            self.store.get_with_cas(now, hash, key)
+            self.store.get_with_cas(now, hashed)
         } else {
-            self.store.get(now, hash, key)
+            self.store.get(now, hashed)
         };
         let found = found.map(|item| Hit::of(&item, key, with_cas));
         self.saw(key, found);
     }
 
     fn peek(&mut self, key: &[u8], with_cas: bool) {
-        let (now, hash) = (self.now, self.hash(key));
+        let (now, hashed) = (self.now, self.hash(key));
         let found = if with_cas {
-            self.store.peek_with_cas(now, hash, key)
+            self.store.peek_with_cas(now, hashed)
         } else {
-            self.store.peek(now, hash, key)
+            self.store.peek(now, hashed)
         };
         let found = found.map(|item| Hit::of(&item, key, with_cas));
         self.saw(key, found);
@@ -202,13 +202,13 @@ impl Run {
 
     fn touch(&mut self, key: Key, ttl: Ttl, read: Option<bool>) {
         let (now, key, exptime) = (self.now, key.bytes(), ttl.expiry(self.now));
-        let hash = self.hash(&key);
+        let hashed = self.hash(&key);
         let found = match read {
             Some(with_cas) => {
-                let found = self.store.get_and_touch(now, hash, &key, exptime, with_cas);
+                let found = self.store.get_and_touch(now, hashed, exptime, with_cas);
                 found.map(|item| Some(Hit::of(&item, &key, with_cas)))
             }
-            None => self.store.touch(now, hash, &key, exptime).map(|()| None),
+            None => self.store.touch(now, hashed, exptime).map(|()| None),
         };
         match found {
             Ok(hit) => {
@@ -225,7 +225,7 @@ impl Run {
     }
 
     fn delete(&mut self, key: &[u8]) {
-        match self.store.delete(self.now, self.hash(key), key) {
+        match self.store.delete(self.now, self.hash(key)) {
             Ok(()) => assert!(self.model.live(self.now, key).is_some(), "a dead key was deleted"),
             Err(miss) => self.missed(key, Some(miss)),
         }
@@ -252,8 +252,13 @@ impl Run {
 
     fn store_item(&mut self, key: &[u8], new: &ModelItem, verb: Verb) {
         let verb = self.store_verb(key, verb);
-        let item = NewItem { key, value: &new.value, flags: new.flags, exptime: new.exptime };
-        let outcome = self.store.store(self.now, self.hash(key), &item, verb);
+        let item = NewItem {
+            key: self.hash(key),
+            value: &new.value,
+            flags: new.flags,
+            exptime: new.exptime,
+        };
+        let outcome = self.store.store(self.now, &item, verb);
         self.stored(key, new, verb, outcome);
     }
 
@@ -292,8 +297,8 @@ impl Run {
     }
 
     fn arithmetic(&mut self, key: &[u8], delta: Delta) {
-        let (now, hash) = (self.now, self.hash(key));
-        let result = self.store.arithmetic(now, hash, key, delta);
+        let (now, hashed) = (self.now, self.hash(key));
+        let result = self.store.arithmetic(now, hashed, delta);
         let Some(known) = self.model.live(now, key) else {
             assert_eq!(result, Err(ArithmeticError::NotFound));
             return;
@@ -305,7 +310,7 @@ impl Run {
             (Err(ArithmeticError::NoMemory), Some(_)) => assert!(self.is_tight(0)),
             (Ok(number), Some((expected, padded, exact))) => {
                 assert_eq!(number, expected);
-                let item = self.store.peek(now, hash, key).expect("it was just changed");
+                let item = self.store.peek(now, hashed).expect("it was just changed");
                 let value = item.value().expect("a number is short").to_vec();
                 // A held value is not padded in place but replaced.
                 assert!(value == padded || !self.holds.is_empty() && value == exact);
@@ -321,8 +326,8 @@ impl Run {
             return;
         }
         let (key, new) = (item.key.bytes(), self.new_item(item));
-        let (bytes, hash) = (new.value.len(), self.hash(&key));
-        match self.store.reserve(self.now, hash, &key, new.flags, new.exptime, bytes) {
+        let (bytes, hashed) = (new.value.len(), self.hash(&key));
+        match self.store.reserve(self.now, hashed, new.flags, new.exptime, bytes) {
             Ok(reservation) => {
                 self.streams.push(Stream { key, item: new, written: 0, reservation });
             }
@@ -372,7 +377,7 @@ impl Run {
         if self.holds.len() == HOLDS_ALIVE_MAX {
             return;
         }
-        let Some(hold) = self.store.hold(self.now, self.hash(key), key) else {
+        let Some(hold) = self.store.hold(self.now, self.hash(key)) else {
             self.missed(key, None);
             return;
         };

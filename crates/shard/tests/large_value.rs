@@ -19,7 +19,7 @@ fn shard_with_large_value(value: &[u8]) -> (Shard, HashedKey<'static>) {
     let pool = PagePool::new(Region::new(Box::new(vec![0; 16 * PAGE_BYTES])));
     let metrics = Arc::new(ShardMetrics::new());
     let mut shard = Shard::new(&config, Arc::new(pool), hasher.clone(), metrics).unwrap();
-    let key = hasher.hashed(KEY);
+    let key = hasher.hash(KEY);
     let store = StoreRequest {
         verb: Verb::Set,
         key: KEY,

@@ -109,10 +109,11 @@ impl Pair {
             }
             Op::Number { key } => self.store(key, b"95", 0, StoreVerb::Set),
             Op::Arithmetic { key, delta } => {
-                let hash = self.hasher.hash(&[key]);
-                let before = self.store.peek(NOW, hash, &[key]).map(|item| item.value_len());
-                if self.store.arithmetic(NOW, hash, &[key], Delta::Incr(delta)).is_ok() {
-                    let item = self.store.peek(NOW, hash, &[key]).expect("it was there");
+                let text = [key];
+                let hashed = self.hasher.hash(&text);
+                let before = self.store.peek(NOW, hashed).map(|item| item.value_len());
+                if self.store.arithmetic(NOW, hashed, Delta::Incr(delta)).is_ok() {
+                    let item = self.store.peek(NOW, hashed).expect("it was there");
                     let known = self.model.get_mut(&key).expect("a hit is known");
                     known.unique = None;
                     if before != Ok(item.value_len()) {
@@ -123,7 +124,7 @@ impl Pair {
             Op::Read { key, ref terms } => self.read(key, terms),
             Op::Amend { key, ref amendment } => self.amend(key, amendment),
             Op::Delete { key } => {
-                let deleted = self.store.delete(NOW, self.hasher.hash(&[key]), &[key]);
+                let deleted = self.store.delete(NOW, self.hasher.hash(&[key]));
                 assert_eq!(deleted.is_ok(), self.model.remove(&key).is_some());
             }
         }
@@ -131,8 +132,9 @@ impl Pair {
     }
 
     fn store(&mut self, key: u8, value: &[u8], exptime: u32, verb: StoreVerb) {
-        let item = NewItem { key: &[key], value, flags: 0, exptime };
-        if self.store.store(NOW, self.hasher.hash(&[key]), &item, verb) == StoreOutcome::Stored {
+        let text = [key];
+        let item = NewItem { key: self.hasher.hash(&text), value, flags: 0, exptime };
+        if self.store.store(NOW, &item, verb) == StoreOutcome::Stored {
             let kept = self.model.get(&key).filter(|_| verb == StoreVerb::Append);
             let exptime = kept.map_or(exptime, |known| known.exptime);
             self.model.insert(key, Known { exptime, ..Known::default() });
@@ -140,7 +142,7 @@ impl Pair {
     }
 
     fn read(&mut self, key: u8, terms: &ReadTerms) {
-        let found = self.store.read(NOW, self.hasher.hash(&[key]), &[key], terms);
+        let found = self.store.read(NOW, self.hasher.hash(&[key]), terms);
         let Some(known) = self.model.get_mut(&key) else { return assert!(found.is_err()) };
         let hit = found.expect("a known item is a hit");
         assert_eq!((hit.marks, hit.exptime), (known.marks, known.exptime));
@@ -159,7 +161,7 @@ impl Pair {
     }
 
     fn amend(&mut self, key: u8, amendment: &Amendment) {
-        let found = self.store.amend(NOW, self.hasher.hash(&[key]), &[key], amendment);
+        let found = self.store.amend(NOW, self.hasher.hash(&[key]), amendment);
         let Some(known) = self.model.get_mut(&key) else { return assert!(found.is_none()) };
         let item = found.expect("a known item is there");
         known.marks = amendment.marks.unwrap_or(known.marks);
@@ -181,7 +183,7 @@ impl Pair {
 
     fn compare(&mut self) {
         for (key, known) in &self.model {
-            let item = self.store.peek(NOW, self.hasher.hash(&[*key]), &[*key]);
+            let item = self.store.peek(NOW, self.hasher.hash(&[*key]));
             let item = item.expect("a known item is there");
             assert_eq!((item.marks(), item.exptime()), (known.marks, known.exptime));
             assert_eq!(item.is_fetched(), known.fetched);

@@ -255,9 +255,9 @@ impl Pair {
     /// What the store has of a key, agreed with the model: a live item may be missing only when
     /// it may have been evicted.
     fn sync(&mut self, key: &[u8]) -> Option<ModelItem> {
-        let (hash, now) = (self.hasher.hash(key), self.now);
+        let (hashed, now) = (self.hasher.hash(key), self.now);
         let known = self.model.get(key).filter(|item| item.exptime == 0 || item.exptime > now);
-        match (self.store.peek(now, hash, key), known) {
+        match (self.store.peek(now, hashed), known) {
             (Ok(item), Some(known)) => {
                 assert_eq!(item.key(), key);
                 assert!(parts(&item) == known.value, "another value than the last written");
@@ -337,18 +337,23 @@ impl Pair {
     fn store(&mut self, key: &[u8], new: ModelItem, verb: u8) {
         let old = self.sync(key);
         let verb = self.verb(verb, old.as_ref());
-        let item = NewItem { key, value: &new.value, flags: new.flags, exptime: new.exptime };
-        let outcome = self.store.store(self.now, self.hasher.hash(key), &item, verb);
+        let item = NewItem {
+            key: self.hasher.hash(key),
+            value: &new.value,
+            flags: new.flags,
+            exptime: new.exptime,
+        };
+        let outcome = self.store.store(self.now, &item, verb);
         self.apply(key, new, verb, outcome);
     }
 
     fn get(&mut self, key: &[u8], with_cas: bool) {
         let known = self.sync(key);
-        let (hash, now) = (self.hasher.hash(key), self.now);
+        let (hashed, now) = (self.hasher.hash(key), self.now);
         let found = if with_cas {
-            self.store.get_with_cas(now, hash, key)
+            self.store.get_with_cas(now, hashed)
         } else {
-            self.store.get(now, hash, key)
+            self.store.get(now, hashed)
         };
         let Ok(item) = found else {
             assert!(known.is_none());
@@ -367,11 +372,11 @@ impl Pair {
 
     fn touch(&mut self, key: &[u8], exptime: u32, read: bool) {
         let known = self.sync(key).is_some();
-        let (hash, now) = (self.hasher.hash(key), self.now);
+        let (hashed, now) = (self.hasher.hash(key), self.now);
         let found = if read {
-            self.store.get_and_touch(now, hash, key, exptime, false).map(|_| ())
+            self.store.get_and_touch(now, hashed, exptime, false).map(|_| ())
         } else {
-            self.store.touch(now, hash, key, exptime)
+            self.store.touch(now, hashed, exptime)
         };
         match found {
             Ok(()) => self.model.get_mut(key).expect("a hit is known").exptime = exptime,
@@ -385,9 +390,9 @@ impl Pair {
 
     fn arithmetic(&mut self, key: &[u8], delta: Delta) {
         let known = self.sync(key);
-        let hash = self.hasher.hash(key);
+        let hashed = self.hasher.hash(key);
         let held = self.holds.len();
-        let result = self.store.arithmetic(self.now, hash, key, delta);
+        let result = self.store.arithmetic(self.now, hashed, delta);
         let Some(known) = known else {
             assert_eq!(result, Err(ArithmeticError::NotFound));
             return;
@@ -396,7 +401,7 @@ impl Pair {
         let Some(number) = text.and_then(|text| text.parse::<u64>().ok()) else {
             // Random bytes may be a number in memcached's eyes; then the store's word counts.
             self.model.remove(key);
-            self.store.delete(self.now, hash, key).unwrap();
+            self.store.delete(self.now, hashed).unwrap();
             return;
         };
         let expected = match delta {
@@ -410,7 +415,7 @@ impl Pair {
         assert_eq!(result, Ok(expected));
         let exact = expected.to_string();
         let padded = format!("{exact:<len$}", len = known.value.len());
-        let stored = parts(&self.store.peek(self.now, hash, key).unwrap());
+        let stored = parts(&self.store.peek(self.now, hashed).unwrap());
         // A held value is not padded in place but replaced by the exact text.
         assert!(stored == padded.as_bytes() || held > 0 && stored == exact.as_bytes());
         let item = self.model.get_mut(key).unwrap();
@@ -435,8 +440,8 @@ impl Pair {
         if self.stream.is_some() {
             return;
         }
-        let hash = self.hasher.hash(&key);
-        match self.store.reserve(self.now, hash, &key, flags, exptime, len) {
+        let hashed = self.hasher.hash(&key);
+        match self.store.reserve(self.now, hashed, flags, exptime, len) {
             Ok(reservation) => {
                 let value = self.value(len);
                 let written = 0;
@@ -469,7 +474,7 @@ impl Pair {
         if self.holds.len() >= 4 {
             return;
         }
-        let hold = self.store.hold(self.now, self.hasher.hash(key), key);
+        let hold = self.store.hold(self.now, self.hasher.hash(key));
         assert_eq!(hold.is_some(), known.is_some());
         if let (Some(hold), Some(known)) = (hold, known) {
             self.holds.push((hold, known.value));
@@ -517,7 +522,7 @@ impl Pair {
             Op::Delete { key } => {
                 let key = key_of(key);
                 let known = self.sync(&key).is_some();
-                let deleted = self.store.delete(self.now, self.hasher.hash(&key), &key);
+                let deleted = self.store.delete(self.now, self.hasher.hash(&key));
                 assert_eq!(deleted.is_ok(), known);
                 self.model.remove(&key);
             }

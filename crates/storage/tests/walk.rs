@@ -43,13 +43,13 @@ impl Walker {
 
     fn put(&mut self, number: u32) {
         let key = key(number);
-        let item = NewItem { key: &key, value: b"v", flags: 0, exptime: 0 };
-        let _ = self.store.store(1, self.hasher.hash(&key), &item, StoreVerb::Set);
+        let item = NewItem { key: self.hasher.hash(&key), value: b"v", flags: 0, exptime: 0 };
+        let _ = self.store.store(1, &item, StoreVerb::Set);
     }
 
     fn delete(&mut self, number: u32) {
         let key = key(number);
-        let _ = self.store.delete(1, self.hasher.hash(&key), &key);
+        let _ = self.store.delete(1, self.hasher.hash(&key));
     }
 
     fn walk(&mut self, looks: usize) {
@@ -125,8 +125,9 @@ fn items_of_all_classes_are_shown_however_many_there_are() {
         let lengths = || (1..33_000).step_by(97).chain([40_000]);
         for len in lengths() {
             let (key, value) = (format!("k{len}"), vec![b'v'; len]);
-            let item = NewItem { key: key.as_bytes(), value: &value, flags: 0, exptime: 0 };
-            let outcome = store.store(1, hasher.hash(item.key), &item, StoreVerb::Set);
+            let item =
+                NewItem { key: hasher.hash(key.as_bytes()), value: &value, flags: 0, exptime: 0 };
+            let outcome = store.store(1, &item, StoreVerb::Set);
             assert_eq!(outcome, StoreOutcome::Stored);
         }
         let (mut shown, mut highest) = (0, 0);

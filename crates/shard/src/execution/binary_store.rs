@@ -25,8 +25,8 @@ impl Shard {
             StoreOutcome::Exists
         } else {
             let exptime = now.store_expiry(store);
-            let item = NewItem { key: store.key, value, flags: store.flags, exptime };
-            self.store.store(now.tick, key.hash(), &item, store_verb(store))
+            let item = NewItem { key, value, flags: store.flags, exptime };
+            self.store.store(now.tick, &item, store_verb(store))
         };
         self.binary_stored(now, key, store, echo, outcome)
     }
@@ -40,8 +40,7 @@ impl Shard {
     ) -> bool {
         matches!(store.verb, Verb::Append | Verb::Prepend)
             && store.cas_unique != 0
-            && (self.store.peek(now.tick, key.hash(), key.key()))
-                .is_ok_and(|item| item.cas() != store.cas_unique)
+            && (self.store.peek(now.tick, key)).is_ok_and(|item| item.cas() != store.cas_unique)
     }
 
     /// Counts a finished storage request and answers.

@@ -34,13 +34,9 @@ impl Shard {
                 if !matches!(store.form, StoreForm::Classic) {
                     return self.other_store(now, key, &store, value);
                 }
-                let item = NewItem {
-                    key: store.key,
-                    value,
-                    flags: store.flags,
-                    exptime: now.expiry(store.exptime),
-                };
-                let outcome = self.store.store(now.tick, key.hash(), &item, store_verb(&store));
+                let item =
+                    NewItem { key, value, flags: store.flags, exptime: now.expiry(store.exptime) };
+                let outcome = self.store.store(now.tick, &item, store_verb(&store));
                 Response::Line(self.stored(now, key, &store, outcome))
             }
             KeyRequest::TooLarge { store } => {
@@ -101,10 +97,10 @@ impl Shard {
         let found = match exptime {
             Some(exptime) => {
                 let expiry = now.expiry(exptime);
-                self.store.get_and_touch(now.tick, key.hash(), key.key(), expiry, with_cas)
+                self.store.get_and_touch(now.tick, key, expiry, with_cas)
             }
-            None if with_cas => self.store.get_with_cas(now.tick, key.hash(), key.key()),
-            None => self.store.get(now.tick, key.hash(), key.key()),
+            None if with_cas => self.store.get_with_cas(now.tick, key),
+            None => self.store.get(now.tick, key),
         };
         match found {
             Ok(item) => hit(key.key(), with_cas, &item),
@@ -121,7 +117,7 @@ impl Shard {
         } else {
             (Delta::Decr(delta), Counter::DecrMisses)
         };
-        match self.store.arithmetic(now.tick, key.hash(), key.key(), change) {
+        match self.store.arithmetic(now.tick, key, change) {
             Ok(number) => Response::Line(Reply::Number(number)),
             Err(ArithmeticError::NotFound) => {
                 self.metrics.add(misses, 1);
@@ -138,7 +134,7 @@ impl Shard {
 
     fn touch(&mut self, now: Now, key: HashedKey<'_>, exptime: i32) -> Response<'_> {
         self.metrics.add(Counter::CmdTouch, 1);
-        match self.store.touch(now.tick, key.hash(), key.key(), now.expiry(exptime)) {
+        match self.store.touch(now.tick, key, now.expiry(exptime)) {
             Ok(()) => Response::Line(Reply::Touched),
             Err(_) => {
                 self.metrics.add(Counter::TouchMisses, 1);
@@ -149,7 +145,7 @@ impl Shard {
 
     fn delete(&mut self, now: Now, key: HashedKey<'_>) -> Response<'_> {
         self.detail.note_delete(&self.metrics, key.key());
-        match self.store.delete(now.tick, key.hash(), key.key()) {
+        match self.store.delete(now.tick, key) {
             Ok(()) => Response::Line(Reply::Deleted),
             Err(_) => {
                 self.metrics.add(Counter::DeleteMisses, 1);

@@ -77,7 +77,7 @@ impl Shard {
     pub(super) fn drop_old(&mut self, now: Now, key: HashedKey<'_>, store: &StoreRequest<'_>) {
         if store.drops_old() {
             // A miss is as good: there is no old value.
-            let _ = self.store.discard(now.tick, key.hash(), key.key());
+            let _ = self.store.discard(now.tick, key);
         }
     }
 }

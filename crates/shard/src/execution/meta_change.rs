@@ -39,7 +39,7 @@ impl Shard {
         key: HashedKey<'_>,
         flags: MetaFlags<'_>,
     ) -> Option<MetaStatus> {
-        let old = match self.store.peek(now.tick, key.hash(), key.key()) {
+        let old = match self.store.peek(now.tick, key) {
             Ok(item) => (item.cas(), item.marks()),
             Err(_) => {
                 self.metrics.add(Counter::DeleteMisses, 1);
@@ -55,28 +55,24 @@ impl Shard {
         let exptime = flags.seconds(b'T').map(|exptime| now.expiry(exptime));
         if empties {
             if !invalidates {
-                self.store.count_hit(key.hash(), key.key(), Hit::Delete);
+                self.store.count_hit(key, Hit::Delete);
             }
             let client_flags = flags.number(b'F').unwrap_or(0) as u32;
-            let item = NewItem {
-                key: key.key(),
-                value: b"",
-                flags: client_flags,
-                exptime: exptime.unwrap_or(0),
-            };
+            let item =
+                NewItem { key, value: b"", flags: client_flags, exptime: exptime.unwrap_or(0) };
             self.watch_log.show_look(&self.store, now, key);
-            let outcome = self.store.store(now.tick, key.hash(), &item, StoreVerb::Set);
+            let outcome = self.store.store(now.tick, &item, StoreVerb::Set);
             if outcome == StoreOutcome::NoMemory {
                 return None;
             }
-            self.watch_log.show_emptied(&self.store, now, key, &item, !invalidates);
+            self.watch_log.show_emptied(&self.store, now, &item, !invalidates);
             let unique = match named_unique(flags) {
                 NewUnique::Keep if !invalidates && cas != 0 => NewUnique::Set(cas),
                 unique => unique,
             };
             let marks = Marks { stale: invalidates, ..Marks::default() };
             let amendment = Amendment { marks: Some(marks), unique, ..Amendment::default() };
-            self.store.amend(now.tick, key.hash(), key.key(), &amendment);
+            self.store.amend(now.tick, key, &amendment);
         } else if invalidates {
             let unique = match named_unique(flags) {
                 NewUnique::Keep => NewUnique::Renew,
@@ -84,10 +80,10 @@ impl Shard {
             };
             let marks = Some(Marks { stale: true, claimed: false, ..marks });
             let amendment = Amendment { marks, exptime, unique, ..Amendment::default() };
-            self.store.amend(now.tick, key.hash(), key.key(), &amendment);
+            self.store.amend(now.tick, key, &amendment);
         } else {
             // It is there, as was just seen.
-            let _ = self.store.delete(now.tick, key.hash(), key.key());
+            let _ = self.store.delete(now.tick, key);
         }
         Some(MetaStatus::Done)
     }
@@ -101,7 +97,7 @@ impl Shard {
         incr: bool,
     ) -> Response<'a> {
         let misses = if incr { Counter::IncrMisses } else { Counter::DecrMisses };
-        let (exptime, cas, is_empty) = match self.store.peek(now.tick, key.hash(), key.key()) {
+        let (exptime, cas, is_empty) = match self.store.peek(now.tick, key) {
             Ok(item) => (item.exptime(), item.cas(), item.value_len() == 0),
             Err(_) => {
                 if flags.has(b'N') {
@@ -117,7 +113,7 @@ impl Shard {
         }
         let delta = flags.number(b'D').unwrap_or(1);
         let delta = if incr { Delta::Incr(delta) } else { Delta::Decr(delta) };
-        let number = match self.store.arithmetic(now.tick, key.hash(), key.key(), delta) {
+        let number = match self.store.arithmetic(now.tick, key, delta) {
             Ok(number) => number,
             Err(error) => return Response::Line(arithmetic_error(error)),
         };
@@ -128,7 +124,7 @@ impl Shard {
             with_cas: flags.has(b'c'),
             ..Amendment::default()
         };
-        let item = self.store.amend(now.tick, key.hash(), key.key(), &amendment);
+        let item = self.store.amend(now.tick, key, &amendment);
         let cas = item.map_or(0, |item| item.cas());
         let reply = number_reply(now, key.key(), flags, number, (shown, cas));
         Response::meta(reply, MetaStatus::Done)
@@ -149,8 +145,8 @@ impl Shard {
         match self.create(now, key, flags, value, false) {
             Some(cas) => {
                 // As memcached tells it: its item gets the exptime later.
-                let item = NewItem { key: key.key(), value: value.0, flags: 0, exptime: 0 };
-                self.watch_log.show_stored(&self.store, now, key, &item, Verb::Add);
+                let item = NewItem { key, value: value.0, flags: 0, exptime: 0 };
+                self.watch_log.show_stored(&self.store, now, &item, Verb::Add);
                 let reply = number_reply(now, key.key(), flags, number, (shown, cas));
                 Response::meta(reply, MetaStatus::Done)
             }

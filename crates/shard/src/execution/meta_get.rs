@@ -23,7 +23,7 @@ impl Shard {
         key: HashedKey<'a>,
         flags: MetaFlags<'a>,
     ) -> Response<'a> {
-        if flags.has(b'N') && self.store.peek(now.tick, key.hash(), key.key()).is_err() {
+        if flags.has(b'N') && self.store.peek(now.tick, key).is_err() {
             return self.create_on_miss(now, key, flags);
         }
         let terms = ReadTerms {
@@ -36,7 +36,7 @@ impl Shard {
             again: false,
         };
         let metrics = &self.metrics;
-        match self.store.read(now.tick, key.hash(), key.key(), &terms) {
+        match self.store.read(now.tick, key, &terms) {
             Ok(hit) => {
                 metrics.add(if flags.has(b'T') { Counter::CmdTouch } else { Counter::CmdGet }, 1);
                 meta_hit(now, key.key(), flags, &hit)
@@ -64,7 +64,7 @@ impl Shard {
             (Counter::CmdGet, Hit::Get)
         };
         self.metrics.add(requests, 1);
-        self.store.count_hit(key.hash(), key.key(), hit);
+        self.store.count_hit(key, hit);
         let facts = ItemFacts {
             cas: Some(cas),
             value_bytes: Some(0),
@@ -87,8 +87,8 @@ impl Shard {
     /// Executes an me: a read that leaves no trace.
     pub(super) fn meta_debug<'a>(&'a mut self, now: Now, key: HashedKey<'a>) -> Response<'a> {
         self.metrics.add(Counter::CmdMeta, 1);
-        let class_and_idle = self.store.class_and_idle(now.tick, key.hash(), key.key());
-        let item = self.store.peek_with_cas(now.tick, key.hash(), key.key());
+        let class_and_idle = self.store.class_and_idle(now.tick, key);
+        let item = self.store.peek_with_cas(now.tick, key);
         let (Some((slab_class, idle)), Ok(item)) = (class_and_idle, item) else {
             // It looks at no flag, so that none is shown and nothing is quiet.
             let none = MetaFlags::default();

@@ -17,8 +17,8 @@ impl Shard {
         (value, exptime): (&[u8], u32),
         claimed: bool,
     ) -> Option<u64> {
-        let item = NewItem { key: key.key(), value, flags: 0, exptime };
-        let outcome = self.store.store(now.tick, key.hash(), &item, StoreVerb::Set);
+        let item = NewItem { key, value, flags: 0, exptime };
+        let outcome = self.store.store(now.tick, &item, StoreVerb::Set);
         if outcome == StoreOutcome::NoMemory {
             return None;
         }
@@ -29,11 +29,7 @@ impl Shard {
             is_read: claimed && !flags.has(b'u'),
             exptime: None,
         };
-        Some(
-            self.store
-                .amend(now.tick, key.hash(), key.key(), &amendment)
-                .map_or(0, |item| item.cas()),
-        )
+        Some(self.store.amend(now.tick, key, &amendment).map_or(0, |item| item.cas()))
     }
 }
 

@@ -37,8 +37,8 @@ impl Shard {
             Err(outcome) => *outcome,
             Ok(plan) => {
                 let exptime = now.expiry(store.exptime);
-                let item = NewItem { key: store.key, value, flags: store.flags, exptime };
-                self.store.store(now.tick, key.hash(), &item, plan.verb)
+                let item = NewItem { key, value, flags: store.flags, exptime };
+                self.store.store(now.tick, &item, plan.verb)
             }
         };
         self.meta_stored(now, key, store, flags, plan.ok(), outcome)
@@ -57,7 +57,7 @@ impl Shard {
         let plan = MetaStorePlan { verb, marks, exptime: None };
         match store.verb {
             Verb::Append | Verb::Prepend => {
-                let Ok(old) = self.store.peek(now.tick, key.hash(), key.key()) else {
+                let Ok(old) = self.store.peek(now.tick, key) else {
                     let created = MetaStorePlan { verb: StoreVerb::Set, ..plan };
                     return if flags.has(b'N') {
                         Ok(created)
@@ -71,7 +71,7 @@ impl Shard {
                 Ok(MetaStorePlan { marks: Marks::default(), ..plan })
             }
             Verb::Cas if flags.has(b'I') => {
-                let Ok(old) = self.store.peek(now.tick, key.hash(), key.key()) else {
+                let Ok(old) = self.store.peek(now.tick, key) else {
                     return Ok(plan);
                 };
                 let (cas, exptime, claimed) = (old.cas(), old.exptime(), old.marks().claimed);
@@ -106,7 +106,7 @@ impl Shard {
         let (mut cas, mut value_bytes) = (0, store.value_bytes as usize);
         if let Some(plan) = plan.filter(|_| status == MetaStatus::Done) {
             if plan.marks.stale {
-                self.store.count_hit(key.hash(), key.key(), Hit::Cas);
+                self.store.count_hit(key, Hit::Cas);
             }
             let amendment = Amendment {
                 marks: (plan.marks != Marks::default()).then_some(plan.marks),
@@ -116,7 +116,7 @@ impl Shard {
                 is_read: false,
             };
             if needs_second_look(&amendment, flags) {
-                match self.store.amend(now.tick, key.hash(), key.key(), &amendment) {
+                match self.store.amend(now.tick, key, &amendment) {
                     Some(item) => (cas, value_bytes) = (item.cas(), item.value_len()),
                     None => {
                         return Response::Line(Reply::Error(error_lines::OUT_OF_MEMORY_STORING));

@@ -131,7 +131,7 @@ impl Shard {
         out: &mut Vec<u8>,
     ) -> Option<Vec<u8>> {
         let terms = ReadTerms { unseen: true, again: true, ..ReadTerms::default() };
-        let hit = self.store.read(now.tick, key.hash(), key.key(), &terms).ok()?;
+        let hit = self.store.read(now.tick, key, &terms).ok()?;
         match meta_hit(now, key.key(), flags, &hit) {
             Response::LargeBehind { head, .. } => Some(head),
             response => {
@@ -151,9 +151,9 @@ impl Shard {
         let metrics = &self.metrics;
         metrics.add(Counter::CmdGet, 1);
         let found = if WITH_CAS {
-            self.store.get_with_cas(now.tick, key.hash(), key.key())
+            self.store.get_with_cas(now.tick, key)
         } else {
-            self.store.get(now.tick, key.hash(), key.key())
+            self.store.get(now.tick, key)
         };
         match found {
             Ok(item) => Some(item),

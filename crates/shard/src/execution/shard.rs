@@ -133,7 +133,7 @@ impl Shard {
     /// Keeps the value that the last get of `key` found in place, until [`Self::release`]. It is
     /// kept even if that get was a gat that ended the item's life.
     pub fn hold(&mut self, key: HashedKey<'_>) -> Hold {
-        self.store.hold_hit(key.hash(), key.key()).expect("the last get has just found it")
+        self.store.hold_hit(key).expect("the last get has just found it")
     }
 
     /// True if a value was ever stored here that is too long to be copied into a reply.

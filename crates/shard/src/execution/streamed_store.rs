@@ -31,8 +31,7 @@ impl Shard {
             .store
             .reserve(
                 now.tick,
-                key.hash(),
-                key.key(),
+                key,
                 store.flags,
                 now.store_expiry(store),
                 store.value_bytes as usize,

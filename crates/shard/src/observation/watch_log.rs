@@ -132,7 +132,7 @@ impl WatchLog {
         key: HashedKey<'_>,
     ) -> Option<Glance> {
         let client = self.watched.as_ref()?.watch.client;
-        let found = store.glance(now.tick, key.hash(), key.key());
+        let found = store.glance(now.tick, key);
         let status = match found {
             Ok(_) => LookStatus::Found,
             Err(Miss::NotFound) => LookStatus::NotFound,
@@ -184,16 +184,9 @@ impl WatchLog {
     }
 
     /// Shows an item that a request other than a storage command has stored.
-    pub(crate) fn show_stored(
-        &mut self,
-        store: &Store,
-        now: Now,
-        key: HashedKey<'_>,
-        item: &NewItem<'_>,
-        verb: Verb,
-    ) {
+    pub(crate) fn show_stored(&mut self, store: &Store, now: Now, item: &NewItem<'_>, verb: Verb) {
         let new = NewItemShown {
-            key,
+            key: item.key,
             value_bytes: item.value.len(),
             flags: item.flags,
             expiry: item.exptime,
@@ -208,14 +201,14 @@ impl WatchLog {
         &mut self,
         store: &Store,
         now: Now,
-        key: HashedKey<'_>,
         item: &NewItem<'_>,
         is_deleted: bool,
     ) {
-        self.show_stored(store, now, key, item, Verb::Set);
+        self.show_stored(store, now, item, Verb::Set);
         if is_deleted && self.is_on() {
-            let class = store.class_of_new(item.key.len(), 0, item.flags, item.exptime);
-            let item = WatchedItem { key: item.key, class, value_bytes: 0 };
+            let key = item.key.key();
+            let class = store.class_of_new(key.len(), 0, item.flags, item.exptime);
+            let item = WatchedItem { key, class, value_bytes: 0 };
             self.show(Streams::DELETIONS, |out| encode_deletion(out, &item, "md"));
         }
     }
@@ -224,9 +217,8 @@ impl WatchLog {
         let Some(watched) = &self.watched else { return };
         let client = watched.watch.client;
         let &NewItemShown { key, value_bytes, flags, expiry, verb } = new;
-        let stored = (status == StoreStatus::Stored)
-            .then(|| store.glance(now.tick, key.hash(), key.key()).ok())
-            .flatten();
+        let stored =
+            (status == StoreStatus::Stored).then(|| store.glance(now.tick, key).ok()).flatten();
         let class = || store.class_of_new(key.key().len(), value_bytes, flags, expiry);
         let (item, exptime) = match stored {
             Some(glance) => {

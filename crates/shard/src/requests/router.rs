@@ -28,7 +28,7 @@ impl Router {
     /// Hashes `key` and names its shard.
     #[inline]
     pub fn route<'a>(&self, key: &'a [u8]) -> Route<'a> {
-        let key = self.hasher.hashed(key);
+        let key = self.hasher.hash(key);
         Route { key, shard: (((key.hash() >> 32) * self.shards) >> 32) as usize }
     }
 

@@ -20,22 +20,16 @@ impl KeyHasher {
         KeyHasher { state: RandomState::with_seeds(word(1), word(2), word(3), word(4)) }
     }
 
-    /// Hash of a key.
+    /// Hashes a key.
     #[inline]
-    pub fn hash(&self, key: &[u8]) -> u64 {
+    pub fn hash<'a>(&self, key: &'a [u8]) -> HashedKey<'a> {
         let mut hasher = self.state.build_hasher();
         hasher.write(key);
-        hasher.finish()
-    }
-
-    /// A key with its hash.
-    #[inline]
-    pub fn hashed<'a>(&self, key: &'a [u8]) -> HashedKey<'a> {
-        HashedKey { key, hash: self.hash(key) }
+        HashedKey { key, hash: hasher.finish() }
     }
 }
 
-/// A key and its hash. Only [`KeyHasher::hashed`] makes one from a key, so no store is asked for a
+/// A key and its hash. Only [`KeyHasher::hash`] makes one from a key, so no store is asked for a
 /// key under the hash of another one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct HashedKey<'a> {

@@ -2,6 +2,7 @@
 
 use core::fmt::Write;
 
+use crate::index::key_hasher::HashedKey;
 use crate::item::item;
 use crate::item::item_ref::ItemRef;
 use crate::store::reservation::ItemFields;
@@ -42,11 +43,10 @@ impl Store {
     pub fn arithmetic(
         &mut self,
         now: u32,
-        hash: u64,
-        key: &[u8],
+        key: HashedKey<'_>,
         delta: Delta,
     ) -> Result<u64, ArithmeticError> {
-        let item = self.find_live(now, hash, key).map_err(|_| ArithmeticError::NotFound)?;
+        let item = self.find_live(now, key).map_err(|_| ArithmeticError::NotFound)?;
         let view = ItemRef::new(&self.slabs.pages, item);
         let (at, len) = view.head_span();
         let head = self.slabs.pages.bytes(at, len);
@@ -82,9 +82,9 @@ impl Store {
         let (flags, exptime) = (view.flags(), view.exptime());
         let fields = ItemFields { key, flags, exptime, with_cas: false };
         let guard = self.guard(item);
-        let new = self.new_item(now, hash, fields, &text.digits[..text.len]);
+        let new = self.new_item(now, fields, &text.digits[..text.len]);
         self.unguard(item, guard);
-        self.link_new(now, hash, key, new.ok_or(ArithmeticError::NoMemory)?);
+        self.link_new(now, key, new.ok_or(ArithmeticError::NoMemory)?);
         self.count_arithmetic(old_class, delta);
         Ok(number)
     }

@@ -1,6 +1,7 @@
 //! What requests did to the items of each slab class. Hits are counted nowhere else, so that the
 //! classes and the store agree.
 
+use crate::index::key_hasher::HashedKey;
 use crate::item::item::ItemShape;
 use crate::limits::CLASS_COUNTS;
 use crate::memory::region::Location;
@@ -23,8 +24,8 @@ pub enum Hit {
 
 impl Store {
     /// Counts a hit on the item of a key, dead or alive.
-    pub fn count_hit(&mut self, hash: u64, key: &[u8], hit: Hit) {
-        let Some(item) = self.find_linked(hash, key) else { return };
+    pub fn count_hit(&mut self, key: HashedKey<'_>, hit: Hit) {
+        let Some(item) = self.find_linked(key) else { return };
         match hit {
             Hit::Get | Hit::Touch => self.count_read(item, hit == Hit::Touch),
             Hit::Delete => self.counters_of(item).delete_hits += 1,

@@ -3,6 +3,7 @@
 
 use alloc::vec::Vec;
 
+use crate::index::key_hasher::HashedKey;
 use crate::item::item;
 use crate::item::item_ref::ItemRef;
 use crate::limits::EVENTS_MAX;
@@ -101,8 +102,8 @@ impl Store {
     }
 
     /// Looks at a key's item without counting as a read, nor taking back a dead one.
-    pub fn glance(&self, now: u32, hash: u64, key: &[u8]) -> Result<Glance, Miss> {
-        let item = self.find_linked(hash, key).ok_or(Miss::NotFound)?;
+    pub fn glance(&self, now: u32, key: HashedKey<'_>) -> Result<Glance, Miss> {
+        let item = self.find_linked(key).ok_or(Miss::NotFound)?;
         if let Some(miss) = self.death_of(now, item) {
             return Err(miss);
         }

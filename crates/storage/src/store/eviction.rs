@@ -166,7 +166,7 @@ impl Store {
             }
             let hasher = &self.hasher;
             self.index.split_bucket(&mut self.slabs.pages, |pages, item| {
-                hasher.hash(ItemRef::new(pages, item).key())
+                hasher.hash(ItemRef::new(pages, item).key()).hash()
             });
             if !self.index.is_growth_due() {
                 return;

@@ -10,6 +10,7 @@ use alloc::collections::btree_map::Entry;
 use core::cell::Cell;
 use core::{fmt, iter};
 
+use crate::index::key_hasher::HashedKey;
 use crate::item::chain::ValueSpan;
 use crate::item::item::{self, ChunkUse};
 use crate::item::item_ref::ItemRef;
@@ -110,15 +111,15 @@ impl HoldTable {
 
 impl Store {
     /// Holds the live item of a key. `None`: a miss. Does not count as read.
-    pub fn hold(&mut self, now: u32, hash: u64, key: &[u8]) -> Option<Hold> {
-        self.find_live(now, hash, key).ok()?;
-        self.hold_hit(hash, key)
+    pub fn hold(&mut self, now: u32, key: HashedKey<'_>) -> Option<Hold> {
+        self.find_live(now, key).ok()?;
+        self.hold_hit(key)
     }
 
     /// Holds the item that the last get of this key found, with nothing else done since. The
     /// get may have given it an exptime that has passed: it is a hit all the same.
-    pub fn hold_hit(&mut self, hash: u64, key: &[u8]) -> Option<Hold> {
-        let item = self.find_linked(hash, key)?;
+    pub fn hold_hit(&mut self, key: HashedKey<'_>) -> Option<Hold> {
+        let item = self.find_linked(key)?;
         if !item::is_held(&self.slabs.pages, item) {
             item::set_held(&mut self.slabs.pages, item, true);
             self.slabs.set_item_pinned(item, true);

@@ -1,6 +1,7 @@
 //! Finding a key's item, and reading it.
 
 use crate::index::hints::Hinted;
+use crate::index::key_hasher::HashedKey;
 use crate::item::access::AccessWord;
 use crate::item::item_head::ItemHead;
 use crate::item::item_ref::ItemRef;
@@ -12,30 +13,30 @@ impl Store {
     /// The live item of a key, which counts as read.
     #[expect(clippy::inline_always, reason = "most requests are this one")]
     #[inline(always)]
-    pub fn get(&mut self, now: u32, hash: u64, key: &[u8]) -> Result<ItemRef<'_>, Miss> {
-        let head = self.read_head(now, hash, key)?;
+    pub fn get(&mut self, now: u32, key: HashedKey<'_>) -> Result<ItemRef<'_>, Miss> {
+        let head = self.read_head(now, key)?;
         Ok(ItemRef::with_head(&self.slabs.pages, head))
     }
 
     /// As [`Self::get`], and gives the item a cas unique if it has none. The unique is 0 with
     /// cas off, and when no memory could be had for it.
-    pub fn get_with_cas(&mut self, now: u32, hash: u64, key: &[u8]) -> Result<ItemRef<'_>, Miss> {
-        let head = self.read_head(now, hash, key)?;
+    pub fn get_with_cas(&mut self, now: u32, key: HashedKey<'_>) -> Result<ItemRef<'_>, Miss> {
+        let head = self.read_head(now, key)?;
         if ItemRef::with_head(&self.slabs.pages, head).cas() != 0 {
             return Ok(ItemRef::with_head(&self.slabs.pages, head));
         }
-        let item = self.ensure_unique(now, hash, head.location(&self.slabs.pages));
+        let item = self.ensure_unique(now, key.hash(), head.location(&self.slabs.pages));
         Ok(ItemRef::new(&self.slabs.pages, item))
     }
 
     /// The head of the live item of a key, which counts as read.
     #[expect(clippy::inline_always, reason = "most requests do this")]
     #[inline(always)]
-    fn read_head(&mut self, now: u32, hash: u64, key: &[u8]) -> Result<ItemHead, Miss> {
-        let head = match self.hints.get(hash, &self.index) {
+    fn read_head(&mut self, now: u32, key: HashedKey<'_>) -> Result<ItemHead, Miss> {
+        let head = match self.hints.get(key.hash(), &self.index) {
             Hinted::Nothing => return Err(Miss::NotFound),
-            Hinted::Item(item) if self.is_hit(now, self.head(item), key) => self.head(item),
-            _ => self.find_live(now, hash, key).map(|item| self.head(item))?,
+            Hinted::Item(item) if self.is_hit(now, self.head(item), key.key()) => self.head(item),
+            _ => self.find_live(now, key).map(|item| self.head(item))?,
         };
         let access = self.note_read(now, head);
         self.slabs.count_hit(head.at);
@@ -47,41 +48,40 @@ impl Store {
     pub fn get_and_touch(
         &mut self,
         now: u32,
-        hash: u64,
-        key: &[u8],
+        key: HashedKey<'_>,
         exptime: u32,
         with_cas: bool,
     ) -> Result<ItemRef<'_>, Miss> {
-        let mut item = self.find_live(now, hash, key)?;
+        let mut item = self.find_live(now, key)?;
         self.note_read(now, self.head(item));
-        item = self.change_exptime(now, hash, item, exptime)?;
+        item = self.change_exptime(now, key.hash(), item, exptime)?;
         self.counters_of(item).touch_hits += 1;
         if with_cas {
-            item = self.ensure_unique(now, hash, item);
+            item = self.ensure_unique(now, key.hash(), item);
         }
         Ok(ItemRef::new(&self.slabs.pages, item))
     }
 
     /// The live item of a key; does not count as read.
-    pub fn peek(&mut self, now: u32, hash: u64, key: &[u8]) -> Result<ItemRef<'_>, Miss> {
-        let item = self.find_live(now, hash, key)?;
+    pub fn peek(&mut self, now: u32, key: HashedKey<'_>) -> Result<ItemRef<'_>, Miss> {
+        let item = self.find_live(now, key)?;
         Ok(ItemRef::new(&self.slabs.pages, item))
     }
 
     /// As [`Self::peek`], and gives the item a cas unique if it has none: for replies that name
     /// the unique of what was just stored.
-    pub fn peek_with_cas(&mut self, now: u32, hash: u64, key: &[u8]) -> Result<ItemRef<'_>, Miss> {
-        let item = self.find_live(now, hash, key)?;
-        let item = self.ensure_unique(now, hash, item);
+    pub fn peek_with_cas(&mut self, now: u32, key: HashedKey<'_>) -> Result<ItemRef<'_>, Miss> {
+        let item = self.find_live(now, key)?;
+        let item = self.ensure_unique(now, key.hash(), item);
         Ok(ItemRef::new(&self.slabs.pages, item))
     }
 
     /// Sets the exptime (absolute second; 0: never). An item that cannot be extended for want of
     /// memory is dropped: `NotFound`.
-    pub fn touch(&mut self, now: u32, hash: u64, key: &[u8], exptime: u32) -> Result<(), Miss> {
-        let item = self.find_live(now, hash, key)?;
+    pub fn touch(&mut self, now: u32, key: HashedKey<'_>, exptime: u32) -> Result<(), Miss> {
+        let item = self.find_live(now, key)?;
         self.note_read(now, self.head(item));
-        let item = self.change_exptime(now, hash, item, exptime)?;
+        let item = self.change_exptime(now, key.hash(), item, exptime)?;
         self.counters_of(item).touch_hits += 1;
         Ok(())
     }
@@ -134,15 +134,15 @@ impl Store {
     }
 
     /// Whether a key has a live item; neither is touched.
-    pub fn is_live(&self, now: u32, hash: u64, key: &[u8]) -> bool {
-        self.find_linked(hash, key).is_some_and(|item| self.death_of(now, item).is_none())
+    pub fn is_live(&self, now: u32, key: HashedKey<'_>) -> bool {
+        self.find_linked(key).is_some_and(|item| self.death_of(now, item).is_none())
     }
 
     /// The live item of a key. A dead one is unlinked on the way.
     #[inline]
-    pub(crate) fn find_live(&mut self, now: u32, hash: u64, key: &[u8]) -> Result<Location, Miss> {
-        debug_assert_eq!(hash, self.hasher.hash(key), "the hash is another key's");
-        let item = self.find_linked(hash, key).ok_or(Miss::NotFound)?;
+    pub(crate) fn find_live(&mut self, now: u32, key: HashedKey<'_>) -> Result<Location, Miss> {
+        debug_assert_eq!(key, self.hasher.hash(key.key()), "the hash is another key's");
+        let item = self.find_linked(key).ok_or(Miss::NotFound)?;
         match self.death_of(now, item) {
             None => Ok(item),
             Some(miss) => Err(self.meet_dead(item, miss)),
@@ -164,14 +164,14 @@ impl Store {
 
     /// The item of a key, dead or alive.
     #[inline]
-    pub(crate) fn find_linked(&self, hash: u64, key: &[u8]) -> Option<Location> {
+    pub(crate) fn find_linked(&self, key: HashedKey<'_>) -> Option<Location> {
         let pages = &self.slabs.pages;
-        match self.hints.get(hash, &self.index) {
+        match self.hints.get(key.hash(), &self.index) {
             Hinted::Nothing => return None,
-            Hinted::Item(item) if self.head(item).has_key(pages, key) => return Some(item),
+            Hinted::Item(item) if self.head(item).has_key(pages, key.key()) => return Some(item),
             _ => {}
         }
-        self.index.find(pages, hash, |item| self.head(item).has_key(pages, key))
+        self.index.find(pages, key.hash(), |item| self.head(item).has_key(pages, key.key()))
     }
 
     #[inline]

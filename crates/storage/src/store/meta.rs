@@ -1,6 +1,7 @@
 //! What meta commands do to an item beside what the classic ones do: a read on terms, and later
 //! changes of the exptime, the cas unique and the marks.
 
+use crate::index::key_hasher::HashedKey;
 use crate::item::access::Marks;
 use crate::item::item;
 use crate::item::item_ref::ItemRef;
@@ -79,11 +80,10 @@ impl Store {
     pub fn read(
         &mut self,
         now: u32,
-        hash: u64,
-        key: &[u8],
+        key: HashedKey<'_>,
         terms: &ReadTerms,
     ) -> Result<ReadHit<'_>, Miss> {
-        let mut item = self.find_live(now, hash, key)?;
+        let mut item = self.find_live(now, key)?;
         let head = self.head(item);
         let before = ItemRef::with_head(&self.slabs.pages, head);
         let (exptime, fetched, access) = (before.exptime(), before.is_fetched(), before.access());
@@ -100,13 +100,13 @@ impl Store {
             self.set_marks(item, Marks { claimed: true, ..marks });
         }
         if let Some(exptime) = terms.exptime {
-            item = self.change_exptime(now, hash, item, exptime)?;
+            item = self.change_exptime(now, key.hash(), item, exptime)?;
         }
         if !terms.again {
             self.count_read(item, terms.exptime.is_some());
         }
         if terms.with_cas {
-            item = self.ensure_unique(now, hash, item);
+            item = self.ensure_unique(now, key.hash(), item);
         }
         let item = ItemRef::new(&self.slabs.pages, item);
         Ok(ReadHit { item, exptime, cas, fetched, idle, marks, won })
@@ -117,11 +117,10 @@ impl Store {
     pub fn amend(
         &mut self,
         now: u32,
-        hash: u64,
-        key: &[u8],
+        key: HashedKey<'_>,
         amendment: &Amendment,
     ) -> Option<ItemRef<'_>> {
-        let mut item = self.find_linked(hash, key)?;
+        let mut item = self.find_linked(key)?;
         if amendment.is_read {
             self.note_read(now, self.head(item));
         }
@@ -129,13 +128,13 @@ impl Store {
             self.set_marks(item, marks);
         }
         if let Some(exptime) = amendment.exptime {
-            item = self.change_exptime(now, hash, item, exptime).ok()?;
+            item = self.change_exptime(now, key.hash(), item, exptime).ok()?;
         }
         if self.config.cas {
-            item = self.change_unique(now, hash, item, amendment.unique);
+            item = self.change_unique(now, key.hash(), item, amendment.unique);
         }
         if amendment.with_cas {
-            item = self.ensure_unique(now, hash, item);
+            item = self.ensure_unique(now, key.hash(), item);
         }
         Some(ItemRef::new(&self.slabs.pages, item))
     }
@@ -149,8 +148,8 @@ impl Store {
 
     /// Slab class of a key's item, dead or alive, numbered from 1, and seconds since the item was
     /// accessed.
-    pub fn class_and_idle(&self, now: u32, hash: u64, key: &[u8]) -> Option<(usize, u32)> {
-        let item = self.find_linked(hash, key)?;
+    pub fn class_and_idle(&self, now: u32, key: HashedKey<'_>) -> Option<(usize, u32)> {
+        let item = self.find_linked(key)?;
         let accessed = item::access(&self.slabs.pages, item).step();
         Some((self.slabs.class_of(item) + 1, self.clock.seconds_since(now, accessed)))
     }

@@ -102,8 +102,8 @@ mod tests {
     fn a_body_moves_in_a_few_steps_and_a_head_in_one_walk() {
         let mut store = store_of(200);
         let value = value_of(4 << 20);
-        let hash = put(&mut store, b"long", &value, StoreVerb::Set);
-        let item = store.find_linked(hash, b"long").unwrap();
+        let key = put(&mut store, b"long", &value, StoreVerb::Set);
+        let item = store.find_linked(key).unwrap();
         let bodies: Vec<_> = ItemRef::new(&store.slabs.pages, item).bodies().collect();
         for chunk in bodies.iter().copied().chain([item]) {
             let class = store.slabs.class_of(chunk);
@@ -117,7 +117,7 @@ mod tests {
             store.check().unwrap();
         }
         assert_eq!(store.stats().items_moved, bodies.len() as u64 + 1);
-        let item = store.get(1, hash, b"long").unwrap();
+        let item = store.get(1, key).unwrap();
         let moved: Vec<u8> = item.value_parts().flatten().copied().collect();
         assert!(moved == value);
     }

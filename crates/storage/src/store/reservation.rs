@@ -1,6 +1,7 @@
 //! Values that arrive in parts: written straight into memory reserved for them, one chunk ahead of
 //! the bytes at most.
 
+use crate::index::key_hasher::HashedKey;
 use crate::item::chain::{self, BODY_HEADER_BYTES};
 use crate::item::item::{self, ItemShape};
 use crate::item::item_ref::ItemRef;
@@ -41,7 +42,7 @@ pub(crate) enum ValuePart<'a> {
 /// The fields of an item beside its value.
 #[derive(Clone, Copy)]
 pub(crate) struct ItemFields<'a> {
-    pub(crate) key: &'a [u8],
+    pub(crate) key: HashedKey<'a>,
     pub(crate) flags: u32,
     pub(crate) exptime: u32,
     pub(crate) with_cas: bool,
@@ -59,26 +60,24 @@ impl Store {
     pub fn reserve(
         &mut self,
         now: u32,
-        hash: u64,
-        key: &[u8],
+        key: HashedKey<'_>,
         flags: u32,
         exptime: u32,
         value_len: usize,
     ) -> Result<Reservation, NoMemory> {
         let fields = ItemFields { key, flags, exptime, with_cas: false };
-        self.begin(now, hash, fields, value_len)
+        self.begin(now, fields, value_len)
     }
 
     pub(crate) fn begin(
         &mut self,
         now: u32,
-        hash: u64,
         fields: ItemFields<'_>,
         value_len: usize,
     ) -> Result<Reservation, NoMemory> {
         let ItemFields { key, flags, exptime, with_cas } = fields;
         let shape =
-            ItemShape::new(&self.slabs.sizes, key.len(), value_len, flags, exptime, with_cas);
+            ItemShape::new(&self.slabs.sizes, key.key().len(), value_len, flags, exptime, with_cas);
         let is_long = value_len > LONG_VALUE_BYTES;
         self.has_long_values |= is_long;
         if is_long && self.is_refused(now, value_len) || !self.could_hold(value_len) {
@@ -88,12 +87,12 @@ impl Store {
             return Err(NoMemory);
         }
         let head = self.allocate(now, shape.head_bytes).ok_or(NoMemory)?;
-        shape.write(&mut self.slabs.pages, head, key, flags, exptime);
+        shape.write(&mut self.slabs.pages, head, key.key(), flags, exptime);
         self.slabs.pin_chunk(head);
         self.reservations += 1;
         let at = self.slabs.pages.at(head) + shape.value_at();
         let room = shape.head_bytes - shape.value_at();
-        Ok(Reservation { head, hash, value_len, written: 0, chunk: head, at, room })
+        Ok(Reservation { head, hash: key.hash(), value_len, written: 0, chunk: head, at, room })
     }
 
     /// Whether there is certainly no memory for a value so long. What is dead makes room even so.
@@ -170,12 +169,11 @@ impl Store {
     pub(crate) fn build(
         &mut self,
         now: u32,
-        hash: u64,
         fields: ItemFields<'_>,
         value_len: usize,
         parts: &[ValuePart<'_>],
     ) -> Option<Location> {
-        let mut reservation = self.begin(now, hash, fields, value_len).ok()?;
+        let mut reservation = self.begin(now, fields, value_len).ok()?;
         for part in parts {
             let filled = match *part {
                 ValuePart::Bytes(bytes) => self.fill_from_bytes(now, &mut reservation, bytes),
@@ -243,9 +241,9 @@ impl Store {
         let key = &mut key[..view.key().len()];
         key.copy_from_slice(view.key());
         let (flags, unique, value_len) = (view.flags(), view.cas(), view.value_len());
-        let fields = ItemFields { key, flags, exptime, with_cas };
+        let fields = ItemFields { key: HashedKey::rejoin(key, hash), flags, exptime, with_cas };
         let guard = self.guard(old);
-        let new = self.build(now, hash, fields, value_len, &[ValuePart::Item(old)]);
+        let new = self.build(now, fields, value_len, &[ValuePart::Item(old)]);
         self.unguard(old, guard);
         let new = new?;
         // The old one is alive, and stays so: a flush would have ended it.
@@ -283,11 +281,16 @@ pub(crate) mod tests {
         (0..len).map(|n| (n >> 12) as u8 ^ n as u8).collect()
     }
 
-    pub(crate) fn put(store: &mut Store, key: &[u8], value: &[u8], verb: StoreVerb) -> u64 {
-        let hash = store.hasher.hash(key);
+    pub(crate) fn put<'a>(
+        store: &mut Store,
+        key: &'a [u8],
+        value: &[u8],
+        verb: StoreVerb,
+    ) -> HashedKey<'a> {
+        let key = store.hasher.hash(key);
         let item = NewItem { key, value, flags: 0, exptime: 0 };
-        assert_eq!(store.store(1, hash, &item, verb), StoreOutcome::Stored);
-        hash
+        assert_eq!(store.store(1, &item, verb), StoreOutcome::Stored);
+        key
     }
 
     /// Appends walked along the chain from its head for each part they copied: seconds at 128 MiB.
@@ -297,7 +300,7 @@ pub(crate) mod tests {
         // Twice the value, as the old item stays until the new one is linked.
         let mut store = store_of(2 * (LEN / PAGE_BYTES) + 40);
         let mut value = value_of(LEN);
-        let hash = put(&mut store, b"long", &value, StoreVerb::Set);
+        let key = put(&mut store, b"long", &value, StoreVerb::Set);
         for (verb, at) in [(StoreVerb::Append, LEN), (StoreVerb::Prepend, 0)] {
             value.splice(at..at, *b"hello");
             let steps = steps::of(|| {
@@ -305,7 +308,7 @@ pub(crate) mod tests {
             });
             // Guard, copy, unguard, unpin the new chain, free the old one, reuse freed chunks.
             assert!(steps <= 8 * (LEN / CHUNK_BYTES_MAX + 4), "{steps} steps");
-            let item = store.get(1, hash, b"long").unwrap();
+            let item = store.get(1, key).unwrap();
             let mut rest = &value[..];
             for part in item.value_parts() {
                 rest = rest.strip_prefix(part).expect("another value than was joined");
@@ -318,8 +321,8 @@ pub(crate) mod tests {
     #[test]
     fn an_item_is_counted_without_a_walk() {
         let mut store = store_of(100);
-        let hash = put(&mut store, b"long", &value_of(3 << 20), StoreVerb::Set);
-        assert_eq!(steps::of(|| store.touch(1, hash, b"long", 90).unwrap()), 0);
+        let key = put(&mut store, b"long", &value_of(3 << 20), StoreVerb::Set);
+        assert_eq!(steps::of(|| store.touch(1, key, 90).unwrap()), 0);
         store.check().unwrap();
     }
 }

@@ -7,7 +7,7 @@ use alloc::vec::Vec;
 
 use crate::index::hash_table::HashTable;
 use crate::index::hints::Hints;
-use crate::index::key_hasher::KeyHasher;
+use crate::index::key_hasher::{HashedKey, KeyHasher};
 use crate::item::item;
 use crate::item::item_ref::ItemRef;
 use crate::item::item_sizes::ItemSizes;
@@ -188,16 +188,16 @@ impl Store {
     }
 
     /// Removes the live item of a key.
-    pub fn delete(&mut self, now: u32, hash: u64, key: &[u8]) -> Result<(), Miss> {
-        let item = self.find_live(now, hash, key)?;
+    pub fn delete(&mut self, now: u32, key: HashedKey<'_>) -> Result<(), Miss> {
+        let item = self.find_live(now, key)?;
         self.counters_of(item).delete_hits += 1;
         self.unlink(item);
         Ok(())
     }
 
     /// As [`Self::delete`], where nobody asked for it: not counted.
-    pub fn discard(&mut self, now: u32, hash: u64, key: &[u8]) -> Result<(), Miss> {
-        let item = self.find_live(now, hash, key)?;
+    pub fn discard(&mut self, now: u32, key: HashedKey<'_>) -> Result<(), Miss> {
+        let item = self.find_live(now, key)?;
         self.unlink(item);
         Ok(())
     }
@@ -312,7 +312,7 @@ impl Store {
     }
 
     pub(crate) fn hash_of(&self, item: Location) -> u64 {
-        self.hasher.hash(ItemRef::new(&self.slabs.pages, item).key())
+        self.hasher.hash(ItemRef::new(&self.slabs.pages, item).key()).hash()
     }
 
     /// Counts a linked item out, and frees it unless it is held.

@@ -1,5 +1,6 @@
 //! Storing: what set, add, replace, append, prepend and cas do to the item that is there.
 
+use crate::index::key_hasher::HashedKey;
 use crate::item::access::AccessWord;
 use crate::item::item::{ItemShape, set_access, set_linked};
 use crate::item::item_ref::ItemRef;
@@ -11,8 +12,8 @@ use crate::store::store::Store;
 /// An item to be stored, with its whole value.
 #[derive(Clone, Copy, Debug)]
 pub struct NewItem<'a> {
-    /// 1 to 250 bytes.
-    pub key: &'a [u8],
+    /// 1 to 250 bytes, and their hash.
+    pub key: HashedKey<'a>,
     /// The value.
     pub value: &'a [u8],
     /// The client's flags.
@@ -62,32 +63,26 @@ enum Plan {
 
 impl Store {
     /// Stores an item with its whole value.
-    pub fn store(
-        &mut self,
-        now: u32,
-        hash: u64,
-        item: &NewItem<'_>,
-        verb: StoreVerb,
-    ) -> StoreOutcome {
+    pub fn store(&mut self, now: u32, item: &NewItem<'_>, verb: StoreVerb) -> StoreOutcome {
         self.has_long_values |= item.value.len() > LONG_VALUE_BYTES;
-        if verb == StoreVerb::Set && self.overwrite(now, hash, item) {
+        if verb == StoreVerb::Set && self.overwrite(now, item) {
             return StoreOutcome::Stored;
         }
         if !self.prepare_insert(now) {
             return StoreOutcome::NoMemory;
         }
         if verb == StoreVerb::Set {
-            return self.insert(now, hash, item);
+            return self.insert(now, item);
         }
-        let old = self.find_live(now, hash, item.key).ok();
+        let old = self.find_live(now, item.key).ok();
         let old_class = old.map(|old| self.slabs.class_of(old));
-        let outcome = match self.plan(item.key, item.value.len(), old, verb) {
+        let outcome = match self.plan(item.key.key(), item.value.len(), old, verb) {
             Err(outcome) => outcome,
-            Ok(Plan::Link) => self.insert(now, hash, item),
+            Ok(Plan::Link) => self.insert(now, item),
             Ok(Plan::Join { front }) => {
                 let old = old.expect("joined to an item that is there");
                 let new = ValuePart::Bytes(item.value);
-                self.join(now, hash, item.key, old, (new, item.value.len()), front)
+                self.join(now, item.key, old, (new, item.value.len()), front)
             }
         };
         self.count_cas(verb, old_class, outcome);
@@ -96,12 +91,12 @@ impl Store {
 
     /// Stores an item whatever is there.
     #[inline]
-    fn insert(&mut self, now: u32, hash: u64, item: &NewItem<'_>) -> StoreOutcome {
+    fn insert(&mut self, now: u32, item: &NewItem<'_>) -> StoreOutcome {
         let fields =
             ItemFields { key: item.key, flags: item.flags, exptime: item.exptime, with_cas: false };
-        match self.new_item(now, hash, fields, item.value) {
+        match self.new_item(now, fields, item.value) {
             Some(new) => {
-                self.link_new(now, hash, item.key, new);
+                self.link_new(now, item.key, new);
                 StoreOutcome::Stored
             }
             None => StoreOutcome::NoMemory,
@@ -110,11 +105,11 @@ impl Store {
 
     /// Writes an item in the place of the key's live one, if its chunk would be of the same class
     /// and nobody holds the old one.
-    fn overwrite(&mut self, now: u32, hash: u64, new: &NewItem<'_>) -> bool {
-        let Ok(item) = self.find_live(now, hash, new.key) else { return false };
+    fn overwrite(&mut self, now: u32, new: &NewItem<'_>) -> bool {
+        let Ok(item) = self.find_live(now, new.key) else { return false };
         let NewItem { key, value, flags, exptime } = *new;
         let shape =
-            ItemShape::new(&self.slabs.sizes, key.len(), value.len(), flags, exptime, false);
+            ItemShape::new(&self.slabs.sizes, key.key().len(), value.len(), flags, exptime, false);
         let view = ItemRef::new(&self.slabs.pages, item);
         let fits = !shape.chained && !view.is_chained() && !view.is_held();
         if !fits || !self.slabs.exchange_requested(item, view.head_bytes(), shape.head_bytes) {
@@ -122,7 +117,7 @@ impl Store {
         }
         self.count(item, false);
         let pages = &mut self.slabs.pages;
-        shape.write(pages, item, key, flags, exptime);
+        shape.write(pages, item, key.key(), flags, exptime);
         let at = pages.at(item) + shape.value_at();
         pages.bytes_mut(at, value.len()).copy_from_slice(value);
         self.date_new(now, item);
@@ -145,19 +140,20 @@ impl Store {
         let mut key = [0; KEY_BYTES_MAX];
         let key = &mut key[..view.key().len()];
         key.copy_from_slice(view.key());
-        let old = self.find_live(now, hash, key).ok();
+        let key = HashedKey::rejoin(key, hash);
+        let old = self.find_live(now, key).ok();
         let old_class = old.map(|old| self.slabs.class_of(old));
-        let outcome = match self.plan(key, value_len, old, verb) {
+        let outcome = match self.plan(key.key(), value_len, old, verb) {
             Err(outcome) => outcome,
             Ok(Plan::Link) => {
                 let new = self.finish(reservation);
-                self.link_new(now, hash, key, new);
+                self.link_new(now, key, new);
                 self.count_cas(verb, old_class, StoreOutcome::Stored);
                 return StoreOutcome::Stored;
             }
             Ok(Plan::Join { front }) => {
                 let old = old.expect("joined to an item that is there");
-                self.join(now, hash, key, old, (ValuePart::Item(head), value_len), front)
+                self.join(now, key, old, (ValuePart::Item(head), value_len), front)
             }
         };
         self.abandon(reservation);
@@ -204,8 +200,7 @@ impl Store {
     fn join(
         &mut self,
         now: u32,
-        hash: u64,
-        key: &[u8],
+        key: HashedKey<'_>,
         old: Location,
         (new, new_len): (ValuePart<'_>, usize),
         front: bool,
@@ -216,10 +211,10 @@ impl Store {
             ItemFields { key, flags: view.flags(), exptime: view.exptime(), with_cas: false };
         let parts = if front { [new, ValuePart::Item(old)] } else { [ValuePart::Item(old), new] };
         let guard = self.guard(old);
-        let joined = self.build(now, hash, fields, value_len, &parts);
+        let joined = self.build(now, fields, value_len, &parts);
         self.unguard(old, guard);
         let Some(joined) = joined else { return StoreOutcome::NoMemory };
-        self.link_new(now, hash, key, joined);
+        self.link_new(now, key, joined);
         StoreOutcome::Stored
     }
 
@@ -227,19 +222,24 @@ impl Store {
     pub(crate) fn new_item(
         &mut self,
         now: u32,
-        hash: u64,
         fields: ItemFields<'_>,
         value: &[u8],
     ) -> Option<Location> {
         let ItemFields { key, flags, exptime, with_cas } = fields;
-        let shape =
-            ItemShape::new(&self.slabs.sizes, key.len(), value.len(), flags, exptime, with_cas);
+        let shape = ItemShape::new(
+            &self.slabs.sizes,
+            key.key().len(),
+            value.len(),
+            flags,
+            exptime,
+            with_cas,
+        );
         if shape.chained {
-            return self.build(now, hash, fields, value.len(), &[ValuePart::Bytes(value)]);
+            return self.build(now, fields, value.len(), &[ValuePart::Bytes(value)]);
         }
         let item = self.allocate(now, shape.head_bytes)?;
         let pages = &mut self.slabs.pages;
-        shape.write(pages, item, key, flags, exptime);
+        shape.write(pages, item, key.key(), flags, exptime);
         let at = pages.at(item) + shape.value_at();
         pages.bytes_mut(at, value.len()).copy_from_slice(value);
         Some(item)
@@ -247,10 +247,10 @@ impl Store {
 
     /// Links a new item in the place of whatever the key has now: what was there when the verb was
     /// checked may have been evicted for the new item's memory.
-    pub(crate) fn link_new(&mut self, now: u32, hash: u64, key: &[u8], new: Location) {
-        let old = self.find_live(now, hash, key).ok();
+    pub(crate) fn link_new(&mut self, now: u32, key: HashedKey<'_>, new: Location) {
+        let old = self.find_live(now, key).ok();
         self.date_new(now, new);
-        self.link(hash, new, old);
+        self.link(key.hash(), new, old);
         self.count_store(now, new);
     }
 

@@ -42,8 +42,8 @@ fn a_flush_takes_back_nothing_by_itself() {
         assert_eq!(shard.store.check(), Ok(()), "round {round}");
     }
     assert_eq!(shard.hits("old", 10_000), 0);
-    let hash = shard.hasher.hash(b"new0");
-    shard.store.touch(1, hash, b"new0", 90).unwrap();
+    let hashed = shard.hasher.hash(b"new0");
+    shard.store.touch(1, hashed, 90).unwrap();
     while shard.store.maintain(1, 100) {}
     shard.store.check().unwrap();
     assert_eq!(shard.store.stats().curr_items, 100);

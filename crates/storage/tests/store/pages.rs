@@ -211,9 +211,9 @@ fn two_full_shards() -> [Shard; 2] {
 #[test]
 fn a_value_larger_than_its_shard_takes_pages_of_others() {
     let [mut small, mut other] = two_full_shards();
-    let hash = small.hasher.hash(b"huge");
+    let hashed = small.hasher.hash(b"huge");
     let len = 100 * PAGE_BYTES;
-    let mut value = small.store.reserve(1, hash, b"huge", 0, 0, len).unwrap();
+    let mut value = small.store.reserve(1, hashed, 0, 0, len).unwrap();
     while value.missing() > 0 {
         if let Some(wish) = small.store.take_page_wish() {
             other.store.grant(wish);
@@ -227,7 +227,7 @@ fn a_value_larger_than_its_shard_takes_pages_of_others() {
     small.store.check().unwrap();
     other.store.check().unwrap();
     // Not all of them, whoever asks.
-    let too_large = small.store.reserve(1, hash, b"huge", 0, 0, 124 * PAGE_BYTES);
+    let too_large = small.store.reserve(1, hashed, 0, 0, 124 * PAGE_BYTES);
     assert_eq!(too_large.err(), Some(NoMemory));
 }
 

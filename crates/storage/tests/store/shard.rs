@@ -29,20 +29,21 @@ impl Shard {
     }
 
     pub(super) fn store(&mut self, key: &str, value: &[u8], verb: StoreVerb) -> StoreOutcome {
-        let item = NewItem { key: key.as_bytes(), value, flags: 0, exptime: 0 };
-        self.store.store(self.now, self.hasher.hash(key.as_bytes()), &item, verb)
+        let key = self.hasher.hash(key.as_bytes());
+        let item = NewItem { key, value, flags: 0, exptime: 0 };
+        self.store.store(self.now, &item, verb)
     }
 
     pub(super) fn delete(&mut self, key: &str) {
-        let hash = self.hasher.hash(key.as_bytes());
-        let _ = self.store.delete(self.now, hash, key.as_bytes());
+        let hashed = self.hasher.hash(key.as_bytes());
+        let _ = self.store.delete(self.now, hashed);
     }
 
     /// Stores a value under two keys, the chunks of both in turn.
     pub(super) fn store_side_by_side(&mut self, keys: [&str; 2], value: &[u8]) {
         let mut reservations = keys.map(|key| {
-            let hash = self.hasher.hash(key.as_bytes());
-            self.store.reserve(self.now, hash, key.as_bytes(), 0, 0, value.len()).unwrap()
+            let hashed = self.hasher.hash(key.as_bytes());
+            self.store.reserve(self.now, hashed, 0, 0, value.len()).unwrap()
         });
         while reservations.iter().any(|reservation| reservation.missing() > 0) {
             for reservation in &mut reservations {
@@ -61,22 +62,22 @@ impl Shard {
 
     /// Whether the key is there with this value.
     pub(super) fn has_value(&mut self, key: &str, value: &[u8]) -> bool {
-        let hash = self.hasher.hash(key.as_bytes());
-        let Ok(item) = self.store.get(self.now, hash, key.as_bytes()) else { return false };
+        let hashed = self.hasher.hash(key.as_bytes());
+        let Ok(item) = self.store.get(self.now, hashed) else { return false };
         let rest = item.value_parts().try_fold(value, |rest, part| rest.strip_prefix(part));
         rest.is_some_and(<[u8]>::is_empty)
     }
 
     pub(super) fn set(&mut self, key: &str, len: usize, exptime: u32) -> StoreOutcome {
         let value = vec![b'v'; len];
-        let item = NewItem { key: key.as_bytes(), value: &value, flags: 0, exptime };
-        let hash = self.hasher.hash(key.as_bytes());
-        self.store.store(self.now, hash, &item, StoreVerb::Set)
+        let key = self.hasher.hash(key.as_bytes());
+        let item = NewItem { key, value: &value, flags: 0, exptime };
+        self.store.store(self.now, &item, StoreVerb::Set)
     }
 
     pub(super) fn get(&mut self, key: &str) -> Result<usize, Miss> {
-        let hash = self.hasher.hash(key.as_bytes());
-        self.store.get(self.now, hash, key.as_bytes()).map(|item| item.value_len())
+        let hashed = self.hasher.hash(key.as_bytes());
+        self.store.get(self.now, hashed).map(|item| item.value_len())
     }
 
     pub(super) fn fill(&mut self, prefix: &str, items: usize, len: usize) -> usize {
@@ -88,9 +89,7 @@ impl Shard {
     /// As [`Self::hits`], where no item is touched: dead ones stay.
     pub(super) fn live(&self, prefix: &str, items: usize) -> usize {
         let keys = (0..items).map(|n| format!("{prefix}{n}"));
-        let is_live = |key: &String| {
-            self.store.is_live(self.now, self.hasher.hash(key.as_bytes()), key.as_bytes())
-        };
+        let is_live = |key: &String| self.store.is_live(self.now, self.hasher.hash(key.as_bytes()));
         keys.filter(is_live).count()
     }
 

@@ -22,8 +22,8 @@ fn a_growing_table_finds_every_item() {
     }
     for n in 0..10_000 {
         let key = format!("r1-{n}");
-        let hash = shard.hasher.hash(key.as_bytes());
-        shard.store.delete(1, hash, key.as_bytes()).unwrap();
+        let hashed = shard.hasher.hash(key.as_bytes());
+        shard.store.delete(1, hashed).unwrap();
     }
     shard.store.check().unwrap();
     assert_eq!(shard.hits("r1-", 10_000), 0);
@@ -166,16 +166,16 @@ fn uniques_differ_over_shards_and_stay_until_a_store() {
         let config =
             Config { shards: 2, shard: shard_number, fair_share_pages: 16, ..Config::default() };
         let mut shard = Shard::new(&config, &pool);
-        let hash = shard.hasher.hash(b"k");
+        let hashed = shard.hasher.hash(b"k");
         for len in [1, 40_000] {
             shard.set("k", len, 0);
-            let first = shard.store.get_with_cas(1, hash, b"k").unwrap().cas();
-            assert_eq!(shard.store.get_with_cas(1, hash, b"k").unwrap().cas(), first);
-            shard.store.touch(1, hash, b"k", 90).unwrap();
-            assert_eq!(shard.store.get_with_cas(1, hash, b"k").unwrap().cas(), first);
+            let first = shard.store.get_with_cas(1, hashed).unwrap().cas();
+            assert_eq!(shard.store.get_with_cas(1, hashed).unwrap().cas(), first);
+            shard.store.touch(1, hashed, 90).unwrap();
+            assert_eq!(shard.store.get_with_cas(1, hashed).unwrap().cas(), first);
             uniques.push(first);
-            let item = NewItem { key: b"k", value: b"new", flags: 0, exptime: 0 };
-            let mut cas = |unique| shard.store.store(1, hash, &item, StoreVerb::Cas(unique));
+            let item = NewItem { key: hashed, value: b"new", flags: 0, exptime: 0 };
+            let mut cas = |unique| shard.store.store(1, &item, StoreVerb::Cas(unique));
             assert_eq!(cas(first), StoreOutcome::Stored);
             assert_eq!(cas(first), StoreOutcome::Exists);
             assert_eq!(cas(0), StoreOutcome::Exists);
@@ -193,10 +193,10 @@ fn dead_items_that_are_met_are_counted() {
     shard.fill("a", 1, 10);
     shard.store.flush_all();
     shard.fill("a", 1, 10);
-    let hash = shard.hasher.hash(b"a0");
-    shard.store.touch(1, hash, b"a0", 5).unwrap();
-    assert_eq!(shard.store.touch(5, hash, b"a0", 9), Err(Miss::Expired));
-    assert_eq!(shard.store.touch(5, hash, b"a0", 9), Err(Miss::NotFound));
+    let hashed = shard.hasher.hash(b"a0");
+    shard.store.touch(1, hashed, 5).unwrap();
+    assert_eq!(shard.store.touch(5, hashed, 9), Err(Miss::Expired));
+    assert_eq!(shard.store.touch(5, hashed, 9), Err(Miss::NotFound));
     let stats = shard.store.stats();
     assert_eq!((stats.get_flushed, stats.get_expired), (1, 1));
 }
@@ -206,8 +206,8 @@ fn a_value_larger_than_all_memory_evicts_nothing() {
     let config = Config { fair_share_pages: 16, ..Config::default() };
     let mut shard = Shard::new(&config, &pool(16));
     let stored = shard.fill("k", 300, 1_000);
-    let hash = shard.hasher.hash(b"huge");
-    let refused = shard.store.reserve(1, hash, b"huge", 0, 0, 20 * PAGE_BYTES);
+    let hashed = shard.hasher.hash(b"huge");
+    let refused = shard.store.reserve(1, hashed, 0, 0, 20 * PAGE_BYTES);
     assert_eq!(refused.err(), Some(NoMemory));
     assert_eq!(shard.hits("k", 300), stored);
 }
@@ -270,9 +270,9 @@ fn an_item_that_dies_while_it_is_rewritten_stays_until_it_is_rewritten() {
         shard.fill(&format!("r{round}-"), 2_000, 100);
         for number in (0..2_000).step_by(7) {
             let key = format!("r{round}-{number}");
-            let hash = shard.hasher.hash(key.as_bytes());
+            let hashed = shard.hasher.hash(key.as_bytes());
             // A hit or a miss; what counts is that the store stays sound.
-            let _ = shard.store.get_and_touch(shard.now, hash, key.as_bytes(), 1, true);
+            let _ = shard.store.get_and_touch(shard.now, hashed, 1, true);
         }
         shard.store.check().unwrap();
     }
@@ -285,8 +285,8 @@ fn without_evictions_what_deletes_freed_serves_other_sizes() {
     let stored = shard.fill("k", 100_000, 2);
     for number in (0..stored).filter(|number| number % 3 != 0) {
         let key = format!("k{number}");
-        let hash = shard.hasher.hash(key.as_bytes());
-        shard.store.delete(1, hash, key.as_bytes()).unwrap();
+        let hashed = shard.hasher.hash(key.as_bytes());
+        shard.store.delete(1, hashed).unwrap();
     }
     for number in 0..100 {
         assert_eq!(shard.set(&format!("large{number}"), 2_000, 0), StoreOutcome::Stored);
@@ -352,8 +352,8 @@ fn held_values_are_read_on_other_threads_while_the_store_works() {
     for (number, value) in values.iter().enumerate() {
         let key = format!("held{number}");
         assert_eq!(shard.store(&key, value, StoreVerb::Set), StoreOutcome::Stored);
-        let hash = shard.hasher.hash(key.as_bytes());
-        let hold = shard.store.hold(shard.now, hash, key.as_bytes()).unwrap();
+        let hashed = shard.hasher.hash(key.as_bytes());
+        let hold = shard.store.hold(shard.now, hashed).unwrap();
         holds.push((hold, value));
         if number % 2 == 0 {
             shard.delete(&key);
