@@ -174,7 +174,9 @@ impl ServerProcess {
             // Both refuse to run as root unless a user is named.
             command.args(["-u", "root"]);
         }
-        if options.kind == ServerKind::Slabcore && binaries::slabcore_is_itself() {
+        let serves_metrics = options.arguments.iter().any(|word| word == "--metrics-listen");
+        let is_slabcore = options.kind == ServerKind::Slabcore && binaries::slabcore_is_itself();
+        if is_slabcore && !serves_metrics {
             // Its metrics listener has a fixed port by default, and tests run side by side.
             command.args(["--metrics-listen", "off"]);
         }
