@@ -3,8 +3,8 @@
 use std::hint::black_box;
 
 use criterion::{Criterion, Throughput};
-use slabcore_benches::item_format::ItemFormat;
-use slabcore_benches::request_batch::{RequestBatch, RequestSource};
+use slabcore_benches::load::item_format::ItemFormat;
+use slabcore_benches::load::request_batch::{RequestBatch, RequestSource};
 use slabcore_benches::{Operation, Workload};
 use slabcore_protocol::{DataBlock, Decoded, Decoder, Request};
 

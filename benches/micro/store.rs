@@ -8,8 +8,8 @@ use std::hint::black_box;
 use std::time::{Duration, Instant};
 
 use criterion::{BenchmarkId, Criterion, Throughput};
-use slabcore_benches::mapped_store::Populate;
-use slabcore_benches::trace_copies::write_key;
+use slabcore_benches::growth::mapped_store::Populate;
+use slabcore_benches::replay::trace_copies::write_key;
 use slabcore_benches::{MappedStore, Splitmix64};
 use slabcore_storage::{HashedKey, NewItem, Store, StoreOutcome, StoreVerb};
 

@@ -1,78 +1,45 @@
-//! Load generator and side-by-side comparison of cache servers that speak memcached's text
-//! protocol.
+//! Load generator, side-by-side comparison of cache servers, replays of recorded requests, and
+//! counts of instructions.
 //!
-//! Purpose: figures that can be trusted. Every reply is checked byte by byte against the one
-//! possible answer, the first wrong one ends the run, and the generator is cheap enough (about
-//! 0.1 us of its own code per request at 16 per write) that the server is what is measured.
+//! **Purpose.** Figures that can be trusted. Every reply is checked byte by byte against the one
+//! possible answer, and the first wrong one ends the run. The generator itself takes about 0.1 us
+//! per request at 16 requests per write, so the server is what is measured.
 //!
-//! Beside it a replay of recorded request sequences, which counts misses instead of time, a look at
-//! the store alone as it grows, operation by operation, and a count of instructions per request.
+//! **Non-goals.** Protocols other than memcached's text protocol; networks between machines.
 //!
-//! Non-goals: other protocols, other machines' networks.
+//! **Entry points.** [`Generator`] sends one thread's load. [`ServerProcess`] is a server under
+//! test. [`compare::rows::ROWS`] are the loads of the published table. [`replay::trace::read`] and
+//! [`TraceCopies`] make the requests of a replay, for a [`LocalStore`] or a [`WireReplay`].
+//! [`growth::growth::Growth`] times the operations of a [`MappedStore`].
+//! [`instructions::instruction_loads::LOADS`] are the loads whose instructions are counted.
+//! [`pages`] writes the figures into the pages that people read.
 //!
-//! Entry points: [`Generator`] sends one thread's load, [`ServerProcess`] is a server under test,
-//! [`rows::ROWS`] are the loads of the published table; [`trace::read`] and [`TraceCopies`] make a
-//! replay's requests, [`LocalStore`] and [`WireReplay`] are what they are played to;
-//! [`growth::Growth`] times the operations of a [`MappedStore`];
-//! [`instruction_loads::LOADS`] are the loads whose instructions are counted.
-//!
-//! Invariant of the generator: a connection has at most one batch under way, so the bytes it must
-//! receive next are known in full.
+//! **Invariant.** A connection of the generator has at most one batch under way, so the bytes that
+//! it must receive next are known in full.
 
-pub mod binaries;
-pub mod comparison;
-mod connection;
-pub mod cores;
-pub mod data_set;
-pub mod disturbances;
-pub mod exact_lru;
-pub mod footprint;
-mod generator;
+pub mod compare;
 pub mod growth;
-mod handshakes;
-pub mod held_items;
-pub mod instruction_loads;
-pub mod instruction_table;
-pub mod item_format;
-pub mod key_chooser;
+pub mod host;
+pub mod instructions;
 pub mod limits;
-mod load_error;
-mod local_store;
-pub mod machine;
-pub mod mapped_store;
-mod miss_tally;
-pub mod own_work;
+pub mod load;
 pub mod pages;
-mod preset;
-pub mod replay_row;
-pub mod reply;
-pub mod request_batch;
-pub mod resident_memory;
-pub mod rows;
-mod server_process;
-pub mod session;
-pub mod size_distribution;
+pub mod replay;
+pub mod servers;
 mod splitmix64;
-mod stream;
 pub mod table;
-mod tally;
-pub mod trace;
-pub mod trace_copies;
-mod wire_connection;
-mod wire_replay;
-mod workload;
 
-pub use generator::{Generator, Until};
-pub use load_error::LoadError;
-pub use local_store::LocalStore;
-pub use mapped_store::MappedStore;
-pub use miss_tally::MissTally;
-pub use preset::Preset;
-pub use server_process::{Product, ServerOptions, ServerProcess};
+pub use growth::mapped_store::MappedStore;
+pub use load::generator::{Generator, Until};
+pub use load::load_error::LoadError;
+pub use load::tally::Tally;
+pub use load::workload::{KeyOrder, Operation, Workload};
+pub use replay::local_store::LocalStore;
+pub use replay::miss_tally::MissTally;
+pub use replay::preset::Preset;
+pub use replay::trace_copies::{TraceCopies, TraceRequest};
+pub use replay::wire_connection::WireConnection;
+pub use replay::wire_replay::WireReplay;
+pub use servers::server_process::{Product, ServerOptions, ServerProcess};
+pub use servers::stream::Endpoint;
 pub use splitmix64::Splitmix64;
-pub use stream::Endpoint;
-pub use tally::Tally;
-pub use trace_copies::{TraceCopies, TraceRequest};
-pub use wire_connection::WireConnection;
-pub use wire_replay::WireReplay;
-pub use workload::{KeyOrder, Operation, Workload};

@@ -7,12 +7,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
-use slabcore_benches::comparison::{Outcome, Pair, Schedule, Window, median_of};
-use slabcore_benches::data_set::{DataSet, DataSets, Items};
-use slabcore_benches::rows::{ROWS, Row, Tls};
-use slabcore_benches::{
-    ServerOptions, ServerProcess, binaries, cores, machine, session::Session, table,
-};
+use slabcore_benches::compare::comparison::{Outcome, Pair, Schedule, Window, median_of};
+use slabcore_benches::compare::data_set::{DataSet, DataSets, Items};
+use slabcore_benches::compare::rows::{ROWS, Row, Tls};
+use slabcore_benches::host::{cores, machine};
+use slabcore_benches::servers::{binaries, session::Session};
+use slabcore_benches::{ServerOptions, ServerProcess, table};
 use slabcore_testkit::tls_files::TlsFiles;
 
 const DETAILS: &str = "\

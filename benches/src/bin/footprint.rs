@@ -6,8 +6,12 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::{Arg, Command};
-use slabcore_benches::footprint::{self, FILL_MIB, Footprint, IDLE_CONNECTIONS, START_MIB};
-use slabcore_benches::{ServerOptions, ServerProcess, binaries, cores, machine, session, table};
+use slabcore_benches::compare::footprint::{
+    self, FILL_MIB, Footprint, IDLE_CONNECTIONS, START_MIB,
+};
+use slabcore_benches::host::{cores, machine};
+use slabcore_benches::servers::{binaries, session};
+use slabcore_benches::{ServerOptions, ServerProcess, table};
 
 /// One line of the table: what it is, its text, its value and bound where it has one.
 struct Figure {

@@ -6,8 +6,10 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode, Stdio};
 
 use clap::{Arg, Command as CommandLine, value_parser};
-use slabcore_benches::instruction_loads::{COUNTED_FUNCTION, DEPTHS, InstructionLoad, LOADS};
-use slabcore_benches::instruction_table::InstructionTable;
+use slabcore_benches::instructions::instruction_loads::{
+    COUNTED_FUNCTION, DEPTHS, InstructionLoad, LOADS,
+};
+use slabcore_benches::instructions::instruction_table::InstructionTable;
 
 fn command_line() -> CommandLine {
     let table = || Arg::new("table").required(true).value_parser(value_parser!(PathBuf));

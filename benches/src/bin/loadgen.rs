@@ -8,7 +8,8 @@ use std::thread;
 use std::time::Duration;
 
 use clap::{Arg, ArgAction, ArgMatches, Command};
-use slabcore_benches::{Generator, KeyOrder, LoadError, Operation, Tally, Until, Workload, cores};
+use slabcore_benches::host::cores;
+use slabcore_benches::{Generator, KeyOrder, LoadError, Operation, Tally, Until, Workload};
 
 const DETAILS: &str = "\
 A latency is that of a write: from the moment it leaves (with --rate: from the moment it was due)

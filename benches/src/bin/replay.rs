@@ -6,14 +6,15 @@ use std::process::ExitCode;
 use std::time::Instant;
 
 use clap::{Arg, ArgAction, ArgGroup, ArgMatches, Command, value_parser};
-use slabcore_benches::exact_lru::{ExactLru, Weight};
-use slabcore_benches::held_items::{self, HeldItems, Offer};
-use slabcore_benches::replay_row::{ReplayRow, SHARES};
-use slabcore_benches::trace::Record;
-use slabcore_benches::trace_copies::ValueSizes;
+use slabcore_benches::host::{cores, machine};
+use slabcore_benches::replay::exact_lru::{ExactLru, Weight};
+use slabcore_benches::replay::held_items::{self, HeldItems, Offer};
+use slabcore_benches::replay::replay_row::{ReplayRow, SHARES};
+use slabcore_benches::replay::trace::Record;
+use slabcore_benches::replay::trace_copies::ValueSizes;
+use slabcore_benches::servers::{binaries, session::Session};
 use slabcore_benches::{
-    LocalStore, MissTally, Preset, ServerOptions, ServerProcess, TraceCopies, WireReplay, binaries,
-    cores, machine, session::Session, table,
+    LocalStore, MissTally, Preset, ServerOptions, ServerProcess, TraceCopies, WireReplay, table,
 };
 
 const DETAILS: &str = "\

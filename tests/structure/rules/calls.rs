@@ -9,7 +9,6 @@ const CIRCLE_FILES_MAX: &[(&str, &str, usize)] = &[
     ("server", "Hub", 7),
     ("shard", "Shard", 3),
     ("storage", "Store", 14),
-    ("testkit", "Model", 2),
 ];
 
 #[test]

@@ -1,0 +1,257 @@
+//! Two servers under the same load in alternating windows.
+//!
+//! Both run all the time, each with the same connections open, and only one has work: so the two
+//! see the same machine, the same minute and the same noise.
+
+use std::time::Duration;
+
+use crate::compare::rows::{Pace, Row, Tls};
+use crate::load::generator::{Generator, Until};
+use crate::load::handshakes;
+use crate::load::load_error::LoadError;
+use crate::load::tally::Tally;
+use crate::load::workload::{Operation, Workload};
+use crate::servers::server_process::ServerProcess;
+use crate::servers::stream::Endpoint;
+use crate::table::median;
+
+/// How long to measure.
+#[derive(Clone, Copy, Debug)]
+pub struct Schedule {
+    /// Windows per server and row, at least 1.
+    pub windows: usize,
+    /// Length of a window.
+    pub window: Duration,
+    /// Load before the first window, per server.
+    pub warm_up: Duration,
+}
+
+/// The servers of one comparison.
+#[derive(Debug)]
+pub struct Pair {
+    /// The yardstick.
+    pub memcached: ServerProcess,
+    /// The one that is measured against it.
+    pub slabcore: ServerProcess,
+}
+
+/// What one server did in one window.
+#[derive(Clone, Copy, Debug)]
+pub struct Window {
+    /// Requests per second.
+    pub throughput: f64,
+    /// Server CPU per request, user and system, in microseconds.
+    pub cpu_micros: f64,
+    /// Cores that the server kept busy: its CPU time divided by the window's length.
+    pub busy_cores: f64,
+    /// Median latency of a write, in microseconds.
+    pub p50_micros: f64,
+    /// 99th percentile of it.
+    pub p99_micros: f64,
+    /// Keys that gets did not find.
+    pub misses: u64,
+    /// Requests that were due and found no free connection before the window's end.
+    pub unsent: u64,
+    /// Handshakes of other clients, in a second.
+    pub handshakes_per_second: f64,
+}
+
+/// The windows of one row.
+#[derive(Clone, Debug)]
+pub struct Outcome {
+    /// The row.
+    pub row: Row,
+    /// memcached's windows in order.
+    pub memcached: Vec<Window>,
+    /// Slabcore's, each next to memcached's of the same position.
+    pub slabcore: Vec<Window>,
+}
+
+impl Outcome {
+    /// memcached's figure divided by ours, of the medians.
+    #[must_use]
+    pub fn ratio(&self) -> f64 {
+        let figure = self.figure();
+        median_of(&self.memcached, figure) / median_of(&self.slabcore, figure)
+    }
+
+    /// The smallest and the largest ratio of two neighbouring windows.
+    #[must_use]
+    pub fn ratio_spread(&self) -> (f64, f64) {
+        let figure = self.figure();
+        let pairs = self.memcached.iter().zip(&self.slabcore);
+        let ratios = pairs.map(|(memcached, slabcore)| figure(memcached) / figure(slabcore));
+        ratios.fold((f64::INFINITY, 0.0), |(low, high), ratio| (low.min(ratio), high.max(ratio)))
+    }
+
+    /// What the row compares.
+    fn figure(&self) -> fn(&Window) -> f64 {
+        match self.row.pace {
+            Pace::Closed => |window| window.cpu_micros,
+            Pace::ShareOfPeak(_) => |window| window.p99_micros,
+        }
+    }
+
+    /// Whether the row reaches its floor.
+    #[must_use]
+    pub fn passes(&self) -> bool {
+        self.ratio() >= self.row.floor
+    }
+
+    /// Keys not found in all windows of both servers; a figure with misses compares nothing.
+    #[must_use]
+    pub fn misses(&self) -> u64 {
+        self.windows().map(|window| window.misses).sum()
+    }
+
+    /// Requests that were due and not sent, in all windows of both servers.
+    #[must_use]
+    pub fn unsent(&self) -> u64 {
+        self.windows().map(|window| window.unsent).sum()
+    }
+
+    /// Of a closed loop against servers of one thread: the share of its core that the idler server
+    /// used. Much less than 1, and the generator or another process is what was measured.
+    #[must_use]
+    pub fn least_busy(&self) -> Option<f64> {
+        // With two threads the generator takes its time from the same cores.
+        let measures_all = self.row.pace == Pace::Closed && self.row.threads == 1;
+        let busy = |windows: &[Window]| median_of(windows, |window| window.busy_cores);
+        measures_all.then(|| busy(&self.memcached).min(busy(&self.slabcore)))
+    }
+
+    fn windows(&self) -> impl Iterator<Item = &Window> {
+        self.memcached.iter().chain(&self.slabcore)
+    }
+}
+
+/// The median over windows of one of their figures.
+#[must_use]
+pub fn median_of(windows: &[Window], figure: impl Fn(&Window) -> f64) -> f64 {
+    median(&windows.iter().map(figure).collect::<Vec<f64>>())
+}
+
+impl Pair {
+    /// Stores every key of the load on both servers.
+    pub fn preload(&self, workload: &Workload) -> Result<(), LoadError> {
+        let preload = workload.preload();
+        for server in [&self.memcached, &self.slabcore] {
+            let mut generator = Generator::connect(server.address(), &preload, 0)?;
+            generator.closed_loop(Until::Requests(u64::from(preload.keys)))?;
+        }
+        Ok(())
+    }
+
+    /// Reads every key of the load once: the first binary read of an item that was stored as text
+    /// gives it a cas unique, which is another thing to measure.
+    fn read_all(&self, workload: &Workload) -> Result<(), LoadError> {
+        let reads = Workload { operation: workload.operation, ..workload.preload() };
+        for server in [&self.memcached, &self.slabcore] {
+            let mut generator = Generator::connect(server.address(), &reads, 0)?;
+            generator.closed_loop(Until::Requests(u64::from(reads.keys)))?;
+        }
+        Ok(())
+    }
+
+    /// Measures one row; the servers hold its keys already.
+    pub fn measure(
+        &self,
+        row: Row,
+        workload: &Workload,
+        schedule: Schedule,
+    ) -> Result<Outcome, LoadError> {
+        // The same seed: both are asked for the same keys.
+        let mut of_memcached = Generator::connect(endpoint(&self.memcached, row), workload, 1)?;
+        let mut of_slabcore = Generator::connect(endpoint(&self.slabcore, row), workload, 1)?;
+        if row.operation == Operation::BinaryGet {
+            self.read_all(workload)?;
+        }
+        for generator in [&mut of_memcached, &mut of_slabcore] {
+            generator.closed_loop(Until::Elapsed(schedule.warm_up))?;
+        }
+        let rate = match row.pace {
+            Pace::Closed => None,
+            Pace::ShareOfPeak(share) => Some(peak(&mut of_memcached, schedule)? * share),
+        };
+        let load = Load { row, rate, length: schedule.window };
+        let mut of_memcached = |server| load.window(server, &mut of_memcached);
+        let mut of_slabcore = |server| load.window(server, &mut of_slabcore);
+        let mut outcome = Outcome { row, memcached: Vec::new(), slabcore: Vec::new() };
+        for at in 0..schedule.windows {
+            // Who goes first changes: a drift of the machine then favours neither.
+            let slabcore_first = at % 2 == 1;
+            if slabcore_first {
+                outcome.slabcore.push(of_slabcore(&self.slabcore)?);
+            }
+            outcome.memcached.push(of_memcached(&self.memcached)?);
+            if !slabcore_first {
+                outcome.slabcore.push(of_slabcore(&self.slabcore)?);
+            }
+        }
+        Ok(outcome)
+    }
+}
+
+/// Requests per second that a server answers at most, the median of as many windows as a row has.
+fn peak(generator: &mut Generator, schedule: Schedule) -> Result<f64, LoadError> {
+    let mut rates = Vec::new();
+    for _ in 0..schedule.windows {
+        let tally = generator.closed_loop(Until::Elapsed(schedule.window))?;
+        rates.push(tally.requests_per_second());
+    }
+    Ok(median(&rates))
+}
+
+/// Where a row's connections go.
+fn endpoint(server: &ServerProcess, row: Row) -> Endpoint {
+    match row.tls {
+        Tls::Connections => server.tls_endpoint().clone(),
+        Tls::Nothing | Tls::Handshakes(_) => server.address().into(),
+    }
+}
+
+/// What happens in a window.
+#[derive(Clone, Copy)]
+struct Load {
+    row: Row,
+    /// Requests per second of an open loop; `None`: a closed one.
+    rate: Option<f64>,
+    length: Duration,
+}
+
+impl Load {
+    fn window(
+        self,
+        server: &ServerProcess,
+        generator: &mut Generator,
+    ) -> Result<Window, LoadError> {
+        let before = server.cpu_time()?;
+        let (tally, handshakes) = match self.row.tls {
+            Tls::Nothing | Tls::Connections => (self.run(generator)?, 0),
+            Tls::Handshakes(rate) => {
+                let load = || self.run(generator);
+                let (tally, count) = handshakes::beside(server.tls_endpoint(), rate, load)?;
+                (tally?, count)
+            }
+        };
+        let cpu = server.cpu_time()?.saturating_sub(before);
+        let micros = |time: Duration| time.as_secs_f64() * 1e6;
+        Ok(Window {
+            throughput: tally.requests_per_second(),
+            cpu_micros: micros(cpu) / tally.requests.max(1) as f64,
+            busy_cores: cpu.as_secs_f64() / tally.elapsed.as_secs_f64().max(f64::EPSILON),
+            p50_micros: micros(tally.latency_at(0.50)),
+            p99_micros: micros(tally.latency_at(0.99)),
+            misses: tally.misses,
+            unsent: tally.unsent,
+            handshakes_per_second: handshakes as f64 / tally.elapsed.as_secs_f64(),
+        })
+    }
+
+    fn run(self, generator: &mut Generator) -> Result<Tally, LoadError> {
+        match self.rate {
+            None => generator.closed_loop(Until::Elapsed(self.length)),
+            Some(rate) => generator.open_loop(rate, self.length),
+        }
+    }
+}

@@ -1,0 +1,359 @@
+//! A server under test as a child process: slabcore or a stock memcached, same options.
+
+use std::fs::File;
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use rustix::process::{Pid, Signal, geteuid, kill_process};
+use rustls::ClientConfig;
+
+use crate::files::binaries;
+use crate::files::test_directory::TestDirectory;
+use crate::files::tls_files::TlsFiles;
+use crate::limits::{POLL_PAUSE_MAX, START_MAX};
+use crate::wire::datagram_client::DatagramClient;
+use crate::wire::wire_client::WireClient;
+
+/// Which of the two servers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ServerKind {
+    /// The server of this workspace.
+    Slabcore,
+    /// The stock memcached that is the oracle.
+    Stock,
+}
+
+/// What a server is started with. Ports are never chosen here: the server takes a free one.
+#[derive(Clone, Debug)]
+pub struct ServerOptions {
+    kind: ServerKind,
+    unix: bool,
+    udp: bool,
+    address_prefix: &'static str,
+    tls: Option<Arc<ClientConfig>>,
+    launcher: Vec<String>,
+    environment: Vec<(&'static str, String)>,
+    arguments: Vec<String>,
+}
+
+impl ServerOptions {
+    /// A server of this kind on a free port of 127.0.0.1, with `threads` worker threads or shards.
+    pub fn new(kind: ServerKind, threads: usize) -> Self {
+        let arguments = vec!["-t".into(), threads.to_string()];
+        Self {
+            kind,
+            unix: false,
+            udp: false,
+            address_prefix: "",
+            tls: None,
+            launcher: Vec::new(),
+            environment: Vec::new(),
+            arguments,
+        }
+    }
+
+    /// Adds command line words that both servers understand.
+    #[must_use]
+    pub fn arguments(mut self, words: &[&str]) -> Self {
+        self.arguments.extend(words.iter().map(ToString::to_string));
+        self
+    }
+
+    /// Puts this before the address of `-l`, as `proto[ascii]:` or another address with a comma.
+    #[must_use]
+    pub fn address_prefix(mut self, prefix: &'static str) -> Self {
+        self.address_prefix = prefix;
+        self
+    }
+
+    /// Started by this command, which becomes the server: its words stand before the server's.
+    #[must_use]
+    pub fn launched_by(mut self, words: &[&str]) -> Self {
+        self.launcher = words.iter().map(ToString::to_string).collect();
+        self
+    }
+
+    /// With this in its environment.
+    #[must_use]
+    pub fn environment(mut self, name: &'static str, value: impl Into<String>) -> Self {
+        self.environment.push((name, value.into()));
+        self
+    }
+
+    /// Under TLS with these files, and with these clients.
+    #[must_use]
+    pub fn tls(mut self, files: &TlsFiles, clients: Arc<ClientConfig>) -> Self {
+        self.tls = Some(clients);
+        self.arguments.extend(["-Z".into(), "-o".into(), files.suboptions()]);
+        self
+    }
+
+    /// Takes datagrams on another free port.
+    #[must_use]
+    pub fn with_udp(mut self) -> Self {
+        self.udp = true;
+        self
+    }
+
+    /// Listens on a unix socket instead of a port.
+    #[must_use]
+    pub fn on_unix_socket(mut self) -> Self {
+        self.unix = true;
+        self
+    }
+
+    /// Starts the server and returns when it accepts connections. Panics when it does not.
+    pub fn start(self) -> ServerProcess {
+        let mut server = ServerProcess::spawn(&self);
+        server.wait_until_it_accepts();
+        server
+    }
+
+    /// Starts a server that cannot start, and returns how it ended and what it wrote. Panics when
+    /// it goes on.
+    pub fn start_in_vain(self) -> (ExitStatus, String) {
+        let mut server = ServerProcess::spawn(&self);
+        let status = server.wait();
+        (status, server.log())
+    }
+}
+
+/// A running server; dropping it kills the process and removes its directory.
+#[derive(Debug)]
+pub struct ServerProcess {
+    kind: ServerKind,
+    child: Child,
+    directory: TestDirectory,
+    address: Address,
+    tls: Option<Arc<ClientConfig>>,
+}
+
+#[derive(Debug)]
+enum Address {
+    /// The server has not named its port yet.
+    Unknown,
+    Tcp(SocketAddr),
+    Unix(PathBuf),
+}
+
+impl ServerProcess {
+    /// A server of this kind with `threads` threads and otherwise default options.
+    pub fn new(kind: ServerKind, threads: usize) -> Self {
+        ServerOptions::new(kind, threads).start()
+    }
+
+    fn spawn(options: &ServerOptions) -> Self {
+        let directory = TestDirectory::new();
+        let binary = match options.kind {
+            ServerKind::Slabcore => binaries::slabcore(),
+            ServerKind::Stock => binaries::stock(),
+        };
+        let port_file = directory.file("ports");
+        let socket = directory.file("socket");
+        let mut command = match options.launcher.split_first() {
+            None => Command::new(binary),
+            Some((program, words)) => {
+                let mut command = Command::new(program);
+                command.args(words).arg(binary);
+                command
+            }
+        };
+        command.args(&options.arguments).envs(options.environment.iter().cloned());
+        if options.unix {
+            command.arg("-s").arg(&socket);
+        } else {
+            let udp = if options.udp { "-1" } else { "0" };
+            command.args(["-p", "-1", "-U", udp, "-l"]);
+            command.arg(format!("{}127.0.0.1", options.address_prefix));
+            command.env("MEMCACHED_PORT_FILENAME", &port_file);
+        }
+        if geteuid().is_root() {
+            // Both refuse to run as root unless a user is named.
+            command.args(["-u", "root"]);
+        }
+        let serves_metrics = options.arguments.iter().any(|word| word == "--metrics-listen");
+        let is_slabcore = options.kind == ServerKind::Slabcore && binaries::slabcore_is_itself();
+        if is_slabcore && !serves_metrics {
+            // Its metrics listener has a fixed port by default, and tests run side by side.
+            command.args(["--metrics-listen", "off"]);
+        }
+        let log = File::create(directory.file("log")).expect("the server's log file");
+        command.stdin(Stdio::null());
+        command.stdout(log.try_clone().expect("a second handle of the log file"));
+        command.stderr(log);
+        let child = command
+            .spawn()
+            .unwrap_or_else(|error| panic!("{} does not start: {error}", binary.display()));
+        let address = if options.unix { Address::Unix(socket) } else { Address::Unknown };
+        let tls = options.tls.clone();
+        Self { kind: options.kind, child, directory, address, tls }
+    }
+
+    fn wait_until_it_accepts(&mut self) {
+        if matches!(self.address, Address::Unknown) {
+            let port_file = self.directory.file("ports");
+            let port = self.poll("name its port", |_| port_of(&port_file, "TCP INET"));
+            self.address = Address::Tcp(SocketAddr::from((Ipv4Addr::LOCALHOST, port)));
+        }
+        self.poll("accept clients", |server| server.try_connect().ok());
+    }
+
+    /// Which of the two servers this is.
+    pub fn kind(&self) -> ServerKind {
+        self.kind
+    }
+
+    /// The process id.
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// What the server has written to its standard output and error so far.
+    pub fn log(&self) -> String {
+        std::fs::read_to_string(self.directory.file("log")).expect("the server's log file")
+    }
+
+    /// A line of `/proc/<pid>/status` in KiB, as that of `VmRSS`. Panics without such a line.
+    pub fn status_kib(&self, name: &str) -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.pid()))
+            .expect("the kernel tells of a running process");
+        let value = status.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'));
+        let kib = value.and_then(|value| value.strip_suffix(" kB")).expect("a number of KiB");
+        kib.trim().parse().expect("a number")
+    }
+
+    /// The port on 127.0.0.1. Panics for a server on a unix socket.
+    pub fn port(&self) -> u16 {
+        match &self.address {
+            Address::Unknown => panic!("the server has not named its port"),
+            Address::Tcp(address) => address.port(),
+            Address::Unix(path) => panic!("the server listens on {}", path.display()),
+        }
+    }
+
+    /// The port of its UDP socket on 127.0.0.1. Panics if the server takes no datagrams.
+    pub fn udp_port(&self) -> u16 {
+        let port = port_of(&self.directory.file("ports"), "UDP INET");
+        port.expect("the server was started with UDP")
+    }
+
+    /// A client that sends datagrams. Panics if the server takes none.
+    pub fn datagrams(&self) -> DatagramClient {
+        DatagramClient::new(SocketAddr::from((Ipv4Addr::LOCALHOST, self.udp_port())))
+    }
+
+    /// The same by IPv6.
+    pub fn datagrams_by_ipv6(&self) -> DatagramClient {
+        let port = port_of(&self.directory.file("ports"), "UDP INET6");
+        let port = port.expect("the server was started with UDP and an address of IPv6");
+        DatagramClient::new(SocketAddr::from((Ipv6Addr::LOCALHOST, port)))
+    }
+
+    /// The path of its unix socket. Panics for a server on a port.
+    pub fn socket_path(&self) -> &Path {
+        match &self.address {
+            Address::Unknown => panic!("the server listens on a port"),
+            Address::Tcp(address) => panic!("the server listens on {address}"),
+            Address::Unix(path) => path,
+        }
+    }
+
+    /// A new connection. Panics when it is refused.
+    pub fn connect(&self) -> WireClient {
+        self.try_connect().expect("the server accepts a connection")
+    }
+
+    /// A new connection, or why there is none.
+    pub fn try_connect(&self) -> std::io::Result<WireClient> {
+        match &self.address {
+            Address::Unknown => Err(std::io::ErrorKind::NotConnected.into()),
+            Address::Tcp(address) => match &self.tls {
+                None => WireClient::connect_tcp(*address),
+                Some(clients) => WireClient::connect_tls(*address, clients),
+            },
+            Address::Unix(path) => WireClient::connect_unix(path),
+        }
+    }
+
+    /// As [`Self::try_connect`], under TLS as this client.
+    pub fn try_connect_as(&self, client: &Arc<ClientConfig>) -> std::io::Result<WireClient> {
+        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, self.port()));
+        WireClient::connect_tls(address, client)
+    }
+
+    /// The number of one STAT line of `stats`. Panics when it is missing or no number.
+    pub fn stat(&self, name: &str) -> u64 {
+        let value = self.connect().stat(name);
+        let value = value.unwrap_or_else(|| panic!("stats has no {name}"));
+        value.parse().unwrap_or_else(|_| panic!("STAT {name} {value} is no number"))
+    }
+
+    /// Sends the server a signal.
+    pub fn signal(&self, signal: Signal) {
+        let pid = Pid::from_child(&self.child);
+        kill_process(pid, signal).expect("the server takes a signal");
+    }
+
+    /// Asks the server to end and returns how it ended. Panics when it goes on.
+    pub fn stop(self) -> ExitStatus {
+        self.stop_by(Signal::TERM)
+    }
+
+    /// Sends a signal that ends the server, and returns how it ended. Panics when it goes on.
+    pub fn stop_by(mut self, signal: Signal) -> ExitStatus {
+        self.signal(signal);
+        self.wait()
+    }
+
+    /// Waits for the end that a signal brings, and returns how it ended. Panics when it goes on.
+    pub fn wait(&mut self) -> ExitStatus {
+        let deadline = Instant::now() + START_MAX;
+        loop {
+            if let Some(status) = self.child.try_wait().expect("the server is a child") {
+                return status;
+            }
+            assert!(Instant::now() < deadline, "the server goes on after a signal");
+            std::thread::sleep(POLL_PAUSE_MAX);
+        }
+    }
+
+    /// Looks until `look` sees something. Panics after [`START_MAX`], or when the server ended.
+    fn poll<T>(&mut self, what: &str, mut look: impl FnMut(&Self) -> Option<T>) -> T {
+        let deadline = Instant::now() + START_MAX;
+        let mut pause = Duration::from_millis(1);
+        loop {
+            if let Some(seen) = look(self) {
+                return seen;
+            }
+            let ended = self.child.try_wait().expect("the server is a child");
+            assert!(ended.is_none(), "the server ended ({ended:?}) and did not {what}");
+            assert!(Instant::now() < deadline, "the server did not {what}");
+            std::thread::sleep(pause);
+            pause = (pause * 2).min(POLL_PAUSE_MAX);
+        }
+    }
+}
+
+impl Drop for ServerProcess {
+    fn drop(&mut self) {
+        // It may have ended already; both calls then only say so.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+        if std::thread::panicking() {
+            let log = std::fs::read(self.directory.file("log")).unwrap_or_default();
+            if !log.is_empty() {
+                eprintln!("{:?} wrote:\n{}", self.kind, String::from_utf8_lossy(&log));
+            }
+        }
+    }
+}
+
+/// The port in a file that memcached writes for `MEMCACHED_PORT_FILENAME`: `TCP INET: 38195`.
+fn port_of(file: &Path, family: &str) -> Option<u16> {
+    let text = std::fs::read_to_string(file).ok()?;
+    let pairs = text.lines().filter_map(|line| line.split_once(": "));
+    pairs.into_iter().find(|(name, _)| *name == family)?.1.trim().parse().ok()
+}
