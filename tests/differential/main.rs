@@ -9,5 +9,6 @@ mod datagrams;
 mod expected_45;
 mod generated;
 mod model;
+mod odd_lines;
 mod tables;
 mod twins;

@@ -68,8 +68,8 @@ fn meta() {
 }
 
 #[test]
-fn orders() {
-    check(include_str!("cases/orders.txt"), &[], 0x59);
+fn server_commands() {
+    check(include_str!("cases/server_commands.txt"), &[], 0x59);
 }
 
 /// The tables are the specification that can be read; they must not shrink away.
@@ -84,7 +84,7 @@ fn there_are_hundreds_of_cases() {
         include_str!("cases/sizes.txt"),
         include_str!("cases/small_items.txt"),
         include_str!("cases/meta.txt"),
-        include_str!("cases/orders.txt"),
+        include_str!("cases/server_commands.txt"),
     ];
     let cases: usize = tables.iter().map(|table| case_table::read(table).len()).sum();
     assert!(cases >= 200, "only {cases} cases");
