@@ -1,15 +1,16 @@
-//! One shard: the part of the cache that one core owns, and the words in which cores speak.
+//! One shard: the part of the cache that one core owns, and the messages between cores.
 //!
 //! **Purpose.** [`Shard::execute`] turns a request for one key into a response, at a given time.
 //! [`Router`] says which shard owns a key. [`Batch`] carries requests to another core and the
 //! encoded replies back, one message per source, destination and turn.
 //!
-//! **Goals.** A request means the same whether it came from this core's connection or in a batch;
-//! no clock, no I/O, no threads: time is an argument.
+//! **Goals.** A request has the same effect whether it comes from a connection of this core or in a
+//! batch. No clock, no I/O, no threads: the time is an argument.
 //!
-//! **Non-goals.** Sockets, reply order of a connection, and when a batch is sent: the server's.
+//! **Non-goals.** Sockets, the reply order of a connection, and when a batch is sent; they belong
+//! to the server.
 //!
-//! **Invariants.** A key is touched only by its shard. A batch's replies come in the order of its
+//! **Invariants.** Only its shard touches a key. The replies of a batch are in the order of its
 //! requests. An upload or a hold ends exactly once, or with its connection.
 #![no_std]
 

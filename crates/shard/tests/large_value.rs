@@ -1,4 +1,4 @@
-//! Large values, which are held after their get and sent from where they lie.
+//! Large values, which are held after their get and sent without a copy.
 
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! Requests of the binary protocol for one key, but storing.
+//! Executes the requests of the binary protocol for one key, except storage requests.
 
 use slabcore_metrics::Counter;
 use slabcore_protocol::{
@@ -58,7 +58,7 @@ impl Shard {
         }
     }
 
-    /// Touch does not count as a get, even where it is one, as in memcached.
+    /// Executes touch and get-and-touch. Neither counts as a get, as in memcached.
     fn binary_touch<'a>(
         &'a mut self,
         now: Now,
@@ -85,7 +85,7 @@ impl Shard {
         match self.store.peek(now.tick, key) {
             Ok(item) if request.cas != 0 && request.cas != item.cas() => BinaryStatus::Exists,
             Ok(_) => {
-                // It is there, as was just seen.
+                // The item was just seen.
                 let _ = self.store.delete(now.tick, key);
                 BinaryStatus::Done
             }
@@ -119,7 +119,8 @@ impl Shard {
                 return self.create_binary_number(now, key, request, change.initial, exptime);
             }
         };
-        // An empty value is judged before the cas unique, any other that is no number behind it.
+        // Like memcached, refuses an empty value before it compares the cas unique, and any other
+        // non-number after.
         if !is_empty && request.cas != 0 && request.cas != cas {
             return error(BinaryStatus::Exists);
         }
@@ -163,8 +164,8 @@ impl Shard {
         self.with_unique(now, key, reply)
     }
 
-    /// The reply to a change, with the cas unique that the item gets for it; a reply that nobody
-    /// sees needs none.
+    /// The reply to a change, with the cas unique that the item gets for it. A hidden reply needs
+    /// none.
     pub(super) fn with_unique<'a>(
         &mut self,
         now: Now,
@@ -202,12 +203,12 @@ pub(super) fn hit<'a>(request: &BinaryRequest<'a>, item: &ItemRef<'a>) -> Respon
     }
 }
 
-/// The response to a read, which a quiet opcode hides if it is a miss.
+/// The response to a read. A quiet opcode hides a miss.
 fn read(reply: BinaryReply<'_>) -> Response<'_> {
     if reply.is_hidden(true) { Response::Quiet } else { Response::Binary(reply) }
 }
 
-/// The response to a change, which a quiet opcode hides if all went well.
+/// The response to a change. A quiet opcode hides success.
 pub(super) fn changed(reply: BinaryReply<'_>) -> Response<'_> {
     if reply.is_hidden(false) { Response::Quiet } else { Response::Binary(reply) }
 }

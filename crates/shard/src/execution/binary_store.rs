@@ -1,5 +1,5 @@
-//! Storing in the binary protocol: the cas unique of the header compares, and the reply names the
-//! new one.
+//! Executes storage requests of the binary protocol. The cas unique in the header is compared, and
+//! the reply names the new one.
 
 use slabcore_metrics::Counter;
 use slabcore_protocol::{BinaryReply, BinaryStatus, Echo, Reply, StoreRequest, Verb};
@@ -31,7 +31,7 @@ impl Shard {
         self.binary_stored(now, key, store, echo, outcome)
     }
 
-    /// Whether the request would join to another item than the one that its cas unique names.
+    /// Whether an append or prepend names the cas unique of another item than the current one.
     pub(super) fn is_joined_to_another(
         &mut self,
         now: Now,
@@ -43,7 +43,7 @@ impl Shard {
             && (self.store.peek(now.tick, key)).is_ok_and(|item| item.cas() != store.cas_unique)
     }
 
-    /// Counts a finished storage request and answers.
+    /// Counts a finished storage request and makes its reply.
     pub(super) fn binary_stored<'a>(
         &mut self,
         now: Now,
@@ -70,7 +70,7 @@ impl Shard {
         changed(reply)
     }
 
-    /// Answers a storage request for whose value there was no memory.
+    /// The reply to a storage request without memory for its value; the request is counted.
     pub(super) fn binary_without_memory<'a>(
         &mut self,
         now: Now,

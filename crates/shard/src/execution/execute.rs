@@ -1,4 +1,4 @@
-//! Requests for one key, executed: what is asked of the store and what is counted.
+//! Executes a request for one key: calls the store, and counts.
 
 use slabcore_metrics::Counter;
 use slabcore_protocol::{
@@ -64,7 +64,7 @@ impl Shard {
         }
     }
 
-    /// Stores in another dialect than the classic commands.
+    /// Executes a storage command of the meta or the binary protocol.
     #[inline(never)]
     fn other_store<'a>(
         &mut self,
@@ -88,7 +88,7 @@ impl Shard {
         exptime: Option<i32>,
     ) -> Response<'a> {
         let metrics = &self.metrics;
-        // With a new exptime it counts as a touch, and only as that, as in memcached.
+        // As in memcached, a get with a new exptime counts as a touch only.
         let [requests, misses] = match exptime {
             None => [Counter::CmdGet, Counter::GetMisses],
             Some(_) => [Counter::CmdTouch, Counter::TouchMisses],

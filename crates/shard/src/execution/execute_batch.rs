@@ -1,4 +1,4 @@
-//! A batch of another shard's requests, executed in stages: prefetch a group, then do it.
+//! Executes a batch of another shard's requests in groups; each group is prefetched first.
 
 use alloc::vec::Vec;
 
@@ -16,11 +16,11 @@ use crate::requests::clock::Now;
 use crate::requests::request::KeyRequest;
 use crate::requests::response::{Response, ValueEnd};
 
-/// What goes before a held value.
+/// The bytes before a held value.
 enum ValueHead {
-    /// Client flags and cas unique of a `VALUE` line.
+    /// A `VALUE` line with these client flags and this cas unique.
     Classic(u32, Option<u64>),
-    /// What another dialect has there, and what it has behind the value.
+    /// The bytes of another dialect, and its bytes after the value.
     Other(Vec<u8>, ValueEnd),
 }
 
@@ -146,8 +146,7 @@ impl Shard {
         self.reply_held(key, &head, replies);
     }
 
-    /// Replies with the value of `key`, which a request has just found: a hold on it, to be sent
-    /// from where it lies.
+    /// Replies with a hold on the value of `key`, which a request has just found.
     fn reply_held(&mut self, key: HashedKey<'_>, head: &ValueHead, replies: &mut Replies<'_>) {
         let hold = self.hold(key);
         let value_bytes = hold.value_bytes();
@@ -195,7 +194,7 @@ impl Shard {
             ForwardedRequest::Stats(kind) => {
                 match replies {
                     Some(replies) => replies.push(|out| self.append_stats(now, kind, out)),
-                    // An order among them, and nobody waits for its end.
+                    // Of a kind that changes something, which nobody waits for.
                     None => self.append_stats(now, kind, &mut Vec::new()),
                 }
             }

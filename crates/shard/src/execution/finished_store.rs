@@ -1,5 +1,5 @@
-//! What every storage command needs, in whatever dialect: its verb, and its count and reply when it
-//! is finished.
+//! The common parts of storage commands in all dialects: the verb for the store, and what is
+//! counted and answered when the command is finished.
 
 use slabcore_metrics::Counter;
 use slabcore_protocol::{Reply, StoreRequest, Verb, error_lines};
@@ -8,7 +8,7 @@ use slabcore_storage::{HashedKey, StoreOutcome, StoreVerb};
 use crate::execution::shard::Shard;
 use crate::requests::clock::Now;
 
-/// A storage command, and what became of it.
+/// A storage command and its outcome.
 #[derive(Clone, Copy)]
 struct Finished<'a> {
     now: Now,
@@ -18,7 +18,7 @@ struct Finished<'a> {
 }
 
 impl Shard {
-    /// Counts a finished storage command and says what the client hears.
+    /// Counts a finished storage command and makes its reply.
     pub(super) fn stored(
         &mut self,
         now: Now,
@@ -33,7 +33,8 @@ impl Shard {
         self.counted(finished)
     }
 
-    /// In a function of its own, so that what it needs costs nothing while nobody watches.
+    /// Does the same for a watched shard. A function of its own, so that it costs nothing while
+    /// nobody watches.
     #[cold]
     fn shown_and_counted(&mut self, finished: Finished<'_>) -> Reply {
         let Finished { now, key, store, outcome } = finished;
@@ -66,23 +67,23 @@ impl Shard {
         }
     }
 
-    /// Counts a storage command that got memory and stored nothing.
+    /// Counts a storage command that got memory but stored nothing.
     #[cold]
     pub(super) fn count_set_in_vain(&mut self, store: &StoreRequest<'_>) {
         let value_bytes = store.value_bytes as usize;
         self.store.count_set_in_vain(store.key.len(), value_bytes, store.flags, store.exptime != 0);
     }
 
-    /// A set that cannot be kept must not leave the old value to be read.
+    /// Deletes the old item of a set that could not be stored, so that nobody reads the old value.
     pub(super) fn drop_old(&mut self, now: Now, key: HashedKey<'_>, store: &StoreRequest<'_>) {
         if store.drops_old() {
-            // A miss is as good: there is no old value.
+            // After a miss there is no old value either.
             let _ = self.store.discard(now.tick, key);
         }
     }
 }
 
-/// The store's verb for a command line.
+/// The verb of a storage command, as the store names it.
 #[inline]
 pub(super) fn store_verb(store: &StoreRequest<'_>) -> StoreVerb {
     match store.verb {

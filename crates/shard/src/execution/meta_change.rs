@@ -1,4 +1,4 @@
-//! `md` and `ma`.
+//! Executes `md` and `ma`.
 
 use slabcore_metrics::Counter;
 use slabcore_protocol::{
@@ -16,7 +16,7 @@ use crate::requests::clock::Now;
 use crate::requests::response::Response;
 
 impl Shard {
-    /// Executes an md: deletes, or marks as stale (`I`), or takes the value away (`x`).
+    /// Executes an md: deletes the item, or marks it as stale (`I`), or empties its value (`x`).
     pub(super) fn meta_delete<'a>(
         &mut self,
         now: Now,
@@ -32,7 +32,7 @@ impl Shard {
         }
     }
 
-    /// What became of the item; `None`: there is no memory.
+    /// Does what an md asks; `None`: there is no memory.
     fn meta_deleted(
         &mut self,
         now: Now,
@@ -82,13 +82,13 @@ impl Shard {
             let amendment = Amendment { marks, exptime, unique, ..Amendment::default() };
             self.store.amend(now.tick, key, &amendment);
         } else {
-            // It is there, as was just seen.
+            // The item was just seen.
             let _ = self.store.delete(now.tick, key);
         }
         Some(MetaStatus::Done)
     }
 
-    /// Executes an ma; `incr`: it adds.
+    /// Executes an ma; `incr`: it adds, else it subtracts.
     pub(super) fn meta_arithmetic<'a>(
         &mut self,
         now: Now,
@@ -130,7 +130,7 @@ impl Shard {
         Response::meta(reply, MetaStatus::Done)
     }
 
-    /// The flag `N` of an ma: the item starts with the number behind `J`.
+    /// Executes the flag `N` of an ma: creates the item with the number given by `J`.
     fn create_number<'a>(
         &mut self,
         now: Now,
@@ -144,7 +144,7 @@ impl Shard {
         self.watch_log.show_look(&self.store, now, key);
         match self.create(now, key, flags, value, false) {
             Some(cas) => {
-                // As memcached tells it: its item gets the exptime later.
+                // Watchers read exptime 0, as from memcached, which sets the exptime later.
                 let item = NewItem { key, value: value.0, flags: 0, exptime: 0 };
                 self.watch_log.show_stored(&self.store, now, &item, Verb::Add);
                 let reply = number_reply(now, key.key(), flags, number, (shown, cas));

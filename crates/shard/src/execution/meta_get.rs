@@ -1,4 +1,4 @@
-//! `mg` and `me`: reads that ask for more than the value.
+//! Executes `mg` and `me`: reads that ask for more than the value.
 
 use alloc::vec::Vec;
 
@@ -45,8 +45,8 @@ impl Shard {
         }
     }
 
-    /// The flag `N` of an mg: an empty item says to the readers to come that this one fetches the
-    /// value.
+    /// Executes the flag `N` of an mg: stores an empty item, which tells later readers that this
+    /// client fetches the value.
     fn create_on_miss<'a>(
         &mut self,
         now: Now,
@@ -55,7 +55,7 @@ impl Shard {
     ) -> Response<'a> {
         let (exptime, shown) = exptimes(now, flags, 0, true);
         let Some(cas) = self.create(now, key, flags, (b"", exptime), true) else {
-            // Without memory it stays a miss.
+            // Without memory this is a plain miss.
             return meta_miss(&self.metrics, flags, key.key());
         };
         let (requests, hit) = if flags.has(b'T') {
@@ -75,7 +75,8 @@ impl Shard {
             won: true,
             ..ItemFacts::default()
         };
-        // Its unique may be known already: the one that the request named.
+        // The client knows the cas unique already if the request set it (`E`) and compares with it
+        // (`C`).
         let unique = flags.number(b'C').filter(|unique| *unique != 0);
         let is_known = unique.is_some() && unique == flags.number(b'E');
         let shows_value = flags.has(b'v') && !is_known;
@@ -84,13 +85,13 @@ impl Shard {
         Response::Meta(MetaReply { facts, value, key_is_encoded: false, ..reply })
     }
 
-    /// Executes an me: a read that leaves no trace.
+    /// Executes an me: a read that changes nothing.
     pub(super) fn meta_debug<'a>(&'a mut self, now: Now, key: HashedKey<'a>) -> Response<'a> {
         self.metrics.add(Counter::CmdMeta, 1);
         let class_and_idle = self.store.class_and_idle(now.tick, key);
         let item = self.store.peek_with_cas(now.tick, key);
         let (Some((slab_class, idle)), Ok(item)) = (class_and_idle, item) else {
-            // It looks at no flag, so that none is shown and nothing is quiet.
+            // An me has no flags: none is shown, and no miss is hidden.
             let none = MetaFlags::default();
             return Response::Meta(MetaReply::new(MetaStatus::Miss, none, key.key()));
         };
@@ -108,14 +109,14 @@ impl Shard {
     }
 }
 
-/// Counts an mg that has found no item, and answers it.
+/// Counts an mg that found no item, and makes its reply.
 fn meta_miss<'a>(metrics: &ShardMetrics, flags: MetaFlags<'a>, key: &'a [u8]) -> Response<'a> {
     metrics.add(Counter::CmdGet, 1);
     metrics.add(Counter::GetMisses, 1);
     Response::meta(MetaReply::new(MetaStatus::Miss, flags, key), MetaStatus::Miss)
 }
 
-/// The reply to an mg that has read an item.
+/// The reply to an mg that read an item.
 #[inline]
 pub(super) fn meta_hit<'a>(
     now: Now,

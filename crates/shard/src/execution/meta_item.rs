@@ -7,8 +7,8 @@ use crate::execution::shard::Shard;
 use crate::requests::clock::Now;
 
 impl Shard {
-    /// Creates an item that the flag `N` asks for; returns its cas unique, which is 0 unless it is
-    /// wanted. `None`: there is no memory.
+    /// Creates the item that the flag `N` asks for; `claimed`: marks it so that one reader fetches
+    /// the value. Returns the cas unique, 0 unless the reply shows it. `None`: there is no memory.
     pub(super) fn create(
         &mut self,
         now: Now,
@@ -33,8 +33,8 @@ impl Shard {
     }
 }
 
-/// The exptime that an item has when all flags have acted, and the one that the flag `t` shows:
-/// they act in their order, `N` only on an item that it created.
+/// The final exptime of an item, and the one that the flag `t` shows. The flags act in their order;
+/// `N` acts only on an item that it created.
 pub(super) fn exptimes(now: Now, flags: MetaFlags<'_>, old: u32, created: bool) -> (u32, u32) {
     let (mut exptime, mut shown) = (old, old);
     for letter in flags.words().filter_map(|word| word.first().copied()) {
@@ -48,13 +48,13 @@ pub(super) fn exptimes(now: Now, flags: MetaFlags<'_>, old: u32, created: bool) 
     (exptime, shown)
 }
 
-/// Seconds that an item has left to live. What is dead already shows a huge number, as in
-/// memcached.
+/// Seconds that an item has left to live; -1: no limit. For a dead item this is a huge number, as
+/// in memcached.
 pub(super) fn ttl(now: Now, exptime: u32) -> i64 {
     if exptime == 0 { -1 } else { i64::from(exptime.wrapping_sub(now.tick)) }
 }
 
-/// The cas unique that the flag `E` names; 0 names none.
+/// The cas unique that the flag `E` sets; 0 sets none.
 pub(super) fn named_unique(flags: MetaFlags<'_>) -> NewUnique {
     match flags.number(b'E') {
         None | Some(0) => NewUnique::Keep,

@@ -1,5 +1,5 @@
-//! `ms`: a storage command that may also compare, create, name the cas unique and leave the item
-//! stale.
+//! Executes `ms`: a storage command that can also compare, create, set the cas unique and mark the
+//! item as stale.
 
 use slabcore_protocol::{
     ItemFacts, MetaFlags, MetaReply, MetaStatus, Reply, StoreRequest, Verb, error_lines,
@@ -12,13 +12,13 @@ use crate::execution::shard::Shard;
 use crate::requests::clock::Now;
 use crate::requests::response::Response;
 
-/// How the store does it, once the conditions that only ms has were found to hold.
+/// How the store executes an ms whose own conditions hold.
 #[derive(Clone, Copy)]
 pub(super) struct MetaStorePlan {
     pub(super) verb: StoreVerb,
     /// Marks of the stored item.
     marks: Marks,
-    /// Exptime in the place of the request's.
+    /// Exptime that replaces the request's.
     exptime: Option<u32>,
 }
 
@@ -44,7 +44,7 @@ impl Shard {
         self.meta_stored(now, key, store, flags, plan.ok(), outcome)
     }
 
-    /// Looks at the item that is there; `Err`: nothing is to be stored.
+    /// Checks the conditions that only ms has against the current item; `Err`: nothing is stored.
     pub(super) fn plan_meta_store(
         &mut self,
         now: Now,
@@ -78,7 +78,7 @@ impl Shard {
                 if store.cas_unique == cas || !self.store.is_older_unique(store.cas_unique, cas) {
                     return Ok(plan);
                 }
-                // The value is older than what is there: better than none, and out of date.
+                // The value is older than the current one: it is stored, marked as stale.
                 let marks = Marks { stale: true, claimed, ..marks };
                 Ok(MetaStorePlan { verb: StoreVerb::Set, marks, exptime: Some(exptime) })
             }
@@ -86,7 +86,7 @@ impl Shard {
         }
     }
 
-    /// Counts a finished ms, sees to what the store does not do by itself, and answers.
+    /// Counts a finished ms, applies what the store does not do itself, and makes the reply.
     pub(super) fn meta_stored<'a>(
         &mut self,
         now: Now,
@@ -131,7 +131,7 @@ impl Shard {
     }
 }
 
-/// Whether there is anything to amend, or the reply names what only the stored item knows.
+/// Whether there is anything to amend, or the reply shows a field of the stored item.
 fn needs_second_look(amendment: &Amendment, flags: MetaFlags<'_>) -> bool {
     let shown = flags.has(b'c') || flags.has(b's');
     shown || flags.has(b'E') || amendment.marks.is_some() || amendment.exptime.is_some()

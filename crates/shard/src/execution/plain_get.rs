@@ -1,5 +1,5 @@
-//! The shortest way of what is asked most: a key's value, by get, mg or binary get, with no other
-//! effect.
+//! The fast path of the most frequent requests: get, mg and binary get that only ask for a key's
+//! value. The reply is written straight into the output.
 
 use alloc::vec::Vec;
 
@@ -17,8 +17,8 @@ use crate::limits::VALUE_INLINE_BYTES_MAX;
 use crate::requests::clock::Now;
 use crate::requests::response::Response;
 
-/// A hit whose value is sent from where it lies: take a hold with [`Shard::hold`] before the next
-/// request is executed.
+/// A hit whose value is too long to be copied. Take a hold on it with [`Shard::hold`] before the
+/// next request is executed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct LargeHit {
     /// Client flags.
@@ -28,8 +28,8 @@ pub struct LargeHit {
 }
 
 impl Shard {
-    /// Executes a get of `key` and appends the reply to `out`; with `ends`, the line that ends a
-    /// retrieval follows. `Some`: the value is too long for that, and nothing was appended.
+    /// Executes a get of `key` and appends the reply to `out`; `ends`: appends `END` too. `Some`:
+    /// the value is too long to be copied, and nothing was appended.
     #[expect(clippy::inline_always, reason = "most requests are this one")]
     #[inline(always)]
     pub fn get_into(
@@ -63,8 +63,8 @@ impl Shard {
         }
     }
 
-    /// Executes an mg whose flags only say what to tell, and appends the reply to `out`. `Some`:
-    /// the line before a value that is too long for that; nothing was appended.
+    /// Executes an mg whose flags only choose what the reply shows, and appends the reply to `out`.
+    /// `Some`: the line before a value that is too long to be copied; nothing was appended.
     #[expect(clippy::inline_always, reason = "most requests of newer clients are this one")]
     #[inline(always)]
     pub fn meta_get_into(
@@ -122,7 +122,7 @@ impl Shard {
         }
     }
 
-    /// Appends what an mg is told of the item that it has just read, see [`Self::meta_get_into`].
+    /// Appends the reply to an mg that has just read an item, see [`Self::meta_get_into`].
     fn tell(
         &mut self,
         now: Now,
@@ -141,7 +141,7 @@ impl Shard {
         }
     }
 
-    /// The live item of a key, counted as a get; with a cas unique if it is to be told.
+    /// Looks up the live item of a key and counts a get; `WITH_CAS`: gives the item a cas unique.
     #[inline]
     pub(super) fn get_counted<const WITH_CAS: bool>(
         &mut self,

@@ -1,5 +1,5 @@
-//! Storing what arrives in pieces: each value streams into its reservation, whoever's connection it
-//! is.
+//! Stores values that arrive in pieces, from connections of this core or another. Each piece is
+//! written into the reservation of its item.
 
 use alloc::vec::Vec;
 
@@ -18,7 +18,8 @@ use crate::requests::response::Response;
 use crate::requests::upload_id::UploadId;
 
 impl Shard {
-    /// Starts an upload: reserves the head of the item, nothing ahead of the value's bytes.
+    /// Starts an upload: reserves the first chunk of the item; further chunks are reserved as the
+    /// value's bytes arrive.
     pub fn upload_begin(
         &mut self,
         now: Now,
@@ -70,7 +71,7 @@ impl Shard {
         self.uploads.begin(id, upload);
     }
 
-    /// Takes the next bytes of the value; all of them, together never more than announced.
+    /// Takes the next bytes of the value; in sum never more than announced.
     pub fn upload_bytes(&mut self, now: Now, id: UploadId, mut bytes: &[u8]) {
         let upload = self.uploads.slot(id).as_mut().expect("an upload has begun");
         while !bytes.is_empty() {
@@ -88,8 +89,8 @@ impl Shard {
         }
     }
 
-    /// Ends an upload whose bytes are all there. `good`: the data block ended as it must. Appends
-    /// the reply to `out`, if one is wanted.
+    /// Ends an upload whose bytes have all arrived. `good`: the data block ended correctly. Appends
+    /// the reply to `out`, if given.
     pub fn upload_end(&mut self, now: Now, id: UploadId, good: bool, out: Option<&mut Vec<u8>>) {
         let mut upload = self.uploads.take(id);
         let reservation = upload.reservation.take();
@@ -163,7 +164,7 @@ impl Shard {
         self.meta_stored(now, key, store, flags, plan.ok(), outcome)
     }
 
-    /// Drops an upload whose connection ended; the old item stays.
+    /// Drops the upload of a connection that ended; the old item stays.
     pub fn upload_abandon(&mut self, id: UploadId) {
         let mut upload = self.uploads.take(id);
         if let Some(reservation) = upload.reservation.take() {

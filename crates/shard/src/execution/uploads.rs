@@ -1,4 +1,4 @@
-//! Values that arrive in pieces: those under way, by whose connections they are.
+//! The uploads under way: values that arrive in pieces.
 
 use alloc::boxed::Box;
 use alloc::vec::Vec;
@@ -9,27 +9,27 @@ use slabcore_storage::{HashedKey, Reservation};
 use crate::limits::{KEY_BYTES_MAX, SPARE_UPLOADS_MAX};
 use crate::requests::upload_id::UploadId;
 
-/// One value on its way.
+/// A value that arrives in pieces.
 pub(super) struct Upload {
     pub(super) key: [u8; KEY_BYTES_MAX],
     pub(super) key_bytes: u8,
-    /// The key's.
+    /// Hash of the key.
     pub(super) hash: u64,
-    /// The command line, without its key and meta flags.
+    /// The command without its key and its meta flags.
     pub(super) head: StoreRequest<'static>,
-    /// The flags of an ms, as far as anybody needs them.
+    /// Those flags of an ms that its execution and its reply need.
     pub(super) meta: Vec<u8>,
-    /// `None` once memory ran out: the rest of the value is dropped.
+    /// `None` after memory ran out; the rest of the value is dropped.
     pub(super) reservation: Option<Reservation>,
 }
 
 impl Upload {
-    /// The key with its hash, as they were when the upload began.
+    /// The key, with the hash that the router made when the upload began.
     pub(super) fn hashed_key(&self) -> HashedKey<'_> {
         HashedKey::rejoin(&self.key[..usize::from(self.key_bytes)], self.hash)
     }
 
-    /// The command, as its line was.
+    /// The whole command.
     pub(super) fn store(&self) -> StoreRequest<'_> {
         let form = match self.head.form {
             StoreForm::Meta(_) => StoreForm::Meta(&self.meta),
@@ -43,7 +43,7 @@ impl Upload {
 #[derive(Default)]
 pub(super) struct Uploads {
     by_source: Vec<Vec<Option<Box<Upload>>>>,
-    /// Ended ones, for the next: a set cut by the end of a buffer is an upload, too.
+    /// Ended uploads to be used again: each set that is cut by the end of a buffer is an upload.
     #[expect(clippy::vec_box, reason = "the boxes are what is kept")]
     spares: Vec<Box<Upload>>,
 }

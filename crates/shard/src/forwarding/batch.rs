@@ -1,10 +1,10 @@
-//! Requests for another shard, and their replies: one box that travels there and back.
+//! A batch: requests to another shard, and their replies, in one box that travels there and back.
 //!
 //! ```text
 //! reply   | len 4, top 4 bits: kind | bytes |                              Held: | head |
 //! ```
-//! Replies are in the order of the requests that carry a ticket; holds travel beside the bytes, in
-//! the order of the replies that they belong to.
+//! Replies are in the order of the requests with a ticket. Holds travel beside the bytes, in the
+//! order of the replies that they belong to.
 
 use alloc::collections::VecDeque;
 use alloc::vec::Vec;
@@ -23,12 +23,12 @@ const REPLY_BYTES: u32 = 0;
 const REPLY_HELD: u32 = 1;
 const REPLY_HELD_BARE: u32 = 2;
 
-/// Whose reply it is: a connection's slot in its reply order.
+/// The address of a reply: a connection, and a slot in its reply order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Ticket {
-    /// Index of the connection at the source.
+    /// Index of the connection at the batch's source.
     pub connection: u32,
-    /// Tells a connection from an earlier one with the same index.
+    /// Differs between connections that have the same index one after the other.
     pub generation: u32,
     /// The reply's slot.
     pub slot: u32,
@@ -37,20 +37,20 @@ pub struct Ticket {
 /// One reply of a batch.
 #[derive(Debug)]
 pub enum ReplyPart<'a> {
-    /// Encoded reply, to be sent as it is.
+    /// The encoded reply, to be sent as it is.
     Bytes(&'a [u8]),
-    /// The start of a reply whose value is to be sent from where it lies.
+    /// The start of a reply whose value is held, and sent without a copy.
     Held {
-        /// The value; goes back to its shard by [`Batch::push_release`].
+        /// The value. It goes back to its shard by [`Batch::push_release`].
         hold: Hold,
-        /// What goes before the value, as a `VALUE` line with its line end.
+        /// The bytes before the value, as a `VALUE` line with its line end.
         head: &'a [u8],
-        /// What goes behind it.
+        /// The bytes after the value.
         end: ValueEnd,
     },
 }
 
-/// Requests of one shard to another, then their replies. Recycled by its source.
+/// Requests from one shard to another, then their replies. Its source uses it again.
 #[derive(Debug, Default)]
 pub struct Batch {
     source: u8,
@@ -58,15 +58,15 @@ pub struct Batch {
     requests: u32,
     tickets: Vec<Ticket>,
     replies: Vec<u8>,
-    /// Values of the replies of that kind.
+    /// The values of replies with a held value.
     held: VecDeque<Hold>,
-    /// Values that are needed no longer.
+    /// Held values of the destination that are no longer needed.
     released: Vec<Hold>,
-    /// Some request asks for the destination's connections.
+    /// Whether a request asks for the destination's connections.
     asks_for_connections: bool,
 }
 
-/// Where the replies to a batch are written.
+/// Writes the replies to a batch.
 #[derive(Debug)]
 pub(crate) struct Replies<'a> {
     pub(crate) bytes: &'a mut Vec<u8>,
@@ -79,17 +79,17 @@ impl Batch {
         Self { source, ..Self::default() }
     }
 
-    /// Shard that made it and gets it back.
+    /// The shard that made the batch and gets it back.
     pub fn source(&self) -> usize {
         usize::from(self.source)
     }
 
-    /// True if nothing is asked.
+    /// True if the batch has nothing to tell the destination.
     pub fn is_empty(&self) -> bool {
         self.requests == 0 && self.released.is_empty()
     }
 
-    /// How many requests it holds.
+    /// Number of requests.
     pub fn requests(&self) -> u32 {
         self.requests
     }
@@ -99,7 +99,7 @@ impl Batch {
         self.request_bytes.len() >= BATCH_REQUEST_BYTES_SOFT_MAX
     }
 
-    /// Empties it for its next round; buffers that one large round blew up are let go.
+    /// Empties the batch for its next use, and frees the memory of unusually large buffers.
     pub fn recycle(&mut self) {
         assert!(self.held.is_empty() && self.released.is_empty(), "each hold was taken");
         self.request_bytes.clear();
@@ -111,7 +111,7 @@ impl Batch {
         self.replies.shrink_to(BATCH_REQUEST_BYTES_SOFT_MAX);
     }
 
-    /// Adds a request. With a ticket it is answered.
+    /// Adds a request; it gets a reply if it has a ticket.
     #[inline]
     pub fn push(&mut self, request: &ForwardedRequest<'_>, ticket: Option<Ticket>) {
         encode_forwarded(&mut self.request_bytes, request, ticket.is_some());
@@ -119,7 +119,7 @@ impl Batch {
         self.requests += 1;
     }
 
-    /// Adds a classic get of `key` that only returns the value; it is answered.
+    /// Adds a classic get of `key` that only returns the value.
     #[inline]
     pub fn push_get(&mut self, key: HashedKey<'_>, ticket: Ticket) {
         encode_plain_get(&mut self.request_bytes, key, true);
@@ -127,35 +127,35 @@ impl Batch {
         self.requests += 1;
     }
 
-    /// Asks for what the destination was told by [`crate::Shard::tell_connections`].
+    /// Adds a question for the connections that [`crate::Shard::tell_connections`] reported.
     pub fn push_question(&mut self, ticket: Ticket) {
         self.push(&ForwardedRequest::Stats(StatsKind::Connections), Some(ticket));
         self.asks_for_connections = true;
     }
 
-    /// True if the destination is to be told of its connections first.
+    /// True if the destination's connections must be reported before the batch is executed.
     pub fn asks_for_connections(&self) -> bool {
         self.asks_for_connections
     }
 
-    /// Adds a held value of that shard which is needed no longer.
+    /// Gives a held value back to the destination.
     pub fn push_release(&mut self, hold: Hold) {
         self.released.push(hold);
     }
 
-    /// The replies in order, each with the ticket of its request. Holds are taken out: all replies
-    /// are to be looked at, once.
+    /// The replies in order, each with the ticket of its request. Takes the holds out, so go
+    /// through all replies, once.
     pub fn take_replies(&mut self) -> impl Iterator<Item = (Ticket, ReplyPart<'_>)> {
         let replies = ReplyParts { rest: &self.replies, held: &mut self.held };
         self.tickets.iter().copied().zip(replies)
     }
 
-    /// The values that are needed no longer.
+    /// Takes the held values that are no longer needed.
     pub(crate) fn take_released(&mut self) -> impl Iterator<Item = Hold> {
         self.released.drain(..)
     }
 
-    /// The requests, and where their replies go.
+    /// The requests, and the writer of their replies.
     pub(crate) fn halves(&mut self) -> (ForwardedRequests<'_>, Replies<'_>) {
         let requests = ForwardedRequests { rest: &self.request_bytes, source: self.source };
         (requests, Replies { bytes: &mut self.replies, held: &mut self.held })
@@ -169,7 +169,7 @@ impl Replies<'_> {
         self.push_kind(REPLY_BYTES, write);
     }
 
-    /// Writes the reply for a held value; `write` appends what goes before it.
+    /// Writes a reply with a held value; `write` appends the bytes before it.
     pub(crate) fn push_held(
         &mut self,
         hold: Hold,
@@ -181,7 +181,7 @@ impl Replies<'_> {
         self.push_kind(kind, write);
     }
 
-    /// Takes back a reply without bytes that was just written.
+    /// Removes the reply without bytes that was just written.
     pub(crate) fn take_back_empty(&mut self) {
         debug_assert!(self.bytes.ends_with(&[0; REPLY_HEAD_BYTES]));
         self.bytes.truncate(self.bytes.len() - REPLY_HEAD_BYTES);

@@ -1,4 +1,5 @@
-//! Bytes to forwarded requests, as [`crate::forwarding::forwarded_head`] says.
+//! Decodes forwarded requests from the layout of [`crate::forwarding::forwarded_head`]. The bytes
+//! come from this process, so a malformed one is a bug and panics.
 
 use slabcore_protocol::{
     BinaryRequest, DumpFormat, ECHO_BYTES, Echo, MetaCommand, MetaFlags, StoreForm, StoreRequest,
@@ -18,7 +19,7 @@ use crate::observation::watched_lines::Watch;
 use crate::requests::request::KeyRequest;
 use crate::requests::upload_id::UploadId;
 
-/// The requests of a batch in order, each with whether a reply is due.
+/// The requests of a batch in order, each with whether it gets a reply.
 #[derive(Debug, Clone)]
 pub(crate) struct ForwardedRequests<'a> {
     pub(super) rest: &'a [u8],
@@ -43,13 +44,13 @@ impl<'a> Iterator for ForwardedRequests<'a> {
     }
 }
 
-/// The hash in a head.
+/// The hash in a short head, or in the start of a long one.
 fn hash_in(head: &[u8; SHORT_HEAD_BYTES]) -> u64 {
     (u128::from_le_bytes(*head) >> 64) as u64
 }
 
 impl<'a> ForwardedRequests<'a> {
-    /// The hashes of the keys of so many requests.
+    /// The hashes of the keys of the next `count` requests.
     #[inline]
     pub(crate) fn hashes(&self, mut count: usize) -> impl Iterator<Item = u64> + use<'a> {
         let mut rest = self.rest;

@@ -1,4 +1,4 @@
-//! Forwarded requests to bytes, as [`crate::forwarding::forwarded_head`] says.
+//! Encodes forwarded requests in the layout of [`crate::forwarding::forwarded_head`].
 
 use alloc::vec::Vec;
 
@@ -16,7 +16,7 @@ use crate::observation::dump::DumpPart;
 use crate::observation::watched_lines::Watch;
 use crate::requests::request::KeyRequest;
 
-/// Appends a get of `key` with nothing said of it.
+/// Appends a classic get of `key` that only returns the value.
 #[inline]
 pub(super) fn encode_plain_get(out: &mut Vec<u8>, key: HashedKey<'_>, answered: bool) {
     encode_short(out, PLAIN_GET, key, [0; ECHO_BYTES], answered);
@@ -41,7 +41,7 @@ fn encode_short(
     out.extend_from_slice(key);
 }
 
-/// Appends `request`; `answered`: a reply is due.
+/// Appends `request`; `answered`: it gets a reply.
 pub(super) fn encode_forwarded(out: &mut Vec<u8>, request: &ForwardedRequest<'_>, answered: bool) {
     match *request {
         ForwardedRequest::PlainGet(key)
@@ -76,7 +76,7 @@ pub(super) fn encode_forwarded(out: &mut Vec<u8>, request: &ForwardedRequest<'_>
     out.extend_from_slice(bytes);
 }
 
-/// What is written for a forwarded request.
+/// The parts of a forwarded request's bytes.
 #[derive(Default)]
 struct Parts<'a> {
     head: Head,
@@ -170,7 +170,7 @@ fn key_parts<'a>(hash: u64, request: &'a KeyRequest<'_>) -> Parts<'a> {
             (Head { verb, ..simple(META) }, flags.text(), NONE)
         }
         KeyRequest::Binary(ref request) => {
-            // Extras and key go together, as they came.
+            // Extras and key stay together, as the client sent them.
             let head = Head { verb: request.extras_bytes, c: request.cas, ..simple(BINARY) };
             let form = request.echo.bytes();
             return Parts {

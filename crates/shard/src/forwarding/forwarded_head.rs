@@ -1,4 +1,4 @@
-//! The head of a forwarded request: its bytes but for key and value.
+//! The head of a forwarded request: all of its bytes before the key.
 //!
 //! ```text
 //! | kind 1 | bits 1 | verb 1 | key len 1 | bytes len 4 | hash 8 |
@@ -41,11 +41,11 @@ pub(super) const BINARY: u8 = 15;
 pub(super) const DUMP: u8 = 16;
 pub(super) const WATCH: u8 = 17;
 pub(super) const REASSIGN: u8 = 18;
-/// The kinds from here on have a short head.
+/// The first kind with a short head; all later kinds have one, too.
 pub(super) const PLAIN_GET: u8 = 19;
 pub(super) const PLAIN_BINARY_GET: u8 = 20;
 
-/// The kinds with a long head that look for a key at once, a bit each.
+/// The kinds with a long head that look up a key immediately, one bit each.
 pub(super) const HAS_KEY: u32 = 1 << GET
     | 1 << STORE
     | 1 << TOO_LARGE
@@ -55,7 +55,7 @@ pub(super) const HAS_KEY: u32 = 1 << GET
     | 1 << META
     | 1 << BINARY;
 
-/// What stands in a head besides lengths.
+/// The fields of a head, except lengths.
 #[derive(Clone, Copy, Default)]
 pub(super) struct Head {
     pub(super) kind: u8,

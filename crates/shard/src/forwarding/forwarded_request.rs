@@ -1,4 +1,4 @@
-//! One request between shards.
+//! A request that one shard forwards to another.
 
 use slabcore_protocol::{Echo, StoreRequest};
 use slabcore_storage::{HashedKey, PageWish};
@@ -8,29 +8,30 @@ use crate::observation::watched_lines::Watch;
 use crate::requests::request::KeyRequest;
 use crate::requests::upload_id::UploadId;
 
-/// What a shard is asked to tell of itself.
+/// What a shard is asked about itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum StatsKind {
     /// The counters and gauges of [`slabcore_metrics::Snapshot`].
     Metrics,
     /// The slab classes, a [`crate::ClassTable`].
     Classes,
-    /// As `Metrics`; what else is counted for `stats` begins anew.
+    /// As `Metrics`; also resets what else is counted for `stats`.
     Reset,
-    /// How many items have which size: pairs of words.
+    /// The number of items of each size: pairs of words.
     Sizes,
     /// Requests by prefix, a [`crate::PrefixCounts`].
     Prefixes,
-    /// Nothing; requests are counted by prefix from now on, or no longer.
+    /// No answer; starts or stops to count requests by prefix.
     Detail(bool),
-    /// What the executor last told the shard of its connections.
+    /// The executor's last report of its connections.
     Connections,
-    /// Nothing: the shard's executor has a turn, and so looks at what all share.
+    /// No answer; gives the shard's executor a turn, in which it reads the settings that all
+    /// threads share.
     Turn,
 }
 
 impl StatsKind {
-    /// All of them; the code of each is its index.
+    /// All kinds; the code of each is its index.
     const ALL: [Self; 9] = [
         Self::Metrics,
         Self::Classes,
@@ -58,28 +59,28 @@ impl StatsKind {
 pub enum ForwardedRequest<'a> {
     /// A classic get of one key that only returns the value.
     PlainGet(HashedKey<'a>),
-    /// The same in the binary protocol, and what the reply repeats.
+    /// The same in the binary protocol, with the bytes that the reply repeats.
     PlainBinaryGet(HashedKey<'a>, Echo),
-    /// A request for a key; the key is the request's.
+    /// Another request for a key, with the key of the request.
     Key(HashedKey<'a>, KeyRequest<'a>),
-    /// An upload starts; the key is the command's.
+    /// The start of an upload, with the key of the command.
     UploadBegin(HashedKey<'a>, UploadId, StoreRequest<'a>),
     /// More bytes of an upload.
     UploadBytes(UploadId, &'a [u8]),
-    /// An upload is whole; true if its data block ended as it must.
+    /// The end of an upload; true if its data block ended correctly.
     UploadEnd(UploadId, bool),
-    /// The uploading connection is gone.
+    /// The end of an upload whose connection is closed.
     UploadAbandon(UploadId),
     /// `flush_all`, as in [`crate::Shard::flush_all`].
     Flush(Option<u32>),
-    /// Counters or classes, as words.
+    /// A question about the shard.
     Stats(StatsKind),
-    /// Pages would be welcome at the source.
+    /// The source's wish for pages.
     PagesWanted(PageWish),
-    /// A part of a dump.
+    /// The next part of a dump.
     Dump(DumpPart),
-    /// A page is to leave a slab class for another, as numbered by memcached.
+    /// A page move from one slab class to another, see [`crate::Shard::reassign`].
     Reassign(i32, i32),
-    /// Whose the requests are that follow, for those who watch.
+    /// What is watched, and whose requests follow.
     Watch(Watch),
 }

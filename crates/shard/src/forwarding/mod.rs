@@ -1,7 +1,6 @@
-//! Requests that one shard forwards to another, as bytes of a batch that carries the replies back.
+//! Requests that one shard forwards to another, as bytes in a batch that brings the replies back.
 //!
-//! May use: `requests`, `observation`. Must not come in: execution. A batch is filled, taken apart
-//! and emptied here; what its requests do is in `execution`.
+//! May use: `requests`, `observation`. Must not come in: the execution of requests.
 //!
 //! Start reading at `batch.rs`, then `forwarded_request.rs` and `forwarded_head.rs` (the layout).
 

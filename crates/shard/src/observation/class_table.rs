@@ -1,14 +1,15 @@
-//! The slab classes of one shard, or of all added up, for `stats items` and `stats slabs`.
+//! The table of slab classes of one shard, or of all shards together, for `stats items` and `stats
+//! slabs`.
 
 use alloc::vec::Vec;
 
 use slabcore_protocol::encode_stat;
 use slabcore_storage::{ClassStats, Store};
 
-/// How the values of several shards make one.
+/// How the values of several shards are combined.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Merge {
-    /// Added up; what was counted before the last `stats reset` is taken off.
+    /// Added up. `stats reset` sets it back to 0.
     Count,
     /// Added up.
     Sum,
@@ -40,9 +41,9 @@ const fn column(
 
 const COLUMNS: usize = 44;
 
-/// In memcached's order. What is counted for no class here, memcached's `tailrepairs` and the
-/// like, is 0 there too or comes with what it counts. There are no LRU lists: every item and every
-/// hit counts as COLD, as in memcached without its segmented LRU, and nothing moves between them.
+/// The columns in memcached's order. A column that is always 0 counts something that does not exist
+/// here. There are no LRU lists: every item and every hit counts as COLD, as in memcached without
+/// its segmented LRU, and nothing moves between segments.
 #[rustfmt::skip]
 static TABLE: [Column; COLUMNS] = [
     column("number", Table::Items, Merge::Sum, |class| class.number),
@@ -95,16 +96,18 @@ static TABLE: [Column; COLUMNS] = [
     column("touch_hits", Table::Slabs, Merge::Count, |class| class.counters.touch_hits),
 ];
 
-/// Index of `number` and of `total_pages`, which decide whether a class is printed.
+/// Indexes of `number` and `total_pages`, which decide whether a class is printed.
 const NUMBER: usize = 0;
 const TOTAL_PAGES: usize = 31;
-/// First of what is counted for `stats slabs`.
+/// Index of the first counter of `stats slabs`; all later columns are counters, too.
 const SLAB_COUNTS: usize = 36;
-/// Without evictions since the last reset there is no last evicted item, either.
+/// Indexes of the evictions and of the time of the last evicted item. Without evictions since the
+/// last reset that time is 0.
 const EVICTED: usize = 9;
 const EVICTED_TIME: usize = 11;
 
-/// Columns of `stats items` that are about segments: memcached has them with its maintainer only.
+/// Columns of `stats items` about segments. memcached shows them only while its LRU maintainer
+/// runs.
 const OF_SEGMENTS: [&str; 14] = [
     "number_hot",
     "number_warm",
@@ -121,20 +124,20 @@ const OF_SEGMENTS: [&str; 14] = [
     "hits_to_cold",
     "hits_to_temp",
 ];
-/// The one that it has only where there are temporary items, besides.
+/// The column that memcached shows only if there is also a TTL for temporary items.
 const OF_TEMPORARY_ITEMS: &str = "number_temp";
 
-/// Which columns `stats items` has.
+/// The optional columns of `stats items`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ItemColumns {
-    /// Those of segments.
+    /// Shows the columns about segments.
     pub segments: bool,
-    /// That of temporary items.
+    /// Shows the column of temporary items.
     pub temporary: bool,
 }
 
 impl ItemColumns {
-    /// Whether the column with this name is among them; those of `stats slabs` always are.
+    /// Whether the column with this name is shown; those of `stats slabs` always are.
     pub fn has(self, name: &str) -> bool {
         match name {
             OF_TEMPORARY_ITEMS => self.segments && self.temporary,
@@ -143,15 +146,15 @@ impl ItemColumns {
     }
 }
 
-/// See the module.
+/// The table: a row for each slab class, a number for each column.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ClassTable {
-    /// Class 1 first, as memcached numbers them.
+    /// Rows from class 1 on, as memcached numbers classes.
     classes: Vec<[u64; COLUMNS]>,
 }
 
 impl ClassTable {
-    /// The classes of one store; `tick` is the time in seconds.
+    /// The table of one store; `tick` is the time.
     pub(crate) fn of(store: &Store, tick: u32) -> Self {
         let row = |class| {
             let stats = store.class_stats(tick, class).unwrap_or_default();
@@ -160,7 +163,7 @@ impl ClassTable {
         Self { classes: (1..=store.classes()).map(row).collect() }
     }
 
-    /// This table without what `baseline` had counted, for `stats reset`.
+    /// This table, with the counts of `baseline` subtracted.
     #[must_use]
     pub(crate) fn since(mut self, baseline: &Self) -> Self {
         for (row, before) in self.classes.iter_mut().zip(&baseline.classes) {
@@ -183,7 +186,7 @@ impl ClassTable {
         }
     }
 
-    /// Adds a table that [`Self::append_to`] wrote.
+    /// Merges a table that [`Self::append_to`] wrote.
     pub fn merge_bytes(&mut self, bytes: &[u8]) {
         let (words, _) = bytes.as_chunks::<8>();
         let (rows, _) = words.as_chunks::<COLUMNS>();
@@ -191,7 +194,7 @@ impl ClassTable {
         self.merge(&Self { classes });
     }
 
-    /// The lines of `stats items`, without END; classes without items are absent.
+    /// Appends the lines of `stats items`, without END. Classes without items are left out.
     pub fn encode_items(&self, out: &mut Vec<u8>, columns: ItemColumns) {
         for (class, row) in (1..).zip(&self.classes).filter(|(_, row)| row[NUMBER] > 0) {
             for (column, value) in TABLE.iter().zip(row) {
@@ -202,10 +205,8 @@ impl ClassTable {
         }
     }
 
-    /// The lines of `stats slabs`, without END; classes without pages are absent, unless there is
-    /// something counted for them.
-    /// `malloced_bytes` is the server's memory for chunks, which does not fall as pages leave their
-    /// classes.
+    /// Appends the lines of `stats slabs`, without END. Classes without pages and without counts
+    /// are left out. `malloced_bytes` is the value of `total_malloced`.
     pub fn encode_slabs(&self, out: &mut Vec<u8>, malloced_bytes: u64) {
         let mut active = 0_u64;
         for class in self.active_classes() {
@@ -221,7 +222,8 @@ impl ClassTable {
         encode_stat(out, "total_malloced", malloced_bytes);
     }
 
-    /// Classes that have pages, or something counted for `stats slabs`, from 1 on.
+    /// The numbers of the classes with pages, or with counts for `stats slabs`; the first class is
+    /// 1.
     pub fn active_classes(&self) -> impl Iterator<Item = usize> {
         let is_active = |row: &[u64; COLUMNS]| {
             row[TOTAL_PAGES] > 0 || row[SLAB_COUNTS..].iter().any(|count| *count > 0)
@@ -234,14 +236,14 @@ impl ClassTable {
         TABLE.iter().any(|column| column.name == name)
     }
 
-    /// The value of a class in the column with this name; 0 without one.
+    /// The value of a class in the column with this name; 0 if there is none.
     pub fn value(&self, class: usize, name: &str) -> u64 {
         let column = TABLE.iter().position(|column| column.name == name);
         let row = class.checked_sub(1).and_then(|index| self.classes.get(index));
         row.zip(column).map_or(0, |(row, column)| row[column])
     }
 
-    /// Adds the table of another shard.
+    /// Merges the table of another shard.
     pub fn merge(&mut self, other: &Self) {
         if self.classes.len() < other.classes.len() {
             self.classes.resize(other.classes.len(), [0; COLUMNS]);

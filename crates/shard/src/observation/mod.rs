@@ -1,4 +1,4 @@
-//! What a shard counts and shows for operators: slab classes, prefixes, dumps, watched requests.
+//! What a shard shows operators: slab classes, counts by prefix, dumps, watched requests.
 //!
 //! May use: `requests`. Must not come in: anything that changes an item.
 //!

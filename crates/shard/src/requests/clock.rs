@@ -8,7 +8,7 @@ const RELATIVE_EXPTIME_MAX: u32 = 60 * 60 * 24 * 30;
 /// The time of one turn.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Now {
-    /// Seconds since the start, plus 2: 0 means "never", 1 "long dead".
+    /// Seconds since the start, plus 2. As an expiry 0 means never, and 1 long ago.
     pub tick: u32,
     /// Unix time in seconds at tick 0.
     pub unix_at_zero: u64,

@@ -1,7 +1,6 @@
-//! What is asked of one key and what is answered, the time, and which shard owns a key.
+//! Requests for one key and their responses, the time, and the rule which shard owns a key.
 //!
-//! These types describe a request wherever it is executed: in place, or after it was forwarded to
-//! another shard.
+//! The types are the same whether a request is executed in place or forwarded to another shard.
 //!
 //! May use: `limits`. Must not come in: anything that looks at a store, and the bytes in which
 //! requests travel, which are in `forwarding`.

@@ -2,7 +2,7 @@
 
 use slabcore_protocol::{BinaryRequest, MetaCommand, MetaFlags, StoreRequest};
 
-/// What is asked of one key. Whether the client wants to hear of it is the connection's affair.
+/// A request for one key. Whether the client wants a reply is not part of it: the connection knows.
 #[derive(Debug, Clone, Copy)]
 pub enum KeyRequest<'a> {
     /// get, gets, gat, gats.
@@ -11,35 +11,35 @@ pub enum KeyRequest<'a> {
         key: &'a [u8],
         /// The reply names the cas unique.
         with_cas: bool,
-        /// New exptime of a hit, as the client sent it.
+        /// The new exptime of a hit, as the client sent it.
         exptime: Option<i32>,
     },
     /// A storage command with its whole value.
     Store {
-        /// The command line.
+        /// The command.
         store: StoreRequest<'a>,
         /// Exactly `store.value_bytes` bytes.
         value: &'a [u8],
     },
     /// A storage command whose item is over the size limit: counted, and a set drops the old item.
     TooLarge {
-        /// The command line.
+        /// The command.
         store: StoreRequest<'a>,
     },
     /// incr and decr.
     Arithmetic {
         /// Key, 1 to 250 bytes.
         key: &'a [u8],
-        /// By how much.
+        /// The number to add or subtract.
         delta: u64,
-        /// Up or down.
+        /// True: it is added.
         incr: bool,
     },
     /// touch.
     Touch {
         /// Key, 1 to 250 bytes.
         key: &'a [u8],
-        /// New exptime as the client sent it.
+        /// The new exptime, as the client sent it.
         exptime: i32,
     },
     /// delete.
@@ -49,14 +49,14 @@ pub enum KeyRequest<'a> {
     },
     /// mg, md, ma, me.
     Meta {
-        /// Which one.
+        /// The command.
         command: MetaCommand,
         /// Key, 1 to 250 bytes; decoded if it was base64.
         key: &'a [u8],
-        /// How to do it and what to tell.
+        /// The flags: how to execute it, and what the reply shows.
         flags: MetaFlags<'a>,
     },
-    /// Any request of the binary protocol but storing.
+    /// Any request of the binary protocol, except storage requests.
     Binary(BinaryRequest<'a>),
 }
 
@@ -74,7 +74,7 @@ impl<'a> KeyRequest<'a> {
         }
     }
 
-    /// True if the reply may have the item's value.
+    /// True if the reply can have the item's value.
     #[inline]
     pub const fn reads_value(&self) -> bool {
         match self {

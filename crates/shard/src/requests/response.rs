@@ -1,4 +1,4 @@
-//! What a shard answers to a request for one key.
+//! A shard's response to a request for one key, and how it is encoded.
 
 use alloc::vec::Vec;
 
@@ -8,13 +8,13 @@ use slabcore_protocol::{
 };
 use slabcore_storage::ItemRef;
 
-/// The answer to one [`crate::KeyRequest`]. Borrows the item, which keeps it from being evicted
-/// until it is encoded.
+/// The response to one [`crate::KeyRequest`]. It borrows the item, so nothing evicts the item
+/// before the response is encoded.
 #[derive(Debug)]
 pub enum Response<'a> {
     /// A get that found nothing: no bytes.
     Miss,
-    /// A get's hit whose value is short enough to be copied.
+    /// A hit of a get, with a value short enough to be copied.
     Value {
         /// Key as the client sent it.
         key: &'a [u8],
@@ -25,7 +25,7 @@ pub enum Response<'a> {
         /// The value.
         value: &'a [u8],
     },
-    /// As [`Self::Value`], where the value does not lie together.
+    /// As [`Self::Value`], for a value that lies in several chunks.
     Parts {
         /// Key as the client sent it.
         key: &'a [u8],
@@ -34,8 +34,8 @@ pub enum Response<'a> {
         /// The item.
         item: ItemRef<'a>,
     },
-    /// A get's hit whose value is sent from where it lies: take a hold with [`crate::Shard::hold`]
-    /// before the next request is executed.
+    /// A hit of a get, with a value too long to be copied. Take a hold on it with
+    /// [`crate::Shard::hold`] before the next request is executed.
     Large {
         /// Client flags.
         flags: u32,
@@ -46,44 +46,43 @@ pub enum Response<'a> {
     },
     /// A reply of one line.
     Line(Reply),
-    /// The reply to a meta command, with a value that is short enough to be copied, if any.
+    /// The reply to a meta command; its value, if any, is short enough to be copied.
     Meta(MetaReply<'a>),
-    /// The reply to a binary request, with a value that is short enough to be copied, if any.
+    /// The reply to a binary request; its value, if any, is short enough to be copied.
     Binary(BinaryReply<'a>),
-    /// A hit as that of [`Self::Parts`], in another dialect.
+    /// As [`Self::Parts`], in another dialect.
     PartsBehind {
-        /// What goes before the value.
+        /// The bytes before the value.
         head: Vec<u8>,
         /// The item.
         item: ItemRef<'a>,
-        /// What goes behind the value.
+        /// The bytes after the value.
         end: ValueEnd,
     },
-    /// A hit whose value is sent from where it lies, as that of [`Self::Large`], in another
-    /// dialect.
+    /// As [`Self::Large`], in another dialect.
     LargeBehind {
-        /// What goes before the value.
+        /// The bytes before the value.
         head: Vec<u8>,
-        /// What goes behind the value.
+        /// The bytes after the value.
         end: ValueEnd,
     },
     /// The reply to an me.
     Text(Vec<u8>),
-    /// The client does not want to hear how it went: no bytes.
+    /// The client wants no reply: no bytes.
     Quiet,
 }
 
-/// What goes behind a value that is sent part by part.
+/// The bytes after a value that is sent in parts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ValueEnd {
     /// CRLF, in the text protocol.
     LineEnd,
-    /// Nothing, in the binary one.
+    /// Nothing, in the binary protocol.
     Nothing,
 }
 
 impl ValueEnd {
-    /// Its bytes.
+    /// The bytes themselves.
     pub const fn bytes(self) -> &'static [u8] {
         match self {
             Self::LineEnd => VALUE_END,
@@ -93,7 +92,8 @@ impl ValueEnd {
 }
 
 impl<'a> Response<'a> {
-    /// The reply to a meta command that ended with `status`. The flag `q` hides that of `quiet`.
+    /// The response with this reply to a meta command. The flag `q` hides it if its status is
+    /// `quiet`.
     pub(crate) fn meta(reply: MetaReply<'a>, quiet: MetaStatus) -> Self {
         if reply.status == quiet && reply.flags.has(b'q') {
             Response::Quiet
@@ -102,7 +102,7 @@ impl<'a> Response<'a> {
         }
     }
 
-    /// Appends the reply to `out`; a large value adds nothing.
+    /// Appends the reply to `out`. A large hit appends nothing.
     #[inline]
     pub fn encode(&self, out: &mut Vec<u8>) {
         match self {
@@ -128,7 +128,7 @@ impl<'a> Response<'a> {
         }
     }
 
-    /// As [`Self::encode`], with the line that ends a retrieval behind it.
+    /// As [`Self::encode`], and appends `END`.
     #[inline]
     pub fn encode_with_end(&self, out: &mut Vec<u8>) {
         if let Response::Value { key, flags, cas, value } = self {
@@ -140,7 +140,7 @@ impl<'a> Response<'a> {
     }
 }
 
-/// Appends the value and its end; `out` grows at most once.
+/// Appends the value and the bytes after it; `out` grows at most once.
 fn append_parts(out: &mut Vec<u8>, item: &ItemRef<'_>, end: ValueEnd) {
     out.reserve(item.value_len() + VALUE_END.len() + END.len());
     item.value_parts().for_each(|part| out.extend_from_slice(part));

@@ -1,11 +1,11 @@
-//! Which shard owns a key.
+//! The rule which shard owns a key.
 
 use slabcore_storage::{HashedKey, KeyHasher};
 
 /// A key, hashed once, and the shard that owns it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Route<'a> {
-    /// The key with its hash, as the shard wants it.
+    /// The key with its hash.
     pub key: HashedKey<'a>,
     /// Index of the owning shard.
     pub shard: usize,
@@ -25,14 +25,14 @@ impl Router {
         Self { hasher, shards: shards as u64 }
     }
 
-    /// Hashes `key` and names its shard.
+    /// Hashes `key` and finds its shard.
     #[inline]
     pub fn route<'a>(&self, key: &'a [u8]) -> Route<'a> {
         let key = self.hasher.hash(key);
         Route { key, shard: (((key.hash() >> 32) * self.shards) >> 32) as usize }
     }
 
-    /// How many shards there are.
+    /// Number of shards.
     pub fn shards(&self) -> usize {
         self.shards as usize
     }

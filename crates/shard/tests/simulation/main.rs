@@ -1,7 +1,7 @@
 //! One to four shards that exchange batches in random interleavings, compared with a model.
 //!
-//! The seed decides everything; a failure names it. Each request is judged when its shard executes
-//! it, in the order in which the shard does so: that is the order in which the keys change.
+//! The seed decides everything, and a failure names it. Each request is judged when its shard
+//! executes it, because keys change in that order.
 
 mod cluster;
 mod model;

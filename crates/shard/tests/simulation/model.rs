@@ -1,4 +1,5 @@
-//! What one shard may answer: a map, told of each request when the shard executes it.
+//! The model of one shard: a map that follows each request when the shard executes it, and judges
+//! the reply.
 
 use std::collections::BTreeMap;
 
@@ -66,7 +67,7 @@ impl Model {
         }
     }
 
-    /// Takes note of a request that was just executed, and judges its reply.
+    /// Applies a request that was just executed, and judges its reply.
     pub(crate) fn executed(
         &mut self,
         now: Now,
@@ -128,7 +129,7 @@ impl Model {
         None
     }
 
-    /// A held value of this key is on its way back, or has come.
+    /// Notes that a held value of this key is on its way back, or has come.
     pub(crate) fn released(&mut self, key: &[u8]) {
         let place = self.held.iter().position(|held| held == key);
         self.held.swap_remove(place.expect("a hold is released once"));
@@ -281,7 +282,7 @@ impl Model {
     }
 }
 
-/// What a storage command on `old` is answered with, and what is then stored.
+/// The reply to a storage command on `old`, and what is then stored.
 fn outcome(old: Option<&ModelItem>, storage: &Storage, expiry: u32) -> (Reply, Option<ModelItem>) {
     let Storage { verb, flags, cas_unique, value, .. } = storage;
     let new = ModelItem { values: vec![value.clone()], flags: *flags, expiry, unique: None };

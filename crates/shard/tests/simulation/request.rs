@@ -1,4 +1,4 @@
-//! What a simulated connection asks for, kept until its shard has executed it.
+//! The request of a simulated connection, kept until its shard has executed it.
 
 use slabcore_protocol::{StoreForm, StoreRequest, Verb};
 use slabcore_shard::{ForwardedRequest, KeyRequest, Ticket, UploadId};
@@ -16,7 +16,7 @@ pub(crate) struct Storage {
     pub(crate) value: Vec<u8>,
 }
 
-/// What is asked.
+/// The kinds of requests.
 #[derive(Clone, Debug)]
 pub(crate) enum Ask {
     Get {
@@ -37,7 +37,7 @@ pub(crate) enum Ask {
         id: UploadId,
         storage: Storage,
     },
-    /// Bytes of the value from the one place to the other.
+    /// The next bytes of the value.
     UploadBytes {
         id: UploadId,
         bytes: Vec<u8>,
@@ -70,7 +70,7 @@ pub(crate) struct Sent {
 }
 
 impl Sent {
-    /// As it stands in a batch.
+    /// The request as a batch takes it.
     pub(crate) fn forwarded(&self) -> ForwardedRequest<'_> {
         let hashed = HashedKey::rejoin(&self.key, self.hash);
         let key = hashed.key();
