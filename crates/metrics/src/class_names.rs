@@ -1,12 +1,12 @@
-//! Under which Prometheus family each number of a slab class is published.
+//! The Prometheus families of the numbers of slab classes.
 //!
 //! The names are those of `memcached_exporter` 0.16. Each series has the label `slab`, the number
-//! of the class, and the labels of its row. Values are columns of `stats items` and
-//! `stats slabs`, as totals: no `stats reset` is taken off.
+//! of the class, and labels of its own. Values are columns of `stats items` and `stats slabs`, as
+//! totals: `stats reset` does not change them.
 
 use crate::prometheus_names::Kind;
 
-/// One family with a series, or several, for each slab class.
+/// One family, with one or more series for each slab class.
 #[derive(Debug)]
 pub struct ClassFamily {
     /// Full name with its prefix.
@@ -15,25 +15,25 @@ pub struct ClassFamily {
     pub kind: Kind,
     /// Text of the `HELP` line.
     pub help: &'static str,
-    /// Its series for one class.
+    /// The series of one class.
     pub series: &'static [ClassSeries],
 }
 
-/// One series of a class.
+/// One series of a slab class.
 #[derive(Debug)]
 pub struct ClassSeries {
-    /// Labels beside `slab`, as they are written behind it; empty, or from a comma on.
+    /// The labels after `slab`, as they are written; empty, or starting with a comma.
     pub labels: &'static str,
     /// Where the value comes from.
     pub source: ClassSource,
 }
 
-/// Where a value of a class comes from.
+/// Where a value of a slab class comes from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ClassSource {
     /// The column with this name.
     Column(&'static str),
-    /// Stores but those with a cas unique that found an item, as the exporter computes them.
+    /// Stores except those with a cas unique that found an item, as the exporter computes them.
     SetsWithoutCas,
 }
 
@@ -70,7 +70,7 @@ const LRU_HITS: &[ClassSeries] = &[
     series(",lru=\"temporary\"", "hits_to_temp"),
 ];
 
-/// Families of slab classes.
+/// The families of slab classes.
 #[rustfmt::skip]
 pub static CLASS_FAMILIES: &[ClassFamily] = &[
     ClassFamily {
@@ -82,53 +82,57 @@ pub static CLASS_FAMILIES: &[ClassFamily] = &[
     ClassFamily {
         name: "memcached_slab_lru_hits_total",
         kind: Kind::Counter,
-        help: "Gets that found an item, by segment: all COLD, there are no segments.",
+        help: "Gets that found an item, by LRU segment: all COLD, as there are no segments.",
         series: LRU_HITS,
     },
     family!(Gauge "current_items", "number", "Items stored now."),
-    family!(Gauge "hot_items", "number_hot", "Items in the HOT segment: 0, there are no segments."),
+    family!(Gauge "hot_items", "number_hot",
+        "Items in the HOT segment: always 0, as there are no segments."),
     family!(Gauge "warm_items", "number_warm",
-        "Items in the WARM segment: 0, there are no segments."),
+        "Items in the WARM segment: always 0, as there are no segments."),
     family!(Gauge "cold_items", "number_cold",
-        "Items in the COLD segment: all, there are no segments."),
+        "Items in the COLD segment: all items, as there are no segments."),
     family!(Gauge "temporary_items", "number_temp",
-        "Items in the TEMP segment: 0, there are no segments."),
-    family!(Gauge "items_age_seconds", "age", "Seconds since the longest idle item was accessed."),
+        "Items in the TEMP segment: always 0, as there are no segments."),
+    family!(Gauge "items_age_seconds", "age",
+        "Seconds since the item that has been idle longest was accessed."),
     family!(Gauge "hot_age_seconds", "age_hot",
-        "The same of the HOT segment: 0, there are no segments."),
+        "The same for the HOT segment: always 0, as there are no segments."),
     family!(Gauge "warm_age_seconds", "age_warm",
-        "The same of the WARM segment: 0, there are no segments."),
-    family!(Gauge "mem_requested_bytes", "mem_requested", "Bytes that the items asked for."),
-    family!(Counter "items_evicted_total", "evicted", "Live items pushed out to make room."),
+        "The same for the WARM segment: always 0, as there are no segments."),
+    family!(Gauge "mem_requested_bytes", "mem_requested",
+        "Bytes that the items need, without rounding up to chunks."),
+    family!(Counter "items_evicted_total", "evicted", "Live items removed to make room."),
     family!(Counter "items_evicted_nonzero_total", "evicted_nonzero",
-        "Of the evicted items those that had an exptime."),
+        "Evicted items that had an expiration time."),
     family!(Counter "items_evicted_unfetched_total", "evicted_unfetched",
-        "Of the evicted items those that nobody had read."),
+        "Evicted items that nobody had read."),
     family!(Gauge "items_evicted_time_seconds", "evicted_time",
-        "Seconds since the item that was evicted last had been accessed."),
+        "Seconds that the item evicted last had been idle."),
     family!(Counter "items_outofmemory_total", "outofmemory",
-        "Allocations that found nothing to evict."),
+        "Allocations that failed because there was nothing to evict."),
     family!(Counter "items_tailrepairs_total", "tailrepairs",
-        "Repaired references to items: 0, none can be lost."),
-    family!(Counter "items_reclaimed_total", "reclaimed", "Expired items overwritten by new ones."),
+        "Repaired reference counts of items: always 0, as none can break."),
+    family!(Counter "items_reclaimed_total", "reclaimed",
+        "Expired items whose memory was taken for new ones."),
     family!(Counter "items_expired_unfetched_total", "expired_unfetched",
-        "Expired items taken back that nobody had read."),
+        "Expired items that were taken back and that nobody had read."),
     family!(Counter "items_crawler_reclaimed_total", "crawler_reclaimed",
-        "Expired items that the crawler took back."),
+        "Expired items taken back by the crawler."),
     family!(Counter "items_moves_to_cold", "moves_to_cold",
-        "Items moved to the COLD segment: 0, there are no segments."),
+        "Items moved to the COLD segment: always 0, as there are no segments."),
     family!(Counter "items_moves_to_warm", "moves_to_warm",
-        "Items moved to the WARM segment: 0, there are no segments."),
+        "Items moved to the WARM segment: always 0, as there are no segments."),
     family!(Counter "items_moves_within_lru", "moves_within_lru",
-        "Items moved to the head of their own segment: 0, there are no segments."),
-    family!(Gauge "chunk_size_bytes", "chunk_size", "Bytes of a chunk."),
-    family!(Gauge "chunks_per_page", "chunks_per_page", "Chunks of a page."),
+        "Items moved to the head of their segment: always 0, as there are no segments."),
+    family!(Gauge "chunk_size_bytes", "chunk_size", "Bytes of one chunk."),
+    family!(Gauge "chunks_per_page", "chunks_per_page", "Chunks in one page."),
     family!(Gauge "current_pages", "total_pages", "Pages of the slab class."),
-    family!(Gauge "current_chunks", "total_chunks", "Chunks of these pages."),
+    family!(Gauge "current_chunks", "total_chunks", "Chunks in these pages."),
     family!(Gauge "chunks_used", "used_chunks", "Chunks in use."),
-    family!(Gauge "chunks_free", "free_chunks", "Chunks not in use."),
+    family!(Gauge "chunks_free", "free_chunks", "Chunks free."),
     family!(Gauge "chunks_free_end", "free_chunks_end",
-        "Chunks at the end of the last page: 0, all of a page are free at once."),
+        "Unused chunks at the end of the last page: always 0, as a new page's chunks are free."),
 ];
 
 #[cfg(test)]

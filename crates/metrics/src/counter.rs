@@ -1,11 +1,11 @@
 //! The counters of a shard: they only grow.
 
 crate::stat_names! {
-    /// A number that only grows. The index into [`Snapshot`](crate::Snapshot) is the discriminant.
+    /// A number that only grows. Its index in a [`Snapshot`](crate::Snapshot) is its discriminant.
     Counter {
-        /// Keys asked for by any kind of get that sets no exptime.
+        /// Keys looked up by any kind of get that sets no exptime.
         CmdGet = "cmd_get",
-        /// Storage attempts that got memory, also those whose condition then failed.
+        /// Storage commands that got memory, those whose condition then failed included.
         CmdSet = "cmd_set",
         /// `flush_all` commands.
         CmdFlush = "cmd_flush",
@@ -15,7 +15,7 @@ crate::stat_names! {
         CmdMeta = "cmd_meta",
         /// Gets that found a live item.
         GetHits = "get_hits",
-        /// Gets that found none; includes the expired and the flushed.
+        /// Gets that found no live item; expired and flushed items included.
         GetMisses = "get_misses",
         /// Gets that found an expired item.
         GetExpired = "get_expired",
@@ -33,11 +33,11 @@ crate::stat_names! {
         DecrMisses = "decr_misses",
         /// `decr` of live items.
         DecrHits = "decr_hits",
-        /// Stores with a cas unique for absent keys.
+        /// Stores with a cas unique whose key had no item.
         CasMisses = "cas_misses",
         /// Stores whose cas unique matched.
         CasHits = "cas_hits",
-        /// Stores whose cas unique was an old one.
+        /// Stores whose cas unique differed from the item's.
         CasBadval = "cas_badval",
         /// Touches of live items.
         TouchHits = "touch_hits",
@@ -45,7 +45,7 @@ crate::stat_names! {
         TouchMisses = "touch_misses",
         /// Stores refused because the item exceeds the largest item size.
         StoreTooLarge = "store_too_large",
-        /// Stores refused because no memory could be had.
+        /// Stores refused for lack of memory.
         StoreNoMemory = "store_no_memory",
         /// Authentication attempts.
         AuthCmds = "auth_cmds",
@@ -67,21 +67,22 @@ crate::stat_names! {
         ListenDisabledNum = "listen_disabled_num",
         /// Items ever stored.
         TotalItems = "total_items",
-        /// Live items pushed out to make room.
+        /// Live items removed to make room.
         Evictions = "evictions",
-        /// Of these, items that nobody had read since they were stored.
+        /// Evicted items that nobody had read since they were stored.
         EvictedUnfetched = "evicted_unfetched",
-        /// Of these, items that had been read more than once recently.
+        /// Evicted items that had been read more than once recently.
         EvictedActive = "evicted_active",
-        /// Expired items taken back that nobody had read.
+        /// Expired items that were taken back and that nobody had read.
         ExpiredUnfetched = "expired_unfetched",
         /// Chunks taken back from expired items to store new ones.
         Reclaimed = "reclaimed",
-        /// Pages in which the crawler began to look for what has expired.
+        /// Pages in which the crawler started to look for expired items, and crawls and dumps that
+        /// clients started.
         LruCrawlerStarts = "lru_crawler_starts",
-        /// Expired items that the crawler took back.
+        /// Expired items taken back by the crawler.
         CrawlerReclaimed = "crawler_reclaimed",
-        /// Items that the crawler looked at.
+        /// Items examined by the crawler.
         CrawlerItemsChecked = "crawler_items_checked",
         /// Items evicted or taken back by an allocation.
         DirectReclaims = "direct_reclaims",
@@ -93,29 +94,29 @@ crate::stat_names! {
         MovesWithinLru = "moves_within_lru",
         /// Pages that changed their slab class or shard.
         SlabsMoved = "slabs_moved",
-        /// Chunks of live items moved so that their page could leave its slab class.
+        /// Chunks of live items moved so that a page could leave its slab class.
         SlabReassignRescues = "slab_reassign_rescues",
-        /// Requests sent to another shard, which owns the key.
+        /// Requests sent to the shard that owns the key.
         ForeignRequests = "foreign_requests",
         /// Batches that carried those requests.
         ForeignBatches = "foreign_batches",
         /// Groups of requests executed on a shard while its own executor was in the kernel.
         ShardsBorrowed = "shards_borrowed",
-        /// Connections that came from another executor, because they ask for this shard's keys.
+        /// Connections that came from another executor because they ask for this shard's keys.
         ConnectionsMoved = "connections_moved",
-        /// Turns of the executor that had something to do.
+        /// Turns of the executor with something to do.
         Turns = "turns",
-        /// System calls made to enter the ring, or to wait on epoll.
+        /// System calls that entered the ring, or waited on epoll.
         RingEnters = "ring_enters",
         /// Requests of other shards executed.
         RequestsServed = "requests_served",
-        /// Requests that `stats detail` left out, as their prefix was one too many.
+        /// Requests that `stats detail` did not count, because there were too many prefixes.
         PrefixesNotCounted = "prefixes_not_counted",
-        /// Datagrams that came to the UDP port.
+        /// Datagrams received on the UDP port.
         DatagramsReceived = "datagrams_received",
-        /// Datagrams that it sent.
+        /// Datagrams sent from the UDP port.
         DatagramsSent = "datagrams_sent",
-        /// Answers to datagrams that were too long, or could not be sent.
+        /// Replies to datagrams that were too long, or could not be sent.
         AnswersDropped = "answers_dropped",
     }
 }

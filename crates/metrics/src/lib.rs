@@ -1,17 +1,18 @@
-//! Counters of one shard and the names they are published under.
+//! Counters and gauges of one shard, and the names under which they are published.
 //!
-//! **Purpose.** A shard counts in plain words of its own; who answers `stats` or a scrape reads
-//! them from another core without stopping it.
+//! **Purpose.** Each shard counts in words of its own. `stats` and a scrape read them from another
+//! core without stopping the shard.
 //!
 //! **Goals.** One relaxed load and one relaxed store per count, no locked instruction, no cache
-//! line shared by two writers. The names of the STAT lines and of the Prometheus families stand in
-//! tables here, so that the two views cannot drift apart.
+//! line shared by two writers. The names of the STAT lines and of the Prometheus families are
+//! tables of this crate, so that both show the same numbers.
 //!
-//! **Non-goals.** Histograms, rendering; of slab classes there are only names here.
+//! **Non-goals.** Histograms, and the text of a scrape. The numbers of slab classes are not here,
+//! only their names.
 //!
 //! **Invariants.** A [`ShardMetrics`] has one writing thread. Counters never go down: `stats reset`
-//! is a baseline that [`Snapshot::since`] takes off for the `stats` command only, while Prometheus
-//! keeps reading the totals.
+//! keeps a baseline, which [`Snapshot::since`] subtracts for the `stats` command only. Prometheus
+//! reads the totals.
 //!
 //! **Entry point.** [`ShardMetrics`]; a reader takes a [`Snapshot`] of each shard and merges them.
 
@@ -29,7 +30,7 @@ pub use gauge::Gauge;
 pub use shard_metrics::ShardMetrics;
 pub use snapshot::Snapshot;
 
-/// Writes an enum whose variants index an array, with the STAT name of each.
+/// Defines an enum whose variants are indexes of an array, with the STAT name of each.
 macro_rules! stat_names {
     (
         $(#[$enum_doc:meta])*
@@ -41,10 +42,10 @@ macro_rules! stat_names {
         pub enum $name { $($(#[$doc])* $variant,)+ }
 
         impl $name {
-            /// Every variant, in the order of their indices.
+            /// All variants, in the order of their indexes.
             pub const ALL: &'static [Self] = &[$(Self::$variant,)+];
 
-            /// How many there are.
+            /// Number of variants.
             pub const COUNT: usize = Self::ALL.len();
 
             /// Name of the STAT line: memcached's own where memcached has one.

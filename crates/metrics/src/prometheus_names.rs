@@ -1,9 +1,9 @@
-//! Under which Prometheus family each number is published.
+//! The Prometheus families of the numbers of shards.
 //!
-//! [`FAMILIES`] bear the names of `memcached_exporter` 0.16, so that its dashboards and alerts go
-//! on working; their values come from the sum over the shards. [`SHARD_FAMILIES`] are this server's
-//! own, one series per shard. Both read totals, never numbers with a `stats reset` taken off. A
-//! counter that nothing counts yet has no family: its zero would pass for a measurement.
+//! [`FAMILIES`] have the names of `memcached_exporter` 0.16, so that its dashboards and alerts keep
+//! working; their values are sums over the shards. [`SHARD_FAMILIES`] are this server's own, one
+//! series per shard. Both show totals; `stats reset` does not change them. A family of the exporter
+//! whose subject does not exist here is always 0, and its help text says so.
 
 use crate::{Counter, Gauge, Snapshot};
 
@@ -20,7 +20,7 @@ pub struct Family {
     pub series: &'static [Series],
 }
 
-/// What the `TYPE` line says.
+/// The type of a family.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
     /// Only grows.
@@ -55,8 +55,8 @@ pub enum Source {
     Counter(Counter),
     /// A gauge's value.
     Gauge(Gauge),
-    /// Stores without those that carried a cas unique: `cmd_set` counts them too, and the exporter
-    /// shows them as `command="cas"`.
+    /// Stores without a cas unique. `cmd_set` counts all stores; the exporter shows those with a
+    /// cas unique as `command="cas"`.
     SetsWithoutCas,
 }
 
@@ -121,7 +121,7 @@ const COMMANDS: &[Series] = &[
     command(&[("command", "flush"), ("status", "hit")], Counter::CmdFlush),
 ];
 
-/// Families of `memcached_exporter`, for the sum over all shards.
+/// The families of `memcached_exporter`, for the sum over all shards.
 pub static FAMILIES: &[Family] = &[
     Family {
         name: "memcached_commands_total",
@@ -136,59 +136,59 @@ pub static FAMILIES: &[Family] = &[
     counter!(
         "memcached_connections_yielded_total",
         ConnYields,
-        "Times a connection had more requests than it may execute at once."
+        "Times a connection paused because it had more requests than it may execute in one turn."
     ),
     gauge!("memcached_current_bytes", Bytes, "Bytes of the items stored now, headers included."),
     gauge!("memcached_current_items", CurrItems, "Items stored now."),
     counter!("memcached_items_total", TotalItems, "Items ever stored."),
-    counter!("memcached_items_evicted_total", Evictions, "Live items pushed out to make room."),
+    counter!("memcached_items_evicted_total", Evictions, "Live items removed to make room."),
     counter!(
         "memcached_items_reclaimed_total",
         Reclaimed,
-        "Expired items overwritten by new ones."
+        "Expired items whose memory was taken for new ones."
     ),
     counter!("memcached_item_too_large_total", StoreTooLarge, "Stores refused as too large."),
     counter!("memcached_item_no_memory_total", StoreNoMemory, "Stores refused for lack of memory."),
     counter!(
         "memcached_direct_reclaims_total",
         DirectReclaims,
-        "Times a store had to evict or reclaim itself."
+        "Items evicted or taken back by a store that needed memory."
     ),
     counter!(
         "memcached_lru_crawler_starts_total",
         LruCrawlerStarts,
-        "Pages in which the crawler began to look for what has expired."
+        "Searches of the crawler for expired items, one page each, and crawls and dumps of clients."
     ),
     counter!(
         "memcached_lru_crawler_reclaimed_total",
         CrawlerReclaimed,
-        "Expired items that the crawler took back."
+        "Expired items taken back by the crawler."
     ),
     counter!(
         "memcached_lru_crawler_items_checked_total",
         CrawlerItemsChecked,
-        "Items that the crawler looked at."
+        "Items examined by the crawler."
     ),
     counter!(
         "memcached_lru_crawler_moves_to_cold_total",
         MovesToCold,
-        "Items moved to the COLD segment: 0, there are no segments."
+        "Items moved to the COLD segment: always 0, as there are no segments."
     ),
     counter!(
         "memcached_lru_crawler_moves_to_warm_total",
         MovesToWarm,
-        "Items moved to the WARM segment: 0, there are no segments."
+        "Items moved to the WARM segment: always 0, as there are no segments."
     ),
     counter!(
         "memcached_lru_crawler_moves_within_lru_total",
         MovesWithinLru,
-        "Items moved to the head of their own segment: 0, there are no segments."
+        "Items moved to the head of their segment: always 0, as there are no segments."
     ),
 ];
 
-/// This server's own families: one series per shard, which adds the label `shard`.
+/// This server's own families: one series per shard, with the label `shard`.
 pub static SHARD_FAMILIES: &[Family] = &[
-    counter!("slabcore_shard_turns_total", Turns, "Turns that had something to do."),
+    counter!("slabcore_shard_turns_total", Turns, "Turns of the executor with something to do."),
     counter!("slabcore_shard_ring_enters_total", RingEnters, "System calls that entered the ring."),
     counter!(
         "slabcore_shard_foreign_requests_total",
@@ -203,7 +203,7 @@ pub static SHARD_FAMILIES: &[Family] = &[
     counter!(
         "slabcore_shard_borrowed_total",
         ShardsBorrowed,
-        "Times that the executor executed requests on the lent shard of another."
+        "Groups of requests that the executor executed on another executor's shard, in its place."
     ),
     counter!(
         "slabcore_shard_connections_moved_total",
@@ -213,25 +213,33 @@ pub static SHARD_FAMILIES: &[Family] = &[
     counter!(
         "slabcore_shard_datagrams_received_total",
         DatagramsReceived,
-        "Datagrams that came to the UDP port."
+        "Datagrams received on the UDP port."
     ),
     counter!(
         "slabcore_shard_datagrams_sent_total",
         DatagramsSent,
-        "Datagrams that the UDP port sent."
+        "Datagrams sent from the UDP port."
     ),
     counter!(
         "slabcore_shard_answers_dropped_total",
         AnswersDropped,
-        "Answers to datagrams that were too long, or could not be sent."
+        "Replies to datagrams that were too long, or could not be sent."
     ),
-    counter!("slabcore_shard_gets_total", CmdGet, "Keys that the shard looked up."),
-    counter!("slabcore_shard_stores_total", CmdSet, "Stores that the shard made."),
+    counter!(
+        "slabcore_shard_gets_total",
+        CmdGet,
+        "Keys looked up in the shard by gets that set no expiration time."
+    ),
+    counter!("slabcore_shard_stores_total", CmdSet, "Stores in the shard that got memory."),
     gauge!("slabcore_shard_items", CurrItems, "Items in the shard."),
     gauge!("slabcore_shard_item_bytes", Bytes, "Bytes of these items, headers included."),
-    gauge!("slabcore_shard_hash_table_bytes", HashBytes, "Bytes of the hash table."),
+    gauge!("slabcore_shard_hash_table_bytes", HashBytes, "Bytes of the shard's hash table."),
     gauge!("slabcore_shard_pages", PagesOwned, "Pages that the shard owns."),
-    gauge!("slabcore_shard_connections", CurrConnections, "Client connections of the executor."),
+    gauge!(
+        "slabcore_shard_connections",
+        CurrConnections,
+        "Client connections of the shard's executor."
+    ),
     counter!("slabcore_shard_idle_kicks_total", IdleKicks, "Connections closed for being idle."),
 ];
 

@@ -1,4 +1,4 @@
-//! The words that a shard counts in.
+//! The array of words that a shard counts in.
 
 use core::array;
 use core::sync::atomic::{AtomicU64, Ordering::Relaxed};
@@ -7,8 +7,8 @@ use crate::{Counter, Gauge, Snapshot};
 
 /// Counters and gauges of one shard: one thread writes, any thread reads.
 ///
-/// Aligned to two cache lines, because the adjacent-line prefetcher pairs them: shards that lie
-/// side by side in memory must not slow each other down.
+/// Aligned to two cache lines, because the processor prefetches lines in pairs: shards that are
+/// neighbours in memory must not slow each other down.
 #[derive(Debug)]
 #[repr(align(128))]
 pub struct ShardMetrics {
@@ -21,15 +21,15 @@ impl ShardMetrics {
         Self { words: [const { AtomicU64::new(0) }; Snapshot::WORDS] }
     }
 
-    /// Adds `n` to a counter. Only the shard's own thread may call this: a second writer would lose
-    /// counts, because load and store are two steps on purpose.
+    /// Adds `n` to a counter. Only the shard's own thread may call this: load and store are two
+    /// steps, so a second writer would lose counts.
     #[inline]
     pub fn add(&self, counter: Counter, n: u64) {
         let word = &self.words[counter as usize];
         word.store(word.load(Relaxed).wrapping_add(n), Relaxed);
     }
 
-    /// Publishes a total that is counted elsewhere, as the store counts its evictions. Only the
+    /// Sets a counter to a total that is counted elsewhere, as evictions are in the store. Only the
     /// shard's own thread may call this, and `total` must not be less than before.
     #[inline]
     pub fn set_counter(&self, counter: Counter, total: u64) {
@@ -44,8 +44,8 @@ impl ShardMetrics {
         self.words[Counter::COUNT + gauge as usize].store(value, Relaxed);
     }
 
-    /// The numbers as they are now. Each is whole, but taken one after the other: from another
-    /// thread, two that belong together may be one request apart.
+    /// The current numbers. They are read one after the other: for another thread, two that belong
+    /// together can be one request apart.
     pub fn snapshot(&self) -> Snapshot {
         Snapshot::from_words(array::from_fn(|i| self.words[i].load(Relaxed)))
     }

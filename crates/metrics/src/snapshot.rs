@@ -1,8 +1,9 @@
-//! The numbers of one shard, or of all, at one moment.
+//! The numbers of one shard, or of all shards together, at one moment.
 
 use crate::{Counter, Gauge};
 
-/// Plain numbers: what a reader adds up, keeps as a baseline, or sends to another shard.
+/// The values of all counters and gauges. Readers add them up, keep them as a baseline, and send
+/// them to other shards.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Snapshot {
     // Counters by discriminant, then gauges by discriminant.
@@ -10,20 +11,20 @@ pub struct Snapshot {
 }
 
 impl Snapshot {
-    /// Words of the fixed-size form.
+    /// Number of words.
     pub const WORDS: usize = Counter::COUNT + Gauge::COUNT;
 
-    /// All zero: where a sum over the shards begins.
+    /// All zero: the start of a sum over shards.
     pub const fn new() -> Self {
         Self { words: [0; Self::WORDS] }
     }
 
-    /// The fixed-size form for a message between shards of one process.
+    /// The numbers as an array, for a message to another shard of the process.
     pub const fn as_words(&self) -> &[u64; Self::WORDS] {
         &self.words
     }
 
-    /// Back from [`as_words`](Self::as_words).
+    /// The snapshot with the words of [`as_words`](Self::as_words).
     pub const fn from_words(words: [u64; Self::WORDS]) -> Self {
         Self { words }
     }
@@ -38,8 +39,9 @@ impl Snapshot {
         self.words[Counter::COUNT + gauge as usize]
     }
 
-    /// Adds another shard's numbers to these. Counters and gauges are summed, except the hash
-    /// power level and whether the hash table grows: of those the largest counts.
+    /// Adds another shard's numbers. Counters are summed. Gauges are summed, too, except those for
+    /// which only the largest has a meaning: the hash power level, and whether the hash table
+    /// grows, the crawler runs, or a page is moved.
     pub fn merge(&mut self, other: &Self) {
         for &counter in Counter::ALL {
             let word = &mut self.words[counter as usize];
@@ -51,8 +53,8 @@ impl Snapshot {
         }
     }
 
-    /// These numbers with the counters of `baseline` taken off, as `stats` shows them after
-    /// `stats reset`. Gauges stay. A baseline of later than these numbers gives 0, not a wrap.
+    /// These numbers minus the counters of `baseline`, as `stats` shows them after `stats reset`.
+    /// Gauges stay. If the baseline is later than these numbers the result is 0; it does not wrap.
     #[must_use]
     pub fn since(&self, baseline: &Self) -> Self {
         let mut shown = self.clone();

@@ -66,7 +66,7 @@ impl Detail {
         self.count(metrics, key.key(), if is_hit { PrefixEvent::Hit } else { PrefixEvent::Miss });
     }
 
-    /// Counts a storage command, but for those of the meta protocol, as in memcached.
+    /// Counts a storage command, except those of the meta protocol, as in memcached.
     #[inline]
     pub(crate) fn note_store(&mut self, metrics: &ShardMetrics, request: &StoreRequest<'_>) {
         if self.is_on && !matches!(request.form, StoreForm::Meta(_)) {
