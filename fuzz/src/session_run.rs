@@ -94,7 +94,7 @@ pub fn replies(pieces: &[Piece], shards: usize) -> Replies {
     for piece in pieces {
         session.input.extend_from_slice(&piece.bytes);
         session.read();
-        session.exchange();
+        session.deliver_batches();
         replies.extend(session.take_replies());
         session.check();
         session.now.tick += piece.seconds;
@@ -307,7 +307,7 @@ impl Session {
         if store.verb != Verb::Cas {
             return store;
         }
-        self.exchange();
+        self.deliver_batches();
         StoreRequest { cas_unique: self.uniques.meant(store.cas_unique), ..store }
     }
 
@@ -389,7 +389,7 @@ impl Session {
     }
 
     /// Sends each batch to its shard and takes its replies.
-    fn exchange(&mut self) {
+    fn deliver_batches(&mut self) {
         for shard in 1..self.shards.len() {
             let mut batch = std::mem::take(&mut self.batches[shard]);
             self.shards[shard].execute_batch(self.now, &mut batch);

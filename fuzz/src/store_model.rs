@@ -28,7 +28,7 @@ impl ModelItem {
 #[derive(Debug, Default)]
 pub struct Model {
     items: BTreeMap<Vec<u8>, ModelItem>,
-    uniques_told: BTreeSet<u64>,
+    uniques_returned: BTreeSet<u64>,
 }
 
 impl Model {
@@ -64,7 +64,7 @@ impl Model {
 
     /// A unique told at some time, not for this item.
     pub fn stale_unique(&self, current: Option<u64>) -> u64 {
-        self.uniques_told.iter().rev().copied().find(|&told| Some(told) != current).unwrap_or(1)
+        self.uniques_returned.iter().rev().copied().find(|&told| Some(told) != current).unwrap_or(1)
     }
 
     /// A hit equals the last write, field by field.
@@ -75,9 +75,9 @@ impl Model {
         assert_eq!((hit.flags, hit.exptime), (known.flags, known.exptime));
         match known.unique {
             Some(unique) => assert_eq!(hit.unique, unique, "the unique changed by itself"),
-            None if hit.unique == 0 || !hit.unique_told => {}
+            None if hit.unique == 0 || !hit.unique_returned => {}
             None => {
-                assert!(self.uniques_told.insert(hit.unique), "a unique was told twice");
+                assert!(self.uniques_returned.insert(hit.unique), "a unique was told twice");
                 known.unique = Some(hit.unique);
             }
         }
@@ -91,19 +91,19 @@ pub struct Hit {
     flags: u32,
     exptime: u32,
     unique: u64,
-    unique_told: bool,
+    unique_returned: bool,
 }
 
 impl Hit {
-    /// Copies `item`; `unique_told`: it was asked for with its unique.
-    pub fn of(item: &ItemRef<'_>, key: &[u8], unique_told: bool) -> Self {
+    /// Copies `item`; `unique_returned`: it was asked for with its unique.
+    pub fn of(item: &ItemRef<'_>, key: &[u8], unique_returned: bool) -> Self {
         assert_eq!(item.key(), key);
         let value: Vec<u8> = item.value_parts().flatten().copied().collect();
         assert_eq!(value.len(), item.value_len());
         assert!(item.value().is_none_or(|whole| whole == value));
         assert_eq!(item.value().is_none(), item.is_chained());
         let (flags, exptime, unique) = (item.flags(), item.exptime(), item.cas());
-        Self { value, flags, exptime, unique, unique_told }
+        Self { value, flags, exptime, unique, unique_returned }
     }
 }
 

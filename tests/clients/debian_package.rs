@@ -1,5 +1,5 @@
-//! What Debian's memcached package puts around the server: its file of options and the script that
-//! its unit starts, with no more replaced than paths and the port.
+//! Debian's memcached package: its file of options and the script that its unit starts, with only
+//! paths and the port replaced.
 
 use std::fs;
 use std::net::{Ipv6Addr, SocketAddr, TcpListener};
@@ -25,7 +25,7 @@ on_both! {
 /// The package's file of options.
 const OPTIONS: &str = "usr/share/memcached/memcached.conf.default";
 
-/// The package's user; where the package is not installed, another one that has no rights.
+/// The package's user, or another user without rights if the package is not installed.
 pub(crate) fn user() -> (&'static str, User) {
     let mut named =
         ["memcache", "nobody"].into_iter().filter_map(|it| Some((it, User::named(it)?)));
@@ -35,12 +35,12 @@ pub(crate) fn user() -> (&'static str, User) {
 /// Copies of the package's files, for one kind of server.
 pub(crate) struct Package {
     kind: ServerKind,
-    /// Of the user that the server becomes.
+    /// Owned by the user that the server becomes.
     pub(crate) directory: TestDirectory,
 }
 
 impl Package {
-    /// With further lines in the file of options.
+    /// Adds lines to the file of options.
     pub(crate) fn new(kind: ServerKind, user_name: &str, more: &str) -> Self {
         let package = Self { kind, directory: directory_of(user().1) };
         let options = fs::read_to_string(package_file(OPTIONS)).expect("the file of options");
@@ -72,7 +72,7 @@ impl Package {
         let path = "\"/usr/bin/memcached\"";
         assert_eq!(text.matches(path).count(), 1, "{name} names the binary once");
         let copy = self.directory.file(name);
-        // Copied first: so it stays executable, for units.
+        // Copied first, so that it stays executable.
         fs::copy(&script, &copy).expect("a copy of the script");
         let text = text.replace(path, &format!("\"{}\"", binary(self.kind).display()));
         fs::write(&copy, text).expect("the copy");
@@ -93,7 +93,7 @@ impl Package {
         Service::start(&mut self.command(), &self.directory)
     }
 
-    /// What the file of options says, seen from outside.
+    /// Checks the effects of the file of options.
     pub(crate) fn check(&self, service: &Service) {
         let mut client = service.connect();
         let settings = client.stats("settings");
@@ -115,7 +115,7 @@ impl Package {
     }
 }
 
-/// The script starts nothing for others, and so says itself.
+/// The script checks the user itself and then starts nothing.
 pub(crate) fn is_root() -> bool {
     let root = geteuid().is_root();
     if !root {
@@ -131,13 +131,13 @@ fn the_script_starts_what_the_file_says(kind: ServerKind) {
     let package = Package::new(kind, user().0, "");
     let service = package.start();
     package.check(&service);
-    // Only loopback, as the file says.
+    // The server listens on loopback only, as in the file.
     let inter = service.connect().stats("settings").into_iter().find(|(name, _)| name == "inter");
     let inter = inter.expect("there is such a line").1;
     assert!(inter.starts_with("127.0.0.1"), "{inter}");
     let (status, log) = service.stop();
     assert_eq!(status.code(), Some(0), "{log}");
-    // Tests run side by side, and slabcore's metrics have one port where no option names another.
+    // Tests run in parallel, and slabcore's metrics have a fixed default port.
     let unexpected = log.lines().find(|line| !line.contains("/metrics is not served on"));
     assert_eq!(unexpected, None, "{log}");
 }
@@ -165,7 +165,7 @@ fn the_script_obeys_lines_that_administrators_add(kind: ServerKind) {
     assert!(log.contains("Exiting normally"), "{log}");
 }
 
-/// Where the package's user is missing, both say the same and end with the same status.
+/// If the package's user is missing, both servers end with the same message and status.
 #[test]
 fn a_missing_user_is_refused_as_by_stock() {
     if !is_root() {
@@ -180,8 +180,8 @@ fn a_missing_user_is_refused_as_by_stock() {
     assert_ne!(ours.0, Some(0));
 }
 
-/// The file as it is, by `--config`: it makes a daemon, and the line for the log file is named.
-/// What stands on the command line counts more.
+/// The unchanged file with `--config`: it makes a daemon, and its line for the log file is reported
+/// as ignored. The command line takes precedence.
 #[test]
 fn the_file_of_options_is_read_without_the_script() {
     if !binaries::slabcore_is_itself() {
@@ -192,7 +192,7 @@ fn the_file_of_options_is_read_without_the_script() {
     let (ports, pid_file) = (directory.file("ports"), directory.file("pid"));
     let mut command = Command::new(binary(ServerKind::Slabcore));
     command.arg("--config").arg(package_file(OPTIONS)).args(["-p", "-1", "-u", name, "-P"]);
-    // The file's own -d is skipped, as by the script.
+    // The -d of the file is skipped, as by the script.
     command.arg(&pid_file).args(["-d", "--metrics-listen", "off"]);
     let output = command.env("MEMCACHED_PORT_FILENAME", &ports).output().expect("it starts");
     let said = String::from_utf8_lossy(&output.stderr);
@@ -204,7 +204,7 @@ fn the_file_of_options_is_read_without_the_script() {
     wait_for("its end", || (!pid_file.exists()).then_some(()));
 }
 
-/// Where no systemd runs, another script makes the daemon, and names it in a file of its own.
+/// Without systemd another script starts the daemon, and writes a PID file of its own.
 fn the_script_of_other_init_systems_starts_a_daemon(kind: ServerKind) {
     if !is_root() {
         return;
@@ -222,14 +222,14 @@ fn the_script_of_other_init_systems_starts_a_daemon(kind: ServerKind) {
     });
 }
 
-/// A server that is no child of the test, killed when the test fails.
+/// A server that is not a child of the test. It is killed if the test fails.
 struct Daemon {
     pid: Pid,
     address: SocketAddr,
 }
 
 impl Daemon {
-    /// The one that these files name.
+    /// The server that these files name.
     fn of(ports: &Path, pid_file: &Path) -> Self {
         let address = wait_for("ports", || addresses(ports).first().copied());
         let pid: i32 = wait_for("a pid", || fs::read_to_string(pid_file).ok()?.trim().parse().ok());
@@ -253,7 +253,7 @@ impl Daemon {
 
 impl Drop for Daemon {
     fn drop(&mut self) {
-        // It may have ended already.
+        // The call fails if it has ended already.
         let _ = kill_process(self.pid, Signal::KILL);
     }
 }

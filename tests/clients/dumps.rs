@@ -1,4 +1,4 @@
-//! Programs that name all keys: memcdump and memcached-tool.
+//! Programs that list all keys: memcdump and memcached-tool.
 
 use std::process::Command;
 
@@ -31,7 +31,7 @@ fn filled(kind: ServerKind, keys: &[String]) -> ServerProcess {
 
 /// Runs a program until it prints each of these words once.
 fn prints_each(words: &[String], command: impl Fn() -> Command) {
-    // memcached lists what has come to its COLD segment, a second later at most.
+    // memcached lists items in its COLD segment, which they reach within a second.
     wait_for("each key, once", || {
         let text = run(&mut command());
         let has = |word: &String| text.split([' ', '\n']).filter(|it| it == word).count() == 1;
@@ -49,7 +49,7 @@ fn memcdump_names_keys(kind: ServerKind) {
     });
 }
 
-/// How many of 5 keys the script prints: since 1.6.43 it takes the first line, `OK`, for a key.
+/// Number of 5 keys that the script prints. Since 1.6.43 it takes the first line, `OK`, for a key.
 fn printed_of_five(kind: ServerKind) -> usize {
     if kind == ServerKind::Stock && !binaries::stock_is_current() { 5 } else { 4 }
 }

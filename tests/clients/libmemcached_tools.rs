@@ -1,4 +1,4 @@
-//! libmemcached's small tools: each does one thing to a server and ends with a status.
+//! libmemcached's small tools. Each performs one operation on a server and ends with a status.
 
 use std::fs;
 use std::path::PathBuf;
@@ -26,7 +26,7 @@ const LARGE_BYTES: usize = 300_000;
 struct Tools {
     programs: PathBuf,
     directory: TestDirectory,
-    /// Words for all of them.
+    /// Arguments for all of them.
     words: Vec<String>,
 }
 
@@ -55,14 +55,14 @@ impl Tools {
             .unwrap_or_else(|error| panic!("{line}: {error}"))
     }
 
-    /// A tool that ends with this status and prints this.
+    /// Checks that a tool ends with this status and prints this text.
     fn check(&self, line: &str, status: i32, expected: &str) {
         let output = self.output(line);
         let said = String::from_utf8_lossy(&output.stdout);
         assert_eq!((output.status.code(), &*said), (Some(status), expected), "{line}: {output:?}");
     }
 
-    /// What a tool prints that ends well.
+    /// The output of a tool that ends with status 0.
     fn printed(&self, line: &str) -> String {
         printed(&self.output(line))
     }
@@ -102,7 +102,7 @@ fn check_items(kind: ServerKind, words: &[&str]) {
     tools.check("memcrm one", 0, "");
     tools.check("memcrm one", 1, "");
     tools.check("memccp --quiet --replace one", 1, "");
-    // A flush in the future takes nothing yet.
+    // A flush in the future removes nothing yet.
     tools.check("memcflush --expire=1000", 0, "");
     tools.check("memccat two", 0, "second\n");
     tools.check("memcflush", 0, "");
@@ -165,7 +165,7 @@ fn check_stats(kind: ServerKind, words: &[&str]) {
         assert!(!expected.is_empty(), "{arguments}");
         assert_eq!(shown, expected, "{arguments}");
     }
-    // Among these are times and counts of connections, which do change.
+    // Times and counts of connections change between two tables.
     let shown = shown_stats(&tools, &server, "");
     assert!(shown.contains(&("curr_items".into(), "3".into())), "{shown:?}");
     let names = |table: Vec<(String, String)>| table.into_iter().map(|(name, _)| name);
@@ -173,7 +173,7 @@ fn check_stats(kind: ServerKind, words: &[&str]) {
     let version = client.stat("version").expect("a version");
     let line = format!("127.0.0.1:{} {version}\n", server.port());
     assert_eq!(tools.printed("memcstat --server-version"), line);
-    // The older way to name a table.
+    // The older option for a table.
     tools.check("memcstat --args=sizes", 0, &tools.printed("memcstat sizes"));
 }
 
@@ -191,13 +191,13 @@ fn servers_are_pinged_and_measured(kind: ServerKind) {
     }
     drop(two);
     tools.check("memcping --quiet", 1, "");
-    // It asks no server.
+    // It contacts no server.
     tools.words.clear();
     tools.check("memcerror 16", 0, "NOT FOUND\n");
 }
 
-/// Debian's libraries log in by SASL. The stock memcached asks the system's SASL configuration, so
-/// this is ours alone.
+/// Debian's libraries log in by SASL. Slabcore only, since the stock memcached uses the system's
+/// SASL configuration.
 #[test]
 fn tools_log_in() {
     let directory = TestDirectory::new();

@@ -1,5 +1,5 @@
-//! The tables of memcached-tool, Debian's script: what it shows of slabcore and of stock memcached
-//! after the same load.
+//! The tables of memcached-tool, Debian's script, for slabcore and for stock memcached after the
+//! same load.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -9,12 +9,12 @@ use slabcore_testkit::server_process::{ServerKind, ServerOptions, ServerProcess}
 use crate::patience::wait_for;
 use crate::program::{memcached_script, run};
 
-/// Small items, and large ones of which `-m 8` does not hold all.
+/// Small items, and more large items than `-m 8` holds.
 const SMALL_ITEMS: usize = 300;
 const LARGE_ITEMS: usize = 200;
 const LARGE_BYTES: usize = 100_000;
 
-/// Lines that 1.6.45 has and the 1.6.38 at hand lacks.
+/// Lines of 1.6.45 that 1.6.38 lacks.
 const NEWER: [&str; 2] = ["slab_reassign_busy_nomem", "slab_reassign_last_busy_status"];
 
 /// A table by the first word of each line, without the line of titles.
@@ -38,7 +38,7 @@ fn tables(words: &[&str], options: &[&str]) -> [Table; 2] {
     })
 }
 
-/// Stores items, and asks for one in ten and for as many that are not there.
+/// Stores items, then gets one in ten of them and as many absent keys.
 fn load(server: &ServerProcess, items: usize, bytes: usize) {
     let mut client = server.connect();
     let value = "x".repeat(bytes);
@@ -88,9 +88,9 @@ fn settings_are_those_of_stock() {
     let [ours, stock] = tables(&["settings"], &words);
     assert_eq!(names(&ours), names(&stock));
     let own = BTreeSet::from([
-        // The second at which items are as old as the server.
+        // A time that depends on the server's start.
         "oldest",
-        // memcached repeats the word that asks for a free port.
+        // memcached repeats the option for a free port.
         "tcpport",
         // How items are found, evicted and cut up is slabcore's own.
         "hash_algorithm",
@@ -122,7 +122,7 @@ on_both! {
     display_shows_each_class,
 }
 
-/// Each line of `display` against the server's own counts of the class.
+/// Compares each line of `display` with the server's counts of the class.
 fn display_shows_each_class(kind: ServerKind) {
     let server = ServerOptions::new(kind, 2).arguments(&["-m", "8"]).start();
     load(&server, SMALL_ITEMS, 10);
@@ -150,7 +150,7 @@ fn display_shows_each_class(kind: ServerKind) {
             panic!("{class}: {cells:?}");
         };
         let of = |name: &str| number(&slabs[&format!("{class}:{name}")]);
-        // A class may hold no more than parts of items of other classes.
+        // A class may hold only parts of items of other classes.
         let of_items =
             |name: &str| items.get(&format!("items:{class}:{name}")).map_or(0, |it| number(it));
         let chunk = of("chunk_size") as f64;

@@ -18,7 +18,7 @@ on_both! {
 
 const KEYS: usize = 200;
 
-/// The proxy in front of two servers; ends with it.
+/// The proxy in front of two servers. Dropping it ends the proxy.
 struct Proxy {
     servers: [ServerProcess; 2],
     child: Child,
@@ -43,7 +43,7 @@ impl Proxy {
         let child = start(&directory);
         let mut proxy = Self { servers, child, directory };
         wait_for("a listening proxy", || {
-            // The port for its statistics, which it must have, may have been taken meanwhile.
+            // Another process may have taken the port for its statistics meanwhile.
             if proxy.child.try_wait().expect("the proxy is a child").is_some() {
                 proxy.child = start(&proxy.directory);
             }
@@ -68,7 +68,7 @@ impl Proxy {
 
 impl Drop for Proxy {
     fn drop(&mut self) {
-        // It may have ended already; both calls then only say so.
+        // If it has ended already, both calls return an error.
         let _ = self.child.kill();
         let _ = self.child.wait();
         if std::thread::panicking() {
@@ -125,15 +125,15 @@ fn keys_land_on_both_servers(kind: ServerKind) {
     assert_eq!(proxy.stats("curr_items"), [0, 0]);
 }
 
-/// What a key is asked, and what the servers answer.
-fn exchange(number: usize) -> (String, String) {
+/// The requests for a key, and the replies.
+fn requests_and_replies(number: usize) -> (String, String) {
     let requests = format!(
         "set n{number} 0 0 1\r\n5\r\nincr n{number} {number}\r\ndecr n{number} 1\r\n\
          get n{number}\r\nappend n{number} 0 0 1\r\n!\r\ntouch n{number} 100\r\n\
          gets absent{number}\r\nadd n{number} 0 0 1\r\nx\r\n",
     );
     let (more, less) = (number + 5, number + 4);
-    // A number that is counted down keeps its length, and is filled up with blanks.
+    // A decremented number keeps its length and is padded with blanks.
     let shown = format!("{less:<width$}", width = more.to_string().len());
     let replies = format!(
         "STORED\r\n{more}\r\n{less}\r\nVALUE n{number} 0 {}\r\n{shown}\r\nEND\r\nSTORED\r\n\
@@ -143,13 +143,13 @@ fn exchange(number: usize) -> (String, String) {
     (requests, replies)
 }
 
-/// The proxy divides a get of many keys, and puts replies that come from two servers in the order
-/// of their requests.
+/// The proxy splits a get of many keys, and returns the replies of two servers in the order of the
+/// requests.
 fn replies_come_from_both_in_order(kind: ServerKind) {
     let proxy = Proxy::new(kind);
     let mut client = proxy.connect();
     fill(&mut client);
-    let (requests, replies): (String, String) = (0..KEYS).map(exchange).unzip();
+    let (requests, replies): (String, String) = (0..KEYS).map(requests_and_replies).unzip();
     client.expect(requests, replies);
     let keys: Vec<String> = (0..KEYS).map(|number| format!("key{number}")).collect();
     client.send(format!("get {} absent\r\n", keys.join(" ")).as_bytes());

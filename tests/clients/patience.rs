@@ -1,14 +1,14 @@
-//! Waiting for what another process does.
+//! Waits for events in another process.
 
 use std::time::{Duration, Instant};
 
-/// Far beyond what anything here takes.
+/// Longest wait.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// Between two looks.
+/// Pause between two checks.
 const PAUSE: Duration = Duration::from_millis(2);
 
-/// Looks until there is something to see, and panics if nothing comes.
+/// Calls `look` until it returns a value. Panics after the longest wait.
 pub(crate) fn wait_for<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
     let deadline = Instant::now() + PATIENCE;
     loop {

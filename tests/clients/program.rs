@@ -1,4 +1,4 @@
-//! Programs that others wrote: where they are, and what they say.
+//! Paths of foreign programs, and their output.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
@@ -34,12 +34,12 @@ pub(crate) fn memcached_script(port: u16, words: &[&str]) -> Command {
     command
 }
 
-/// Runs a program, and returns what it printed. Panics unless it ended well.
+/// Runs a program and returns its output. Panics unless it succeeds.
 pub(crate) fn run(command: &mut Command) -> String {
     printed(&command.output().unwrap_or_else(|error| panic!("{command:?}: {error}")))
 }
 
-/// What a program printed, and that it ended well.
+/// The output of a program that must have succeeded.
 pub(crate) fn printed(output: &Output) -> String {
     let text = String::from_utf8_lossy(&output.stdout).into_owned()
         + &String::from_utf8_lossy(&output.stderr);

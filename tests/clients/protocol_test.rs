@@ -12,10 +12,10 @@ on_both! {
     passes_in_binary,
 }
 
-/// How many tests memccapable has of each protocol; fewer would mean that it gave up.
+/// Number of memccapable's tests for each protocol. Fewer results mean that it gave up.
 const MEMCCAPABLE_TESTS: usize = 27;
 
-/// What memccapable finds wrong with memcached since 1.6.40: further words of a delete are ignored.
+/// The test that memcached fails since 1.6.40: it ignores further words of a delete.
 const FAIL_IN_TEXT: [&str; 2] = ["ascii delete", "ascii delete noreply"];
 
 /// `protocol`: `-a` for text, `-b` for binary.
@@ -27,7 +27,7 @@ fn check_memccapable(kind: ServerKind, protocol: &str, may_fail: &[&str]) {
             .args(["-h", "127.0.0.1", protocol, "-p", &server.port().to_string()])
             .output()
             .expect("memccapable runs");
-        // Names and passes come on the standard output, failures behind their names on the other.
+        // Names and passes are on standard output, failures after their names on standard error.
         let text = String::from_utf8_lossy(&output.stdout);
         let passed = text.matches("[pass]").count();
         let failed = String::from_utf8_lossy(&output.stderr).matches("[FAIL]").count();

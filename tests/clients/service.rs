@@ -1,4 +1,4 @@
-//! A server that something else starts: a script, a unit, a file of options.
+//! A server that a script, a unit or a file of options starts.
 
 use std::fs;
 use std::net::SocketAddr;
@@ -22,7 +22,7 @@ pub(crate) struct User {
 }
 
 impl User {
-    /// None where the machine has no such user.
+    /// `None` if the machine has no such user.
     pub(crate) fn named(name: &str) -> Option<Self> {
         let users = fs::read_to_string("/etc/passwd").expect("the machine's users");
         let line = users.lines().find(|line| line.split(':').next() == Some(name))?;
@@ -70,7 +70,7 @@ impl Service {
         service
     }
 
-    /// Where it listens, by the file that it writes: `TCP INET: 38195`, `TCP INET6: 38196`.
+    /// Its addresses, from the file that it writes: `TCP INET: 38195`, `TCP INET6: 38196`.
     fn addresses(&self) -> Vec<SocketAddr> {
         addresses(&self.ports)
     }
@@ -90,7 +90,7 @@ impl Service {
         self.child.id()
     }
 
-    /// What stands behind a name in `/proc/<pid>/status`.
+    /// The value of a name in `/proc/<pid>/status`.
     pub(crate) fn status(&self, name: &str) -> String {
         let status = fs::read_to_string(format!("/proc/{}/status", self.pid()));
         let status = status.expect("the kernel tells of a running process");
@@ -102,7 +102,7 @@ impl Service {
         fs::read_to_string(&self.log).expect("the server's log file")
     }
 
-    /// Asks it to end, and returns how it did and what it had written.
+    /// Asks it to end, and returns its exit status and output.
     pub(crate) fn stop(mut self) -> (ExitStatus, String) {
         kill_process(Pid::from_child(&self.child), Signal::TERM).expect("it takes a signal");
         let status = wait_for("its end", || self.child.try_wait().expect("the server is a child"));
@@ -112,7 +112,7 @@ impl Service {
 
 impl Drop for Service {
     fn drop(&mut self) {
-        // It may have ended already; both calls then only say so.
+        // If it has ended already, both calls return an error.
         let _ = self.child.kill();
         let _ = self.child.wait();
         if std::thread::panicking() {
@@ -121,7 +121,7 @@ impl Drop for Service {
     }
 }
 
-/// The addresses of loopback that a file of ports names; none while there is no such file.
+/// The loopback addresses in a file of ports. Empty while the file does not exist.
 pub(crate) fn addresses(ports: &Path) -> Vec<SocketAddr> {
     let text = fs::read_to_string(ports).unwrap_or_default();
     let addresses = text.lines().filter_map(|line| {

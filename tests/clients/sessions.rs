@@ -1,4 +1,4 @@
-//! Sessions of clients for Python, and of OpenSSL's program.
+//! Sessions of Python clients and of OpenSSL's program.
 
 use std::io::Write;
 use std::path::Path;
@@ -17,7 +17,7 @@ on_both! {
     clients_under_tls,
 }
 
-/// A session with a server; further words stand behind the port.
+/// The command of a session with a server. Further arguments may follow the port.
 fn session_command(python: &Path, session: &str, server: &ServerProcess) -> Command {
     let mut command = Command::new(python);
     // The sessions' shared module leaves no bytecode in the tree.
@@ -25,7 +25,7 @@ fn session_command(python: &Path, session: &str, server: &ServerProcess) -> Comm
     command
 }
 
-/// Runs a session on a server of one thread and on one of two. `words` stand behind the port.
+/// Runs a session on a server with one thread and on one with two. `words` follow the port.
 fn check_session(session: &str, options: impl Fn(usize) -> ServerOptions, words: &[&str]) {
     let python = tool("python");
     for threads in [1, 2] {
@@ -50,7 +50,7 @@ fn binary_clients(kind: ServerKind) {
     check_plain_session("binary_session.py", kind);
 }
 
-/// Under TLS: two clients for Python, and OpenSSL's own.
+/// Two Python clients with TLS, and OpenSSL's own.
 fn clients_under_tls(kind: ServerKind) {
     let files = TlsFiles::new();
     let server = ServerOptions::new(kind, 2).tls(&files, files.client()).start();
@@ -67,14 +67,14 @@ fn clients_under_tls(kind: ServerKind) {
         .expect("openssl runs");
     let mut input = client.stdin.take().expect("it was asked for");
     input.write_all(b"set k 0 0 2\r\nhi\r\nget k\r\nquit\r\n").expect("openssl reads");
-    // Its input stays open: else it leaves before the replies are there.
+    // Its input stays open, or it would end before the replies arrive.
     let output = client.wait_with_output().expect("openssl ends when the server does");
     drop(input);
     let said = String::from_utf8_lossy(&output.stdout);
     assert_eq!(said, "STORED\r\nVALUE k 0 2\r\nhi\r\nEND\r\n", "{output:?}");
 }
 
-/// The stock memcached authenticates by the system's SASL configuration, so this is ours alone.
+/// Slabcore only, since the stock memcached authenticates by the system's SASL configuration.
 #[test]
 fn binary_session_with_login() {
     let directory = TestDirectory::new();

@@ -1,6 +1,6 @@
 //! Servers under the limits of systemd units: Debian's and the project's own.
 //!
-//! `clients/unit_limits.py` sets the limits, as there may be no systemd.
+//! `clients/unit_limits.py` sets the limits, since systemd may be missing.
 
 use std::fs;
 use std::path::Path;
@@ -22,7 +22,7 @@ on_both! {
 /// The user and group that `unit_limits.py` takes for `DynamicUser=`.
 const DYNAMIC_USER: User = User { uid: 61184, gid: 61184 };
 
-/// A unit's text with another command. Panics unless it has one.
+/// A unit's text with another command. Panics if the unit has none.
 fn with_command(unit: &str, replaced: impl Fn(&str) -> String) -> String {
     let lines = unit.lines().map(|line| match line.strip_prefix("ExecStart=") {
         Some(command) => format!("ExecStart={}\n", replaced(command)),
@@ -33,7 +33,7 @@ fn with_command(unit: &str, replaced: impl Fn(&str) -> String) -> String {
     text
 }
 
-/// Starts what a unit of this text starts.
+/// Starts the command of a unit with this text.
 fn start(unit: &str, directory: &TestDirectory, environment: &[(&str, &str)]) -> Service {
     let path = directory.file("test.service");
     fs::write(&path, unit).expect("the unit");
@@ -42,18 +42,18 @@ fn start(unit: &str, directory: &TestDirectory, environment: &[(&str, &str)]) ->
     Service::start(command.envs(environment.iter().copied()), directory)
 }
 
-/// How slabcore drives its sockets.
+/// The backend of a slabcore server.
 fn backend(client: &mut WireClient) -> Option<String> {
     let mut lines = client.stats("slabcore").into_iter();
     lines.find(|(name, _)| name == "backend").map(|(_, value)| value)
 }
 
-/// How it does so on this machine without limits.
+/// The backend on this machine without limits.
 fn unlimited_backend() -> Option<String> {
     backend(&mut ServerProcess::new(ServerKind::Slabcore, 1).connect())
 }
 
-/// Its filters of system calls and privileges are in force.
+/// Checks that the filters of system calls and privileges are in force.
 fn check_limits(service: &Service) {
     assert_eq!(service.status("NoNewPrivs"), "1");
     assert_eq!(service.status("Seccomp"), "2");
@@ -68,7 +68,7 @@ fn debians_unit_with_the_path_replaced(kind: ServerKind) {
     let command = format!("{} {}", package.script().display(), package.options().display());
     let service = start(&with_command(&unit, |_| command.clone()), &package.directory, &[]);
     check_limits(&service);
-    // It has given up what it needed to become another user.
+    // It has dropped the capabilities that it needed to become another user.
     assert_eq!(u64::from_str_radix(&service.status("CapEff"), 16), Ok(0));
     package.check(&service);
     if kind == ServerKind::Slabcore && binaries::slabcore_is_itself() {
@@ -78,7 +78,7 @@ fn debians_unit_with_the_path_replaced(kind: ServerKind) {
     assert_eq!(status.code(), Some(0), "{log}");
 }
 
-/// The project's unit, with the server of the tests and these lines in addition.
+/// The project's unit, with the server of the tests and these additional lines.
 fn own_unit(more: &str) -> (Service, TestDirectory) {
     let unit = Path::new(env!("CARGO_MANIFEST_DIR")).join("../deploy/slabcore.service");
     let unit = fs::read_to_string(unit).expect("the project's unit");
@@ -106,7 +106,7 @@ fn serves_by(service: Service) -> Option<String> {
     backend
 }
 
-/// The own unit names options that memcached does not know.
+/// The project's unit has options that memcached does not know.
 fn is_ours() -> bool {
     is_root() && binaries::slabcore_is_itself()
 }
@@ -119,7 +119,7 @@ fn the_own_unit_lets_it_have_what_it_would_have_without() {
     }
 }
 
-/// Container runtimes refuse the ring's calls with EPERM, kernels without them with ENOSYS.
+/// Container runtimes refuse calls of `io_uring` with EPERM. Kernels without it return ENOSYS.
 #[test]
 fn without_the_ring_it_serves_on_epoll() {
     if !is_ours() {
@@ -134,7 +134,7 @@ fn without_the_ring_it_serves_on_epoll() {
     }
 }
 
-/// The limit of older kernels is less than the rings of one core take.
+/// The default limit of older kernels is lower than the rings of one core need.
 #[test]
 fn with_little_locked_memory_it_serves() {
     if is_ours() {

@@ -75,7 +75,7 @@ fn table_of_small_items() {
     check(include_str!("cases/binary_small_items.txt"), &arguments);
 }
 
-/// What the comparisons compare is there.
+/// The compared replies are not empty.
 #[test]
 fn replies_are_seen() {
     let stock = ServerOptions::new(ServerKind::Stock, 1).start();

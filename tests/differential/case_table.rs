@@ -1,7 +1,7 @@
-//! A table of cases: one line each, `name :: script`, or `name :: script => replies`.
+//! A table of cases. A line is `name :: script` or `name :: script => replies`.
 //!
-//! Empty lines and lines that begin with `#` do not count. The notation is that of
-//! `slabcore_testkit::script`; replies use it too.
+//! Empty lines and lines that begin with `#` are skipped. Scripts and replies have the notation of
+//! `slabcore_testkit::script`.
 
 use slabcore_testkit::script::{Part, Script};
 
@@ -9,7 +9,7 @@ use slabcore_testkit::script::{Part, Script};
 pub(crate) struct Case {
     pub(crate) name: &'static str,
     pub(crate) script: Script,
-    /// The literal replies, in tables that have them; the closing mark included.
+    /// The literal replies with the closing mark, in tables that have replies.
     pub(crate) replies: Option<Vec<u8>>,
 }
 
@@ -33,7 +33,7 @@ fn read_line(line: &'static str) -> Case {
     Case { name: name.trim(), script: Script::parse(script), replies }
 }
 
-/// The bytes of replies in the notation; `{close}` stands for the server closing.
+/// The bytes of replies in the notation. `{close}` means that the server closes.
 fn literal(text: &str) -> Vec<u8> {
     let script = Script::parse(text);
     let mut bytes = match script.parts.as_slice() {

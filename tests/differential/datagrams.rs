@@ -1,7 +1,7 @@
-//! The tables of cases by UDP, each step a datagram.
+//! The tables of cases by UDP, with one datagram for each step.
 //!
-//! memcached sends a multi-key get's values one by one, so what is compared is the bytes of all
-//! messages, not where they end.
+//! memcached sends each value of a multi-key get as a message. So the bytes of all messages are
+//! compared, not their ends.
 
 use slabcore_testkit::datagram_playback::DatagramPlayer;
 use slabcore_testkit::replies::shown;

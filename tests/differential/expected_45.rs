@@ -1,8 +1,8 @@
-//! Cases that memcached 1.6.45 and the older 1.6.38 answer in different ways, with the replies of
-//! 1.6.45, and cases that Slabcore answers in another way than both, by decision.
+//! Cases with literal replies: those that memcached 1.6.45 and the older 1.6.38 answer differently,
+//! with the replies of 1.6.45, and those that Slabcore answers differently on purpose.
 //!
-//! The tables have the replies, so that Slabcore is compared with them also where only the older
-//! memcached can be had. A memcached 1.6.45 plays the same tables.
+//! So Slabcore can be checked where only the older memcached is available. A memcached 1.6.45 plays
+//! the same tables.
 
 use slabcore_testkit::binaries;
 use slabcore_testkit::playback::Player;
@@ -65,7 +65,7 @@ fn slabcore_differs_where_it_was_decided() {
     check(ServerKind::Slabcore, BEHIND_DUMPS);
 }
 
-/// A decision that makes no difference is none.
+/// Each case of the table of decisions must differ from stock memcached.
 #[test]
 fn each_decision_makes_a_difference() {
     if !binaries::stock_is_current() {

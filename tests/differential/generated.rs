@@ -1,4 +1,4 @@
-//! Random scripts in random splits; a difference shrinks to a short script.
+//! Random scripts in random splits. A difference shrinks to a short script.
 
 use std::cell::RefCell;
 use std::env;
@@ -12,7 +12,7 @@ use slabcore_testkit::{binaries, generators, line_mutations};
 
 use crate::twins::Twins;
 
-/// How many scripts each test plays when nothing else is asked for: some seconds.
+/// Default number of scripts for each test; they take some seconds.
 const CASES_BY_DEFAULT: u64 = 1000;
 
 fn check(threads: usize, scripts: impl Strategy<Value = Script>) {
@@ -26,7 +26,7 @@ fn check(threads: usize, scripts: impl Strategy<Value = Script>) {
     let config = Config {
         cases: u32::try_from(cases).expect("SLABCORE_DIFF_CASES fits 32 bits"),
         failure_persistence: None,
-        // A server that falls silent costs the whole read timeout in every step.
+        // A silent server costs the whole read timeout in every step.
         max_shrink_time: 60_000,
         rng_seed: RngSeed::Fixed(seed + threads as u64),
         ..Config::default()
@@ -36,7 +36,7 @@ fn check(threads: usize, scripts: impl Strategy<Value = Script>) {
         let played =
             catch_unwind(AssertUnwindSafe(|| twins.borrow().players().compare(&script, splits)));
         let difference = played.unwrap_or_else(|_| {
-            // A silent server stays silent; the search for a shorter script needs a fresh one.
+            // A silent server stays silent, so the search for a shorter script needs a new one.
             twins.replace(Twins::start(threads, &[]));
             Err("a server fell silent or closed, see above".into())
         });

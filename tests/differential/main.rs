@@ -1,7 +1,7 @@
-//! The same streams to slabcore and to stock memcached; every reply byte must be equal.
+//! Sends the same streams to slabcore and to stock memcached. All reply bytes must be equal.
 //!
-//! `cases/*.txt` are read one script a line. `SLABCORE_DIFF_CASES` sets how many generated scripts
-//! each test plays, `SLABCORE_DIFF_SEED` which ones.
+//! Each line of `cases/*.txt` is a script. `SLABCORE_DIFF_CASES` sets how many generated scripts
+//! each test plays, and `SLABCORE_DIFF_SEED` selects them.
 
 mod binary;
 mod case_table;

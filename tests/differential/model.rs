@@ -1,5 +1,4 @@
-//! The model of what classic and meta commands mean beside the stock memcached: other tests trust
-//! the model.
+//! Compares the test kit's model with stock memcached, since other tests trust the model.
 
 use std::cell::RefCell;
 use std::time::{SystemTime, UNIX_EPOCH};

@@ -1,11 +1,14 @@
-//! Random lines with odd words, numbers and flags, to both servers: every reply is the same.
+//! Random lines of odd words, numbers and flags. Both servers must give the same replies.
 //!
-//! Left out is where slabcore differs by decision: the flag `b` of an `me` as its last word; a get
-//! that fails with `noreply` as its last key, which memcached answers with an empty line; opaque
-//! tokens that are too long, which memcached refuses after it has done what was asked. The seconds
-//! and cas uniques of one server are left out, too. Each line is answered before the next is sent:
-//! memcached does not change an item in place whose value is on its way, and drops the replies
-//! before a get that fails.
+//! `generated.rs` also plays changed lines: valid commands with one change, in scripts that are cut
+//! at random. Here whole lines are odd, and server commands are among them.
+//!
+//! Lines are left out that slabcore answers differently on purpose: the flag `b` of an `me` as its
+//! last word; a failing get with `noreply` as its last key, which memcached answers with an empty
+//! line; too long opaque tokens, which memcached refuses after it has executed the command. Flags
+//! that return seconds or cas uniques are also left out. Each line is answered before the next is
+//! sent: memcached does not change an item in place while its value is being sent, and drops the
+//! replies before a failing get.
 
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -16,10 +19,10 @@ use slabcore_testkit::replies::shown;
 use slabcore_testkit::server_process::{ServerKind, ServerOptions, ServerProcess};
 use slabcore_testkit::wire_client::WireClient;
 
-/// Sessions of each test: some seconds.
+/// Number of sessions of each test; they take some seconds.
 const SESSIONS: u32 = 400;
 
-/// More bytes than any length among [`LENGTHS`] eats.
+/// More bytes than any length of [`LENGTHS`] announces.
 const PADDING: &str =
     "\r\n\r\n\r\n\r\n\r\n\r\n\r\n\r\n\r\n\r\n\r\n\r\n\r\n\r\n\r\n\r\n\r\n\r\n\r\n\r\n";
 const FENCE: &str = "mg none Oend\r\n";
@@ -80,7 +83,7 @@ fn number() -> Words {
     prop_oneof![1 => Just("0".to_owned()), 2 => word(NUMBERS)].boxed()
 }
 
-/// Words after those that a command needs.
+/// Words after the required ones.
 fn tail() -> Words {
     prop_oneof![
         6 => Just(String::new()),
@@ -90,7 +93,7 @@ fn tail() -> Words {
     .boxed()
 }
 
-/// Value and length of a storage command; mostly they agree.
+/// Value and length of a storage command. Mostly they match.
 fn block() -> impl Strategy<Value = (String, String)> {
     let length = prop_oneof![6 => Just(None), 1 => word(LENGTHS).prop_map(Some)];
     (word(VALUES), length).prop_map(|(value, length)| {
@@ -252,7 +255,7 @@ fn same_replies(line: impl Fn() -> Words, arguments: &[&str]) {
         Ok(())
     };
     let result = TestRunner::new(config).run(&vec(line(), 1..8), |lines| {
-        // memcached's background thread may hold an item, which is then not changed in place.
+        // memcached's background thread may hold an item, so that it is not changed in place.
         compare(&lines).or_else(|_| compare(&lines)).map_err(TestCaseError::fail)
     });
     if let Err(error) = result {
@@ -280,9 +283,9 @@ fn all_lines() {
     same_replies(|| prop_oneof![classic_line(), meta_line(), order_line()].boxed(), &[]);
 }
 
-/// `-X`, `-F` and `-W` refuse before what is asked for is read.
+/// With `-X`, `-F` and `-W` commands are refused before their arguments are checked.
 #[test]
-fn what_is_switched_off() {
+fn switched_off_commands() {
     let line = || prop_oneof![1 => classic_line(), 4 => order_line()].boxed();
     same_replies(line, &["-X", "-F", "-W"]);
 }

@@ -1,11 +1,11 @@
-//! The tables of cases, in three ways of cutting, on one and on two threads.
+//! The tables of cases, cut in three ways, on one thread and on two.
 
 use slabcore_testkit::splits::Splits;
 
 use crate::case_table;
 use crate::twins::Twins;
 
-/// Options that some tables need: items of 16 KiB at most, so that the edges are cheap to reach.
+/// Options for some tables: items of at most 16 KiB, so that limits are reached with few bytes.
 const SMALL_ITEMS: &[&str] = &["-I", "16k", "-o", "slab_chunk_max=8"];
 
 fn check(table: &'static str, arguments: &[&str], seed: u64) {
@@ -72,7 +72,7 @@ fn server_commands() {
     check(include_str!("cases/server_commands.txt"), &[], 0x59);
 }
 
-/// The tables are the specification that can be read; they must not shrink away.
+/// The tables are the readable specification, so they must not shrink.
 #[test]
 fn there_are_hundreds_of_cases() {
     let tables = [

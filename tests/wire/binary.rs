@@ -1,4 +1,4 @@
-//! Which protocol a connection may speak, and logging in to the binary one.
+//! Which protocol a connection may speak, and logins by the binary protocol.
 
 use slabcore_testkit::binary_packet::Packet;
 use slabcore_testkit::server_process::{ServerKind, ServerOptions, ServerProcess};
@@ -103,7 +103,7 @@ fn flush_all_may_be_switched_off(kind: ServerKind) {
     assert_eq!(client.stat("cmd_flush").as_deref(), Some("5"), "what text asked for");
 }
 
-/// Text is a header with a wrong magic, once it is long enough.
+/// Text of 24 bytes counts as a header with a wrong magic.
 fn only_binary_may_be_spoken(kind: ServerKind) {
     let server = ServerOptions::new(kind, 1).arguments(&["-B", "binary"]).start();
     let mut client = server.connect();
@@ -150,7 +150,7 @@ fn statistics_are_packets(kind: ServerKind) {
     assert_eq!(ask(&mut client, &Packet::request(STAT).key("foo")).status, NOT_FOUND);
 }
 
-/// They show beginnings of keys, as dumps do.
+/// Prefix counts show beginnings of keys, as dumps do.
 fn counts_by_prefix_may_be_switched_off(kind: ServerKind) {
     let server = ServerOptions::new(kind, 2).arguments(&["-X"]).start();
     let mut client = server.connect();
@@ -171,7 +171,7 @@ fn check(client: &mut WireClient, request: &Packet, status: u16, body: &str) {
     assert_eq!((got.status, got.value.as_slice()), (status, body.as_bytes()), "{request}");
 }
 
-// What follows runs on slabcore alone: a stock memcached authenticates by the system's SASL
+// The following tests run on slabcore only: a stock memcached authenticates by the system's SASL
 // configuration.
 
 #[test]
@@ -214,7 +214,7 @@ fn wrong_logins_leave_the_connection_open() {
     let step = Packet::request(STEP).key("PLAIN");
     check(&mut client, &step.clone().value("\0ann\0secret"), 0, "Authenticated");
     check(&mut client, &Packet::request(NOOP), 0, "");
-    // Whoever starts anew is out.
+    // A client that starts another authentication loses its login.
     check(&mut client, &auth("CRAM-MD5", "\0ann\0secret"), AUTH_FAILURE, "Auth failure.");
     check(&mut client, &step.value("\0ann\0secret"), AUTH_FAILURE, "Auth failure.");
     check(&mut client, &auth(&"M".repeat(33), "x"), INVALID, "Invalid arguments");
@@ -228,9 +228,9 @@ fn wrong_logins_leave_the_connection_open() {
     assert_eq!(client.read_to_close(), b"");
 }
 
-/// What is logged are keys, never values, and no passwords.
+/// The log has keys, but no values and no passwords.
 #[test]
-fn a_log_tells_no_secrets() {
+fn the_log_has_no_secrets() {
     let users = UsersFile::new("log", "ann:secret\n");
     let server = users.start(ServerKind::Slabcore, &["-S", "-vv"]);
     let mut client = server.connect();

@@ -4,7 +4,7 @@ use slabcore_testkit::server_process::{ServerKind, ServerOptions, ServerProcess}
 
 on_both! {
     a_thousand_idle_connections,
-    connections_above_the_limit_are_told_so,
+    connections_above_the_limit_are_refused_with_a_message,
     connections_come_and_go,
     sigterm_ends_the_server,
 }
@@ -12,7 +12,7 @@ on_both! {
 fn a_thousand_idle_connections(kind: ServerKind) {
     let server = ServerOptions::new(kind, 2).arguments(&["-c", "2000"]).start();
     let mut clients: Vec<_> = (0..1000).map(|_| server.connect()).collect();
-    // Each was accepted and answers; the last is as good as the first.
+    // Each connection was accepted and answers.
     for client in &mut clients {
         client.round_trip();
     }
@@ -23,13 +23,13 @@ fn a_thousand_idle_connections(kind: ServerKind) {
     assert_eq!(server.stat("curr_items"), 1000);
 }
 
-fn connections_above_the_limit_are_told_so(kind: ServerKind) {
+fn connections_above_the_limit_are_refused_with_a_message(kind: ServerKind) {
     let server = ServerOptions::new(kind, 2).arguments(&["-c", "100"]).start();
     let mut clients = Vec::new();
-    // memcached counts file descriptors and not clients, so the exact number is not compared.
+    // memcached counts file descriptors instead of clients, so the exact number is not compared.
     let refused = (0..150).find_map(|_| {
         let mut client = server.connect();
-        // The refusal comes unasked, and the write may meet a closed connection.
+        // The refusal comes before any request, so a write may fail on a closed connection.
         let _ = client.try_send(b"version\r\n");
         let line = client.read_line();
         clients.push(client);
@@ -39,18 +39,20 @@ fn connections_above_the_limit_are_told_so(kind: ServerKind) {
     assert!(clients.len() > 50, "only {} clients of 100", clients.len());
     let mut last = clients.pop().expect("the refused one");
     assert_eq!(last.read_to_close(), b"");
-    // One that was accepted sees the refusal in the counters, and its own connection goes on.
+    // An accepted client sees the refusal in the counters, and stays connected.
     let rejected = clients[0].stat("rejected_connections").expect("a counter");
     assert!(rejected.parse::<u64>().expect("a number") >= 1);
 }
 
-/// A closed connection's place is free again: more come in turn than may be there at once.
+/// Closed connections make room: more clients connect one after the other than may be connected at
+/// once.
 fn connections_come_and_go(kind: ServerKind) {
     let server = ServerOptions::new(kind, 2).arguments(&["-c", "200"]).start();
     for round in 0..1000 {
         let mut client = server.connect();
         client.expect(format!("set a 0 0 4\r\n{round:04}\r\nquit\r\n"), "STORED\r\n");
-        // The server closes first, so that its side is done before the next one comes.
+        // The server closes first, so that it has forgotten this client before the next one
+        // connects.
         assert_eq!(client.read_to_close(), b"");
     }
     assert!(server.stat("total_connections") >= 1000);

@@ -1,4 +1,4 @@
-//! `stats` counts exactly, whoever asks and from wherever.
+//! `stats` counts exactly, for many clients and from every connection.
 
 use std::thread;
 
@@ -45,7 +45,7 @@ fn concurrent_clients_are_counted_exactly(kind: ServerKind) {
     }
 }
 
-/// Each line: what is sent, and the counters that it moves by one (the rest stay).
+/// Each line has a request and the counters that it increments by one. All others must stay.
 fn every_outcome_has_its_counter(kind: ServerKind) {
     const NAMES: [&str; 22] = [
         "cmd_get",
@@ -87,7 +87,7 @@ fn every_outcome_has_its_counter(kind: ServerKind) {
         ("cas j 0 0 1 1\r\n5\r\n", "NOT_FOUND\r\n", &["cmd_set", "cas_misses"]),
         ("delete k\r\n", "DELETED\r\n", &["delete_hits"]),
         ("delete k\r\n", "NOT_FOUND\r\n", &["delete_misses"]),
-        // In one write: a dead item may be reclaimed at any time.
+        // Sent in one write, since an expired item may be reclaimed at any time.
         (
             "set k 0 -1 1\r\n5\r\nget k\r\n",
             "STORED\r\nEND\r\n",
@@ -106,12 +106,12 @@ fn every_outcome_has_its_counter(kind: ServerKind) {
         })
     };
     let mut before = read();
-    for (request, reply, moved) in table {
+    for (request, reply, changes) in table {
         client.expect(request, reply);
         let after = read();
         for (at, name) in NAMES.iter().enumerate() {
             let steps = after[at] - before[at];
-            assert_eq!(steps, u64::from(moved.contains(name)), "{name} after {request:?}");
+            assert_eq!(steps, u64::from(changes.contains(name)), "{name} after {request:?}");
         }
         before = after;
     }
@@ -133,7 +133,7 @@ fn reset_clears_counters_and_keeps_gauges(kind: ServerKind) {
     assert_eq!(server.stat("cmd_get"), 1);
 }
 
-/// Check and act are one: no two clients see the same number.
+/// Reading and writing a number is atomic: no two clients see the same number.
 fn incr_from_many_clients_loses_nothing(kind: ServerKind) {
     const CLIENTS: usize = 8;
     const ROUNDS: usize = 500;

@@ -1,4 +1,4 @@
-//! Servers that run as daemons (`-d`), and files that name their process (`-P`).
+//! Daemons (`-d`) and PID files (`-P`).
 
 use std::fs;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -14,16 +14,16 @@ use slabcore_testkit::wire_client::WireClient;
 use crate::test_directory::TestDirectory;
 
 on_both! {
-    a_daemon_names_itself_and_leaves_nothing,
+    a_daemon_writes_its_pid_file_and_removes_it,
     a_daemon_may_dump_its_core_where_it_was_started,
-    a_talkative_daemon_keeps_its_standard_error,
+    a_verbose_daemon_keeps_its_standard_error,
     in_the_foreground_the_pid_file_stays,
 }
 
-/// Far beyond what a start or an end takes.
+/// Longest wait for a start or an end.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// A server that left its parent; killed with it.
+/// A server that left its parent. Dropping this kills it.
 struct Daemon {
     pid: Pid,
     address: SocketAddr,
@@ -61,7 +61,7 @@ impl Daemon {
         }
     }
 
-    /// What a link below `/proc/<pid>` points to.
+    /// The target of a link below `/proc/<pid>`.
     fn link(&self, name: &str) -> PathBuf {
         fs::read_link(format!("/proc/{}/{name}", self.pid.as_raw_nonzero())).expect("its link")
     }
@@ -73,7 +73,7 @@ impl Daemon {
 
 impl Drop for Daemon {
     fn drop(&mut self) {
-        // It may have ended already.
+        // The call fails if it has ended already.
         let _ = kill_process(self.pid, Signal::KILL);
     }
 }
@@ -94,7 +94,7 @@ fn number_in(file: &Path, before: &str) -> Option<i32> {
     text.lines().next()?.strip_prefix(before)?.parse().ok()
 }
 
-fn a_daemon_names_itself_and_leaves_nothing(kind: ServerKind) {
+fn a_daemon_writes_its_pid_file_and_removes_it(kind: ServerKind) {
     let daemon = Daemon::start(kind, &[]);
     let pid = daemon.connect().stat("pid");
     assert_eq!(pid, Some(daemon.pid.as_raw_nonzero().to_string()));
@@ -107,7 +107,7 @@ fn a_daemon_names_itself_and_leaves_nothing(kind: ServerKind) {
     wait_for("its end", || ended(daemon.pid).then_some(()));
 }
 
-/// It is gone, or a zombie where nobody asks for the status of orphans.
+/// Whether the process is gone, or is a zombie if nothing waits for orphans.
 fn ended(pid: Pid) -> bool {
     let stat = fs::read_to_string(format!("/proc/{}/stat", pid.as_raw_nonzero()));
     test_kill_process(pid).is_err() || stat.is_ok_and(|stat| stat.contains(") Z "))
@@ -124,7 +124,7 @@ fn a_daemon_may_dump_its_core_where_it_was_started(kind: ServerKind) {
     daemon.connect().round_trip();
 }
 
-fn a_talkative_daemon_keeps_its_standard_error(kind: ServerKind) {
+fn a_verbose_daemon_keeps_its_standard_error(kind: ServerKind) {
     let daemon = Daemon::start(kind, &["-v"]);
     assert_eq!(daemon.link("fd/2"), daemon.directory.file("log"));
 }

@@ -1,4 +1,4 @@
-//! UDP: frames, messages of many datagrams, and what is dropped.
+//! UDP: frames, messages of many datagrams, and datagrams that are dropped.
 
 use slabcore_testkit::binaries;
 use slabcore_testkit::binary_packet::Packet;
@@ -9,12 +9,12 @@ on_both! {
     a_reply_has_the_id_of_its_request,
     each_command_has_a_message_of_its_own,
     a_long_value_comes_in_74_datagrams,
-    what_is_no_request_is_dropped,
+    other_datagrams_are_dropped,
     silent_commands_send_nothing,
     only_quit_is_answered_with_a_bare_frame,
     each_datagram_decides_its_protocol,
     meta_commands,
-    orders_are_obeyed,
+    server_commands_are_executed,
     an_error_does_not_end_the_datagram,
     counters_count_frames_too,
     ipv6,
@@ -36,7 +36,7 @@ fn a_reply_has_the_id_of_its_request(kind: ServerKind) {
     let server = start(kind, 2);
     let mut client = server.datagrams();
     for id in [0, 1, 0x1234, 0xffff] {
-        // The sequence of a request and the reserved number may be anything.
+        // The sequence and the reserved number of a request are ignored.
         client.send_framed([id, 7, 1, 9], b"mn\r\n");
         assert_eq!(client.read_message(id), b"MN\r\n");
     }
@@ -62,7 +62,7 @@ fn a_long_value_comes_in_74_datagrams(kind: ServerKind) {
     let block = [&b" 0 0 102400\r\n"[..], &value, b"\r\n"].concat();
     let mut connection = server.connect();
     let mut client = server.datagrams();
-    // With two shards some keys are another's.
+    // With two shards some keys belong to the other shard.
     for key in ["k0", "k1", "k2", "k3", "k4", "k5"] {
         connection.expect([b"set ", key.as_bytes(), &block].concat(), "STORED\r\n");
         let id = client.send(format!("get {key}\r\n"));
@@ -73,7 +73,7 @@ fn a_long_value_comes_in_74_datagrams(kind: ServerKind) {
     }
 }
 
-fn what_is_no_request_is_dropped(kind: ServerKind) {
+fn other_datagrams_are_dropped(kind: ServerKind) {
     let server = start(kind, 1);
     let mut client = server.datagrams();
     for bytes in [&b""[..], b"mn\r\n", b"\0\x01\0\0\0\x01\0", b"\0\x01\0\0\0\x01\0\0"] {
@@ -123,7 +123,8 @@ fn only_quit_is_answered_with_a_bare_frame(kind: ServerKind) {
     client.expect_silence();
 }
 
-/// Sends packets in one datagram, and reads messages of a packet each: opcode and value.
+/// Sends packets in one datagram, and expects one message with one packet for each reply: opcode
+/// and value.
 fn expect_packets(client: &mut DatagramClient, requests: &[Packet], replies: &[(u8, &[u8])]) {
     let bytes: Vec<u8> = requests.iter().flat_map(Packet::bytes).collect();
     let id = client.send(bytes);
@@ -135,7 +136,7 @@ fn expect_packets(client: &mut DatagramClient, requests: &[Packet], replies: &[(
 }
 
 fn each_datagram_decides_its_protocol(kind: ServerKind) {
-    // Whatever connections may speak.
+    // Independent of the protocol of connections.
     for protocol in ["auto", "ascii", "binary"] {
         let server = ServerOptions::new(kind, 1).arguments(&["-B", protocol]).with_udp().start();
         let mut client = server.datagrams();
@@ -146,7 +147,7 @@ fn each_datagram_decides_its_protocol(kind: ServerKind) {
         let gets = [get(GET, "k"), get(GETQ, "nokey"), get(GETQ, "k"), get(GET, "nokey")];
         let replies = [(GET, &b"value"[..]), (GETQ, b"value"), (GET, b"Not found")];
         expect_packets(&mut client, &gets, &replies);
-        // A cut header is dropped.
+        // An incomplete header is dropped.
         let cut = &Packet::request(NOOP).bytes()[..23];
         client.send(cut);
         client.expect_silence();
@@ -162,7 +163,7 @@ fn meta_commands(kind: ServerKind) {
     client.expect("mg b v\r\nma c N0 J5 v\r\nmd a\r\n", &["EN\r\n", "VA 1\r\n5\r\n", "HD\r\n"]);
 }
 
-fn orders_are_obeyed(kind: ServerKind) {
+fn server_commands_are_executed(kind: ServerKind) {
     let server = start(kind, 2);
     let mut client = server.datagrams();
     client.expect("stats cachedump 1 0\r\nmn\r\n", &["END\r\n", "MN\r\n"]);
@@ -179,7 +180,7 @@ fn an_error_does_not_end_the_datagram(kind: ServerKind) {
         &[
             "ERROR\r\n",
             "CLIENT_ERROR bad data chunk\r\n",
-            // What is left of the block.
+            // The rest of the data block.
             if is_older { "ERROR\r\n" } else { BAD_FORMAT },
             "CLIENT_ERROR invalid numeric delta argument\r\n",
             "END\r\n",

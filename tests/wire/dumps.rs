@@ -1,4 +1,4 @@
-//! Dumps of all keys, and the settings of what makes them.
+//! Dumps of all keys, and the settings of the crawler that makes them.
 
 use std::collections::BTreeSet;
 
@@ -10,14 +10,14 @@ on_both! {
     cachedump_lists_keys_of_a_class;
     since_45: every_key_is_dumped,
     a_dump_says_that_it_begins,
-    dumps_and_watch_stand_first_in_a_packet,
+    dumps_and_watch_must_begin_a_packet,
     items_of_the_last_slab_class_are_dumped,
 }
 
-/// As many as memcached's own test has.
+/// As many keys as in memcached's own test.
 const KEYS: usize = 70_090;
 
-/// So that memcached's crawler does not start by itself, and is busy then.
+/// Keeps memcached's crawler from starting by itself, which would make it busy.
 const STEADY: &[&str] = &["-o", "no_lru_maintainer"];
 
 fn store(client: &mut WireClient, prefix: &str, keys: std::ops::Range<usize>) {
@@ -30,7 +30,7 @@ fn store(client: &mut WireClient, prefix: &str, keys: std::ops::Range<usize>) {
     }
 }
 
-/// The lines of a dump up to the one that ends it, without the one that begins it.
+/// The lines of a dump, without its first line, up to the last one.
 fn dump(client: &mut WireClient, command: &str, end: &[u8]) -> Vec<String> {
     client.expect(format!("{command}\r\n"), "OK\r\n");
     lines_to(client, end)
@@ -60,7 +60,7 @@ fn lines_to(client: &mut WireClient, end: &[u8]) -> Vec<String> {
     lines
 }
 
-/// The keys of a dump's lines, each once.
+/// The keys in a dump's lines. Panics if one occurs twice.
 fn keys(lines: &[String], before: &str, behind: char) -> BTreeSet<String> {
     let key = |line: &String| {
         let rest = line.strip_prefix(before).unwrap_or_else(|| panic!("{line}"));
@@ -85,7 +85,7 @@ fn every_key_is_dumped(kind: ServerKind) {
     client.round_trip();
 }
 
-/// Also where nothing follows, and of a slab class that has nothing.
+/// Also for an empty cache and an empty slab class.
 fn a_dump_says_that_it_begins(kind: ServerKind) {
     for (command, end) in [
         ("metadump all", "END"),
@@ -96,15 +96,16 @@ fn a_dump_says_that_it_begins(kind: ServerKind) {
         ("mgdump 5", "EN"),
         ("meta all", "END"),
     ] {
-        // memcached is busy with a dump for a moment longer than its client.
+        // memcached stays busy for a moment after its client has the dump.
         let server = ServerOptions::new(kind, 2).arguments(STEADY).start();
         let replies = format!("OK\r\n{end}\r\n");
         server.connect().expect(format!("lru_crawler {command}\r\n"), replies);
     }
 }
 
-/// In memcached the replies to what stands before them would come too late. `mn` makes it send.
-fn dumps_and_watch_stand_first_in_a_packet(kind: ServerKind) {
+/// In memcached the replies to commands before them in a packet would come too late. `mn` makes it
+/// send.
+fn dumps_and_watch_must_begin_a_packet(kind: ServerKind) {
     let server = ServerOptions::new(kind, 2).arguments(STEADY).start();
     let before = [
         ("mg foo v\r\n", "EN\r\n"),
@@ -134,16 +135,16 @@ fn dumps_and_watch_stand_first_in_a_packet(kind: ServerKind) {
             client.expect(format!("{request}{order}"), refusal);
         }
     }
-    // A line that another packet ends is in that one.
+    // A line belongs to the packet that ends it.
     client.expect("mg foo v\r\nlru_cr", "EN\r\n");
     client.expect("awler mgdump all\r\n", "OK\r\nEN\r\n");
     let mut client = server.connect();
     client.expect("mg foo v\r\nmn\r\nwatch\r\n", "EN\r\nMN\r\nOK\r\n");
 }
 
-/// The second of two dumps, too.
+/// The second of two dumps is executed as well.
 #[test]
-fn what_stands_behind_a_dump_is_executed() {
+fn commands_after_a_dump_are_executed() {
     let server = ServerProcess::new(ServerKind::Slabcore, 2);
     server.connect().expect(
         "lru_crawler metadump all\r\nlru_crawler mgdump all\r\nset a 0 0 1\r\nx\r\nget a\r\n",
@@ -165,7 +166,7 @@ fn dumps_can_be_switched_off(kind: ServerKind) {
     client.expect("lru_crawler crawl all\r\n", "OK\r\n");
 }
 
-/// memcached's crawler goes on for a moment.
+/// Slabcore only: memcached's crawler runs on for a moment.
 #[test]
 fn without_the_crawler_there_are_no_dumps() {
     let server = ServerProcess::new(ServerKind::Slabcore, 2);
@@ -186,7 +187,7 @@ fn cachedump_lists_keys_of_a_class(kind: ServerKind) {
     client.expect("set b 5 0 3\r\nabc\r\n", "STORED\r\n");
     client.expect("ms Zm9v 3 b\r\nabc\r\n", "HD\r\n");
     let class = client.stats("items")[0].0.split(':').nth(1).expect("a class").to_owned();
-    // memcached lists what has come to its COLD segment, a second later at most.
+    // memcached lists items in its COLD segment, which they reach within a second.
     let deadline = std::time::Instant::now() + std::time::Duration::from_secs(10);
     loop {
         let mut lines = cachedump(&mut client, &format!("{class} 0"));
@@ -199,8 +200,8 @@ fn cachedump_lists_keys_of_a_class(kind: ServerKind) {
     assert_eq!(cachedump(&mut client, &format!("{class} 1")).len(), 1);
 }
 
-/// With a growth factor as small as this there are as many slab classes as there may be. Slabcore
-/// had one more, which the dumps left out.
+/// This small growth factor makes the largest possible number of slab classes. Slabcore had one
+/// more, and dumps left it out.
 fn items_of_the_last_slab_class_are_dumped(kind: ServerKind) {
     for factor in ["1.05", "1.08"] {
         let server = ServerOptions::new(kind, 2).arguments(STEADY).arguments(&["-f", factor]);
@@ -228,9 +229,9 @@ fn items_of_the_last_slab_class_are_dumped(kind: ServerKind) {
     }
 }
 
-/// The line of a dump, as 1.6.45 has it; the older oracle has no blank at its end.
+/// The line of a dump as in 1.6.45. Older versions have no blank at its end.
 #[test]
-fn metadump_tells_what_is_known() {
+fn metadump_shows_the_fields_of_an_item() {
     let server = ServerProcess::new(ServerKind::Slabcore, 2);
     let mut client = server.connect();
     client.expect("set a%b 7 100 3\r\nabc\r\n", "STORED\r\n");
@@ -251,10 +252,10 @@ fn metadump_tells_what_is_known() {
     assert!(number(class, "cls=") >= 1 && number(size, "size=") > 3);
 }
 
-/// Other clients store other keys meanwhile, so that the hash tables of both shards grow, and ask
-/// for dumps themselves.
+/// Meanwhile other clients store other keys, so that the hash tables of both shards grow, and
+/// request dumps.
 #[test]
-fn whoever_is_there_throughout_is_dumped_once() {
+fn lasting_items_are_dumped_once() {
     let server = ServerProcess::new(ServerKind::Slabcore, 2);
     let mut client = server.connect();
     store(&mut client, "key", 0..KEYS);
@@ -270,12 +271,12 @@ fn whoever_is_there_throughout_is_dumped_once() {
     for keys in [dumped, read] {
         assert_eq!(keys.iter().filter(|key| key.starts_with("key")).count(), KEYS);
     }
-    // What stands behind a dump is executed once it has ended.
+    // Commands after a dump are executed when the dump has ended.
     client.expect_reply("VERSION 1.6.45\r\n");
     reader.expect_reply("VERSION 1.6.45\r\n");
 }
 
-/// A client that asks for a dump and does not read it, and one that goes away in the middle.
+/// One client requests a dump and does not read it, another one disconnects in the middle.
 #[test]
 fn a_dump_waits_for_its_client() {
     let server = ServerProcess::new(ServerKind::Slabcore, 2);

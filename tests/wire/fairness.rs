@@ -1,16 +1,16 @@
-//! Nobody waits for a client that does not read.
+//! Clients that do not read must not delay others.
 
 use slabcore_testkit::server_process::{ServerKind, ServerProcess};
 use slabcore_testkit::wire_client::WireClient;
 
 on_both! {
-    clients_that_read_nothing_do_not_hold_up_others,
+    clients_that_do_not_read_do_not_delay_others,
 }
 
 const SLOW_CLIENTS: usize = 4;
 
-/// Each asks for more than any socket takes, and reads it only when the others are done.
-fn clients_that_read_nothing_do_not_hold_up_others(kind: ServerKind) {
+/// Each slow client requests more than any socket buffers, and reads it when the others are done.
+fn clients_that_do_not_read_do_not_delay_others(kind: ServerKind) {
     const VALUE_BYTES: usize = 500_000;
     const GETS: usize = 40;
     let server = ServerProcess::new(kind, 1);

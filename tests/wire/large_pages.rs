@@ -1,4 +1,4 @@
-//! `-L`, and what a large cache takes of the machine before it is filled.
+//! Huge pages (`-L`), and the memory that a large cache uses before it is filled.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -10,7 +10,7 @@ on_both! { goes_on_where_no_huge_pages_are_reserved, a_large_cache_is_small_unti
 
 /// `-m` of the test with reserved huge pages, not a multiple of them.
 const MEMORY_MIB: usize = 65;
-/// Huge pages that this takes.
+/// Number of huge pages for this memory.
 const PAGES: usize = MEMORY_MIB.div_ceil(2);
 
 /// A number in the kernel's directory for huge pages of 2 MiB; `None` without such a directory.
@@ -28,7 +28,7 @@ struct ReservedPages {
 }
 
 impl ReservedPages {
-    /// `None` without the right to it, or where memory is too fragmented.
+    /// Returns `None` without the right to reserve them, or if memory is too fragmented.
     fn new(pages: usize) -> Option<Self> {
         let before = huge_pages("nr_hugepages")?;
         fs::write(huge_pages_path("nr_hugepages"), (before + pages).to_string()).ok()?;
@@ -49,7 +49,7 @@ fn start(kind: ServerKind, memory_mib: usize, words: &[&str]) -> ServerProcess {
     ServerOptions::new(kind, 2).arguments(&["-m", &memory]).arguments(words).start()
 }
 
-/// `stats settings` without the port, which differs.
+/// The lines of `stats settings`, without the port, which differs.
 fn settings(server: &ServerProcess) -> Vec<(String, String)> {
     let mut settings = server.connect().stats("settings");
     settings.retain(|(name, _)| name != "tcpport");
@@ -64,7 +64,7 @@ fn goes_on_where_no_huge_pages_are_reserved(kind: ServerKind) {
         return;
     }
     let there = ["nr_hugepages", "nr_overcommit_hugepages"].map(huge_pages);
-    // More than the test below adds to them meanwhile.
+    // More pages than the test below adds at the same time.
     let pages = there.iter().flatten().sum::<usize>() + 2 * PAGES;
     let server = start(kind, 2 * pages, &["-L"]);
     let mut client = server.connect();
@@ -101,7 +101,7 @@ fn items_lie_on_reserved_huge_pages() {
     assert_eq!(client.stat("limit_maxbytes"), Some((MEMORY_MIB << 20).to_string()));
     let huge_kib = server.status_kib("HugetlbPages");
     assert!((1..8 << 10).contains(&huge_kib), "{huge_kib} KiB before the first item");
-    // Twice what fits: no page stays untouched.
+    // Twice the items that fit, so every page is used.
     let value = "x".repeat(100_000);
     for key in 0..2 * MEMORY_MIB * 10 {
         client.expect(format!("set {key} 0 0 100000\r\n{value}\r\n"), "STORED\r\n");

@@ -1,5 +1,4 @@
-//! Values that are larger than what a socket takes at once: while a slow client reads one, others
-//! change it.
+//! Values larger than a socket's buffer: while a slow client reads one, others change it.
 
 use slabcore_testkit::server_process::{ServerKind, ServerOptions, ServerProcess};
 use slabcore_testkit::wire_client::WireClient;
@@ -10,12 +9,12 @@ on_both! {
     large_values_among_small_ones,
 }
 
-/// How often a client sends the same, without waiting for replies.
+/// Number of equal requests that a client sends without waiting for replies.
 const REPEATS: usize = 5;
 /// More than the buffers of both sockets.
 const SLOW_BYTES: usize = 12 << 20;
 
-/// The ways in which sockets are driven, with one shard and with two.
+/// Servers with each backend, with one shard and with two.
 fn servers(kind: ServerKind) -> impl Iterator<Item = ServerProcess> {
     let backends: &[&[&str]] = match kind {
         ServerKind::Slabcore => &[&[], &["--backend", "epoll"]],
@@ -28,7 +27,7 @@ fn servers(kind: ServerKind) -> impl Iterator<Item = ServerProcess> {
     })
 }
 
-/// Bytes that tell where they belong, line ends among them.
+/// Bytes that differ by position, with line ends among them.
 fn pattern(seed: usize, length: usize) -> Vec<u8> {
     (0..length).map(|at| ((at * 31 + seed * 7 + at / 251) % 256) as u8).collect()
 }
@@ -55,7 +54,7 @@ fn a_slow_reader_gets_the_old_value_whole(kind: ServerKind) {
             other.send(&change);
             let answer = other.read_line();
             assert!(!answer.starts_with(b"SERVER_ERROR"), "{name}: {answer:?}");
-            // What the old value took would be used again now.
+            // A freed old value would be overwritten now.
             store(&mut other, "other", &new);
             assert!(slow.read_exact(SLOW_BYTES) == old, "{name}: another value");
             slow.expect_reply("\r\nEND\r\n");
@@ -63,7 +62,7 @@ fn a_slow_reader_gets_the_old_value_whole(kind: ServerKind) {
     }
 }
 
-/// What is kept for a client is given back when it is gone: the memory has room for four values.
+/// Memory held for a client is freed when it disconnects. The cache has room for four values.
 fn clients_that_leave_in_the_middle_of_a_value(kind: ServerKind) {
     let value = pattern(3, 20 << 20);
     for server in servers(kind) {
@@ -75,7 +74,7 @@ fn clients_that_leave_in_the_middle_of_a_value(kind: ServerKind) {
             leaving.send(format!("get {key}\r\nget {key}\r\n").as_bytes());
             assert!(leaving.read_line().starts_with(b"VALUE"));
             drop(leaving);
-            // Nothing tells when the server has seen the end, but it has turned once more.
+            // Nothing shows when the server has noticed the end, but it has executed another turn.
             writer.expect(format!("delete {key}\r\n"), "DELETED\r\n");
             server.connect().round_trip();
         }

@@ -1,4 +1,4 @@
-//! Servers with hardly any memory, and those that may evict nothing.
+//! Servers with very little memory, and servers that may not evict.
 
 use slabcore_testkit::server_process::{ServerKind, ServerOptions};
 use slabcore_testkit::wire_client::WireClient;
@@ -41,7 +41,8 @@ fn set_long(client: &mut WireClient, number: usize, length: usize) -> Vec<u8> {
     client.read_line()
 }
 
-/// One of them needs more pages than its shard has, faster than others give them by themselves.
+/// A value needs more pages than its shard has, faster than other shards give them in the
+/// background.
 fn large_values_evict_what_lies_in_other_shards(kind: ServerKind) {
     for (memory, threads, item_max, length) in
         [("2", 2, "1m", 1_000_000), ("4", 4, "1m", 1_000_000), ("8", 4, "4m", 3_500_000)]
@@ -57,7 +58,7 @@ fn large_values_evict_what_lies_in_other_shards(kind: ServerKind) {
     }
 }
 
-/// What a value had got before its memory ran out is no room for the next one as long.
+/// The chunks of a value whose memory ran out do not make room for the next value of that length.
 fn a_server_full_for_large_values_stays_so(kind: ServerKind) {
     for _ in 0..10 {
         let server = ServerOptions::new(kind, 2).arguments(&["-M", "-m", "2"]).start();
@@ -72,7 +73,7 @@ fn a_server_full_for_large_values_stays_so(kind: ServerKind) {
     }
 }
 
-/// Whatever shard a key belongs to.
+/// This holds for keys of every shard.
 fn a_full_server_stays_full_until_something_is_deleted(kind: ServerKind) {
     for memory in ["2", "3", "6"] {
         for threads in [1, 4] {

@@ -1,4 +1,4 @@
-//! `-k`, and what happens where little memory may be locked.
+//! Locked memory (`-k`), and low limits on it.
 
 use std::process::Command;
 
@@ -6,7 +6,7 @@ use rustix::process::geteuid;
 use slabcore_testkit::binaries;
 use slabcore_testkit::server_process::{ServerKind, ServerOptions, ServerProcess};
 
-/// Servers that the kernel holds to a limit of so many KiB; root, too.
+/// A server under a limit on locked memory, in KiB. The limit also holds for root.
 fn limited(kind: ServerKind, threads: usize, limit_kib: u32) -> ServerOptions {
     let script = format!("ulimit -l {limit_kib}; exec \"$@\"");
     let mut words = vec!["sh", "-c", &script, "sh"];
@@ -16,14 +16,15 @@ fn limited(kind: ServerKind, threads: usize, limit_kib: u32) -> ServerOptions {
     ServerOptions::new(kind, threads).launched_by(&words)
 }
 
-/// Whether nearly all that is mapped is locked; the kernel's own pages never are.
+/// Whether nearly all mapped memory is locked. The kernel's own pages never are.
 fn is_locked(server: &ServerProcess) -> bool {
     let (locked, mapped) = (server.status_kib("VmLck"), server.status_kib("VmSize"));
     assert!(locked == 0 || locked > mapped / 10 * 9, "{locked} of {mapped} KiB are locked");
     locked != 0
 }
 
-/// All of it, or as here none: whoever may lock nothing is told so in memcached's words.
+/// All memory is locked. If locking is forbidden, as in the second case, the server says so in
+/// memcached's words.
 #[test]
 fn memory_is_locked_where_memcached_locks_it() {
     for kind in [ServerKind::Slabcore, ServerKind::Stock] {
@@ -39,9 +40,9 @@ fn memory_is_locked_where_memcached_locks_it() {
     ours.connect().round_trip();
 }
 
-/// Where there is no room for rings, epoll serves, and one line says why.
+/// Without lockable memory for rings the server uses epoll, and one line says why.
 #[test]
-fn too_little_lockable_memory_for_rings_is_told_in_one_line() {
+fn too_little_lockable_memory_for_rings_is_reported_in_one_line() {
     if !binaries::slabcore_is_itself() {
         return;
     }
@@ -52,10 +53,10 @@ fn too_little_lockable_memory_for_rings_is_told_in_one_line() {
     assert_eq!(server.log(), expected);
 }
 
-/// Where there is room for small ones, they serve more clients than they have entries.
+/// Small rings serve more clients than they have entries.
 #[test]
 fn little_lockable_memory_makes_small_rings() {
-    // Other processes of a user are charged to the same limit, unless they are root's.
+    // All processes of a user count against one limit, except for root.
     if !binaries::slabcore_is_itself() || !geteuid().is_root() {
         return;
     }
@@ -73,11 +74,11 @@ fn little_lockable_memory_makes_small_rings() {
     }
 }
 
-/// Servers of a user of their own, who may lock so many KiB over all processes.
+/// Servers of another user, who may lock this many KiB over all processes.
 fn of_one_user(user: u32, threads: usize, limit_kib: u32) -> ServerOptions {
     let script = format!("ulimit -l {limit_kib}; exec \"$@\"");
     let user = user.to_string();
-    // The binary and the test's directory may be closed to that user.
+    // That user may have no access to the binary and the test's directory.
     let words = ["sh", "-c", &script, "sh", "setpriv", "--reuid", &user, "--regid", &user];
     let rights = ["--clear-groups", "--inh-caps=-all,+dac_override"];
     let no_more = ["--ambient-caps=+dac_override", "--bounding-set=-all,+dac_override"];
@@ -85,8 +86,8 @@ fn of_one_user(user: u32, threads: usize, limit_kib: u32) -> ServerOptions {
     ServerOptions::new(ServerKind::Slabcore, threads).launched_by(&words)
 }
 
-/// The first servers of a user took what could be locked. The executors of the next one that got no
-/// rings ended without a word, and its start waited for them for ever.
+/// The first servers of a user locked all memory that the limit allows. In the next one, executors
+/// without rings ended silently, and its start waited for them for ever.
 #[test]
 fn servers_of_one_user_share_what_may_be_locked() {
     if !binaries::slabcore_is_itself() {
@@ -96,12 +97,12 @@ fn servers_of_one_user_share_what_may_be_locked() {
         eprintln!("skipped: only root can start servers of another user");
         return;
     }
-    // No user has this number, but in this test.
+    // Only this test uses this user number.
     let user = 1_000_000 + std::process::id();
     let limits = [(1, 1024), (2, 1024), (4, 2048), (8, 4096), (16, 8192)];
     for (threads, limit_kib) in limits {
         let start = || of_one_user(user, threads, limit_kib).start();
-        // Some at the same time, and some after them.
+        // Some start at the same time, and some later.
         let mut servers: Vec<_> = std::thread::scope(|scope| {
             let starting: Vec<_> = (0..3).map(|_| scope.spawn(start)).collect();
             starting.into_iter().map(|it| it.join().expect("it starts")).collect()

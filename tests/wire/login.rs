@@ -1,4 +1,4 @@
-//! Logging in by text: `-Y` without `-S`.
+//! Logins by the text protocol: `-Y` without `-S`.
 
 use std::time::{Duration, Instant};
 
@@ -15,7 +15,7 @@ on_both! {
     nothing_is_done_before_login,
     a_login_may_arrive_byte_by_byte,
     only_text_logs_in,
-    hangup_reads_the_users_anew;
+    hangup_reads_the_users_again;
     since_45: a_token_that_is_too_long_is_refused_at_once,
 }
 
@@ -23,7 +23,7 @@ fn nothing_is_done_before_login(kind: ServerKind) {
     let users = UsersFile::new(&format!("text-{kind:?}"), "ann:secret\nbob:other\n");
     let server = users.start(kind, &[]);
     let mut client = server.connect();
-    // One at a time: memcached's replies to what comes in one packet become one.
+    // Sent one by one, as memcached sends one reply to several lines in a packet.
     for line in ["get a\r\n", "stats\r\n", "add x 0 0 10\r\n", "set x 0 0 x\r\n", "version\r\n"] {
         client.expect(line, UNAUTHENTICATED);
     }
@@ -63,7 +63,7 @@ fn only_text_logs_in(kind: ServerKind) {
     client.expect(b"\x80 is no word\r\n", UNAUTHENTICATED);
 }
 
-/// The bytes that such a line announces were waited for and ignored: the client heard nothing.
+/// The server waited for the bytes that such a line announces, and the client got no reply.
 fn a_token_that_is_too_long_is_refused_at_once(kind: ServerKind) {
     let users = UsersFile::new(&format!("text-long-{kind:?}"), "ann:secret\n");
     let server = users.start(kind, &[]);
@@ -75,7 +75,7 @@ fn a_token_that_is_too_long_is_refused_at_once(kind: ServerKind) {
     client.expect("set x 0 0 10\r\nann secret\r\n", "STORED\r\n");
 }
 
-fn hangup_reads_the_users_anew(kind: ServerKind) {
+fn hangup_reads_the_users_again(kind: ServerKind) {
     let users = UsersFile::new(&format!("hangup-{kind:?}"), "ann:secret\n");
     let server = users.start(kind, &[]);
     let mut early = server.connect();
@@ -94,7 +94,7 @@ fn hangup_reads_the_users_anew(kind: ServerKind) {
     let mut late = server.connect();
     late.expect("set x 0 0 10\r\nann secret\r\n", FAILURE);
     early.expect("get k\r\n", "END\r\n");
-    // A bad file changes nothing, however often it is read.
+    // A bad file changes nothing, no matter how often it is read.
     users.rewrite("nobody\n");
     hang_up(&server);
     client.round_trip();

@@ -1,4 +1,5 @@
-//! Sessions that hold for slabcore and for stock memcached alike: each test runs on both.
+//! Sessions with servers as processes. Most hold for slabcore and for stock memcached, and run on
+//! both.
 
 #[macro_use(on_both)]
 extern crate slabcore_testkit;

@@ -1,5 +1,5 @@
-//! Meta commands as clients use them: of many readers of a missing, stale or ageing value one
-//! fetches it anew.
+//! Meta commands as clients use them: of many readers of a missing, stale or ageing value, one is
+//! asked to fetch it again.
 
 use std::sync::Barrier;
 use std::thread;
@@ -14,14 +14,14 @@ on_both! {
     without_memory_nothing_is_created,
     every_outcome_has_its_counter;
     since_45: a_quiet_ma_that_creates_says_nothing,
-    what_is_wrong_with_a_flag_is_named,
+    wrong_flags_are_named,
     words_that_cannot_be_flags_spoil_the_line,
 }
 
 const CLIENTS: usize = 16;
 const KEYS: usize = 50;
 
-/// `read` by all clients at once, for one key after the other: of each key's replies one has a `W`
+/// All clients send `read` at once, for one key after the other. One reply for each key has a `W`,
 /// and the others are `loser`.
 fn one_wins(server: &ServerProcess, read: &str, loser: &str) {
     let together = Barrier::new(CLIENTS);
@@ -55,8 +55,8 @@ fn one_wins(server: &ServerProcess, read: &str, loser: &str) {
     }
 }
 
-/// Threads among which one reader wins. memcached marks the winner of a value that is there without
-/// the item's lock, so that two of its threads now and then name one each.
+/// Number of threads with which exactly one reader wins. memcached marks the winner of a present
+/// value without the item's lock, so two of its threads sometimes name one each.
 fn threads_that_agree(kind: ServerKind) -> usize {
     match kind {
         ServerKind::Slabcore => 2,
@@ -67,7 +67,7 @@ fn threads_that_agree(kind: ServerKind) -> usize {
 fn of_many_readers_of_a_miss_one_wins(kind: ServerKind) {
     let server = ServerProcess::new(kind, 2);
     one_wins(&server, "mg KEY N60 v\r\n", "VA 0 Z\r\n");
-    // The winner's value ends it.
+    // The winner's value ends the competition.
     let mut client = server.connect();
     client.expect("ms k0 2 T60\r\nhi\r\nmg k0 N60 v\r\n", "HD\r\nVA 2\r\nhi\r\n");
 }
@@ -92,7 +92,7 @@ fn of_many_readers_of_an_ageing_value_one_wins(kind: ServerKind) {
     one_wins(&server, "mg KEY v R2000\r\n", "VA 2 Z\r\n");
 }
 
-/// A client that fetches many keys hears of hits only, and knows at the fence that all is said.
+/// A client that fetches many keys gets replies for hits only, and the fence's reply after them.
 fn quiet_commands_end_at_a_fence(kind: ServerKind) {
     const BATCH: usize = 2_000;
     let server = ServerProcess::new(kind, 2);
@@ -132,8 +132,9 @@ fn a_quiet_ma_that_creates_says_nothing(kind: ServerKind) {
     );
 }
 
-/// `mg` and `md` name what they find, `ms` eats its value as well, `ma` has one name for all.
-fn what_is_wrong_with_a_flag_is_named(kind: ServerKind) {
+/// `mg` and `md` say which flag is wrong, `ms` also discards its value, `ma` has one message for
+/// all.
+fn wrong_flags_are_named(kind: ServerKind) {
     const FORMAT: &str = "CLIENT_ERROR bad command line format\r\n";
     const TOKEN: &str = "CLIENT_ERROR bad token in command line format\r\n";
     const INVALID: &str = "CLIENT_ERROR invalid flag\r\n";
@@ -199,7 +200,8 @@ fn what_is_wrong_with_a_flag_is_named(kind: ServerKind) {
     client.expect("ms k 1 M\0\r\n5\r\nma k M\0 v\r\n", "HD\r\nVA 1\r\n6\r\n");
 }
 
-/// memcached finds them before it knows the command's length: the value of `ms` is a command then.
+/// memcached refuses them before it knows the command's length, so it reads the value of `ms` as a
+/// command.
 fn words_that_cannot_be_flags_spoil_the_line(kind: ServerKind) {
     const FORMAT: &str = "CLIENT_ERROR bad command line format\r\n";
     let server = ServerProcess::new(kind, 2);
@@ -210,14 +212,14 @@ fn words_that_cannot_be_flags_spoil_the_line(kind: ServerKind) {
         }
         client.expect(format!("ms k 2 {flags}\r\nmn\r\n"), format!("{FORMAT}MN\r\n"));
     }
-    // Of a longer line 23 words are looked at.
+    // Only the first 23 words of a longer line are checked.
     let many = "v ".repeat(20);
     client.expect(format!("mg k {many}-\r\n"), FORMAT);
     client.expect(format!("mg k v {many}-\r\n"), "CLIENT_ERROR options flags are too long\r\n");
     client.expect("me k x y\r\nme !! b\r\nme !! b x\r\n", format!("EN\r\nEN\r\n{FORMAT}"));
 }
 
-/// A full server that may not evict, of items as large as the ones that are asked for.
+/// The server is full and may not evict. Its items are as large as the requested ones.
 fn without_memory_nothing_is_created(kind: ServerKind) {
     let server = ServerOptions::new(kind, 1).arguments(&["-M", "-m", "4"]).start();
     let mut client = server.connect();
@@ -241,7 +243,7 @@ fn without_memory_nothing_is_created(kind: ServerKind) {
     client.expect(format!("ms {} 0 q\r\n\r\n", key("c")), error);
 }
 
-/// Each line: what is sent, and the counters that it moves by one (the rest stay).
+/// Each line has a request and the counters that it increments by one. All others must stay.
 // long: a table
 fn every_outcome_has_its_counter(kind: ServerKind) {
     const NAMES: [&str; 18] = [
@@ -305,12 +307,12 @@ fn every_outcome_has_its_counter(kind: ServerKind) {
         })
     };
     let mut before = read();
-    for (request, reply, moved) in table {
+    for (request, reply, changes) in table {
         client.expect(request, reply);
         let after = read();
         for (at, name) in NAMES.iter().enumerate() {
             let steps = after[at] - before[at];
-            assert_eq!(steps, u64::from(moved.contains(name)), "{name} after {request:?}");
+            assert_eq!(steps, u64::from(changes.contains(name)), "{name} after {request:?}");
         }
         before = after;
     }

@@ -1,5 +1,5 @@
-//! Every option of memcached's command line, given to both servers: both take it, or refuse it with
-//! the same status and words. What has no effect here is said in one line.
+//! Every option of memcached's command line, given to both servers. Both accept it, or refuse it
+//! with the same status and message. Slabcore says in one line that an option has no effect.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -11,22 +11,22 @@ use slabcore_testkit::server_process::{ServerKind, ServerOptions};
 
 use crate::users_file::UsersFile;
 
-/// Both fail to bind this, so a server that takes its options ends with status 71.
+/// An address that cannot be bound, so a server that accepts its options ends with status 71.
 const UNBINDABLE: &str = "/nonexistent/slabcore.sock";
 /// Status of a server that cannot bind.
 const CANNOT_BIND: i32 = 71;
 
-/// What is expected of a line of options.
+/// The expected outcome for a line of options.
 enum Expect {
-    /// Both take it, ours without a word.
+    /// Both accept it, slabcore without output.
     Taken,
-    /// Both take it; ours says in one line that it has no effect.
+    /// Both accept it. Slabcore says in one line that it has no effect.
     Warned,
-    /// Both refuse it, with this status and the same first line.
+    /// Both refuse it with this status and the same first line.
     Refused(i32),
-    /// Both refuse it with this status, in their own words.
+    /// Both refuse it with this status and different messages.
     RefusedInOwnWords(i32),
-    /// Ours refuses with this status what memcached misreads, crashes at or refuses with another.
+    /// Slabcore refuses it with this status. memcached misreads it, crashes, or has another status.
     Stricter(i32),
 }
 
@@ -149,7 +149,7 @@ const SUBOPTIONS: &[(&str, Expect)] = &[
     ("ext_io_depth=1", Warned), ("ext_io_depth=x", Refused(1)),
 ];
 
-/// Lines that both servers take, but those that a Unix socket or the text protocol exclude.
+/// Lines that both servers accept, except those that exclude a Unix socket or the text protocol.
 pub(crate) fn accepted() -> impl Iterator<Item = Vec<&'static str>> {
     let taken = |expect: &Expect| matches!(expect, Taken | Warned);
     let options =
@@ -159,7 +159,7 @@ pub(crate) fn accepted() -> impl Iterator<Item = Vec<&'static str>> {
     options.chain(suboptions.map(|(entry, _)| vec!["-o", *entry]))
 }
 
-/// The client of the comparison speaks text; and there are no more than 64 shards.
+/// The comparison uses the text protocol, and there are at most 64 shards.
 const NOT_COMPARED: [&str; 2] = ["--protocol=binary", "-t 65"];
 
 #[test]
@@ -205,7 +205,7 @@ fn check(words: &[&str], expect: &Expect) {
     assert!(!matches!(expect, Refused(_)) || same, "{said}");
 }
 
-/// The first line, without the name of the program that getopt puts before it.
+/// The first line, without the program's name that getopt puts before it.
 fn complaint(stderr: &str) -> Option<&str> {
     let line = stderr.lines().next()?;
     Some(line.split_once(": ").filter(|_| line.starts_with('/')).map_or(line, |(_, rest)| rest))
@@ -233,7 +233,7 @@ fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
 }
 
-/// A port that a login does not cover would serve everybody, or nobody.
+/// A port with a protocol that the login does not cover would serve everybody or nobody.
 #[test]
 fn ports_speak_the_protocol_of_the_login() {
     if !binaries::slabcore_is_itself() || !binaries::stock_is_current() {
@@ -241,7 +241,7 @@ fn ports_speak_the_protocol_of_the_login() {
         return;
     }
     let users = UsersFile::new("options-login", "ann:secret\n");
-    // No server may stay: the last address is one of documentation, and of no machine.
+    // No server may start: the last address is reserved for documentation, so no machine has it.
     for name in ["binary", "b"] {
         let listen = format!("proto[{name}]:127.0.0.1,192.0.2.1");
         let words = ["-Y", users.path(), "-p", "-1", "-l", &listen];
@@ -260,19 +260,20 @@ fn ports_speak_the_protocol_of_the_login() {
         let mut client = server.connect();
         client.expect(b"\x80 is no word\r\n", "CLIENT_ERROR unauthenticated\r\n");
         let log = server.log();
-        let told = "negotiating ports are ascii only when ascii authentication enabled";
-        assert!(log.lines().any(|line| line == format!("WARNING: {told}")), "{log}");
+        let message = "negotiating ports are ascii only when ascii authentication enabled";
+        assert!(log.lines().any(|line| line == format!("WARNING: {message}")), "{log}");
     }
 }
 
-/// What stock memcached's help names is in the tables above, and in our help.
+/// Every option in memcached's help is in the tables above, and in slabcore's help.
 #[test]
 fn the_tables_name_all_that_memcached_has() {
     let help = |binary| text(&Command::new(binary).arg("-h").output().expect("-h runs").stdout);
     let (stock, ours) = (help(binaries::stock()), help(binaries::slabcore()));
     let tried: BTreeSet<&str> =
         OPTIONS.iter().flat_map(|(line, _)| line.split([' ', '=', ','])).collect();
-    // Tried elsewhere, end at once, or behind what a Unix socket allows to be tried here.
+    // These are tested elsewhere, end the program at once, or cannot be combined with a Unix
+    // socket.
     let elsewhere = ["--unix-socket", "--help", "--license", "--version", "--memory-file"];
     for line in stock.lines() {
         let Some((_, rest)) = line.split_once("--").filter(|(short, _)| short.starts_with('-'))
@@ -281,7 +282,7 @@ fn the_tables_name_all_that_memcached_has() {
         };
         let end = rest.find([' ', '=']).unwrap_or(rest.len());
         let end = rest[..end].find('[').unwrap_or(end);
-        // Help has --napi_ids and --extended; the program knows the first as --napi-ids.
+        // The help names --napi_ids and --extended; the program accepts the first as --napi-ids.
         let name = format!("--{}", rest[..end].replace('_', "-"));
         assert!(ours.contains(&name), "help names no {name}");
         let known = tried.contains(name.as_str()) || name == "--extended";
@@ -293,7 +294,7 @@ fn the_tables_name_all_that_memcached_has() {
         let Some((name, _)) = line.split_once(':').filter(|(name, _)| !name.contains(' ')) else {
             continue;
         };
-        // Behind files that both can read: tried with TLS.
+        // These need certificate files and are tested with TLS.
         let elsewhere = ["ssl_session_cache", "ssl_ca_cert", "ssl_ciphers", "ext_path"];
         assert!(elsewhere.contains(&name) || tried.contains(name), "nobody tries -o {name}");
     }

@@ -1,5 +1,4 @@
-//! UDP where slabcore keeps to memcached's documents or its own limits, and stock memcached does
-//! neither.
+//! UDP behaviour of slabcore that memcached documents but does not have, and slabcore's own limits.
 
 use std::fmt::Write as _;
 use std::net::{Ipv4Addr, UdpSocket};
@@ -11,7 +10,7 @@ use slabcore_testkit::limits::SILENCE_MAX;
 use slabcore_testkit::server_process::{ServerKind, ServerOptions, ServerProcess};
 use slabcore_testkit::wire_client::WireClient;
 
-/// A server that takes datagrams; `None` if the binary is a stock memcached.
+/// A server with UDP, or `None` if the binary is a stock memcached.
 fn start(threads: usize, arguments: &[&str]) -> Option<ServerProcess> {
     let options = ServerOptions::new(ServerKind::Slabcore, threads);
     binaries::slabcore_is_itself().then(|| options.arguments(arguments).with_udp().start())
@@ -24,7 +23,7 @@ fn own_stat(client: &mut WireClient, name: &str) -> u64 {
     value.parse().expect("a number")
 }
 
-/// Waits until a counter is no less.
+/// Waits until a counter has at least this value.
 fn wait_for(client: &mut WireClient, name: &str, number: u64) {
     let begun = Instant::now();
     while own_stat(client, name) < number {
@@ -32,7 +31,7 @@ fn wait_for(client: &mut WireClient, name: &str, number: u64) {
     }
 }
 
-/// A supervisor starts the next server at once.
+/// A supervisor may start the next server at once.
 #[test]
 fn a_port_is_free_once_its_server_has_ended() {
     for backend in ["auto", "epoll"] {
@@ -61,7 +60,7 @@ fn a_get_of_many_keys_is_one_message() {
     }
 }
 
-/// So many large values that the reply fills the output of a connection several times.
+/// The values are so large that the reply is several times a connection's output limit.
 #[test]
 fn a_long_reply_is_put_together_from_all_shards() {
     for backend in ["auto", "epoll"] {
@@ -78,7 +77,7 @@ fn a_long_reply_is_put_together_from_all_shards() {
         }
         reply.extend(b"END\r\n");
         let mut client = server.datagrams();
-        // More than the system keeps for the client may be lost: what is asked for is the count.
+        // Datagrams beyond the client's receive buffer may be lost, so the test checks the count.
         client.send(line + "\r\n");
         let total = client.read_datagram().total;
         assert_eq!(usize::from(total), reply.len().div_ceil(1392));
@@ -97,7 +96,7 @@ fn a_cut_data_block_does_not_reach_into_the_next_datagram() {
         client.send(cut);
         client.expect("get a\r\n", &["VALUE a 0 3\r\nold\r\nEND\r\n"]);
     }
-    // Nor does one that would be ignored.
+    // A data block that would be ignored does not, either.
     client.send("set a x 0 100\r\nnew\r\n");
     client.expect("get a\r\n", &["VALUE a 0 3\r\nold\r\nEND\r\n"]);
     client.expect("stats sizes\r\n", &["STAT sizes_status disabled\r\nEND\r\n"]);
@@ -115,8 +114,8 @@ fn watch_is_not_answered_and_harms_nobody() {
     client.expect_silence();
 }
 
-/// A datagram with the address of a server as its sender's: memcached answers the answer, and two
-/// servers never stop. The value of `k` would be a request if its reply were one.
+/// A datagram has the address of another server as its sender. memcached answers replies, and two
+/// servers would answer each other for ever. The value of `k` is a request inside a reply.
 #[test]
 fn replies_are_not_answered() {
     let Some(server) = start(1, &[]) else { return };
@@ -166,7 +165,7 @@ fn replies_are_not_answered() {
         client.send(message);
         client.expect_silence();
     }
-    // Nor what another memcached sends.
+    // Replies of another memcached are not answered, either.
     for line in
         ["SERVER_ERROR out of memory\r\n", "ERROR\r\nERROR\r\n", "ITEM k [1 b; 0 s]\r\nEND\r\n"]
     {
@@ -176,7 +175,7 @@ fn replies_are_not_answered() {
     client.expect("FOO\r\nERRORS\r\n", &["ERROR\r\n"; 2]);
 }
 
-/// From all shards, in one message.
+/// The reply has the keys of all shards in one message.
 #[test]
 fn cachedump_is_answered() {
     for (threads, backend) in [(1, "auto"), (2, "auto"), (2, "epoll")] {
@@ -203,22 +202,22 @@ fn an_answer_has_a_limit() {
     let mut connection = server.connect();
     let value = "v".repeat(1_000_000);
     connection.expect(format!("set a 0 0 1000000\r\n{value}\r\n"), "STORED\r\n");
-    // One message of more than the limit is not begun.
+    // A message above the limit is not sent at all.
     let mut client = server.datagrams();
     client.send(format!("get{}\r\n", " a".repeat(17)));
     wait_for(&mut connection, "answers_dropped", 1);
     assert_eq!(own_stat(&mut connection, "datagrams_sent"), 0);
-    // Of several messages those that fit are sent.
+    // Of several messages, those within the limit are sent.
     client.send("get a\r\n".repeat(17));
     wait_for(&mut connection, "answers_dropped", 2);
     let datagrams = 1_000_029_u64.div_ceil(1392);
     assert_eq!(own_stat(&mut connection, "datagrams_sent"), 16 * datagrams);
-    // Nothing is kept.
+    // The server keeps nothing of the dropped messages.
     let mut client = server.datagrams();
     client.expect("delete a\r\nget a\r\n", &["DELETED\r\n", "END\r\n"]);
 }
 
-/// More requests at once than are answered at a time.
+/// Sends more requests at once than the server executes at a time.
 #[test]
 fn a_burst_is_answered() {
     for backend in ["auto", "epoll"] {
@@ -232,13 +231,13 @@ fn a_burst_is_answered() {
     }
 }
 
-/// Random bytes, behind whole frames and without, and requests that are cut somewhere.
+/// Sends random bytes, with and without frames, and truncated requests.
 #[test]
 fn junk_is_survived() {
     for (threads, backend) in [(1, "auto"), (2, "auto"), (2, "epoll")] {
         let Some(server) = start(threads, &["--backend", backend]) else { return };
         let junk = server.datagrams();
-        // Another socket, as the junk may be answered.
+        // Another socket, since some junk may be answered.
         let mut client = server.datagrams();
         let mut random = 0x9e37_79b9_7f4a_7c15_u64;
         let mut next = move || {
@@ -262,7 +261,7 @@ fn junk_is_survived() {
                 junk.send_framed([round, 0, 1, 0], &bytes);
             }
             if round % 32 == 31 {
-                // The system keeps only so many for the server.
+                // The server's receive buffer holds only this many.
                 client.expect("mn\r\n", &["MN\r\n"]);
             }
         }

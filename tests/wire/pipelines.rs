@@ -19,7 +19,7 @@ on_both! {
     quit_ends_a_pipeline,
 }
 
-/// Sends from a second thread: a server that stops reading until its replies are read is right.
+/// Sends from a second thread, since a server may stop reading until its replies are read.
 fn send_and_read(client: &mut WireClient, request: &[u8], reply_bytes: usize) -> Vec<u8> {
     thread::scope(|scope| {
         let sender = client.sender();
@@ -76,7 +76,7 @@ fn ten_thousand_keys_in_one_get(kind: ServerKind) {
     }
 }
 
-/// One more repeat than a 16-bit count of references could hold.
+/// One more repetition than a 16-bit reference count could hold.
 fn one_key_65537_times_in_one_get(kind: ServerKind) {
     const REPEATS: usize = 65_537;
     let server = ServerProcess::new(kind, 1);
@@ -91,7 +91,7 @@ fn one_key_65537_times_in_one_get(kind: ServerKind) {
     });
     match kind {
         ServerKind::Slabcore if binaries::slabcore_is_itself() => assert!(got == reply),
-        // Past 60,000 references memcached answers no more hits.
+        // Beyond 60,000 references memcached answers no more hits.
         _ => assert!(got.len() <= reply.len() && reply.starts_with(&got[..got.len() - 5])),
     }
     client.round_trip();
@@ -156,8 +156,8 @@ fn quit_ends_a_pipeline(kind: ServerKind) {
     server.connect().expect("get a\r\n", "VALUE a 0 1\r\nx\r\nEND\r\n");
 }
 
-/// The server closed a connection with input unread, and the kernel reset it: clients read an error
-/// instead of the end, and lost replies that had not left.
+/// The server closed connections with unread input, so the kernel reset them. Clients read an error
+/// instead of the end, and lost replies.
 #[test]
 fn a_client_that_pipelines_further_reads_replies_and_end() {
     let server = ServerProcess::new(ServerKind::Slabcore, 1);
@@ -166,7 +166,7 @@ fn a_client_that_pipelines_further_reads_replies_and_end() {
         let mut sender = client.try_clone().expect("a second descriptor");
         let sending = thread::spawn(move || {
             let request = [b"version\r\nquit\r\n".to_vec(), vec![b'x'; 1 << 20]].concat();
-            // The server takes no more than it needs.
+            // The server reads no more than it needs.
             let _ = sender.write_all(&request);
         });
         let mut received = Vec::new();

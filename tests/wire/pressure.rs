@@ -1,4 +1,4 @@
-//! Clients that make a server keep things for them: what it keeps is bounded, others are served.
+//! Clients that make a server hold memory: the memory is bounded, and others are served.
 
 use std::time::Instant;
 
@@ -14,13 +14,13 @@ on_both! {
     requests_that_come_faster_than_they_are_executed,
 }
 
-/// Most memory that the server had resident so far, in MiB.
+/// The server's largest resident memory so far, in MiB.
 fn resident_mib_max(server: &ServerProcess) -> u64 {
     server.status_kib("VmHWM") >> 10
 }
 
-/// Runs `load` and checks how much more memory the server had resident. memcached has no such
-/// bounds: there only the replies count.
+/// Runs `load` and checks how much the server's resident memory grew. memcached has no such bounds,
+/// so only its replies are checked.
 fn check_growth(server: &ServerProcess, growth_mib_max: u64, load: impl FnOnce()) {
     let before = resident_mib_max(server);
     load();
@@ -31,8 +31,8 @@ fn check_growth(server: &ServerProcess, growth_mib_max: u64, load: impl FnOnce()
     }
 }
 
-/// Each line may be 4 MiB long, but not on all connections at once: cut lines of 40 clients took
-/// 160 MiB. The first bound then refused clients that carry nothing as well.
+/// A line may be 4 MiB long, but not on all connections at once: incomplete lines of 40 clients
+/// took 160 MiB. A first bound also refused clients without incomplete lines.
 fn get_lines_without_end(kind: ServerKind) {
     let server = ServerOptions::new(kind, 1).arguments(&["-c", "500"]).start();
     let mut bystander = server.connect();
@@ -42,7 +42,7 @@ fn get_lines_without_end(kind: ServerKind) {
     bystander.expect("get a\r\n", "END\r\n");
     bystander.expect("set a 0 0 1\r\nx\r\n", "STORED\r\n");
     drop(clients);
-    // What they held is free again, once their ends are noticed.
+    // Their memory is free again when the server has noticed that they are gone.
     let deadline = Instant::now() + SILENCE_MAX;
     while server.stat("curr_connections") > 10 {
         assert!(Instant::now() < deadline, "clients that left are still there");
@@ -52,15 +52,15 @@ fn get_lines_without_end(kind: ServerKind) {
     bystander.expect(request, "END\r\n");
 }
 
-/// Clients that keep the starts of get lines there: smaller and smaller, so that no room is left
-/// for anybody's next byte.
+/// Clients with incomplete get lines in the server, smaller and smaller ones, until the limit
+/// leaves no room for another byte.
 fn clients_with_cut_lines(server: &ServerProcess) -> Vec<WireClient> {
     let line = [b"get ".to_vec(), b"k ".repeat(2_000_000)].concat();
     let mut clients = Vec::new();
     for bytes in [3_900_000, 400_000, 40_000, 4_000] {
         for _ in 0..40 {
             let client = server.connect();
-            // One that is refused may be closed before it has sent all.
+            // A refused client may be closed before it has sent everything.
             let _ = client.try_send(&line[..bytes]);
             clients.push(client);
         }
@@ -68,8 +68,8 @@ fn clients_with_cut_lines(server: &ServerProcess) -> Vec<WireClient> {
     clients
 }
 
-/// Cut lines filled what all connections of a shard may keep; then a client with more requests in
-/// a packet than one visit executes was refused, while those that kept megabytes stayed.
+/// Incomplete lines filled the limit of a shard. Then a client was refused whose packet had more
+/// requests than one connection executes at a time, while the clients with megabytes stayed.
 fn cut_lines_of_some_do_not_close_pipelines_of_others(kind: ServerKind) {
     let backends: &[&[&str]] = match kind {
         ServerKind::Slabcore => &[&[], &["--backend", "epoll"]],
@@ -84,15 +84,15 @@ fn cut_lines_of_some_do_not_close_pipelines_of_others(kind: ServerKind) {
             let sets = "set key 0 0 20\r\n01234567890123456789\r\n";
             modest.expect(sets.repeat(100), "STORED\r\n".repeat(100));
         }
-        // A long line that is small beside the others is none that is refused.
+        // A long line that is shorter than the others is not refused.
         let key = "k".repeat(200);
         modest.expect(format!("get{}\r\n", format!(" {key}").repeat(100)), "END\r\n");
         drop(clients);
     }
 }
 
-/// A reply from all shards is a table of sums until it is whole, and then kilobytes: 512 of them
-/// per connection were 4 MiB.
+/// A reply from all shards is a table of sums until it is complete, and then kilobytes of text: 512
+/// of them on a connection took 4 MiB.
 fn pipelined_stats_that_nobody_reads(kind: ServerKind) {
     let server = ServerProcess::new(kind, 2);
     let mut clients: Vec<_> = (0..50).map(|_| server.connect()).collect();
@@ -106,7 +106,7 @@ fn pipelined_stats_that_nobody_reads(kind: ServerKind) {
             client.send(&b"stats items\r\n".repeat(1000));
         }
     });
-    // All are answered in the end.
+    // All of them are answered in the end.
     let mut client = clients.pop().expect("one of them");
     for _ in 0..1000 {
         let mut lines = 0;
@@ -118,8 +118,8 @@ fn pipelined_stats_that_nobody_reads(kind: ServerKind) {
     client.round_trip();
 }
 
-/// With one request per visit a client sends faster than it is served: reading on meanwhile, the
-/// server kept megabytes of requests, and moved them around with every receive.
+/// With one request at a time (`-R 1`) a client sends faster than it is served. The server kept
+/// reading, held megabytes of requests, and moved them with every receive.
 fn requests_that_come_faster_than_they_are_executed(kind: ServerKind) {
     let server = ServerOptions::new(kind, 2).arguments(&["-R", "1"]).start();
     let mut client = server.connect();

@@ -1,4 +1,4 @@
-//! Signals, limits on connections and idle clients: the life of the process around its clients.
+//! Signals, limits on connections, idle clients, and log lines.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -16,19 +16,19 @@ on_both! {
     without_descriptors_clients_wait,
     the_unix_socket_has_the_mode_asked_for,
     verbose_lines_that_operators_look_for,
-    a_session_as_the_log_tells_it,
+    a_session_in_the_log,
     a_tag_of_a_listener_is_kept,
     an_address_may_be_named_twice,
 }
 
-/// The ring that was made to see whether there can be any left its receive buffers, 4 MiB.
+/// The ring of the probe at start leaked its receive buffers, 4 MiB.
 #[test]
 fn a_shard_has_one_ring_of_receive_buffers() {
     const RING_KIB: u64 = (256 * 16) + 4;
     let server = ServerOptions::new(ServerKind::Slabcore, 2).start();
     server.connect().round_trip();
     let maps = fs::read_to_string(format!("/proc/{}/smaps", server.pid())).expect("it runs");
-    // Huge pages are asked for them, and for the item memory, for which nothing is reserved.
+    // Huge pages are requested for them and for the item memory; none are reserved.
     let is_of_rings = |flags: &str| flags.contains(" hg") && !flags.contains(" nr");
     let (mut size, mut all) = (0, 0);
     for line in maps.lines() {
@@ -43,7 +43,7 @@ fn a_shard_has_one_ring_of_receive_buffers() {
 
 const NON_NUMERIC: &str = "CLIENT_ERROR cannot increment or decrement non-numeric value";
 
-/// Clients that fall asleep at the same time.
+/// Number of clients that become idle at the same time.
 const IDLE_CLIENTS: usize = 1_100;
 
 fn signals_end_it_with_status_0(kind: ServerKind) {
@@ -68,7 +68,7 @@ fn idle_clients_are_closed_and_busy_ones_are_not(kind: ServerKind) {
     let server = ServerOptions::new(kind, 1).arguments(&words).start();
     let mut busy = server.connect();
     assert_eq!(busy.stat("idle_kicks").as_deref(), Some("0"));
-    // More than one turn looks at.
+    // More than one turn checks.
     let idle: Vec<_> = (0..IDLE_CLIENTS).map(|_| server.connect()).collect();
     let deadline = Instant::now() + Duration::from_secs(30);
     while busy.stat("idle_kicks") != Some(IDLE_CLIENTS.to_string()) {
@@ -83,7 +83,8 @@ fn idle_clients_are_closed_and_busy_ones_are_not(kind: ServerKind) {
     assert!(settings.contains(&("idle_timeout".into(), "2".into())), "{settings:?}");
 }
 
-/// Each byte of a line put the time off. A value on its way is no idleness, however slow it is.
+/// Each byte of a line restarted the idle time. A client that sends a value is not idle, no matter
+/// how slowly it sends.
 fn a_line_that_never_ends_does_not_keep_a_client(kind: ServerKind) {
     let server = ServerOptions::new(kind, 1).arguments(&["-o", "idle_timeout=2"]).start();
     let [mut busy, mut dribbling, mut storing] = [(); 3].map(|()| server.connect());
@@ -93,7 +94,7 @@ fn a_line_that_never_ends_does_not_keep_a_client(kind: ServerKind) {
     let mut stored = 0;
     while busy.stat("idle_kicks").as_deref() == Some("0") {
         assert!(Instant::now() < deadline, "a client with a cut line is not closed");
-        // It may be closed already.
+        // The server may have closed already.
         let _ = dribbling.try_send(b"k");
         storing.send(b"v");
         stored += 1;
@@ -108,7 +109,7 @@ fn without_maxconns_fast_clients_wait(kind: ServerKind) {
     let server = ServerOptions::new(kind, 1).arguments(&words).start();
     let mut first = server.connect();
     first.round_trip();
-    // memcached counts descriptors, so the number of clients that it takes is not compared.
+    // memcached counts descriptors, so the number of accepted clients is not compared.
     let mut taken = Vec::new();
     let number = |client: &mut WireClient, name: &str| {
         client.stat(name).expect("it is there").parse::<usize>().expect("a number")
@@ -122,7 +123,7 @@ fn without_maxconns_fast_clients_wait(kind: ServerKind) {
         {}
     }
     std::thread::scope(|scope| {
-        // memcached's kernel may not even take the connection.
+        // With memcached the kernel may not even complete the connection.
         let waiting = scope.spawn(|| server.connect().round_trip());
         assert_eq!(first.stat("rejected_connections"), None, "nobody is turned away");
         assert_ne!(number(&mut first, "listen_disabled_num"), 0);
@@ -132,8 +133,7 @@ fn without_maxconns_fast_clients_wait(kind: ServerKind) {
     while number(&mut first, "accepting_conns") == 0 {}
 }
 
-/// The limit on open files was lowered by somebody else: nothing was logged, and `stats` said that
-/// all was well.
+/// Another process lowered the limit on open files. Nothing was logged, and `stats` showed nothing.
 fn without_descriptors_clients_wait(kind: ServerKind) {
     let server = ServerOptions::new(kind, 1).start();
     let mut first = server.connect();
@@ -149,8 +149,8 @@ fn without_descriptors_clients_wait(kind: ServerKind) {
     let mut number = |name: &str| -> usize {
         first.stat(name).and_then(|it| it.parse().ok()).expect("a number")
     };
-    // One client after the other, until one gets no descriptor: memcached then has the kernel drop
-    // further ones.
+    // Clients connect one after the other until one gets no descriptor. With memcached the kernel
+    // then drops further ones.
     let others = number("curr_connections");
     let mut clients = Vec::new();
     while number("accepting_conns") == 1 {
@@ -192,7 +192,7 @@ fn verbose_lines_that_operators_look_for(kind: ServerKind) {
             .on_unix_socket()
             .arguments(&["-vv", "-B", protocol])
             .start();
-        // The test kit has looked whether it accepts; it may write of it later.
+        // The test kit's own first connection may be logged later.
         let deadline = Instant::now() + Duration::from_secs(30);
         while !server.log().contains("client connection") {
             assert!(Instant::now() < deadline, "{}", server.log());
@@ -208,8 +208,8 @@ fn verbose_lines_that_operators_look_for(kind: ServerKind) {
     }
 }
 
-/// Line by line the same, with the descriptor that `stats conns` names.
-fn a_session_as_the_log_tells_it(kind: ServerKind) {
+/// The log lines are the same in both servers, with the descriptor that `stats conns` shows.
+fn a_session_in_the_log(kind: ServerKind) {
     let server = ServerOptions::new(kind, 1).arguments(&["-vv"]).start();
     let mut client = server.connect();
     client.expect("get a\r\n", "END\r\n");
@@ -228,7 +228,7 @@ fn a_session_as_the_log_tells_it(kind: ServerKind) {
     let deadline = Instant::now() + Duration::from_secs(30);
     let log = loop {
         let log = server.log();
-        // The descriptor may have been that of the test kit's first connection, too.
+        // The test kit's first connection may have had the same descriptor.
         let session = log.rsplit_once(&opened).map_or("", |(_, session)| session);
         if session.contains(&closed) {
             break session.to_owned();
@@ -236,10 +236,10 @@ fn a_session_as_the_log_tells_it(kind: ServerKind) {
         assert!(Instant::now() < deadline, "{log}");
         std::thread::sleep(Duration::from_millis(2));
     };
-    let told = log.lines().filter(|line| line.contains(&id));
-    // memcached logs the replies of some commands only, and of others since another version.
+    let logged = log.lines().filter(|line| line.contains(&id));
+    // memcached logs the replies to some commands only, which depends on its version.
     let of_incr = format!(">{id} {NON_NUMERIC}");
-    let told: Vec<&str> = told.filter(|line| *line != of_incr).collect();
+    let logged: Vec<&str> = logged.filter(|line| *line != of_incr).collect();
     let expected = [
         format!("{id}: Client using the ascii protocol"),
         format!("<{id} get a"),
@@ -255,7 +255,7 @@ fn a_session_as_the_log_tells_it(kind: ServerKind) {
         format!(">{id} ERROR"),
         closed,
     ];
-    assert_eq!(told, expected, "{log}");
+    assert_eq!(logged, expected, "{log}");
 }
 
 fn a_tag_of_a_listener_is_kept(kind: ServerKind) {
@@ -268,7 +268,7 @@ fn a_tag_of_a_listener_is_kept(kind: ServerKind) {
     }
 }
 
-/// The test kit names it once.
+/// The test kit adds the address once.
 fn an_address_may_be_named_twice(kind: ServerKind) {
     let server = ServerOptions::new(kind, 1).arguments(&["-l", "127.0.0.1"]).start();
     let settings = server.connect().stats("settings");

@@ -1,4 +1,4 @@
-//! Orders of operators that change the server: memory, pages, settings, its end.
+//! Server commands: memory, pages, settings, shutdown.
 
 use std::time::{Duration, Instant};
 
@@ -34,7 +34,7 @@ fn fill(client: &mut WireClient, keys: std::ops::Range<usize>) {
     }
 }
 
-/// Whether a key is there; its value is not asked for.
+/// Whether the server has a key.
 fn is_there(client: &mut WireClient, key: &str) -> bool {
     client.send(format!("mg {key}\r\n").as_bytes());
     client.read_line() == b"HD\r\n"
@@ -53,7 +53,7 @@ fn memory_grows(kind: ServerKind) {
     assert!(more * 2 > held * 3, "{held} items, then {more}");
 }
 
-/// Items go until the rest fits, and the system has the memory back.
+/// Items are evicted until the rest fits, and the system gets the memory back.
 #[test]
 fn memory_shrinks() {
     let server = ServerOptions::new(ServerKind::Slabcore, 2).arguments(&["-m", "256"]).start();
@@ -65,7 +65,7 @@ fn memory_shrinks() {
     client.expect("cache_memlimit 32\r\n", "OK\r\n");
     let deadline = Instant::now() + PATIENCE;
     let held = loop {
-        // Whoever asks is answered meanwhile.
+        // Other requests are answered meanwhile.
         let held = client.stat("curr_items").expect("a number").parse::<usize>().expect("a number");
         let resident = server.status_kib("VmRSS");
         if resident <= at_start + (64 << 10) && held * VALUE_BYTES <= 32 << 20 {
@@ -74,13 +74,13 @@ fn memory_shrinks() {
         assert!(Instant::now() < deadline, "{held} items, {resident} KiB, {at_start} at the start");
     };
     assert!(held > 2_000, "{held} items");
-    // What is left is whole, and there is room for more again.
+    // The remaining items are intact, and there is room for more.
     client.expect("cache_memlimit 64\r\n", "OK\r\n");
     fill(&mut client, 60_000..80_000);
     assert!(server.stat("curr_items") as usize > held);
 }
 
-/// The limit beyond which the memory cannot be made to grow.
+/// The upper limit of the memory.
 #[test]
 fn memory_has_bounds() {
     let server = ServerProcess::new(ServerKind::Slabcore, 2);
@@ -119,7 +119,7 @@ fn settings_are_read_back(kind: ServerKind) {
         assert_eq!(value, Some(expected), "{name} after {order}");
     }
     if kind == ServerKind::Slabcore {
-        // What has nothing to work on here says so, once.
+        // A setting without effect in slabcore is logged once.
         let log = server.log();
         for word in ["lru_crawler sleep", "slabs automove", "lru tune"] {
             let warnings = log.lines().filter(|line| line.contains("kept without effect"));
@@ -128,7 +128,7 @@ fn settings_are_read_back(kind: ServerKind) {
     }
 }
 
-/// Items of a short ttl were lost among others that never expire.
+/// Items with a short ttl were evicted among items that never expire.
 fn temporary_items_outlive_others(kind: ServerKind) {
     let by_option: &[&str] = &["-o", "temporary_ttl=61"];
     for (option, order) in [(by_option, "version"), (&[], "lru temp_ttl 61")] {
@@ -152,7 +152,7 @@ fn temporary_items_outlive_others(kind: ServerKind) {
     }
 }
 
-/// What was malloced for items stays so when they are gone.
+/// Memory allocated for items stays allocated when they are gone.
 fn memory_stays_malloced(kind: ServerKind) {
     let server = ServerProcess::new(kind, 2);
     let mut client = server.connect();
@@ -171,7 +171,7 @@ fn memory_stays_malloced(kind: ServerKind) {
     assert_eq!((server.stat("curr_items"), malloced(&mut client)), (0, full));
 }
 
-/// A page is taken from a class that has several, and its items stay where they fit.
+/// A page is taken from a class with several pages, and its items stay if they fit elsewhere.
 #[test]
 fn pages_are_reassigned() {
     let server = ServerOptions::new(ServerKind::Slabcore, 1).start();
@@ -200,7 +200,7 @@ fn pages_are_reassigned() {
     client.expect("slabs reassign 1 2\r\n", "NOSPARE source class has no spare pages\r\n");
 }
 
-/// Without the crawler dead items stay until they are met, or their memory is needed.
+/// Without the crawler expired items stay until a request finds them or their memory is needed.
 #[test]
 fn the_crawler_can_be_switched_off() {
     let server = ServerProcess::new(ServerKind::Slabcore, 2);
@@ -224,7 +224,7 @@ fn the_crawler_can_be_switched_off() {
     assert_eq!(server.stat("crawler_reclaimed"), 18);
 }
 
-/// Two clients that switch it at the same time leave all shards with what the last one said.
+/// Two clients switch the crawler at the same time. Afterwards all shards have the same setting.
 #[test]
 fn shards_agree_on_whether_the_crawler_is_on() {
     let server = ServerOptions::new(ServerKind::Slabcore, 2).arguments(&["-m", "8"]).start();
@@ -271,7 +271,7 @@ fn shutdown_may_be_graceful(kind: ServerKind) {
     assert!(status.success(), "it ended with {status}");
 }
 
-/// Each with a command behind it, so that silence is seen.
+/// A command follows each, to check that there was no reply.
 fn noreply_hides_most_errors(kind: ServerKind) {
     let server = ServerProcess::new(kind, 2);
     let mut client = server.connect();
@@ -279,7 +279,7 @@ fn noreply_hides_most_errors(kind: ServerKind) {
         client.expect(format!("{silent} noreply\r\nmn\r\n"), "MN\r\n");
     }
     client.expect("refresh_certs noreply\r\nmn\r\n", "Error TLS not enabled\r\nMN\r\n");
-    // The only word is the key as well.
+    // The only word is also the key.
     client.expect("set noreply 0 0 1\r\nx\r\ndelete noreply\r\nmn\r\n", "STORED\r\nMN\r\n");
     client.expect("get noreply\r\n", "END\r\n");
 }

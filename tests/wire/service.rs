@@ -1,4 +1,4 @@
-//! Slabcore as a service: how it ends under load, what a service manager hears and passes on.
+//! Slabcore as a service: shutdown under load, notices to a service manager, inherited sockets.
 
 use std::fs;
 use std::io::{BufRead, BufReader, Read};
@@ -17,14 +17,14 @@ use slabcore_testkit::wire_client::WireClient;
 
 use crate::test_directory::TestDirectory;
 
-/// Clients that wait for nothing are closed, and one that is owed a reply gets it.
+/// At shutdown, clients without outstanding replies are closed, and the others get their replies.
 #[test]
 fn replies_under_way_leave_before_the_end() {
     let mut server = ServerOptions::new(ServerKind::Slabcore, 2).arguments(&["-I", "8m"]).start();
     let (mut reader, idle) = (server.connect(), server.connect());
     let value = vec![b'v'; 6 << 20];
     reader.expect([b"set k 0 0 6291456\r\n", &value[..], b"\r\n"].concat(), "STORED\r\n");
-    // More than the socket takes at once: most of it is still to be sent when the signal comes.
+    // The reply is larger than the socket's buffer, so most of it is unsent when the signal comes.
     reader.send(b"get k\r\n");
     assert_eq!(reader.read_exact(19), b"VALUE k 0 6291456\r\n");
     server.signal(Signal::TERM);
@@ -34,9 +34,9 @@ fn replies_under_way_leave_before_the_end() {
     assert_eq!(server.wait().code(), Some(0));
 }
 
-/// Nobody who does not read, or does not send what was announced, keeps a server from its end.
+/// A client that does not read, or does not send an announced value, cannot prevent the shutdown.
 #[test]
-fn clients_that_stand_still_do_not_hold_up_the_end() {
+fn stalled_clients_do_not_delay_the_shutdown() {
     let mut server = ServerOptions::new(ServerKind::Slabcore, 2).arguments(&["-I", "8m"]).start();
     let (mut deaf, mut storing, mut asking) =
         (server.connect(), server.connect(), server.connect());
@@ -52,9 +52,9 @@ fn clients_that_stand_still_do_not_hold_up_the_end() {
     assert_eq!(asking.read_to_close(), b"");
 }
 
-/// While it drains, a server takes connections and the rest of requests; a second signal ends it.
+/// A draining server accepts connections and reads the rest of requests. A second signal ends it.
 #[test]
-fn a_server_that_drains_serves_on() {
+fn a_draining_server_keeps_serving() {
     if !binaries::slabcore_is_itself() {
         return;
     }
@@ -73,7 +73,7 @@ fn a_server_that_drains_serves_on() {
     assert_eq!(server.stop().code(), Some(0));
 }
 
-/// One object on each line, whatever is in the command.
+/// Each line is one JSON object, no matter which bytes are in the command.
 #[test]
 fn log_lines_may_be_json() {
     if !binaries::slabcore_is_itself() {
@@ -90,12 +90,12 @@ fn log_lines_may_be_json() {
     );
     let has = |parts: &[&str]| lines.iter().any(|it| parts.iter().all(|part| it.contains(part)));
     assert!(has(&["\"level\":\"WARN\"", "\"message\":\"-N has no effect"]), "{log}");
-    // The bytes that the plain line escapes are escaped once more.
+    // The escapes of the plain line are escaped again.
     let command = r#" get \\\"a\\\"\\\\""#;
     assert!(has(&["\"level\":\"INFO\"", "\"connection\":", command]), "{command} in {log}");
 }
 
-/// Who floods a server with connections that it refuses does not flood its log.
+/// A flood of refused connections does not flood the log.
 #[test]
 fn a_flood_of_refusals_leaves_ten_lines_a_second() {
     if !binaries::slabcore_is_itself() {
@@ -104,7 +104,7 @@ fn a_flood_of_refusals_leaves_ten_lines_a_second() {
     let words = ["-v", "-c", "1"];
     let begun = Instant::now();
     let server = ServerOptions::new(ServerKind::Slabcore, 1).arguments(&words).start();
-    // The test kit's own connection may count for a while.
+    // The test kit's own connection may still be counted.
     let _admitted = loop {
         let mut client = server.connect();
         client.send(b"version\r\n");
@@ -118,14 +118,14 @@ fn a_flood_of_refusals_leaves_ten_lines_a_second() {
     }
     let log = server.log();
     let lines = log.lines().count() as u64;
-    // In each second that was begun, and as many that tell how many lines are not there.
+    // Ten lines in each second, and one line that says how many were left out.
     let seconds = begun.elapsed().as_secs() + 2;
     assert!((1..=11 * seconds).contains(&lines), "{lines} lines in {seconds} s: {log}");
 }
 
-/// What memcached reads of the environment and this server does not is told.
+/// The server logs variables of the environment that memcached reads and slabcore does not.
 #[test]
-fn variables_without_effect_are_told() {
+fn variables_without_effect_are_logged() {
     if !binaries::slabcore_is_itself() {
         return;
     }
@@ -140,9 +140,9 @@ fn variables_without_effect_are_told() {
     assert_eq!(log.lines().count(), names.len(), "{log}");
 }
 
-/// A service manager's environment, and what it hears.
+/// Notices to a service manager.
 #[test]
-fn a_service_manager_is_told() {
+fn a_service_manager_gets_notices() {
     if !binaries::slabcore_is_itself() {
         return;
     }
@@ -153,31 +153,32 @@ fn a_service_manager_is_told() {
     command.args(["-t", "2", "-l", "127.0.0.1", "-p", "-1"]);
     command.env("NOTIFY_SOCKET", directory.file("notify")).env("WATCHDOG_USEC", "100000");
     let mut server = command.spawn().expect("the server starts");
-    let told = || {
+    let next = || {
         let mut bytes = [0; 100];
         let length = manager.recv(&mut bytes).expect("a notice");
         String::from_utf8_lossy(&bytes[..length]).lines().next().unwrap_or_default().to_owned()
     };
-    assert_eq!(told(), "READY=1");
+    assert_eq!(next(), "READY=1");
     for _ in 0..3 {
-        assert_eq!(told(), "WATCHDOG=1");
+        assert_eq!(next(), "WATCHDOG=1");
     }
-    let told_but_for_the_watchdog = || loop {
-        let notice = told();
+    let next_besides_the_watchdog = || loop {
+        let notice = next();
         if notice != "WATCHDOG=1" {
             return notice;
         }
     };
     let pid = Pid::from_child(&server);
     kill_process(pid, Signal::HUP).expect("it takes a signal");
-    assert_eq!(told_but_for_the_watchdog(), "RELOADING=1");
-    assert_eq!(told_but_for_the_watchdog(), "READY=1");
+    assert_eq!(next_besides_the_watchdog(), "RELOADING=1");
+    assert_eq!(next_besides_the_watchdog(), "READY=1");
     kill_process(pid, Signal::TERM).expect("it takes a signal");
-    assert_eq!(told_but_for_the_watchdog(), "STOPPING=1");
+    assert_eq!(next_besides_the_watchdog(), "STOPPING=1");
     assert_eq!(server.wait().expect("it ends").code(), Some(0));
 }
 
-/// Sockets that a service manager listens on are taken over, and `-l` and `-p` are not bound.
+/// The server takes over listening sockets of a service manager, and then does not bind `-l` and
+/// `-p`.
 #[test]
 fn listening_sockets_are_inherited() {
     if !binaries::slabcore_is_itself() {
@@ -187,7 +188,8 @@ fn listening_sockets_are_inherited() {
     let tcp = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a TCP socket");
     let address = tcp.local_addr().expect("its address");
     let unix = UnixListener::bind(directory.file("socket")).expect("a Unix socket");
-    // Passed on as standard input and output; the shell makes them 3 and 4, and names itself.
+    // The sockets are passed as standard input and output. The shell makes them 3 and 4, and sets
+    // LISTEN_PID.
     let script = "exec 3<&0 4>&1 </dev/null >&2; LISTEN_PID=$$ LISTEN_FDS=2 exec \"$@\"";
     let server = slabcore();
     let mut command = Command::new("sh");
@@ -203,8 +205,8 @@ fn listening_sockets_are_inherited() {
     assert_eq!(child.wait().expect("it ends").code(), Some(0));
 }
 
-/// Somebody else who has the listening socket shut it down. Accepting failed from then on, without
-/// a pause, and the server neither took clients by its other socket nor ended.
+/// Another process with the same listening socket shut it down. From then on accepting failed in a
+/// loop, and the server neither accepted clients on its other socket nor ended.
 #[test]
 fn a_listening_socket_that_fails_harms_no_other() {
     if !binaries::slabcore_is_itself() {
@@ -234,7 +236,7 @@ fn a_listening_socket_that_fails_harms_no_other() {
     assert_eq!(end_of(&mut child).code(), Some(0));
 }
 
-/// How a server ended that was sent a signal. Panics, and kills it, when it goes on.
+/// The exit status of a server after a signal. If it runs on, this kills it and panics.
 fn end_of(child: &mut Child) -> ExitStatus {
     let deadline = Instant::now() + START_MAX;
     loop {
@@ -249,7 +251,7 @@ fn end_of(child: &mut Child) -> ExitStatus {
     }
 }
 
-/// A start that takes long could not be stopped but by SIGKILL.
+/// Only SIGKILL stopped a server during a long start.
 #[test]
 fn a_signal_stops_a_server_that_starts() {
     if !binaries::slabcore_is_itself() {
@@ -275,7 +277,7 @@ fn a_signal_stops_a_server_that_starts() {
     }
 }
 
-/// A socket that nobody can accept from is refused, rather than tried for ever.
+/// The server refuses a socket that does not listen, instead of trying to accept for ever.
 #[test]
 fn a_socket_that_does_not_listen_is_refused() {
     if !binaries::slabcore_is_itself() {
@@ -292,7 +294,7 @@ fn a_socket_that_does_not_listen_is_refused() {
     assert!(said.contains("does not listen"), "{said}");
 }
 
-/// Debian's file of options for memcached, as its package installs it but for paths and comments.
+/// Debian's file of options for memcached, with other paths and without comments.
 #[test]
 fn a_file_of_options_as_debian_has_it() {
     if !binaries::slabcore_is_itself() {

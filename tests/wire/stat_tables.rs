@@ -1,4 +1,4 @@
-//! Which lines `stats` and its kin have, and in which order: as stock memcached has them.
+//! The lines of all `stats` tables and their order: both as in stock memcached.
 
 use slabcore_testkit::binaries;
 use slabcore_testkit::server_process::{ServerKind, ServerOptions};
@@ -7,7 +7,7 @@ use slabcore_testkit::wire_client::WireClient;
 use crate::options;
 use crate::test_directory::TestDirectory;
 
-/// Lines that 1.6.45 has and an older oracle lacks.
+/// Lines of 1.6.45 that older versions lack.
 const NEWER: [&str; 2] = ["slab_reassign_busy_nomem", "slab_reassign_last_busy_status"];
 
 #[test]
@@ -45,7 +45,7 @@ fn load(client: &mut WireClient) {
     client.expect("get d\r\n", "END\r\n");
 }
 
-/// The names of a table, with `N` in the place of class numbers, descriptors and sizes.
+/// The names of a table, with `N` instead of class numbers, descriptors and sizes.
 fn names(client: &mut WireClient, table: &str) -> Vec<String> {
     let stats = client.stats(table).into_iter();
     let names = stats.map(|(name, _)| name).filter(|name| is_of_both(name));
@@ -57,7 +57,7 @@ fn names(client: &mut WireClient, table: &str) -> Vec<String> {
     if table != "conns" {
         return names;
     }
-    // Descriptors, and so their order, are the system's choice.
+    // The system chooses descriptors, and so their order.
     let mut sockets: Vec<&[String]> = names.chunk_by(|_, next| !begins_socket(next)).collect();
     sockets.sort();
     sockets.concat()
@@ -76,12 +76,12 @@ fn is_number(part: &str) -> bool {
     part.bytes().all(|byte| byte.is_ascii_digit())
 }
 
-/// Settings that show what is so here unless somebody asked otherwise.
+/// Settings whose default differs from memcached's.
 const OWN_DEFAULTS: [(&str, &str); 3] =
     [("slab_chunk_max", "32768"), ("hash_algorithm", "ahash"), ("lru_segmented", "no")];
 
-/// What a server shows that was started with these words and has obeyed these orders: names of
-/// `stats` and `stats items`, settings with their values, and the replies.
+/// The tables of a server with these options after these server commands: names of `stats` and
+/// `stats items`, settings with their values, and the replies.
 fn shown(kind: ServerKind, words: &[&str], orders: &[&str]) -> Vec<String> {
     let server = ServerOptions::new(kind, 1).on_unix_socket().arguments(words).start();
     let mut client = server.connect();
@@ -107,8 +107,8 @@ fn shown(kind: ServerKind, words: &[&str], orders: &[&str]) -> Vec<String> {
     lines
 }
 
-/// Compares the lines one by one; where slabcore shows a default of its own, any value of stock
-/// memcached will do.
+/// Compares the lines one by one. Where slabcore shows its own default, any value of stock
+/// memcached is accepted.
 fn same_shown(words: &[&str], orders: &[&str]) {
     let lines = |kind| shown(kind, words, orders);
     let (ours, stock) = (lines(ServerKind::Slabcore), lines(ServerKind::Stock));
@@ -133,7 +133,7 @@ fn options_are_shown_as_they_were_given() {
     }
 }
 
-/// Orders that some options take away, and those that change settings.
+/// Server commands that some options disable, and those that change settings.
 const ORDERS: &[&str] = &[
     "verbosity",
     "verbosity 1",
@@ -169,7 +169,7 @@ const ORDERS: &[&str] = &[
 ];
 
 #[test]
-fn options_take_their_orders_away() {
+fn options_disable_server_commands() {
     if !compare_settings() {
         return;
     }
@@ -198,11 +198,11 @@ fn a_memory_file_is_shown() {
     }
     let directory = TestDirectory::new();
     let file = directory.file("memory").display().to_string();
-    // Of the tables of classes memcached shows more then: it takes all memory at once.
+    // Class tables are not compared: memcached shows more, since it allocates all memory at once.
     same_shown(&["-e", &file], &[]);
 }
 
-/// Addresses are those of the system's choice; all else is shown as it was given.
+/// The system chooses addresses. Everything else is shown as it was given.
 #[test]
 fn ports_are_shown_as_they_were_given() {
     if !compare_settings() {

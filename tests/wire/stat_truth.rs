@@ -1,5 +1,5 @@
-//! What `stats` and its kin count, request by request: each number is foretold, and whatever is not
-//! must stay as it was.
+//! What each request counts in `stats` and its subtables. The test predicts every counter that
+//! changes; all others must stay.
 
 use slabcore_testkit::binary_packet::Packet;
 use slabcore_testkit::server_process::{ServerKind, ServerOptions, ServerProcess};
@@ -15,9 +15,9 @@ on_both! {
     connections_are_described,
 }
 
-/// What differs between the two servers or between two runs: times, what the system counts, and
-/// the lines that `stats` itself moves.
-const NOT_FORETOLD: [&str; 10] = [
+/// Lines of `stats` that are not checked: times, counts of the system, and lines that `stats`
+/// itself changes.
+const NOT_CHECKED: [&str; 10] = [
     "pid",
     "uptime",
     "time",
@@ -25,14 +25,15 @@ const NOT_FORETOLD: [&str; 10] = [
     "rusage_system",
     "bytes_read",
     "bytes_written",
-    // Segments and their thread, which slabcore has not.
+    // LRU segments and their thread, which slabcore does not have.
     "lru_maintainer_juggles",
     "lrutail_reflocked",
     "hash_is_expanding",
 ];
 
-/// What is counted by slab class; classes have different sizes, so their sum is looked at.
-const OF_CLASSES: [&str; 8] = [
+/// Counters by slab class. The two servers have different classes, so the test compares sums over
+/// classes.
+const CLASS_COUNTERS: [&str; 8] = [
     "get_hits",
     "cmd_set",
     "delete_hits",
@@ -43,10 +44,11 @@ const OF_CLASSES: [&str; 8] = [
     "touch_hits",
 ];
 
-/// What slabcore cannot count as stock does: bytes are those of its own, smaller items; items that
-/// are dead are taken back at another time, by another hand; nothing moves between segments; pages
-/// are counted in the pool; buffers for replies and reads are no objects of a pool.
-const OTHERWISE: [&str; 19] = [
+/// Lines that slabcore counts differently from memcached: bytes of its own, smaller items; expired
+/// items, which are reclaimed at other times; moves between segments, which it does not have;
+/// pages, which are counted in the pool; buffers for replies and reads, which are not pooled
+/// objects.
+const COUNTED_DIFFERENTLY: [&str; 19] = [
     "get_flushed",
     "bytes",
     "curr_items",
@@ -68,15 +70,16 @@ const OTHERWISE: [&str; 19] = [
     "connection_structures",
 ];
 
-/// All numbers of `stats`, and `slabs:<name>` for the sums over slab classes.
+/// All numbers of `stats`, and as `slabs:<name>` the sums over slab classes.
 fn numbers(client: &mut WireClient) -> Vec<(String, u64)> {
     let general = client.stats("").into_iter().filter_map(|(name, value)| {
-        let left_out = NOT_FORETOLD.contains(&name.as_str()) || OTHERWISE.contains(&name.as_str());
+        let left_out =
+            NOT_CHECKED.contains(&name.as_str()) || COUNTED_DIFFERENTLY.contains(&name.as_str());
         Some((name, value.parse().ok()?)).filter(|_| !left_out)
     });
     let mut found: Vec<_> = general.collect();
     let slabs = client.stats("slabs");
-    for name in OF_CLASSES {
+    for name in CLASS_COUNTERS {
         let of_classes =
             slabs.iter().filter(|(it, _)| it.split_once(':').is_some_and(|it| it.1 == name));
         let sum = of_classes.map(|(_, value)| value.parse::<u64>().expect("a number")).sum();
@@ -85,8 +88,8 @@ fn numbers(client: &mut WireClient) -> Vec<(String, u64)> {
     found
 }
 
-/// Names that moved, each as often as it did, in the order of the names.
-fn moved(before: &[(String, u64)], after: &[(String, u64)]) -> Vec<String> {
+/// The names of changed counters, repeated as often as the counter grew, in alphabetical order.
+fn changes(before: &[(String, u64)], after: &[(String, u64)]) -> Vec<String> {
     let mut names = Vec::new();
     for ((name, before), (_, after)) in before.iter().zip(after) {
         assert!(after >= before, "{name} fell from {before} to {after}");
@@ -96,12 +99,13 @@ fn moved(before: &[(String, u64)], after: &[(String, u64)]) -> Vec<String> {
     names
 }
 
-/// What is to move: `slabs:` stands beside each name that classes have, too.
-fn foretold(counters: &str) -> Vec<String> {
+/// The counters that must change: a counter that slab classes also have is followed by its `slabs:`
+/// sum.
+fn expected_changes(counters: &str) -> Vec<String> {
     let mut names: Vec<String> = Vec::new();
     for name in counters.split_whitespace() {
         names.push(name.to_owned());
-        if OF_CLASSES.contains(&name) {
+        if CLASS_COUNTERS.contains(&name) {
             names.push(format!("slabs:{name}"));
         }
     }
@@ -109,7 +113,7 @@ fn foretold(counters: &str) -> Vec<String> {
     names
 }
 
-/// Each line: what is sent, the reply, and the counters that it moves by one.
+/// Each line has a request, its reply, and the counters that it increments by one.
 #[rustfmt::skip]
 const TEXT: &[(&str, &str, &str)] = &[
     ("get k", "END", "cmd_get get_misses"),
@@ -139,7 +143,7 @@ const TEXT: &[(&str, &str, &str)] = &[
     ("touch j 100", "NOT_FOUND", "cmd_touch touch_misses"),
     ("delete k", "DELETED", "delete_hits"),
     ("delete k", "NOT_FOUND", "delete_misses"),
-    // In one write: a dead item may be taken back at any time.
+    // Sent in one write, since an expired item may be reclaimed at any time.
     ("set d 0 -1 1\r\n5\r\nget d", "STORED\r\nEND",
         "cmd_set total_items cmd_get get_misses get_expired"),
     ("set d 0 -1 1\r\n5\r\ndelete d", "STORED\r\nNOT_FOUND",
@@ -178,7 +182,7 @@ const TEXT: &[(&str, &str, &str)] = &[
     ("mn", "MN", ""),
     ("verbosity 0", "OK", ""),
     ("foo", "ERROR", ""),
-    // In one write, as above.
+    // Sent in one write, as above.
     ("flush_all\r\nget a\r\ntouch c 0", "OK\r\nEND\r\nNOT_FOUND",
         "cmd_flush cmd_get get_misses cmd_touch touch_misses"),
 ];
@@ -191,7 +195,7 @@ fn every_request_moves_its_counters_and_no_others(kind: ServerKind) {
     for (request, reply, counters) in TEXT {
         client.expect(format!("{request}\r\n"), format!("{reply}\r\n"));
         let after = numbers(&mut watcher);
-        assert_eq!(moved(&before, &after), foretold(counters), "after {request:?}");
+        assert_eq!(changes(&before, &after), expected_changes(counters), "after {request:?}");
         before = after;
     }
     let value = "x".repeat(2 << 20);
@@ -200,7 +204,7 @@ fn every_request_moves_its_counters_and_no_others(kind: ServerKind) {
         "SERVER_ERROR object too large for cache\r\n",
     );
     let after = numbers(&mut watcher);
-    assert_eq!(moved(&before, &after), foretold("store_too_large"));
+    assert_eq!(changes(&before, &after), expected_changes("store_too_large"));
 }
 
 const GET: u8 = 0x00;
@@ -233,7 +237,7 @@ fn binary_requests_count_as_well(kind: ServerKind) {
     let table = [
         (Packet::request(GET).key("k"), "cmd_get get_misses"),
         (store(SET), "cmd_set total_items"),
-        // Before reads, which may hold the item.
+        // Sent before reads, which may hold the item.
         (Packet::request(INCREMENT).key("k").extra(&change), "incr_hits"),
         (store(ADD), "cmd_set"),
         (store(SET).cas(1), "cmd_set cas_badval"),
@@ -249,12 +253,12 @@ fn binary_requests_count_as_well(kind: ServerKind) {
     for (packet, counters) in table {
         ask(&mut client, &packet);
         let after = numbers(&mut watcher);
-        assert_eq!(moved(&before, &after), foretold(counters), "after {packet:?}");
+        assert_eq!(changes(&before, &after), expected_changes(counters), "after {packet:?}");
         before = after;
     }
 }
 
-/// Whatever shard a key belongs to and whatever connection asks.
+/// Counters are sums over all shards, on every connection.
 fn shards_add_up(kind: ServerKind) {
     for threads in [1, 4] {
         let server = ServerProcess::new(kind, threads);
@@ -291,16 +295,16 @@ fn shards_add_up(kind: ServerKind) {
     }
 }
 
-/// What watchers were told is counted for the server as a whole.
+/// Lines to watchers are counted for the whole server.
 fn a_reset_takes_off_what_no_shard_counts(kind: ServerKind) {
     let server = ServerProcess::new(kind, 2);
     let (mut client, mut watcher) = (server.connect(), server.connect());
     watcher.expect("watch fetchers\r\n", "OK\r\n");
     client.expect("get a\r\n", "END\r\n");
     watcher.read_line();
-    let told = ["log_worker_written", "log_watcher_sent"];
+    let lines = ["log_worker_written", "log_watcher_sent"];
     let counts = |client: &mut WireClient| -> Vec<u64> {
-        let counts = told.map(|name| client.stat(name).expect("a number"));
+        let counts = lines.map(|name| client.stat(name).expect("a number"));
         counts.iter().map(|count| count.parse().expect("a number")).collect()
     };
     while counts(&mut client).contains(&0) {}
@@ -376,9 +380,9 @@ fn prefixes_are_counted_if_wanted(kind: ServerKind) {
     let line = "PREFIX a get 1 hit 0 set 0 del 0\r\n";
     assert_eq!(dump(&again), line);
     let mut client = server.connect();
-    let told = ask(&mut client, &Packet::request(STAT).key("detail dump"));
+    let dumped = ask(&mut client, &Packet::request(STAT).key("detail dump"));
     assert_eq!(
-        (&told.key[..], &told.value[..]),
+        (&dumped.key[..], &dumped.value[..]),
         (&b"detailed"[..], format!("{line}END\r\n").as_bytes())
     );
     assert_eq!(read(&mut client).key, b"");
@@ -389,7 +393,7 @@ fn connections_are_described(kind: ServerKind) {
     let server = ServerProcess::new(kind, 2);
     let mut clients: Vec<WireClient> = (0..4).map(|_| server.connect()).collect();
     clients.iter_mut().for_each(WireClient::round_trip);
-    // A value that is not whole.
+    // An incomplete value.
     clients[1].send(b"set k 0 0 100\r\nhalf");
     let port = server.port();
     for _ in 0..200 {

@@ -1,4 +1,4 @@
-//! What the clock does: looked at until it happened, and no earlier than it may.
+//! Effects of time. Tests poll for them, and check that they do not come too early.
 
 use std::time::{Duration, Instant};
 
@@ -27,7 +27,8 @@ fn seconds_until_gone(client: &mut WireClient, key: &str, since: Instant) -> f64
     }
 }
 
-/// A ttl of n lives n-1 to n seconds, and the clock of the server ticks once a second.
+/// An item with a ttl of n lives for n-1 to n seconds, since the server's clock ticks once a
+/// second.
 fn an_item_expires(kind: ServerKind) {
     for threads in [1, 2] {
         let server = ServerProcess::new(kind, threads);
@@ -70,7 +71,8 @@ fn a_delayed_flush_fires(kind: ServerKind) {
         assert!(lived >= 0.9, "it lived {lived} s");
         let keys: Vec<String> = (0..10).map(|number| format!("k{number}")).collect();
         client.expect(format!("get {}\r\n", keys.join(" ")), "END\r\n");
-        // The second in which it fires takes what is stored in it as well; the next does not.
+        // Items stored in the second of the flush are flushed as well. Items stored in the next
+        // second are not.
         let deadline = Instant::now() + Duration::from_secs(10);
         loop {
             client.expect("set k1 0 0 1\r\ny\r\n", "STORED\r\n");

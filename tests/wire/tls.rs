@@ -1,4 +1,4 @@
-//! TLS: what is said under it, who may speak, and how certificates are renewed.
+//! TLS: requests, client certificates, resumption, and renewal of certificates.
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
@@ -15,21 +15,21 @@ use slabcore_testkit::wire_client::WireClient;
 on_both! {
     requests_are_answered_under_tls,
     large_values_come_whole,
-    the_end_of_either_side_is_said,
+    each_side_ends_with_close_notify,
     sessions_are_resumed,
     a_client_without_certificate_is_refused,
     a_listener_may_demand_what_others_do_not,
     a_listener_may_be_without_tls,
-    nonsense_ends_a_connection_only,
+    garbage_ends_only_its_connection,
     versions_below_the_oldest_are_refused,
-    refresh_certs_reads_the_certificate_anew,
-    what_is_served_is_told,
+    refresh_certs_reads_the_certificate_again,
+    stats_show_the_tls_settings,
     without_authorities_clients_are_refused,
     new_sessions_are_counted_with_a_cache;
-    since_45: what_is_said_is_counted_before_it_is_encrypted,
+    since_45: bytes_are_counted_before_encryption,
 }
 
-/// A server under TLS with further words, and its files.
+/// A server with TLS and further options, and its certificate files.
 fn start(kind: ServerKind, words: &[&str]) -> (TlsFiles, ServerProcess) {
     let files = TlsFiles::new();
     let options = ServerOptions::new(kind, 2).tls(&files, files.certified_client());
@@ -66,7 +66,7 @@ fn large_values_come_whole(kind: ServerKind) {
     }
 }
 
-/// memcached waits for its socket while its session still holds bytes.
+/// Slabcore only: memcached waits for its socket while its session still holds bytes.
 #[test]
 fn requests_may_be_cut_anywhere() {
     let (_files, server) = start(ServerKind::Slabcore, &[]);
@@ -78,14 +78,14 @@ fn requests_may_be_cut_anywhere() {
         client.send(&request.as_bytes()[at..]);
         client.expect_reply(reply);
     }
-    // A record for each byte.
+    // One record for each byte.
     request.bytes().for_each(|byte| client.send(&[byte]));
     client.expect_reply(reply);
 }
 
-fn the_end_of_either_side_is_said(kind: ServerKind) {
+fn each_side_ends_with_close_notify(kind: ServerKind) {
     let (_files, server) = start(kind, &[]);
-    // A client takes an end that is not said for an error, and fails the test.
+    // A client reports an end without close_notify as an error, which fails the test.
     let mut client = server.connect();
     client.send(b"set k 0 0 1\r\na\r\nquit\r\n");
     assert_eq!(client.read_to_close(), b"STORED\r\n");
@@ -107,7 +107,7 @@ fn sessions_are_resumed(kind: ServerKind) {
     }
 }
 
-/// A client that has had an answer.
+/// A client that has received a reply.
 fn talk(server: &ServerProcess, config: &Arc<ClientConfig>) -> WireClient {
     let mut client = server.try_connect_as(config).expect("a session");
     client.round_trip();
@@ -116,7 +116,7 @@ fn talk(server: &ServerProcess, config: &Arc<ClientConfig>) -> WireClient {
 
 /// Whether a server answers this client.
 fn is_answered(server: &ServerProcess, config: &Arc<ClientConfig>) -> bool {
-    // Under TLS 1.3 a client learns only from the server's silence that it is refused.
+    // With TLS 1.3 a client learns of a refusal only after its own handshake.
     let Ok(client) = server.try_connect_as(config) else { return false };
     client.try_send(b"version\r\n").is_ok() && client.is_answered()
 }
@@ -155,14 +155,14 @@ fn a_listener_may_be_without_tls(kind: ServerKind) {
     server.connect().expect("get k\r\n", "END\r\n");
 }
 
-fn nonsense_ends_a_connection_only(kind: ServerKind) {
+fn garbage_ends_only_its_connection(kind: ServerKind) {
     let (files, server) = start(kind, &[]);
     let mut other = server.connect();
     let mut client = server.connect();
     client.round_trip();
     client.send_beside_tls(&[0xee; 300]);
     assert!(!client.is_answered());
-    // No handshake at all.
+    // A client without a handshake.
     let mut plain =
         WireClient::connect_tcp(([127, 0, 0, 1], server.port()).into()).expect("a port");
     plain.send(b"get k\r\n");
@@ -178,15 +178,15 @@ fn versions_below_the_oldest_are_refused(kind: ServerKind) {
     assert!(!is_answered(&server, &files.old_client()));
 }
 
-/// memcached 1.6.38 does so only when told by `refresh_certs`.
+/// Slabcore only: memcached 1.6.38 reads certificates again only after `refresh_certs`.
 #[test]
-fn hangup_reads_the_certificate_anew() {
+fn hangup_reads_the_certificate_again() {
     let (files, server) = start(ServerKind::Slabcore, &[]);
     let config = files.client();
     let mut before = talk(&server, &config);
     files.renew_server();
     hang_up(&server);
-    // Nothing tells when the signal has been taken.
+    // Nothing shows when the server has received the signal.
     let deadline = Instant::now() + Duration::from_secs(30);
     loop {
         let new = talk(&server, &files.client());
@@ -196,29 +196,29 @@ fn hangup_reads_the_certificate_anew() {
         assert!(Instant::now() < deadline, "the certificate is not reloaded");
     }
     before.expect("get k\r\n", "END\r\n");
-    // What is no good is not taken.
+    // A bad certificate is ignored.
     std::fs::write(files.path("server.pem"), "nonsense").expect("a file");
     hang_up(&server);
     assert!(is_answered(&server, &files.client()));
 }
 
-fn refresh_certs_reads_the_certificate_anew(kind: ServerKind) {
+fn refresh_certs_reads_the_certificate_again(kind: ServerKind) {
     let (files, server) = start(kind, &[]);
     let mut before = talk(&server, &files.client());
     files.renew_server();
     before.expect("refresh_certs\r\n", "OK\r\n");
     let renewed = talk(&server, &files.client()).server_certificate();
     assert!(renewed != before.server_certificate());
-    // What is no good is told, and not taken.
+    // A bad certificate is reported and ignored.
     std::fs::write(files.path("server.pem"), "nonsense").expect("a file");
     before.send(b"refresh_certs\r\n");
-    let told = String::from_utf8(before.read_line()).expect("text");
-    assert!(told.starts_with("Error loading the certificate chain: "), "{told}");
+    let message = String::from_utf8(before.read_line()).expect("text");
+    assert!(message.starts_with("Error loading the certificate chain: "), "{message}");
     assert!(talk(&server, &files.client()).server_certificate() == renewed);
 }
 
-/// Without authorities nobody can vouch for a client: it is refused as soon as one is asked for, or
-/// shows a certificate.
+/// Without authorities no client certificate is valid. A client is refused if a certificate is
+/// required, or if it presents one.
 fn without_authorities_clients_are_refused(kind: ServerKind) {
     let start = |mode: &str, prefix| {
         let files = TlsFiles::new();
@@ -239,12 +239,12 @@ fn without_authorities_clients_are_refused(kind: ServerKind) {
     assert_eq!(answered(&start("ssl_verify_mode=2", "btls:")), [true, true]);
     if kind == ServerKind::Slabcore {
         let refused = start("ssl_verify_mode=3", "mtls:").0.log();
-        let told = refused.lines().filter(|line| line.ends_with("all clients are refused"));
-        assert_eq!(told.count(), 2, "{refused}");
+        let warnings = refused.lines().filter(|line| line.ends_with("all clients are refused"));
+        assert_eq!(warnings.count(), 2, "{refused}");
     }
 }
 
-/// Sessions are counted where memcached counts them: with a memory of them.
+/// Sessions are counted if there is a session cache, as in memcached.
 fn new_sessions_are_counted_with_a_cache(kind: ServerKind) {
     let (_files, server) = start(kind, &[]);
     assert_eq!(server.connect().stat("ssl_new_sessions"), None);
@@ -258,7 +258,7 @@ fn new_sessions_are_counted_with_a_cache(kind: ServerKind) {
     assert_eq!(second.stat("ssl_new_sessions"), Some(count));
 }
 
-/// Each setting of TLS is shown as it was given, as by stock memcached.
+/// Each TLS setting is shown as it was given, as in stock memcached.
 #[test]
 fn settings_are_shown_as_they_were_given() {
     let files = TlsFiles::new();
@@ -286,10 +286,10 @@ fn settings_are_shown_as_they_were_given() {
     }
 }
 
-/// The executor read the files by itself: where they are slow, nobody was served. memcached's
-/// thread reads them as well, so this one is not compared.
+/// The executor read the certificate files itself, and served nobody while they were slow.
+/// memcached's worker thread reads them, too, so this test does not run on it.
 #[test]
-fn slow_files_of_certificates_hold_up_nobody() {
+fn slow_certificate_files_delay_nobody() {
     for words in [&[][..], &["--backend", "epoll"]] {
         let files = TlsFiles::new();
         let options = ServerOptions::new(ServerKind::Slabcore, 1).tls(&files, files.client());
@@ -300,11 +300,11 @@ fn slow_files_of_certificates_hold_up_nobody() {
         let path = files.path("server.pem");
         let chain = std::fs::read(&path).expect("a file");
         std::fs::remove_file(&path).expect("a file");
-        // Who opens it for reading waits until somebody writes.
+        // Opening it for reading waits for a writer.
         mknodat(CWD, &path, FileType::Fifo, Mode::RUSR | Mode::WUSR, 0).expect("a pipe");
         asking.send(b"refresh_certs\r\nget key\r\nrefresh_certs\r\n");
         other.expect("get key\r\n", "VALUE key 0 1\r\nx\r\nEND\r\n");
-        // The second order finds the file as it was, or is obeyed together with the first.
+        // The second command finds the old file, or is executed together with the first.
         let temporary = files.path("new.pem");
         std::fs::write(&temporary, &chain).expect("a file");
         let mut pipe = std::fs::OpenOptions::new().write(true).open(&path).expect("a reader");
@@ -322,11 +322,11 @@ fn hang_up(server: &ServerProcess) {
     kill_process(pid, Signal::HUP).expect("the server takes a signal");
 }
 
-fn what_is_served_is_told(kind: ServerKind) {
+fn stats_show_the_tls_settings(kind: ServerKind) {
     let (files, server) = start(kind, &["-o", "ssl_verify_mode=1,ssl_min_version=3"]);
     let mut client = server.connect();
     let settings = client.stats("settings");
-    let told: Vec<(&str, &str)> = settings
+    let shown: Vec<(&str, &str)> = settings
         .iter()
         .filter(|(name, _)| name.starts_with("ssl_"))
         .map(|(name, value)| (name.as_str(), value.as_str()))
@@ -345,17 +345,17 @@ fn what_is_served_is_told(kind: ServerKind) {
         ("ssl_kernel_tls", "no"),
         ("ssl_min_version", "tlsv1.3"),
     ];
-    assert_eq!(told, expected);
+    assert_eq!(shown, expected);
     let names: Vec<String> = client.stats("").into_iter().map(|(name, _)| name).collect();
     let place = names.iter().position(|name| name == "log_watchers").expect("a line of stats");
     let expected = ["ssl_handshake_errors", "ssl_proto_errors", "time_since_server_cert_refresh"];
-    let told: Vec<&String> =
+    let shown: Vec<&String> =
         names[place + 1..].iter().filter(|name| *name != "ssl_new_sessions").take(3).collect();
-    assert_eq!(told, expected);
+    assert_eq!(shown, expected);
 }
 
-/// Nothing was counted as read, and as written what went over the wire.
-fn what_is_said_is_counted_before_it_is_encrypted(kind: ServerKind) {
+/// Received bytes were not counted, and sent bytes were counted after encryption.
+fn bytes_are_counted_before_encryption(kind: ServerKind) {
     let files = TlsFiles::new();
     let options = ServerOptions::new(kind, 1).tls(&files, files.certified_client());
     let server = options.start();
@@ -364,9 +364,9 @@ fn what_is_said_is_counted_before_it_is_encrypted(kind: ServerKind) {
         let value = "v".repeat(100_000);
         let requests = format!("set key 0 0 {}\r\n{value}\r\nget key\r\n", value.len());
         let replies = format!("STORED\r\nVALUE key 0 {}\r\n{value}\r\nEND\r\n", value.len());
-        let before = stats_told(&mut client);
+        let before = stats_text(&mut client);
         client.expect(&requests, &replies);
-        let after = stats_told(&mut client);
+        let after = stats_text(&mut client);
         let grown = |name| number_in(&after, name) - number_in(&before, name);
         assert_eq!(grown("bytes_read"), requests.len() + "stats\r\n".len());
         assert_eq!(grown("bytes_written"), replies.len() + before.len());
@@ -374,11 +374,11 @@ fn what_is_said_is_counted_before_it_is_encrypted(kind: ServerKind) {
 }
 
 /// The reply to `stats`.
-fn stats_told(client: &mut WireClient) -> String {
+fn stats_text(client: &mut WireClient) -> String {
     client.send(b"stats\r\n");
     let end = b"\r\nEND\r\n";
-    let told = client.read_until(|got| got.ends_with(end).then_some(got.len()));
-    String::from_utf8(told).expect("text")
+    let received = client.read_until(|got| got.ends_with(end).then_some(got.len()));
+    String::from_utf8(received).expect("text")
 }
 
 fn number_in(stats: &str, name: &str) -> usize {
@@ -386,8 +386,8 @@ fn number_in(stats: &str, name: &str) -> usize {
     line.and_then(|value| value.parse().ok()).unwrap_or_else(|| panic!("{name}: {stats}"))
 }
 
-/// The socket was closed while input was unread, which resets the connection: a client that does
-/// not speak TLS read an error instead of the alert. memcached resets it as well.
+/// The server closed the socket with unread input, which resets the connection. A client without
+/// TLS read an error instead of the alert. memcached also resets it.
 #[test]
 fn a_client_without_tls_reads_the_alert_and_the_end() {
     let (_files, server) = start(ServerKind::Slabcore, &[]);

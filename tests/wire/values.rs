@@ -1,4 +1,4 @@
-//! Values that come slowly, that are large, or that never end.
+//! Values that arrive slowly, large values, and incomplete values.
 
 use std::thread;
 
@@ -13,7 +13,7 @@ on_both! {
     unix_socket,
 }
 
-/// Bytes that tell where they belong, line ends among them.
+/// Bytes that differ by position, with line ends among them.
 fn pattern(seed: usize, length: usize) -> Vec<u8> {
     (0..length).map(|at| ((at * 31 + seed * 7 + at / 251) % 256) as u8).collect()
 }
@@ -34,7 +34,7 @@ fn a_value_that_comes_byte_by_byte(kind: ServerKind) {
         let value = pattern(1, 700);
         for byte in set_request("slow", &value) {
             client.send(&[byte]);
-            // The server has turned at least once before the next byte leaves.
+            // The server has executed a turn before the next byte is sent.
             pacer.round_trip();
         }
         client.expect_reply("STORED\r\n");
@@ -67,7 +67,7 @@ fn an_uploader_that_dies_leaves_the_old_value(kind: ServerKind) {
             drop(uploader);
         }
         assert!(read_hit(&server, "a") == Some(old));
-        // What the dead uploaders held can be used again: some times the limit goes through.
+        // Memory of interrupted uploads is free again: several times the memory limit is stored.
         for round in 0..200 {
             let value = pattern(round, 500_000);
             client.expect(set_request("b", &value), "STORED\r\n");
@@ -98,7 +98,7 @@ fn large_values_over_several_connections(kind: ServerKind) {
     });
 }
 
-/// Lengths around powers of two meet every boundary of buffers, chunks and pages.
+/// Lengths around powers of two cover every boundary of buffers, chunks and pages.
 fn many_sizes_come_back_whole(kind: ServerKind) {
     let server = ServerProcess::new(kind, 2);
     let mut client = server.connect();
@@ -123,7 +123,7 @@ fn unix_socket(kind: ServerKind) {
     assert_eq!(server.stat("curr_items"), 1);
 }
 
-/// The value of a key over a new connection.
+/// Reads a key's value over a new connection.
 fn read_hit(server: &ServerProcess, key: &str) -> Option<Vec<u8>> {
     let mut client = server.connect();
     client.send(format!("get {key}\r\n").as_bytes());

@@ -1,4 +1,4 @@
-//! A service manager's watchdog is fed as long as all shards turn, and no longer.
+//! The server notifies a service manager's watchdog only while all shards execute turns.
 
 use std::io::ErrorKind;
 use std::os::unix::net::UnixDatagram;
@@ -10,16 +10,16 @@ use slabcore_testkit::stopped_thread::StoppedThread;
 
 use crate::test_directory::TestDirectory;
 
-/// Far beyond what a notice takes.
+/// Longest wait for a notice.
 const PATIENCE: Duration = Duration::from_secs(30);
-/// Six times what the manager wants to wait at most.
+/// Six times the interval that the manager requires.
 const SILENCE: Duration = Duration::from_millis(300);
 
-/// What a service manager reads.
+/// The socket of a service manager.
 struct Manager(UnixDatagram);
 
 impl Manager {
-    /// The next notice, or `None` if there is none for so long.
+    /// The next notice, or `None` if none comes within the timeout.
     fn next(&self, patience: Duration) -> Option<String> {
         self.0.set_read_timeout(Some(patience)).expect("a timeout");
         let mut bytes = [0; 100];
@@ -47,7 +47,7 @@ fn check(backend: &str) {
     assert_eq!(manager.next(PATIENCE).as_deref(), Some("WATCHDOG=1"));
     for shard in ["slabcore-0", "slabcore-1"] {
         let stopped = StoppedThread::stop(server.pid(), shard);
-        // Two beats may have had their answers before, and some wait in the socket.
+        // Two notices may have been due before, and some wait in the socket.
         let mut silent = false;
         for _ in 0..100 {
             silent = manager.next(SILENCE).is_none();

@@ -1,4 +1,4 @@
-//! `watch`: what a client is told of all others.
+//! `watch`: log lines about the requests of other clients.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -7,16 +7,16 @@ use slabcore_testkit::server_process::{ServerKind, ServerOptions, ServerProcess}
 use slabcore_testkit::wire_client::WireClient;
 
 on_both! {
-    what_a_client_does_is_told_with_its_descriptor,
-    every_look_is_told_once,
-    what_stores_unasked_is_told,
+    requests_are_watched_with_their_descriptor,
+    every_lookup_is_watched_once,
+    implicit_stores_are_watched,
     watching_can_be_refused,
     watchers_are_few_and_counted,
-    evictions_are_told,
-    a_slow_watcher_is_told_what_it_missed,
+    evictions_are_watched,
+    a_slow_watcher_learns_how_many_lines_it_missed,
 }
 
-/// A bound for failure: both servers tell within a second.
+/// Longest wait for a line. Both servers send lines within a second.
 const PATIENCE: Duration = Duration::from_secs(20);
 
 /// A connection that watches these streams.
@@ -26,7 +26,7 @@ fn watcher(server: &ServerProcess, streams: &str) -> WireClient {
     watcher
 }
 
-/// The words of the next line by name, without its time and number.
+/// The words of the next line by name, without time and number.
 fn next_line(watcher: &mut WireClient) -> BTreeMap<String, String> {
     let line = String::from_utf8(watcher.read_line()).expect("a text");
     let line = line.strip_suffix('\n').expect("a whole line");
@@ -35,7 +35,8 @@ fn next_line(watcher: &mut WireClient) -> BTreeMap<String, String> {
     pairs.map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
 }
 
-/// The next line has exactly these words, beside time and number; `*` stands for any value.
+/// Checks that the next line has exactly these words, besides time and number; `*` matches any
+/// value.
 fn expect_line(watcher: &mut WireClient, expected: &str) -> BTreeMap<String, String> {
     let line = next_line(watcher);
     has_words(&line, expected);
@@ -48,8 +49,8 @@ fn expect_lines(watcher: &mut WireClient, expected: &[&str]) {
     }
 }
 
-/// The same of the next line that is not of another connection than the one from `port`: those
-/// that saw whether the server is there come and go, too.
+/// Checks the next line about the connection from `port`. The test kit's first connection also
+/// causes lines.
 fn expect_line_of(
     port: &str,
     watcher: &mut WireClient,
@@ -79,7 +80,7 @@ fn has_words(line: &BTreeMap<String, String>, expected: &str) {
     }
 }
 
-fn what_a_client_does_is_told_with_its_descriptor(kind: ServerKind) {
+fn requests_are_watched_with_their_descriptor(kind: ServerKind) {
     let server = ServerProcess::new(kind, 2);
     let mut watcher = watcher(&server, "fetchers mutations connevents deletions");
     let mut client = server.connect();
@@ -104,7 +105,7 @@ fn what_a_client_does_is_told_with_its_descriptor(kind: ServerKind) {
     client.expect("md a%b\r\n", "HD\r\n");
     expect_line_of(port, &mut watcher, &found);
     expect_line_of(port, &mut watcher, "type=deleted key=a%25b cmd=md clsid=* size=3");
-    // A value that streams into its memory, as it does not come whole.
+    // A value that streams into the store, since it arrives in parts.
     let value = "x".repeat(100_000);
     client.expect(format!("set large 0 0 100000\r\n{value}\r\n"), "STORED\r\n");
     let line = format!("type=item_get key=large status=not_found clsid=0 cfd={cfd} size=0");
@@ -116,8 +117,8 @@ fn what_a_client_does_is_told_with_its_descriptor(kind: ServerKind) {
     expect_line_of(port, &mut watcher, &format!("{line} cfd={cfd}"));
 }
 
-/// Commands that store an item although they are no storage commands, and one that may not.
-fn what_stores_unasked_is_told(kind: ServerKind) {
+/// Commands other than storage commands that store an item, and one that may not.
+fn implicit_stores_are_watched(kind: ServerKind) {
     let server = ServerProcess::new(kind, 2);
     let mut watcher = watcher(&server, "fetchers mutations deletions");
     let mut client = server.connect();
@@ -142,8 +143,8 @@ fn what_stores_unasked_is_told(kind: ServerKind) {
     expect_line(&mut watcher, &found(0));
 }
 
-/// Keys of both shards, from two clients, in gets of one and of many keys.
-fn every_look_is_told_once(kind: ServerKind) {
+/// Two clients get keys of both shards, one key and many keys at a time.
+fn every_lookup_is_watched_once(kind: ServerKind) {
     let server = ServerProcess::new(kind, 2);
     let mut watcher = watcher(&server, "fetchers");
     let mut clients = [server.connect(), server.connect()];
@@ -163,14 +164,14 @@ fn every_look_is_told_once(kind: ServerKind) {
         for _ in 0..40 {
             let line = next_line(&mut watcher);
             let number: u64 = line["gid"].parse().expect("a number");
-            // The oracle numbers lines before it puts those of its threads together.
+            // memcached numbers lines before it merges those of its threads.
             assert!(number > last_number || kind == ServerKind::Stock, "{line:?}");
             last_number = number;
             *seen.entry((line["cfd"].clone(), line["key"].clone())).or_insert(0) += 1;
         }
     }
     assert_eq!(seen.len(), 2 * 50 * 20);
-    assert!(seen.values().all(|times| *times == 1), "a look is told once");
+    assert!(seen.values().all(|times| *times == 1), "a lookup is watched once");
 }
 
 fn watching_can_be_refused(kind: ServerKind) {
@@ -188,14 +189,14 @@ fn watchers_are_few_and_counted(kind: ServerKind) {
     server.connect().expect("watch\r\n", refusal);
     let becomes = |count: u64| {
         let deadline = Instant::now() + PATIENCE;
-        // The oracle counts them as it goes round them.
+        // memcached counts watchers when it serves them.
         while server.stat("log_watchers") != count {
             assert!(Instant::now() < deadline, "{} watchers", server.stat("log_watchers"));
             server.connect().expect("get a\r\n", "END\r\n");
         }
     };
     becomes(20);
-    // It hears nothing any more.
+    // The watcher gets no more lines.
     let mut deaf = watchers;
     deaf[0].send(b"quit\r\nversion\r\n");
     becomes(20);
@@ -204,7 +205,7 @@ fn watchers_are_few_and_counted(kind: ServerKind) {
     watcher(&server, "evictions");
 }
 
-fn evictions_are_told(kind: ServerKind) {
+fn evictions_are_watched(kind: ServerKind) {
     let server = ServerOptions::new(kind, 2).arguments(&["-m", "2", "-I", "512k"]).start();
     let mut watcher = watcher(&server, "evictions");
     let mut client = server.connect();
@@ -217,11 +218,11 @@ fn evictions_are_told(kind: ServerKind) {
     client.expect(format!("get {}\r\n", line["key"]), "END\r\n");
 }
 
-fn a_slow_watcher_is_told_what_it_missed(kind: ServerKind) {
+fn a_slow_watcher_learns_how_many_lines_it_missed(kind: ServerKind) {
     let server = ServerProcess::new(kind, 2);
     let mut watcher = watcher(&server, "fetchers");
     let mut client = server.connect();
-    // Each byte of such a key is three in a line.
+    // Each byte of such a key takes three bytes in a line.
     let keys: Vec<_> = (0..20).map(|n| format!(" {}{n:02}", "%".repeat(240))).collect();
     let keys = keys.concat();
     let deadline = Instant::now() + 3 * PATIENCE;
@@ -231,7 +232,7 @@ fn a_slow_watcher_is_told_what_it_missed(kind: ServerKind) {
             client.expect(format!("get{keys}\r\n"), "END\r\n");
         }
     }
-    // What waited is read, and then how much was missed.
+    // The watcher reads the waiting lines, then a line with the number of skipped ones.
     let (mut lines, mut skipped) = (0, None);
     while skipped.is_none() {
         let line = next_line(&mut watcher);

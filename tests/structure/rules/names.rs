@@ -33,7 +33,7 @@ const FORMER_WORDS: &[(&str, usize)] = &[
     ("exchange", 5),
     ("exchanges", 4),
     ("fate", 2),
-    ("foretold", 2),
+    ("expected_changes", 2),
     ("otherwise", 1),
     ("seat", 5),
     ("tellings", 1),

@@ -1,12 +1,12 @@
-//! Where the two servers' executables are.
+//! The paths of the two servers' executables.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::OnceLock;
 
-/// The slabcore binary: `SLABCORE_BIN`, else the one beside the running test executable.
+/// The slabcore binary: `SLABCORE_BIN`, or the one beside the running test executable.
 ///
-/// Panics with the way out when there is none.
+/// Panics if there is none, and says how to build it.
 pub fn slabcore() -> &'static Path {
     static PATH: OnceLock<PathBuf> = OnceLock::new();
     PATH.get_or_init(|| {
@@ -38,11 +38,12 @@ pub fn slabcore_is_itself() -> bool {
     })
 }
 
-/// The stock memcached: `MEMCACHED`, else what `tests/stock-memcached` prints, which may build it.
+/// The stock memcached: `MEMCACHED`, or the path that `tests/stock-memcached` prints; the script
+/// may build it.
 pub fn stock() -> &'static Path {
     static PATH: OnceLock<PathBuf> = OnceLock::new();
     PATH.get_or_init(|| {
-        // The script honours MEMCACHED itself, and says why when it has no path to print.
+        // The script reads MEMCACHED itself, and says why if it has no path to print.
         let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/stock-memcached");
         let output = Command::new(&script)
             .stderr(Stdio::inherit())
@@ -57,8 +58,8 @@ pub fn stock() -> &'static Path {
     })
 }
 
-/// Whether the stock memcached is of the version that Slabcore follows, 1.6.45, or newer. With an
-/// older one tests leave out what it answers in another way.
+/// Whether the stock memcached is at least 1.6.45, the version that Slabcore follows. With an older
+/// one, tests leave out what it answers differently.
 pub fn stock_is_current() -> bool {
     static CURRENT: OnceLock<bool> = OnceLock::new();
     *CURRENT.get_or_init(|| {

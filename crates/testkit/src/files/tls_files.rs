@@ -1,4 +1,4 @@
-//! Certificates for servers and clients under TLS, made anew for each use.
+//! Certificates for servers and clients under TLS, created for each use.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -11,11 +11,11 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::version::{TLS12, TLS13};
 use rustls::{ClientConfig, RootCertStore, SupportedProtocolVersion};
 
-/// The name that certificates of servers are for.
+/// The name in the certificates of servers.
 pub const SERVER_NAME: &str = "localhost";
 
-/// An authority, and a certificate with its key for a server and for a client; the files are gone
-/// with it.
+/// An authority, and a certificate with its key for a server and for a client. Dropping it removes
+/// the files.
 #[derive(Debug)]
 pub struct TlsFiles {
     directory: PathBuf,
@@ -30,7 +30,7 @@ impl TlsFiles {
         files
     }
 
-    /// As [`Self::new`], for a server that has a key already, in PEM.
+    /// As [`Self::new`], with this key for the server, in PEM.
     pub fn with_server_key(pem: &str) -> Self {
         let files = Self::without_server();
         files.certify("server", &KeyPair::from_pem(pem).expect("a key"));
@@ -42,7 +42,7 @@ impl TlsFiles {
         let count = COUNT.fetch_add(1, Ordering::Relaxed);
         let name = format!("slabcore-test-tls-{}-{count}", std::process::id());
         let directory = std::env::temp_dir().join(name);
-        // A leftover of an ended process that had the same id.
+        // An ended process with the same id may have left one.
         let _ = std::fs::remove_dir_all(&directory);
         std::fs::create_dir(&directory).expect("a directory for certificates");
         let mut authority = CertificateParams::default();
@@ -56,7 +56,7 @@ impl TlsFiles {
         files
     }
 
-    /// A new certificate and key in the files of the server.
+    /// Replaces the server's certificate and key.
     pub fn renew_server(&self) {
         self.certify("server", &KeyPair::generate().expect("a key"));
     }
@@ -73,12 +73,12 @@ impl TlsFiles {
         std::fs::write(self.directory.join(name), text).expect("a file of certificates");
     }
 
-    /// One of `ca.pem`, `server.pem`, `server.key`, `client.pem`, `client.key`.
+    /// The path of `ca.pem`, `server.pem`, `server.key`, `client.pem` or `client.key`.
     pub fn path(&self, name: &str) -> PathBuf {
         self.directory.join(name)
     }
 
-    /// The value of `-o` for a server that shows its certificate and knows the authority.
+    /// The value of `-o` for a server with this certificate and authority.
     pub fn suboptions(&self) -> String {
         let path = |name: &str| self.path(name).display().to_string();
         format!(
@@ -89,12 +89,13 @@ impl TlsFiles {
         )
     }
 
-    /// A client that trusts the authority. Its clones resume each other's sessions.
+    /// The configuration of a client that trusts the authority. Its clones resume each other's
+    /// sessions.
     pub fn client(&self) -> Arc<ClientConfig> {
         self.client_of(&[&TLS13, &TLS12], None)
     }
 
-    /// As [`Self::client`], which speaks TLS 1.2 only.
+    /// As [`Self::client`], with TLS 1.2 only.
     pub fn old_client(&self) -> Arc<ClientConfig> {
         self.client_of(&[&TLS12], None)
     }
@@ -109,7 +110,7 @@ impl TlsFiles {
         self.client_of(&[&TLS13, &TLS12], Some(other))
     }
 
-    /// As [`Self::client`], for which every handshake is a full one.
+    /// As [`Self::client`], without resumption of sessions.
     pub fn client_without_resumption(&self) -> Arc<ClientConfig> {
         let mut config = Arc::unwrap_or_clone(self.client());
         config.resumption = Resumption::disabled();
@@ -146,7 +147,7 @@ impl Default for TlsFiles {
 
 impl Drop for TlsFiles {
     fn drop(&mut self) {
-        // They are in the directory for temporary files, whatever happens.
+        // If this fails, the system removes temporary files at some time.
         let _ = std::fs::remove_dir_all(&self.directory);
     }
 }

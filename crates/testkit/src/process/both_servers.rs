@@ -1,11 +1,11 @@
-//! One session, two tests: [`crate::on_both!`].
+//! Makes two tests of one session: [`crate::on_both!`].
 
 use crate::files::binaries;
 use crate::process::server_process::ServerKind;
 
 /// Makes two tests, `slabcore::<name>` and `stock::<name>`, of each function that takes the
-/// [`ServerKind`]. Sessions after `since_45:` are those that an older memcached than 1.6.45 answers
-/// in another way: it does not play them.
+/// [`ServerKind`]. Sessions after `since_45:` are skipped on a memcached before 1.6.45, which
+/// answers them differently.
 #[macro_export]
 macro_rules! on_both {
     ($($session:ident),+ $(,)? $(; since_45: $($newer:ident),+ $(,)?)?) => {

@@ -1,4 +1,4 @@
-//! A server under test as a child process: slabcore or a stock memcached, same options.
+//! A server under test as a child process: slabcore or a stock memcached, with the same options.
 
 use std::fs::File;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -22,11 +22,11 @@ use crate::wire::wire_client::WireClient;
 pub enum ServerKind {
     /// The server of this workspace.
     Slabcore,
-    /// The stock memcached that is the oracle.
+    /// The stock memcached that slabcore is compared with.
     Stock,
 }
 
-/// What a server is started with. Ports are never chosen here: the server takes a free one.
+/// The options of a server. It always takes a free port.
 #[derive(Clone, Debug)]
 pub struct ServerOptions {
     kind: ServerKind,
@@ -62,28 +62,28 @@ impl ServerOptions {
         self
     }
 
-    /// Puts this before the address of `-l`, as `proto[ascii]:` or another address with a comma.
+    /// Puts a prefix before the address of `-l`: `proto[ascii]:`, or another address and a comma.
     #[must_use]
     pub fn address_prefix(mut self, prefix: &'static str) -> Self {
         self.address_prefix = prefix;
         self
     }
 
-    /// Started by this command, which becomes the server: its words stand before the server's.
+    /// Starts the server through this command, whose words precede the server's.
     #[must_use]
     pub fn launched_by(mut self, words: &[&str]) -> Self {
         self.launcher = words.iter().map(ToString::to_string).collect();
         self
     }
 
-    /// With this in its environment.
+    /// Sets a variable of the environment.
     #[must_use]
     pub fn environment(mut self, name: &'static str, value: impl Into<String>) -> Self {
         self.environment.push((name, value.into()));
         self
     }
 
-    /// Under TLS with these files, and with these clients.
+    /// Enables TLS with these files, and for these clients.
     #[must_use]
     pub fn tls(mut self, files: &TlsFiles, clients: Arc<ClientConfig>) -> Self {
         self.tls = Some(clients);
@@ -91,29 +91,29 @@ impl ServerOptions {
         self
     }
 
-    /// Takes datagrams on another free port.
+    /// Enables UDP on another free port.
     #[must_use]
     pub fn with_udp(mut self) -> Self {
         self.udp = true;
         self
     }
 
-    /// Listens on a unix socket instead of a port.
+    /// Makes the server listen on a unix socket instead of a port.
     #[must_use]
     pub fn on_unix_socket(mut self) -> Self {
         self.unix = true;
         self
     }
 
-    /// Starts the server and returns when it accepts connections. Panics when it does not.
+    /// Starts the server and returns when it accepts connections. Panics if it does not.
     pub fn start(self) -> ServerProcess {
         let mut server = ServerProcess::spawn(&self);
         server.wait_until_it_accepts();
         server
     }
 
-    /// Starts a server that cannot start, and returns how it ended and what it wrote. Panics when
-    /// it goes on.
+    /// Starts a server that cannot start, and returns its exit status and output. Panics if it runs
+    /// on.
     pub fn start_in_vain(self) -> (ExitStatus, String) {
         let mut server = ServerProcess::spawn(&self);
         let status = server.wait();
@@ -121,7 +121,7 @@ impl ServerOptions {
     }
 }
 
-/// A running server; dropping it kills the process and removes its directory.
+/// A running server. Dropping it kills the process and removes its directory.
 #[derive(Debug)]
 pub struct ServerProcess {
     kind: ServerKind,
@@ -211,7 +211,7 @@ impl ServerProcess {
         self.child.id()
     }
 
-    /// What the server has written to its standard output and error so far.
+    /// The server's standard output and error so far.
     pub fn log(&self) -> String {
         std::fs::read_to_string(self.directory.file("log")).expect("the server's log file")
     }
@@ -225,7 +225,7 @@ impl ServerProcess {
         kib.trim().parse().expect("a number")
     }
 
-    /// The port on 127.0.0.1. Panics for a server on a unix socket.
+    /// The server's port on 127.0.0.1. Panics for a server on a unix socket.
     pub fn port(&self) -> u16 {
         match &self.address {
             Address::Unknown => panic!("the server has not named its port"),
@@ -234,18 +234,18 @@ impl ServerProcess {
         }
     }
 
-    /// The port of its UDP socket on 127.0.0.1. Panics if the server takes no datagrams.
+    /// The port of its UDP socket on 127.0.0.1. Panics for a server without UDP.
     pub fn udp_port(&self) -> u16 {
         let port = port_of(&self.directory.file("ports"), "UDP INET");
         port.expect("the server was started with UDP")
     }
 
-    /// A client that sends datagrams. Panics if the server takes none.
+    /// A UDP client of the server. Panics for a server without UDP.
     pub fn datagrams(&self) -> DatagramClient {
         DatagramClient::new(SocketAddr::from((Ipv4Addr::LOCALHOST, self.udp_port())))
     }
 
-    /// The same by IPv6.
+    /// A UDP client by IPv6.
     pub fn datagrams_by_ipv6(&self) -> DatagramClient {
         let port = port_of(&self.directory.file("ports"), "UDP INET6");
         let port = port.expect("the server was started with UDP and an address of IPv6");
@@ -261,12 +261,12 @@ impl ServerProcess {
         }
     }
 
-    /// A new connection. Panics when it is refused.
+    /// A new connection. Panics if it is refused.
     pub fn connect(&self) -> WireClient {
         self.try_connect().expect("the server accepts a connection")
     }
 
-    /// A new connection, or why there is none.
+    /// A new connection, or the error.
     pub fn try_connect(&self) -> std::io::Result<WireClient> {
         match &self.address {
             Address::Unknown => Err(std::io::ErrorKind::NotConnected.into()),
@@ -284,7 +284,7 @@ impl ServerProcess {
         WireClient::connect_tls(address, client)
     }
 
-    /// The number of one STAT line of `stats`. Panics when it is missing or no number.
+    /// The number of one line of `stats`. Panics if the line is missing or not a number.
     pub fn stat(&self, name: &str) -> u64 {
         let value = self.connect().stat(name);
         let value = value.unwrap_or_else(|| panic!("stats has no {name}"));
@@ -297,18 +297,19 @@ impl ServerProcess {
         kill_process(pid, signal).expect("the server takes a signal");
     }
 
-    /// Asks the server to end and returns how it ended. Panics when it goes on.
+    /// Asks the server to end and returns its exit status. Panics if it runs on.
     pub fn stop(self) -> ExitStatus {
         self.stop_by(Signal::TERM)
     }
 
-    /// Sends a signal that ends the server, and returns how it ended. Panics when it goes on.
+    /// Sends a signal that ends the server, and returns its exit status. Panics if it runs on.
     pub fn stop_by(mut self, signal: Signal) -> ExitStatus {
         self.signal(signal);
         self.wait()
     }
 
-    /// Waits for the end that a signal brings, and returns how it ended. Panics when it goes on.
+    /// Waits for the server's end after a signal, and returns its exit status. Panics if it runs
+    /// on.
     pub fn wait(&mut self) -> ExitStatus {
         let deadline = Instant::now() + START_MAX;
         loop {
@@ -320,7 +321,7 @@ impl ServerProcess {
         }
     }
 
-    /// Looks until `look` sees something. Panics after [`START_MAX`], or when the server ended.
+    /// Calls `look` until it returns a value. Panics after [`START_MAX`], or if the server ended.
     fn poll<T>(&mut self, what: &str, mut look: impl FnMut(&Self) -> Option<T>) -> T {
         let deadline = Instant::now() + START_MAX;
         let mut pause = Duration::from_millis(1);
@@ -339,7 +340,7 @@ impl ServerProcess {
 
 impl Drop for ServerProcess {
     fn drop(&mut self) {
-        // It may have ended already; both calls then only say so.
+        // If it has ended already, both calls return an error.
         let _ = self.child.kill();
         let _ = self.child.wait();
         if std::thread::panicking() {

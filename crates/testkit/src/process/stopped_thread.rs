@@ -1,4 +1,4 @@
-//! One thread of a child process that stands still, as if it were stuck.
+//! A stopped thread of a child process, which looks stuck to others.
 
 use std::fs;
 
@@ -6,13 +6,13 @@ use nix::sys::ptrace;
 use nix::sys::wait::{WaitPidFlag, waitpid};
 use nix::unistd::Pid;
 
-/// Stopped as a debugger stops it, until this is dropped, by the thread that made it.
+/// A thread that is stopped as by a debugger, until this is dropped by the thread that created it.
 #[derive(Debug)]
 pub struct StoppedThread(Pid);
 
 impl StoppedThread {
-    /// Stops the oldest thread whose name begins so. Panics if there is none, or debugging is
-    /// forbidden.
+    /// Stops the oldest thread whose name begins with `name`. Panics if there is none, or if
+    /// debugging is forbidden.
     pub fn stop(process: u32, name: &str) -> Self {
         let thread = thread_of(process, name)
             .unwrap_or_else(|| panic!("process {process} has no thread {name}"));
@@ -30,7 +30,7 @@ impl Drop for StoppedThread {
     }
 }
 
-/// The oldest thread whose name begins so.
+/// The oldest thread whose name begins with `name`.
 fn thread_of(process: u32, name: &str) -> Option<Pid> {
     let threads = fs::read_dir(format!("/proc/{process}/task")).ok()?;
     let ids = threads.flatten().filter_map(|it| it.file_name().to_str()?.parse::<i32>().ok());

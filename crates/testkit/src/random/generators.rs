@@ -1,8 +1,7 @@
 //! Random commands and scripts for property tests.
 //!
-//! Everything here is answered alike by memcached 1.6.45 and by Slabcore. Left out is whatever
-//! would make the replies depend on the second in which a command runs. Lines that are wrong in one
-//! place are those of [`crate::random::line_mutations`].
+//! memcached 1.6.45 and Slabcore answer all of them alike. No reply depends on the second in which
+//! a command runs. [`crate::random::line_mutations`] changes lines of these commands in one place.
 
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -12,8 +11,8 @@ use crate::random::part_generators::{flags, key, noreply, steady_exptime, value}
 use crate::scripts::script::{Part, Script};
 use crate::semantics::command::{Command, TextCommand, Verb};
 
-/// One well-formed command. Its cas uniques are small, so that a model's own may match;
-/// `exptime` and the delay of `flush_all` come from the strategies that are given.
+/// One well-formed command. Its cas uniques are small, so that they may match those of a model.
+/// `exptime` and the delay of `flush_all` come from the given strategies.
 pub fn command(
     exptime: impl Strategy<Value = i32> + Clone + 'static,
     delay: impl Strategy<Value = Option<i32>> + 'static,
@@ -42,7 +41,7 @@ pub fn command(
 }
 
 /// One well-formed command, classic or meta, whose reply is the same on each server and at each
-/// second. Its cas uniques match no item, but for those that a meta command has named.
+/// second. Its cas uniques match only items that got theirs from a meta command.
 pub fn text_command() -> impl Strategy<Value = TextCommand> {
     let delay = prop_oneof![Just(None), Just(Some(0)), Just(Some(-1)), Just(Some(100_000))];
     prop_oneof![
@@ -52,8 +51,8 @@ pub fn text_command() -> impl Strategy<Value = TextCommand> {
     ]
 }
 
-/// Lines that are not quite what they should be, or odd and right: bytes that leave the stream
-/// between two commands and draw the same reply from both versions.
+/// Lines that are slightly wrong, or unusual and valid. They leave the stream between two commands,
+/// and both servers answer them alike.
 pub fn odd_line() -> impl Strategy<Value = Vec<u8>> {
     let fixed = prop::sample::select(&[
         // Unknown commands and wrong case.
@@ -67,11 +66,11 @@ pub fn odd_line() -> impl Strategy<Value = Vec<u8>> {
         "deletes a\r\n",
         "set_ a 0 0 1\r\n",
         "{}[]()\r\n",
-        // A data block without its line end: eaten, and the rest is a line.
+        // A data block without its line end: the server discards it and reads the rest as a line.
         "set a 0 0 2\r\nhixyzzy\r\n",
         "add b 0 0 0\r\nzzrest\r\n",
         "append c 0 0 3\r\nabcdefghij\r\n",
-        // Numbers that are none.
+        // Words that are not numbers.
         "incr a x\r\n",
         "decr a -1\r\n",
         "incr a 1x\r\n",
@@ -80,16 +79,16 @@ pub fn odd_line() -> impl Strategy<Value = Vec<u8>> {
         "gat x a\r\n",
         "flush_all x\r\n",
         "gats 1x a b\r\n",
-        // No length: nothing is eaten.
+        // Without a length no data block is discarded.
         "set a 0 0 x\r\n",
         "set a 0 0 -1\r\n",
         "add a 0 0 2147483647\r\n",
-        // Deletes with more words.
+        // Deletes with further words.
         "delete a 0\r\n",
         "delete a 5\r\n",
         "delete a b c\r\n",
         "delete a 0 noreply\r\n",
-        // More blanks than needed, a bare LF, words behind the last.
+        // Extra blanks, a lone LF, words after the last one.
         "get   a    b\r\n",
         "get a b  \r\n",
         "get a\n",
@@ -113,12 +112,12 @@ pub fn odd_line() -> impl Strategy<Value = Vec<u8>> {
     ]
 }
 
-/// A whole script: commands in pipelines, odd lines between them, replies read now and then, cas
-/// with the unique that the server gave.
+/// A whole script: pipelined commands with odd lines between them, replies read now and then, cas
+/// with the unique from a reply.
 ///
-/// Replies are read before every incr, decr and ma. While the reply of a get is on its way,
-/// memcached does not write a shorter number in place but stores its exact length, so that the
-/// padding would depend on how the packets are cut.
+/// Replies are read before every incr, decr and ma. While a get's reply is outstanding, memcached
+/// stores a shorter number as a new value instead of padding the old one. So the padding would
+/// depend on how the packets are cut.
 pub fn script() -> impl Strategy<Value = Script> {
     let delay = prop_oneof![Just(None), Just(Some(0)), Just(Some(-1)), Just(Some(100_000))];
     let bytes = prop_oneof![

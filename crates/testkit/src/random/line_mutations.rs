@@ -1,8 +1,11 @@
-//! Commands whose line is changed in one place: a word more, a word less, another word, odd blanks
-//! and line ends.
+//! Well-formed commands with one change in their line: an extra, missing or different word, odd
+//! blanks or line ends.
 //!
-//! memcached 1.6.45 and Slabcore answer them alike; 1.6.38 does not. Left out is what would make a
-//! server wait for a data block that never comes: a length that grows.
+//! The differential test `odd_lines` builds whole lines of odd words instead, and also sends server
+//! commands.
+//!
+//! memcached 1.6.45 and Slabcore answer them alike; 1.6.38 does not. No change makes the length of
+//! a data block larger, as a server would wait for data that never comes.
 
 use proptest::prelude::*;
 use proptest::sample::{Index, select};
@@ -16,10 +19,10 @@ use crate::semantics::command::{Command, Verb};
 /// Commands in one script.
 const COMMANDS_MAX: usize = 12;
 
-/// Bytes without a line end on which a server closes.
+/// Bytes without a line end after which a server closes the connection.
 const LINE_BYTES_MAX: usize = 2048;
 
-/// Words that are wrong, or unusual and right, in at least one place of some command.
+/// Words that are wrong, or unusual and valid, at some position of some command.
 const WORDS: &[&str] = &[
     "x",
     "0",
@@ -76,14 +79,14 @@ enum Change {
     Trail(usize),
 }
 
-/// A script of commands, one in two changed, whose replies are read one by one.
+/// A script of commands, half of them changed, whose replies are read one by one.
 ///
-/// One by one, because memcached forgets replies that wait when a get has too long a key, and does
-/// not write a number in its place while a reply holds the item.
+/// Otherwise memcached would drop waiting replies at a get with too long a key, and would not
+/// change a number in place while a reply holds the item.
 pub fn script() -> impl Strategy<Value = Script> {
     let part = prop_oneof![1 => command(), 1 => changed_line()];
     proptest::collection::vec(part, 1..COMMANDS_MAX).prop_map(|commands| {
-        // The first byte tells that the connection speaks text.
+        // The first byte selects the text protocol.
         let mut script = Script { parts: vec![Part::Bytes(b"mn\r\n".to_vec())], closes: false };
         for bytes in commands {
             script.push(Part::Bytes(bytes));
@@ -98,7 +101,7 @@ fn command() -> impl Strategy<Value = Vec<u8>> {
     let classic = generators::command(steady_exptime(), delay).prop_map(|command| {
         let command = command.without_lucky_cas();
         match command {
-            // A unique that is no length, should a word be missing.
+            // The cas unique is too large for a length, in case a word is missing.
             Command::Store { verb: Verb::Cas, .. } => b"cas a 0 0 1 4294967295\r\ny\r\n".to_vec(),
             command => command.bytes(),
         }
@@ -129,13 +132,13 @@ fn changed_line() -> impl Strategy<Value = Vec<u8>> {
     (command, change).prop_map(|(command, change)| changed(&command, &change))
 }
 
-/// The command with its first line changed; unchanged where the change could ask for a long data
-/// block.
+/// The command with its first line changed. It stays unchanged if the change could announce a long
+/// data block.
 fn changed(command: &[u8], change: &Change) -> Vec<u8> {
     let end = command.windows(2).position(|pair| pair == b"\r\n").expect("a line has an end");
     let (line, rest) = command.split_at(end);
     let mut words: Vec<Vec<u8>> = line.split(|&byte| byte == b' ').map(<[u8]>::to_vec).collect();
-    // Where the length of the data block is; words before it must not move behind its place.
+    // The position of the data block's length. No word before it may move to a later position.
     let length_at = match words[0].as_slice() {
         b"set" | b"add" | b"replace" | b"append" | b"prepend" | b"cas" => Some(4),
         b"ms" => Some(2),

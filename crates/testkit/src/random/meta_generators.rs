@@ -1,11 +1,10 @@
-//! Random meta commands, within what memcached 1.6.45 answers as Slabcore does.
+//! Random meta commands that memcached 1.6.45 and Slabcore answer alike.
 //!
-//! Left out: the flags `E` and `T` of `ma`, which memcached answers and forgets if the number grew
-//! longer; a long opaque token, which memcached refuses after it has executed the command; `me` in
-//! base64, which memcached does not read; and whatever would make the replies depend on the second
-//! in which a command runs. So ttls are far from those that
-//! the flag `R` compares them with. Named cas uniques are larger than any that a server gives by
-//! itself, or older than all.
+//! Left out are: the flags `E` and `T` of `ma`, which memcached answers but does not apply if the
+//! number grew longer; a long opaque token, which memcached refuses after it has executed the
+//! command; `me` in base64, which memcached does not read. No reply depends on the second in which
+//! a command runs, so ttls are far from those that the flag `R` compares them with. Cas uniques in
+//! commands are larger than any that a server assigns, or older than all.
 
 use proptest::prelude::*;
 use proptest::sample::{select, subsequence};
@@ -13,7 +12,7 @@ use proptest::sample::{select, subsequence};
 use crate::random::part_generators::value;
 use crate::scripts::script::Part;
 
-/// Most flags of one command: the reply tells their order, more would hide what is wrong.
+/// Largest number of flags of one command. More would hide the cause of a difference.
 const FLAGS_MAX: usize = 7;
 
 /// One well-formed meta command with its data block.
@@ -31,7 +30,7 @@ pub fn command() -> impl Strategy<Value = Vec<u8>> {
     ]
 }
 
-/// A meta line that is wrong, or odd and right.
+/// A meta line that is wrong, or unusual and valid.
 pub fn odd_line() -> impl Strategy<Value = Vec<u8>> {
     let lines = select(&[
         "mg a z\r\n",
@@ -58,7 +57,7 @@ pub fn odd_line() -> impl Strategy<Value = Vec<u8>> {
     lines.prop_map(|line| line.as_bytes().to_vec())
 }
 
-/// Reads a cas unique, then stores, deletes or counts on condition of it.
+/// Reads a cas unique, then stores, deletes or counts if the item still has it.
 pub fn read_then_compare(key: &[u8], value: &[u8]) -> Vec<Part> {
     let store = |mode: &str| {
         vec![
@@ -94,7 +93,7 @@ fn line(
         .prop_map(move |((key, b), flags)| format!("{word} {key}{b}{flags}\r\n").into_bytes())
 }
 
-/// A key and, if it is in base64, the flag that says so. The same keys come in both forms.
+/// A key and, if it is in base64, the flag `b`. The same keys occur in both forms.
 fn key() -> impl Strategy<Value = (String, &'static str)> {
     prop_oneof![
         6 => "[a-f]".prop_map(|key| (key, "")),
@@ -121,7 +120,7 @@ fn exptime(letter: char) -> Word {
     seconds.prop_map(move |seconds| format!("{letter}{seconds}")).boxed()
 }
 
-/// `C` or `E` with a unique: 0, one that is older than all, or one of a few large ones.
+/// `C` or `E` with a cas unique: 0, one that is older than all, or one of a few large ones.
 fn unique(letter: char) -> Word {
     let unique = prop_oneof![
         1 => Just(0_u64),
@@ -131,7 +130,7 @@ fn unique(letter: char) -> Word {
     unique.prop_map(move |unique| format!("{letter}{unique}")).boxed()
 }
 
-/// As `C`, without the 0, which a server may give a meaning of its own.
+/// The flag `E` without the 0, to which a server may give its own meaning.
 fn own_unique() -> Word {
     (1_000_000_000_001..1_000_000_000_004_u64).prop_map(|unique| format!("E{unique}")).boxed()
 }

@@ -1,11 +1,11 @@
-//! Random keys, values, exptimes and flags: what commands are made of.
+//! Random keys, values, exptimes and flags for commands.
 
 use proptest::collection::vec;
 use proptest::prelude::*;
 
 use crate::limits::{KEY_BYTES_MAX, TTL_SECONDS_MAX};
 
-/// Keys: mostly a few short ones that meet again, some of the longest, some of odd bytes.
+/// Keys: mostly a few short ones that recur, some of the greatest length, some of odd bytes.
 pub fn key() -> impl Strategy<Value = Vec<u8>> {
     prop_oneof![
         12 => (b'a'..=b'f').prop_map(|letter| vec![letter]),
@@ -16,14 +16,15 @@ pub fn key() -> impl Strategy<Value = Vec<u8>> {
     ]
 }
 
-/// Any byte but the blank, LF, NUL and CR: the last two are no part of a key everywhere in a line.
+/// Any byte except blank, LF, NUL and CR. NUL and CR end a key at some positions of a line.
 fn key_byte() -> impl Strategy<Value = u8> {
     any::<u8>().prop_map(|byte| if matches!(byte, 0 | b'\n' | b'\r' | b' ') { b'.' } else { byte })
 }
 
-/// Values: text, numbers, line ends and whole replies inside, any bytes, none, some of kilobytes.
+/// Values: text, numbers, values with line ends or whole replies in them, any bytes, empty ones,
+/// some of kilobytes.
 ///
-/// None is of blanks only: memcached's incr reads such a value on into the memory behind it.
+/// No value consists of blanks only: memcached's incr would read on into the memory after it.
 pub fn value() -> impl Strategy<Value = Vec<u8>> {
     any_value().prop_map(|mut value| {
         if value.iter().all(|byte| byte.is_ascii_whitespace() || *byte == 0x0b) && !value.is_empty()
@@ -49,7 +50,7 @@ fn any_value() -> impl Strategy<Value = Vec<u8>> {
     ]
 }
 
-/// Exptimes whose effect does not depend on the second: never, dead, far away.
+/// Exptimes whose effect does not depend on the second: never, already expired, far away.
 pub fn steady_exptime() -> impl Strategy<Value = i32> + Clone {
     prop_oneof![
         6 => Just(0),
@@ -72,7 +73,7 @@ pub fn flags() -> impl Strategy<Value = u32> {
     prop_oneof![3 => Just(0), 1 => 1..100_u32, 1 => any::<u32>(), 1 => Just(u32::MAX)]
 }
 
-/// Whether a command asks for silence: seldom.
+/// Whether a command has `noreply`; seldom.
 pub fn noreply() -> impl Strategy<Value = bool> {
     prop::bool::weighted(0.15)
 }

@@ -1,4 +1,4 @@
-//! A packet of the binary protocol, request or reply, written and read without the server's code.
+//! A packet of the binary protocol. It is written and read without the server's code.
 
 use std::fmt;
 
@@ -16,11 +16,11 @@ pub const REPLY: u8 = 0x81;
 pub struct Packet {
     /// [`REQUEST`] or [`REPLY`].
     pub magic: u8,
-    /// What is asked, or was.
+    /// The opcode; a reply repeats that of its request.
     pub opcode: u8,
-    /// The status of a reply; of a request a number that means nothing.
+    /// The status of a reply. In a request the field has no meaning.
     pub status: u16,
-    /// The client's number.
+    /// The opaque number, which a reply repeats.
     pub opaque: u32,
     /// Cas unique.
     pub cas: u64,
@@ -61,7 +61,7 @@ impl Packet {
         self
     }
 
-    /// The same with these bytes behind its extras.
+    /// The same with these bytes appended to its extras.
     #[must_use]
     pub fn extra(mut self, bytes: &[u8]) -> Self {
         self.extras.extend_from_slice(bytes);
@@ -82,7 +82,7 @@ impl Packet {
         self
     }
 
-    /// Its bytes. Panics where a length does not fit its field.
+    /// The packet's bytes. Panics if a length does not fit its field.
     pub fn bytes(&self) -> Vec<u8> {
         let body = self.extras.len() + self.key.len() + self.value.len();
         let mut bytes = vec![self.magic, self.opcode];
@@ -101,7 +101,7 @@ impl Packet {
         bytes
     }
 
-    /// The packet at the start of `bytes` and its length; `None` if it is not whole.
+    /// The packet at the start of `bytes` and its length, or `None` if it is incomplete.
     pub fn read(bytes: &[u8]) -> Option<(Self, usize)> {
         let (header, body) = bytes.split_at_checked(HEADER_BYTES)?;
         let word = |at: usize| u32::from_be_bytes(header[at..at + 4].try_into().expect("4 bytes"));

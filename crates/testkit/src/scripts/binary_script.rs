@@ -1,13 +1,11 @@
-//! A script of binary requests, in a notation that tables can have.
+//! A script of binary requests, in a notation for tables.
 //!
-//! ```text
-//! set k=a v=1 f=7 e=100 | get k=a | replace k=a v=2 cas=@1 | noop
-//! ```
-//! Requests stand between bars: a name (or an opcode as `0x1b`) and words. `k` key, `v` value
-//! (`v=x*1000` repeats), `f` flags, `e` exptime, `d` delta, `i` initial value, `cas` a number or
-//! `@n`, the unique in the reply to the request of that number, from 0. `x` names extras in hex,
-//! and `keylen`, `extlen`, `bodylen`, `magic` put another number into the header. A script that
-//! ends in `{close}` makes the server close.
+//! ```text set k=a v=1 f=7 e=100 | get k=a | replace k=a v=2 cas=@1 | noop ``` Bars separate
+//! requests. A request is a name (or an opcode as `0x1b`) and words: `k` key, `v` value (`v=x*1000`
+//! repeats), `f` flags, `e` exptime, `d` delta, `i` initial value. `cas` is a number or `@n`, the
+//! unique in the reply to request n, counted from 0. `x` gives extras in hex, and `keylen`,
+//! `extlen`, `bodylen`, `magic` put another number into the header. A script that ends in `{close}`
+//! makes the server close.
 
 use std::fmt;
 
@@ -18,7 +16,7 @@ use crate::scripts::binary_packet::Packet;
 pub enum Cas {
     /// This number.
     Number(u64),
-    /// That of the reply to the request of this number.
+    /// The cas unique in the reply to the request of this number.
     OfReply(usize),
 }
 
@@ -29,16 +27,16 @@ pub struct Request {
     pub packet: Packet,
     /// Cas unique.
     pub cas: Cas,
-    /// Bytes of the header that are put there whatever the packet is: place and value.
+    /// Bytes that replace those of the packet's header: position and value.
     pub forced: Vec<(usize, Vec<u8>)>,
 }
 
 /// Requests in order.
 #[derive(Clone, Debug)]
 pub struct BinaryScript {
-    /// What is asked.
+    /// The requests.
     pub requests: Vec<Request>,
-    /// The server closes behind it.
+    /// Whether the server closes after the last request.
     pub closes: bool,
 }
 
@@ -80,7 +78,7 @@ const NAMES: &[(&str, u8)] = &[
     ("gatkq", 0x24),
 ];
 
-/// The words of a request that become extras.
+/// The numbers of a request that become extras.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Numbers {
     /// Client flags.
@@ -110,7 +108,7 @@ impl Numbers {
 }
 
 impl BinaryScript {
-    /// Reads the notation. Panics where it is wrong.
+    /// Reads the notation. Panics on a mistake in it.
     pub fn parse(text: &str) -> Self {
         let text = text.trim();
         let stripped = text.strip_suffix("{close}");
@@ -120,12 +118,12 @@ impl BinaryScript {
 }
 
 impl Request {
-    /// A request of plain numbers.
+    /// A request with an unchanged header.
     pub fn new(packet: Packet, cas: Cas) -> Self {
         Self { packet, cas, forced: Vec::new() }
     }
 
-    /// Its bytes at this place in a script, with this cas unique.
+    /// The request's bytes at this position in a script, with this cas unique.
     pub fn bytes(&self, place: usize, cas: u64) -> Vec<u8> {
         let opaque = u32::try_from(place).expect("a short script");
         let mut bytes = self.packet.clone().opaque(opaque).cas(cas).bytes();

@@ -1,7 +1,6 @@
 //! What a client sends, as a value and as readable text.
 //!
-//! In the text, `↵` stands for CR LF, `␊` for a lone LF, `␍` for a lone CR, and braces for what
-//! cannot be typed:
+//! In the text, `↵` means CR LF, `␊` a lone LF, `␍` a lone CR. Braces have these meanings:
 //!
 //! ```text
 //! {x*250}   the text x 250 times            {\00}     the byte with this hex code
@@ -13,31 +12,32 @@
 use std::fmt;
 use std::time::SystemTime;
 
-/// A cas unique for `{cas k}` when no reply has shown one for that key: one that no server gives.
+/// The cas unique that `{cas k}` sends if no reply has shown one for that key. No server assigns
+/// it.
 pub const CAS_NEVER_GIVEN: u64 = 0xffff_ffff_ffff_fff0;
 
-/// What a client does next.
+/// One action of a client.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Part {
     /// Sends these bytes.
     Bytes(Vec<u8>),
     /// Sends the cas unique that was last seen with this key, in decimal.
     CasOf(Vec<u8>),
-    /// Reads every reply that is owed. The stream must be between two commands here.
+    /// Reads all outstanding replies. The stream must be between two commands here.
     Read,
 }
 
-/// A client's whole side of a connection.
+/// Everything that a client does on one connection.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct Script {
-    /// What it does, in order.
+    /// The actions, in order.
     pub parts: Vec<Part>,
-    /// Whether the server closes at the end; else the stream ends between two commands.
+    /// Whether the server closes at the end. Otherwise the stream ends between two commands.
     pub closes: bool,
 }
 
 impl Script {
-    /// Reads the notation. Panics on a brace that it does not know: scripts are part of the tests.
+    /// Reads the notation. Panics on an unknown brace, since scripts are part of the tests.
     pub fn parse(text: &str) -> Self {
         let mut script = Self::default();
         let mut rest = text;
@@ -112,7 +112,7 @@ impl fmt::Display for Script {
     }
 }
 
-/// The notation as well, so that a shrunk script can be pasted into a table.
+/// The notation again, so that a shrunk script can be pasted into a table.
 impl fmt::Debug for Script {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Display::fmt(self, f)

@@ -3,7 +3,7 @@
 use rand_xoshiro::SplitMix64;
 use rand_xoshiro::rand_core::{RngCore, SeedableRng};
 
-/// Where the cuts fall. The same value cuts the same bytes at the same places.
+/// A way to cut a stream. The same value cuts the same bytes at the same positions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Splits {
     /// One write.

@@ -13,9 +13,9 @@ pub enum Verb {
     Add,
     /// Stores when the key is present.
     Replace,
-    /// Puts the bytes behind the present value.
+    /// Appends the bytes to the present value.
     Append,
-    /// Puts the bytes before the present value.
+    /// Prepends the bytes to the present value.
     Prepend,
     /// Stores when the cas unique is still the item's.
     Cas,
@@ -63,7 +63,7 @@ pub enum Command {
     Delete { key: Vec<u8>, noreply: bool },
     /// incr, or decr.
     Arithmetic { key: Vec<u8>, delta: u64, incr: bool, noreply: bool },
-    /// `flush_all`; none is without a delay.
+    /// `flush_all`; `None` means without a delay.
     FlushAll { delay: Option<i32>, noreply: bool },
 }
 
@@ -86,8 +86,8 @@ impl TextCommand {
 }
 
 impl Command {
-    /// The same with a cas unique that no item has: those of two servers differ, so none may be
-    /// guessed right.
+    /// The same with a cas unique that no item has. Two servers have different uniques, so a number
+    /// that matches on one of them would draw different replies.
     #[must_use]
     pub fn without_lucky_cas(mut self) -> Self {
         if let Self::Store { cas_unique, .. } = &mut self {

@@ -1,4 +1,5 @@
-//! A meta command taken apart, without the server's code: words, flags in order, the key in base64.
+//! A parsed meta command: word, key (base64 decoded), flags in order. The server's code is not
+//! used.
 
 /// The alphabet of base64.
 const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
@@ -8,11 +9,11 @@ const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz
 pub struct MetaLine {
     /// `mg`, `ms`, `md`, `ma`, `me` or `mn`.
     pub word: String,
-    /// The item's key, decoded if it was base64.
+    /// The item's key, decoded if it was in base64.
     pub key: Vec<u8>,
-    /// The flags in order: letter, and what stands behind it.
+    /// The flags in order: letter and token.
     pub flags: Vec<(char, String)>,
-    /// The value behind an ms.
+    /// The data block of an ms.
     pub value: Vec<u8>,
 }
 
@@ -41,34 +42,34 @@ impl MetaLine {
         line
     }
 
-    /// Whether the flag of this letter is there.
+    /// Whether the command has the flag of this letter.
     pub fn has(&self, letter: char) -> bool {
         self.token(letter).is_some()
     }
 
-    /// What stands behind this letter, if the flag is there.
+    /// The token of this flag, if the command has the flag.
     pub fn token(&self, letter: char) -> Option<&str> {
         let flag = self.flags.iter().find(|(other, _)| *other == letter);
         flag.map(|(_, token)| token.as_str())
     }
 
-    /// The number behind this letter. Panics if there is something else.
+    /// The number in the token of this flag. Panics if the token is not a number.
     pub fn number(&self, letter: char) -> Option<u64> {
         self.token(letter).map(|token| token.parse().expect("a number"))
     }
 
-    /// The exptime behind this letter. Panics if there is something else.
+    /// The exptime in the token of this flag. Panics if the token is not an exptime.
     pub fn exptime(&self, letter: char) -> Option<i32> {
         self.token(letter).map(|token| token.parse().expect("an exptime"))
     }
 
-    /// The mode, in upper case; none is 0.
+    /// The mode in upper case, or NUL without one.
     pub fn mode(&self) -> char {
         self.token('M').and_then(|mode| mode.chars().next()).unwrap_or('\0')
     }
 }
 
-/// What base64 stands for. Panics if it is none.
+/// Decodes base64. Panics on other text.
 fn decoded(text: &str) -> Vec<u8> {
     let digits = text.trim_end_matches('=').bytes();
     let mut bytes = Vec::new();
@@ -85,7 +86,7 @@ fn decoded(text: &str) -> Vec<u8> {
     bytes
 }
 
-/// Padded base64.
+/// Encodes as padded base64.
 pub fn encoded(bytes: &[u8]) -> Vec<u8> {
     let mut text = Vec::new();
     for group in bytes.chunks(3) {

@@ -1,34 +1,33 @@
-//! What the meta commands mean, on the same items as the classic ones: the other half of
-//! [`Model`].
+//! What the meta commands mean. They act on the same items as the classic commands of [`Model`].
 //!
-//! It knows the well-formed commands of [`crate::random::meta_generators`], and panics on others.
-//! Uniques and ttls are the model's own, `la`, `cls` and `size` made up: replies are to be compared
-//! through [`crate::wire::replies::Normaliser`].
+//! It executes the well-formed commands of `random::meta_generators` and panics on others. Cas
+//! uniques and ttls are the model's own; `la`, `cls` and `size` are made up. So compare replies
+//! through `wire::replies::Normaliser`.
 
 use crate::semantics::command::{TextCommand, Verb};
 use crate::semantics::meta_line::{MetaLine, encoded};
 use crate::semantics::model::{Marks, Model, ModelItem, Outcome, expiry};
 
-/// The ttl that is shown of an item that is dead already.
+/// The ttl that a reply shows for an item that has expired.
 const DEAD_TTL: &str = "4294967295";
 
-/// What a reply can tell of an item; what is none is not told, whatever was asked for.
+/// Values for the flags that a reply may return. A flag without a value is left out of the reply.
 #[derive(Default)]
-struct Told {
+struct ReturnedFlags {
     cas_unique: Option<u64>,
     value_bytes: Option<usize>,
     ttl: Option<String>,
     client_flags: Option<u32>,
     fetched: Option<bool>,
     idle: Option<u32>,
-    /// ` Z`, ` X`, ` W`, as far as they hold.
+    /// Those of ` Z`, ` X`, ` W` that apply.
     marks: String,
-    /// The flag `k` shows the key in base64.
+    /// Whether the flag `k` returns the key in base64.
     key_encoded: bool,
 }
 
 impl Model {
-    /// As [`Self::execute`] or [`Self::execute_meta`].
+    /// Executes a classic or meta command and appends its reply.
     pub fn execute_text(&mut self, now: u64, command: &TextCommand, out: &mut Vec<u8>) {
         match command {
             TextCommand::Classic(command) => self.execute(now, command, out),
@@ -56,7 +55,7 @@ impl Model {
             if line.has('N') {
                 self.create_on_miss(now, line, out);
             } else if !line.has('q') {
-                write_reply(out, "EN", line, &Told::of_request(line));
+                write_reply(out, "EN", line, &ReturnedFlags::of_request(line));
             }
             return;
         }
@@ -64,8 +63,8 @@ impl Model {
         let item = self.items.get_mut(&line.key).expect("just looked at");
         let before = item.clone();
         let recache = line.exptime('R').and_then(|exptime| expiry(now, exptime));
-        let compared = touched.filter(|_| stands_before(line, 'T', 'R')).unwrap_or(before.expiry);
-        // What is over is over: of two times in the past none is before the other.
+        let compared = touched.filter(|_| precedes(line, 'T', 'R')).unwrap_or(before.expiry);
+        // Two times in the past count as equal.
         let is_due = compared.zip(recache).is_some_and(|(at, recache)| at.max(now) < recache);
         let Marks { stale, claimed, key_encoded, .. } = before.marks;
         let won = !claimed && (stale || is_due);
@@ -73,30 +72,30 @@ impl Model {
         item.marks.fetched |= !line.has('u');
         item.expiry = touched.unwrap_or(before.expiry);
         let marks = [(claimed, " Z"), (stale, " X"), (won, " W")];
-        let told = Told {
+        let returned = ReturnedFlags {
             ttl: Some(shown_ttl(now, line, before.expiry, false)),
             fetched: Some(before.marks.fetched),
             marks: marks.iter().filter(|(holds, _)| *holds).map(|(_, mark)| *mark).collect(),
             key_encoded,
-            ..Told::of_item(item)
+            ..ReturnedFlags::of_item(item)
         };
         let value = item.value.clone();
-        write_unknown(out, line, &told, &value);
+        write_unknown(out, line, &returned, &value);
     }
 
-    /// The flag `N` of an mg: an empty item, for this reader to fill.
+    /// Executes the flag `N` of an mg: creates an empty item that this reader is to fill.
     fn create_on_miss(&mut self, now: u64, line: &MetaLine, out: &mut Vec<u8>) {
         self.create(now, line, Vec::new());
         let item = self.items.get_mut(&line.key).expect("just created");
         item.marks = Marks { claimed: true, fetched: !line.has('u'), ..Marks::default() };
-        let told = Told {
+        let returned = ReturnedFlags {
             ttl: Some(shown_ttl(now, line, None, true)),
             fetched: Some(false),
             marks: " W".to_owned(),
             key_encoded: false,
-            ..Told::of_item(item)
+            ..ReturnedFlags::of_item(item)
         };
-        write_unknown(out, line, &told, b"");
+        write_unknown(out, line, &returned, b"");
     }
 
     /// Creates the item that the flag `N` asks for.
@@ -106,7 +105,7 @@ impl Model {
         self.name_unique(line);
     }
 
-    /// Gives the item the unique behind `E`, if there is one.
+    /// Gives the item the cas unique of the flag `E`. Returns whether there is one.
     fn name_unique(&mut self, line: &MetaLine) -> bool {
         let unique = line.number('E').filter(|unique| *unique != 0);
         if let (Some(unique), Some(item)) = (unique, self.items.get_mut(&line.key)) {
@@ -121,17 +120,17 @@ impl Model {
             'A' | 'P' => self.meta_join(now, line, old.as_ref()),
             mode => self.meta_set(now, line, mode, old.as_ref()),
         };
-        let mut told = Told {
+        let mut returned = ReturnedFlags {
             cas_unique: Some(0),
             value_bytes: Some(line.value.len()),
-            ..Told::of_request(line)
+            ..ReturnedFlags::of_request(line)
         };
         let status = match outcome {
             Outcome::Stored => {
                 self.name_unique(line);
                 let item = &self.items[&line.key];
-                told.cas_unique = Some(item.cas_unique);
-                told.value_bytes = Some(item.value.len());
+                returned.cas_unique = Some(item.cas_unique);
+                returned.value_bytes = Some(item.value.len());
                 "HD"
             }
             Outcome::NotStored => "NS",
@@ -143,11 +142,11 @@ impl Model {
             }
         };
         if status != "HD" || !line.has('q') {
-            write_reply(out, status, line, &told);
+            write_reply(out, status, line, &returned);
         }
     }
 
-    /// Append or prepend: the item stays what it was, beside the value and the marks.
+    /// Executes the modes append and prepend. Only the value and the marks of the item change.
     fn meta_join(&mut self, now: u64, line: &MetaLine, old: Option<&ModelItem>) -> Outcome {
         let compared = line.number('C').filter(|unique| *unique != 0);
         let (verb, exptime) = match (line.mode(), old) {
@@ -166,7 +165,7 @@ impl Model {
         outcome
     }
 
-    /// The modes that give the item a whole value.
+    /// Executes the modes that replace the whole value.
     fn meta_set(
         &mut self,
         now: u64,
@@ -201,7 +200,7 @@ impl Model {
         outcome
     }
 
-    /// A new item remembers that its key came in base64.
+    /// Marks a new item if its key came in base64.
     fn mark_key(&mut self, line: &MetaLine) {
         if let Some(item) = self.items.get_mut(&line.key) {
             item.marks.key_encoded = line.has('b');
@@ -209,12 +208,12 @@ impl Model {
     }
 
     fn meta_delete(&mut self, now: u64, line: &MetaLine, out: &mut Vec<u8>) {
-        let told = Told::of_request(line);
+        let returned = ReturnedFlags::of_request(line);
         let Some(old) = self.items.get(&line.key).cloned() else {
-            return write_reply(out, "NF", line, &told);
+            return write_reply(out, "NF", line, &returned);
         };
         if line.number('C').is_some_and(|unique| unique != old.cas_unique) {
-            return write_reply(out, "EX", line, &told);
+            return write_reply(out, "EX", line, &returned);
         }
         let touched = line.exptime('T').map(|exptime| expiry(now, exptime));
         let invalidates = line.has('I');
@@ -233,7 +232,7 @@ impl Model {
             self.name_unique(line);
         }
         if !line.has('q') {
-            write_reply(out, "HD", line, &told);
+            write_reply(out, "HD", line, &returned);
         }
     }
 
@@ -247,11 +246,11 @@ impl Model {
                 }
                 return;
             }
-            return write_reply(out, "NF", line, &Told::of_request(line));
+            return write_reply(out, "NF", line, &ReturnedFlags::of_request(line));
         };
         let compared = line.number('C').filter(|unique| *unique != 0 && !old.value.is_empty());
         if compared.is_some_and(|unique| unique != old.cas_unique) {
-            return write_reply(out, "EX", line, &Told::of_request(line));
+            return write_reply(out, "EX", line, &ReturnedFlags::of_request(line));
         }
         let incr = matches!(line.mode(), '\0' | 'I' | '+');
         match self.arithmetic(now, &line.key, line.number('D').unwrap_or(1), incr) {
@@ -261,7 +260,7 @@ impl Model {
         }
     }
 
-    /// The reply to an ma; `old` is none if it has created the item.
+    /// Writes the reply to an ma. `old` is `None` if the command created the item.
     fn write_number(
         &self,
         now: u64,
@@ -271,12 +270,12 @@ impl Model {
         out: &mut Vec<u8>,
     ) {
         let before = old.and_then(|old| old.expiry);
-        let told = Told {
+        let returned = ReturnedFlags {
             cas_unique: Some(self.items[&line.key].cas_unique),
             ttl: Some(shown_ttl(now, line, before, old.is_none())),
-            ..Told::of_request(line)
+            ..ReturnedFlags::of_request(line)
         };
-        write_hit(out, line, &told, number.to_string().as_bytes());
+        write_hit(out, line, &returned, number.to_string().as_bytes());
     }
 
     fn meta_debug(&self, now: u64, line: &MetaLine, out: &mut Vec<u8>) {
@@ -292,13 +291,13 @@ impl Model {
     }
 }
 
-impl Told {
-    /// Nothing but what the request said.
+impl ReturnedFlags {
+    /// Only values that repeat the request.
     fn of_request(line: &MetaLine) -> Self {
         Self { key_encoded: line.has('b'), ..Self::default() }
     }
 
-    /// What does not depend on the time.
+    /// The item's values that do not depend on the time.
     fn of_item(item: &ModelItem) -> Self {
         Self {
             cas_unique: Some(item.cas_unique),
@@ -315,13 +314,13 @@ fn client_flags(line: &MetaLine) -> u32 {
     u32::try_from(flags).expect("client flags of 32 bits")
 }
 
-fn stands_before(line: &MetaLine, first: char, second: char) -> bool {
+fn precedes(line: &MetaLine, first: char, second: char) -> bool {
     let place = |letter: char| line.flags.iter().position(|(other, _)| *other == letter);
     place(first).zip(place(second)).is_some_and(|(first, second)| first < second)
 }
 
-/// The expiry when all flags have acted, and the one that the flag `t` shows: they act in their
-/// order, `N` only on an item that it created.
+/// The expiry after all flags, and the one that the flag `t` shows. Flags take effect in their
+/// order. `N` takes effect only on an item that it created.
 fn exptimes(
     now: u64,
     line: &MetaLine,
@@ -353,51 +352,51 @@ fn ttl(now: u64, expiry: Option<u64>) -> String {
     }
 }
 
-/// A reply that has the value if it was asked for.
-fn write_hit(out: &mut Vec<u8>, line: &MetaLine, told: &Told, value: &[u8]) {
+/// Writes a hit, with the value if the request has the flag `v`.
+fn write_hit(out: &mut Vec<u8>, line: &MetaLine, returned: &ReturnedFlags, value: &[u8]) {
     if line.has('v') {
-        write_reply(out, &format!("VA {}", value.len()), line, told);
+        write_reply(out, &format!("VA {}", value.len()), line, returned);
         out.extend_from_slice(value);
         out.extend_from_slice(b"\r\n");
     } else {
-        write_reply(out, "HD", line, told);
+        write_reply(out, "HD", line, returned);
     }
 }
 
-/// A reply to an mg: without the value if its unique is the one behind `C`.
-fn write_unknown(out: &mut Vec<u8>, line: &MetaLine, told: &Told, value: &[u8]) {
+/// Writes the reply to an mg. The value is left out if its cas unique is that of the flag `C`.
+fn write_unknown(out: &mut Vec<u8>, line: &MetaLine, returned: &ReturnedFlags, value: &[u8]) {
     let known = line.number('C').filter(|unique| *unique != 0);
-    if known.is_some() && known == told.cas_unique {
-        write_reply(out, "HD", line, told);
+    if known.is_some() && known == returned.cas_unique {
+        write_reply(out, "HD", line, returned);
     } else {
-        write_hit(out, line, told, value);
+        write_hit(out, line, returned, value);
     }
 }
 
-/// The reply's line: status, and the flags in the request's order.
-fn write_reply(out: &mut Vec<u8>, status: &str, line: &MetaLine, told: &Told) {
+/// Writes the reply line: the status, then the flags in the request's order.
+fn write_reply(out: &mut Vec<u8>, status: &str, line: &MetaLine, returned: &ReturnedFlags) {
     out.extend_from_slice(status.as_bytes());
     for (letter, token) in &line.flags {
         let number = match letter {
             'O' => Some(token.clone()),
             'k' => {
-                let key = if told.key_encoded { encoded(&line.key) } else { line.key.clone() };
-                let mark: &[u8] = if told.key_encoded { b" b" } else { b"" };
+                let key = if returned.key_encoded { encoded(&line.key) } else { line.key.clone() };
+                let mark: &[u8] = if returned.key_encoded { b" b" } else { b"" };
                 out.extend_from_slice(&[b" k", &key[..], mark].concat());
                 continue;
             }
-            'c' => told.cas_unique.map(|unique| unique.to_string()),
-            's' => told.value_bytes.map(|bytes| bytes.to_string()),
-            't' => told.ttl.clone(),
-            'f' => told.client_flags.map(|flags| flags.to_string()),
-            'h' => told.fetched.map(|fetched| u8::from(fetched).to_string()),
-            'l' => told.idle.map(|seconds| seconds.to_string()),
+            'c' => returned.cas_unique.map(|unique| unique.to_string()),
+            's' => returned.value_bytes.map(|bytes| bytes.to_string()),
+            't' => returned.ttl.clone(),
+            'f' => returned.client_flags.map(|flags| flags.to_string()),
+            'h' => returned.fetched.map(|fetched| u8::from(fetched).to_string()),
+            'l' => returned.idle.map(|seconds| seconds.to_string()),
             _ => None,
         };
         if let Some(number) = number {
             out.extend_from_slice(format!(" {letter}{number}").as_bytes());
         }
     }
-    out.extend_from_slice(told.marks.as_bytes());
+    out.extend_from_slice(returned.marks.as_bytes());
     out.extend_from_slice(b"\r\n");
 }

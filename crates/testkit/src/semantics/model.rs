@@ -1,27 +1,28 @@
-//! What the classic protocol means, in the plainest form: a map, and the time as an argument. What
-//! the meta commands mean to the same items is in [`crate::semantics::meta_model`].
+//! What the classic commands mean, as a map from keys to items. The time is an argument.
+//! [`crate::semantics::meta_model`] adds the meta commands.
 //!
-//! The model never evicts. A test of a store that does tells it so by [`Model::evict`]. Times are
-//! Unix seconds and must not run backwards. The server's start counts: a `flush_all` to a time
-//! before it flushes nothing.
+//! The model never evicts; a test of a store that does calls [`Model::evict`]. Times are Unix
+//! seconds and must not run backwards. A `flush_all` with a time before the server's start flushes
+//! nothing.
 
 use std::collections::BTreeMap;
 
 use crate::limits::TTL_SECONDS_MAX;
 use crate::semantics::command::{Command, Verb};
 
-/// What memcached accounts for an item beside key, value and flags, in bytes: header 48, cas
-/// unique 8, the key's NUL 1, the value's line end 2. It decides which value is too large.
+/// Bytes that memcached counts for an item besides key, value and flags: header 48, cas unique 8,
+/// the key's NUL 1, the value's line end 2. They decide which value is too large.
 const ITEM_OVERHEAD_BYTES: usize = 59;
 
-/// The map that a cache pretends to be.
+/// A model of a cache.
 #[derive(Clone, Debug)]
 pub struct Model {
     pub(crate) items: BTreeMap<Vec<u8>, ModelItem>,
     item_bytes_max: usize,
     started: u64,
     pub(crate) last_cas_unique: u64,
-    /// When a delayed `flush_all` fires, Unix seconds: what was written up to then is gone then.
+    /// When a delayed `flush_all` takes effect, in Unix seconds. It removes everything written up
+    /// to then.
     flush_at: Option<u64>,
 }
 
@@ -34,14 +35,14 @@ pub struct ModelItem {
     pub flags: u32,
     /// Changes with every change of the value.
     pub cas_unique: u64,
-    /// Unix seconds at which the item is gone; none lives until it is removed.
+    /// Unix second at which the item expires, if it does.
     pub expiry: Option<u64>,
-    /// What only meta commands tell.
+    /// State that only meta commands show.
     pub marks: Marks,
     stored_at: u64,
 }
 
-/// What meta commands know of an item beside the rest; a new item has no mark.
+/// Marks of an item that only meta commands set and show. A new item has none.
 #[expect(clippy::struct_excessive_bools, reason = "each is a mark of its own")]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub struct Marks {
@@ -49,13 +50,13 @@ pub struct Marks {
     pub fetched: bool,
     /// Its value is out of date.
     pub stale: bool,
-    /// A reader was asked to fetch the value anew.
+    /// A reader was asked to fetch the value again.
     pub claimed: bool,
     /// Its key was sent in base64.
     pub key_encoded: bool,
 }
 
-/// How a command on one item ends. A miss of `get` is none, not an outcome.
+/// The outcome of a command on one item. A miss of `get` is `None`, not an outcome.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Outcome {
     /// The value is now the item's.
@@ -72,7 +73,7 @@ pub enum Outcome {
     Touched,
     /// The item's new number.
     Number(u64),
-    /// The item is no number that fits 64 bits.
+    /// The value is not a number of 64 bits.
     NonNumeric,
     /// The item would be larger than an item may be.
     TooLarge,
@@ -117,7 +118,7 @@ impl Model {
         Some(item)
     }
 
-    /// The live item of this key, its expiry set anew.
+    /// The live item of this key, with its new expiry.
     pub fn get_and_touch(&mut self, now: u64, key: &[u8], exptime: i32) -> Option<ModelItem> {
         self.drop_dead(now, key);
         let item = self.items.get_mut(key)?;
@@ -141,7 +142,7 @@ impl Model {
         self.drop_dead(now, key);
         if value.len() > self.value_bytes_max(key, flags) {
             if verb == Verb::Set {
-                // The client meant to replace the old value; it must not live on.
+                // The client meant to replace the old value, so the old value must go.
                 self.items.remove(key);
             }
             return Outcome::TooLarge;
@@ -181,8 +182,8 @@ impl Model {
         self.items.remove(key).map_or(Outcome::NotFound, |_| Outcome::Deleted)
     }
 
-    /// incr (wraps at 2^64) or decr (stops at 0). A shorter number is padded right with blanks to
-    /// the old length; a longer one makes a new value.
+    /// Executes incr (wraps at 2^64) or decr (stops at 0). A shorter number is padded on the right
+    /// with blanks to the old length. A longer one makes a new value.
     pub fn arithmetic(&mut self, now: u64, key: &[u8], delta: u64, incr: bool) -> Outcome {
         self.drop_dead(now, key);
         let Some(item) = self.items.get_mut(key) else { return Outcome::NotFound };
@@ -199,30 +200,30 @@ impl Model {
         Outcome::Number(number)
     }
 
-    /// `flush_all`: a pending one is replaced.
+    /// Executes `flush_all`, which replaces a pending one.
     pub fn flush_all(&mut self, now: u64, delay: i32) {
-        // One that has fired hid its items for good.
+        // A flush that took effect has removed its items for good.
         if let Some(at) = self.flush_at.take().filter(|&at| at <= now) {
             self.items.retain(|_, item| item.stored_at > at);
         }
         if delay <= 0 {
-            // What is stored later in the same second survives, so no time is noted.
+            // Items stored later in the same second survive, so no time is kept.
             self.items.clear();
             return;
         }
         let at = expiry(now, delay).unwrap_or(now);
         if at >= self.started {
-            // It fires a second early.
+            // It takes effect a second early.
             self.flush_at = Some(at - 1);
         }
     }
 
-    /// The store under test evicted this key.
+    /// Removes a key that the store under test evicted.
     pub fn evict(&mut self, key: &[u8]) {
         self.items.remove(key);
     }
 
-    /// The keys that live now, in byte order.
+    /// The keys of live items, in byte order.
     pub fn live_keys(&mut self, now: u64) -> Vec<Vec<u8>> {
         let keys: Vec<_> = self.items.keys().cloned().collect();
         for key in &keys {
@@ -231,7 +232,7 @@ impl Model {
         self.items.keys().cloned().collect()
     }
 
-    /// Executes a command and appends its reply as it goes over the wire.
+    /// Executes a classic command and appends its reply in wire format.
     pub fn execute(&mut self, now: u64, command: &Command, out: &mut Vec<u8>) {
         let (outcome, noreply) = match command {
             Command::Get { keys, with_cas } => {
@@ -290,8 +291,8 @@ impl Model {
     }
 }
 
-/// When an item with this exptime is gone: 0 never, negative at once, up to 30 days from now,
-/// above that a Unix time.
+/// When an item with this exptime expires. 0 is never, a negative number at once, up to 30 days is
+/// relative, more is a Unix time.
 pub fn expiry(now: u64, exptime: i32) -> Option<u64> {
     match exptime {
         0 => None,
@@ -301,8 +302,8 @@ pub fn expiry(now: u64, exptime: i32) -> Option<u64> {
     }
 }
 
-/// The number that a value begins with, as strtoull reads it: blanks and a `+` may stand before
-/// it, the value's end or a blank must follow. Negative numbers are none.
+/// The number at the start of a value, as strtoull reads it. Blanks and a `+` may precede it; the
+/// value's end or a blank must follow. Negative numbers are refused.
 fn leading_number(value: &[u8]) -> Option<u64> {
     let is_blank = |byte: &u8| matches!(byte, b' ' | b'\t' | b'\n' | 0x0b | 0x0c | b'\r');
     let start = value.iter().position(|byte| !is_blank(byte))?;

@@ -1,6 +1,6 @@
-//! Plays a binary script to a server and takes down the replies, one line each.
+//! Plays a binary script to a server and records the replies, one line each.
 //!
-//! Behind each step goes a noop whose reply is the step's end; a step ends where a request needs
+//! A noop follows each step, and its reply marks the step's end. A step ends where a request needs
 //! the cas unique of an earlier reply. Uniques are numbered by their first appearance, so that two
 //! servers can be compared.
 
@@ -14,20 +14,20 @@ use crate::scripts::script::CAS_NEVER_GIVEN;
 use crate::scripts::splits::Splits;
 use crate::wire::wire_client::WireClient;
 
-/// The opaque number of the noop behind a step.
+/// The opaque number of the noop after a step.
 const FENCE: u32 = u32::MAX;
 
 /// Opcode of noop.
 const NOOP: u8 = 0x0a;
 
-/// A server that scripts are played to, and the connection that keeps it in step.
+/// A player for one server, with a second connection that paces it.
 #[derive(Debug)]
 pub struct BinaryPlayer<'s> {
     server: &'s ServerProcess,
     pacer: WireClient,
 }
 
-/// What is known of the replies so far.
+/// The state of the replies so far.
 #[derive(Default)]
 struct Seen {
     lines: Vec<String>,
@@ -44,7 +44,7 @@ impl Seen {
             let next = self.numbers.len() as u64 + 1;
             packet.cas = *self.numbers.entry(packet.cas).or_insert(next);
         }
-        // The version is the one thing in which the two differ by intention.
+        // Only the version differs between the two on purpose.
         if packet.opcode == 0x0b && packet.status == 0 {
             packet.value = b"version".to_vec();
         }
@@ -53,13 +53,13 @@ impl Seen {
 }
 
 impl<'s> BinaryPlayer<'s> {
-    /// A player for this server, which must speak text, too.
+    /// A player for this server, which must also speak text.
     pub fn new(server: &'s ServerProcess) -> Self {
         Self { server, pacer: server.connect() }
     }
 
     /// Empties the cache, plays the script on a new connection and returns a line for each reply,
-    /// behind them `closed` if the server had to close.
+    /// followed by `closed` if the server had to close.
     pub fn play(&mut self, script: &BinaryScript, splits: Splits) -> Vec<String> {
         self.pacer.expect("flush_all\r\n", "OK\r\n");
         let mut client = self.server.connect();
@@ -108,7 +108,7 @@ impl<'s> BinaryPlayer<'s> {
                 break;
             }
             let (piece, after) = rest.split_at(length);
-            // A server that is to close may do so before all is sent.
+            // A server that must close may do so before everything is sent.
             let _ = client.try_send(piece);
             self.pacer.round_trip();
             rest = after;

@@ -1,7 +1,8 @@
-//! Plays a script by UDP: each of its steps is a datagram.
+//! Plays a script by UDP, each step as one datagram.
 //!
-//! The bytes of the messages are put together as if they had come by a connection, so that they
-//! can be compared wherever a message ends. The fence is that of [`crate::sessions::playback`].
+//! The bytes of all messages are joined as if they had come over a connection, so that two servers
+//! can be compared although their messages end at different places. The fence is that of
+//! [`crate::sessions::playback`].
 
 use crate::process::server_process::ServerProcess;
 use crate::scripts::script::{Part, Script};
@@ -11,7 +12,7 @@ use crate::wire::wire_client::WireClient;
 
 const FENCE: &[u8] = b"version\r\n";
 
-/// A socket that scripts are played on, and a connection to empty the cache.
+/// A player for one server: a UDP socket, and a connection to empty the cache.
 #[derive(Debug)]
 pub struct DatagramPlayer {
     pacer: WireClient,
@@ -19,13 +20,13 @@ pub struct DatagramPlayer {
 }
 
 impl DatagramPlayer {
-    /// A player for this server, which must take datagrams.
+    /// A player for this server, which must have UDP.
     pub fn new(server: &ServerProcess) -> Self {
         Self { pacer: server.connect(), client: server.datagrams() }
     }
 
-    /// Whether a script can go by datagrams: it needs no more of them than its steps, and no
-    /// connection that closes.
+    /// Whether a script can be played by datagrams: all its commands fit one, and the server does
+    /// not close.
     pub fn can_play(script: &Script) -> bool {
         let bytes: usize = script.parts.iter().map(part_bytes_max).sum();
         !script.closes && bytes + FENCE.len() <= COMMANDS_BYTES_MAX

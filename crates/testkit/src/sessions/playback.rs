@@ -1,12 +1,11 @@
-//! Plays a script to a server and takes down the replies, normalised for comparison.
+//! Plays a script to a server and returns the replies, normalised for comparison.
 //!
-//! The end of the replies is found without waiting for silence: behind each step goes a fence, the
-//! command `version`, whose reply is the step's end. So a script must not ask for the version
-//! itself, and must not leave a value unfinished, unless the server closes.
+//! A fence follows each step: the command `version`, whose reply marks the step's end. So a script
+//! must not contain `version`, and must not leave a value unfinished unless the server closes.
 //!
-//! Between two pieces of a cut stream the player asks a second connection for the version. A server
-//! with one thread has then seen the first piece without the second, and every cut counts. With
-//! more threads that is likely and not sure.
+//! Between two pieces of a stream the player asks for the version on a second connection. A server
+//! with one thread has then read the first piece without the second, so every cut is effective.
+//! With more threads that is likely but not certain.
 
 use crate::limits::PIECES_PER_STEP_MAX;
 use crate::process::server_process::ServerProcess;
@@ -15,8 +14,8 @@ use crate::scripts::splits::Splits;
 use crate::wire::replies::Normaliser;
 use crate::wire::wire_client::WireClient;
 
-/// Gives each step of a script to `answer`, with whether the server closes at its end, and returns
-/// the normalised replies.
+/// Passes each step of a script to `answer`, and whether the server closes at its end. Returns the
+/// normalised replies.
 pub(crate) fn play_steps(
     script: &Script,
     mut answer: impl FnMut(&[u8], bool) -> Vec<u8>,
@@ -42,7 +41,7 @@ pub(crate) fn play_steps(
     form
 }
 
-/// A connection to a server that scripts are played on, and the one that keeps it in step.
+/// A player for one server, with a second connection that paces it.
 #[derive(Debug)]
 pub struct Player<'s> {
     server: &'s ServerProcess,
@@ -56,7 +55,7 @@ impl<'s> Player<'s> {
     }
 
     /// Empties the cache, plays the script on a new connection and returns the normalised replies,
-    /// behind them `(closed)` if the server had to close.
+    /// followed by `(closed)` if the server had to close.
     pub fn play(&mut self, script: &Script, splits: Splits) -> Vec<u8> {
         self.pacer.expect("flush_all\r\n", "OK\r\n");
         let mut client = self.server.connect();
@@ -70,8 +69,8 @@ impl<'s> Player<'s> {
         form
     }
 
-    /// Sends the step in pieces, behind it the fence. Where the server is to close it may do so
-    /// before all is sent, which is no fault.
+    /// Sends the step in pieces, then the fence. A server that must close may do so before
+    /// everything is sent.
     fn send(&mut self, client: &mut WireClient, step: &[u8], splits: Splits, fence: bool) {
         let stream = if fence { [step, b"version\r\n"].concat() } else { step.to_vec() };
         let mut rest = stream.as_slice();

@@ -1,4 +1,4 @@
-//! A client that asks by UDP: frames are written and read to the byte, messages put together.
+//! A UDP client. It writes and reads frames, and joins the datagrams of a message.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 
@@ -7,7 +7,7 @@ use rustix::net::sockopt::set_socket_recv_buffer_size;
 use crate::limits::SILENCE_MAX;
 use crate::wire::replies::shown;
 
-/// Bytes of a frame: id, sequence, datagrams in all, reserved.
+/// Bytes of a frame: id, sequence, number of datagrams, reserved.
 const FRAME_BYTES: usize = 8;
 
 /// Bytes of the largest reply datagram.
@@ -16,7 +16,7 @@ const REPLY_BYTES_MAX: usize = 1400;
 /// Bytes of commands that fit one datagram.
 pub const COMMANDS_BYTES_MAX: usize = 65_507 - FRAME_BYTES;
 
-/// Room for replies that arrive faster than they are read; the system may give less.
+/// Receive buffer for replies that arrive faster than they are read. The system may grant less.
 const RECEIVE_BUFFER_BYTES: usize = 4 << 20;
 
 /// One datagram of a reply.
@@ -24,15 +24,15 @@ const RECEIVE_BUFFER_BYTES: usize = 4 << 20;
 pub struct Datagram {
     /// The request's id.
     pub id: u16,
-    /// Place in its message.
+    /// Position in its message.
     pub sequence: u16,
-    /// Datagrams of its message.
+    /// Number of datagrams of its message.
     pub total: u16,
-    /// Behind the frame.
+    /// The bytes after the frame.
     pub part: Vec<u8>,
 }
 
-/// A socket of its own. Every read fails the test when the server stays silent too long.
+/// A client with its own socket. A read fails the test if the server stays silent for too long.
 #[derive(Debug)]
 pub struct DatagramClient {
     socket: UdpSocket,
@@ -53,12 +53,12 @@ impl DatagramClient {
         Self { socket, last_id: 0x01ff }
     }
 
-    /// Sends a datagram of these bytes, frame and all.
+    /// Sends a datagram of these bytes, frame included.
     pub fn send_raw(&self, bytes: &[u8]) {
         self.socket.send(bytes).expect("the system takes the datagram");
     }
 
-    /// Sends commands in a frame of these numbers.
+    /// Sends commands in a frame with these numbers.
     pub fn send_framed(&self, [id, sequence, total, reserved]: [u16; 4], commands: &[u8]) {
         let mut bytes = Vec::with_capacity(FRAME_BYTES + commands.len());
         for number in [id, sequence, total, reserved] {
@@ -68,14 +68,14 @@ impl DatagramClient {
         self.send_raw(&bytes);
     }
 
-    /// Sends commands as a request of its own, and returns its id.
+    /// Sends commands as one request and returns its id.
     pub fn send(&mut self, commands: impl AsRef<[u8]>) -> u16 {
         self.last_id += 1;
         self.send_framed([self.last_id, 0, 1, 0], commands.as_ref());
         self.last_id
     }
 
-    /// The next datagram.
+    /// Receives the next datagram.
     pub fn read_datagram(&mut self) -> Datagram {
         let mut bytes = [0; REPLY_BYTES_MAX + 1];
         let count = match self.socket.recv(&mut bytes) {
@@ -89,8 +89,8 @@ impl DatagramClient {
         Datagram { id: word(0), sequence: word(2), total: word(4), part }
     }
 
-    /// The next message, which must answer the request `id`; all of its datagrams but the last must
-    /// be full. That of no datagrams is empty.
+    /// Receives the next message, which must answer the request `id`. All of its datagrams except
+    /// the last must be full. A message of no datagrams is empty.
     pub fn read_message(&mut self, id: u16) -> Vec<u8> {
         let first = self.read_datagram();
         let total = first.total;
@@ -106,7 +106,7 @@ impl DatagramClient {
         message
     }
 
-    /// Sends commands of which each is answered with one message, and reads these.
+    /// Sends commands, each answered with one message, and checks the messages.
     pub fn expect(&mut self, commands: impl AsRef<[u8]>, messages: &[&str]) {
         let id = self.send(commands.as_ref());
         for &message in messages {
@@ -116,7 +116,7 @@ impl DatagramClient {
         }
     }
 
-    /// Sees that nothing is left: the next message answers what is asked now. The server must
+    /// Checks that no message is left: the next one must answer a new request. The server must
     /// answer in order, as with one thread.
     pub fn expect_silence(&mut self) {
         self.expect("mn\r\n", &["MN\r\n"]);

@@ -1,21 +1,22 @@
-//! The form of meta reply lines for comparing two servers.
+//! Meta reply lines in a form in which two servers can be compared.
 //!
-//! What depends on the server or on the second goes: the cas uniques (`c`, `cas=`) become their
-//! order of appearance; the ttl (`t`, `exp=`) is rounded up to tens, a long one to thousands, one
-//! of months to days, and one that wrapped round is `t-dead`; idle seconds (`l`, `la=`) under ten
-//! are none; slab class and size of `me` are dropped.
+//! Numbers that depend on the server or on the second are replaced. Cas uniques (`c`, `cas=`)
+//! become their order of appearance. The ttl (`t`, `exp=`) is rounded up to tens, a long one to
+//! thousands, one of months to days; one that wrapped round becomes `t-dead`. Idle seconds (`l`,
+//! `la=`) under ten become 0. Slab class and size of `me` are dropped.
 
-/// Statuses that a line of a meta reply may begin with.
+/// Statuses at the start of a meta reply line.
 const STATUSES: [&[u8]; 7] = [b"HD", b"VA", b"EN", b"NF", b"NS", b"EX", b"ME"];
 
-/// Bytes of the value behind this line, if it is a `VA` line.
+/// Bytes of the value after this line, if it is a `VA` line.
 pub(crate) fn value_bytes(line: &[u8]) -> Option<usize> {
     let words = line.strip_prefix(b"VA ")?;
     let digits = words.iter().take_while(|byte| byte.is_ascii_digit()).count();
     std::str::from_utf8(&words[..digits]).ok()?.parse().ok()
 }
 
-/// The form of a line with its end; `None`: it is no meta reply. `order` numbers the cas uniques.
+/// The comparable form of a line with its end, or `None` if it is not a meta reply. `order` numbers
+/// the cas uniques.
 pub(crate) fn form(line: &[u8], mut order: impl FnMut(&[u8]) -> usize) -> Option<Vec<u8>> {
     let text = line.strip_suffix(b"\r\n")?;
     let mut words = text.split(|&byte| byte == b' ');

@@ -1,4 +1,4 @@
-//! The replies of a server as a sequence, and their form for comparing two servers.
+//! The replies of a server as a sequence, and in a form in which two servers can be compared.
 
 use std::collections::BTreeMap;
 
@@ -36,7 +36,7 @@ impl Reply<'_> {
     }
 }
 
-/// The first reply in `bytes` and its length, or none while it is cut off.
+/// The first reply in `bytes` and its length, or `None` if it is incomplete.
 pub fn next(bytes: &[u8]) -> Option<(Reply<'_>, usize)> {
     let line_bytes = bytes.iter().position(|&byte| byte == b'\n')? + 1;
     let line = &bytes[..line_bytes];
@@ -70,8 +70,8 @@ impl<'a> ValueLine<'a> {
     }
 }
 
-/// What two servers may answer differently, taken out: cas uniques become their order of
-/// appearance, the version is dropped. Everything else stays as it is, to the byte.
+/// Removes what two servers may answer differently. Cas uniques become their order of appearance,
+/// and the version is dropped. All other bytes stay.
 #[derive(Debug, Default)]
 pub struct Normaliser {
     order_of_cas: BTreeMap<Vec<u8>, usize>,
@@ -84,7 +84,7 @@ impl Normaliser {
         Self::default()
     }
 
-    /// The form of these replies for comparing. A cut-off reply at the end stays as it is.
+    /// The comparable form of these replies. An incomplete reply at the end stays unchanged.
     pub fn normalise(&mut self, mut bytes: &[u8]) -> Vec<u8> {
         let mut form = Vec::with_capacity(bytes.len());
         while let Some((reply, length)) = next(bytes) {
@@ -112,7 +112,7 @@ impl Normaliser {
         form
     }
 
-    /// A line as [`meta_replies`] has it, or as it is.
+    /// The comparable form of a meta reply line; other lines stay unchanged.
     fn meta_form(&mut self, line: &[u8]) -> Vec<u8> {
         meta_replies::form(line, |cas| self.order(cas)).unwrap_or_else(|| line.to_vec())
     }
@@ -128,7 +128,7 @@ impl Normaliser {
     }
 }
 
-/// Bytes for a human: escaped, the middle of long ones left out.
+/// Bytes for people: escaped, and without the middle of long ones.
 pub fn shown(bytes: &[u8]) -> String {
     const SIDE_BYTES: usize = 300;
     if bytes.len() <= 2 * SIDE_BYTES {

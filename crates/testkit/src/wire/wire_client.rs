@@ -1,4 +1,4 @@
-//! A connection in bytes: what goes out is given exactly, what comes in is waited for exactly.
+//! A client connection that sends and expects exact bytes.
 
 use std::io::{ErrorKind, Read, Result, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
@@ -13,11 +13,11 @@ use crate::files::tls_files::SERVER_NAME;
 use crate::limits::SILENCE_MAX;
 use crate::wire::replies;
 
-/// One client connection. Every read fails the test when the server stays silent too long.
+/// One client connection. A read fails the test if the server stays silent for too long.
 #[derive(Debug)]
 pub struct WireClient {
     socket: Socket,
-    /// Bytes that arrived and were not asked for yet.
+    /// Bytes received and not yet read by the test.
     received: Vec<u8>,
 }
 
@@ -37,7 +37,7 @@ pub struct Sender {
 }
 
 impl Sender {
-    /// Sends all the bytes. Panics when the server closed or stopped reading for too long.
+    /// Sends all bytes. Panics if the server closed, or stopped reading for too long.
     pub fn send(&self, bytes: &[u8]) {
         self.socket.write_all(bytes).expect("the server takes the bytes");
     }
@@ -68,7 +68,7 @@ impl Socket {
 }
 
 impl WireClient {
-    /// Connects to a TCP port; each `send` leaves at once (no Nagle).
+    /// Connects to a TCP port. Each `send` leaves at once (no Nagle).
     pub fn connect_tcp(address: SocketAddr) -> Result<Self> {
         let socket = TcpStream::connect_timeout(&address, SILENCE_MAX)?;
         socket.set_nodelay(true)?;
@@ -77,7 +77,7 @@ impl WireClient {
         Ok(Self { socket: Socket::Tcp(socket), received: Vec::new() })
     }
 
-    /// Connects to a TCP port under TLS. The handshake is done, as far as the client can tell.
+    /// Connects to a TCP port under TLS. On return the client's side of the handshake is complete.
     pub fn connect_tls(address: SocketAddr, config: &Arc<ClientConfig>) -> Result<Self> {
         let Self { socket: Socket::Tcp(mut socket), received } = Self::connect_tcp(address)? else {
             unreachable!("it is TCP");
@@ -92,13 +92,13 @@ impl WireClient {
         Ok(Self { socket: Socket::Tls(Mutex::new(stream)), received })
     }
 
-    /// How the session came to be. Panics for a client that is not under TLS.
+    /// How the session was negotiated: in full, or by resumption. Panics for a client without TLS.
     pub fn handshake_kind(&self) -> Option<HandshakeKind> {
         let Socket::Tls(stream) = &self.socket else { panic!("the client is not under TLS") };
         locked(stream).conn.handshake_kind()
     }
 
-    /// The certificate that the server has shown. Panics for a client that is not under TLS.
+    /// The server's certificate. Panics for a client without TLS.
     pub fn server_certificate(&self) -> Vec<u8> {
         let Socket::Tls(stream) = &self.socket else { panic!("the client is not under TLS") };
         let stream = locked(stream);
@@ -106,8 +106,7 @@ impl WireClient {
         chain[0].to_vec()
     }
 
-    /// Sends bytes beside the session, which the server cannot decrypt. Panics for a client that is
-    /// not under TLS.
+    /// Sends bytes that the server cannot decrypt. Panics for a client without TLS.
     pub fn send_beside_tls(&mut self, bytes: &[u8]) {
         let Socket::Tls(stream) = &self.socket else { panic!("the client is not under TLS") };
         locked(stream).sock.write_all(bytes).expect("the server takes the bytes");
@@ -121,7 +120,7 @@ impl WireClient {
         Ok(Self { socket: Socket::Unix(socket), received: Vec::new() })
     }
 
-    /// The port on this side. Panics for a unix socket.
+    /// The client's port. Panics for a unix socket.
     pub fn local_port(&self) -> u16 {
         match &self.socket {
             Socket::Tcp(socket) => socket.local_addr().expect("an open socket").port(),
@@ -130,18 +129,18 @@ impl WireClient {
         }
     }
 
-    /// Sends all the bytes. Panics when the server closed or stopped reading.
+    /// Sends all bytes. Panics if the server closed or stopped reading.
     pub fn send(&mut self, bytes: &[u8]) {
         self.try_send(bytes).expect("the server takes the bytes");
     }
 
-    /// Sends all the bytes, or says why not: for streams on which the server closes.
+    /// Sends all bytes, or returns the error: for streams that make the server close.
     pub fn try_send(&self, bytes: &[u8]) -> Result<()> {
         self.socket.write_all(bytes)
     }
 
-    /// The sending side for another thread, so that a long stream and its replies do not wait for
-    /// each other. Panics for a client under TLS.
+    /// The sending side, for another thread: a long stream and its replies must not block each
+    /// other. Panics for a client with TLS.
     pub fn sender(&self) -> Sender {
         let socket = match &self.socket {
             Socket::Tcp(socket) => socket.try_clone().map(Socket::Tcp),
@@ -151,7 +150,7 @@ impl WireClient {
         Sender { socket: socket.expect("a second handle of the socket") }
     }
 
-    /// Says that no more bytes follow; replies can still be read.
+    /// Shuts down the sending side. Replies can still be read.
     pub fn close_sending(&mut self) {
         match &self.socket {
             Socket::Tcp(socket) => socket.shutdown(Shutdown::Write),
@@ -165,16 +164,16 @@ impl WireClient {
         .expect("the connection is open");
     }
 
-    /// Sends `request` and reads exactly as many bytes as `reply` has, which must be equal.
+    /// Sends `request` and reads exactly as many bytes as `reply` has. They must be equal.
     pub fn expect(&mut self, request: impl AsRef<[u8]>, reply: impl AsRef<[u8]>) {
         self.send(request.as_ref());
         self.expect_reply(reply);
     }
 
-    /// Reads exactly as many bytes as `reply` has, which must be equal.
+    /// Reads exactly as many bytes as `reply` has. They must be equal.
     pub fn expect_reply(&mut self, reply: impl AsRef<[u8]>) {
         let reply = reply.as_ref();
-        // Read by lines so that a shorter wrong reply fails at once, and not by silence.
+        // Reads line by line, so that a wrong shorter reply fails at once instead of by a timeout.
         let mut got = Vec::with_capacity(reply.len());
         while got.len() < reply.len() {
             let line_end = reply[got.len()..].iter().position(|&byte| byte == b'\n');
@@ -205,7 +204,8 @@ impl WireClient {
         self.read_until(|received| (received.len() >= bytes).then_some(bytes))
     }
 
-    /// Reads whole replies up to and without a `VERSION` line: the reply to the fence command.
+    /// Reads whole replies up to a `VERSION` line, the reply to the fence command, and returns them
+    /// without it.
     pub fn read_to_version(&mut self) -> Vec<u8> {
         let mut at = 0;
         let mut before = 0;
@@ -223,13 +223,14 @@ impl WireClient {
         bytes
     }
 
-    /// Reads until the server closes. A reset counts as a close: the server may leave input unread.
+    /// Reads until the server closes. A reset counts as a close, since the server may leave input
+    /// unread.
     pub fn read_to_close(&mut self) -> Vec<u8> {
         while self.fill("close the connection") {}
         std::mem::take(&mut self.received)
     }
 
-    /// Reads until `end` names a length of what was received, and returns that much.
+    /// Reads until `end` returns a length of the received bytes, and returns that many bytes.
     pub fn read_until(&mut self, mut end: impl FnMut(&[u8]) -> Option<usize>) -> Vec<u8> {
         loop {
             if let Some(length) = end(&self.received) {
@@ -241,19 +242,19 @@ impl WireClient {
         }
     }
 
-    /// One question and its answer, to see that the server is there and in step: `version`.
+    /// Sends `version` and reads the reply, to check that no other reply is outstanding.
     pub fn round_trip(&mut self) {
         self.send(b"version\r\n");
         let line = self.read_line();
         assert!(line.starts_with(b"VERSION "), "version answers {}", replies::shown(&line));
     }
 
-    /// The value of one STAT line of plain `stats`.
+    /// The value of one line of `stats`.
     pub fn stat(&mut self, name: &str) -> Option<String> {
         self.stats("").into_iter().find(|(found, _)| found == name).map(|(_, value)| value)
     }
 
-    /// Name and value of every STAT line of `stats <words>`, in order. Panics on any other line.
+    /// Name and value of each STAT line of `stats <words>`, in order. Panics on any other line.
     pub fn stats(&mut self, words: &str) -> Vec<(String, String)> {
         let separator = if words.is_empty() { "" } else { " " };
         self.send(format!("stats{separator}{words}\r\n").as_bytes());
@@ -270,12 +271,12 @@ impl WireClient {
         }
     }
 
-    /// Waits for any bytes; false when the server closes, or ends the session with an alert.
+    /// Waits for bytes. Returns false if the server closes or ends the session with an alert.
     pub fn is_answered(&self) -> bool {
         self.socket.read(&mut [0; 1 << 10]).is_ok_and(|bytes| bytes > 0)
     }
 
-    /// Waits for more bytes; false when the server closed.
+    /// Waits for more bytes. Returns false if the server closed.
     fn fill(&mut self, what: &str) -> bool {
         let mut chunk = vec![0; 64 << 10];
         match self.socket.read(&mut chunk) {
