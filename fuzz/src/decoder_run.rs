@@ -186,15 +186,14 @@ fn check_request(request: &Request<'_>) {
         Request::Touch { key, .. }
         | Request::Delete { key, .. }
         | Request::Arithmetic { key, .. } => check_key(key),
-        Request::FlushAll { .. }
-        | Request::Version
-        | Request::Verbosity { .. }
-        | Request::Stats { .. }
+        Request::Version
+        | Request::Stats(_)
         | Request::MetaNoop
         | Request::Quit
-        | Request::Order { .. }
-        | Request::Shutdown { .. } => {}
-        Request::Binary(_) | Request::BinaryOrder(..) => panic!("binary in a text"),
+        | Request::Dump { .. }
+        | Request::Watch(_)
+        | Request::ServerCommand { .. } => {}
+        Request::Binary(_) | Request::BinaryServer(..) => panic!("binary in a text"),
     }
 }
 

@@ -7,8 +7,8 @@ use std::sync::Arc;
 use slabcore_metrics::ShardMetrics;
 use slabcore_protocol::{
     DECODED_KEY_BYTES_MAX, DataBlock, Decoded, Decoder, END, MetaCommand, MetaFlags, MetaRequest,
-    Protocol, Reply, Request, StoreForm, StoreRequest, VALUE_END, Verb, encode_value_header,
-    error_lines,
+    Protocol, Reply, Request, ServerCommand, StoreForm, StoreRequest, VALUE_END, Verb,
+    encode_value_header, error_lines,
 };
 use slabcore_shard::{
     Batch, ForwardedRequest, KeyRequest, Limits, Now, ReplyPart, Response, Router, Shard, Ticket,
@@ -235,12 +235,18 @@ impl Session {
                 }
             }
             Request::MetaNoop => self.line_reply(Reply::MetaNoop),
-            Request::FlushAll { delay: None, noreply } => {
+            Request::ServerCommand {
+                command: ServerCommand::FlushAll { delay: None },
+                noreply,
+            } => {
                 if !noreply {
                     self.line_reply(Reply::Error(error_lines::INVALID_EXPTIME));
                 }
             }
-            Request::FlushAll { delay: Some(delay), noreply } => {
+            Request::ServerCommand {
+                command: ServerCommand::FlushAll { delay: Some(delay) },
+                noreply,
+            } => {
                 let at = self.now.flush_tick(delay);
                 self.shards[0].flush_all(at);
                 for batch in self.batches.iter_mut().skip(1) {
@@ -250,19 +256,22 @@ impl Session {
                     self.line_reply(Reply::Ok);
                 }
             }
-            Request::Verbosity { noreply, .. } => {
+            Request::ServerCommand { command: ServerCommand::Verbosity(_), noreply } => {
                 if !noreply {
                     self.line_reply(Reply::Ok);
                 }
             }
             Request::Version => self.line_reply(Reply::Version),
-            // Counters differ by shards; the words are the server's, and so are orders.
-            Request::Stats { .. } | Request::Order { .. } => self.line_reply(Reply::Reset),
-            Request::Shutdown { .. } => {
+            Request::ServerCommand { command: ServerCommand::Shutdown(_), .. } => {
                 self.line_reply(Reply::Error(error_lines::SHUTDOWN_NOT_ENABLED));
             }
+            // Counters differ by shards, and the server executes these, not a shard.
+            Request::Stats(_)
+            | Request::Dump { .. }
+            | Request::Watch(_)
+            | Request::ServerCommand { .. } => self.line_reply(Reply::Reset),
             Request::Quit => self.state = State::Quit,
-            Request::Binary(_) | Request::BinaryOrder(..) => unreachable!("the session is text"),
+            Request::Binary(_) | Request::BinaryServer(..) => unreachable!("the session is text"),
         }
     }
 

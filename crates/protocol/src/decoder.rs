@@ -4,7 +4,10 @@ use crate::binary::binary_decoder;
 use crate::binary::binary_header::REQUEST_MAGIC;
 use crate::meta::meta_lines;
 use crate::text::line::Line;
-use crate::text::{get_lines, key_lines, login_line, order_lines, server_lines, store_lines};
+use crate::text::{
+    get_lines, key_lines, login_line, server_command_lines, stats_lines, store_lines,
+    unknown_lines, watch_line,
+};
 use crate::words::error_lines::BAD_FORMAT;
 use crate::words::limits::{
     GET_LEADING_BLANKS_MAX, GET_LINE_BYTES_MAX, LINE_BYTES_MAX, LINE_BYTES_MIN,
@@ -179,10 +182,10 @@ fn decode_command(text: &[u8], consumed: usize) -> Decoded<'_> {
         b"ma" => meta_lines::arithmetic(line),
         b"mn" => line.request(Request::MetaNoop),
         b"me" => meta_lines::debug(line),
-        b"stats" => server_lines::stats(line),
+        b"stats" => stats_lines::stats(line),
         b"version" => line.request(Request::Version),
         b"quit" => line.request(Request::Quit),
-        b"watch" => order_lines::watch(line),
+        b"watch" => watch_line::watch(line),
         b"" => {
             let (word, words) = split_at_blank(skip_blanks(text));
             decode_admin_command(word, Line::new(words, consumed))
@@ -194,16 +197,16 @@ fn decode_command(text: &[u8], consumed: usize) -> Decoded<'_> {
 /// Decodes the commands that memcached finds also behind blanks.
 fn decode_admin_command<'a>(word: &'a [u8], line: Line<'a>) -> Decoded<'a> {
     match word {
-        b"verbosity" => server_lines::verbosity(line),
-        b"flush_all" => server_lines::flush_all(line),
-        b"shutdown" => server_lines::shutdown(line),
-        b"lru_crawler" => order_lines::lru_crawler(line),
-        b"slabs" => order_lines::slabs(line),
-        b"lru" => order_lines::lru(line),
-        b"cache_memlimit" => order_lines::cache_memlimit(line),
-        b"extstore" => order_lines::extstore(line),
-        b"refresh_certs" => order_lines::refresh_certs(line),
-        _ => server_lines::unknown(word, line),
+        b"verbosity" => server_command_lines::verbosity(line),
+        b"flush_all" => server_command_lines::flush_all(line),
+        b"shutdown" => server_command_lines::shutdown(line),
+        b"lru_crawler" => server_command_lines::lru_crawler(line),
+        b"slabs" => server_command_lines::slabs(line),
+        b"lru" => server_command_lines::lru(line),
+        b"cache_memlimit" => server_command_lines::cache_memlimit(line),
+        b"extstore" => server_command_lines::extstore(line),
+        b"refresh_certs" => server_command_lines::refresh_certs(line),
+        _ => unknown_lines::unknown(word, line),
     }
 }
 

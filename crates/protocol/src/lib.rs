@@ -52,31 +52,31 @@ pub use meta::meta_reply::{
 };
 pub use requests::binary_opcode;
 pub use requests::binary_request::{
-    AuthRequest, BinaryArithmetic, BinaryCommand, BinaryOrder, BinaryRequest,
+    AuthRequest, BinaryArithmetic, BinaryCommand, BinaryRequest, BinaryServerRequest,
 };
 pub use requests::binary_status::{BinaryError, BinaryStatus};
 pub use requests::data_block::{DataBlock, data_block};
 pub use requests::decoded::Decoded;
+pub use requests::dump_format::{ALL_SLAB_CLASSES, DumpFormat, SlabClasses};
 pub use requests::echo::{ECHO_BYTES, Echo};
 pub use requests::meta_flags::MetaFlags;
 pub use requests::request::{
     GetRequest, MetaCommand, MetaRequest, Request, StoreForm, StoreRequest, Verb,
 };
-pub use requests::server_order::{
-    ALL_SLAB_CLASSES, DumpFormat, ExternalSetting, RunTimeSetting, ServerOrder, SlabClasses,
-    Streams,
-};
+pub use requests::run_time_setting::{ExternalSetting, RunTimeSetting};
+pub use requests::server_command::{ServerCommand, ShutdownMode};
+pub use requests::stats_query::StatsQuery;
+pub use requests::streams::Streams;
 pub use text::dump_lines::{DumpedItem, dump_end, encode_dump_line};
 pub use text::encode::{
     END, VALUE_END, VALUE_END_AND_END, encode_number, encode_stat, encode_value,
     encode_value_header,
 };
-pub use text::reply::{MEMCACHED_VERSION, Reply};
-pub use text::server_lines::cachedump_words;
-pub use text::watch_lines::{
+pub use text::event_lines::{
     LookStatus, StoreStatus, WatchedItem, encode_connection, encode_deletion, encode_eviction,
     encode_look, encode_page_move, encode_store,
 };
+pub use text::reply::{MEMCACHED_VERSION, Reply};
 pub use words::base64::DECODED_KEY_BYTES_MAX;
 pub use words::error_lines;
 pub use words::keys::Keys;

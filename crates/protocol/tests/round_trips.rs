@@ -2,8 +2,8 @@
 
 use proptest::prelude::*;
 use slabcore_protocol::{
-    BinaryArithmetic, BinaryCommand, BinaryOrder, DataBlock, Decoded, Decoder, MetaCommand,
-    Request, StoreForm, StoreRequest, Verb, binary_opcode,
+    BinaryArithmetic, BinaryCommand, BinaryServerRequest, DataBlock, Decoded, Decoder, MetaCommand,
+    Request, ServerCommand, StatsQuery, StoreForm, StoreRequest, Verb, binary_opcode,
 };
 use slabcore_testkit::binary_packet::Packet;
 use slabcore_testkit::binary_script::Numbers;
@@ -59,8 +59,9 @@ fn classic(bytes: &[u8]) -> Command {
             Request::Arithmetic { key, delta, incr, noreply } => {
                 Command::Arithmetic { key: key.to_vec(), delta, incr, noreply }
             }
-            // Without a delay is the same as with none.
-            Request::FlushAll { delay, noreply } => Command::FlushAll { delay, noreply },
+            Request::ServerCommand { command: ServerCommand::FlushAll { delay }, noreply } => {
+                Command::FlushAll { delay, noreply }
+            }
             request => panic!("{request:?}"),
         },
         decoded => panic!("{decoded:?}"),
@@ -126,13 +127,13 @@ fn packet(bytes: &[u8]) -> Packet {
             let packet = Packet::request(opcode).key(found.key()).cas(found.cas);
             (found.echo, packet.extra(&numbers(found.command()).extras(opcode)))
         }
-        Decoded::Request { request: Request::BinaryOrder(echo, order), consumed }
+        Decoded::Request { request: Request::BinaryServer(echo, asked), consumed }
             if consumed == bytes.len() =>
         {
             let packet = Packet::request(opcode);
-            let packet = match order {
-                BinaryOrder::Flush { delay } => packet.extra(&delay.to_be_bytes()),
-                BinaryOrder::Stat { group } => packet.key(group),
+            let packet = match asked {
+                BinaryServerRequest::Flush { delay } => packet.extra(&delay.to_be_bytes()),
+                BinaryServerRequest::Stats(StatsQuery::Items) => packet.key(*b"items"),
                 _ => packet,
             };
             (echo, packet)
@@ -162,7 +163,7 @@ fn binary_request() -> impl Strategy<Value = Packet> {
             let packet = packet.extra(&numbers.extras(opcode));
             match binary_opcode::loud(opcode) {
                 binary_opcode::FLUSH => packet.extra(&numbers.exptime.to_be_bytes()),
-                binary_opcode::STAT => packet.key(key),
+                binary_opcode::STAT => packet.key(*b"items"),
                 binary_opcode::SET
                 | binary_opcode::ADD
                 | binary_opcode::REPLACE

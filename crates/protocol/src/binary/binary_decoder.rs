@@ -10,8 +10,8 @@ use crate::requests::binary_opcode::{
 };
 use crate::words::limits::{BINARY_BODY_BYTES_MAX, KEY_BYTES_MAX};
 use crate::{
-    AuthRequest, BinaryError, BinaryOrder, BinaryRequest, BinaryStatus, Decoded, Echo, Request,
-    StoreForm, StoreRequest, Verb,
+    AuthRequest, BinaryError, BinaryRequest, BinaryServerRequest, BinaryStatus, Decoded, Echo,
+    Request, StatsQuery, StoreForm, StoreRequest, Verb,
 };
 
 /// Decodes the request at the start of `input`.
@@ -108,7 +108,7 @@ fn accepted<'a>(
 ) -> Decoded<'a> {
     let RequestHeader { echo, cas, .. } = *header;
     let consumed = BINARY_HEADER_BYTES.saturating_add(extras.len()).saturating_add(key.len());
-    let order = |order| Decoded::Request { request: Request::BinaryOrder(echo, order), consumed };
+    let server = |asked| Decoded::Request { request: Request::BinaryServer(echo, asked), consumed };
     let store = |verb| store(header, verb, extras, key, consumed);
     match loud(echo.opcode()) {
         SET => store(Verb::Set),
@@ -116,15 +116,15 @@ fn accepted<'a>(
         REPLACE => store(Verb::Replace),
         APPEND => store(Verb::Append),
         PREPEND => store(Verb::Prepend),
-        NOOP => order(BinaryOrder::Noop),
-        VERSION => order(BinaryOrder::Version),
-        QUIT => order(BinaryOrder::Quit),
+        NOOP => server(BinaryServerRequest::Noop),
+        VERSION => server(BinaryServerRequest::Version),
+        QUIT => server(BinaryServerRequest::Quit),
         FLUSH => {
             let delay = extras.first_chunk().map_or(0, |raw| u32::from_be_bytes(*raw));
-            order(BinaryOrder::Flush { delay })
+            server(BinaryServerRequest::Flush { delay })
         }
-        STAT => order(BinaryOrder::Stat { group: key }),
-        SASL_LIST => order(BinaryOrder::AuthList),
+        STAT => server(stats(key)),
+        SASL_LIST => server(BinaryServerRequest::AuthList),
         opcode @ (SASL_AUTH | SASL_STEP) => {
             let (is_start, value_bytes) = (opcode == SASL_AUTH, value_bytes(header));
             let auth = AuthRequest { echo, mechanism: key, is_start, value_bytes };
@@ -136,6 +136,25 @@ fn accepted<'a>(
             Decoded::Request { request: Request::Binary(request), consumed }
         }
     }
+}
+
+/// The request of the key of a `stat`. Like memcached, this compares only the start of some words.
+fn stats(key: &[u8]) -> BinaryServerRequest<'_> {
+    if let Some(rest) = key.strip_prefix(b"detail") {
+        return match rest {
+            _ if rest.starts_with(b" dump") => BinaryServerRequest::Stats(StatsQuery::Prefixes),
+            _ if rest.starts_with(b" on") => BinaryServerRequest::CountPrefixes(true),
+            _ if rest.starts_with(b" off") => BinaryServerRequest::CountPrefixes(false),
+            _ => BinaryServerRequest::Stats(StatsQuery::Unknown),
+        };
+    }
+    if key.starts_with(b"reset") {
+        return BinaryServerRequest::ResetStats;
+    }
+    BinaryServerRequest::Stats(match key {
+        _ if key.starts_with(b"settings") => StatsQuery::Settings,
+        _ => StatsQuery::named(key).unwrap_or(StatsQuery::Unknown),
+    })
 }
 
 /// A storage request; a cas unique in the header makes a cas of set, add and replace.

@@ -4,6 +4,7 @@ use crate::requests::binary_opcode::{
     DECREMENT, DELETE, GAT, GATK, GET, GETK, INCREMENT, TOUCH, loud,
 };
 use crate::requests::echo::Echo;
+use crate::requests::stats_query::StatsQuery;
 
 /// The exptime of an `incr` or `decr` that is not to create its item.
 const DO_NOT_CREATE: u32 = u32::MAX;
@@ -100,26 +101,27 @@ impl<'a> BinaryRequest<'a> {
     }
 }
 
-/// A request that is not for a key.
+/// A binary request that is not for a key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum BinaryOrder<'a> {
-    /// Answer.
+pub enum BinaryServerRequest<'a> {
+    /// Only replies.
     Noop,
-    /// The version.
+    /// Asks for the version.
     Version,
-    /// Close; [`Echo`] tells whether with an answer.
+    /// Closes the connection. [`Echo`] says whether a reply is sent first.
     Quit,
-    /// `flush_all`.
+    /// Like `flush_all`.
     Flush {
         /// Seconds, relative or absolute; 0: now.
         delay: u32,
     },
-    /// Statistics.
-    Stat {
-        /// Which, as behind the text command `stats`; empty for the general ones.
-        group: &'a [u8],
-    },
-    /// List the mechanisms of authentication.
+    /// Like `stats` with a question.
+    Stats(StatsQuery<'a>),
+    /// Like `stats reset`.
+    ResetStats,
+    /// Like `stats detail on` and `off`.
+    CountPrefixes(bool),
+    /// Lists the mechanisms of authentication.
     AuthList,
 }
 

@@ -3,8 +3,8 @@
 use crate::requests::binary_opcode::{SET, loud};
 use crate::requests::echo::Echo;
 use crate::{
-    BinaryOrder, BinaryRequest, DECODED_KEY_BYTES_MAX, DataBlock, Keys, MetaFlags, ServerOrder,
-    data_block,
+    BinaryRequest, BinaryServerRequest, DECODED_KEY_BYTES_MAX, DataBlock, DumpFormat, Keys,
+    MetaFlags, ServerCommand, SlabClasses, StatsQuery, Streams, data_block,
 };
 
 /// A command that is complete with its line.
@@ -43,53 +43,40 @@ pub enum Request<'a> {
     Meta(MetaRequest<'a>),
     /// `mn`: answers `MN`, whatever the words behind it.
     MetaNoop,
-    /// `flush_all`.
-    FlushAll {
-        /// Seconds, relative or absolute like an exptime; 0 where the client named none. `None`:
-        /// what it named is no number, which does not matter where flushing is switched off.
-        delay: Option<i32>,
-        /// No reply is wanted.
-        noreply: bool,
-    },
     /// `version`.
     Version,
-    /// `verbosity`.
-    Verbosity {
-        /// As asked for, not yet capped.
-        level: u32,
-        /// No reply is wanted.
-        noreply: bool,
-    },
-    /// `stats`, which never honours noreply.
-    Stats {
-        /// The line behind `stats`, without blanks at its ends; empty for the general statistics.
-        words: &'a [u8],
-    },
-    /// `quit`: close without a reply; nothing behind it is executed.
+    /// `quit`: close without a reply. The bytes that follow are not executed.
     Quit,
-    /// `shutdown`.
-    Shutdown {
-        /// The line behind `shutdown`, without blanks at its ends.
-        words: &'a [u8],
+    /// `stats` with a question. It has no noreply.
+    Stats(StatsQuery<'a>),
+    /// `lru_crawler metadump` and `mgdump`.
+    Dump {
+        /// How each item is shown.
+        format: DumpFormat,
+        /// The slab classes whose items are shown.
+        classes: SlabClasses,
+        /// No error line is wanted.
+        noreply: bool,
     },
-    /// What an operator asks of the server as a whole.
-    Order {
-        /// What.
-        order: ServerOrder,
+    /// `watch`; `None`: a stream was named that does not exist.
+    Watch(Option<Streams>),
+    /// A command that changes something in the server as a whole.
+    ServerCommand {
+        /// The command.
+        command: ServerCommand,
         /// No reply is wanted.
         noreply: bool,
     },
-    /// A request for one key in the binary protocol.
+    /// A binary request for one key.
     Binary(BinaryRequest<'a>),
-    /// Any other request in the binary protocol.
-    BinaryOrder(Echo, BinaryOrder<'a>),
+    /// A binary request that is not for a key.
+    BinaryServer(Echo, BinaryServerRequest<'a>),
 }
 
 impl Request<'_> {
-    /// True if it is answered for as long as the connection lives, or in parts that wait for each
-    /// other: there must be a connection.
+    /// True if the reply needs a connection: it is sent in parts, or never ends.
     pub const fn is_endless(&self) -> bool {
-        matches!(self, Self::Order { order: ServerOrder::Watch(_) | ServerOrder::Dump(..), .. })
+        matches!(self, Self::Watch(_) | Self::Dump { .. })
     }
 }
 

@@ -2,7 +2,7 @@
 
 use alloc::vec::Vec;
 
-use crate::requests::server_order::DumpFormat;
+use crate::DumpFormat;
 use crate::text::encode::{END, encode_text};
 use crate::words::base64;
 

@@ -1,7 +1,8 @@
 //! The classic text dialect: its command lines and its replies.
 //!
 //! Each `*_lines.rs` decodes the lines of a group of commands. `reply.rs` and `encode.rs` write
-//! replies; `dump_lines.rs` and `watch_lines.rs` write what operators read.
+//! replies; `dump_lines.rs` and `event_lines.rs`
+//! write the lines of dumps and for watchers.
 //!
 //! May use: `words`, `requests`. Must not come in: meta flags and binary packets.
 //!
@@ -9,12 +10,14 @@
 
 pub(crate) mod dump_lines;
 pub(crate) mod encode;
+pub(crate) mod event_lines;
 pub(crate) mod get_lines;
 pub(crate) mod key_lines;
 pub(crate) mod line;
 pub(crate) mod login_line;
-pub(crate) mod order_lines;
 pub(crate) mod reply;
-pub(crate) mod server_lines;
+pub(crate) mod server_command_lines;
+pub(crate) mod stats_lines;
 pub(crate) mod store_lines;
-pub(crate) mod watch_lines;
+pub(crate) mod unknown_lines;
+pub(crate) mod watch_line;

@@ -12,6 +12,11 @@ pub(crate) fn next_word<'a>(rest: &mut &'a [u8]) -> Option<&'a [u8]> {
     if word.is_empty() { None } else { Some(word) }
 }
 
+/// True if `word` is the start of `name`, or all of it.
+pub(crate) fn is_start_of(word: &[u8], name: &str) -> bool {
+    name.as_bytes().starts_with(word)
+}
+
 /// `text` up to its first blank, and the rest with that blank.
 #[inline]
 pub(crate) fn split_at_blank(text: &[u8]) -> (&[u8], &[u8]) {

@@ -9,28 +9,14 @@ use rustix::net::{getpeername, getsockname};
 use slabcore_shard::ReplyPart;
 
 use crate::connection::Connection;
-use crate::connection::gather::{Gather, Gathering};
 use crate::connection::hub_connection::{HubConnection, Waiting};
 use crate::connection::input_state::InputState;
 use crate::connection::told_connections::Connections;
-use crate::executor::Executor;
 use crate::hub::Hub;
 use crate::settings::limits::CONNECTIONS_TOLD_MAX;
 use crate::settings::port_socket::shown;
 
 impl Connection {
-    /// `stats conns`: all shards are asked, this one too once its driver comes to it.
-    pub(crate) fn connections(&mut self, executor: &mut Executor) {
-        let gathering = Gathering::Connections(Box::default());
-        let gather = Gather::new(gathering, executor.router.shards(), None);
-        let slot = self.output.open_gather(Box::new(gather), &mut executor.spares);
-        let ticket = self.ticket_for(slot);
-        executor.tellings.push(ticket);
-        for shard in executor.other_shards() {
-            executor.outboxes.push_question(shard, ticket);
-        }
-    }
-
     /// memcached's name for what the connection is at.
     fn state_name(&self, waiting: Waiting) -> &'static str {
         match (self.input(), waiting) {

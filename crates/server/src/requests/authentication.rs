@@ -4,7 +4,7 @@
 
 use slabcore_metrics::Counter;
 use slabcore_protocol::{
-    AUTH_TOKEN_BYTES_MAX, AuthRequest, BinaryError, BinaryOrder, BinaryReply, BinaryStatus,
+    AUTH_TOKEN_BYTES_MAX, AuthRequest, BinaryError, BinaryReply, BinaryServerRequest, BinaryStatus,
     BinaryValue, Decoded, Echo, Request, binary_opcode, error_lines,
 };
 
@@ -119,8 +119,8 @@ impl Connection {
 /// The error that a step is answered with instead, while a login is due.
 pub(super) fn refused_before_login(decoded: &Decoded<'_>) -> Option<BinaryError> {
     let echo = match *decoded {
-        Decoded::Request { request: Request::BinaryOrder(echo, order), .. } => match order {
-            BinaryOrder::Version | BinaryOrder::AuthList => return None,
+        Decoded::Request { request: Request::BinaryServer(echo, asked), .. } => match asked {
+            BinaryServerRequest::Version | BinaryServerRequest::AuthList => return None,
             _ => echo,
         },
         Decoded::Request { request: Request::Binary(ref request), .. } => request.echo,

@@ -14,8 +14,23 @@ use crate::executor::Executor;
 use crate::settings::limits::CACHEDUMP_BYTES_MAX;
 
 impl Connection {
-    /// Begins `lru_crawler metadump` or `mgdump`, or says why not.
-    pub(super) fn begin_dump(
+    /// Begins `lru_crawler metadump` or `mgdump`, or refuses it.
+    #[cold]
+    pub(super) fn dump(
+        &mut self,
+        executor: &mut Executor,
+        format: DumpFormat,
+        classes: SlabClasses,
+        noreply: bool,
+    ) {
+        match self.begin_dump(executor, format, classes) {
+            Ok(()) => executor.shards.own_mut().count_started_crawl(),
+            Err(_) if noreply => {}
+            Err(error) => self.reply(Reply::Error(error)),
+        }
+    }
+
+    fn begin_dump(
         &mut self,
         executor: &Executor,
         format: DumpFormat,
@@ -42,9 +57,9 @@ impl Connection {
         Ok(())
     }
 
-    /// Begins `stats cachedump <class> <limit>`; a limit of 0 is none.
-    pub(super) fn begin_cachedump(&mut self, class: u32, limit: u32) {
-        let lines = if limit == 0 { u32::MAX } else { limit };
+    /// Begins `stats cachedump`: the items of a slab class, at most so many lines.
+    pub(super) fn begin_cachedump(&mut self, class: u32, lines_max: Option<u32>) {
+        let lines = lines_max.unwrap_or(u32::MAX);
         let left = Allowance::Lines { lines: lines as usize, bytes: CACHEDUMP_BYTES_MAX };
         self.start_dump(DumpProgress::new(DumpFormat::Cache, 1 << class, left));
     }

@@ -1,4 +1,4 @@
-//! Replies once all shards have said their word.
+//! Replies that are made once all shards have answered.
 
 use slabcore_protocol::{Reply, encode_stat_packets, error_lines};
 use slabcore_storage::Reassigned;
@@ -6,56 +6,54 @@ use slabcore_storage::Reassigned;
 use crate::connection::gather::{ClassesReply, Gather, Gathering, MetricsReply};
 use crate::executor::Executor;
 use crate::requests::stats;
-use crate::requests::stats_more::{encode_prefixes, encode_shards};
+use crate::requests::stats_breakdowns::{encode_prefixes, encode_shards};
 
-impl Gather {
-    /// The reply once all have answered.
-    pub(super) fn reply(&self, executor: &Executor) -> Vec<u8> {
-        let mut out = Vec::new();
-        match &self.gathering {
-            Gathering::Done => Reply::Ok.encode(&mut out),
-            Gathering::Prefixes(counts) => {
-                encode_prefixes(&mut out, counts, self.echo);
-                return out;
-            }
-            Gathering::Sizes(sizes) => sizes.encode(&mut out),
-            Gathering::Connections(connections) => {
-                let cluster = &executor.cluster;
-                connections.encode(&mut out, &cluster.port_sockets, cluster.clock.uptime());
-            }
-            Gathering::Shards(shards) => encode_shards(&mut out, &executor.cluster, shards),
-            Gathering::Metrics(sum, MetricsReply::General) => {
-                stats::general(&mut out, &executor.cluster, sum);
-            }
-            Gathering::Metrics(sum, MetricsReply::Slabcore) => {
-                stats::slabcore(&mut out, &executor.cluster, sum);
-            }
-            Gathering::Metrics(sum, MetricsReply::Reset) => {
-                executor.cluster.reset_stats(sum, stats::shared_counts(&executor.cluster));
-                Reply::Reset.encode(&mut out);
-            }
-            Gathering::Classes(sum, ClassesReply::Items) => {
-                stats::items(&mut out, &executor.cluster, sum);
-            }
-            Gathering::Classes(sum, ClassesReply::Slabs) => {
-                stats::slabs(&mut out, &executor.cluster, sum);
-            }
-            Gathering::Reassign(Reassigned::Begun) => Reply::Ok.encode(&mut out),
-            Gathering::Reassign(Reassigned::Busy) => {
-                out.extend_from_slice(error_lines::REASSIGN_BUSY);
-            }
-            Gathering::Reassign(Reassigned::NoSpare) => {
-                out.extend_from_slice(error_lines::REASSIGN_NO_SPARE);
-            }
-            Gathering::Dump(_) => unreachable!("its connection shows what it may of it"),
+/// The reply of a gather that all shards have answered.
+pub(super) fn gathered_reply(gather: &Gather, executor: &Executor) -> Vec<u8> {
+    let mut out = Vec::new();
+    match &gather.gathering {
+        Gathering::Done => Reply::Ok.encode(&mut out),
+        Gathering::Prefixes(counts) => {
+            encode_prefixes(&mut out, counts, gather.echo);
+            return out;
         }
-        match self.echo {
-            None => out,
-            Some(echo) => {
-                let mut packets = Vec::new();
-                encode_stat_packets(&mut packets, echo, &out);
-                packets
-            }
+        Gathering::Sizes(sizes) => sizes.encode(&mut out),
+        Gathering::Connections(connections) => {
+            let cluster = &executor.cluster;
+            connections.encode(&mut out, &cluster.port_sockets, cluster.clock.uptime());
+        }
+        Gathering::Shards(shards) => encode_shards(&mut out, &executor.cluster, shards),
+        Gathering::Metrics(sum, MetricsReply::General) => {
+            stats::general(&mut out, &executor.cluster, sum);
+        }
+        Gathering::Metrics(sum, MetricsReply::Slabcore) => {
+            stats::slabcore(&mut out, &executor.cluster, sum);
+        }
+        Gathering::Metrics(sum, MetricsReply::Reset) => {
+            executor.cluster.reset_stats(sum, stats::shared_counts(&executor.cluster));
+            Reply::Reset.encode(&mut out);
+        }
+        Gathering::Classes(sum, ClassesReply::Items) => {
+            stats::items(&mut out, &executor.cluster, sum);
+        }
+        Gathering::Classes(sum, ClassesReply::Slabs) => {
+            stats::slabs(&mut out, &executor.cluster, sum);
+        }
+        Gathering::Reassign(Reassigned::Begun) => Reply::Ok.encode(&mut out),
+        Gathering::Reassign(Reassigned::Busy) => {
+            out.extend_from_slice(error_lines::REASSIGN_BUSY);
+        }
+        Gathering::Reassign(Reassigned::NoSpare) => {
+            out.extend_from_slice(error_lines::REASSIGN_NO_SPARE);
+        }
+        Gathering::Dump(_) => unreachable!("its connection takes the part"),
+    }
+    match gather.echo {
+        None => out,
+        Some(echo) => {
+            let mut packets = Vec::new();
+            encode_stat_packets(&mut packets, echo, &out);
+            packets
         }
     }
 }

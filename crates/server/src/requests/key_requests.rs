@@ -7,13 +7,11 @@ use arrayvec::ArrayVec;
 use slabcore_protocol::{
     BinaryRequest, END, Echo, Keys, MetaCommand, MetaFlags, encode_value_header,
 };
-use slabcore_shard::{
-    ForwardedRequest, KeyRequest, LargeHit, ReplyPart, Response, Route, Ticket, ValueEnd,
-};
+use slabcore_shard::{ForwardedRequest, KeyRequest, LargeHit, Response, Route, ValueEnd};
 
+use crate::connection::Connection;
 use crate::connection::input_state::PausedGet;
 use crate::connection::outgoing::LargeValue;
-use crate::connection::{Connection, ConnectionId};
 use crate::executor::Executor;
 use crate::settings::limits::{KEY_GROUP, KEYS_PER_VISIT_MAX};
 
@@ -266,53 +264,5 @@ impl Connection {
         self.output.encode(head);
         let value = LargeValue { shard: route.shard, hold, head: Vec::new(), end, taken_bytes: 0 };
         self.output.open_large(value, &mut executor.spares);
-    }
-
-    /// Opens a slot for another shard's reply that may have a value.
-    #[inline]
-    fn open_read(&mut self, executor: &mut Executor) -> Ticket {
-        let slot = self.output.open_read(&mut executor.spares, executor.open_reads_max);
-        self.ticket_for(slot)
-    }
-
-    /// Opens a slot for another shard's reply without a value.
-    pub(super) fn open_ticket(&mut self, executor: &mut Executor) -> Ticket {
-        let slot = self.output.open_slot(&mut executor.spares);
-        self.ticket_for(slot)
-    }
-
-    pub(crate) fn ticket_for(&self, slot: u32) -> Ticket {
-        let ConnectionId { index, generation } = self.id();
-        Ticket { connection: index, generation, slot }
-    }
-
-    /// Takes another shard's reply.
-    #[inline]
-    pub(crate) fn fill(
-        &mut self,
-        executor: &mut Executor,
-        shard: usize,
-        slot: u32,
-        reply: ReplyPart<'_>,
-    ) {
-        match reply {
-            ReplyPart::Held { hold, head, end } => {
-                let value = LargeValue { shard, hold, head: head.to_vec(), end, taken_bytes: 0 };
-                self.output.fill_large(slot, value);
-            }
-            ReplyPart::Bytes(bytes) if self.output.is_open(slot) => {
-                self.output.fill(slot, bytes, &mut executor.spares);
-            }
-            ReplyPart::Bytes(bytes) => {
-                let gather = self.output.gather_mut(slot).expect("a reply is of one or of all");
-                if gather.add(shard, bytes) {
-                    let reply = match gather.take_dump() {
-                        Some(part) => self.dumped_elsewhere(&part),
-                        None => gather.reply(executor),
-                    };
-                    self.output.finish_gather(slot, &reply, &mut executor.spares);
-                }
-            }
-        }
     }
 }

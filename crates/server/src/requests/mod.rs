@@ -9,18 +9,22 @@
 //!
 //! Start reading at `visit.rs` (one visit of one connection), then `commands.rs`.
 
-pub(crate) mod authentication;
-pub(crate) mod binary_orders;
-pub(crate) mod commands;
-pub(crate) mod data_blocks;
+mod authentication;
+mod binary_server_requests;
+mod data_blocks;
 pub(crate) mod datagram_request;
-pub(crate) mod dumps;
-pub(crate) mod gathered_replies;
-pub(crate) mod key_requests;
-pub(crate) mod orders;
-pub(crate) mod planned;
+mod dispatch;
+mod dumps;
+mod gathered_replies;
+mod gathers;
+mod key_requests;
+mod planned;
+mod replies;
+mod server_commands;
+mod shard_replies;
 pub(crate) mod stage;
-pub(crate) mod stats;
-pub(crate) mod stats_more;
-pub(crate) mod visit;
-pub(crate) mod watching;
+mod stats;
+mod stats_breakdowns;
+mod stats_queries;
+mod visit;
+mod watching;

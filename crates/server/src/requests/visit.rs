@@ -6,7 +6,7 @@
 //!
 //! Dialects: an arm for the steps and the plain reads of each.
 
-use slabcore_protocol::{Decoded, Echo, Keys, Protocol, Request, error_lines};
+use slabcore_protocol::{Decoded, Echo, Keys, Protocol, Request};
 
 use crate::connection::input_state::{IgnoredReply, InputState, PausedGet};
 use crate::connection::{Connection, Pause};
@@ -17,33 +17,6 @@ use crate::requests::stage::{Plan, Stage, Todo};
 use crate::settings::log;
 
 impl Connection {
-    /// Reads no further; what is owed is still sent.
-    pub(crate) fn close(&mut self, executor: &mut Executor) {
-        match self.close_input() {
-            InputState::Upload(upload) => executor.upload_abandon(upload.shard(), upload.id()),
-            InputState::Watching(watcher) => executor.end_watching(watcher),
-            _ => {}
-        }
-    }
-
-    /// There is no memory for what the client sends: says so and ends the connection.
-    pub(crate) fn refuse_input(&mut self, executor: &mut Executor) {
-        if !self.is_closing() {
-            if self.decoder.protocol() != Protocol::Binary {
-                self.output.encode(|out| out.extend_from_slice(error_lines::OUT_OF_MEMORY_READING));
-            }
-            self.close(executor);
-        }
-    }
-
-    /// Gives back what the connection holds elsewhere; it is gone.
-    pub(crate) fn end(&mut self, executor: &mut Executor) {
-        self.close(executor);
-        for value in self.output.drain_large() {
-            executor.release(value);
-        }
-    }
-
     /// Executes requests from `input`, which starts where the last call stopped. Returns how many
     /// bytes were consumed, and why it stopped.
     pub(crate) fn run(&mut self, executor: &mut Executor, input: &[u8]) -> (usize, Pause) {

@@ -1,6 +1,6 @@
 //! A connection's part in watching: it announces what it asks, or is told what others do.
 
-use slabcore_protocol::{Streams, error_lines};
+use slabcore_protocol::{Reply, Streams, error_lines};
 use slabcore_shard::{ForwardedRequest, KeyRequest, Route, Watch};
 
 use crate::connection::Connection;
@@ -36,8 +36,15 @@ impl Connection {
         }
     }
 
-    /// `watch`: from now on the client is told, and not heard.
-    pub(super) fn begin_watching(
+    /// `watch`: from now on the client only reads events. `streams` is `None` if a stream was named
+    /// that does not exist.
+    #[cold]
+    pub(super) fn watch(&mut self, executor: &mut Executor, streams: Option<Streams>) {
+        let begun = self.begin_watching(executor, streams);
+        self.reply(begun.map_or_else(Reply::Error, |()| Reply::Ok));
+    }
+
+    fn begin_watching(
         &mut self,
         executor: &mut Executor,
         streams: Option<Streams>,

@@ -1,0 +1,53 @@
+//! The text of statistics that are broken down: by prefix of the key, and by shard.
+//!
+//! Dialects: the packets of `stats detail dump`.
+
+use slabcore_metrics::{Counter, Gauge, Snapshot};
+use slabcore_protocol::{BinaryReply, BinaryStatus, BinaryValue, END, Echo, encode_stat};
+use slabcore_shard::PrefixCounts;
+
+use crate::shared::cluster::Cluster;
+
+/// Key of the packet that holds the whole `stats detail dump`.
+const DETAILED: &[u8] = b"detailed";
+
+/// Appends `stats detail dump`. A binary request gets it as one packet, and an empty one after it.
+pub(super) fn encode_prefixes(out: &mut Vec<u8>, counts: &PrefixCounts, echo: Option<Echo>) {
+    let mut text = Vec::new();
+    counts.encode(&mut text);
+    text.extend_from_slice(END);
+    let Some(echo) = echo else {
+        out.extend_from_slice(&text);
+        return;
+    };
+    let done = BinaryReply::new(echo, BinaryStatus::Done);
+    BinaryReply { key: DETAILED, value: BinaryValue::Bytes(&text), ..done }.encode(out);
+    done.encode(out);
+}
+
+/// Appends `stats shards`: the numbers of each shard since the start. `stats reset` does not change
+/// them.
+pub(super) fn encode_shards(out: &mut Vec<u8>, cluster: &Cluster, shards: &[Snapshot]) {
+    let gauges = [Gauge::CurrItems, Gauge::Bytes, Gauge::PagesOwned, Gauge::CurrConnections];
+    let counters = [
+        Counter::GetHits,
+        Counter::GetMisses,
+        Counter::Evictions,
+        Counter::Turns,
+        Counter::ForeignRequests,
+        Counter::RequestsServed,
+    ];
+    for (shard, numbers) in shards.iter().enumerate() {
+        for gauge in gauges {
+            let name = gauge.stat_name();
+            encode_stat(out, format_args!("shard:{shard}:{name}"), numbers.gauge(gauge));
+        }
+        for counter in counters {
+            let name = counter.stat_name();
+            encode_stat(out, format_args!("shard:{shard}:{name}"), numbers.get(counter));
+        }
+        let waiting = cluster.mailboxes[shard].waiting();
+        encode_stat(out, format_args!("shard:{shard}:mailbox_messages"), waiting);
+    }
+    out.extend_from_slice(END);
+}
