@@ -11,8 +11,8 @@ use slabcore_protocol::{
     encode_value_header, error_lines,
 };
 use slabcore_shard::{
-    Batch, ForwardedRequest, KeyRequest, Limits, Now, ReplyPart, Response, Router, Shard, Ticket,
-    UploadId,
+    Batch, ForwardedRequest, KeyRequest, Limits, Now, ReplyPart, Response, Router, Shard, ShardId,
+    Ticket, UploadId,
 };
 use slabcore_storage::{Config, Hold, KeyHasher, PAGE_BYTES, PagePool, Region};
 
@@ -124,7 +124,7 @@ impl Session {
         Self {
             shards: (0..shards).map(shard).collect(),
             router: Router::new(hasher.clone(), shards),
-            batches: (0..shards).map(|_| Batch::new(0)).collect(),
+            batches: (0..shards).map(|_| Batch::new(ShardId::new(0))).collect(),
             now: Now { tick: 2, unix_at_zero: UNIX_AT_ZERO },
             decoder: Decoder::of(Protocol::Text),
             state: State::Line,
@@ -322,15 +322,15 @@ impl Session {
 
     fn upload_begin(&mut self, store: StoreRequest<'_>) {
         let route = self.router.route(store.key);
-        let id = UploadId { source: 0, number: self.uploads % UPLOAD_NUMBERS };
+        let id = UploadId { source: ShardId::new(0), number: self.uploads % UPLOAD_NUMBERS };
         self.uploads += 1;
-        if route.shard == 0 {
+        if route.shard.index() == 0 {
             self.shards[0].upload_begin(self.now, route.key, id, &store);
         } else {
             let request = ForwardedRequest::UploadBegin(route.key, id, store);
-            self.batches[route.shard].push(&request, None);
+            self.batches[route.shard.index()].push(&request, None);
         }
-        let upload = Upload { shard: route.shard, id, noreply: store.noreply };
+        let upload = Upload { shard: route.shard.index(), id, noreply: store.noreply };
         self.state = match store.value_bytes {
             0 => State::LineEnd(upload),
             left => State::Upload { upload, left },
@@ -360,9 +360,10 @@ impl Session {
 
     fn key_request(&mut self, request: &KeyRequest<'_>, noreply: bool) {
         let route = self.router.route(request.key());
-        if route.shard != 0 {
+        if route.shard.index() != 0 {
             let ticket = (!noreply).then(|| self.open());
-            self.batches[route.shard].push(&ForwardedRequest::Key(route.key, *request), ticket);
+            self.batches[route.shard.index()]
+                .push(&ForwardedRequest::Key(route.key, *request), ticket);
             return;
         }
         let response = self.shards[0].execute(self.now, route.key, request);
@@ -400,7 +401,8 @@ impl Session {
     /// Sends each batch to its shard and takes its replies.
     fn deliver_batches(&mut self) {
         for shard in 1..self.shards.len() {
-            let mut batch = std::mem::take(&mut self.batches[shard]);
+            let mut batch =
+                std::mem::replace(&mut self.batches[shard], Batch::new(ShardId::new(0)));
             self.shards[shard].execute_batch(self.now, &mut batch);
             for (ticket, part) in batch.take_replies() {
                 let bytes = match part {
@@ -470,7 +472,7 @@ impl Session {
     /// The client hangs up.
     fn end(mut self) {
         if let State::Upload { upload, .. } | State::LineEnd(upload) = self.state {
-            let (shard, mut batch) = (upload.shard, Batch::new(0));
+            let (shard, mut batch) = (upload.shard, Batch::new(ShardId::new(0)));
             batch.push(&ForwardedRequest::UploadAbandon(upload.id), None);
             self.shards[shard].execute_batch(self.now, &mut batch);
         }

@@ -89,7 +89,7 @@ impl InMemoryServer {
 
     /// The shard that owns a key.
     pub fn shard_of(&self, key: &[u8]) -> usize {
-        self.router.route(key).shard
+        self.router.route(key).shard.index()
     }
 
     /// A new connection; they are dealt out to the shards in turn, the first to shard 0.

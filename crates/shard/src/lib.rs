@@ -35,4 +35,5 @@ pub use requests::clock::Now;
 pub use requests::request::KeyRequest;
 pub use requests::response::{Response, ValueEnd};
 pub use requests::router::{Route, Router};
+pub use requests::shard_id::ShardId;
 pub use requests::upload_id::UploadId;

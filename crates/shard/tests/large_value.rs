@@ -6,7 +6,7 @@ use slabcore_metrics::ShardMetrics;
 use slabcore_protocol::{StoreForm, StoreRequest, Verb};
 use slabcore_shard::limits::VALUE_INLINE_BYTES_MAX;
 use slabcore_shard::{
-    Batch, ForwardedRequest, KeyRequest, Now, ReplyPart, Response, Shard, Ticket,
+    Batch, ForwardedRequest, KeyRequest, Now, ReplyPart, Response, Shard, ShardId, Ticket,
 };
 use slabcore_storage::{Config, HashedKey, Hold, KeyHasher, PAGE_BYTES, PagePool, Region};
 
@@ -58,7 +58,7 @@ fn a_gat_that_ends_a_large_item_still_sends_its_value() {
     }
 
     let (mut shard, key) = shard_with_large_value(&value);
-    let mut batch = Batch::new(1);
+    let mut batch = Batch::new(ShardId::new(1));
     batch.push(
         &ForwardedRequest::Key(key, gat),
         Some(Ticket { connection: 0, generation: 0, slot: 0 }),

@@ -4,13 +4,12 @@
 //! Of each group of requests that is executed together the first is looked at, so that the count
 //! costs a few instructions for a group, however long it is.
 
+use slabcore_shard::ShardId;
+
 use crate::settings::Moving;
 
 /// Of a window's looks this share must be at one shard, in quarters.
 const MAJORITY_QUARTERS: u64 = 3;
-/// Stands for no shard.
-const NONE: u8 = u8::MAX;
-
 /// See the module.
 #[derive(Debug)]
 pub(crate) struct Affinity {
@@ -22,25 +21,25 @@ pub(crate) struct Affinity {
     window: u32,
     window_growth: u32,
     /// The shard that the last window ended with.
-    candidate: u8,
+    candidate: ShardId,
     /// The shard that serves the connection.
-    home: u8,
+    home: ShardId,
     /// Where the connection is better served.
-    wish: u8,
+    wish: Option<ShardId>,
     moves_left: u8,
 }
 
 impl Affinity {
     /// Of a new connection of shard `home`.
-    pub(crate) fn new(home: usize, moving: Moving) -> Self {
+    pub(crate) fn new(home: ShardId, moving: Moving) -> Self {
         let mut affinity = Self {
             left: 0,
             matched: 0,
             window: if moving.moves_max == 0 { 0 } else { moving.window },
             window_growth: moving.window_growth,
-            candidate: NONE,
-            home: home as u8,
-            wish: NONE,
+            candidate: home,
+            home,
+            wish: None,
             moves_left: moving.moves_max,
         };
         affinity.begin_window(home);
@@ -49,8 +48,8 @@ impl Affinity {
 
     /// Looks at a request for one key of `shard`.
     #[inline]
-    pub(crate) fn look(&mut self, shard: usize) {
-        self.matched += u32::from(self.candidate == shard as u8);
+    pub(crate) fn look(&mut self, shard: ShardId) {
+        self.matched += u32::from(self.candidate == shard);
         self.left -= 1;
         if self.left == 0 {
             self.end_window(shard);
@@ -58,39 +57,38 @@ impl Affinity {
     }
 
     #[cold]
-    fn end_window(&mut self, last: usize) {
+    fn end_window(&mut self, last: ShardId) {
         let (matched, window) = (u64::from(self.matched), u64::from(self.window));
         if window > 0
             && self.moves_left > 0
             && self.candidate != self.home
-            && self.candidate != NONE
             && matched * 4 >= window * MAJORITY_QUARTERS
         {
-            self.wish = self.candidate;
+            self.wish = Some(self.candidate);
         }
         self.begin_window(last);
     }
 
-    fn begin_window(&mut self, candidate: usize) {
+    fn begin_window(&mut self, candidate: ShardId) {
         self.left = if self.window == 0 { u32::MAX } else { self.window };
         self.matched = 0;
-        self.candidate = candidate as u8;
+        self.candidate = candidate;
     }
 
     /// Where the connection is better served, if anywhere.
     #[inline]
-    pub(crate) fn wish(&self) -> Option<usize> {
-        (self.wish != NONE).then_some(usize::from(self.wish))
+    pub(crate) fn wish(&self) -> Option<ShardId> {
+        self.wish
     }
 
     /// The wish was granted or cannot be: another window must show it again.
     pub(crate) fn drop_wish(&mut self) {
-        self.wish = NONE;
+        self.wish = None;
     }
 
     /// The connection has moved to shard `home`.
-    pub(crate) fn moved_to(&mut self, home: usize) {
-        self.home = home as u8;
+    pub(crate) fn moved_to(&mut self, home: ShardId) {
+        self.home = home;
         self.moves_left -= 1;
         self.window = self.window.saturating_mul(self.window_growth);
         self.drop_wish();
@@ -106,11 +104,11 @@ mod tests {
 
     /// The wish after looks at these shards, one digit each, by a connection of shard 0.
     fn check(looks: &str, expected: Option<usize>) {
-        let mut affinity = Affinity::new(0, MOVING);
+        let mut affinity = Affinity::new(ShardId::new(0), MOVING);
         for digit in looks.bytes() {
-            affinity.look(usize::from(digit - b'0'));
+            affinity.look(ShardId::new(usize::from(digit - b'0')));
         }
-        assert_eq!(affinity.wish(), expected, "{looks}");
+        assert_eq!(affinity.wish(), expected.map(ShardId::new), "{looks}");
     }
 
     #[test]
@@ -129,8 +127,9 @@ mod tests {
 
     #[test]
     fn windows_grow_and_moves_end() {
-        let mut affinity = Affinity::new(0, MOVING);
+        let mut affinity = Affinity::new(ShardId::new(0), MOVING);
         for (target, looks) in [(1, 16), (0, 64)] {
+            let target = ShardId::new(target);
             for _ in 1..looks {
                 affinity.look(target);
                 assert_eq!(affinity.wish(), None);
@@ -141,20 +140,20 @@ mod tests {
             assert_eq!(affinity.wish(), None);
         }
         for _ in 0..10_000 {
-            affinity.look(1);
+            affinity.look(ShardId::new(1));
             assert_eq!(affinity.wish(), None);
         }
     }
 
     #[test]
     fn a_dropped_wish_must_be_shown_again() {
-        let mut affinity = Affinity::new(0, MOVING);
-        (0..16).for_each(|_| affinity.look(1));
+        let mut affinity = Affinity::new(ShardId::new(0), MOVING);
+        (0..16).for_each(|_| affinity.look(ShardId::new(1)));
         affinity.drop_wish();
-        (0..7).for_each(|_| affinity.look(1));
+        (0..7).for_each(|_| affinity.look(ShardId::new(1)));
         assert_eq!(affinity.wish(), None);
-        affinity.look(1);
-        assert_eq!(affinity.wish(), Some(1));
+        affinity.look(ShardId::new(1));
+        assert_eq!(affinity.wish(), Some(ShardId::new(1)));
     }
 
     #[test]
@@ -162,8 +161,8 @@ mod tests {
         for moving in
             [Moving { window: 0, ..MOVING }, Moving { moves_max: 0, ..MOVING }, Moving::NEVER]
         {
-            let mut affinity = Affinity::new(0, moving);
-            (0..100).for_each(|_| affinity.look(1));
+            let mut affinity = Affinity::new(ShardId::new(0), moving);
+            (0..100).for_each(|_| affinity.look(ShardId::new(1)));
             assert_eq!(affinity.wish(), None);
         }
     }

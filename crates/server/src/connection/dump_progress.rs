@@ -1,14 +1,15 @@
 //! How far a dump has come.
 
 use slabcore_protocol::DumpFormat;
-use slabcore_shard::DumpPart;
+use slabcore_shard::{DumpPart, ShardId};
 use slabcore_storage::WalkPosition;
 
 /// A dump that is under way.
 #[derive(Debug)]
 pub(crate) struct DumpProgress {
     part: DumpPart,
-    shard: usize,
+    /// Shards whose items were all shown.
+    done_shards: usize,
     is_awaited: bool,
     left: Allowance,
 }
@@ -17,7 +18,7 @@ impl DumpProgress {
     /// A dump of these classes that has shown nothing yet.
     pub(crate) fn new(format: DumpFormat, classes: u64, left: Allowance) -> Self {
         let part = DumpPart { format, classes, position: WalkPosition::default() };
-        Self { part, shard: 0, is_awaited: false, left }
+        Self { part, done_shards: 0, is_awaited: false, left }
     }
 
     /// The next part.
@@ -31,13 +32,13 @@ impl DumpProgress {
     }
 
     /// The shard whose items are shown.
-    pub(crate) fn shard(&self) -> usize {
-        self.shard
+    pub(crate) fn shard(&self) -> ShardId {
+        ShardId::new(self.done_shards)
     }
 
     /// True if nothing is left to show, of this many shards.
     pub(crate) fn is_over(&self, shards: usize) -> bool {
-        self.shard == shards || self.left.is_spent()
+        self.done_shards == shards || self.left.is_spent()
     }
 
     /// True if another executor makes the next part.
@@ -55,7 +56,7 @@ impl DumpProgress {
         self.is_awaited = false;
         self.part.position = position;
         if position.is_end() {
-            self.shard += 1;
+            self.done_shards += 1;
             self.part.position = WalkPosition::default();
         }
         self.left.take(lines)

@@ -4,7 +4,7 @@
 
 use slabcore_metrics::Snapshot;
 use slabcore_protocol::Echo;
-use slabcore_shard::{ClassTable, PrefixCounts};
+use slabcore_shard::{ClassTable, PrefixCounts, ShardId};
 use slabcore_storage::Reassigned;
 
 use crate::connection::sizes::Sizes;
@@ -82,13 +82,13 @@ impl Gather {
     }
 
     /// Adds a shard's answer; true if it was the last.
-    pub(crate) fn add(&mut self, shard: usize, bytes: &[u8]) -> bool {
+    pub(crate) fn add(&mut self, shard: ShardId, bytes: &[u8]) -> bool {
         match &mut self.gathering {
             Gathering::Done => {}
             Gathering::Prefixes(counts) => counts.merge_bytes(bytes),
             Gathering::Sizes(sizes) => sizes.merge_bytes(bytes),
             Gathering::Connections(connections) => connections.merge_bytes(bytes),
-            Gathering::Shards(shards) => shards[shard] = snapshot_of(bytes),
+            Gathering::Shards(shards) => shards[shard.index()] = snapshot_of(bytes),
             Gathering::Metrics(sum, _) => sum.merge(&snapshot_of(bytes)),
             Gathering::Classes(sum, _) => sum.merge_bytes(bytes),
             Gathering::Reassign(best) => *best = better(*best, bytes),

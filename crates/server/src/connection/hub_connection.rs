@@ -2,6 +2,8 @@
 
 use slabcore_protocol::LINE_BYTES_MAX;
 
+use slabcore_shard::ShardId;
+
 use crate::connection::spare_buffers::SpareBuffers;
 use crate::connection::tls_session::TlsSession;
 use crate::connection::{Connection, ConnectionId};
@@ -61,7 +63,7 @@ pub(crate) struct HubConnection {
 pub(crate) struct Leaving {
     pub(crate) id: ConnectionId,
     /// Number of the shard that it moves to.
-    pub(crate) to: usize,
+    pub(crate) to: ShardId,
     /// Batches that must be back: they may carry what nobody owes this connection a reply for.
     pub(crate) marks: Vec<u64>,
     /// Turns for which output that the socket does not take is waited for.

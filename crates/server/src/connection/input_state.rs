@@ -3,7 +3,7 @@
 //! Dialects: the reply to ignored bytes.
 
 use slabcore_protocol::{BinaryError, BinaryReply};
-use slabcore_shard::UploadId;
+use slabcore_shard::{ShardId, UploadId};
 
 use crate::connection::dump_progress::DumpProgress;
 use crate::connection::watcher_id::WatcherId;
@@ -40,7 +40,7 @@ pub(crate) struct PausedGet {
 #[derive(Debug)]
 pub(crate) struct Upload {
     id: UploadId,
-    shard: usize,
+    shard: ShardId,
     noreply: bool,
     /// Bytes of the value that have not arrived.
     left: u32,
@@ -55,7 +55,7 @@ impl Upload {
     /// line end.
     pub(crate) fn new(
         id: UploadId,
-        shard: usize,
+        shard: ShardId,
         noreply: bool,
         value_bytes: u32,
         line_end_bytes: usize,
@@ -71,7 +71,7 @@ impl Upload {
     }
 
     /// Shard that owns the key.
-    pub(crate) fn shard(&self) -> usize {
+    pub(crate) fn shard(&self) -> ShardId {
         self.shard
     }
 

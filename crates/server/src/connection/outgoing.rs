@@ -4,7 +4,7 @@
 use std::ops::Range;
 
 use arrayvec::ArrayVec;
-use slabcore_shard::ValueEnd;
+use slabcore_shard::{ShardId, ValueEnd};
 use slabcore_storage::Hold;
 
 use crate::settings::limits::{SEND_PIECES_MAX, SEND_VALUES_MAX};
@@ -13,7 +13,7 @@ use crate::settings::limits::{SEND_PIECES_MAX, SEND_VALUES_MAX};
 #[derive(Debug)]
 pub(crate) struct LargeValue {
     /// Shard that the hold goes back to.
-    pub(crate) shard: usize,
+    pub(crate) shard: ShardId,
     /// Keeps the value where it is until its last byte has left.
     pub(crate) hold: Hold,
     /// `VALUE` line that goes before it; empty once it has left.

@@ -12,6 +12,8 @@ use rustix::io::Errno;
 use rustix::net::{RecvFlags, SendAncillaryBuffer, SendFlags, recv, send, sendmsg};
 use slabcore_metrics::Counter;
 
+use slabcore_shard::ShardId;
+
 use crate::connection::outgoing::Outgoing;
 use crate::drivers::udp_port::{Readiness, UdpPort};
 use crate::hub::Hub;
@@ -44,7 +46,7 @@ pub(crate) struct EpollDriver {
     events: Vec<epoll::Event>,
     buffer: Vec<u8>,
     touched: Vec<u32>,
-    wakes: Vec<usize>,
+    wakes: Vec<ShardId>,
     udp: UdpPort,
     /// What the kernel was asked to watch each UDP socket for.
     udp_interests: Vec<epoll::EventFlags>,
@@ -53,7 +55,7 @@ pub(crate) struct EpollDriver {
 impl EpollDriver {
     pub(crate) fn new(hub: Hub, udp: UdpPort) -> io::Result<Self> {
         let epoll = epoll::create(epoll::CreateFlags::CLOEXEC)?;
-        let mailbox = &hub.executor.cluster.mailboxes[hub.executor.index];
+        let mailbox = &hub.executor.cluster.mailboxes[hub.executor.shard.index()];
         let data = epoll::EventData::new_u64(DOORBELL);
         epoll::add(&epoll, mailbox.doorbell(), data, epoll::EventFlags::IN)?;
         let udp_interests = vec![epoll::EventFlags::empty(); udp.sockets()];
@@ -91,7 +93,9 @@ impl EpollDriver {
         let mut events = std::mem::take(&mut self.events);
         for event in events.drain(..) {
             match event.data.u64() {
-                DOORBELL => self.hub.executor.cluster.mailboxes[self.hub.executor.index].silence(),
+                DOORBELL => {
+                    self.hub.executor.cluster.mailboxes[self.hub.executor.shard.index()].silence();
+                }
                 number @ UDP_SOCKETS.. => {
                     self.datagrams_ready((number - UDP_SOCKETS) as usize, event.flags);
                 }
@@ -119,7 +123,7 @@ impl EpollDriver {
         }
         self.touched = touched;
         for shard in self.wakes.drain(..) {
-            self.hub.executor.cluster.mailboxes[shard].ring_doorbell();
+            self.hub.executor.cluster.mailboxes[shard.index()].ring_doorbell();
         }
         self.hub.executor.metrics.add(Counter::Turns, 1);
         more |= self.hub.maintain();
@@ -158,13 +162,13 @@ impl EpollDriver {
     }
 
     fn wait(&mut self, more: bool) -> io::Result<()> {
-        self.hub.executor.cluster.mailboxes[self.hub.executor.index].park();
+        self.hub.executor.cluster.mailboxes[self.hub.executor.shard.index()].park();
         let now = more || self.hub.has_messages();
         if !now {
             self.hub.executor.shards.own().publish();
             self.hub.tell_due();
         }
-        let mailbox = &self.hub.executor.cluster.mailboxes[self.hub.executor.index];
+        let mailbox = &self.hub.executor.cluster.mailboxes[self.hub.executor.shard.index()];
         let timeout = now.then(Timespec::default);
         let shards = &mut self.hub.executor.shards;
         shards.lend();

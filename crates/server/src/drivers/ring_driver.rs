@@ -6,6 +6,8 @@ use std::os::fd::{AsFd, OwnedFd};
 use rustix::io::Errno;
 use slabcore_metrics::Counter;
 
+use slabcore_shard::ShardId;
+
 use crate::connection::outgoing::Outgoing;
 use crate::drivers::ring::{Completion, Received, Ring};
 use crate::drivers::udp_port::{Readiness, UdpPort};
@@ -67,7 +69,7 @@ pub(crate) struct RingDriver {
     /// Turns so far.
     turns: u64,
     /// Shards to ring for at the end of the turn.
-    wakes: Vec<usize>,
+    wakes: Vec<ShardId>,
     udp: UdpPort,
     /// What each UDP socket is watched for: to be readable, to be writable.
     udp_watches: Vec<[bool; 2]>,
@@ -75,7 +77,7 @@ pub(crate) struct RingDriver {
 
 impl RingDriver {
     pub(crate) fn new(hub: Hub, udp: UdpPort, mut ring: Ring) -> Self {
-        let mailbox = &hub.executor.cluster.mailboxes[hub.executor.index];
+        let mailbox = &hub.executor.cluster.mailboxes[hub.executor.shard.index()];
         mailbox.set_ring(ring.descriptor());
         ring.watch(mailbox.doorbell().as_fd());
         ring.notify(false);
@@ -149,9 +151,9 @@ impl RingDriver {
     /// Submits and, if there is nothing left to do, waits out a lull.
     fn enter(&mut self, more: bool) -> io::Result<()> {
         for shard in self.wakes.drain(..) {
-            let mailbox = &self.hub.executor.cluster.mailboxes[shard];
+            let mailbox = &self.hub.executor.cluster.mailboxes[shard.index()];
             match mailbox.ring() {
-                Some(ring) => self.ring.ring_other(shard, ring),
+                Some(ring) => self.ring.ring_other(shard.index(), ring),
                 None => mailbox.ring_doorbell(),
             }
         }
@@ -163,7 +165,7 @@ impl RingDriver {
             return result;
         }
         let cluster = &self.hub.executor.cluster;
-        let mailbox = &cluster.mailboxes[self.hub.executor.index];
+        let mailbox = &cluster.mailboxes[self.hub.executor.shard.index()];
         mailbox.park();
         let wait = if self.hub.has_messages() { None } else { Some(LULL_MICROSECONDS) };
         let shards = &mut self.hub.executor.shards;
@@ -178,7 +180,7 @@ impl RingDriver {
     /// something to do after all.
     pub(crate) fn park(&mut self) -> io::Result<bool> {
         self.hub.executor.shards.own().publish();
-        self.hub.executor.cluster.mailboxes[self.hub.executor.index].park();
+        self.hub.executor.cluster.mailboxes[self.hub.executor.shard.index()].park();
         self.hub.tell_due();
         self.ring.notify(true);
         self.ring.flush()?;
@@ -190,7 +192,7 @@ impl RingDriver {
     /// Awake again.
     pub(crate) fn unpark(&mut self) {
         self.ring.notify(false);
-        self.hub.executor.cluster.mailboxes[self.hub.executor.index].unpark();
+        self.hub.executor.cluster.mailboxes[self.hub.executor.shard.index()].unpark();
         self.hub.executor.shards.take_back();
     }
 
@@ -216,7 +218,7 @@ impl RingDriver {
             Completion::ReceiveEnded { index, error } => self.receive_ended(index, error),
             Completion::Sent { index, outgoing, result } => self.sent(index, outgoing, result),
             Completion::Doorbell { rearm } => {
-                let mailbox = &self.hub.executor.cluster.mailboxes[self.hub.executor.index];
+                let mailbox = &self.hub.executor.cluster.mailboxes[self.hub.executor.shard.index()];
                 mailbox.silence();
                 if rearm {
                     self.ring.watch(mailbox.doorbell().as_fd());

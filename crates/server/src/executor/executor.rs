@@ -5,7 +5,9 @@ use std::sync::atomic::Ordering;
 
 use slabcore_metrics::{Counter, ShardMetrics};
 use slabcore_protocol::{StoreRequest, Streams};
-use slabcore_shard::{ForwardedRequest, Limits, Now, Router, Shard, Ticket, UploadId, Watch};
+use slabcore_shard::{
+    ForwardedRequest, Limits, Now, Router, Shard, ShardId, Ticket, UploadId, Watch,
+};
 
 use crate::connection::ConnectionId;
 use crate::connection::outgoing::{LargeValue, Parts};
@@ -22,8 +24,8 @@ use crate::shared::numbers::Numbers;
 
 /// See the module.
 pub(crate) struct Executor {
-    /// Number of this executor's shard.
-    pub(crate) index: usize,
+    /// The shard that this executor owns.
+    pub(crate) shard: ShardId,
     pub(crate) shards: Shards,
     pub(crate) router: Router,
     pub(crate) limits: Limits,
@@ -44,22 +46,22 @@ pub(crate) struct Executor {
     /// Connections of this executor that wait to be told of all others.
     pub(crate) tellings: Vec<Ticket>,
     /// Shards whose sleeping owners have something to do.
-    to_wake: Vec<usize>,
+    to_wake: Vec<ShardId>,
     pub(crate) cluster: Arc<Cluster>,
     pub(crate) metrics: Arc<ShardMetrics>,
 }
 
 impl Executor {
     pub(crate) fn new(
-        index: usize,
+        shard: ShardId,
         shards: Arc<[SharedShard]>,
         router: Router,
         cluster: Arc<Cluster>,
     ) -> Self {
-        let shards = Shards::new(index, shards);
+        let shards = Shards::new(shard, shards);
         let settings = &cluster.settings;
         Self {
-            index,
+            shard,
             router,
             limits: Limits { item_bytes_max: settings.item_bytes_max, cas: settings.cas },
             now: cluster.clock.now(),
@@ -68,7 +70,7 @@ impl Executor {
             reads_plainly: true,
             open_reads_max: OPEN_SLOTS_MAX,
             watchers: Vec::new(),
-            outboxes: Outboxes::new(index, settings.shards),
+            outboxes: Outboxes::new(shard, settings.shards),
             spares: SpareBuffers::new(settings.shards > 1),
             upload_numbers: Numbers::default(),
             tellings: Vec::new(),
@@ -113,11 +115,11 @@ impl Executor {
     /// nothing that was sent there before is still under way.
     #[expect(clippy::inline_always, reason = "each key of a request asks for its shard twice")]
     #[inline(always)]
-    pub(crate) fn reach(&mut self, shard: usize) -> Option<&mut Shard> {
-        if shard == self.index || self.borrow(shard) { self.shards.held_mut(shard) } else { None }
+    pub(crate) fn reach(&mut self, shard: ShardId) -> Option<&mut Shard> {
+        if shard == self.shard || self.borrow(shard) { self.shards.held_mut(shard) } else { None }
     }
 
-    fn borrow(&mut self, shard: usize) -> bool {
+    fn borrow(&mut self, shard: ShardId) -> bool {
         if !self.outboxes.is_quiet(shard) {
             return false;
         }
@@ -136,7 +138,7 @@ impl Executor {
         self.shards.give_back(
             self.now,
             |shard| to_wake.push(shard),
-            |shard, tick| due_ticks.bring_forward(shard, tick),
+            |shard, tick| due_ticks.bring_forward(shard.index(), tick),
         );
     }
 
@@ -146,16 +148,16 @@ impl Executor {
     }
 
     /// All shards but this one.
-    pub(crate) fn other_shards(&self) -> impl Iterator<Item = usize> + use<> {
-        let index = self.index;
-        (0..self.router.shards()).filter(move |&shard| shard != index)
+    pub(crate) fn other_shards(&self) -> impl Iterator<Item = ShardId> + use<> {
+        let own = self.shard;
+        ShardId::first(self.router.shards()).filter(move |&shard| shard != own)
     }
 
     /// Starts an upload at the shard that owns its key.
-    pub(crate) fn upload_begin(&mut self, store: &StoreRequest<'_>) -> (usize, UploadId) {
+    pub(crate) fn upload_begin(&mut self, store: &StoreRequest<'_>) -> (ShardId, UploadId) {
         let route = self.router.route(store.key);
-        let id = UploadId { source: self.index as u8, number: self.upload_numbers.take() };
-        if route.shard == self.index {
+        let id = UploadId { source: self.shard, number: self.upload_numbers.take() };
+        if route.shard == self.shard {
             self.shards.own_mut().upload_begin(self.now, route.key, id, store);
         } else {
             self.outboxes.push(
@@ -168,8 +170,8 @@ impl Executor {
     }
 
     /// Passes on bytes of an upload.
-    pub(crate) fn upload_bytes(&mut self, shard: usize, id: UploadId, bytes: &[u8]) {
-        if shard == self.index {
+    pub(crate) fn upload_bytes(&mut self, shard: ShardId, id: UploadId, bytes: &[u8]) {
+        if shard == self.shard {
             self.shards.own_mut().upload_bytes(self.now, id, bytes);
         } else {
             self.outboxes.push(shard, &ForwardedRequest::UploadBytes(id, bytes), None);
@@ -177,9 +179,9 @@ impl Executor {
     }
 
     /// Drops an upload whose connection ended.
-    pub(crate) fn upload_abandon(&mut self, shard: usize, id: UploadId) {
+    pub(crate) fn upload_abandon(&mut self, shard: ShardId, id: UploadId) {
         self.upload_numbers.give(id.number);
-        if shard == self.index {
+        if shard == self.shard {
             self.shards.own_mut().upload_abandon(id);
         } else {
             self.outboxes.push(shard, &ForwardedRequest::UploadAbandon(id), None);
@@ -233,18 +235,18 @@ impl Executor {
     }
 
     /// Sends what is gathered for other shards; `wake` rings for one that sleeps.
-    pub(crate) fn dispatch(&mut self, mut wake: impl FnMut(usize)) {
+    pub(crate) fn dispatch(&mut self, mut wake: impl FnMut(ShardId)) {
         self.look_for_large_values();
         let (cluster, metrics) = (&self.cluster, &self.metrics);
         for shard in self.to_wake.drain(..) {
-            if cluster.mailboxes[shard].claim_doorbell() {
+            if cluster.mailboxes[shard.index()].claim_doorbell() {
                 wake(shard);
             }
         }
         self.outboxes.dispatch(|shard, batch| {
             metrics.add(Counter::ForeignBatches, 1);
             metrics.add(Counter::ForeignRequests, u64::from(batch.requests()));
-            if cluster.mailboxes[shard].post(Message::Requests(batch)) {
+            if cluster.mailboxes[shard.index()].post(Message::Requests(batch)) {
                 wake(shard);
             }
         });

@@ -1,6 +1,6 @@
 //! Requests for other shards, gathered over a turn: one batch per destination.
 
-use slabcore_shard::{Batch, ForwardedRequest, Ticket};
+use slabcore_shard::{Batch, ForwardedRequest, ShardId, Ticket};
 use slabcore_storage::{HashedKey, Hold};
 
 use crate::settings::limits::BATCHES_IN_FLIGHT_MAX;
@@ -22,14 +22,13 @@ struct Outbox {
 #[derive(Debug)]
 pub(crate) struct Outboxes {
     boxes: Vec<Outbox>,
-    source: u8,
+    source: ShardId,
     /// Some batch takes no more until it is sent.
     any_full: bool,
 }
 
 impl Outboxes {
-    pub(super) fn new(source: usize, shards: usize) -> Self {
-        let source = u8::try_from(source).expect("a shard's index fits a byte");
+    pub(super) fn new(source: ShardId, shards: usize) -> Self {
         let batch = || Box::new(Batch::new(source));
         let outbox = || Outbox { batch: batch(), in_flight: 0, returned: 0, spares: Vec::new() };
         Self { boxes: (0..shards).map(|_| outbox()).collect(), source, any_full: false }
@@ -39,40 +38,40 @@ impl Outboxes {
     #[inline]
     pub(crate) fn push(
         &mut self,
-        shard: usize,
+        shard: ShardId,
         request: &ForwardedRequest<'_>,
         ticket: Option<Ticket>,
     ) {
-        debug_assert_ne!(shard, usize::from(self.source), "own keys are executed, not sent");
-        let outbox = &mut self.boxes[shard];
+        debug_assert_ne!(shard, self.source, "own keys are executed, not sent");
+        let outbox = &mut self.boxes[shard.index()];
         outbox.batch.push(request, ticket);
         self.any_full |= outbox.batch.is_full();
     }
 
     /// Adds a get of `key` with nothing said of it.
     #[inline]
-    pub(crate) fn push_get(&mut self, shard: usize, key: HashedKey<'_>, ticket: Ticket) {
-        let outbox = &mut self.boxes[shard];
+    pub(crate) fn push_get(&mut self, shard: ShardId, key: HashedKey<'_>, ticket: Ticket) {
+        let outbox = &mut self.boxes[shard.index()];
         outbox.batch.push_get(key, ticket);
         self.any_full |= outbox.batch.is_full();
     }
 
     /// Asks `shard` for its connections.
-    pub(crate) fn push_question(&mut self, shard: usize, ticket: Ticket) {
-        let outbox = &mut self.boxes[shard];
+    pub(crate) fn push_question(&mut self, shard: ShardId, ticket: Ticket) {
+        let outbox = &mut self.boxes[shard.index()];
         outbox.batch.push_question(ticket);
         self.any_full |= outbox.batch.is_full();
     }
 
     /// Gives a held value back to `shard`.
-    pub(super) fn push_release(&mut self, shard: usize, hold: Hold) {
-        self.boxes[shard].batch.push_release(hold);
+    pub(super) fn push_release(&mut self, shard: ShardId, hold: Hold) {
+        self.boxes[shard.index()].batch.push_release(hold);
     }
 
     /// True if nothing that was sent to `shard`, or will be, is under way.
     #[inline]
-    pub(super) fn is_quiet(&self, shard: usize) -> bool {
-        let outbox = &self.boxes[shard];
+    pub(super) fn is_quiet(&self, shard: ShardId) -> bool {
+        let outbox = &self.boxes[shard.index()];
         outbox.in_flight == 0 && outbox.batch.is_empty()
     }
 
@@ -101,9 +100,10 @@ impl Outboxes {
     }
 
     /// Hands every batch that may leave to `send`, with its destination.
-    pub(super) fn dispatch(&mut self, mut send: impl FnMut(usize, Box<Batch>)) {
+    pub(super) fn dispatch(&mut self, mut send: impl FnMut(ShardId, Box<Batch>)) {
         self.any_full = false;
-        for (shard, outbox) in self.boxes.iter_mut().enumerate() {
+        let shards = ShardId::first(self.boxes.len());
+        for (shard, outbox) in shards.zip(&mut self.boxes) {
             if outbox.batch.is_empty() {
                 continue;
             }
@@ -118,8 +118,8 @@ impl Outboxes {
     }
 
     /// Takes back a batch whose replies were read.
-    pub(crate) fn recycle(&mut self, shard: usize, mut batch: Box<Batch>) {
-        let outbox = &mut self.boxes[shard];
+    pub(crate) fn recycle(&mut self, shard: ShardId, mut batch: Box<Batch>) {
+        let outbox = &mut self.boxes[shard.index()];
         assert!(outbox.in_flight > 0, "a batch comes back once");
         outbox.in_flight -= 1;
         outbox.returned += 1;
@@ -136,24 +136,25 @@ mod tests {
     /// it goes on elsewhere, each shard must have done what was pushed up to then, and no more.
     #[test]
     fn marks_are_reached_when_what_was_pushed_before_is_back() {
-        let mut outboxes = Outboxes::new(0, 3);
+        let mut outboxes = Outboxes::new(ShardId::new(0), 3);
+        let [one, two] = [1, 2].map(ShardId::new);
         let mut sent = Vec::new();
         assert!(outboxes.have_returned(&outboxes.marks()));
-        outboxes.push(1, &ForwardedRequest::Flush(None), None);
+        outboxes.push(one, &ForwardedRequest::Flush(None), None);
         outboxes.dispatch(|shard, batch| sent.push((shard, batch)));
-        outboxes.push(1, &ForwardedRequest::Flush(None), None);
-        outboxes.push(2, &ForwardedRequest::Flush(None), None);
+        outboxes.push(one, &ForwardedRequest::Flush(None), None);
+        outboxes.push(two, &ForwardedRequest::Flush(None), None);
         let marks = outboxes.marks();
         outboxes.dispatch(|shard, batch| sent.push((shard, batch)));
         // What comes later is not waited for.
-        outboxes.push(1, &ForwardedRequest::Flush(None), None);
+        outboxes.push(one, &ForwardedRequest::Flush(None), None);
         outboxes.dispatch(|shard, batch| sent.push((shard, batch)));
         let shards: Vec<_> = sent.iter().map(|it| it.0).collect();
-        assert_eq!(shards, [1, 1, 2, 1]);
+        assert_eq!(shards, [one, one, two, one]);
         for (number, (shard, batch)) in sent.into_iter().enumerate() {
             assert_eq!(outboxes.have_returned(&marks), number == 3);
             outboxes.recycle(shard, batch);
         }
-        assert!(outboxes.is_quiet(1) && outboxes.is_quiet(2));
+        assert!(outboxes.is_quiet(one) && outboxes.is_quiet(two));
     }
 }

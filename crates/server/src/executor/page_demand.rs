@@ -66,6 +66,7 @@ fn givers(
 
 #[cfg(test)]
 mod tests {
+    use slabcore_shard::ShardId;
     use slabcore_storage::KeyHasher;
 
     use super::*;
@@ -85,15 +86,15 @@ mod tests {
             .unwrap();
         let all = setups[0].shards();
         let mut others: Vec<Shards> =
-            (1..4).map(|own| Shards::new(own, Arc::clone(&all))).collect();
-        let mut own = Shards::new(0, Arc::clone(&all));
+            (1..4).map(|own| Shards::new(ShardId::new(own), Arc::clone(&all))).collect();
+        let mut own = Shards::new(ShardId::new(0), Arc::clone(&all));
         let check = |demanding, expected: &[usize]| {
             assert_eq!(givers(&all, demanding, demanding).collect::<Vec<_>>(), expected);
         };
         check(0, &[1, 2, 3]);
         check(2, &[3, 0, 1]);
         others.iter_mut().for_each(Shards::lend);
-        assert!([1, 2].iter().all(|&shard| own.borrow(shard, cluster.clock.now())));
+        assert!([1, 2].iter().all(|&shard| own.borrow(ShardId::new(shard), cluster.clock.now())));
         check(0, &[3]);
         check(1, &[3]);
         own.give_back(cluster.clock.now(), |_| {}, |_, _| {});

@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use parking_lot::{ArcMutexGuard, Mutex, RawMutex};
-use slabcore_shard::{Now, Shard};
+use slabcore_shard::{Now, Shard, ShardId};
 use slabcore_storage::PageDemand;
 
 /// A shard that one executor at a time may touch.
@@ -68,17 +68,17 @@ impl SharedShard {
 
 /// See the module.
 pub(crate) struct Shards {
-    own: usize,
+    own: ShardId,
     all: Arc<[SharedShard]>,
     /// Our own outside of the kernel, and those borrowed.
     held: Vec<Option<ArcMutexGuard<RawMutex, Shard>>>,
     /// Numbers of those borrowed.
-    borrowed: Vec<usize>,
+    borrowed: Vec<ShardId>,
 }
 
 impl Shards {
     /// All shards, of which this thread's executor owns one.
-    pub(super) fn new(own: usize, all: Arc<[SharedShard]>) -> Self {
+    pub(super) fn new(own: ShardId, all: Arc<[SharedShard]>) -> Self {
         let held = all.iter().map(|_| None).collect();
         let mut shards = Self { own, all, held, borrowed: Vec::new() };
         shards.take_back();
@@ -88,25 +88,25 @@ impl Shards {
     /// This executor's own.
     #[inline]
     pub(crate) fn own(&self) -> &Shard {
-        self.held[self.own].as_ref().expect("an awake executor holds its shard")
+        self.held[self.own.index()].as_ref().expect("an awake executor holds its shard")
     }
 
     /// This executor's own.
     #[inline]
     pub(crate) fn own_mut(&mut self) -> &mut Shard {
-        self.held[self.own].as_mut().expect("an awake executor holds its shard")
+        self.held[self.own.index()].as_mut().expect("an awake executor holds its shard")
     }
 
     /// A shard that is at hand.
     #[inline]
-    pub(crate) fn held(&self, shard: usize) -> Option<&Shard> {
-        self.held[shard].as_deref()
+    pub(crate) fn held(&self, shard: ShardId) -> Option<&Shard> {
+        self.held[shard.index()].as_deref()
     }
 
     /// A shard that is at hand.
     #[inline]
-    pub(crate) fn held_mut(&mut self, shard: usize) -> Option<&mut Shard> {
-        self.held[shard].as_deref_mut()
+    pub(crate) fn held_mut(&mut self, shard: ShardId) -> Option<&mut Shard> {
+        self.held[shard.index()].as_deref_mut()
     }
 
     /// Before items are prefetched: what was found for the last group is forgotten.
@@ -116,15 +116,15 @@ impl Shards {
     }
 
     /// Borrows a shard whose owner lends it; false if somebody has it.
-    pub(super) fn borrow(&mut self, shard: usize, now: Now) -> bool {
-        let shared = &self.all[shard];
+    pub(super) fn borrow(&mut self, shard: ShardId, now: Now) -> bool {
+        let shared = &self.all[shard.index()];
         if !shared.lent.load(Ordering::Relaxed) {
             return false;
         }
         let Some(mut guard) = shared.lock.try_lock_arc() else { return false };
         guard.begin_turn(now);
-        shared.holder.store(self.own, Ordering::Relaxed);
-        self.held[shard] = Some(guard);
+        shared.holder.store(self.own.index(), Ordering::Relaxed);
+        self.held[shard.index()] = Some(guard);
         self.borrowed.push(shard);
         true
     }
@@ -134,14 +134,14 @@ impl Shards {
     pub(super) fn give_back(
         &mut self,
         now: Now,
-        mut wake: impl FnMut(usize),
-        mut due: impl FnMut(usize, u32),
+        mut wake: impl FnMut(ShardId),
+        mut due: impl FnMut(ShardId, u32),
     ) {
         for shard in self.borrowed.drain(..) {
-            let Some(mut guard) = self.held[shard].take() else { continue };
+            let Some(mut guard) = self.held[shard.index()].take() else { continue };
             let has_work = guard.has_page_wish() || guard.has_watched_lines();
             let sooner = guard.sooner_background_due(now);
-            self.all[shard].holder.store(NOBODY, Ordering::Relaxed);
+            self.all[shard.index()].holder.store(NOBODY, Ordering::Relaxed);
             drop(guard);
             if has_work {
                 wake(shard);
@@ -157,21 +157,21 @@ impl Shards {
     pub(crate) fn lend(&mut self) {
         if self.all.len() > 1 {
             debug_assert!(self.borrowed.is_empty(), "borrowed shards are given back");
-            self.all[self.own].holder.store(NOBODY, Ordering::Relaxed);
-            self.held[self.own] = None;
-            self.all[self.own].lent.store(true, Ordering::Relaxed);
+            self.all[self.own.index()].holder.store(NOBODY, Ordering::Relaxed);
+            self.held[self.own.index()] = None;
+            self.all[self.own.index()].lent.store(true, Ordering::Relaxed);
         }
     }
 
     /// After it: waits until nobody has our own shard, microseconds mostly.
     #[inline]
     pub(crate) fn take_back(&mut self) {
-        if self.held[self.own].is_none() {
-            let shared = &self.all[self.own];
+        if self.held[self.own.index()].is_none() {
+            let shared = &self.all[self.own.index()];
             // Whoever comes now sends a batch, so that the wait is for one group of requests.
             shared.lent.store(false, Ordering::Relaxed);
-            self.held[self.own] = Some(shared.lock.lock_arc());
-            shared.holder.store(self.own, Ordering::Relaxed);
+            self.held[self.own.index()] = Some(shared.lock.lock_arc());
+            shared.holder.store(self.own.index(), Ordering::Relaxed);
         }
     }
 }

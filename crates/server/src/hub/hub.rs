@@ -94,7 +94,7 @@ impl Hub {
     ) -> ConnectionId {
         let cluster = &self.executor.cluster;
         let moving = if stays { Moving::NEVER } else { cluster.settings.moving };
-        let affinity = Affinity::new(self.executor.index, moving);
+        let affinity = Affinity::new(self.executor.shard, moving);
         let login = if cluster.users.is_some() { Login::Due } else { Login::Free };
         let id = self.free_place();
         let connection = Connection::new(id, protocol, login, affinity);
@@ -219,6 +219,9 @@ impl Hub {
     /// works. After much work it is left alone for a while.
     pub(crate) fn tell_due(&mut self) {
         let due = self.executor.shards.own_mut().take_background_due(self.executor.now);
-        self.executor.cluster.due_ticks.tell(self.executor.index, due.max(self.rest.begin()));
+        self.executor
+            .cluster
+            .due_ticks
+            .tell(self.executor.shard.index(), due.max(self.rest.begin()));
     }
 }

@@ -3,7 +3,7 @@
 use std::os::fd::OwnedFd;
 
 use slabcore_metrics::Counter;
-use slabcore_shard::{Batch, ReplyPart, Ticket};
+use slabcore_shard::{Batch, ReplyPart, ShardId, Ticket};
 
 use crate::hub::Hub;
 use crate::hub::idle::Swept;
@@ -16,7 +16,7 @@ impl Hub {
     pub(crate) fn take_messages(
         &mut self,
         mut open: impl FnMut(u32, OwnedFd),
-        mut wake: impl FnMut(usize),
+        mut wake: impl FnMut(ShardId),
     ) -> bool {
         self.obey_publish_order();
         let mut any = false;
@@ -35,8 +35,8 @@ impl Hub {
                     self.executor.metrics.add(Counter::RequestsServed, requests);
                     self.executor.shards.own_mut().execute_batch(self.executor.now, &mut batch);
                     let source = batch.source();
-                    let reply = Message::Replies(self.executor.index, batch);
-                    if self.executor.cluster.mailboxes[source].post(reply) {
+                    let reply = Message::Replies(self.executor.shard, batch);
+                    if self.executor.cluster.mailboxes[source.index()].post(reply) {
                         wake(source);
                     }
                 }
@@ -59,7 +59,7 @@ impl Hub {
                     self.finish_if_due(index);
                 }
                 Message::Reloaded { ticket, reply } => {
-                    self.deliver(self.executor.index, ticket, ReplyPart::Bytes(reply.as_bytes()));
+                    self.deliver(self.executor.shard, ticket, ReplyPart::Bytes(reply.as_bytes()));
                 }
                 Message::Finish => {
                     self.finishing = true;
@@ -82,15 +82,15 @@ impl Hub {
     /// Publishes the shard's numbers if somebody asked for them, once idle connections have been
     /// looked through. The order stays until then, and so does the executor awake.
     fn obey_publish_order(&mut self) {
-        let orders = &self.executor.cluster.publish_orders[self.executor.index];
+        let orders = &self.executor.cluster.publish_orders[self.executor.shard.index()];
         if let Some(order) = orders.pending()
             && self.sweep_idle() == Swept::All
         {
             let shard = self.executor.shards.own();
             shard.publish();
             let table = shard.class_table(self.executor.now.tick);
-            self.executor.cluster.publish_classes(self.executor.index, table);
-            self.executor.cluster.publish_orders[self.executor.index].set_done(order);
+            self.executor.cluster.publish_classes(self.executor.shard.index(), table);
+            self.executor.cluster.publish_orders[self.executor.shard.index()].set_done(order);
         }
     }
 
@@ -107,7 +107,7 @@ impl Hub {
         swept
     }
 
-    fn take_replies(&mut self, shard: usize, mut batch: Box<Batch>) {
+    fn take_replies(&mut self, shard: ShardId, mut batch: Box<Batch>) {
         for (ticket, reply) in batch.take_replies() {
             self.deliver(shard, ticket, reply);
         }
@@ -118,7 +118,7 @@ impl Hub {
     /// A shard's reply, or its part of one, for whom it is for.
     #[expect(clippy::inline_always, reason = "each reply of another shard passes here")]
     #[inline(always)]
-    pub(super) fn deliver(&mut self, shard: usize, ticket: Ticket, reply: ReplyPart<'_>) {
+    pub(super) fn deliver(&mut self, shard: ShardId, ticket: Ticket, reply: ReplyPart<'_>) {
         let index = ticket.connection;
         let alive = self.generations.get(index as usize) == Some(&ticket.generation);
         match self.connections.get_mut(index as usize).and_then(Option::as_mut) {
@@ -136,7 +136,7 @@ impl Hub {
     }
 
     /// Sends gathered requests to other shards.
-    pub(crate) fn dispatch(&mut self, mut wake: impl FnMut(usize)) {
+    pub(crate) fn dispatch(&mut self, mut wake: impl FnMut(ShardId)) {
         self.executor.ask_for_pages();
         if !self.executor.watched.is_empty() {
             self.serve_watchers(&mut wake);
@@ -152,7 +152,7 @@ impl Hub {
 
     /// True if the mailbox holds something, or a scrape waits for the shard's numbers.
     pub(crate) fn has_messages(&self) -> bool {
-        let orders = &self.executor.cluster.publish_orders[self.executor.index];
+        let orders = &self.executor.cluster.publish_orders[self.executor.shard.index()];
         !self.receiver.is_empty()
             || self.postponed.is_some()
             || orders.pending().is_some()

@@ -9,6 +9,8 @@ use std::os::fd::OwnedFd;
 
 use slabcore_metrics::{Counter, Gauge};
 
+use slabcore_shard::ShardId;
+
 use crate::connection::ConnectionId;
 use crate::connection::hub_connection::{HubConnection, Leaving, Waiting};
 use crate::hub::Hub;
@@ -38,12 +40,12 @@ impl Hub {
 
     /// True if a shard has no more than its fair share of connections: an eighth more, and one, so
     /// that two of them can change places.
-    fn has_place(&self, shard: usize) -> bool {
+    fn has_place(&self, shard: ShardId) -> bool {
         let cluster = &self.executor.cluster;
         let open: u64 = self.gauge_of_connections(0..cluster.metrics.len());
         let fair = open.div_ceil(cluster.metrics.len() as u64);
         let coming = self.leaving.iter().filter(|it| it.to == shard).count() as u64;
-        self.gauge_of_connections(shard..shard + 1) + coming < fair + fair / 8 + 1
+        self.gauge_of_connections(shard.index()..shard.index() + 1) + coming < fair + fair / 8 + 1
     }
 
     fn gauge_of_connections(&self, shards: std::ops::Range<usize>) -> u64 {
@@ -107,19 +109,19 @@ impl Hub {
         &mut self,
         index: u32,
         socket: OwnedFd,
-        wake: impl FnOnce(usize),
+        wake: impl FnOnce(ShardId),
     ) -> Option<OwnedFd> {
         let generation = self.generations[index as usize];
         let id = ConnectionId { index, generation };
         let place = self.leaving.iter().position(|it| it.id == id);
         let Leaving { to, .. } = self.leaving.swap_remove(place.expect("it waits to depart"));
-        if !self.executor.cluster.mailboxes[to].takes_connection() {
+        if !self.executor.cluster.mailboxes[to.index()].takes_connection() {
             self.stay(index);
             return Some(socket);
         }
         let mut conn = self.take_connection(index);
         conn.connection.output.return_buffers(&mut self.executor.spares);
-        if self.executor.cluster.mailboxes[to].post(Message::Moved(socket, conn)) {
+        if self.executor.cluster.mailboxes[to.index()].post(Message::Moved(socket, conn)) {
             wake(to);
         }
         None
@@ -130,7 +132,7 @@ impl Hub {
         let id = self.free_place();
         let index = id.index;
         conn.connection.rename(id);
-        conn.connection.affinity.moved_to(self.executor.index);
+        conn.connection.affinity.moved_to(self.executor.shard);
         // What it carries was granted where it comes from.
         self.carried += conn.carried;
         conn.touched = false;

@@ -7,7 +7,7 @@ use std::collections::VecDeque;
 
 use slabcore_metrics::Counter;
 use slabcore_protocol::{Protocol, RequestDatagram};
-use slabcore_shard::{ReplyPart, Ticket};
+use slabcore_shard::{ReplyPart, ShardId, Ticket};
 
 use crate::connection::affinity::Affinity;
 use crate::connection::login::Login;
@@ -100,7 +100,7 @@ impl PendingDatagrams {
         request: RequestDatagram<'_>,
     ) {
         let id = self.free_place();
-        let affinity = Affinity::new(executor.index, Moving::NEVER);
+        let affinity = Affinity::new(executor.shard, Moving::NEVER);
         // As in memcached each datagram decides what it speaks; where logins are due, UDP is off.
         let connection = Connection::new(id, Protocol::Auto, Login::Free, affinity);
         let request = DatagramRequest::new(connection, source, request, executor);
@@ -168,7 +168,7 @@ impl PendingDatagrams {
     pub(super) fn take_reply(
         &mut self,
         executor: &mut Executor,
-        shard: usize,
+        shard: ShardId,
         ticket: Ticket,
         reply: ReplyPart<'_>,
     ) {

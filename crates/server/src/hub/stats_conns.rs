@@ -61,7 +61,7 @@ impl Hub {
             }
         }
         for ticket in std::mem::take(&mut self.executor.tellings) {
-            self.deliver(self.executor.index, ticket, ReplyPart::Bytes(&told));
+            self.deliver(self.executor.shard, ticket, ReplyPart::Bytes(&told));
         }
         self.executor.shards.own_mut().tell_connections(told);
         self.is_told = true;

@@ -5,6 +5,8 @@ use std::os::fd::{AsFd, AsRawFd};
 
 use slabcore_protocol::{Protocol, Streams};
 
+use slabcore_shard::ShardId;
+
 use crate::hub::Hub;
 use crate::settings::limits::WATCHER_SEND_BYTES_MAX;
 use crate::settings::log;
@@ -14,16 +16,17 @@ use crate::shared::farewell;
 impl Hub {
     /// The end of a turn while somebody watches.
     #[cold]
-    pub(super) fn serve_watchers(&mut self, mut wake: impl FnMut(usize)) {
-        let (own, now) = (self.executor.index, self.executor.now);
+    pub(super) fn serve_watchers(&mut self, mut wake: impl FnMut(ShardId)) {
+        let (own, now) = (self.executor.shard, self.executor.now);
         let lines = self.executor.shards.own_mut().take_watched_lines(now);
         let cluster = &self.executor.cluster;
-        cluster.watchers.distribute(&lines, |shard| {
-            if shard != own && cluster.mailboxes[shard].claim_doorbell() {
+        cluster.watchers.distribute(&lines, |index| {
+            let shard = ShardId::new(index);
+            if shard != own && cluster.mailboxes[index].claim_doorbell() {
                 wake(shard);
             }
         });
-        cluster.watchers.begin_serving(own);
+        cluster.watchers.begin_serving(own.index());
         for number in 0..self.executor.watchers.len() {
             let (watcher, id) = self.executor.watchers[number];
             let Some(conn) = self.connections[id.index as usize].as_mut() else { continue };
@@ -39,7 +42,7 @@ impl Hub {
     /// True if there is something to be told, or a watcher here to be told it.
     pub(super) fn has_watch_work(&self) -> bool {
         !self.executor.watched.is_empty()
-            && (self.executor.cluster.watchers.is_pending(self.executor.index)
+            && (self.executor.cluster.watchers.is_pending(self.executor.shard.index())
                 || self.executor.shards.own().has_watched_lines())
     }
 

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 
 use crossbeam_channel::Receiver;
 use slabcore_metrics::ShardMetrics;
-use slabcore_shard::{Router, Shard};
+use slabcore_shard::{Router, Shard, ShardId};
 use slabcore_storage::{Config, KeyHasher, PAGE_BYTES, PagePool, Region};
 
 use crate::drivers::udp_port::UdpPort;
@@ -41,7 +41,7 @@ pub(crate) struct ExecutorSetup {
 impl ExecutorSetup {
     /// The executor's hub and UDP port, on the thread that calls.
     pub(crate) fn make_hub(self, cluster: Arc<Cluster>) -> (Hub, UdpPort) {
-        let executor = Executor::new(self.index, self.shards, self.router, cluster);
+        let executor = Executor::new(ShardId::new(self.index), self.shards, self.router, cluster);
         (Hub::new(executor, self.receiver), UdpPort::new(self.udp_sockets))
     }
 

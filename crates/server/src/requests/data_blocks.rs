@@ -5,7 +5,7 @@
 use slabcore_protocol::{
     BinaryError, BinaryStatus, DECODED_KEY_BYTES_MAX, DataBlock, StoreRequest, error_lines,
 };
-use slabcore_shard::{ForwardedRequest, KeyRequest, UploadId};
+use slabcore_shard::{ForwardedRequest, KeyRequest, ShardId, UploadId};
 
 use crate::connection::Connection;
 use crate::connection::input_state::{IgnoredReply, Upload};
@@ -74,7 +74,7 @@ impl Connection {
     pub(super) fn upload_end(
         &mut self,
         executor: &mut Executor,
-        shard: usize,
+        shard: ShardId,
         id: UploadId,
         good: bool,
         noreply: bool,
@@ -83,7 +83,7 @@ impl Connection {
         if !executor.watched.is_empty() {
             self.announce_upload(executor, shard);
         }
-        if shard == executor.index {
+        if shard == executor.shard {
             let now = executor.now;
             let shard = executor.shards.own_mut();
             self.output.encode(|out| shard.upload_end(now, id, good, (!noreply).then_some(out)));

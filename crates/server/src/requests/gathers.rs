@@ -20,7 +20,7 @@ impl Connection {
         ours: &[u8],
     ) {
         let mut gather = Box::new(gather);
-        if gather.add(executor.index, ours) {
+        if gather.add(executor.shard, ours) {
             let reply = gathered_reply(&gather, executor);
             self.output.encode(|out| out.extend_from_slice(&reply));
             return;

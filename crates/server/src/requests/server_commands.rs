@@ -174,7 +174,7 @@ impl Connection {
             return self.reply(Reply::Error(error_lines::TLS_NOT_ENABLED));
         };
         let ticket = self.open_ticket(executor);
-        let asked = Asked { shard: executor.index, ticket, noreply };
+        let asked = Asked { shard: executor.shard, ticket, noreply };
         if !certificate_reload::order(&cluster, tls, asked) {
             self.output.fill(ticket.slot, error_lines::OUT_OF_MEMORY, &mut executor.spares);
         }

@@ -1,6 +1,6 @@
 //! Replies of other shards, as they come back to the connection that waits for them.
 
-use slabcore_shard::ReplyPart;
+use slabcore_shard::{ReplyPart, ShardId};
 
 use crate::connection::Connection;
 use crate::connection::outgoing::LargeValue;
@@ -13,7 +13,7 @@ impl Connection {
     pub(crate) fn fill(
         &mut self,
         executor: &mut Executor,
-        shard: usize,
+        shard: ShardId,
         slot: u32,
         reply: ReplyPart<'_>,
     ) {

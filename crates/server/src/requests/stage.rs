@@ -8,7 +8,7 @@ use std::ops::Range;
 
 use arrayvec::ArrayVec;
 use slabcore_protocol::{Decoded, Decoder, MetaFlags, Protocol};
-use slabcore_shard::Route;
+use slabcore_shard::{Route, ShardId};
 use slabcore_storage::HashedKey;
 
 use crate::executor::Executor;
@@ -30,7 +30,7 @@ pub(super) struct Staged<'a> {
     key: HashedKey<'a>,
     /// Bytes of a plain read.
     consumed: u32,
-    shard: u16,
+    shard: ShardId,
     kind: Kind,
     /// Number among those of its kind.
     number: u8,
@@ -50,7 +50,7 @@ const _: () = assert!(size_of::<Staged<'_>>() == 32);
 impl<'a> Staged<'a> {
     #[inline]
     pub(super) fn route(&self) -> Route<'a> {
-        Route { key: self.key, shard: usize::from(self.shard) }
+        Route { key: self.key, shard: self.shard }
     }
 }
 
@@ -161,7 +161,7 @@ impl<'a> Stage<'a> {
         if let Some(shard) = executor.reach(route.shard) {
             shard.prefetch_bucket(route.key.hash());
         }
-        let (consumed, shard, number) = (consumed as u32, route.shard as u16, number as u8);
+        let (consumed, shard, number) = (consumed as u32, route.shard, number as u8);
         self.requests.push(Staged { key: route.key, consumed, shard, kind, number });
     }
 
@@ -170,7 +170,7 @@ impl<'a> Stage<'a> {
     pub(crate) fn prefetch_items(&self, executor: &Executor) {
         executor.shards.begin_group();
         for request in &self.requests {
-            if let Some(shard) = executor.shards.held(usize::from(request.shard)) {
+            if let Some(shard) = executor.shards.held(request.shard) {
                 shard.prefetch_item(request.key.hash());
             }
         }

@@ -1,7 +1,7 @@
 //! A connection's part in watching: it announces what it asks, or is told what others do.
 
 use slabcore_protocol::{Reply, Streams, error_lines};
-use slabcore_shard::{ForwardedRequest, KeyRequest, Route, Watch};
+use slabcore_shard::{ForwardedRequest, KeyRequest, Route, ShardId, Watch};
 
 use crate::connection::Connection;
 use crate::executor::Executor;
@@ -27,9 +27,9 @@ impl Connection {
 
     /// The same of an upload that ends at `shard`.
     #[cold]
-    pub(super) fn announce_upload(&self, executor: &mut Executor, shard: usize) {
+    pub(super) fn announce_upload(&self, executor: &mut Executor, shard: ShardId) {
         let watch = Watch { streams: executor.watched, client: self.descriptor() };
-        if shard == executor.index {
+        if shard == executor.shard {
             executor.shards.own_mut().watch(watch);
         } else {
             executor.outboxes.push(shard, &ForwardedRequest::Watch(watch), None);
@@ -56,13 +56,13 @@ impl Connection {
             return Err(error_lines::WATCH_AFTER_COMMANDS);
         }
         let streams = streams.ok_or(error_lines::ERROR)?;
-        let id = executor.cluster.watchers.add(executor.index, streams);
+        let id = executor.cluster.watchers.add(executor.shard.index(), streams);
         let id = id.ok_or(error_lines::TOO_MANY_WATCHERS)?;
         self.become_watcher(id);
         executor.watchers.push((id, self.id()));
         // Those that sleep are to see what their shards do while they are lent.
         for shard in executor.other_shards() {
-            executor.cluster.mailboxes[shard].wake();
+            executor.cluster.mailboxes[shard.index()].wake();
         }
         Ok(())
     }

@@ -5,6 +5,8 @@ use std::sync::{Arc, Weak};
 use std::thread;
 use std::time::Duration;
 
+use slabcore_shard::ShardId;
+
 use crate::shared::cluster::{Cluster, SharedTls};
 use crate::shared::mailbox::Message;
 use crate::shared::reload_orders::Asked;
@@ -48,8 +50,8 @@ fn obey(cluster: &Weak<Cluster>) {
 }
 
 /// Leaves the reply in a shard's mailbox, when it has room beside all batches.
-fn answer(cluster: &Cluster, shard: usize, mut message: Message) {
-    let mailbox = &cluster.mailboxes[shard];
+fn answer(cluster: &Cluster, shard: ShardId, mut message: Message) {
+    let mailbox = &cluster.mailboxes[shard.index()];
     loop {
         if mailbox.takes_connection() {
             match mailbox.hand_over(message) {

@@ -10,7 +10,7 @@ use crate::connection::hub_connection::HubConnection;
 use crate::connection::tls_session::TlsSession;
 use crate::settings::Protocol;
 use crate::settings::limits::{HANDED_OVER_MAX, MAILBOX_MESSAGES_MAX};
-use slabcore_shard::{Batch, Ticket};
+use slabcore_shard::{Batch, ShardId, Ticket};
 
 /// What an executor can be told.
 #[derive(Debug)]
@@ -18,7 +18,7 @@ pub(crate) enum Message {
     /// Requests of another shard, to be executed and returned.
     Requests(Box<Batch>),
     /// A batch of our own that comes back from this shard, with its replies.
-    Replies(usize, Box<Batch>),
+    Replies(ShardId, Box<Batch>),
     /// A new connection.
     Connection {
         socket: OwnedFd,

@@ -2,13 +2,13 @@
 //!
 //! One thread at a time reads the files, once for all orders that came before it began.
 
-use slabcore_shard::Ticket;
+use slabcore_shard::{ShardId, Ticket};
 
 /// A client that waits for the files to be read.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Asked {
     /// The shard that serves it.
-    pub(crate) shard: usize,
+    pub(crate) shard: ShardId,
     pub(crate) ticket: Ticket,
     /// Only a failure is replied.
     pub(crate) noreply: bool,
@@ -49,7 +49,7 @@ mod tests {
     fn one_thread_obeys_all_orders() {
         let asked = |slot| {
             let ticket = Ticket { connection: 0, generation: 0, slot };
-            Asked { shard: 0, ticket, noreply: false }
+            Asked { shard: ShardId::new(0), ticket, noreply: false }
         };
         let mut orders = ReloadOrders::default();
         assert!(orders.push(asked(0)), "the first order starts a thread");

@@ -54,7 +54,7 @@ impl Uploads {
     }
 
     pub(super) fn slot(&mut self, id: UploadId) -> &mut Option<Box<Upload>> {
-        let numbers = &mut self.by_source[usize::from(id.source)];
+        let numbers = &mut self.by_source[id.source.index()];
         let index = id.number as usize;
         if index >= numbers.len() {
             numbers.resize_with(index + 1, || None);

@@ -16,6 +16,7 @@ use crate::forwarding::forwarded_encoding::{encode_forwarded, encode_plain_get};
 use crate::forwarding::forwarded_request::{ForwardedRequest, StatsKind};
 use crate::limits::BATCH_REQUEST_BYTES_SOFT_MAX;
 use crate::requests::response::ValueEnd;
+use crate::requests::shard_id::ShardId;
 
 const REPLY_HEAD_BYTES: usize = 4;
 const REPLY_KIND_SHIFT: u32 = 28;
@@ -51,9 +52,9 @@ pub enum ReplyPart<'a> {
 }
 
 /// Requests from one shard to another, then their replies. Its source uses it again.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Batch {
-    source: u8,
+    source: ShardId,
     request_bytes: Vec<u8>,
     requests: u32,
     tickets: Vec<Ticket>,
@@ -75,13 +76,22 @@ pub(crate) struct Replies<'a> {
 
 impl Batch {
     /// An empty batch of the shard `source`.
-    pub fn new(source: u8) -> Self {
-        Self { source, ..Self::default() }
+    pub fn new(source: ShardId) -> Self {
+        Self {
+            source,
+            request_bytes: Vec::new(),
+            requests: 0,
+            tickets: Vec::new(),
+            replies: Vec::new(),
+            held: VecDeque::new(),
+            released: Vec::new(),
+            asks_for_connections: false,
+        }
     }
 
     /// The shard that made the batch and gets it back.
-    pub fn source(&self) -> usize {
-        usize::from(self.source)
+    pub fn source(&self) -> ShardId {
+        self.source
     }
 
     /// True if the batch has nothing to tell the destination.

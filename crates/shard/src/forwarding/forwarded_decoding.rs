@@ -17,13 +17,14 @@ use crate::forwarding::forwarded_request::{ForwardedRequest, StatsKind};
 use crate::observation::dump::DumpPart;
 use crate::observation::watched_lines::Watch;
 use crate::requests::request::KeyRequest;
+use crate::requests::shard_id::ShardId;
 use crate::requests::upload_id::UploadId;
 
 /// The requests of a batch in order, each with whether it gets a reply.
 #[derive(Debug, Clone)]
 pub(crate) struct ForwardedRequests<'a> {
     pub(super) rest: &'a [u8],
-    pub(super) source: u8,
+    pub(super) source: ShardId,
 }
 
 impl<'a> Iterator for ForwardedRequests<'a> {
@@ -110,7 +111,7 @@ impl<'a> ForwardedRequests<'a> {
 }
 
 impl Head {
-    fn request<'a>(self, source: u8, key: &'a [u8], bytes: &'a [u8]) -> ForwardedRequest<'a> {
+    fn request<'a>(self, source: ShardId, key: &'a [u8], bytes: &'a [u8]) -> ForwardedRequest<'a> {
         let upload = UploadId { source, number: self.e };
         let at = (self.bits & BIT_EXPTIME != 0).then_some(self.a);
         match self.kind {

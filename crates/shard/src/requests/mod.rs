@@ -11,4 +11,5 @@ pub(crate) mod clock;
 pub(crate) mod request;
 pub(crate) mod response;
 pub(crate) mod router;
+pub(crate) mod shard_id;
 pub(crate) mod upload_id;

@@ -2,13 +2,15 @@
 
 use slabcore_storage::{HashedKey, KeyHasher};
 
+use crate::requests::shard_id::ShardId;
+
 /// A key, hashed once, and the shard that owns it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Route<'a> {
     /// The key with its hash.
     pub key: HashedKey<'a>,
-    /// Index of the owning shard.
-    pub shard: usize,
+    /// The shard that owns the key.
+    pub shard: ShardId,
 }
 
 /// Maps keys to shards by the high half of their hash; the store uses the low half.
@@ -29,7 +31,7 @@ impl Router {
     #[inline]
     pub fn route<'a>(&self, key: &'a [u8]) -> Route<'a> {
         let key = self.hasher.hash(key);
-        Route { key, shard: (((key.hash() >> 32) * self.shards) >> 32) as usize }
+        Route { key, shard: ShardId((((key.hash() >> 32) * self.shards) >> 32) as u8) }
     }
 
     /// Number of shards.
@@ -48,7 +50,7 @@ mod tests {
             let router = Router::new(KeyHasher::new(7), shards);
             let mut counts = std::vec![0_u32; shards];
             for number in 0..6_400_u32 {
-                counts[router.route(&number.to_le_bytes()).shard] += 1;
+                counts[router.route(&number.to_le_bytes()).shard.index()] += 1;
             }
             let fair = 6_400 / shards as u32;
             assert!(counts.iter().all(|&count| count > fair / 2 && count < fair * 2), "{counts:?}");

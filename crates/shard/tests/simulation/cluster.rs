@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use slabcore_metrics::ShardMetrics;
-use slabcore_shard::{Batch, Now, Router, Shard, Ticket, UploadId};
+use slabcore_shard::{Batch, Now, Router, Shard, ShardId, Ticket, UploadId};
 use slabcore_storage::{Config, KeyHasher, PAGE_BYTES, PagePool, Region};
 
 use crate::model::{Held, Model};
@@ -19,7 +19,6 @@ const KEYS: usize = 24;
 const PIECE_BYTES_MAX: usize = 30_000;
 
 /// A batch with what its requests were.
-#[derive(Default)]
 struct Carried {
     batch: Batch,
     sent: Vec<Sent>,
@@ -193,14 +192,21 @@ impl Cluster {
         } else {
             let key = format!("key{}", self.random.below(KEYS)).into_bytes();
             let route = self.router.route(&key);
-            let uniques = &self.nodes[route.shard].model.uniques;
+            let uniques = &self.nodes[route.shard.index()].model.uniques;
             if self.random.chance(8) {
                 let value_bytes = self.random.below(90_000);
                 let storage = storage(&mut self.random, value_bytes, uniques);
                 self.start_upload(connection, key, storage);
             } else {
                 let ask = ask(&mut self.random, uniques);
-                self.send(connection, route.shard, key.clone(), route.key.hash(), ask, true);
+                self.send(
+                    connection,
+                    route.shard.index(),
+                    key.clone(),
+                    route.key.hash(),
+                    ask,
+                    true,
+                );
             }
         }
     }
@@ -238,11 +244,11 @@ impl Cluster {
         let home = connection / CONNECTIONS;
         let route = self.router.route(&key);
         let number = self.nodes[home].upload_numbers.pop().expect("one per connection");
-        let id = UploadId { source: home as u8, number };
+        let id = UploadId { source: ShardId::new(home), number };
         let rest = storage.value.clone();
         let begin = Ask::UploadBegin { id, storage };
-        self.send(connection, route.shard, key.clone(), route.key.hash(), begin, false);
-        let (shard, hash) = (route.shard, route.key.hash());
+        self.send(connection, route.shard.index(), key.clone(), route.key.hash(), begin, false);
+        let (shard, hash) = (route.shard.index(), route.key.hash());
         let upload = Upload { shard, key, hash, id, rest };
         self.connections[connection].upload = Some(upload);
     }
@@ -373,7 +379,7 @@ impl Cluster {
     /// Brings the replies of the oldest executed batch home; false if there is none.
     fn deliver_front(&mut self, home: usize, owner: usize) -> bool {
         let Some(mut carried) = self.nodes[home].replies[owner].pop_front() else { return false };
-        assert_eq!(carried.batch.source(), home);
+        assert_eq!(carried.batch.source().index(), home);
         // What the replies are was looked at when they were made.
         for ticket in carried.sent.iter().filter_map(|sent| sent.ticket) {
             let open = &mut self.connections[ticket.connection as usize].open[owner];
@@ -387,7 +393,7 @@ impl Cluster {
 
 impl Carried {
     fn from(source: usize) -> Self {
-        Self { batch: Batch::new(source as u8), ..Self::default() }
+        Self { batch: Batch::new(ShardId::new(source)), sent: Vec::new(), released: Vec::new() }
     }
 }
 

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use slabcore_protocol::{Reply, Verb, encode_value_header, error_lines};
-use slabcore_shard::{Now, ReplyPart, UploadId};
+use slabcore_shard::{Now, ReplyPart, ShardId, UploadId};
 use slabcore_storage::Hold;
 
 use crate::request::{Ask, Sent, Storage};
@@ -36,7 +36,7 @@ pub(crate) struct Held {
 /// The model of one shard.
 pub(crate) struct Model {
     items: BTreeMap<Vec<u8>, ModelItem>,
-    uploads: BTreeMap<(u8, u32), Upload>,
+    uploads: BTreeMap<(ShardId, u32), Upload>,
     /// Keys of the held values.
     held: Vec<Vec<u8>>,
     /// Whether live items may be pushed out, and memory may run out.
@@ -308,7 +308,7 @@ fn is_dead(item: &ModelItem, now: Now) -> bool {
     item.expiry != 0 && item.expiry <= now.tick
 }
 
-fn place(id: UploadId) -> (u8, u32) {
+fn place(id: UploadId) -> (ShardId, u32) {
     (id.source, id.number)
 }
 
