@@ -247,7 +247,7 @@ impl Session {
                 command: ServerCommand::FlushAll { delay: Some(delay) },
                 noreply,
             } => {
-                let at = self.now.flush_tick(delay);
+                let at = self.now.flush_time(delay);
                 self.shards[0].flush_all(at);
                 for batch in self.batches.iter_mut().skip(1) {
                     batch.push(&ForwardedRequest::Flush(at), None);

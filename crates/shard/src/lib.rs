@@ -26,12 +26,14 @@ mod requests;
 
 pub use execution::{LargeHit, Limits, Shard};
 pub use forwarding::batch::{Batch, ReplyPart, Ticket};
-pub use forwarding::forwarded_request::{ForwardedRequest, StatsKind};
+pub use forwarding::forwarded_request::ForwardedRequest;
 pub use observation::class_table::{ClassTable, ItemColumns};
 pub use observation::dump::{DumpPart, split_dump_reply};
 pub use observation::prefix_counts::PrefixCounts;
+pub use observation::shard_query::{ShardCommand, ShardQuery};
 pub use observation::watched_lines::{Watch, WatchedLines};
 pub use requests::clock::Now;
+pub use requests::flush_time::FlushTime;
 pub use requests::request::KeyRequest;
 pub use requests::response::{Response, ValueEnd};
 pub use requests::router::{Route, Router};

@@ -130,6 +130,8 @@ impl Outboxes {
 
 #[cfg(test)]
 mod tests {
+    use slabcore_shard::FlushTime;
+
     use super::*;
 
     /// A connection may ask another shard for what nobody owes it a reply, as with noreply. Before
@@ -140,14 +142,14 @@ mod tests {
         let [one, two] = [1, 2].map(ShardId::new);
         let mut sent = Vec::new();
         assert!(outboxes.have_returned(&outboxes.marks()));
-        outboxes.push(one, &ForwardedRequest::Flush(None), None);
+        outboxes.push(one, &ForwardedRequest::Flush(FlushTime::Immediately), None);
         outboxes.dispatch(|shard, batch| sent.push((shard, batch)));
-        outboxes.push(one, &ForwardedRequest::Flush(None), None);
-        outboxes.push(two, &ForwardedRequest::Flush(None), None);
+        outboxes.push(one, &ForwardedRequest::Flush(FlushTime::Immediately), None);
+        outboxes.push(two, &ForwardedRequest::Flush(FlushTime::Immediately), None);
         let marks = outboxes.marks();
         outboxes.dispatch(|shard, batch| sent.push((shard, batch)));
         // What comes later is not waited for.
-        outboxes.push(one, &ForwardedRequest::Flush(None), None);
+        outboxes.push(one, &ForwardedRequest::Flush(FlushTime::Immediately), None);
         outboxes.dispatch(|shard, batch| sent.push((shard, batch)));
         let shards: Vec<_> = sent.iter().map(|it| it.0).collect();
         assert_eq!(shards, [one, one, two, one]);

@@ -1,7 +1,7 @@
 //! What can be said of a server without sockets: turn by turn.
 
 use slabcore_protocol::binary_opcode;
-use slabcore_shard::{Batch, ForwardedRequest, ShardId};
+use slabcore_shard::{Batch, FlushTime, ForwardedRequest, ShardId};
 use slabcore_testkit::binary_packet::Packet;
 
 use super::*;
@@ -168,7 +168,7 @@ fn messages_that_come_meanwhile_wait_for_the_next_turn() {
     let cluster = Arc::clone(&server.cluster);
     let feed = || {
         let mut batch = Box::new(Batch::new(ShardId::new(1)));
-        batch.push(&ForwardedRequest::Flush(None), None);
+        batch.push(&ForwardedRequest::Flush(FlushTime::Immediately), None);
         cluster.mailboxes[1].park();
         cluster.mailboxes[0].post(Message::Requests(batch));
     };

@@ -52,7 +52,7 @@ impl Connection {
             return self.reply_binary(&BinaryReply::new(echo, BinaryStatus::AuthFailure));
         }
         executor.metrics.add(Counter::CmdFlush, 1);
-        let at = executor.now.unsigned_flush_tick(delay);
-        self.flush_shards(executor, at, binary_opcode::is_quiet(echo.opcode()), Some(echo));
+        let time = executor.now.unsigned_flush_time(delay);
+        self.flush_shards(executor, time, binary_opcode::is_quiet(echo.opcode()), Some(echo));
     }
 }

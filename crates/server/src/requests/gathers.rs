@@ -3,7 +3,7 @@
 //! Dialects: the echo of a binary request whose reply waits for all shards.
 
 use slabcore_protocol::Echo;
-use slabcore_shard::{ForwardedRequest, StatsKind};
+use slabcore_shard::{ForwardedRequest, ShardCommand, ShardQuery};
 
 use crate::connection::Connection;
 use crate::connection::gather::{Gather, Gathering};
@@ -32,27 +32,41 @@ impl Connection {
         }
     }
 
-    /// Asks all shards for statistics, this executor's too. `echo` is that of a binary request.
-    pub(super) fn gather_stats(
+    /// Asks all shards, this executor's too. `echo` is that of a binary request.
+    pub(super) fn gather_answers(
         &mut self,
         executor: &mut Executor,
         gathering: Gathering,
-        kind: StatsKind,
+        query: ShardQuery,
         echo: Option<Echo>,
     ) {
         let mut ours = Vec::new();
-        executor.shards.own_mut().append_stats(executor.now, kind, &mut ours);
+        executor.shards.own().answer(executor.now, query, &mut ours);
         let gather = Gather::new(gathering, executor.router.shards(), echo);
-        self.gather(executor, gather, &ForwardedRequest::Stats(kind), &ours);
+        self.gather(executor, gather, &ForwardedRequest::Query(query), &ours);
+    }
+
+    /// Commands all shards, this executor's too. `echo` is that of a binary request.
+    pub(super) fn command_shards(
+        &mut self,
+        executor: &mut Executor,
+        gathering: Gathering,
+        command: ShardCommand,
+        echo: Option<Echo>,
+    ) {
+        let mut ours = Vec::new();
+        executor.shards.own_mut().execute_command(executor.now, command, &mut ours);
+        let gather = Gather::new(gathering, executor.router.shards(), echo);
+        self.gather(executor, gather, &ForwardedRequest::Command(command), &ours);
     }
 
     /// Has all executors turn once. Replies `OK` then, unless no reply is wanted.
     pub(super) fn have_all_turn(&mut self, executor: &mut Executor, noreply: bool) {
-        let kind = StatsKind::Turn;
+        let command = ShardCommand::TakeTurn;
         if noreply {
-            send_to_others(executor, &ForwardedRequest::Stats(kind));
+            send_to_others(executor, &ForwardedRequest::Command(command));
         } else {
-            self.gather_stats(executor, Gathering::Done, kind, None);
+            self.command_shards(executor, Gathering::Done, command, None);
         }
     }
 }

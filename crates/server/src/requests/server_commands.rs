@@ -10,7 +10,7 @@ use slabcore_metrics::{Counter, Snapshot};
 use slabcore_protocol::{
     Echo, Reply, RunTimeSetting, ServerCommand, ShutdownMode, SlabClasses, error_lines,
 };
-use slabcore_shard::{ForwardedRequest, StatsKind};
+use slabcore_shard::{FlushTime, ForwardedRequest, ShardCommand};
 use slabcore_storage::Reassigned;
 
 use crate::connection::Connection;
@@ -128,20 +128,20 @@ impl Connection {
             return Err(error_lines::FLUSH_ALL_NOT_ALLOWED);
         }
         let delay = delay.ok_or(error_lines::INVALID_EXPTIME)?;
-        self.flush_shards(executor, executor.now.flush_tick(delay), noreply, None);
+        self.flush_shards(executor, executor.now.flush_time(delay), noreply, None);
         Ok(ReplyTime::Later)
     }
 
-    /// Flushes all shards, now or at a tick. `echo` is that of a binary request.
+    /// Flushes all shards. `echo` is that of a binary request.
     pub(super) fn flush_shards(
         &mut self,
         executor: &mut Executor,
-        at: Option<u32>,
+        time: FlushTime,
         noreply: bool,
         echo: Option<Echo>,
     ) {
-        executor.shards.own_mut().flush_all(at);
-        let request = ForwardedRequest::Flush(at);
+        executor.shards.own_mut().flush_all(time);
+        let request = ForwardedRequest::Flush(time);
         if noreply {
             return send_to_others(executor, &request);
         }
@@ -152,7 +152,7 @@ impl Connection {
     /// `stats reset`. `echo` is that of a binary request.
     pub(super) fn reset_stats(&mut self, executor: &mut Executor, echo: Option<Echo>) {
         let counters = Gathering::Metrics(Box::new(Snapshot::new()), MetricsReply::Reset);
-        self.gather_stats(executor, counters, StatsKind::Reset, echo);
+        self.command_shards(executor, counters, ShardCommand::ResetStats, echo);
     }
 
     /// `stats detail on` and `off`. `echo` is that of a binary request.
@@ -163,7 +163,8 @@ impl Connection {
         echo: Option<Echo>,
     ) {
         executor.cluster.counts_prefixes.store(is_on, Ordering::Relaxed);
-        self.gather_stats(executor, Gathering::Done, StatsKind::Detail(is_on), echo);
+        let command = ShardCommand::CountPrefixes(is_on);
+        self.command_shards(executor, Gathering::Done, command, echo);
     }
 
     /// `refresh_certs`: the reply comes once a thread has read the files. Like in memcached,

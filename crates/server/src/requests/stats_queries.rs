@@ -4,7 +4,7 @@
 
 use slabcore_metrics::Snapshot;
 use slabcore_protocol::{BinaryReply, BinaryStatus, END, Echo, Reply, StatsQuery, error_lines};
-use slabcore_shard::{PrefixCounts, StatsKind};
+use slabcore_shard::{PrefixCounts, ShardQuery};
 
 use crate::connection::Connection;
 use crate::connection::gather::{ClassesReply, Gather, Gathering, MetricsReply};
@@ -21,25 +21,25 @@ impl Connection {
         echo: Option<Echo>,
     ) {
         let settings = &executor.cluster.settings;
-        let (gathering, kind) = match query {
-            StatsQuery::General => (metrics(MetricsReply::General), StatsKind::Metrics),
-            StatsQuery::Slabcore => (metrics(MetricsReply::Slabcore), StatsKind::Metrics),
+        let (gathering, asked) = match query {
+            StatsQuery::General => (metrics(MetricsReply::General), ShardQuery::Metrics),
+            StatsQuery::Slabcore => (metrics(MetricsReply::Slabcore), ShardQuery::Metrics),
             StatsQuery::Shards => {
                 let shards = vec![Snapshot::new(); executor.router.shards()];
-                (Gathering::Shards(shards), StatsKind::Metrics)
+                (Gathering::Shards(shards), ShardQuery::Metrics)
             }
-            StatsQuery::Items => (classes(ClassesReply::Items), StatsKind::Classes),
-            StatsQuery::Slabs => (classes(ClassesReply::Slabs), StatsKind::Classes),
+            StatsQuery::Items => (classes(ClassesReply::Items), ShardQuery::Classes),
+            StatsQuery::Slabs => (classes(ClassesReply::Slabs), ShardQuery::Classes),
             StatsQuery::Sizes if settings.track_sizes => {
-                (Gathering::Sizes(Box::default()), StatsKind::Sizes)
+                (Gathering::Sizes(Box::default()), ShardQuery::Sizes)
             }
             StatsQuery::Prefixes if settings.dump => {
                 let counts = Box::new(PrefixCounts::new(PREFIXES_SHOWN_MAX));
-                (Gathering::Prefixes(counts), StatsKind::Prefixes)
+                (Gathering::Prefixes(counts), ShardQuery::Prefixes)
             }
             _ => return self.stats_of_server(executor, query, echo),
         };
-        self.gather_stats(executor, gathering, kind, echo);
+        self.gather_answers(executor, gathering, asked, echo);
     }
 
     /// Answers `stats` with what needs no other shard.

@@ -185,19 +185,21 @@ impl Shard {
                 None => self.upload_end(now, id, good, None),
             },
             ForwardedRequest::UploadAbandon(id) => self.upload_abandon(id),
-            ForwardedRequest::Flush(at) => {
-                self.flush_all(at);
+            ForwardedRequest::Flush(time) => {
+                self.flush_all(time);
                 if let Some(replies) = replies {
                     replies.push(|_| ());
                 }
             }
-            ForwardedRequest::Stats(kind) => {
-                match replies {
-                    Some(replies) => replies.push(|out| self.append_stats(now, kind, out)),
-                    // Of a kind that changes something, which nobody waits for.
-                    None => self.append_stats(now, kind, &mut Vec::new()),
+            ForwardedRequest::Query(query) => {
+                if let Some(replies) = replies {
+                    replies.push(|out| self.answer(now, query, out));
                 }
             }
+            ForwardedRequest::Command(command) => match replies {
+                Some(replies) => replies.push(|out| self.execute_command(now, command, out)),
+                None => self.execute_command(now, command, &mut Vec::new()),
+            },
             ForwardedRequest::PagesWanted(wish) => self.grant(wish),
             ForwardedRequest::Watch(watch) => self.watch(watch),
             ForwardedRequest::Reassign(from, to) => {

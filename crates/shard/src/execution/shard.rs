@@ -20,6 +20,7 @@ use crate::observation::dump::DumpPart;
 use crate::observation::watch_log::WatchLog;
 use crate::observation::watched_lines::{Watch, WatchedLines};
 use crate::requests::clock::Now;
+use crate::requests::flush_time::FlushTime;
 use crate::requests::request::KeyRequest;
 
 /// What a shard needs to know beside its store's configuration.
@@ -56,8 +57,8 @@ pub struct Shard {
     pub(super) told_connections: Vec<u8>,
     /// Dumps and crawls that clients have started here.
     pub(super) crawls_started: u64,
-    /// The tick at which a delayed `flush_all` takes effect; 0: none is pending.
-    flush_tick: u32,
+    /// The tick at which a pending `flush_all` takes effect.
+    flush_tick: Option<u32>,
     /// The tick that [`Self::take_background_due`] or [`Self::sooner_background_due`] returned
     /// last.
     due_told: u32,
@@ -80,7 +81,7 @@ impl Shard {
             class_baseline: ClassTable::default(),
             told_connections: Vec::new(),
             crawls_started: 0,
-            flush_tick: 0,
+            flush_tick: None,
             due_told: u32::MAX,
         })
     }
@@ -93,19 +94,19 @@ impl Shard {
     /// Starts a turn: to be called with its time, before its first request.
     #[inline]
     pub fn begin_turn(&mut self, now: Now) {
-        if self.flush_tick != 0 && self.flush_tick <= now.tick {
-            self.flush_tick = 0;
+        if self.flush_tick.is_some_and(|tick| tick <= now.tick) {
+            self.flush_tick = None;
             self.store.flush_all();
         }
     }
 
-    /// Executes `flush_all`: at once with `None`, or at a tick; `Some(0)` only cancels a pending
-    /// one.
-    ///
-    /// A new flush replaces a pending one, as in memcached.
-    pub fn flush_all(&mut self, at: Option<u32>) {
-        self.flush_tick = at.unwrap_or(0);
-        if at.is_none() {
+    /// Executes `flush_all`.
+    pub fn flush_all(&mut self, time: FlushTime) {
+        self.flush_tick = match time {
+            FlushTime::Tick(tick) => Some(tick),
+            FlushTime::Immediately | FlushTime::Never => None,
+        };
+        if time == FlushTime::Immediately {
             self.store.flush_all();
         }
     }
@@ -153,7 +154,7 @@ impl Shard {
 
     /// The tick at which background work or a `flush_all` is next due; `u32::MAX`: never.
     pub fn take_background_due(&mut self, now: Now) -> u32 {
-        let flush_tick = if self.flush_tick == 0 { u32::MAX } else { self.flush_tick };
+        let flush_tick = self.flush_tick.unwrap_or(u32::MAX);
         self.due_told = self.store.background_due(now.tick).min(flush_tick);
         self.due_told
     }

@@ -1,12 +1,12 @@
-//! Statistics of a shard: what it publishes for scrapes, and its answers to `stats`.
+//! Statistics of a shard: what it publishes for scrapes, and its answers to questions.
 
 use alloc::vec::Vec;
 
 use slabcore_metrics::{Counter, Gauge};
 
 use crate::execution::shard::Shard;
-use crate::forwarding::forwarded_request::StatsKind;
 use crate::observation::class_table::ClassTable;
+use crate::observation::shard_query::{ShardCommand, ShardQuery};
 use crate::requests::clock::Now;
 
 impl Shard {
@@ -60,34 +60,40 @@ impl Shard {
         ClassTable::of(&self.store, tick)
     }
 
-    /// Sets the answer to [`crate::StatsKind::Connections`].
+    /// Sets the answer to [`crate::ShardQuery::Connections`].
     pub fn tell_connections(&mut self, told: Vec<u8>) {
         self.told_connections = told;
     }
 
-    /// Executes `kind` and appends its answer, in the form that `kind` describes.
-    pub fn append_stats(&mut self, now: Now, kind: StatsKind, out: &mut Vec<u8>) {
-        match kind {
-            StatsKind::Metrics => self.append_metrics(out),
-            StatsKind::Reset => {
-                self.class_baseline = ClassTable::of(&self.store, now.tick);
-                self.detail.clear();
-                self.append_metrics(out);
+    /// Appends the answer to a question, in the form that the question describes.
+    pub fn answer(&self, now: Now, query: ShardQuery, out: &mut Vec<u8>) {
+        match query {
+            ShardQuery::Metrics => self.append_metrics(out),
+            ShardQuery::Classes => {
+                let table = ClassTable::of(&self.store, now.tick);
+                table.since(&self.class_baseline).append_to(out);
             }
-            StatsKind::Sizes => {
+            ShardQuery::Sizes => {
                 for (bytes, items) in self.store.item_sizes() {
                     out.extend_from_slice(&(bytes as u64).to_le_bytes());
                     out.extend_from_slice(&items.to_le_bytes());
                 }
             }
-            StatsKind::Prefixes => self.detail.counts().append_to(out),
-            StatsKind::Detail(is_on) => self.detail.set_on(is_on),
-            StatsKind::Turn => {}
-            StatsKind::Connections => out.extend_from_slice(&self.told_connections),
-            StatsKind::Classes => {
-                let table = ClassTable::of(&self.store, now.tick);
-                table.since(&self.class_baseline).append_to(out);
+            ShardQuery::Prefixes => self.detail.counts().append_to(out),
+            ShardQuery::Connections => out.extend_from_slice(&self.told_connections),
+        }
+    }
+
+    /// Executes a command and appends its answer, if it has one.
+    pub fn execute_command(&mut self, now: Now, command: ShardCommand, out: &mut Vec<u8>) {
+        match command {
+            ShardCommand::ResetStats => {
+                self.class_baseline = ClassTable::of(&self.store, now.tick);
+                self.detail.clear();
+                self.append_metrics(out);
             }
+            ShardCommand::CountPrefixes(is_on) => self.detail.set_on(is_on),
+            ShardCommand::TakeTurn => {}
         }
     }
 

@@ -13,8 +13,9 @@ use slabcore_storage::{HashedKey, Hold};
 
 use crate::forwarding::forwarded_decoding::ForwardedRequests;
 use crate::forwarding::forwarded_encoding::{encode_forwarded, encode_plain_get};
-use crate::forwarding::forwarded_request::{ForwardedRequest, StatsKind};
+use crate::forwarding::forwarded_request::ForwardedRequest;
 use crate::limits::BATCH_REQUEST_BYTES_SOFT_MAX;
+use crate::observation::shard_query::ShardQuery;
 use crate::requests::response::ValueEnd;
 use crate::requests::shard_id::ShardId;
 
@@ -139,7 +140,7 @@ impl Batch {
 
     /// Adds a question for the connections that [`crate::Shard::tell_connections`] reported.
     pub fn push_question(&mut self, ticket: Ticket) {
-        self.push(&ForwardedRequest::Stats(StatsKind::Connections), Some(ticket));
+        self.push(&ForwardedRequest::Query(ShardQuery::Connections), Some(ticket));
         self.asks_for_connections = true;
     }
 

@@ -9,13 +9,15 @@ use slabcore_storage::{HashedKey, PageWish, WalkPosition};
 
 use crate::forwarding::forwarded_head::{
     ARITHMETIC, BINARY, BIT_BINARY, BIT_CAS, BIT_EXPTIME, BIT_GOOD, BIT_INCR, BIT_META, BIT_TICKET,
-    DELETE, DUMP, FLUSH, GET, HAS_KEY, HEAD_BYTES, Head, META, PAGES_WANTED, PLAIN_BINARY_GET,
-    PLAIN_GET, REASSIGN, SHORT_HEAD_BYTES, STATS, STORE, TOO_LARGE, TOUCH, UPLOAD_ABANDON,
-    UPLOAD_BEGIN, UPLOAD_BYTES, UPLOAD_END, WATCH,
+    COMMAND, DELETE, DUMP, FLUSH, GET, HAS_KEY, HEAD_BYTES, Head, META, NO_TICK, PAGES_WANTED,
+    PLAIN_BINARY_GET, PLAIN_GET, QUERY, REASSIGN, SHORT_HEAD_BYTES, STORE, TOO_LARGE, TOUCH,
+    UPLOAD_ABANDON, UPLOAD_BEGIN, UPLOAD_BYTES, UPLOAD_END, WATCH,
 };
-use crate::forwarding::forwarded_request::{ForwardedRequest, StatsKind};
+use crate::forwarding::forwarded_request::ForwardedRequest;
 use crate::observation::dump::DumpPart;
+use crate::observation::shard_query::{ShardCommand, ShardQuery};
 use crate::observation::watched_lines::Watch;
+use crate::requests::flush_time::FlushTime;
 use crate::requests::request::KeyRequest;
 use crate::requests::shard_id::ShardId;
 use crate::requests::upload_id::UploadId;
@@ -113,7 +115,6 @@ impl<'a> ForwardedRequests<'a> {
 impl Head {
     fn request<'a>(self, source: ShardId, key: &'a [u8], bytes: &'a [u8]) -> ForwardedRequest<'a> {
         let upload = UploadId { source, number: self.e };
-        let at = (self.bits & BIT_EXPTIME != 0).then_some(self.a);
         match self.kind {
             UPLOAD_BEGIN => ForwardedRequest::UploadBegin(
                 HashedKey::rejoin(key, self.hash),
@@ -123,8 +124,9 @@ impl Head {
             UPLOAD_BYTES => ForwardedRequest::UploadBytes(upload, bytes),
             UPLOAD_END => ForwardedRequest::UploadEnd(upload, self.bits & BIT_GOOD != 0),
             UPLOAD_ABANDON => ForwardedRequest::UploadAbandon(upload),
-            FLUSH => ForwardedRequest::Flush(at),
-            STATS => ForwardedRequest::Stats(StatsKind::of_code(self.verb)),
+            FLUSH => ForwardedRequest::Flush(self.flush_time()),
+            QUERY => ForwardedRequest::Query(ShardQuery::of_code(self.verb)),
+            COMMAND => ForwardedRequest::Command(ShardCommand::of_code(self.verb)),
             PAGES_WANTED => {
                 ForwardedRequest::PagesWanted(PageWish { pages: self.a, worth: self.c })
             }
@@ -169,6 +171,14 @@ impl Head {
                 KeyRequest::Binary(BinaryRequest { echo, extras_bytes, cas, extras_and_key })
             }
             kind => unreachable!("forwarded request of kind {kind}"),
+        }
+    }
+
+    fn flush_time(self) -> FlushTime {
+        match (self.bits & BIT_EXPTIME != 0, self.a) {
+            (false, _) => FlushTime::Immediately,
+            (true, NO_TICK) => FlushTime::Never,
+            (true, tick) => FlushTime::Tick(tick),
         }
     }
 

@@ -7,13 +7,14 @@ use slabcore_storage::{HashedKey, PageWish};
 
 use crate::forwarding::forwarded_head::{
     ARITHMETIC, BINARY, BIT_BINARY, BIT_CAS, BIT_EXPTIME, BIT_GOOD, BIT_INCR, BIT_META, BIT_TICKET,
-    DELETE, DUMP, FLUSH, GET, HEAD_BYTES, Head, META, PAGES_WANTED, PLAIN_BINARY_GET, PLAIN_GET,
-    REASSIGN, SHORT_HEAD_BYTES, STATS, STORE, TOO_LARGE, TOUCH, UPLOAD_ABANDON, UPLOAD_BEGIN,
-    UPLOAD_BYTES, UPLOAD_END, WATCH,
+    COMMAND, DELETE, DUMP, FLUSH, GET, HEAD_BYTES, Head, META, NO_TICK, PAGES_WANTED,
+    PLAIN_BINARY_GET, PLAIN_GET, QUERY, REASSIGN, SHORT_HEAD_BYTES, STORE, TOO_LARGE, TOUCH,
+    UPLOAD_ABANDON, UPLOAD_BEGIN, UPLOAD_BYTES, UPLOAD_END, WATCH,
 };
 use crate::forwarding::forwarded_request::ForwardedRequest;
 use crate::observation::dump::DumpPart;
 use crate::observation::watched_lines::Watch;
+use crate::requests::flush_time::FlushTime;
 use crate::requests::request::KeyRequest;
 
 /// Appends a classic get of `key` that only returns the value.
@@ -107,11 +108,15 @@ fn parts<'a>(request: &'a ForwardedRequest<'_>) -> Parts<'a> {
             Head { bits, ..numbered(UPLOAD_END, id.number) }
         }
         ForwardedRequest::UploadAbandon(id) => numbered(UPLOAD_ABANDON, id.number),
-        ForwardedRequest::Flush(at) => {
-            let bits = if at.is_some() { BIT_EXPTIME } else { 0 };
-            Head { a: at.unwrap_or(0), bits, ..simple(FLUSH) }
+        ForwardedRequest::Flush(FlushTime::Immediately) => simple(FLUSH),
+        ForwardedRequest::Flush(FlushTime::Tick(tick)) => {
+            Head { a: tick, bits: BIT_EXPTIME, ..simple(FLUSH) }
         }
-        ForwardedRequest::Stats(kind) => Head { verb: kind.code(), ..simple(STATS) },
+        ForwardedRequest::Flush(FlushTime::Never) => {
+            Head { a: NO_TICK, bits: BIT_EXPTIME, ..simple(FLUSH) }
+        }
+        ForwardedRequest::Query(query) => Head { verb: query.code(), ..simple(QUERY) },
+        ForwardedRequest::Command(command) => Head { verb: command.code(), ..simple(COMMAND) },
         ForwardedRequest::PagesWanted(PageWish { pages, worth }) => {
             Head { a: pages, c: worth, ..simple(PAGES_WANTED) }
         }

@@ -34,7 +34,8 @@ pub(super) const UPLOAD_BYTES: u8 = 7;
 pub(super) const UPLOAD_END: u8 = 8;
 pub(super) const UPLOAD_ABANDON: u8 = 9;
 pub(super) const FLUSH: u8 = 10;
-pub(super) const STATS: u8 = 11;
+pub(super) const QUERY: u8 = 11;
+pub(super) const COMMAND: u8 = 12;
 pub(super) const PAGES_WANTED: u8 = 13;
 pub(super) const META: u8 = 14;
 pub(super) const BINARY: u8 = 15;
@@ -44,6 +45,9 @@ pub(super) const REASSIGN: u8 = 18;
 /// The first kind with a short head; all later kinds have one, too.
 pub(super) const PLAIN_GET: u8 = 19;
 pub(super) const PLAIN_BINARY_GET: u8 = 20;
+
+/// `a` of a `flush_all` that only cancels a pending one: no time of a flush.
+pub(super) const NO_TICK: u32 = 0;
 
 /// The kinds with a long head that look up a key immediately, one bit each.
 pub(super) const HAS_KEY: u32 = 1 << GET

@@ -8,5 +8,6 @@ pub(crate) mod class_table;
 pub(crate) mod detail;
 pub(crate) mod dump;
 pub(crate) mod prefix_counts;
+pub(crate) mod shard_query;
 pub(crate) mod watch_log;
 pub(crate) mod watched_lines;

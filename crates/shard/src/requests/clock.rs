@@ -2,6 +2,8 @@
 
 use slabcore_protocol::{StoreForm, StoreRequest};
 
+use crate::requests::flush_time::FlushTime;
+
 /// Relative exptimes reach 30 days; larger values are Unix times (protocol.txt).
 const RELATIVE_EXPTIME_MAX: u32 = 60 * 60 * 24 * 30;
 
@@ -50,23 +52,20 @@ impl Now {
         }
     }
 
-    /// When a `flush_all` with this delay takes effect, as a tick; `None`: at once.
-    ///
-    /// `Some(0)` is a Unix time before the start: nothing is flushed, and a pending flush is
-    /// cancelled, as in memcached.
-    pub const fn flush_tick(self, delay: i32) -> Option<u32> {
-        if delay < 0 { None } else { self.unsigned_flush_tick(delay as u32) }
+    /// When a `flush_all` with this delay of a client takes effect.
+    pub const fn flush_time(self, delay: i32) -> FlushTime {
+        if delay < 0 { FlushTime::Immediately } else { self.unsigned_flush_time(delay as u32) }
     }
 
-    /// As [`Self::flush_tick`], for a delay of the binary protocol, which is never negative.
-    pub const fn unsigned_flush_tick(self, delay: u32) -> Option<u32> {
+    /// As [`Self::flush_time`], for a delay of the binary protocol, which is never negative.
+    pub const fn unsigned_flush_time(self, delay: u32) -> FlushTime {
         if delay == 0 {
-            return None;
+            return FlushTime::Immediately;
         }
         match self.unsigned_expiry(delay) {
-            1 => Some(0),
-            tick if tick <= self.tick => None,
-            tick => Some(tick),
+            1 => FlushTime::Never,
+            tick if tick <= self.tick => FlushTime::Immediately,
+            tick => FlushTime::Tick(tick),
         }
     }
 }
@@ -97,12 +96,12 @@ mod tests {
     }
 
     #[test]
-    fn flushes_are_at_once_later_or_called_off() {
+    fn flushes_are_immediate_later_or_never() {
         let now = Now { tick: 100, unix_at_zero: 1_700_000_000 };
-        assert_eq!(now.flush_tick(0), None);
-        assert_eq!(now.flush_tick(-1), None);
-        assert_eq!(now.flush_tick(5), Some(105));
-        assert_eq!(now.flush_tick(2_592_001), Some(0));
-        assert_eq!(now.flush_tick(1_700_000_050), None);
+        assert_eq!(now.flush_time(0), FlushTime::Immediately);
+        assert_eq!(now.flush_time(-1), FlushTime::Immediately);
+        assert_eq!(now.flush_time(5), FlushTime::Tick(105));
+        assert_eq!(now.flush_time(2_592_001), FlushTime::Never);
+        assert_eq!(now.flush_time(1_700_000_050), FlushTime::Immediately);
     }
 }

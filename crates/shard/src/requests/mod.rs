@@ -8,6 +8,7 @@
 //! Start reading at `request.rs` and `response.rs`.
 
 pub(crate) mod clock;
+pub(crate) mod flush_time;
 pub(crate) mod request;
 pub(crate) mod response;
 pub(crate) mod router;

@@ -317,7 +317,7 @@ impl Cluster {
 
     fn flush(&mut self, connection: usize) {
         let delay = self.random.pick(&[0, 0, 3]);
-        let at = self.nodes[connection / CONNECTIONS].now.flush_tick(delay);
+        let at = self.nodes[connection / CONNECTIONS].now.flush_time(delay);
         let answered = self.random.chance(50);
         for shard in 0..self.nodes.len() {
             self.send(connection, shard, Vec::new(), 0, Ask::Flush { at }, answered);

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use slabcore_protocol::{Reply, Verb, encode_value_header, error_lines};
-use slabcore_shard::{Now, ReplyPart, ShardId, UploadId};
+use slabcore_shard::{FlushTime, Now, ReplyPart, ShardId, UploadId};
 use slabcore_storage::Hold;
 
 use crate::request::{Ask, Sent, Storage};
@@ -118,9 +118,11 @@ impl Model {
                 self.uploads.remove(&place(*id)).expect("an upload has begun");
             }
             Ask::Flush { at } => {
-                self.flush_tick = at.unwrap_or(0);
-                if at.is_none() {
-                    self.items.clear();
+                self.flush_tick = 0;
+                match *at {
+                    FlushTime::Immediately => self.items.clear(),
+                    FlushTime::Tick(tick) => self.flush_tick = tick,
+                    FlushTime::Never => {}
                 }
                 assert!(bytes.is_none_or(<[u8]>::is_empty));
             }

@@ -1,7 +1,7 @@
 //! The request of a simulated connection, kept until its shard has executed it.
 
 use slabcore_protocol::{StoreForm, StoreRequest, Verb};
-use slabcore_shard::{ForwardedRequest, KeyRequest, Ticket, UploadId};
+use slabcore_shard::{FlushTime, ForwardedRequest, KeyRequest, Ticket, UploadId};
 use slabcore_storage::{HashedKey, PageWish};
 
 use crate::random::Random;
@@ -50,7 +50,7 @@ pub(crate) enum Ask {
         id: UploadId,
     },
     Flush {
-        at: Option<u32>,
+        at: FlushTime,
     },
     PagesWanted {
         wish: PageWish,
