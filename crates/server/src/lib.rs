@@ -1,16 +1,16 @@
 //! The server around the shards: executors, sockets, mailboxes, statistics.
 //!
-//! **Purpose.** [`listen`] binds the sockets, and [`Listening::serve`] starts one executor per
-//! core, each with its shard, its connections and its data-plane ring, an acceptor that deals
-//! connections out, and the admin endpoint.
+//! **Purpose.** [`listen`] binds the sockets. [`Listening::serve`] starts one executor per core,
+//! each with its shard, its connections and its data-plane ring, the acceptor, which distributes
+//! connections, and the admin endpoint.
 //!
-//! **Goals.** One system call per turn; no lock, no allocation and no shared cache line written on
-//! the path of a request that stays on its executor; idle costs nothing.
+//! **Goals.** One system call per turn. A request that stays on its executor takes no lock,
+//! allocates nothing and writes no shared cache line. An idle server uses no CPU.
 //!
 //! **Non-goals.** The command line, identity and signals of the process: the binary's.
 //!
-//! **Invariants.** A connection is on one executor at a time. Replies leave in request order. What
-//! a client can make the server keep is bounded, see [`limits`].
+//! **Invariants.** A connection is on one executor at a time. Replies leave in the order of the
+//! requests. All that a client can make the server keep is bounded, see [`limits`].
 
 mod admin;
 mod connection;

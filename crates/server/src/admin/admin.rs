@@ -1,7 +1,7 @@
 //! The admin endpoint: `/metrics`, `/healthz` and `/readyz` over HTTP, on one thread of its own.
 //!
-//! The executors never wait for it: it reads their published numbers, and asks for newer ones by an
-//! order that they meet in their next turn. So it may run at the lowest priority.
+//! The executors never wait for it. It reads their published numbers, and asks for newer ones by a
+//! signal that they meet in their next turn, so it may run at the lowest priority.
 
 use std::io;
 use std::net::{SocketAddr, TcpListener};
@@ -18,25 +18,25 @@ use crate::admin::admin_connection::AdminConnection;
 use crate::admin::admin_http::{Method, Request, Status, response};
 use crate::admin::exposition::Exposition;
 use crate::shared::cluster::Cluster;
-use crate::shared::publish_order::PublishOrder;
+use crate::shared::publish_signal::PublishSignal;
 
-/// Connections at a time; others wait in the kernel.
+/// Connections at a time. Others wait in the kernel.
 const CONNECTIONS_MAX: usize = 4;
 
-/// Once all places are taken, a connection older than this makes room for a waiting one: clients
-/// that send nothing, or without end, cannot keep a scrape out.
+/// Age from which a connection makes room for a waiting one, if there are as many as may be.
+/// Clients that send nothing, or endlessly, cannot keep a scrape out.
 const PLACE_KEPT: Duration = Duration::from_millis(250);
 
-/// Pause after accepting failed, as for lack of descriptors.
+/// Pause after a failed accept, for example for lack of descriptors.
 const RETRY_PAUSE: Duration = Duration::from_millis(100);
 
-/// A scrape waits this long for newer numbers, then shows those that are there.
+/// How long a scrape waits for newer numbers before it shows the last ones.
 const PUBLISH_WAIT_MAX: Duration = Duration::from_millis(50);
 
-/// How often it looks whether they have come.
+/// Interval of looks for newer numbers.
 const PUBLISH_LOOK_EVERY: Duration = Duration::from_micros(200);
 
-/// Lowest priority there is. On Linux it is the thread's own, and needs no privilege.
+/// The lowest priority. On Linux it holds for the thread alone, and needs no privilege.
 const NICE: i32 = 19;
 
 /// The running endpoint.
@@ -72,11 +72,11 @@ impl Admin {
         self.address
     }
 
-    /// Ends it; what is under way is dropped.
+    /// Ends the endpoint. Requests under way are dropped.
     pub(crate) fn stop(self) {
         // The counter cannot overflow.
         let _ = rustix::io::write(&self.stop, &1_u64.to_ne_bytes());
-        // It has ended either way.
+        // The thread has ended either way.
         let _ = self.thread.join();
     }
 }
@@ -87,13 +87,13 @@ struct Endpoint {
     listener: TcpListener,
     stop: OwnedFd,
     connections: Vec<AdminConnection>,
-    /// Accepting failed: none before this.
+    /// An accept failed: the next one is not before this.
     accept_after: Option<Instant>,
 }
 
 impl Endpoint {
     fn run(mut self) {
-        // Not nice is only impolite.
+        // If this fails, the thread only competes more.
         let _ = rustix::process::setpriority_process(None, NICE);
         loop {
             let now = Instant::now();
@@ -111,7 +111,7 @@ impl Endpoint {
             match poll(&mut polled, timeout.as_ref()) {
                 Ok(_) | Err(Errno::INTR) => {}
                 Err(error) => {
-                    warn!("warning: /metrics is served no more: {error}");
+                    warn!("warning: /metrics is no longer served: {error}");
                     return;
                 }
             }
@@ -126,7 +126,7 @@ impl Endpoint {
         }
     }
 
-    /// From when on a connection is accepted; `None` is at once.
+    /// When the next connection may be accepted. `None`: at once.
     fn accept_from(&self) -> Option<Instant> {
         let full = self.connections.len() >= CONNECTIONS_MAX;
         let oldest = self.connections.iter().map(|connection| connection.opened).min();
@@ -186,18 +186,19 @@ impl Endpoint {
         }
     }
 
-    /// Asks the executors for their newest numbers, and waits for them as long as it is worth it.
+    /// Asks the executors for their newest numbers, and waits for them up to
+    /// [`PUBLISH_WAIT_MAX`].
     fn refresh(&self) {
-        let orders = &self.cluster.publish_orders;
-        let given: Vec<u64> = orders.iter().map(PublishOrder::give).collect();
+        let signals = &self.cluster.publish_signals;
+        let raised: Vec<u64> = signals.iter().map(PublishSignal::raise).collect();
         for mailbox in &self.cluster.mailboxes {
             mailbox.wake();
         }
         let deadline = Instant::now() + PUBLISH_WAIT_MAX;
-        let has_all = || orders.iter().zip(&given).all(|(it, &order)| it.is_done(order));
+        let has_all = || signals.iter().zip(&raised).all(|(it, &signal)| it.is_answered(signal));
         while !has_all() && Instant::now() < deadline {
             let mut polled = [PollFd::new(&self.stop, PollFlags::IN)];
-            // The stop order stays readable: the main loop finds it too.
+            // The eventfd of `stop` stays readable: the main loop finds it too.
             if poll(&mut polled, Some(&timespec(PUBLISH_LOOK_EVERY))).is_ok_and(|ready| ready > 0) {
                 return;
             }
@@ -205,7 +206,7 @@ impl Endpoint {
     }
 }
 
-/// For durations of this module, which are seconds.
+/// For the durations of this module, which are seconds at most.
 fn timespec(duration: Duration) -> Timespec {
     Timespec { tv_sec: duration.as_secs() as i64, tv_nsec: duration.subsec_nanos().into() }
 }

@@ -1,4 +1,4 @@
-//! One connection to the admin endpoint: one request, one response, the end.
+//! One connection to the admin endpoint: one request, one response, then the end.
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::{Shutdown, TcpStream};
@@ -11,7 +11,7 @@ use crate::admin::admin_http::{Head, Request, Status, parse, response};
 /// Bytes of a request's head at most.
 pub(super) const HEAD_BYTES_MAX: usize = 8 << 10;
 
-/// Time for a request's head to come, and again for its response to leave.
+/// Time for the head of a request to arrive, and again for its response to leave.
 const STEP_TIME_MAX: Duration = Duration::from_secs(5);
 
 /// Time for the client to close after its response.
@@ -23,13 +23,13 @@ const READ_BYTES: usize = 4 << 10;
 const _: () = assert!(READ_BYTES <= HEAD_BYTES_MAX);
 
 #[derive(Debug)]
-enum Step {
-    /// What has come of the head.
+enum AdminStep {
+    /// The part of the head that has arrived.
     Reading(Vec<u8>),
-    /// The response, and how much of it has left.
+    /// The response, and how many bytes of it have left.
     Writing(Vec<u8>, usize),
-    /// All is said: closing before the client has read it, with bytes of its own unread, would
-    /// reset the connection and take the response away.
+    /// The response has left, and the client's bytes are discarded. Closing with unread input would
+    /// reset the connection, and the client might lose the response.
     Draining,
     Ended,
 }
@@ -40,49 +40,54 @@ pub(super) struct AdminConnection {
     stream: TcpStream,
     pub(super) opened: Instant,
     pub(super) deadline: Instant,
-    step: Step,
+    step: AdminStep,
 }
 
 impl AdminConnection {
-    /// `stream` must not block.
+    /// A new connection. `stream` must not block.
     pub(super) fn new(stream: TcpStream, now: Instant) -> Self {
-        Self { stream, opened: now, deadline: now + STEP_TIME_MAX, step: Step::Reading(Vec::new()) }
+        Self {
+            stream,
+            opened: now,
+            deadline: now + STEP_TIME_MAX,
+            step: AdminStep::Reading(Vec::new()),
+        }
     }
 
     pub(super) fn stream(&self) -> &TcpStream {
         &self.stream
     }
 
-    /// What it waits for.
+    /// The events that it waits for.
     pub(super) fn interest(&self) -> PollFlags {
         match self.step {
-            Step::Writing(..) => PollFlags::OUT,
+            AdminStep::Writing(..) => PollFlags::OUT,
             _ => PollFlags::IN,
         }
     }
 
-    /// Nothing is to be done any more, or not in time.
+    /// True if the connection has ended or its deadline has passed.
     pub(super) fn is_over(&self, now: Instant) -> bool {
-        matches!(self.step, Step::Ended) || now >= self.deadline
+        matches!(self.step, AdminStep::Ended) || now >= self.deadline
     }
 
-    /// Goes on as far as the socket lets it without waiting. One read at most: a client that sends
-    /// without end has its turn like the others.
+    /// Goes on as far as possible without waiting, with one read at most: other connections have
+    /// their turn beside a client that sends endlessly.
     pub(super) fn advance(&mut self, now: Instant, answer: impl FnOnce(Request<'_>) -> Vec<u8>) {
         match &mut self.step {
-            Step::Reading(_) => self.read_head(now, answer),
-            Step::Writing(..) => self.write(now),
-            Step::Draining => self.drain(),
-            Step::Ended => {}
+            AdminStep::Reading(_) => self.read_head(now, answer),
+            AdminStep::Writing(..) => self.write(now),
+            AdminStep::Draining => self.drain(),
+            AdminStep::Ended => {}
         }
     }
 
     fn read_head(&mut self, now: Instant, answer: impl FnOnce(Request<'_>) -> Vec<u8>) {
-        let Step::Reading(head) = &mut self.step else { return };
+        let AdminStep::Reading(head) = &mut self.step else { return };
         let mut bytes = [0; READ_BYTES];
         let room = READ_BYTES.min(HEAD_BYTES_MAX - head.len());
         match self.stream.read(&mut bytes[..room]) {
-            Ok(0) => self.step = Step::Ended,
+            Ok(0) => self.step = AdminStep::Ended,
             Ok(count) => {
                 head.extend_from_slice(&bytes[..count]);
                 let response = match parse(head) {
@@ -91,7 +96,7 @@ impl AdminConnection {
                     Head::Whole(request) => answer(request),
                     Head::Refused(status) => response(status, "", true),
                 };
-                self.step = Step::Writing(response, 0);
+                self.step = AdminStep::Writing(response, 0);
                 self.deadline = now + STEP_TIME_MAX;
                 self.write(now);
             }
@@ -100,7 +105,7 @@ impl AdminConnection {
     }
 
     fn write(&mut self, now: Instant) {
-        let Step::Writing(response, sent) = &mut self.step else { return };
+        let AdminStep::Writing(response, sent) = &mut self.step else { return };
         while *sent < response.len() {
             match self.stream.write(&response[*sent..]) {
                 Ok(count) => *sent += count,
@@ -109,16 +114,16 @@ impl AdminConnection {
         }
         match self.stream.shutdown(Shutdown::Write) {
             Ok(()) => {
-                self.step = Step::Draining;
+                self.step = AdminStep::Draining;
                 self.deadline = now + DRAIN_TIME_MAX;
             }
-            Err(_) => self.step = Step::Ended,
+            Err(_) => self.step = AdminStep::Ended,
         }
     }
 
     fn drain(&mut self) {
         match self.stream.read(&mut [0; READ_BYTES]) {
-            Ok(0) => self.step = Step::Ended,
+            Ok(0) => self.step = AdminStep::Ended,
             Ok(_) => {}
             Err(error) => self.fail_unless_early(error.kind()),
         }
@@ -126,7 +131,7 @@ impl AdminConnection {
 
     fn fail_unless_early(&mut self, kind: ErrorKind) {
         if !matches!(kind, ErrorKind::WouldBlock | ErrorKind::Interrupted) {
-            self.step = Step::Ended;
+            self.step = AdminStep::Ended;
         }
     }
 }

@@ -1,4 +1,4 @@
-//! As much of HTTP/1 as a scrape needs: the head of a request in, a whole response out.
+//! The part of HTTP/1 that a scrape needs: the head of a request in, a whole response out.
 
 use memchr::memchr_iter;
 use nom::bytes::complete::{tag, take_till, take_while, take_while1};
@@ -8,18 +8,18 @@ use nom::multi::many0_count;
 use nom::sequence::{preceded, terminated};
 use nom::{IResult, Parser};
 
-/// What the first bytes of a connection are.
+/// The state of a request's head.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Head<'a> {
-    /// Not ended yet.
+    /// Incomplete.
     Partial,
-    /// A request; a body, if any, is not looked at.
+    /// A request. Its body, if there is one, is ignored.
     Whole(Request<'a>),
-    /// No request that could be answered otherwise than with this.
+    /// An invalid request, and the status of its response.
     Refused(Status),
 }
 
-/// A request as far as it matters here.
+/// A request: its method and path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Request<'a> {
     pub(super) method: Method,
@@ -27,11 +27,11 @@ pub(super) struct Request<'a> {
     pub(super) path: &'a str,
 }
 
-/// What is done with the path.
+/// The method of a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Method {
     Get,
-    /// As `Get`, without the body.
+    /// Like `Get`, without the body.
     Head,
     Other,
 }
@@ -63,7 +63,7 @@ impl Status {
     }
 }
 
-/// Prometheus 3 and later refuses a scrape whose type it does not know.
+/// Content type of the exposition. Prometheus 3 refuses a scrape of unknown type.
 const EXPOSITION_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
 
 /// Reads the head of a request. Lines may end in LF alone, and empty ones may come first.
@@ -77,7 +77,7 @@ pub(super) fn parse(bytes: &[u8]) -> Head<'_> {
     }
 }
 
-/// Where the empty line starts that ends the head.
+/// Position of the empty line that ends the head.
 fn head_end(bytes: &[u8]) -> Option<usize> {
     memchr_iter(b'\n', bytes).map(|lf| lf + 1).find(|&line| {
         let rest = &bytes[line..];
@@ -85,7 +85,7 @@ fn head_end(bytes: &[u8]) -> Option<usize> {
     })
 }
 
-/// A request whose lines are all there.
+/// Parses a complete head.
 fn request(head: &[u8]) -> Result<Request<'_>, Status> {
     let mut whole = all_consuming(terminated(request_line, many0_count(field)));
     let (_, (method, target, version)) = whole.parse(head).map_err(|_| Status::BadRequest)?;
@@ -110,7 +110,7 @@ fn request_line(input: &[u8]) -> IResult<&[u8], RequestLine<'_>> {
     terminated((word(), word(), version), line_ending).parse(input)
 }
 
-/// A field, whose value does not matter.
+/// A header field. Its value is ignored.
 fn field(input: &[u8]) -> IResult<&[u8], ()> {
     let name = take_while1(|byte| is_graphic(byte) && byte != b':');
     let value = take_till(|byte| byte == b'\n');
@@ -130,7 +130,7 @@ fn path_of(target: &str) -> &str {
     target.split('?').next().unwrap_or_default()
 }
 
-/// A whole response, after which the connection ends; `with_body` is false for `HEAD`.
+/// A whole response, after which the connection ends. `with_body` is false for `HEAD`.
 pub(super) fn response(status: Status, body: &str, with_body: bool) -> Vec<u8> {
     let allow = if status == Status::MethodNotAllowed { "Allow: GET, HEAD\r\n" } else { "" };
     let head = format!(

@@ -1,5 +1,5 @@
-//! The families of slab classes in `/metrics`. They are written here: the exporter keeps a series
-//! for ever, and classes come and go.
+//! The families of slab classes in `/metrics`. The exporter keeps a series for ever, and classes
+//! come and go, so they are written here.
 
 use std::fmt::Write;
 
@@ -7,8 +7,8 @@ use slabcore_metrics::class_names::{CLASS_FAMILIES, ClassSource};
 use slabcore_metrics::prometheus_names::Kind;
 use slabcore_shard::{ClassTable, ItemColumns};
 
-/// The families of the classes that have pages, or have counted something, each as one text.
-/// As in `stats items` some of them exist only with memcached's maintainer.
+/// The families of all classes with pages or counts, each as one text. As in `stats items`, some
+/// exist only with memcached's maintainer.
 pub(super) fn class_families(table: &ClassTable, columns: ItemColumns) -> Vec<String> {
     let classes: Vec<usize> = table.active_classes().collect();
     let mut families = Vec::new();
@@ -23,7 +23,7 @@ pub(super) fn class_families(table: &ClassTable, columns: ItemColumns) -> Vec<St
                     ClassSource::SetsWithoutCas => sets_without_cas(table, *class),
                 };
                 let (name, labels) = (family.name, series.labels);
-                // Memory takes all bytes.
+                // Writing to memory never fails.
                 let _ = writeln!(text, "{name}{{slab=\"{class}\"{labels}}} {value}");
             }
         }
@@ -38,7 +38,7 @@ fn head(name: &str, kind: Kind, help: &str) -> String {
     format!("# HELP {name} {help}\n# TYPE {name} {}\n", kind.name())
 }
 
-/// Saturating, as an `add` with a cas unique counts apart.
+/// Sets without a cas unique. Saturating: an `add` with a cas unique is counted elsewhere.
 fn sets_without_cas(table: &ClassTable, class: usize) -> u64 {
     let [sets, hits, bad] = ["cmd_set", "cas_hits", "cas_badval"].map(|it| table.value(class, it));
     sets.saturating_sub(hits).saturating_sub(bad)
@@ -48,7 +48,7 @@ fn sets_without_cas(table: &ClassTable, class: usize) -> u64 {
 mod tests {
     use super::*;
 
-    /// A name that is no column would be shown as 0.
+    /// An unknown name would be shown as 0.
     #[test]
     fn every_source_is_a_column() {
         for family in CLASS_FAMILIES {

@@ -1,4 +1,4 @@
-//! The text of `/metrics`: all families with their values of now.
+//! The text of `/metrics`: all families with their current values.
 
 use std::fmt::Display;
 use std::sync::atomic::Ordering;
@@ -44,7 +44,7 @@ const fn gauge(name: &'static str, help: &'static str, value: fn(&Cluster) -> u6
     ServerFamily { name, kind: Kind::Gauge, help, label_names: &[], labels: |_| Vec::new(), value }
 }
 
-/// A constant 1 whose labels say something.
+/// A gauge that is always 1. Its labels carry the information.
 const fn labelled(
     name: &'static str,
     help: &'static str,
@@ -115,21 +115,21 @@ enum Handle {
     Gauge(metrics::Gauge),
 }
 
-/// Where a series has its value from.
+/// The source of a series' value.
 enum Origin {
     Sum(Source),
     Shard(usize, Source),
     Server(fn(&Cluster) -> u64),
 }
 
-/// All series, registered once.
+/// All series. They are registered once.
 pub(super) struct Exposition {
     exporter: PrometheusHandle,
     series: Vec<(Handle, Origin)>,
 }
 
 impl Exposition {
-    /// Registers what `cluster` has.
+    /// Registers the series of `cluster`.
     pub(super) fn new(cluster: &Cluster) -> Self {
         let recorder = PrometheusBuilder::new().build_recorder();
         let mut series = Vec::new();
@@ -160,7 +160,7 @@ impl Exposition {
         Self { exporter: recorder.handle(), series }
     }
 
-    /// The exposition, with each shard's numbers as they were last published.
+    /// Renders the exposition, with the numbers that each shard published last.
     pub(super) fn render(&self, cluster: &Cluster) -> String {
         let shards = cluster.published();
         let mut sum = Snapshot::new();
@@ -190,7 +190,7 @@ impl Exposition {
     }
 }
 
-/// Without a ring nobody enters it.
+/// Whether a family exists with this backend: without a ring there are no ring enters.
 fn exists(family: &Family, backend: &Backend) -> bool {
     let of_the_ring = Source::Counter(Counter::RingEnters);
     matches!(backend, Backend::Uring(_)) || family.series.iter().all(|it| it.source != of_the_ring)
@@ -270,7 +270,7 @@ fn lru_factors(kept: &KeptSettings) -> [String; 2] {
     [hot.text(kept.hot_factor), warm.text(kept.warm_factor)]
 }
 
-/// Counters of fractions, which the exporter does not have.
+/// Counters with fractions, which the exporter does not support.
 pub(super) static CPU_SECONDS: [FractionFamily; 2] = [
     FractionFamily::new(
         "memcached_process_user_cpu_seconds_total",

@@ -1,9 +1,9 @@
-//! CPU time of this process, as `stats` prints it.
+//! CPU time of the process, in the form of `stats`.
 
 use nix::sys::resource::{UsageWho, getrusage};
 use nix::sys::time::TimeVal;
 
-/// Seconds with six digits behind the point; all of them, or exporters misread it.
+/// Seconds with all six decimal places: exporters misread fewer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct ResourceUsage {
     pub(crate) user: String,
@@ -11,7 +11,7 @@ pub(crate) struct ResourceUsage {
 }
 
 impl ResourceUsage {
-    /// As of now, over all threads.
+    /// The CPU time of all threads so far.
     pub(crate) fn now() -> Self {
         match getrusage(UsageWho::RUSAGE_SELF) {
             Ok(usage) => Self { user: text(usage.user_time()), system: text(usage.system_time()) },

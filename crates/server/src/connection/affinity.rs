@@ -1,54 +1,54 @@
-//! Whose keys a connection asks for: one that keeps asking for those of one other shard is better
-//! served there.
+//! The shard whose keys a connection asks for. A connection that mostly asks for keys of one other
+//! shard is better served there.
 //!
-//! Of each group of requests that is executed together the first is looked at, so that the count
-//! costs a few instructions for a group, however long it is.
+//! Only the first request of each group that is executed together is counted, so counting costs a
+//! few instructions for a group of any length.
 
 use slabcore_shard::ShardId;
 
 use crate::settings::Moving;
 
-/// Of a window's looks this share must be at one shard, in quarters.
+/// Share of a window's requests that must be for one shard, in quarters.
 const MAJORITY_QUARTERS: u64 = 3;
 /// See the module.
 #[derive(Debug)]
 pub(crate) struct Affinity {
-    /// Looks left in this window.
+    /// Requests left to count in this window.
     left: u32,
-    /// Looks of this window that met the candidate.
+    /// Requests of this window that were for the candidate.
     matched: u32,
-    /// Looks of a window; 0 turns this off.
+    /// Requests of a window; 0 turns this off.
     window: u32,
     window_growth: u32,
-    /// The shard that the last window ended with.
+    /// The shard of the last request of the window before.
     candidate: ShardId,
     /// The shard that serves the connection.
-    home: ShardId,
-    /// Where the connection is better served.
-    wish: Option<ShardId>,
+    own: ShardId,
+    /// The shard where the connection is better served.
+    preferred: Option<ShardId>,
     moves_left: u8,
 }
 
 impl Affinity {
-    /// Of a new connection of shard `home`.
-    pub(crate) fn new(home: ShardId, moving: Moving) -> Self {
+    /// For a new connection of shard `own`.
+    pub(crate) fn new(own: ShardId, moving: Moving) -> Self {
         let mut affinity = Self {
             left: 0,
             matched: 0,
             window: if moving.moves_max == 0 { 0 } else { moving.window },
             window_growth: moving.window_growth,
-            candidate: home,
-            home,
-            wish: None,
+            candidate: own,
+            own,
+            preferred: None,
             moves_left: moving.moves_max,
         };
-        affinity.begin_window(home);
+        affinity.begin_window(own);
         affinity
     }
 
-    /// Looks at a request for one key of `shard`.
+    /// Counts a request for one key of `shard`.
     #[inline]
-    pub(crate) fn look(&mut self, shard: ShardId) {
+    pub(crate) fn count(&mut self, shard: ShardId) {
         self.matched += u32::from(self.candidate == shard);
         self.left -= 1;
         if self.left == 0 {
@@ -61,10 +61,10 @@ impl Affinity {
         let (matched, window) = (u64::from(self.matched), u64::from(self.window));
         if window > 0
             && self.moves_left > 0
-            && self.candidate != self.home
+            && self.candidate != self.own
             && matched * 4 >= window * MAJORITY_QUARTERS
         {
-            self.wish = Some(self.candidate);
+            self.preferred = Some(self.candidate);
         }
         self.begin_window(last);
     }
@@ -75,24 +75,24 @@ impl Affinity {
         self.candidate = candidate;
     }
 
-    /// Where the connection is better served, if anywhere.
+    /// The shard where the connection is better served, if there is one.
     #[inline]
-    pub(crate) fn wish(&self) -> Option<ShardId> {
-        self.wish
+    pub(crate) fn preferred_shard(&self) -> Option<ShardId> {
+        self.preferred
     }
 
-    /// The wish was granted or cannot be: another window must show it again.
-    pub(crate) fn drop_wish(&mut self) {
-        self.wish = None;
+    /// Forgets the preferred shard, until another window shows it again.
+    pub(crate) fn forget_preferred(&mut self) {
+        self.preferred = None;
     }
 
-    /// The connection has moved to shard `home`.
-    pub(crate) fn moved_to(&mut self, home: ShardId) {
-        self.home = home;
+    /// The connection has moved to shard `own`.
+    pub(crate) fn moved_to(&mut self, own: ShardId) {
+        self.own = own;
         self.moves_left -= 1;
         self.window = self.window.saturating_mul(self.window_growth);
-        self.drop_wish();
-        self.begin_window(home);
+        self.forget_preferred();
+        self.begin_window(own);
     }
 }
 
@@ -102,13 +102,14 @@ mod tests {
 
     const MOVING: Moving = Moving { window: 8, window_growth: 4, moves_max: 2 };
 
-    /// The wish after looks at these shards, one digit each, by a connection of shard 0.
-    fn check(looks: &str, expected: Option<usize>) {
+    /// The preferred shard after requests for these shards, one digit each, of a connection of
+    /// shard 0.
+    fn check(shards: &str, expected: Option<usize>) {
         let mut affinity = Affinity::new(ShardId::new(0), MOVING);
-        for digit in looks.bytes() {
-            affinity.look(ShardId::new(usize::from(digit - b'0')));
+        for digit in shards.bytes() {
+            affinity.count(ShardId::new(usize::from(digit - b'0')));
         }
-        assert_eq!(affinity.wish(), expected.map(ShardId::new), "{looks}");
+        assert_eq!(affinity.preferred_shard(), expected.map(ShardId::new), "{shards}");
     }
 
     #[test]
@@ -128,32 +129,32 @@ mod tests {
     #[test]
     fn windows_grow_and_moves_end() {
         let mut affinity = Affinity::new(ShardId::new(0), MOVING);
-        for (target, looks) in [(1, 16), (0, 64)] {
+        for (target, requests) in [(1, 16), (0, 64)] {
             let target = ShardId::new(target);
-            for _ in 1..looks {
-                affinity.look(target);
-                assert_eq!(affinity.wish(), None);
+            for _ in 1..requests {
+                affinity.count(target);
+                assert_eq!(affinity.preferred_shard(), None);
             }
-            affinity.look(target);
-            assert_eq!(affinity.wish(), Some(target));
+            affinity.count(target);
+            assert_eq!(affinity.preferred_shard(), Some(target));
             affinity.moved_to(target);
-            assert_eq!(affinity.wish(), None);
+            assert_eq!(affinity.preferred_shard(), None);
         }
         for _ in 0..10_000 {
-            affinity.look(ShardId::new(1));
-            assert_eq!(affinity.wish(), None);
+            affinity.count(ShardId::new(1));
+            assert_eq!(affinity.preferred_shard(), None);
         }
     }
 
     #[test]
-    fn a_dropped_wish_must_be_shown_again() {
+    fn a_forgotten_preference_must_be_shown_again() {
         let mut affinity = Affinity::new(ShardId::new(0), MOVING);
-        (0..16).for_each(|_| affinity.look(ShardId::new(1)));
-        affinity.drop_wish();
-        (0..7).for_each(|_| affinity.look(ShardId::new(1)));
-        assert_eq!(affinity.wish(), None);
-        affinity.look(ShardId::new(1));
-        assert_eq!(affinity.wish(), Some(ShardId::new(1)));
+        (0..16).for_each(|_| affinity.count(ShardId::new(1)));
+        affinity.forget_preferred();
+        (0..7).for_each(|_| affinity.count(ShardId::new(1)));
+        assert_eq!(affinity.preferred_shard(), None);
+        affinity.count(ShardId::new(1));
+        assert_eq!(affinity.preferred_shard(), Some(ShardId::new(1)));
     }
 
     #[test]
@@ -162,8 +163,8 @@ mod tests {
             [Moving { window: 0, ..MOVING }, Moving { moves_max: 0, ..MOVING }, Moving::NEVER]
         {
             let mut affinity = Affinity::new(ShardId::new(0), moving);
-            (0..100).for_each(|_| affinity.look(ShardId::new(1)));
-            assert_eq!(affinity.wish(), None);
+            (0..100).for_each(|_| affinity.count(ShardId::new(1)));
+            assert_eq!(affinity.preferred_shard(), None);
         }
     }
 }

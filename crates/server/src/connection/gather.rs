@@ -1,6 +1,6 @@
-//! What is gathered for replies that need a word from every shard: `stats`, `flush_all`.
+//! The parts of a reply that need every shard: `stats`, `flush_all`.
 //!
-//! Dialects: the replies to what all shards answer.
+//! Dialects: the replies to questions that all shards answer.
 
 use slabcore_metrics::Snapshot;
 use slabcore_protocol::Echo;
@@ -11,16 +11,16 @@ use crate::connection::sizes::Sizes;
 use crate::connection::told_connections::Connections;
 use crate::settings::limits::OPEN_GATHERS_MAX;
 
-/// What is gathered, and for which reply.
+/// The parts gathered so far, and the reply they are for.
 #[derive(Debug)]
 pub(crate) enum Gathering {
-    /// Nothing but that all have done it, as `flush_all`.
+    /// No parts, only the end of each shard's work: `flush_all`.
     Done,
     /// Counters, summed.
     Metrics(Box<Snapshot>, MetricsReply),
     /// Slab classes, summed.
     Classes(Box<ClassTable>, ClassesReply),
-    /// `slabs reassign`: each shard's outcome, the best of which counts.
+    /// `slabs reassign`: the best outcome of all shards.
     Reassign(Reassigned),
     /// A part of a dump, of one shard.
     Dump(Vec<u8>),
@@ -60,18 +60,18 @@ pub(crate) struct Gather {
     pub(crate) gathering: Gathering,
     /// Shards that have not answered yet.
     remaining: usize,
-    /// That of a binary request, whose reply is packets.
+    /// Echo of a binary request, whose reply is packets.
     pub(crate) echo: Option<Echo>,
 }
 
 impl Gather {
-    /// Waits for `shards` answers; `echo` is that of a binary request.
+    /// Waits for `shards` answers. `echo` is that of a binary request.
     pub(crate) fn new(gathering: Gathering, shards: usize, echo: Option<Echo>) -> Self {
         Self { gathering, remaining: shards, echo }
     }
 
-    /// For how many it counts among the gathers that a connection waits for: one whose reply grows
-    /// with what there is goes alone.
+    /// Its weight among the gathers that a connection may wait for. A gather whose reply grows with
+    /// the number of prefixes, sizes or connections has the whole weight.
     pub(super) fn weight(&self) -> usize {
         match self.gathering {
             Gathering::Prefixes(_) | Gathering::Sizes(_) | Gathering::Connections(_) => {
@@ -107,7 +107,7 @@ impl Gather {
     }
 }
 
-/// The better of two outcomes, of which one came as a byte.
+/// The better of two outcomes; `bytes` has the second one as a byte.
 fn better(best: Reassigned, bytes: &[u8]) -> Reassigned {
     let all = [Reassigned::Begun, Reassigned::Busy, Reassigned::NoSpare];
     let came = all.into_iter().find(|outcome| bytes == [*outcome as u8]);

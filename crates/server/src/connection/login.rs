@@ -1,20 +1,20 @@
-//! How far a connection has come with its login.
+//! The login of a connection.
 
-/// How far a connection has come.
+/// State of a connection's login.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Login {
-    /// Nobody needs to log in.
+    /// No login is needed.
     Free,
-    /// It must log in.
+    /// The client must log in.
     Due,
-    /// It has named the mechanism, and must say who it is.
+    /// The client has named the mechanism; user and password must follow.
     Begun,
-    /// It has logged in.
+    /// The client has logged in.
     Done,
 }
 
 impl Login {
-    /// True before the login that is needed.
+    /// True if the client has yet to log in.
     #[inline]
     pub(crate) fn is_due(self) -> bool {
         matches!(self, Self::Due | Self::Begun)

@@ -1,7 +1,7 @@
 //! What the server keeps of one connection.
 //!
-//! Its input that is not yet consumed, its replies in their order, its TLS session, its login, and
-//! where it is in a long request. A connection knows no socket and no executor, so it can move to
+//! Its unconsumed input, its replies in order, its TLS session, its login, and its position in a
+//! long request. A connection knows no socket and no executor, so it can move to
 //! another executor as a value.
 //!
 //! May use: `settings`. Must not come in: execution of requests, which is in `requests`, and

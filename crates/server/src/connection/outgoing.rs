@@ -1,5 +1,5 @@
-//! What leaves with one send: encoded replies, and between them parts of large values, which are
-//! sent from where they lie.
+//! The bytes of one send: encoded replies, and between them parts of large values, which are sent
+//! without a copy.
 
 use std::ops::Range;
 
@@ -16,9 +16,9 @@ pub(crate) struct LargeValue {
     pub(crate) shard: ShardId,
     /// Keeps the value where it is until its last byte has left.
     pub(crate) hold: Hold,
-    /// `VALUE` line that goes before it; empty once it has left.
+    /// The `VALUE` line before it; empty once that has left.
     pub(crate) head: Vec<u8>,
-    /// What goes behind it.
+    /// The bytes after it.
     pub(crate) end: ValueEnd,
     /// Bytes of the value that were handed to the socket.
     pub(crate) taken_bytes: usize,
@@ -46,12 +46,12 @@ pub(crate) struct Parts {
     list: ArrayVec<Part, SEND_VALUES_MAX>,
     /// Bytes of all parts.
     bytes: usize,
-    /// What `bytes` may grow to.
+    /// Maximum of `bytes`.
     bytes_max: usize,
 }
 
 impl Parts {
-    /// No part yet, and room for so many bytes.
+    /// No part yet. The parts may have `bytes_max` bytes.
     pub(super) fn new(bytes_max: usize) -> Self {
         Self { list: ArrayVec::new(), bytes: 0, bytes_max }
     }
@@ -64,7 +64,7 @@ impl Parts {
         self.list.push(Part { at, value, range: start..start + part_bytes });
     }
 
-    /// True if no other value can be sent with these.
+    /// True if no further part fits.
     pub(super) fn is_full(&self) -> bool {
         self.list.is_full() || self.bytes >= self.bytes_max
     }
@@ -79,7 +79,7 @@ impl Parts {
         self.bytes
     }
 
-    /// The values that they are parts of.
+    /// The values whose parts these are.
     pub(crate) fn into_values(self) -> impl Iterator<Item = Box<LargeValue>> {
         self.list.into_iter().map(|part| part.value)
     }
@@ -89,33 +89,33 @@ impl Parts {
 #[derive(Debug)]
 pub(crate) struct Outgoing {
     pub(crate) replies: Vec<u8>,
-    /// What leaves between replies. Boxed: most sends have none.
+    /// Parts of values between the replies. Boxed, because most sends have none.
     pub(crate) parts: Option<Box<Parts>>,
 }
 
-/// Runs of bytes that leave one after the other.
+/// Runs of bytes that are sent one after the other.
 pub(crate) type Pieces<'a> = ArrayVec<&'a [u8], SEND_PIECES_MAX>;
 
 impl Outgoing {
-    /// Bytes of all that leaves.
+    /// All bytes of the send.
     #[inline]
     pub(crate) fn total_bytes(&self) -> usize {
         self.replies.len() + self.part_bytes()
     }
 
-    /// Bytes of values among them.
+    /// Bytes of values in the send.
     #[inline]
     pub(super) fn part_bytes(&self) -> usize {
         self.parts.as_ref().map_or(0, |parts| parts.bytes)
     }
 
-    /// The bytes, if they lie together.
+    /// The bytes, if they are contiguous.
     #[inline]
     pub(crate) fn plain(&self) -> Option<&[u8]> {
         self.parts.is_none().then_some(&self.replies[..])
     }
 
-    /// Appends all the bytes.
+    /// Appends all bytes of the send to `bytes`.
     pub(crate) fn append_to(&self, bytes: &mut Vec<u8>) {
         let mut offset = 0;
         while offset < self.total_bytes() {
@@ -126,7 +126,7 @@ impl Outgoing {
         }
     }
 
-    /// The bytes from `offset` on, as far as so many pieces go. None of them is empty.
+    /// The bytes from `offset` on, as far as [`Pieces`] has room. No piece is empty.
     pub(crate) fn pieces(&self, offset: usize) -> Pieces<'_> {
         let mut pieces = Pieces::new();
         let mut skip = offset;

@@ -3,8 +3,8 @@
 //! ```text
 //! ready: bytes that may leave now | slot | bytes after it | slot | bytes after it | ...
 //! ```
-//! A slot is a reply that another shard owes, or a large value that is sent from where it lies.
-//! What is encoded behind a slot waits in `tail`, and moves to `ready` when the slot has ended.
+//! A slot is a reply that another shard owes, or a large value that is sent without a copy. Bytes
+//! encoded after a slot wait in `tail`, and move to `ready` when the slot has ended.
 
 use std::collections::VecDeque;
 use std::mem;
@@ -26,24 +26,24 @@ pub(crate) struct Output {
     tail_start: usize,
     late: Vec<u8>,
     slots: VecDeque<Slot>,
-    /// Slots that several shards fill, each as often as it weighs.
+    /// Sum of the weights of the slots that several shards fill.
     gathers: usize,
-    /// Open slots whose replies may have values, of a length that nobody knows yet.
+    /// Open slots whose replies may have values, whose lengths are not known yet.
     open_reads: usize,
-    /// They are as many as may be.
+    /// `open_reads` has reached its maximum.
     reads_full: bool,
     first_slot: u32,
-    /// Bytes handed to the socket and not sent yet.
+    /// Bytes handed to the socket that have not left.
     sending: usize,
-    /// Those of them that are large values'.
+    /// Bytes of large values among `sending`.
     sending_held: usize,
-    /// Bytes of large values that have not left: those in slots, and those being sent. While
-    /// `reads_full`, [`HELD_BYTES_MAX`] more, so that one comparison finds both.
+    /// Bytes of large values that have not left, in slots or being sent. While `reads_full`,
+    /// [`HELD_BYTES_MAX`] is added, so that one comparison finds both.
     owed_bytes: usize,
 }
 
 impl Output {
-    /// Where the next reply is to be encoded.
+    /// Encodes the next reply with `write`.
     #[inline]
     pub(crate) fn encode<R>(&mut self, write: impl FnOnce(&mut Vec<u8>) -> R) -> R {
         match self.slots.back_mut() {
@@ -57,7 +57,7 @@ impl Output {
         }
     }
 
-    /// Where replies go that may leave at once; `None` if they wait for others.
+    /// The buffer of replies that may leave at once; `None` if the next reply waits for others.
     #[inline]
     pub(crate) fn direct(&mut self) -> Option<&mut Vec<u8>> {
         self.slots.is_empty().then_some(&mut self.ready)
@@ -69,8 +69,8 @@ impl Output {
         self.push_slot(SlotState::Open, spares)
     }
 
-    /// Opens a slot for another shard's reply that may have a value; there may be `reads_max` of
-    /// them. They are not counted while all slots may be such. Returns its number.
+    /// Opens a slot for another shard's reply that may have a value, and returns its number. There
+    /// may be `reads_max` of them; they are not counted if every slot may be one.
     #[inline]
     pub(crate) fn open_read(&mut self, spares: &mut SpareBuffers, reads_max: usize) -> u32 {
         if reads_max == OPEN_SLOTS_MAX {
@@ -90,7 +90,7 @@ impl Output {
         self.push_slot(SlotState::Gather(gather), spares)
     }
 
-    /// Opens a slot for a large value of this shard; what goes before it is encoded already.
+    /// Opens a slot for a large value of this shard. The bytes before it are encoded already.
     pub(crate) fn open_large(&mut self, value: LargeValue, spares: &mut SpareBuffers) {
         self.owed_bytes += value.left_bytes();
         self.push_slot(SlotState::Large(Box::new(value)), spares);
@@ -111,7 +111,7 @@ impl Output {
         matches!(self.slot_mut(number).state, SlotState::Open | SlotState::OpenRead)
     }
 
-    /// A slot is about to be filled.
+    /// A slot is about to be filled: it no longer counts as an open read.
     #[inline]
     fn end_wait(&mut self, number: u32) {
         if self.open_reads > 0 && matches!(self.slot_mut(number).state, SlotState::OpenRead) {
@@ -168,7 +168,7 @@ impl Output {
         self.fill(number, bytes, spares);
     }
 
-    /// Ends the slot in front: what stands behind it and is here moves to `ready`.
+    /// Ends the first slot. The bytes after it, up to the next missing reply, move to `ready`.
     fn end_front(&mut self) {
         loop {
             let slot = self.slots.pop_front().expect("a slot is in front");
@@ -203,7 +203,7 @@ impl Output {
         self.slots.get_mut(index).expect("a reply belongs to an open slot")
     }
 
-    /// True if no further request may be executed before some of this has left.
+    /// True if no further request may be executed before some of the output has left.
     #[inline]
     pub(crate) fn is_full(&self) -> bool {
         self.unsent_bytes() >= OUTPUT_BYTES_MAX
@@ -212,19 +212,19 @@ impl Output {
             || self.gathers >= OPEN_GATHERS_MAX
     }
 
-    /// True if no further value may be asked for before some have left.
+    /// True if no further value may be read before some have left.
     #[inline]
     pub(crate) fn is_owed_values(&self) -> bool {
         self.owed_bytes >= HELD_BYTES_MAX
     }
 
-    /// Bytes of memory that replies take.
+    /// Bytes of memory that the replies take.
     fn unsent_bytes(&self) -> usize {
         let sending = self.sending - self.sending_held;
         self.ready.len() + sending + (self.tail.len() - self.tail_start) + self.late.len()
     }
 
-    /// True if nothing is owed: all replies were sent.
+    /// True if all replies were sent.
     pub(crate) fn is_empty(&self) -> bool {
         self.ready.is_empty() && self.slots.is_empty() && self.sending == 0
     }
@@ -245,8 +245,8 @@ impl Output {
         self.ready.is_empty() && self.slots.is_empty()
     }
 
-    /// True if bytes should leave now: none are being sent, and no reply is missing that could
-    /// leave with them. One send for what one write asked costs half of two.
+    /// True if bytes should be sent now: no send is under way, and no reply is missing that could
+    /// leave with them. One send for the requests of one write costs half as much as two.
     #[inline]
     pub(crate) fn can_send(&self) -> bool {
         if self.sending != 0 {
@@ -259,8 +259,8 @@ impl Output {
         }
     }
 
-    /// Takes what is ready for the socket: bytes, and parts of the large values that are next, of
-    /// `value_bytes_max` at most.
+    /// Takes the next send: the ready bytes, and parts of the next large values, of
+    /// `value_bytes_max` bytes at most.
     #[inline]
     pub(crate) fn take(&mut self, spares: &mut SpareBuffers, value_bytes_max: usize) -> Outgoing {
         debug_assert!(self.can_send());
@@ -275,7 +275,7 @@ impl Output {
         outgoing
     }
 
-    /// The parts that are next. What stands between them, and behind the last, becomes ready.
+    /// Takes the next parts of large values. The bytes between and after them become ready.
     #[inline(never)]
     fn take_parts(&mut self, spares: &mut SpareBuffers, value_bytes_max: usize) -> Box<Parts> {
         let mut parts = Box::new(Parts::new(value_bytes_max));
@@ -288,7 +288,7 @@ impl Output {
         {
             let SlotState::Large(mut value) = mem::replace(&mut slot.state, SlotState::Leaving)
             else {
-                unreachable!("just looked at");
+                unreachable!("it has just matched");
             };
             self.ready.append(&mut value.head);
             let part_bytes = value.left_bytes().min(parts.room_bytes());
@@ -304,7 +304,7 @@ impl Output {
         parts
     }
 
-    /// So many bytes are being sent in place of those taken last.
+    /// The bytes taken last are sent as so many bytes: encrypted.
     pub(crate) fn begin_send(&mut self, bytes: usize) {
         self.sending = bytes;
     }
@@ -315,23 +315,23 @@ impl Output {
         self.sending = 0;
     }
 
-    /// So have the parts of values among them.
+    /// The parts of values among them have left.
     pub(crate) fn parts_sent(&mut self) {
         self.owed_bytes -= mem::take(&mut self.sending_held);
     }
 
-    /// Takes back a large value of which a part has left; given back if that was the last.
+    /// Takes back a large value of which a part has left. Returns it if that was its last part.
     pub(crate) fn part_sent(&mut self, value: Box<LargeValue>) -> Option<Box<LargeValue>> {
         if value.left_bytes() == 0 {
             return Some(value);
         }
-        let slot = self.slots.front_mut().expect("its slot ends with the last part");
+        let slot = self.slots.front_mut().expect("the slot of a value ends with its last part");
         assert!(matches!(slot.state, SlotState::Leaving), "one part leaves at a time");
         slot.state = SlotState::Large(value);
         None
     }
 
-    /// Borrows buffers for a time of encoding.
+    /// Takes buffers to encode into.
     #[inline]
     pub(crate) fn borrow_buffers(&mut self, spares: &mut SpareBuffers) {
         if self.ready.capacity() == 0 {
@@ -342,7 +342,7 @@ impl Output {
         }
     }
 
-    /// Returns the buffers that hold nothing: an idle connection owns none.
+    /// Returns the empty buffers. An idle connection owns none.
     #[inline]
     pub(crate) fn return_buffers(&mut self, spares: &mut SpareBuffers) {
         if self.ready.is_empty() && self.ready.capacity() != 0 {
@@ -360,7 +360,7 @@ impl Output {
         }
     }
 
-    /// Large values that this connection still holds, for its end.
+    /// Removes the large values that an ending connection still holds.
     pub(crate) fn drain_large(&mut self) -> impl Iterator<Item = LargeValue> + '_ {
         self.slots.drain(..).filter_map(|slot| match slot.state {
             SlotState::Large(value) => Some(*value),

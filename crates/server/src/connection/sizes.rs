@@ -1,4 +1,4 @@
-//! How many items there are of each size, over all shards.
+//! The number of items of each size, over all shards.
 
 use std::collections::BTreeMap;
 
@@ -11,7 +11,7 @@ pub(crate) struct Sizes {
 }
 
 impl Sizes {
-    /// Adds what a shard told.
+    /// Adds the sizes of a shard: pairs of bytes and items.
     pub(super) fn merge_bytes(&mut self, bytes: &[u8]) {
         let (words, _) = bytes.as_chunks::<8>();
         let (pairs, _) = words.as_chunks::<2>();
@@ -21,7 +21,7 @@ impl Sizes {
         }
     }
 
-    /// `stats sizes`.
+    /// Encodes the reply to `stats sizes`.
     pub(crate) fn encode(&self, out: &mut Vec<u8>) {
         for (bytes, items) in &self.items {
             encode_stat(out, bytes, items);

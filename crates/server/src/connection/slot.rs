@@ -1,4 +1,4 @@
-//! The place of a reply that is not there yet, or leaves from where it lies.
+//! The place of a reply that is missing, or that is sent without a copy.
 
 use std::ops::Range;
 
@@ -20,11 +20,11 @@ pub(super) enum SlotState {
     Open,
     /// Another shard owes the reply, which may have a value.
     OpenRead,
-    /// The reply is here, but not its turn: a range of `late`.
+    /// The reply is here, but waits for earlier ones. It is a range of `late`.
     Late(Range<usize>),
-    /// A large value, or what is left of it.
+    /// A large value, or the rest of one.
     Large(Box<LargeValue>),
-    /// A part of a large value is being sent, and it is not the last.
+    /// A part of a large value is being sent; more parts follow.
     Leaving,
     /// Several shards owe parts of the reply.
     Gather(Box<Gather>),

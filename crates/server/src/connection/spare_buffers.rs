@@ -1,5 +1,5 @@
-//! Output buffers and queues of slots that wait for use; the one used last is the warmest and goes
-//! first.
+//! Output buffers and queues of slots for reuse. The one returned last is used first, because it is
+//! in the CPU's cache.
 
 use std::collections::VecDeque;
 
@@ -8,7 +8,7 @@ use crate::settings::limits::{
     SPARE_OUTPUT_BYTES_EACH_MAX, SPARE_OUTPUT_BYTES_MAX, SPARE_OUTPUTS_MAX, SPARE_SLOT_QUEUES_MAX,
 };
 
-/// Fresh buffers start at this size, a short reply or two, and keep what they grew to.
+/// Initial size of a new buffer: a short reply or two. Buffers keep the size they grow to.
 const FRESH_BYTES: usize = 512;
 
 /// See the module.
@@ -22,12 +22,12 @@ pub(crate) struct SpareBuffers {
 }
 
 impl SpareBuffers {
-    /// `for_tails`: there are other shards, so replies may have to wait behind theirs.
+    /// `for_tails`: there are other shards, so replies may have to wait for theirs.
     pub(crate) fn new(for_tails: bool) -> Self {
         Self { spares: Vec::new(), spare_bytes: 0, slot_queues: Vec::new(), for_tails }
     }
 
-    /// Whether connections should borrow a second buffer, for their tail.
+    /// Whether a connection takes a second buffer, for its tail.
     pub(super) fn for_tails(&self) -> bool {
         self.for_tails
     }
@@ -40,7 +40,7 @@ impl SpareBuffers {
         buffer
     }
 
-    /// Keeps a buffer for reuse, unless there are plenty.
+    /// Keeps a buffer for reuse, unless the limits are reached.
     #[inline]
     pub(crate) fn put(&mut self, mut buffer: Vec<u8>) {
         let capacity = buffer.capacity();
@@ -62,7 +62,7 @@ impl SpareBuffers {
         self.slot_queues.pop().unwrap_or_default()
     }
 
-    /// Keeps an empty queue of slots for reuse, unless there are plenty.
+    /// Keeps an empty queue of slots for reuse, unless the limit is reached.
     #[inline]
     pub(super) fn put_slots(&mut self, slots: VecDeque<Slot>) {
         debug_assert!(slots.is_empty());

@@ -1,5 +1,5 @@
-//! The TLS of one connection after its handshake: what its socket carries on one side, plain bytes
-//! on the other.
+//! The TLS session of one connection after its handshake. It turns the bytes of the socket into
+//! plain bytes, and back.
 
 use std::io::{BufRead, IoSlice, Write};
 
@@ -12,52 +12,52 @@ use crate::settings::limits::{RECORDS_KEPT_BACK_PART, SEND_PIECES_MAX};
 /// Plain bytes of a record: what TLS allows.
 const RECORD_BYTES_MAX: usize = 16 << 10;
 
-/// What a client has said beside its plain bytes.
+/// What a session received beside plain bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Heard {
-    /// Nothing: it may send more.
+pub(crate) enum TlsInput {
+    /// Nothing. More may come.
     Open,
-    /// That it sends no more.
-    Farewell,
-    /// What is no TLS, or not what was sent: nothing further is believed.
-    Nonsense,
+    /// The close notification: the client sends no more.
+    Closed,
+    /// Bytes that are not valid TLS. Nothing further is read.
+    Invalid,
 }
 
 /// See the module.
 #[derive(Debug)]
 pub(crate) struct TlsSession {
     session: ServerConnection,
-    farewell_said: bool,
+    is_close_notified: bool,
     /// Records that may still be encrypted before the connection is to end.
     records_left: u64,
 }
 
 impl TlsSession {
-    /// A session whose handshake is done; it may have received more than that.
+    /// A session after its handshake. It may have received more bytes than the handshake has.
     pub(crate) fn new(mut session: ServerConnection) -> Self {
-        // What is encrypted is taken at once, and bounded by who hands it in.
+        // Encrypted bytes are taken at once, and the caller bounds them.
         session.set_buffer_limit(None);
         let records_left = match session.negotiated_cipher_suite() {
-            // What is owed when it ends fits the records that are kept back.
+            // The replies that are still owed fit the records that are kept back.
             Some(SupportedCipherSuite::Tls12(suite)) => {
                 let records_max = suite.common.confidentiality_limit;
                 records_max - records_max / RECORDS_KEPT_BACK_PART
             }
             _ => u64::MAX,
         };
-        Self { session, farewell_said: false, records_left }
+        Self { session, is_close_notified: false, records_left }
     }
 
-    /// True if the connection is to end: its keys have encrypted as much as is safe. TLS 1.2 has no
-    /// way to others but a new connection; under TLS 1.3 the session changes them by itself.
+    /// True if the connection must end: its keys have encrypted as much as is safe. Under TLS 1.2
+    /// only a new connection gets new keys; under TLS 1.3 the session changes them by itself.
     pub(crate) fn is_spent(&self) -> bool {
         self.records_left == 0
     }
 
-    /// Appends to `plain` what the client says in `received`, as far as its records are whole.
-    pub(crate) fn decrypt(&mut self, mut received: &[u8], plain: &mut Vec<u8>) -> Heard {
+    /// Appends the plain bytes of `received` to `plain`, as far as records are complete.
+    pub(crate) fn decrypt(&mut self, mut received: &[u8], plain: &mut Vec<u8>) -> TlsInput {
         loop {
-            let Ok(state) = self.session.process_new_packets() else { return Heard::Nonsense };
+            let Ok(state) = self.session.process_new_packets() else { return TlsInput::Invalid };
             let mut reader = self.session.reader();
             while let Ok(chunk) = reader.fill_buf()
                 && !chunk.is_empty()
@@ -67,21 +67,21 @@ impl TlsSession {
                 reader.consume(bytes);
             }
             if state.peer_has_closed() {
-                return Heard::Farewell;
+                return TlsInput::Closed;
             }
             if received.is_empty() {
-                return Heard::Open;
+                return TlsInput::Open;
             }
-            // A slice never fails, but the session refuses what it has no room for.
+            // Reading a slice never fails, but the session may have no room.
             match self.session.read_tls(&mut received) {
                 Ok(1..) => {}
-                _ => return Heard::Nonsense,
+                _ => return TlsInput::Invalid,
             }
         }
     }
 
-    /// Appends to `encrypted` what the client is to read as `outgoing`. Of a session that heard
-    /// nonsense nothing leaves but its last alert.
+    /// Encrypts `outgoing` and appends it to `encrypted`. A session that received invalid bytes
+    /// sends only its last alert.
     pub(crate) fn encrypt(&mut self, outgoing: &Outgoing, encrypted: &mut Vec<u8>) {
         let mut done = 0;
         let encrypted_before = encrypted.len();
@@ -99,7 +99,7 @@ impl TlsSession {
         }
         self.take_records(encrypted);
         if encrypted.len() - encrypted_before < outgoing.total_bytes() {
-            // The session takes bytes that it does not encrypt: nothing more can be said.
+            // The session does not encrypt what it takes: nothing more can be sent.
             self.records_left = 0;
         }
     }
@@ -107,15 +107,15 @@ impl TlsSession {
     /// Appends the records that wait to be sent.
     pub(crate) fn take_records(&mut self, encrypted: &mut Vec<u8>) {
         while self.session.wants_write() {
-            // Memory takes everything.
+            // Writing to memory never fails.
             let Ok(1..) = self.session.write_tls(encrypted) else { return };
         }
     }
 
-    /// Says once that nothing more will be sent, which tells the end from a cut connection.
-    pub(crate) fn say_farewell(&mut self) {
-        if !self.farewell_said {
-            self.farewell_said = true;
+    /// Queues the close notification, once. It tells the client that the end is not a cut.
+    pub(crate) fn send_close_notify(&mut self) {
+        if !self.is_close_notified {
+            self.is_close_notified = true;
             self.session.send_close_notify();
         }
     }

@@ -1,4 +1,4 @@
-//! What all connections of one executor share: the shard, the way to other shards, the time.
+//! The state that all connections of one executor share: shards, batches, the time.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -30,13 +30,14 @@ pub(crate) struct Executor {
     pub(crate) router: Router,
     pub(crate) limits: Limits,
     pub(crate) now: Now,
-    /// How much is logged, as of this turn: 2 and more names connections and commands.
+    /// Verbosity in this turn. From 2 on, connections and commands are logged.
     pub(crate) verbosity: u64,
-    /// What those who watch want to see, as of this turn.
+    /// Streams that have watchers in this turn.
     pub(crate) watched: Streams,
-    /// Whether plain reads may go their own way: nobody watches, nor logs commands.
+    /// Whether plain reads take their short path: there are no watchers, and commands are not
+    /// logged.
     pub(crate) reads_plainly: bool,
-    /// Requests of one connection that may wait for values of other shards, as of this turn.
+    /// Requests of one connection that may wait for values of other shards, in this turn.
     pub(crate) open_reads_max: usize,
     /// The watchers among this executor's connections.
     pub(crate) watchers: Vec<(WatcherId, ConnectionId)>,
@@ -45,7 +46,7 @@ pub(crate) struct Executor {
     pub(crate) upload_numbers: Numbers,
     /// Connections of this executor that wait to be told of all others.
     pub(crate) tellings: Vec<Ticket>,
-    /// Shards whose sleeping owners have something to do.
+    /// Shards whose owner has something to do and may sleep.
     to_wake: Vec<ShardId>,
     pub(crate) cluster: Arc<Cluster>,
     pub(crate) metrics: Arc<ShardMetrics>,
@@ -95,8 +96,8 @@ impl Executor {
         self.shards.own_mut().begin_turn(self.now);
     }
 
-    /// Until a large value is stored on some shard, values may be asked for in large numbers. An
-    /// executor looks before requests are executed, and before its replies leave.
+    /// Lowers the number of values that a connection may wait for, once any shard has stored a
+    /// large value. An executor looks before requests are executed, and before its replies leave.
     #[inline]
     fn look_for_large_values(&mut self) {
         if self.open_reads_max == OPEN_READS_MAX {
@@ -111,9 +112,9 @@ impl Executor {
         }
     }
 
-    /// The shard of a key if it can be asked at once: our own; or another's that is lent, if
-    /// nothing that was sent there before is still under way.
-    #[expect(clippy::inline_always, reason = "each key of a request asks for its shard twice")]
+    /// The shard, if requests can be executed on it at once: our own, or a lent one to which no
+    /// batch is under way.
+    #[expect(clippy::inline_always, reason = "called twice for each key of a request")]
     #[inline(always)]
     pub(crate) fn reach(&mut self, shard: ShardId) -> Option<&mut Shard> {
         if shard == self.shard || self.borrow(shard) { self.shards.held_mut(shard) } else { None }
@@ -131,7 +132,7 @@ impl Executor {
         borrowed
     }
 
-    /// Gives borrowed shards back: after each group of requests.
+    /// Returns the borrowed shards, after each group of requests.
     #[inline]
     pub(crate) fn give_back(&mut self) {
         let (to_wake, due_ticks) = (&mut self.to_wake, &self.cluster.due_ticks);
@@ -178,7 +179,7 @@ impl Executor {
         }
     }
 
-    /// Drops an upload whose connection ended.
+    /// Drops the upload of a connection that has ended.
     pub(crate) fn upload_abandon(&mut self, shard: ShardId, id: UploadId) {
         self.upload_numbers.give(id.number);
         if shard == self.shard {
@@ -188,7 +189,8 @@ impl Executor {
         }
     }
 
-    /// Lets go of a value, here or elsewhere. Not while a stage has borrowed shards.
+    /// Releases a value, here or on another shard. Must not be called while shards are borrowed for
+    /// a stage.
     pub(crate) fn release(&mut self, value: LargeValue) {
         let LargeValue { shard, hold, .. } = value;
         if let Some(owner) = self.reach(shard) {
@@ -199,7 +201,7 @@ impl Executor {
         }
     }
 
-    /// Parts of large values have left: values that were sent whole are given back.
+    /// Parts of large values have left. Releases the values that were sent completely.
     #[inline(never)]
     pub(crate) fn parts_sent(&mut self, output: &mut Output, parts: Box<Parts>) {
         output.parts_sent();
@@ -210,20 +212,20 @@ impl Executor {
         }
     }
 
-    /// Somebody began or ended to watch.
+    /// The streams with watchers have changed.
     #[cold]
     fn change_watched(&mut self) {
         let streams = self.watched;
         self.shards.own_mut().watch(Watch { streams, client: -1 });
     }
 
-    /// A watcher of this executor is gone.
+    /// Removes a watcher of this executor.
     pub(crate) fn end_watching(&mut self, id: WatcherId) {
         self.cluster.watchers.remove(id);
         self.watchers.retain(|(watcher, _)| *watcher != id);
     }
 
-    /// Tells the other shards if ours would welcome pages of theirs.
+    /// Asks the other shards for pages if ours wants some.
     pub(crate) fn ask_for_pages(&mut self) {
         if self.router.shards() > 1
             && let Some(wish) = self.shards.own_mut().take_page_wish()
@@ -234,7 +236,7 @@ impl Executor {
         }
     }
 
-    /// Sends what is gathered for other shards; `wake` rings for one that sleeps.
+    /// Sends the batches for other shards. `wake` rings a sleeping one.
     pub(crate) fn dispatch(&mut self, mut wake: impl FnMut(ShardId)) {
         self.look_for_large_values();
         let (cluster, metrics) = (&self.cluster, &self.metrics);

@@ -1,6 +1,6 @@
-//! What one executor keeps for all its connections.
+//! The state of one executor that all its connections share.
 //!
-//! Its shard and the shards it has borrowed, and the batches for other shards.
+//! Its own shard, the shards that it has borrowed, and the batches for other shards.
 //!
 //! May use: `settings`, `connection`, `shared`. Must not come in: anything that looks at a request.
 //!

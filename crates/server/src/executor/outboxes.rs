@@ -1,4 +1,4 @@
-//! Requests for other shards, gathered over a turn: one batch per destination.
+//! Requests for other shards, gathered during a turn: one batch per destination.
 
 use slabcore_shard::{Batch, ForwardedRequest, ShardId, Ticket};
 use slabcore_storage::{HashedKey, Hold};
@@ -11,19 +11,19 @@ struct Outbox {
     batch: Box<Batch>,
     /// Batches sent and not back yet.
     in_flight: usize,
-    /// Batches that came back, ever; they do so in the order in which they were sent.
+    /// Number of batches that have returned, in the order in which they were sent.
     returned: u64,
-    /// Boxed, as they travel so.
+    /// Empty batches for reuse. Boxed, because batches travel boxed.
     #[expect(clippy::vec_box)]
     spares: Vec<Box<Batch>>,
 }
 
-/// One outbox per shard; our own stays empty.
+/// One outbox per shard. The own one stays empty.
 #[derive(Debug)]
 pub(crate) struct Outboxes {
     boxes: Vec<Outbox>,
     source: ShardId,
-    /// Some batch takes no more until it is sent.
+    /// Some batch is full until it is sent.
     any_full: bool,
 }
 
@@ -48,7 +48,7 @@ impl Outboxes {
         self.any_full |= outbox.batch.is_full();
     }
 
-    /// Adds a get of `key` with nothing said of it.
+    /// Adds a plain get of `key`.
     #[inline]
     pub(crate) fn push_get(&mut self, shard: ShardId, key: HashedKey<'_>, ticket: Ticket) {
         let outbox = &mut self.boxes[shard.index()];
@@ -63,43 +63,44 @@ impl Outboxes {
         self.any_full |= outbox.batch.is_full();
     }
 
-    /// Gives a held value back to `shard`.
+    /// Returns a held value to `shard`.
     pub(super) fn push_release(&mut self, shard: ShardId, hold: Hold) {
         self.boxes[shard.index()].batch.push_release(hold);
     }
 
-    /// True if nothing that was sent to `shard`, or will be, is under way.
+    /// True if no batch for `shard` is under way or waits to be sent.
     #[inline]
     pub(super) fn is_quiet(&self, shard: ShardId) -> bool {
         let outbox = &self.boxes[shard.index()];
         outbox.in_flight == 0 && outbox.batch.is_empty()
     }
 
-    /// For each shard, how many batches must be back until it has done all that was pushed so far.
+    /// For each shard, how many batches must have returned until it has done all requests pushed so
+    /// far.
     pub(crate) fn marks(&self) -> Vec<u64> {
         let mark =
             |it: &Outbox| it.returned + it.in_flight as u64 + u64::from(!it.batch.is_empty());
         self.boxes.iter().map(mark).collect()
     }
 
-    /// True if all shards have done what was pushed before these marks were taken.
+    /// True if all shards have done the requests pushed before these marks were taken.
     pub(crate) fn have_returned(&self, marks: &[u64]) -> bool {
         self.boxes.iter().zip(marks).all(|(it, &mark)| it.returned >= mark)
     }
 
-    /// True if connections should wait: a batch is full and may not leave yet.
+    /// True if connections should wait: a full batch may not be sent yet.
     #[inline]
     pub(crate) fn is_any_full(&self) -> bool {
         self.any_full
     }
 
-    /// True if there is a batch that may leave.
+    /// True if a batch may be sent.
     pub(crate) fn can_dispatch(&self) -> bool {
         let can = |it: &Outbox| !it.batch.is_empty() && it.in_flight < BATCHES_IN_FLIGHT_MAX;
         self.boxes.iter().any(can)
     }
 
-    /// Hands every batch that may leave to `send`, with its destination.
+    /// Passes every batch that may be sent to `send`, with its destination.
     pub(super) fn dispatch(&mut self, mut send: impl FnMut(ShardId, Box<Batch>)) {
         self.any_full = false;
         let shards = ShardId::first(self.boxes.len());
@@ -148,7 +149,7 @@ mod tests {
         outboxes.push(two, &ForwardedRequest::Flush(FlushTime::Immediately), None);
         let marks = outboxes.marks();
         outboxes.dispatch(|shard, batch| sent.push((shard, batch)));
-        // What comes later is not waited for.
+        // A later request is not waited for.
         outboxes.push(one, &ForwardedRequest::Flush(FlushTime::Immediately), None);
         outboxes.dispatch(|shard, batch| sent.push((shard, batch)));
         let shards: Vec<_> = sent.iter().map(|it| it.0).collect();

@@ -1,17 +1,17 @@
 //! Pages that a shard takes from others at once, when it has nothing left to evict.
 //!
-//! A large value arrives faster than other executors clear the pages that its shard wished for:
-//! they do that between their requests, or sleep. So the executor of the store locks another
-//! shard, which is free whenever its owner is in the kernel, and clears a few of its pages itself.
+//! A large value arrives faster than other executors clear the pages that its shard asked for: they
+//! do that between their requests, or sleep. So the executor locks another shard, which is possible
+//! whenever its owner is in the kernel, and clears a few of its pages itself.
 //!
-//! **Nobody waits for each other.** A shard says that it demands before it looks at others, and
-//! waits for the lock of none that says so. A shard that demands has nothing to give, but when two
-//! do, one of them is to fail and not both: the one of the lower number waits until the other one
-//! has given up or got what it needs. All waits are bounded.
+//! **No two shards wait for each other.** A shard sets a flag while it demands pages, and does not
+//! wait for the lock of a shard whose flag is set. Such a shard has no pages to give, but if two
+//! demand at once, only one should fail: the one with the lower number waits until the other one is
+//! done. All waits are bounded.
 //!
-//! **Nobody waits for itself.** An executor that has borrowed the shard that demands also has its
-//! own, and may have borrowed others: these are not asked. It waits for none of the rest, as the
-//! owner of the shard that demands waits for it meanwhile.
+//! **No executor waits for itself.** An executor that has borrowed the demanding shard also holds
+//! its own, and may have borrowed others. It skips these, and does not wait for the rest, because
+//! the owner of the demanding shard waits for it.
 
 use std::sync::{Arc, Weak};
 use std::thread;
@@ -20,7 +20,7 @@ use std::time::{Duration, Instant};
 use crate::executor::shards::SharedShard;
 use crate::settings::limits::{DEMAND_PAUSE, DEMAND_WAIT_MAX};
 
-/// Lets each of the shards demand pages of the others.
+/// Enables each shard to demand pages of the others.
 pub(crate) fn connect(shards: &Arc<[SharedShard]>) {
     if shards.len() == 1 {
         return;
@@ -34,7 +34,7 @@ pub(crate) fn connect(shards: &Arc<[SharedShard]>) {
     }
 }
 
-/// Asks the others in turn, until one has given pages.
+/// Tries the other shards in turn, until one has given pages.
 fn demand(all: &[SharedShard], own: usize, asked_last: &mut usize, tick: u32) -> bool {
     let wait = if all[own].holder() == own { DEMAND_WAIT_MAX } else { Duration::ZERO };
     all[own].set_demanding(true);
@@ -51,13 +51,13 @@ fn demand(all: &[SharedShard], own: usize, asked_last: &mut usize, tick: u32) ->
     giver.is_some()
 }
 
-/// The shards to ask, from the one after `asked_last` on: all but those that this thread has.
+/// The shards to try, from the one after `asked_last` on: all but those that this thread holds.
 fn givers(
     all: &[SharedShard],
     own: usize,
     asked_last: usize,
 ) -> impl Iterator<Item = usize> + use<'_> {
-    // The executor of the store holds the shard that demands.
+    // This executor holds the demanding shard.
     let this_executor = all[own].holder();
     let first = asked_last + 1;
     let others = (first..first + all.len()).map(|number| number % all.len());
@@ -76,7 +76,7 @@ mod tests {
     use crate::shared::cluster::Backend;
     use crate::whole_server::settings;
 
-    /// A thread that had borrowed the shard that demands waited for its own, whose lock it had.
+    /// A thread that had borrowed the demanding shard waited for its own, whose lock it held.
     #[test]
     fn an_executor_does_not_ask_the_shards_that_it_has() {
         let settings = Settings { shards: 4, ..settings(BackendChoice::Epoll) };

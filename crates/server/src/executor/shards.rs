@@ -1,9 +1,9 @@
-//! The shards, and which of them this executor may touch now.
+//! The shards, and which of them this executor holds now.
 //!
-//! An executor holds the lock of its own shard but for the time that it spends in the kernel, to
-//! send or to sleep. Meanwhile the shard is **lent**: another executor executes its requests in
-//! place instead of waking the owner, which would cost both of them a switch of threads. At other
-//! times a shard is reached by batches (`outboxes.rs`).
+//! An executor holds the lock of its own shard, except while it is in the kernel to send or to
+//! sleep. Then the shard is **lent**: another executor can execute requests on it directly, which
+//! saves both of them a thread switch. At other times other executors reach the shard by batches
+//! (`outboxes.rs`).
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -13,14 +13,14 @@ use parking_lot::{ArcMutexGuard, Mutex, RawMutex};
 use slabcore_shard::{Now, Shard, ShardId};
 use slabcore_storage::PageDemand;
 
-/// A shard that one executor at a time may touch.
+/// A shard that one executor at a time may hold.
 pub(crate) struct SharedShard {
     lock: Arc<Mutex<Shard>>,
-    /// The owner does without it for now.
+    /// Other executors may borrow it.
     lent: AtomicBool,
-    /// It has nothing left to evict, and demands pages of others.
+    /// It has nothing left to evict, and demands pages of other shards.
     demands: AtomicBool,
-    /// The executor that has its lock, or [`NOBODY`]. Only that one relies on it.
+    /// The executor that holds its lock, or [`NOBODY`]. Only exact for that executor.
     holder: AtomicUsize,
 }
 
@@ -40,17 +40,17 @@ impl SharedShard {
 
 /// See `page_demand.rs`.
 impl SharedShard {
-    /// From now on the shard has others clear pages when it has nothing left to evict.
+    /// Sets how the shard demands pages of others when it has nothing left to evict.
     pub(super) fn set_page_demand(&self, demand: PageDemand) {
         self.lock.lock().set_page_demand(demand);
     }
 
-    /// The executor that has its lock; what another one reads may be outdated.
+    /// The executor that holds its lock. Another executor may read an outdated value.
     pub(super) fn holder(&self) -> usize {
         self.holder.load(Ordering::Relaxed)
     }
 
-    /// Whether it waits for pages of others, so that nobody may wait for it.
+    /// Whether it demands pages of others. Then no other shard waits for its lock.
     pub(super) fn is_demanding(&self) -> bool {
         self.demands.load(Ordering::SeqCst)
     }
@@ -59,8 +59,8 @@ impl SharedShard {
         self.demands.store(demands, Ordering::SeqCst);
     }
 
-    /// Clears pages of it, as soon as nobody else has it. False: it has none to give, or somebody
-    /// has it for longer than that.
+    /// Clears pages of it, once its lock is free. False if it has none to give, or if the lock is
+    /// not free within `wait`.
     pub(super) fn give_pages_now(&self, tick: u32, wait: Duration) -> bool {
         self.lock.try_lock_for(wait).is_some_and(|mut shard| shard.give_pages_now(tick))
     }
@@ -70,14 +70,14 @@ impl SharedShard {
 pub(crate) struct Shards {
     own: ShardId,
     all: Arc<[SharedShard]>,
-    /// Our own outside of the kernel, and those borrowed.
+    /// The own shard, except in the kernel, and the borrowed ones.
     held: Vec<Option<ArcMutexGuard<RawMutex, Shard>>>,
-    /// Numbers of those borrowed.
+    /// Numbers of the borrowed shards.
     borrowed: Vec<ShardId>,
 }
 
 impl Shards {
-    /// All shards, of which this thread's executor owns one.
+    /// The shards as executor `own` sees them. Takes its own.
     pub(super) fn new(own: ShardId, all: Arc<[SharedShard]>) -> Self {
         let held = all.iter().map(|_| None).collect();
         let mut shards = Self { own, all, held, borrowed: Vec::new() };
@@ -85,37 +85,37 @@ impl Shards {
         shards
     }
 
-    /// This executor's own.
+    /// The own shard.
     #[inline]
     pub(crate) fn own(&self) -> &Shard {
         self.held[self.own.index()].as_ref().expect("an awake executor holds its shard")
     }
 
-    /// This executor's own.
+    /// The own shard.
     #[inline]
     pub(crate) fn own_mut(&mut self) -> &mut Shard {
         self.held[self.own.index()].as_mut().expect("an awake executor holds its shard")
     }
 
-    /// A shard that is at hand.
+    /// A shard, if it is held.
     #[inline]
     pub(crate) fn held(&self, shard: ShardId) -> Option<&Shard> {
         self.held[shard.index()].as_deref()
     }
 
-    /// A shard that is at hand.
+    /// A shard, if it is held.
     #[inline]
     pub(crate) fn held_mut(&mut self, shard: ShardId) -> Option<&mut Shard> {
         self.held[shard.index()].as_deref_mut()
     }
 
-    /// Before items are prefetched: what was found for the last group is forgotten.
+    /// Forgets the items found for the last group, before those of the next one are prefetched.
     #[inline]
     pub(crate) fn begin_group(&self) {
         self.held.iter().flatten().for_each(|shard| shard.begin_group());
     }
 
-    /// Borrows a shard whose owner lends it; false if somebody has it.
+    /// Borrows a lent shard. False if it is not lent, or if another executor holds it.
     pub(super) fn borrow(&mut self, shard: ShardId, now: Now) -> bool {
         let shared = &self.all[shard.index()];
         if !shared.lent.load(Ordering::Relaxed) {
@@ -129,8 +129,8 @@ impl Shards {
         true
     }
 
-    /// Gives all borrowed shards back. `wake` is called for those whose owner has something to do;
-    /// `due` for those whose background work is due sooner than was told.
+    /// Returns all borrowed shards. Calls `wake` for those whose owner has something to do, and
+    /// `due` for those whose background work is due earlier than their owner set.
     pub(super) fn give_back(
         &mut self,
         now: Now,
@@ -152,23 +152,23 @@ impl Shards {
         }
     }
 
-    /// Before the kernel is entered: others may have our own shard.
+    /// Lends the own shard, before the kernel is entered.
     #[inline]
     pub(crate) fn lend(&mut self) {
         if self.all.len() > 1 {
-            debug_assert!(self.borrowed.is_empty(), "borrowed shards are given back");
+            debug_assert!(self.borrowed.is_empty(), "borrowed shards are returned");
             self.all[self.own.index()].holder.store(NOBODY, Ordering::Relaxed);
             self.held[self.own.index()] = None;
             self.all[self.own.index()].lent.store(true, Ordering::Relaxed);
         }
     }
 
-    /// After it: waits until nobody has our own shard, microseconds mostly.
+    /// Takes the own shard back, after the kernel. Waits until it is free: usually microseconds.
     #[inline]
     pub(crate) fn take_back(&mut self) {
         if self.held[self.own.index()].is_none() {
             let shared = &self.all[self.own.index()];
-            // Whoever comes now sends a batch, so that the wait is for one group of requests.
+            // From now on other executors send batches, so this waits for one group of requests.
             shared.lent.store(false, Ordering::Relaxed);
             self.held[self.own.index()] = Some(shared.lock.lock_arc());
             shared.holder.store(self.own.index(), Ordering::Relaxed);

@@ -8,7 +8,7 @@ use slabcore_metrics::Counter;
 use crate::connection::hub_connection::Waiting;
 use crate::connection::outgoing::Outgoing;
 use crate::connection::output::Output;
-use crate::connection::tls_session::{Heard, TlsSession};
+use crate::connection::tls_session::{TlsInput, TlsSession};
 use crate::executor::Executor;
 use crate::hub::Hub;
 use crate::settings::limits::ENCRYPTED_VALUE_BYTES_MAX;
@@ -27,9 +27,9 @@ impl Hub {
         let bytes = conn.carry.len() - before;
         self.executor.metrics.add(Counter::BytesRead, bytes as u64);
         match heard {
-            Heard::Open => {}
-            Heard::Farewell => conn.end_of_input = true,
-            Heard::Nonsense => {
+            TlsInput::Open => {}
+            TlsInput::Closed => conn.end_of_input = true,
+            TlsInput::Invalid => {
                 if let Some(tls) = &self.executor.cluster.tls {
                     tls.protocol_errors.fetch_add(1, Ordering::Relaxed);
                 }
@@ -81,7 +81,7 @@ pub(super) fn take_encrypted(
     }
     if encrypted.is_empty() {
         if closing && output.is_empty() {
-            tls.say_farewell();
+            tls.send_close_notify();
         }
         tls.take_records(&mut encrypted);
     }

@@ -222,6 +222,6 @@ impl Hub {
         self.executor
             .cluster
             .due_ticks
-            .tell(self.executor.shard.index(), due.max(self.rest.begin()));
+            .set(self.executor.shard.index(), due.max(self.rest.begin()));
     }
 }

@@ -126,9 +126,9 @@ impl Hub {
         if conn.end_of_input && pause == Pause::Hungry {
             conn.connection.close(&mut self.executor);
         }
-        let wishes = conn.connection.affinity.wish().is_some();
+        let prefers_another = conn.connection.affinity.preferred_shard().is_some();
         self.count_carry(index);
-        if wishes {
+        if prefers_another {
             self.consider_leaving(index);
         }
         let Some(conn) = self.connections[index as usize].as_mut() else { return };

@@ -18,7 +18,7 @@ impl Hub {
         mut open: impl FnMut(u32, OwnedFd),
         mut wake: impl FnMut(ShardId),
     ) -> bool {
-        self.obey_publish_order();
+        self.answer_publish_signal();
         let mut any = false;
         // What comes meanwhile waits for the next turn: others could feed this shard without end.
         for _ in 0..self.receiver.len() + usize::from(self.postponed.is_some()) {
@@ -79,18 +79,18 @@ impl Hub {
         }
     }
 
-    /// Publishes the shard's numbers if somebody asked for them, once idle connections have been
-    /// looked through. The order stays until then, and so does the executor awake.
-    fn obey_publish_order(&mut self) {
-        let orders = &self.executor.cluster.publish_orders[self.executor.shard.index()];
-        if let Some(order) = orders.pending()
+    /// Publishes the shard's numbers if the signal is raised, after the sweep for idle connections.
+    /// The executor stays awake until then.
+    fn answer_publish_signal(&mut self) {
+        let signals = &self.executor.cluster.publish_signals[self.executor.shard.index()];
+        if let Some(signal) = signals.pending()
             && self.sweep_idle() == Swept::All
         {
             let shard = self.executor.shards.own();
             shard.publish();
             let table = shard.class_table(self.executor.now.tick);
             self.executor.cluster.publish_classes(self.executor.shard.index(), table);
-            self.executor.cluster.publish_orders[self.executor.shard.index()].set_done(order);
+            self.executor.cluster.publish_signals[self.executor.shard.index()].answer(signal);
         }
     }
 
@@ -152,10 +152,10 @@ impl Hub {
 
     /// True if the mailbox holds something, or a scrape waits for the shard's numbers.
     pub(crate) fn has_messages(&self) -> bool {
-        let orders = &self.executor.cluster.publish_orders[self.executor.shard.index()];
+        let signals = &self.executor.cluster.publish_signals[self.executor.shard.index()];
         !self.receiver.is_empty()
             || self.postponed.is_some()
-            || orders.pending().is_some()
+            || signals.pending().is_some()
             || self.has_watch_work()
     }
 }

@@ -23,11 +23,11 @@ impl Hub {
     #[cold]
     pub(super) fn consider_leaving(&mut self, index: u32) {
         let Some(conn) = self.connections[index as usize].as_mut() else { return };
-        let Some(to) = conn.connection.affinity.wish() else { return };
+        let Some(to) = conn.connection.affinity.preferred_shard() else { return };
         if !conn.connection.is_at_request() || conn.waiting.is_leaving() {
             return;
         }
-        conn.connection.affinity.drop_wish();
+        conn.connection.affinity.forget_preferred();
         if conn.end_of_input || self.leaving.len() >= LEAVING_MAX || !self.has_place(to) {
             return;
         }

@@ -11,7 +11,7 @@ use crate::hub::Hub;
 use crate::settings::limits::WATCHER_SEND_BYTES_MAX;
 use crate::settings::log;
 use crate::settings::peer::Peer;
-use crate::shared::farewell;
+use crate::shared::graceful_close;
 
 impl Hub {
     /// The end of a turn while somebody watches.
@@ -68,7 +68,7 @@ impl Hub {
     pub(crate) fn part_from_client(&mut self, index: u32, socket: impl AsFd) {
         let Some(conn) = self.connections[index as usize].as_ref() else { return };
         if !conn.end_of_input {
-            farewell::say(&socket);
+            graceful_close::close(&socket);
         }
         if !self.executor.watched.meets(Streams::CONNECTIONS) {
             return;

@@ -20,7 +20,7 @@ use crate::settings::limits::ACCEPTS_PER_SOCKET_MAX;
 use crate::settings::listener::Listener;
 use crate::settings::log;
 use crate::shared::cluster::Cluster;
-use crate::shared::farewell;
+use crate::shared::graceful_close;
 use crate::shared::mailbox::Message;
 use crate::shared::tls_handshakes::{Handshakes, Newcomer};
 
@@ -177,7 +177,7 @@ impl Acceptor {
                 TOO_MANY_CONNECTIONS,
                 rustix::net::SendFlags::NOSIGNAL | rustix::net::SendFlags::DONTWAIT,
             );
-            farewell::say(&socket);
+            graceful_close::close(&socket);
             return;
         }
         cluster.connections.fetch_add(1, Ordering::Relaxed);

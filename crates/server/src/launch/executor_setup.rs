@@ -25,7 +25,7 @@ use crate::shared::clock::Clock;
 use crate::shared::cluster::{Backend, Cluster, SharedTls};
 use crate::shared::due_ticks::DueTicks;
 use crate::shared::mailbox::{Mailbox, Message};
-use crate::shared::publish_order::PublishOrder;
+use crate::shared::publish_signal::PublishSignal;
 use crate::shared::run_time_settings::RunTimeSettings;
 use crate::shared::watchers::Watchers;
 
@@ -83,7 +83,7 @@ pub(crate) fn make_setups(
         mailboxes,
         metrics,
         due_ticks: DueTicks::new(settings.shards),
-        publish_orders: (0..settings.shards).map(|_| PublishOrder::default()).collect(),
+        publish_signals: (0..settings.shards).map(|_| PublishSignal::default()).collect(),
         class_tables: (0..settings.shards).map(|_| Mutex::default()).collect(),
         pages,
         baseline: Mutex::default(),

@@ -1,7 +1,7 @@
 //! A thread that makes every executor turn now and then, also a sleeping one, and notices one that
 //! does not.
 //!
-//! It gives the order that a scrape gives ([`PublishOrder`]), so that turns need not look for
+//! It raises the signal that a scrape raises ([`PublishSignal`]), so that turns need not look for
 //! anything more; an executor that obeys it also closes connections that are idle for too long.
 //! Only where somebody needs it does it run: an idle server sleeps.
 
@@ -13,7 +13,7 @@ use std::time::Duration;
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
 
 use crate::shared::cluster::Cluster;
-use crate::shared::publish_order::PublishOrder;
+use crate::shared::publish_signal::PublishSignal;
 
 /// The running thread.
 pub(super) struct Heartbeat {
@@ -45,16 +45,16 @@ impl Heartbeat {
 }
 
 fn beat(cluster: &Cluster, period: Duration, alive: impl Fn(), stopped: &Receiver<()>) {
-    let orders = &cluster.publish_orders;
+    let signals = &cluster.publish_signals;
     loop {
-        let given: Vec<u64> = orders.iter().map(PublishOrder::give).collect();
+        let raised: Vec<u64> = signals.iter().map(PublishSignal::raise).collect();
         for mailbox in &cluster.mailboxes {
             mailbox.wake();
         }
         if stopped.recv_timeout(period) != Err(RecvTimeoutError::Timeout) {
             return;
         }
-        if orders.iter().zip(&given).all(|(it, &order)| it.is_done(order)) {
+        if signals.iter().zip(&raised).all(|(it, &signal)| it.is_answered(signal)) {
             alive();
         }
     }
@@ -103,10 +103,10 @@ mod tests {
             make_setups(settings, backend, &[], Vec::new(), &KeyHasher::new(1))
                 .map_err(drop)
                 .unwrap();
-        cluster.publish_orders[0].set_done(u64::MAX);
+        cluster.publish_signals[0].answer(u64::MAX);
         let (count, alive) = counted();
         let heartbeat = Heartbeat::start(&cluster, Duration::from_micros(100), alive).unwrap();
-        while cluster.publish_orders[1].pending() < Some(10) {
+        while cluster.publish_signals[1].pending() < Some(10) {
             std::thread::yield_now();
         }
         heartbeat.stop();

@@ -42,7 +42,7 @@ impl WakeTimer {
 }
 
 fn wake_when_due(cluster: &Cluster, stopping: &AtomicBool) {
-    cluster.due_ticks.attend();
+    cluster.due_ticks.register_thread();
     while !stopping.load(Ordering::SeqCst) {
         let now = cluster.clock.now().tick;
         for shard in cluster.due_ticks.take_due(now) {

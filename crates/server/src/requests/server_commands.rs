@@ -20,7 +20,7 @@ use crate::requests::gathers::send_to_others;
 use crate::settings::peer::CloseReason;
 use crate::shared::certificate_reload;
 use crate::shared::memory_limit;
-use crate::shared::reload_orders::Asked;
+use crate::shared::reload_requests::ReloadRequest;
 
 /// The number that means any slab class: the one with most pages is chosen.
 const ANY_CLASS: i32 = -1;
@@ -175,8 +175,8 @@ impl Connection {
             return self.reply(Reply::Error(error_lines::TLS_NOT_ENABLED));
         };
         let ticket = self.open_ticket(executor);
-        let asked = Asked { shard: executor.shard, ticket, noreply };
-        if !certificate_reload::order(&cluster, tls, asked) {
+        let request = ReloadRequest { shard: executor.shard, ticket, noreply };
+        if !certificate_reload::request(&cluster, tls, request) {
             self.output.fill(ticket.slot, error_lines::OUT_OF_MEMORY, &mut executor.spares);
         }
     }

@@ -223,7 +223,7 @@ impl Connection {
         let mut consumed = 0;
         let requests = stage.requests(plan.requests);
         if let Some(first) = requests.first() {
-            self.affinity.look(first.route().shard);
+            self.affinity.count(first.route().shard);
             self.set_follows_requests(true);
         }
         for request in requests {

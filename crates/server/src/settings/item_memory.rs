@@ -1,8 +1,8 @@
-//! The memory of the items: one mapping, on huge pages where they are to be had.
+//! The memory of the items: one mapping, on huge pages if the system has them.
 //!
 //! Without `-L` the kernel is asked for transparent huge pages and makes them as memory is touched.
-//! With `-L` the pages come from those that the operator reserved (`vm.nr_hugepages`): the kernel
-//! sets as many aside at the start, so they cannot run out later, and resident memory still follows
+//! With `-L` the pages come from those that the operator reserved (`vm.nr_hugepages`). The kernel
+//! sets as many aside at the start, so they cannot run out later. Resident memory still follows
 //! use.
 
 #![allow(unsafe_code)]
@@ -16,21 +16,21 @@ use tracing::warn;
 
 use crate::settings::Settings;
 
-/// Reserved huge pages are asked for in this size, whatever the system's default is.
+/// Size of the reserved huge pages that are asked for, whatever the system's default is.
 const HUGE_PAGE_BITS: u8 = 21;
 const HUGE_PAGE_BYTES: usize = 1 << HUGE_PAGE_BITS;
 
 /// See the module.
 pub(crate) struct ItemMemory {
-    /// Whole pages of its size: the kernel unmaps nothing less.
+    /// Whole huge pages if they are reserved: the kernel unmaps no part of one.
     mapping: MmapMut,
     bytes: usize,
 }
 
 impl ItemMemory {
-    /// Maps `-m` bytes, and beside them address space for `cache_memlimit` to grow into: as much
-    /// as the machine could fill without items getting longer addresses, but none with `-k`, which
-    /// has all of it at once. What `-L` cannot have is said on stderr.
+    /// Maps `-m` bytes, and address space for `cache_memlimit` to grow into: as much as the machine
+    /// has memory, but no further than the items' addresses reach. With `-k` there is none, because
+    /// `-k` locks all that is mapped. A warning says if `-L` gets no reserved pages.
     pub(crate) fn map(settings: &Settings) -> io::Result<ItemMemory> {
         let bytes = settings.memory_bytes;
         if settings.huge_pages {
@@ -51,7 +51,7 @@ impl ItemMemory {
 }
 
 impl ItemMemory {
-    /// Where it lies.
+    /// Where the memory is.
     pub(crate) fn range(&self) -> MappedRange {
         MappedRange { address: self.mapping.as_ptr().expose_provenance(), bytes: self.bytes }
     }
@@ -70,7 +70,7 @@ fn reserve_bytes(bytes: usize) -> usize {
     physical.min(region_reach(bytes)).max(bytes)
 }
 
-/// Where a mapping lies, for advice to the kernel on all of it.
+/// Where a mapping is, for advice to the kernel on all of it.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct MappedRange {
     address: usize,
@@ -78,8 +78,8 @@ pub(crate) struct MappedRange {
 }
 
 impl MappedRange {
-    /// Asks for huge pages, or for none: the kernel would make whole ones again of those of which
-    /// parts were returned.
+    /// Asks the kernel for huge pages, or for none. After memory was returned the kernel would
+    /// otherwise make whole huge pages of the rest.
     pub(crate) fn advise_huge_pages(self, wanted: bool) {
         let advice =
             if wanted { MemoryAdvice::LinuxHugepage } else { MemoryAdvice::LinuxNoHugepage };
@@ -89,38 +89,38 @@ impl MappedRange {
     }
 }
 
-/// Gives memory back to the system: it reads as zeros from now on, and is had anew when touched.
+/// Returns memory to the system. It reads as zeros, and is allocated again when it is touched.
 pub(crate) fn return_to_system(bytes: &mut [u8]) {
-    // SAFETY: the bytes are of a private anonymous mapping and borrowed by nobody else; zeros are
-    // as good as what they were. What the system refuses stays where it is.
+    // SAFETY: the bytes are of a private anonymous mapping, borrowed by nobody else, and their
+    // values are not needed. If the system refuses, the memory stays as it is.
     let _ = unsafe { madvise(bytes.as_mut_ptr().cast(), bytes.len(), MemoryAdvice::LinuxDontNeed) };
 }
 
 fn advised(bytes: usize) -> io::Result<MmapMut> {
     let mapping = MmapOptions::new().len(bytes).no_reserve_swap().map_anon()?;
-    // Fewer TLB misses where huge pages are to be had; nothing is lost where not.
+    // Huge pages mean fewer TLB misses; without them nothing is lost.
     let _ = mapping.advise(Advice::HugePage);
     Ok(mapping)
 }
 
-/// Must not be mapped without a reservation (`MAP_NORESERVE`): a page that is then missing when it
-/// is touched is a SIGBUS.
+/// A mapping of reserved huge pages. It must not be without a reservation (`MAP_NORESERVE`): if a
+/// page is missing when it is touched, the process gets a SIGBUS.
 fn reserved(bytes: usize) -> io::Result<MmapMut> {
     let bytes = bytes.next_multiple_of(HUGE_PAGE_BYTES);
     MmapOptions::new().len(bytes).huge(Some(HUGE_PAGE_BITS)).map_anon()
 }
 
-/// The one line that says why `-L` has no reserved pages, and how it would have them.
+/// The warning that says why `-L` gets no reserved pages, and how to reserve them.
 fn refused(bytes: usize, error: &io::Error) -> String {
     let pages = bytes.div_ceil(HUGE_PAGE_BYTES);
     let cause = match error.raw_os_error().map(rustix::io::Errno::from_raw_os_error) {
-        Some(rustix::io::Errno::NOMEM) => "they are not reserved or not free".to_owned(),
+        Some(rustix::io::Errno::NOMEM) => "not reserved or not free".to_owned(),
         _ => error.to_string(),
     };
     format!(
-        "warning: -L: {pages} huge pages of 2 MiB are not to be had: {cause}; reserve them with \
-         sysctl vm.nr_hugepages={pages} (more where others use some); going on with transparent \
-         huge pages"
+        "warning: -L: cannot get {pages} huge pages of 2 MiB: {cause}; reserve them with sysctl \
+         vm.nr_hugepages={pages} (more if other processes use some); using transparent huge pages \
+         instead"
     )
 }
 
@@ -133,14 +133,11 @@ mod tests {
         let line = refused((64 << 20) + 1, &rustix::io::Errno::NOMEM.into());
         assert_eq!(
             line,
-            "warning: -L: 33 huge pages of 2 MiB are not to be had: they are not reserved or not \
-             free; reserve them with sysctl vm.nr_hugepages=33 (more where others use some); going \
-             on with transparent huge pages"
+            "warning: -L: cannot get 33 huge pages of 2 MiB: not reserved or not free; reserve \
+             them with sysctl vm.nr_hugepages=33 (more if other processes use some); using \
+             transparent huge pages instead"
         );
         let line = refused(1, &rustix::io::Errno::INVAL.into());
-        assert!(
-            line.contains("1 huge pages of 2 MiB are not to be had: Invalid argument"),
-            "{line}"
-        );
+        assert!(line.contains("cannot get 1 huge pages of 2 MiB: Invalid argument"), "{line}");
     }
 }

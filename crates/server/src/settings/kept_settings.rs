@@ -1,5 +1,5 @@
-//! Settings that have nothing to work on here. They are kept as the command line and orders gave
-//! them, so that tools read back from `stats settings` what they set.
+//! Settings without effect here. They are kept as the command line and commands gave them, so that
+//! tools read back from `stats settings` what they set.
 
 /// memcached's TCP port.
 pub const PORT: u16 = 11_211;
@@ -7,21 +7,21 @@ pub const PORT: u16 = 11_211;
 /// The kept settings, by default with memcached's values.
 #[derive(Debug, Clone, PartialEq)]
 pub struct KeptSettings {
-    /// TCP port (`-p`), also where there is none; -1: any.
+    /// TCP port as written (`-p`): 0 for none, -1 for any free one.
     pub tcp_port: i32,
-    /// The same of UDP (`-U`).
+    /// UDP port as written (`-U`), in the same way.
     pub udp_port: i32,
-    /// Mode of a Unix socket (`-a`), also where there is none.
+    /// Mode of the Unix socket (`-a`), also if there is no such socket.
     pub unix_mask: u32,
     /// Number of NAPI ids (`-N`).
     pub napi_ids: u32,
-    /// File that items outlive a restart in (`-e`).
+    /// File that keeps the items over a restart (`-e`).
     pub memory_file: Option<String>,
-    /// Logarithm of the first size of the hash table (`hashpower`).
+    /// Base-2 logarithm of the initial size of the hash table (`hashpower`).
     pub hash_power: u32,
-    /// Name of the hash function; `None`: that of this server.
+    /// Name of the hash function. `None`: the one of this server.
     pub hash_algorithm: Option<&'static str>,
-    /// Largest chunk in bytes; `None`: that of this server.
+    /// Largest chunk in bytes. `None`: the one of this server.
     pub slab_chunk_bytes_max: Option<usize>,
     /// `slab_automove`: 0 to 2.
     pub automove: u32,
@@ -37,7 +37,7 @@ pub struct KeptSettings {
     pub crawler_items_max: u32,
     /// `tail_repair_time` in seconds; 0: never.
     pub tail_repair_time: u32,
-    /// `lru mode`. Unlike memcached's default, as there are no segments here.
+    /// `lru mode`. The default differs from memcached's: there are no segments here.
     pub segmented: bool,
     /// `hot_lru_pct`.
     pub hot_percent: u32,
@@ -47,9 +47,9 @@ pub struct KeptSettings {
     pub hot_factor: f64,
     /// `warm_max_factor`.
     pub warm_factor: f64,
-    /// Whether temporary items are to be treated apart.
+    /// Whether temporary items are evicted last.
     pub temporary_items: bool,
-    /// `temporary_ttl` in seconds, kept while `temporary_items` is off, too.
+    /// `temporary_ttl` in seconds, also kept while `temporary_items` is off.
     pub temporary_ttl: u32,
     /// `watcher_logbuf_size` in bytes.
     pub watcher_log_bytes: u64,
@@ -57,9 +57,9 @@ pub struct KeptSettings {
     pub worker_log_bytes: u64,
     /// `read_buf_mem_limit` in bytes; 0: none.
     pub read_buffer_bytes_max: u64,
-    /// Settings of external storage.
+    /// Settings of the external storage.
     pub external: ExternalStorage,
-    /// What `-o ssl_*` said, also without `-Z`.
+    /// The values of `-o ssl_*`, also without `-Z`.
     pub tls: TlsWords,
 }
 
@@ -181,13 +181,13 @@ impl Default for TlsWords {
     }
 }
 
-/// How this server hashes keys.
+/// Name of the hash function of this server.
 const HASH_ALGORITHM: &str = "ahash";
-/// Its largest chunk in bytes.
+/// Largest chunk of this server in bytes.
 const SLAB_CHUNK_BYTES_MAX: usize = 32 << 10;
 /// What memcached shows of `ssl_verify_mode`: OpenSSL's flags.
 const VERIFY_FLAGS: [&str; 4] = ["0", "1", "3", "7"];
-/// What it shows of `ssl_min_version`.
+/// What memcached shows of `ssl_min_version`.
 const TLS_VERSIONS: [&str; 4] = ["tlsv1.0", "tlsv1.1", "tlsv1.2", "tlsv1.3"];
 
 fn yes_no(yes: bool) -> &'static str {
@@ -246,7 +246,7 @@ impl KeptSettings {
         stat("ext_drop_unread", yes_no(external.drop_unread));
     }
 
-    /// `enabled`: whether a listener has TLS.
+    /// The settings of TLS. `enabled`: whether a listener has TLS.
     pub(crate) fn show_tls(&self, enabled: bool, stat: &mut impl FnMut(&str, &str)) {
         let tls = &self.tls;
         stat("ssl_enabled", yes_no(enabled));
@@ -268,7 +268,7 @@ impl KeptSettings {
     }
 }
 
-/// The name of a number; the command line takes no others.
+/// The name of a number. The command line accepts only numbers that have one.
 fn named<'a>(names: &[&'a str], number: u8) -> &'a str {
     names.get(usize::from(number)).copied().unwrap_or_default()
 }

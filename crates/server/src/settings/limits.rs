@@ -1,4 +1,4 @@
-//! Named maxima of the server crate.
+//! The limits of the server crate.
 
 use std::time::Duration;
 
@@ -8,49 +8,47 @@ use slabcore_shard::limits::SHARDS_MAX as SHARD_INDEX_MAX;
 /// Shards of one server at most.
 pub const SHARDS_MAX: usize = SHARD_INDEX_MAX;
 
-/// A connection whose unsent output reaches this size is not served until it drains.
+/// Unsent output from which a connection is not served until some of it has left.
 pub const OUTPUT_BYTES_MAX: usize = 64 << 10;
 
-/// A connection is not served while it is owed this many bytes of large values: they take no memory
-/// of its own, but are pinned. The last value asked for, and [`OPEN_READS_MAX`] values of other
-/// shards, may come on top.
+/// Bytes of unsent large values from which a connection is not served. The values are not copied,
+/// but pinned. The last value read, and [`OPEN_READS_MAX`] values of other shards, may exceed it.
 pub const HELD_BYTES_MAX: usize = 512 << 10;
 
 /// Bytes of large values in one send.
 pub const SEND_VALUE_BYTES_MAX: usize = 512 << 10;
 
-/// As [`SEND_VALUE_BYTES_MAX`], for connections under TLS: what is encrypted is a copy.
+/// [`SEND_VALUE_BYTES_MAX`] for connections under TLS, where encrypted values are copies.
 pub const ENCRYPTED_VALUE_BYTES_MAX: usize = 64 << 10;
 
-/// Part of the records that keys of TLS 1.2 may encrypt after which a connection executes nothing
-/// further: with AES-GCM 2^20 of 2^24, far more than the largest value and all other replies that
-/// may be owed.
+/// Divisor: so large a part of the records that a TLS 1.2 key may encrypt is kept back for the
+/// replies that are owed when the connection stops executing. With AES-GCM 2^20 of 2^24 records,
+/// far more than the largest value and all other replies that may be owed.
 pub const RECORDS_KEPT_BACK_PART: u64 = 16;
 
 /// Large values in one send.
 pub const SEND_VALUES_MAX: usize = 16;
 
-/// Runs of bytes in one send: the chunks of a value, and what stands between values.
+/// Runs of bytes in one send: the chunks of values, and the bytes between values.
 pub const SEND_PIECES_MAX: usize = 64;
 
-/// Output that waits for another shard's reply leaves without it from this size on.
+/// Ready output from which a send does not wait for another shard's reply.
 pub const SEND_EARLY_BYTES: usize = 16 << 10;
 
-/// For so long a shard that has nothing left to evict waits for another one, to clear pages of it.
+/// How long a shard with nothing to evict waits for another shard's pages.
 pub const DEMAND_WAIT_MAX: Duration = Duration::from_millis(20);
 
-/// Between two looks whether another shard still waits itself.
+/// Interval of looks whether another shard still demands pages itself.
 pub const DEMAND_PAUSE: Duration = Duration::from_micros(50);
 
 /// Replies of other shards that one connection may wait for.
 pub const OPEN_SLOTS_MAX: usize = 512;
 
-/// Requests that one connection may have sent to other shards by batch and that may be answered
-/// with large values: how large is known when the reply comes. Where no value is large,
-/// [`OPEN_SLOTS_MAX`] holds instead.
+/// Requests of one connection in batches whose replies may be large values: their sizes are known
+/// only when they arrive. While no shard has a large value, [`OPEN_SLOTS_MAX`] holds instead.
 pub const OPEN_READS_MAX: usize = 32;
 
-/// Replies gathered from all shards that one connection may wait for: each holds a table of sums,
+/// Replies gathered from all shards that one connection may wait for. Each holds a table of sums
 /// and becomes kilobytes of output.
 pub const OPEN_GATHERS_MAX: usize = 4;
 
@@ -58,11 +56,11 @@ pub const OPEN_GATHERS_MAX: usize = 4;
 /// other, before replies are sent and sockets are looked at again.
 pub const TURN_VISITS_DURATION: Duration = Duration::from_micros(250);
 
-/// Requests that are decoded and brought near together, of one connection or several. Their
-/// buckets and items take half of a first-level cache.
+/// Requests of a stage, of one or several connections. Their buckets and items take half of a
+/// first-level cache.
 pub const STAGE_REQUESTS: usize = 64;
 
-/// Room that a stage must have left for another connection.
+/// Room that a stage must have for another connection.
 pub const REQUEST_GROUP: usize = 16;
 
 /// Connections of a stage.
@@ -71,51 +69,51 @@ pub const STAGE_CONNECTIONS: usize = 32;
 /// Keys of one multi-key get whose hash buckets and items are prefetched together.
 pub const KEY_GROUP: usize = 32;
 
-/// Keys of one get asked for before other connections have their turn.
+/// Keys of one get that are looked up before other connections have their turn.
 pub const KEYS_PER_VISIT_MAX: usize = 256;
 
-/// Bytes of a reply to `stats cachedump`: memcached's own limit.
+/// Bytes of a reply to `stats cachedump`. memcached's limit.
 pub const CACHEDUMP_BYTES_MAX: usize = 2 << 20;
 
 /// Pages whose memory is returned to the system at a time: 4 MiB.
 pub const RETURN_PAGES_MAX: usize = 64;
 
-/// Watchers at a time: memcached's own limit.
+/// Watchers at a time. memcached's limit.
 pub const WATCHERS_MAX: usize = 20;
 
-/// Bytes of lines that wait for one watcher: memcached's own buffer size.
+/// Bytes of lines that wait for one watcher. memcached's buffer size.
 pub const WATCHER_BYTES_MAX: usize = 256 << 10;
 
 /// Bytes of lines in one send to a watcher.
 pub const WATCHER_SEND_BYTES_MAX: usize = 64 << 10;
 
-/// Batches to one shard that may be under way; further requests wait in the next one.
+/// Batches to one shard that may be under way. Further requests wait in the next batch.
 pub const BATCHES_IN_FLIGHT_MAX: usize = 4;
 
-/// Receive buffers of one shard that the kernel fills, and bytes of each.
+/// Receive buffers of one shard that the kernel fills.
 pub const RECEIVE_BUFFERS: u16 = 256;
-/// Bytes of one receive buffer: memcached's own read buffer size.
+/// Bytes of one receive buffer. memcached's read buffer size.
 pub const RECEIVE_BUFFER_BYTES: usize = 16 << 10;
 
-/// Receives, of [`RECEIVE_BUFFER_BYTES`] at most, that discard input of a connection before it is
+/// Receives, of [`RECEIVE_BUFFER_BYTES`] at most, that discard a connection's input before it is
 /// closed.
-pub const FAREWELL_READS_MAX: usize = 16;
+pub const CLOSE_READS_MAX: usize = 16;
 
-/// Waiting requests of one connection up to which more is read from its socket.
+/// Bytes of waiting requests up to which a connection's socket is read.
 pub const CARRY_READ_BYTES_MAX: usize = 64 << 10;
 
-/// Memory for whole requests that wait for their turn, of all connections of a shard. Above it a
-/// connection is not read from while requests of its own wait.
+/// Memory for complete requests that wait for their turn, of all connections of a shard. Above it,
+/// connections with waiting requests are not read.
 pub const CARRIED_BYTES_MAX: usize = 64 << 20;
 
-/// Memory for the starts of long requests whose rest has not come, of all connections of a shard.
-/// Above it the connection that has most is refused and closed.
+/// Memory for incomplete long requests, of all connections of a shard. Above it, the connection
+/// with most of it is closed.
 pub const CUT_LINES_BYTES_MAX: usize = 64 << 20;
 
 /// Output buffers kept for reuse by one shard.
 pub const SPARE_OUTPUTS_MAX: usize = 1024;
-/// Memory of one output buffer that is kept for reuse: what a connection's output or a cut request
-/// takes mostly, but not a value that was carried.
+/// Memory of one output buffer that is kept for reuse: enough for usual output or an incomplete
+/// request, but not for a buffer that carried a large value.
 pub const SPARE_OUTPUT_BYTES_EACH_MAX: usize = 128 << 10;
 /// Memory of all output buffers that one shard keeps for reuse.
 pub const SPARE_OUTPUT_BYTES_MAX: usize = 16 << 20;
@@ -126,38 +124,38 @@ pub const SPARE_SEND_MESSAGES_MAX: usize = 64;
 /// Queues of slots kept for reuse by one shard, of [`OPEN_SLOTS_MAX`] slots at most each.
 pub const SPARE_SLOT_QUEUES_MAX: usize = 64;
 
-/// Connections accepted at one listening socket before others have their turn, and a signal that
-/// says stop.
+/// Connections accepted at one listening socket before other sockets and stop signals have their
+/// turn.
 pub const ACCEPTS_PER_SOCKET_MAX: usize = 64;
 
 /// Connections handed to a shard that it has not taken yet.
 pub const HANDED_OVER_MAX: usize = 1024;
 
-/// Messages in a shard's mailbox: all batches that can exist, connections, and a few orders. Every
-/// other shard may find room for a connection at the same time, and put one in.
+/// Messages in a shard's mailbox: all batches that can exist, connections, and a few control
+/// messages. All other shards may find room for a connection at the same time.
 pub const MAILBOX_MESSAGES_MAX: usize =
     2 * BATCHES_IN_FLIGHT_MAX * SHARDS_MAX + HANDED_OVER_MAX + SHARDS_MAX + 16;
 
 /// Connections that one turn of a shard looks at to find idle ones: some 10 microseconds.
 pub const IDLE_SWEEP_CONNECTIONS: usize = 512;
 
-/// A server that stops waits this long for replies to leave.
+/// How long a stopping server waits for replies to leave.
 pub const FINISH_DURATION: Duration = Duration::from_secs(2);
 
-/// Lines logged in a second: commands (`-vv`). Beyond it they are counted.
+/// Log lines in a second about commands (`-vv`). Further lines are only counted.
 pub const LOG_COMMANDS_PER_SECOND_MAX: u32 = 10_000;
-/// The same of connections opened and closed (`-vv`).
+/// Log lines in a second about connections opened and closed (`-vv`).
 pub const LOG_CONNECTIONS_PER_SECOND_MAX: u32 = 1_000;
-/// The same of connections refused (`-v`).
+/// Log lines in a second about connections refused (`-v`).
 pub const LOG_REFUSALS_PER_SECOND_MAX: u32 = 10;
 
-/// The same of connections that could not be accepted, for whatever reason but `-c`.
+/// Log lines in a second about failed accepts, except for `-c`.
 pub const LOG_ACCEPT_FAILURES_PER_SECOND_MAX: u32 = 1;
 
-/// The same of connections that end as the kernel has no place for them among those it watches.
+/// Log lines in a second about connections that end because the kernel cannot watch them.
 pub const LOG_WATCH_FAILURES_PER_SECOND_MAX: u32 = 1;
 
-/// The same of settings that clients change.
+/// Log lines in a second about settings that clients change.
 pub const LOG_SETTINGS_PER_SECOND_MAX: u32 = 10;
 
 /// Connections of one shard that are about to move to others, at a time.
@@ -167,14 +165,13 @@ pub const LEAVING_MAX: usize = 8;
 pub const LEAVE_PATIENCE_TURNS: u8 = 8;
 
 /// Datagrams of one shard that are being answered. Others wait in the sockets, where the kernel
-/// bounds them and drops what is too much.
+/// bounds them and drops the rest.
 pub const PENDING_DATAGRAMS_MAX: usize = 64;
 
-/// Bytes of all that one datagram is answered with; a longer answer is dropped. 12,054 datagrams.
+/// Bytes of the answer to one datagram, 12,054 datagrams. A longer answer is dropped.
 pub const ANSWER_BYTES_MAX: usize = 16 << 20;
 
-/// Bytes of the messages of all datagrams that one shard is answering; above it the longest is
-/// dropped.
+/// Bytes of all answers that one shard is preparing. Above it, the longest is dropped.
 pub const ANSWERS_BYTES_MAX: usize = 64 << 20;
 
 /// Datagrams of one message that are sent before other datagrams have their turn.
@@ -184,26 +181,26 @@ pub const DATAGRAM_BURST: usize = 16;
 pub const TURN_DATAGRAMS_DURATION: Duration = Duration::from_micros(250);
 
 /// Connections that one shard describes in a reply to `stats conns`; describing one takes two
-/// system calls, 0.3 us. How many are left out is told.
+/// system calls, 0.3 us. The reply has the number of the others.
 pub const CONNECTIONS_TOLD_MAX: usize = 1024;
 
 /// Prefixes in a reply to `stats detail dump`: those of all shards together.
 pub const PREFIXES_SHOWN_MAX: usize = 65_536;
 
-/// Small steps of background work per turn; one is well below a microsecond.
+/// Steps of background work per turn. A step takes well below a microsecond.
 pub const MAINTAIN_STEPS: u32 = 64;
 
-/// Turns with background work, of some 20 microseconds each, for which an executor that sleeps is
-/// left alone for a second: it takes about 2 % of a core.
+/// Turns with background work, of some 20 microseconds each, after which a sleeping executor rests
+/// for a second. The work takes about 2 % of a core.
 pub const BACKGROUND_TURNS_PER_SECOND: u32 = 1_000;
 
-/// Seconds for which it is left alone at most.
+/// Seconds of such a rest at most.
 pub const BACKGROUND_REST_SECONDS_MAX: u32 = 600;
 
-/// Microseconds for which a lull is waited out in the ring before the executor parks.
+/// Microseconds that an executor waits in the ring for more work before it parks.
 pub const LULL_MICROSECONDS: u32 = 1000;
 
-/// Threads for TLS handshakes at most; no more than shards.
+/// Threads for TLS handshakes. There are no more of them than shards.
 pub const HANDSHAKE_THREADS_MAX: usize = 4;
 
 /// Time that a client has for its handshake.

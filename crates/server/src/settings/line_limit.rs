@@ -5,15 +5,16 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use rustix::time::{ClockId, clock_gettime};
 use tracing::warn;
 
-/// Bits of a window that count lines; those above name its second.
+/// Low bits of a window: its number of lines. The high bits are its second.
 const COUNT_BITS: u32 = 32;
 
-/// See the module. What is suppressed is counted, and told with the next line of a later second.
+/// See the module. Suppressed lines are counted; the count is logged with the next line of a later
+/// second.
 pub(super) struct LineLimit {
     /// What the lines are about.
     kind: &'static str,
     lines_per_second_max: u32,
-    /// The second under way, and lines written in it.
+    /// The current second, and the lines written in it.
     window: AtomicU64,
     suppressed: AtomicU64,
 }
@@ -25,7 +26,7 @@ impl LineLimit {
         Self { kind, lines_per_second_max, window, suppressed }
     }
 
-    /// Whether a line may be written now; it counts if so.
+    /// Whether a line may be written now. If so, it counts.
     pub(super) fn admits(&self) -> bool {
         let now = clock_gettime(ClockId::MonotonicCoarse).tv_sec;
         match self.admits_at(now as u64) {
@@ -39,7 +40,7 @@ impl LineLimit {
         }
     }
 
-    /// `None`: no line in this second. Else how many were suppressed since it was last asked.
+    /// How many lines were suppressed since the last one, if a line may be written in this second.
     fn admits_at(&self, second: u64) -> Option<u64> {
         let one_more = |window: u64| {
             let begun = second << COUNT_BITS;

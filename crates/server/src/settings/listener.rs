@@ -1,4 +1,5 @@
-//! Listening sockets, bound before any thread starts, so that privileges can go.
+//! Listening sockets. They are bound before any thread starts, so that the process can then drop
+//! its privileges.
 
 use std::io;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs};
@@ -17,20 +18,20 @@ use rustix::net::{
 use crate::settings::tls::ClientCertificates;
 use crate::settings::{Encryption, Listen, Protocol, Settings, TcpListen};
 
-/// Tries to find a free port that is free on all addresses, where the system picks it on the first.
+/// How many ports that the system picks on the first address are tried on the others.
 const FREE_PORT_TRIES: usize = 16;
 
 /// One bound socket.
 #[derive(Debug)]
 pub(crate) struct Listener {
     pub(crate) socket: OwnedFd,
-    /// Where it listens; `None` for a Unix socket.
+    /// Its address. `None` for a Unix socket.
     pub(crate) address: Option<SocketAddr>,
-    /// The shard that its connections stay with; `None`: they are dealt out.
+    /// The shard of its connections. `None`: they are distributed over all shards.
     pub(crate) shard: Option<usize>,
-    /// What its connections may speak; `None`: what those of the server may.
+    /// Protocol of its connections. `None`: that of the server.
     pub(crate) protocol: Option<Protocol>,
-    /// Its connections are under TLS, and this is demanded of clients.
+    /// Its rule for client certificates, if its connections use TLS.
     pub(crate) tls: Option<ClientCertificates>,
 }
 
@@ -41,8 +42,8 @@ pub(crate) struct DatagramSocket {
     pub(crate) address: SocketAddr,
 }
 
-/// Takes over the stream sockets that a service manager bound, or else binds those that the
-/// settings name; the ports of shards come last.
+/// Adopts the stream sockets that a service manager bound, or else binds those of the settings. The
+/// shards' ports come last.
 pub(crate) fn bind(settings: &Settings, inherited: Vec<OwnedFd>) -> io::Result<Vec<Listener>> {
     let backlog = settings.listen_backlog;
     let adopted = inherited.into_iter().map(|socket| adopt(socket, settings));
@@ -70,7 +71,7 @@ pub(crate) fn bind(settings: &Settings, inherited: Vec<OwnedFd>) -> io::Result<V
     Ok(listeners)
 }
 
-/// What is listened on, in memcached's words.
+/// The listening sockets, in memcached's words.
 pub(crate) fn named(settings: &Settings) -> String {
     match (&settings.listen, &settings.interfaces) {
         (Listen::Unix { path, .. }, _) => format!("UNIX socket: {}", path.display()),
@@ -81,7 +82,7 @@ pub(crate) fn named(settings: &Settings) -> String {
     }
 }
 
-/// What a listener demands of clients if it has TLS.
+/// A listener's rule for client certificates, if it has TLS.
 fn tls_of(encryption: Encryption, settings: &Settings) -> Option<ClientCertificates> {
     let tls = settings.tls.as_ref()?;
     match encryption {
@@ -91,7 +92,7 @@ fn tls_of(encryption: Encryption, settings: &Settings) -> Option<ClientCertifica
     }
 }
 
-/// Binds the UDP sockets that the settings name.
+/// Binds the UDP sockets of the settings.
 pub(crate) fn bind_udp(settings: &Settings) -> io::Result<Vec<DatagramSocket>> {
     let mut sockets = Vec::new();
     for entry in &settings.udp {
@@ -100,7 +101,7 @@ pub(crate) fn bind_udp(settings: &Settings) -> io::Result<Vec<DatagramSocket>> {
     Ok(sockets)
 }
 
-/// One port for each shard, on every address that is bound already.
+/// Binds one port for each shard, on every address that is bound already.
 fn bind_shards(
     first_port: u16,
     shards: usize,
@@ -129,7 +130,7 @@ fn bind_shards(
     Ok(())
 }
 
-/// The same port on all addresses, whichever is free.
+/// Binds a free port, the same one on all addresses.
 fn bind_free_port(addresses: &[IpAndScope], backlog: i32) -> io::Result<Vec<Listener>> {
     let mut tries = 1;
     loop {
@@ -142,7 +143,7 @@ fn bind_free_port(addresses: &[IpAndScope], backlog: i32) -> io::Result<Vec<List
     }
 }
 
-/// A port on all addresses; for port 0 the one that the system picks on the first.
+/// Binds a port on all addresses. For port 0, the one that the system picks on the first.
 fn bind_port(addresses: &[IpAndScope], port: u16, backlog: i32) -> io::Result<Vec<Listener>> {
     let mut port = port;
     let mut listeners: Vec<Listener> = Vec::new();
@@ -154,7 +155,7 @@ fn bind_port(addresses: &[IpAndScope], port: u16, backlog: i32) -> io::Result<Ve
     Ok(listeners)
 }
 
-/// A socket address but for its port.
+/// A socket address without its port.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct IpAndScope(SocketAddr);
 
@@ -171,7 +172,7 @@ impl IpAndScope {
     }
 }
 
-/// Makes a socket that listens already one of ours.
+/// Prepares a socket that already listens.
 fn adopt(socket: OwnedFd, settings: &Settings) -> io::Result<Listener> {
     if !socket_acceptconn(&socket)? {
         let message = "a socket that was passed on does not listen";
@@ -187,7 +188,7 @@ fn adopt(socket: OwnedFd, settings: &Settings) -> io::Result<Listener> {
     Ok(Listener { socket, address, shard: None, protocol: None, tls })
 }
 
-/// The sockets of one `-l`.
+/// Binds the sockets of one entry of `-l`.
 fn bind_entry<S>(
     entry: &TcpListen,
     bind: impl Fn(SocketAddr) -> io::Result<S>,
@@ -195,7 +196,7 @@ fn bind_entry<S>(
 ) -> io::Result<Vec<S>> {
     let mut sockets = Vec::new();
     let Some(host) = &entry.host else {
-        // All addresses: IPv6 may be absent, one of the two must work.
+        // All addresses. The system may have no IPv6; one of the two must work.
         let v6 = bind(SocketAddr::from((Ipv6Addr::UNSPECIFIED, entry.port)));
         let port = v6.as_ref().ok().and_then(address_of).map_or(entry.port, |it| it.port());
         let v4 = bind(SocketAddr::from((Ipv4Addr::UNSPECIFIED, port)));
@@ -224,7 +225,7 @@ fn bind_one(address: SocketAddr, backlog: i32) -> io::Result<Listener> {
         set_ipv6_v6only(&socket, true)?;
     }
     set_socket_keepalive(&socket, true)?;
-    // Inherited by accepted sockets: a reply is not held back for the next.
+    // Accepted sockets inherit it: a reply does not wait for the next one.
     set_tcp_nodelay(&socket, true)?;
     rustix::net::bind(&socket, &address)?;
     rustix::net::listen(&socket, backlog)?;
@@ -243,7 +244,7 @@ fn bind_one_udp(address: SocketAddr) -> io::Result<DatagramSocket> {
 }
 
 fn bind_unix(path: &Path, mask: u32, backlog: i32) -> io::Result<Listener> {
-    // A socket left by an earlier server is replaced; any other file is not ours to remove.
+    // Only a socket of an earlier server is replaced. Other files must not be removed.
     if std::fs::symlink_metadata(path).is_ok_and(|file| file.file_type().is_socket()) {
         std::fs::remove_file(path)?;
     }
@@ -262,7 +263,7 @@ fn family_of(address: SocketAddr) -> AddressFamily {
     }
 }
 
-/// The address that a socket is bound to; `None` for a Unix socket.
+/// The address of a bound socket; `None` for a Unix socket.
 fn bound_address(socket: &OwnedFd) -> io::Result<Option<SocketAddr>> {
     Ok(getsockname(socket)?.try_into().ok())
 }

@@ -1,7 +1,7 @@
-//! What an operator reads on stderr with `-v` and `-vv`, in memcached's plain style.
+//! The log lines of `-v` and `-vv`, in memcached's plain style.
 //!
-//! Connections are named by their sockets' descriptors, as in `stats conns`. Lines that clients can
-//! cause are limited: whoever floods the server shall not flood its log.
+//! A connection is named by its socket's descriptor, as in `stats conns`. Lines that clients can
+//! cause are limited, so that a flood of requests does not flood the log.
 
 use std::os::fd::AsRawFd;
 
@@ -20,12 +20,12 @@ use crate::settings::limits::{
 use crate::settings::line_limit::LineLimit;
 use crate::settings::listener::{DatagramSocket, Listener};
 
-/// From this verbosity on what goes wrong with clients is told.
+/// Verbosity from which refused clients are logged.
 const TROUBLE: u64 = 1;
-/// From this verbosity on connections and commands are named.
+/// Verbosity from which connections and commands are logged.
 pub(crate) const COMMANDS: u64 = 2;
 
-/// Longer command lines are cut: keys, never values, are logged.
+/// Longer command lines are cut. Values are never logged.
 const LINE_BYTES_MAX: usize = 300;
 
 /// First byte of a binary reply.
@@ -40,7 +40,7 @@ static ACCEPT_LINES: LineLimit =
 static WATCH_LINES: LineLimit =
     LineLimit::new("connections not watched", LOG_WATCH_FAILURES_PER_SECOND_MAX);
 
-/// A command as it came in: the line up to its end, bytes escaped.
+/// Logs a text command: its line, bytes escaped.
 #[cold]
 pub(crate) fn command(client: i32, input: &[u8]) {
     if COMMAND_LINES.admits() {
@@ -48,14 +48,14 @@ pub(crate) fn command(client: i32, input: &[u8]) {
     }
 }
 
-/// The beginning of a line, without its end.
+/// The first line of `input` without its line end, cut to [`LINE_BYTES_MAX`].
 fn line(input: &[u8]) -> &[u8] {
     let end = memchr(b'\n', input).unwrap_or(input.len());
     let line = input[..end].strip_suffix(b"\r").unwrap_or(&input[..end]);
     &line[..line.len().min(LINE_BYTES_MAX)]
 }
 
-/// A binary request as it came in: header, extras and key, never its value.
+/// Logs a binary request: header, extras and key, never its value.
 #[cold]
 pub(crate) fn packet(client: i32, head: &[u8]) {
     let head = &head[..head.len().min(LINE_BYTES_MAX)];
@@ -64,30 +64,30 @@ pub(crate) fn packet(client: i32, head: &[u8]) {
     }
 }
 
-/// Replies that leave, without values: lines, and the headers of binary ones.
+/// Logs replies that leave, without values: the lines, or the headers of binary ones.
 pub(crate) fn replies(client: i32, mut replies: &[u8]) {
     let mut in_list = false;
     while let Some((reply, rest)) = split_reply(replies) {
         replies = rest;
-        let told = match reply.strip_prefix(b"VALUE ") {
+        let text = match reply.strip_prefix(b"VALUE ") {
             Some(value) => {
                 let key = value.split(|&byte| byte == b' ').next().unwrap_or_default();
                 format!("sending key {}", key.escape_ascii())
             }
             None => reply.escape_ascii().to_string(),
         };
-        // As memcached, not what statistics and dumps consist of.
+        // Like memcached, does not log the lines of statistics and dumps.
         let listed = [&b"STAT "[..], b"ITEM ", b"PREFIX ", b"key="];
         let is_of_list =
             listed.iter().any(|it| reply.starts_with(it)) || in_list && reply == b"END";
         in_list = is_of_list && reply != b"END";
         if !is_of_list && COMMAND_LINES.admits() {
-            info!(connection = client, ">{client} {told}");
+            info!(connection = client, ">{client} {text}");
         }
     }
 }
 
-/// The first reply, without its value, and those behind it.
+/// The first reply without its value, and the replies after it.
 fn split_reply(replies: &[u8]) -> Option<(&[u8], &[u8])> {
     if replies.first() == Some(&BINARY_REPLY) {
         let (header, rest) = replies.split_first_chunk::<24>()?;
@@ -106,12 +106,13 @@ fn split_reply(replies: &[u8]) -> Option<(&[u8], &[u8])> {
         [b'V', b'A', b' ', ..] => number(1),
         _ => None,
     };
-    // With its line end. A binary key may hold line ends, and so make any line of a list of keys.
-    let behind = value_bytes.map_or(0, |bytes| bytes.saturating_add(2));
-    Some((reply, replies[end + 1..].get(behind..).unwrap_or_default()))
+    // With its line end. The length may be any number: a binary key may contain line ends, and so
+    // appear as any line in a list of keys.
+    let value_end = value_bytes.map_or(0, |bytes| bytes.saturating_add(2));
+    Some((reply, replies[end + 1..].get(value_end..).unwrap_or_default()))
 }
 
-/// What a client speaks that may speak anything.
+/// Logs the protocol of a client that may use any.
 #[cold]
 pub(crate) fn protocol(client: i32, protocol: Protocol) {
     let name = if protocol == Protocol::Binary { "binary" } else { "ascii" };
@@ -120,7 +121,7 @@ pub(crate) fn protocol(client: i32, protocol: Protocol) {
     }
 }
 
-/// A new connection.
+/// Logs a new connection.
 #[cold]
 pub(crate) fn connection_opened(client: i32, protocol: Protocol) {
     let ends = match protocol {
@@ -133,7 +134,7 @@ pub(crate) fn connection_opened(client: i32, protocol: Protocol) {
     }
 }
 
-/// A connection's end.
+/// Logs a connection's end.
 #[cold]
 pub(crate) fn connection_closed(client: i32) {
     if CONNECTION_LINES.admits() {
@@ -141,14 +142,14 @@ pub(crate) fn connection_closed(client: i32) {
     }
 }
 
-/// A connection that is one too many (`-c`).
+/// Logs a connection that exceeds `-c`.
 pub(crate) fn connection_refused(verbosity: u64) {
     if verbosity >= TROUBLE && REFUSAL_LINES.admits() {
         warn!("Too many open connections");
     }
 }
 
-/// A system call of the acceptor that failed, in memcached's words.
+/// Logs a failed system call of the acceptor, in memcached's words.
 #[cold]
 pub(crate) fn accept_failed(call: &str, errno: Errno) {
     if ACCEPT_LINES.admits() {
@@ -156,7 +157,7 @@ pub(crate) fn accept_failed(call: &str, errno: Errno) {
     }
 }
 
-/// A connection that ends because the kernel does not watch its socket.
+/// Logs a connection that ends because the kernel cannot watch its socket.
 #[cold]
 pub(crate) fn not_watched(errno: Errno) {
     if WATCH_LINES.admits() {
@@ -164,13 +165,13 @@ pub(crate) fn not_watched(errno: Errno) {
     }
 }
 
-/// The system's words for an error.
+/// The system's text for an error.
 fn words(errno: Errno) -> &'static str {
     errno::Errno::from_raw(errno.raw_os_error()).desc()
 }
 
-/// The sockets that clients connect to; `protocol` is what they may speak unless a socket has one
-/// of its own.
+/// Logs the sockets that clients connect to. `protocol` is that of sockets without one of their
+/// own.
 pub(crate) fn listeners(
     listeners: &[Listener],
     udp_sockets: &[DatagramSocket],
@@ -189,7 +190,7 @@ pub(crate) fn listeners(
     }
 }
 
-/// The slab classes of each shard.
+/// Logs the slab classes that each shard has.
 pub(crate) fn slab_classes(store: &Store) {
     for class in 1..=store.classes() {
         let Some(stats) = store.class_stats(0, class) else { continue };
@@ -198,13 +199,13 @@ pub(crate) fn slab_classes(store: &Store) {
     }
 }
 
-/// A setting that an operator changed has nothing to work on here.
+/// Logs that a changed setting has no effect here.
 #[cold]
 pub(crate) fn without_effect(why: &str) {
     warn!("warning: kept without effect: {why}");
 }
 
-/// An operator changed the memory limit.
+/// Logs a changed memory limit.
 #[cold]
 pub(crate) fn memory_limit(verbosity: u64, megabytes: u32) {
     if verbosity > 0 && SETTING_LINES.admits() {

@@ -1,8 +1,7 @@
-//! What is chosen before the server starts, and what it says while it runs.
+//! What is decided before the server starts, and the lines that it logs.
 //!
-//! The values of all options, sockets that listen, users, certificates, the mapped item memory, log
-//! lines, and the reasons why a start fails. Everything here can be made without a thread of the
-//! server.
+//! The values of all options, listening sockets, users, certificates, the mapped item memory, log
+//! lines, and the reasons why a start fails. Nothing here needs a thread of the server.
 //!
 //! May use: [`crate::limits`] and the pure crates. Must not come in: anything that serves a client
 //! or is shared between threads that serve.

@@ -1,4 +1,4 @@
-//! Who is at the other end of a connection, and why it ends, as watchers are told.
+//! The address of a connection's client, and why the connection ends, as watchers see them.
 
 use std::net::SocketAddr;
 use std::os::fd::AsFd;
@@ -6,7 +6,7 @@ use std::os::fd::AsFd;
 use rustix::net::{SocketAddrAny, getpeername};
 use slabcore_protocol::encode_connection;
 
-/// Where a client is.
+/// The address of a client.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Peer {
     Tcp(SocketAddr),
@@ -14,13 +14,13 @@ pub(crate) enum Peer {
 }
 
 impl Peer {
-    /// `None` for one that is gone already.
+    /// The client of a socket; `None` if it has gone.
     pub(crate) fn of(socket: impl AsFd) -> Option<Self> {
         let address = getpeername(socket).ok()?;
         Some(address.and_then(ip_address).map_or(Self::Local, Self::Tcp))
     }
 
-    /// The line that watchers read when it comes, or, with a reason, when it goes.
+    /// Encodes the line for watchers: a new connection, or with a reason, its end.
     pub(crate) fn encode(self, out: &mut Vec<u8>, reason: Option<CloseReason>, client: i32) {
         let reason = reason.map(CloseReason::name);
         match self {
@@ -36,17 +36,17 @@ fn ip_address(address: SocketAddrAny) -> Option<SocketAddr> {
     SocketAddr::try_from(address).ok()
 }
 
-/// Why a connection ends, in the words of memcached's lines.
+/// Why a connection ends, as memcached's watch lines say it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) enum CloseReason {
-    /// The client broke a rule, or the network did.
+    /// A protocol or network error.
     #[default]
     Error,
-    /// The client left.
+    /// The client closed.
     Normal,
-    /// It asked for nothing for too long.
+    /// The client sent no request for too long.
     IdleTimeout,
-    /// It told the server to stop.
+    /// The client sent `shutdown`.
     Shutdown,
 }
 

@@ -1,14 +1,14 @@
-//! Sockets that no connection belongs to, and addresses of sockets, as `stats conns` shows them.
+//! Listening and UDP sockets, and addresses of sockets, as `stats conns` shows them.
 
 use std::net::SocketAddr;
 use std::os::fd::{AsFd, AsRawFd};
 
 use rustix::net::{SocketAddrAny, SocketAddrUnix, getsockname};
 
-/// What memcached shows where there is no address.
+/// What memcached shows for a missing address.
 const NO_ADDRESS: &str = "?:<AF 0>";
 
-/// A socket that no connection belongs to: a listener, or one for datagrams.
+/// A listening or a UDP socket.
 #[derive(Debug)]
 pub(crate) struct PortSocket {
     pub(crate) descriptor: i32,
@@ -23,7 +23,7 @@ impl PortSocket {
         Self { descriptor: socket.as_raw_fd(), address, is_udp }
     }
 
-    /// As memcached counts from the start on.
+    /// Its lines. Like memcached, counts the seconds from the start.
     pub(crate) fn lines(&self, uptime: u64) -> String {
         let Self { descriptor, address, is_udp } = self;
         let (first, state) = if *is_udp {
@@ -38,7 +38,7 @@ impl PortSocket {
     }
 }
 
-/// An address as memcached shows it; the client of a unix socket has none.
+/// An address as memcached shows it. The client of a Unix socket has none.
 pub(crate) fn shown(address: Option<SocketAddrAny>, is_udp: bool) -> String {
     let kind = if is_udp { "udp" } else { "tcp" };
     let Some(address) = address else { return NO_ADDRESS.to_owned() };

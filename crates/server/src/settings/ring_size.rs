@@ -1,23 +1,25 @@
-//! How large the rings of the executors are: smaller where the process may lock little memory, as
-//! the kernel charges them to that.
+//! Sizes of the executors' rings. They are smaller if the process may lock little memory, because
+//! the kernel counts rings as locked memory.
 
 use crate::settings::limits::RECEIVE_BUFFERS;
 
-/// Bytes of a submission, of its place in the queue, of a completion, and of a receive buffer's
-/// place in its ring.
+/// Bytes of a submission and of its place in the queue.
 const SUBMISSION_BYTES: usize = 64 + 4;
+/// Bytes of a completion.
 const COMPLETION_BYTES: usize = 16;
+/// Bytes of a receive buffer's place in its ring.
 const BUFFER_PLACE_BYTES: usize = 16;
-/// What rounding to whole pages and the heads of the queues add.
+/// Bytes added by the heads of the queues and by rounding to whole pages.
 const ROUNDING_BYTES: usize = 8 << 10;
 
-/// Locked by glommio for each executor: measured, as the limit at which four and eight start.
+/// Bytes that glommio locks for each executor. Measured: the limits at which four and eight
+/// executors start.
 const GLOMMIO_BYTES: usize = 192 << 10;
-/// Below this limit glommio starts no executor, also where the limit does not count.
+/// Limit below which glommio starts no executor, even for a process that is exempt from it.
 pub(crate) const GLOMMIO_LIMIT_BYTES_MIN: u64 = 512 << 10;
 
-/// Entries of a ring's queues. A full submission queue is submitted on the spot, and completions
-/// beyond their queue wait in the kernel.
+/// Entries of a ring's queues. A full submission queue is submitted at once; completions beyond
+/// their queue wait in the kernel.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct RingSize {
     pub(crate) submissions: u32,
@@ -25,30 +27,30 @@ pub(crate) struct RingSize {
 }
 
 impl RingSize {
-    /// Where memory may be locked.
+    /// The size without a limit on locked memory.
     pub(crate) const FULL: Self = Self { submissions: 1024, completions: 8192 };
 
-    /// Where there is hardly any.
+    /// The size under the lowest limit.
     pub(crate) const SMALLEST: Self = Self { submissions: 64, completions: 512 };
 
     /// From the largest to the smallest.
     const ALL: [Self; 3] =
         [Self::FULL, Self { submissions: 256, completions: 2048 }, Self::SMALLEST];
 
-    /// The largest of which `shards` executors may have one each, under a limit on locked memory;
-    /// `None` if there is none.
+    /// The largest size that `shards` executors can have under a limit on locked memory; `None` if
+    /// not even the smallest fits.
     pub(crate) fn fitting(shards: usize, limit_bytes: Option<u64>) -> Option<Self> {
         let Some(limit_bytes) = limit_bytes else { return Some(Self::FULL) };
         if limit_bytes < GLOMMIO_LIMIT_BYTES_MIN {
             return None;
         }
-        // The kernel gives a ring's memory back a while after its end: that of the probe counts.
+        // One more for the probe: the kernel frees a ring's memory a while after its end.
         let rings = shards + 1;
         let fits = |size: &Self| ((size.bytes() + GLOMMIO_BYTES) * rings) as u64 <= limit_bytes;
         Self::ALL.into_iter().find(fits)
     }
 
-    /// The next smaller one.
+    /// The next smaller size.
     pub(crate) fn smaller(self) -> Option<Self> {
         Self::ALL.into_iter().find(|size| size.submissions < self.submissions)
     }

@@ -1,4 +1,4 @@
-//! What the operator chose: one plain struct, filled by the command line, read everywhere.
+//! The settings of one server: a plain struct, filled by the command line, read everywhere.
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
@@ -18,11 +18,11 @@ const METRICS_LISTEN: (Ipv4Addr, u16) = (Ipv4Addr::LOCALHOST, 9150);
 pub enum Listen {
     /// TCP on these host names or addresses; `None` as host is every address.
     Tcp(Vec<TcpListen>),
-    /// One Unix socket; no TCP then, as memcached has it.
+    /// One Unix socket and, like memcached, no TCP.
     Unix {
         /// Path of the socket; a stale socket file is replaced.
         path: PathBuf,
-        /// Permission mask of the socket (memcached's `-a`, octal), default 0o700.
+        /// Mode of the socket (`-a`), 0o700 by default.
         mask: u32,
     },
 }
@@ -30,18 +30,18 @@ pub enum Listen {
 /// One `-l` entry.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TcpListen {
-    /// Host name or address as given; `None` stands for all addresses, IPv4 and IPv6.
+    /// Host name or address as given. `None`: all addresses, IPv4 and IPv6.
     pub host: Option<String>,
-    /// TCP port; 0 for one that the system picks.
+    /// TCP port. 0: the system picks one.
     pub port: u16,
-    /// What its connections may speak; `None`: what those of the server may.
+    /// Protocol of its connections. `None`: [`Settings::protocol`].
     pub protocol: Option<Protocol>,
     /// How its connections are encrypted.
     pub encryption: Encryption,
 }
 
 impl TcpListen {
-    /// An address whose connections are like those of all others.
+    /// An address with the server's protocol and encryption.
     pub const fn new(host: Option<String>, port: u16) -> Self {
         Self { host, port, protocol: None, encryption: Encryption::Default }
     }
@@ -50,20 +50,20 @@ impl TcpListen {
 /// How the connections of a listener are encrypted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Encryption {
-    /// As [`Settings::tls`] says, if there is TLS.
+    /// By [`Settings::tls`], if there is one.
     Default,
-    /// Not at all (`notls:`).
+    /// Not encrypted (`notls:`).
     None,
-    /// By TLS, with its own demand on clients (`btls:`, `mtls:`).
+    /// By TLS, with an own rule for client certificates (`btls:`, `mtls:`).
     Tls(ClientCertificates),
 }
 
 /// How the sockets are driven.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum BackendChoice {
-    /// `io_uring` if it works here, else epoll with one line that says why.
+    /// `io_uring` if it works here, else epoll, with a log line that says why.
     Auto,
-    /// `io_uring` or refuse to start.
+    /// `io_uring`, or the start fails.
     Uring,
     /// epoll always.
     Epoll,
@@ -72,10 +72,10 @@ pub enum BackendChoice {
 /// When a connection moves to the shard whose keys it asks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Moving {
-    /// Groups of requests of a connection that are looked at before its first move, at least three
-    /// quarters of them at one other shard. 0: never.
+    /// Groups of requests that are counted before a connection's first move; at least three
+    /// quarters of them must be for one other shard. 0: connections never move.
     pub window: u32,
-    /// Each move makes the window so many times as long.
+    /// Factor by which each move lengthens the window.
     pub window_growth: u32,
     /// Moves of one connection at most.
     pub moves_max: u8,
@@ -98,12 +98,12 @@ impl Default for Moving {
 pub struct Settings {
     /// Where clients connect.
     pub listen: Listen,
-    /// What `-l` says, as it stands there, for `stats settings`.
+    /// The value of `-l`, for `stats settings`.
     pub interfaces: Option<String>,
-    /// Where requests may come by UDP, in whatever each datagram speaks; nowhere if empty.
+    /// Addresses for requests by UDP. Each datagram may use any protocol.
     pub udp: Vec<TcpListen>,
-    /// First of one TCP port for each shard, on the addresses of `listen`: a connection to port
-    /// `first + i` stays with shard i. 0 for ports that the system picks; `None` for none.
+    /// First of one TCP port per shard, on the addresses of `listen`: a connection to port
+    /// `first + i` stays with shard i. 0: the system picks the ports. `None`: no such ports.
     pub shard_ports: Option<u16>,
     /// When connections move between shards.
     pub moving: Moving,
@@ -111,11 +111,11 @@ pub struct Settings {
     pub memory_bytes: usize,
     /// Shards, one executor each (`-t`), 1..=`limits::SHARDS_MAX`.
     pub shards: usize,
-    /// Cores the executors are pinned to; shorter than `shards` means: start over from the first.
+    /// Cores that the executors are pinned to, in turn. At least one.
     pub cores: Vec<usize>,
     /// Client connections at most (`-c`).
     pub connections_max: usize,
-    /// Largest item in bytes, everything counted as memcached counts it (`-I`).
+    /// Largest item in bytes, as memcached counts it (`-I`).
     pub item_bytes_max: usize,
     /// Growth factor of the slab classes (`-f`), > 1.
     pub growth_factor: f64,
@@ -125,8 +125,8 @@ pub struct Settings {
     pub evict: bool,
     /// Keep cas uniques; `-C` turns them off.
     pub cas: bool,
-    /// Requests are counted by what stands in their keys before this byte (`-D`); `None`: only once
-    /// `stats detail on` asks for it, with `:`.
+    /// Byte that ends the key prefixes by which requests are counted (`-D`). `None`: they are
+    /// counted only after `stats detail on`, with `:`.
     pub prefix_delimiter: Option<u8>,
     /// Keep a count of items by size (`-o track_sizes`), for `stats sizes`.
     pub track_sizes: bool,
@@ -140,41 +140,41 @@ pub struct Settings {
     pub watch: bool,
     /// Whether `shutdown` is allowed (`-A`).
     pub shutdown: bool,
-    /// What clients may speak (`-B`).
+    /// Protocol of the clients (`-B`).
     pub protocol: Protocol,
-    /// Clients must log in by SASL (`-S`), which only the binary protocol has.
+    /// Clients must log in by SASL (`-S`), in the binary protocol.
     pub sasl: bool,
-    /// Who may log in, by SASL or in text (`-Y`); `None`: nobody needs to.
+    /// Users who may log in, by SASL or in text (`-Y`). `None`: no login is needed.
     pub users: Option<Users>,
-    /// TLS for the TCP listeners (`-Z`); `None`: none has it.
+    /// TLS of the TCP listeners (`-Z`). `None`: no listener has it.
     pub tls: Option<Tls>,
     /// Backlog of the listening sockets (`-b`).
     pub listen_backlog: i32,
-    /// Lock all memory of the process (`-k`); failing only warns.
+    /// Lock all memory of the process (`-k`). A failure is only a warning.
     pub lock_memory: bool,
-    /// Take the memory from reserved huge pages (`-L`); failing only warns.
+    /// Take the memory from reserved huge pages (`-L`). A failure is only a warning.
     pub huge_pages: bool,
-    /// 0 to 3: how much is logged (`-v`, `-vv`, `-vvv`).
+    /// How much is logged, 0 to 3 (`-v`, `-vv`, `-vvv`).
     pub verbosity: u8,
     /// Backend for the sockets.
     pub backend: BackendChoice,
-    /// Where `/metrics` is served; `None` turns it off.
+    /// Where `/metrics` is served. `None`: nowhere.
     pub metrics_listen: Option<SocketAddr>,
-    /// File that receives the ports actually bound (memcached's `MEMCACHED_PORT_FILENAME`).
+    /// File for the ports that were bound (memcached's `MEMCACHED_PORT_FILENAME`).
     pub port_file: Option<PathBuf>,
-    /// Seconds after which a connection that asks for nothing is closed; 0: never.
+    /// Seconds without a request after which a connection is closed. 0: never.
     pub idle_timeout: u32,
-    /// Whether a connection beyond `connections_max` is refused at once, or waits for room.
+    /// Whether a connection beyond `connections_max` is refused at once. Else it waits for room.
     pub maxconns_fast: bool,
-    /// Whether the crawler is on at the start (not `-o no_lru_crawler`).
+    /// Whether the crawler is enabled at the start (not `-o no_lru_crawler`).
     pub lru_crawler: bool,
-    /// Whether there are the stats and orders of memcached's LRU maintainer (not
+    /// Whether the stats and commands of memcached's LRU maintainer exist (not
     /// `-o no_lru_maintainer`).
     pub lru_maintainer: bool,
-    /// Whether there are the stats and the order of memcached's page mover (not
+    /// Whether the stats and the command of memcached's page mover exist (not
     /// `-o no_slab_reassign`).
     pub slab_reassign: bool,
-    /// What was asked for and has nothing to work on here.
+    /// Settings without effect here.
     pub kept: KeptSettings,
     /// This server's own name and version, for `stats slabcore`.
     pub product: &'static str,

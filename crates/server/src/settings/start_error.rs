@@ -3,15 +3,15 @@
 use std::fmt;
 use std::io;
 
-/// Exit status of memcached when a socket cannot be bound or a resource be had (`EX_OSERR`).
+/// Exit status of memcached if a socket or another resource cannot be had (`EX_OSERR`).
 const OS_ERROR: i32 = 71;
-/// Exit status for settings that cannot be met (`EX_USAGE`).
+/// Exit status for settings that cannot work (`EX_USAGE`).
 const USAGE: i32 = 64;
 
 /// See the module.
 #[derive(Debug)]
 pub enum StartError {
-    /// A listening socket could not be bound; of those that the text names.
+    /// A listening socket could not be bound. The text names the sockets.
     Bind(String, io::Error),
     /// A UDP socket could not be bound.
     BindUdp(io::Error),
@@ -19,7 +19,7 @@ pub enum StartError {
     Memory(io::Error),
     /// `-m` is too small for this many shards.
     TooLittleMemory,
-    /// `io_uring` was demanded and is not to be had.
+    /// `io_uring` was demanded and is not available.
     Uring(String),
     /// A thread, a ring or a file could not be made.
     System(&'static str, io::Error),

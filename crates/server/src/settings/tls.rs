@@ -1,4 +1,4 @@
-//! What TLS starts from: the server's certificate, what it demands of clients, and what it accepts.
+//! The TLS configuration: the server's certificate, client certificates, versions and ciphers.
 
 use std::fmt;
 use std::io;
@@ -22,41 +22,41 @@ use rustls::{
 
 use crate::settings::tls_ciphers::TlsCiphers;
 
-/// Sessions by id that a server remembers; tickets need no memory.
+/// Sessions that the server remembers by id. Tickets need no memory.
 const SESSIONS_MAX: usize = 4096;
 
-/// Whether clients are to show a certificate.
+/// Whether clients show a certificate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ClientCertificates {
-    /// They are not asked.
+    /// Clients are not asked for one.
     Ignored,
-    /// They are asked; who shows one must show a good one.
+    /// Clients are asked for one. If a client shows one, it must be valid.
     Asked,
-    /// Who shows none is refused.
+    /// A client without a valid one is refused.
     Required,
 }
 
 /// How the private key is stored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum KeyFormat {
-    /// Base64 between lines that name it.
+    /// Base64 text between header and footer lines.
     Pem,
-    /// Binary.
+    /// Binary DER.
     Der,
 }
 
 /// What the operator chose (`-o ssl_*`).
 #[derive(Debug, Clone)]
 pub struct TlsSettings {
-    /// The server's certificate and those that vouch for it, in PEM (`ssl_chain_cert`).
+    /// The server's certificate chain, in PEM (`ssl_chain_cert`).
     pub chain_file: PathBuf,
-    /// Its private key (`ssl_key`).
+    /// The certificate's private key (`ssl_key`).
     pub key_file: PathBuf,
     /// Format of `key_file` (`ssl_keyformat`).
     pub key_format: KeyFormat,
-    /// Who vouches for clients, in PEM (`ssl_ca_cert`).
+    /// Certificates of the authorities for client certificates, in PEM (`ssl_ca_cert`).
     pub ca_file: Option<PathBuf>,
-    /// What is demanded of clients where a listener does not say otherwise (`ssl_verify_mode`).
+    /// Client certificates, unless a listener has an own rule (`ssl_verify_mode`).
     pub client_certificates: ClientCertificates,
     /// Cipher suites (`ssl_ciphers`).
     pub ciphers: TlsCiphers,
@@ -66,7 +66,7 @@ pub struct TlsSettings {
     pub session_cache: bool,
 }
 
-/// TLS as it is served: the files' contents, checked.
+/// The TLS configuration in use: the contents of the files, checked.
 #[derive(Clone)]
 pub struct Tls {
     settings: TlsSettings,
@@ -76,18 +76,18 @@ pub struct Tls {
     loaded: Instant,
 }
 
-/// Why TLS cannot be served.
+/// Why there can be no TLS.
 #[derive(Debug)]
 pub enum TlsError {
-    /// The certificate chain cannot be read, or is none.
+    /// The certificate chain cannot be read, or the file has none.
     Chain(PathBuf, pem::Error),
-    /// The private key cannot be read, or is none.
+    /// The private key cannot be read, or the file has none.
     Key(PathBuf, pem::Error),
-    /// The certificates of who vouches for clients cannot be read, or are none.
+    /// The certificates of the authorities cannot be read, or the file has none.
     Authorities(PathBuf, pem::Error),
-    /// The key is not the certificate's, or of a kind that is not known.
+    /// The key does not belong to the certificate, or its type is not supported.
     Unusable(Error),
-    /// Those who vouch for clients are no good.
+    /// The certificates of the authorities are invalid.
     BadAuthorities(PathBuf, String),
 }
 
@@ -131,7 +131,7 @@ impl Tls {
         })
     }
 
-    /// Reads the files again. Sessions of before are not resumed: what is new holds for everybody.
+    /// Reads the files again. Earlier sessions cannot be resumed, so the new files hold for all.
     pub fn reload(&self) -> Result<Self, TlsError> {
         Self::load(self.settings.clone())
     }
@@ -141,7 +141,7 @@ impl Tls {
         &self.settings
     }
 
-    /// True if somebody is named who vouches for clients.
+    /// True if there are authorities for client certificates.
     pub fn has_authorities(&self) -> bool {
         self.settings.ca_file.is_some()
     }
@@ -151,7 +151,7 @@ impl Tls {
         self.loaded
     }
 
-    /// What a handshake starts from.
+    /// The configuration of a handshake.
     pub(crate) fn config(&self, demanded: ClientCertificates) -> &Arc<ServerConfig> {
         match demanded {
             ClientCertificates::Ignored => &self.ignoring,
@@ -177,8 +177,8 @@ fn configure(
         None => builder.with_no_client_auth(),
     };
     let mut config = builder.with_cert_resolver(identity(provider, chain, key)?);
-    // Tickets are kept by clients. Their key is made anew with each load, and for each demand on
-    // clients: nobody resumes what the present files and demands would not have allowed.
+    // Clients keep the tickets. Each load, and each rule for client certificates, has a key of its
+    // own, so no client resumes a session that the present files and rule would not allow.
     config.ticketer = crypto::Ticketer::new().map_err(TlsError::Unusable)?;
     config.session_storage = if settings.session_cache {
         ServerSessionMemoryCache::new(SESSIONS_MAX)
@@ -197,7 +197,7 @@ fn identity(
     let key = provider.key_provider.load_private_key(key).map_err(TlsError::Unusable)?;
     let identity = CertifiedKey::new(chain, key);
     match identity.keys_match() {
-        // A certificate of version 1 is good enough to be shown, and cannot be compared.
+        // A certificate of version 1 works, but its key cannot be compared.
         Ok(())
         | Err(
             Error::InconsistentKeys(InconsistentKeys::Unknown)
@@ -222,7 +222,7 @@ fn key(file: &Path, format: KeyFormat) -> Result<PrivateKeyDer<'static>, TlsErro
         KeyFormat::Pem => PrivateKeyDer::from_pem_file(file).map_err(error),
         KeyFormat::Der => {
             let bytes = std::fs::read(file).map_err(|io| error(pem::Error::Io(io)))?;
-            // The one thing that can go wrong: it is none of the three encodings of a key.
+            // The only error: it is none of the three encodings of a key.
             PrivateKeyDer::try_from(bytes).map_err(|_| error(pem::Error::NoItemsFound))
         }
     }
@@ -252,7 +252,7 @@ fn verifier(
     builder.build().map_err(|error| error.to_string())
 }
 
-/// Verifies clients where nobody vouches for them: it refuses each certificate.
+/// Verifies clients without authorities: refuses every certificate.
 #[derive(Debug)]
 struct NoAuthorities {
     demanded: ClientCertificates,
@@ -319,7 +319,7 @@ impl fmt::Display for TlsError {
 
 impl std::error::Error for TlsError {}
 
-/// An error of a PEM file in words for operators.
+/// An error of a PEM file, in words for operators.
 struct Why<'a>(&'a pem::Error);
 
 impl fmt::Display for Why<'_> {
@@ -329,7 +329,7 @@ impl fmt::Display for Why<'_> {
                 write!(f, "No such file or directory")
             }
             pem::Error::Io(error) => write!(f, "{error}"),
-            pem::Error::NoItemsFound => write!(f, "there is none in it"),
+            pem::Error::NoItemsFound => write!(f, "the file has none"),
             error => write!(f, "{error}"),
         }
     }

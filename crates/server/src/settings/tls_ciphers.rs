@@ -1,9 +1,9 @@
-//! `ssl_ciphers`: OpenSSL's names of cipher suites, and which of them there are here.
+//! `ssl_ciphers`: OpenSSL's names of cipher suites, and which of them exist here.
 
 use rustls::SupportedCipherSuite;
 use rustls::crypto::ring::{ALL_CIPHER_SUITES, cipher_suite};
 
-/// Suites of TLS 1.2 by OpenSSL's names. Those of TLS 1.3 are not chosen by such lists.
+/// Suites of TLS 1.2 by OpenSSL's names. Such lists do not select suites of TLS 1.3.
 const NAMES: &[(&str, SupportedCipherSuite)] = &[
     ("ECDHE-ECDSA-AES256-GCM-SHA384", cipher_suite::TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384),
     ("ECDHE-ECDSA-AES128-GCM-SHA256", cipher_suite::TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256),
@@ -13,13 +13,13 @@ const NAMES: &[(&str, SupportedCipherSuite)] = &[
     ("ECDHE-RSA-CHACHA20-POLY1305", cipher_suite::TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256),
 ];
 
-/// Words of OpenSSL's lists that stand for many suites, all that there are here among them.
+/// Words of OpenSSL's lists that mean many suites, among them all that exist here.
 const EVERYTHING: &[&str] = &["ALL", "DEFAULT", "COMPLEMENTOFDEFAULT", "HIGH", "ECDHE", "EECDH"];
 
-/// The cipher suites that may be used.
+/// The cipher suites in use.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TlsCiphers {
-    /// Names of the chosen suites of TLS 1.2, most wanted first; `None`: all.
+    /// Names of the chosen suites of TLS 1.2 in order of preference. `None`: all.
     chosen: Option<Vec<&'static str>>,
 }
 
@@ -27,16 +27,16 @@ impl TlsCiphers {
     /// All suites.
     pub const ALL: Self = Self { chosen: None };
 
-    /// Reads a list of OpenSSL's: names between colons, `!name` or `-name` to leave one out, and
-    /// words for many. Beside the suites it gives the words that mean nothing here.
+    /// Parses a list of OpenSSL's: names between colons, `!name` or `-name` to exclude one, and
+    /// words for many. Also returns the words without meaning here.
     ///
-    /// `None` if nothing is left.
+    /// `None` if no suite is left.
     pub fn parse(list: &str) -> Option<(Self, Vec<&str>)> {
         let mut chosen: Vec<&'static str> = Vec::new();
         let mut unknown = Vec::new();
         for word in list.split([':', ',', ' ']).filter(|word| !word.is_empty()) {
             if let Some(excluded) = word.strip_prefix(['!', '-']) {
-                // What is not there needs no exclusion.
+                // A suite that does not exist here needs no exclusion.
                 chosen.retain(|&name| name != excluded);
                 continue;
             }
@@ -56,12 +56,12 @@ impl TlsCiphers {
         (!chosen.is_empty()).then_some((Self { chosen: Some(chosen) }, unknown))
     }
 
-    /// The names of all suites of TLS 1.2 that there are.
+    /// The names of all suites of TLS 1.2.
     pub fn names() -> impl Iterator<Item = &'static str> {
         NAMES.iter().map(|(name, _)| *name)
     }
 
-    /// The suites, most wanted first: all of TLS 1.3, and the chosen ones of TLS 1.2.
+    /// The suites in order of preference: all of TLS 1.3, then the chosen ones of TLS 1.2.
     pub(super) fn suites(&self) -> Vec<SupportedCipherSuite> {
         let tls13 = ALL_CIPHER_SUITES.iter().filter(|suite| suite.tls13().is_some()).copied();
         let suite = |name: &str| NAMES.iter().find(|it| it.0 == name).map(|it| it.1);

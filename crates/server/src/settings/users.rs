@@ -1,15 +1,15 @@
-//! Who may log in: names and passwords from a file, one `user:password` a line.
+//! The users who may log in: names and passwords from a file, one `user:password` a line.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-/// Users of a file that count; further lines are ignored, as in memcached.
+/// Users of a file at most. Like memcached, ignores further lines.
 const USERS_MAX: usize = 8;
 
 /// Bytes of a line with its end.
 const LINE_BYTES_MAX: usize = 256;
 
-/// The users of a server, and where they come from. Shows nothing of them but their number.
+/// The users of a server, and their file. The debug output shows only their number.
 #[derive(Clone)]
 pub struct Users {
     list: Vec<User>,
@@ -19,9 +19,9 @@ pub struct Users {
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Format {
-    /// As `-Y` has it.
+    /// The format of `-Y`.
     Strict,
-    /// As memcached's password file for SASL has it.
+    /// The format of memcached's password file for SASL.
     Sasl,
 }
 
@@ -31,12 +31,12 @@ struct User {
     password: Vec<u8>,
 }
 
-/// Why a file's users cannot be had.
+/// Why the users of a file cannot be read.
 #[derive(Debug)]
 pub enum UsersError {
     /// The file cannot be read.
     Unreadable(std::io::Error),
-    /// A line is empty, too long or has no colon; or there is no line.
+    /// The file is empty, or a line is empty, too long or without a colon.
     Malformed,
 }
 
@@ -52,8 +52,8 @@ impl Users {
         Self::read_as(path, Format::Strict)
     }
 
-    /// As [`Self::read`], of a file for SASL: memcached skips the lines that it cannot use there,
-    /// and ends a password at a second colon.
+    /// Reads a file for SASL. Like memcached, skips invalid lines and ends a password at a second
+    /// colon.
     pub fn read_sasl(path: &Path) -> Result<Self, UsersError> {
         Self::read_as(path, Format::Sasl)
     }
@@ -63,7 +63,7 @@ impl Users {
         Self::read_as(&self.file, self.format)
     }
 
-    /// Where they come from.
+    /// The file that the users were read from.
     pub fn file(&self) -> &Path {
         &self.file
     }
@@ -96,8 +96,8 @@ impl Users {
         users
     }
 
-    /// Whether this is one of them. How long that takes depends on the lengths of what is asked,
-    /// not on who is there or how much of it is right.
+    /// Whether a user has this name and password. The time depends on the lengths of the arguments,
+    /// not on the users or on how much is right.
     pub(crate) fn admits(&self, name: &[u8], password: &[u8]) -> bool {
         let mut admitted = 0;
         for user in &self.list {
@@ -108,7 +108,7 @@ impl Users {
 }
 
 impl User {
-    /// A line with or without its end; none without a colon.
+    /// The user of a line with or without its end; `None` without a colon.
     fn parse(line: &[u8]) -> Option<Self> {
         let colon = line.iter().position(|&byte| byte == b':')?;
         let (name, password) = (&line[..colon], &line[colon + 1..]);
@@ -118,7 +118,7 @@ impl User {
     }
 }
 
-/// 1 if both are equal, else 0; looks at each byte of `given`, whatever it finds.
+/// 1 if both are equal, else 0. Compares every byte of `given`, in constant time.
 fn same(kept: &[u8], given: &[u8]) -> u8 {
     let mut difference = u8::from(kept.len() != given.len());
     for (at, byte) in given.iter().enumerate() {

@@ -1,5 +1,5 @@
-//! `refresh_certs`: a thread reads the files, and clients are answered once that is done. Files may
-//! be slow; neither an executor nor its shard waits for them.
+//! `refresh_certs`: a thread reads the files, then the clients get their replies. Files may be
+//! slow, so no executor reads them.
 
 use std::sync::{Arc, Weak};
 use std::thread;
@@ -9,39 +9,39 @@ use slabcore_shard::ShardId;
 
 use crate::shared::cluster::{Cluster, SharedTls};
 use crate::shared::mailbox::Message;
-use crate::shared::reload_orders::Asked;
+use crate::shared::reload_requests::ReloadRequest;
 
-/// Niceness of the thread: clients may order it again and again.
+/// Niceness of the thread: clients may start it again and again.
 const NICENESS: i32 = 5;
 
 /// Pause before a full mailbox is tried again.
 const RETRY_PAUSE: Duration = Duration::from_millis(10);
 
-/// Has the files read; the reply comes as [`Message::Reloaded`]. False if no thread can be had.
-pub(crate) fn order(cluster: &Arc<Cluster>, tls: &SharedTls, asked: Asked) -> bool {
-    let mut orders = tls.reload_orders();
-    if !orders.push(asked) {
+/// Has the files read. The reply comes as [`Message::Reloaded`]. False if no thread can be started.
+pub(crate) fn request(cluster: &Arc<Cluster>, tls: &SharedTls, request: ReloadRequest) -> bool {
+    let mut requests = tls.reload_requests();
+    if !requests.push(request) {
         return true;
     }
     let shared = Arc::downgrade(cluster);
     let reload = thread::Builder::new().name("slabcore-reload".to_owned());
-    let started = reload.spawn(move || obey(&shared)).is_ok();
+    let started = reload.spawn(move || reload_files(&shared)).is_ok();
     if !started {
-        orders.take_back();
+        requests.take_back();
     }
     started
 }
 
-/// Reads the files as often as is ordered, until no order is left.
-fn obey(cluster: &Weak<Cluster>) {
-    // Without it the thread only competes more.
+/// Reads the files until no request is left.
+fn reload_files(cluster: &Weak<Cluster>) {
+    // If this fails, the thread only competes more.
     let _ = rustix::process::setpriority_process(None, NICENESS);
     while let Some(cluster) = cluster.upgrade()
         && let Some(tls) = &cluster.tls
     {
-        let Some(asked) = tls.reload_orders().take() else { return };
+        let Some(requests) = tls.reload_requests().take() else { return };
         let failure = tls.reload().err().map(|error| format!("{error}\r\n"));
-        for Asked { shard, ticket, noreply } in asked {
+        for ReloadRequest { shard, ticket, noreply } in requests {
             let done = if noreply { "" } else { "OK\r\n" };
             let reply = failure.clone().unwrap_or_else(|| done.to_owned());
             answer(&cluster, shard, Message::Reloaded { ticket, reply });
@@ -49,7 +49,7 @@ fn obey(cluster: &Weak<Cluster>) {
     }
 }
 
-/// Leaves the reply in a shard's mailbox, when it has room beside all batches.
+/// Posts the reply to a shard's mailbox, once that has room beside all batches.
 fn answer(cluster: &Cluster, shard: ShardId, mut message: Message) {
     let mailbox = &cluster.mailboxes[shard.index()];
     loop {

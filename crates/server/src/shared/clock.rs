@@ -1,9 +1,9 @@
-//! The only clock of the data path: coarse monotonic seconds since shortly before the start.
+//! The clock of the data path: coarse monotonic seconds since shortly before the start.
 
 use rustix::time::{ClockId, clock_gettime};
 use slabcore_shard::Now;
 
-/// Ticks start here: 0 means "never", 1 "long dead", as in memcached.
+/// The first tick. As in memcached, an expiry of 0 is never, and 1 is long ago.
 const TICK_START: u64 = 2;
 
 /// See the module.
@@ -24,7 +24,7 @@ impl Clock {
         }
     }
 
-    /// The time of a turn. No system call.
+    /// The current time. Makes no system call.
     #[inline]
     pub(crate) fn now(&self) -> Now {
         let tick = seconds(ClockId::MonotonicCoarse) - self.monotonic_at_zero;

@@ -7,7 +7,7 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread::Thread;
 
-/// In the place of a tick: the executor was woken, and has not told another one.
+/// Instead of a tick: the executor was woken, and has not set another tick.
 const TAKEN: u64 = u64::MAX;
 
 /// Nothing is due.
@@ -28,15 +28,15 @@ impl DueTicks {
         Self { ticks, thread: OnceLock::new() }
     }
 
-    /// The executor is about to sleep, and its doorbell works: its work is due at this tick.
-    pub(crate) fn tell(&self, shard: usize, tick: u32) {
+    /// Sets when work is due. The executor is about to sleep, and its doorbell works.
+    pub(crate) fn set(&self, shard: usize, tick: u32) {
         let before = self.ticks[shard].swap(tick.into(), Ordering::SeqCst);
         if u64::from(tick) < before {
             self.wake_thread();
         }
     }
 
-    /// While the executor sleeps, its work became due at this sooner tick.
+    /// Work became due at this earlier tick, while the executor sleeps.
     pub(crate) fn bring_forward(&self, shard: usize, tick: u32) {
         let sooner = |before| (before != TAKEN && u64::from(tick) < before).then_some(tick.into());
         let (set, fetch) = (Ordering::SeqCst, Ordering::SeqCst);
@@ -45,9 +45,9 @@ impl DueTicks {
         }
     }
 
-    /// Thread: it is the one to be woken when a tick becomes sooner.
-    pub(crate) fn attend(&self) {
-        // A second one is never started.
+    /// Thread: the calling thread is woken when a tick becomes earlier.
+    pub(crate) fn register_thread(&self) {
+        // There is one such thread.
         let _ = self.thread.set(std::thread::current());
     }
 
@@ -59,14 +59,14 @@ impl DueTicks {
         ticks.filter(move |(_, tick)| tick.try_update(set, fetch, is_due).is_ok()).map(|it| it.0)
     }
 
-    /// Thread: the earliest tick to come; `None`: nothing will be due.
+    /// Thread: the earliest tick; `None` if nothing will be due.
     pub(crate) fn earliest(&self) -> Option<u32> {
         let ticks = self.ticks.iter().map(|tick| tick.load(Ordering::SeqCst));
         let earliest = ticks.min().and_then(|tick| u32::try_from(tick).ok());
         earliest.filter(|tick| *tick != NEVER)
     }
 
-    /// Has the thread look again.
+    /// Wakes the thread, to look again.
     pub(crate) fn wake_thread(&self) {
         if let Some(thread) = self.thread.get() {
             thread.unpark();
@@ -79,20 +79,20 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_tick_is_due_once_until_it_is_told_again() {
+    fn a_tick_is_due_once_until_it_is_set_again() {
         let due = DueTicks::new(2);
         assert_eq!(due.earliest(), None);
-        due.tell(0, 9);
-        due.tell(1, 7);
+        due.set(0, 9);
+        due.set(1, 7);
         due.bring_forward(0, 8);
         due.bring_forward(0, 20);
         assert_eq!(due.earliest(), Some(7));
         assert_eq!(due.take_due(7).collect::<Vec<_>>(), [1]);
         assert_eq!((due.take_due(7).count(), due.earliest()), (0, Some(8)));
-        // It is awake, and will tell by itself.
+        // Its executor is awake, and sets the tick itself before it sleeps.
         due.bring_forward(1, 1);
         assert_eq!(due.take_due(8).collect::<Vec<_>>(), [0]);
-        due.tell(1, NEVER);
+        due.set(1, NEVER);
         assert_eq!((due.take_due(1_000).count(), due.earliest()), (0, None));
     }
 }

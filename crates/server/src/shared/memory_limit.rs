@@ -1,8 +1,9 @@
 //! `cache_memlimit`: the memory for items and index grows and shrinks while the server runs.
 //!
-//! To grow is to let the shards take more pages. After it shrank, each shard gives pages in the
-//! background of its turns, and a thread returns their memory to the system, some at a time; where
-//! nothing may be evicted, as items go. Until it grows again the kernel makes no huge pages.
+//! To grow, shards are allowed to take more pages. To shrink, each shard gives pages back in the
+//! background of its turns, and a thread returns their memory to the system in small parts. With
+//! `-M` a shard gives pages only as items go. Until the limit grows again, the kernel is asked for
+//! no huge pages.
 
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Weak};
@@ -17,10 +18,10 @@ use crate::settings::limits::RETURN_PAGES_MAX;
 use crate::settings::log;
 use crate::shared::cluster::Cluster;
 
-/// What memcached takes at least, and at most: beyond it a client must mean bytes.
+/// memcached's least and largest limit in megabytes. A client that names more must mean bytes.
 const MEGABYTES: std::ops::RangeInclusive<u32> = 8..=1_000_000_000;
 
-/// Pause between parts of the memory that is returned.
+/// Pause after each part of the memory that is returned.
 const RETURN_PAUSE: Duration = Duration::from_millis(10);
 
 /// Sets the limit in MiB, or says why not.
@@ -39,14 +40,14 @@ pub(crate) fn change(cluster: &Arc<Cluster>, megabytes: u32) -> Result<(), &'sta
     cluster.memory_range.advise_huge_pages(bytes >= before);
     log::memory_limit(cluster.verbosity.load(Ordering::Relaxed), megabytes);
     for mailbox in &cluster.mailboxes {
-        // Those that sleep have pages to give, too.
+        // Sleeping executors have pages to give, too.
         mailbox.wake();
     }
     if cluster.pages.has_to_return() && !cluster.returning.swap(true, Ordering::AcqRel) {
         let shared = Arc::downgrade(cluster);
         let returns = thread::Builder::new().name("slabcore-return".to_owned());
         if returns.spawn(move || return_memory(&shared)).is_err() {
-            // The pages are free, if not the system's; the next order tries again.
+            // The pages are free, but not returned. The next command tries again.
             cluster.returning.store(false, Ordering::Release);
         }
     }
@@ -64,7 +65,7 @@ fn return_memory(cluster: &Weak<Cluster>) {
         }
         if !pool.has_to_return() {
             cluster.returning.store(false, Ordering::Release);
-            // An order may have come since, and found a thread at work.
+            // Another command may have come since, and found a thread at work.
             if !pool.has_to_return() || cluster.returning.swap(true, Ordering::AcqRel) {
                 return;
             }

@@ -1,9 +1,9 @@
-//! What all threads of the server share.
+//! The state that all threads of the server share.
 //!
-//! The [`cluster::Cluster`] holds it: mailboxes between executors, counters, watchers, settings
-//! that change at run time, the memory limit, certificates and handshakes, the clock.
+//! [`cluster::Cluster`] holds it: mailboxes between executors, counters, watchers, settings that
+//! change at run time, the memory limit, certificates and handshakes, the clock.
 //!
-//! May use: `settings`, `connection`. Must not come in: what belongs to one executor.
+//! May use: `settings`, `connection`. Must not come in: state of one executor.
 //!
 //! Start reading at `cluster.rs`, then `mailbox.rs`.
 
@@ -11,12 +11,12 @@ pub(crate) mod certificate_reload;
 pub(crate) mod clock;
 pub(crate) mod cluster;
 pub(crate) mod due_ticks;
-pub(crate) mod farewell;
+pub(crate) mod graceful_close;
 pub(crate) mod mailbox;
 pub(crate) mod memory_limit;
 pub(crate) mod numbers;
-pub(crate) mod publish_order;
-pub(crate) mod reload_orders;
+pub(crate) mod publish_signal;
+pub(crate) mod reload_requests;
 pub(crate) mod run_time_settings;
 pub(crate) mod tls_handshakes;
 pub(crate) mod watchers;

@@ -1,5 +1,5 @@
-//! Settings that operators change while the server runs. Those that have nothing to work on here
-//! are kept, so that tools read back what they set, and the log says once why nothing follows.
+//! Settings that operators change while the server runs. Settings without effect here are kept, so
+//! that tools read back what they set; the log says once why they have no effect.
 
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -10,12 +10,12 @@ use crate::settings::Settings;
 use crate::settings::kept_settings::KeptSettings;
 use crate::settings::log;
 
-/// Their values.
+/// The values of the settings.
 #[derive(Debug)]
 struct RunTimeValues {
     kept: KeptSettings,
-    /// What the log has said already.
-    excuses: Vec<&'static str>,
+    /// Explanations that were logged.
+    logged: Vec<&'static str>,
 }
 
 const CRAWLING: &str = "lru_crawler sleep, tocrawl: pages in which something has expired are found \
@@ -29,11 +29,11 @@ const EXTERNAL_STORAGE: &str = "extstore: there is no external storage";
 #[derive(Debug)]
 pub(crate) struct RunTimeSettings {
     values: Mutex<RunTimeValues>,
-    /// Neither dumps nor crawls are served, and executors look for nothing dead. They look at this
-    /// in each turn: told one by one, they could hear of two changes in different orders.
+    /// Dumps and crawls are refused, and executors do not search for dead items. They read this in
+    /// each turn: by messages, two of them could see two changes in different orders.
     crawler_off: AtomicBool,
-    /// Items that live no longer than so many seconds are evicted last; 0: there are none such.
-    /// Executors look at this, too.
+    /// Items with no more seconds left than this are evicted last; 0: none are. Executors read this
+    /// in each turn, too.
     temporary_ttl: AtomicU32,
 }
 
@@ -44,7 +44,7 @@ impl RunTimeSettings {
         Self {
             crawler_off: AtomicBool::new(!settings.lru_crawler),
             temporary_ttl: AtomicU32::new(temporary_ttl(&kept)),
-            values: Mutex::new(RunTimeValues { kept, excuses: Vec::new() }),
+            values: Mutex::new(RunTimeValues { kept, logged: Vec::new() }),
         }
     }
 
@@ -57,7 +57,7 @@ impl RunTimeSettings {
         self.values().kept.clone()
     }
 
-    /// Switches dumps and crawls on or off; false if that is so already.
+    /// Enables or disables dumps and crawls; false if nothing changes.
     pub(crate) fn enable_crawler(&self, enable: bool) -> bool {
         self.crawler_off.swap(!enable, Ordering::Relaxed) == enable
     }
@@ -67,17 +67,17 @@ impl RunTimeSettings {
         !self.crawler_off.load(Ordering::Relaxed)
     }
 
-    /// Seconds that the items live that are evicted last; 0: there are none such.
+    /// Items with no more seconds left than this are evicted last; 0: none are.
     pub(crate) fn temporary_ttl(&self) -> u32 {
         self.temporary_ttl.load(Ordering::Relaxed)
     }
 
-    /// Keeps a setting of external storage, and says so.
+    /// Keeps a setting of external storage, and logs that it has no effect.
     pub(crate) fn keep_external(&self, setting: ExternalSetting) {
         self.values().keep_external(setting);
     }
 
-    /// Keeps a setting; of one that changes nothing here the log says so.
+    /// Keeps a setting. If it has no effect, logs that.
     pub(crate) fn keep(&self, setting: RunTimeSetting) {
         let mut values = self.values();
         values.keep(setting);
@@ -102,7 +102,7 @@ impl RunTimeValues {
             RunTimeSetting::Segmented(segmented) => kept.segmented = segmented,
             RunTimeSetting::TemporaryTtl(ttl) => {
                 kept.temporary_items = ttl >= 0;
-                // The ttl of before stays where there are to be no temporary items.
+                // The ttl stays as it was if temporary items are turned off.
                 kept.temporary_ttl = u32::try_from(ttl).unwrap_or(kept.temporary_ttl);
             }
             RunTimeSetting::Segments { hot_percent, warm_percent, hot_factor, warm_factor } => {
@@ -110,7 +110,7 @@ impl RunTimeValues {
                 (kept.hot_factor, kept.warm_factor) = (hot_factor, warm_factor);
             }
         }
-        let excuse = match setting {
+        let why = match setting {
             RunTimeSetting::CrawlerSleep(_) | RunTimeSetting::CrawlerItemsMax(_) => CRAWLING,
             RunTimeSetting::Segments { .. } | RunTimeSetting::Segmented(_) => SEGMENTS,
             RunTimeSetting::TemporaryTtl(_) => return,
@@ -119,13 +119,13 @@ impl RunTimeValues {
             | RunTimeSetting::AutomoveFreeRatio(_)
             | RunTimeSetting::AutomoveWindow(_) => AUTOMOVE,
         };
-        self.excuse(excuse);
+        self.log_no_effect(why);
     }
 
     fn keep_external(&mut self, setting: ExternalSetting) {
         let external = &mut self.kept.external;
         match setting {
-            // memcached takes it and keeps nothing of it.
+            // memcached accepts it without effect.
             ExternalSetting::FreeChunks => {}
             ExternalSetting::ItemSize(bytes) => external.item_size = bytes,
             ExternalSetting::ItemAge(seconds) => external.item_age = seconds,
@@ -137,14 +137,14 @@ impl RunTimeValues {
             ExternalSetting::MaxFrag(ratio) => external.max_frag = ratio,
             ExternalSetting::DropUnread(drop) => external.drop_unread = drop,
         }
-        self.excuse(EXTERNAL_STORAGE);
+        self.log_no_effect(EXTERNAL_STORAGE);
     }
 
-    /// Says once why nothing follows.
-    fn excuse(&mut self, excuse: &'static str) {
-        if !self.excuses.contains(&excuse) {
-            self.excuses.push(excuse);
-            log::without_effect(excuse);
+    /// Logs once why a setting has no effect.
+    fn log_no_effect(&mut self, why: &'static str) {
+        if !self.logged.contains(&why) {
+            self.logged.push(why);
+            log::without_effect(why);
         }
     }
 }

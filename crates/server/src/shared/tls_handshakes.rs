@@ -1,5 +1,5 @@
-//! TLS handshakes, on threads of their own: a signature takes longer than a thousand gets. A
-//! connection comes to its shard once its handshake is done.
+//! TLS handshakes, on threads of their own, because a signature takes longer than a thousand gets.
+//! A connection comes to its shard after its handshake.
 
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
@@ -21,22 +21,22 @@ use crate::settings::fatal::end_process;
 use crate::settings::limits::{HANDSHAKE_DURATION_MAX, HANDSHAKE_THREADS_MAX};
 use crate::settings::tls::ClientCertificates;
 use crate::shared::cluster::{Cluster, SharedTls};
-use crate::shared::farewell;
+use crate::shared::graceful_close;
 use crate::shared::mailbox::Message;
 
-/// Names the doorbell among the events; handshakes have small numbers.
+/// Number of the doorbell among the events. Handshakes have small numbers.
 const DOORBELL: u64 = u64::MAX;
 
 /// Events taken per system call.
 const EVENTS_MAX: usize = 64;
 
-/// Bytes read at a time: what clients send in a handshake without a certificate, twice.
+/// Bytes read at a time: twice what a client without a certificate sends in a handshake.
 const READ_BYTES: usize = 4 << 10;
 
-/// Niceness of the threads: who is served goes before who arrives.
+/// Niceness of the threads: served connections come before new ones.
 const NICENESS: i32 = 5;
 
-/// Time between two looks for handshakes that take too long.
+/// Interval of searches for handshakes that take too long.
 const SWEEP_PERIOD: Duration = Duration::from_secs(1);
 
 /// Time until a full mailbox is tried again.
@@ -46,26 +46,26 @@ const RETRY_PERIOD: Duration = Duration::from_millis(10);
 #[derive(Debug)]
 pub(crate) struct Newcomer {
     pub(crate) socket: OwnedFd,
-    /// It came to its shard's own port.
+    /// It came to the port of its shard, and never moves.
     pub(crate) stays: bool,
     pub(crate) protocol: Protocol,
-    /// Who is to serve it.
+    /// The shard that will serve it.
     pub(crate) shard: usize,
-    /// What its listener demands.
+    /// The listener's rule for client certificates.
     pub(crate) demanded: ClientCertificates,
 }
 
-/// The threads; they end when this is dropped, with all handshakes under way.
+/// The threads. They end when this is dropped, with all handshakes under way.
 #[derive(Debug)]
 pub(crate) struct Handshakes {
     threads: Vec<Thread>,
-    /// Who gets the next newcomer.
+    /// The thread that gets the next connection.
     next: usize,
 }
 
 #[derive(Debug)]
 struct Thread {
-    /// Taken when the thread is to end.
+    /// `None` once the thread is to end.
     newcomers: Option<Sender<Newcomer>>,
     doorbell: OwnedFd,
     handle: Option<JoinHandle<io::Result<()>>>,
@@ -79,12 +79,12 @@ impl Handshakes {
         Ok(Self { threads, next: 0 })
     }
 
-    /// Takes a connection on, which is counted already.
+    /// Begins a handshake. The connection is counted already.
     pub(crate) fn begin(&mut self, newcomer: Newcomer) {
         let thread = &self.threads[self.next];
         self.next = (self.next + 1) % self.threads.len();
         if let Some(newcomers) = &thread.newcomers {
-            // Received by a thread that ends only after this sender is gone.
+            // The thread ends only after this sender is gone.
             let _ = newcomers.send(newcomer);
             ring(&thread.doorbell);
         }
@@ -99,7 +99,7 @@ impl Drop for Handshakes {
         }
         for thread in &mut self.threads {
             if let Some(handle) = thread.handle.take() {
-                // It has ended either way.
+                // The thread has ended either way.
                 let _ = handle.join();
             }
         }
@@ -127,7 +127,7 @@ impl Thread {
             free: Vec::new(),
             done: Vec::new(),
         };
-        // The handshakes under way would be lost, with their places of `-c`.
+        // If it failed, its handshakes would be lost and still count for `-c`.
         let end = |error: &io::Error| end_process("a thread for TLS handshakes", error);
         let handle = std::thread::Builder::new()
             .name("slabcore-tls".to_owned())
@@ -141,15 +141,15 @@ struct Handshake {
     newcomer: Newcomer,
     session: ServerConnection,
     started: Instant,
-    /// What the socket did not take yet.
+    /// Bytes that the socket has not taken yet.
     unsent: Vec<u8>,
     interest: epoll::EventFlags,
 }
 
-/// What a look at a handshake found.
+/// State of a handshake after a step.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Step {
-    /// The client, or its socket, has to do something first.
+enum HandshakeStep {
+    /// It waits for the socket.
     Waits(epoll::EventFlags),
     Done,
     Failed,
@@ -162,14 +162,14 @@ struct Worker {
     epoll: OwnedFd,
     under_way: Vec<Option<Handshake>>,
     free: Vec<usize>,
-    /// Connections whose shards have no room for them at the moment.
+    /// Connections after their handshake, and the shards that take them when they have room.
     done: Vec<(usize, Message)>,
 }
 
 impl Worker {
-    /// Serves until nobody will come any more.
+    /// Runs until the sender of new connections is gone.
     fn run(mut self) -> io::Result<()> {
-        // Without it handshakes only compete more.
+        // If this fails, the thread only competes more.
         let _ = rustix::process::setpriority_process(None, NICENESS);
         let mut events = Vec::with_capacity(EVENTS_MAX);
         let mut swept = Instant::now();
@@ -182,7 +182,7 @@ impl Worker {
             for event in events.drain(..) {
                 match event.data.u64() {
                     DOORBELL => {
-                        if !self.welcome() {
+                        if !self.take_new() {
                             return Ok(());
                         }
                     }
@@ -207,10 +207,10 @@ impl Worker {
         Timespec::try_from(period).ok()
     }
 
-    /// Begins the handshakes of those who came; false if nobody will come any more.
-    fn welcome(&mut self) -> bool {
+    /// Begins the handshakes of new connections. False if the sender is gone.
+    fn take_new(&mut self) -> bool {
         let mut rings = [0; 8];
-        // Whatever it says, the channel is looked at.
+        // The channel is looked at in any case.
         let _ = rustix::io::read(&self.doorbell, &mut rings);
         loop {
             match self.newcomers.try_recv() {
@@ -248,8 +248,8 @@ impl Worker {
             return;
         };
         match handshake.step() {
-            Step::Waits(wanted) if wanted == handshake.interest => {}
-            Step::Waits(wanted) => {
+            HandshakeStep::Waits(wanted) if wanted == handshake.interest => {}
+            HandshakeStep::Waits(wanted) => {
                 handshake.interest = wanted;
                 let data = epoll::EventData::new_u64(index as u64);
                 if epoll::modify(&self.epoll, &handshake.newcomer.socket, data, wanted).is_err() {
@@ -257,25 +257,25 @@ impl Worker {
                     self.failed();
                 }
             }
-            Step::Done => {
+            HandshakeStep::Done => {
                 if let Some(handshake) = self.end(index) {
                     self.finish(handshake);
                 }
             }
-            Step::Failed => {
+            HandshakeStep::Failed => {
                 if let Some(handshake) = self.end(index) {
-                    farewell::say(&handshake.newcomer.socket);
+                    graceful_close::close(&handshake.newcomer.socket);
                 }
                 self.failed();
             }
         }
     }
 
-    /// Takes a handshake out; its socket is not watched any more.
+    /// Removes a handshake, and stops watching its socket.
     fn end(&mut self, index: usize) -> Option<Handshake> {
         let handshake = self.under_way[index].take()?;
         self.free.push(index);
-        // It is open, and watched.
+        // It cannot fail: the socket is open and watched.
         let _ = epoll::delete(&self.epoll, &handshake.newcomer.socket);
         Some(handshake)
     }
@@ -290,7 +290,7 @@ impl Worker {
         self.done.push((shard, Message::Connection { socket, stays, protocol, tls }));
     }
 
-    /// Hands connections to their shards, as far as those have room.
+    /// Hands connections to their shards, if those have room.
     fn deliver(&mut self) {
         for (shard, message) in std::mem::take(&mut self.done) {
             let mailbox = &self.cluster.mailboxes[shard];
@@ -325,42 +325,42 @@ impl Worker {
 }
 
 impl Handshake {
-    /// As far as it goes without waiting.
-    fn step(&mut self) -> Step {
+    /// Goes on as far as possible without waiting.
+    fn step(&mut self) -> HandshakeStep {
         loop {
             while self.session.wants_write() {
-                // Memory takes everything.
+                // Writing to memory never fails.
                 if self.session.write_tls(&mut self.unsent).is_err() {
-                    return Step::Failed;
+                    return HandshakeStep::Failed;
                 }
             }
             match self.send() {
-                Ok(()) if !self.session.is_handshaking() => return Step::Done,
+                Ok(()) if !self.session.is_handshaking() => return HandshakeStep::Done,
                 Ok(()) => {}
-                Err(Errno::AGAIN) => return Step::Waits(epoll::EventFlags::OUT),
-                Err(_) => return Step::Failed,
+                Err(Errno::AGAIN) => return HandshakeStep::Waits(epoll::EventFlags::OUT),
+                Err(_) => return HandshakeStep::Failed,
             }
             let mut received = [0; READ_BYTES];
             match recv(self.newcomer.socket.as_fd(), &mut received, RecvFlags::DONTWAIT) {
-                Ok((0, _)) => return Step::Failed,
+                Ok((0, _)) => return HandshakeStep::Failed,
                 Ok((bytes, _)) => {
-                    if !self.hear(&received[..bytes]) {
-                        return Step::Failed;
+                    if !self.receive(&received[..bytes]) {
+                        return HandshakeStep::Failed;
                     }
                 }
-                Err(Errno::AGAIN) => return Step::Waits(epoll::EventFlags::IN),
+                Err(Errno::AGAIN) => return HandshakeStep::Waits(epoll::EventFlags::IN),
                 Err(Errno::INTR) => {}
-                Err(_) => return Step::Failed,
+                Err(_) => return HandshakeStep::Failed,
             }
         }
     }
 
-    /// False if what came makes no handshake; the client is told.
-    fn hear(&mut self, mut received: &[u8]) -> bool {
+    /// Processes received bytes. False if they are invalid; the client gets an alert.
+    fn receive(&mut self, mut received: &[u8]) -> bool {
         while !received.is_empty() {
             let read = self.session.read_tls(&mut received);
             if !matches!(read, Ok(1..)) || self.session.process_new_packets().is_err() {
-                // The alert is for the client's log: whether it arrives changes nothing.
+                // The alert is for the client's log. If it is lost, nothing changes.
                 let _ = self.session.write_tls(&mut self.unsent);
                 let _ = self.send();
                 return false;
@@ -393,7 +393,7 @@ mod tests {
     use crate::shared::cluster::Backend;
     use crate::whole_server::settings;
 
-    /// The thread ended without a word, and clients waited for it until they gave up.
+    /// The thread ended silently, and clients waited until they gave up.
     #[test]
     fn a_thread_that_cannot_wait_says_why() {
         let settings = settings(BackendChoice::Epoll);

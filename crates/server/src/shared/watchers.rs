@@ -1,8 +1,8 @@
-//! Who watches: the lines that wait for each watcher, wherever its connection is.
+//! The watchers of the server, and the lines that wait for each of them.
 //!
-//! A shard keeps the lines of a turn; at its end they are numbered and handed out here, under a
-//! lock that nobody takes while nobody watches. What a watcher does not read in time is counted,
-//! and it reads how much it has missed.
+//! A shard keeps the lines of a turn. At its end they are numbered and copied to the watchers here,
+//! under a lock that is not taken without watchers. Lines for which a watcher has no room are
+//! counted, and the watcher reads the count.
 
 use std::fmt::Write;
 use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
@@ -34,16 +34,16 @@ struct List {
     counts: WatchCounts,
 }
 
-/// What `stats` tells of watching.
+/// Counts of `stats` about watchers.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct WatchCounts {
-    /// Watchers there are.
+    /// Current watchers.
     pub(crate) watchers: u64,
     /// Lines made by shards.
     pub(crate) written: u64,
     /// Lines for which a shard had no room.
     pub(crate) dropped: u64,
-    /// Lines handed to watchers.
+    /// Lines copied to watchers.
     pub(crate) sent: u64,
     /// Lines for which a watcher had no room.
     pub(crate) skipped: u64,
@@ -52,10 +52,10 @@ pub(crate) struct WatchCounts {
 /// See the module.
 #[derive(Debug)]
 pub(crate) struct Watchers {
-    /// What all of them together want to see.
+    /// Streams that have at least one watcher.
     streams: AtomicU8,
     list: Mutex<List>,
-    /// Of each shard, whether lines wait for a watcher there.
+    /// For each shard, whether lines wait for a watcher of its executor.
     pending: Vec<AtomicBool>,
 }
 
@@ -72,13 +72,13 @@ impl Watchers {
         self.list.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// What all watchers together want to see.
+    /// Streams that have at least one watcher.
     #[inline]
     pub(crate) fn streams(&self) -> Streams {
         Streams::from_bits(self.streams.load(Ordering::Relaxed))
     }
 
-    /// A new watcher, served on a shard's executor; `None`: there are too many.
+    /// Adds a watcher that a shard's executor serves; `None` if there are too many.
     pub(crate) fn add(&self, shard: usize, streams: Streams) -> Option<WatcherId> {
         let mut list = self.list();
         if list.watchers.len() >= WATCHERS_MAX {
@@ -91,7 +91,7 @@ impl Watchers {
         Some(id)
     }
 
-    /// A watcher is gone.
+    /// Removes a watcher.
     pub(crate) fn remove(&self, id: WatcherId) {
         let mut list = self.list();
         list.watchers.retain(|watcher| watcher.id != id);
@@ -103,7 +103,7 @@ impl Watchers {
         self.streams.store(all.bits(), Ordering::Relaxed);
     }
 
-    /// Hands lines out; `wake` is called for each shard with a watcher that got one.
+    /// Copies lines to the watchers. Calls `wake` for each shard with lines for its watchers.
     pub(crate) fn distribute(&self, lines: &WatchedLines, mut wake: impl FnMut(usize)) {
         let mut list = self.list();
         let List { watchers, last_number, counts, .. } = &mut *list;
@@ -135,7 +135,7 @@ impl Watchers {
         self.pending[shard].load(Ordering::Relaxed)
     }
 
-    /// Before a shard's watchers are served.
+    /// The watchers of a shard are about to be served.
     pub(crate) fn begin_serving(&self, shard: usize) {
         self.pending[shard].store(false, Ordering::Relaxed);
     }
@@ -176,7 +176,7 @@ impl Watcher {
     }
 }
 
-/// Time and number of a line. The microseconds are not padded, as memcached's are not.
+/// Writes time and number of a line. Like memcached, does not pad the microseconds.
 fn write_prefix(prefix: &mut String, number: u64) {
     let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
     let (seconds, microseconds) = (now.as_secs(), now.subsec_micros());
@@ -203,7 +203,7 @@ mod tests {
     }
 
     #[test]
-    fn each_gets_what_it_wants() {
+    fn each_watcher_gets_its_streams() {
         let watchers = Watchers::new(2);
         let fetchers = watchers.add(0, Streams::FETCHERS).unwrap();
         let both = watchers.add(1, Streams::FETCHERS | Streams::EVICTIONS).unwrap();
@@ -224,7 +224,7 @@ mod tests {
     }
 
     #[test]
-    fn who_is_slow_reads_how_much_was_missed() {
+    fn a_slow_watcher_reads_how_many_lines_it_missed() {
         let watchers = Watchers::new(1);
         let id = watchers.add(0, Streams::FETCHERS).unwrap();
         let long = "x".repeat(WATCHER_BYTES_MAX / 2);
@@ -233,9 +233,9 @@ mod tests {
         }
         // Two do not fit beside the first; the short one does.
         let text = taken(&watchers, id);
-        let behind = text.split_once("skipped=2\n").expect("a count").1;
-        assert!(behind.ends_with(" gid=4 short\n"), "{behind}");
-        assert!(behind.starts_with("ts=") && behind.lines().count() == 1, "{behind}");
+        let rest = text.split_once("skipped=2\n").expect("a count").1;
+        assert!(rest.ends_with(" gid=4 short\n"), "{rest}");
+        assert!(rest.starts_with("ts=") && rest.lines().count() == 1, "{rest}");
         assert_eq!(watchers.counts().skipped, 2);
     }
 
