@@ -11,10 +11,10 @@ use slabcore_protocol::{
     encode_value_header, error_lines,
 };
 use slabcore_shard::{
-    Batch, ForwardedRequest, KeyRequest, Limits, Now, ReplyPart, Response, Router, Shard, ShardId,
-    Ticket, UploadId,
+    Batch, ForwardedRequest, KeyRequest, Now, ReplyPart, Response, Router, Shard, ShardId, Ticket,
+    UploadId,
 };
-use slabcore_storage::{Config, Hold, KeyHasher, PAGE_BYTES, PagePool, Region};
+use slabcore_storage::{Config, Hold, ItemSizeLimit, KeyHasher, PAGE_BYTES, PagePool, Region};
 
 use crate::session_input::Piece;
 use crate::uniques::Uniques;
@@ -277,7 +277,7 @@ impl Session {
 
     /// Returns how many bytes behind the line are done with.
     fn store(&mut self, store: StoreRequest<'_>, behind: &[u8]) -> usize {
-        let limits = Limits { item_bytes_max: ITEM_BYTES_MAX, cas: true };
+        let limit = ItemSizeLimit { item_bytes_max: ITEM_BYTES_MAX, cas: true };
         let mut bytes = [0; DECODED_KEY_BYTES_MAX];
         let key = store.meta().map_or(store.key, |flags| flags.item_key(store.key, &mut bytes));
         let form = match store.meta() {
@@ -286,7 +286,7 @@ impl Session {
         };
         let verb = if form == store.form { store.verb } else { Verb::Set };
         let store = StoreRequest { key, form, verb, ..store };
-        if limits.too_large(store.key.len(), store.flags, store.value_bytes as usize) {
+        if limit.is_exceeded(store.key.len(), store.flags, store.value_bytes as usize) {
             self.key_request(&KeyRequest::TooLarge { store }, true);
             let reply = (!store.noreply).then_some(error_lines::TOO_LARGE);
             self.state = State::Swallow { left: u64::from(store.value_bytes) + 2, reply };

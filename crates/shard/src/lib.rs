@@ -24,7 +24,7 @@ pub mod limits;
 mod observation;
 mod requests;
 
-pub use execution::{LargeHit, Limits, Shard};
+pub use execution::{LargeHit, Shard};
 pub use forwarding::batch::{Batch, ReplyPart, Ticket};
 pub use forwarding::forwarded_request::ForwardedRequest;
 pub use observation::class_table::{ClassTable, ItemColumns};

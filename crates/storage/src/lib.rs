@@ -40,6 +40,7 @@ mod store;
 pub use index::key_hasher::{HashedKey, KeyHasher};
 pub use item::access::Marks;
 pub use item::item_ref::ItemRef;
+pub use item::item_size_limit::ItemSizeLimit;
 pub use limits::{
     CHUNK_BYTES_MAX, CLASSES_MAX, KEY_BYTES_MAX, LONG_VALUE_BYTES, PAGE_BYTES, VALUE_BYTES_MAX,
 };

@@ -5,9 +5,8 @@ use std::sync::atomic::Ordering;
 
 use slabcore_metrics::{Counter, ShardMetrics};
 use slabcore_protocol::{StoreRequest, Streams};
-use slabcore_shard::{
-    ForwardedRequest, Limits, Now, Router, Shard, ShardId, Ticket, UploadId, Watch,
-};
+use slabcore_shard::{ForwardedRequest, Now, Router, Shard, ShardId, Ticket, UploadId, Watch};
+use slabcore_storage::ItemSizeLimit;
 
 use crate::connection::ConnectionId;
 use crate::connection::outgoing::{LargeValue, Parts};
@@ -28,7 +27,7 @@ pub(crate) struct Executor {
     pub(crate) shard: ShardId,
     pub(crate) shards: Shards,
     pub(crate) router: Router,
-    pub(crate) limits: Limits,
+    pub(crate) item_size_limit: ItemSizeLimit,
     pub(crate) now: Now,
     /// Verbosity in this turn. From 2 on, connections and commands are logged.
     pub(crate) verbosity: u64,
@@ -64,7 +63,10 @@ impl Executor {
         Self {
             shard,
             router,
-            limits: Limits { item_bytes_max: settings.item_bytes_max, cas: settings.cas },
+            item_size_limit: ItemSizeLimit {
+                item_bytes_max: settings.item_bytes_max,
+                cas: settings.cas,
+            },
             now: cluster.clock.now(),
             verbosity: cluster.verbosity.load(Ordering::Relaxed),
             watched: Streams::default(),

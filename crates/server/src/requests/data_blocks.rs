@@ -22,7 +22,8 @@ impl Connection {
         let mut bytes = [0; DECODED_KEY_BYTES_MAX];
         let store = StoreRequest { key: store.item_key(&mut bytes), ..store };
         let block_bytes = u64::from(store.value_bytes) + store.line_end_bytes() as u64;
-        if executor.limits.too_large(store.key.len(), store.flags, store.value_bytes as usize) {
+        let (key_bytes, value_bytes) = (store.key.len(), store.value_bytes as usize);
+        if executor.item_size_limit.is_exceeded(key_bytes, store.flags, value_bytes) {
             self.key_request(executor, &KeyRequest::TooLarge { store }, true);
             let reply = match store.binary_echo() {
                 None => IgnoredReply::Line((!store.noreply).then_some(error_lines::TOO_LARGE)),

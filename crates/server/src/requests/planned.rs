@@ -3,7 +3,8 @@
 //! Dialects: an arm for the requests of each.
 
 use slabcore_protocol::{DataBlock, Decoded, MetaRequest, Request};
-use slabcore_shard::{KeyRequest, Limits};
+use slabcore_shard::KeyRequest;
+use slabcore_storage::ItemSizeLimit;
 
 /// See the module.
 #[derive(Debug, Clone, Copy)]
@@ -21,7 +22,11 @@ impl<'a> Planned<'a> {
     /// A request for one key that is whole in `input`; `None` for anything else, which needs more
     /// than one look, or room for a key that must be decoded.
     #[inline]
-    pub(super) fn of(decoded: &Decoded<'a>, input: &'a [u8], limits: &Limits) -> Option<Self> {
+    pub(super) fn of(
+        decoded: &Decoded<'a>,
+        input: &'a [u8],
+        limit: &ItemSizeLimit,
+    ) -> Option<Self> {
         match decoded {
             Decoded::Request { request, consumed } => Self::of_request(request, *consumed),
             Decoded::Store { store, consumed } => {
@@ -29,7 +34,7 @@ impl<'a> Planned<'a> {
                     return None;
                 }
                 let key_bytes = store.key.len();
-                if limits.too_large(key_bytes, store.flags, store.value_bytes as usize) {
+                if limit.is_exceeded(key_bytes, store.flags, store.value_bytes as usize) {
                     return None;
                 }
                 let block = store.data_block(input.get(*consumed..)?);

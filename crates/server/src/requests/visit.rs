@@ -157,7 +157,7 @@ impl Connection {
             if executor.verbosity >= log::COMMANDS && decoded != Decoded::NeedMore {
                 self.log_request(rest, decoded.head_bytes());
             }
-            let Some(planned) = Planned::of(&decoded, rest, &executor.limits) else {
+            let Some(planned) = Planned::of(&decoded, rest, &executor.item_size_limit) else {
                 odd = Some(decoded);
                 break;
             };

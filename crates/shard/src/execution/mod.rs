@@ -23,4 +23,4 @@ mod streamed_store;
 mod uploads;
 
 pub use self::plain_get::LargeHit;
-pub use self::shard::{Limits, Shard};
+pub use self::shard::Shard;

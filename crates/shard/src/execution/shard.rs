@@ -23,27 +23,6 @@ use crate::requests::clock::Now;
 use crate::requests::flush_time::FlushTime;
 use crate::requests::request::KeyRequest;
 
-/// What a shard needs to know beside its store's configuration.
-#[derive(Debug, Clone, Copy)]
-pub struct Limits {
-    /// Largest item in bytes as memcached counts it (`-I`).
-    pub item_bytes_max: usize,
-    /// Whether items have cas uniques; decides how large an item counts.
-    pub cas: bool,
-}
-
-impl Limits {
-    /// Header, NUL and CRLF of memcached's item, so that the same values are too large here.
-    const ITEM_BYTES: usize = 48 + 1 + 2;
-
-    /// True if memcached would call this item too large for its `-I`.
-    pub const fn too_large(&self, key_bytes: usize, flags: u32, value_bytes: usize) -> bool {
-        let cas_bytes = if self.cas { 8 } else { 0 };
-        let flags_bytes = if flags == 0 { 0 } else { 4 };
-        Self::ITEM_BYTES + cas_bytes + flags_bytes + key_bytes + value_bytes > self.item_bytes_max
-    }
-}
-
 /// The part of the cache that one core owns.
 pub struct Shard {
     pub(super) store: Store,

@@ -11,4 +11,5 @@ pub(crate) mod chunk_sizes;
 pub(crate) mod item;
 pub(crate) mod item_head;
 pub(crate) mod item_ref;
+pub(crate) mod item_size_limit;
 pub(crate) mod item_sizes;

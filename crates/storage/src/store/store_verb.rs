@@ -4,6 +4,7 @@ use crate::index::key_hasher::HashedKey;
 use crate::item::access::AccessWord;
 use crate::item::item::{ItemShape, set_access, set_linked};
 use crate::item::item_ref::ItemRef;
+use crate::item::item_size_limit::ItemSizeLimit;
 use crate::limits::{KEY_BYTES_MAX, LONG_VALUE_BYTES};
 use crate::memory::region::Location;
 use crate::store::reservation::{ItemFields, Reservation, ValuePart};
@@ -180,7 +181,7 @@ impl Store {
             (StoreVerb::Cas(_), Some(_)) => Err(StoreOutcome::Exists),
             (StoreVerb::Append | StoreVerb::Prepend, Some(old)) => {
                 let joined = old.value_len() + value_len;
-                if self.is_too_large(key.len(), joined, old.flags()) {
+                if self.item_size_limit().is_exceeded(key.len(), old.flags(), joined) {
                     return Err(StoreOutcome::NotStored);
                 }
                 Ok(Plan::Join { front: verb == StoreVerb::Prepend })
@@ -190,10 +191,8 @@ impl Store {
         }
     }
 
-    /// Whether memcached's item of these lengths is over `-I`: header 48, cas 8, NUL and CR LF.
-    fn is_too_large(&self, key_len: usize, value_len: usize, flags: u32) -> bool {
-        let optional = if flags == 0 { 0 } else { 4 } + if self.config.cas { 8 } else { 0 };
-        48 + optional + key_len + 1 + value_len + 2 > self.config.item_bytes_max
+    fn item_size_limit(&self) -> ItemSizeLimit {
+        ItemSizeLimit { item_bytes_max: self.config.item_bytes_max, cas: self.config.cas }
     }
 
     /// Replaces `old` by an item of both values.
