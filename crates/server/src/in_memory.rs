@@ -5,7 +5,6 @@
 
 use std::ops::Range;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 
 use slabcore_metrics::Counter;
 use slabcore_shard::Router;
@@ -96,7 +95,7 @@ impl InMemoryServer {
     pub fn connect(&mut self) -> InMemoryConnection {
         let shard = self.next_shard;
         self.next_shard = (shard + 1) % self.shards.len();
-        self.cluster.connections.fetch_add(1, Ordering::Relaxed);
+        self.cluster.admission.connection_opened();
         InMemoryConnection { shard, id: self.shards[shard].connect() }
     }
 

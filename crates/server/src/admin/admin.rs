@@ -180,7 +180,9 @@ impl Endpoint {
                 response(Status::Ok, &self.exposition.render(&self.cluster), with_body)
             }
             "/healthz" => response(Status::Ok, "ok\n", with_body),
-            "/readyz" if self.cluster.is_ready() => response(Status::Ok, "ok\n", with_body),
+            "/readyz" if self.cluster.admission.is_ready() => {
+                response(Status::Ok, "ok\n", with_body)
+            }
             "/readyz" => response(Status::ServiceUnavailable, "not accepting\n", with_body),
             _ => response(Status::NotFound, "", with_body),
         }

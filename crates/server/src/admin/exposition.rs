@@ -1,7 +1,6 @@
 //! The text of `/metrics`: all families with their current values.
 
 use std::fmt::Display;
-use std::sync::atomic::Ordering;
 
 use metrics::{Key, KeyName, Label, Level, Metadata, Recorder};
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle, PrometheusRecorder};
@@ -67,15 +66,15 @@ pub(super) static SERVER_FAMILIES: &[ServerFamily] = &[
     gauge("memcached_max_connections", "Client connections at most.",
         |cluster| cluster.settings.connections_max as u64),
     gauge("memcached_accepting_connections", "Whether connections are accepted.",
-        |cluster| cluster.accepting.load(Ordering::Relaxed).into()),
+        |cluster| cluster.admission.is_accepting().into()),
     counter("memcached_connections_rejected_total",
         "Connections turned away because there were too many.",
-        |cluster| cluster.rejected_connections.load(Ordering::Relaxed)),
+        |cluster| cluster.admission.rejected_connections()),
     counter("memcached_connections_listener_disabled_total",
         "Times that accepting stopped because there were too many connections.",
-        |cluster| cluster.listen_disabled.load(Ordering::Relaxed)),
+        |cluster| cluster.admission.pauses()),
     gauge("memcached_limit_bytes", "Memory for items and index.",
-        |cluster| cluster.memory_bytes.load(Ordering::Relaxed) as u64),
+        |cluster| cluster.memory.bytes() as u64),
     gauge("memcached_malloced_bytes", "Memory that chunks have had.", Cluster::malloced_bytes),
     gauge("memcached_lru_crawler_enabled", "Whether dead items are looked for in the background.",
         |cluster| cluster.run_time.crawls().into()),

@@ -122,7 +122,7 @@ impl Hub {
         conn.connection.end(&mut self.executor);
         conn.connection.output.return_buffers(&mut self.executor.spares);
         self.executor.spares.put(conn.carry);
-        self.executor.cluster.connection_ended();
+        self.executor.cluster.admission.connection_ended();
         if self.executor.verbosity >= log::COMMANDS {
             log::connection_closed(conn.connection.descriptor());
         }

@@ -348,5 +348,5 @@ fn connections_end_and_their_places_are_used_again() {
     });
     assert_eq!(output, b"END\r\n");
     assert!(!server.is_open(second));
-    assert_eq!(server.cluster.connections.load(Ordering::Relaxed), 0);
+    assert_eq!(server.cluster.admission.open_connections(), 0);
 }

@@ -67,7 +67,7 @@ fn session() -> (ClientConnection, ServerConnection) {
 fn a_session_whose_keys_are_worn_out_ends_once_all_is_answered() {
     let (mut client, session) = session();
     let mut server = InMemoryServer::new(1, 64 << 20, 1).unwrap();
-    server.cluster.connections.fetch_add(1, Ordering::Relaxed);
+    server.cluster.admission.connection_opened();
     let shard = &mut server.shards[0];
     let tls = Some(Box::new(TlsSession::new(session)));
     let id = shard.hub.insert(true, Protocol::Auto, tls);

@@ -108,8 +108,8 @@ impl Acceptor {
     /// Without `maxconns_fast` connections beyond `-c` wait in the kernel until others have ended.
     fn wait_for_room(&self, stop: &OwnedFd) {
         let cluster = &self.cluster;
-        if !cluster.settings.maxconns_fast && !cluster.has_room() {
-            self.stop_accepting(stop, || cluster.has_room());
+        if !cluster.settings.maxconns_fast && !cluster.admission.has_room() {
+            self.stop_accepting(stop, || cluster.admission.has_room());
         }
     }
 
@@ -117,18 +117,15 @@ impl Acceptor {
     fn stop_accepting(&self, stop: &OwnedFd, has_room: impl Fn() -> bool) {
         let cluster = &self.cluster;
         let begun = Instant::now();
-        cluster.accepting.store(false, Ordering::Relaxed);
-        cluster.listen_disabled.fetch_add(1, Ordering::Relaxed);
+        cluster.admission.begin_pause();
         while !pause(stop) && !has_room() {}
-        cluster.accepting.store(true, Ordering::Relaxed);
-        let microseconds = u64::try_from(begun.elapsed().as_micros()).unwrap_or(u64::MAX);
-        cluster.listen_disabled_us.fetch_add(microseconds, Ordering::Relaxed);
+        cluster.admission.end_pause(begun.elapsed());
     }
 
     /// Accepts some of those who wait at a socket.
     fn accept_from(&mut self, listener: &Listener) -> AcceptOutcome {
         for _ in 0..ACCEPTS_PER_SOCKET_MAX {
-            if !self.cluster.settings.maxconns_fast && !self.cluster.has_room() {
+            if !self.cluster.settings.maxconns_fast && !self.cluster.admission.has_room() {
                 break;
             }
             // Mailboxes keep room for batches: connections wait in the kernel instead.
@@ -168,8 +165,8 @@ impl Acceptor {
     fn deal(&mut self, socket: OwnedFd, listener: &Listener, shard: usize) {
         let owner = listener.shard;
         let cluster = &self.cluster;
-        if !cluster.has_room() {
-            cluster.rejected_connections.fetch_add(1, Ordering::Relaxed);
+        if !cluster.admission.has_room() {
+            cluster.admission.connection_rejected();
             log::connection_refused(cluster.verbosity.load(Ordering::Relaxed));
             // It may be gone, or not read: it is refused either way.
             let _ = rustix::net::send(
@@ -180,7 +177,7 @@ impl Acceptor {
             graceful_close::close(&socket);
             return;
         }
-        cluster.connections.fetch_add(1, Ordering::Relaxed);
+        cluster.admission.connection_opened();
         if owner.is_none() {
             self.next_shard = (shard + 1) % cluster.mailboxes.len();
         }
@@ -196,7 +193,7 @@ impl Acceptor {
         let message = Message::Connection { socket, stays, protocol, tls: None };
         if cluster.mailboxes[shard].hand_over(message).is_err() {
             // Dropping the message closes the connection.
-            cluster.connection_ended();
+            cluster.admission.connection_ended();
         }
     }
 }

@@ -53,7 +53,7 @@ fn a_visit_to_a_socket_is_bounded() {
     let (listener, address) = listener(None);
     let _clients = connect(address, ACCEPTS_PER_SOCKET_MAX + 10);
     let mut acceptor = Acceptor { cluster: Arc::clone(&cluster), next_shard: 0, handshakes: None };
-    let accepted = || cluster.connections.load(Ordering::Relaxed);
+    let accepted = || cluster.admission.open_connections();
     assert_eq!(acceptor.accept_from(&listener), AcceptOutcome::Over);
     assert_eq!(accepted(), ACCEPTS_PER_SOCKET_MAX);
     assert_eq!(acceptor.accept_from(&listener), AcceptOutcome::Over);
@@ -89,7 +89,7 @@ fn a_refused_client_reads_why_and_the_end() {
     clients[1].write_all(b"version\r\n").unwrap();
     let mut acceptor = Acceptor { cluster: Arc::clone(&cluster), next_shard: 0, handshakes: None };
     assert_eq!(acceptor.accept_from(&listener), AcceptOutcome::Over);
-    assert_eq!(cluster.rejected_connections.load(Ordering::Relaxed), 1);
+    assert_eq!(cluster.admission.rejected_connections(), 1);
     let mut received = Vec::new();
     clients[1].read_to_end(&mut received).unwrap();
     assert_eq!(received, TOO_MANY_CONNECTIONS);

@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 use std::os::fd::OwnedFd;
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize};
+use std::sync::atomic::{AtomicBool, AtomicU64};
 use std::sync::{Arc, Mutex};
 
 use crossbeam_channel::Receiver;
@@ -21,9 +21,11 @@ use crate::settings::listener::{DatagramSocket, Listener};
 use crate::settings::log;
 use crate::settings::port_socket::PortSocket;
 use crate::settings::start_error::StartError;
+use crate::shared::admission::Admission;
 use crate::shared::clock::Clock;
 use crate::shared::cluster::{Backend, Cluster, SharedTls};
 use crate::shared::due_ticks::DueTicks;
+use crate::shared::item_memory_limit::ItemMemoryLimit;
 use crate::shared::mailbox::{Mailbox, Message};
 use crate::shared::publish_signal::PublishSignal;
 use crate::shared::run_time_settings::RunTimeSettings;
@@ -71,10 +73,8 @@ pub(crate) fn make_setups(
     let cluster = Arc::new(Cluster {
         users: settings.users.clone().map(Mutex::new),
         tls: settings.tls.clone().map(SharedTls::new),
-        memory_bytes: AtomicUsize::new(settings.memory_bytes),
-        memory_range,
+        memory: ItemMemoryLimit::new(settings.memory_bytes, memory_range),
         has_large_values: AtomicBool::new(false),
-        returning: AtomicBool::new(false),
         watchers: Watchers::new(settings.shards),
         run_time: RunTimeSettings::new(&settings),
         verbosity: AtomicU64::new(u64::from(settings.verbosity)),
@@ -87,12 +87,7 @@ pub(crate) fn make_setups(
         class_tables: (0..settings.shards).map(|_| Mutex::default()).collect(),
         pages,
         baseline: Mutex::default(),
-        connections: AtomicUsize::new(0),
-        rejected_connections: AtomicU64::new(0),
-        accepting: AtomicBool::new(true),
-        draining: AtomicBool::new(false),
-        listen_disabled: AtomicU64::new(0),
-        listen_disabled_us: AtomicU64::new(0),
+        admission: Admission::new(settings.connections_max),
         counts_prefixes: AtomicBool::new(settings.prefix_delimiter.is_some()),
         addresses: addresses_of(listeners, |shard| shard.is_none()),
         udp_addresses: udp_sockets.iter().map(|it| it.address).collect(),

@@ -4,7 +4,6 @@ use std::io;
 use std::net::SocketAddr;
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -130,7 +129,7 @@ impl Running {
 
     /// Tells balancers to look elsewhere (`/readyz`); clients are served on.
     pub fn drain(&self) {
-        self.cluster.draining.store(true, Ordering::Relaxed);
+        self.cluster.admission.begin_draining();
     }
 
     /// Stops: no new connections; replies to what came in are sent, for two seconds at most; all
@@ -144,7 +143,7 @@ impl Running {
             mailbox.finish();
         }
         let deadline = Instant::now() + FINISH_DURATION;
-        while self.cluster.connections.load(Ordering::Relaxed) > 0 && Instant::now() < deadline {
+        while self.cluster.admission.open_connections() > 0 && Instant::now() < deadline {
             std::thread::sleep(FINISH_LOOK_EVERY);
         }
         for heartbeat in self.heartbeats {

@@ -12,12 +12,12 @@ fn a_connection_that_cannot_be_watched_ends_alone() {
     for backend in [BackendChoice::Epoll, BackendChoice::Auto] {
         let server = WholeServer::start(settings(backend));
         let cluster = &server.running.cluster;
-        cluster.connections.fetch_add(1, Ordering::Relaxed);
+        cluster.admission.connection_opened();
         let socket = File::open(std::env::current_exe().unwrap()).unwrap().into();
         let protocol = Protocol::Auto;
         let message = Message::Connection { socket, stays: false, protocol, tls: None };
         cluster.mailboxes[0].hand_over(message).unwrap();
-        while cluster.connections.load(Ordering::Relaxed) > 0 {
+        while cluster.admission.open_connections() > 0 {
             std::thread::yield_now();
         }
         assert_eq!(server.stat("stats", "curr_connections"), 1);

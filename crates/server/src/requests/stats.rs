@@ -52,10 +52,10 @@ static GENERAL: &[(&str, Source)] = &[
     ("rusage_user", Own(|_| ResourceUsage::now().user)),
     ("rusage_system", Own(|_| ResourceUsage::now().system)),
     ("max_connections", Own(|cluster| cluster.settings.connections_max.to_string())),
-    ("curr_connections", Own(|cluster| cluster.connections.load(Ordering::Relaxed).to_string())),
+    ("curr_connections", Own(|cluster| cluster.admission.open_connections().to_string())),
     ("total_connections", C(Counter::TotalConnections)),
     ("rejected_connections",
-        Shared(|cluster| cluster.rejected_connections.load(Ordering::Relaxed))),
+        Shared(|cluster| cluster.admission.rejected_connections())),
     ("connection_structures", G(Gauge::CurrConnections)),
     ("response_obj_oom", Zero),
     ("response_obj_count", Zero),
@@ -94,13 +94,13 @@ static GENERAL: &[(&str, Source)] = &[
     ("idle_kicks", C(Counter::IdleKicks)),
     ("bytes_read", C(Counter::BytesRead)),
     ("bytes_written", C(Counter::BytesWritten)),
-    ("limit_maxbytes", Own(|cluster| cluster.memory_bytes.load(Ordering::Relaxed).to_string())),
+    ("limit_maxbytes", Own(|cluster| cluster.memory.bytes().to_string())),
     ("accepting_conns",
-        Own(|cluster| u8::from(cluster.accepting.load(Ordering::Relaxed)).to_string())),
+        Own(|cluster| u8::from(cluster.admission.is_accepting()).to_string())),
     ("listen_disabled_num",
-        Shared(|cluster| cluster.listen_disabled.load(Ordering::Relaxed))),
+        Shared(|cluster| cluster.admission.pauses())),
     ("time_in_listen_disabled_us",
-        Shared(|cluster| cluster.listen_disabled_us.load(Ordering::Relaxed))),
+        Shared(|cluster| cluster.admission.paused_us())),
     ("threads", Own(|cluster| cluster.settings.shards.to_string())),
     ("conn_yields", C(Counter::ConnYields)),
     ("hash_power_level", G(Gauge::HashPowerLevel)),
@@ -300,7 +300,7 @@ pub(super) fn settings(out: &mut Vec<u8>, cluster: &Cluster) {
     let on_off = |on| if on { "on" } else { "off" };
     let yes_no = |yes| if yes { "yes" } else { "no" };
     let mut stat = |name: &str, value: &str| encode_stat(out, name, value);
-    stat("maxbytes", &cluster.memory_bytes.load(Ordering::Relaxed).to_string());
+    stat("maxbytes", &cluster.memory.bytes().to_string());
     stat("maxconns", &settings.connections_max.to_string());
     stat("tcpport", &port(&cluster.addresses, kept.tcp_port));
     stat("udpport", &port(&cluster.udp_addresses, kept.udp_port));

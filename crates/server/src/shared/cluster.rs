@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use rustls::ServerConfig;
@@ -12,13 +12,14 @@ use slabcore_shard::{ClassTable, ItemColumns};
 use slabcore_storage::PAGE_BYTES;
 
 use crate::settings::Settings;
-use crate::settings::item_memory::MappedRange;
 use crate::settings::port_socket::PortSocket;
 use crate::settings::ring_size::RingSize;
 use crate::settings::tls::{ClientCertificates, Tls, TlsError};
 use crate::settings::users::{Users, UsersError};
+use crate::shared::admission::Admission;
 use crate::shared::clock::Clock;
 use crate::shared::due_ticks::DueTicks;
+use crate::shared::item_memory_limit::ItemMemoryLimit;
 use crate::shared::mailbox::Mailbox;
 use crate::shared::publish_signal::PublishSignal;
 use crate::shared::reload_requests::ReloadRequests;
@@ -125,28 +126,16 @@ pub(crate) struct Cluster {
     /// The counts that `stats reset` subtracts.
     pub(crate) baseline: Mutex<Baseline>,
     pub(crate) watchers: Watchers,
-    /// Memory for items and index in bytes, set by `cache_memlimit`.
-    pub(crate) memory_bytes: AtomicUsize,
-    /// Where that memory is, with the address space that it may grow into.
-    pub(crate) memory_range: MappedRange,
+    /// The limit on the memory of the items, which `cache_memlimit` sets.
+    pub(crate) memory: ItemMemoryLimit,
     /// Some shard has stored a value that is large enough to be sent without a copy.
     pub(crate) has_large_values: AtomicBool,
-    /// A thread returns memory to the system.
-    pub(crate) returning: AtomicBool,
     /// Settings that operators may change while the server runs.
     pub(crate) run_time: RunTimeSettings,
     /// Verbosity: 0 to 3 at the start (`-vvv`); the command `verbosity` sets 0 to 2.
     pub(crate) verbosity: AtomicU64,
-    /// Open connections of all shards, for `-c`.
-    pub(crate) connections: AtomicUsize,
-    pub(crate) rejected_connections: AtomicU64,
-    pub(crate) accepting: AtomicBool,
-    /// The server is about to stop: `/readyz` says so to load balancers.
-    pub(crate) draining: AtomicBool,
-    /// How often accepting stopped for lack of room.
-    pub(crate) listen_disabled: AtomicU64,
-    /// Microseconds for which accepting was stopped.
-    pub(crate) listen_disabled_us: AtomicU64,
+    /// Admission of client connections.
+    pub(crate) admission: Admission,
     /// Whether `stats detail` is on, for `stats settings`.
     pub(crate) counts_prefixes: AtomicBool,
     /// Bound TCP addresses, except the shards' own.
@@ -220,21 +209,6 @@ impl Cluster {
         let users = self.users.as_ref()?;
         let read = lock(users).reread();
         Some(read.map(|read| *lock(users) = read))
-    }
-
-    /// Whether the server accepts connections and is not about to stop.
-    pub(crate) fn is_ready(&self) -> bool {
-        self.accepting.load(Ordering::Relaxed) && !self.draining.load(Ordering::Relaxed)
-    }
-
-    /// Whether there is room for another connection (`-c`).
-    pub(crate) fn has_room(&self) -> bool {
-        self.connections.load(Ordering::Relaxed) < self.settings.connections_max
-    }
-
-    /// A connection has ended.
-    pub(crate) fn connection_ended(&self) {
-        self.connections.fetch_sub(1, Ordering::Relaxed);
     }
 }
 

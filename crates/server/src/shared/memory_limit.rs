@@ -36,19 +36,18 @@ pub(crate) fn change(cluster: &Arc<Cluster>, megabytes: u32) -> Result<(), &'sta
     if cluster.settings.huge_pages || !cluster.pages.set_limit(bytes / PAGE_BYTES) {
         return Err(error_lines::MEMORY_LIMIT_OUT_OF_BOUNDS);
     }
-    let before = cluster.memory_bytes.swap(bytes, Ordering::Relaxed);
-    cluster.memory_range.advise_huge_pages(bytes >= before);
+    cluster.memory.set(bytes);
     log::memory_limit(cluster.verbosity.load(Ordering::Relaxed), megabytes);
     for mailbox in &cluster.mailboxes {
         // Sleeping executors have pages to give, too.
         mailbox.wake();
     }
-    if cluster.pages.has_to_return() && !cluster.returning.swap(true, Ordering::AcqRel) {
+    if cluster.pages.has_to_return() && cluster.memory.begin_returning() {
         let shared = Arc::downgrade(cluster);
         let returns = thread::Builder::new().name("slabcore-return".to_owned());
         if returns.spawn(move || return_memory(&shared)).is_err() {
             // The pages are free, but not returned. The next command tries again.
-            cluster.returning.store(false, Ordering::Release);
+            cluster.memory.end_returning();
         }
     }
     Ok(())
@@ -64,9 +63,9 @@ fn return_memory(cluster: &Weak<Cluster>) {
             pool.keep_returned(page);
         }
         if !pool.has_to_return() {
-            cluster.returning.store(false, Ordering::Release);
+            cluster.memory.end_returning();
             // Another command may have come since, and found a thread at work.
-            if !pool.has_to_return() || cluster.returning.swap(true, Ordering::AcqRel) {
+            if !pool.has_to_return() || !cluster.memory.begin_returning() {
                 return;
             }
         }

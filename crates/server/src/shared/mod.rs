@@ -7,11 +7,13 @@
 //!
 //! Start reading at `cluster.rs`, then `mailbox.rs`.
 
+pub(crate) mod admission;
 pub(crate) mod certificate_reload;
 pub(crate) mod clock;
 pub(crate) mod cluster;
 pub(crate) mod due_ticks;
 pub(crate) mod graceful_close;
+pub(crate) mod item_memory_limit;
 pub(crate) mod mailbox;
 pub(crate) mod memory_limit;
 pub(crate) mod numbers;

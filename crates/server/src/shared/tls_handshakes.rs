@@ -298,7 +298,7 @@ impl Worker {
                 self.done.push((shard, message));
             } else if mailbox.hand_over(message).is_err() {
                 // Dropping the message closed the connection.
-                self.cluster.connection_ended();
+                self.cluster.admission.connection_ended();
             }
         }
     }
@@ -316,7 +316,7 @@ impl Worker {
 
     fn failed(&self) {
         self.tls().handshake_errors.fetch_add(1, Ordering::Relaxed);
-        self.cluster.connection_ended();
+        self.cluster.admission.connection_ended();
     }
 
     fn tls(&self) -> &SharedTls {
