@@ -15,7 +15,7 @@ use crate::hub::Hub;
 use crate::hub::driver_actions::SocketAction;
 use crate::launch::executor_setup::make_setups;
 use crate::settings::start_error::StartError;
-use crate::settings::{BackendChoice, Listen, Moving, Protocol, Settings};
+use crate::settings::{BackendChoice, Listen, Protocol, Settings};
 use crate::shared::cluster::{Backend, Cluster};
 
 /// A server that benches and tests drive by hand: [`connect`](Self::connect),
@@ -242,7 +242,7 @@ impl InMemoryShard {
 fn settings(shards: usize, memory_bytes: usize) -> Settings {
     Settings {
         listen: Listen::Tcp(Vec::new()),
-        moving: Moving::NEVER,
+        moving: None,
         memory_bytes,
         shards,
         backend: BackendChoice::Epoll,

@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 use std::io::{Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
+use std::num::NonZeroU32;
 use std::thread;
 use std::time::Instant;
 
@@ -13,7 +14,8 @@ use crate::settings::{BackendChoice, Moving, Settings};
 use crate::whole_server::{PATIENCE, WholeServer, connect, settings};
 
 /// A connection moves after every few requests for another shard's keys, and does not tire.
-const RESTLESS: Moving = Moving { window: 3, window_growth: 1, moves_max: u8::MAX };
+const RESTLESS: Moving =
+    Moving { window: NonZeroU32::new(3).unwrap(), window_growth: 1, moves_max: u8::MAX };
 /// Keys of each shard that a client uses.
 const KEYS: usize = 6;
 
@@ -180,7 +182,8 @@ fn moved(server: &WholeServer) -> u64 {
 /// Several clients at a time, each with its own keys, on more shards than there may be cores.
 fn replies_are_the_models_however_the_input_is_cut(backend: BackendChoice) {
     let shards = 3;
-    let server = WholeServer::start(Settings { moving: RESTLESS, shards, ..settings(backend) });
+    let server =
+        WholeServer::start(Settings { moving: Some(RESTLESS), shards, ..settings(backend) });
     let pieces = [Some(1), Some(7), Some(300), Some(20_000), Some(1 << 20), None];
     let sessions = pieces.iter().enumerate().map(|(client, piece_bytes)| {
         let keys = keys_by_owner(&server, shards, &format!("client{client}-"));
@@ -218,7 +221,7 @@ fn wait_for(server: &WholeServer, number: &str, open: u64) {
 
 /// While it does not read, its connection cannot leave, and is served on.
 fn a_client_that_reads_late_gets_everything(backend: BackendChoice) {
-    let server = WholeServer::start(Settings { moving: RESTLESS, ..settings(backend) });
+    let server = WholeServer::start(Settings { moving: Some(RESTLESS), ..settings(backend) });
     let keys = keys_by_owner(&server, 2, "late");
     let mut model = Model::new(1 << 20, 0);
     let mut session = Session::new();
@@ -252,7 +255,8 @@ fn ask(client: &mut TcpStream, key: &[u8], times: usize) {
 }
 
 fn moves_are_counted_and_connections_only_once(backend: BackendChoice) {
-    let moving = Moving { window: 16, window_growth: 4, moves_max: 2 };
+    let window = NonZeroU32::new(16).unwrap();
+    let moving = Some(Moving { window, window_growth: 4, moves_max: 2 });
     let server = WholeServer::start(Settings { moving, ..settings(backend) });
     let keys = keys_by_owner(&server, 2, "counted");
     let owner = |shard: usize| keys[shard][0].as_slice();
@@ -280,7 +284,7 @@ fn moves_are_counted_and_connections_only_once(backend: BackendChoice) {
 
 /// A connection that moves is neither let in twice nor forgotten.
 fn the_limit_on_connections_holds(backend: BackendChoice) {
-    let settings = Settings { moving: RESTLESS, connections_max: 3, ..settings(backend) };
+    let settings = Settings { moving: Some(RESTLESS), connections_max: 3, ..settings(backend) };
     let server = WholeServer::start(settings);
     let [first, second] = [0, 1].map(|shard| {
         // Nobody knows the owners: the keys of one of them are foreign wherever the client is.
@@ -321,7 +325,7 @@ fn wait_for_room(server: &WholeServer) {
 
 /// Eight clients want to be on one of two shards: it takes one more than its four.
 fn no_shard_takes_more_than_its_share(backend: BackendChoice) {
-    let server = WholeServer::start(Settings { moving: RESTLESS, ..settings(backend) });
+    let server = WholeServer::start(Settings { moving: Some(RESTLESS), ..settings(backend) });
     let keys = keys_by_owner(&server, 2, "wanted");
     let mut clients: Vec<_> = (0..8).map(|_| connect(server.address)).collect();
     for _ in 0..5 {
@@ -334,7 +338,7 @@ fn no_shard_takes_more_than_its_share(backend: BackendChoice) {
 }
 
 fn connections_close_while_they_move(backend: BackendChoice) {
-    let server = WholeServer::start(Settings { moving: RESTLESS, ..settings(backend) });
+    let server = WholeServer::start(Settings { moving: Some(RESTLESS), ..settings(backend) });
     // Those that leave in between may still be served while the next one is checked.
     let (checked, others) = (keys_by_owner(&server, 2, "k"), keys_by_owner(&server, 2, "other"));
     for round in 0..150 {
@@ -368,7 +372,7 @@ fn connections_close_while_they_move(backend: BackendChoice) {
 /// No descriptor is left over: each client sees the end.
 fn a_stop_closes_what_is_moving(backend: BackendChoice) {
     for round in 0..5 {
-        let server = WholeServer::start(Settings { moving: RESTLESS, ..settings(backend) });
+        let server = WholeServer::start(Settings { moving: Some(RESTLESS), ..settings(backend) });
         let keys = keys_by_owner(&server, 2, "stopped");
         let clients: Vec<_> = (0..8).map(|_| connect(server.address)).collect();
         let address = server.address;
@@ -401,7 +405,7 @@ fn a_stop_closes_what_is_moving(backend: BackendChoice) {
 }
 
 fn a_connection_to_a_shards_port_stays(backend: BackendChoice) {
-    let settings = Settings { moving: RESTLESS, shard_ports: Some(0), ..settings(backend) };
+    let settings = Settings { moving: Some(RESTLESS), shard_ports: Some(0), ..settings(backend) };
     let server = WholeServer::start(settings);
     let keys = keys_by_owner(&server, 2, "stays");
     for shard in 0..2 {

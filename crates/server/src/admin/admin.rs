@@ -15,7 +15,7 @@ use rustix::io::Errno;
 use tracing::warn;
 
 use crate::admin::admin_connection::AdminConnection;
-use crate::admin::admin_http::{Method, Request, Status, response};
+use crate::admin::admin_http::{Method, Request, ResponseParts, Status, response};
 use crate::admin::exposition::Exposition;
 use crate::shared::cluster::Cluster;
 use crate::shared::publish_signal::PublishSignal;
@@ -169,22 +169,22 @@ impl Endpoint {
     }
 
     fn answer(&self, request: Request<'_>) -> Vec<u8> {
-        let with_body = match request.method {
-            Method::Get => true,
-            Method::Head => false,
-            Method::Other => return response(Status::MethodNotAllowed, "", true),
+        let parts = match request.method {
+            Method::Get => ResponseParts::All,
+            Method::Head => ResponseParts::Head,
+            Method::Other => {
+                return response(Status::MethodNotAllowed, "", ResponseParts::All);
+            }
         };
         match request.path {
             "/metrics" => {
                 self.refresh();
-                response(Status::Ok, &self.exposition.render(&self.cluster), with_body)
+                response(Status::Ok, &self.exposition.render(&self.cluster), parts)
             }
-            "/healthz" => response(Status::Ok, "ok\n", with_body),
-            "/readyz" if self.cluster.admission.is_ready() => {
-                response(Status::Ok, "ok\n", with_body)
-            }
-            "/readyz" => response(Status::ServiceUnavailable, "not accepting\n", with_body),
-            _ => response(Status::NotFound, "", with_body),
+            "/healthz" => response(Status::Ok, "ok\n", parts),
+            "/readyz" if self.cluster.admission.is_ready() => response(Status::Ok, "ok\n", parts),
+            "/readyz" => response(Status::ServiceUnavailable, "not accepting\n", parts),
+            _ => response(Status::NotFound, "", parts),
         }
     }
 

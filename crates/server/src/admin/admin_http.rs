@@ -130,8 +130,17 @@ fn path_of(target: &str) -> &str {
     target.split('?').next().unwrap_or_default()
 }
 
-/// A whole response, after which the connection ends. `with_body` is false for `HEAD`.
-pub(super) fn response(status: Status, body: &str, with_body: bool) -> Vec<u8> {
+/// The parts of a response that are sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum ResponseParts {
+    /// Head and body.
+    All,
+    /// The head alone, for `HEAD`.
+    Head,
+}
+
+/// A response, after which the connection ends.
+pub(super) fn response(status: Status, body: &str, parts: ResponseParts) -> Vec<u8> {
     let allow = if status == Status::MethodNotAllowed { "Allow: GET, HEAD\r\n" } else { "" };
     let head = format!(
         "HTTP/1.1 {}\r\nContent-Type: {EXPOSITION_TYPE}\r\nContent-Length: {}\r\n{allow}\
@@ -140,7 +149,7 @@ pub(super) fn response(status: Status, body: &str, with_body: bool) -> Vec<u8> {
         body.len(),
     );
     let mut bytes = head.into_bytes();
-    if with_body {
+    if parts == ResponseParts::All {
         bytes.extend_from_slice(body.as_bytes());
     }
     bytes
@@ -213,9 +222,13 @@ mod tests {
     fn a_response_says_how_long_it_is_and_ends_the_connection() {
         let text = "HTTP/1.1 200 OK\r\nContent-Type: text/plain; version=0.0.4; charset=utf-8\r\n\
                     Content-Length: 3\r\nConnection: close\r\n\r\n";
-        assert_eq!(response(Status::Ok, "ok\n", true), format!("{text}ok\n").into_bytes());
-        assert_eq!(response(Status::Ok, "ok\n", false), text.as_bytes());
-        let refused = String::from_utf8(response(Status::MethodNotAllowed, "", true)).unwrap();
+        assert_eq!(
+            response(Status::Ok, "ok\n", ResponseParts::All),
+            format!("{text}ok\n").into_bytes()
+        );
+        assert_eq!(response(Status::Ok, "ok\n", ResponseParts::Head), text.as_bytes());
+        let refused =
+            String::from_utf8(response(Status::MethodNotAllowed, "", ResponseParts::All)).unwrap();
         assert!(refused.contains("\r\nAllow: GET, HEAD\r\n"), "{refused}");
     }
 }

@@ -30,17 +30,18 @@ pub(crate) struct Affinity {
 }
 
 impl Affinity {
-    /// For a new connection of shard `own`.
-    pub(crate) fn new(own: ShardId, moving: Moving) -> Self {
+    /// For a new connection of shard `own`; `None` if it never moves.
+    pub(crate) fn new(own: ShardId, moving: Option<Moving>) -> Self {
+        let moving = moving.filter(|moving| moving.moves_max > 0);
         let mut affinity = Self {
             left: 0,
             matched: 0,
-            window: if moving.moves_max == 0 { 0 } else { moving.window },
-            window_growth: moving.window_growth,
+            window: moving.map_or(0, |moving| moving.window.get()),
+            window_growth: moving.map_or(1, |moving| moving.window_growth),
             candidate: own,
             own,
             preferred: None,
-            moves_left: moving.moves_max,
+            moves_left: moving.map_or(0, |moving| moving.moves_max),
         };
         affinity.begin_window(own);
         affinity
@@ -98,14 +99,17 @@ impl Affinity {
 
 #[cfg(test)]
 mod tests {
+    use std::num::NonZeroU32;
+
     use super::*;
 
-    const MOVING: Moving = Moving { window: 8, window_growth: 4, moves_max: 2 };
+    const MOVING: Moving =
+        Moving { window: NonZeroU32::new(8).unwrap(), window_growth: 4, moves_max: 2 };
 
     /// The preferred shard after requests for these shards, one digit each, of a connection of
     /// shard 0.
     fn check(shards: &str, expected: Option<usize>) {
-        let mut affinity = Affinity::new(ShardId::new(0), MOVING);
+        let mut affinity = Affinity::new(ShardId::new(0), Some(MOVING));
         for digit in shards.bytes() {
             affinity.count(ShardId::new(usize::from(digit - b'0')));
         }
@@ -128,7 +132,7 @@ mod tests {
 
     #[test]
     fn windows_grow_and_moves_end() {
-        let mut affinity = Affinity::new(ShardId::new(0), MOVING);
+        let mut affinity = Affinity::new(ShardId::new(0), Some(MOVING));
         for (target, requests) in [(1, 16), (0, 64)] {
             let target = ShardId::new(target);
             for _ in 1..requests {
@@ -148,7 +152,7 @@ mod tests {
 
     #[test]
     fn a_forgotten_preference_must_be_shown_again() {
-        let mut affinity = Affinity::new(ShardId::new(0), MOVING);
+        let mut affinity = Affinity::new(ShardId::new(0), Some(MOVING));
         (0..16).for_each(|_| affinity.count(ShardId::new(1)));
         affinity.forget_preferred();
         (0..7).for_each(|_| affinity.count(ShardId::new(1)));
@@ -159,9 +163,7 @@ mod tests {
 
     #[test]
     fn off_is_off() {
-        for moving in
-            [Moving { window: 0, ..MOVING }, Moving { moves_max: 0, ..MOVING }, Moving::NEVER]
-        {
+        for moving in [Some(Moving { moves_max: 0, ..MOVING }), None] {
             let mut affinity = Affinity::new(ShardId::new(0), moving);
             (0..100).for_each(|_| affinity.count(ShardId::new(1)));
             assert_eq!(affinity.preferred_shard(), None);

@@ -13,18 +13,38 @@ use crate::settings::limits::{SEND_PIECES_MAX, SEND_VALUES_MAX};
 #[derive(Debug)]
 pub(crate) struct LargeValue {
     /// Shard that the hold goes back to.
-    pub(crate) shard: ShardId,
+    shard: ShardId,
     /// Keeps the value where it is until its last byte has left.
-    pub(crate) hold: Hold,
+    hold: Hold,
     /// The `VALUE` line before it; empty once that has left.
-    pub(crate) head: Vec<u8>,
+    head: Vec<u8>,
     /// The bytes after it.
-    pub(crate) end: ValueEnd,
+    end: ValueEnd,
     /// Bytes of the value that were handed to the socket.
-    pub(crate) taken_bytes: usize,
+    taken_bytes: usize,
 }
 
 impl LargeValue {
+    /// A value of `shard` that goes after `head` and before `end`.
+    pub(crate) fn new(shard: ShardId, hold: Hold, head: Vec<u8>, end: ValueEnd) -> Self {
+        Self { shard, hold, head, end, taken_bytes: 0 }
+    }
+
+    /// The shard and the hold that goes back to it.
+    pub(crate) fn into_hold(self) -> (ShardId, Hold) {
+        (self.shard, self.hold)
+    }
+
+    /// Appends the bytes before the value, if they have not left.
+    pub(super) fn take_head(&mut self, out: &mut Vec<u8>) {
+        out.append(&mut self.head);
+    }
+
+    /// The bytes after the value.
+    pub(super) fn end(&self) -> ValueEnd {
+        self.end
+    }
+
     /// Bytes of the value that are still to be handed to the socket.
     pub(super) fn left_bytes(&self) -> usize {
         self.hold.value_bytes() - self.taken_bytes

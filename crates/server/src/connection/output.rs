@@ -290,9 +290,9 @@ impl Output {
             else {
                 unreachable!("it has just matched");
             };
-            self.ready.append(&mut value.head);
+            value.take_head(&mut self.ready);
             let part_bytes = value.left_bytes().min(parts.room_bytes());
-            let (ends, end) = (part_bytes == value.left_bytes(), value.end);
+            let (ends, end) = (part_bytes == value.left_bytes(), value.end());
             parts.push(self.ready.len(), value, part_bytes);
             if !ends {
                 break;

@@ -194,7 +194,7 @@ impl Executor {
     /// Releases a value, here or on another shard. Must not be called while shards are borrowed for
     /// a stage.
     pub(crate) fn release(&mut self, value: LargeValue) {
-        let LargeValue { shard, hold, .. } = value;
+        let (shard, hold) = value.into_hold();
         if let Some(owner) = self.reach(shard) {
             owner.release(hold);
             self.give_back();

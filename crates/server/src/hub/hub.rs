@@ -17,10 +17,10 @@ use crate::hub::background_rest::BackgroundRest;
 use crate::hub::cut_lines::CutLines;
 use crate::hub::idle::IdleSweep;
 use crate::hub::pending_datagrams::PendingDatagrams;
+use crate::settings::Protocol;
 use crate::settings::limits::MAINTAIN_STEPS;
 use crate::settings::log;
 use crate::settings::peer::CloseReason;
-use crate::settings::{Moving, Protocol};
 use crate::shared::mailbox::Message;
 
 /// See the module.
@@ -93,7 +93,7 @@ impl Hub {
         tls: Option<Box<TlsSession>>,
     ) -> ConnectionId {
         let cluster = &self.executor.cluster;
-        let moving = if stays { Moving::NEVER } else { cluster.settings.moving };
+        let moving = if stays { None } else { cluster.settings.moving };
         let affinity = Affinity::new(self.executor.shard, moving);
         let login = if cluster.users.is_some() { Login::Due } else { Login::Free };
         let id = self.free_place();

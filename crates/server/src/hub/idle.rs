@@ -4,6 +4,8 @@
 //! are none. A sweep looks through all connections once a second at most, a bounded number in each
 //! turn.
 
+use std::num::NonZeroU32;
+
 use arrayvec::ArrayVec;
 
 use crate::connection::hub_connection::HubConnection;
@@ -22,8 +24,8 @@ pub(super) enum Swept {
 /// See the module.
 #[derive(Debug)]
 pub(super) struct IdleSweep {
-    /// Seconds after which a connection is closed; 0: never.
-    timeout: u32,
+    /// Seconds after which a connection is closed. `None`: never.
+    timeout: Option<NonZeroU32>,
     /// Where the sweep under way goes on.
     next: usize,
     /// Tick of the last sweep that came to its end.
@@ -34,7 +36,7 @@ impl IdleSweep {
     pub(super) fn new(settings: &Settings) -> Self {
         // As in memcached, clients on a Unix socket may be idle.
         let on_unix_socket = matches!(settings.listen, Listen::Unix { .. });
-        let timeout = if on_unix_socket { 0 } else { settings.idle_timeout };
+        let timeout = settings.idle_timeout.filter(|_| !on_unix_socket);
         Self { timeout, next: 0, swept_at: 0 }
     }
 
@@ -46,13 +48,13 @@ impl IdleSweep {
         connections: &[Option<Box<HubConnection>>],
     ) -> (Swept, ArrayVec<u32, IDLE_SWEEP_CONNECTIONS>) {
         let mut idle = ArrayVec::new();
-        if self.timeout == 0 || self.swept_at == now {
+        let Some(timeout) = self.timeout.filter(|_| self.swept_at != now) else {
             return (Swept::All, idle);
-        }
+        };
         let end = connections.len().min(self.next + IDLE_SWEEP_CONNECTIONS);
         for (index, conn) in connections.iter().enumerate().take(end).skip(self.next) {
             let Some(conn) = conn else { continue };
-            if conn.is_idle() && now.saturating_sub(conn.last_request) > self.timeout {
+            if conn.is_idle() && now.saturating_sub(conn.last_request) > timeout.get() {
                 idle.push(index as u32);
             }
         }

@@ -15,7 +15,6 @@ use crate::connection::outgoing::LargeValue;
 use crate::connection::{Connection, ConnectionId};
 use crate::executor::Executor;
 use crate::requests::datagram_request::{DatagramRequest, DatagramSource, Progress};
-use crate::settings::Moving;
 use crate::settings::limits::{ANSWERS_BYTES_MAX, PENDING_DATAGRAMS_MAX};
 
 /// There are never as many connections.
@@ -100,7 +99,7 @@ impl PendingDatagrams {
         request: RequestDatagram<'_>,
     ) {
         let id = self.free_place();
-        let affinity = Affinity::new(executor.shard, Moving::NEVER);
+        let affinity = Affinity::new(executor.shard, None);
         // As in memcached each datagram decides what it speaks; where logins are due, UDP is off.
         let connection = Connection::new(id, Protocol::Auto, Login::Free, affinity);
         let request = DatagramRequest::new(connection, source, request, executor);
@@ -177,7 +176,7 @@ impl PendingDatagrams {
             request.connection.fill(executor, shard, ticket.slot, reply);
             self.resume(ticket.connection);
         } else if let ReplyPart::Held { hold, end, .. } = reply {
-            executor.release(LargeValue { shard, hold, head: Vec::new(), end, taken_bytes: 0 });
+            executor.release(LargeValue::new(shard, hold, Vec::new(), end));
         }
     }
 }

@@ -92,7 +92,7 @@ impl Listening {
         let wake_timer = WakeTimer::start(&cluster).map_err(system)?;
         let mut running =
             Running { cluster, executors, acceptor, stop_acceptor, admin, heartbeats, wake_timer };
-        if running.cluster.settings.idle_timeout > 0 {
+        if running.cluster.settings.idle_timeout.is_some() {
             running.watch(IDLE_SWEEP_EVERY, || {}).map_err(system)?;
         }
         Ok(running)

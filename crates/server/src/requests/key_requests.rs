@@ -262,7 +262,7 @@ impl Connection {
         let shard = executor.shards.held_mut(route.shard).expect("it has just answered");
         let hold = shard.hold(route.key);
         self.output.encode(head);
-        let value = LargeValue { shard: route.shard, hold, head: Vec::new(), end, taken_bytes: 0 };
+        let value = LargeValue::new(route.shard, hold, Vec::new(), end);
         self.output.open_large(value, &mut executor.spares);
     }
 }

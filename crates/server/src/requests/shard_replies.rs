@@ -19,7 +19,7 @@ impl Connection {
     ) {
         match reply {
             ReplyPart::Held { hold, head, end } => {
-                let value = LargeValue { shard, hold, head: head.to_vec(), end, taken_bytes: 0 };
+                let value = LargeValue::new(shard, hold, head.to_vec(), end);
                 self.output.fill_large(slot, value);
             }
             ReplyPart::Bytes(bytes) if self.output.is_open(slot) => {

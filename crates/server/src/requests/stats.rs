@@ -1,6 +1,7 @@
 //! The text of `stats` and its kin: memcached's keys in memcached's order.
 
 use std::net::SocketAddr;
+use std::num::NonZeroU32;
 use std::sync::atomic::Ordering;
 
 use slabcore_metrics::{Counter, Gauge, Snapshot};
@@ -214,7 +215,7 @@ fn is_shown(name: &str, cluster: &Cluster) -> bool {
         | "direct_reclaims"
         | "lru_bumps_dropped" => settings.lru_maintainer,
         "ssl_new_sessions" => settings.kept.tls.session_cache,
-        "idle_kicks" => settings.idle_timeout > 0,
+        "idle_kicks" => settings.idle_timeout.is_some(),
         "rejected_connections" => settings.maxconns_fast,
         "lru_crawler_running" | "lru_crawler_starts" => cluster.run_time.crawls(),
         _ => true,
@@ -343,7 +344,8 @@ pub(super) fn settings(out: &mut Vec<u8>, cluster: &Cluster) {
     kept.show_hash_algorithm(&mut stat);
     stat("lru_maintainer_thread", yes_no(settings.lru_maintainer));
     kept.show_segments(&mut stat);
-    stat("idle_timeout", &settings.idle_timeout.to_string());
+    let idle_timeout = settings.idle_timeout.map_or(0, NonZeroU32::get);
+    stat("idle_timeout", &idle_timeout.to_string());
     kept.show_buffers(&mut stat);
     stat("track_sizes", yes_no(settings.track_sizes));
     stat("inline_ascii_response", "no");

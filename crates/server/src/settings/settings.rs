@@ -1,6 +1,7 @@
 //! The settings of one server: a plain struct, filled by the command line, read everywhere.
 
 use std::net::{Ipv4Addr, SocketAddr};
+use std::num::NonZeroU32;
 use std::path::PathBuf;
 
 pub use slabcore_protocol::Protocol;
@@ -73,22 +74,17 @@ pub enum BackendChoice {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Moving {
     /// Groups of requests that are counted before a connection's first move; at least three
-    /// quarters of them must be for one other shard. 0: connections never move.
-    pub window: u32,
+    /// quarters of them must be for one other shard.
+    pub window: NonZeroU32,
     /// Factor by which each move lengthens the window.
     pub window_growth: u32,
     /// Moves of one connection at most.
     pub moves_max: u8,
 }
 
-impl Moving {
-    /// Connections stay where they are.
-    pub const NEVER: Self = Self { window: 0, window_growth: 1, moves_max: 0 };
-}
-
 impl Default for Moving {
     fn default() -> Self {
-        Self { window: 256, window_growth: 4, moves_max: 6 }
+        Self { window: const { NonZeroU32::new(256).unwrap() }, window_growth: 4, moves_max: 6 }
     }
 }
 
@@ -105,8 +101,8 @@ pub struct Settings {
     /// First of one TCP port per shard, on the addresses of `listen`: a connection to port
     /// `first + i` stays with shard i. 0: the system picks the ports. `None`: no such ports.
     pub shard_ports: Option<u16>,
-    /// When connections move between shards.
-    pub moving: Moving,
+    /// When connections move between shards. `None`: they never move.
+    pub moving: Option<Moving>,
     /// Memory for items and index in bytes (`-m`).
     pub memory_bytes: usize,
     /// Shards, one executor each (`-t`), 1..=`limits::SHARDS_MAX`.
@@ -162,8 +158,8 @@ pub struct Settings {
     pub metrics_listen: Option<SocketAddr>,
     /// File for the ports that were bound (memcached's `MEMCACHED_PORT_FILENAME`).
     pub port_file: Option<PathBuf>,
-    /// Seconds without a request after which a connection is closed. 0: never.
-    pub idle_timeout: u32,
+    /// Seconds without a request after which a connection is closed. `None`: never.
+    pub idle_timeout: Option<NonZeroU32>,
     /// Whether a connection beyond `connections_max` is refused at once. Else it waits for room.
     pub maxconns_fast: bool,
     /// Whether the crawler is enabled at the start (not `-o no_lru_crawler`).
@@ -189,7 +185,7 @@ impl Default for Settings {
             interfaces: None,
             udp: Vec::new(),
             shard_ports: None,
-            moving: Moving::default(),
+            moving: Some(Moving::default()),
             memory_bytes: 64 << 20,
             shards: 1,
             cores: vec![0],
@@ -217,7 +213,7 @@ impl Default for Settings {
             backend: BackendChoice::Auto,
             metrics_listen: Some(METRICS_LISTEN.into()),
             port_file: None,
-            idle_timeout: 0,
+            idle_timeout: None,
             maxconns_fast: true,
             lru_crawler: true,
             lru_maintainer: true,

@@ -1,6 +1,7 @@
 //! From the options given to settings that can be served: memcached's defaults, ranges, messages.
 
 use std::net::SocketAddr;
+use std::num::NonZeroU32;
 use std::path::PathBuf;
 
 use slabcore_server::settings::{BackendChoice, Listen, PORT, Protocol, Settings, TcpListen};
@@ -99,7 +100,7 @@ pub(crate) fn plan(
         metrics_listen: metrics_listen(given, &defaults)?,
         port_file,
         product: PRODUCT,
-        idle_timeout: suboptions.idle_timeout,
+        idle_timeout: NonZeroU32::new(suboptions.idle_timeout),
         maxconns_fast: suboptions.maxconns_fast,
         lru_crawler: suboptions.lru_crawler,
         lru_maintainer: suboptions.lru_maintainer,

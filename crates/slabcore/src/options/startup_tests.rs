@@ -126,7 +126,7 @@ fn values() {
         "--shard-ports 65472 -t 64" => shard_ports Some(65472);
         "-o modern,maxconns_fast" => maxconns_fast true;
         "-o maxconns_fast,no_maxconns_fast" => maxconns_fast false;
-        "-o idle_timeout=3" => idle_timeout 3;
+        "-o idle_timeout=3" => idle_timeout NonZeroU32::new(3);
     }
     assert_eq!(planned("-u cache").unwrap().user.as_deref(), Some("cache"));
     assert_eq!(planned("-D /x").unwrap().settings.prefix_delimiter, Some(b'/'));

@@ -1,5 +1,7 @@
 //! memcached's extended options, `-o a,b=1`: which exist, and which change anything here.
 
+use std::num::NonZeroU32;
+
 use slabcore_server::settings::Settings;
 use slabcore_server::{ExternalStorage, KeptSettings};
 
@@ -58,7 +60,7 @@ impl Default for Suboptions {
             slab_chunks: SlabChunks::default(),
             track_sizes: defaults.track_sizes,
             tls: TlsSuboptions::default(),
-            idle_timeout: defaults.idle_timeout,
+            idle_timeout: defaults.idle_timeout.map_or(0, NonZeroU32::get),
             maxconns_fast: defaults.maxconns_fast,
             lru_crawler: defaults.lru_crawler,
             lru_maintainer: defaults.lru_maintainer,
