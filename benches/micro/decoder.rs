@@ -1,4 +1,4 @@
-//! Decoding one write's requests: what a connection's bytes cost before anything is looked up.
+//! The time to decode the requests of one write, before any lookup.
 
 use std::hint::black_box;
 
@@ -8,7 +8,8 @@ use slabcore_benches::load::request_batch::{RequestBatch, RequestSource};
 use slabcore_benches::{Operation, Workload};
 use slabcore_protocol::{DataBlock, Decoded, Decoder, Request};
 
-/// Decodes all of `input`; returns the keys and value bytes seen, so that nothing is left out.
+/// Decodes all of `input`. Returns the number of keys and value bytes, so that the compiler cannot
+/// leave anything out.
 fn decode_all(mut input: &[u8]) -> (usize, usize) {
     let mut decoder = Decoder::new();
     let (mut keys, mut value_bytes) = (0, 0);

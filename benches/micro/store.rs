@@ -1,8 +1,8 @@
-//! A store's own part of a request: lookups and sets without sockets, one by one and in batches
-//! with prefetching, over memory that fits the processor's cache and memory that does not.
+//! The store's share of a request: lookups and sets without sockets, one by one and in batches with
+//! prefetching, in a store that fits the processor's cache and in one that does not.
 //!
-//! A time is of one operation, the key's hash included. `SLABCORE_BENCH_MIB` is the size of the
-//! large store.
+//! A time is that of one operation, including the key's hash. `SLABCORE_BENCH_MIB` is the size of
+//! the large store.
 
 use std::hint::black_box;
 use std::time::{Duration, Instant};
@@ -17,20 +17,20 @@ const KEY_BYTES: usize = 36;
 const VALUE_BYTES: usize = 100;
 /// Operations that are prefetched together.
 const BATCH: usize = 16;
-/// Keys drawn ahead, outside of the time: few enough to stay in the processor's cache.
+/// Keys drawn ahead, outside of the measured time: few enough to stay in the processor's cache.
 const BLOCK: usize = 512;
-/// Sets between two looks at the eviction count of a store that is being filled.
+/// Sets between two checks of the eviction count while a store is filled.
 const FILL_STEP: usize = 16;
-/// MiB of the store that fits a cache of the processor.
+/// Size in MiB of the store that fits a cache of the processor.
 const SMALL_MIB: usize = 1;
 /// MiB of the large store.
 const LARGE_MIB: usize = 4096;
-/// The same when the bench only shows that it works.
+/// Size in MiB of the large store when the bench runs as a test.
 const LARGE_MIB_TEST: usize = 32;
-/// Second at which everything happens.
+/// The time of all operations, in seconds.
 const NOW: u32 = 1;
 
-/// What is timed.
+/// The timed operations.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Load {
     Hit,
@@ -46,10 +46,10 @@ const LOADS: [(&str, Load); 4] = [
     ("set, evicting", Load::Evict),
 ];
 
-/// A store, and the numbers of the keys that it has.
+/// A store, and the numbers of its keys.
 struct LoadedStore {
     mapped: MappedStore,
-    /// The keys from here to `next` are stored.
+    /// The first stored key; all from here to `next` are stored.
     first: u64,
     /// The next new key.
     next: u64,
@@ -58,7 +58,7 @@ struct LoadedStore {
 }
 
 impl LoadedStore {
-    /// Full but for a twentieth of what it holds, so that overwriting does not evict.
+    /// Fills the store to 95 % of the items that fit, so that overwriting does not evict.
     fn new(memory_mib: usize) -> Self {
         let mapped = MappedStore::new(memory_mib, Populate::OnUse).expect("memory for the store");
         let keys = vec![[0; KEY_BYTES]; BLOCK];
@@ -86,7 +86,7 @@ impl LoadedStore {
         }
     }
 
-    /// Makes the keys of so many operations.
+    /// Draws the keys of this many operations.
     fn draw(&mut self, load: Load, count: usize) {
         for key in &mut self.keys[..count] {
             let number = match load {
@@ -103,7 +103,7 @@ impl LoadedStore {
         }
     }
 
-    /// Executes the drawn operations in batches; returns how many found or stored something.
+    /// Executes the drawn operations in batches. Returns how many found or stored an item.
     fn execute(&mut self, load: Load, count: usize, batch: usize) -> usize {
         let (store, hasher) = (&mut self.mapped.store, &self.mapped.hasher);
         let mut done = 0;
@@ -141,7 +141,7 @@ impl LoadedStore {
         done
     }
 
-    /// Time of so many operations, and that each did what its name says.
+    /// Measures this many operations, and checks that each found or stored an item.
     fn time(&mut self, load: Load, operations: u64, batch: usize) -> Duration {
         let (mut time, mut done, mut left) = (Duration::ZERO, 0, operations as usize);
         while left > 0 {
@@ -167,7 +167,7 @@ impl LoadedStore {
 fn large_mib() -> usize {
     match std::env::var("SLABCORE_BENCH_MIB") {
         Ok(text) => text.parse().expect("SLABCORE_BENCH_MIB is a number of MiB"),
-        // cargo gives this to measure, and leaves it out to test.
+        // cargo passes this option to measure, and omits it to test.
         Err(_) if std::env::args().any(|argument| argument == "--bench") => LARGE_MIB,
         Err(_) => LARGE_MIB_TEST,
     }

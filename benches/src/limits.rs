@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-/// Digits that number a key; the rest of the key is constant.
+/// Digits of a key's number. The rest of the key is constant.
 pub const KEY_DIGITS: usize = 8;
 /// Keys that [`KEY_DIGITS`] digits can number.
 pub const KEYS_MAX: u32 = 100_000_000;
@@ -18,13 +18,13 @@ pub const KEYS_PER_GET_MAX: usize = 1000;
 pub const CONNECTIONS_MAX: usize = 20_000;
 /// Events taken from the kernel in one call.
 pub const EVENTS_MAX: usize = 512;
-/// A server that sends nothing for this long while replies are owed has failed.
+/// Longest silence of a server with outstanding replies, before the load fails.
 pub const SILENCE_MAX: Duration = Duration::from_secs(10);
-/// Time from spawn to the first reply after which a server counts as broken.
+/// Longest time from a server's start to its first reply.
 pub const START_MAX: Duration = Duration::from_secs(10);
-/// Largest latency that is told apart, in nanoseconds; longer ones count as this.
+/// Largest recorded latency, in nanoseconds. Longer ones count as this.
 pub const LATENCY_NANOS_MAX: u64 = 60_000_000_000;
-/// Draws of a skewed key order that are made ahead and then walked in a circle.
+/// Number of keys of a skewed order that are drawn ahead and then used in a circle.
 pub const DRAWS: usize = 1 << 21;
 
 const _: () = assert!(KEYS_MAX as u64 == 10u64.pow(KEY_DIGITS as u32));

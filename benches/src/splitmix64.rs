@@ -10,7 +10,7 @@ pub struct Splitmix64 {
 }
 
 impl Splitmix64 {
-    /// A sequence of its own for every seed.
+    /// A sequence; each seed has its own.
     #[must_use]
     pub fn new(seed: u64) -> Self {
         Self { words: SplitMix64::seed_from_u64(seed) }
@@ -25,7 +25,7 @@ impl Splitmix64 {
     /// A number below `bound`.
     #[inline]
     pub fn below(&mut self, bound: u32) -> u32 {
-        // A multiplication is as even as a remainder, and costs less.
+        // A multiplication is as uniform as a remainder, and costs less.
         (((self.draw() >> 32) * u64::from(bound)) >> 32) as u32
     }
 

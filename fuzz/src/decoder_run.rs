@@ -6,33 +6,33 @@ use slabcore_protocol::{
     data_block,
 };
 
-/// What was decoded, with its place in the stream.
+/// A decoded part of the stream, with its position.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Seen<'a> {
-    /// What the decoder said.
+    /// The decoder's result.
     Decoded(usize, Decoded<'a>),
-    /// The data block behind a storage command.
+    /// The data block of a storage command.
     Block(usize, DataBlock<'a>),
 }
 
-/// How a stream ends.
+/// The end of a stream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ending {
-    /// All was consumed, or the rest waits for more.
+    /// Everything was consumed, or the rest is incomplete.
     Open,
     /// The decoder closed the connection.
     Closed,
 }
 
-/// Where a connection is in its stream.
+/// A connection's position in its stream.
 enum Due {
     Line,
     Block { value_bytes: u32, line_end_bytes: usize },
     Swallow(u64),
 }
 
-/// Decodes `stream` as it comes to a server that has all bytes before each of `cuts` in turn, and
-/// the whole of it last. `cuts` ascend.
+/// Decodes `stream` as it arrives at a server: first up to each of `cuts`, then to its end. `cuts`
+/// ascend.
 pub fn decode_all(stream: &[u8], cuts: impl IntoIterator<Item = usize>) -> (Vec<Seen<'_>>, Ending) {
     let (mut decoder, mut due, mut start, mut seen) = (Decoder::new(), Due::Line, 0, Vec::new());
     for cut in cuts.into_iter().chain([stream.len()]) {
@@ -50,7 +50,7 @@ pub fn decode_all(stream: &[u8], cuts: impl IntoIterator<Item = usize>) -> (Vec<
                     }
                 }
                 Due::Block { value_bytes, line_end_bytes: 0 } => {
-                    // The value of a binary request has no end that could be wrong.
+                    // The value of a binary request has no line end that could be wrong.
                     let Some(value) = input.get(..value_bytes as usize) else { break };
                     let block = DataBlock::Whole { value, consumed: value.len() };
                     seen.push(Seen::Block(start, block));
@@ -99,7 +99,7 @@ pub fn decode_all(stream: &[u8], cuts: impl IntoIterator<Item = usize>) -> (Vec<
     (seen, Ending::Open)
 }
 
-/// Bytes that were consumed; `None` if it needs more.
+/// The number of consumed bytes, or `None` if the request is incomplete.
 fn check(decoded: &Decoded<'_>, input: &[u8]) -> Option<usize> {
     let consumed = match decoded {
         Decoded::NeedMore => {
@@ -131,7 +131,7 @@ fn check(decoded: &Decoded<'_>, input: &[u8]) -> Option<usize> {
     Some(consumed)
 }
 
-/// As [`check`], of a binary request.
+/// As [`check`], for a binary request.
 fn check_binary(decoded: &Decoded<'_>, input: &[u8]) -> Option<usize> {
     const HEAD_BYTES_MAX: usize = BINARY_HEADER_BYTES + 20 + KEY_BYTES_MAX;
     let consumed = match decoded {
@@ -147,7 +147,7 @@ fn check_binary(decoded: &Decoded<'_>, input: &[u8]) -> Option<usize> {
         Decoded::Request { request, consumed } => {
             if let Request::Binary(request) = request {
                 assert!((1..=KEY_BYTES_MAX).contains(&request.key().len()));
-                // Any command of any extras must be readable.
+                // Any command with any extras must be readable.
                 let _ = request.command();
             }
             *consumed

@@ -1,8 +1,8 @@
-//! What the fuzz targets do with their input; each target is a few lines around it.
+//! The code of the fuzz targets. Each target is a few lines around it.
 //!
-//! Purpose: bytes and operations that nobody thought of, on the pure crates. Goals: thousands of
-//! runs per second on the pinned toolchain; a failure names the broken property. Non-goals:
-//! sockets, threads, speed of the code under test.
+//! Purpose: unexpected bytes and operations on the pure crates. Goals: thousands of runs per second
+//! on the pinned toolchain; a failure names the broken property. Non-goals: sockets, threads, speed
+//! of the code under test.
 //!
 //! Entry point: `run-short` builds the targets with coverage counters and runs them.
 

@@ -9,13 +9,13 @@
 
 /// Letters per unit of a run.
 const RUN_BYTES: usize = 256;
-/// Bytes of one session at most; bounds the time of a run.
+/// Largest session in bytes, which bounds the time of a run.
 const SESSION_BYTES_MAX: usize = 256 << 10;
 
-/// A piece of the client's bytes, and the seconds that pass behind it.
+/// A piece of the client's bytes, and the seconds that pass after it.
 #[derive(Debug, Default)]
 pub struct Piece {
-    /// What arrives.
+    /// The bytes.
     pub bytes: Vec<u8>,
     /// Seconds until the next piece.
     pub seconds: u32,

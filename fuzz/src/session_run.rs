@@ -1,6 +1,7 @@
 //! One client's session against one or more shards: bytes in, replies out.
 //!
-//! Requests for a foreign key travel in batches, as between cores; the client's own shard is 0.
+//! Requests for another shard's key travel in batches, as between cores. The client's own shard is
+//! 0.
 
 use std::sync::Arc;
 
@@ -20,15 +21,15 @@ use crate::session_input::Piece;
 use crate::uniques::Uniques;
 
 /// Pages of the pool: more than a session can fill, so that nothing is evicted, and so many that
-/// the allocator maps them anew each time instead of clearing them.
+/// the allocator maps fresh ones each time instead of clearing them.
 const PAGES: usize = 640;
-/// Largest item, in memcached's terms.
+/// Largest item, as memcached counts it.
 const ITEM_BYTES_MAX: usize = 128 << 10;
-/// Uploads are numbered anew after so many.
+/// Number of uploads after which their numbers start again.
 const UPLOAD_NUMBERS: u32 = 3;
 const UNIX_AT_ZERO: u64 = 1_700_000_000;
 
-/// What the client is in the middle of.
+/// The client's unfinished request.
 enum State {
     Line,
     Upload {
@@ -40,9 +41,9 @@ enum State {
         left: u64,
         reply: Option<&'static [u8]>,
     },
-    /// The client said so.
+    /// The client ended the session.
     Quit,
-    /// The decoder said so.
+    /// The decoder closed the connection.
     Closed,
 }
 
@@ -54,13 +55,13 @@ struct Upload {
     noreply: bool,
 }
 
-/// A reply in its place.
+/// A reply at its position.
 enum Slot {
     Open,
     Ready(Vec<u8>),
 }
 
-/// See the module.
+/// A client's session.
 struct Session {
     shards: Vec<Shard>,
     router: Router,
@@ -69,7 +70,7 @@ struct Session {
     now: Now,
     decoder: Decoder,
     state: State,
-    /// Bytes that wait for more.
+    /// Bytes of an incomplete request.
     input: Vec<u8>,
     slots: Vec<Slot>,
     /// Slots whose uniques are the client's numbers already.
@@ -78,10 +79,10 @@ struct Session {
     uniques: Uniques,
 }
 
-/// What a client got.
+/// A client's replies.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Replies {
-    /// All replies, uniques by the order in which they were told.
+    /// All replies. Cas uniques are numbered in the order in which they were given.
     pub bytes: Vec<u8>,
     /// The decoder closed the connection.
     pub closed: bool,
@@ -136,7 +137,7 @@ impl Session {
         }
     }
 
-    /// Executes what is whole.
+    /// Executes complete requests.
     fn read(&mut self) {
         let input = std::mem::take(&mut self.input);
         let mut at = 0;
@@ -224,7 +225,7 @@ impl Session {
             Request::Arithmetic { key, delta, incr, noreply } => {
                 self.key_request(&KeyRequest::Arithmetic { key, delta, incr }, noreply);
             }
-            // What me tells of memory differs by shards.
+            // The memory fields of `me` depend on the number of shards.
             Request::Meta(MetaRequest { command, key, flags }) => {
                 let mut bytes = [0; DECODED_KEY_BYTES_MAX];
                 let key = flags.item_key(key, &mut bytes);
@@ -275,7 +276,7 @@ impl Session {
         }
     }
 
-    /// Returns how many bytes behind the line are done with.
+    /// Returns how many bytes after the line are consumed.
     fn store(&mut self, store: StoreRequest<'_>, behind: &[u8]) -> usize {
         let limit = ItemSizeLimit { item_bytes_max: ITEM_BYTES_MAX, cas: true };
         let mut bytes = [0; DECODED_KEY_BYTES_MAX];
@@ -311,7 +312,7 @@ impl Session {
         }
     }
 
-    /// The client's number of a unique becomes the unique itself, which it must have heard of.
+    /// Replaces the client's number of a cas unique by the unique itself.
     fn with_unique<'a>(&mut self, store: StoreRequest<'a>) -> StoreRequest<'a> {
         if store.verb != Verb::Cas {
             return store;
@@ -424,7 +425,7 @@ impl Session {
         self.number_uniques();
     }
 
-    /// Writes into the replies that are now complete the client's numbers of the uniques.
+    /// Replaces cas uniques in complete replies by the client's numbers of them.
     fn number_uniques(&mut self) {
         for slot in &mut self.slots[self.numbered..] {
             let Slot::Ready(bytes) = slot else { panic!("a request has no reply") };
@@ -452,7 +453,7 @@ impl Session {
         bytes.flatten().collect()
     }
 
-    /// Appends a held value, and lets go of it.
+    /// Appends a held value and releases it.
     fn append_held(&mut self, shard: usize, hold: Hold, out: &mut Vec<u8>) {
         let head_bytes = out.len();
         hold.parts(0).for_each(|part| out.extend_from_slice(part));
@@ -469,7 +470,7 @@ impl Session {
         }
     }
 
-    /// The client hangs up.
+    /// Ends the session from the client's side.
     fn end(mut self) {
         if let State::Upload { upload, .. } | State::LineEnd(upload) = self.state {
             let (shard, mut batch) = (upload.shard, Batch::new(ShardId::new(0)));
@@ -485,7 +486,8 @@ impl Session {
     }
 }
 
-/// Whether a meta command shows, names or compares a cas unique: they differ by shards.
+/// Whether a meta command returns, sets or compares a cas unique. Uniques depend on the number of
+/// shards.
 fn names_unique(flags: &MetaFlags<'_>) -> bool {
     flags.has(b'c') || flags.has(b'C') || flags.has(b'E')
 }

@@ -1,10 +1,11 @@
-//! What a store may answer, given what was written: a map, the verbs' conditions, and numbers.
+//! The replies that a store may give after the operations so far: a map, the verbs' conditions, and
+//! numbers.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use slabcore_storage::{Delta, ItemRef, StoreOutcome, StoreVerb};
 
-/// What was last written under a key.
+/// The last write to a key.
 #[derive(Clone, Debug)]
 pub struct ModelItem {
     /// The value.
@@ -13,18 +14,18 @@ pub struct ModelItem {
     pub flags: u32,
     /// Absolute second, 0: never.
     pub exptime: u32,
-    /// The item's cas unique, once the store has told it.
+    /// The item's cas unique, once the store has returned it.
     pub unique: Option<u64>,
 }
 
 impl ModelItem {
-    /// True unless its time has come.
+    /// Whether it has not expired.
     pub fn is_live(&self, now: u32) -> bool {
         self.exptime == 0 || self.exptime > now
     }
 }
 
-/// The last writes. What is here may have been evicted; what is not here is no hit.
+/// The last writes. The store may have evicted any of them, and may have no others.
 #[derive(Debug, Default)]
 pub struct Model {
     items: BTreeMap<Vec<u8>, ModelItem>,
@@ -37,7 +38,7 @@ impl Model {
         self.items.get(key).filter(|item| item.is_live(now))
     }
 
-    /// As [`Self::live`], to be changed.
+    /// As [`Self::live`], mutable.
     pub fn live_mut(&mut self, now: u32, key: &[u8]) -> Option<&mut ModelItem> {
         self.items.get_mut(key).filter(|item| item.is_live(now))
     }
@@ -52,7 +53,7 @@ impl Model {
         self.items.remove(key);
     }
 
-    /// Nothing is left.
+    /// Forgets all items.
     pub fn clear(&mut self) {
         self.items.clear();
     }
@@ -62,7 +63,7 @@ impl Model {
         self.items.keys().cloned().collect()
     }
 
-    /// A unique told at some time, not for this item.
+    /// A cas unique that was returned at some time for another item.
     pub fn stale_unique(&self, current: Option<u64>) -> u64 {
         self.uniques_returned.iter().rev().copied().find(|&told| Some(told) != current).unwrap_or(1)
     }
@@ -95,7 +96,7 @@ pub struct Hit {
 }
 
 impl Hit {
-    /// Copies `item`; `unique_returned`: it was asked for with its unique.
+    /// Copies `item`. `unique_returned` says whether the request returned its cas unique.
     pub fn of(item: &ItemRef<'_>, key: &[u8], unique_returned: bool) -> Self {
         assert_eq!(item.key(), key);
         let value: Vec<u8> = item.value_parts().flatten().copied().collect();
@@ -107,7 +108,7 @@ impl Hit {
     }
 }
 
-/// What a storage command on this old item ends in, and what is then stored.
+/// The outcome of a storage command on this old item, and the item stored then.
 pub fn expected(
     verb: StoreVerb,
     old: Option<&ModelItem>,
@@ -135,7 +136,7 @@ pub fn expected(
     }
 }
 
-/// The number after a change, and the value's text both ways: padded in place, and exact.
+/// The number after a change, and its two possible texts: padded in place, and exact.
 pub fn changed_number(value: &[u8], delta: Delta) -> Option<(u64, Vec<u8>, Vec<u8>)> {
     let text = std::str::from_utf8(value).ok()?;
     let word = text.trim_start().split(' ').next()?;

@@ -1,12 +1,12 @@
-//! What a fuzzed store is asked to do: small numbers that stand for keys, lengths and times.
+//! Operations on a fuzzed store. Small numbers select keys, lengths and times.
 
 use arbitrary::Arbitrary;
 use slabcore_storage::Config;
 
-/// Keys that operations choose from, each of another length.
+/// Keys of the operations, each with a different length.
 pub const KEYS: u8 = 16;
 
-/// How a store is set up.
+/// The setup of a store.
 #[derive(Arbitrary, Clone, Copy, Debug)]
 pub struct Setup {
     pages: u8,
@@ -76,14 +76,14 @@ impl Ttl {
     pub fn expiry(self, now: u32) -> u32 {
         match self.0 {
             0..160 => 0,
-            // Dead on arrival, as a negative exptime is.
+            // Already expired, as with a negative exptime.
             160..168 => 1,
             ttl => now + u32::from(ttl - 167),
         }
     }
 }
 
-/// How to store.
+/// The storage verb.
 #[derive(Arbitrary, Clone, Copy, Debug, PartialEq, Eq)]
 #[expect(missing_docs, reason = "the names are memcached's")]
 pub enum Verb {
@@ -92,9 +92,9 @@ pub enum Verb {
     Replace,
     Append,
     Prepend,
-    /// With the unique that the item has, if it was told.
+    /// With the item's cas unique, if it was returned.
     Cas,
-    /// With a unique that was told for another item or an earlier one.
+    /// With a cas unique that was returned for another item or an earlier one.
     StaleCas,
 }
 

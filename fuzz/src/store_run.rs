@@ -1,4 +1,4 @@
-//! Operations on a tiny store, each compared with the model; the store recounts itself after it.
+//! Operations on a tiny store. Each is compared with the model, and then the store recounts itself.
 
 use std::sync::Arc;
 
@@ -16,7 +16,7 @@ const OPS_MAX: usize = 160;
 const STREAMS_MAX: usize = 3;
 /// Holds alive at most.
 const HOLDS_ALIVE_MAX: usize = 6;
-/// With more items than this the store recounts itself after every eighth operation only.
+/// With more items than this the store recounts itself only after every eighth operation.
 const ITEMS_RECOUNTED_MAX: u64 = 400;
 /// Short items of one group of a burst.
 const BURST_GROUP: u32 = 16;
@@ -143,7 +143,7 @@ impl Run {
         self.hasher.hash(key)
     }
 
-    /// A new value that is no number.
+    /// A new value that is not a number.
     fn value(&mut self, bytes: usize) -> Vec<u8> {
         self.values = self.values.wrapping_add(1);
         let letter = |at: usize| b'a' + (at as u8 ^ (at >> 8) as u8 ^ self.values) % 26;
@@ -174,7 +174,7 @@ impl Run {
 
     fn get(&mut self, key: &[u8], with_cas: bool) {
         let (now, hashed) = (self.now, self.hash(key));
-        // Groups go on over other operations, which make what was found untrue.
+        // Groups continue over other operations, which may invalidate what was found.
         if hashed.hash().is_multiple_of(8) {
             self.store.begin_group();
         }
@@ -218,7 +218,7 @@ impl Run {
                     self.model.check_hit(now, &key, &hit);
                 }
             }
-            // Without memory for the exptime the item is dropped, evictions on or off.
+            // Without memory for the exptime field the item is dropped, with evictions on or off.
             Err(Miss::NotFound) => self.model.remove(&key),
             Err(miss) => self.missed(&key, Some(miss)),
         }
@@ -262,8 +262,8 @@ impl Run {
         self.stored(key, new, verb, outcome);
     }
 
-    /// Compares the outcome of a storage command with what it may be: for the item that is there,
-    /// or for none if it may have been evicted.
+    /// Compares the outcome of a storage command with the possible ones: for the present item, or
+    /// for no item if it may have been evicted.
     fn stored(&mut self, key: &[u8], new: &ModelItem, verb: StoreVerb, outcome: StoreOutcome) {
         let old = self.model.live(self.now, key);
         let (if_there, stored) = expected(verb, old, new);
@@ -289,7 +289,7 @@ impl Run {
         }
     }
 
-    /// Whether a value of so many bytes may find no memory.
+    /// Whether a value of this many bytes may find no memory.
     fn is_tight(&self, bytes: usize) -> bool {
         let pinned = !self.streams.is_empty() || !self.holds.is_empty();
         let all_here = self.pages_elsewhere.is_empty();
@@ -340,7 +340,7 @@ impl Run {
         Some(self.streams.swap_remove(number))
     }
 
-    /// Writes up to `bytes` of a stream; false if memory ran out.
+    /// Writes up to `bytes` of a stream. Returns false if memory ran out.
     fn write(&mut self, number: u8, mut bytes: usize) -> bool {
         let Some(number) = usize::from(number).checked_rem(self.streams.len()) else { return true };
         let stream = &mut self.streams[number];
@@ -417,7 +417,7 @@ impl Run {
         }
     }
 
-    /// Gives everything back: then the store is empty again.
+    /// Releases everything, after which the store is empty.
     fn end(mut self) {
         self.sweep();
         for stream in std::mem::take(&mut self.streams) {

@@ -1,4 +1,5 @@
-//! Cas uniques by the order in which they were given, so that sessions with different ones compare.
+//! Cas uniques numbered in the order in which they were given, so that sessions with different ones
+//! can be compared.
 
 /// The uniques that a session has given its client.
 #[derive(Debug, Default)]
@@ -7,14 +8,14 @@ pub struct Uniques {
 }
 
 impl Uniques {
-    /// The unique that a client means by `number`: the first given for 1, and so on; one that
-    /// nobody has for a number that is too high.
+    /// The cas unique that a client means by `number`: 1 is the first given. A number that is too
+    /// high means a unique that no item has.
     pub fn meant(&self, number: u64) -> u64 {
         let index = usize::try_from(number).ok().and_then(|number| number.checked_sub(1));
         index.and_then(|index| self.given.get(index)).copied().unwrap_or(u64::MAX)
     }
 
-    /// The number by which the client knows `unique`.
+    /// The client's number of `unique`.
     pub fn number(&mut self, unique: u64) -> u64 {
         let known = self.given.iter().position(|&given| given == unique);
         let index = known.unwrap_or_else(|| {

@@ -1,5 +1,5 @@
-//! Binary requests of any lengths, cut anywhere: the decoder never panics, and the cuts do not
-//! show in what it finds.
+//! Binary requests of any lengths, cut anywhere. The decoder never panics, and the cuts do not
+//! change its results.
 //!
 //! Each request is made of a few of the input's bytes, so that most of them are whole.
 #![no_main]
@@ -15,7 +15,7 @@ fuzz_target!(|input: &[u8]| {
     let (requests, rest) = input.as_chunks::<REQUEST_INPUT_BYTES>();
     let mut stream = Vec::new();
     for &[opcode, key, extras, value, key_off, body_off, cas, text] in requests {
-        // The lengths are those of what follows, but for an offset that is mostly 0.
+        // The lengths match the fields that follow, except for an offset that is mostly 0.
         let off = |off: u8| u32::from(off.saturating_sub(250));
         let extras = extras % 24;
         let key_field = (u32::from(key) + off(key_off)) as u16;

@@ -1,4 +1,5 @@
-//! A client's bytes against one shard, against two, and in other pieces: the replies are the same.
+//! A client's bytes against one shard, against two, and in other pieces. The replies must be the
+//! same.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;

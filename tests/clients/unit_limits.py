@@ -21,12 +21,12 @@ import subprocess
 import sys
 import tempfile
 
-# systemd's own limits where a unit does not say: soft and hard.
+# systemd's default limits: soft and hard.
 LIMITS = {"LimitNOFILE": "1024:524288", "LimitMEMLOCK": "8M"}
-# Where systemd takes the ids of users that exist while a service runs.
+# systemd's range of ids for users that exist while a service runs.
 DYNAMIC_ID = 61184
 
-# linux/capability.h, as far as units here name them.
+# linux/capability.h: those that the tested units name.
 CAPABILITIES = {"CAP_SETGID": 6, "CAP_SETUID": 7, "CAP_SYS_RESOURCE": 24}
 # sched.h
 CLONE_NEWNS = 0x20000
@@ -36,7 +36,7 @@ REALTIME_POLICIES = (1, 2, 6)
 PR_CAPBSET_DROP, PR_SET_NO_NEW_PRIVS, PR_SET_MDWE, PR_MDWE_REFUSE_EXEC_GAIN = 24, 38, 65, 1
 # sys/mman.h, sys/shm.h
 PROT_WRITE, PROT_EXEC, SHM_EXEC = 2, 4, 0o100000
-# The kernel has no family of sockets beyond.
+# The kernel's largest number of a socket family.
 FAMILIES_MAX = 50
 
 libc = ctypes.CDLL(None, use_errno=True)
@@ -68,7 +68,7 @@ class Unit:
         return self.last(name) in ("yes", "true", "on", "1")
 
     def command(self, environment):
-        """Words with variables put in, as systemd does: `${X}` within a word, `$X` as words."""
+        """Words with variables expanded, as in systemd: `${X}` within a word, `$X` as words."""
         words = []
         for word in shlex.split(self.last("ExecStart")):
             if re.fullmatch(r"\$\w+", word):
@@ -110,7 +110,7 @@ class Filter:
 
     def add(self, action, call, *comparisons):
         number = self.library.seccomp_syscall_resolve_name(call.encode())
-        # Calls that another machine has are less than zero.
+        # Calls of other architectures have negative numbers.
         if number >= 0:
             array = (self.Comparison * len(comparisons))(*comparisons)
             result = self.library.seccomp_rule_add_array(
@@ -145,7 +145,7 @@ def calls(words, sets):
 
 
 def call_filter(unit):
-    """SystemCallFilter=: the first line says whether calls are named that are allowed or refused."""
+    """SystemCallFilter=: the first line says whether the named calls are allowed or refused."""
     lines = unit.values.get("SystemCallFilter")
     if not lines:
         return []
@@ -170,7 +170,7 @@ def family_filter(unit):
 
 
 def memory_filter():
-    """No memory that can be written and executed, neither at once nor one after the other."""
+    """Forbids memory that is writable and executable, at once or one after the other."""
     both, result = PROT_WRITE | PROT_EXEC, Filter(Filter.ALLOW)
     result.add(Filter.refuse(), "mmap", (2, Filter.MASKED_EQ, both, both))
     for call in ("mprotect", "pkey_mprotect"):
@@ -186,7 +186,7 @@ def namespace_filter():
             for call in ("clone", "unshare"):
                 result.add(Filter.refuse(), call, (0, Filter.MASKED_EQ, 1 << bit, 1 << bit))
     result.add(Filter.refuse(), "setns")
-    # Its flags lie in memory, where a filter cannot look; the C library then takes clone.
+    # Its flags are in memory, which a filter cannot read. The C library then uses clone.
     result.add(Filter.refuse(errno.ENOSYS), "clone3")
     return result
 
@@ -199,7 +199,7 @@ def realtime_filter():
 
 
 def filters(unit):
-    """In the order in which they are set: the last may refuse to set another one."""
+    """In the order in which they are set, as the last one may forbid further ones."""
     result = []
     if unit.last("RestrictAddressFamilies"):
         result.append(family_filter(unit))
@@ -264,7 +264,7 @@ def limit_resources(unit):
         try:
             resource.setrlimit(kind, (amounts[0], amounts[-1]))
         except ValueError as error:
-            # Not every root may raise a limit.
+            # Root in a container may be unable to raise a limit.
             _, hard = resource.getrlimit(kind)
             note(f"{name} is {hard} at most: {error}")
             soft = hard if amounts[0] == resource.RLIM_INFINITY else min(amounts[0], hard)
@@ -291,8 +291,8 @@ def main():
     prepared = filters(unit)
     environment = unit.environment()
     command = unit.command(environment)
-    # Opened while it can be found: the build may lie where the service's user may not look. The
-    # interpreter of a script needs its path.
+    # Opened early, since the service's user may have no access to the build. The interpreter of a
+    # script needs its path.
     with open(command[0], "rb") as file:
         is_script = file.read(2) == b"#!"
     program = command[0] if is_script else os.open(command[0], os.O_RDONLY)
@@ -301,7 +301,7 @@ def main():
     os.umask(int(unit.last("UMask", "0022"), 8))
     limit_privileges(unit)
     if unit.asks("MemoryDenyWriteExecute"):
-        # Newer versions of systemd ask for this beside the filter; older kernels do not know it.
+        # Newer versions of systemd also set this; older kernels do not have it.
         libc.prctl(PR_SET_MDWE, PR_MDWE_REFUSE_EXEC_GAIN, 0, 0, 0)
     for each in prepared:
         each.load()

@@ -14,12 +14,12 @@ use crate::twins::{STEADY_STOCK, must_agree};
 /// Generated scripts of each test.
 const CASES: u32 = 400;
 
-struct Twins {
+struct BinaryTwins {
     slabcore: ServerProcess,
     stock: ServerProcess,
 }
 
-impl Twins {
+impl BinaryTwins {
     fn start(threads: usize, arguments: &[&str]) -> Self {
         let slabcore = ServerOptions::new(ServerKind::Slabcore, threads).arguments(arguments);
         let stock = ServerOptions::new(ServerKind::Stock, threads).arguments(arguments);
@@ -47,7 +47,7 @@ impl Twins {
 fn check(table: &'static str, arguments: &[&str]) {
     let mut differences = Vec::new();
     for threads in [1, 2] {
-        let twins = Twins::start(threads, arguments);
+        let twins = BinaryTwins::start(threads, arguments);
         let lines = table.lines().filter(|line| !line.trim().is_empty() && !line.starts_with('#'));
         for (number, line) in lines.enumerate() {
             let (name, script) = line.split_once(" :: ").expect("a name and a script");
@@ -123,7 +123,7 @@ fn request() -> impl Strategy<Value = Request> {
 }
 
 fn check_generated(threads: usize) {
-    let twins = Twins::start(threads, &[]);
+    let twins = BinaryTwins::start(threads, &[]);
     let config = Config {
         cases: CASES,
         failure_persistence: None,

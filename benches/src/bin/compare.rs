@@ -9,7 +9,7 @@ use std::time::Duration;
 use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
 use slabcore_benches::compare::comparison::{Outcome, Pair, Schedule, Window, median_of};
 use slabcore_benches::compare::data_set::{DataSet, DataSets, Items};
-use slabcore_benches::compare::rows::{ROWS, Row, Tls};
+use slabcore_benches::compare::rows::{ComparisonRow, ROWS, Tls};
 use slabcore_benches::host::{cores, machine};
 use slabcore_benches::servers::{binaries, session::Session};
 use slabcore_benches::{ServerOptions, ServerProcess, table};
@@ -25,10 +25,11 @@ row of the open loop the ratio is of the p99 latencies; its peak is memcached's 
 before over the same connections. --keys, --value-bytes and --memory are for all rows that do not
 name other items. The row PASSes when the ratio reaches the floor; the aim stands beside it.";
 
-/// Protects nothing: RSA of 2,048 bits, as most certificates have it.
+/// The servers' key: RSA of 2,048 bits, like most certificates. It protects nothing.
 const SERVER_KEY: &str = include_str!("../../measured-server.key");
 
-/// A closed loop that uses less of the server's core measured something else than the server.
+/// The smallest share of its core that a server must use in a closed loop. With less, the figures
+/// show something other than the server.
 const LEAST_BUSY: f64 = 0.9;
 
 fn command() -> Command {
@@ -69,9 +70,9 @@ fn command() -> Command {
         )
 }
 
-/// What the command line asks for.
+/// The options of the command line.
 struct Plan {
-    rows: Vec<Row>,
+    rows: Vec<ComparisonRow>,
     schedule: Schedule,
     data_sets: DataSets,
 }
@@ -80,7 +81,7 @@ impl Plan {
     fn of(matches: &ArgMatches) -> Result<Self, Box<dyn Error>> {
         let quick = matches.get_flag("quick");
         let wanted: Option<&String> = matches.get_one("rows");
-        let rows: Vec<Row> = ROWS
+        let rows: Vec<ComparisonRow> = ROWS
             .iter()
             .filter(|row| {
                 wanted.is_none_or(|texts| texts.split(';').any(|text| row.name.contains(text)))
@@ -114,7 +115,7 @@ fn required<T: Clone + Send + Sync + 'static>(matches: &ArgMatches, name: &str) 
     matches.get_one::<T>(name).expect("it has a default").clone()
 }
 
-/// Who runs where.
+/// The cores of the servers and of the generator.
 struct Placement {
     allowed: Vec<usize>,
 }
@@ -138,7 +139,7 @@ fn measure_all(
 ) -> Result<(String, Vec<Outcome>), Box<dyn Error>> {
     let mut version = String::new();
     let mut outcomes = Vec::new();
-    for rows in plan.rows.chunk_by(Row::shares_servers) {
+    for rows in plan.rows.chunk_by(ComparisonRow::shares_servers) {
         let (threads, data_set) = (rows[0].threads, plan.data_sets.of(rows[0].items));
         let options = ServerOptions {
             memory_mib: data_set.memory_mib,
@@ -218,7 +219,7 @@ fn run(matches: &ArgMatches) -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// Says what stands against a row's figures.
+/// Prints what makes a row's figures doubtful.
 fn print_doubts(outcome: &Outcome) {
     let name = outcome.row.name;
     if let Tls::Handshakes(wanted) = outcome.row.tls {

@@ -13,7 +13,7 @@ use slabcore_benches::host::{cores, machine};
 use slabcore_benches::servers::{binaries, session};
 use slabcore_benches::{ServerOptions, ServerProcess, table};
 
-/// One line of the table: what it is, its text, its value and bound where it has one.
+/// One line of the table: name, text, value, and bound if it has one.
 struct Figure {
     name: String,
     text: fn(&Footprint) -> String,
@@ -30,7 +30,7 @@ fn figures(idle_seconds: f64) -> Vec<Figure> {
                 format!("{percent:.2} % ({:.1} ms)", footprint.idle_cpu.as_secs_f64() * 1e3)
             },
             value: idle_percent,
-            // The clock's tick costs something; what rounds to 0 % is none.
+            // The clock's tick takes some CPU; a share that rounds to 0 % counts as none.
             bound: Some(("0 %", 0.5)),
         },
         Figure {

@@ -21,7 +21,7 @@ of those in which the thread had no page fault and stayed on its core. Without -
 write to new memory is a page fault (of 2 MiB where there are huge pages) that recurs in every run
 and hides what the operation did beside it; --populate shows that part.";
 
-/// Operations that are listed one by one.
+/// Largest number of operations that are listed one by one.
 const LISTED_MAX: usize = 8;
 
 fn command() -> Command {
@@ -53,7 +53,7 @@ fn mib(bytes: u64) -> String {
     format!("{:.1} MiB", bytes as f64 / f64::from(1 << 20))
 }
 
-/// A line of the table: its name, its cell of a run, its cell of the own work.
+/// A line of the table: its name, the cell for a run, the cell for the own work.
 type Line<'a> = (String, Box<dyn Fn(&Run) -> String>, String);
 
 fn quantile_line(name: &str, quantile: f64, own: &OwnWork) -> Line<'static> {

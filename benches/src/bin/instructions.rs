@@ -21,7 +21,7 @@ fn command_line() -> CommandLine {
         .subcommand(CommandLine::new("run").about("Only run the loads, for callgrind to watch"))
 }
 
-/// Runs the loads in the order in which their counts are taken.
+/// Runs the loads in the order of their counts.
 fn run_loads() {
     for load in LOADS {
         for depth in DEPTHS {
@@ -53,8 +53,8 @@ fn count() -> Result<InstructionTable, Box<dyn Error>> {
 /// call in the folder.
 fn counts_in(folder: &Path) -> Result<Vec<u64>, Box<dyn Error>> {
     let output = folder.join("counts");
-    // Valgrind counts a string instruction once for each byte that it moves; so glibc is told to
-    // copy with vectors, whatever the length.
+    // Valgrind counts a string instruction once for each byte that it moves. So glibc is set to
+    // copy with vectors at every length.
     let tunables =
         ["movsb", "stosb"].map(|name| format!("glibc.cpu.x86_rep_{name}_threshold=1000000000"));
     let status = Command::new("valgrind")

@@ -22,12 +22,12 @@ Servers: stock memcached from $MEMCACHED, else tests/stock-memcached; slabcore f
 the release build; on the first cores that this process may use, the replay on the last. Ratios are
 slabcore's figure divided by memcached's.";
 
-/// Bytes of an item beside key and value in the simulated LRU.
+/// Bytes of an item besides key and value in the simulated LRU.
 const LRU_ITEM_BYTES: u32 = 50;
 /// Capacity in items and hit ratio in percent of an LRU on OLTP: Megiddo and Modha, FAST 2003.
 const OLTP_HITS: [(u64, f64); 4] =
     [(1_000, 32.83), (2_000, 42.47), (5_000, 53.65), (10_000, 60.70)];
-/// How far the last digit of a published ratio may be off.
+/// Largest deviation from a published ratio, which is rounded.
 const ROUNDING: f64 = 0.005_001;
 
 fn command() -> Command {
@@ -103,7 +103,7 @@ fn with_target(command: Command) -> Command {
         .arg(number("threads", "1", "-t of both servers").conflicts_with("store"))
 }
 
-/// Starts servers and tells what they are.
+/// Starts servers and describes them.
 struct Servers {
     memcached: PathBuf,
     slabcore: PathBuf,
@@ -113,12 +113,12 @@ struct Servers {
 }
 
 impl Servers {
-    /// `None` where the store within this process is asked for.
+    /// `None` for a replay to the store within this process.
     fn of(matches: &ArgMatches) -> Result<Option<Self>, Box<dyn Error>> {
         if matches.get_flag("store") {
             return Ok(None);
         }
-        // Described before this process keeps to one core.
+        // The description must precede the pinning of this process to one core.
         let (allowed, machine) = (cores::allowed()?, machine::describe());
         cores::pin(&allowed[allowed.len() - 1..])?;
         let (memcached, slabcore) = (binaries::memcached()?, binaries::slabcore()?);
@@ -147,12 +147,12 @@ struct Outcome {
     memory_bytes: u64,
 }
 
-/// Both sides at one memory.
+/// The results of both servers with one memory limit.
 struct Measured {
     name: String,
     share: u32,
     memory_mib: usize,
-    /// Percent missed; from a file when the store was replayed.
+    /// Percentage of misses; read from a file for a replay to the store.
     baseline: Option<f64>,
     memcached: Option<Outcome>,
     slabcore: Outcome,

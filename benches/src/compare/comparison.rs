@@ -1,11 +1,11 @@
 //! Two servers under the same load in alternating windows.
 //!
-//! Both run all the time, each with the same connections open, and only one has work: so the two
-//! see the same machine, the same minute and the same noise.
+//! Both servers run all the time with the same open connections, and only one has work at a time.
+//! So both are measured on the same machine, in the same minute, with the same noise.
 
 use std::time::Duration;
 
-use crate::compare::rows::{Pace, Row, Tls};
+use crate::compare::rows::{ComparisonRow, Pace, Tls};
 use crate::load::generator::{Generator, Until};
 use crate::load::handshakes;
 use crate::load::load_error::LoadError;
@@ -15,7 +15,7 @@ use crate::servers::server_process::ServerProcess;
 use crate::servers::stream::Endpoint;
 use crate::table::median;
 
-/// How long to measure.
+/// The windows of a measurement.
 #[derive(Clone, Copy, Debug)]
 pub struct Schedule {
     /// Windows per server and row, at least 1.
@@ -29,13 +29,13 @@ pub struct Schedule {
 /// The servers of one comparison.
 #[derive(Debug)]
 pub struct Pair {
-    /// The yardstick.
+    /// The server to compare with.
     pub memcached: ServerProcess,
-    /// The one that is measured against it.
+    /// The server that is compared with it.
     pub slabcore: ServerProcess,
 }
 
-/// What one server did in one window.
+/// The figures of one server in one window.
 #[derive(Clone, Copy, Debug)]
 pub struct Window {
     /// Requests per second.
@@ -60,7 +60,7 @@ pub struct Window {
 #[derive(Clone, Debug)]
 pub struct Outcome {
     /// The row.
-    pub row: Row,
+    pub row: ComparisonRow,
     /// memcached's windows in order.
     pub memcached: Vec<Window>,
     /// Slabcore's, each next to memcached's of the same position.
@@ -92,7 +92,7 @@ impl Outcome {
         }
     }
 
-    /// Whether the row reaches its floor.
+    /// Whether the row reaches its minimum.
     #[must_use]
     pub fn passes(&self) -> bool {
         self.ratio() >= self.row.floor
@@ -110,11 +110,11 @@ impl Outcome {
         self.windows().map(|window| window.unsent).sum()
     }
 
-    /// Of a closed loop against servers of one thread: the share of its core that the idler server
-    /// used. Much less than 1, and the generator or another process is what was measured.
+    /// The smaller of the two servers' shares of their core, in a closed loop against servers with
+    /// one thread. If it is much less than 1, the generator or another process was measured.
     #[must_use]
     pub fn least_busy(&self) -> Option<f64> {
-        // With two threads the generator takes its time from the same cores.
+        // With two threads the generator runs on the same cores.
         let measures_all = self.row.pace == Pace::Closed && self.row.threads == 1;
         let busy = |windows: &[Window]| median_of(windows, |window| window.busy_cores);
         measures_all.then(|| busy(&self.memcached).min(busy(&self.slabcore)))
@@ -142,8 +142,8 @@ impl Pair {
         Ok(())
     }
 
-    /// Reads every key of the load once: the first binary read of an item that was stored as text
-    /// gives it a cas unique, which is another thing to measure.
+    /// Reads every key of the load once. The first binary read of an item stored by text gives it a
+    /// cas unique, which must not be measured.
     fn read_all(&self, workload: &Workload) -> Result<(), LoadError> {
         let reads = Workload { operation: workload.operation, ..workload.preload() };
         for server in [&self.memcached, &self.slabcore] {
@@ -153,14 +153,14 @@ impl Pair {
         Ok(())
     }
 
-    /// Measures one row; the servers hold its keys already.
+    /// Measures one row. The servers must hold its keys.
     pub fn measure(
         &self,
-        row: Row,
+        row: ComparisonRow,
         workload: &Workload,
         schedule: Schedule,
     ) -> Result<Outcome, LoadError> {
-        // The same seed: both are asked for the same keys.
+        // The same seed requests the same keys of both servers.
         let mut of_memcached = Generator::connect(endpoint(&self.memcached, row), workload, 1)?;
         let mut of_slabcore = Generator::connect(endpoint(&self.slabcore, row), workload, 1)?;
         if row.operation == Operation::BinaryGet {
@@ -178,7 +178,7 @@ impl Pair {
         let mut of_slabcore = |server| load.window(server, &mut of_slabcore);
         let mut outcome = Outcome { row, memcached: Vec::new(), slabcore: Vec::new() };
         for at in 0..schedule.windows {
-            // Who goes first changes: a drift of the machine then favours neither.
+            // The order alternates, so that a drift of the machine favours neither server.
             let slabcore_first = at % 2 == 1;
             if slabcore_first {
                 outcome.slabcore.push(of_slabcore(&self.slabcore)?);
@@ -192,7 +192,7 @@ impl Pair {
     }
 }
 
-/// Requests per second that a server answers at most, the median of as many windows as a row has.
+/// The largest rate of a server in requests per second, as the median over the windows of a row.
 fn peak(generator: &mut Generator, schedule: Schedule) -> Result<f64, LoadError> {
     let mut rates = Vec::new();
     for _ in 0..schedule.windows {
@@ -202,8 +202,8 @@ fn peak(generator: &mut Generator, schedule: Schedule) -> Result<f64, LoadError>
     Ok(median(&rates))
 }
 
-/// Where a row's connections go.
-fn endpoint(server: &ServerProcess, row: Row) -> Endpoint {
+/// The addresses of a row's connections.
+fn endpoint(server: &ServerProcess, row: ComparisonRow) -> Endpoint {
     match row.tls {
         Tls::Connections => server.tls_endpoint().clone(),
         Tls::Nothing | Tls::Handshakes(_) => server.address().into(),
@@ -213,7 +213,7 @@ fn endpoint(server: &ServerProcess, row: Row) -> Endpoint {
 /// What happens in a window.
 #[derive(Clone, Copy)]
 struct Load {
-    row: Row,
+    row: ComparisonRow,
     /// Requests per second of an open loop; `None`: a closed one.
     rate: Option<f64>,
     length: Duration,

@@ -1,13 +1,13 @@
-//! The items that a row's servers hold.
+//! The items in the servers of a row.
 
-/// Which items. Rows that share them and their thread count share their servers, too.
+/// A kind of data set. Rows with the same data set and thread count use the same servers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Items {
-    /// As many, and of such values, as the command line says.
+    /// Number and size of values are those of the command line.
     Chosen,
-    /// So many small ones that neither their hash table nor they stay in the processor's cache.
+    /// So many small items that neither they nor their hash table stay in the processor's cache.
     Many,
-    /// Few with values of 64 KiB.
+    /// Few items with values of 64 KiB.
     Large,
 }
 
@@ -37,7 +37,7 @@ impl DataSet {
 pub struct DataSets {
     /// [`Items::Chosen`].
     pub chosen: DataSet,
-    /// Few keys everywhere: it is to work, not to measure.
+    /// Few keys in each data set, for a run that only shows that it works.
     pub quick: bool,
 }
 

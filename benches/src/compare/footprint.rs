@@ -1,4 +1,4 @@
-//! What a server costs when it does nothing, and what its memory limit is worth.
+//! The resources of an idle server, and the number of items within a memory limit.
 
 use std::error::Error;
 use std::path::Path;
@@ -19,7 +19,7 @@ pub const FILL_MIB: usize = 256;
 pub const START_MIB: usize = 1024;
 /// Starts of which the median is taken.
 const STARTS: usize = 5;
-/// Sets between two looks at the eviction count.
+/// Sets between two checks of the eviction count.
 const FILL_STEP: u32 = 100_000;
 /// Sets after the first eviction, as share of those before it: memory must not creep up later.
 const FILL_BEYOND: f64 = 0.5;
@@ -76,7 +76,8 @@ fn idle(
 ) -> Result<(Duration, f64), Box<dyn Error>> {
     let server = ServerProcess::start(binary, options)?;
     let workload = Workload { keys: 1000, ..Workload::default() };
-    // The code and the buffers that any first connection touches are not a connection's cost.
+    // A first connection also touches code and shared buffers, which are not counted for a
+    // connection.
     let mut first = Generator::connect(server.address(), &workload.preload(), 0)?;
     first.closed_loop(Until::Requests(1000))?;
     let mut few =
@@ -88,7 +89,7 @@ fn idle(
     many.closed_loop(Until::Requests(IDLE_CONNECTIONS as u64))?;
     let grown = server.resident_bytes()?.saturating_sub(before);
     let cpu_before = server.cpu_time()?;
-    // Time itself is what is measured here.
+    // The measurement needs this time to pass.
     sleep(time);
     let cpu = server.cpu_time()?.saturating_sub(cpu_before);
     Ok((cpu, grown as f64 / IDLE_CONNECTIONS as f64))

@@ -1,9 +1,9 @@
-//! The loads of the published comparison, with what each must reach.
+//! The loads of the published comparison, with the ratio that each must reach.
 
 use crate::compare::data_set::{DataSet, Items};
 use crate::load::workload::{KeyOrder, Operation, Workload};
 
-/// When requests are sent, and what of it is compared.
+/// The timing of requests, and the figure that is compared.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Pace {
     /// Each connection sends as soon as it has its replies; compared is the CPU per request.
@@ -14,7 +14,7 @@ pub enum Pace {
     ShareOfPeak(f64),
 }
 
-/// What of a row is under TLS.
+/// The use of TLS in a row.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Tls {
     /// Nothing.
@@ -28,12 +28,12 @@ pub enum Tls {
 
 /// One row of the comparison. Ratios are memcached's figure divided by ours.
 #[derive(Clone, Copy, Debug)]
-pub struct Row {
-    /// What the table calls it, and what `--rows` matches.
+pub struct ComparisonRow {
+    /// The name in the table, which `--rows` matches.
     pub name: &'static str,
     /// Threads (`-t`) of both servers.
     pub threads: usize,
-    /// What the servers hold.
+    /// The data set of the servers.
     pub items: Items,
     /// The commands.
     pub operation: Operation,
@@ -53,7 +53,7 @@ pub struct Row {
     pub aim: f64,
 }
 
-impl Row {
+impl ComparisonRow {
     /// The row's load over these items.
     #[must_use]
     pub fn workload(&self, data_set: DataSet) -> Workload {
@@ -95,9 +95,14 @@ impl Row {
 const GET: Operation = Operation::Get { keys: 1 };
 const GET_50: Operation = Operation::Get { keys: 50 };
 
-/// A row with 50 connections, one thread, uniform keys; `bounds` are floor and aim.
-const fn row(name: &'static str, operation: Operation, depth: usize, bounds: (f64, f64)) -> Row {
-    Row {
+/// A row with 50 connections, one thread and uniform keys. `bounds` are minimum and target.
+const fn row(
+    name: &'static str,
+    operation: Operation,
+    depth: usize,
+    bounds: (f64, f64),
+) -> ComparisonRow {
+    ComparisonRow {
         name,
         threads: 1,
         items: Items::Chosen,
@@ -112,8 +117,8 @@ const fn row(name: &'static str, operation: Operation, depth: usize, bounds: (f6
     }
 }
 
-/// All rows, in the table's order; those that share servers stand together.
-pub const ROWS: &[Row] = &[
+/// All rows in the table's order. Rows that share servers are next to each other.
+pub const ROWS: &[ComparisonRow] = &[
     row("get, 50 connections, 1 per write", GET, 1, (1.20, 1.35)),
     row("get, 500 connections, 1 per write", GET, 1, (1.25, 1.45)).connections(500),
     row("get, 50 connections, 16 per write", GET, 16, (3.5, 5.0)),
@@ -122,7 +127,7 @@ pub const ROWS: &[Row] = &[
     row("mg, 16 per write", Operation::MetaGet, 16, (3.5, 5.0)),
     row("set, 1 per write", Operation::Set, 1, (1.2, 1.35)),
     row("set, 16 per write", Operation::Set, 16, (3.0, 4.0)),
-    Row {
+    ComparisonRow {
         order: KeyOrder::Zipf(0.99),
         ..row(
             "90 % get, 10 % set, zipf 0.99, 16 per write",
@@ -131,11 +136,11 @@ pub const ROWS: &[Row] = &[
             (3.5, 5.0),
         )
     },
-    Row {
+    ComparisonRow {
         pace: Pace::ShareOfPeak(0.7),
         ..row("p99 at 70 % of memcached's peak, open loop, get, 1 per write", GET, 1, (1.3, 2.0))
     },
-    // Behind the others: it gives the items cas uniques.
+    // After the others, as it gives the items cas uniques.
     row("binary get, 16 per write", Operation::BinaryGet, 16, (3.5, 5.0)),
     row("12 M items of 64 B, get, 16 per write", GET, 16, (3.0, 5.0)).items(Items::Many),
     row("12 M items of 64 B, get of 50 keys", GET_50, 1, (4.0, 8.0)).items(Items::Many),
@@ -144,7 +149,7 @@ pub const ROWS: &[Row] = &[
     row("-t 2, get, 16 per write", GET, 16, (2.5, 4.0)).threads(2),
     row("TLS, get, 1 per write", GET, 1, (1.0, 1.2)).tls(Tls::Connections),
     row("TLS, get, 16 per write", GET, 16, (1.0, 1.5)).tls(Tls::Connections),
-    Row {
+    ComparisonRow {
         pace: Pace::ShareOfPeak(0.5),
         ..row("p99 beside 200 handshakes/s, half of peak, get, 1 per write", GET, 1, (1.0, 2.0))
     }
@@ -172,7 +177,7 @@ mod tests {
 
     #[test]
     fn no_servers_are_started_twice() {
-        let groups: Vec<_> = ROWS.chunk_by(Row::shares_servers).collect();
+        let groups: Vec<_> = ROWS.chunk_by(ComparisonRow::shares_servers).collect();
         for (at, group) in groups.iter().enumerate() {
             assert!(groups[..at].iter().all(|other| !other[0].shares_servers(&group[0])));
         }

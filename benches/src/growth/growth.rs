@@ -1,10 +1,10 @@
-//! A store that grows from nothing, each of its operations timed: is there a pause?
+//! Times each operation of a store that grows from empty, to find pauses.
 //!
-//! One run cannot say, on a shared machine: what interrupts a thread is longer than what is looked
-//! for. But runs of one sequence of keys are the same work operation by operation, so a pause of
-//! the store's own recurs at the same operation of every run, and a disturbance does not. What
-//! counts as an operation's own work is the least of its times; the kernel's work, where it
-//! recurs too (page faults at the first write to new memory), is told apart by its own counters.
+//! One run is not enough on a shared machine, since interruptions of a thread are longer than the
+//! pauses in question. But all runs of one key sequence do the same work, operation by operation.
+//! So a pause of the store recurs at the same operation in every run, and a disturbance does not.
+//! The smallest time of an operation counts as its own work. Page faults at the first write to new
+//! memory also recur; the kernel's counters identify them.
 
 use std::error::Error;
 use std::time::{Duration, Instant};
@@ -19,29 +19,29 @@ use crate::host::resident_memory::resident_bytes;
 use crate::limits::LATENCY_NANOS_MAX;
 use crate::replay::trace_copies::write_key;
 
-/// Operations longer than this are looked at one by one, in nanoseconds.
+/// Operations longer than this are recorded one by one, in nanoseconds.
 pub const SLOW_NANOS: u32 = 20_000;
 /// No operation's own work may be longer than this, in nanoseconds.
 pub const PAUSE_NANOS: u32 = 50_000;
 /// Operations between two readings of the thread's counters, which cost some 200 ns each.
 const BLOCK: usize = 64;
-/// Stored items of which one is looked up when all are stored.
+/// One of this many stored items is looked up at the end.
 const CHECKED_ONE_OF: usize = 1009;
-/// Second at which everything happens.
+/// The time of all operations, in seconds.
 const NOW: u32 = 1;
 
-/// What is stored.
+/// The items to store, and the store for them.
 #[derive(Clone, Copy, Debug)]
 pub struct Growth {
-    /// Items, each under a key of its own.
+    /// Number of items, each with its own key.
     pub items: usize,
     /// Memory of the store in MiB.
     pub memory_mib: usize,
-    /// Bytes of a key, 9 to 250: the number of any item fits.
+    /// Bytes of a key, 9 to 250, so that any item's number fits.
     pub key_bytes: usize,
     /// Bytes of a value.
     pub value_bytes: usize,
-    /// When the kernel is to give the memory.
+    /// When the kernel provides the memory.
     pub populate: Populate,
     /// Core that the thread is pinned to.
     pub core: usize,
@@ -54,7 +54,7 @@ pub struct SlowOperation {
     pub number: usize,
     /// Its time.
     pub nanos: u32,
-    /// What its thread met meanwhile, or in the block's operations before it.
+    /// The thread's disturbances during it, or during the operations of its block before it.
     pub met: Disturbances,
 }
 
@@ -64,7 +64,7 @@ pub struct Run {
     pub times: Histogram<u64>,
     /// The slow ones in ascending order of their numbers.
     pub slow: Vec<SlowOperation>,
-    /// What the thread met in all.
+    /// All disturbances of the thread.
     pub met: Disturbances,
     /// Time that the hypervisor took from the core.
     pub stolen: Duration,
@@ -81,8 +81,8 @@ pub struct Run {
 }
 
 impl Growth {
-    /// Stores all items, and lowers `least`, one time in nanoseconds for each, where this run was
-    /// faster. Errors: no memory for the store, or too little for all items.
+    /// Stores all items, and lowers the times in `least`, in nanoseconds, where this run was
+    /// faster. Fails if there is no memory for the store, or too little for all items.
     pub fn run(&self, least: &mut [u32]) -> Result<Run, Box<dyn Error>> {
         assert_eq!(least.len(), self.items);
         let mut times = histogram();
@@ -106,7 +106,7 @@ impl Growth {
                 if nanos > SLOW_NANOS {
                     let met = Disturbances::of_this_thread()?.since(before);
                     slow.push(SlowOperation { number, nanos, met });
-                    // Read again: the list's own growth is nobody's disturbance.
+                    // Read again, so that the growth of the list does not count as a disturbance.
                     before = Disturbances::of_this_thread()?;
                 }
             }
@@ -126,7 +126,7 @@ impl Growth {
         Ok(run)
     }
 
-    /// Whether the store has what it was given.
+    /// Whether the store returns the stored items.
     fn check(&self, mapped: &mut MappedStore) -> Result<(), Box<dyn Error>> {
         let stats = mapped.store.stats();
         if stats.curr_items != self.items as u64 {
@@ -143,7 +143,7 @@ impl Growth {
     }
 }
 
-/// Nanoseconds of one set, hash included; none: it was refused.
+/// Nanoseconds of one set, hash included, or `None` if it was refused.
 #[inline]
 fn timed_set(mapped: &mut MappedStore, key: &[u8], value: &[u8]) -> Option<u32> {
     let item = NewItem { key: mapped.hasher.hash(key), value, flags: 0, exptime: 0 };
@@ -153,8 +153,8 @@ fn timed_set(mapped: &mut MappedStore, key: &[u8], value: &[u8]) -> Option<u32> 
     (outcome == StoreOutcome::Stored).then(|| u32::try_from(nanos).unwrap_or(u32::MAX))
 }
 
-/// Median of what two readings of the clock with nothing between them are apart, in nanoseconds:
-/// it is part of every time.
+/// Median difference of two successive readings of the clock, in nanoseconds. It is part of every
+/// time.
 #[must_use]
 pub fn clock_nanos() -> u64 {
     let mut times = histogram();

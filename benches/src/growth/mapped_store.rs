@@ -6,10 +6,10 @@ use std::sync::Arc;
 use memmap2::{Advice, MmapOptions};
 use slabcore_storage::{Config, KeyHasher, PAGE_BYTES, PagePool, Region, Store};
 
-/// The order of keys in the hash table; any seed will do, one makes runs repeatable.
+/// The seed of the hash table. A fixed one makes runs repeatable.
 const HASH_SEED: u64 = 1;
 
-/// When the kernel is to give the memory.
+/// When the kernel provides the memory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Populate {
     /// Before the first operation, so that none of them has a page fault.
@@ -18,7 +18,7 @@ pub enum Populate {
     OnUse,
 }
 
-/// One shard's store with the server's default settings, and what it was made of.
+/// One shard's store with the server's default settings, its hasher and its region.
 pub struct MappedStore {
     /// The store.
     pub store: Store,
@@ -29,11 +29,11 @@ pub struct MappedStore {
 }
 
 impl MappedStore {
-    /// An empty store of this many MiB, at least 1. Errors: what the kernel says to the mapping;
+    /// An empty store of this many MiB, at least 1. Fails if the kernel refuses the mapping;
     /// [`Populate::Ahead`] needs Linux 5.14.
     pub fn new(memory_mib: usize, populate: Populate) -> io::Result<Self> {
         let memory = MmapOptions::new().len(memory_mib << 20).no_reserve_swap().map_anon()?;
-        // As in the server: nothing is lost where the kernel has no huge pages.
+        // As in the server, a failure is ignored: the kernel may have no huge pages.
         let _ = memory.advise(Advice::HugePage);
         if populate == Populate::Ahead {
             memory.advise(Advice::PopulateWrite)?;

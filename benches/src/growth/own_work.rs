@@ -1,4 +1,4 @@
-//! What the operations of several equal runs cost of themselves.
+//! The own work of operations, from several equal runs.
 
 use hdrhistogram::Histogram;
 
@@ -10,36 +10,36 @@ use crate::host::disturbances::Disturbances;
 pub struct SlowInAll {
     /// How many operations came before it.
     pub number: usize,
-    /// It, in each run.
+    /// The operation in each run.
     pub runs: Vec<SlowOperation>,
-    /// The least of its times without disturbance; none: it was disturbed in every run.
+    /// Its smallest time without disturbance, or `None` if it was disturbed in every run.
     pub own_nanos: Option<u32>,
 }
 
 impl SlowInAll {
-    /// Whether it had a page fault in every run, which then is due to this operation.
+    /// Whether it had a page fault in every run, so that the operation causes it.
     #[must_use]
     pub fn faults_in_all(&self) -> bool {
         self.runs.iter().all(|slow| slow.met.page_faults > 0)
     }
 
-    /// It, in the run in which it was fastest.
+    /// The operation in the run in which it was fastest.
     #[must_use]
     pub fn least(&self) -> Option<SlowOperation> {
         self.runs.iter().min_by_key(|slow| slow.nanos).copied()
     }
 }
 
-/// The least times of all operations.
+/// The smallest times of all operations.
 pub struct OwnWork {
-    /// Of the operations that were undisturbed or fast in one run at least, in nanoseconds.
+    /// Times of operations that were undisturbed or fast in at least one run, in nanoseconds.
     pub times: Histogram<u64>,
     /// The operations that were slow in every run.
     pub slow: Vec<SlowInAll>,
 }
 
 impl OwnWork {
-    /// From the runs and the least time of each operation over all of them.
+    /// Built from the runs and the smallest time of each operation.
     #[must_use]
     pub fn of(runs: &[Run], least: &[u32]) -> Self {
         let lists: Vec<&[SlowOperation]> = runs.iter().map(|run| run.slow.as_slice()).collect();
@@ -82,7 +82,7 @@ impl OwnWork {
         self.count_above(PAUSE_NANOS)
     }
 
-    /// The operations that were slow and had a page fault in every run: their own work is unknown.
+    /// Operations that were slow and had a page fault in every run. Their own work is unknown.
     pub fn faults_in_all(&self) -> impl Iterator<Item = &SlowInAll> {
         self.slow.iter().filter(|slow| slow.faults_in_all())
     }
@@ -105,7 +105,7 @@ impl OwnWork {
     }
 }
 
-/// Why a time is what it is, in a word.
+/// The cause of a time, in a word.
 #[must_use]
 pub fn cause(met: Disturbances) -> &'static str {
     match (met.page_faults, met.switches) {

@@ -1,4 +1,4 @@
-//! What the machine lets this process use: cores and open files.
+//! The cores and open files that this process may use.
 
 use std::io;
 
@@ -20,7 +20,7 @@ pub fn pin(cores: &[usize]) -> io::Result<()> {
     Ok(sched_setaffinity(None, &set)?)
 }
 
-/// Lets this process, and the servers it starts, open as many files as the system permits.
+/// Raises the limit on open files of this process and its servers to the system's maximum.
 pub fn raise_open_files() -> io::Result<()> {
     let mut limit = getrlimit(Resource::Nofile);
     limit.current = limit.maximum;

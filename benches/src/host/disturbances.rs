@@ -1,4 +1,4 @@
-//! What makes an operation slow that is not its own work: page faults, other threads, and a
+//! Causes of slow operations other than their own work: page faults, other threads, and a
 //! hypervisor that runs another machine.
 
 use std::time::Duration;
@@ -9,17 +9,17 @@ use nix::sys::resource::{UsageWho, getrusage};
 /// Ticks of /proc/stat in a second, on every architecture that Linux runs on with `USER_HZ` 100.
 const TICKS_PER_SECOND: u64 = 100;
 
-/// What a thread met, since it started or since an earlier reading.
+/// Disturbances of a thread, since its start or since an earlier reading.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Disturbances {
-    /// Page faults, all of them: nothing is read from a disk here.
+    /// Page faults of all kinds. None of them reads from a disk here.
     pub page_faults: u64,
-    /// Times that the thread left its core, by its own will or not.
+    /// How often the thread left its core, voluntarily or not.
     pub switches: u64,
 }
 
 impl Disturbances {
-    /// Of the calling thread, since it started.
+    /// Disturbances of the calling thread since its start.
     pub fn of_this_thread() -> io::Result<Self> {
         let usage = getrusage(UsageWho::RUSAGE_THREAD)?;
         let faults = usage.minor_page_faults() + usage.major_page_faults();
@@ -27,7 +27,7 @@ impl Disturbances {
         Ok(Self { page_faults: faults as u64, switches: switches as u64 })
     }
 
-    /// What was met between two readings.
+    /// The difference between two readings.
     #[must_use]
     pub fn since(self, earlier: Self) -> Self {
         Self {
@@ -36,7 +36,7 @@ impl Disturbances {
         }
     }
 
-    /// Whether nothing was met.
+    /// Whether there was none.
     #[must_use]
     pub fn is_none(self) -> bool {
         self == Self::default()

@@ -1,4 +1,4 @@
-//! One line that says where figures come from.
+//! One line that describes the measuring machine.
 
 use std::fs;
 

@@ -1,4 +1,4 @@
-//! What of a process's memory is resident.
+//! The resident memory of a process.
 
 use std::{fs, io};
 

@@ -1,34 +1,35 @@
-//! The loads whose instructions are counted, and the turns that are counted of each.
+//! The loads whose instructions are counted.
 //!
-//! All is the same in every run: keys, their order, the hash seed, who sends in which turn.
+//! Every run is the same: the keys, their order, the hash seed, and the clients that send in each
+//! turn.
 
 use slabcore_server::{InMemoryConnection, InMemoryServer};
 
 use crate::load::item_format::ItemFormat;
 
-/// Requests of one write, for each of which there is a column.
+/// Requests per write. The table has a column for each.
 pub const DEPTHS: [usize; 2] = [1, 16];
-/// The function whose instructions are counted, by the name that callgrind knows.
+/// The function whose instructions are counted, as callgrind names it.
 pub const COUNTED_FUNCTION: &str = concat!(module_path!(), "::counted_turns");
 
 /// Clients that all send one write in each turn.
 const CLIENTS: usize = 16;
 /// Turns that are counted.
 const TURNS: usize = 25;
-/// Turns before, in which buffers grow to their size.
+/// Turns before the counted ones, in which buffers grow to their size.
 const WARM_UP_TURNS: usize = 10;
 /// Distinct keys of a load: one for each request, so that a delete finds its item.
 const KEYS: usize = (WARM_UP_TURNS + TURNS) * CLIENTS * DEPTHS[1];
 const KEY_BYTES: usize = 16;
 const VALUE_BYTES: usize = 100;
 const MEMORY_BYTES: usize = 64 << 20;
-/// Any seed will do.
+/// The seed, which may be any number.
 const HASH_SEED: u64 = 1;
 
 /// The form of a load's requests.
 #[derive(Clone, Copy, Debug)]
 enum Request {
-    /// A line: what stands before the keys, and behind them.
+    /// A line: the text before the keys, and the text after them.
     Line(&'static str, &'static str),
     /// A set of each key.
     Set,
@@ -71,7 +72,7 @@ fn push_binary_get(out: &mut Vec<u8>, format: &ItemFormat, key: u32) {
     out.resize(start + HEADER_BYTES, 0);
     format.push_key(out, key);
     let key_bytes = (out.len() - start - HEADER_BYTES) as u8;
-    // Magic, lengths of the key and of the body; all else is 0, the opcode, too.
+    // Magic, lengths of key and body. All other fields are 0, the opcode included.
     for (at, byte) in [(0, 0x80), (3, key_bytes), (11, key_bytes)] {
         out[start + at] = byte;
     }
@@ -80,10 +81,10 @@ fn push_binary_get(out: &mut Vec<u8>, format: &ItemFormat, key: u32) {
 /// One row of the table.
 #[derive(Clone, Copy, Debug)]
 pub struct InstructionLoad {
-    /// What the table calls it.
+    /// The name in the table.
     pub name: &'static str,
     request: Request,
-    /// How the reply to each request begins.
+    /// The start of the reply to each request.
     reply: &'static [u8],
     /// Keys of one request.
     keys: usize,
@@ -126,8 +127,8 @@ impl InstructionLoad {
         (TURNS * CLIENTS * depth) as u64
     }
 
-    /// Runs the load with this many requests per write; what is to be counted happens within the
-    /// function [`COUNTED_FUNCTION`]. Panics if a reply is wrong.
+    /// Runs the load with this many requests per write. The counted work is in the function
+    /// [`COUNTED_FUNCTION`]. Panics if a reply is wrong.
     pub fn run(&self, depth: usize) {
         let mut script = self.script(depth);
         let (warm_up, counted) = script.turns.split_at(WARM_UP_TURNS);
@@ -140,7 +141,7 @@ impl InstructionLoad {
             });
         }
         let bytes = counted_turns(&mut script.server, &script.connections, counted);
-        // Keys and values have one size, so replies have, too.
+        // All keys and all values have one size, so all replies have one size.
         assert_eq!(bytes, TURNS * turn_bytes, "{}: a reply is wrong", self.name);
     }
 
@@ -163,7 +164,7 @@ impl InstructionLoad {
             store(&mut server, connections[0], &format, &keys);
         }
         if let Request::BinaryGet = self.request {
-            // The first gives the item its cas unique, once.
+            // The first read gives the item its cas unique.
             let client = server.connect();
             for keys in keys.chunks(100) {
                 let mut gets = Vec::new();
@@ -202,7 +203,7 @@ fn store(
     }
 }
 
-/// The turns that are counted; returns the bytes of all replies.
+/// Runs the counted turns. Returns the bytes of all replies.
 #[inline(never)]
 fn counted_turns(
     server: &mut InMemoryServer,

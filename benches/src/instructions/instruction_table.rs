@@ -1,13 +1,13 @@
-//! Instructions per request as a table in the tree, and what differs from it.
+//! The table of instructions per request, and the differences from it.
 
 use std::fmt::Write;
 
 use crate::table::markdown;
 
-/// A count that differs by more than this share of it is another one.
+/// Relative difference up to which two counts are equal.
 pub const TOLERANCE: f64 = 0.03;
 
-/// Says above the table what it is.
+/// The text above the table.
 const HEAD: &str = "\
 # Instructions per request
 
@@ -31,7 +31,7 @@ pub struct InstructionTable {
 }
 
 impl InstructionTable {
-    /// Reads what [`Self::text`] wrote; `None` if there is no such table in it.
+    /// Reads the text of [`Self::text`]. Returns `None` if it has no such table.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         let mut lines = text.lines().filter_map(cells);
@@ -58,8 +58,8 @@ impl InstructionTable {
         HEAD.to_owned() + &markdown(&head, &rows)
     }
 
-    /// One line for each count of `now` that is not the one here, to [`TOLERANCE`], and for each
-    /// that only one of the two has.
+    /// One line for each count of `now` that differs by more than [`TOLERANCE`], and for each that
+    /// only one of the tables has.
     #[must_use]
     pub fn differences(&self, now: &Self) -> String {
         let mut text = String::new();

@@ -1,4 +1,4 @@
-//! One connection: a batch goes out, its replies come in and are checked.
+//! A connection of the generator. It sends a batch, then receives and checks the replies.
 
 use std::net::TcpStream;
 use std::time::Instant;
@@ -10,10 +10,10 @@ use crate::load::request_batch::{RequestBatch, RequestSource};
 use crate::load::tally::Tally;
 use crate::servers::stream::{Endpoint, Stream};
 
-/// Room beyond the longest possible replies, so that unasked-for bytes are noticed.
+/// Room beyond the longest possible replies, to detect unexpected bytes.
 const SLACK_BYTES: usize = 64;
 
-/// A connected, non-blocking socket with the batch that is under way on it.
+/// A connected, non-blocking socket with its current batch.
 #[derive(Debug)]
 pub(crate) struct Connection {
     stream: Stream,
@@ -25,9 +25,9 @@ pub(crate) struct Connection {
     input: Vec<u8>,
     /// Bytes received for this batch.
     filled: usize,
-    /// Bytes of those that whole, right replies account for.
+    /// Received bytes that belong to complete, correct replies.
     checked: usize,
-    /// Replies and keys that those bytes answer.
+    /// The requests and keys that those bytes answer.
     replies: usize,
     keys: usize,
 }
@@ -60,7 +60,7 @@ impl Connection {
         self.sent < self.batch.text().len() || self.stream.holds_back()
     }
 
-    /// Makes the next batch; the previous one must be complete.
+    /// Creates the next batch. The previous one must be complete.
     pub(crate) fn begin(&mut self, source: &mut RequestSource, format: &ItemFormat, due: Instant) {
         assert!(!self.is_sending() && self.replies == self.batch.kinds().len());
         source.fill(&mut self.batch, format);
@@ -80,13 +80,14 @@ impl Connection {
         Ok(())
     }
 
-    /// Receives and checks what came; true when the batch is answered in full.
+    /// Receives and checks bytes. Returns true when all requests of the batch are answered.
     pub(crate) fn receive(
         &mut self,
         format: &ItemFormat,
         tally: &mut Tally,
     ) -> Result<bool, LoadError> {
-        // A session may hold more than one read brings, and the socket would not tell.
+        // A TLS session may hold more bytes than one read returns, without a new event of the
+        // socket.
         while let Some(bytes) = self.stream.read(&mut self.input[self.filled..])? {
             if bytes == 0 {
                 return Err(LoadError::Closed);

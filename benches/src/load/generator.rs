@@ -1,4 +1,4 @@
-//! One thread's load: many connections behind one epoll.
+//! One thread's load: many connections on one epoll.
 
 use std::collections::VecDeque;
 use std::os::fd::OwnedFd;
@@ -24,7 +24,7 @@ pub enum Until {
     Requests(u64),
 }
 
-/// A load that can be run again and again over the same connections.
+/// A load that can be run repeatedly over the same connections.
 pub struct Generator {
     epoll: OwnedFd,
     connections: Vec<Connection>,
@@ -60,8 +60,9 @@ impl Generator {
         })
     }
 
-    /// Each connection writes one batch, awaits all its replies, writes the next. A latency is
-    /// that of a write: to the last of its replies. A failed run leaves the generator unusable.
+    /// Runs a closed loop: each connection writes one batch, waits for all its replies, and writes
+    /// the next. A latency is the time from a write to its last reply. A failed run leaves the
+    /// generator unusable.
     pub fn closed_loop(&mut self, until: Until) -> Result<Tally, LoadError> {
         let mut tally = Tally::default();
         let start = Instant::now();
@@ -101,10 +102,10 @@ impl Generator {
     }
 
     /// Batches are due at a fixed rate (requests per second over all connections) for this time,
-    /// and leave on the connection that has been free for longest. A latency counts from the
-    /// moment a batch was due, so a stalled server is charged for what it kept from being sent.
+    /// and leave on the connection that has been free for longest. A latency counts from the moment
+    /// a batch was due, so the delays of unsent requests count against a stalled server.
     ///
-    /// Spins between events: a timer's wake-up would be part of every latency.
+    /// It spins between events, since a timer's wake-up would be part of every latency.
     pub fn open_loop(&mut self, rate: f64, time: Duration) -> Result<Tally, LoadError> {
         let gap = Duration::from_secs_f64(self.depth as f64 / rate);
         let mut tally = Tally::default();
@@ -154,7 +155,7 @@ impl Generator {
         Ok(())
     }
 
-    /// Moves one ready connection on; true when its batch is answered in full.
+    /// Advances one ready connection. Returns true when all requests of its batch are answered.
     fn progress(
         &mut self,
         at: usize,
@@ -180,7 +181,7 @@ impl Generator {
         Ok(epoll::modify(&self.epoll, self.connections[at].socket(), token, flags)?)
     }
 
-    /// Fills `events`; false when none came in time.
+    /// Fills `events`. Returns false if none came in time.
     fn wait(&mut self, timeout: Option<Duration>) -> Result<bool, LoadError> {
         let timeout = timeout.map(|time| Timespec {
             tv_sec: time.as_secs() as i64,
@@ -242,7 +243,7 @@ mod tests {
     fn an_open_loop_keeps_its_rate_and_owns_up_to_what_it_did_not_send() {
         let time = Duration::from_millis(200);
         let slow = against(Some(b"END\r\n"), |load| load.open_loop(300.0, time)).unwrap();
-        // 60 are due in 0.2 s; whatever was not sent is counted.
+        // 60 requests are due in 0.2 s. Unsent ones are counted.
         assert!((57..=63).contains(&(slow.requests + slow.unsent)), "{slow:?}");
         let fast = against(Some(b"END\r\n"), |load| load.open_loop(1e8, time)).unwrap();
         assert!(fast.unsent > 0);

@@ -1,4 +1,4 @@
-//! New sessions under TLS at a fixed rate, beside another load.
+//! New TLS sessions at a fixed rate, besides another load.
 
 use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -7,10 +7,10 @@ use std::time::{Duration, Instant};
 
 use crate::servers::stream::{Endpoint, Stream};
 
-/// Does full handshakes at a rate, in a second, while `load` runs; gives how many there were
-/// beside what `load` gives.
+/// Does full handshakes at a rate per second while `load` runs. Returns their number and the result
+/// of `load`.
 ///
-/// Each session is closed at once. A server that is slower than the rate gets as many as it takes.
+/// Each session is closed at once. A server that is slower than the rate gets as many as it can do.
 pub(crate) fn beside<R>(
     endpoint: &Endpoint,
     per_second: u32,

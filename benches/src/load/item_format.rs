@@ -5,8 +5,8 @@
 //! value  0 0 0 1 2 3 4 5 a b c d e ...        the number again, then constant filler
 //! ```
 //!
-//! So a reply can be checked to the byte without a copy of what was stored, and a value that
-//! belongs to another key is noticed.
+//! So every byte of a reply can be checked without a copy of the stored values, and a value of
+//! another key is detected.
 
 use crate::limits::KEY_DIGITS;
 
@@ -26,8 +26,8 @@ struct Size {
 }
 
 impl ItemFormat {
-    /// Keys of `key_bytes` bytes, values of the given sizes in turn; both as bounded by
-    /// [`Workload::validate`](crate::Workload::validate).
+    /// Keys of `key_bytes` bytes, and values of the given sizes in rotation.
+    /// [`Workload::validate`](crate::Workload::validate) bounds both.
     #[must_use]
     pub fn new(key_bytes: usize, value_bytes: &[usize]) -> Self {
         assert!(key_bytes >= KEY_DIGITS && !value_bytes.is_empty());

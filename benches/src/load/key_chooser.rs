@@ -1,4 +1,4 @@
-//! Which key comes next.
+//! Chooses the next key.
 
 use std::sync::Arc;
 
@@ -16,7 +16,7 @@ pub struct KeyChooser {
 #[derive(Clone, Debug)]
 enum Order {
     Uniform(Splitmix64),
-    /// Drawn ahead, because a draw costs more than the request it is for.
+    /// Keys drawn ahead, because a draw costs more than its request.
     Drawn {
         draws: Arc<[u32]>,
         at: usize,

@@ -6,7 +6,7 @@ use std::io;
 use crate::limits::SILENCE_MAX;
 use crate::load::request_batch::RequestKind;
 
-/// Why a load failed. Every one of these makes its figures worthless.
+/// The error of a load. Each of them makes its figures worthless.
 #[derive(Debug)]
 pub enum LoadError {
     /// A socket call failed.
@@ -15,9 +15,9 @@ pub enum LoadError {
     Closed,
     /// A reply that cannot answer its request; its first bytes.
     Wrong(RequestKind, String),
-    /// Bytes after the last reply that was owed; the first of them.
+    /// Bytes after the last expected reply; the first of them.
     Unasked(String),
-    /// Replies were owed and none came for [`SILENCE_MAX`].
+    /// No bytes came for [`SILENCE_MAX`] while replies were outstanding.
     Silent,
 }
 

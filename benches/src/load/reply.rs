@@ -1,18 +1,18 @@
-//! Checks replies: every one is accounted for, to the byte.
+//! Checks every byte of every reply.
 
 use crate::load::item_format::ItemFormat;
 use crate::load::request_batch::RequestKind;
 
-/// What the bytes received so far say about one reply.
+/// The state of one reply after the bytes received so far.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Reply {
-    /// Right so far; more bytes are owed.
+    /// Correct so far, but incomplete.
     Incomplete,
-    /// Right and whole.
+    /// Correct and complete.
     Complete {
         /// Its length.
         bytes: usize,
-        /// Keys that were found or stored; the request's other keys were missed or refused.
+        /// Number of keys found or stored. The request's other keys were missed or refused.
         hits: usize,
     },
     /// No possible answer to the request.
@@ -42,7 +42,7 @@ pub fn bytes_max(format: &ItemFormat, kind: RequestKind, keys: usize) -> usize {
     }
 }
 
-/// How a set ends where memory cannot be had.
+/// The reply to a set that found no memory.
 const REFUSED: &[u8] = b"SERVER_ERROR out of memory storing object\r\n";
 
 fn check_set(input: &[u8]) -> Reply {
@@ -74,7 +74,7 @@ fn check_get(format: &ItemFormat, keys: &[u32], input: &[u8]) -> Reply {
 
 enum Value {
     Hit(usize),
-    /// What stands here is another key's value or the end.
+    /// The next bytes are another key's value, or the end.
     Miss,
     Incomplete,
     Wrong,
@@ -116,7 +116,7 @@ fn check_meta_get(format: &ItemFormat, key: u32, input: &[u8]) -> Reply {
 /// Bytes of a binary reply's header.
 const BINARY_HEAD_BYTES: usize = 24;
 
-/// Checks for a header, the flags and the value; a miss has a text instead.
+/// Checks for a header, the flags and the value. A miss has a text instead.
 fn check_binary_get(format: &ItemFormat, key: u32, input: &[u8]) -> Reply {
     let Some((head, body)) = input.split_first_chunk::<BINARY_HEAD_BYTES>() else {
         return Reply::Incomplete;

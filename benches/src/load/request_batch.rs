@@ -1,4 +1,4 @@
-//! The requests of one write, and what is needed to check their replies.
+//! The requests of one write, with the keys that the check of replies needs.
 
 use crate::load::item_format::ItemFormat;
 use crate::load::key_chooser::KeyChooser;
@@ -56,7 +56,7 @@ pub struct RequestSource {
 }
 
 impl RequestSource {
-    /// A source for one generator; another seed draws other keys.
+    /// A source for one generator. A different seed draws different keys.
     #[must_use]
     pub fn new(workload: &Workload, seed: u64) -> Self {
         Self {

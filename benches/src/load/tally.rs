@@ -1,4 +1,4 @@
-//! What a load has seen.
+//! The counts and latencies of a load.
 
 use std::time::Duration;
 
@@ -18,7 +18,7 @@ pub struct Tally {
     pub misses: u64,
     /// Values stored.
     pub sets: u64,
-    /// Values refused for want of memory: a full memcached does so when its LRU falls behind.
+    /// Values refused for lack of memory. A full memcached does so when its LRU falls behind.
     pub refused: u64,
     /// Requests of an open loop that were due and found no free connection before the end.
     pub unsent: u64,
@@ -65,7 +65,7 @@ impl Tally {
         self.latency.saturating_record(latency.as_nanos().try_into().unwrap_or(u64::MAX));
     }
 
-    /// Adds what another generator saw at the same time.
+    /// Adds the counts and latencies of another generator that ran at the same time.
     pub fn merge(&mut self, other: &Self) {
         self.requests += other.requests;
         self.hits += other.hits;

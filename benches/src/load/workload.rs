@@ -1,4 +1,4 @@
-//! What a load consists of.
+//! The description of a load.
 
 use crate::limits::{
     CONNECTIONS_MAX, DEPTH_MAX, KEY_BYTES_MAX, KEY_DIGITS, KEYS_MAX, KEYS_PER_GET_MAX,
@@ -26,14 +26,14 @@ pub enum Operation {
     },
 }
 
-/// Which keys are asked for.
+/// The order of requested keys.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum KeyOrder {
     /// Every key equally often, at random.
     Uniform,
     /// The key of rank r in proportion to r to the power of minus this exponent.
     Zipf(f64),
-    /// One after the other, in a circle: what a preload uses.
+    /// One after the other, in a circle, as for a preload.
     Sequential,
 }
 
@@ -44,7 +44,7 @@ pub struct Workload {
     pub operation: Operation,
     /// Distinct keys, 1 to [`KEYS_MAX`].
     pub keys: u32,
-    /// Which of them are asked for.
+    /// The order in which keys are requested.
     pub order: KeyOrder,
     /// Bytes of a key, [`KEY_DIGITS`] to [`KEY_BYTES_MAX`].
     pub key_bytes: usize,

@@ -1,10 +1,11 @@
-//! An exact LRU over numbered keys: the yardstick that shows whether a trace is read right.
+//! An exact LRU over numbered keys. Published hit ratios of it show whether a trace is read
+//! correctly.
 
 use crate::replay::trace::Verb;
 use crate::replay::trace_copies::KEY_BYTES;
 use crate::{MissTally, TraceRequest};
 
-/// No item.
+/// The index that means no item.
 const NONE: u32 = u32::MAX;
 
 #[derive(Clone, Copy, Debug)]
@@ -15,10 +16,10 @@ struct Item {
     weight: u32,
 }
 
-/// What an item takes of the capacity.
+/// The share of an item in the capacity.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Weight {
-    /// 1, whatever its size.
+    /// 1 for each item.
     Unit,
     /// Bytes of key and value and this many more.
     Bytes(u32),

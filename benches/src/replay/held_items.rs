@@ -1,4 +1,4 @@
-//! How many items a cache holds when it is offered several times what fits.
+//! The number of items that a cache holds after several times as many were offered.
 
 use std::error::Error;
 use std::io;
@@ -10,11 +10,11 @@ use crate::servers::session::Session;
 use crate::splitmix64::Splitmix64;
 use crate::{LocalStore, Preset, WireConnection};
 
-/// Bytes of an item beside key and value by which the offer is counted.
+/// Bytes of an item besides key and value, for the size of the offer.
 const ITEM_BYTES: u64 = 50;
 /// Sets of one write.
 const BATCH_SETS: usize = 256;
-/// Second at which everything is offered to a store within this process.
+/// The time of all sets in a store within this process, in seconds.
 const NOW: u32 = 1;
 
 /// Distinct items of a preset's sizes, drawn from the preset's name: the same ones for every cache.
@@ -31,16 +31,17 @@ pub struct Offer<'a> {
 /// One item of an offer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct OfferedItem<'a> {
-    /// Its key, no other item's.
+    /// Its key, which no other item has.
     pub key: &'a [u8],
     /// Bytes of its value.
     pub value_bytes: usize,
-    /// Seconds that it lives; 0: for ever.
+    /// Its ttl in seconds; 0 means that it never expires.
     pub ttl_s: u32,
 }
 
 impl<'a> Offer<'a> {
-    /// As many items as sum to this many times the memory, at 50 bytes beside key and value each.
+    /// Offers items of this many times the memory in total, with 50 bytes besides key and value
+    /// each.
     #[must_use]
     pub fn new(preset: &'a Preset, memory_mib: usize, times: u32) -> Self {
         // FNV-1a: different presets of equal sizes need not be equal item by item.
@@ -74,12 +75,12 @@ impl<'a> Offer<'a> {
     }
 }
 
-/// What became of an offer.
+/// The result of an offer.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct HeldItems {
     /// Items offered.
     pub offered: u64,
-    /// Of these, refused for want of memory.
+    /// Items refused for lack of memory.
     pub refused: u64,
     /// Items held afterwards.
     pub held: u64,

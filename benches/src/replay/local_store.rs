@@ -1,4 +1,4 @@
-//! One shard's store within this process: a replay without sockets, fast and repeatable.
+//! One shard's store within this process, for a fast and repeatable replay without sockets.
 
 use std::sync::Arc;
 
@@ -11,11 +11,11 @@ use crate::MissTally;
 use crate::replay::trace::Verb;
 use crate::replay::trace_copies::{TraceRequest, VALUE_BYTES_MAX};
 
-/// Requests between two rounds of background work, as a busy server's turns have them.
+/// Requests between two rounds of background work, like a busy server's turns.
 const TURN_REQUESTS: u32 = 32;
 /// Steps of background work in one turn, as the server's.
 const MAINTAIN_STEPS: u32 = 64;
-/// The order of keys in the hash table; any seed will do, one makes replays repeatable.
+/// The seed of the hash table. A fixed one makes replays repeatable.
 const HASH_SEED: u64 = 1;
 
 /// A store with the whole of its memory and the server's default settings.
@@ -46,7 +46,7 @@ impl LocalStore {
     pub fn play(&mut self, requests: impl Iterator<Item = TraceRequest>, speed: u32) -> MissTally {
         let mut tally = MissTally::default();
         for request in requests {
-            // Second 0 is no time of a running server.
+            // A running server has no second 0.
             let now = request.time_s / speed + 1;
             let key = request.key_text();
             let hashed = self.hasher.hash(&key);
@@ -61,7 +61,7 @@ impl LocalStore {
                 }
                 Verb::Set => true,
                 Verb::Delete => {
-                    // Deleting what is not there changes nothing.
+                    // Deleting an absent key changes nothing.
                     let _ = self.store.delete(now, hashed);
                     false
                 }
@@ -75,7 +75,7 @@ impl LocalStore {
     }
 
     /// Sets an item whose value has this many bytes, at most [`VALUE_BYTES_MAX`]; it expires after
-    /// `ttl_s` seconds, 0: never. False: refused for want of memory.
+    /// `ttl_s` seconds, or never for 0. Returns false if it was refused for lack of memory.
     pub fn set(&mut self, now: u32, key: &[u8], value_bytes: usize, ttl_s: u32) -> bool {
         let exptime = if ttl_s == 0 { 0 } else { now + ttl_s };
         let stored = self.store(now, self.hasher.hash(key), value_bytes, exptime);

@@ -1,4 +1,4 @@
-//! What a replay counts.
+//! The counts of a replay.
 
 /// Gets and their misses, in requests and in value bytes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -7,7 +7,7 @@ pub struct MissTally {
     pub gets: u64,
     /// Gets that found nothing.
     pub misses: u64,
-    /// Bytes of the values that were asked for.
+    /// Bytes of the requested values.
     pub get_bytes: u64,
     /// Of these, bytes that were missed.
     pub miss_bytes: u64,
@@ -33,7 +33,7 @@ impl MissTally {
         percent(self.misses, self.gets)
     }
 
-    /// Missed bytes in percent of bytes asked for.
+    /// Missed bytes in percent of requested bytes.
     #[must_use]
     pub fn byte_miss_percent(&self) -> f64 {
         percent(self.miss_bytes, self.get_bytes)

@@ -6,7 +6,7 @@ use std::path::Path;
 use crate::replay::size_distribution::SizeDistribution;
 use crate::splitmix64::Splitmix64;
 
-/// What a population's items are like.
+/// The sizes and ttls of a population's items.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Preset {
     /// Name of the row.
@@ -50,7 +50,7 @@ impl Preset {
         lines.map(row).collect()
     }
 
-    /// Seconds that an item lives; 0: for ever.
+    /// An item's ttl in seconds; 0 means that it never expires.
     pub fn draw_ttl(&self, random: &mut Splitmix64) -> u32 {
         let mut left = random.uniform();
         for &(ttl_s, share) in &self.ttls {

@@ -1,4 +1,4 @@
-//! Which traces are replayed, how, and at which memory: a row of a table of replays.
+//! A row of the table of replays: trace, scale and memory.
 
 use std::io;
 use std::path::Path;
@@ -18,7 +18,7 @@ pub struct ReplayRow {
     pub copies: usize,
     /// Sizes of values.
     pub sizes: ValueSizes,
-    /// Records that are played; 0: all.
+    /// Number of records that are played; 0 means all.
     pub records: usize,
     /// `-m` in MiB for each of [`SHARES`].
     memory_mib: [usize; SHARES.len()],
@@ -63,7 +63,7 @@ impl ReplayRow {
         lines.map(row).collect()
     }
 
-    /// `-m` in MiB for one of [`SHARES`]; `None`: another share.
+    /// `-m` in MiB for one of [`SHARES`], or `None` for another share.
     #[must_use]
     pub fn memory_mib(&self, share: u32) -> Option<usize> {
         SHARES.iter().position(|own| *own == share).map(|at| self.memory_mib[at])

@@ -38,7 +38,7 @@ struct Bin {
 }
 
 impl SizeDistribution {
-    /// Reads one; `None`: the text has not one of the forms, or an empty range.
+    /// Reads a distribution. Returns `None` for another form or an empty range.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         Shape::parse(text).map(|shape| Self { shape })
@@ -131,11 +131,11 @@ fn evenly(low: u32, high: u32, random: &mut Splitmix64) -> u32 {
 }
 
 fn cut(size: f64, (low, high): (u32, u32)) -> u32 {
-    // Infinity, where u is next to an end, is cut as any number is.
+    // Infinity, for u close to an end, is limited like any number.
     size.round().clamp(f64::from(low), f64::from(high)) as u32
 }
 
-/// By Box and Muller.
+/// Draws by the method of Box and Muller.
 fn standard_normal(random: &mut Splitmix64) -> f64 {
     let radius = (-2.0 * random.uniform().ln()).sqrt();
     radius * (TAU * random.uniform()).cos()

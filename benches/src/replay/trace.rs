@@ -17,10 +17,10 @@ use ruzstd::decoding::StreamingDecoder;
 /// Bytes of a record.
 const RECORD_BYTES: usize = 16;
 
-/// What a client does.
+/// A client's operation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verb {
-    /// Reads, and after a miss sets.
+    /// Reads, and sets after a miss.
     Get,
     /// Writes.
     Set,
@@ -33,7 +33,7 @@ pub enum Verb {
 pub struct Record {
     /// Seconds since the first record.
     pub time_s: u32,
-    /// What is done.
+    /// The operation.
     pub verb: Verb,
     /// Bytes that the key's value has from now on; 0 for a delete.
     pub value_bytes: u32,
@@ -41,8 +41,8 @@ pub struct Record {
     pub key: u64,
 }
 
-/// The first `records_max` records of a file; 0: all. Errors: the file cannot be read, is no zstd,
-/// ends within a record, or holds a verb that does not exist or a time that decreases.
+/// Reads the first `records_max` records of a file; 0 means all. Fails if the file cannot be read,
+/// is not zstd, ends within a record, or has an unknown verb or a decreasing time.
 pub fn read(path: &Path, records_max: usize) -> io::Result<Vec<Record>> {
     let invalid = |text: String| {
         io::Error::new(io::ErrorKind::InvalidData, format!("{}: {text}", path.display()))

@@ -1,8 +1,8 @@
-//! A trace played by several populations of keys at once, at larger values.
+//! A trace played by several populations of keys at once, with larger values.
 //!
-//! The sources are small. With N copies, each record is played N times, by keys that differ, so
-//! the footprint grows N times and the miss ratio at the same share of it stays. The copies are
-//! shuffled within blocks of records: in strict rotation some policies stick.
+//! The sources are small. With N copies, each record is played N times, by keys that differ, so the
+//! footprint grows N times and the miss ratio at the same share of it stays. The copies are
+//! shuffled within blocks of records: in strict rotation some eviction policies behave unusually.
 
 use crate::replay::trace::{Record, Verb};
 use crate::splitmix64::Splitmix64;
@@ -21,7 +21,7 @@ pub const VALUE_BYTES_MAX: u32 = 1_000_000;
 pub struct TraceRequest {
     /// Seconds since the start of the trace.
     pub time_s: u32,
-    /// What is done.
+    /// The operation.
     pub verb: Verb,
     /// Bytes that the key's value has from now on.
     pub value_bytes: u32,
@@ -91,7 +91,7 @@ impl<'a> TraceCopies<'a> {
         Self { records, copies, sizes, block: 0, block_start: 0, order, played: 0, next }
     }
 
-    /// Lists and shuffles the next block; false at the end of the trace.
+    /// Lists and shuffles the next block. Returns false at the end of the trace.
     fn begin_block(&mut self) -> bool {
         let start = self.block as usize * BLOCK_RECORDS;
         let Some(rest) = self.records.get(start..).filter(|rest| !rest.is_empty()) else {

@@ -1,6 +1,6 @@
 //! A blocking connection that sends many requests in one write and reads replies of any length.
 //!
-//! Whoever uses it reads all replies that are owed before it sends more, but for small ones: else
+//! Before it sends more, the caller must read all outstanding replies except small ones. Otherwise
 //! both ends could wait for each other to read.
 
 use std::io::{self, BufRead, BufReader, Write};
@@ -76,7 +76,7 @@ impl WireConnection {
         Ok(())
     }
 
-    /// Reads a set's reply; false: refused for want of memory.
+    /// Reads a set's reply. Returns false if it was refused for lack of memory.
     pub fn read_stored(&mut self) -> io::Result<bool> {
         match self.read_line()? {
             b"STORED" => Ok(true),
@@ -85,7 +85,7 @@ impl WireConnection {
         }
     }
 
-    /// Reads a delete's reply; whether the item was there.
+    /// Reads a delete's reply. Returns whether the item was there.
     pub fn read_deleted(&mut self) -> io::Result<bool> {
         match self.read_line()? {
             b"DELETED" => Ok(true),
@@ -94,8 +94,8 @@ impl WireConnection {
         }
     }
 
-    /// Reads one part of a get's reply: the value's bytes, where it is that of a key that is found,
-    /// after its key was put into `key`; `None` at the reply's end.
+    /// Reads one part of a get's reply. For a hit it puts the key into `key` and returns the
+    /// value's bytes. Returns `None` at the reply's end.
     pub fn read_value(&mut self, key: &mut Vec<u8>) -> io::Result<Option<usize>> {
         let line = self.read_line()?;
         if line == b"END" {
@@ -118,7 +118,7 @@ impl WireConnection {
         }
     }
 
-    /// Passes over a value; every byte must be one that [`push_set`](Self::push_set) sends.
+    /// Skips a value. Every byte must be one that [`push_set`](Self::push_set) sends.
     fn skip_value(&mut self, value_bytes: usize) -> io::Result<()> {
         let mut rest = value_bytes;
         while rest > 0 {

@@ -1,15 +1,16 @@
-//! A replay over the wire: batches of requests on a few connections, each key on its own one.
+//! A replay over the wire: batches of requests on a few connections. Each key belongs to one
+//! connection.
 //!
 //! ```text
 //! lane 0   fills, sets | gets, deletes ->        <- replies   fills, sets | ...
 //! lane 1            fills, sets | gets, deletes ->        <- replies   ...
 //! ```
 //!
-//! Invariants: a batch has at most one request of a key, and the fills that its gets call for lead
-//! the next batch of its lane; so each key's requests keep their order, and a key that is asked for
-//! again while its fill is under way counts after the fill. Requests of different keys may pass
-//! each other by a batch. In a batch everything that is large comes first and everything that is
-//! answered at length last, so that neither end ever waits for the other to read.
+//! Invariants: a batch has at most one request of a key, and the next batch of its lane begins with
+//! the fills for its misses. So each key's requests keep their order, and a request for a key whose
+//! fill is under way comes after the fill. Requests of different keys may be reordered by a batch.
+//! In a batch large requests come first and those with large replies last, so that neither end
+//! waits for the other to read.
 
 use std::collections::{HashSet, VecDeque};
 use std::io;
@@ -23,15 +24,15 @@ use crate::splitmix64::Splitmix64;
 
 /// Connections. While one's replies are read, the server works for the other.
 const LANES: usize = 2;
-/// Requests of a batch beside its fills.
+/// Requests of a batch besides its fills.
 const BATCH_REQUESTS: usize = 128;
-/// Bytes of values in a batch, but for its last request: a small cache must not see the order of
-/// requests change by a noticeable share of what it holds.
+/// Bytes of values in a batch, except its last request. The reordering must be small compared with
+/// a small cache.
 const BATCH_VALUE_BYTES: usize = 256 << 10;
 /// Keys of one get.
 const KEYS_PER_GET: usize = 16;
 
-/// A replay that is under way.
+/// A running replay.
 #[derive(Debug)]
 pub struct WireReplay {
     lanes: Vec<Lane>,
@@ -45,8 +46,8 @@ impl WireReplay {
         Ok(Self { lanes: lanes?, tally: MissTally::default() })
     }
 
-    /// Plays requests as a cache-aside client does. Errors: the connection failed, or a reply is no
-    /// answer to its request, such as a value that is not the last that was written.
+    /// Plays requests as a cache-aside client does. Fails if the connection fails, or if a reply
+    /// does not answer its request, such as a value other than the last written.
     pub fn play(mut self, requests: impl Iterator<Item = TraceRequest>) -> io::Result<MissTally> {
         for request in requests {
             let lane = Splitmix64::new(request.key).draw() as usize % LANES;
@@ -74,12 +75,12 @@ struct Lane {
     waiting_bytes: usize,
     /// Keys of the batch that is under way.
     keys: HashSet<u64>,
-    /// Fills and sets whose replies are owed.
+    /// Fills and sets with outstanding replies.
     sets: usize,
-    /// Gets and deletes whose replies are owed, in the order sent.
+    /// Gets and deletes with outstanding replies, in the order sent.
     gets: Vec<TraceRequest>,
     deletes: usize,
-    /// What the last replies missed.
+    /// Misses in the last replies.
     fills: Vec<TraceRequest>,
     /// Key of the value being read.
     key: Vec<u8>,
@@ -143,7 +144,7 @@ impl Lane {
         self.connection.send()
     }
 
-    /// The first requests that wait, but for those whose key is already in the batch.
+    /// The first waiting requests, except those whose key is already in the batch.
     fn take_batch(&mut self) -> Vec<TraceRequest> {
         let mut batch = Vec::with_capacity(BATCH_REQUESTS);
         let mut passed = Vec::new();

@@ -5,8 +5,8 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-/// Stock memcached: `$MEMCACHED`, else what the tree's script `tests/stock-memcached` prints, which
-/// builds it where needed.
+/// Stock memcached: `$MEMCACHED`, or the path that the script `tests/stock-memcached` prints; the
+/// script builds it if needed.
 pub fn memcached() -> io::Result<PathBuf> {
     if let Some(path) = env::var_os("MEMCACHED") {
         return executable(PathBuf::from(path), "MEMCACHED");
@@ -19,7 +19,7 @@ pub fn memcached() -> io::Result<PathBuf> {
     executable(PathBuf::from(String::from_utf8_lossy(&output.stdout).trim()), "stock-memcached")
 }
 
-/// Slabcore: `$SLABCORE`, else the release build next to the running program or in the tree.
+/// Slabcore: `$SLABCORE`, or the release build next to the running program or in the tree.
 pub fn slabcore() -> io::Result<PathBuf> {
     if let Some(path) = env::var_os("SLABCORE") {
         return executable(PathBuf::from(path), "SLABCORE");

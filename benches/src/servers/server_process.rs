@@ -20,7 +20,7 @@ use crate::servers::stream::Endpoint;
 /// Pause between attempts to connect to a server that is starting.
 const RETRY: Duration = Duration::from_micros(200);
 
-/// Whose server a binary is: they share memcached's options and differ in their own.
+/// The product of a binary. Both share memcached's options and have some of their own.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Product {
     /// Stock memcached.
@@ -38,7 +38,7 @@ impl Product {
     }
 }
 
-/// What a server is started with.
+/// The options of a server.
 #[derive(Clone, Debug)]
 pub struct ServerOptions {
     /// Item memory in MiB (`-m`).
@@ -99,7 +99,7 @@ impl ServerProcess {
             command.args(["--metrics-listen", "off"]);
         }
         command.stdin(Stdio::null()).stdout(Stdio::null());
-        // A child inherits its parent's cores, so no thread of it ever ran elsewhere.
+        // A child inherits its parent's cores, so none of its threads ran elsewhere.
         let own = cores::allowed()?;
         cores::pin(&options.cores)?;
         let start = Instant::now();
@@ -129,13 +129,13 @@ impl ServerProcess {
         }
     }
 
-    /// Where it listens.
+    /// Its address.
     #[must_use]
     pub fn address(&self) -> SocketAddr {
         self.address
     }
 
-    /// Where it listens under TLS. Panics for a server without.
+    /// Its address with TLS. Panics for a server without TLS.
     #[must_use]
     pub fn tls_endpoint(&self) -> &Endpoint {
         let (endpoint, _) = self.tls.as_ref().expect("the server was started with certificates");
@@ -168,13 +168,13 @@ impl ServerProcess {
 
 impl Drop for ServerProcess {
     fn drop(&mut self) {
-        // Nothing can be done about a failure, and the process may have ended already.
+        // A failure is ignored: the process may have ended already.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
 }
 
-/// An address that nobody listens on at the moment.
+/// An address that is free at the moment.
 fn free_address() -> io::Result<SocketAddr> {
     TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()
 }

@@ -1,4 +1,4 @@
-//! A blocking connection for single commands: what a server is asked beside its load.
+//! A blocking connection for single commands besides the load.
 
 use std::io::{self, BufRead, BufReader, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -20,7 +20,7 @@ impl Session {
         Ok(Self { stream: BufReader::new(stream) })
     }
 
-    /// The number that `version` answers, such as `1.6.38`.
+    /// The number in the reply to `version`, such as `1.6.38`.
     pub fn version(&mut self) -> io::Result<String> {
         self.send("version")?;
         let line = self.line()?;

@@ -8,7 +8,7 @@ use rustls::pki_types::ServerName;
 use rustls::{ClientConfig, ClientConnection};
 use slabcore_testkit::tls_files::SERVER_NAME;
 
-/// Where a server listens, and what it speaks there.
+/// A server's address, with or without TLS.
 #[derive(Clone, Debug)]
 pub struct Endpoint {
     /// Address and port.
@@ -23,7 +23,7 @@ impl From<SocketAddr> for Endpoint {
     }
 }
 
-/// See the module.
+/// A non-blocking connection.
 #[derive(Debug)]
 pub(crate) struct Stream {
     socket: TcpStream,
@@ -60,12 +60,12 @@ impl Stream {
         self.tls.is_some()
     }
 
-    /// True if bytes that were written have not left.
+    /// Whether written bytes have not been sent yet.
     pub(crate) fn holds_back(&self) -> bool {
         self.tls.as_ref().is_some_and(|session| session.wants_write())
     }
 
-    /// Writes what is taken at once; with no bytes, only what was held back.
+    /// Writes the bytes that the socket takes at once. An empty slice sends only retained bytes.
     pub(crate) fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         let Some(session) = &mut self.tls else { return no_wait(self.socket.write(bytes)) };
         let written = session.writer().write(bytes)?;
@@ -77,7 +77,7 @@ impl Stream {
         Ok(written)
     }
 
-    /// Reads what is there. `Ok(None)`: nothing, for now; 0 is the end.
+    /// Reads available bytes. Returns `Ok(None)` if there are none yet, and 0 at the end.
     pub(crate) fn read(&mut self, into: &mut [u8]) -> io::Result<Option<usize>> {
         let Some(session) = &mut self.tls else { return nothing_yet(self.socket.read(into)) };
         loop {
@@ -92,7 +92,7 @@ impl Stream {
     }
 }
 
-/// A socket that would have to be waited for takes nothing.
+/// Treats a socket that would block as one that takes nothing.
 fn no_wait(result: io::Result<usize>) -> io::Result<usize> {
     nothing_yet(result).map(Option::unwrap_or_default)
 }

@@ -87,7 +87,7 @@ def pylibmc_session(port, binary):
 user, password = sys.argv[2:4] or (None, None)
 play("python-binary-memcached", (bmemcached_session,), server_port(), user, password)
 if user:
-    # pylibmc brings a SASL library without its mechanisms, and cannot log in.
+    # pylibmc contains a SASL library without mechanisms, so it cannot log in.
     play("python-binary-memcached", (wrong_password_session,), server_port(), user)
 else:
     play("pylibmc in binary", (pylibmc_session,), server_port(), True)

@@ -72,7 +72,7 @@ def many(client):
 
 
 def keys_of_any_bytes(client):
-    # Keys with blanks or beyond ASCII travel in base64, those that are too long as their digest.
+    # Keys with blanks or beyond ASCII are sent in base64, too long ones as their digest.
     for key in ("a key", "schlüssel", "k" * 240, "ü" * 200):
         assert client.set(key, key, TTL), key
         assert client.get(key) == key, key
@@ -94,13 +94,13 @@ def cas_and_numbers(client):
 
 def leases(client):
     once = LeasePolicy(ttl=TTL, miss_retries=1)
-    # The first reader is to fetch the value, and later ones find nothing yet.
+    # The first reader is asked to fetch the value. Later ones miss.
     assert client.get_or_lease("leased", once) is None
     value, unique = client.get_or_lease_cas("leased", once)
     assert value is None
     assert client.set("leased", b"fetched", TTL, cas_token=unique)
     assert client.get_or_lease("leased", once) == b"fetched"
-    # An item that dies soon is fetched anew by one reader alone.
+    # One reader is asked to fetch an item again that expires soon.
     assert client.set("soon", b"v", 20)
     recache = RecachePolicy(ttl=500)
     assert client.get("soon", recache_policy=recache) is None
@@ -113,7 +113,7 @@ def stale_values(client):
     assert client.delete("stale", stale_policy=policy)
     assert client.get("stale") is None, "the first reader is to fetch the value"
     assert client.get("stale") == b"old", "the others have the old one"
-    # What was read before the deletion is stored, and stays out of date.
+    # A value read before the deletion is stored, and stays stale.
     assert client.set("stale", b"older", TTL, cas_token=unique, stale_policy=policy)
     assert client.get("stale") == b"older"
     assert client.set("stale", b"new", TTL)

@@ -1,4 +1,4 @@
-"""Plays the sessions of one client library, each named as it begins: a failure shows where."""
+"""Plays the sessions of one client library, and prints the name of each when it begins."""
 
 import sys
 
@@ -10,5 +10,5 @@ def play(library, sessions, *arguments):
 
 
 def server_port():
-    """The server's port on 127.0.0.1, the first word of every session's command line."""
+    """The server's port on 127.0.0.1, the first argument of every session."""
     return int(sys.argv[1])

@@ -1,4 +1,4 @@
-"""A session of pymemcache with the server on 127.0.0.1:<port>; ends with status 0 if all held.
+"""A session of pymemcache with the server on 127.0.0.1:<port>; ends with status 0 if all checks hold.
 
 usage: pymemcache_session.py <port>
 """
@@ -76,7 +76,7 @@ def times(port):
     client.set("t", b"v", expire=100, noreply=False)
     assert client.touch("t", 200, noreply=False) is True
     assert client.touch("absent", 200, noreply=False) is False
-    # This client has no gat of its own.
+    # This client has no gat.
     reply = client.raw_command("gat 300 t absent", "END\r\n")
     assert reply == b"VALUE t 0 1\r\nv\r\n", reply
     assert client.raw_command("gats 300 absent", "END\r\n") == b""

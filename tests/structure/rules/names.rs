@@ -47,12 +47,10 @@ const TYPES_RARE: &[(&str, usize)] = &[("Entry", 2), ("Peer", 4), ("Plan", 3), (
 
 /// Types of one crate that share their name with another one of it: crate, name.
 const DOUBLE_TYPES: &[(&str, &str)] = &[
-    ("benches", "Row"),
     ("server", "Kind"),
     ("server", "Peer"),
     ("server", "Sending"),
     ("server", "Step"),
-    ("tests/differential", "Twins"),
 ];
 
 #[test]
