@@ -58,7 +58,7 @@ impl InstructionTable {
         HEAD.to_owned() + &markdown(&head, &rows)
     }
 
-    /// One line for each count of `now` that differs by more than [`TOLERANCE`], and for each that
+    /// One line for each count in `now` that differs by more than [`TOLERANCE`], and for each that
     /// only one of the tables has.
     #[must_use]
     pub fn differences(&self, now: &Self) -> String {

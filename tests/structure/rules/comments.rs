@@ -26,18 +26,8 @@ const PHRASES: &[&str] = &[
 
 /// Such phrases in the comments of a crate at most; none in crates that are not named. A crate is
 /// named by its folder.
-const PHRASES_MAX: &[(&str, usize)] = &[
-    ("benches", 14),
-    ("fuzz", 4),
-    ("metrics", 2),
-    ("protocol", 32),
-    ("server", 75),
-    ("shard", 18),
-    ("slabcore", 24),
-    ("storage", 42),
-    ("testkit", 14),
-    ("tests", 26),
-];
+const PHRASES_MAX: &[(&str, usize)] =
+    &[("protocol", 27), ("server", 65), ("shard", 1), ("slabcore", 18), ("storage", 36)];
 
 #[test]
 fn comments_use_common_words() {

@@ -9,8 +9,8 @@ const PUB_CRATE_MAX: &[(&str, usize)] = &[
     ("metrics", 2),
     ("protocol", 160),
     ("server", 650),
-    ("shard", 160),
-    ("slabcore", 170),
+    ("shard", 75),
+    ("slabcore", 165),
     ("storage", 620),
     ("testkit", 7),
 ];
