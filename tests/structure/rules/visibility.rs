@@ -9,7 +9,7 @@ const PUB_CRATE_MAX: &[(&str, usize)] = &[
     ("metrics", 2),
     ("protocol", 160),
     ("server", 650),
-    ("shard", 75),
+    ("shard", 57),
     ("slabcore", 165),
     ("storage", 620),
     ("testkit", 7),

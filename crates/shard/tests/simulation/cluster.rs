@@ -75,7 +75,7 @@ pub(crate) struct Cluster {
 }
 
 impl Cluster {
-    /// `pages` for all of `shards` shards; `tight`: they are too few for what is stored.
+    /// `pages` for all of `shards` shards; `tight`: fewer than the stored items need.
     pub(crate) fn new(seed: u64, shards: usize, pages: usize, tight: bool) -> Self {
         let pool = PagePool::new(Region::new(Box::new(vec![0xa5_u8; pages * PAGE_BYTES])));
         let (pool, hasher) = (Arc::new(pool), KeyHasher::new(seed));
