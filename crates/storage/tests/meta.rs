@@ -1,4 +1,4 @@
-//! What meta commands note of items, compared with a map; nothing is evicted here.
+//! The marks, exptimes and uniques that meta commands set, compared with a map. Nothing is evicted.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -9,20 +9,20 @@ use slabcore_storage::{
     ReadTerms, Region, Store, StoreOutcome, StoreVerb,
 };
 
-/// Size of the search; an interpreter that looks for undefined behaviour has time for little.
+/// Size of the search. Miri is slow, so it runs little.
 const CASES: u32 = if cfg!(miri) { 1 } else { 256 };
 const OPS_MAX: usize = if cfg!(miri) { 15 } else { 100 };
 const PAGES: usize = if cfg!(miri) { 60 } else { 600 };
 
 const NOW: u32 = 100;
 
-/// What the map knows of a key.
+/// The item of a key in the map.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 struct Known {
     marks: Marks,
     exptime: u32,
     fetched: bool,
-    /// Unique that was told or given.
+    /// The unique that was read or set.
     unique: Option<u64>,
 }
 
@@ -189,7 +189,7 @@ impl Pair {
             assert_eq!(item.is_fetched(), known.fetched);
             assert!(known.unique.is_none_or(|unique| item.cas() == unique));
         }
-        // An interpreter takes half a minute for a recount.
+        // Under Miri a recount takes half a minute.
         if !cfg!(miri) {
             self.store.check().unwrap();
         }

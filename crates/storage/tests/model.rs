@@ -1,4 +1,4 @@
-//! Random operations on a tiny store, compared with a map; the store recounts itself after each.
+//! Random operations on a tiny store, compared with a map. The store is recounted after each.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -6,23 +6,23 @@ use std::sync::Arc;
 use proptest::prelude::*;
 use slabcore_storage::{
     ArithmeticError, Config, Delta, Hold, ItemRef, KeyHasher, Miss, NewItem, PAGE_BYTES, PagePool,
-    PageWish, Region, Reservation, Store, StoreOutcome, StoreVerb,
+    PageWish, Region, Reservation, SlabClassId, Store, StoreOutcome, StoreVerb,
 };
 
-/// Size of the search; an interpreter that looks for undefined behaviour has time for little.
+/// Size of the search. Miri is slow, so it runs little.
 const CASES: u32 = if cfg!(miri) { 1 } else { 256 };
 const OPS_MAX: usize = if cfg!(miri) { 15 } else { 120 };
-/// Keys that the operations use; the first twelve in all tests.
+/// Keys that the operations use. Most tests use only the first twelve.
 const KEYS: u8 = 120;
 const PAGES: usize = if cfg!(miri) { 60 } else { 600 };
 
-/// What the map knows of a key.
+/// The item of a key in the map.
 #[derive(Clone, Debug)]
 struct ModelItem {
     value: Vec<u8>,
     flags: u32,
     exptime: u32,
-    /// Unique that the store has told, if it has told one for this very item.
+    /// The item's unique, if the store has returned it.
     unique: Option<u64>,
 }
 
@@ -86,7 +86,7 @@ enum Op {
     Protect {
         ttl: u32,
     },
-    /// From 0: a free page.
+    /// `from` 0 means a free page.
     Reassign {
         from: usize,
         to: usize,
@@ -128,8 +128,8 @@ fn ops() -> impl Strategy<Value = Op> {
     ]
 }
 
-/// Four values that grow at both ends to chains of many chunks, and small items of changing sizes
-/// for which pages must move.
+/// Four values that grow at both ends to chains of many chunks, and small items of changing sizes.
+/// Pages must move for the small ones.
 fn join_ops() -> impl Strategy<Value = Op> {
     let (long, small) = (|| 0..4_u8, || 12..KEYS);
     let lengths = || prop_oneof![1 => 0..200_usize, 3 => 5_000..50_000_usize];
@@ -153,8 +153,8 @@ fn join_ops() -> impl Strategy<Value = Op> {
     ]
 }
 
-/// Items of a few sizes between flushes, which come faster than the background takes dead items
-/// back: they have all marks.
+/// Items of a few sizes between flushes. Flushes come faster than background work takes dead items
+/// back, so dead items have all marks.
 fn flush_ops() -> impl Strategy<Value = Op> {
     let key = || 0..KEYS;
     let lengths =
@@ -178,7 +178,7 @@ fn flush_ops() -> impl Strategy<Value = Op> {
     ]
 }
 
-/// A value being written, with all that it will hold.
+/// A value that is being written, and its whole content.
 struct Stream {
     key: Vec<u8>,
     value: Vec<u8>,
@@ -237,7 +237,7 @@ impl Pair {
 
     fn value(&mut self, len: usize) -> Vec<u8> {
         self.seed = self.seed.wrapping_add(1);
-        // One byte after the other takes an interpreter most of its time.
+        // Under Miri a computed value takes most of the time.
         if cfg!(miri) {
             return vec![self.seed; len];
         }
@@ -252,8 +252,8 @@ impl Pair {
         self.stream.is_none() && self.holds.is_empty()
     }
 
-    /// What the store has of a key, agreed with the model: a live item may be missing only when
-    /// it may have been evicted.
+    /// The item of a key, compared with the model. A live item may be missing only if it may have
+    /// been evicted.
     fn sync(&mut self, key: &[u8]) -> Option<ModelItem> {
         let (hashed, now) = (self.hasher.hash(key), self.now);
         let known = self.model.get(key).filter(|item| item.exptime == 0 || item.exptime > now);
@@ -298,7 +298,7 @@ impl Pair {
     }
 
     fn apply(&mut self, key: &[u8], new: ModelItem, verb: StoreVerb, outcome: StoreOutcome) {
-        // A join may evict what it joins to only by failing; all else was agreed before.
+        // A join that evicts the present item fails. All else was compared before.
         let old = self.model.get(key).cloned();
         let (expected, stored) = match (verb, old) {
             (StoreVerb::Set, _) | (StoreVerb::Add, None) | (StoreVerb::Replace, Some(_)) => {
@@ -399,7 +399,7 @@ impl Pair {
         };
         let text = std::str::from_utf8(&known.value).ok().map(|text| text.trim_end_matches(' '));
         let Some(number) = text.and_then(|text| text.parse::<u64>().ok()) else {
-            // Random bytes may be a number in memcached's eyes; then the store's word counts.
+            // Random bytes may be a number to memcached. Then the store's answer is taken.
             self.model.remove(key);
             self.store.delete(self.now, hashed).unwrap();
             return;
@@ -416,7 +416,7 @@ impl Pair {
         let exact = expected.to_string();
         let padded = format!("{exact:<len$}", len = known.value.len());
         let stored = parts(&self.store.peek(self.now, hashed).unwrap());
-        // A held value is not padded in place but replaced by the exact text.
+        // A held value is not padded in place. The item is replaced by one with the exact text.
         assert!(stored == padded.as_bytes() || held > 0 && stored == exact.as_bytes());
         let item = self.model.get_mut(key).unwrap();
         (item.value, item.unique) = (stored, None);
@@ -482,7 +482,7 @@ impl Pair {
     }
 
     fn check(&self) {
-        // An interpreter takes half a minute for a recount; it looks at each access by itself.
+        // Under Miri a recount takes half a minute, and Miri checks each access itself.
         if !cfg!(miri) {
             self.store.check().unwrap();
         }
@@ -559,12 +559,14 @@ impl Pair {
             }
             Op::Protect { ttl } => self.store.set_temporary_ttl(ttl),
             Op::Reassign { from: 0, to } => {
-                self.store.assign_free_page(to);
+                if let Some(to) = SlabClassId::from_number(to) {
+                    self.store.assign_free_page(to);
+                }
             }
             Op::Reassign { from, to } => {
                 // Most classes have no page to spare.
-                let from = Some(from).filter(|from| from % 4 == 0);
-                self.store.reassign(from, Some(to));
+                let from = SlabClassId::from_number(from).filter(|_| from % 4 == 0);
+                self.store.reassign(from, SlabClassId::from_number(to));
             }
         }
     }

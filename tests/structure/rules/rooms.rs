@@ -25,7 +25,18 @@ struct Rooms {
 const ROOMS: &[Rooms] = &[
     Rooms {
         of_crate: "storage",
-        order: &["limits", "memory", "item", "index", "slabs", "policy", "store"],
+        order: &[
+            "limits",
+            "memory",
+            "item",
+            "slabs",
+            "index",
+            "policy",
+            "linked",
+            "eviction",
+            "page_moves",
+            "store",
+        ],
         files_outside_max: 2,
         upward_uses_max: 0,
     },

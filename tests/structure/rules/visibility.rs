@@ -11,7 +11,7 @@ const PUB_CRATE_MAX: &[(&str, usize)] = &[
     ("server", 650),
     ("shard", 57),
     ("slabcore", 165),
-    ("storage", 620),
+    ("storage", 515),
     ("testkit", 7),
 ];
 

@@ -212,7 +212,7 @@ impl Connection {
             return Err(error_lines::REASSIGN_SAME);
         }
         // 0 is the pool.
-        let classes = 0..=executor.shards.own().store().classes() as i32;
+        let classes = 0..=executor.shards.own().store().classes().len() as i32;
         if !classes.contains(&to) || from != ANY_CLASS && !classes.contains(&from) {
             return Err(error_lines::REASSIGN_BAD_CLASS);
         }

@@ -192,8 +192,9 @@ pub(crate) fn listeners(
 
 /// Logs the slab classes that each shard has.
 pub(crate) fn slab_classes(store: &Store) {
-    for class in 1..=store.classes() {
-        let Some(stats) = store.class_stats(0, class) else { continue };
+    for class in store.classes() {
+        let stats = store.class_stats(0, class);
+        let class = class.number();
         let (size, count) = (stats.chunk_size, stats.chunks_per_page);
         info!("slab class {class:3}: chunk size {size:9} perslab {count:7}");
     }

@@ -104,7 +104,8 @@ impl Shard {
         };
         let mut text = Vec::new();
         let encoded = item.marks().key_encoded;
-        encode_meta_debug(&mut text, key.key(), encoded, &facts, slab_class, item.total_bytes());
+        let class = slab_class.number();
+        encode_meta_debug(&mut text, key.key(), encoded, &facts, class, item.total_bytes());
         Response::Text(text)
     }
 }

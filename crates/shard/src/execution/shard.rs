@@ -10,7 +10,7 @@ use slabcore_metrics::ShardMetrics;
 use slabcore_protocol::Streams;
 use slabcore_storage::{
     Config, HashedKey, Hold, KeyHasher, NoMemory, PageDemand, PagePool, PageWish, Reassigned,
-    Store, WalkPosition,
+    SlabClassId, Store, WalkPosition,
 };
 
 use crate::execution::uploads::Uploads;
@@ -180,7 +180,7 @@ impl Shard {
     /// Starts to move a page from slab class `from` (-1: any, 0: the pool) to class `to` (0: the
     /// pool).
     pub fn reassign(&mut self, from: i32, to: i32) -> Reassigned {
-        let class = |number: i32| usize::try_from(number).ok().filter(|class| *class > 0);
+        let class = |number: i32| SlabClassId::from_number(usize::try_from(number).ok()?);
         if from == 0 {
             return class(to).map_or(Reassigned::NoSpare, |to| self.store.assign_free_page(to));
         }

@@ -157,10 +157,10 @@ impl ClassTable {
     /// The table of one store; `tick` is the time.
     pub(crate) fn of(store: &Store, tick: u32) -> Self {
         let row = |class| {
-            let stats = store.class_stats(tick, class).unwrap_or_default();
+            let stats = store.class_stats(tick, class);
             core::array::from_fn(|index| (TABLE[index].value)(&stats))
         };
-        Self { classes: (1..=store.classes()).map(row).collect() }
+        Self { classes: store.classes().map(row).collect() }
     }
 
     /// This table, with the counts of `baseline` subtracted.

@@ -58,7 +58,7 @@ fn dumped<'a>(now: Now, walked: &Walked<'a>) -> DumpedItem<'a> {
         accessed: now.unix().saturating_sub(u64::from(walked.idle)),
         cas: item.cas(),
         fetched: item.is_fetched(),
-        class: walked.class,
+        class: walked.class.number(),
         total_bytes: item.total_bytes(),
         flags: item.flags(),
     }

@@ -8,7 +8,9 @@ use slabcore_protocol::{
     BinaryCommand, LookStatus, MetaCommand, StoreRequest, StoreStatus, Streams, Verb, WatchedItem,
     encode_deletion, encode_eviction, encode_look, encode_page_move, encode_store,
 };
-use slabcore_storage::{Glance, HashedKey, Miss, NewItem, Store, StoreEvent, StoreOutcome};
+use slabcore_storage::{
+    Glance, HashedKey, Miss, NewItem, SlabClassId, Store, StoreEvent, StoreOutcome,
+};
 
 use crate::observation::watched_lines::{Watch, WatchedLines};
 use crate::requests::clock::Now;
@@ -208,7 +210,7 @@ impl WatchLog {
         if is_deleted && self.is_on() {
             let key = item.key.key();
             let class = store.class_of_new(key.len(), 0, item.flags, item.exptime);
-            let item = WatchedItem { key, class, value_bytes: 0 };
+            let item = WatchedItem { key, class: class.number(), value_bytes: 0 };
             self.show(Streams::DELETIONS, |out| encode_deletion(out, &item, "md"));
         }
     }
@@ -230,7 +232,7 @@ impl WatchLog {
             None if status == StoreStatus::TooLarge => {
                 (WatchedItem { key: key.key(), ..WatchedItem::default() }, expiry)
             }
-            None => (WatchedItem { key: key.key(), class: class(), value_bytes }, expiry),
+            None => (WatchedItem { key: key.key(), class: class().number(), value_bytes }, expiry),
         };
         let ttl = if exptime == 0 { 0 } else { exptime.wrapping_sub(now.tick) };
         self.show(Streams::MUTATIONS, |out| {
@@ -242,19 +244,21 @@ impl WatchLog {
     pub(crate) fn show_event(&mut self, now: Now, event: &StoreEvent) {
         match *event {
             StoreEvent::Evicted { ref key, fetched, exptime, idle, class, value_bytes } => {
-                let item = WatchedItem { key, class, value_bytes };
+                let item = WatchedItem { key, class: class.number(), value_bytes };
                 let ttl = (exptime != 0).then(|| exptime.saturating_sub(now.tick));
                 self.show(Streams::EVICTIONS, |out| {
                     encode_eviction(out, &item, fetched, ttl, idle);
                 });
             }
             StoreEvent::PageMoved { from, to } => {
-                self.show(Streams::SYSTEM, |out| encode_page_move(out, from, to));
+                self.show(Streams::SYSTEM, |out| {
+                    encode_page_move(out, from.number(), to.map_or(0, SlabClassId::number));
+                });
             }
         }
     }
 }
 
 fn watched_item<'a>(key: &'a [u8], glance: &Glance) -> WatchedItem<'a> {
-    WatchedItem { key, class: glance.class, value_bytes: glance.value_bytes }
+    WatchedItem { key, class: glance.class.number(), value_bytes: glance.value_bytes }
 }

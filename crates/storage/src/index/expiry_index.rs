@@ -1,20 +1,23 @@
-//! When something in each page expires at the earliest: expired memory is found without being
-//! asked for, and before anything live is evicted.
+//! The second of the earliest expiry in each page. With it, expired items are found before they are
+//! requested, and before a live item is evicted.
 //!
-//! A page's second is a lower bound: it falls when an item is linked there and rises when the page
-//! was swept. Pages are found through groups, so that a search reads one number per group; and
-//! the earliest of all groups is at hand, so that where nothing is due no search begins.
+//! A page's second is a lower bound. It falls when an item is linked in the page, and rises when
+//! the page was swept. Pages form groups, so a search reads one number per group. The earliest
+//! second of all groups is kept, too, so nothing is searched while nothing is due.
 
 use alloc::vec::Vec;
 
-/// Nothing in the page expires.
+use crate::slabs::page_record::RecordId;
+
+/// The second of a page in which nothing expires.
 pub(crate) const NEVER: u32 = u32::MAX;
 
-/// Pages of a group.
+/// Pages in a group.
 const GROUP: usize = 64;
 
-/// See the module. Pages are named by their record.
+/// The earliest expiry of each page of a store.
 pub(crate) struct ExpiryIndex {
+    /// By page record.
     pages: Vec<u32>,
     /// The earliest second of each group's pages.
     groups: Vec<u32>,
@@ -29,9 +32,10 @@ impl Default for ExpiryIndex {
 }
 
 impl ExpiryIndex {
-    /// An item of the page expires at this second (not 0).
+    /// Notes that an item of the page expires at this second (not 0).
     #[inline]
-    pub(crate) fn note(&mut self, record: usize, exptime: u32) {
+    pub(crate) fn note(&mut self, record: RecordId, exptime: u32) {
+        let record = record.index();
         if record >= self.pages.len() {
             self.pages.resize(record + 1, NEVER);
             self.groups.resize(record / GROUP + 1, NEVER);
@@ -44,8 +48,9 @@ impl ExpiryIndex {
         }
     }
 
-    /// A page about to be swept: what is noted from now on counts for it.
-    pub(crate) fn clear(&mut self, record: usize) {
+    /// Forgets a page that is about to be swept. Notes from now on count.
+    pub(crate) fn clear(&mut self, record: RecordId) {
+        let record = record.index();
         self.pages[record] = NEVER;
         let group = record / GROUP;
         let before = self.groups[group];
@@ -55,15 +60,15 @@ impl ExpiryIndex {
         }
     }
 
-    /// The earliest second of a group's pages, read from them.
+    /// The earliest second of a group, read from its pages.
     fn earliest_of(&self, group: usize) -> u32 {
         let pages = self.pages.iter().skip(group * GROUP).take(GROUP);
         pages.copied().min().unwrap_or(NEVER)
     }
 
-    /// A page in which something may have expired; `now` is before [`NEVER`]. Where there is none
-    /// this costs one comparison.
-    pub(crate) fn due_page(&self, now: u32) -> Option<usize> {
+    /// A page in which something may have expired. `now` is before [`NEVER`]. If there is none,
+    /// this takes one comparison.
+    pub(crate) fn due_page(&self, now: u32) -> Option<RecordId> {
         if now < self.earliest {
             return None;
         }
@@ -71,20 +76,21 @@ impl ExpiryIndex {
         let start = group * GROUP;
         let end = self.pages.len().min(start + GROUP);
         let offset = self.pages[start..end].iter().position(|earliest| *earliest <= now);
-        Some(start + offset.expect("a group's second is one of its pages'"))
+        Some(RecordId::new(start + offset.expect("a group's second is one of its pages'")))
     }
 
-    /// When something expires next, at the earliest.
+    /// The earliest second at which something expires.
     pub(crate) fn earliest_of_all(&self) -> u32 {
         self.earliest
     }
 
-    /// The page's second, for the recount.
-    pub(crate) fn earliest(&self, record: usize) -> u32 {
-        self.pages.get(record).copied().unwrap_or(NEVER)
+    /// A page's second, for the recount.
+    pub(crate) fn earliest(&self, record: RecordId) -> u32 {
+        self.pages.get(record.index()).copied().unwrap_or(NEVER)
     }
 
-    /// Whether the groups, and the earliest of them, are what their pages say; for the recount.
+    /// Whether the seconds of the groups, and the earliest of all, are those of their pages. For
+    /// the recount.
     pub(crate) fn is_sound(&self) -> bool {
         let mut groups = self.groups.iter().enumerate();
         let all = self.pages.iter().copied().min().unwrap_or(NEVER);
@@ -100,21 +106,22 @@ mod tests {
 
     #[test]
     fn pages_are_due_from_their_earliest_second_until_cleared() {
+        let (first, second, third) = (RecordId::new(3), RecordId::new(200), RecordId::new(201));
         let mut index = ExpiryIndex::default();
         assert_eq!(index.due_page(u32::MAX - 1), None);
-        index.note(200, 50);
-        index.note(200, 70);
-        index.note(3, 60);
+        index.note(second, 50);
+        index.note(second, 70);
+        index.note(first, 60);
         assert_eq!(index.due_page(49), None);
-        assert_eq!(index.due_page(50), Some(200));
-        assert_eq!(index.due_page(60), Some(3));
-        index.clear(3);
-        assert_eq!(index.due_page(60), Some(200));
-        index.clear(200);
+        assert_eq!(index.due_page(50), Some(second));
+        assert_eq!(index.due_page(60), Some(first));
+        index.clear(first);
+        assert_eq!(index.due_page(60), Some(second));
+        index.clear(second);
         assert_eq!(index.due_page(u32::MAX - 1), None);
-        index.note(201, 10);
+        index.note(third, 10);
         assert!(index.is_sound());
-        assert_eq!((index.due_page(10), index.earliest(201)), (Some(201), 10));
+        assert_eq!((index.due_page(10), index.earliest(third)), (Some(third), 10));
     }
 
     /// Random notes and clears, compared with a search of all pages.
@@ -126,11 +133,11 @@ mod tests {
             random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
             let (record, second) = ((random >> 33) as usize % 300, (random >> 48) as u32 % 500);
             if let Some(due) = index.due_page(second).filter(|_| random >> 63 == 0) {
-                assert!(pages[due] <= second);
+                assert!(pages[due.index()] <= second);
                 index.clear(due);
-                pages[due] = NEVER;
+                pages[due.index()] = NEVER;
             } else {
-                index.note(record, second + 1);
+                index.note(RecordId::new(record), second + 1);
                 pages[record] = pages[record].min(second + 1);
             }
             let is_due = pages.iter().any(|earliest| *earliest <= second);

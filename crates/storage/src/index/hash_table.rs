@@ -1,30 +1,32 @@
-//! The hash table: from a key's hash to the item's location.
+//! The hash table: from a key's hash to the location of its item.
 //!
-//! Linear hashing: the table grows by splitting one bucket, so no request waits for a rehash. A
-//! bucket is a cache line of ten slots; further slots are in overflow buckets. Buckets lie in
-//! pages of the store like everything else, so the table counts against the memory limit.
+//! It uses linear hashing: the table grows by splitting one bucket, so no request waits for a
+//! rehash. A bucket is a cache line with ten slots. More slots are in overflow buckets, which are
+//! linked into a chain. Buckets lie in pages of the store, so the table counts against the memory
+//! limit.
 //!
 //! ```text
 //! bucket:  | tag u16, ten times | location u32, ten times | overflow bucket u32 |   64 bytes
-//!           a location of NONE: the slot is empty
+//!           a location of NONE means that the slot is empty
 //! ```
 //!
-//! The hash's low 32 bits choose the bucket, the 16 above them are the tag. A split reads the keys
-//! of the bucket's items for the bits that a slot does not keep. Slots of a chain are filled
-//! without gaps.
+//! The low 32 bits of the hash choose the bucket, the next 16 bits are the tag. A slot does not
+//! keep the low bits, so a split hashes the keys of the bucket's items again. The slots of a chain
+//! are filled without gaps.
 
-use alloc::vec::Vec;
+use alloc::{format, string::String, vec::Vec};
 
-use crate::index::tag_search::Agreeing;
+use crate::index::tag_search::EqualTags;
 use crate::limits::{BUCKET_BYTES, BUCKET_LOAD_MAX, BUCKET_LOAD_MIN, BUCKET_SLOTS, PAGE_BYTES};
 use crate::memory::region::{Location, OwnedPages};
+use crate::slabs::slab_recount::ensure;
 
 const BUCKETS_PER_PAGE: usize = PAGE_BYTES / BUCKET_BYTES;
 const LOCATIONS: usize = BUCKET_SLOTS * 2;
 const LINK: usize = LOCATIONS + BUCKET_SLOTS * 4;
 const NONE: u32 = u32::MAX;
 
-/// A slot: the byte offset of its bucket, and its number there.
+/// A slot: the byte offset of its bucket, and its number in the bucket.
 #[derive(Clone, Copy)]
 struct Slot {
     bucket: usize,
@@ -58,7 +60,7 @@ impl Slot {
 pub(crate) struct BucketRange {
     pub(crate) number: usize,
     pub(crate) start: u64,
-    /// The first hash behind it.
+    /// The first reversed hash after the interval.
     pub(crate) end: u64,
 }
 
@@ -66,20 +68,22 @@ fn tag_of(hash: u64) -> u16 {
     (hash >> 32) as u16
 }
 
+/// The hash table of a store.
 pub(crate) struct HashTable {
-    /// Byte offsets of the pages of buckets, and of overflow buckets.
-    pub(crate) bucket_pages: Vec<usize>,
-    pub(crate) overflow_pages: Vec<usize>,
+    /// Byte offsets of the pages of buckets, and of the pages of overflow buckets.
+    bucket_pages: Vec<usize>,
+    overflow_pages: Vec<usize>,
+    /// First free overflow bucket.
     overflow_free: u32,
-    /// Overflow buckets from this number on were never used.
+    /// The first overflow bucket that was never used.
     overflow_untouched: usize,
-    pub(crate) overflow_used: usize,
+    overflow_used: usize,
     /// Buckets below `split` use one hash bit more than this mask has.
     mask: u32,
     split: u32,
-    pub(crate) items: usize,
+    items: usize,
     /// Items added, moved or removed so far, modulo 2^32.
-    pub(crate) changes: u32,
+    changes: u32,
 }
 
 impl HashTable {
@@ -99,6 +103,34 @@ impl HashTable {
         }
     }
 
+    /// Items in the table.
+    #[inline]
+    pub(crate) fn items(&self) -> usize {
+        self.items
+    }
+
+    /// Items added, moved or removed so far, modulo 2^32.
+    #[inline]
+    pub(super) fn changes(&self) -> u32 {
+        self.changes
+    }
+
+    /// Pages of buckets and of overflow buckets.
+    pub(crate) fn pages(&self) -> usize {
+        self.bucket_pages.len() + self.overflow_pages.len()
+    }
+
+    /// Adds a page of buckets (byte offset).
+    pub(crate) fn add_bucket_page(&mut self, at: usize) {
+        self.bucket_pages.push(at);
+    }
+
+    /// Adds a page of overflow buckets (byte offset).
+    pub(crate) fn add_overflow_page(&mut self, at: usize) {
+        self.overflow_pages.push(at);
+    }
+
+    /// Number of buckets, without overflow buckets.
     pub(crate) fn buckets(&self) -> usize {
         self.mask as usize + 1 + self.split as usize
     }
@@ -111,7 +143,7 @@ impl HashTable {
     }
 
     #[inline]
-    pub(crate) fn bucket_at(&self, number: usize) -> usize {
+    fn bucket_at(&self, number: usize) -> usize {
         self.bucket_pages[number / BUCKETS_PER_PAGE] + number % BUCKETS_PER_PAGE * BUCKET_BYTES
     }
 
@@ -122,12 +154,12 @@ impl HashTable {
 
     /// Byte offset of the next bucket of a chain.
     #[inline]
-    pub(crate) fn next_bucket(&self, pages: &OwnedPages, bucket_at: usize) -> Option<usize> {
+    fn next_bucket(&self, pages: &OwnedPages, bucket_at: usize) -> Option<usize> {
         let link = pages.u32(bucket_at + LINK);
         if link == NONE { None } else { Some(self.overflow_at(link)) }
     }
 
-    /// Asks for the bucket's line.
+    /// Asks the processor for the bucket of a hash.
     #[inline]
     pub(crate) fn prefetch(&self, pages: &OwnedPages, hash: u64) {
         pages.prefetch(self.bucket_at(self.bucket_number(hash)));
@@ -144,8 +176,8 @@ impl HashTable {
         let tag = tag_of(hash);
         let mut bucket = self.bucket_at(self.bucket_number(hash));
         loop {
-            // The tags that agree first, without a branch; mostly there is one at most.
-            for number in Agreeing::new(&pages.array(bucket), tag) {
+            // All tags are compared without a branch. Mostly at most one is equal.
+            for number in EqualTags::new(&pages.array(bucket), tag) {
                 let location = Slot { bucket, number }.location(pages);
                 if !location.is_none() && matches(location) {
                     return Some(location);
@@ -155,20 +187,20 @@ impl HashTable {
         }
     }
 
-    /// Whether an insertion has a bucket to overflow into, whatever chain it meets.
+    /// Whether an overflow bucket is left, which any insertion may need.
     pub(crate) fn has_overflow_room(&self) -> bool {
         self.overflow_free != NONE
             || self.overflow_untouched < self.overflow_pages.len() * BUCKETS_PER_PAGE
     }
 
-    /// Adds a location that is not in the table. [`Self::has_overflow_room`] holds.
+    /// Adds a location that is not in the table. Requires [`Self::has_overflow_room`].
     pub(crate) fn insert(&mut self, pages: &mut OwnedPages, hash: u64, location: Location) {
         self.append(pages, self.bucket_at(self.bucket_number(hash)), tag_of(hash), location);
         self.items += 1;
         self.changes = self.changes.wrapping_add(1);
     }
 
-    /// Puts another location in an item's slot.
+    /// Replaces the location in an item's slot.
     pub(crate) fn replace(
         &mut self,
         pages: &mut OwnedPages,
@@ -190,18 +222,18 @@ impl HashTable {
         self.changes = self.changes.wrapping_add(1);
     }
 
-    /// Whether the average bucket is over its load.
+    /// Whether the average bucket has more items than it should.
     pub(crate) fn is_growth_due(&self) -> bool {
         self.items > self.buckets() * BUCKET_LOAD_MAX
     }
 
-    /// Whether the next split needs a page first.
+    /// Whether the next split first needs a page of buckets.
     pub(crate) fn needs_bucket_page(&self) -> bool {
         self.buckets() == self.bucket_pages.len() * BUCKETS_PER_PAGE
     }
 
-    /// Splits the next bucket in two. Uses no more overflow buckets than it frees. `hash_of` gives
-    /// the hash of the item at a location.
+    /// Splits the next bucket in two. It needs no more overflow buckets than it frees. `hash_of`
+    /// returns the hash of the item at a location.
     pub(crate) fn split_bucket(
         &mut self,
         pages: &mut OwnedPages,
@@ -228,8 +260,8 @@ impl HashTable {
                 slot.number += 1;
                 continue;
             }
-            // The chain's last slot comes here and is looked at next. When this was the first
-            // slot of the last overflow bucket, that bucket is gone and nothing is left to look at.
+            // The chain's last slot moves here and is looked at next. If this was the first slot of
+            // the last overflow bucket, that bucket is free now and no slot is left.
             let tag = slot.tag(pages);
             let bucket_freed = self.remove_slot(pages, old, slot);
             self.append(pages, new, tag, location);
@@ -244,13 +276,13 @@ impl HashTable {
         }
     }
 
-    /// Whether the table is much larger than its items need.
+    /// Whether the table has far more buckets than its items need.
     pub(crate) fn is_shrink_due(&self) -> bool {
         self.items < self.buckets() * BUCKET_LOAD_MIN && self.buckets() > BUCKETS_PER_PAGE
     }
 
-    /// Undoes the last split. Needs at most one overflow bucket more than it frees:
-    /// [`Self::has_overflow_room`] holds. Returns the byte offset of a page that is in no use now.
+    /// Undoes the last split. It needs at most one overflow bucket more than it frees, so it
+    /// requires [`Self::has_overflow_room`]. Returns the byte offset of a page that is now unused.
     pub(crate) fn merge_bucket(&mut self, pages: &mut OwnedPages) -> Option<usize> {
         assert!(self.buckets() > BUCKETS_PER_PAGE, "the first page of buckets stays");
         let last = self.bucket_at(self.buckets() - 1);
@@ -260,7 +292,7 @@ impl HashTable {
         }
         self.split -= 1;
         let first = self.bucket_at(self.split as usize);
-        // From the end, so that the chain's overflow buckets are free before more are needed.
+        // From the end, so that the chain's overflow buckets are freed before more are needed.
         loop {
             let mut bucket = last;
             while let Some(next) = self.next_bucket(pages, bucket) {
@@ -302,7 +334,7 @@ impl HashTable {
         Slot { bucket, number }.fill(pages, tag, location);
     }
 
-    /// Fills the slot with the last one of its chain; returns an overflow bucket freed thereby.
+    /// Moves the last slot of the chain into this one. Returns an overflow bucket that this frees.
     fn remove_slot(&mut self, pages: &mut OwnedPages, start: usize, slot: Slot) -> Option<usize> {
         let (mut before, mut last) = (None, start);
         while let Some(next) = self.next_bucket(pages, last) {
@@ -337,7 +369,7 @@ impl HashTable {
         number
     }
 
-    /// The bucket of the hashes that are `from` with their bits reversed.
+    /// The bucket of the hash that has these low 32 bits in reversed order.
     pub(crate) fn bucket_at_reversed(&self, from: u32) -> BucketRange {
         let number = self.bucket_number(u64::from(from.reverse_bits()));
         let is_split = (number as u32 & self.mask) < self.split;
@@ -347,7 +379,7 @@ impl HashTable {
         BucketRange { number, start, end: start + hashes }
     }
 
-    /// Shows each item of a bucket; returns how many there are.
+    /// Shows each item of a bucket. Returns how many there are.
     pub(crate) fn for_each_in_bucket(
         &self,
         pages: &OwnedPages,
@@ -365,46 +397,40 @@ impl HashTable {
         seen
     }
 
-    /// Tag and location of each slot in a chain, for the recount.
-    pub(crate) fn chain_slots(&self, pages: &OwnedPages, number: usize) -> Vec<(u16, Location)> {
-        let mut slots = Vec::new();
-        let mut bucket = Some(self.bucket_at(number));
-        while let Some(at) = bucket {
-            for slot in (0..BUCKET_SLOTS).map(|number| Slot { bucket: at, number }) {
-                if let Some(location) = slot.location(pages).some() {
-                    slots.push((slot.tag(pages), location));
-                }
-            }
-            bucket = self.next_bucket(pages, at);
-        }
-        slots
-    }
-
-    /// Overflow buckets in use by the links of the buckets, and those on the free list.
-    pub(crate) fn count_overflow(&self, pages: &OwnedPages) -> (usize, usize) {
-        let mut linked = 0;
+    /// Recounts buckets, slots and overflow buckets. Returns all locations in the table, in
+    /// ascending order. `hash_of` returns the hash of the item at a location.
+    pub(crate) fn recount(
+        &self,
+        pages: &OwnedPages,
+        hash_of: impl Fn(Location) -> u64,
+    ) -> Result<Vec<Location>, String> {
+        let (mut found, mut linked) = (Vec::new(), 0);
         for number in 0..self.buckets() {
-            let mut bucket = self.bucket_at(number);
-            while let Some(next) = self.next_bucket(pages, bucket) {
-                linked += 1;
-                bucket = next;
+            let mut bucket = Some(self.bucket_at(number));
+            while let Some(at) = bucket {
+                for slot in (0..BUCKET_SLOTS).map(|number| Slot { bucket: at, number }) {
+                    let Some(item) = slot.location(pages).some() else { continue };
+                    let hash = hash_of(item);
+                    let home = (self.bucket_number(hash), tag_of(hash));
+                    let is_home = home == (number, slot.tag(pages));
+                    ensure!(is_home, "bucket {number}: {item:?} belongs to {home:?}");
+                    found.push(item);
+                }
+                bucket = self.next_bucket(pages, at);
+                linked += usize::from(bucket.is_some());
             }
         }
+        found.sort_unstable();
+        found.dedup();
+        ensure!(found.len() == self.items, "{} items in buckets", found.len());
         let (mut free, mut number) = (0, self.overflow_free);
         while number != NONE && free <= self.overflow_untouched {
             free += 1;
             number = pages.u32(self.overflow_at(number) + LINK);
         }
-        (linked, free)
-    }
-
-    pub(crate) fn overflow_untouched(&self) -> usize {
-        self.overflow_untouched
-    }
-
-    /// The bucket and the tag that belong to a hash, for the recount.
-    pub(crate) fn home_of(&self, hash: u64) -> (usize, u16) {
-        (self.bucket_number(hash), tag_of(hash))
+        ensure!(linked == self.overflow_used, "{linked} overflow buckets in use");
+        ensure!(linked + free == self.overflow_untouched, "{free} overflow buckets free");
+        Ok(found)
     }
 }
 

@@ -1,39 +1,39 @@
-//! What the prefetches of a group of requests have found: where the item under a hash is, so that
-//! the lookups that follow, in the same order, need not search their buckets again.
+//! Hints: the locations that the prefetches of a group of requests have found. The lookups of the
+//! group, which come in the same order, use them and need not search the buckets again.
 
 use core::cell::Cell;
 
 use crate::index::hash_table::HashTable;
 use crate::memory::region::Location;
 
-/// Lookups of a group that are remembered. A power of two.
+/// Hints of a group at most. A power of two.
 const HINTS: usize = 64;
 
 #[derive(Clone, Copy)]
 struct Hint {
     hash: u64,
-    /// `NONE`: no item is under the hash.
+    /// The first item with the hash. `NONE`: there is none.
     item: Location,
-    /// Changes of the hash table before it was looked for.
+    /// [`HashTable::changes`] at the time of the search.
     changes: u32,
 }
 
-/// See the module.
+/// The hints of the current group.
 pub(crate) struct Hints {
     places: [Cell<Hint>; HINTS],
-    /// Hints of this group.
+    /// Number of hints.
     known: Cell<usize>,
-    /// The hint that the next lookup should ask for.
+    /// The hint that the next lookup probably needs.
     next: Cell<usize>,
 }
 
-/// What is known of a hash.
+/// What the hints say about a hash.
 pub(crate) enum Hinted {
-    /// Nothing.
+    /// Nothing: its bucket must be searched.
     Unknown,
-    /// No item is under it.
+    /// No item has the hash.
     Nothing,
-    /// This item is, and perhaps others.
+    /// This item has the hash, and perhaps others have it.
     Item(Location),
 }
 
@@ -47,43 +47,43 @@ impl Hints {
         }
     }
 
-    /// A new group: what was found for the last one is forgotten.
+    /// Begins a group. The hints of the last one are forgotten.
     #[inline]
     pub(crate) fn begin(&self) {
         self.known.set(0);
         self.next.set(0);
     }
 
-    /// Remembers the first item of this hash, if there is one. It holds until the table changes.
+    /// Adds the first item with a hash, if there is one. The hint is valid until the table changes.
     #[inline]
     pub(crate) fn put(&self, hash: u64, item: Option<Location>, table: &HashTable) {
         let known = self.known.get();
         if let Some(place) = self.places.get(known) {
             let item = item.unwrap_or(Location::NONE);
-            place.set(Hint { hash, item, changes: table.changes });
+            place.set(Hint { hash, item, changes: table.changes() });
             self.known.set(known + 1);
         }
     }
 
-    /// What was found for this hash, if the table is still the same.
+    /// What was found for a hash, if the table has not changed since.
     #[inline]
     pub(crate) fn get(&self, hash: u64, table: &HashTable) -> Hinted {
         let next = self.next.get();
         let hint = self.places[next % HINTS].get();
         if next < self.known.get() && hint.hash == hash {
             self.next.set(next + 1);
-            return hint.said(table);
+            return hint.answer(table);
         }
         self.get_out_of_order(hash, table)
     }
 
-    /// A request may look for its item again, or not at all.
+    /// A request may look for its item twice, or not at all.
     fn get_out_of_order(&self, hash: u64, table: &HashTable) -> Hinted {
         let next = self.next.get();
         for near in [next.wrapping_sub(1), next + 1] {
             if near < self.known.get() && self.places[near].get().hash == hash {
                 self.next.set(near + 1);
-                return self.places[near].get().said(table);
+                return self.places[near].get().answer(table);
             }
         }
         Hinted::Unknown
@@ -92,8 +92,8 @@ impl Hints {
 
 impl Hint {
     #[inline]
-    fn said(self, table: &HashTable) -> Hinted {
-        if self.changes != table.changes {
+    fn answer(self, table: &HashTable) -> Hinted {
+        if self.changes != table.changes() {
             Hinted::Unknown
         } else if self.item.is_none() {
             Hinted::Nothing
@@ -123,8 +123,11 @@ mod tests {
     #[test]
     fn hints_come_in_order_and_end_with_the_table() {
         let region = Region::new(Box::new(alloc::vec![0; 4 * PAGE_BYTES]));
-        let mut pages = OwnedPages::new(Arc::new(PagePool::new(region)));
-        let [first, second] = [(); 2].map(|()| pages.take(0).unwrap());
+        let pool = PagePool::new(region);
+        let mut pages = OwnedPages::new(Arc::clone(pool.region()));
+        let [first, second] = [(); 2].map(|()| pool.take().unwrap());
+        pages.add(&first);
+        pages.add(&second);
         let [at, overflow_at] = [&first, &second].map(|page| page.number() as usize * PAGE_BYTES);
         let mut table = HashTable::new(&mut pages, at, overflow_at);
         let hints = Hints::new();
@@ -135,7 +138,7 @@ mod tests {
         assert_eq!(said(&hints, 1, &table), Some(1), "again");
         assert_eq!(said(&hints, 3, &table), Some(0), "one left out");
         assert_eq!(said(&hints, 1, &table), None, "too far back");
-        table.changes += 1;
+        table.insert(&mut pages, 5, Location(5));
         assert_eq!(said(&hints, 4, &table), None);
         hints.begin();
         hints.put(9, None, &table);
@@ -145,7 +148,5 @@ mod tests {
             hints.put(hash, None, &table);
         }
         assert_eq!(said(&hints, 10, &table), Some(0));
-        pages.give(first);
-        pages.give(second);
     }
 }

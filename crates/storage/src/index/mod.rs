@@ -1,8 +1,8 @@
-//! How an item is found: by its key's hash, and by the second at which it expires.
+//! Indexes of items: by the hash of the key, and by the second of expiry.
 //!
-//! May use: `memory`. Must not come in: the content of items.
+//! May use: `memory`, `slabs`. Must not come in: the content of items.
 //!
-//! Start reading at `hash_table.rs`.
+//! Start reading at `hash_table.rs`, then `hints.rs`.
 
 pub(crate) mod expiry_index;
 pub(crate) mod hash_table;

@@ -1,29 +1,30 @@
-//! Which slots of a bucket may have a tag: four tags at a time, in the lanes of a word.
+//! The search for a tag in the slots of a bucket. It compares four tags at a time, in the lanes of
+//! a word.
 
 use crate::limits::BUCKET_SLOTS;
 
-/// Tags of a bucket, little endian.
-pub(crate) type Tags = [u8; BUCKET_SLOTS * 2];
+/// The tags of a bucket, little endian.
+type Tags = [u8; BUCKET_SLOTS * 2];
 
-/// Slots as bits: lane by lane of 16 bits, the first four slots in the lowest bit of each lane, the
-/// next four in the second, the last two in the third.
-pub(crate) struct Agreeing(u64);
+/// A set of slots. The word has four lanes of 16 bits. The lowest bit of each lane is one of the
+/// first four slots, the next bit one of the next four, the third bit one of the last two.
+pub(super) struct EqualTags(u64);
 
-impl Agreeing {
-    /// All slots that have this tag; seldom, one more that has not.
+impl EqualTags {
+    /// All slots that have this tag, and rarely one that has another.
     #[inline]
-    pub(crate) fn new(tags: &Tags, tag: u16) -> Agreeing {
+    pub(crate) fn new(tags: &Tags, tag: u16) -> EqualTags {
         let (words, last) = tags.as_chunks::<8>();
         let [first, second] = [words[0], words[1]].map(u64::from_le_bytes);
         let first = zero_lanes(first ^ repeated(tag)) >> 15;
         let second = zero_lanes(second ^ repeated(tag)) >> 14;
         let is = |at| u64::from(last[at..at + 2] == tag.to_le_bytes());
-        Agreeing(first | second | is(0) << 2 | is(2) << 18)
+        EqualTags(first | second | is(0) << 2 | is(2) << 18)
     }
 }
 
-/// Numbers of the slots.
-impl Iterator for Agreeing {
+/// The numbers of the slots.
+impl Iterator for EqualTags {
     type Item = usize;
 
     #[inline]
@@ -41,7 +42,7 @@ const fn repeated(tag: u16) -> u64 {
     tag as u64 * 0x0001_0001_0001_0001
 }
 
-/// The high bit of each lane that is zero, and perhaps of some above one.
+/// The high bit of each lane that is zero, and perhaps of a lane above a zero one.
 #[inline]
 const fn zero_lanes(word: u64) -> u64 {
     word.wrapping_sub(repeated(1)) & !word & repeated(0x8000)
@@ -80,7 +81,7 @@ mod tests {
         assert_eq!(slots(&[[0xff; 2]; BUCKET_SLOTS], 0x0201).next(), None);
     }
 
-    fn slots(tags: &[[u8; 2]; BUCKET_SLOTS], tag: u16) -> Agreeing {
-        Agreeing::new(tags.as_flattened().as_array().expect("two bytes each"), tag)
+    fn slots(tags: &[[u8; 2]; BUCKET_SLOTS], tag: u16) -> EqualTags {
+        EqualTags::new(tags.as_flattened().as_array().expect("two bytes each"), tag)
     }
 }

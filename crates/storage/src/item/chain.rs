@@ -1,49 +1,34 @@
-//! The chain of chunks that a long value lies in: a head chunk, see `item.rs`, and bodies.
-//!
-//! ```text
-//! body chunk of a chained item
-//!  0      1     2            4           8      12         16
-//!  +------+-----+------------+-----------+------+----------+----------
-//!  | 0    | 255 | bytes used | next body | head | previous | value ...
-//!  +------+-----+------------+-----------+------+----------+----------
-//! ```
-//!
-//! A body knows its head, because an item to be evicted is found by any of its chunks, and the
-//! chunk before it (the head, for the first), so that it moves without a walk along the chain.
+//! Chains: changes of the links between a head chunk and its body chunks.
 
-use crate::item::item::{self, KEY_LEN_BODY, NEXT, next};
+use crate::item::body::{
+    BODY_HEADER_BYTES, body_head, body_previous, body_used, set_body_head, set_body_previous,
+    set_next_body,
+};
+use crate::item::chunk::{BODIES, ChunkUse, FIRST_BODY, KEY_LEN_BODY, chunk_use, next};
 use crate::item::item_ref::ItemRef;
-use crate::limits::{CHUNK_BYTES_MAX, VALUE_BYTES_MAX};
+use crate::limits::CHUNK_BYTES_MAX;
 use crate::memory::region::{Location, OwnedPages};
 
-/// Bytes before the value part of a body chunk.
-pub(crate) const BODY_HEADER_BYTES: usize = 16;
-
-const BODY_USED: usize = 2;
-const BODY_HEAD: usize = 8;
-const BODY_PREVIOUS: usize = 12;
-
-/// Chunks at the end of a chain that are shorter than the longest: each but the last is over 1 KiB.
-const SHORT_BODIES_MAX: usize = CHUNK_BYTES_MAX / 1024;
-
-const _: () = {
-    assert!(BODY_HEADER_BYTES == BODY_PREVIOUS + 4);
-    // The head counts its bodies in 16 bits.
-    let long_bodies = VALUE_BYTES_MAX / (CHUNK_BYTES_MAX - BODY_HEADER_BYTES);
-    assert!(long_bodies + SHORT_BODIES_MAX < u16::MAX as usize);
-};
-
-/// The item that a body chunk belongs to.
-pub(crate) fn body_head(pages: &OwnedPages, body: Location) -> Location {
-    Location(pages.u32(pages.at(body) + BODY_HEAD))
+/// Bytes of a chunk that are used. The rest is rounding.
+pub(crate) fn chunk_used_bytes(pages: &OwnedPages, chunk: Location) -> usize {
+    match chunk_use(pages, chunk) {
+        ChunkUse::Free => 0,
+        ChunkUse::Body => body_used(pages, chunk),
+        ChunkUse::Unlinked | ChunkUse::Linked => ItemRef::new(pages, chunk).head_bytes(),
+    }
 }
 
-/// The chunk before a body chunk: a body, or the head.
-pub(crate) fn body_previous(pages: &OwnedPages, body: Location) -> Location {
-    Location(pages.u32(pages.at(body) + BODY_PREVIOUS))
+/// The item that a chunk is a part of: linked, or outside of the hash table. `None`: the chunk is
+/// free.
+pub(crate) fn item_of(pages: &OwnedPages, chunk: Location) -> Option<Location> {
+    match chunk_use(pages, chunk) {
+        ChunkUse::Free => None,
+        ChunkUse::Body => Some(body_head(pages, chunk)),
+        ChunkUse::Unlinked | ChunkUse::Linked => Some(chunk),
+    }
 }
 
-/// Writes the header of a body chunk and puts it behind `last`, the last chunk of its item.
+/// Writes the header of a body chunk and links the chunk after `last`, the last one of its item.
 pub(crate) fn append_body(
     pages: &mut OwnedPages,
     head: Location,
@@ -52,91 +37,50 @@ pub(crate) fn append_body(
     used: usize,
 ) {
     debug_assert!((BODY_HEADER_BYTES..=CHUNK_BYTES_MAX).contains(&used));
-    let at = pages.at(body);
     let [low, high] = (used as u16).to_le_bytes();
-    pages.set_array(at, [0, KEY_LEN_BODY, low, high]);
-    pages.set_u32(at + NEXT, Location::NONE.0);
-    pages.set_u32(at + BODY_HEAD, head.0);
-    pages.set_u32(at + BODY_PREVIOUS, last.0);
+    pages.set_array(pages.at(body), [0, KEY_LEN_BODY, low, high]);
+    set_next_body(pages, body, Location::NONE);
+    set_body_head(pages, body, head);
+    set_body_previous(pages, body, last);
     relink_body(pages, body);
     let bodies = u16::try_from(ItemRef::new(pages, head).body_count() + 1);
     let bodies = bodies.expect("no more chunks than the longest value has");
-    item::set_body_count(pages, head, bodies);
+    set_body_count(pages, head, bodies);
 }
 
-/// Lets the chunks before and behind a body point to where it is now.
+/// Updates the links of a body's neighbours to the body's new location.
 pub(crate) fn relink_body(pages: &mut OwnedPages, body: Location) {
     let (head, previous) = (body_head(pages, body), body_previous(pages, body));
     if previous == head {
-        item::set_first_body(pages, head, body);
+        set_first_body(pages, head, body);
     } else {
-        pages.set_u32(pages.at(previous) + NEXT, body.0);
+        set_next_body(pages, previous, body);
     }
     if let Some(next) = next(pages, body).some() {
-        pages.set_u32(pages.at(next) + BODY_PREVIOUS, body.0);
+        set_body_previous(pages, next, body);
     }
 }
 
-/// Lets all bodies of an item point to where its head is now: a walk along the chain.
+/// Updates the links of all bodies to the new location of their head: a walk along the chain.
 pub(crate) fn relink_head(pages: &mut OwnedPages, head: Location) {
     let mut body = ItemRef::new(pages, head).first_body();
     if let Some(first) = body.some() {
-        pages.set_u32(pages.at(first) + BODY_PREVIOUS, head.0);
+        set_body_previous(pages, first, head);
     }
     while let Some(chunk) = body.some() {
-        pages.set_u32(pages.at(chunk) + BODY_HEAD, head.0);
+        set_body_head(pages, chunk, head);
         body = next(pages, chunk);
     }
 }
 
-/// Bytes of a body chunk that are asked for, its header included.
-pub(crate) fn body_used(pages: &OwnedPages, body: Location) -> usize {
-    usize::from(u16::from_le_bytes(pages.array(pages.at(body) + BODY_USED)))
+fn set_first_body(pages: &mut OwnedPages, item: Location, body: Location) {
+    let item = ItemRef::new(pages, item);
+    debug_assert!(item.is_chained());
+    pages.set_u32(item.key_at() - FIRST_BODY, body.0);
 }
 
-/// Offset in the region and length of the value's part in a body chunk.
-pub(crate) fn body_span(pages: &OwnedPages, body: Location) -> (usize, usize) {
-    (pages.at(body) + BODY_HEADER_BYTES, body_used(pages, body) - BODY_HEADER_BYTES)
-}
-
-/// A part of a value that lies together. It knows the part behind it, so that a value is read or
-/// copied in one walk, also when other things happen between two steps; the item is pinned then.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct ValueSpan {
-    /// Offset in the value.
-    pub(crate) offset: usize,
-    /// Offset in the region.
-    pub(crate) at: usize,
-    /// Bytes; 0 in a head chunk without any of the value.
-    pub(crate) len: usize,
-    /// The body chunk behind it.
-    pub(crate) next: Location,
-}
-
-impl ValueSpan {
-    /// The part behind this one.
-    pub(crate) fn following(self, pages: &OwnedPages) -> Option<ValueSpan> {
-        let body = self.next.some()?;
-        let (at, len) = body_span(pages, body);
-        Some(ValueSpan { offset: self.offset + self.len, at, len, next: next(pages, body) })
-    }
-}
-
-/// Steps along links from chunk to chunk, for tests of how many an operation takes.
-#[cfg(test)]
-pub(crate) mod steps {
-    use core::cell::Cell;
-
-    std::thread_local!(static STEPS: Cell<usize> = const { Cell::new(0) });
-
-    pub(crate) fn count() {
-        STEPS.set(STEPS.get() + 1);
-    }
-
-    /// The steps that `operation` takes.
-    pub(crate) fn of(operation: impl FnOnce()) -> usize {
-        let before = STEPS.get();
-        operation();
-        STEPS.get() - before
-    }
+fn set_body_count(pages: &mut OwnedPages, item: Location, bodies: u16) {
+    let item = ItemRef::new(pages, item);
+    debug_assert!(item.is_chained());
+    pages.set_array(item.key_at() - BODIES, bodies.to_le_bytes());
 }

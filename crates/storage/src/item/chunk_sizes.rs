@@ -2,45 +2,72 @@
 
 use alloc::{boxed::Box, vec::Vec};
 
-use crate::item::item::HEADER_BYTES;
+use crate::item::chunk::HEADER_BYTES;
 use crate::limits::{CHUNK_BYTES_MAX, CLASSES_MAX, PAGE_BYTES};
 
-/// Sizes are found through a table with one entry per so many bytes.
+/// The table that finds a class has one entry for each this many bytes.
 const STEP_BYTES: usize = 64;
 
-/// memcached's default growth factor; here it stands for [`STEPS`].
+/// memcached's default growth factor (`-f`). Here it selects [`STEPS`].
 const DEFAULT_FACTOR: f64 = 1.25;
 
-/// memcached's default for the smallest item's key and value (`-n`); here it stands for
+/// memcached's default bytes of the smallest item's key and value (`-n`). Here it selects
 /// [`FINE_MIN_BYTES`].
 const DEFAULT_MIN_BYTES: usize = 48;
 
-/// Key and value of the smallest chunk: nothing that a client stores is much smaller.
+/// Bytes of key and value that the smallest chunk takes. Few clients store less.
 const FINE_MIN_BYTES: usize = 16;
 
-/// Growth below a size: fine where most items are, so that rounding costs few percent there.
-/// Above, items of unfitting sizes are chained.
+/// Growth factors, each for sizes below a limit. They are small where most items are, so rounding
+/// costs few percent there. Larger items that fit no chunk well are chained.
 const STEPS: [(usize, f64); 3] = [(512, 1.07), (16_384, 1.10), (usize::MAX, 1.25)];
 
-/// Items up to this many bytes lie in one chunk, whatever rounding costs.
+/// Items up to this many bytes always lie in one chunk.
 const WHOLE_BYTES_MAX: usize = 4096;
 
-/// Above, this part of a chunk may be lost to rounding before the item is chained: 1/16.
+/// Larger items are chained if rounding would take more than this part of a chunk: 1/16.
 const ROUNDING_SHIFT: u32 = 4;
 
-/// The chunk sizes, ascending, the last being the largest chunk.
+/// A slab class, by its place among the chunk sizes. memcached's numbers are one higher.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub struct SlabClassId(u8);
+
+impl SlabClassId {
+    #[inline]
+    pub(crate) fn new(index: usize) -> SlabClassId {
+        debug_assert!(index < CLASSES_MAX);
+        SlabClassId(index as u8)
+    }
+
+    /// The class of this number, from 1 as in memcached. `None`: no store has such a class.
+    pub fn from_number(number: usize) -> Option<SlabClassId> {
+        number.checked_sub(1).filter(|index| *index < CLASSES_MAX).map(SlabClassId::new)
+    }
+
+    #[inline]
+    pub(crate) fn index(self) -> usize {
+        usize::from(self.0)
+    }
+
+    /// The number of the class, from 1 as in memcached.
+    pub fn number(self) -> usize {
+        self.index() + 1
+    }
+}
+
+/// The chunk sizes in ascending order. The last is [`CHUNK_BYTES_MAX`].
 pub(crate) struct ChunkSizes {
     sizes: Vec<u32>,
-    /// First class worth looking at for a length, by `length / STEP_BYTES`.
+    /// The first class to try for a length, by `length / STEP_BYTES`.
     first: Box<[u8]>,
 }
 
 impl ChunkSizes {
-    /// Sizes from the header plus `min_bytes`, all multiples of `granule`. Each is larger than the
-    /// one before by `factor`. memcached's defaults (48, 1.25)
-    /// stand for a finer table, see [`STEPS`].
+    /// Sizes from the header plus `min_bytes` on, all multiples of `granule`. Each is larger than
+    /// the one before by `factor`. memcached's defaults (48, 1.25) select a finer table, see
+    /// [`STEPS`].
     ///
-    /// A size is raised to the largest that fits a page as often, so the end of a page is not
+    /// A size is raised to the largest that fits a page equally often, so the end of a page is not
     /// wasted.
     pub(crate) fn new(min_bytes: usize, factor: f64, granule: usize) -> ChunkSizes {
         let up = |bytes: usize| bytes.div_ceil(granule) * granule;
@@ -71,19 +98,24 @@ impl ChunkSizes {
         self.sizes.iter().map(|size| *size as usize)
     }
 
-    /// The class of the smallest chunk that takes `bytes`, at most [`CHUNK_BYTES_MAX`].
     #[inline]
-    pub(crate) fn class_for(&self, bytes: usize) -> usize {
+    fn index_for(&self, bytes: usize) -> usize {
         debug_assert!(bytes <= CHUNK_BYTES_MAX);
-        let mut class = usize::from(self.first[bytes / STEP_BYTES]);
-        while (self.sizes[class] as usize) < bytes {
-            class += 1;
+        let mut index = usize::from(self.first[bytes / STEP_BYTES]);
+        while (self.sizes[index] as usize) < bytes {
+            index += 1;
         }
-        class
+        index
     }
 
-    /// How many of an item's (or its rest's) `bytes` go into the next chunk: all, or as many as
-    /// fill a chunk where the rounding of all would cost too much.
+    /// The class of the smallest chunk that takes `bytes`, at most [`CHUNK_BYTES_MAX`].
+    #[inline]
+    pub(crate) fn class_for(&self, bytes: usize) -> SlabClassId {
+        SlabClassId::new(self.index_for(bytes))
+    }
+
+    /// How many of the `bytes` that are left of an item go into its next chunk: all of them, or as
+    /// many as fill a smaller chunk if rounding would waste too much.
     pub(crate) fn piece_bytes(&self, bytes: usize) -> usize {
         if bytes <= WHOLE_BYTES_MAX {
             return bytes;
@@ -91,9 +123,9 @@ impl ChunkSizes {
         if bytes > CHUNK_BYTES_MAX {
             return CHUNK_BYTES_MAX;
         }
-        let class = self.class_for(bytes);
-        let chunk = self.sizes[class] as usize;
-        let below = class.checked_sub(1).map_or(0, |class| self.sizes[class] as usize);
+        let index = self.index_for(bytes);
+        let chunk = self.sizes[index] as usize;
+        let below = index.checked_sub(1).map_or(0, |index| self.sizes[index] as usize);
         if chunk - bytes > chunk >> ROUNDING_SHIFT && below >= WHOLE_BYTES_MAX / 2 {
             below
         } else {
@@ -118,7 +150,7 @@ mod tests {
             assert!(sizes.iter().all(|size| size.is_multiple_of(granule)));
             assert_eq!(sizes.last(), Some(&CHUNK_BYTES_MAX));
             for bytes in 0..=CHUNK_BYTES_MAX {
-                let class = table.class_for(bytes);
+                let class = table.class_for(bytes).index();
                 assert!(sizes[class] >= bytes);
                 assert!(class == 0 || sizes[class - 1] < bytes);
             }

@@ -1,16 +1,17 @@
-//! The fixed part of an item, in one read: which fields it has, and so where its key and value are.
+//! The header of an item, read at once. It tells which fields the item has, and so where its key
+//! and value are.
 
 use crate::item::access::AccessWord;
-use crate::item::item::{
+use crate::item::chunk::{
     ACCESS, CHAIN_BYTES, EPOCH_SHIFT, HAS_EXPTIME, HEADER_BYTES, KEY_LEN_BODY, KEY_LEN_FREE,
     OPTIONAL_BYTES, VALUE_LEN_CHAINED,
 };
 use crate::memory::region::{Location, OwnedPages};
 
-/// The header of an item, read at once, and where it stands.
+/// An item's header, and the item's offset in the region.
 #[derive(Clone, Copy)]
 pub(crate) struct ItemHead {
-    pub(crate) at: usize,
+    at: usize,
     header: u64,
 }
 
@@ -27,40 +28,47 @@ impl ItemHead {
         head
     }
 
+    /// Offset of the item in the region.
     #[inline]
-    pub(crate) fn state(self) -> u8 {
+    pub(crate) fn at(self) -> usize {
+        self.at
+    }
+
+    /// The state byte, see `chunk.rs`.
+    #[inline]
+    pub(super) fn state(self) -> u8 {
         self.header as u8
     }
 
     #[inline]
-    pub(crate) fn key_len(self) -> usize {
+    fn key_len(self) -> usize {
         usize::from((self.header >> 8) as u8)
     }
 
     #[inline]
-    pub(crate) fn is_chained(self) -> bool {
+    pub(super) fn is_chained(self) -> bool {
         (self.header >> 16) as u16 == VALUE_LEN_CHAINED
     }
 
-    /// When the item was last accessed and how often it was read, and its marks.
+    /// The item's access word.
     #[inline]
     pub(crate) fn access(self) -> AccessWord {
         AccessWord((self.header >> 32) as u32)
     }
 
-    /// Where the item is.
+    /// The item's location.
     #[inline]
     pub(crate) fn location(self, pages: &OwnedPages) -> Location {
         pages.location(self.at)
     }
 
-    /// Writes another access word.
+    /// Writes a new access word.
     #[inline]
     pub(crate) fn set_access(self, pages: &mut OwnedPages, access: AccessWord) {
         pages.set_u32(self.at + ACCESS, access.0);
     }
 
-    /// The same head with another access word.
+    /// The same header with another access word.
     #[inline]
     pub(crate) fn accessed(self, access: AccessWord) -> ItemHead {
         ItemHead { header: self.header & u64::from(u32::MAX) | u64::from(access.0) << 32, ..self }
@@ -68,28 +76,32 @@ impl ItemHead {
 
     /// Offset of the key in the item.
     #[inline]
-    pub(crate) fn key_offset(self) -> usize {
+    fn key_offset(self) -> usize {
         let optional = usize::from(OPTIONAL_BYTES[usize::from(self.state() & 0xf)]);
         HEADER_BYTES + optional + if self.is_chained() { CHAIN_BYTES } else { 0 }
     }
 
+    /// Offset of the key in the region.
     #[inline]
-    pub(crate) fn key_at(self) -> usize {
+    pub(super) fn key_at(self) -> usize {
         self.at + self.key_offset()
     }
 
+    /// Offset of the value, or of its first part, in the item.
     #[inline]
-    pub(crate) fn value_offset(self) -> usize {
+    pub(super) fn value_offset(self) -> usize {
         self.key_offset() + self.key_len()
     }
 
+    /// The key.
     #[inline]
-    pub(crate) fn key(self, pages: &OwnedPages) -> &[u8] {
+    pub(super) fn key(self, pages: &OwnedPages) -> &[u8] {
         pages.bytes(self.key_at(), self.key_len())
     }
 
+    /// Bytes of the value.
     #[inline]
-    pub(crate) fn value_len(self, pages: &OwnedPages) -> usize {
+    pub(super) fn value_len(self, pages: &OwnedPages) -> usize {
         if self.is_chained() {
             pages.u32(self.key_at() - CHAIN_BYTES) as usize
         } else {
@@ -103,12 +115,13 @@ impl ItemHead {
         self.key_len() == key.len() && self.key(pages) == key
     }
 
-    /// Second at which the item dies; 0: never.
+    /// Second at which the item expires. 0: never.
     #[inline]
     pub(crate) fn exptime(self, pages: &OwnedPages) -> u32 {
         if self.state() & HAS_EXPTIME == 0 { 0 } else { pages.u32(self.at + HEADER_BYTES) }
     }
 
+    /// The flush epoch in which the item was stored.
     #[inline]
     pub(crate) fn epoch(self) -> u8 {
         self.state() >> EPOCH_SHIFT

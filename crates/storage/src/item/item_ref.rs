@@ -3,15 +3,15 @@
 use core::fmt;
 
 use crate::item::access::{AccessWord, Marks};
-use crate::item::chain::{BODY_HEADER_BYTES, ValueSpan};
-use crate::item::item::{
+use crate::item::body::{BODY_HEADER_BYTES, ValueSpan};
+use crate::item::chunk::{
     BODIES, FIRST_BODY, HAS_CAS, HAS_EXPTIME, HEAD_USED, HEADER_BYTES, HELD, WIDTH_SHIFT,
     flags_bytes, next,
 };
 use crate::item::item_head::ItemHead;
 use crate::memory::region::{Location, OwnedPages};
 
-/// An item in place. The borrow keeps it from being evicted.
+/// An item in place. While it is borrowed, the item is not evicted.
 #[derive(Clone, Copy)]
 pub struct ItemRef<'a> {
     pages: &'a OwnedPages,
@@ -31,23 +31,24 @@ impl<'a> ItemRef<'a> {
         ItemRef { pages, head: ItemHead::read(pages, item) }
     }
 
-    /// An item whose head was read before, and is still as it was.
+    /// An item whose header was read before and has not changed.
     #[inline]
     pub(crate) fn with_head(pages: &'a OwnedPages, head: ItemHead) -> ItemRef<'a> {
         ItemRef { pages, head }
     }
 
-    pub(crate) fn key_at(&self) -> usize {
+    /// Offset of the key in the region.
+    pub(super) fn key_at(&self) -> usize {
         self.head.key_at()
     }
 
     /// Offset of the item in the region.
-    pub(crate) fn at(&self) -> usize {
-        self.head.at
+    pub(super) fn at(&self) -> usize {
+        self.head.at()
     }
 
-    /// Fields, marks of the allocator, and flush epoch.
-    pub(crate) fn state(&self) -> u8 {
+    /// The state byte, see `chunk.rs`.
+    pub(super) fn state(&self) -> u8 {
         self.head.state()
     }
 
@@ -57,11 +58,12 @@ impl<'a> ItemRef<'a> {
         self.head.key(self.pages)
     }
 
-    /// The client's flags.
+    /// The client flags.
     #[inline]
     pub fn flags(&self) -> u32 {
-        let at =
-            self.head.at + HEADER_BYTES + if self.head.state() & HAS_EXPTIME != 0 { 4 } else { 0 };
+        let at = self.head.at()
+            + HEADER_BYTES
+            + if self.head.state() & HAS_EXPTIME != 0 { 4 } else { 0 };
         match self.head.state() >> WIDTH_SHIFT & 0b11 {
             0 => 0,
             1 => u32::from(self.pages.u8(at)),
@@ -70,18 +72,19 @@ impl<'a> ItemRef<'a> {
         }
     }
 
-    /// Second at which the item dies; 0: never.
+    /// Second at which the item expires. 0: never.
     #[inline]
     pub fn exptime(&self) -> u32 {
         self.head.exptime(self.pages)
     }
 
-    pub(crate) fn cas_at(&self) -> usize {
+    /// Offset of the cas field in the region.
+    pub(super) fn cas_at(&self) -> usize {
         let exptime_bytes = if self.head.state() & HAS_EXPTIME != 0 { 4 } else { 0 };
-        self.head.at + HEADER_BYTES + exptime_bytes + flags_bytes(self.head.state())
+        self.head.at() + HEADER_BYTES + exptime_bytes + flags_bytes(self.head.state())
     }
 
-    /// The cas unique; 0 when nobody has asked for one yet.
+    /// The cas unique. 0: no client has asked for it yet.
     pub fn cas(&self) -> u64 {
         if self.head.state() & HAS_CAS == 0 { 0 } else { self.pages.u64(self.cas_at()) }
     }
@@ -98,16 +101,16 @@ impl<'a> ItemRef<'a> {
         self.head.is_chained()
     }
 
-    /// The whole value, when it lies in one chunk.
+    /// The whole value, if it lies in one chunk.
     #[inline]
     pub fn value(&self) -> Option<&'a [u8]> {
         if self.head.is_chained() {
             return None;
         }
-        Some(self.pages.bytes(self.head.at + self.head.value_offset(), self.value_len()))
+        Some(self.pages.bytes(self.head.at() + self.head.value_offset(), self.value_len()))
     }
 
-    /// The value's parts in order, none of them empty.
+    /// The value's parts in order. None is empty.
     pub fn value_parts(&self) -> impl Iterator<Item = &'a [u8]> + 'a {
         let pages = self.pages;
         let spans = core::iter::successors(Some(self.first_span()), |span| span.following(pages));
@@ -119,28 +122,28 @@ impl<'a> ItemRef<'a> {
         self.head.access().reads() > 0
     }
 
-    /// What meta commands noted of it.
+    /// The marks of meta commands.
     #[inline]
     pub fn marks(&self) -> Marks {
         self.head.access().marks()
     }
 
-    /// Bytes of memory that the item asks for: header, optional fields, key, value, chain links.
+    /// Bytes of memory that the item uses: header, optional fields, key, value, chain links.
     pub fn total_bytes(&self) -> usize {
         self.head.value_offset() + self.value_len() + self.body_count() * BODY_HEADER_BYTES
     }
 
-    /// When it was last accessed and how often it was read.
+    /// The access word.
     pub(crate) fn access(&self) -> AccessWord {
         self.head.access()
     }
 
-    /// Whether it was read twice or more since it was stored.
+    /// Whether gets have read the item twice or more since it was stored.
     pub(crate) fn is_active(&self) -> bool {
         self.head.access().reads() > 1
     }
 
-    pub(crate) fn has_exptime_field(&self) -> bool {
+    pub(super) fn has_exptime_field(&self) -> bool {
         self.head.state() & HAS_EXPTIME != 0
     }
 
@@ -156,7 +159,7 @@ impl<'a> ItemRef<'a> {
         self.head.epoch()
     }
 
-    /// Bytes asked for in the head chunk.
+    /// Bytes used in the head chunk.
     pub(crate) fn head_bytes(&self) -> usize {
         if self.is_chained() {
             usize::from(u16::from_le_bytes(self.pages.array(self.key_at() - HEAD_USED)))
@@ -169,16 +172,16 @@ impl<'a> ItemRef<'a> {
     #[inline]
     pub(crate) fn head_span(&self) -> (usize, usize) {
         let value_offset = self.head.value_offset();
-        (self.head.at + value_offset, self.head_bytes() - value_offset)
+        (self.head.at() + value_offset, self.head_bytes() - value_offset)
     }
 
-    /// The value's part in the head chunk, where a walk along the value begins.
+    /// The value's part in the head chunk: the first step of a walk along the value.
     pub(crate) fn first_span(&self) -> ValueSpan {
         let (at, len) = self.head_span();
         ValueSpan { offset: 0, at, len, next: self.first_body() }
     }
 
-    /// The chunk behind its head, if it is chained and has one already.
+    /// The first body chunk. `NONE`: the item is not chained, or has no body yet.
     pub(crate) fn first_body(&self) -> Location {
         if self.head.is_chained() {
             Location(self.pages.u32(self.key_at() - FIRST_BODY))
@@ -187,7 +190,7 @@ impl<'a> ItemRef<'a> {
         }
     }
 
-    /// How many body chunks it has.
+    /// Number of body chunks.
     pub(crate) fn body_count(&self) -> usize {
         if self.head.is_chained() {
             usize::from(u16::from_le_bytes(self.pages.array(self.key_at() - BODIES)))

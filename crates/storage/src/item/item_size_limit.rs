@@ -1,6 +1,6 @@
 //! The largest item (`-I`), measured as memcached measures its items.
 
-/// Bytes of memcached's item beside key, value and optional fields: its header, a NUL after the
+/// Bytes of memcached's item without key, value and optional fields: its header, a NUL after the
 /// key, CRLF after the value.
 const FIXED_BYTES: usize = 48 + 1 + 2;
 /// Bytes of a cas unique in memcached's item.

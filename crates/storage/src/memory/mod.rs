@@ -1,8 +1,9 @@
 //! The bytes of all items, and the pages that they are cut into.
 //!
-//! May use: [`crate::limits`]. Must not come in: what a page is used for.
+//! May use: `limits`. Must not come in: what a page is used for.
 //!
 //! Start reading at `region.rs`, then `page_pool.rs`.
 
+pub(crate) mod page;
 pub(crate) mod page_pool;
 pub(crate) mod region;

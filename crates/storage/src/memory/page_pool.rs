@@ -1,41 +1,33 @@
-//! The free pages of all shards: a lock-free pool.
+//! The pool of free pages, which all shards share. It is lock-free.
 //!
-//! Pages come from three places: a stack of pages that were given back, a stack of those whose
-//! memory the system has back, and the pages that nobody ever took, in ascending order, so that
-//! untouched memory stays untouched. The stacks are linked through one word per page; a head
-//! carries a counter against the ABA problem. While a store owns a page, the same word holds the
-//! store's own **note** (which of its records describes the page); a racing `take` that reads a
-//! note fails its exchange on the counter.
+//! A page comes from one of three places: a stack of pages given back, a stack of pages whose
+//! memory was returned to the system, and the pages that were never taken, in ascending order. So
+//! memory is touched only when it is needed. The stacks are linked through one word per page; a
+//! stack's head carries a counter against the ABA problem. While a store owns a page, the same word
+//! holds the store's **note**: the number of its record for the page. A `take` that races and reads
+//! a note as a link fails its exchange, because the counter has changed.
 //!
 //! ```text
 //! head  = | change counter: 32 | page number or NONE: 32 |
 //! words = | next free page, or the owner's note |  one per page
 //! ```
 //!
-//! The region may have more pages than may be owned: the **limit** moves while the server runs.
-//! `room` says how many more may be taken, and whoever takes one takes a part of it first.
+//! The region may have more pages than the **limit**, which moves while the server runs. `room` is
+//! how many more pages may be taken. A `take` first takes one off `room`, then looks for the page.
 
 use alloc::boxed::Box;
+use alloc::sync::Arc;
 use core::hint::spin_loop;
 use core::sync::atomic::{AtomicIsize, AtomicU32, AtomicU64, AtomicUsize, Ordering};
 
 use crate::limits::{PAGE_BYTES, PAGE_LOOKS_MAX};
+use crate::memory::page::Page;
 use crate::memory::region::{Region, zeroed_words};
 
+/// Ends a stack.
 const NONE: u32 = u32::MAX;
 
-/// A page: whoever holds this value owns the page's memory.
-#[derive(Debug, PartialEq, Eq)]
-pub struct Page(u32);
-
-impl Page {
-    /// Number of the page, counted from the start of the region.
-    pub fn number(&self) -> u32 {
-        self.0
-    }
-}
-
-/// Pages linked through their words.
+/// A stack of pages, linked through their words.
 struct PageStack(AtomicU64);
 
 impl PageStack {
@@ -45,7 +37,7 @@ impl PageStack {
 
     #[expect(clippy::needless_pass_by_value, reason = "the token ends here")]
     fn push(&self, words: &[AtomicU32], page: Page) {
-        let Page(number) = page;
+        let number = page.number();
         let word = &words[number as usize];
         let mut head = self.0.load(Ordering::Relaxed);
         loop {
@@ -68,7 +60,7 @@ impl PageStack {
             let below = words[number as usize].load(Ordering::Relaxed);
             let new = next_head(head, below);
             match self.0.compare_exchange_weak(head, new, Ordering::AcqRel, Ordering::Acquire) {
-                Ok(_) => return Some(Page(number)),
+                Ok(_) => return Some(Page::new(number)),
                 Err(now) => head = now,
             }
         }
@@ -77,40 +69,40 @@ impl PageStack {
 
 /// The pages that belong to no store.
 pub struct PagePool {
-    region: Region,
+    region: Arc<Region>,
     words: Box<[AtomicU32]>,
     given: PageStack,
-    /// Pages whose memory the system has back.
+    /// Pages whose memory was returned to the system.
     returned: PageStack,
-    /// How many these are, with those that are on their way there.
+    /// Number of these pages, and of those taken by [`PagePool::take_to_return`].
     returned_pages: AtomicUsize,
-    /// Pages from this number on were never taken.
+    /// The first page that was never taken.
     untouched: AtomicUsize,
     /// Pages that may be owned.
     limit: AtomicUsize,
-    /// The limit without the pages that are owned: below 0 after it was lowered.
+    /// The limit minus the pages that are owned. Below 0 if the limit was lowered.
     room: AtomicIsize,
-    /// Sum of the most pages that the slab classes of each store had at a time.
+    /// Sum over the stores of the most pages that their slab classes had at a time.
     class_pages_max: AtomicUsize,
-    /// A bit for each slab class for which some store that evicts nothing has found no memory.
+    /// Bit n is set if a store that evicts nothing had no memory for slab class n.
     full_classes: AtomicU64,
-    /// Bytes of the shortest chained value for which some such store has found no memory.
+    /// Bytes of the shortest chained value for which such a store had no memory.
     refused_bytes: AtomicUsize,
 }
 
 impl PagePool {
-    /// Cuts the region into pages of [`PAGE_BYTES`](crate::PAGE_BYTES); a rest at the end stays
-    /// unused.
+    /// Cuts the region into pages of [`PAGE_BYTES`](crate::PAGE_BYTES). Bytes at the end that make
+    /// no page stay unused.
     pub fn new(region: Region) -> PagePool {
         PagePool::with_limit(region, usize::MAX)
     }
 
-    /// As [`Self::new`], of which only so many pages may be owned for now.
+    /// As [`Self::new`], with a limit on the pages that may be owned.
     pub fn with_limit(region: Region, limit: usize) -> PagePool {
         let pages = (region.bytes() / PAGE_BYTES).min(NONE as usize);
         let limit = limit.min(pages);
         PagePool {
-            region,
+            region: Arc::new(region),
             words: zeroed_words(pages),
             given: PageStack::new(),
             returned: PageStack::new(),
@@ -124,8 +116,8 @@ impl PagePool {
         }
     }
 
-    /// Sets how many pages may be owned. Stores that own more than that together give the rest in
-    /// their background. False, and nothing changes: the region has not so many.
+    /// Sets how many pages may be owned. If the stores own more, they give the surplus in their
+    /// background work. Returns false and changes nothing if the region has fewer pages.
     pub fn set_limit(&self, pages: usize) -> bool {
         if pages > self.words.len() {
             return false;
@@ -137,7 +129,7 @@ impl PagePool {
         true
     }
 
-    /// Some store has no memory for a slab class.
+    /// Notes that some store has no memory for a slab class.
     pub(crate) fn mark_full(&self, class: usize) {
         self.full_classes.fetch_or(1 << class, Ordering::Relaxed);
     }
@@ -147,18 +139,19 @@ impl PagePool {
         self.full_classes.load(Ordering::Relaxed) & 1 << class != 0
     }
 
-    /// Some store has no memory for a chained value of so many bytes: that is known of no class,
-    /// as what the chain had got so far is free again.
+    /// Notes that some store has no memory for a chained value of this many bytes. No class is full
+    /// then, because the chunks that the chain had are free again.
     pub(crate) fn refuse_from(&self, bytes: usize) {
         self.refused_bytes.fetch_min(bytes, Ordering::Relaxed);
     }
 
-    /// Whether some store had no memory for a chained value so long, and none has freed any since.
+    /// Whether some store had no memory for a chained value of at most this many bytes, and none
+    /// has freed any since.
     pub(crate) fn is_refused(&self, bytes: usize) -> bool {
         bytes >= self.refused_bytes.load(Ordering::Relaxed)
     }
 
-    /// Some store has freed memory.
+    /// Notes that some store has freed memory.
     pub(crate) fn mark_none_full(&self) {
         if self.refused_bytes.load(Ordering::Relaxed) != usize::MAX {
             self.refused_bytes.store(usize::MAX, Ordering::Relaxed);
@@ -168,11 +161,12 @@ impl PagePool {
         }
     }
 
-    /// Takes a page, or `None` when as many are owned as may be. Waits for no other thread.
+    /// Takes a page. `None`: the limit is reached. Waits for no other thread.
     ///
-    /// Who has room finds a page, but for two cases. Another thread gave one where this one had
-    /// looked already: it looks again. And the limit was raised while pages were on their way to
-    /// the system: until they have come back, there are as many less.
+    /// A thread that took one off `room` finds a page, except in two cases. Another thread gave a
+    /// page to a place that this thread had already searched: this thread searches again. Or the
+    /// limit was raised while pages were being returned to the system: until
+    /// [`Self::keep_returned`] there are fewer pages than `room` says.
     pub fn take(&self) -> Option<Page> {
         let room = |room: isize| (room > 0).then_some(room - 1);
         self.room.try_update(Ordering::Acquire, Ordering::Relaxed, room).ok()?;
@@ -187,10 +181,10 @@ impl PagePool {
         None
     }
 
-    /// Gives a page back. Lock-free.
+    /// Gives a page back.
     pub fn give(&self, page: Page) {
         self.given.push(&self.words, page);
-        // Only now: who has room finds a page.
+        // After the push, so that a thread that finds room finds a page.
         self.room.fetch_add(1, Ordering::Release);
     }
 
@@ -199,53 +193,51 @@ impl PagePool {
         self.limit.load(Ordering::Relaxed)
     }
 
-    /// The slab classes of some store have more pages than ever before.
+    /// Notes that the slab classes of some store have one page more than ever before.
     pub(crate) fn count_class_page(&self) {
         self.class_pages_max.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// Pages of memory that were made ones of slab classes and that the system has not back, about:
-    /// memcached never takes a page from its classes for good, so this does not fall either when
-    /// items go.
+    /// About how many pages slab classes have used, without those returned to the system. Like
+    /// memcached's `total_malloced`, it does not fall when items go.
     pub fn pages_malloced(&self) -> usize {
         let untouched = self.untouched.load(Ordering::Relaxed);
         let returned = self.returned_pages.load(Ordering::Relaxed);
         self.class_pages_max.load(Ordering::Relaxed).min(untouched.saturating_sub(returned))
     }
 
-    /// Pages that may be taken. Exact when no other thread is at work.
+    /// Pages that may be taken. Exact only if no other thread uses the pool.
     pub fn pages_free(&self) -> usize {
         usize::try_from(self.room.load(Ordering::Relaxed)).unwrap_or(0)
     }
 
-    /// Pages that are owned beyond the limit.
+    /// Pages that are owned above the limit.
     #[inline]
     pub fn pages_over(&self) -> usize {
         usize::try_from(-self.room.load(Ordering::Relaxed)).unwrap_or(0)
     }
 
-    /// Whether more pages were touched, and not returned, than may be owned: some are to be
-    /// returned to the system as they come back.
+    /// Whether the touched pages that were not returned are more than the limit. Then pages that
+    /// are given back must be returned to the system.
     pub fn has_to_return(&self) -> bool {
         let untouched = self.untouched.load(Ordering::Relaxed);
         let returned = self.returned_pages.load(Ordering::Relaxed);
         untouched.saturating_sub(returned) > self.pages_total()
     }
 
-    /// A page whose memory is to be returned to the system, if one has come back. It goes to
-    /// [`Self::keep_returned`]. For one thread at a time.
+    /// A page whose memory must be returned to the system, if one was given back. The caller passes
+    /// it to [`Self::keep_returned`]. Only one thread may call this at a time.
     pub fn take_to_return(&self) -> Option<Page> {
         if !self.has_to_return() {
             return None;
         }
         let page = self.given.pop(&self.words)?;
-        // It counts from now on: no more pages go than there are too many, so those that may be
-        // taken stay.
+        // Counted here, so that only the surplus is returned and the pages within the limit stay.
         self.returned_pages.fetch_add(1, Ordering::Relaxed);
         Some(page)
     }
 
-    /// Takes a page whose memory was returned to the system.
+    /// Takes back a page whose memory was returned to the system.
     pub fn keep_returned(&self, page: Page) {
         self.returned.push(&self.words, page);
     }
@@ -266,18 +258,21 @@ impl PagePool {
         self.untouched
             .try_update(Ordering::Relaxed, Ordering::Relaxed, |n| (n < total).then_some(n + 1))
             .ok()
-            .map(|number| Page(number as u32))
+            .map(|number| Page::new(number as u32))
     }
 
-    pub(crate) fn region(&self) -> &Region {
+    /// The memory that the pages are cut from.
+    pub(crate) fn region(&self) -> &Arc<Region> {
         &self.region
     }
 
+    /// The owner's note on a page.
     #[inline]
     pub(crate) fn note(&self, page: u32) -> u32 {
         self.words[page as usize].load(Ordering::Relaxed)
     }
 
+    /// Sets the note. For the owner of the page.
     pub(crate) fn set_note(&self, page: u32, note: u32) {
         self.words[page as usize].store(note, Ordering::Relaxed);
     }
@@ -290,7 +285,7 @@ fn next_head(head: u64, page: u32) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use alloc::{sync::Arc, vec, vec::Vec};
+    use alloc::{vec, vec::Vec};
     use std::thread;
 
     fn pool(pages: usize) -> PagePool {
@@ -348,21 +343,21 @@ mod tests {
         assert_eq!(numbers, [0, 1, 2, 3, 4]);
     }
 
-    /// Who had room waited for pages that a thread was about to return to the system, on the core
-    /// that this thread needed.
+    /// A thread that had room waited for pages that another thread was returning to the system, on
+    /// the core that this other thread needed.
     #[test]
-    fn nobody_waits_for_pages_on_their_way_to_the_system() {
+    fn no_thread_waits_for_pages_that_are_being_returned() {
         let pool = pool(4);
         let mut owned: Vec<Page> = core::iter::from_fn(|| pool.take()).collect();
         assert!(pool.set_limit(2));
         owned.drain(1..).for_each(|page| pool.give(page));
-        let on_their_way: Vec<Page> = core::iter::from_fn(|| pool.take_to_return()).collect();
-        assert_eq!(on_their_way.len(), 2, "one is owned, and one more may be");
+        let being_returned: Vec<Page> = core::iter::from_fn(|| pool.take_to_return()).collect();
+        assert_eq!(being_returned.len(), 2, "one is owned, and one more may be");
         owned.extend(pool.take());
         assert_eq!((owned.len(), pool.pages_free()), (2, 0));
         assert!(pool.set_limit(4));
         assert_eq!((pool.take(), pool.pages_free()), (None, 2));
-        for page in on_their_way {
+        for page in being_returned {
             pool.keep_returned(page);
         }
         owned.extend(core::iter::from_fn(|| pool.take()));

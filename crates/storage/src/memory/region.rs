@@ -1,9 +1,9 @@
 //! The memory of all shards, and one store's window on it.
 //!
-//! This is the only file of the crate with `unsafe`. A [`Region`] is a run of bytes that lives as
-//! long as the pool that cuts it into pages. A store reads and writes it through its
-//! [`OwnedPages`] only: every access is checked against the region's length in all builds, and
-//! against the pages that the store owns in builds with debug assertions.
+//! This is the only file of the crate with `unsafe`. A [`Region`] is a run of bytes. The page pool
+//! cuts it into pages, and a store reads and writes its own pages through [`OwnedPages`]. Each
+//! access is checked against the region's length, and in builds with debug assertions also against
+//! the pages that the store owns.
 #![allow(unsafe_code)]
 
 use alloc::{boxed::Box, sync::Arc};
@@ -14,26 +14,26 @@ use core::{ptr, ptr::NonNull, slice};
 use alloc::collections::BTreeSet;
 
 use crate::limits::{GRANULE_BYTES_MIN, PAGE_BYTES};
-use crate::memory::page_pool::{Page, PagePool};
+use crate::memory::page::Page;
 
-/// Memory of arbitrary content that is to be cut into pages.
+/// Memory of arbitrary content, to be cut into pages.
 ///
-/// Pages that are never taken are never touched, so resident memory follows use.
+/// Pages that no store takes are never touched, so resident memory follows use.
 pub struct Region {
     base: NonNull<u8>,
     bytes: usize,
-    /// Kept as a raw pointer: moving a `Box` would end the life of what was borrowed through it.
+    /// A raw pointer, because moving a `Box` would end the borrow that `base` comes from.
     owner: *mut (dyn AsMut<[u8]> + Send),
 }
 
-// SAFETY: the owner is `Send` and is only touched again when dropped; the bytes are reached through
-// `OwnedPages` alone, whose pages belong to one store at a time.
+// SAFETY: the owner is `Send` and is touched again only when it is dropped. The bytes are reached
+// only through `OwnedPages`, whose pages belong to one store at a time, and through `page_memory`.
 unsafe impl Send for Region {}
 // SAFETY: as above; `&Region` itself gives no access to the bytes.
 unsafe impl Sync for Region {}
 
 impl Region {
-    /// Takes the memory; it is dropped together with the region. `memory.as_mut()` is called once.
+    /// Takes the memory, which is dropped together with the region. Calls `memory.as_mut()` once.
     pub fn new(memory: Box<dyn AsMut<[u8]> + Send>) -> Region {
         let owner = Box::into_raw(memory);
         // SAFETY: `owner` comes from `Box::into_raw` and nothing else points to it.
@@ -46,12 +46,12 @@ impl Region {
         self.bytes
     }
 
-    /// The memory of a page, which belongs to whoever holds the page.
-    pub(crate) fn page_memory<'a>(&'a self, page: &'a mut Page) -> &'a mut [u8] {
+    /// The memory of a page. It belongs to the holder of the [`Page`].
+    pub(super) fn page_memory<'a>(&'a self, page: &'a mut Page) -> &'a mut [u8] {
         let at = page.number() as usize * PAGE_BYTES;
         assert!(at + PAGE_BYTES <= self.bytes, "a page of another region");
-        // SAFETY: inside the region (asserted), initialised by its owner; there is one value for
-        // each page, and it is borrowed as long as the slice.
+        // SAFETY: inside the region (asserted), initialised by its owner; each page has one `Page`
+        // value, which is borrowed as long as the slice.
         unsafe { slice::from_raw_parts_mut(self.base.as_ptr().add(at), PAGE_BYTES) }
     }
 }
@@ -59,12 +59,12 @@ impl Region {
 impl Drop for Region {
     fn drop(&mut self) {
         // SAFETY: made by `Box::into_raw` in `new`, dropped nowhere else; every `OwnedPages` holds
-        // the pool, and with it this region, so no window outlives this.
+        // an `Arc` of this region, so no window outlives it.
         drop(unsafe { Box::from_raw(self.owner) });
     }
 }
 
-/// Bytes of the largest region whose locations count in the same unit as those of one of `bytes`.
+/// Bytes of the largest region whose granule is that of a region of `bytes`.
 pub const fn region_reach(bytes: usize) -> usize {
     let mut reach = GRANULE_BYTES_MIN << 32;
     while reach < bytes {
@@ -73,19 +73,19 @@ pub const fn region_reach(bytes: usize) -> usize {
     reach
 }
 
-/// Words that are 0. Memory that nobody touches is not touched here either.
-pub(crate) fn zeroed_words(count: usize) -> Box<[AtomicU32]> {
+/// Words that are 0. Their memory is not touched until they are used.
+pub(super) fn zeroed_words(count: usize) -> Box<[AtomicU32]> {
     // SAFETY: all bytes 0 is an atomic 0.
     unsafe { Box::<[AtomicU32]>::new_zeroed_slice(count).assume_init() }
 }
 
-/// Where a chunk is: in granules from the start of the region, so independent of where it is
+/// Where a chunk is, in granules from the start of the region: the same wherever the region is
 /// mapped.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, PartialOrd, Ord)]
 pub(crate) struct Location(pub(crate) u32);
 
 impl Location {
-    /// No chunk. Never a real one: a chunk is longer than one granule.
+    /// No chunk. No chunk has this location, because a chunk is longer than one granule.
     pub(crate) const NONE: Location = Location(u32::MAX);
 
     pub(crate) fn is_none(self) -> bool {
@@ -97,36 +97,36 @@ impl Location {
     }
 }
 
-/// The pages of one store: the only way to their bytes.
+/// The bytes of one store's pages.
 pub(crate) struct OwnedPages {
     base: NonNull<u8>,
     bytes: usize,
     granule_shift: u32,
-    pool: Arc<PagePool>,
-    /// `None` in [`PinnedChunks`], which do not follow what their store owns.
+    /// Keeps the memory alive.
+    region: Arc<Region>,
+    /// Numbers of the pages. `None` in [`PinnedChunks`], which do not follow what their store owns.
     #[cfg(debug_assertions)]
     owned: Option<BTreeSet<u32>>,
 }
 
-// SAFETY: the pointer leads into the region that `pool` keeps alive, and to the pages of this store
-// only, which no other thread reaches, but for pinned chunks, which nobody changes.
+// SAFETY: `base` points into the region, which `region` keeps alive. Only this store's pages are
+// accessed; another thread reaches only pinned chunks of them, which do not change.
 unsafe impl Send for OwnedPages {}
 
-/// A window on the chunks of a held item, for readers on any thread: what a hold pins is neither
-/// changed nor freed while it is alive, but for the header of the head chunk, which is not read
-/// through this.
+/// The chunks of a held item, for a reader on any thread. They are neither changed nor freed while
+/// the hold is alive, except the header of the head chunk, which is not read through this.
 pub(crate) struct PinnedChunks(OwnedPages);
 
 impl PinnedChunks {
-    /// To be read only.
+    /// The bytes, to be read only.
     pub(crate) fn pages(&self) -> &OwnedPages {
         &self.0
     }
 }
 
 impl OwnedPages {
-    pub(crate) fn new(pool: Arc<PagePool>) -> OwnedPages {
-        let region = pool.region();
+    /// A window on no page yet.
+    pub(crate) fn new(region: Arc<Region>) -> OwnedPages {
         let mut granule_shift = GRANULE_BYTES_MIN.trailing_zeros();
         while region.bytes >> granule_shift > u32::MAX as usize + 1 {
             granule_shift += 1;
@@ -137,27 +137,23 @@ impl OwnedPages {
             granule_shift,
             #[cfg(debug_assertions)]
             owned: Some(BTreeSet::new()),
-            pool,
+            region,
         }
     }
 
-    /// A window for the reader of a held item.
+    /// The window of a reader of a held item.
     pub(crate) fn pinned_chunks(&self) -> PinnedChunks {
         PinnedChunks(OwnedPages {
             base: self.base,
             bytes: self.bytes,
             granule_shift: self.granule_shift,
-            pool: Arc::clone(&self.pool),
+            region: Arc::clone(&self.region),
             #[cfg(debug_assertions)]
             owned: None,
         })
     }
 
-    pub(crate) fn pool(&self) -> &PagePool {
-        &self.pool
-    }
-
-    /// Bytes of the unit in which locations count.
+    /// Bytes of a granule, the unit of locations.
     pub(crate) fn granule_bytes(&self) -> usize {
         1 << self.granule_shift
     }
@@ -168,38 +164,30 @@ impl OwnedPages {
         (location.0 as usize) << self.granule_shift
     }
 
-    /// Location of a byte offset, which is a multiple of the granule.
+    /// Location of a byte offset that is a multiple of the granule.
     #[inline]
     pub(crate) fn location(&self, at: usize) -> Location {
         debug_assert_eq!(at & (self.granule_bytes() - 1), 0);
         Location((at >> self.granule_shift) as u32)
     }
 
-    /// Takes a page from the pool and puts the store's `note` on it.
-    pub(crate) fn take(&mut self, note: u32) -> Option<Page> {
-        let page = self.pool.take()?;
-        self.pool.set_note(page.number(), note);
+    /// From now on the page is the store's. Checked in builds with debug assertions only.
+    pub(crate) fn add(&mut self, page: &Page) {
         #[cfg(debug_assertions)]
         assert!(self.owned_mut().insert(page.number()), "a page was handed out twice");
-        Some(page)
+        let _ = page;
     }
 
-    /// Gives a page to the pool.
-    pub(crate) fn give(&mut self, page: Page) {
+    /// From now on the page is no longer the store's.
+    pub(crate) fn remove(&mut self, page: &Page) {
         #[cfg(debug_assertions)]
         assert!(self.owned_mut().remove(&page.number()), "a page of another owner");
-        self.pool.give(page);
+        let _ = page;
     }
 
     #[cfg(debug_assertions)]
     fn owned_mut(&mut self) -> &mut BTreeSet<u32> {
         self.owned.as_mut().expect("a window of a store")
-    }
-
-    /// The note on the page that holds byte `at`.
-    #[inline]
-    pub(crate) fn note(&self, at: usize) -> u32 {
-        self.pool.note((at / PAGE_BYTES) as u32)
     }
 
     #[inline]
@@ -216,8 +204,8 @@ impl OwnedPages {
     #[inline]
     pub(crate) fn bytes(&self, at: usize, len: usize) -> &[u8] {
         self.assert_inside(at, len);
-        // SAFETY: inside the region (asserted), initialised by its owner; the page is this store's,
-        // so `&self` excludes writers; or the bytes are pinned, and so change for nobody.
+        // SAFETY: inside the region (asserted), initialised by its owner. The page is this store's,
+        // so `&self` excludes writers; or the bytes are pinned, and do not change.
         unsafe { slice::from_raw_parts(self.base.as_ptr().add(at), len) }
     }
 
@@ -271,7 +259,7 @@ impl OwnedPages {
         self.set_array(at, [value]);
     }
 
-    /// Copies within the store's pages; the ranges may overlap.
+    /// Copies bytes within the store's pages. The ranges may overlap.
     pub(crate) fn copy(&mut self, from: usize, to: usize, len: usize) {
         self.assert_inside(from, len);
         self.assert_inside(to, len);

@@ -1,35 +1,37 @@
-//! The clock of accesses: it counts requests, and knows which second each of its steps lay in.
+//! The clock of accesses. It counts requests in ticks, and knows the second of each tick.
 
 use alloc::vec::Vec;
 
-use crate::item::access::Step;
+use crate::item::access::AccessTick;
 use crate::limits::CHECKPOINTS_MAX;
 
-/// Steps in which a store has as many requests as it has items.
-const TURNOVER_STEPS: usize = 1024;
+/// Ticks in which a store has as many requests as it has items.
+const TURNOVER_TICKS: usize = 1024;
 
-/// Steps back that the clock remembers.
-const STEPS_KNOWN: u32 = 1 << 26;
+/// Ticks that the clock looks back at most.
+const TICKS_KNOWN: u32 = 1 << 26;
 
-/// A second in which there were requests, and the step of the first of them.
+/// A second with requests, and the tick of the first of them.
 #[derive(Clone, Copy)]
 struct Checkpoint {
     second: u32,
-    step: Step,
+    tick: AccessTick,
 }
 
-/// See the module.
+/// The clock of one store.
 pub(crate) struct AccessClock {
+    /// Number of the current tick.
     number: u32,
-    /// Requests left of the current step.
+    /// Requests left in the current tick.
     left: usize,
+    /// The latest second.
     second: u32,
-    /// Ascending. The most recent seconds are all here, of older ones ever fewer.
+    /// Ascending. All of the most recent seconds, and fewer the older they are.
     checkpoints: Vec<Checkpoint>,
 }
 
-fn step_requests(items: usize) -> usize {
-    (items / TURNOVER_STEPS).max(1)
+fn tick_requests(items: usize) -> usize {
+    (items / TURNOVER_TICKS).max(1)
 }
 
 impl AccessClock {
@@ -38,54 +40,54 @@ impl AccessClock {
         AccessClock { number: 0, left: 1, second: 0, checkpoints }
     }
 
-    /// The current step.
+    /// The current tick.
     #[inline]
-    pub(crate) fn step(&self) -> Step {
-        Step::new(self.number)
+    pub(crate) fn tick(&self) -> AccessTick {
+        AccessTick::new(self.number)
     }
 
-    /// Number of the current step, counted from the start, modulo 2^32.
+    /// Number of the current tick, counted from the start, modulo 2^32.
     pub(crate) fn number(&self) -> u32 {
         self.number
     }
 
-    /// The step after so many more requests to a store of so many items.
+    /// The tick after so many more requests, in a store of this many items.
     #[inline]
-    pub(crate) fn step_in(&self, requests: usize, items: usize) -> Step {
-        Step::new(self.number.wrapping_add((requests / step_requests(items)) as u32))
+    pub(crate) fn tick_in(&self, requests: usize, items: usize) -> AccessTick {
+        AccessTick::new(self.number.wrapping_add((requests / tick_requests(items)) as u32))
     }
 
-    /// Counts a request at this second, to a store of so many items; returns its step. A second
-    /// that has passed is taken for the latest: who began a turn before it may still touch the
-    /// store.
+    /// Counts a request at this second, in a store of this many items. Returns its tick. A second
+    /// before the latest counts as the latest: another thread may use the store in a turn that
+    /// began earlier.
     #[inline]
-    pub(crate) fn advance(&mut self, now: u32, items: usize) -> Step {
+    pub(crate) fn advance(&mut self, now: u32, items: usize) -> AccessTick {
         self.left -= 1;
         if self.left == 0 {
             self.number = self.number.wrapping_add(1);
-            self.left = step_requests(items);
+            self.left = tick_requests(items);
         }
         if now > self.second {
             self.begin_second(now);
         }
-        self.step()
+        self.tick()
     }
 
     #[cold]
     fn begin_second(&mut self, now: u32) {
         self.second = now;
-        let step = self.step();
-        if let Some(last) = self.checkpoints.last_mut().filter(|last| last.step == step) {
+        let tick = self.tick();
+        if let Some(last) = self.checkpoints.last_mut().filter(|last| last.tick == tick) {
             last.second = now;
             return;
         }
-        // Beyond half of what steps can count they would seem to lie ahead.
-        let outdated = self.checkpoints.iter().take_while(|at| at.step.until(step) > STEPS_KNOWN);
+        // Ticks further back than half of their range would look like future ones.
+        let outdated = self.checkpoints.iter().take_while(|at| at.tick.until(tick) > TICKS_KNOWN);
         self.checkpoints.drain(..outdated.count());
         if self.checkpoints.len() == CHECKPOINTS_MAX {
             self.thin_out();
         }
-        self.checkpoints.push(Checkpoint { second: now, step });
+        self.checkpoints.push(Checkpoint { second: now, tick });
     }
 
     /// Drops every other checkpoint of the older half.
@@ -97,12 +99,12 @@ impl AccessClock {
         });
     }
 
-    /// Seconds since a step. Exact for the last [`CHECKPOINTS_MAX`] / 2 seconds in which a step
-    /// began, where steps are shorter than seconds; else within a step's length. Further back it is
-    /// an upper bound, that of the nearest checkpoint kept.
-    pub(crate) fn seconds_since(&self, now: u32, step: Step) -> u32 {
-        let age = step.until(self.step());
-        let known = self.checkpoints.partition_point(|at| at.step.until(self.step()) >= age);
+    /// Seconds since a tick. For the last [`CHECKPOINTS_MAX`] / 2 seconds in which a tick began, it
+    /// is exact if ticks are shorter than seconds, else within the length of a tick. For older
+    /// ticks it is an upper bound.
+    pub(crate) fn seconds_since(&self, now: u32, tick: AccessTick) -> u32 {
+        let age = tick.until(self.tick());
+        let known = self.checkpoints.partition_point(|at| at.tick.until(self.tick()) >= age);
         let at = known.checked_sub(1).or((!self.checkpoints.is_empty()).then_some(0));
         at.map_or(0, |at| now.saturating_sub(self.checkpoints[at].second))
     }
@@ -116,32 +118,32 @@ mod tests {
     fn a_step_is_a_share_of_the_items() {
         let mut clock = AccessClock::new();
         let first = clock.advance(7, 10);
-        let steps: Vec<u32> = (0..640).map(|_| first.until(clock.advance(7, 10))).collect();
-        assert!(steps.is_sorted());
-        assert_eq!((steps[0], steps[639]), (1, 640));
+        let ticks: Vec<u32> = (0..640).map(|_| first.until(clock.advance(7, 10))).collect();
+        assert!(ticks.is_sorted());
+        assert_eq!((ticks[0], ticks[639]), (1, 640));
         (0..6400).for_each(|_| {
-            clock.advance(7, 10 * TURNOVER_STEPS);
+            clock.advance(7, 10 * TURNOVER_TICKS);
         });
-        assert_eq!(first.until(clock.step()), 640 + 640);
-        assert_eq!(clock.step().until(clock.step_in(500, 10 * TURNOVER_STEPS)), 50);
+        assert_eq!(first.until(clock.tick()), 640 + 640);
+        assert_eq!(clock.tick().until(clock.tick_in(500, 10 * TURNOVER_TICKS)), 50);
     }
 
     #[test]
     fn seconds_are_known_long_after() {
         let mut clock = AccessClock::new();
-        let mut steps = Vec::new();
+        let mut ticks = Vec::new();
         let seconds = if cfg!(miri) { 1_200 } else { 20_000 };
         for second in 1..=seconds {
             for request in 0..second % 30 {
-                let step = clock.advance(second, 5);
+                let tick = clock.advance(second, 5);
                 if request == 0 {
-                    steps.push((second, step));
+                    ticks.push((second, tick));
                 }
             }
         }
         let now = seconds + 5;
-        for (second, step) in steps {
-            let seconds = clock.seconds_since(now, step);
+        for (second, tick) in ticks {
+            let seconds = clock.seconds_since(now, tick);
             let truth = now - second;
             if truth < CHECKPOINTS_MAX as u32 / 2 {
                 assert_eq!(seconds, truth);
@@ -151,12 +153,13 @@ mod tests {
         }
     }
 
-    /// Threads that take turns at a store see a second begin at different times.
+    /// Threads that share a store see a second begin at different times.
     #[test]
     fn a_second_that_comes_again_is_the_latest() {
         let mut clock = AccessClock::new();
-        let steps: Vec<Step> = [5, 6, 5, 6, 5].iter().map(|now| clock.advance(*now, 5)).collect();
-        let idle: Vec<u32> = steps.iter().map(|step| clock.seconds_since(9, *step)).collect();
+        let ticks: Vec<AccessTick> =
+            [5, 6, 5, 6, 5].iter().map(|now| clock.advance(*now, 5)).collect();
+        let idle: Vec<u32> = ticks.iter().map(|tick| clock.seconds_since(9, *tick)).collect();
         assert_eq!(idle, [4, 3, 3, 3, 3]);
         assert_eq!(clock.checkpoints.len(), 2);
     }
@@ -164,10 +167,10 @@ mod tests {
     #[test]
     fn a_step_of_several_seconds_counts_as_its_last() {
         let mut clock = AccessClock::new();
-        let items = 100 * TURNOVER_STEPS;
+        let items = 100 * TURNOVER_TICKS;
         clock.advance(1, items);
-        let step = clock.advance(5, items);
+        let tick = clock.advance(5, items);
         clock.advance(9, items);
-        assert_eq!(clock.seconds_since(20, step), 11);
+        assert_eq!(clock.seconds_since(20, tick), 11);
     }
 }

@@ -1,10 +1,10 @@
-//! Measures for decisions: the age of items, hits that slab classes should have, rates.
+//! Measures that decisions about memory rest on: the age of items, stale classes, rates.
 //!
 //! May use: `item`, `slabs`. Must not come in: changes of items or pages.
 //!
-//! Start reading at `access_clock.rs`.
+//! Start reading at `access_clock.rs`; `item/access.rs` says what an age means.
 
 pub(crate) mod access_clock;
-pub(crate) mod flush_epochs;
-pub(crate) mod liveliness;
-pub(crate) mod rate_meter;
+pub(crate) mod page_worth;
+mod rate_meter;
+pub(crate) mod stale_classes;

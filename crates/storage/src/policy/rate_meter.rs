@@ -1,21 +1,22 @@
-//! How often something happens, per second.
+//! A meter of events per second.
 
 /// Seconds over which the rate is averaged.
 const SECONDS: u64 = 8;
 
 /// A moving average over about 8 seconds.
 #[derive(Default)]
-pub(crate) struct RateMeter {
+pub(super) struct RateMeter {
+    /// The latest second.
     second: u32,
-    /// Counted in this second so far.
+    /// Events in this second so far.
     count: u32,
     /// Per second, before this second; `None` in the first.
     rate: Option<u64>,
 }
 
 impl RateMeter {
-    /// Counts so many at this second (not 0). One that has passed counts for the latest: who began
-    /// a turn before it may still touch the store.
+    /// Counts this many events at this second (not 0). A second before the latest counts as the
+    /// latest: another thread may use the store in a turn that began earlier.
     #[inline]
     pub(crate) fn add(&mut self, now: u32, count: u32) {
         if now > self.second {
@@ -28,13 +29,13 @@ impl RateMeter {
     }
 
     /// The rate at this second.
-    pub(crate) fn per_second(&self, now: u32) -> u64 {
+    pub(super) fn per_second(&self, now: u32) -> u64 {
         let count = u64::from(self.count);
         let elapsed = u64::from(now.saturating_sub(self.second));
         match self.rate {
             None => count / elapsed.max(1),
             Some(rate) if elapsed == 0 => rate,
-            // Of several seconds, only the first has a count.
+            // Of the seconds that have passed, only the first has a count.
             Some(rate) => (rate * SECONDS.saturating_sub(elapsed) + count) / SECONDS,
         }
     }
@@ -60,7 +61,7 @@ mod tests {
         assert!(meter.per_second(63) < 60 && meter.per_second(70) == 10);
     }
 
-    /// Threads that take turns at a store see a second begin at different times.
+    /// Threads that share a store see a second begin at different times.
     #[test]
     fn a_second_that_comes_again_changes_no_rate() {
         let (mut steady, mut disturbed) = (RateMeter::default(), RateMeter::default());

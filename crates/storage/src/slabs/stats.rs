@@ -1,11 +1,11 @@
-//! Counters and gauges of a store and of its slab classes, under memcached's names.
+//! Counters and gauges of a store and of its slab classes, with memcached's names.
 
-/// What happened to the items of one slab class.
+/// Counters of one slab class.
 #[derive(Clone, Copy, Default, Debug, PartialEq, Eq)]
 pub struct ClassCounters {
-    /// Live items pushed out.
+    /// Live items evicted.
     pub evicted: u64,
-    /// Of these, items that had an exptime.
+    /// Of these, items with an exptime.
     pub evicted_nonzero: u64,
     /// Of these, items that no get had read.
     pub evicted_unfetched: u64,
@@ -15,7 +15,7 @@ pub struct ClassCounters {
     pub evicted_time: u64,
     /// Allocations that found nothing to evict.
     pub outofmemory: u64,
-    /// Expired or flushed items taken back at an LRU tail.
+    /// Expired or flushed items taken back by an allocation.
     pub reclaimed: u64,
     /// Of these, items that no get had read.
     pub expired_unfetched: u64,
@@ -31,20 +31,20 @@ pub struct ClassCounters {
     pub cmd_set: u64,
     /// Items deleted.
     pub delete_hits: u64,
-    /// Items counted up.
+    /// Items incremented.
     pub incr_hits: u64,
-    /// Items counted down.
+    /// Items decremented.
     pub decr_hits: u64,
-    /// Items replaced as their cas unique was the one named.
+    /// Items replaced by a cas.
     pub cas_hits: u64,
-    /// Items kept as theirs was another.
+    /// Cas commands with another unique than the item's.
     pub cas_badval: u64,
-    /// Items whose exptime was set anew, a get of theirs included.
+    /// Items touched, also by a get that touches.
     pub touch_hits: u64,
 }
 
 impl ClassCounters {
-    /// Adds another class's counters; `evicted_time` keeps the larger.
+    /// Adds the counters of another class. `evicted_time` becomes the larger one.
     pub(crate) fn add(&mut self, other: &ClassCounters) {
         self.evicted += other.evicted;
         self.evicted_nonzero += other.evicted_nonzero;
@@ -68,18 +68,18 @@ impl ClassCounters {
     }
 }
 
-/// A store as a whole.
+/// Counters and gauges of a whole store.
 #[derive(Clone, Copy, Default, Debug, PartialEq, Eq)]
 pub struct StoreStats {
-    /// Items that a get may find (or would find expired or flushed).
+    /// Linked items, including those expired or flushed that were not taken back yet.
     pub curr_items: u64,
-    /// Bytes that these items ask for, headers included.
+    /// Bytes of memory that these items use, headers included.
     pub bytes: u64,
     /// Items ever linked.
     pub total_items: u64,
-    /// Requests that met an item that had expired.
+    /// Requests that found an expired item.
     pub get_expired: u64,
-    /// Requests that met an item that a flush had ended.
+    /// Requests that found a flushed item.
     pub get_flushed: u64,
     /// Sum over the slab classes.
     pub counters: ClassCounters,
@@ -87,27 +87,27 @@ pub struct StoreStats {
     pub hash_bytes: u64,
     /// Binary logarithm of the number of buckets, rounded down.
     pub hash_power_level: u64,
-    /// Pages owned, those of the hash table included.
+    /// Pages owned, including those of the hash table.
     pub pages_owned: u64,
     /// Pages moved from one slab class to another.
     pub slabs_moved: u64,
     /// Chunks of live items moved so that their page could leave its class.
     pub items_moved: u64,
-    /// Pages in which the crawler has begun to look for what has expired.
+    /// Pages in which the crawler began to look for expired items.
     pub crawler_starts: u64,
-    /// Whether the hash table has fewer buckets than its items call for.
+    /// Whether the hash table has fewer buckets than its items need.
     pub is_growing: bool,
-    /// Whether there are dead items that the crawler is looking for.
+    /// Whether the crawler is looking for dead items.
     pub is_crawling: bool,
-    /// Whether a page's items are being moved away, for the page to leave.
+    /// Whether a page is being drained.
     pub is_moving_page: bool,
-    /// Values being written into reserved memory.
+    /// Reservations alive.
     pub reservations: u64,
     /// Holds alive.
     pub holds: u64,
 }
 
-/// One slab class.
+/// Counters and gauges of one slab class.
 #[derive(Clone, Copy, Default, Debug, PartialEq, Eq)]
 pub struct ClassStats {
     /// Bytes of a chunk.
@@ -122,12 +122,12 @@ pub struct ClassStats {
     pub used_chunks: u64,
     /// Chunks not in use.
     pub free_chunks: u64,
-    /// Bytes asked for in the used chunks.
+    /// Bytes used in the used chunks.
     pub mem_requested: u64,
-    /// Items in it.
+    /// Items.
     pub number: u64,
-    /// Seconds since the longest idle of them was accessed, as far as a bounded look found it.
+    /// Seconds since the longest idle item was accessed, of those that a bounded search saw.
     pub age: u64,
-    /// What happened to its items.
+    /// Counters.
     pub counters: ClassCounters,
 }

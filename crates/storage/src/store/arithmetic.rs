@@ -1,25 +1,29 @@
-//! incr and decr: decimal numbers in values.
+//! incr and decr of decimal numbers in values.
 
 use core::fmt::Write;
 
 use crate::index::key_hasher::HashedKey;
-use crate::item::item;
-use crate::item::item_ref::ItemRef;
+use crate::item::body::body_span;
+use crate::item::chunk;
+use crate::item::chunk_sizes::SlabClassId;
+use crate::item::item_fields;
+use crate::item::item_shape::CasField;
+use crate::memory::region::Location;
 use crate::store::reservation::ItemFields;
 use crate::store::store::Store;
 
 /// Digits of the largest 64-bit number.
 const DIGITS_MAX: usize = 20;
 
-/// Bytes of the longest value that may be a number: memcached's largest slab chunk.
+/// Bytes of the longest value that may be a number: memcached's largest chunk.
 const NUMBER_BYTES_MAX: usize = 512 << 10;
 
 /// A change of a number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Delta {
-    /// Added; wraps at 2^64.
+    /// Adds. Wraps at 2^64.
     Incr(u64),
-    /// Subtracted; stops at 0.
+    /// Subtracts. Stops at 0.
     Decr(u64),
 }
 
@@ -28,69 +32,76 @@ pub enum Delta {
 pub enum ArithmeticError {
     /// The key has no item.
     NotFound,
-    /// The value is not a number below 2^64, or longer than 512 KiB, as in memcached.
+    /// The value is no number below 2^64, or is longer than 512 KiB, as in memcached.
     NonNumeric,
-    /// The longer text finds no memory; the item is as it was.
+    /// There is no memory for the longer text. The item is as it was.
     NoMemory,
 }
 
 impl Store {
-    /// Changes the number in an item; returns the new one.
+    /// Changes the number in an item. Returns the new number.
     ///
-    /// A text not longer than the value is written in its place and padded on the right with
-    /// blanks; else the item gets a value of the exact length. Flags and exptime stay. A cas
-    /// unique handed out before matches no more.
+    /// If the new text is not longer than the value, it is written over it and padded on the right
+    /// with blanks. Otherwise the item gets a value of the text's length. Flags and exptime stay. A
+    /// cas unique that was handed out before no longer matches.
     pub fn arithmetic(
         &mut self,
         now: u32,
         key: HashedKey<'_>,
         delta: Delta,
     ) -> Result<u64, ArithmeticError> {
-        let item = self.find_live(now, key).map_err(|_| ArithmeticError::NotFound)?;
-        let view = ItemRef::new(&self.slabs.pages, item);
+        let item = self.items_mut().find_live(now, key);
+        let item = item.map_err(|_| ArithmeticError::NotFound)?;
+        let view = self.items().view(item);
         let (at, len) = view.head_span();
-        let head = self.slabs.pages.bytes(at, len);
+        let head = self.pages().bytes(at, len);
         let number = parse_number(head).filter(|_| view.value_len() <= NUMBER_BYTES_MAX);
         let number = number.ok_or(ArithmeticError::NonNumeric)?;
-        let old_class = self.slabs.class_of(item);
+        let old_class = self.items().slabs().class_of(item);
         let number = match delta {
             Delta::Incr(by) => number.wrapping_add(by),
             Delta::Decr(by) => number.saturating_sub(by),
         };
         let mut text = NumberText { digits: [b' '; DIGITS_MAX], len: 0 };
         write!(text, "{number}").expect("64 bits are at most 20 digits");
-        if text.len <= len && !view.is_held() {
-            let renewed = view.cas() != 0;
-            let mut body = view.bodies().next();
-            let pages = &mut self.slabs.pages;
-            let value = pages.bytes_mut(at, len);
-            value.fill(b' ');
-            value[..text.len].copy_from_slice(&text.digits[..text.len]);
-            while let Some(chunk) = body {
-                let (at, len) = item::body_span(pages, chunk);
-                pages.bytes_mut(at, len).fill(b' ');
-                body = item::next(pages, chunk).some();
-            }
-            if renewed {
-                let unique = self.new_unique();
-                item::set_cas(&mut self.slabs.pages, item, unique);
-            }
-            self.count_arithmetic(old_class, delta);
-            return Ok(number);
+        let text = &text.digits[..text.len];
+        if text.len() <= len && !view.is_held() {
+            self.overwrite_number(item, text);
+        } else {
+            // A held value must not change, so even a shorter text goes into a new item.
+            let (flags, exptime) = (view.flags(), view.exptime());
+            let fields = ItemFields { key, flags, exptime, cas: CasField::Absent };
+            let guard = self.items_mut().guard(item);
+            let new = self.new_item(now, fields, text);
+            self.items_mut().end_guard(guard);
+            self.link_new(now, key, new.ok_or(ArithmeticError::NoMemory)?);
         }
-        // A held value keeps its bytes: then a shorter text goes into a new item, too.
-        let (flags, exptime) = (view.flags(), view.exptime());
-        let fields = ItemFields { key, flags, exptime, with_cas: false };
-        let guard = self.guard(item);
-        let new = self.new_item(now, fields, &text.digits[..text.len]);
-        self.unguard(item, guard);
-        self.link_new(now, key, new.ok_or(ArithmeticError::NoMemory)?);
         self.count_arithmetic(old_class, delta);
         Ok(number)
     }
 
-    fn count_arithmetic(&mut self, class: usize, delta: Delta) {
-        let counters = &mut self.slabs.classes[class].counters;
+    /// Writes a text over the value of an item, whose head chunk has room for it.
+    fn overwrite_number(&mut self, item: Location, text: &[u8]) {
+        let view = self.items().view(item);
+        let ((at, len), mut body) = (view.head_span(), view.first_body().some());
+        let renewed = view.cas() != 0;
+        let pages = self.pages_mut();
+        let value = pages.bytes_mut(at, len);
+        value.fill(b' ');
+        value[..text.len()].copy_from_slice(text);
+        while let Some(chunk) = body {
+            let (at, len) = body_span(pages, chunk);
+            pages.bytes_mut(at, len).fill(b' ');
+            body = chunk::next(pages, chunk).some();
+        }
+        if renewed {
+            let unique = self.uniques.take();
+            item_fields::set_cas(self.pages_mut(), item, unique);
+        }
+    }
+
+    fn count_arithmetic(&mut self, class: SlabClassId, delta: Delta) {
+        let counters = &mut self.items_mut().slabs_mut().class_mut(class).counters;
         match delta {
             Delta::Incr(_) => counters.incr_hits += 1,
             Delta::Decr(_) => counters.decr_hits += 1,
@@ -98,6 +109,7 @@ impl Store {
     }
 }
 
+/// A number as text.
 struct NumberText {
     digits: [u8; DIGITS_MAX],
     len: usize,
@@ -116,8 +128,8 @@ fn is_blank(byte: u8) -> bool {
     matches!(byte, b' ' | b'\t'..=b'\r')
 }
 
-/// Reads a number as memcached does: blanks, a plus sign and the digits; then the end, or a blank
-/// (or NUL) with anything behind it.
+/// Reads a number as memcached does: blanks, a plus sign and digits, then the end or a blank or
+/// NUL. Anything may follow that.
 fn parse_number(value: &[u8]) -> Option<u64> {
     let start = value.iter().position(|byte| !is_blank(*byte))?;
     let text = &value[start..];

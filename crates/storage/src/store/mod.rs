@@ -1,25 +1,25 @@
-//! The store of one shard, and everything that a request does to it.
+//! The store of one shard: what requests do to its items, and its background work.
 //!
 //! May use: all other rooms. Must not come in: protocols, clocks, threads.
 //!
 //! Start reading at `store.rs`, then `lookup.rs` and `store_verb.rs`.
 
+pub(crate) mod allocation;
+pub(crate) mod amending;
 pub(crate) mod arithmetic;
-pub(crate) mod check;
-pub(crate) mod class_counts;
-pub(crate) mod crawler;
-pub(crate) mod drain;
-pub(crate) mod events;
-pub(crate) mod eviction;
-pub(crate) mod flush;
-pub(crate) mod hold;
-pub(crate) mod lookup;
-pub(crate) mod meta;
-pub(crate) mod page_sharing;
-pub(crate) mod reassign;
-pub(crate) mod rebalance;
-pub(crate) mod relocation;
+mod background;
+mod cas_uniques;
+pub(crate) mod glance;
+pub(crate) mod hit_counts;
+mod holding;
+mod index_growth;
+mod item_changes;
+mod lookup;
+mod new_items;
+pub(crate) mod reading;
+mod recount;
 pub(crate) mod reservation;
+mod stats;
 pub(crate) mod store;
 pub(crate) mod store_verb;
 pub(crate) mod walk;

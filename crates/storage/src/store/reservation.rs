@@ -1,61 +1,63 @@
-//! Values that arrive in parts: written straight into memory reserved for them, one chunk ahead of
-//! the bytes at most.
+//! Reservations: items whose value arrives in parts. The parts are written directly into memory
+//! that is reserved for them, at most one chunk ahead of the bytes.
 
 use crate::index::key_hasher::HashedKey;
-use crate::item::chain::{self, BODY_HEADER_BYTES};
-use crate::item::item::{self, ItemShape};
-use crate::item::item_ref::ItemRef;
-use crate::limits::{KEY_BYTES_MAX, LONG_VALUE_BYTES, VALUE_BYTES_MAX};
+use crate::item::body::BODY_HEADER_BYTES;
+use crate::item::chain;
+use crate::item::item_shape::{CasField, ItemShape};
+use crate::limits::{LONG_VALUE_BYTES, VALUE_BYTES_MAX};
 use crate::memory::region::Location;
-use crate::store::store::{NoMemory, Store};
+use crate::store::allocation::NoMemory;
+use crate::store::store::Store;
 
-/// A new item that is being written. Given to [`Store::commit`], [`Store::abandon`] or
-/// [`Store::give_up`] in the end; dropped otherwise, its memory stays reserved.
+/// A new item that is being written. Must be given to [`Store::commit`], [`Store::abandon`] or
+/// [`Store::give_up`]; if it is dropped instead, its memory stays reserved.
 #[must_use = "a reservation is committed or abandoned"]
 #[derive(Debug)]
 pub struct Reservation {
-    pub(crate) head: Location,
-    pub(crate) hash: u64,
+    pub(super) head: Location,
+    pub(super) hash: u64,
     value_len: usize,
+    /// Bytes of the value that are written.
     written: usize,
-    /// Where the next byte goes, and how many fit there.
+    /// The chunk of the next byte, its offset in the region, and the bytes that fit there.
     chunk: Location,
     at: usize,
     room: usize,
 }
 
 impl Reservation {
-    /// Bytes of the value that are still to be written.
+    /// Bytes of the value that are not written yet.
     pub fn missing(&self) -> usize {
         self.value_len - self.written
     }
 }
 
-/// A part of a value to be put together.
+/// A part of the value of a new item.
 #[derive(Clone, Copy)]
-pub(crate) enum ValuePart<'a> {
+pub(super) enum ValuePart<'a> {
     Bytes(&'a [u8]),
-    /// The value of another item, pinned by the caller.
+    /// The value of another item, which the caller has pinned.
     Item(Location),
 }
 
-/// The fields of an item beside its value.
+/// The fields of a new item without its value.
 #[derive(Clone, Copy)]
-pub(crate) struct ItemFields<'a> {
-    pub(crate) key: HashedKey<'a>,
-    pub(crate) flags: u32,
-    pub(crate) exptime: u32,
-    pub(crate) with_cas: bool,
+pub(super) struct ItemFields<'a> {
+    pub(super) key: HashedKey<'a>,
+    pub(super) flags: u32,
+    pub(super) exptime: u32,
+    pub(super) cas: CasField,
 }
 
 impl Store {
-    /// True if a value of more than [`LONG_VALUE_BYTES`] was ever stored.
+    /// Whether a value of more than [`LONG_VALUE_BYTES`] was ever stored.
     pub fn has_long_values(&self) -> bool {
         self.has_long_values
     }
 
-    /// Reserves the head chunk for a value of `value_len` bytes (the whole item if one chunk takes
-    /// it). `exptime` is an absolute second, 0: never. An old item of the key stays until
+    /// Reserves the head chunk for a value of `value_len` bytes, or the whole item if it fits one
+    /// chunk. `exptime` is an absolute second, 0: never. The present item of the key stays until
     /// [`Self::commit`].
     pub fn reserve(
         &mut self,
@@ -65,53 +67,55 @@ impl Store {
         exptime: u32,
         value_len: usize,
     ) -> Result<Reservation, NoMemory> {
-        let fields = ItemFields { key, flags, exptime, with_cas: false };
+        let fields = ItemFields { key, flags, exptime, cas: CasField::Absent };
         self.begin(now, fields, value_len)
     }
 
-    pub(crate) fn begin(
+    fn begin(
         &mut self,
         now: u32,
         fields: ItemFields<'_>,
         value_len: usize,
     ) -> Result<Reservation, NoMemory> {
-        let ItemFields { key, flags, exptime, with_cas } = fields;
-        let shape =
-            ItemShape::new(&self.slabs.sizes, key.key().len(), value_len, flags, exptime, with_cas);
+        let ItemFields { key, flags, exptime, cas } = fields;
+        let sizes = self.items().slabs().sizes();
+        let shape = ItemShape::new(sizes, key.key().len(), value_len, flags, exptime, cas);
         let is_long = value_len > LONG_VALUE_BYTES;
         self.has_long_values |= is_long;
-        if is_long && self.is_refused(now, value_len) || !self.could_hold(value_len) {
+        if is_long && self.is_refused(now, value_len)
+            || !self.allocation.moves_mut().could_hold(value_len)
+        {
             if shape.chained {
-                self.slabs.refuse_value(value_len);
+                self.items().slabs().refusals.add_value(value_len);
             }
             return Err(NoMemory);
         }
-        let head = self.allocate(now, shape.head_bytes).ok_or(NoMemory)?;
-        shape.write(&mut self.slabs.pages, head, key.key(), flags, exptime);
-        self.slabs.pin_chunk(head);
+        let head = self.allocation.allocate(now, shape.head_bytes).ok_or(NoMemory)?;
+        shape.write(self.pages_mut(), head, key.key(), flags, exptime);
+        self.items_mut().slabs_mut().pin_chunk(head);
         self.reservations += 1;
-        let at = self.slabs.pages.at(head) + shape.value_at();
+        let at = self.pages().at(head) + shape.value_at();
         let room = shape.head_bytes - shape.value_at();
         Ok(Reservation { head, hash: key.hash(), value_len, written: 0, chunk: head, at, room })
     }
 
-    /// Whether there is certainly no memory for a value so long. What is dead makes room even so.
+    /// Whether there is known to be no memory for a value of this many bytes. Dead items would make
+    /// room.
     #[cold]
     fn is_refused(&self, now: u32, value_len: usize) -> bool {
-        let is_refused = self.slabs.is_value_refused(value_len);
-        value_len > VALUE_BYTES_MAX
-            || is_refused && !self.is_expired_left(now) && !self.is_flushed_left()
+        let is_refused = self.items().slabs().refusals.has_value(value_len);
+        value_len > VALUE_BYTES_MAX || is_refused && !self.eviction().may_have_dead(now)
     }
 
-    /// The next contiguous room for the value; empty when the value is complete. `NoMemory`: no
-    /// further chunk could be had, and the caller gives the reservation up (or tries later).
+    /// The next contiguous room for the value, empty if the value is complete. `NoMemory`: no
+    /// further chunk could be had. The caller gives the reservation up, or tries again later.
     pub fn spare(
         &mut self,
         now: u32,
         reservation: &mut Reservation,
     ) -> Result<&mut [u8], NoMemory> {
         let (at, len) = self.spare_span(now, reservation)?;
-        Ok(self.slabs.pages.bytes_mut(at, len))
+        Ok(self.pages_mut().bytes_mut(at, len))
     }
 
     fn spare_span(
@@ -121,19 +125,19 @@ impl Store {
     ) -> Result<(usize, usize), NoMemory> {
         let missing = reservation.missing();
         if missing > 0 && reservation.room == 0 {
-            let used = self.slabs.sizes.piece_bytes(BODY_HEADER_BYTES + missing);
-            let body = self.allocate(now, used).ok_or(NoMemory)?;
-            let pages = &mut self.slabs.pages;
+            let used = self.items().slabs().sizes().piece_bytes(BODY_HEADER_BYTES + missing);
+            let body = self.allocation.allocate(now, used).ok_or(NoMemory)?;
+            let pages = self.pages_mut();
             chain::append_body(pages, reservation.head, reservation.chunk, body, used);
             reservation.chunk = body;
             reservation.at = pages.at(body) + BODY_HEADER_BYTES;
             reservation.room = used - BODY_HEADER_BYTES;
-            self.slabs.pin_chunk(body);
+            self.items_mut().slabs_mut().pin_chunk(body);
         }
         Ok((reservation.at, reservation.room.min(missing)))
     }
 
-    /// Tells that `n` bytes of the last [`Self::spare`] were written.
+    /// Notes that `n` bytes of the last [`Self::spare`] were written.
     pub fn advance(&mut self, reservation: &mut Reservation, n: usize) {
         assert!(n <= reservation.room && n <= reservation.missing(), "more than was reserved");
         reservation.written += n;
@@ -141,32 +145,32 @@ impl Store {
         reservation.room -= n;
     }
 
-    /// Frees the reserved memory; the old item of the key stays.
+    /// Frees the reserved memory. The present item of the key stays.
     pub fn abandon(&mut self, reservation: Reservation) {
         let item = self.finish(reservation);
-        self.slabs.free_item(item);
+        self.items_mut().slabs_mut().free_item(item);
     }
 
-    /// As [`Self::abandon`], after [`NoMemory`]: with evictions off, all stores refuse values so
-    /// long from now on, until one of them frees something.
+    /// As [`Self::abandon`], after [`NoMemory`]. If evictions are off, all stores refuse values of
+    /// this length or longer until one of them frees memory.
     pub fn give_up(&mut self, reservation: Reservation) {
         let value_len = reservation.value_len;
         self.abandon(reservation);
-        self.slabs.refuse_value(value_len);
+        self.items().slabs().refusals.add_value(value_len);
     }
 
-    /// Ends the reservation's pins; the item is the caller's to link or free at once.
+    /// Ends the reservation's pins. The caller links or frees the item at once.
     #[expect(clippy::needless_pass_by_value, reason = "the token ends here")]
-    pub(crate) fn finish(&mut self, reservation: Reservation) -> Location {
+    pub(super) fn finish(&mut self, reservation: Reservation) -> Location {
         let Reservation { head, .. } = reservation;
-        self.slabs.set_item_pinned(head, false);
+        self.items_mut().slabs_mut().unpin_item(head);
         self.reservations -= 1;
         head
     }
 
-    /// A new item with a value put together from parts. Neither linked nor pinned: the caller links
-    /// it before anything else is allocated.
-    pub(crate) fn build(
+    /// A new item with the value of all parts. It is neither linked nor pinned; the caller links it
+    /// before anything else is allocated.
+    pub(super) fn build(
         &mut self,
         now: u32,
         fields: ItemFields<'_>,
@@ -204,98 +208,65 @@ impl Store {
         Ok(())
     }
 
-    /// The item's chunks are pinned: whatever is evicted or moved for the new one, they stay.
+    /// The caller has pinned the item, so its chunks stay where they are.
     fn fill_from_item(
         &mut self,
         now: u32,
         reservation: &mut Reservation,
         item: Location,
     ) -> Result<(), NoMemory> {
-        let mut source = Some(ItemRef::new(&self.slabs.pages, item).first_span());
+        let mut source = Some(self.items().view(item).first_span());
         while let Some(span) = source {
             let mut copied = 0;
             while copied < span.len {
                 let (at, room) = self.spare_span(now, reservation)?;
                 assert!(room > 0, "parts longer than the value");
                 let len = room.min(span.len - copied);
-                self.slabs.pages.copy(span.at + copied, at, len);
+                self.pages_mut().copy(span.at + copied, at, len);
                 self.advance(reservation, len);
                 copied += len;
             }
-            source = span.following(&self.slabs.pages);
+            source = span.following(self.pages());
         }
         Ok(())
     }
-
-    /// Moves a linked item into a chunk with the asked-for fields; all else stays.
-    pub(crate) fn rewrite_item(
-        &mut self,
-        now: u32,
-        hash: u64,
-        old: Location,
-        exptime: u32,
-        with_cas: bool,
-    ) -> Option<Location> {
-        let view = ItemRef::new(&self.slabs.pages, old);
-        let mut key = [0; KEY_BYTES_MAX];
-        let key = &mut key[..view.key().len()];
-        key.copy_from_slice(view.key());
-        let (flags, unique, value_len) = (view.flags(), view.cas(), view.value_len());
-        let fields = ItemFields { key: HashedKey::rejoin(key, hash), flags, exptime, with_cas };
-        let guard = self.guard(old);
-        let new = self.build(now, fields, value_len, &[ValuePart::Item(old)]);
-        self.unguard(old, guard);
-        let new = new?;
-        // The old one is alive, and stays so: a flush would have ended it.
-        self.mark_new(new);
-        let pages = &mut self.slabs.pages;
-        let access = item::access(pages, old);
-        item::set_access(pages, new, access);
-        if with_cas {
-            item::set_cas(pages, new, unique);
-        }
-        self.link(hash, new, Some(old));
-        Some(new)
-    }
 }
 
-// An interpreter that looks for undefined behaviour has no time for values so long.
+// Under Miri values of this length take too long.
 #[cfg(all(test, not(miri)))]
-pub(crate) mod tests {
+mod tests {
     use alloc::{boxed::Box, sync::Arc};
     use std::{vec, vec::Vec};
 
     use super::*;
-    use crate::item::chain::steps;
+    use crate::item::chunk::steps;
     use crate::limits::CHUNK_BYTES_MAX;
     use crate::{Config, KeyHasher, NewItem, PAGE_BYTES, PagePool, Region};
     use crate::{StoreOutcome, StoreVerb};
 
-    pub(crate) fn store_of(pages: usize) -> Store {
+    const SEED: u64 = 1;
+
+    fn store_of(pages: usize) -> Store {
         let region = Region::new(Box::new(vec![0; pages * PAGE_BYTES]));
         let config = Config { item_bytes_max: VALUE_BYTES_MAX, evict: false, ..Config::default() };
-        Store::new(&config, Arc::new(PagePool::new(region)), KeyHasher::new(1)).unwrap()
+        Store::new(&config, Arc::new(PagePool::new(region)), KeyHasher::new(SEED)).unwrap()
     }
 
-    pub(crate) fn value_of(len: usize) -> Vec<u8> {
+    fn value_of(len: usize) -> Vec<u8> {
         (0..len).map(|n| (n >> 12) as u8 ^ n as u8).collect()
     }
 
-    pub(crate) fn put<'a>(
-        store: &mut Store,
-        key: &'a [u8],
-        value: &[u8],
-        verb: StoreVerb,
-    ) -> HashedKey<'a> {
-        let key = store.hasher.hash(key);
+    fn put<'a>(store: &mut Store, key: &'a [u8], value: &[u8], verb: StoreVerb) -> HashedKey<'a> {
+        let key = KeyHasher::new(SEED).hash(key);
         let item = NewItem { key, value, flags: 0, exptime: 0 };
         assert_eq!(store.store(1, &item, verb), StoreOutcome::Stored);
         key
     }
 
-    /// Appends walked along the chain from its head for each part they copied: seconds at 128 MiB.
+    /// Appends walked along the chain from its head for each part that they copied. It took seconds
+    /// at 128 MiB.
     #[test]
-    fn a_join_takes_so_many_steps_as_there_are_chunks() {
+    fn a_join_takes_about_one_step_for_each_chunk() {
         const LEN: usize = 64 << 20;
         // Twice the value, as the old item stays until the new one is linked.
         let mut store = store_of(2 * (LEN / PAGE_BYTES) + 40);
@@ -324,5 +295,32 @@ pub(crate) mod tests {
         let key = put(&mut store, b"long", &value_of(3 << 20), StoreVerb::Set);
         assert_eq!(steps::of(|| store.touch(1, key, 90).unwrap()), 0);
         store.check().unwrap();
+    }
+
+    /// The chunk before a body was found by a walk from the head. Each body took as many steps as
+    /// the value has chunks.
+    #[test]
+    fn a_body_moves_in_a_few_steps_and_a_head_in_one_walk() {
+        let mut store = store_of(200);
+        let value = value_of(4 << 20);
+        let key = put(&mut store, b"long", &value, StoreVerb::Set);
+        let item = store.items().find_linked(key).unwrap();
+        let bodies: Vec<_> = store.items().view(item).bodies().collect();
+        for chunk in bodies.iter().copied().chain([item]) {
+            let slabs = store.items_mut().slabs_mut();
+            let class = slabs.class_of(chunk);
+            if !slabs.has_room(class) {
+                let page = slabs.stock.take_page().unwrap();
+                slabs.join_class(page, class);
+            }
+            let steps = steps::of(|| assert!(store.items_mut().relocate(item, chunk)));
+            let allowed = if chunk == item { bodies.len() } else { 0 };
+            assert!(steps <= allowed + 4, "{steps} steps");
+            store.check().unwrap();
+        }
+        assert_eq!(store.stats().items_moved, bodies.len() as u64 + 1);
+        let item = store.get(1, key).unwrap();
+        let moved: Vec<u8> = item.value_parts().flatten().copied().collect();
+        assert!(moved == value);
     }
 }

@@ -1,56 +1,57 @@
-//! A walk over all items of a store, a few at a time, while the store goes on changing.
+//! A walk over all items of a store, a few at a time. The store may change during a walk.
 //!
-//! The walk follows the hash values with their bits reversed, from 0 up to 2^32. A bucket holds the
-//! hashes that agree in their low bits, so reversed it is an interval, and the buckets in any state
-//! of the table cover all of them without overlap: a split halves an interval, a merge joins two.
-//! So a position is all that must be kept between two parts of a walk. Each item whose reversed
-//! hash lies at or above it has not been seen yet, and each below has, however the table grew or
-//! shrank meanwhile: whoever is in the store throughout is seen exactly once, and nobody twice.
+//! The walk goes through the hash values with their bits reversed, from 0 to 2^32. The hashes of a
+//! bucket have the same low bits, so their reversed values are an interval. The buckets cover all
+//! values without overlap, whatever the size of the table: a split halves an interval, a merge
+//! joins two. So a position is all that a walk keeps. Items whose reversed hash is at or above it
+//! were not seen yet, items below were, even if the table grew or shrank meanwhile. An item that is
+//! in the store during the whole walk is seen exactly once, and no item is seen twice.
 
-use crate::item::item;
+use crate::item::chunk;
+use crate::item::chunk_sizes::SlabClassId;
 use crate::item::item_ref::ItemRef;
 use crate::memory::region::Location;
 use crate::store::store::Store;
 
-/// Where a walk ends: above all hashes.
+/// The end of a walk, above all hashes.
 const END: u64 = 1 << u32::BITS;
 
-/// How far a walk has come. Position 0 begins one.
+/// The position of a walk. A walk begins at 0.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct WalkPosition(u64);
 
 impl WalkPosition {
-    /// What [`Self::bits`] gave.
+    /// The position that [`Self::bits`] returned.
     pub const fn from_bits(bits: u64) -> WalkPosition {
         WalkPosition(bits)
     }
 
-    /// As a number, for a message.
+    /// The position as a number, for a message.
     pub const fn bits(self) -> u64 {
         self.0
     }
 
-    /// Whether all items were seen.
+    /// Whether the walk has seen all items.
     pub const fn is_end(self) -> bool {
         self.0 >= END
     }
 }
 
-/// An item that a walk meets.
+/// An item that a walk sees.
 #[derive(Debug)]
 pub struct Walked<'a> {
     /// The item.
     pub item: ItemRef<'a>,
-    /// Its slab class, numbered from 1.
-    pub class: usize,
+    /// Its slab class.
+    pub class: SlabClassId,
     /// Seconds since it was accessed.
     pub idle: u32,
 }
 
 impl Store {
     /// Shows live items of the slab classes in `classes` (bit n: class n) from `position` on, until
-    /// about `looks` items and buckets were looked at; returns where to go on. Reads nothing as a
-    /// client would.
+    /// about `looks` items and buckets were looked at. Returns the position to go on from. No item
+    /// counts as read.
     pub fn walk(
         &self,
         now: u32,
@@ -64,12 +65,12 @@ impl Store {
         }
         let (mut at, mut left) = (position.0, looks);
         while at < END && left > 0 {
-            let bucket = self.index.bucket_at_reversed(at as u32);
-            // Buckets were merged since: some of this one's items were seen.
+            let bucket = self.items().index().bucket_at_reversed(at as u32);
+            // If buckets were merged since, some items of this one were seen.
             let seen_below = (at > bucket.start).then_some(at as u32);
-            let seen = self.index.for_each_in_bucket(&self.slabs.pages, bucket.number, |item| {
-                self.show_if_wanted(now, item, seen_below, classes, &mut show);
-            });
+            let show_wanted = |item| self.show_if_wanted(now, item, seen_below, classes, &mut show);
+            let index = self.items().index();
+            let seen = index.for_each_in_bucket(self.pages(), bucket.number, show_wanted);
             at = bucket.end;
             left = left.saturating_sub(seen + 1);
         }
@@ -77,8 +78,8 @@ impl Store {
     }
 
     fn has_items_of(&self, classes: u64) -> bool {
-        let wanted = |number: usize| classes >> (number + 1) & 1 == 1;
-        self.slabs.classes.iter().enumerate().any(|(n, class)| wanted(n) && class.items > 0)
+        let slabs = self.items().slabs();
+        slabs.classes().any(|(id, class)| is_in(classes, id) && class.items() > 0)
     }
 
     fn show_if_wanted(
@@ -89,14 +90,19 @@ impl Store {
         classes: u64,
         show: &mut impl FnMut(&Walked<'_>),
     ) {
-        let class = self.slabs.class_of(location) + 1;
-        let is_below = |at: u32| ((self.hash_of(location) as u32).reverse_bits()) < at;
-        let is_wanted = classes >> class & 1 == 1 && self.death_of(now, location).is_none();
+        let items = self.items();
+        let class = items.slabs().class_of(location);
+        let is_below = |at: u32| ((items.hash_of(location) as u32).reverse_bits()) < at;
+        let is_wanted = is_in(classes, class) && items.death_of(now, location).is_none();
         if !is_wanted || seen_below.is_some_and(is_below) {
             return;
         }
-        let accessed = item::access(&self.slabs.pages, location).step();
-        let idle = self.clock.seconds_since(now, accessed);
-        show(&Walked { item: ItemRef::new(&self.slabs.pages, location), class, idle });
+        let idle = self.eviction().idle(now, chunk::access(self.pages(), location));
+        show(&Walked { item: items.view(location), class, idle });
     }
+}
+
+/// Whether a class is in a set of classes, in which bit n is class number n.
+fn is_in(classes: u64, class: SlabClassId) -> bool {
+    classes >> class.number() & 1 == 1
 }

@@ -1,4 +1,4 @@
-//! Flushes end what was stored before, and nothing stored after.
+//! Flushes end the items stored before them, and none stored after.
 
 use slabcore_storage::{Config, Miss, Reassigned, StoreOutcome};
 
@@ -22,8 +22,8 @@ fn a_flush_hides_what_was_stored_before_and_nothing_after() {
     assert_eq!(shard.get("after"), Ok(1));
 }
 
-/// Marks of two bits tell the items of four flushes apart. The fourth flush took back all items of
-/// the mark that it needed, in one step.
+/// Marks of two bits distinguish the items of four flushes. The fourth flush took back all items
+/// with the mark that it needed, in one step.
 #[test]
 fn a_flush_takes_back_nothing_by_itself() {
     let mut shard = Shard::new(&Config::default(), &pool(64));
@@ -35,7 +35,7 @@ fn a_flush_takes_back_nothing_by_itself() {
         shard.store.flush_all();
         assert_eq!(shard.store.stats().curr_items, items, "round {round}");
         assert_eq!(shard.store.check(), Ok(()), "round {round}");
-        // What is stored now may lie among dead items with its own mark.
+        // New items may lie among dead ones with the same mark.
         assert_eq!(shard.fill("new", 100, 30), 100);
         assert_eq!((shard.live(&prefix, 1_000), shard.live("old", 10_000)), (0, 0));
         assert_eq!(shard.live("new", 100), 100);
@@ -50,7 +50,7 @@ fn a_flush_takes_back_nothing_by_itself() {
     assert_eq!(shard.hits("new", 100), 100);
 }
 
-/// A page that a drain empties moves its items among others, which a flush may have ended.
+/// A drain moves items into pages with other items, which a flush may have ended.
 #[test]
 fn live_items_that_move_among_flushed_ones_stay_alive() {
     let mut shard = Shard::new(&Config::default(), &pool(64));
@@ -58,11 +58,11 @@ fn live_items_that_move_among_flushed_ones_stay_alive() {
         assert_eq!(shard.fill(&format!("f{round}-"), 1_000, 30), 1_000);
         shard.store.flush_all();
     }
-    // Flushed items that are met leave room in all pages.
+    // Requests take back flushed items, which leaves room in all pages.
     (0..1_000).step_by(3).for_each(|n| {
         (0..4).for_each(|round| assert!(shard.get(&format!("f{round}-{n}")).is_err()));
     });
-    // They lie in one page, which is the emptiest now.
+    // These items lie in one page, which is now the emptiest.
     assert_eq!(shard.fill("new", 100, 30), 100);
     let moved = shard.store.stats().items_moved;
     assert_eq!(shard.store.reassign(None, None), Reassigned::Begun);
@@ -77,7 +77,8 @@ fn live_items_that_move_among_flushed_ones_stay_alive() {
     assert_eq!(shard.hits("new", 100), 100);
 }
 
-/// While no mark is free, stores clean pages, and the mark alone does not say who is alive.
+/// While no mark is free, stores clean pages, and the mark alone does not tell which items are
+/// alive.
 #[test]
 fn a_crawler_that_is_off_keeps_a_mark_for_the_next_flush() {
     let mut shard = Shard::new(&Config::default(), &pool(16));

@@ -1,4 +1,4 @@
-//! The hit ratio after a change of the load.
+//! The hit ratio after the load changes.
 
 use std::sync::Arc;
 
@@ -6,7 +6,7 @@ use slabcore_storage::{Config, PAGE_BYTES, PagePool, StoreOutcome};
 
 use crate::shard::{Shard, pool};
 
-/// A client that asks for keys at random and stores what it misses.
+/// A client that reads random keys and stores those that it misses.
 struct CacheAside {
     shard: Shard,
     random: u64,
@@ -22,7 +22,7 @@ impl CacheAside {
         CacheAside { shard: Shard::new(config, pool), random: 1 }
     }
 
-    /// Hits of so many requests, spread evenly over `keys` keys with values of this length.
+    /// The hits of this many requests, spread evenly over `keys` keys with values of this length.
     fn play(&mut self, requests: usize, keys: usize, len: usize) -> usize {
         let mut hits = 0;
         for request in 0..requests {
@@ -32,7 +32,7 @@ impl CacheAside {
         hits
     }
 
-    /// One request; true if it hits.
+    /// One request. True if it hits.
     fn ask(&mut self, keys: usize, len: usize) -> bool {
         self.random = self.random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
         let key = format!("{len}-{:08}", (self.random >> 33) as usize % keys);
@@ -44,7 +44,7 @@ impl CacheAside {
     }
 }
 
-/// Two shards of one pool, of which the first has nine of ten requests.
+/// Two shards of one pool. One of them gets nine of ten requests.
 struct HotAndCold([CacheAside; 2]);
 
 impl HotAndCold {
@@ -57,7 +57,8 @@ impl HotAndCold {
         HotAndCold([shard(0), shard(1)])
     }
 
-    /// Hits of so many requests, `keys` keys of 200 bytes in each shard, the `hot` one asked more.
+    /// The hits of this many requests for `keys` keys of 200 bytes in each shard. The `hot` shard
+    /// gets more of them.
     fn play(&mut self, requests: usize, keys: usize, hot: usize) -> usize {
         let mut hits = 0;
         for request in 0..requests {
@@ -78,12 +79,12 @@ impl HotAndCold {
     }
 }
 
-/// Memory follows the load between shards, too: when another shard becomes the hot one, the hit
-/// ratio is soon that of stores that never knew it otherwise.
+/// Memory follows the load between shards. After another shard becomes the hot one, the hit ratio
+/// is soon that of stores in which it was always the hot one.
 #[test]
 fn the_hit_ratio_recovers_when_another_shard_becomes_hot() {
     const PAGES: usize = 1024;
-    // What all of the memory holds fits each shard's keys: the hot one wants it all.
+    // The keys of each shard fill all of the memory, so the hot shard needs it all.
     let keys = PAGES * PAGE_BYTES / 240;
     let mut changed = HotAndCold::new(PAGES);
     changed.play(4 * keys, keys, 0);
@@ -98,13 +99,13 @@ fn the_hit_ratio_recovers_when_another_shard_becomes_hot() {
         changed.0.iter().for_each(|it| it.shard.store.check().unwrap());
         let lost = (hits[1].saturating_sub(hits[0])) as f64 / keys as f64;
         assert!(lost < 0.02, "{hits:?} hits of {keys}, {pages:?} pages in the hot shard");
-        // Not two halves: a hot shard with half of the pages hits in half of its requests.
+        // A hot shard with half of the pages would hit in half of its requests.
         assert!(pages[0] > PAGES * 5 / 8, "{pages:?}");
     }
 }
 
-/// Memory follows the load: after a change of the value sizes, and of the keys with it, the hit
-/// ratio is soon that of a store which never knew another load; and so it is on the way back.
+/// Memory follows the load between slab classes. After keys and value sizes change, the hit ratio
+/// is soon that of a store that had this load from the start. The same holds after the change back.
 #[test]
 fn the_hit_ratio_recovers_from_a_change_of_sizes() {
     const PAGES: usize = 1024;

@@ -1,6 +1,6 @@
-//! Properties of a store that need many items, told as small stories.
+//! Properties of a store with many items. Each test is a short story.
 //!
-//! An interpreter that looks for undefined behaviour has no time for so many; it runs the model.
+//! Under Miri so many items take too long. It runs the model tests.
 #![cfg(not(miri))]
 
 mod flushes;

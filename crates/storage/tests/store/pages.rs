@@ -1,15 +1,15 @@
-//! Pages move between slab classes, between shards, and to the system.
+//! Moves of pages between slab classes, between shards, and to the system.
 
 use std::sync::{Arc, Mutex};
 
 use slabcore_storage::{
-    Config, NoMemory, PAGE_BYTES, PageWish, Reassigned, Store, StoreOutcome, StoreVerb,
+    Config, NoMemory, PAGE_BYTES, PageWish, Reassigned, SlabClassId, Store, StoreOutcome, StoreVerb,
 };
 
 use crate::shard::{Shard, pattern, pool};
 
-/// Each shard gave its part, and the shards slept although some had too little to give: memory
-/// stayed above its limit until the next request.
+/// Each shard gave its part and then slept, although some had too little to give. Memory stayed
+/// above its limit until the next request.
 #[test]
 fn shards_with_many_pages_give_for_those_with_few() {
     let pool = pool(128);
@@ -19,7 +19,7 @@ fn shards_with_many_pages_give_for_those_with_few() {
     shards[0].fill("many", 8_000, 1_000);
     assert_eq!(pool.pages_free(), 0);
     assert!(pool.set_limit(32));
-    // As executors that sleep once they have nothing left to do.
+    // Like executors, which sleep once they have nothing to do.
     for shard in &mut shards {
         while shard.store.maintain(shard.now, 64) {}
         shard.store.check().unwrap();
@@ -48,7 +48,7 @@ fn pages_pass_from_a_rich_shard_to_a_poor_one() {
     assert_eq!(pool.pages_free(), 40);
 }
 
-/// Both shards give pages until the lower limit holds, and no more than that.
+/// Both shards give pages until the lower limit holds, and no more.
 #[test]
 fn a_lower_limit_is_reached_and_a_higher_one_used() {
     let pool = pool(80);
@@ -72,17 +72,17 @@ fn a_lower_limit_is_reached_and_a_higher_one_used() {
     assert!(owned(&one, &other) > 70, "{} pages", owned(&one, &other));
 }
 
-/// A page of a class that has several is emptied; its items stay where they fit.
+/// A page of a class with several is emptied. Its items stay if they fit the other pages.
 #[test]
 fn a_page_is_reassigned() {
     let pool = pool(64);
     let mut shard = Shard::new(&Config { fair_share_pages: 64, ..Config::default() }, &pool);
     shard.fill("a", 1_000, 100);
-    assert_eq!(shard.store.reassign(Some(50), None), Reassigned::NoSpare);
+    assert_eq!(shard.store.reassign(SlabClassId::from_number(50), None), Reassigned::NoSpare);
     (0..1_000).filter(|n| n % 3 > 0).for_each(|n| shard.delete(&format!("a{n}")));
     let items = shard.store.stats().curr_items;
     let in_classes = |store: &Store| -> u64 {
-        let classes = (1..=store.classes()).filter_map(|class| store.class_stats(1, class));
+        let classes = store.classes().map(|class| store.class_stats(1, class));
         classes.map(|class| class.total_pages).sum()
     };
     assert_eq!(in_classes(&shard.store), 2);
@@ -109,8 +109,8 @@ fn store_that_moves_a_page() -> Shard {
     shard
 }
 
-/// Only allocations went on with it: where none came any more the page never moved, and orders
-/// were refused for ever.
+/// Only allocations went on with a drain. After the last allocation the page never moved, and an
+/// operator's commands were refused for ever.
 #[test]
 fn a_page_moves_without_further_allocations() {
     let mut shard = store_that_moves_a_page();
@@ -140,7 +140,7 @@ fn an_order_takes_the_place_of_a_move_of_the_stores_own() {
     shard.store.check().unwrap();
 }
 
-/// What `stats slabs` calls malloced fell to nothing when all items were flushed.
+/// `total_malloced` of `stats slabs` fell to 0 when all items were flushed.
 #[test]
 fn pages_stay_malloced_when_items_go() {
     let pool = pool(64);
@@ -165,9 +165,8 @@ fn a_reassigned_page_belongs_to_its_class() {
     let mut shard = Shard::new(&Config { fair_share_pages: 64, ..Config::default() }, &pool);
     let stored = shard.fill("a", 3_000, 1_000);
     assert_eq!(stored, 3_000);
-    let pages =
-        |store: &Store, class| store.class_stats(1, class).map_or(0, |class| class.total_pages);
-    let full = (1..=shard.store.classes()).max_by_key(|class| pages(&shard.store, *class)).unwrap();
+    let pages = |store: &Store, class| store.class_stats(1, class).total_pages;
+    let full = shard.store.classes().max_by_key(|class| pages(&shard.store, *class)).unwrap();
     let before = pages(&shard.store, full);
     let small = shard.store.class_of_new(2, 10, 0, 0);
     assert_ne!(small, full);
@@ -178,13 +177,14 @@ fn a_reassigned_page_belongs_to_its_class() {
     }
     assert_eq!((pages(&shard.store, full), pages(&shard.store, small)), (before - 1, 1));
     assert_eq!(shard.store.assign_free_page(small), Reassigned::Begun);
-    assert_eq!(shard.store.assign_free_page(99), Reassigned::NoSpare);
+    let unused = SlabClassId::from_number(63).unwrap();
+    assert_eq!(shard.store.assign_free_page(unused), Reassigned::NoSpare);
     assert_eq!(pages(&shard.store, small), 2);
     shard.fill("s", 100, 10);
     assert_eq!(pages(&shard.store, small), 2);
     shard.store.check().unwrap();
-    // Pages without items do not stand in the way of those who need them.
-    for class in 1..20 {
+    // Classes that need pages get those without items.
+    for class in shard.store.classes().take(19) {
         shard.store.assign_free_page(class);
     }
     shard.fill("b", 3_000, 3_000);
@@ -192,7 +192,7 @@ fn a_reassigned_page_belongs_to_its_class() {
     assert_eq!(shard.get("b2999"), Ok(3_000));
 }
 
-/// Two shards that share 128 pages and have filled them; neither has 100.
+/// Two shards that have filled the 128 pages that they share. Neither has 100 pages.
 fn two_full_shards() -> [Shard; 2] {
     let pool = pool(128);
     let config = Config { shards: 2, fair_share_pages: 64, ..Config::default() };
@@ -207,7 +207,7 @@ fn two_full_shards() -> [Shard; 2] {
     shards
 }
 
-/// A value of more bytes than its shard has pages comes by those of the others while it arrives.
+/// A value that is larger than its shard gets pages of other shards while it arrives.
 #[test]
 fn a_value_larger_than_its_shard_takes_pages_of_others() {
     let [mut small, mut other] = two_full_shards();
@@ -226,12 +226,12 @@ fn a_value_larger_than_its_shard_takes_pages_of_others() {
     assert_eq!(small.get("huge"), Ok(len));
     small.store.check().unwrap();
     other.store.check().unwrap();
-    // Not all of them, whoever asks.
+    // A shard keeps some of its pages.
     let too_large = small.store.reserve(1, hashed, 0, 0, 124 * PAGE_BYTES);
     assert_eq!(too_large.err(), Some(NoMemory));
 }
 
-/// Nobody goes on with the others' background work meanwhile.
+/// The other shards do no background work meanwhile.
 #[test]
 fn a_value_demands_pages_of_others_at_once() {
     let [mut small, other] = two_full_shards();
@@ -244,12 +244,13 @@ fn a_value_demands_pages_of_others_at_once() {
     let mut other = other.lock().unwrap();
     other.store.check().unwrap();
     assert!(other.store.pages_owned() < 28);
-    // Some are never given.
+    // Some pages are never given.
     while other.store.give_now(1) {}
     assert_eq!(other.store.pages_owned(), 8);
 }
 
-/// With evictions off, what a value had got before its memory ran out is not given to the next.
+/// With evictions off, the chunks of a value that found no more memory are not given to the next
+/// such value.
 #[test]
 fn a_length_refused_by_one_store_is_refused_by_all() {
     let pool = pool(32);

@@ -10,7 +10,7 @@ pub(super) fn pool(pages: usize) -> Arc<PagePool> {
     Arc::new(PagePool::new(Region::new(Box::new(vec![0x5a_u8; pages * PAGE_BYTES]))))
 }
 
-/// A value in which no two parts are alike.
+/// A value in which no two parts are equal.
 pub(super) fn pattern(seed: usize, len: usize) -> Vec<u8> {
     (0..len).map(|n| (n as u8).wrapping_mul(31) ^ (n >> 8) as u8 ^ seed as u8).collect()
 }
@@ -60,7 +60,7 @@ impl Shard {
         }
     }
 
-    /// Whether the key is there with this value.
+    /// Whether the key has this value.
     pub(super) fn has_value(&mut self, key: &str, value: &[u8]) -> bool {
         let hashed = self.hasher.hash(key.as_bytes());
         let Ok(item) = self.store.get(self.now, hashed) else { return false };
@@ -86,7 +86,7 @@ impl Shard {
             .count()
     }
 
-    /// As [`Self::hits`], where no item is touched: dead ones stay.
+    /// As [`Self::hits`], but takes no dead item back.
     pub(super) fn live(&self, prefix: &str, items: usize) -> usize {
         let keys = (0..items).map(|n| format!("{prefix}{n}"));
         let is_live = |key: &String| self.store.is_live(self.now, self.hasher.hash(key.as_bytes()));

@@ -1,4 +1,4 @@
-//! What a store keeps, refuses and evicts.
+//! Which items a store keeps, refuses and evicts.
 
 use std::sync::Arc;
 use std::thread;
@@ -36,7 +36,7 @@ fn a_growing_table_finds_every_item() {
 #[test]
 fn small_items_cost_at_most_24_bytes_beside_key_and_value() {
     let mut shard = Shard::new(&Config::default(), &pool(400));
-    // Header, key and value fill a chunk exactly: what is left is header and table.
+    // Header, key and value fill a chunk exactly, so the overhead is header and table.
     let items = 200_000;
     for n in 0..items {
         assert_eq!(shard.set(&format!("key-{n:08}"), 36, 0), StoreOutcome::Stored);
@@ -62,7 +62,7 @@ fn memory_moves_between_small_and_large_items() {
             );
         }
         shard.store.check().unwrap();
-        // Whatever the memory was used for, what was stored last is there.
+        // The item that was stored last is there, whatever the memory was used for before.
         assert_eq!(shard.get(&format!("{prefix}{}", items - 1)), Ok(len));
     }
     let stats = shard.store.stats();
@@ -77,7 +77,7 @@ fn without_evictions_a_full_store_refuses_and_keeps_all() {
     assert!((700..1_000).contains(&stored), "{stored}");
     assert_eq!(shard.hits("k", stored), stored);
     shard.store.check().unwrap();
-    // Expired items make room even so.
+    // Expired items make room.
     let mut shard = Shard::new(&Config { evict: false, ..Config::default() }, &pool(16));
     (0..2_000).for_each(|n| {
         shard.set(&format!("k{n}"), 1_000, 50);
@@ -90,7 +90,7 @@ fn without_evictions_a_full_store_refuses_and_keeps_all() {
     shard.store.check().unwrap();
 }
 
-/// A canary was lost although memory was full of items that never expire.
+/// A temporary item was evicted although memory was full of items that never expire.
 #[test]
 fn temporary_items_outlive_others() {
     let config = Config { fair_share_pages: 32, ..Config::default() };
@@ -103,7 +103,7 @@ fn temporary_items_outlive_others() {
     };
     canaries(&mut shard, "short", 61);
     canaries(&mut shard, "long", 62);
-    // Also where pages go to other classes, and where one is cleared at once.
+    // Also if pages go to other classes, and if a page is cleared at once.
     for (round, len) in [500, 3_000, 500, 20, 1_000, 30_000].into_iter().enumerate() {
         shard.fill(&format!("r{round}-"), (8 << 20) / (len + 50), len);
         assert_eq!(shard.hits("short", 20), 20, "values of {len} bytes");
@@ -111,7 +111,7 @@ fn temporary_items_outlive_others() {
     }
     assert_eq!(shard.set("huge", 700_000, 0), StoreOutcome::Stored);
     assert_eq!((shard.hits("short", 20), shard.hits("long", 20)), (20, 0));
-    // Where there are no others they go, too, and so for longer values.
+    // If there are only temporary items they are evicted, also for longer values.
     for len in [500, 3_000, 100] {
         for n in 0..(8 << 20) / (len + 50) {
             let exptime = shard.now + 50;
@@ -120,7 +120,7 @@ fn temporary_items_outlive_others() {
         shard.store.check().unwrap();
     }
     assert_eq!(shard.set("plain", 500, 0), StoreOutcome::Stored);
-    // An operator's order and other shards' needs come first.
+    // An operator's command and other shards' needs come first.
     assert_eq!(shard.store.reassign(None, None), Reassigned::Begun);
     while shard.store.maintain(shard.now, 64) {}
     shard.store.grant(PageWish { pages: 5, worth: u64::MAX });
@@ -129,7 +129,7 @@ fn temporary_items_outlive_others() {
     shard.store.check().unwrap();
 }
 
-/// Only values that came in parts were noticed.
+/// Only values that arrived in parts were noticed.
 #[test]
 fn a_long_value_is_noticed_however_it_is_stored() {
     for before in [None, Some(LONG_VALUE_BYTES)] {
@@ -186,7 +186,7 @@ fn uniques_differ_over_shards_and_stay_until_a_store() {
     assert!(uniques.len() == 4 && uniques[0] > 1, "{uniques:?}");
 }
 
-/// Whatever a request asks of an item, one that it finds dead is counted, once.
+/// Each dead item that a request finds is counted once, whatever the request is.
 #[test]
 fn dead_items_that_are_met_are_counted() {
     let mut shard = Shard::new(&Config::default(), &pool(16));
@@ -223,15 +223,16 @@ fn a_store_needs_its_minimum_of_pages() {
 }
 
 /// The last parts of large items lie in a class of their own. An item that was evicted for a chunk
-/// of that class counted there, where `stats items` has no line, as no item has its head in it.
+/// of that class was counted there. `stats items` has no line for that class, because no item has
+/// its head in it.
 #[test]
 fn evictions_count_for_the_class_of_the_item() {
-    // With some of these sizes the class of the last parts is the one that lacks a chunk.
+    // With some of these sizes the class of the last parts is the one without a free chunk.
     for pages in 50..70 {
         let mut shard = Shard::new(&Config::default(), &pool(pages));
         assert_eq!(shard.fill("k", 200, 100_000), 200);
         shard.store.check().unwrap();
-        let classes = (1..=shard.store.classes()).filter_map(|it| shard.store.class_stats(1, it));
+        let classes = shard.store.classes().map(|it| shard.store.class_stats(1, it));
         let used: Vec<_> = classes.filter(|class| class.used_chunks > 0).collect();
         assert_eq!(used.len(), 2, "heads and last parts: {used:?}");
         for class in used {
@@ -240,8 +241,8 @@ fn evictions_count_for_the_class_of_the_item() {
     }
 }
 
-/// Half of the items expire after 10 s, half never do. After the 10 s nothing live is evicted until
-/// the expired half is used up.
+/// Half of the items expire after 10 s, half never do. After the 10 s no live item is evicted until
+/// the memory of the expired half is used.
 #[test]
 fn expired_memory_is_used_before_anything_live_is_evicted() {
     let mut shard = Shard::new(&Config::default(), &pool(40));
@@ -260,8 +261,8 @@ fn expired_memory_is_used_before_anything_live_is_evicted() {
     assert!(evicted < 64, "{evicted} evicted: more than made room before the expiry");
 }
 
-/// `gats` with a past exptime first made the item dead, then asked for memory to give it a cas
-/// unique; the sweep for expired items took the very item that was being rewritten.
+/// `gats` with a past exptime first made the item dead, then allocated memory to give it a cas
+/// unique. The sweep for expired items took back the same item.
 #[test]
 fn an_item_that_dies_while_it_is_rewritten_stays_until_it_is_rewritten() {
     let mut shard = Shard::new(&Config::default(), &pool(12));
@@ -271,14 +272,14 @@ fn an_item_that_dies_while_it_is_rewritten_stays_until_it_is_rewritten() {
         for number in (0..2_000).step_by(7) {
             let key = format!("r{round}-{number}");
             let hashed = shard.hasher.hash(key.as_bytes());
-            // A hit or a miss; what counts is that the store stays sound.
+            // A hit or a miss. The store must stay sound.
             let _ = shard.store.get_and_touch(shard.now, hashed, 1, true);
         }
         shard.store.check().unwrap();
     }
 }
 
-/// Pages of the smallest chunks take many steps to empty: a set must not fail meanwhile.
+/// Pages of the smallest chunks take many steps to empty. A set must not fail meanwhile.
 #[test]
 fn without_evictions_what_deletes_freed_serves_other_sizes() {
     let mut shard = Shard::new(&Config { evict: false, ..Config::default() }, &pool(32));
@@ -295,10 +296,10 @@ fn without_evictions_what_deletes_freed_serves_other_sizes() {
     assert_eq!(shard.hits("k", stored), stored.div_ceil(3));
 }
 
-/// Two values at a time arrive side by side, chunk by chunk, and one of the two is deleted: the
-/// other's chunks are alone in their pages, and move together when others want pages. Values that
-/// have moved, and those that move meanwhile, grow at both ends. Nothing is evicted, so nothing may
-/// be lost.
+/// Two values are stored at a time, chunk by chunk in turn, and one of the two is deleted. So the
+/// other's chunks half fill their pages, and move together when other classes need pages. Values
+/// that have moved, and values that are moving, grow at both ends. Nothing is evicted, so nothing
+/// may be lost.
 #[test]
 fn values_stay_whole_and_grow_while_their_chunks_move() {
     let mut shard = Shard::new(&Config { evict: false, ..Config::default() }, &pool(80));
@@ -341,8 +342,8 @@ fn values_stay_whole_and_grow_while_their_chunks_move() {
     assert!(joins > 500 && moved > 5_000, "{joins} joins, {moved} chunks moved");
 }
 
-/// Readers on other threads need no store: while it evicts, moves and overwrites all around, and
-/// the key itself is gone, a held value is what it was.
+/// Readers on other threads do not need the store. A held value stays the same while the store
+/// evicts, moves and overwrites other items, and even after the key was deleted.
 #[test]
 fn held_values_are_read_on_other_threads_while_the_store_works() {
     let pool = pool(96);

@@ -1,0 +1,114 @@
+//! The emptying of a page, so that it leaves its class. Dead items are taken back, live ones move
+//! to other pages of the class, where the class's most dispensable items make room for them.
+
+use crate::eviction::eviction::Eviction;
+use crate::eviction::victims::Temporary;
+use crate::item::chain;
+use crate::item::chunk::{self, ChunkUse};
+use crate::limits::{
+    EVICTION_WORK, PREFETCH_CHUNKS, RECLAIM_WORK, RELOCATION_WORK, RELOCATION_WORK_BYTES,
+    RESCUE_ROUNDS, RESCUE_WORK,
+};
+use crate::memory::region::Location;
+use crate::slabs::page_record::RecordId;
+
+impl Eviction {
+    /// Empties a chunk of the page that is being drained. Returns the work done, in the unit of
+    /// [`RECLAIM_WORK`]. A temporary item that finds no other chunk may stay if `temporary` says
+    /// so.
+    pub(crate) fn empty_chunk(&mut self, now: u32, chunk: Location, temporary: Temporary) -> usize {
+        let slabs = self.items().slabs();
+        let (page, class) = (slabs.stock.record_of(chunk), slabs.class_of(chunk));
+        let bytes = slabs.class(class).chunk_bytes();
+        let mut work = 1;
+        for _ in 0..2 {
+            let Some(item) = self.linked_item(chunk) else { return work };
+            if self.items().death_of(now, item).is_some() {
+                self.evict(now, item);
+                return work + RECLAIM_WORK;
+            }
+            if self.items_mut().relocate(item, chunk) {
+                return work + RELOCATION_WORK + bytes / RELOCATION_WORK_BYTES;
+            }
+            if self.is_temporary(now, item) {
+                if !self.rescue(now, item, chunk) && temporary == Temporary::Go {
+                    self.evict(now, item);
+                }
+                return work + RESCUE_WORK;
+            }
+            work += EVICTION_WORK;
+            // This may evict this item, or make room for it.
+            if !self.evict_from_class(now, class) {
+                self.evict(now, item);
+                return work;
+            }
+            if !self.items().slabs().is_draining(page) {
+                return work;
+            }
+        }
+        if let Some(item) = self.items().evictable_item(chunk) {
+            self.evict(now, item);
+        }
+        work
+    }
+
+    /// Takes back or evicts everything in a page, which then leaves its class. Temporary items move
+    /// while their class has others to evict for them.
+    pub(crate) fn clear_page(&mut self, now: u32, page: RecordId) {
+        assert!(!self.items().slabs().is_pinned(page), "a pinned page is cleared");
+        self.items_mut().slabs_mut().begin_drain(page);
+        let (mut number, mut rescues) = (0, true);
+        while let Some(chunk) = self.items().slabs().chunk_in_page(page, number) {
+            if number.is_multiple_of(PREFETCH_CHUNKS) {
+                self.prefetch_buckets_of(page, number);
+            }
+            number += 1;
+            let Some(item) = self.linked_item(chunk) else { continue };
+            if rescues && self.items().death_of(now, item).is_none() && self.is_temporary(now, item)
+            {
+                rescues = self.rescue(now, item, chunk);
+                if rescues {
+                    continue;
+                }
+            }
+            self.evict(now, item);
+        }
+        let is_left = self.items().slabs().is_draining(page);
+        assert!(!is_left, "a cleared page has used chunks");
+    }
+
+    /// The linked item that a chunk of an unpinned page is a part of. `None`: the chunk is free.
+    fn linked_item(&self, chunk: Location) -> Option<Location> {
+        let pages = self.items().pages();
+        let is_unlinked = chunk::chunk_use(pages, chunk) == ChunkUse::Unlinked;
+        assert!(!is_unlinked, "an unlinked item is not pinned");
+        chain::item_of(pages, chunk)
+    }
+
+    /// Moves one chunk of a temporary item to another page of its class, for which other items are
+    /// evicted. False: there are too few of them.
+    fn rescue(&mut self, now: u32, item: Location, chunk: Location) -> bool {
+        let class = self.items().slabs().class_of(chunk);
+        for _ in 0..RESCUE_ROUNDS {
+            if self.items_mut().relocate(item, chunk) {
+                return true;
+            }
+            if !self.evict_from_class(now, class) {
+                break;
+            }
+        }
+        false
+    }
+
+    /// Asks the processor for the buckets that change when the items in some chunks of a page go.
+    pub(crate) fn prefetch_buckets_of(&self, page: RecordId, first: usize) {
+        let items = self.items();
+        for number in first..first + PREFETCH_CHUNKS {
+            if let Some(chunk) = items.slabs().chunk_in_page(page, number)
+                && chunk::chunk_use(items.pages(), chunk) == ChunkUse::Linked
+            {
+                items.prefetch_bucket(items.hash_of(chunk));
+            }
+        }
+    }
+}

@@ -1,0 +1,246 @@
+//! The linked items with their ages, and the eviction of one of them.
+
+use alloc::vec::Vec;
+
+use crate::eviction::crawl::Crawl;
+use crate::eviction::event_log::{EventLog, StoreEvent};
+use crate::item::access::{AccessTick, AccessWord};
+use crate::item::chunk::set_access;
+use crate::item::chunk_sizes::SlabClassId;
+use crate::item::item_head::ItemHead;
+use crate::limits::AGE_OFFSET_PART;
+use crate::linked::linked_items::LinkedItems;
+use crate::memory::region::Location;
+use crate::policy::access_clock::AccessClock;
+use crate::policy::page_worth::PageWorth;
+use crate::policy::stale_classes::StaleClasses;
+use crate::slabs::page_record::RecordId;
+use crate::slabs::stats::StoreStats;
+
+/// The linked items of a store, and what decides which of them leave it.
+pub(crate) struct Eviction {
+    items: LinkedItems,
+    clock: AccessClock,
+    stale_classes: StaleClasses,
+    worth: PageWorth,
+    crawl: Crawl,
+    /// Whether live items may be evicted (not `-M`).
+    evicts: bool,
+    /// See [`Eviction::set_temporary_ttl`].
+    temporary_ttl: u32,
+    events: EventLog,
+}
+
+impl Eviction {
+    pub(crate) fn new(items: LinkedItems, evicts: bool) -> Eviction {
+        Eviction {
+            items,
+            clock: AccessClock::new(),
+            stale_classes: StaleClasses::default(),
+            worth: PageWorth::default(),
+            crawl: Crawl::new(),
+            evicts,
+            temporary_ttl: 0,
+            events: EventLog::default(),
+        }
+    }
+
+    #[inline]
+    pub(crate) fn items(&self) -> &LinkedItems {
+        &self.items
+    }
+
+    #[inline]
+    pub(crate) fn items_mut(&mut self) -> &mut LinkedItems {
+        &mut self.items
+    }
+
+    /// Whether live items may be evicted.
+    #[inline]
+    pub(crate) fn evicts(&self) -> bool {
+        self.evicts
+    }
+
+    pub(crate) fn events_mut(&mut self) -> &mut EventLog {
+        &mut self.events
+    }
+
+    pub(crate) fn events(&self) -> &EventLog {
+        &self.events
+    }
+
+    /// Notes a read of an item. Returns the item's new access word. Writes it only if it changes,
+    /// so that the cache line of a busy item stays clean.
+    #[inline]
+    pub(crate) fn note_read(&mut self, now: u32, head: ItemHead) -> AccessWord {
+        let tick = self.clock.advance(now, self.items.items());
+        let old = head.access();
+        let new = old.after_read(tick);
+        if new != old {
+            head.set_access(self.items.pages_mut(), new);
+        }
+        if self.stale_classes.is_sampled() {
+            self.note_sampled_hit(now, head.location(self.items.pages()), old);
+        }
+        new
+    }
+
+    /// Counts a sampled hit on an item that had this access word.
+    fn note_sampled_hit(&mut self, now: u32, item: Location, access: AccessWord) {
+        let tick = self.judging_tick();
+        let class = self.items.slabs().class_of(item);
+        let costs = &mut self.items.slabs_mut().class_mut(class).costs;
+        costs.count_hit();
+        if costs.is_tail(access.dispensability(tick)) {
+            self.worth.note_tail_hit(now);
+        }
+    }
+
+    /// Marks and dates an item that is about to be linked, or was just written in place.
+    #[inline]
+    pub(crate) fn date_new(&mut self, now: u32, item: Location) {
+        self.items.mark_new(item);
+        let access = AccessWord::stored(self.clock.advance(now, self.items.items()));
+        set_access(self.items.pages_mut(), item, access);
+    }
+
+    /// Counts an item that was stored in a class.
+    #[inline]
+    pub(crate) fn note_store(&mut self, now: u32, class: SlabClassId) {
+        self.items.slabs_mut().class_mut(class).costs.count_store();
+        self.worth.note_store(now);
+    }
+
+    /// Seconds since an item with this access word was accessed.
+    pub(crate) fn idle(&self, now: u32, access: AccessWord) -> u32 {
+        self.clock.seconds_since(now, access.tick())
+    }
+
+    /// Seconds since the longest idle of some items was accessed.
+    pub(crate) fn longest_idle(&self, now: u32, items: impl Iterator<Item = AccessWord>) -> u32 {
+        let oldest = items.max_by_key(|access| access.tick().until(self.clock.tick()));
+        oldest.map_or(0, |access| self.idle(now, access))
+    }
+
+    /// The tick at which items are judged: a little in the future, see [`AGE_OFFSET_PART`].
+    pub(crate) fn judging_tick(&self) -> AccessTick {
+        self.clock.tick_in(self.items.items() / AGE_OFFSET_PART, self.items.items())
+    }
+
+    /// Finds classes with fewer hits than predicted, if it is time for that.
+    pub(crate) fn judge_classes(&mut self) {
+        self.stale_classes.judge(self.clock.number(), self.items.slabs_mut().classes_mut());
+    }
+
+    /// What a page of this store is worth now.
+    pub(crate) fn page_worth(&self, now: u32) -> u64 {
+        let stock = &self.items.slabs().stock;
+        self.worth.per_page(now, stock.owned_pages() - stock.spare_pages())
+    }
+
+    /// From now on live items that expire within this many seconds are evicted only if no others
+    /// are left. 0: no item is temporary.
+    pub(crate) fn set_temporary_ttl(&mut self, seconds: u32) {
+        self.temporary_ttl = seconds;
+    }
+
+    /// Whether there may be temporary items.
+    pub(crate) fn has_temporary_items(&self) -> bool {
+        self.temporary_ttl > 0
+    }
+
+    /// Whether a live item is evicted only if no others are left.
+    #[inline]
+    pub(super) fn is_temporary(&self, now: u32, item: Location) -> bool {
+        if self.temporary_ttl == 0 {
+            return false;
+        }
+        let exptime = self.items.view(item).exptime();
+        exptime != 0 && exptime.saturating_sub(now) <= self.temporary_ttl
+    }
+
+    /// Evicts a live item, or takes back a dead one. The item is not held. It is counted for its
+    /// own class, even if a chunk of another class was wanted.
+    pub(crate) fn evict(&mut self, now: u32, item: Location) {
+        let class = self.items.slabs().class_of(item);
+        let dead = self.items.death_of(now, item).is_some();
+        let view = self.items.view(item);
+        assert!(!view.is_held(), "a held item is evicted");
+        let (fetched, active) = (view.is_fetched(), view.is_active());
+        let (exptime, access) = (view.exptime(), view.access());
+        let idle = if dead { 0 } else { self.idle(now, access) };
+        let counters = &mut self.items.slabs_mut().class_mut(class).counters;
+        counters.direct_reclaims += 1;
+        if dead {
+            counters.reclaimed += 1;
+            counters.expired_unfetched += u64::from(!fetched);
+        } else {
+            assert!(self.evicts, "a live item is evicted although evictions are off");
+            counters.evicted += 1;
+            counters.evicted_nonzero += u64::from(exptime != 0);
+            counters.evicted_unfetched += u64::from(!fetched);
+            counters.evicted_active += u64::from(active);
+            counters.evicted_time = u64::from(idle);
+            if self.events.is_on() {
+                self.note_eviction(item, idle);
+            }
+        }
+        self.items.unlink(item);
+    }
+
+    #[cold]
+    fn note_eviction(&mut self, item: Location, idle: u32) {
+        let view = self.items.view(item);
+        let event = StoreEvent::Evicted {
+            key: Vec::from(view.key()),
+            fetched: view.is_fetched(),
+            exptime: view.exptime(),
+            idle,
+            class: self.items.slabs().class_of(item),
+            value_bytes: view.value_len(),
+        };
+        self.events.add(event);
+    }
+
+    /// Whether dead items may be left that would make room.
+    pub(crate) fn may_have_dead(&self, now: u32) -> bool {
+        self.may_have_expired(now) || self.items.has_flushed_items()
+    }
+
+    /// Whether something may have expired that was not searched yet.
+    pub(crate) fn may_have_expired(&self, now: u32) -> bool {
+        self.crawl.may_have_expired(&self.items, now)
+    }
+
+    /// Searches up to `looks` chunks for expired items. True: something was freed.
+    pub(crate) fn sweep(&mut self, now: u32, looks: usize) -> bool {
+        self.crawl.sweep(&mut self.items, now, looks)
+    }
+
+    /// Searches up to `budget` chunks in the background. Returns how many of the budget are left.
+    pub(crate) fn crawl(&mut self, now: u32, budget: u32) -> u32 {
+        self.crawl.crawl(&mut self.items, now, budget)
+    }
+
+    /// The second at which [`Self::crawl`] has something to do, see [`Crawl::due`].
+    pub(crate) fn crawl_due(&self, now: u32) -> u32 {
+        self.crawl.due(&self.items, now)
+    }
+
+    /// Switches searches for dead items in the background on or off.
+    pub(crate) fn switch_crawler(&mut self, on: bool) {
+        self.crawl.switch(on);
+    }
+
+    /// Whether a page is being searched for expired items, for the recount.
+    pub(crate) fn is_swept(&self, page: RecordId) -> bool {
+        self.crawl.is_swept(page)
+    }
+
+    /// Fills in what items and crawler know of a store's stats.
+    pub(crate) fn add_stats(&self, stats: &mut StoreStats) {
+        self.items.add_stats(stats);
+        stats.crawler_starts = self.crawl.starts();
+        stats.is_crawling = self.crawl.is_crawling(&self.items);
+    }
+}

@@ -1,0 +1,103 @@
+//! The shape of an item: which fields a new item needs, and how they are written.
+
+use crate::item::chunk::{
+    CHAIN_BYTES, HAS_CAS, HAS_EXPTIME, HEADER_BYTES, OPTIONAL_BYTES, VALUE_LEN_CHAINED,
+    WIDTH_SHIFT, flags_bytes,
+};
+use crate::item::chunk_sizes::ChunkSizes;
+use crate::limits::KEY_BYTES_MAX;
+use crate::memory::region::{Location, OwnedPages};
+
+/// Whether an item has a cas field from the start.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum CasField {
+    Absent,
+    Present,
+}
+
+/// Which fields an item has, and the lengths of its key and value.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct ItemShape {
+    key_len: usize,
+    value_len: usize,
+    optional: u8,
+    pub(crate) chained: bool,
+    /// Bytes of the head chunk.
+    pub(crate) head_bytes: usize,
+}
+
+impl ItemShape {
+    /// The smallest shape of an item. An `exptime` of 0 and `flags` of 0 take no bytes.
+    pub(crate) fn new(
+        sizes: &ChunkSizes,
+        key_len: usize,
+        value_len: usize,
+        flags: u32,
+        exptime: u32,
+        cas: CasField,
+    ) -> ItemShape {
+        assert!((1..=KEY_BYTES_MAX).contains(&key_len), "key length outside 1..=250");
+        let width = match flags {
+            0 => 0,
+            1..=0xff => 1,
+            0x100..=0xffff => 2,
+            _ => 3,
+        };
+        let optional = width << WIDTH_SHIFT
+            | if exptime == 0 { 0 } else { HAS_EXPTIME }
+            | match cas {
+                CasField::Absent => 0,
+                CasField::Present => HAS_CAS,
+            };
+        let mut shape = ItemShape { key_len, value_len, optional, chained: false, head_bytes: 0 };
+        shape.head_bytes = shape.value_at() + value_len;
+        if sizes.piece_bytes(shape.head_bytes) < shape.head_bytes {
+            shape.optional |= HAS_EXPTIME | HAS_CAS;
+            shape.chained = true;
+            shape.head_bytes = sizes.piece_bytes(shape.value_at() + value_len);
+        }
+        shape
+    }
+
+    /// Offset of the value in the head chunk.
+    pub(crate) fn value_at(self) -> usize {
+        let optional = usize::from(OPTIONAL_BYTES[usize::from(self.optional)]);
+        HEADER_BYTES + optional + if self.chained { CHAIN_BYTES } else { 0 } + self.key_len
+    }
+
+    /// Writes everything but the value. The item is neither linked nor held, and has no reads.
+    pub(crate) fn write(
+        self,
+        pages: &mut OwnedPages,
+        item: Location,
+        key: &[u8],
+        flags: u32,
+        exptime: u32,
+    ) {
+        let at = pages.at(item);
+        let value_len = if self.chained { VALUE_LEN_CHAINED } else { self.value_len as u16 };
+        let [low, high] = value_len.to_le_bytes();
+        pages.set_array(at, [self.optional, self.key_len as u8, low, high, 0, 0, 0, 0]);
+        let mut field = at + HEADER_BYTES;
+        if self.optional & HAS_EXPTIME != 0 {
+            pages.set_u32(field, exptime);
+            field += 4;
+        }
+        let width = flags_bytes(self.optional);
+        pages.bytes_mut(field, width).copy_from_slice(&flags.to_le_bytes()[..width]);
+        field += width;
+        if self.optional & HAS_CAS != 0 {
+            pages.set_u64(field, 0);
+            field += 8;
+        }
+        if self.chained {
+            pages.set_u32(field, self.value_len as u32);
+            pages.set_u32(field + 4, Location::NONE.0);
+            pages.set_array(field + 8, (self.head_bytes as u16).to_le_bytes());
+            pages.set_array(field + 10, [0, 0]);
+            field += CHAIN_BYTES;
+        }
+        debug_assert_eq!(field + self.key_len, at + self.value_at());
+        pages.bytes_mut(field, self.key_len).copy_from_slice(key);
+    }
+}

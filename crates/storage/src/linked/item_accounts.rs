@@ -1,0 +1,73 @@
+//! The counts of a store's items as a whole. Slab classes count their own.
+
+use crate::linked::item_sizes::ItemSizes;
+
+/// The counts of a store's linked items.
+#[derive(Default)]
+pub(super) struct ItemAccounts {
+    /// Bytes that linked items use.
+    bytes: usize,
+    sizes: Option<ItemSizes>,
+    /// Requests that found an expired item.
+    pub(super) expired_met: u64,
+    /// Requests that found a flushed item.
+    pub(super) flushed_met: u64,
+    /// Chunks of linked items that were moved.
+    pub(super) chunks_moved: u64,
+}
+
+impl ItemAccounts {
+    /// `track_sizes`: items are counted by size, too.
+    pub(super) fn new(track_sizes: bool) -> ItemAccounts {
+        ItemAccounts { sizes: track_sizes.then(ItemSizes::default), ..ItemAccounts::default() }
+    }
+
+    /// Bytes that linked items use.
+    pub(super) fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    /// Sizes in bytes, and the number of items of each, if that is kept.
+    pub(super) fn sizes(&self) -> Option<impl Iterator<Item = (usize, u64)>> {
+        self.sizes.as_ref().map(ItemSizes::iter)
+    }
+
+    /// Counts an item of this many bytes.
+    #[inline]
+    pub(super) fn add(&mut self, bytes: usize) {
+        self.bytes += bytes;
+        if self.sizes.is_some() {
+            self.add_size(bytes);
+        }
+    }
+
+    /// Counts an item of this many bytes out.
+    #[inline]
+    pub(super) fn remove(&mut self, bytes: usize) {
+        self.bytes -= bytes;
+        if self.sizes.is_some() {
+            self.remove_size(bytes);
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn add_size(&mut self, bytes: usize) {
+        if let Some(sizes) = &mut self.sizes {
+            sizes.add(bytes);
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn remove_size(&mut self, bytes: usize) {
+        if let Some(sizes) = &mut self.sizes {
+            sizes.remove(bytes);
+        }
+    }
+
+    /// Sets the counters to 0. Gauges stay.
+    pub(super) fn reset(&mut self) {
+        (self.expired_met, self.flushed_met, self.chunks_moved) = (0, 0, 0);
+    }
+}

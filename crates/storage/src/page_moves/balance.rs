@@ -1,0 +1,65 @@
+//! The balance between slab classes: a page goes from the class that keeps the most dispensable
+//! items per byte to one that has to evict better ones.
+
+use crate::item::chunk_sizes::SlabClassId;
+use crate::limits::{DRAIN_WORK_MAX, EVICTION_WORK, RELOCATION_WORK, SWEEP_LOOKS};
+use crate::page_moves::drain::{DrainReason, PageMoves, Recipient};
+
+impl PageMoves {
+    /// Before an eviction: looks for a page that another class could spare, and goes on with the
+    /// drain of one that class `wanted` gets. True: a page is free now.
+    pub(crate) fn balance(&mut self, now: u32, wanted: SlabClassId) -> bool {
+        let is_begun = self.is_draining_for(Recipient::Class(wanted));
+        if !self.eviction.evicts() || !is_begun && !self.begin_balance(now, wanted) {
+            return false;
+        }
+        self.go_on_draining(now, DRAIN_WORK_MAX)
+    }
+
+    /// Begins to drain a page that another class could spare, if one is due. False: none is.
+    fn begin_balance(&mut self, now: u32, wanted: SlabClassId) -> bool {
+        if !self.eviction.evicts() || self.is_draining_as(DrainReason::Ordered) {
+            return false;
+        }
+        let Some(donor) = self.choice.donor(&mut self.eviction, now, wanted) else { return false };
+        if self.drained_class() == Some(wanted) {
+            return false;
+        }
+        // A drain for another class is further than a new one. That class will find the next page.
+        if !self.redirect_drain(Recipient::Class(wanted)) {
+            let page = self.eviction.items().slabs().emptiest_page(donor);
+            let Some(page) = page else { return false };
+            self.begin_drain(page, Recipient::Class(wanted), DrainReason::Worth);
+        }
+        true
+    }
+
+    /// While a class still has room: goes on with the drain of a page for it, or looks for the next
+    /// page if it got the last one. So the class need not evict what it stored meanwhile.
+    pub(crate) fn drain_ahead(&mut self, now: u32, class: SlabClassId) {
+        let own = Recipient::Class(class);
+        if self.drained_for != Some(own)
+            || self.eviction.items().slabs().stock.has_unreserved_page()
+        {
+            return;
+        }
+        if !self.is_moving_page() {
+            // No live item is evicted while something has expired.
+            self.eviction.sweep(now, SWEEP_LOOKS);
+            if !self.begin_compaction(class) && !self.eviction.may_have_expired(now) {
+                self.drained_for = None;
+                self.begin_balance(now, class);
+            }
+        }
+        if self.is_draining_as(DrainReason::Lossless) {
+            self.compact_page(now, class);
+        } else if self.is_draining_for(own) {
+            // Twice as fast as the class can fill it.
+            let slabs = self.eviction.items().slabs();
+            let chunks = |class: SlabClassId| slabs.class(class).chunks_per_page();
+            let emptied = 2 * self.drained_class().map_or(0, chunks) / chunks(class) + 1;
+            let work = emptied * (EVICTION_WORK + RELOCATION_WORK);
+            self.go_on_draining(now, work.min(DRAIN_WORK_MAX));
+        }
+    }
+}

@@ -1,0 +1,145 @@
+//! Pages for other shards, see `page_sharing.rs`: wishes that come up, and grants that are kept.
+
+use crate::item::chunk_sizes::SlabClassId;
+use crate::limits::{DEMANDED_PAGES, DRAIN_WORK_MAX, GRANT_PROBES, PAGE_BYTES, WISH_PAGES};
+use crate::page_moves::drain::{DrainReason, PageMoves, Recipient};
+use crate::page_moves::page_sharing::{PageDemand, PageWish};
+use crate::slabs::page_stock::PageSource;
+
+impl PageMoves {
+    /// Whether [`Self::take_wish`] has one.
+    pub(crate) fn has_wish(&self) -> bool {
+        self.sharing.has_wish()
+    }
+
+    /// The wish for pages since the last call.
+    pub(crate) fn take_wish(&mut self) -> Option<PageWish> {
+        self.sharing.take_wish()
+    }
+
+    /// Before an eviction in a class: the store may wish for pages.
+    pub(crate) fn wish_for_pages(&mut self, now: u32, class: SlabClassId) {
+        if self.eviction.evicts() {
+            let chunk_bytes = self.eviction.items().slabs().class(class).chunk_bytes();
+            self.sharing.note_eviction(chunk_bytes, || self.eviction.page_worth(now));
+        }
+    }
+
+    /// Where pages for a slab class come from. While pages are promised to others, those of the
+    /// pool are theirs.
+    pub(crate) fn page_source(&self) -> PageSource {
+        match self.sharing.granted() {
+            Some(_) => PageSource::Spare,
+            None => PageSource::PoolAndSpare,
+        }
+    }
+
+    /// Whether the pages that the store can get would hold a value of this many bytes. Nothing is
+    /// evicted for a value that cannot fit. Wishes for the pages of others that the value needs.
+    pub(crate) fn could_hold(&mut self, value_len: usize) -> bool {
+        let items = self.eviction.items();
+        let (stock, index_pages) = (&items.slabs().stock, items.index().pages());
+        let own = stock.owned_pages() - index_pages + stock.pool().pages_free();
+        let others = self.sharing.other_shards();
+        if others == 0 || !self.eviction.evicts() {
+            return value_len <= own * PAGE_BYTES;
+        }
+        // Chunks have headers.
+        let needed = value_len / PAGE_BYTES + value_len / PAGE_BYTES / 64 + 1;
+        let kept = others * self.sharing.pages_kept(stock);
+        let could = needed + kept + index_pages <= stock.pool().pages_total();
+        if could && needed > own {
+            self.sharing.wish_urgently((needed - own).div_ceil(others) as u32 + WISH_PAGES);
+        }
+        could
+    }
+
+    /// Sets the function that has another shard give pages at once.
+    pub(crate) fn set_demand(&mut self, demand: PageDemand) {
+        self.sharing.set_demand(demand);
+    }
+
+    /// Has another shard give pages at once. False: none does.
+    pub(crate) fn demand_pages(&mut self, now: u32) -> bool {
+        self.eviction.evicts() && self.sharing.demand(now)
+    }
+
+    /// Clears some pages for another shard that has nothing left to evict. False: there is none
+    /// that is neither pinned nor one that the store never gives.
+    pub(crate) fn give_now(&mut self, now: u32) -> bool {
+        let give = |_: &u32| {
+            self.may_give()
+                && (self.give_granted_page()
+                    || self.clear_any_page(now, None) && self.give_granted_page())
+        };
+        (0..DEMANDED_PAGES).take_while(give).count() > 0
+    }
+
+    /// Promises pages to another shard, which [`Self::go_on_granting`] gives if they are worth more
+    /// there. A store that evicts nothing gives only spare pages, at once.
+    pub(crate) fn grant(&mut self, wish: PageWish) {
+        if self.eviction.evicts() {
+            self.sharing.grant(wish);
+        } else {
+            let stock = &mut self.eviction.items_mut().slabs_mut().stock;
+            (0..wish.pages).take_while(|_| stock.give_spare()).for_each(drop);
+        }
+    }
+
+    /// Goes on giving promised pages. True: there is more to do.
+    pub(crate) fn go_on_granting(&mut self, now: u32) -> bool {
+        let over = self.eviction.items().slabs().stock.pool().pages_over();
+        if let Some(wish) = self.sharing.wish_of_limit(over) {
+            self.grant(wish);
+        }
+        let Some(granted) = self.sharing.granted() else { return false };
+        if self.is_draining_as(DrainReason::Ordered) {
+            // The page that an operator moves goes first.
+            return true;
+        }
+        if granted.pages == 0 || !self.may_give() {
+            self.sharing.set_granted(None);
+            // Other shards may have less to give than their part.
+            return self.may_give() && over > 0;
+        }
+        if self.eviction.items().slabs().stock.has_unreserved_spare() && self.give_granted_page() {
+            return true;
+        }
+        if !self.is_draining_for(Recipient::Pool) {
+            let pages = self.begin_granting(now, granted);
+            self.sharing.set_granted((pages > 0).then_some(PageWish { pages, ..granted }));
+            if pages == 0 {
+                return false;
+            }
+        }
+        self.go_on_draining(now, DRAIN_WORK_MAX);
+        true
+    }
+
+    /// Begins to drain a page for another shard. Returns how many pages are to be given: one for
+    /// each sixteenth by which a page is worth more there than here, beyond a quarter.
+    fn begin_granting(&mut self, now: u32, wish: PageWish) -> u32 {
+        (0..GRANT_PROBES).for_each(|_| self.choice.probe(&mut self.eviction, now));
+        let own = self.eviction.page_worth(now);
+        let sixteenths = wish.worth.saturating_sub(own) / (own / 16).max(1);
+        let pages = sixteenths.saturating_sub(4).min(u64::from(wish.pages)) as u32;
+        let slabs = self.eviction.items().slabs();
+        let Some((_, donor)) = slabs.costliest_class(None).filter(|_| pages > 0) else { return 0 };
+        if !self.redirect_drain(Recipient::Pool) {
+            let page = self.eviction.items().slabs().emptiest_page(donor);
+            let Some(page) = page else { return 0 };
+            self.begin_drain(page, Recipient::Pool, DrainReason::Worth);
+        }
+        pages
+    }
+
+    /// Whether the store has more pages than it must keep.
+    fn may_give(&self) -> bool {
+        let stock = &self.eviction.items().slabs().stock;
+        stock.owned_pages() > self.sharing.pages_kept(stock)
+    }
+
+    fn give_granted_page(&mut self) -> bool {
+        self.sharing.give_granted_page(&mut self.eviction.items_mut().slabs_mut().stock)
+    }
+}

@@ -1,0 +1,106 @@
+//! The choice of a page that leaves its slab class.
+
+use crate::eviction::eviction::Eviction;
+use crate::item::chunk_sizes::SlabClassId;
+use crate::limits::{PAGE_MOVE_RATIO, PROBE_EVICTIONS, UNPINNED_PAGES_LOOKS_MAX};
+use crate::slabs::page_record::RecordId;
+
+/// The state of the searches.
+pub(super) struct PageChoice {
+    /// Evictions so far, modulo 2^32. They set the pace of probes.
+    evictions: u32,
+    /// The class that was probed last.
+    probed: SlabClassId,
+    /// The page that a search of all pages looked at last.
+    searched: RecordId,
+}
+
+impl PageChoice {
+    pub(super) fn new() -> PageChoice {
+        PageChoice { evictions: 0, probed: SlabClassId::new(0), searched: RecordId::new(0) }
+    }
+
+    /// Before an eviction in class `wanted`: the class that should give it a page, if a page is
+    /// due. It is the class that keeps its last page of items at the highest cost, if this is much
+    /// higher than what `wanted` keeps its own at.
+    ///
+    /// For each page, `wanted` first evicts a number of its own items: as many as lie in four pages
+    /// if the costs differ by a quarter, none if they differ by far.
+    pub(super) fn donor(
+        &mut self,
+        eviction: &mut Eviction,
+        now: u32,
+        wanted: SlabClassId,
+    ) -> Option<SlabClassId> {
+        self.evictions = self.evictions.wrapping_add(1);
+        if self.evictions.is_multiple_of(PROBE_EVICTIONS) {
+            self.probe(eviction, now);
+        }
+        eviction.judge_classes();
+        let slabs = eviction.items_mut().slabs_mut();
+        let evictions = slabs.class_mut(wanted).costs.count_unbalanced();
+        let (highest, donor) = slabs.costliest_class(Some(wanted))?;
+        let chunks_per_page = slabs.class(wanted).chunks_per_page() as u64;
+        let costs = &mut slabs.class_mut(wanted).costs;
+        let own = costs.keeping_cost();
+        let lost = (highest.saturating_sub(own)).saturating_mul(evictions);
+        let is_clear = highest / PAGE_MOVE_RATIO.0 > own / PAGE_MOVE_RATIO.1;
+        if !is_clear || lost < own.saturating_mul(chunks_per_page) {
+            return None;
+        }
+        costs.reset_unbalanced();
+        Some(donor)
+    }
+
+    /// Looks at a sample of the next class that has pages, whether or not it evicts.
+    pub(super) fn probe(&mut self, eviction: &mut Eviction, now: u32) {
+        let slabs = eviction.items().slabs();
+        let is_used = |id: &SlabClassId| slabs.class(*id).pages() > 0;
+        let after = slabs.class_ids().filter(|id| *id > self.probed);
+        let before = slabs.class_ids().filter(|id| *id <= self.probed);
+        if let Some(class) = after.chain(before).find(is_used) {
+            self.probed = class;
+            let tick = eviction.judging_tick();
+            eviction.look_for_candidates(now, tick, class);
+        }
+    }
+
+    /// A page without pinned chunks: of the class, other than `wanted`, whose best candidate costs
+    /// most to keep, or else of the next such class, or else any.
+    pub(super) fn dispensable_page(
+        &mut self,
+        eviction: &mut Eviction,
+        now: u32,
+        wanted: Option<SlabClassId>,
+    ) -> Option<RecordId> {
+        let tick = eviction.judging_tick();
+        for class in eviction.items().slabs().class_ids() {
+            if eviction.items().slabs().class(class).candidates.costliest(tick).is_none() {
+                eviction.look_for_candidates(now, tick, class);
+            }
+        }
+        let slabs = eviction.items().slabs();
+        let mut tried = 0_u64;
+        loop {
+            let untried = slabs.classes().filter(|(id, class)| {
+                Some(*id) != wanted && tried & 1 << id.index() == 0 && class.pages() > 0
+            });
+            let costliest = untried.max_by_key(|(_, class)| {
+                class.candidates.costliest(tick).map_or(0, |candidate| candidate.cost(tick))
+            });
+            let Some((class, _)) = costliest else { break };
+            tried |= 1 << class.index();
+            if let Some(page) = slabs.emptiest_page(class) {
+                return Some(page);
+            }
+        }
+        let pages = slabs.stock.records().len();
+        for _ in 0..pages.min(UNPINNED_PAGES_LOOKS_MAX) {
+            self.searched = RecordId::new((self.searched.index() + 1) % pages);
+            if slabs.is_movable(self.searched) {
+                return Some(self.searched);
+            }
+        }
+        None
+    }
+}

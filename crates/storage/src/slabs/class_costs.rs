@@ -1,0 +1,120 @@
+//! What the items of one slab class cost to keep.
+//!
+//! The costs (see `access.rs`) come from samples of the class's items. The hits and the stores of a
+//! window of time tell whether they are right, see `policy/stale_classes.rs`.
+
+use crate::item::access::size_weight;
+
+/// The costs of one class.
+pub(crate) struct ClassCosts {
+    /// The class keeps about a page of items at a higher cost than this: a moving average over
+    /// about four samples.
+    page_cost: u64,
+    /// The class keeps an eighth of its items at a higher cost than this, averaged likewise.
+    tail_cost: u64,
+    /// Hits that one item is expected to have, see [`EXPECTED_HITS_UNIT`]: the mean over the items,
+    /// averaged likewise.
+    ///
+    /// [`EXPECTED_HITS_UNIT`]: crate::item::access::EXPECTED_HITS_UNIT
+    expected_hits: u64,
+    /// Sampled hits in this window.
+    window_hits: u64,
+    /// Items stored in this window.
+    window_stores: u64,
+    /// The factor by which the class's items cost more than their ages say. 1: not stale.
+    staleness: u64,
+    /// The size weight of an item that fills a chunk.
+    size_weight: u64,
+    /// Evictions since the class last got a page of another class.
+    unbalanced_evictions: u32,
+}
+
+impl ClassCosts {
+    pub(super) fn new(chunk_bytes: usize) -> ClassCosts {
+        ClassCosts {
+            page_cost: 0,
+            tail_cost: 0,
+            expected_hits: 0,
+            window_hits: 0,
+            window_stores: 0,
+            staleness: 1,
+            size_weight: size_weight(chunk_bytes),
+            unbalanced_evictions: 0,
+        }
+    }
+
+    /// Adds a sample of the items of a class with this many pages: the cost of each item, and the
+    /// sum of the hits that they are expected to have. Sorts the costs.
+    pub(super) fn note_sample(&mut self, pages: usize, costs: &mut [u64], expected_hits: u64) {
+        // The items of one page are this share of the sample.
+        let rank = costs.len().div_ceil(pages.max(1)).max(1);
+        costs.sort_unstable_by(|a, b| b.cmp(a));
+        let tail = costs.get((costs.len() / 8).saturating_sub(1));
+        if let (Some(cost), Some(tail)) = (costs.get(rank - 1), tail) {
+            let mean = expected_hits / costs.len() as u64;
+            self.page_cost = self.page_cost - self.page_cost / 4 + cost / 4;
+            self.tail_cost = self.tail_cost - self.tail_cost / 4 + tail / 4;
+            self.expected_hits = self.expected_hits - self.expected_hits / 4 + mean / 4;
+        }
+    }
+
+    /// The cost of keeping the class's last page of items, its staleness included.
+    pub(crate) fn keeping_cost(&self) -> u64 {
+        self.page_cost.saturating_mul(self.staleness)
+    }
+
+    /// The size weight of an item that fills a chunk.
+    pub(crate) fn size_weight(&self) -> u64 {
+        self.size_weight
+    }
+
+    /// Whether an item of this dispensability is among the costliest eighth of the class.
+    pub(crate) fn is_tail(&self, dispensability: u64) -> bool {
+        dispensability.saturating_mul(self.size_weight) >= self.tail_cost
+    }
+
+    /// Hits that one item of the class is expected to have, in an arbitrary unit.
+    pub(crate) fn expected_hits(&self) -> u64 {
+        self.expected_hits
+    }
+
+    /// Counts a sampled hit.
+    #[inline]
+    pub(crate) fn count_hit(&mut self) {
+        self.window_hits += 1;
+    }
+
+    /// Counts an item stored.
+    #[inline]
+    pub(crate) fn count_store(&mut self) {
+        self.window_stores += 1;
+    }
+
+    /// Sampled hits in this window.
+    pub(crate) fn window_hits(&self) -> u64 {
+        self.window_hits
+    }
+
+    /// Sampled hits and items stored in this window.
+    pub(crate) fn window_uses(&self) -> u64 {
+        self.window_hits + self.window_stores
+    }
+
+    /// Begins a window. `None`: the staleness stays.
+    pub(crate) fn begin_window(&mut self, staleness: Option<u64>) {
+        self.staleness = staleness.unwrap_or(self.staleness);
+        (self.window_hits, self.window_stores) = (0, 0);
+    }
+
+    /// Counts an eviction that could have been spared by a page of another class. Returns how many
+    /// there were since the class last got one.
+    pub(crate) fn count_unbalanced(&mut self) -> u64 {
+        self.unbalanced_evictions = self.unbalanced_evictions.saturating_add(1);
+        u64::from(self.unbalanced_evictions)
+    }
+
+    /// Begins to count these evictions again: the class gets a page.
+    pub(crate) fn reset_unbalanced(&mut self) {
+        self.unbalanced_evictions = 0;
+    }
+}

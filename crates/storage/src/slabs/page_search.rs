@@ -1,0 +1,95 @@
+//! Searches for chunks and pages: samples of a class, the page to drain, the costliest class.
+
+use crate::item::chunk_sizes::SlabClassId;
+use crate::limits::{COMPACT_LOOKS_MAX, UNPINNED_LOOKS_MAX};
+use crate::memory::region::Location;
+use crate::slabs::page_record::{PageUse, RecordId};
+use crate::slabs::slab_allocator::SlabAllocator;
+
+impl SlabAllocator {
+    /// The chunk of a page by its number there. `None`: it was never handed out, or the page
+    /// belongs to no class.
+    pub(crate) fn chunk_in_page(&self, id: RecordId, number: usize) -> Option<Location> {
+        let record = self.stock.record(id);
+        let PageUse::Class(class) = record.page_use else { return None };
+        if number >= usize::from(record.carved) {
+            return None;
+        }
+        let offset = number * self.class(class).chunk_bytes();
+        Some(self.stock.pages.location(self.stock.page_at(id) + offset))
+    }
+
+    /// The chunks of a page that were handed out at least once.
+    pub(crate) fn chunks_of_page(&self, id: RecordId) -> impl Iterator<Item = Location> {
+        (0..).map_while(move |number| self.chunk_in_page(id, number))
+    }
+
+    /// The `number`th chunk of the class's next sample. A sample has pairs of neighbours at random
+    /// places. `None`: the chunk was never handed out, or the class has no page.
+    #[inline]
+    pub(crate) fn sampled_chunk(&self, class: SlabClassId, number: usize) -> Option<Location> {
+        let slab_class = self.class(class);
+        let pages = slab_class.pages.len() as u64;
+        if pages == 0 {
+            return None;
+        }
+        let draw = slab_class.sample.draw(number as u64 / 2);
+        let id = slab_class.pages[(((draw >> 32) * pages) >> 32) as usize];
+        let carved = u64::from(self.stock.record(id).carved);
+        let first = ((draw & 0xffff_ffff) * carved.saturating_sub(1)) >> 32;
+        self.chunk_in_page(id, first as usize + number % 2)
+    }
+
+    /// Asks the processor for the first `chunks` of the class's next sample.
+    pub(crate) fn prefetch_sample(&self, class: SlabClassId, chunks: usize) {
+        for chunk in (0..chunks).filter_map(|number| self.sampled_chunk(class, number)) {
+            self.stock.pages.prefetch(self.stock.pages.at(chunk));
+        }
+    }
+
+    /// The pages of a class in the order of their records' list, once around from a random one.
+    pub(crate) fn pages_from_random(&self, class: SlabClassId) -> impl Iterator<Item = RecordId> {
+        let class = self.class(class);
+        let start = (class.sample.draw(0) % class.pages.len().max(1) as u64) as usize;
+        let (before, after) = class.pages.split_at(start);
+        after.iter().chain(before).copied()
+    }
+
+    /// The pages of a class, in no order.
+    pub(crate) fn pages_of(&self, class: SlabClassId) -> impl Iterator<Item = RecordId> {
+        self.class(class).pages.iter().copied()
+    }
+
+    /// The page of a class that is easiest to drain: the emptiest of those with room, or else any
+    /// that is not pinned. Looks at a bounded number of pages.
+    pub(crate) fn emptiest_page(&self, class: SlabClassId) -> Option<RecordId> {
+        let unpinned = |id: &RecordId| !self.is_pinned(*id);
+        let with_room = self.pages_with_room(class).take(COMPACT_LOOKS_MAX).filter(unpinned);
+        let emptiest = with_room.min_by_key(|id| self.stock.record(*id).used);
+        let any = || self.pages_from_random(class).take(UNPINNED_LOOKS_MAX).find(unpinned);
+        emptiest.or_else(any)
+    }
+
+    /// The pages of a class with room.
+    fn pages_with_room(&self, class: SlabClassId) -> impl Iterator<Item = RecordId> {
+        let first = self.class(class).room.some();
+        core::iter::successors(first, |id| self.stock.record(*id).next.some())
+    }
+
+    /// Whether a page belongs to a class and has no pinned chunk.
+    pub(crate) fn is_movable(&self, id: RecordId) -> bool {
+        matches!(self.stock.page_use(id), PageUse::Class(_)) && !self.is_pinned(id)
+    }
+
+    /// The class that keeps its last page of items at the highest cost, and this cost. Never
+    /// `wanted`, nor a class of one page: without it the class would have to clear a page of
+    /// others.
+    pub(crate) fn costliest_class(
+        &self,
+        wanted: Option<SlabClassId>,
+    ) -> Option<(u64, SlabClassId)> {
+        let others =
+            self.classes().filter(|(id, class)| Some(*id) != wanted && class.pages.len() > 1);
+        others.map(|(id, class)| (class.costs.keeping_cost(), id)).max()
+    }
+}

@@ -1,0 +1,216 @@
+//! The pages that a store owns, and those of them that are spare.
+//!
+//! A page comes from the pool, is used by the hash table or by a slab class, and becomes spare
+//! again. A store keeps a few spare pages and gives the others back to the pool.
+
+use alloc::{sync::Arc, vec::Vec};
+
+use crate::limits::{PAGE_BYTES, RESERVE_PAGES_MIN, SPARE_PAGES_MAX};
+use crate::memory::page_pool::PagePool;
+use crate::memory::region::{Location, OwnedPages};
+use crate::slabs::page_record::{PageRecord, PageUse, RecordId};
+
+/// Who may give a store a page.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum PageSource {
+    /// The pool, and the store's spare pages.
+    PoolAndSpare,
+    /// The store's spare pages only.
+    Spare,
+}
+
+/// The pages of a store.
+pub(crate) struct PageStock {
+    pub(super) pages: OwnedPages,
+    pool: Arc<PagePool>,
+    pub(super) records: Vec<PageRecord>,
+    /// First record that describes no page.
+    vacant: RecordId,
+    /// First record of a spare page.
+    spare: RecordId,
+    spare_pages: usize,
+    owned_pages: usize,
+    /// Pages that are never given to the pool.
+    pages_min: usize,
+    /// Whether one spare page is kept in reserve, see [`PageStock::reserve_pages`].
+    is_reserving: bool,
+}
+
+impl PageStock {
+    /// A stock of no pages. `pages_expected`: about how many it will have.
+    pub(super) fn new(pool: Arc<PagePool>, pages_min: usize, pages_expected: usize) -> PageStock {
+        PageStock {
+            pages: OwnedPages::new(Arc::clone(pool.region())),
+            records: Vec::with_capacity(pages_expected.min(pool.pages_total())),
+            pool,
+            vacant: RecordId::NONE,
+            spare: RecordId::NONE,
+            spare_pages: 0,
+            owned_pages: 0,
+            pages_min,
+            is_reserving: false,
+        }
+    }
+
+    /// From now on one spare page is kept in reserve.
+    pub(crate) fn keep_reserve(&mut self) {
+        self.is_reserving = true;
+    }
+
+    pub(crate) fn pool(&self) -> &PagePool {
+        &self.pool
+    }
+
+    pub(crate) fn spare_pages(&self) -> usize {
+        self.spare_pages
+    }
+
+    /// Pages owned, those of the hash table and the spare ones included.
+    pub(crate) fn owned_pages(&self) -> usize {
+        self.owned_pages
+    }
+
+    /// Pages that are never given to the pool.
+    pub(crate) fn pages_min(&self) -> usize {
+        self.pages_min
+    }
+
+    /// Records, vacant ones included.
+    pub(crate) fn records(&self) -> impl ExactSizeIterator<Item = RecordId> + use<> {
+        (0..self.records.len()).map(RecordId::new)
+    }
+
+    pub(super) fn record(&self, id: RecordId) -> &PageRecord {
+        &self.records[id.index()]
+    }
+
+    pub(super) fn record_mut(&mut self, id: RecordId) -> &mut PageRecord {
+        &mut self.records[id.index()]
+    }
+
+    /// What a page is used for.
+    pub(crate) fn page_use(&self, id: RecordId) -> PageUse {
+        self.record(id).page_use
+    }
+
+    /// The record of the page that has byte `at`.
+    #[inline]
+    pub(crate) fn record_at(&self, at: usize) -> RecordId {
+        RecordId(self.pool.note((at / PAGE_BYTES) as u32))
+    }
+
+    /// The record of the page that has a chunk, which the store owns.
+    pub(crate) fn record_of(&self, chunk: Location) -> RecordId {
+        let at = self.pages.at(chunk);
+        let id = self.record_at(at);
+        let page = self.record(id).page.as_ref();
+        let is_own = page.is_some_and(|page| page.number() as usize == at / PAGE_BYTES);
+        assert!(is_own, "page not owned");
+        id
+    }
+
+    /// Byte offset of a record's page.
+    pub(crate) fn page_at(&self, id: RecordId) -> usize {
+        let page = self.record(id).page.as_ref().expect("a record with a page");
+        page.number() as usize * PAGE_BYTES
+    }
+
+    /// Takes a spare page, or else one of the pool. Its use is `Index` until it joins a class.
+    pub(crate) fn take_page(&mut self) -> Option<RecordId> {
+        let Some(id) = self.spare.some() else { return self.take_new_page() };
+        self.spare = self.record(id).next;
+        self.spare_pages -= 1;
+        self.record_mut(id).page_use = PageUse::Index;
+        Some(id)
+    }
+
+    fn take_new_page(&mut self) -> Option<RecordId> {
+        let id = self.vacant.some().unwrap_or(RecordId::new(self.records.len()));
+        let page = self.pool.take()?;
+        self.pool.set_note(page.number(), id.0);
+        self.pages.add(&page);
+        if self.vacant == RecordId::NONE {
+            self.records.push(PageRecord::VACANT);
+        } else {
+            self.vacant = self.record(id).next;
+        }
+        let record = self.record_mut(id);
+        record.page = Some(page);
+        record.page_use = PageUse::Index;
+        self.owned_pages += 1;
+        Some(id)
+    }
+
+    /// As [`Self::take_page`], but leaves the reserve, and fills it first if the pool has a page.
+    pub(crate) fn take_unreserved_page(&mut self, source: PageSource) -> Option<RecordId> {
+        let from_pool = source == PageSource::PoolAndSpare;
+        if from_pool
+            && self.spare_pages < self.reserve_pages()
+            && let Some(page) = self.take_new_page()
+        {
+            self.keep_spare(page);
+        }
+        if self.spare_pages > self.reserve_pages() {
+            return self.take_page();
+        }
+        if from_pool { self.take_new_page() } else { None }
+    }
+
+    /// Spare pages in reserve: only the hash table and a class without any page may take them.
+    pub(crate) fn reserve_pages(&self) -> usize {
+        usize::from(self.is_reserving && self.owned_pages >= RESERVE_PAGES_MIN)
+    }
+
+    /// Whether the store has a spare page beside the reserve.
+    pub(crate) fn has_unreserved_spare(&self) -> bool {
+        self.spare_pages > self.reserve_pages()
+    }
+
+    /// Whether a class could have a page now.
+    pub(crate) fn has_unreserved_page(&self) -> bool {
+        self.has_unreserved_spare() || self.pool.pages_free() > 0
+    }
+
+    /// Makes a page spare. Gives one to the pool if there are then too many.
+    pub(crate) fn keep_spare(&mut self, id: RecordId) {
+        let spare = self.spare;
+        let record = self.record_mut(id);
+        record.page_use = PageUse::Spare;
+        record.next = spare;
+        self.spare = id;
+        self.spare_pages += 1;
+        if self.spare_pages > SPARE_PAGES_MAX {
+            self.give_spare();
+        }
+    }
+
+    /// Gives a spare page to the pool. False: there is none, or the store is at its minimum.
+    pub(crate) fn give_spare(&mut self) -> bool {
+        if self.owned_pages <= self.pages_min {
+            return false;
+        }
+        let Some(id) = self.spare.some() else { return false };
+        let vacant = self.vacant;
+        let record = self.record_mut(id);
+        let next = record.next;
+        record.page_use = PageUse::Vacant;
+        record.next = vacant;
+        let page = record.page.take().expect("a spare record has a page");
+        self.spare = next;
+        self.vacant = id;
+        self.pages.remove(&page);
+        self.pool.give(page);
+        self.spare_pages -= 1;
+        self.owned_pages -= 1;
+        true
+    }
+}
+
+impl Drop for PageStock {
+    fn drop(&mut self) {
+        for page in self.records.iter_mut().filter_map(|record| record.page.take()) {
+            self.pages.remove(&page);
+            self.pool.give(page);
+        }
+    }
+}

@@ -1,0 +1,69 @@
+//! Hits and storage commands that the caller counts. They are counted by slab class only, so the
+//! counts of the classes and of the store agree.
+
+use crate::index::key_hasher::HashedKey;
+use crate::item::item_shape::{CasField, ItemShape};
+use crate::memory::region::Location;
+use crate::store::store::Store;
+
+/// A hit that the store does not count by itself, because the caller looked the item up for another
+/// purpose.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Hit {
+    /// A get found the item.
+    Get,
+    /// A get or touch found the item and set its exptime.
+    Touch,
+    /// A delete found the item.
+    Delete,
+    /// A cas that came too late was accepted, and the item is stale.
+    Cas,
+}
+
+impl Store {
+    /// Counts a hit on the item of a key, dead or alive.
+    pub fn count_hit(&mut self, key: HashedKey<'_>, hit: Hit) {
+        let Some(item) = self.items().find_linked(key) else { return };
+        if hit == Hit::Get {
+            return self.count_get(item);
+        }
+        let counters = self.items_mut().slabs_mut().counters_of(item);
+        match hit {
+            Hit::Get => {}
+            Hit::Touch => counters.touch_hits += 1,
+            Hit::Delete => counters.delete_hits += 1,
+            Hit::Cas => counters.cas_hits += 1,
+        }
+    }
+
+    #[inline]
+    pub(super) fn count_get(&mut self, item: Location) {
+        let at = self.pages().at(item);
+        self.items_mut().slabs_mut().count_hit(at);
+    }
+
+    /// Counts a storage command, for the item that was stored last.
+    #[inline]
+    pub fn count_set(&mut self) {
+        let class = self.last_stored;
+        self.items_mut().slabs_mut().count_set(class);
+    }
+
+    /// Counts a storage command that had memory for an item of these lengths and flags, with an
+    /// exptime or without, and did not store it.
+    #[inline(never)]
+    pub fn count_set_in_vain(
+        &mut self,
+        key_len: usize,
+        value_len: usize,
+        flags: u32,
+        expires: bool,
+    ) {
+        let slabs = self.items_mut().slabs_mut();
+        let exptime = u32::from(expires);
+        let shape =
+            ItemShape::new(slabs.sizes(), key_len, value_len, flags, exptime, CasField::Absent);
+        let class = slabs.sizes().class_for(shape.head_bytes);
+        slabs.count_set(class);
+    }
+}

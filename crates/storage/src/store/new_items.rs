@@ -1,0 +1,47 @@
+//! New items with their whole value: how they are written, dated and linked.
+
+use crate::index::key_hasher::HashedKey;
+use crate::item::item_shape::ItemShape;
+use crate::memory::region::Location;
+use crate::store::reservation::{ItemFields, ValuePart};
+use crate::store::store::Store;
+
+impl Store {
+    /// An item with a whole value, neither linked nor pinned.
+    pub(super) fn new_item(
+        &mut self,
+        now: u32,
+        fields: ItemFields<'_>,
+        value: &[u8],
+    ) -> Option<Location> {
+        let ItemFields { key, flags, exptime, cas } = fields;
+        let sizes = self.items().slabs().sizes();
+        let shape = ItemShape::new(sizes, key.key().len(), value.len(), flags, exptime, cas);
+        if shape.chained {
+            return self.build(now, fields, value.len(), &[ValuePart::Bytes(value)]);
+        }
+        let item = self.allocation.allocate(now, shape.head_bytes)?;
+        let pages = self.pages_mut();
+        shape.write(pages, item, key.key(), flags, exptime);
+        let at = pages.at(item) + shape.value_at();
+        pages.bytes_mut(at, value.len()).copy_from_slice(value);
+        Some(item)
+    }
+
+    /// Links a new item in place of the key's present one. The item that the key had when the verb
+    /// was checked may have been evicted for the new item's memory.
+    pub(super) fn link_new(&mut self, now: u32, key: HashedKey<'_>, new: Location) {
+        let old = self.items_mut().find_live(now, key).ok();
+        self.eviction_mut().date_new(now, new);
+        self.items_mut().link(key.hash(), new, old);
+        self.count_store(now, new);
+    }
+
+    /// Counts an item that was just stored.
+    pub(super) fn count_store(&mut self, now: u32, item: Location) {
+        let class = self.items().slabs().class_of(item);
+        self.eviction_mut().note_store(now, class);
+        self.last_stored = class;
+        self.total_items += 1;
+    }
+}
