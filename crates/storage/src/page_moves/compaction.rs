@@ -37,7 +37,7 @@ impl PageMoves {
         true
     }
 
-    /// Prepares a page for what cannot wait: the growth of the hash table, and a class that has
+    /// Prepares a page for uses that cannot wait: growth of the hash table, and a class that has
     /// nothing to evict.
     pub(crate) fn refill_reserve(&mut self, now: u32) {
         let stock = &self.eviction.items().slabs().stock;
