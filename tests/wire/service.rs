@@ -134,7 +134,7 @@ fn variables_without_effect_are_logged() {
     let server = names.iter().fold(options, |it, name| it.environment(name, "1")).start();
     let log = server.log();
     for (line, name) in log.lines().zip(names) {
-        let expected = format!("warning: the environment's {name} has no effect: ");
+        let expected = format!("warning: the environment variable {name} has no effect: ");
         assert!(line.starts_with(&expected), "{log}");
     }
     assert_eq!(log.lines().count(), names.len(), "{log}");

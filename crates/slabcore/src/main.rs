@@ -1,15 +1,15 @@
-//! `slabcore`, a memcached-compatible cache server: command line, identity and limits of the
-//! process, start and stop.
+//! `slabcore`, a memcached-compatible cache server: the program.
 //!
-//! **Purpose.** An operator puts this binary in memcached's place with the same options, and finds
-//! the same defaults, messages and exit statuses.
+//! **Purpose.** Takes memcached's place with the same options, defaults, messages and exit statuses.
 //!
-//! **Goals.** No option is ignored in silence: what has no effect says so on stderr.
+//! **Goals.** An option without effect gives a warning.
 //!
-//! **Non-goals.** Anything that happens after the start: that is `slabcore-server`.
+//! **Non-goals.** Serving clients: that is `slabcore-server`.
 //!
-//! **Invariants.** The process has one thread until its identity is that of `-u` and, with `-d`,
-//! until it is the daemon's.
+//! **Invariants.** The process has one thread until it runs as the user of `-u` and, with `-d`, as a
+//! daemon.
+//!
+//! **Rooms**, from the ground up: `process`, `options`, `texts`.
 
 mod options;
 mod process;
@@ -27,7 +27,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use slabcore_server::{Running, Settings, StartError, UsersError};
 use tracing::{error, info, warn};
 
-use crate::options::{Asked, Lifecycle, Plan};
+use crate::options::{Invocation, Lifecycle, Startup};
 use crate::process::{Cores, PidFile, ServiceNotice, StartSignals, StopSignals};
 use crate::refusal::Refusal;
 
@@ -42,7 +42,7 @@ fn main() -> ExitCode {
     }
 }
 
-/// In the log's format, once there is one.
+/// Logs the error; before the log starts, prints it to stderr.
 fn complain(refusal: &Refusal) {
     if tracing::dispatcher::has_been_set() {
         error!("{refusal}");
@@ -53,31 +53,31 @@ fn complain(refusal: &Refusal) {
 
 fn run(words: &[OsString]) -> Result<(), Refusal> {
     match options::parse(words)? {
-        Asked::Help(options) => print(&texts::help(&options)),
-        Asked::Version => print(&texts::version()),
-        Asked::Generate(name) => print(&texts::named(&name)?),
-        Asked::License => print(texts::LICENSE),
-        Asked::Serve(given) => {
+        Invocation::Help(options) => print(&texts::help(&options)),
+        Invocation::Version => print(&texts::version()),
+        Invocation::Generate(name) => print(&texts::named(&name)?),
+        Invocation::License => print(texts::LICENSE),
+        Invocation::Serve(given) => {
             options::log_format(&given)?.start();
-            // memcached's file of no name is no file either.
+            // As in memcached, an empty name means no file.
             let port_file = env::var_os("MEMCACHED_PORT_FILENAME").filter(|name| !name.is_empty());
             let port_file = port_file.map(PathBuf::from);
             let sasl_users = env::var_os("MEMCACHED_SASL_PWDB").map(PathBuf::from);
             let access = options::access(&given, sasl_users.as_deref())?;
-            return serve(options::plan(&given, &Cores::of_this_process(), port_file, access)?);
+            return serve(Startup::of(&given, &Cores::of_this_process(), port_file, access)?);
         }
     }
     Ok(())
 }
 
-/// To stdout; a reader that went away, as in `slabcore -h | head -1`, is no error.
+/// Prints to stdout. A reader that has gone, as in `slabcore -h | head -1`, is not an error.
 fn print(text: &str) {
     let _ = io::stdout().write_all(text.as_bytes());
 }
 
-/// Runs until a signal says stop.
-fn serve(plan: Plan) -> Result<(), Refusal> {
-    let Plan { mut settings, lifecycle, user, warnings } = plan;
+/// Runs the server until a stop signal.
+fn serve(startup: Startup) -> Result<(), Refusal> {
+    let Startup { mut settings, lifecycle, user, warnings } = startup;
     for warning in options::environment_warnings().chain(warnings) {
         warn!("{warning}");
     }
@@ -105,10 +105,10 @@ fn serve(plan: Plan) -> Result<(), Refusal> {
     Ok(())
 }
 
-/// The pid file, once there is one. The thread that ends a start removes it.
+/// The pid file, once it is written. The thread that catches signals during the start may remove it.
 type SharedPidFile = Arc<Mutex<Option<PidFile>>>;
 
-/// Starts the server, unless a signal says stop before.
+/// Starts the server. A stop signal during the start ends the process.
 fn start(
     settings: Settings,
     sockets: Vec<OwnedFd>,
@@ -120,9 +120,9 @@ fn start(
         .map_err(|error| no_signals(&error))?;
     let listening =
         slabcore_server::listen(settings, sockets).map_err(|error| start_refusal(&error))?;
-    // Who can connect finds it, and a server that could not bind leaves another's alone.
+    // After the sockets are bound, so that a server that cannot bind leaves another's file alone.
     if let Some(path) = &lifecycle.pid_file {
-        // Written under the lock, so that a signal meanwhile removes it.
+        // Written under the lock, so that a signal in between removes it.
         let mut pid_file = lock(pid_file);
         *pid_file = write_pid_file(path);
     }
@@ -148,7 +148,7 @@ fn no_signals(error: &io::Error) -> Refusal {
     Refusal::os_error(format!("failed to catch signals: {error}"))
 }
 
-/// Tells the service manager that all executors turn, twice as often as it asks for.
+/// Notifies the service manager's watchdog while all executors work, twice per interval.
 fn watch(running: &mut Running, notice: &Arc<ServiceNotice>) -> Result<(), Refusal> {
     let Some(interval) = process::watchdog_interval() else { return Ok(()) };
     let notice = Arc::clone(notice);
@@ -157,7 +157,7 @@ fn watch(running: &mut Running, notice: &Arc<ServiceNotice>) -> Result<(), Refus
         .map_err(|e| Refusal::os_error(format!("failed to start a thread: {e}")))
 }
 
-/// Limits, identity, session: what must be done while there is one thread.
+/// Sets limits, user and session, which must happen while there is one thread.
 fn prepare_process(
     settings: &mut Settings,
     lifecycle: &Lifecycle,
@@ -192,7 +192,7 @@ fn start_refusal(error: &StartError) -> Refusal {
     Refusal::with_exit_code(exit_code, error.to_string())
 }
 
-/// A server without its file still serves, as memcached does.
+/// Writes the pid file. As in memcached, a failure is only logged.
 fn write_pid_file(path: &Path) -> Option<PidFile> {
     PidFile::write(path)
         .inspect_err(|error| {
@@ -201,7 +201,7 @@ fn write_pid_file(path: &Path) -> Option<PidFile> {
         .ok()
 }
 
-/// Reads users and certificates anew; what is no good is told, and the old stays.
+/// Reads users and certificates again. If one is bad, this logs it and the old one stays in use.
 fn reload(running: &Running) {
     let (users, tls) = (running.reread_users(), running.reload_tls());
     if users.is_none() && tls.is_none() {

@@ -1,17 +1,17 @@
-//! Why the server does not start, and memcached's exit status for it.
+//! The error that ends the program: a message, and memcached's exit status for it.
 
 use std::fmt;
 
-/// A bad value, an unknown option: status of memcached's option parser.
+/// A bad value or an unknown option: the status of memcached's option parser.
 const BAD_OPTION: u8 = 1;
-/// `EX_USAGE` of `sysexits.h`: options that contradict each other, values out of range.
+/// `EX_USAGE` of `sysexits.h`: contradicting options, or a value out of range.
 const USAGE: u8 = 64;
-/// `EX_NOUSER`: the user to switch to does not exist.
+/// `EX_NOUSER`: the user of `-u` does not exist.
 const NO_USER: u8 = 67;
-/// `EX_OSERR`: the system refuses a socket, a limit, an identity.
+/// `EX_OSERR`: the system refuses a socket, a limit or a change of user.
 const OS_ERROR: u8 = 71;
 
-/// What goes to stderr, and the exit status.
+/// A message for stderr, and the exit status.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Refusal {
     pub(crate) exit_code: u8,
@@ -39,7 +39,7 @@ impl Refusal {
         Self { exit_code: OS_ERROR, message: message.into() }
     }
 
-    /// Any status: what the server itself found.
+    /// Any status: for errors of the server.
     pub(crate) fn with_exit_code(exit_code: u8, message: impl Into<String>) -> Self {
         Self { exit_code, message: message.into() }
     }

@@ -1,15 +1,15 @@
-//! `-B`, `-S` and `-Y`: what clients may speak, and who they must be.
+//! `-B`, `-S` and `-Y`: the protocol that clients speak, and how they log in.
 
 use std::path::Path;
 
 use slabcore_server::settings::Protocol;
 use slabcore_server::{Users, UsersError};
 
-use super::command_line::Given;
+use super::command_line::GivenOptions;
 use super::option_values::leading_number;
 use crate::refusal::Refusal;
 
-/// Who may use the server.
+/// The protocol and the users of the server.
 #[derive(Debug)]
 pub(crate) struct Access {
     pub(crate) protocol: Protocol,
@@ -18,15 +18,15 @@ pub(crate) struct Access {
 }
 
 impl Access {
-    /// The one protocol in which clients log in; `None` if nobody needs to.
+    /// The protocol in which clients log in; `None` without logins.
     pub(crate) fn login_protocol(&self) -> Option<Protocol> {
         self.users.is_some().then_some(self.protocol)
     }
 }
 
-/// Checks the options. `sasl_users` is the file that `MEMCACHED_SASL_PWDB` names; that of `-Y` goes
-/// before it.
-pub(crate) fn access(given: &Given, sasl_users: Option<&Path>) -> Result<Access, Refusal> {
+/// Checks the options and reads the file of users. `sasl_users` is the file that
+/// `MEMCACHED_SASL_PWDB` names; a file of `-Y` is used instead of it.
+pub(crate) fn access(given: &GivenOptions, sasl_users: Option<&Path>) -> Result<Access, Refusal> {
     let named = given.last("protocol");
     let protocol = match named {
         None | Some("auto") => Protocol::Auto,
@@ -66,22 +66,22 @@ pub(crate) fn access(given: &Given, sasl_users: Option<&Path>) -> Result<Access,
         (None, Some(file)) => Users::read_sasl(file).map_err(|error| refusal(file, &error))?,
         (None, None) => {
             return Err(Refusal::usage(
-                "-S needs users: name their file by -Y or MEMCACHED_SASL_PWDB",
+                "-S needs a file of users: name it with -Y or MEMCACHED_SASL_PWDB",
             ));
         }
     };
     Ok(Access { protocol: Protocol::Binary, sasl: true, users: Some(users) })
 }
 
-/// A datagram cannot log in: refuses `-U` in these words, before any file is looked for.
-fn refuse_udp(given: &Given, message: &str) -> Result<(), Refusal> {
+/// Refuses `-U` with this message, before any file is read: a datagram cannot log in.
+fn refuse_udp(given: &GivenOptions, message: &str) -> Result<(), Refusal> {
     match given.last("udp-port").map_or(0, leading_number) {
         0 => Ok(()),
         _ => Err(Refusal::usage(message)),
     }
 }
 
-/// memcached's words for a file that is no good.
+/// memcached's message for a file that cannot be read or is malformed.
 fn refusal(file: &Path, error: &UsersError) -> Refusal {
     let file = file.display();
     Refusal::bad_option(match error {

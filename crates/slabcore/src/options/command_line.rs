@@ -1,4 +1,4 @@
-//! From the words of the command line to the values of each option.
+//! The command line: its words become the values of each option, or an action that ends.
 
 use std::ffi::OsString;
 
@@ -9,9 +9,9 @@ use super::config_file;
 use super::option_table::{self, CONFIG, Effect, GENERATE, MEMCACHED_LONG_NAMES, OPTIONS};
 use crate::refusal::Refusal;
 
-/// What the command line asks for.
+/// What the command line asks the program to do.
 #[derive(Debug)]
-pub(crate) enum Asked {
+pub(crate) enum Invocation {
     /// `-h`, with the text.
     Help(String),
     /// `-V`.
@@ -20,20 +20,20 @@ pub(crate) enum Asked {
     License,
     /// `--generate`, with the name of the text.
     Generate(String),
-    /// To run.
-    Serve(Given),
+    /// The server.
+    Serve(GivenOptions),
 }
 
 /// The options that were given.
 #[derive(Debug)]
-pub(crate) struct Given {
+pub(crate) struct GivenOptions {
     matches: ArgMatches,
-    /// What a file of options has beside options, one line each.
+    /// Warnings about the file of options.
     pub(crate) warnings: Vec<String>,
 }
 
-impl Given {
-    /// The value that counts where an option takes one: the last.
+impl GivenOptions {
+    /// The last value of an option, which is the one that counts.
     pub(crate) fn last(&self, id: &str) -> Option<&str> {
         self.all(id).last()
     }
@@ -43,79 +43,83 @@ impl Given {
         self.matches.get_many::<String>(id).into_iter().flatten().map(String::as_str)
     }
 
-    /// How often `-v` was given, 255 at most.
+    /// The number of `-v`, 255 at most.
     pub(crate) fn verbosity(&self) -> u8 {
         self.matches.get_count(option_table::VERBOSE)
     }
 
-    /// Whether a flag was given.
+    /// True if a flag was given.
     pub(crate) fn flag(&self, id: &str) -> bool {
         self.matches.get_flag(id)
     }
 
-    /// The options given that have no meaning here, in the order of the table.
-    pub(crate) fn meaningless(&self) -> impl Iterator<Item = Meaningless> {
+    /// The given options that have no effect here, in the order of the table.
+    pub(crate) fn ignored(&self) -> impl Iterator<Item = IgnoredOption> {
         OPTIONS.iter().filter_map(|row| {
-            let Effect::Meaningless(why) = row.effect else { return None };
+            let Effect::Ignored(why) = row.effect else { return None };
             let given = match row.value {
                 Some(_) => self.last(row.id).is_some(),
                 None => self.flag(row.id),
             };
-            given.then_some(Meaningless { short: row.short?, why })
+            given.then_some(IgnoredOption { short: row.short?, why })
         })
     }
 }
 
-/// An option given that has no meaning here.
+/// A given option that has no effect here.
 #[derive(Debug)]
-pub(crate) struct Meaningless {
+pub(crate) struct IgnoredOption {
     pub(crate) short: char,
-    /// What does its work.
+    /// The reason, or what replaces the option.
     pub(crate) why: &'static str,
 }
 
-/// Parses a command line; the first word is the name of the program, as in memcached's messages.
+/// Parses a command line. The first word is the name of the program, for messages.
 ///
-/// What a file of options says counts as if it stood before the command line's own options.
-pub(crate) fn parse(words: &[OsString]) -> Result<Asked, Refusal> {
-    let asked = parse_words(words)?;
-    let Asked::Serve(given) = &asked else { return Ok(asked) };
+/// Options of a file (`--config`) come before those of the command line.
+pub(crate) fn parse(words: &[OsString]) -> Result<Invocation, Refusal> {
+    let invocation = parse_words(words)?;
+    let Invocation::Serve(given) = &invocation else { return Ok(invocation) };
     if let Some(name) = given.last(GENERATE) {
-        return Ok(Asked::Generate(name.to_owned()));
+        return Ok(Invocation::Generate(name.to_owned()));
     }
-    let Some(path) = given.last(CONFIG) else { return Ok(asked) };
+    let Some(path) = given.last(CONFIG) else { return Ok(invocation) };
     let file = config_file::read(path)?;
-    // Alone at first: a complaint about the file shall name it.
+    // Parsed alone first, so that an error names the file.
     let program = [OsString::from(path)];
     let from_file = parse_words(&[&program[..], &file.words].concat())?;
     match &from_file {
-        Asked::Serve(inner) if inner.last(CONFIG).is_none() => {}
-        Asked::Serve(_) => {
-            return Err(Refusal::usage(format!("{path}: a file of options names no other")));
+        Invocation::Serve(inner) if inner.last(CONFIG).is_none() => {}
+        Invocation::Serve(_) => {
+            return Err(Refusal::usage(format!(
+                "{path}: a file of options cannot name another one (--config)"
+            )));
         }
         _ => return Ok(from_file),
     }
     let (program, own) = words.split_at(1);
-    let asked = parse_words(&[program, &file.words, own].concat())?;
-    Ok(match asked {
-        Asked::Serve(given) => Asked::Serve(Given { warnings: file.warnings, ..given }),
+    let invocation = parse_words(&[program, &file.words, own].concat())?;
+    Ok(match invocation {
+        Invocation::Serve(given) => {
+            Invocation::Serve(GivenOptions { warnings: file.warnings, ..given })
+        }
         other => other,
     })
 }
 
-fn parse_words(words: &[OsString]) -> Result<Asked, Refusal> {
+fn parse_words(words: &[OsString]) -> Result<Invocation, Refusal> {
     match option_table::command().try_get_matches_from(words) {
-        Ok(matches) if matches.get_flag("license") => Ok(Asked::License),
-        Ok(matches) => Ok(Asked::Serve(Given { matches, warnings: Vec::new() })),
+        Ok(matches) if matches.get_flag("license") => Ok(Invocation::License),
+        Ok(matches) => Ok(Invocation::Serve(GivenOptions { matches, warnings: Vec::new() })),
         Err(error) => match error.kind() {
-            ErrorKind::DisplayHelp => Ok(Asked::Help(error.to_string())),
-            ErrorKind::DisplayVersion => Ok(Asked::Version),
+            ErrorKind::DisplayHelp => Ok(Invocation::Help(error.to_string())),
+            ErrorKind::DisplayVersion => Ok(Invocation::Version),
             _ => Err(getopt_refusal(&error, words)),
         },
     }
 }
 
-/// clap's complaint in the words of getopt and memcached, which scripts and people know.
+/// clap's error, in the words of getopt and memcached.
 fn getopt_refusal(error: &clap::Error, words: &[OsString]) -> Refusal {
     let program = words.first().map_or_else(|| "slabcore".into(), |word| word.to_string_lossy());
     let last_word = words.last().map_or_else(String::new, |word| word.to_string_lossy().into());
@@ -128,7 +132,7 @@ fn getopt_refusal(error: &clap::Error, words: &[OsString]) -> Refusal {
     };
     let complaint = match error.kind() {
         ErrorKind::UnknownArgument if named.starts_with("--") => {
-            // getopt quotes the whole word.
+            // getopt quotes the word with its value.
             let mut given = words.iter().map(|word| word.to_string_lossy());
             let with_value = format!("{named}=");
             let whole = given.find(|word| *word == named || word.starts_with(&with_value));
@@ -142,7 +146,7 @@ fn getopt_refusal(error: &clap::Error, words: &[OsString]) -> Refusal {
             format!("invalid option -- '{}'", named.trim_start_matches('-'))
         }
         ErrorKind::TooManyValues => format!("option '{named}' doesn't allow an argument"),
-        // Only the last word can lack its value: any other would have taken the next one.
+        // Only the last word can lack its value: an earlier one takes the next word.
         ErrorKind::InvalidValue if last_word.starts_with("--") => {
             format!("option '{named}' requires an argument")
         }
@@ -155,7 +159,7 @@ fn getopt_refusal(error: &clap::Error, words: &[OsString]) -> Refusal {
     Refusal::bad_option(format!("{program}: {complaint}\nIllegal argument \"?\""))
 }
 
-/// memcached's names that begin so, each quoted and with a blank before it.
+/// memcached's long names with this beginning, each quoted and with a blank before it.
 fn possibilities(beginning: &str) -> String {
     let beginning = beginning.trim_start_matches('-');
     let names = MEMCACHED_LONG_NAMES.iter().filter(|name| name.starts_with(beginning));
@@ -170,9 +174,9 @@ mod tests {
         std::iter::once("memcached").chain(line.split_whitespace()).map(OsString::from).collect()
     }
 
-    fn given(line: &str) -> Given {
+    fn given(line: &str) -> GivenOptions {
         match parse(&words(line)) {
-            Ok(Asked::Serve(given)) => given,
+            Ok(Invocation::Serve(given)) => given,
             other => panic!("{line}: {other:?}"),
         }
     }
@@ -217,14 +221,14 @@ mod tests {
 
     #[test]
     fn endings_come_in_order() {
-        let check = |line: &str, expected: fn(&Asked) -> bool| {
+        let check = |line: &str, expected: fn(&Invocation) -> bool| {
             assert!(expected(&parse(&words(line)).unwrap()), "{line}");
         };
-        check("-V", |asked| matches!(asked, Asked::Version));
-        check("--version", |asked| matches!(asked, Asked::Version));
-        check("-V --nosuch", |asked| matches!(asked, Asked::Version));
-        check("-p 1 -h", |asked| matches!(asked, Asked::Help(_)));
-        check("-i", |asked| matches!(asked, Asked::License));
+        check("-V", |invocation| matches!(invocation, Invocation::Version));
+        check("--version", |invocation| matches!(invocation, Invocation::Version));
+        check("-V --nosuch", |invocation| matches!(invocation, Invocation::Version));
+        check("-p 1 -h", |invocation| matches!(invocation, Invocation::Help(_)));
+        check("-i", |invocation| matches!(invocation, Invocation::License));
     }
 
     #[test]
@@ -257,7 +261,7 @@ mod tests {
         let beginnings = names.iter().flat_map(|name| (1..name.len()).map(|end| &name[..end]));
         for beginning in beginnings {
             let count = names.iter().filter(|name| name.starts_with(beginning)).count();
-            // The value that some take; others complain of it, which is no matter of the name.
+            // Flags take no value, but their name is found.
             let taken = match parse(&words(&format!("--{beginning}=1"))) {
                 Ok(_) => true,
                 Err(refusal) => refusal.to_string().contains("doesn't allow an argument"),
@@ -269,9 +273,9 @@ mod tests {
     }
 
     #[test]
-    fn every_option_without_meaning_is_told() {
+    fn options_without_effect_are_listed() {
         let given = given("-e /x -v -p 1 --napi-ids=2");
-        let told: Vec<_> = given.meaningless().map(|m| m.short).collect();
-        assert_eq!(told, ['e', 'N']);
+        let listed: Vec<_> = given.ignored().map(|it| it.short).collect();
+        assert_eq!(listed, ['e', 'N']);
     }
 }

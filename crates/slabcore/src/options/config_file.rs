@@ -1,23 +1,23 @@
-//! `--config FILE`: options from a file, as Debian's `/etc/memcached.conf` has them.
+//! `--config FILE`: options from a file in the format of Debian's `/etc/memcached.conf`.
 //!
-//! A line has options as on the command line; `#` begins a comment unless a backslash stands before
-//! it. A line that begins with something else is a directive for somebody else, and one that begins
-//! with `-d` or `-h` is skipped, as Debian's unit does: whoever starts the server decides on these.
+//! A line has options as on the command line. `#` begins a comment, `\#` is the character. Lines that
+//! begin with `-d` or `-h` are skipped, as Debian's unit does. Lines that begin with anything but `-`
+//! are directives of other programs, and are ignored.
 
 use std::ffi::OsString;
 use std::fs;
 
 use crate::refusal::Refusal;
 
-/// Beginnings of lines that have no effect.
+/// Beginnings of lines that are skipped.
 const SKIPPED: [&str; 2] = ["-d", "-h"];
 
-/// What a file of options says.
+/// The contents of a file of options.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct ConfigFile {
-    /// In order, as they would stand on the command line.
+    /// The words of its options, in order.
     pub(crate) words: Vec<OsString>,
-    /// A line for each line that is ignored.
+    /// One warning for each line that has no effect.
     pub(crate) warnings: Vec<String>,
 }
 
@@ -39,7 +39,7 @@ fn parse(text: &str, path: &str) -> ConfigFile {
         } else if line.starts_with('-') {
             file.words.extend(line.split_whitespace().map(OsString::from));
         } else if let Some(directive) = line.split_whitespace().next() {
-            let warning = format!("warning: {directive} in {path} is no option: ignored");
+            let warning = format!("warning: {directive} in {path} is not an option and is ignored");
             file.warnings.push(warning);
         }
     }

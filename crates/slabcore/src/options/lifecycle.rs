@@ -1,17 +1,17 @@
-//! The options about the process itself, rather than what it serves.
+//! Options about the process: daemon, pid file, core files, the time to drain, the log.
 
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::command_line::Given;
+use super::command_line::GivenOptions;
 use super::option_values::number;
 use crate::process::LogFormat;
 use crate::refusal::Refusal;
 
-/// A server that shall stop may serve on for an hour at most.
+/// The largest `--drain`: an hour.
 const DRAIN_SECONDS_MAX: u64 = 3_600;
 
-/// How the process begins and ends.
+/// How the process starts and stops.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Lifecycle {
     /// `-d`.
@@ -20,13 +20,13 @@ pub(crate) struct Lifecycle {
     pub(crate) pid_file: Option<PathBuf>,
     /// `-r`.
     pub(crate) core_dumps: bool,
-    /// `--drain`: how long to serve on once a signal said stop.
+    /// `--drain`: how long the server serves after a stop signal.
     pub(crate) drain: Duration,
 }
 
 impl Lifecycle {
     /// Checks the options.
-    pub(crate) fn of(given: &Given) -> Result<Self, Refusal> {
+    pub(crate) fn of(given: &GivenOptions) -> Result<Self, Refusal> {
         let drain = match given.last("drain") {
             None => 0,
             Some(word) => {
@@ -47,7 +47,7 @@ impl Lifecycle {
 }
 
 /// `--log-format`.
-pub(crate) fn log_format(given: &Given) -> Result<LogFormat, Refusal> {
+pub(crate) fn log_format(given: &GivenOptions) -> Result<LogFormat, Refusal> {
     match given.last("log-format") {
         None | Some("plain") => Ok(LogFormat::Plain),
         Some("json") => Ok(LogFormat::Json),

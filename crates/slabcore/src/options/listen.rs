@@ -1,4 +1,4 @@
-//! The grammar of `-l`: lists with `,` or `;` of
+//! The grammar of `-l`: a list, separated by `,` or `;`, of
 //!
 //! ```text
 //! [notls: | btls: | mtls:] [proto[name]:] [tag[name]:] [tag_name_:] address
@@ -21,18 +21,18 @@ use crate::refusal::Refusal;
 /// memcached's longest tag of a listener.
 const TAG_BYTES_MAX: usize = 8;
 
-/// What one or more `-l` say.
+/// The addresses of all `-l`.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Listening {
     pub(crate) addresses: Vec<TcpListen>,
     pub(crate) warnings: Vec<String>,
 }
 
-/// Parses the values of all `-l`; entries without a port of their own get `port`.
+/// Parses the values of all `-l`. Entries without a port get `port`. Names are not resolved here.
 ///
-/// What an earlier `-l` named counts once, as where a file of options and the command line agree;
-/// within one value, as in memcached, each entry is to be bound.
-/// Names are not resolved here. `login` is the protocol of the login that clients owe, if any.
+/// An address that an earlier `-l` named is bound once: a file of options and the command line may
+/// name the same. Within one value each entry is bound, as in memcached. `login` is the protocol in
+/// which clients must log in, if any.
 pub(crate) fn parse<'a>(
     values: impl Iterator<Item = &'a str>,
     port: u16,
@@ -70,7 +70,7 @@ fn failed(value: &str) -> String {
     format!("failed to listen on one of interface(s) {value}")
 }
 
-/// A name between an opening and a closing.
+/// A name between an opening and a closing tag.
 fn named<'a>(
     open: &'static str,
     close: &'static str,
@@ -88,7 +88,7 @@ fn tls_prefix(entry: &str) -> IResult<&str, (&str, Encryption)> {
     terminated(consumed(prefix), char(':')).parse(entry)
 }
 
-/// Takes the prefixes for TLS off, which stand first and need TLS.
+/// Removes the TLS prefix, which comes first and needs `-Z`.
 fn encryption<'a>(
     entry: &'a str,
     tls: Option<&Tls>,
@@ -109,7 +109,8 @@ fn encryption<'a>(
     Ok((encryption, rest))
 }
 
-/// What `proto[name]:` may name. The first in memcached's order that begins with the name is meant.
+/// The names of `proto[name]:`. A beginning of a name chooses the first name in this order, as in
+/// memcached.
 const PROTOCOLS: &[(&str, Named)] = &[
     ("ascii", Named::Protocol(Protocol::Text)),
     ("binary", Named::Protocol(Protocol::Binary)),
@@ -117,16 +118,16 @@ const PROTOCOLS: &[(&str, Named)] = &[
     ("proxy", Named::Proxy),
 ];
 
-/// What a name of `proto[name]:` stands for.
+/// The meaning of a name in `proto[name]:`.
 #[derive(Clone, Copy)]
 enum Named {
     Protocol(Protocol),
-    /// memcached's proxy, which it has only if it was built with it.
+    /// memcached's proxy, an option of its build.
     Proxy,
 }
 
-/// Takes `proto[name]:` off. `None`: the entry's connections may speak what `-B` says. Where
-/// clients must log in, only the protocol of the login is spoken.
+/// Removes `proto[name]:`. `None`: the entry's connections speak the protocol of `-B`. If clients
+/// must log in, they speak the protocol of the login.
 fn protocol<'a>(
     entry: &'a str,
     login: Option<Protocol>,
@@ -137,7 +138,7 @@ fn protocol<'a>(
             Some(spec) if spec.starts_with('[') => {
                 Err(format!("Invalid protocol spec: \"{spec}\""))
             }
-            // A host may begin like this.
+            // A host name may begin with "proto".
             _ => Ok((None, entry)),
         };
     };
@@ -153,20 +154,19 @@ fn protocol<'a>(
             warnings.push(NEGOTIATING_LOGIN.to_owned());
             Some(Protocol::Text)
         }
-        (Some(Named::Protocol(asked)), Some(Protocol::Binary)) => {
-            if asked != Protocol::Binary {
+        (Some(Named::Protocol(requested)), Some(Protocol::Binary)) => {
+            if requested != Protocol::Binary {
                 warnings.push(format!(
-                    "warning: -l proto[{name}]: all ports are binary only while clients log in by \
-                     SASL (-S)"
+                    "warning: -l proto[{name}]: with SASL (-S) all ports speak the binary protocol only"
                 ));
             }
             Some(Protocol::Binary)
         }
-        (Some(Named::Protocol(asked)), _) => Some(asked),
+        (Some(Named::Protocol(requested)), _) => Some(requested),
         (None, _) => {
             warnings.push(format!(
-                "warning: -l proto[{name}]: it is not ascii, binary or negotiating; the port \
-                 speaks what -B says"
+                "warning: -l proto[{name}]: not ascii, binary or negotiating; the port speaks the \
+                 protocol of -B"
             ));
             None
         }
@@ -174,14 +174,14 @@ fn protocol<'a>(
     Ok((protocol, rest))
 }
 
-/// memcached's words for ports that cannot speak the text in which clients log in (`-Y`).
+/// memcached's message for a binary port when clients log in by text (`-Y`).
 const BINARY_LOGIN: &str = "Cannot use binary protocol when ascii authentication enabled";
-/// memcached's words for ports that speak only that.
+/// memcached's message for a negotiating port when clients log in by text.
 const NEGOTIATING_LOGIN: &str =
     "WARNING: negotiating ports are ascii only when ascii authentication enabled";
 
-/// Takes `tag[name]:` or `tag_name_:` off. memcached's proxy routes by tags; without it, as here,
-/// `stats settings` shows them and nothing else asks.
+/// Removes `tag[name]:` or `tag_name_:`. Tags are for memcached's proxy; without it they only appear
+/// in `stats settings`.
 fn without_tag(entry: &str) -> Result<&str, String> {
     for (open, close) in [("tag[", "]:"), ("tag_", "_:")] {
         if !entry.starts_with(open) {
@@ -200,8 +200,7 @@ fn without_tag(entry: &str) -> Result<&str, String> {
     Ok(entry)
 }
 
-/// Host and port as they are written. A name with two colons and no brackets is a bare IPv6
-/// address.
+/// Host and port as written. A host with two colons and no brackets is an IPv6 address.
 fn host_and_port(entry: &str) -> IResult<&str, (&str, Option<&str>)> {
     let bracketed = (named("[", "]"), opt(preceded(char(':'), rest)));
     let word = || take_till(|character| character == ':');
@@ -212,11 +211,11 @@ fn host_and_port(entry: &str) -> IResult<&str, (&str, Option<&str>)> {
 
 /// One address.
 fn address(entry: &str, default_port: u16) -> Result<TcpListen, String> {
-    let (behind, (host, port)) =
+    let (rest, (host, port)) =
         host_and_port(entry).map_err(|_| format!("Invalid IPV6 address: \"{entry}\""))?;
     let invalid_port = |word: &str| format!("Invalid port number: \"{word}\"");
-    if !behind.is_empty() {
-        return Err(invalid_port(behind));
+    if !rest.is_empty() {
+        return Err(invalid_port(rest));
     }
     let port = match port {
         Some(word) => number::<u16>(word).ok_or_else(|| invalid_port(word))?,
@@ -287,7 +286,7 @@ mod tests {
         assert_eq!(host[0].host.as_deref(), Some("proton"));
     }
 
-    /// A port that the login does not cover would serve everybody, or nobody.
+    /// A port with another protocol than the login's would serve everybody, or nobody.
     #[test]
     fn ports_speak_the_protocol_of_the_login() {
         let check = |name: &str, login: Protocol, expected: Protocol, warnings: usize| {

@@ -1,38 +1,38 @@
-//! The table of command-line options, in memcached's order and spelling, then our own.
+//! The table of command-line options: memcached's in its order and spelling, then our own.
 
 use clap::builder::{PossibleValuesParser, ValueParser};
 use clap::{Arg, ArgAction, Command, ValueHint};
 
-/// What an option does in this version.
+/// The effect of an option.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Effect {
-    /// Works.
-    Now,
-    /// It has no meaning here; a warning says what does its work.
-    Meaningless(&'static str),
+    /// It works as in memcached.
+    Works,
+    /// It is accepted with a warning and has no effect, for this reason.
+    Ignored(&'static str),
     /// memcached has no such option.
     Own,
 }
 
-/// One option. The long name is also its id; `-D` alone has none in memcached.
+/// One option. Its id is its long name; only `-D` has none in memcached.
 pub(crate) struct OptionRow {
     pub(crate) id: &'static str,
     pub(crate) short: Option<char>,
-    /// Name of the value; `None` for a flag.
+    /// The name of its value; `None` for a flag.
     pub(crate) value: Option<&'static str>,
     pub(crate) effect: Effect,
     help: &'static str,
 }
 
-/// The id of `-D`, which is not a long name.
+/// The id of `-D`.
 pub(crate) const DELIMITER: &str = "delimiter";
-/// The id of the file of options.
+/// The id of `--config`.
 pub(crate) const CONFIG: &str = "config";
-/// The id of the texts that are made from this table.
+/// The id of `--generate`.
 pub(crate) const GENERATE: &str = "generate";
-/// The id of the one flag that counts.
+/// The id of `-v`, which may be given several times.
 pub(crate) const VERBOSE: &str = "verbose";
-/// The id of words that are no options; memcached ignores them.
+/// The id of words that are not options, which are ignored as in memcached.
 const STRAY: &str = "stray";
 
 const fn row(
@@ -52,135 +52,167 @@ const fn own(id: &'static str, value: &'static str, help: &'static str) -> Optio
 const NUM: Option<&str> = Some("num");
 const FILE: Option<&str> = Some("file");
 
-/// Every option but `-h`, `-V` and `-i`, which end the program.
+/// All options but `-h`, `-V` and `-i`.
 pub(crate) const OPTIONS: &[OptionRow] = {
-    use Effect::{Meaningless, Now};
+    use Effect::{Ignored, Works};
     &[
-        row('p', "port", NUM, Now, "TCP port (default: 11211; 0: none; -1: any free one)"),
+        row('p', "port", NUM, Works, "TCP port (default: 11211; 0: none; -1: any free port)"),
         row(
             'U',
             "udp-port",
             NUM,
-            Now,
-            "UDP port (default: 0, off); the TCP port too if -p is not given",
+            Works,
+            "UDP port (default: 0, off); without -p also the TCP port",
         ),
-        row('s', "unix-socket", FILE, Now, "Unix socket to listen on (no TCP then)"),
-        row('a', "unix-mask", Some("mask"), Now, "mode of the Unix socket, octal (default: 700)"),
-        row('A', "enable-shutdown", None, Now, "enable the command \"shutdown\""),
+        row('s', "unix-socket", FILE, Works, "Unix socket to listen on, instead of TCP"),
+        row(
+            'a',
+            "unix-mask",
+            Some("mask"),
+            Works,
+            "permissions of the Unix socket, octal (default: 700)",
+        ),
+        row('A', "enable-shutdown", None, Works, "enable the command \"shutdown\""),
         row(
             'l',
             "listen",
             Some("addr"),
-            Now,
-            "host, host:port, [v6]:port or *; lists with , or ;\n\
+            Works,
+            "addresses: host, host:port, [v6]:port or *, separated by , or ;\n\
              each may begin with notls:, btls: or mtls:, then proto[]:, tag[]:",
         ),
-        row('d', "daemon", None, Now, "run as a daemon, in / (but with -r), silent (but with -v)"),
-        row('r', "enable-coredumps", None, Now, "raise the limit on core files"),
         row(
-            'u',
-            "user",
-            Some("user"),
-            Now,
-            "identity to run under (needed, and only used, as root)",
+            'd',
+            "daemon",
+            None,
+            Works,
+            "run as a daemon: in / (not with -r), silent (not with -v)",
         ),
-        row('m', "memory-limit", NUM, Now, "memory in megabytes, or with m, g (default: 64)"),
-        row('M', "disable-evictions", None, Now, "when memory is full, fail instead of evicting"),
-        row('c', "conn-limit", NUM, Now, "client connections at most (default: 1024)"),
+        row('r', "enable-coredumps", None, Works, "raise the limit on core files"),
+        row('u', "user", Some("user"), Works, "user to run as (required for root, else ignored)"),
+        row(
+            'm',
+            "memory-limit",
+            NUM,
+            Works,
+            "memory for items in megabytes, or with m or g (default: 64)",
+        ),
+        row(
+            'M',
+            "disable-evictions",
+            None,
+            Works,
+            "refuse new items when memory is full, instead of evicting",
+        ),
+        row('c', "conn-limit", NUM, Works, "maximum number of client connections (default: 1024)"),
         row(
             'k',
             "lock-memory",
             None,
-            Now,
-            "lock all memory of the process, so that none is swapped out",
+            Works,
+            "lock the memory of the process, so that it is not swapped out",
         ),
-        row('v', VERBOSE, None, Now, "log more; -vv: also connections, commands and replies"),
-        row('P', "pidfile", FILE, Now, "file for the process id; removed at the end with -d"),
-        row('f', "slab-growth-factor", NUM, Now, "chunk size growth factor (default: 1.25)"),
+        row('v', VERBOSE, None, Works, "log more; -vv: also connections, commands and replies"),
+        row('P', "pidfile", FILE, Works, "file for the process id; with -d removed at the end"),
+        row('f', "slab-growth-factor", NUM, Works, "growth factor of chunk sizes (default: 1.25)"),
         row(
             'n',
             "slab-min-size",
             Some("bytes"),
-            Now,
-            "least space for key, value, flags (default: 48)",
+            Works,
+            "smallest space for key, value and flags (default: 48)",
         ),
-        row('L', "enable-largepages", None, Now, "take the memory from reserved huge pages"),
+        row('L', "enable-largepages", None, Works, "take memory from reserved huge pages"),
         OptionRow {
             id: DELIMITER,
             short: Some('D'),
             value: Some("char"),
-            effect: Now,
+            effect: Works,
             help: "count requests by key prefix, up to this character (':')",
         },
-        row('t', "threads", NUM, Now, "shards, one thread each (default: the usable cores)"),
-        row('R', "max-reqs-per-event", NUM, Now, "requests of a connection per turn (default: 20)"),
-        row('C', "disable-cas", None, Now, "keep no cas uniques"),
-        row('b', "listen-backlog", NUM, Now, "backlog of the listening sockets (default: 1024)"),
+        row(
+            't',
+            "threads",
+            NUM,
+            Works,
+            "number of shards, each with a thread (default: the usable cores)",
+        ),
+        row(
+            'R',
+            "max-reqs-per-event",
+            NUM,
+            Works,
+            "requests of one connection before others (default: 20)",
+        ),
+        row('C', "disable-cas", None, Works, "disable cas"),
+        row('b', "listen-backlog", NUM, Works, "backlog of listening sockets (default: 1024)"),
         row(
             'B',
             "protocol",
             Some("name"),
-            Now,
+            Works,
             "ascii, binary or auto (default: auto, by the first byte)",
         ),
-        row('I', "max-item-size", NUM, Now, "largest item, with k or m (default: 1m; 1k to 1024m)"),
-        row('S', "enable-sasl", None, Now, "SASL authentication (binary protocol only)"),
-        row('F', "disable-flush-all", None, Now, "disable flush_all"),
+        row(
+            'I',
+            "max-item-size",
+            NUM,
+            Works,
+            "largest item in bytes, or with k or m (default: 1m; 1k to 1024m)",
+        ),
+        row('S', "enable-sasl", None, Works, "SASL authentication (binary protocol only)"),
+        row('F', "disable-flush-all", None, Works, "disable flush_all"),
         row(
             'X',
             "disable-dumping",
             None,
-            Now,
+            Works,
             "disable cachedump, metadump, mgdump and stats detail",
         ),
-        row('W', "disable-watch", None, Now, "disable the command \"watch\""),
-        row('Y', "auth-file", FILE, Now, "authentication with the users of a file"),
+        row('W', "disable-watch", None, Works, "disable the command \"watch\""),
+        row('Y', "auth-file", FILE, Works, "users who may log in, one user:password per line"),
         row(
             'e',
             "memory-file",
             FILE,
-            Meaningless("a restart starts empty; --drain gives clients time to go elsewhere"),
-            "keep items over a restart",
+            Ignored("a restart begins with no items; --drain lets clients leave first"),
+            "keep items across a restart",
         ),
-        row('Z', "enable-ssl", None, Now, "TLS on the TCP ports; -o ssl_chain_cert, ssl_key"),
+        row('Z', "enable-ssl", None, Works, "TLS on TCP ports; needs -o ssl_chain_cert, ssl_key"),
         row(
             'N',
             "napi-ids",
             NUM,
-            Meaningless("connections are dealt out to all shards in turn"),
+            Ignored("new connections go to the shards in turn"),
             "number of NAPI ids",
         ),
         row(
             'o',
             "extended",
             Some("list"),
-            Now,
-            "extended options, comma-separated; the man page lists them",
+            Works,
+            "extended options, separated by commas; see the man page",
         ),
         own("backend", "name", "how sockets are driven: auto, uring, epoll (default: auto)"),
-        own(
-            "metrics-listen",
-            "addr:port",
-            "where /metrics is served, or off (default: 127.0.0.1:9150)",
-        ),
+        own("metrics-listen", "addr:port", "address of /metrics, or off (default: 127.0.0.1:9150)"),
         own(
             "shard-ports",
             "num",
             "first of one TCP port per shard (default: 0, none; -1: any free)",
         ),
-        own(CONFIG, "file", "read options from a file first, one per line, # begins a comment"),
-        own("log-format", "name", "how log lines look: plain, json (default: plain)"),
-        own(GENERATE, "text", "print man (the man page), or completions: bash, zsh, fish"),
-        own("drain", "seconds", "serve on after a stop signal, while /readyz says no (default: 0)"),
-        own("cores", "list", "cores to run on, as 0-3,6 (default: all usable ones)"),
+        own(CONFIG, "file", "file of options, read before the others; # begins a comment"),
+        own("log-format", "name", "format of log lines: plain, json (default: plain)"),
+        own(GENERATE, "text", "print the man page (man) or completions (bash, zsh, fish)"),
+        own("drain", "seconds", "serve so long after a stop signal; /readyz says no (default: 0)"),
+        own("cores", "list", "cores to run on, such as 0-3,6 (default: all usable cores)"),
     ]
 };
 
-/// Beginnings of memcached's long names that are unambiguous there, and would not be here.
+/// Beginnings of long names that are unambiguous in memcached, but not with our own options.
 const SHORT_FORMS: &[(&str, &str)] =
     &[("c", "conn-limit"), ("co", "conn-limit"), ("con", "conn-limit"), ("lo", "lock-memory")];
 
-/// memcached's long names in the order of its own table, in which getopt names possibilities.
+/// memcached's long names, in the order in which its getopt lists possibilities.
 #[rustfmt::skip]
 pub(crate) const MEMCACHED_LONG_NAMES: &[&str] = &[
     "unix-mask", "enable-shutdown", "enable-ssl", "port", "unix-socket", "udp-port",
@@ -191,7 +223,7 @@ pub(crate) const MEMCACHED_LONG_NAMES: &[&str] = &[
     "disable-dumping", "disable-watch", "auth-file", "memory-file", "extended", "napi-ids",
 ];
 
-/// The options that take one of some words.
+/// The options whose value is one of these words.
 const CHOICES: &[(&str, &[&str])] = &[
     ("protocol", &["auto", "ascii", "binary"]),
     ("backend", &["auto", "uring", "epoll"]),
@@ -199,7 +231,7 @@ const CHOICES: &[(&str, &[&str])] = &[
     (GENERATE, &["man", "bash", "zsh", "fish"]),
 ];
 
-/// clap's parser for the table. All options may be repeated, as with getopt.
+/// The parser. All options may be repeated, as with getopt.
 pub(crate) fn command() -> Command {
     described().arg(
         Arg::new(STRAY)
@@ -210,8 +242,8 @@ pub(crate) fn command() -> Command {
     )
 }
 
-/// What shells complete: also the words that some options take. The parser leaves these to whoever
-/// reads the option, whose complaints are memcached's.
+/// The command for shell completions, with the words of [`CHOICES`]. The parser does not check them:
+/// errors of values are memcached's.
 pub(crate) fn completed() -> Command {
     described().mut_args(|arg| match CHOICES.iter().find(|(id, _)| arg.get_id() == id) {
         Some((_, words)) => arg.value_parser(PossibleValuesParser::new(*words)),
@@ -219,7 +251,7 @@ pub(crate) fn completed() -> Command {
     })
 }
 
-/// What the table says, for whoever describes it.
+/// The command with the options of the table, for help and man page.
 pub(crate) fn described() -> Command {
     let rows = OPTIONS.iter().enumerate().map(|(i, row)| argument(row, i));
     Command::new("slabcore")
@@ -247,26 +279,26 @@ fn argument(row: &OptionRow, order: usize) -> Arg {
     let short_forms = SHORT_FORMS.iter().filter(|(_, id)| *id == row.id);
     let arg = arg.aliases(short_forms.map(|(form, _)| *form));
     let arg = match row.value {
-        // For shells that complete it.
+        // Hints for shell completions.
         Some("file") => arg.value_hint(ValueHint::FilePath),
         Some("user") => arg.value_hint(ValueHint::Username),
         Some(_) => arg.value_hint(ValueHint::Other),
         None => arg,
     };
     let arg = match row.value {
-        // getopt takes the next word as the value, whatever it begins with.
+        // As with getopt, the next word is the value, even if it begins with '-'.
         Some(name) => arg.value_name(name).action(ArgAction::Append).allow_hyphen_values(true),
         None if row.id == VERBOSE => arg.action(ArgAction::Count),
         None => arg.action(ArgAction::SetTrue),
     };
     arg.help_heading(match row.effect {
-        Effect::Now => "Options, as memcached's",
-        Effect::Meaningless(_) => "Accepted with a warning, without effect",
+        Effect::Works => "Options of memcached",
+        Effect::Ignored(_) => "Options of memcached without effect (accepted with a warning)",
         Effect::Own => "Options of this server",
     })
 }
 
-/// An option that prints something and ends the program.
+/// An option that prints a text and ends the program.
 fn ending(short: char, long: &'static str, action: ArgAction, help: &'static str) -> Arg {
     Arg::new(long)
         .short(short)
@@ -274,7 +306,7 @@ fn ending(short: char, long: &'static str, action: ArgAction, help: &'static str
         .action(action)
         .help(help)
         .display_order(OPTIONS.len())
-        .help_heading("Options, as memcached's")
+        .help_heading("Options of memcached")
 }
 
 #[cfg(test)]

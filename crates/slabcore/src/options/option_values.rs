@@ -1,18 +1,18 @@
-//! Numbers as the command line spells them.
+//! Numbers and sizes as the command line spells them.
 //!
-//! memcached reads them with `atoi`: `-p abc` is port 0 and `-m 2g` two megabytes, in silence. Here
-//! a word that is not a number is refused with the message for a bad value, but for a few options
-//! whose value would then be one that nobody is surprised by.
+//! memcached reads them with `atoi`, without an error: `-p abc` is port 0, `-m 2g` is two megabytes.
+//! Here a word that is not a number is an error, with the message for a bad value. The exceptions are
+//! options where memcached's reading does no harm: [`leading_number`].
 
 use std::str::FromStr;
 
-/// A whole number or a fraction, and nothing after it.
+/// Parses a number of type `N`; nothing may follow it.
 pub(crate) fn number<N: FromStr>(word: &str) -> Option<N> {
     word.trim().parse().ok()
 }
 
-/// What `atoi` makes of any word: the digits that it begins with, else 0; the nearest 32-bit number
-/// where there are too many.
+/// Reads any word as `atoi` does: its leading digits, or 0 without any. A number beyond 32 bits
+/// becomes the nearest 32-bit number.
 pub(crate) fn leading_number(word: &str) -> i32 {
     let word = word.trim_start();
     let (sign, digits) = match word.strip_prefix('-') {
@@ -24,7 +24,7 @@ pub(crate) fn leading_number(word: &str) -> i32 {
     values.fold(0, add)
 }
 
-/// `-m`: megabytes, or with `m` or `g` what that says, in bytes.
+/// Parses `-m`: megabytes, or a number with `m` or `g`. Returns bytes.
 pub(crate) fn memory_bytes(word: &str) -> Option<usize> {
     let (digits, unit_bytes) = match word.trim().to_ascii_lowercase() {
         w if w.ends_with('g') => (w[..w.len() - 1].to_owned(), 1 << 30),
@@ -34,7 +34,7 @@ pub(crate) fn memory_bytes(word: &str) -> Option<usize> {
     number::<usize>(&digits)?.checked_mul(unit_bytes)
 }
 
-/// `-I`: bytes, or with `k` or `m` what that says, in bytes.
+/// Parses `-I`: bytes, or a number with `k` or `m`. Returns bytes.
 pub(crate) fn item_bytes(word: &str) -> Option<usize> {
     let (digits, unit_bytes) = match word.trim().to_ascii_lowercase() {
         w if w.ends_with('k') => (w[..w.len() - 1].to_owned(), 1 << 10),

@@ -1,4 +1,5 @@
-//! From the options given to settings that can be served: memcached's defaults, ranges, messages.
+//! The given options, checked: settings of the server, and the life of the process. Defaults, ranges
+//! and messages are memcached's.
 
 use std::net::SocketAddr;
 use std::num::NonZeroU32;
@@ -8,7 +9,7 @@ use slabcore_server::settings::{BackendChoice, Listen, PORT, Protocol, Settings,
 use slabcore_server::{KeptSettings, Tls};
 
 use super::access::Access;
-use super::command_line::{Given, Meaningless};
+use super::command_line::{GivenOptions, IgnoredOption};
 use super::lifecycle::Lifecycle;
 use super::listen;
 use super::option_table::DELIMITER;
@@ -18,101 +19,106 @@ use super::tls_suboptions::TlsSuboptions;
 use crate::process::Cores;
 use crate::refusal::Refusal;
 
-/// This server's own name and version.
+/// Name and version of this server.
 pub(crate) const PRODUCT: &str = concat!("slabcore ", env!("CARGO_PKG_VERSION"));
 
-/// Shards at most: this server keeps tables by pairs of them. memcached warns from here on.
+/// The largest number of shards: there are tables by pairs of shards. memcached warns above it.
 const SHARDS_MAX: usize = 64;
-/// `-vv`; more is not told.
+/// The highest `-v` that changes anything: `-vv`.
 const VERBOSITY_MAX: u8 = 2;
-/// Bounds of `-I` in bytes.
+/// The range of `-I` in bytes.
 const ITEM_BYTES: std::ops::RangeInclusive<usize> = 1 << 10..=1 << 30;
 
-/// What to serve, and as whom.
+/// What the program starts: the server's settings, the life of the process, and its user.
 #[derive(Debug)]
-pub(crate) struct Plan {
+pub(crate) struct Startup {
     pub(crate) settings: Settings,
     pub(crate) lifecycle: Lifecycle,
     /// `-u`.
     pub(crate) user: Option<String>,
-    /// For stderr, one line each.
+    /// Warnings, one line each.
     pub(crate) warnings: Vec<String>,
 }
 
-/// Checks the options. `port_file` is `MEMCACHED_PORT_FILENAME`.
-pub(crate) fn plan(
-    given: &Given,
-    cores: &Cores,
-    port_file: Option<PathBuf>,
-    access: Access,
-) -> Result<Plan, Refusal> {
-    let mut warnings = given.warnings.clone();
-    warnings.extend(warnings_of_options(given));
-    let mut suboptions = suboptions::parse(given.all("extended"))?;
-    warnings.append(&mut suboptions.warnings);
+impl Startup {
+    /// Checks all options. `port_file` is `MEMCACHED_PORT_FILENAME`.
+    pub(crate) fn of(
+        given: &GivenOptions,
+        cores: &Cores,
+        port_file: Option<PathBuf>,
+        access: Access,
+    ) -> Result<Self, Refusal> {
+        let mut warnings = given.warnings.clone();
+        warnings.extend(warnings_of_options(given));
+        let mut suboptions = suboptions::parse(given.all("extended"))?;
+        warnings.append(&mut suboptions.warnings);
 
-    let defaults = Settings::default();
-    let connections_max = connections_max(given, &defaults)?;
-    let requests_per_event_max = requests_per_event_max(given, &defaults)?;
-    let chunk_bytes_min = chunk_bytes_min(given, &defaults)?;
-    let (shards, cores) = shards(given, cores, &mut warnings)?;
-    check_napi_ids(given, shards)?;
-    let memory_bytes = memory(given, &defaults)?;
-    let item_bytes_max = largest_item(given, &defaults, memory_bytes, &mut suboptions.slab_chunks)?;
-    if chunk_bytes_min >= item_bytes_max {
-        return Err(Refusal::bad_option("Chunk size must be less than the item size limit (-I)"));
+        let defaults = Settings::default();
+        let connections_max = connections_max(given, &defaults)?;
+        let requests_per_event_max = requests_per_event_max(given, &defaults)?;
+        let chunk_bytes_min = chunk_bytes_min(given, &defaults)?;
+        let (shards, cores) = shards(given, cores, &mut warnings)?;
+        check_napi_ids(given, shards)?;
+        let memory_bytes = memory(given, &defaults)?;
+        let item_bytes_max =
+            largest_item(given, &defaults, memory_bytes, &mut suboptions.slab_chunks)?;
+        if chunk_bytes_min >= item_bytes_max {
+            return Err(Refusal::bad_option(
+                "Chunk size must be less than the item size limit (-I)",
+            ));
+        }
+        let kept = kept_settings(given, &suboptions)?;
+        let tls = tls(given, suboptions.tls, &mut warnings)?;
+        let listen = listening(given, tls.as_ref(), access.login_protocol(), &mut warnings)?;
+        let udp = udp(given, &listen, tls.as_ref(), &mut warnings)?;
+        let settings = Settings {
+            udp,
+            shard_ports: shard_ports(given, &listen, shards)?,
+            moving: defaults.moving,
+            interfaces: interfaces(given),
+            listen,
+            memory_bytes,
+            shards,
+            cores,
+            connections_max,
+            item_bytes_max,
+            growth_factor: growth_factor(given, &defaults)?,
+            chunk_bytes_min,
+            evict: !given.flag("disable-evictions"),
+            cas: !given.flag("disable-cas"),
+            prefix_delimiter: prefix_delimiter(given)?,
+            track_sizes: suboptions.track_sizes,
+            requests_per_event_max,
+            flush_all: !given.flag("disable-flush-all"),
+            dump: !given.flag("disable-dumping"),
+            watch: !given.flag("disable-watch"),
+            shutdown: given.flag("enable-shutdown"),
+            protocol: access.protocol,
+            sasl: access.sasl,
+            users: access.users,
+            tls,
+            listen_backlog: listen_backlog(given, &defaults),
+            lock_memory: given.flag("lock-memory"),
+            huge_pages: given.flag("enable-largepages"),
+            verbosity: given.verbosity().min(3),
+            backend: backend(given)?,
+            metrics_listen: metrics_listen(given, &defaults)?,
+            port_file,
+            product: PRODUCT,
+            idle_timeout: NonZeroU32::new(suboptions.idle_timeout),
+            maxconns_fast: suboptions.maxconns_fast,
+            lru_crawler: suboptions.lru_crawler,
+            lru_maintainer: suboptions.lru_maintainer,
+            slab_reassign: suboptions.slab_reassign,
+            kept,
+        };
+        let user = given.last("user").map(str::to_owned);
+        Ok(Self { settings, lifecycle: Lifecycle::of(given)?, user, warnings })
     }
-    let kept = kept_settings(given, &suboptions)?;
-    let tls = tls(given, suboptions.tls, &mut warnings)?;
-    let listen = listening(given, tls.as_ref(), access.login_protocol(), &mut warnings)?;
-    let udp = udp(given, &listen, tls.as_ref(), &mut warnings)?;
-    let settings = Settings {
-        udp,
-        shard_ports: shard_ports(given, &listen, shards)?,
-        moving: defaults.moving,
-        interfaces: interfaces(given),
-        listen,
-        memory_bytes,
-        shards,
-        cores,
-        connections_max,
-        item_bytes_max,
-        growth_factor: growth_factor(given, &defaults)?,
-        chunk_bytes_min,
-        evict: !given.flag("disable-evictions"),
-        cas: !given.flag("disable-cas"),
-        prefix_delimiter: prefix_delimiter(given)?,
-        track_sizes: suboptions.track_sizes,
-        requests_per_event_max,
-        flush_all: !given.flag("disable-flush-all"),
-        dump: !given.flag("disable-dumping"),
-        watch: !given.flag("disable-watch"),
-        shutdown: given.flag("enable-shutdown"),
-        protocol: access.protocol,
-        sasl: access.sasl,
-        users: access.users,
-        tls,
-        listen_backlog: listen_backlog(given, &defaults),
-        lock_memory: given.flag("lock-memory"),
-        huge_pages: given.flag("enable-largepages"),
-        verbosity: given.verbosity().min(3),
-        backend: backend(given)?,
-        metrics_listen: metrics_listen(given, &defaults)?,
-        port_file,
-        product: PRODUCT,
-        idle_timeout: NonZeroU32::new(suboptions.idle_timeout),
-        maxconns_fast: suboptions.maxconns_fast,
-        lru_crawler: suboptions.lru_crawler,
-        lru_maintainer: suboptions.lru_maintainer,
-        slab_reassign: suboptions.slab_reassign,
-        kept,
-    };
-    let user = given.last("user").map(str::to_owned);
-    Ok(Plan { settings, lifecycle: Lifecycle::of(given)?, user, warnings })
 }
 
-/// What is only shown.
-fn kept_settings(given: &Given, suboptions: &Suboptions) -> Result<KeptSettings, Refusal> {
+/// The values without effect, for `stats settings`.
+fn kept_settings(given: &GivenOptions, suboptions: &Suboptions) -> Result<KeptSettings, Refusal> {
     let kept = suboptions.kept.clone();
     Ok(KeptSettings {
         tcp_port: tcp_port(given)?.as_written(),
@@ -128,7 +134,7 @@ fn kept_settings(given: &Given, suboptions: &Suboptions) -> Result<KeptSettings,
 
 /// `-Z`.
 fn tls(
-    given: &Given,
+    given: &GivenOptions,
     suboptions: TlsSuboptions,
     warnings: &mut Vec<String>,
 ) -> Result<Option<Tls>, Refusal> {
@@ -139,27 +145,32 @@ fn tls(
     suboptions.load(is_enabled, warnings)
 }
 
-/// A line for each option that is accepted without effect.
-fn warnings_of_options(given: &Given) -> Vec<String> {
+/// Warnings about options without effect, and about words that are read as another number.
+fn warnings_of_options(given: &GivenOptions) -> Vec<String> {
     let mut warnings = Vec::new();
-    for Meaningless { short, why } in given.meaningless() {
+    for IgnoredOption { short, why } in given.ignored() {
         warnings.push(format!("warning: -{short} has no effect: {why}"));
     }
     for (option, id) in [("-U", "udp-port"), ("-b", "listen-backlog")] {
         if let Some(word) = given.last(id).filter(|word| number::<i32>(word).is_none()) {
             let n = leading_number(word);
-            warnings.push(format!("warning: {option} {word} is taken for {option} {n}"));
+            warnings.push(format!("warning: {option} {word} is read as {option} {n}"));
         }
     }
     if given.verbosity() > VERBOSITY_MAX {
-        let warning = "warning: -vvv shows what -vv does: connections tell of no states";
+        let warning = "warning: -vvv logs no more than -vv";
         warnings.push(warning.to_owned());
     }
     warnings
 }
 
-/// A number from 1 up; `what` begins memcached's message.
-fn at_least_one(given: &Given, id: &str, default: usize, what: &str) -> Result<usize, Refusal> {
+/// Parses a number of at least 1. `what` begins memcached's message.
+fn at_least_one(
+    given: &GivenOptions,
+    id: &str,
+    default: usize,
+    what: &str,
+) -> Result<usize, Refusal> {
     match given.last(id).map(number::<usize>) {
         None => Ok(default),
         Some(Some(n)) if n > 0 => Ok(n),
@@ -168,24 +179,24 @@ fn at_least_one(given: &Given, id: &str, default: usize, what: &str) -> Result<u
 }
 
 /// `-c`.
-fn connections_max(given: &Given, defaults: &Settings) -> Result<usize, Refusal> {
+fn connections_max(given: &GivenOptions, defaults: &Settings) -> Result<usize, Refusal> {
     at_least_one(given, "conn-limit", defaults.connections_max, "Maximum connections")
 }
 
 /// `-n`.
-fn chunk_bytes_min(given: &Given, defaults: &Settings) -> Result<usize, Refusal> {
+fn chunk_bytes_min(given: &GivenOptions, defaults: &Settings) -> Result<usize, Refusal> {
     at_least_one(given, "slab-min-size", defaults.chunk_bytes_min, "Chunk size")
 }
 
 /// `-R`.
-fn requests_per_event_max(given: &Given, defaults: &Settings) -> Result<usize, Refusal> {
+fn requests_per_event_max(given: &GivenOptions, defaults: &Settings) -> Result<usize, Refusal> {
     let what = "Number of requests per event";
     at_least_one(given, "max-reqs-per-event", defaults.requests_per_event_max, what)
 }
 
 /// `-t` and `--cores`.
 fn shards(
-    given: &Given,
+    given: &GivenOptions,
     cores: &Cores,
     warnings: &mut Vec<String>,
 ) -> Result<(usize, Vec<usize>), Refusal> {
@@ -198,13 +209,13 @@ fn shards(
     };
     let shards = at_least_one(given, "threads", default.min(SHARDS_MAX), "Number of threads")?;
     if shards > SHARDS_MAX {
-        warnings.push(format!("warning: -t {shards}: {SHARDS_MAX} shards are started, no more"));
+        warnings.push(format!("warning: -t {shards}: only {SHARDS_MAX} shards are started"));
     }
     Ok((shards.min(SHARDS_MAX), cores))
 }
 
-/// `-N`, which has no effect, in memcached's words.
-fn check_napi_ids(given: &Given, shards: usize) -> Result<(), Refusal> {
+/// `-N`, which has no effect, is checked with memcached's messages.
+fn check_napi_ids(given: &GivenOptions, shards: usize) -> Result<(), Refusal> {
     let ids = at_least_one(given, "napi-ids", 1, "Maximum number of NAPI IDs")?;
     if ids > shards && given.last("napi-ids").is_some() {
         return Err(Refusal::usage(format!(
@@ -214,8 +225,8 @@ fn check_napi_ids(given: &Given, shards: usize) -> Result<(), Refusal> {
     Ok(())
 }
 
-/// `-D`: its first byte; `None` where it is not given.
-fn prefix_delimiter(given: &Given) -> Result<Option<u8>, Refusal> {
+/// `-D`: its first byte; `None` if it is not given.
+fn prefix_delimiter(given: &GivenOptions) -> Result<Option<u8>, Refusal> {
     match given.last(DELIMITER).map(str::as_bytes) {
         None => Ok(None),
         Some([]) => Err(Refusal::bad_option("No delimiter specified")),
@@ -223,21 +234,21 @@ fn prefix_delimiter(given: &Given) -> Result<Option<u8>, Refusal> {
     }
 }
 
-/// `-m`. The lower bound depends on `-I` and is checked there.
-fn memory(given: &Given, defaults: &Settings) -> Result<usize, Refusal> {
+/// `-m`. Its lower bound depends on `-I`, which is checked later.
+fn memory(given: &GivenOptions, defaults: &Settings) -> Result<usize, Refusal> {
     let Some(word) = given.last("memory-limit") else { return Ok(defaults.memory_bytes) };
     memory_bytes(word).ok_or_else(|| Refusal::usage(format!("Invalid memory limit: {word}")))
 }
 
 /// `-I`, in memcached's order of checks.
 fn largest_item(
-    given: &Given,
+    given: &GivenOptions,
     defaults: &Settings,
     memory_bytes: usize,
     chunks: &mut SlabChunks,
 ) -> Result<usize, Refusal> {
     let bytes = match given.last("max-item-size") {
-        // What is no number is 0 to memcached, and then too small.
+        // As in memcached, a word that is not a number is 0, which is too small.
         Some(word) => item_bytes(word).unwrap_or(0),
         None => defaults.item_bytes_max,
     };
@@ -277,7 +288,7 @@ fn largest_item(
 }
 
 /// `-f`.
-fn growth_factor(given: &Given, defaults: &Settings) -> Result<f64, Refusal> {
+fn growth_factor(given: &GivenOptions, defaults: &Settings) -> Result<f64, Refusal> {
     match given.last("slab-growth-factor").map(number::<f64>) {
         None => Ok(defaults.growth_factor),
         Some(Some(factor)) if factor > 1.0 && factor.is_finite() => Ok(factor),
@@ -286,12 +297,12 @@ fn growth_factor(given: &Given, defaults: &Settings) -> Result<f64, Refusal> {
 }
 
 /// `-b`; the kernel takes any number.
-fn listen_backlog(given: &Given, defaults: &Settings) -> i32 {
+fn listen_backlog(given: &GivenOptions, defaults: &Settings) -> i32 {
     given.last("listen-backlog").map_or(defaults.listen_backlog, leading_number)
 }
 
 /// `-a`.
-fn unix_mask(given: &Given) -> Result<u32, Refusal> {
+fn unix_mask(given: &GivenOptions) -> Result<u32, Refusal> {
     match given.last("unix-mask") {
         None => Ok(KeptSettings::default().unix_mask),
         Some(word) => match u32::from_str_radix(word.trim(), 8) {
@@ -303,7 +314,7 @@ fn unix_mask(given: &Given) -> Result<u32, Refusal> {
 
 /// `-s` and `-a`, or `-l`, `-p` and `-U`.
 fn listening(
-    given: &Given,
+    given: &GivenOptions,
     tls: Option<&Tls>,
     login: Option<Protocol>,
     warnings: &mut Vec<String>,
@@ -322,8 +333,8 @@ fn listening(
     Ok(Listen::Tcp(listening.addresses))
 }
 
-/// What all `-l` say, as it stands there; a value whose addresses were named before is left out.
-fn interfaces(given: &Given) -> Option<String> {
+/// The values of all `-l` as written, without values whose addresses were all named before.
+fn interfaces(given: &GivenOptions) -> Option<String> {
     let (mut values, mut named): (Vec<&str>, Vec<&str>) = (Vec::new(), Vec::new());
     for value in given.all("listen") {
         let entries: Vec<&str> = value.split([',', ';']).collect();
@@ -335,9 +346,10 @@ fn interfaces(given: &Given) -> Option<String> {
     (!values.is_empty()).then(|| values.join(","))
 }
 
-/// `-U`: on the addresses of `-l`, at the port that each names, if any. Not beside a Unix socket.
+/// `-U`: the addresses of `-l`, with the port of `-U` where an address has none. None with a Unix
+/// socket.
 fn udp(
-    given: &Given,
+    given: &GivenOptions,
     listen: &Listen,
     tls: Option<&Tls>,
     warnings: &mut Vec<String>,
@@ -354,13 +366,13 @@ fn udp(
                 let warning = "warning: datagrams (-U) are not encrypted, with or without -Z";
                 warnings.push(warning.to_owned());
             }
-            // What else there is to warn of was said of TCP. A login excludes datagrams.
+            // The warnings were given for TCP already. With a login there is no UDP.
             Ok(listen::parse(given.all("listen"), port, tls, None)?.addresses)
         }
     }
 }
 
-/// A port option: 0 is none, -1 any free one.
+/// The value of a port option: 0 is none, -1 any free port.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Port {
     None,
@@ -387,20 +399,24 @@ fn port(word: &str) -> Result<Port, Refusal> {
     }
 }
 
-/// `-p`; a lone `-U` names the TCP port too.
-fn tcp_port(given: &Given) -> Result<Port, Refusal> {
+/// `-p`; without it the port of `-U`.
+fn tcp_port(given: &GivenOptions) -> Result<Port, Refusal> {
     let tcp = given.last("port").map(port).transpose()?;
     let udp = udp_port(given)?.filter(|&udp| udp != Port::None);
     Ok(tcp.or(udp).unwrap_or(Port::Number(PORT)))
 }
 
-/// `-U`: what is no number is 0, as to memcached: there is no UDP, as by default.
-fn udp_port(given: &Given) -> Result<Option<Port>, Refusal> {
+/// `-U`. Like memcached, reads a non-number as 0, which disables UDP.
+fn udp_port(given: &GivenOptions) -> Result<Option<Port>, Refusal> {
     given.last("udp-port").map(|word| port(&leading_number(word).to_string())).transpose()
 }
 
 /// `--shard-ports`.
-fn shard_ports(given: &Given, listen: &Listen, shards: usize) -> Result<Option<u16>, Refusal> {
+fn shard_ports(
+    given: &GivenOptions,
+    listen: &Listen,
+    shards: usize,
+) -> Result<Option<u16>, Refusal> {
     let first = match given.last("shard-ports").map(port).transpose()? {
         None | Some(Port::None) => return Ok(None),
         Some(Port::AnyFree) => 0,
@@ -427,7 +443,7 @@ fn shard_ports(given: &Given, listen: &Listen, shards: usize) -> Result<Option<u
     }
 }
 
-/// Where TCP is listened on; `None` if nowhere.
+/// The TCP addresses that are listened on; `None` without any.
 fn tcp_addresses(listen: &Listen) -> Option<&[TcpListen]> {
     match listen {
         Listen::Tcp(addresses) if !addresses.is_empty() => Some(addresses),
@@ -436,7 +452,7 @@ fn tcp_addresses(listen: &Listen) -> Option<&[TcpListen]> {
 }
 
 /// `--backend`.
-fn backend(given: &Given) -> Result<BackendChoice, Refusal> {
+fn backend(given: &GivenOptions) -> Result<BackendChoice, Refusal> {
     match given.last("backend") {
         None | Some("auto") => Ok(BackendChoice::Auto),
         Some("uring") => Ok(BackendChoice::Uring),
@@ -448,7 +464,10 @@ fn backend(given: &Given) -> Result<BackendChoice, Refusal> {
 }
 
 /// `--metrics-listen`.
-fn metrics_listen(given: &Given, defaults: &Settings) -> Result<Option<SocketAddr>, Refusal> {
+fn metrics_listen(
+    given: &GivenOptions,
+    defaults: &Settings,
+) -> Result<Option<SocketAddr>, Refusal> {
     match given.last("metrics-listen") {
         None => Ok(defaults.metrics_listen),
         Some("off") => Ok(None),

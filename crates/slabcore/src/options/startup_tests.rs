@@ -1,11 +1,12 @@
-//! Tables of command lines and what comes of them; memcached 1.6.18 was asked for each message.
+//! Tables of command lines with their settings or messages. Messages that memcached has too are those
+//! of 1.6.45.
 
 use std::ffi::OsString;
 
 use slabcore_server::settings::{Protocol, TcpListen};
 
 use super::super::access::access;
-use super::super::command_line::{self, Asked};
+use super::super::command_line::{self, Invocation};
 use super::super::option_table::described;
 use super::*;
 
@@ -13,19 +14,19 @@ fn machine() -> Cores {
     Cores { usable: vec![0, 1, 2, 3], quota: Some(3) }
 }
 
-fn planned(line: &str) -> Result<Plan, Refusal> {
+fn startup(line: &str) -> Result<Startup, Refusal> {
     let words = std::iter::once("memcached").chain(line.split(' ').filter(|word| !word.is_empty()));
     let words: Vec<_> = words.map(OsString::from).collect();
     match command_line::parse(&words)? {
-        Asked::Serve(given) => plan(&given, &machine(), None, access(&given, None)?),
+        Invocation::Serve(given) => Startup::of(&given, &machine(), None, access(&given, None)?),
         other => panic!("{line}: {other:?}"),
     }
 }
 
 fn settings(line: &str) -> Settings {
-    let plan = planned(line).unwrap_or_else(|refusal| panic!("{line}: {refusal}"));
-    assert_eq!(plan.warnings, [""; 0], "{line}");
-    plan.settings
+    let startup = startup(line).unwrap_or_else(|refusal| panic!("{line}: {refusal}"));
+    assert_eq!(startup.warnings, [""; 0], "{line}");
+    startup.settings
 }
 
 fn all_at(port: u16) -> Listen {
@@ -50,7 +51,7 @@ fn defaults_are_memcacheds() {
     assert_eq!((defaults.shards, defaults.cores), (3, vec![0, 1, 2, 3]));
 }
 
-/// The help is text; a default that changes must change there too.
+/// Help texts name the defaults, which are elsewhere.
 #[test]
 fn help_names_the_defaults() {
     let defaults = Settings::default();
@@ -60,15 +61,18 @@ fn help_names_the_defaults() {
     let help = words.join(" ");
     for (what, default) in [
         ("TCP port", PORT.to_string()),
-        ("mode of the Unix socket, octal", format!("{:o}", defaults.kept.unix_mask)),
-        ("memory in megabytes, or with m, g", (defaults.memory_bytes >> 20).to_string()),
-        ("client connections at most", defaults.connections_max.to_string()),
-        ("chunk size growth factor", defaults.growth_factor.to_string()),
-        ("least space for key, value, flags", defaults.chunk_bytes_min.to_string()),
-        ("requests of a connection per turn", defaults.requests_per_event_max.to_string()),
-        ("backlog of the listening sockets", defaults.listen_backlog.to_string()),
-        ("largest item, with k or m", format!("{}m", defaults.item_bytes_max >> 20)),
-        ("where /metrics is served, or off", metrics),
+        ("permissions of the Unix socket, octal", format!("{:o}", defaults.kept.unix_mask)),
+        (
+            "memory for items in megabytes, or with m or g",
+            (defaults.memory_bytes >> 20).to_string(),
+        ),
+        ("maximum number of client connections", defaults.connections_max.to_string()),
+        ("growth factor of chunk sizes", defaults.growth_factor.to_string()),
+        ("smallest space for key, value and flags", defaults.chunk_bytes_min.to_string()),
+        ("requests of one connection before others", defaults.requests_per_event_max.to_string()),
+        ("backlog of listening sockets", defaults.listen_backlog.to_string()),
+        ("largest item in bytes, or with k or m", format!("{}m", defaults.item_bytes_max >> 20)),
+        ("address of /metrics, or off", metrics),
     ] {
         let text = format!("{what} (default: {default}");
         assert!(help.contains(&text), "{text} in {help}");
@@ -128,13 +132,13 @@ fn values() {
         "-o maxconns_fast,no_maxconns_fast" => maxconns_fast false;
         "-o idle_timeout=3" => idle_timeout NonZeroU32::new(3);
     }
-    assert_eq!(planned("-u cache").unwrap().user.as_deref(), Some("cache"));
-    assert_eq!(planned("-D /x").unwrap().settings.prefix_delimiter, Some(b'/'));
+    assert_eq!(startup("-u cache").unwrap().user.as_deref(), Some("cache"));
+    assert_eq!(startup("-D /x").unwrap().settings.prefix_delimiter, Some(b'/'));
 }
 
 #[test]
 fn the_process() {
-    let lifecycle = planned("-d -P /run/pid -r --drain 5").unwrap().lifecycle;
+    let lifecycle = startup("-d -P /run/pid -r --drain 5").unwrap().lifecycle;
     let expected = Lifecycle {
         daemon: true,
         pid_file: Some("/run/pid".into()),
@@ -145,12 +149,12 @@ fn the_process() {
 }
 
 fn check_refusal(line: &str, exit_code: u8, message: &str) {
-    let refusal = planned(line).map(|plan| plan.settings).unwrap_err();
+    let refusal = startup(line).map(|it| it.settings).unwrap_err();
     assert_eq!((refusal.exit_code, refusal.to_string()), (exit_code, message.into()), "{line}");
 }
 
 #[test]
-fn what_is_listened_on_twice_is_listened_on_once() {
+fn an_address_given_twice_is_bound_once() {
     let settings = settings("-l a:5 -l b -l a:5");
     let addresses = [("a", 5), ("b", 11211)];
     let addresses = addresses.map(|(host, port)| TcpListen::new(Some(host.to_owned()), port));
@@ -188,7 +192,7 @@ fn refusals_of_access() {
         64,
         "Invalid value for binding protocol: foo\n -- should be one of auto, binary, or ascii",
     );
-    check_refusal("-S", 64, "-S needs users: name their file by -Y or MEMCACHED_SASL_PWDB");
+    check_refusal("-S", 64, "-S needs a file of users: name it with -Y or MEMCACHED_SASL_PWDB");
     check_refusal(
         "-S -B ascii",
         64,
@@ -307,28 +311,28 @@ fn refusals() {
 }
 
 #[test]
-fn what_has_no_effect_is_said() {
+fn options_without_effect_warn() {
     let check = |line: &str, expected: &[&str]| {
-        assert_eq!(planned(line).unwrap().warnings, expected, "{line}");
+        assert_eq!(startup(line).unwrap().warnings, expected, "{line}");
     };
     check(
         "-I 64k -o slab_chunk_max=16",
         &["warning: -o slab_chunk_max has no effect: \
-           items over 32 KiB are chains of chunks, whatever the classes"],
+           items over 32 KiB are chains of chunks, whatever the slab classes"],
     );
 }
 
 #[test]
-fn what_is_less_than_asked_for_is_told() {
+fn surprising_readings_warn() {
     let check = |line: &str, expected: &str| {
-        assert_eq!(planned(line).unwrap().warnings, [expected], "{line}");
+        assert_eq!(startup(line).unwrap().warnings, [expected], "{line}");
     };
-    check("-vvvvv", "warning: -vvv shows what -vv does: connections tell of no states");
-    check("-b x", "warning: -b x is taken for -b 0");
-    check("-U x", "warning: -U x is taken for -U 0");
-    check("-t 65", "warning: -t 65: 64 shards are started, no more");
-    assert_eq!(planned("-vvvvv").unwrap().settings.verbosity, 3);
-    assert_eq!(planned("-b x").unwrap().settings.listen_backlog, 0);
-    assert_eq!(planned("-U x").unwrap().settings.udp, []);
-    assert_eq!(planned("-t 65").unwrap().settings.shards, 64);
+    check("-vvvvv", "warning: -vvv logs no more than -vv");
+    check("-b x", "warning: -b x is read as -b 0");
+    check("-U x", "warning: -U x is read as -U 0");
+    check("-t 65", "warning: -t 65: only 64 shards are started");
+    assert_eq!(startup("-vvvvv").unwrap().settings.verbosity, 3);
+    assert_eq!(startup("-b x").unwrap().settings.listen_backlog, 0);
+    assert_eq!(startup("-U x").unwrap().settings.udp, []);
+    assert_eq!(startup("-t 65").unwrap().settings.shards, 64);
 }

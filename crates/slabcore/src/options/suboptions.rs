@@ -1,4 +1,4 @@
-//! memcached's extended options, `-o a,b=1`: which exist, and which change anything here.
+//! memcached's extended options, `-o a,b=1`: the lists, parsed and checked.
 
 use std::num::NonZeroU32;
 
@@ -12,19 +12,20 @@ use super::suboption_table::{
 use super::tls_suboptions::{self, TlsSuboptions};
 use crate::refusal::Refusal;
 
-/// memcached's `slab_chunk_max` in bytes.
+/// memcached's default of `slab_chunk_max` in bytes.
 const SLAB_CHUNK_BYTES_MAX: usize = 512 << 10;
-/// Its largest value in KiB.
+/// The largest `slab_chunk_max` in KiB.
 const SLAB_CHUNK_KIB_MAX: usize = 1_024;
-/// Chunk sizes in `slab_sizes`: the least, and how much larger each must be than the one before.
+/// The smallest chunk in `slab_sizes`.
 const CHUNK_BYTES_MIN: usize = 48;
+/// The smallest difference between two chunk sizes of `slab_sizes`, less one.
 const CHUNK_BYTES_STEP: usize = 8;
-/// memcached's pages in bytes: its largest chunks where items are no chains of them.
+/// The size of memcached's pages, which is also its largest chunk without chained items.
 pub(crate) const SLAB_PAGE_BYTES: usize = 1 << 20;
-/// What `hot_lru_pct` and `warm_lru_pct` may be together.
+/// The largest sum of `hot_lru_pct` and `warm_lru_pct`.
 const HOT_AND_WARM_PERCENT_MAX: u32 = 80;
 
-/// What the `-o` lists say.
+/// The values of all `-o` lists.
 #[derive(Debug, PartialEq)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
 pub(crate) struct Suboptions {
@@ -33,23 +34,25 @@ pub(crate) struct Suboptions {
     pub(crate) tls: TlsSuboptions,
     /// `idle_timeout` in seconds; 0: never.
     pub(crate) idle_timeout: u32,
-    /// Whether connections beyond `-c` are refused at once, or wait.
+    /// True: connections beyond `-c` are refused at once. False: they wait.
     pub(crate) maxconns_fast: bool,
-    /// Whether there are a crawler, and what memcached's maintainer and page mover are asked for.
+    /// True: the crawler is on at the start.
     pub(crate) lru_crawler: bool,
+    /// True: statistics and commands of memcached's LRU maintainer are there.
     pub(crate) lru_maintainer: bool,
+    /// True: statistics and commands of memcached's page mover are there.
     pub(crate) slab_reassign: bool,
-    /// What is only shown.
+    /// Values without effect, for `stats settings`.
     pub(crate) kept: KeptSettings,
     pub(crate) warnings: Vec<String>,
 }
 
-/// memcached's largest chunk. Only `-I` is checked against it, so that what memcached refuses is
-/// refused here.
+/// memcached's largest chunk. It only bounds `-I`, so that the same values are refused as in
+/// memcached.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct SlabChunks {
     pub(crate) bytes_max: usize,
-    /// Whether `slab_chunk_max` named it.
+    /// True if `slab_chunk_max` was given.
     pub(crate) is_named: bool,
 }
 
@@ -77,10 +80,10 @@ impl Default for SlabChunks {
     }
 }
 
-/// Reads all `-o` lists.
+/// Parses all `-o` lists.
 pub(crate) fn parse<'a>(lists: impl Iterator<Item = &'a str>) -> Result<Suboptions, Refusal> {
     let mut suboptions = Suboptions::default();
-    // As getsubopt: behind the last comma there may be nothing, elsewhere that is an entry.
+    // As in getsubopt, a list may end with a comma; elsewhere an empty entry is an error.
     let lists = lists.filter(|list| !list.is_empty());
     let entries = lists.flat_map(|list| list.strip_suffix(',').unwrap_or(list).split(','));
     for entry in entries {
@@ -125,7 +128,7 @@ impl Suboptions {
             }
             "slab_reassign" => self.slab_reassign = true,
             "no_slab_reassign" => self.slab_reassign = false,
-            // In range: the table says so.
+            // The table bounds it to 32 bits.
             "idle_timeout" => self.idle_timeout = n as u32,
             "slab_chunk_max" => {
                 let bytes_max = slab_chunk_bytes_max(value)?;
@@ -137,18 +140,18 @@ impl Suboptions {
         }
         let name = row.name;
         match row.effect {
-            // What is no number has been read as memcached reads it.
-            SuboptionEffect::Silent => match (row.value, value) {
+            // A word that is not a number was read with `atoi`, which the operator may not expect.
+            SuboptionEffect::Works => match (row.value, value) {
                 (SuboptionValue::Leading { .. }, Some(word)) if number::<i32>(word).is_none() => {
-                    let warning = format!("warning: -o {name}={word} is taken for {name}={n}");
+                    let warning = format!("warning: -o {name}={word} is read as {name}={n}");
                     self.warnings.push(warning);
                 }
                 _ => {}
             },
-            SuboptionEffect::Meaningless(why) => {
+            SuboptionEffect::Ignored(why) => {
                 self.warnings.push(format!("warning: -o {name} has no effect: {why}"));
             }
-            SuboptionEffect::Only { does, why } => {
+            SuboptionEffect::Partly { does, why } => {
                 self.warnings.push(format!("warning: -o {name} only {does}: {why}"));
             }
         }
@@ -165,16 +168,16 @@ impl Suboptions {
         self.kept.hash_algorithm = Some("jenkins");
     }
 
-    /// Chunks are as large as memcached's pages. That may still give way to `-I`, unlike a size
-    /// that is named.
+    /// Makes the largest chunk a page of memcached. A large `-I` may still change it, unlike a given
+    /// `slab_chunk_max`.
     fn take_whole_pages(&mut self) {
         self.slab_chunks.bytes_max = SLAB_PAGE_BYTES;
         self.kept.slab_chunk_bytes_max = Some(SLAB_PAGE_BYTES);
     }
 }
 
-/// Keeps the value of a suboption for `stats settings`. `n` is its number, and in range, if it has
-/// one.
+/// Keeps the value of a suboption for `stats settings`. `n` is its number, already in range, or 0
+/// without one.
 fn keep(kept: &mut KeptSettings, name: &str, n: f64, value: Option<&str>) {
     let whole = n as u32;
     match name {
@@ -196,7 +199,7 @@ fn keep(kept: &mut KeptSettings, name: &str, n: f64, value: Option<&str>) {
         "warm_max_factor" => kept.warm_factor = n,
         "temporary_ttl" => {
             kept.temporary_items = true;
-            // memcached takes a negative number for one without sign.
+            // memcached reads a negative number as one without a sign.
             kept.temporary_ttl = (n as i32).cast_unsigned();
         }
         "watcher_logbuf_size" => kept.watcher_log_bytes = u64::from(whole) << 10,
@@ -206,7 +209,7 @@ fn keep(kept: &mut KeptSettings, name: &str, n: f64, value: Option<&str>) {
     }
 }
 
-/// The same of external storage; what else there is memcached does not show.
+/// Keeps the value of a suboption of external storage. memcached does not show the others.
 fn keep_external(external: &mut ExternalStorage, name: &str, n: f64) {
     let whole = n as u32;
     match name {
@@ -224,7 +227,7 @@ fn keep_external(external: &mut ExternalStorage, name: &str, n: f64) {
     }
 }
 
-/// Checks a value as memcached does, in its words; returns it if it is a number, else 0.
+/// Checks a value as memcached does, with its messages. Returns a number, or 0 for other values.
 fn checked(row: &SuboptionRow, value: Option<&str>) -> Result<f64, Refusal> {
     let refuse = |message: &str| Err(Refusal::bad_option(message));
     match (row.value, value) {
@@ -275,7 +278,7 @@ fn checked(row: &SuboptionRow, value: Option<&str>) -> Result<f64, Refusal> {
     }
 }
 
-/// Checks `slab_sizes`, whose refusals have another status.
+/// Checks `slab_sizes`. Its errors have the status for usage.
 fn chunk_sizes(word: &str) -> Result<(), Refusal> {
     let mut last = None;
     for size in word.split('-') {
@@ -298,7 +301,7 @@ fn chunk_sizes(word: &str) -> Result<(), Refusal> {
     Ok(())
 }
 
-/// Checks `ext_path`: a file, its size with a unit, and perhaps what it is for.
+/// Checks `ext_path`: a file, its size with a unit, and optionally a bucket.
 fn sized_file(word: &str) -> Result<(), Refusal> {
     let refuse =
         |why: &str| Err(Refusal::bad_option(format!("{why}\nfailed to parse ext_path argument")));
@@ -314,16 +317,16 @@ fn sized_file(word: &str) -> Result<(), Refusal> {
     }
     match number::<u64>(digits) {
         Some(size) if size > 0 => Ok(()),
-        // memcached finds this when it has read all options, and ends with another status.
+        // memcached checks this after all options, with the status for usage.
         _ => Err(Refusal::usage("supplied ext_path has zero size, cannot use")),
     }
 }
 
-/// What memcached keeps apart in files of external storage.
+/// The buckets of memcached's external storage.
 const STORAGE_BUCKETS: [&str; 6] =
     ["compact", "lowttl", "chunked", "default", "coldcompact", "old"];
 
-/// The value is in KiB.
+/// Parses `slab_chunk_max`, which is in KiB, and returns bytes.
 fn slab_chunk_bytes_max(value: Option<&str>) -> Result<usize, Refusal> {
     let refuse = |message: &str| Err(Refusal::bad_option(message));
     match value.and_then(number::<isize>) {
@@ -343,32 +346,27 @@ mod tests {
     use super::*;
 
     #[test]
-    fn nothing_is_silent_but_what_is_so() {
+    fn options_without_effect_warn() {
         let lists =
             ["modern,idle_timeout=5", "", "no_maxconns_fast,slab_chunk_max=16,track_sizes,"];
         let suboptions = parse(lists.into_iter()).unwrap();
         assert_eq!(suboptions.slab_chunks.bytes_max, 16 << 10);
         assert_eq!((suboptions.idle_timeout, suboptions.maxconns_fast), (5, false));
         let expected = ["warning: -o slab_chunk_max has no effect: \
-             items over 32 KiB are chains of chunks, whatever the classes"];
+             items over 32 KiB are chains of chunks, whatever the slab classes"];
         assert_eq!(suboptions.warnings, expected);
     }
 
     #[test]
-    fn what_is_read_otherwise_than_written_is_told() {
+    fn surprising_readings_warn() {
         let check = |list: &str, seconds: u32, fast: bool, expected: &str| {
             let suboptions = parse([list].into_iter()).unwrap();
             assert_eq!((suboptions.idle_timeout, suboptions.maxconns_fast), (seconds, fast));
             assert_eq!(suboptions.warnings, [expected]);
         };
-        let zero = "warning: -o idle_timeout=x is taken for idle_timeout=0";
+        let zero = "warning: -o idle_timeout=x is read as idle_timeout=0";
         check("idle_timeout=x", 0, true, zero);
-        check(
-            "idle_timeout=5s",
-            5,
-            true,
-            "warning: -o idle_timeout=5s is taken for idle_timeout=5",
-        );
+        check("idle_timeout=5s", 5, true, "warning: -o idle_timeout=5s is read as idle_timeout=5");
         let slow = "warning: -o no_modern only means no_maxconns_fast, no_lru_crawler, \
              no_lru_maintainer, no_slab_reassign: there is one way to hash and evict";
         check("no_modern", 0, false, slow);

@@ -1,4 +1,4 @@
-//! `-Z` and `-o ssl_*`: from memcached's names to what TLS is served with.
+//! `-Z` and `-o ssl_*`: the settings of TLS, under memcached's names.
 
 use std::path::PathBuf;
 
@@ -9,27 +9,27 @@ use slabcore_server::{
 use super::option_values::number;
 use crate::refusal::Refusal;
 
-/// Beginning of the names of all suboptions that are read here.
+/// The beginning of the names of all TLS suboptions.
 pub(crate) const PREFIX: &str = "ssl_";
 
-/// What there is, and what each says.
+/// All TLS suboptions, with their help.
 pub(crate) const TLS_SUBOPTIONS: &[(&str, &str)] = &[
-    ("ssl_chain_cert", "certificate and its chain, a PEM file; -Z needs it"),
-    ("ssl_key", "its private key, a file; -Z needs it"),
+    ("ssl_chain_cert", "PEM file with the certificate and its chain; required with -Z"),
+    ("ssl_key", "file with the private key; required with -Z"),
     ("ssl_keyformat", "format of the key: PEM or 1 (default), DER or 2"),
-    ("ssl_ca_cert", "PEM file of those who vouch for clients"),
+    ("ssl_ca_cert", "PEM file with the authorities that sign certificates of clients"),
     (
         "ssl_verify_mode",
-        "certificates of clients: 0 not asked for (default), 1 asked for, 2 or 3 required",
+        "certificates of clients: 0 ignored (default), 1 requested, 2 or 3 required",
     ),
-    ("ssl_ciphers", "cipher suites of TLS 1.2, by OpenSSL's names (default: all there are)"),
-    ("ssl_min_version", "oldest version: 2 for TLS 1.2 (default), 3 for TLS 1.3; 0 and 1 are as 2"),
+    ("ssl_ciphers", "cipher suites of TLS 1.2, by OpenSSL's names (default: all)"),
+    ("ssl_min_version", "oldest version: 2 for TLS 1.2 (default), 3 for TLS 1.3; 0 and 1 mean 2"),
     ("ssl_session_cache", "clients may resume their sessions"),
-    ("ssl_wbuf_size", "accepted with a warning, without effect: records are 16 KiB at most"),
+    ("ssl_wbuf_size", "accepted with a warning, without effect: records have at most 16 KiB"),
     ("ssl_kernel_tls", "accepted with a warning, without effect: this process encrypts"),
 ];
 
-/// What the `-o ssl_*` say; without `-Z` it is only shown, as in memcached.
+/// The values of all `-o ssl_*`. Without `-Z` they only appear in `stats settings`, as in memcached.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct TlsSuboptions {
     words: TlsWords,
@@ -38,7 +38,7 @@ pub(crate) struct TlsSuboptions {
 }
 
 impl TlsSuboptions {
-    /// Takes one suboption; false if there is none of this name.
+    /// Takes one suboption. Returns false if none has this name.
     pub(crate) fn take(&mut self, name: &str, value: Option<&str>) -> Result<bool, Refusal> {
         self.is_given = true;
         match name {
@@ -65,26 +65,26 @@ impl TlsSuboptions {
             "ssl_min_version" => {
                 words.min_version = up_to_three(name, value()?)?;
                 if let Some(version) = ["1.0", "1.1"].get(usize::from(words.min_version)) {
-                    let instead = format!("there is no TLS {version} here: 1.2 is the oldest");
+                    let instead = format!("TLS {version} is not supported: 1.2 is the oldest");
                     self.warn(name, &instead);
                 }
             }
             "ssl_wbuf_size" => {
                 let kib = number::<u32>(value()?).ok_or_else(|| unparsed(name))?;
                 words.write_buffer_bytes = u64::from(kib) << 10;
-                self.warn(name, "records are as large as what is ready, up to 16 KiB");
+                self.warn(name, "records have what is ready, up to 16 KiB");
             }
             _ => return Ok(false),
         }
         Ok(true)
     }
 
-    /// What was given, for `stats settings`.
+    /// The values as given, for `stats settings`.
     pub(crate) fn words(&self) -> &TlsWords {
         &self.words
     }
 
-    /// Reads the files if there is to be TLS. Warnings go behind those that there are.
+    /// Reads the files of TLS if it is enabled (`-Z`). Appends to `warnings`.
     pub(crate) fn load(
         self,
         enabled: bool,
@@ -132,11 +132,11 @@ impl TlsSuboptions {
     }
 }
 
-/// OpenSSL's numbers of the formats of keys.
+/// OpenSSL's numbers for formats of keys.
 const PEM: u8 = 1;
 const DER: u8 = 2;
 
-/// memcached takes OpenSSL's number for the format; its help has the names.
+/// Parses `ssl_keyformat`: a number of OpenSSL, as memcached reads it, or the name in its help.
 fn key_format(word: &str) -> Result<u8, Refusal> {
     match word {
         "1" | "PEM" => Ok(PEM),
@@ -145,7 +145,7 @@ fn key_format(word: &str) -> Result<u8, Refusal> {
     }
 }
 
-/// A number that chooses one of four.
+/// Parses a number from 0 to 3.
 fn up_to_three(name: &str, word: &str) -> Result<u8, Refusal> {
     match number::<u8>(word) {
         Some(number @ 0..=3) => Ok(number),
@@ -158,7 +158,7 @@ fn client_certificates(verify_mode: u8) -> ClientCertificates {
     match verify_mode {
         0 => ClientCertificates::Ignored,
         1 => ClientCertificates::Asked,
-        // Who renegotiates is refused: once is always.
+        // memcached's "once" (3) differs only when a client renegotiates, which rustls refuses.
         _ => ClientCertificates::Required,
     }
 }
@@ -167,12 +167,12 @@ fn ciphers(list: &str, warnings: &mut Vec<String>) -> Result<TlsCiphers, Refusal
     let Some((ciphers, unknown)) = TlsCiphers::parse(list) else {
         let names: Vec<_> = TlsCiphers::names().collect();
         return Err(Refusal::usage(format!(
-            "Error setting the provided cipher(s): {list}\n -- of TLS 1.2 there are {}",
+            "Error setting the provided cipher(s): {list}\n -- for TLS 1.2 there are {}",
             names.join(", ")
         )));
     };
     for word in unknown {
-        warnings.push(format!("warning: ssl_ciphers: there is no {word} here"));
+        warnings.push(format!("warning: ssl_ciphers: {word} is not supported"));
     }
     Ok(ciphers)
 }
@@ -209,7 +209,7 @@ mod tests {
     }
 
     #[test]
-    fn what_has_no_effect_says_so() {
+    fn suboptions_without_effect_warn() {
         let names = ["ssl_wbuf_size", "ssl_kernel_tls", "ssl_min_version"];
         let suboptions = taken(&names.map(|name| (name, "1")));
         for (warning, name) in suboptions.warnings.iter().zip(names) {
@@ -237,7 +237,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_missing_or_cannot_be_read_ends_the_start() {
+    fn missing_and_unreadable_files_are_refused() {
         let check = |entries: &[(&str, &str)], beginning: &str| {
             let refusal = taken(entries).load(true, &mut Vec::new()).unwrap_err();
             assert_eq!(refusal.exit_code, 64);

@@ -1,4 +1,5 @@
-//! Which cores the executors get: those the process may use, held to its control group's quota.
+//! The cores that executors run on: the affinity mask of the process, and the CPU quota of its
+//! control group.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -10,32 +11,33 @@ use crate::refusal::Refusal;
 /// Where control groups of version 2 are mounted.
 const CGROUP_ROOT: &str = "/sys/fs/cgroup";
 
-/// The cores at hand.
+/// The cores that this process may use.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Cores {
-    /// Those of the affinity mask, ascending, never empty.
+    /// The cores of the affinity mask, ascending, never empty.
     pub(crate) usable: Vec<usize>,
-    /// How many of them the quota pays for, rounded up; `None` without a quota.
+    /// The CPU quota in cores, rounded up; `None` without a quota.
     pub(crate) quota: Option<usize>,
 }
 
 impl Cores {
-    /// Asks the system.
+    /// Reads the affinity mask and the quota.
     pub(crate) fn of_this_process() -> Self {
         let usable = match sched_getaffinity(None) {
             Ok(set) => (0..CpuSet::MAX_CPU).filter(|&core| set.is_set(core)).collect(),
-            // More cores than the mask can hold: the first is certain to exist.
+            // The machine has more cores than a mask of ours can hold. Core 0 exists.
             Err(_) => vec![0],
         };
         Self { usable, quota: smallest_quota() }
     }
 
-    /// How many executors to start unless `-t` says otherwise.
+    /// The number of shards without `-t`.
     pub(crate) fn default_shards(&self) -> usize {
         self.quota.map_or(self.usable.len(), |quota| quota.min(self.usable.len()))
     }
 
-    /// Reads `--cores`: numbers and ranges, comma-separated, each usable and named once.
+    /// Parses `--cores`: numbers and ranges, separated by commas. Each core must be usable and named
+    /// once.
     pub(crate) fn parse(&self, list: &str) -> Result<Vec<usize>, Refusal> {
         let invalid = || Refusal::usage(format!("Invalid list of cores: \"{list}\""));
         let mut cores = Vec::new();
@@ -60,7 +62,7 @@ impl Cores {
     }
 }
 
-/// The least quota of this process's control group and those around it.
+/// The smallest quota of this process's control group and the groups that contain it.
 fn smallest_quota() -> Option<usize> {
     let groups = fs::read_to_string("/proc/self/cgroup").ok()?;
     // Version 2 is the entry "0::/path"; inside a container the path is often just "/".
@@ -74,7 +76,8 @@ fn smallest_quota() -> Option<usize> {
         .min()
 }
 
-/// Cores that a `cpu.max` pays for: "quota period" in microseconds, or "max period".
+/// The quota of a `cpu.max` file in cores. The file has "quota period" in microseconds, or "max
+/// period".
 fn quota_cores(text: &str) -> Option<usize> {
     let (quota, period) = text.trim().split_once(' ')?;
     let (quota, period) = (quota.parse::<usize>().ok()?, period.parse::<usize>().ok()?);

@@ -1,4 +1,4 @@
-//! Socket activation: listening sockets that a service manager bound and passes on, as
+//! Socket activation: listening sockets that a service manager passes to the process, as
 //! `sd_listen_fds(3)` describes.
 
 use std::env;
@@ -8,8 +8,8 @@ use listenfd::ListenFd;
 
 use crate::refusal::Refusal;
 
-/// TCP and Unix sockets that `LISTEN_FDS` counts, if they are meant for this process; must be
-/// called before the process's id changes (`-d`).
+/// Takes the TCP and Unix sockets of `LISTEN_FDS`, if `LISTEN_PID` names this process. Must be called
+/// before the process id changes (`-d`).
 pub(crate) fn inherited_sockets() -> Result<Vec<OwnedFd>, Refusal> {
     if env::var_os("LISTEN_PID").is_none() {
         return Ok(Vec::new());
@@ -21,7 +21,7 @@ pub(crate) fn inherited_sockets() -> Result<Vec<OwnedFd>, Refusal> {
             tcp.or_else(|| passed.take_unix_listener(index).ok().flatten().map(OwnedFd::from));
         socket.ok_or_else(|| {
             let which = format!("LISTEN_FDS: number {} of the sockets passed", index + 1);
-            Refusal::os_error(format!("{which} is no stream socket of TCP or Unix"))
+            Refusal::os_error(format!("{which} is not a stream socket (TCP or Unix)"))
         })
     });
     sockets.collect()

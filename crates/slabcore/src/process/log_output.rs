@@ -1,4 +1,4 @@
-//! Where log lines go, and how they look. memcached's own lines are plain.
+//! The log: lines on stderr, plain as memcached's or as JSON objects.
 
 use std::fmt;
 use std::io;
@@ -14,19 +14,19 @@ use tracing_subscriber::registry::LookupSpan;
 use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{Layer, registry};
 
-/// How log lines look.
+/// The format of log lines.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum LogFormat {
-    /// The message, nothing else.
+    /// The message alone.
     Plain,
-    /// An object on each line: time, level, message and what belongs to it.
+    /// One JSON object a line: time, level, message, fields.
     Json,
 }
 
 impl LogFormat {
-    /// From now on, log lines of all threads go to stderr in this format.
+    /// Sends the log lines of all threads to stderr in this format.
     pub(crate) fn start(self) {
-        // How much is logged is `-v`'s business. Other crates have nothing to say but warnings.
+        // Callers check `-v` before they log. Other crates may only warn.
         let filter = Targets::new()
             .with_default(LevelFilter::WARN)
             .with_target("slabcore", LevelFilter::INFO);
@@ -38,16 +38,16 @@ impl LogFormat {
                 lines.map_event_format(Unprefixed).boxed()
             }
         };
-        // Only a second start fails, which changes nothing.
+        // Only a second call fails, and changes nothing.
         let _ = registry().with(layer.with_filter(filter)).try_init();
     }
 }
 
-/// How messages that warn begin, and lines with them.
+/// The beginning of a JSON message that warns.
 const PREFIXED: [&str; 2] = ["\"message\":\"warning: ", "\"message\":\"WARNING: "];
 const UNPREFIXED: &str = "\"message\":\"";
 
-/// Leaves the word `warning` out of messages: objects name their level.
+/// Removes the word `warning` from messages, as JSON objects have a level.
 struct Unprefixed(Format<Json>);
 
 impl<S, N> FormatEvent<S, N> for Unprefixed
@@ -63,13 +63,13 @@ where
     ) -> fmt::Result {
         let mut line = String::new();
         self.0.format_event(context, Writer::new(&mut line), event)?;
-        // A quote inside a value has a backslash before it: this is the message's own beginning.
+        // Quotes inside a value are escaped, so this pattern is the beginning of the message.
         let line = PREFIXED.iter().fold(line, |line, it| line.replacen(it, UNPREFIXED, 1));
         writer.write_str(&line)
     }
 }
 
-/// Writes the message, and nothing else.
+/// Writes the message alone.
 struct Plain;
 
 impl<S, N> FormatEvent<S, N> for Plain

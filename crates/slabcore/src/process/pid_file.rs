@@ -1,4 +1,4 @@
-//! `-P`: the file that names the process.
+//! `-P`: the pid file.
 
 use std::fs;
 use std::io;
@@ -8,15 +8,16 @@ use std::process;
 use rustix::process::{Pid, test_kill_process};
 use tracing::warn;
 
-/// A file with this process's id.
+/// A file with the id of this process.
 pub(crate) struct PidFile {
     path: PathBuf,
 }
 
 impl PidFile {
-    /// Writes it, into a neighbour that is then renamed: a reader sees all of it or the old one.
+    /// Writes the file under a temporary name and renames it, so that a reader never sees half of it.
     ///
-    /// Another server that runs is only told of, as memcached does: its id may be another's by now.
+    /// If the old file names a running process, this only warns, as memcached does: the id may have
+    /// been reused.
     pub(crate) fn write(path: &Path) -> io::Result<Self> {
         if let Some(pid) = running(path) {
             let pid = pid.as_raw_nonzero();
@@ -29,7 +30,7 @@ impl PidFile {
         Ok(Self { path: path.to_owned() })
     }
 
-    /// Removes it.
+    /// Removes the file.
     pub(crate) fn remove(self) {
         if let Err(error) = fs::remove_file(&self.path) {
             warn!("Could not remove the pid file {}: {error}", self.path.display());
@@ -37,7 +38,7 @@ impl PidFile {
     }
 }
 
-/// The process that a pid file names, if it runs.
+/// The process that a pid file names, if it is running.
 fn running(path: &Path) -> Option<Pid> {
     let text = fs::read_to_string(path).ok()?;
     let pid = Pid::from_raw(text.trim().parse().ok().filter(|&pid| pid > 0)?)?;

@@ -1,4 +1,5 @@
-//! As whom the server runs: root must name a user, and becomes that user before any thread starts.
+//! `-u`: the user that the server runs as. Root must name one, and the process becomes that user
+//! before any thread starts.
 
 use std::ffi::CString;
 
@@ -9,10 +10,10 @@ use slabcore_server::settings::{Listen, TcpListen};
 
 use crate::refusal::Refusal;
 
-/// Ports below this one need a capability to bind.
+/// The lowest port that a process can bind without a capability.
 const UNPRIVILEGED_PORT_MIN: u16 = 1_024;
 
-/// The user to become.
+/// The user that the process becomes.
 #[derive(Debug)]
 pub(crate) struct Identity {
     name: String,
@@ -20,7 +21,7 @@ pub(crate) struct Identity {
     gid: Gid,
 }
 
-/// Whom `-u` means; `None` where the process is not root and stays what it is.
+/// Looks up the user of `-u`. `None`: the process is not root and keeps its user.
 pub(crate) fn identity(user: Option<&str>) -> Result<Option<Identity>, Refusal> {
     if !getuid().is_root() && !geteuid().is_root() {
         return Ok(None);
@@ -36,8 +37,7 @@ pub(crate) fn identity(user: Option<&str>) -> Result<Option<Identity>, Refusal> 
     }
 }
 
-/// Whether a port is asked for that only root may bind. Of the ports of shards the first is the
-/// lowest.
+/// True if a port needs a capability to bind. The first shard port is the lowest of the shard ports.
 pub(crate) fn needs_low_port(listen: &Listen, udp: &[TcpListen], shard_ports: Option<u16>) -> bool {
     let low = |port: u16| (1..UNPRIVILEGED_PORT_MIN).contains(&port);
     let tcp = match listen {
@@ -47,11 +47,10 @@ pub(crate) fn needs_low_port(listen: &Listen, udp: &[TcpListen], shard_ports: Op
     tcp.iter().chain(udp).any(|a| low(a.port)) || shard_ports.is_some_and(low)
 }
 
-/// Becomes `identity`, with that user's groups.
+/// Changes user and groups to those of `identity`, and drops all capabilities.
 ///
-/// Must run before the first thread starts: identity and capabilities are then those of all.
-/// With `keep_low_ports` the one capability to bind low ports stays, as a service manager would
-/// grant it, because the sockets are bound later; every other one goes.
+/// With `keep_low_ports` the capability to bind low ports stays, because sockets are bound later.
+/// Must run before the first thread starts: threads inherit user and capabilities.
 pub(crate) fn become_user(identity: &Identity, keep_low_ports: bool) -> Result<(), Refusal> {
     let refuse = |why: String| Refusal::os_error(why);
     let name = CString::new(identity.name.as_str())
@@ -80,7 +79,7 @@ pub(crate) fn become_user(identity: &Identity, keep_low_ports: bool) -> Result<(
     Ok(())
 }
 
-/// A change of identity makes a process write no core files; this allows them again (`-r`).
+/// Allows core files (`-r`) after a change of user, which forbids them.
 pub(crate) fn stay_dumpable() -> Result<(), Refusal> {
     set_dumpable_behavior(DumpableBehavior::Dumpable)
         .map_err(|e| Refusal::os_error(format!("failed to ensure corefile creation: {e}")))

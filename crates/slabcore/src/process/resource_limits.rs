@@ -1,18 +1,18 @@
-//! What the kernel allows the process: open files and locked memory.
+//! Resource limits of the process: open files, locked memory, core files.
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 use crate::refusal::Refusal;
 
-/// Descriptors of one executor beside its clients: rings, event descriptors, listening sockets.
+/// Descriptors of one shard besides its clients: rings, event descriptors, listening sockets.
 const FILES_PER_SHARD: usize = 32;
 /// Descriptors of the process as a whole: standard streams, the metrics socket and its connections.
 const FILES_OF_PROCESS: usize = 32;
 
-/// Makes room for `connections` clients and for what `shards` executors need beside them.
+/// Raises the limit on open files for `connections` clients and `shards` executors.
 ///
-/// Returns how many clients fit. As in memcached, a limit below `connections` itself is refused;
-/// where only the room beside them is missing, it is taken from the clients.
+/// Returns how many clients fit. A limit below `connections` is an error, as in memcached. If only
+/// the executors' descriptors do not fit, fewer clients do.
 pub(crate) fn allow_open_files(connections: usize, shards: usize) -> Result<usize, Refusal> {
     let beside = FILES_OF_PROCESS + FILES_PER_SHARD * shards;
     let limit = getrlimit(Resource::Nofile);
@@ -20,7 +20,7 @@ pub(crate) fn allow_open_files(connections: usize, shards: usize) -> Result<usiz
     if limit.current.is_none_or(|current| current >= wanted) {
         return Ok(connections);
     }
-    // Root may raise the hard limit too; `None` is no limit.
+    // Root may raise the hard limit too. `None` means unlimited.
     let maximum = limit.maximum.map(|maximum| maximum.max(wanted));
     if setrlimit(Resource::Nofile, Rlimit { current: Some(wanted), maximum }).is_ok() {
         return Ok(connections);
@@ -36,30 +36,30 @@ pub(crate) fn allow_open_files(connections: usize, shards: usize) -> Result<usiz
         })
 }
 
-/// Clients that fit under a hard limit on open files that cannot be raised.
+/// The number of clients that fit under a hard limit on open files.
 fn connections_that_fit(connections: usize, beside: usize, hard: u64) -> Option<usize> {
     let hard = usize::try_from(hard).unwrap_or(usize::MAX);
     (hard >= connections && hard > beside).then(|| connections.min(hard - beside))
 }
 
-/// Raises the limit on locked memory as far as it goes: rings are charged to it, and `-k` needs it.
-/// Failing is no error here; who then lacks memory says so.
+/// Raises the limit on locked memory as far as possible: rings are charged to it, and `-k` needs it.
+/// A failure is not an error here; what lacks locked memory later reports it.
 pub(crate) fn allow_locked_memory() {
     let unlimited = Rlimit { current: None, maximum: None };
     if setrlimit(Resource::Memlock, unlimited).is_err() {
         let limit = getrlimit(Resource::Memlock);
         let raised = Rlimit { current: limit.maximum, maximum: limit.maximum };
-        // Raising the soft limit up to the hard one needs no privilege.
+        // Raising the soft limit to the hard limit needs no privilege.
         let _ = setrlimit(Resource::Memlock, raised);
     }
 }
 
-/// `-r`: core files as large as the hard limit allows, or without a limit.
+/// `-r`: raises the limit on core files to unlimited, or else to the hard limit.
 pub(crate) fn allow_core_files() -> Result<(), Refusal> {
     let unlimited = Rlimit { current: None, maximum: None };
     if setrlimit(Resource::Core, unlimited).is_err() {
         let maximum = getrlimit(Resource::Core).maximum;
-        // Whether it helped is asked below.
+        // The check below finds a failure.
         let _ = setrlimit(Resource::Core, Rlimit { current: maximum, maximum });
     }
     if getrlimit(Resource::Core).current == Some(0) {

@@ -1,5 +1,5 @@
-//! What a service manager is told, by the protocol of `sd_notify(3)`: datagrams of `NAME=value`
-//! lines to the socket that `NOTIFY_SOCKET` names.
+//! Notices to a service manager, by the protocol of `sd_notify(3)`: datagrams of `NAME=value` lines
+//! to the socket that `NOTIFY_SOCKET` names.
 
 use std::env;
 use std::ffi::OsStr;
@@ -12,44 +12,44 @@ use std::time::Duration;
 
 use rustix::time::{ClockId, clock_gettime};
 
-/// Where notices go; nowhere if no service manager asked for them.
+/// The socket that notices are sent to; none without a service manager.
 #[derive(Debug, Default)]
 pub(crate) struct ServiceNotice {
     to: Option<(UnixDatagram, SocketAddr)>,
 }
 
 impl ServiceNotice {
-    /// To whom the environment says. An address that is none is as good as no address.
+    /// Reads `NOTIFY_SOCKET`. A malformed address counts as none.
     pub(crate) fn from_environment() -> Self {
         let name = env::var_os("NOTIFY_SOCKET");
         Self { to: name.as_deref().and_then(|name| connect(name).ok()) }
     }
 
-    /// Clients can connect; also ends a reload.
+    /// Reports that clients can connect, or that a reload has ended.
     pub(crate) fn ready(&self) {
         self.send("READY=1");
     }
 
-    /// SIGHUP is obeyed from now on, until [`Self::ready`].
+    /// Reports that a reload begins. It ends with [`Self::ready`].
     pub(crate) fn reloading(&self) {
         let now = clock_gettime(ClockId::Monotonic);
         let microseconds = now.tv_sec * 1_000_000 + now.tv_nsec / 1_000;
         self.send(&format!("RELOADING=1\nMONOTONIC_USEC={microseconds}"));
     }
 
-    /// The server is about to end.
+    /// Reports that the server stops.
     pub(crate) fn stopping(&self) {
         self.send("STOPPING=1");
     }
 
-    /// All is well.
+    /// Reports that all executors work (the watchdog's notice).
     pub(crate) fn alive(&self) {
         self.send("WATCHDOG=1");
     }
 
     fn send(&self, text: &str) {
         if let Some((socket, address)) = &self.to {
-            // A manager that went away cannot be told.
+            // The manager may have ended; the server serves on.
             let _ = socket.send_to_addr(text.as_bytes(), address);
         }
     }
@@ -65,14 +65,15 @@ fn connect(name: &OsStr) -> io::Result<(UnixDatagram, SocketAddr)> {
     Ok((socket, address))
 }
 
-/// How often the service manager wants to hear [`ServiceNotice::alive`] at least; `None`: never.
+/// The longest time between two [`ServiceNotice::alive`] that the service manager accepts; `None`
+/// without a watchdog.
 pub(crate) fn watchdog_interval() -> Option<Duration> {
     let pid = env::var("WATCHDOG_PID").ok();
     let microseconds = env::var("WATCHDOG_USEC").ok();
     interval(microseconds.as_deref(), pid.as_deref())
 }
 
-/// A watchdog that another process is to feed is not ours.
+/// The interval, unless `WATCHDOG_PID` names another process.
 fn interval(microseconds: Option<&str>, pid: Option<&str>) -> Option<Duration> {
     let ours = pid.is_none_or(|pid| pid.parse() == Ok(process::id()));
     let microseconds = microseconds?.parse().ok().filter(|&it| ours && it > 0)?;

@@ -1,4 +1,4 @@
-//! The signals that the main thread waits for.
+//! Signals: stop, reload, and stop while the server starts.
 
 use std::io;
 use std::process;
@@ -12,23 +12,23 @@ use signal_hook::flag;
 use signal_hook::iterator::{Handle, Signals};
 use tracing::info;
 
-/// Status of a server that was told to stop a second time, before it had stopped.
+/// Exit status after a second stop signal while the server stops.
 const STOPPED_TWICE: i32 = 1;
 
-/// How often a server that drains looks for another signal.
+/// How often a draining server checks for another signal.
 const DRAIN_LOOK_EVERY: Duration = Duration::from_millis(50);
 
-/// The signals that say stop.
+/// The signals that stop the server.
 const STOPS: [i32; 3] = [SIGTERM, SIGINT, SIGUSR1];
 
-/// While the server starts, which may take long, a signal to stop ends the process at once.
+/// Stop signals during the start, which may take long: one ends the process at once.
 pub(crate) struct StartSignals {
     handle: Handle,
     thread: JoinHandle<()>,
 }
 
 impl StartSignals {
-    /// Begins to catch them; `before_end` runs before the process ends.
+    /// Catches stop signals from now on; `before_end` runs before the process ends.
     pub(crate) fn catch(
         verbosity: u8,
         before_end: impl FnOnce() + Send + 'static,
@@ -45,16 +45,15 @@ impl StartSignals {
         Ok(Self { handle, thread })
     }
 
-    /// The server serves: from now on [`StopSignals`] has them. One that came before ends the
-    /// process in here.
+    /// Leaves stop signals to [`StopSignals`]. A signal that arrived earlier ends the process here.
     pub(crate) fn end(self) {
         self.handle.close();
-        // It has ended, or ends the process.
+        // The thread has ended, or it ends the process.
         let _ = self.thread.join();
     }
 }
 
-/// Logs what a signal does, in memcached's words.
+/// Logs memcached's line for a stop signal.
 fn say_why(signal: i32, verbosity: u8) {
     if signal == SIGUSR1 {
         info!("Gracefully stopping");
@@ -63,24 +62,24 @@ fn say_why(signal: i32, verbosity: u8) {
     }
 }
 
-/// Signals caught from now on. SIGPIPE needs nothing: Rust's runtime ignores it.
+/// Signals while the server serves. Rust's runtime ignores SIGPIPE already.
 pub(crate) struct StopSignals {
     signals: Signals,
     stopping: Arc<AtomicBool>,
 }
 
 impl StopSignals {
-    /// Begins to catch them.
+    /// Catches stop and reload signals from now on.
     pub(crate) fn catch() -> io::Result<Self> {
         let stopping = Arc::new(AtomicBool::new(false));
         for signal in [SIGTERM, SIGINT] {
-            // A second one ends a server that hangs while it stops.
+            // A second signal ends a server that hangs while it stops.
             flag::register_conditional_shutdown(signal, STOPPED_TWICE, Arc::clone(&stopping))?;
         }
         Ok(Self { signals: Signals::new([SIGTERM, SIGINT, SIGUSR1, SIGHUP])?, stopping })
     }
 
-    /// Blocks until the server shall stop; calls `reload` at each hangup.
+    /// Blocks until a stop signal; calls `reload` at each SIGHUP.
     pub(crate) fn wait(&mut self, verbosity: u8, reload: impl Fn()) {
         for signal in &mut self.signals.forever() {
             match signal {
@@ -93,8 +92,7 @@ impl StopSignals {
         }
     }
 
-    /// Blocks for as long, or until another signal says that it has been long enough. From then on
-    /// one more ends the process.
+    /// Blocks for `time`, or until another stop signal. After that, a further one ends the process.
     pub(crate) fn drain(&mut self, time: Duration) {
         let begun = Instant::now();
         if !time.is_zero() {

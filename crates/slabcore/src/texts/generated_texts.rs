@@ -1,4 +1,4 @@
-//! `--generate`: the man page and the shells' completions, from the table that `-h` prints.
+//! `--generate`: the man page and completions for shells, made from the tables of options.
 
 use clap_complete::{Shell, generate};
 use clap_mangen::Man;
@@ -9,19 +9,19 @@ use crate::options::{
 };
 use crate::refusal::Refusal;
 
-/// Name of the program wherever it is installed.
+/// The name of the program in completions.
 const PROGRAM: &str = "slabcore";
 
-/// When what the man page says last changed.
-const PAGE_DATE: &str = "2026-11-21";
+/// The date of the man page's last change.
+const PAGE_DATE: &str = "2026-11-30";
 
-/// What signals do.
+/// The effects of signals.
 const SIGNALS: &[(&str, &str)] = &[
-    ("SIGTERM, SIGINT, SIGUSR1", "send the replies that are under way, and stop; see --drain"),
+    ("SIGTERM, SIGINT, SIGUSR1", "finish replies and stop; see --drain"),
     ("SIGHUP", "read the file of users (-Y) and the TLS certificate and key again"),
 ];
 
-/// The text of this name.
+/// The text with this name: `man`, `bash`, `zsh` or `fish`.
 pub(crate) fn named(name: &str) -> Result<String, Refusal> {
     match name {
         "man" => Ok(man_page()),
@@ -34,13 +34,13 @@ pub(crate) fn named(name: &str) -> Result<String, Refusal> {
     }
 }
 
-/// What ends with which status; memcached's own.
+/// Exit statuses, which are memcached's.
 const EXIT_STATUSES: &[(&str, &str)] = &[
-    ("0", "stopped by a signal or a client, or -h, -i, -V, --generate"),
-    ("1", "an unknown option or a bad value, or a second signal while it stopped"),
-    ("64", "options that contradict each other, a value out of range, root without -u"),
-    ("67", "no such user (-u)"),
-    ("71", "the system refuses a socket, a limit, memory or an identity"),
+    ("0", "a signal or a client stopped the server; or -h, -i, -V, --generate"),
+    ("1", "an unknown option or a bad value; or a second signal during the stop"),
+    ("64", "contradicting options, a value out of range, or root without -u"),
+    ("67", "the user of -u does not exist"),
+    ("71", "the system refuses a socket, a limit, memory or a change of user"),
 ];
 
 fn completions(shell: Shell) -> String {
@@ -63,11 +63,11 @@ fn man_page() -> String {
     String::from_utf8(text).expect("clap writes UTF-8")
 }
 
-/// What clap does not know.
+/// The sections after the options.
 fn further_sections() -> Roff {
     let mut page = Roff::new();
     page.control("SH", ["EXTENDED OPTIONS"]);
-    page.text([roman("What memcached takes behind -o.")]);
+    page.text([roman("The values of -o, as in memcached.")]);
     for row in SUBOPTIONS {
         entry(&mut page, row.name, &effect(row));
     }
@@ -98,12 +98,14 @@ fn effect(row: &SuboptionRow) -> String {
         ("maxconns_fast", _) => "refuse connections beyond -c at once (default)".into(),
         ("no_maxconns_fast", _) => "let connections beyond -c wait until others end".into(),
         ("track_sizes", _) => "count items by size, for stats sizes".into(),
-        ("no_lru_crawler", _) => "start as after \"lru_crawler disable\"".into(),
-        (_, SuboptionEffect::Silent) => "accepted; it is so anyway".into(),
-        (_, SuboptionEffect::Meaningless(why)) => {
+        ("no_lru_crawler", _) => {
+            "start with the crawler off, as after \"lru_crawler disable\"".into()
+        }
+        (_, SuboptionEffect::Works) => "accepted; it is always so".into(),
+        (_, SuboptionEffect::Ignored(why)) => {
             format!("accepted with a warning and kept for stats settings, without effect: {why}")
         }
-        (_, SuboptionEffect::Only { does, why }) => {
+        (_, SuboptionEffect::Partly { does, why }) => {
             format!("accepted with a warning; it only {does}: {why}")
         }
     }
@@ -133,7 +135,7 @@ mod tests {
         }
     }
 
-    /// Where groff or mandoc is installed, it finds nothing to complain about.
+    /// groff and mandoc, where installed, find no error.
     #[test]
     fn the_man_page_is_clean() {
         let page = named("man").unwrap();
@@ -150,7 +152,7 @@ mod tests {
         }
     }
 
-    /// As when somebody types so much and asks bash, where it is installed.
+    /// Completion in bash, where installed.
     #[test]
     fn bash_completes() {
         let check = |typed: &str, expected: &str| {
@@ -171,7 +173,7 @@ mod tests {
         );
     }
 
-    /// bash knows its own `compopt` only while it completes.
+    /// bash has `compopt` only while it completes.
     #[test]
     fn bash_completes_values() {
         let script = format!(

@@ -1,29 +1,29 @@
-//! What `-h`, `-V` and `-i` print.
+//! The texts of `-h`, `-V` and `-i`.
 
 use crate::options::{ENVIRONMENT, PRODUCT};
 
-/// The memcached whose behaviour and protocol this server follows. The version that clients read
-/// over the wire is the same: they parse digits and dots only.
+/// The version of memcached whose behaviour this server follows. Clients read the same version over
+/// the wire: they only parse digits and dots.
 const MEMCACHED_VERSION: &str = "1.6.45";
 
-/// `-i`.
+/// The text of `-i`.
 pub(crate) const LICENSE: &str = concat!(
     "slabcore ",
     env!("CARGO_PKG_VERSION"),
     "\nLicence: ",
     env!("CARGO_PKG_LICENSE"),
-    ", at your choice.\nThe crates that it is built from have licences of their own.\n"
+    ", at your choice.\nThe crates that it is built from have their own licences.\n"
 );
 
-/// `-V`: the first line is memcached's, for scripts that read it.
+/// The text of `-V`. Its first line is memcached's, for scripts.
 pub(crate) fn version() -> String {
     format!("memcached {MEMCACHED_VERSION}\n{PRODUCT}\n")
 }
 
-/// `-h`: the version, then the options.
+/// The text of `-h`: version, options, environment variables.
 pub(crate) fn help(options: &str) -> String {
     let lines = ENVIRONMENT.iter().map(|(name, help)| format!("  {name:<23}  {help}\n"));
-    // clap marks what counts, as if the marks were typed.
+    // clap adds dots to a flag that may be repeated.
     let options = options.replace("--verbose...", "--verbose   ");
     let environment = format!("Environment:\n{}", lines.collect::<String>());
     format!("{}{}\n\n{environment}", version(), options.trim_end())
