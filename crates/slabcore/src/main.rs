@@ -9,27 +9,26 @@
 //! **Invariants.** The process has one thread until it runs as the user of `-u` and, with `-d`, as a
 //! daemon.
 //!
-//! **Rooms**, from the ground up: `process`, `options`, `texts`.
+//! **Rooms**, from the ground up: `process`, `options`, `texts`. `serve.rs` is the life of a server.
 
 mod options;
 mod process;
 mod refusal;
+mod serve;
 mod texts;
 
 use std::env;
 use std::ffi::OsString;
 use std::io::{self, Write};
-use std::os::fd::OwnedFd;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use slabcore_server::{Running, Settings, StartError, UsersError};
-use tracing::{error, info, warn};
+use tracing::error;
 
-use crate::options::{Invocation, Lifecycle, Startup};
-use crate::process::{Cores, PidFile, ServiceNotice, StartSignals, StopSignals};
+use crate::options::{Invocation, Startup};
+use crate::process::Cores;
 use crate::refusal::Refusal;
+use crate::serve::serve;
 
 fn main() -> ExitCode {
     let words: Vec<OsString> = env::args_os().collect();
@@ -73,150 +72,4 @@ fn run(words: &[OsString]) -> Result<(), Refusal> {
 /// Prints to stdout. A reader that has gone, as in `slabcore -h | head -1`, is not an error.
 fn print(text: &str) {
     let _ = io::stdout().write_all(text.as_bytes());
-}
-
-/// Runs the server until a stop signal.
-fn serve(startup: Startup) -> Result<(), Refusal> {
-    let Startup { mut settings, lifecycle, user, warnings } = startup;
-    for warning in options::environment_warnings().chain(warnings) {
-        warn!("{warning}");
-    }
-    let sockets = process::inherited_sockets()?;
-    prepare_process(&mut settings, &lifecycle, user.as_deref())?;
-    let mut signals = StopSignals::catch().map_err(|error| no_signals(&error))?;
-    let verbosity = settings.verbosity;
-    let pid_file = SharedPidFile::default();
-    let mut running = start(settings, sockets, &lifecycle, &pid_file)?;
-    let notice = Arc::new(ServiceNotice::from_environment());
-    watch(&mut running, &notice)?;
-    notice.ready();
-    signals.wait(verbosity, || {
-        notice.reloading();
-        reload(&running);
-        notice.ready();
-    });
-    notice.stopping();
-    running.drain();
-    signals.drain(lifecycle.drain);
-    running.stop();
-    if lifecycle.daemon {
-        remove(&pid_file);
-    }
-    Ok(())
-}
-
-/// The pid file, once it is written. The thread that catches signals during the start may remove it.
-type SharedPidFile = Arc<Mutex<Option<PidFile>>>;
-
-/// Starts the server. A stop signal during the start ends the process.
-fn start(
-    settings: Settings,
-    sockets: Vec<OwnedFd>,
-    lifecycle: &Lifecycle,
-    pid_file: &SharedPidFile,
-) -> Result<Running, Refusal> {
-    let removed = Arc::clone(pid_file);
-    let signals = StartSignals::catch(settings.verbosity, move || remove(&removed))
-        .map_err(|error| no_signals(&error))?;
-    let listening =
-        slabcore_server::listen(settings, sockets).map_err(|error| start_refusal(&error))?;
-    // After the sockets are bound, so that a server that cannot bind leaves another's file alone.
-    if let Some(path) = &lifecycle.pid_file {
-        // Written under the lock, so that a signal in between removes it.
-        let mut pid_file = lock(pid_file);
-        *pid_file = write_pid_file(path);
-    }
-    let running = listening.serve().map_err(|error| {
-        remove(pid_file);
-        start_refusal(&error)
-    })?;
-    signals.end();
-    Ok(running)
-}
-
-fn remove(pid_file: &SharedPidFile) {
-    if let Some(pid_file) = lock(pid_file).take() {
-        pid_file.remove();
-    }
-}
-
-fn lock(pid_file: &SharedPidFile) -> MutexGuard<'_, Option<PidFile>> {
-    pid_file.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-fn no_signals(error: &io::Error) -> Refusal {
-    Refusal::os_error(format!("failed to catch signals: {error}"))
-}
-
-/// Notifies the service manager's watchdog while all executors work, twice per interval.
-fn watch(running: &mut Running, notice: &Arc<ServiceNotice>) -> Result<(), Refusal> {
-    let Some(interval) = process::watchdog_interval() else { return Ok(()) };
-    let notice = Arc::clone(notice);
-    running
-        .watch(interval / 2, move || notice.alive())
-        .map_err(|e| Refusal::os_error(format!("failed to start a thread: {e}")))
-}
-
-/// Sets limits, user and session, which must happen while there is one thread.
-fn prepare_process(
-    settings: &mut Settings,
-    lifecycle: &Lifecycle,
-    user: Option<&str>,
-) -> Result<(), Refusal> {
-    let identity = process::identity(user)?;
-    if lifecycle.core_dumps {
-        process::allow_core_files()?;
-    }
-    let fitting = process::allow_open_files(settings.connections_max, settings.shards)?;
-    if fitting < settings.connections_max {
-        warn!("warning: the limit on open files leaves room for {fitting} connections (-c)");
-        settings.connections_max = fitting;
-    }
-    process::allow_locked_memory();
-    if let Some(identity) = identity {
-        let low_port =
-            process::needs_low_port(&settings.listen, &settings.udp, settings.shard_ports);
-        process::become_user(&identity, low_port)?;
-    }
-    if lifecycle.core_dumps {
-        process::stay_dumpable()?;
-    }
-    if lifecycle.daemon {
-        process::become_daemon(lifecycle.core_dumps, settings.verbosity)?;
-    }
-    Ok(())
-}
-
-fn start_refusal(error: &StartError) -> Refusal {
-    let exit_code = u8::try_from(error.exit_code()).unwrap_or(u8::MAX);
-    Refusal::with_exit_code(exit_code, error.to_string())
-}
-
-/// Writes the pid file. As in memcached, a failure is only logged.
-fn write_pid_file(path: &Path) -> Option<PidFile> {
-    PidFile::write(path)
-        .inspect_err(|error| {
-            warn!("Could not open the pid file {} for writing: {error}", path.display());
-        })
-        .ok()
-}
-
-/// Reads users and certificates again. If one is bad, this logs it and the old one stays in use.
-fn reload(running: &Running) {
-    let (users, tls) = (running.reread_users(), running.reload_tls());
-    if users.is_none() && tls.is_none() {
-        info!("SIGHUP ignored: there is nothing to reload");
-    }
-    match users {
-        None | Some(Ok(())) => {}
-        Some(Err(UsersError::Malformed)) => {
-            warn!("the file of users is malformed: not reloaded");
-        }
-        Some(Err(UsersError::Unreadable(error))) => {
-            warn!("the file of users cannot be read: {error}");
-        }
-    }
-    if let Some(Err(error)) = tls {
-        warn!("{error}: the certificate is not reloaded");
-    }
 }

@@ -16,6 +16,7 @@ mod lifecycle;
 mod listen;
 mod option_table;
 mod option_values;
+mod sockets;
 mod startup;
 mod suboption_table;
 mod suboptions;

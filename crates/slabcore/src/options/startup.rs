@@ -5,15 +5,17 @@ use std::net::SocketAddr;
 use std::num::NonZeroU32;
 use std::path::PathBuf;
 
-use slabcore_server::settings::{BackendChoice, Listen, PORT, Protocol, Settings, TcpListen};
+use slabcore_server::settings::{BackendChoice, Settings};
 use slabcore_server::{KeptSettings, Tls};
 
 use super::access::Access;
 use super::command_line::{GivenOptions, IgnoredOption};
 use super::lifecycle::Lifecycle;
-use super::listen;
 use super::option_table::DELIMITER;
 use super::option_values::{item_bytes, leading_number, memory_bytes, number};
+use super::sockets::{
+    Port, interfaces, listen_backlog, listening, shard_ports, tcp_port, udp, udp_port, unix_mask,
+};
 use super::suboptions::{self, SLAB_PAGE_BYTES, SlabChunks, Suboptions};
 use super::tls_suboptions::TlsSuboptions;
 use crate::process::Cores;
@@ -293,161 +295,6 @@ fn growth_factor(given: &GivenOptions, defaults: &Settings) -> Result<f64, Refus
         None => Ok(defaults.growth_factor),
         Some(Some(factor)) if factor > 1.0 && factor.is_finite() => Ok(factor),
         Some(_) => Err(Refusal::bad_option("Factor must be greater than 1")),
-    }
-}
-
-/// `-b`; the kernel takes any number.
-fn listen_backlog(given: &GivenOptions, defaults: &Settings) -> i32 {
-    given.last("listen-backlog").map_or(defaults.listen_backlog, leading_number)
-}
-
-/// `-a`.
-fn unix_mask(given: &GivenOptions) -> Result<u32, Refusal> {
-    match given.last("unix-mask") {
-        None => Ok(KeptSettings::default().unix_mask),
-        Some(word) => match u32::from_str_radix(word.trim(), 8) {
-            Ok(mask) if mask <= 0o7777 => Ok(mask),
-            _ => Err(Refusal::usage(format!("Invalid mask of the Unix socket: {word}"))),
-        },
-    }
-}
-
-/// `-s` and `-a`, or `-l`, `-p` and `-U`.
-fn listening(
-    given: &GivenOptions,
-    tls: Option<&Tls>,
-    login: Option<Protocol>,
-    warnings: &mut Vec<String>,
-) -> Result<Listen, Refusal> {
-    let port = tcp_port(given)?;
-    if let Some(path) = given.last("unix-socket") {
-        return Ok(Listen::Unix { path: path.into(), mask: unix_mask(given)? });
-    }
-    let port = match port {
-        Port::None => return Ok(Listen::Tcp(Vec::new())),
-        Port::AnyFree => 0,
-        Port::Number(port) => port,
-    };
-    let listening = listen::parse(given.all("listen"), port, tls, login)?;
-    warnings.extend(listening.warnings);
-    Ok(Listen::Tcp(listening.addresses))
-}
-
-/// The values of all `-l` as written, without values whose addresses were all named before.
-fn interfaces(given: &GivenOptions) -> Option<String> {
-    let (mut values, mut named): (Vec<&str>, Vec<&str>) = (Vec::new(), Vec::new());
-    for value in given.all("listen") {
-        let entries: Vec<&str> = value.split([',', ';']).collect();
-        if !entries.iter().all(|entry| named.contains(entry)) {
-            values.push(value);
-            named.extend(entries);
-        }
-    }
-    (!values.is_empty()).then(|| values.join(","))
-}
-
-/// `-U`: the addresses of `-l`, with the port of `-U` where an address has none. None with a Unix
-/// socket.
-fn udp(
-    given: &GivenOptions,
-    listen: &Listen,
-    tls: Option<&Tls>,
-    warnings: &mut Vec<String>,
-) -> Result<Vec<TcpListen>, Refusal> {
-    let port = match udp_port(given)? {
-        None | Some(Port::None) => return Ok(Vec::new()),
-        Some(Port::AnyFree) => 0,
-        Some(Port::Number(port)) => port,
-    };
-    match listen {
-        Listen::Unix { .. } => Ok(Vec::new()),
-        Listen::Tcp(_) => {
-            if tls.is_some() {
-                let warning = "warning: datagrams (-U) are not encrypted, with or without -Z";
-                warnings.push(warning.to_owned());
-            }
-            // The warnings were given for TCP already. With a login there is no UDP.
-            Ok(listen::parse(given.all("listen"), port, tls, None)?.addresses)
-        }
-    }
-}
-
-/// The value of a port option: 0 is none, -1 any free port.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Port {
-    None,
-    AnyFree,
-    Number(u16),
-}
-
-impl Port {
-    fn as_written(self) -> i32 {
-        match self {
-            Self::None => 0,
-            Self::AnyFree => -1,
-            Self::Number(port) => port.into(),
-        }
-    }
-}
-
-fn port(word: &str) -> Result<Port, Refusal> {
-    match (number::<i8>(word), number::<u16>(word)) {
-        (Some(-1), _) => Ok(Port::AnyFree),
-        (_, Some(0)) => Ok(Port::None),
-        (_, Some(port)) => Ok(Port::Number(port)),
-        _ => Err(Refusal::usage(format!("ERROR: Invalid port number {word}."))),
-    }
-}
-
-/// `-p`; without it the port of `-U`.
-fn tcp_port(given: &GivenOptions) -> Result<Port, Refusal> {
-    let tcp = given.last("port").map(port).transpose()?;
-    let udp = udp_port(given)?.filter(|&udp| udp != Port::None);
-    Ok(tcp.or(udp).unwrap_or(Port::Number(PORT)))
-}
-
-/// `-U`. Like memcached, reads a non-number as 0, which disables UDP.
-fn udp_port(given: &GivenOptions) -> Result<Option<Port>, Refusal> {
-    given.last("udp-port").map(|word| port(&leading_number(word).to_string())).transpose()
-}
-
-/// `--shard-ports`.
-fn shard_ports(
-    given: &GivenOptions,
-    listen: &Listen,
-    shards: usize,
-) -> Result<Option<u16>, Refusal> {
-    let first = match given.last("shard-ports").map(port).transpose()? {
-        None | Some(Port::None) => return Ok(None),
-        Some(Port::AnyFree) => 0,
-        Some(Port::Number(first)) => first,
-    };
-    let Some(addresses) = tcp_addresses(listen) else {
-        return Err(Refusal::usage("Shard ports need a TCP port to listen on (-p)"));
-    };
-    if first == 0 {
-        return Ok(Some(0));
-    }
-    let last = usize::from(first) + shards - 1;
-    if last > usize::from(u16::MAX) {
-        let message = format!("ERROR: Invalid port number {last} of the last shard.");
-        return Err(Refusal::usage(message));
-    }
-    let among = |port: u16| (usize::from(first)..=last).contains(&usize::from(port));
-    match addresses.iter().find(|address| among(address.port)) {
-        Some(TcpListen { port, .. }) => {
-            let message = format!("Port {port} is one of the shard ports {first} to {last}");
-            Err(Refusal::usage(message))
-        }
-        None => Ok(Some(first)),
-    }
-}
-
-/// The TCP addresses that are listened on; `None` without any.
-fn tcp_addresses(listen: &Listen) -> Option<&[TcpListen]> {
-    match listen {
-        Listen::Tcp(addresses) if !addresses.is_empty() => Some(addresses),
-        _ => None,
     }
 }
 

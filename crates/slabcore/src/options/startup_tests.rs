@@ -3,7 +3,7 @@
 
 use std::ffi::OsString;
 
-use slabcore_server::settings::{Protocol, TcpListen};
+use slabcore_server::settings::{Listen, PORT, Protocol, TcpListen};
 
 use super::super::access::access;
 use super::super::command_line::{self, Invocation};
