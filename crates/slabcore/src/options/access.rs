@@ -12,14 +12,14 @@ use crate::refusal::Refusal;
 /// The protocol and the users of the server.
 #[derive(Debug)]
 pub(crate) struct Access {
-    pub(crate) protocol: Protocol,
-    pub(crate) sasl: bool,
-    pub(crate) users: Option<Users>,
+    pub(super) protocol: Protocol,
+    pub(super) sasl: bool,
+    pub(super) users: Option<Users>,
 }
 
 impl Access {
     /// The protocol in which clients log in; `None` without logins.
-    pub(crate) fn login_protocol(&self) -> Option<Protocol> {
+    pub(super) fn login_protocol(&self) -> Option<Protocol> {
         self.users.is_some().then_some(self.protocol)
     }
 }

@@ -29,32 +29,32 @@ pub(crate) enum Invocation {
 pub(crate) struct GivenOptions {
     matches: ArgMatches,
     /// Warnings about the file of options.
-    pub(crate) warnings: Vec<String>,
+    pub(super) warnings: Vec<String>,
 }
 
 impl GivenOptions {
     /// The last value of an option, which is the one that counts.
-    pub(crate) fn last(&self, id: &str) -> Option<&str> {
+    pub(super) fn last(&self, id: &str) -> Option<&str> {
         self.all(id).last()
     }
 
     /// All values of an option, in order.
-    pub(crate) fn all(&self, id: &str) -> impl Iterator<Item = &str> {
+    pub(super) fn all(&self, id: &str) -> impl Iterator<Item = &str> {
         self.matches.get_many::<String>(id).into_iter().flatten().map(String::as_str)
     }
 
     /// The number of `-v`, 255 at most.
-    pub(crate) fn verbosity(&self) -> u8 {
+    pub(super) fn verbosity(&self) -> u8 {
         self.matches.get_count(option_table::VERBOSE)
     }
 
     /// True if a flag was given.
-    pub(crate) fn flag(&self, id: &str) -> bool {
+    pub(super) fn flag(&self, id: &str) -> bool {
         self.matches.get_flag(id)
     }
 
     /// The given options that have no effect here, in the order of the table.
-    pub(crate) fn ignored(&self) -> impl Iterator<Item = IgnoredOption> {
+    pub(super) fn ignored(&self) -> impl Iterator<Item = IgnoredOption> {
         OPTIONS.iter().filter_map(|row| {
             let Effect::Ignored(why) = row.effect else { return None };
             let given = match row.value {
@@ -68,10 +68,10 @@ impl GivenOptions {
 
 /// A given option that has no effect here.
 #[derive(Debug)]
-pub(crate) struct IgnoredOption {
-    pub(crate) short: char,
+pub(super) struct IgnoredOption {
+    pub(super) short: char,
     /// The reason, or what replaces the option.
-    pub(crate) why: &'static str,
+    pub(super) why: &'static str,
 }
 
 /// Parses a command line. The first word is the name of the program, for messages.

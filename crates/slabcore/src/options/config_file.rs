@@ -14,15 +14,15 @@ const SKIPPED: [&str; 2] = ["-d", "-h"];
 
 /// The contents of a file of options.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub(crate) struct ConfigFile {
+pub(super) struct ConfigFile {
     /// The words of its options, in order.
-    pub(crate) words: Vec<OsString>,
+    pub(super) words: Vec<OsString>,
     /// One warning for each line that has no effect.
-    pub(crate) warnings: Vec<String>,
+    pub(super) warnings: Vec<String>,
 }
 
 /// Reads a file of options.
-pub(crate) fn read(path: &str) -> Result<ConfigFile, Refusal> {
+pub(super) fn read(path: &str) -> Result<ConfigFile, Refusal> {
     let text = fs::read_to_string(path).map_err(|error| {
         Refusal::bad_option(format!("Could not read the options in {path}: {error}"))
     })?;

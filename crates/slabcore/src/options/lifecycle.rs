@@ -26,7 +26,7 @@ pub(crate) struct Lifecycle {
 
 impl Lifecycle {
     /// Checks the options.
-    pub(crate) fn of(given: &GivenOptions) -> Result<Self, Refusal> {
+    pub(super) fn of(given: &GivenOptions) -> Result<Self, Refusal> {
         let drain = match given.last("drain") {
             None => 0,
             Some(word) => {

@@ -23,9 +23,9 @@ const TAG_BYTES_MAX: usize = 8;
 
 /// The addresses of all `-l`.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub(crate) struct Listening {
-    pub(crate) addresses: Vec<TcpListen>,
-    pub(crate) warnings: Vec<String>,
+pub(super) struct Listening {
+    pub(super) addresses: Vec<TcpListen>,
+    pub(super) warnings: Vec<String>,
 }
 
 /// Parses the values of all `-l`. Entries without a port get `port`. Names are not resolved here.
@@ -33,7 +33,7 @@ pub(crate) struct Listening {
 /// An address that an earlier `-l` named is bound once: a file of options and the command line may
 /// name the same. Within one value each entry is bound, as in memcached. `login` is the protocol in
 /// which clients must log in, if any.
-pub(crate) fn parse<'a>(
+pub(super) fn parse<'a>(
     values: impl Iterator<Item = &'a str>,
     port: u16,
     tls: Option<&Tls>,

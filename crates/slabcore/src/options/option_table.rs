@@ -19,19 +19,19 @@ pub(crate) struct OptionRow {
     pub(crate) id: &'static str,
     pub(crate) short: Option<char>,
     /// The name of its value; `None` for a flag.
-    pub(crate) value: Option<&'static str>,
-    pub(crate) effect: Effect,
+    pub(super) value: Option<&'static str>,
+    pub(super) effect: Effect,
     help: &'static str,
 }
 
 /// The id of `-D`.
 pub(crate) const DELIMITER: &str = "delimiter";
 /// The id of `--config`.
-pub(crate) const CONFIG: &str = "config";
+pub(super) const CONFIG: &str = "config";
 /// The id of `--generate`.
-pub(crate) const GENERATE: &str = "generate";
+pub(super) const GENERATE: &str = "generate";
 /// The id of `-v`, which may be given several times.
-pub(crate) const VERBOSE: &str = "verbose";
+pub(super) const VERBOSE: &str = "verbose";
 /// The id of words that are not options, which are ignored as in memcached.
 const STRAY: &str = "stray";
 
@@ -214,7 +214,7 @@ const SHORT_FORMS: &[(&str, &str)] =
 
 /// memcached's long names, in the order in which its getopt lists possibilities.
 #[rustfmt::skip]
-pub(crate) const MEMCACHED_LONG_NAMES: &[&str] = &[
+pub(super) const MEMCACHED_LONG_NAMES: &[&str] = &[
     "unix-mask", "enable-shutdown", "enable-ssl", "port", "unix-socket", "udp-port",
     "memory-limit", "disable-evictions", "conn-limit", "lock-memory", "help", "license", "version",
     "enable-coredumps", "verbose", "daemon", "listen", "user", "pidfile", "slab-growth-factor",
@@ -232,7 +232,7 @@ const CHOICES: &[(&str, &[&str])] = &[
 ];
 
 /// The parser. All options may be repeated, as with getopt.
-pub(crate) fn command() -> Command {
+pub(super) fn command() -> Command {
     described().arg(
         Arg::new(STRAY)
             .num_args(0..)

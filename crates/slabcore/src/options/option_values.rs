@@ -7,13 +7,13 @@
 use std::str::FromStr;
 
 /// Parses a number of type `N`; nothing may follow it.
-pub(crate) fn number<N: FromStr>(word: &str) -> Option<N> {
+pub(super) fn number<N: FromStr>(word: &str) -> Option<N> {
     word.trim().parse().ok()
 }
 
 /// Reads any word as `atoi` does: its leading digits, or 0 without any. A number beyond 32 bits
 /// becomes the nearest 32-bit number.
-pub(crate) fn leading_number(word: &str) -> i32 {
+pub(super) fn leading_number(word: &str) -> i32 {
     let word = word.trim_start();
     let (sign, digits) = match word.strip_prefix('-') {
         Some(digits) => (-1, digits),
@@ -25,7 +25,7 @@ pub(crate) fn leading_number(word: &str) -> i32 {
 }
 
 /// Parses `-m`: megabytes, or a number with `m` or `g`. Returns bytes.
-pub(crate) fn memory_bytes(word: &str) -> Option<usize> {
+pub(super) fn memory_bytes(word: &str) -> Option<usize> {
     let (digits, unit_bytes) = match word.trim().to_ascii_lowercase() {
         w if w.ends_with('g') => (w[..w.len() - 1].to_owned(), 1 << 30),
         w if w.ends_with('m') => (w[..w.len() - 1].to_owned(), 1 << 20),
@@ -35,7 +35,7 @@ pub(crate) fn memory_bytes(word: &str) -> Option<usize> {
 }
 
 /// Parses `-I`: bytes, or a number with `k` or `m`. Returns bytes.
-pub(crate) fn item_bytes(word: &str) -> Option<usize> {
+pub(super) fn item_bytes(word: &str) -> Option<usize> {
     let (digits, unit_bytes) = match word.trim().to_ascii_lowercase() {
         w if w.ends_with('k') => (w[..w.len() - 1].to_owned(), 1 << 10),
         w if w.ends_with('m') => (w[..w.len() - 1].to_owned(), 1 << 20),

@@ -13,7 +13,7 @@ pub(crate) enum SuboptionEffect {
 
 /// The value of an extended option, after its `=`.
 #[derive(Debug, Clone, Copy)]
-pub(crate) enum SuboptionValue {
+pub(super) enum SuboptionValue {
     /// No value. One that is given is ignored, as in memcached.
     None,
     /// Any word.
@@ -43,7 +43,7 @@ pub(crate) enum SuboptionValue {
 /// One extended option.
 pub(crate) struct SuboptionRow {
     pub(crate) name: &'static str,
-    pub(crate) value: SuboptionValue,
+    pub(super) value: SuboptionValue,
     pub(crate) effect: SuboptionEffect,
 }
 
@@ -87,7 +87,7 @@ const fn external(name: &'static str, missing: &'static str, wrong: &'static str
 }
 
 /// memcached's hash functions.
-pub(crate) const HASH_ALGORITHMS: &[&str] = &["jenkins", "murmur3", "xxh3"];
+pub(super) const HASH_ALGORITHMS: &[&str] = &["jenkins", "murmur3", "xxh3"];
 
 /// The largest signed 32-bit number, which bounds some of memcached's values.
 const I32_MAX: f64 = i32::MAX as f64;

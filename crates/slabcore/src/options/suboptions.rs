@@ -21,39 +21,39 @@ const CHUNK_BYTES_MIN: usize = 48;
 /// The smallest difference between two chunk sizes of `slab_sizes`, less one.
 const CHUNK_BYTES_STEP: usize = 8;
 /// The size of memcached's pages, which is also its largest chunk without chained items.
-pub(crate) const SLAB_PAGE_BYTES: usize = 1 << 20;
+pub(super) const SLAB_PAGE_BYTES: usize = 1 << 20;
 /// The largest sum of `hot_lru_pct` and `warm_lru_pct`.
 const HOT_AND_WARM_PERCENT_MAX: u32 = 80;
 
 /// The values of all `-o` lists.
 #[derive(Debug, PartialEq)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
-pub(crate) struct Suboptions {
-    pub(crate) slab_chunks: SlabChunks,
-    pub(crate) track_sizes: bool,
-    pub(crate) tls: TlsSuboptions,
+pub(super) struct Suboptions {
+    pub(super) slab_chunks: SlabChunks,
+    pub(super) track_sizes: bool,
+    pub(super) tls: TlsSuboptions,
     /// `idle_timeout` in seconds; 0: never.
-    pub(crate) idle_timeout: u32,
+    pub(super) idle_timeout: u32,
     /// True: connections beyond `-c` are refused at once. False: they wait.
-    pub(crate) maxconns_fast: bool,
+    pub(super) maxconns_fast: bool,
     /// True: the crawler is on at the start.
-    pub(crate) lru_crawler: bool,
+    pub(super) lru_crawler: bool,
     /// True: statistics and commands of memcached's LRU maintainer are there.
-    pub(crate) lru_maintainer: bool,
+    pub(super) lru_maintainer: bool,
     /// True: statistics and commands of memcached's page mover are there.
-    pub(crate) slab_reassign: bool,
+    pub(super) slab_reassign: bool,
     /// Values without effect, for `stats settings`.
-    pub(crate) kept: KeptSettings,
-    pub(crate) warnings: Vec<String>,
+    pub(super) kept: KeptSettings,
+    pub(super) warnings: Vec<String>,
 }
 
 /// memcached's largest chunk. It only bounds `-I`, so that the same values are refused as in
 /// memcached.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct SlabChunks {
-    pub(crate) bytes_max: usize,
+pub(super) struct SlabChunks {
+    pub(super) bytes_max: usize,
     /// True if `slab_chunk_max` was given.
-    pub(crate) is_named: bool,
+    pub(super) is_named: bool,
 }
 
 impl Default for Suboptions {
@@ -81,7 +81,7 @@ impl Default for SlabChunks {
 }
 
 /// Parses all `-o` lists.
-pub(crate) fn parse<'a>(lists: impl Iterator<Item = &'a str>) -> Result<Suboptions, Refusal> {
+pub(super) fn parse<'a>(lists: impl Iterator<Item = &'a str>) -> Result<Suboptions, Refusal> {
     let mut suboptions = Suboptions::default();
     // As in getsubopt, a list may end with a comma; elsewhere an empty entry is an error.
     let lists = lists.filter(|list| !list.is_empty());

@@ -10,7 +10,7 @@ use super::option_values::number;
 use crate::refusal::Refusal;
 
 /// The beginning of the names of all TLS suboptions.
-pub(crate) const PREFIX: &str = "ssl_";
+pub(super) const PREFIX: &str = "ssl_";
 
 /// All TLS suboptions, with their help.
 pub(crate) const TLS_SUBOPTIONS: &[(&str, &str)] = &[
@@ -31,7 +31,7 @@ pub(crate) const TLS_SUBOPTIONS: &[(&str, &str)] = &[
 
 /// The values of all `-o ssl_*`. Without `-Z` they only appear in `stats settings`, as in memcached.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub(crate) struct TlsSuboptions {
+pub(super) struct TlsSuboptions {
     words: TlsWords,
     warnings: Vec<String>,
     is_given: bool,
@@ -39,7 +39,7 @@ pub(crate) struct TlsSuboptions {
 
 impl TlsSuboptions {
     /// Takes one suboption. Returns false if none has this name.
-    pub(crate) fn take(&mut self, name: &str, value: Option<&str>) -> Result<bool, Refusal> {
+    pub(super) fn take(&mut self, name: &str, value: Option<&str>) -> Result<bool, Refusal> {
         self.is_given = true;
         match name {
             "ssl_session_cache" => {
@@ -80,12 +80,12 @@ impl TlsSuboptions {
     }
 
     /// The values as given, for `stats settings`.
-    pub(crate) fn words(&self) -> &TlsWords {
+    pub(super) fn words(&self) -> &TlsWords {
         &self.words
     }
 
     /// Reads the files of TLS if it is enabled (`-Z`). Appends to `warnings`.
-    pub(crate) fn load(
+    pub(super) fn load(
         self,
         enabled: bool,
         warnings: &mut Vec<String>,
