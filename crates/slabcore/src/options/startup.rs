@@ -26,8 +26,10 @@ pub(crate) const PRODUCT: &str = concat!("slabcore ", env!("CARGO_PKG_VERSION"))
 
 /// The largest number of shards: there are tables by pairs of shards. memcached warns above it.
 const SHARDS_MAX: usize = 64;
-/// The highest `-v` that changes anything: `-vv`.
-const VERBOSITY_MAX: u8 = 2;
+/// The most `-v` that change what is logged: `-vv`.
+const VERBOSITY_LOGGED_MAX: u8 = 2;
+/// The most `-v` that are counted; more only show in `stats settings`.
+const VERBOSITY_MAX: u8 = 3;
 /// The range of `-I` in bytes.
 const ITEM_BYTES: std::ops::RangeInclusive<usize> = 1 << 10..=1 << 30;
 
@@ -102,7 +104,7 @@ impl Startup {
             listen_backlog: listen_backlog(given, &defaults),
             lock_memory: given.flag("lock-memory"),
             huge_pages: given.flag("enable-largepages"),
-            verbosity: given.verbosity().min(3),
+            verbosity: given.verbosity().min(VERBOSITY_MAX),
             backend: backend(given)?,
             metrics_listen: metrics_listen(given, &defaults)?,
             port_file,
@@ -159,7 +161,7 @@ fn warnings_of_options(given: &GivenOptions) -> Vec<String> {
             warnings.push(format!("warning: {option} {word} is read as {option} {n}"));
         }
     }
-    if given.verbosity() > VERBOSITY_MAX {
+    if given.verbosity() > VERBOSITY_LOGGED_MAX {
         let warning = "warning: -vvv logs no more than -vv";
         warnings.push(warning.to_owned());
     }
