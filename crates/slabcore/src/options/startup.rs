@@ -28,7 +28,7 @@ pub(crate) const PRODUCT: &str = concat!("slabcore ", env!("CARGO_PKG_VERSION"))
 const SHARDS_MAX: usize = 64;
 /// The most `-v` that change what is logged: `-vv`.
 const VERBOSITY_LOGGED_MAX: u8 = 2;
-/// The most `-v` that are counted; more only show in `stats settings`.
+/// The most `-v` that `stats settings` shows.
 const VERBOSITY_MAX: u8 = 3;
 /// The range of `-I` in bytes.
 const ITEM_BYTES: std::ops::RangeInclusive<usize> = 1 << 10..=1 << 30;
