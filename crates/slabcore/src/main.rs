@@ -1,15 +1,17 @@
 //! `slabcore`, a memcached-compatible cache server: the program.
 //!
-//! **Purpose.** Takes memcached's place with the same options, defaults, messages and exit statuses.
+//! **Purpose.** Takes memcached's place with the same options, defaults, messages and exit
+//! statuses.
 //!
 //! **Goals.** An option without effect gives a warning.
 //!
 //! **Non-goals.** Serving clients: that is `slabcore-server`.
 //!
-//! **Invariants.** The process has one thread until it runs as the user of `-u` and, with `-d`, as a
-//! daemon.
+//! **Invariants.** The process has one thread until it runs as the user of `-u` and, with `-d`, as
+//! a daemon.
 //!
-//! **Rooms**, from the ground up: `process`, `options`, `texts`. `serve.rs` is the life of a server.
+//! **Rooms**, from the ground up: `process`, `options`, `texts`. `serve.rs` is the life of a
+//! server.
 
 mod options;
 mod process;

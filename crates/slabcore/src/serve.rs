@@ -42,7 +42,8 @@ pub(crate) fn serve(startup: Startup) -> Result<(), Refusal> {
     Ok(())
 }
 
-/// The pid file, once it is written. The thread that catches signals during the start may remove it.
+/// The pid file, once it is written. The thread that catches signals during the start may remove
+/// it.
 type SharedPidFile = Arc<Mutex<Option<PidFile>>>;
 
 /// Starts the server. A stop signal during the start ends the process.

@@ -1,4 +1,4 @@
-//! The program as a process: what it prints, its exit status, how it stops.
+//! The program as a process: its output, its exit statuses, its stop.
 
 use std::io::{BufRead, BufReader};
 use std::net::{TcpListener, TcpStream};
@@ -10,11 +10,11 @@ use std::{env, fs, process, thread};
 
 use rustix::process::{Pid, Signal, geteuid, kill_process};
 
-/// A signal stops the server within this.
+/// The longest time that a stop may take.
 const STOP_MAX: Duration = Duration::from_secs(1);
-/// A pid file comes this soon after the port, on a machine that others use too.
+/// The longest time from listening to the pid file, on a busy machine.
 const PID_FILE_MAX: Duration = Duration::from_millis(100);
-/// A start that takes longer has failed, whatever the machine is busy with.
+/// The longest time that a start may take, on a busy machine.
 const START_MAX: Duration = Duration::from_secs(30);
 
 fn slabcore(options: &[&str]) -> Output {
@@ -93,14 +93,14 @@ fn root_must_name_a_user_and_others_need_not() {
 
 #[test]
 fn options_without_effect_are_said() {
-    // The start itself then fails on the socket or, as root, before.
+    // The start then fails at the socket or, as root, before it.
     let unbindable = ["-s", "/nonexistent/slabcore.sock", "--metrics-listen", "off"];
     let output = slabcore(&[&["-N", "1"][..], &unbindable].concat());
     let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
     assert!(stderr.starts_with("warning: -N has no effect: "), "{stderr}");
 }
 
-/// A server on a port that the system picked, killed if a test fails.
+/// A server on a free port, killed if a test fails.
 struct Started {
     child: Child,
     port_file: PathBuf,
@@ -127,7 +127,7 @@ impl Started {
         started
     }
 
-    /// Sends a signal; returns the exit code and stderr of a server that then ends in time.
+    /// Sends a signal. Returns the exit code and stderr of the server, which must end in time.
     fn stop(mut self, signal: Signal) -> (Option<i32>, String) {
         let sent = Instant::now();
         kill_process(Pid::from_child(&self.child), signal).unwrap();
@@ -163,7 +163,7 @@ fn signals_stop_it_within_a_second() {
     }
 }
 
-/// Clients do not need the file that tells its ports; memcached says the same and serves, too.
+/// A port file that cannot be written is reported, and the server serves, as in memcached.
 #[test]
 fn it_serves_without_its_port_file() {
     let mut child = Command::new(env!("CARGO_BIN_EXE_slabcore"))
@@ -188,7 +188,7 @@ fn it_serves_without_its_port_file() {
 fn the_pid_file_is_there_once_it_listens() {
     let directory = env::temp_dir().join(format!("slabcore-command-line-{}-pid", process::id()));
     fs::create_dir_all(&directory).unwrap();
-    // As the user that the server becomes.
+    // Writable for the user that the server becomes.
     fs::set_permissions(&directory, fs::Permissions::from_mode(0o777)).unwrap();
     let path = directory.join("pid");
     let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
@@ -202,7 +202,7 @@ fn the_pid_file_is_there_once_it_listens() {
         assert!(begun.elapsed() < START_MAX, "it does not listen");
         thread::yield_now();
     }
-    // It is written at once behind the call that listens, long before the first client is served.
+    // The file is written right after the sockets listen, long before the first client is served.
     let listened = Instant::now();
     while !path.exists() {
         assert!(listened.elapsed() < PID_FILE_MAX, "no pid file");
@@ -219,7 +219,7 @@ fn the_pid_file_is_there_once_it_listens() {
 fn hangup_does_not_stop_it() {
     let mut server = Started::new("hangup");
     kill_process(Pid::from_child(&server.child), Signal::HUP).unwrap();
-    // Signals that wait together come in any order.
+    // Pending signals arrive in any order.
     let mut stderr = BufReader::new(server.child.stderr.take().unwrap());
     let mut line = String::new();
     while !line.contains("SIGHUP ignored") {

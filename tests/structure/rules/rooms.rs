@@ -71,7 +71,7 @@ const ROOMS: &[Rooms] = &[
     Rooms {
         of_crate: "slabcore",
         order: &["refusal", "process", "options", "texts"],
-        files_outside_max: 2,
+        files_outside_max: 3,
         upward_uses_max: 0,
     },
     Rooms {

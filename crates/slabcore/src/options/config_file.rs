@@ -1,8 +1,8 @@
 //! `--config FILE`: options from a file in the format of Debian's `/etc/memcached.conf`.
 //!
-//! A line has options as on the command line. `#` begins a comment, `\#` is the character. Lines that
-//! begin with `-d` or `-h` are skipped, as Debian's unit does. Lines that begin with anything but `-`
-//! are directives of other programs, and are ignored.
+//! A line has options as on the command line. `#` begins a comment, `\#` is the character. Lines
+//! that begin with `-d` or `-h` are skipped, as Debian's unit does. Lines that begin with anything
+//! but `-` are directives of other programs, and are ignored.
 
 use std::ffi::OsString;
 use std::fs;

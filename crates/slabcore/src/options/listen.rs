@@ -157,7 +157,7 @@ fn protocol<'a>(
         (Some(Named::Protocol(requested)), Some(Protocol::Binary)) => {
             if requested != Protocol::Binary {
                 warnings.push(format!(
-                    "warning: -l proto[{name}]: with SASL (-S) all ports speak the binary protocol only"
+                    "warning: -l proto[{name}]: with SASL (-S) all ports are binary only"
                 ));
             }
             Some(Protocol::Binary)
@@ -180,8 +180,8 @@ const BINARY_LOGIN: &str = "Cannot use binary protocol when ascii authentication
 const NEGOTIATING_LOGIN: &str =
     "WARNING: negotiating ports are ascii only when ascii authentication enabled";
 
-/// Removes `tag[name]:` or `tag_name_:`. Tags are for memcached's proxy; without it they only appear
-/// in `stats settings`.
+/// Removes `tag[name]:` or `tag_name_:`. Tags are for memcached's proxy; without it they only
+/// appear in `stats settings`.
 fn without_tag(entry: &str) -> Result<&str, String> {
     for (open, close) in [("tag[", "]:"), ("tag_", "_:")] {
         if !entry.starts_with(open) {

@@ -1,7 +1,7 @@
 //! Options: the command line, a file of options and the environment, read and checked.
 //!
-//! What comes out is [`Startup`]: the settings of the server and the life of the process. memcached's
-//! options have memcached's defaults, ranges, messages and exit statuses.
+//! What comes out is [`Startup`]: the settings of the server and the life of the process.
+//! memcached's options have memcached's defaults, ranges, messages and exit statuses.
 //!
 //! May use: `process` and [`crate::refusal`]. Must not come in: anything that changes the process
 //! or starts the server.

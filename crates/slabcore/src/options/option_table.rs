@@ -242,8 +242,8 @@ pub(super) fn command() -> Command {
     )
 }
 
-/// The command for shell completions, with the words of [`CHOICES`]. The parser does not check them:
-/// errors of values are memcached's.
+/// The command for shell completions, with the words of [`CHOICES`]. The parser does not check
+/// them: errors of values are memcached's.
 pub(crate) fn completed() -> Command {
     described().mut_args(|arg| match CHOICES.iter().find(|(id, _)| arg.get_id() == id) {
         Some((_, words)) => arg.value_parser(PossibleValuesParser::new(*words)),

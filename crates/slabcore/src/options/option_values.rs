@@ -1,8 +1,8 @@
 //! Numbers and sizes as the command line spells them.
 //!
-//! memcached reads them with `atoi`, without an error: `-p abc` is port 0, `-m 2g` is two megabytes.
-//! Here a word that is not a number is an error, with the message for a bad value. The exceptions are
-//! options where memcached's reading does no harm: [`leading_number`].
+//! memcached reads them with `atoi`, without an error: `-p abc` is port 0, `-m 2g` is two
+//! megabytes. Here a word that is not a number is an error, with the message for a bad value. The
+//! exceptions are options where memcached's reading does no harm: [`leading_number`].
 
 use std::str::FromStr;
 

@@ -1,5 +1,5 @@
-//! The given options, checked: settings of the server, and the life of the process. Defaults, ranges
-//! and messages are memcached's.
+//! The given options, checked: settings of the server, and the life of the process. Defaults,
+//! ranges and messages are memcached's.
 
 use std::net::SocketAddr;
 use std::num::NonZeroU32;
@@ -52,8 +52,7 @@ impl Startup {
         port_file: Option<PathBuf>,
         access: Access,
     ) -> Result<Self, Refusal> {
-        let mut warnings = given.warnings.clone();
-        warnings.extend(warnings_of_options(given));
+        let mut warnings = warnings_of_options(given);
         let mut suboptions = suboptions::parse(given.all("extended"))?;
         warnings.append(&mut suboptions.warnings);
 
@@ -66,11 +65,7 @@ impl Startup {
         let memory_bytes = memory(given, &defaults)?;
         let item_bytes_max =
             largest_item(given, &defaults, memory_bytes, &mut suboptions.slab_chunks)?;
-        if chunk_bytes_min >= item_bytes_max {
-            return Err(Refusal::bad_option(
-                "Chunk size must be less than the item size limit (-I)",
-            ));
-        }
+        check_chunk_bytes(chunk_bytes_min, item_bytes_max)?;
         let kept = kept_settings(given, &suboptions)?;
         let tls = tls(given, suboptions.tls, &mut warnings)?;
         let listen = listening(given, tls.as_ref(), access.login_protocol(), &mut warnings)?;
@@ -149,9 +144,10 @@ fn tls(
     suboptions.load(is_enabled, warnings)
 }
 
-/// Warnings about options without effect, and about words that are read as another number.
+/// Warnings about the file of options, about options without effect, and about words that are read
+/// as another number.
 fn warnings_of_options(given: &GivenOptions) -> Vec<String> {
-    let mut warnings = Vec::new();
+    let mut warnings = given.warnings.clone();
     for IgnoredOption { short, why } in given.ignored() {
         warnings.push(format!("warning: -{short} has no effect: {why}"));
     }
@@ -190,6 +186,14 @@ fn connections_max(given: &GivenOptions, defaults: &Settings) -> Result<usize, R
 /// `-n`.
 fn chunk_bytes_min(given: &GivenOptions, defaults: &Settings) -> Result<usize, Refusal> {
     at_least_one(given, "slab-min-size", defaults.chunk_bytes_min, "Chunk size")
+}
+
+/// `-n` against `-I`.
+fn check_chunk_bytes(chunk_bytes_min: usize, item_bytes_max: usize) -> Result<(), Refusal> {
+    if chunk_bytes_min < item_bytes_max {
+        return Ok(());
+    }
+    Err(Refusal::bad_option("Chunk size must be less than the item size limit (-I)"))
 }
 
 /// `-R`.

@@ -1,5 +1,5 @@
-//! Tables of command lines with their settings or messages. Messages that memcached has too are those
-//! of 1.6.45.
+//! Tables of command lines with their settings or messages. Messages that memcached has too are
+//! those of 1.6.45.
 
 use std::ffi::OsString;
 

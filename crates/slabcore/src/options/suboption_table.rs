@@ -3,7 +3,7 @@
 /// The effect of an extended option.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum SuboptionEffect {
-    /// It works, or asks for what is always so.
+    /// It works, or its effect is always there.
     Works,
     /// It is accepted with a warning and has no effect, for this reason.
     Ignored(&'static str),
@@ -24,9 +24,9 @@ pub(super) enum SuboptionValue {
     Number { missing: &'static str, least: f64, most: f64, wrong: &'static str },
     /// A whole number without a sign.
     Unsigned { missing: &'static str, wrong: &'static str },
-    /// A word that memcached reads with `atoi`, from `least` to `most`, both included. `low` and `high`
-    /// are the messages for other numbers, with `{}` for the number. The value may be left out if
-    /// `missing` is `None`.
+    /// A word that memcached reads with `atoi`, from `least` to `most`, both included. `low` and
+    /// `high` are the messages for other numbers, with `{}` for the number. The value may be left
+    /// out if `missing` is `None`.
     Leading {
         missing: Option<&'static str>,
         least: i32,

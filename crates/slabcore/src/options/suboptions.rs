@@ -168,8 +168,8 @@ impl Suboptions {
         self.kept.hash_algorithm = Some("jenkins");
     }
 
-    /// Makes the largest chunk a page of memcached. A large `-I` may still change it, unlike a given
-    /// `slab_chunk_max`.
+    /// Makes the largest chunk a page of memcached. A large `-I` may still change it, unlike a
+    /// given `slab_chunk_max`.
     fn take_whole_pages(&mut self) {
         self.slab_chunks.bytes_max = SLAB_PAGE_BYTES;
         self.kept.slab_chunk_bytes_max = Some(SLAB_PAGE_BYTES);

@@ -29,7 +29,8 @@ pub(crate) const TLS_SUBOPTIONS: &[(&str, &str)] = &[
     ("ssl_kernel_tls", "accepted with a warning, without effect: this process encrypts"),
 ];
 
-/// The values of all `-o ssl_*`. Without `-Z` they only appear in `stats settings`, as in memcached.
+/// The values of all `-o ssl_*`. Without `-Z` they only appear in `stats settings`, as in
+/// memcached.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct TlsSuboptions {
     words: TlsWords,

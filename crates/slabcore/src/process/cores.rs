@@ -36,8 +36,8 @@ impl Cores {
         self.quota.map_or(self.usable.len(), |quota| quota.min(self.usable.len()))
     }
 
-    /// Parses `--cores`: numbers and ranges, separated by commas. Each core must be usable and named
-    /// once.
+    /// Parses `--cores`: numbers and ranges, separated by commas. Each core must be usable and
+    /// named once.
     pub(crate) fn parse(&self, list: &str) -> Result<Vec<usize>, Refusal> {
         let invalid = || Refusal::usage(format!("Invalid list of cores: \"{list}\""));
         let mut cores = Vec::new();

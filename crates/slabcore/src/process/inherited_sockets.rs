@@ -8,8 +8,8 @@ use listenfd::ListenFd;
 
 use crate::refusal::Refusal;
 
-/// Takes the TCP and Unix sockets of `LISTEN_FDS`, if `LISTEN_PID` names this process. Must be called
-/// before the process id changes (`-d`).
+/// Takes the TCP and Unix sockets of `LISTEN_FDS`, if `LISTEN_PID` names this process. Must be
+/// called before the process id changes (`-d`).
 pub(crate) fn inherited_sockets() -> Result<Vec<OwnedFd>, Refusal> {
     if env::var_os("LISTEN_PID").is_none() {
         return Ok(Vec::new());

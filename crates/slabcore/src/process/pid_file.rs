@@ -14,7 +14,8 @@ pub(crate) struct PidFile {
 }
 
 impl PidFile {
-    /// Writes the file under a temporary name and renames it, so that a reader never sees half of it.
+    /// Writes the file under a temporary name and renames it, so that a reader never sees half of
+    /// it.
     ///
     /// If the old file names a running process, this only warns, as memcached does: the id may have
     /// been reused.

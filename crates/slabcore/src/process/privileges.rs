@@ -37,7 +37,8 @@ pub(crate) fn identity(user: Option<&str>) -> Result<Option<Identity>, Refusal> 
     }
 }
 
-/// True if a port needs a capability to bind. The first shard port is the lowest of the shard ports.
+/// True if a port needs a capability to bind. The first shard port is the lowest of the shard
+/// ports.
 pub(crate) fn needs_low_port(listen: &Listen, udp: &[TcpListen], shard_ports: Option<u16>) -> bool {
     let low = |port: u16| (1..UNPRIVILEGED_PORT_MIN).contains(&port);
     let tcp = match listen {

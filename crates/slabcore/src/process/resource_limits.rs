@@ -42,8 +42,8 @@ fn connections_that_fit(connections: usize, beside: usize, hard: u64) -> Option<
     (hard >= connections && hard > beside).then(|| connections.min(hard - beside))
 }
 
-/// Raises the limit on locked memory as far as possible: rings are charged to it, and `-k` needs it.
-/// A failure is not an error here; what lacks locked memory later reports it.
+/// Raises the limit on locked memory as far as possible: rings are charged to it, and `-k` needs
+/// it. A failure is not an error here; what lacks locked memory later reports it.
 pub(crate) fn allow_locked_memory() {
     let unlimited = Rlimit { current: None, maximum: None };
     if setrlimit(Resource::Memlock, unlimited).is_err() {
