@@ -13,7 +13,7 @@ use slabcore_testkit::model::Model;
 use crate::settings::{BackendChoice, Moving, Settings};
 use crate::whole_server::{PATIENCE, WholeServer, connect, settings};
 
-/// A connection moves after every few requests for another shard's keys, and does not tire.
+/// A connection moves after every few requests for another shard's keys, without a limit.
 const RESTLESS: Moving =
     Moving { window: NonZeroU32::new(3).unwrap(), window_growth: 1, moves_max: u8::MAX };
 /// Keys of each shard that a client uses.
@@ -42,7 +42,7 @@ on_both! {
     a_connection_to_a_shards_port_stays,
 }
 
-/// Numbers without a pattern, the same in each run.
+/// Pseudorandom numbers, the same in each run.
 struct Numbers(u64);
 
 impl Numbers {
@@ -70,7 +70,7 @@ fn keys_by_owner(server: &WholeServer, shards: usize, prefix: &str) -> Vec<Vec<V
     unreachable!("the numbers do not end")
 }
 
-/// What a client sends, and what it gets.
+/// The input of a client, and the replies to it.
 struct Session {
     input: Vec<u8>,
     expected: Vec<u8>,
@@ -89,7 +89,7 @@ impl Session {
         self.ends.push_back((self.input.len(), self.expected.len()));
     }
 
-    /// Commands in phases: in each most are for keys of one shard.
+    /// Commands in phases. In each phase most are for keys of one shard.
     fn of_phases(keys: &[Vec<Vec<u8>>], seed: u64, phases: usize, value_bytes_max: usize) -> Self {
         let mut numbers = Numbers(seed);
         let mut model = Model::new(1 << 20, 0);
@@ -164,7 +164,7 @@ fn play(address: SocketAddr, session: &Session, piece_bytes_max: usize) {
     });
 }
 
-/// Sends a command at a time and waits for its reply.
+/// Sends one command at a time and waits for its reply.
 fn play_in_turn(address: SocketAddr, session: &Session) {
     let mut client = connect(address);
     let (mut sent, mut read) = (0, 0);
@@ -179,7 +179,7 @@ fn moved(server: &WholeServer) -> u64 {
     server.stat("stats slabcore", "connections_moved")
 }
 
-/// Several clients at a time, each with its own keys, on more shards than there may be cores.
+/// Several clients at a time, each with its own keys, on more shards than there are cores.
 fn replies_are_the_models_however_the_input_is_cut(backend: BackendChoice) {
     let shards = 3;
     let server =
@@ -202,15 +202,15 @@ fn replies_are_the_models_however_the_input_is_cut(backend: BackendChoice) {
             });
         }
     });
-    // How often depends on how the input is cut up on its way.
+    // How often connections move depends on how the input is cut on its way.
     assert!(moved(&server) > 0);
-    // Six clients, and those that asked for the two numbers and this one.
+    // Six clients, and the connections that asked for the two numbers and for this one.
     assert_eq!(server.stat("stats", "total_connections"), before + 6 + 2);
     wait_for(&server, "curr_connections", 1);
     server.running.stop();
 }
 
-/// The numbers of connections are those of clients: `open` beside the one that asks.
+/// Waits until a number of connections is `open`, the one that asks included.
 fn wait_for(server: &WholeServer, number: &str, open: u64) {
     let begin = Instant::now();
     while server.stat("stats", number) != open {
@@ -219,7 +219,7 @@ fn wait_for(server: &WholeServer, number: &str, open: u64) {
     }
 }
 
-/// While it does not read, its connection cannot leave, and is served on.
+/// While a client does not read, its connection cannot leave, and is still served.
 fn a_client_that_reads_late_gets_everything(backend: BackendChoice) {
     let server = WholeServer::start(Settings { moving: Some(RESTLESS), ..settings(backend) });
     let keys = keys_by_owner(&server, 2, "late");
@@ -238,7 +238,7 @@ fn a_client_that_reads_late_gets_everything(backend: BackendChoice) {
     }
     let mut client = connect(server.address);
     client.write_all(&session.input).unwrap();
-    // Another client's round trips: time for the first one's connection to run full.
+    // The round trips of another client take time, so the first one's connection gets full.
     for _ in 0..100 {
         moved(&server);
     }
@@ -262,7 +262,8 @@ fn moves_are_counted_and_connections_only_once(backend: BackendChoice) {
     let owner = |shard: usize| keys[shard][0].as_slice();
     let before = server.stat("stats", "total_connections");
     let mut clients = [connect(server.address), connect(server.address)];
-    // They are on different shards, and 16 looks find where another one would be better, 16 count.
+    // The two are on different shards. The first window of 16 looks names a candidate, the second
+    // counts how often it is met.
     for client in &mut clients {
         ask(client, owner(0), 40);
     }
@@ -282,12 +283,12 @@ fn moves_are_counted_and_connections_only_once(backend: BackendChoice) {
     server.running.stop();
 }
 
-/// A connection that moves is neither let in twice nor forgotten.
+/// A connection that moves is counted once, before and after.
 fn the_limit_on_connections_holds(backend: BackendChoice) {
     let settings = Settings { moving: Some(RESTLESS), connections_max: 3, ..settings(backend) };
     let server = WholeServer::start(settings);
     let [first, second] = [0, 1].map(|shard| {
-        // Nobody knows the owners: the keys of one of them are foreign wherever the client is.
+        // The owners are not known, but one of the keys is another shard's wherever the client is.
         format!("limit{shard}").into_bytes()
     });
     let mut clients: Vec<_> = (0..3).map(|_| connect(server.address)).collect();
@@ -300,20 +301,20 @@ fn the_limit_on_connections_holds(backend: BackendChoice) {
         assert_eq!(refused, b"ERROR Too many open connections\r\n");
     }
     drop(clients);
-    // Now that they are gone, three fit again.
+    // They are gone, so three fit again.
     wait_for_room(&server);
     assert!(moved(&server) > 0);
     wait_for(&server, "curr_connections", 1);
     server.running.stop();
 }
 
-/// Until the server takes another client.
+/// Waits until the server takes another client.
 fn wait_for_room(server: &WholeServer) {
     let begin = Instant::now();
     loop {
         let mut client = connect(server.address);
         let mut reply = [0; 7];
-        // A refusal may come as a broken connection, if it meets the request.
+        // A refusal that crosses the request breaks the connection.
         let answered =
             client.write_all(b"version\r\n").and_then(|()| client.read_exact(&mut reply));
         if answered.is_ok() && reply == *b"VERSION" {
@@ -323,7 +324,7 @@ fn wait_for_room(server: &WholeServer) {
     }
 }
 
-/// Eight clients want to be on one of two shards: it takes one more than its four.
+/// Eight clients want to be on the same one of two shards. It takes one more than its four.
 fn no_shard_takes_more_than_its_share(backend: BackendChoice) {
     let server = WholeServer::start(Settings { moving: Some(RESTLESS), ..settings(backend) });
     let keys = keys_by_owner(&server, 2, "wanted");
@@ -364,12 +365,12 @@ fn connections_close_while_they_move(backend: BackendChoice) {
         }
     }
     wait_for(&server, "curr_connections", 1);
-    // How often depends on how the input is cut up on its way.
+    // How often connections move depends on how the input is cut on its way.
     assert!(moved(&server) > 0);
     server.running.stop();
 }
 
-/// No descriptor is left over: each client sees the end.
+/// No descriptor stays open: each client sees the end.
 fn a_stop_closes_what_is_moving(backend: BackendChoice) {
     for round in 0..5 {
         let server = WholeServer::start(Settings { moving: Some(RESTLESS), ..settings(backend) });
@@ -390,7 +391,7 @@ fn a_stop_closes_what_is_moving(backend: BackendChoice) {
                             break;
                         }
                     }
-                    // A timeout would be another error: somebody still had the connection.
+                    // A timeout would mean that the connection was still open.
                     let end = client.read(&mut [0; 64]).map_err(|error| error.kind());
                     let timeout = [std::io::ErrorKind::WouldBlock, std::io::ErrorKind::TimedOut];
                     assert!(!end.is_err_and(|kind| timeout.contains(&kind)));

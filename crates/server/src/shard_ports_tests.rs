@@ -1,4 +1,4 @@
-//! Ports of single shards, over TCP.
+//! The ports of single shards, over TCP.
 
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
@@ -20,7 +20,7 @@ fn ask(address: SocketAddr, request: &str) -> String {
     reply
 }
 
-/// A client that goes to the owner of each key causes no request between shards.
+/// A client that sends each key to its owner causes no request between shards.
 fn keys_at_their_owners_port(backend: BackendChoice) {
     let shards = 3;
     let settings = Settings { shards, shard_ports: Some(0), ..settings(backend) };
@@ -33,11 +33,11 @@ fn keys_at_their_owners_port(backend: BackendChoice) {
         let request = format!("set {key} 0 0 1\r\nx\r\nget {key}\r\n");
         assert_eq!(ask(owner, &request), format!("STORED\r\nVALUE {key} 0 1\r\nx\r\nEND\r\n"));
     }
-    // The first of the two asked the other shards itself.
+    // The first of the two `stats` asked the other shards itself.
     let foreign = server.stat("stats slabcore", "foreign_requests") - before;
     assert_eq!(foreign, shards as u64 - 1);
     assert_eq!(server.stat("stats slabcore", "shards_borrowed"), 0);
-    // Any key is served at any of the ports.
+    // Each port serves all keys.
     for &port in &ports {
         for number in 0..60 {
             let reply = format!("VALUE key{number} 0 1\r\nx\r\nEND\r\n");
@@ -70,7 +70,7 @@ fn owners_of_many_keys_in_one_line() {
     server.running.stop();
 }
 
-/// A port that somebody has is an error at the start, as with `-p`.
+/// A port that is in use is an error at the start, as with `-p`.
 #[test]
 fn a_port_in_use_is_refused() {
     let taken = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();

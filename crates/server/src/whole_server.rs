@@ -8,13 +8,14 @@ use std::time::Duration;
 use crate::launch::running::{Running, listen};
 use crate::settings::{BackendChoice, Listen, Settings, TcpListen};
 
-/// Far beyond what any answer takes here: a test fails instead of hanging.
+/// Time to wait for an answer. It is far longer than any takes, so that a test fails and does not
+/// hang.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 
 /// See the module.
 pub(crate) struct WholeServer {
     pub(crate) running: Running,
-    /// Where clients connect.
+    /// The address for clients.
     pub(crate) address: SocketAddr,
 }
 
@@ -75,7 +76,7 @@ pub(crate) fn settings(backend: BackendChoice) -> Settings {
     }
 }
 
-/// A client; it does not wait for ever.
+/// A client with timeouts.
 pub(crate) fn connect(address: SocketAddr) -> TcpStream {
     let stream = TcpStream::connect(address).unwrap();
     stream.set_read_timeout(Some(PATIENCE)).unwrap();

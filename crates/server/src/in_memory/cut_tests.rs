@@ -1,11 +1,11 @@
-//! One session of each dialect, cut in two at every byte: the replies are those to the whole.
+//! One session of each dialect, cut in two at every byte: the replies are the same as to the whole.
 
 use slabcore_testkit::binary_packet::Packet;
 use slabcore_testkit::replies::shown;
 
 use super::*;
 
-/// Commands of the classic protocol, with what makes them err.
+/// Commands of the classic protocol, and errors.
 const TEXT: &str = "set a 1 0 5\r\nhello\r\nget a b a\r\ngets a\r\nadd a 0 0 1 noreply\r\nx\r\n\
     append a 0 0 1\r\n!\r\nset n 0 0 2\r\n41\r\nincr n 1\r\ndecr n 100\r\nincr a 1\r\nincr n -1\r\n\
     cas a 0 0 2 1\r\nno\r\ncas b 0 0 2 1\r\nno\r\ntouch a 100\r\ngat 100 a b\r\nfoo\r\n\r\nab\r\n\
@@ -18,7 +18,7 @@ const META: &str = "ms a 5 T100 F7\r\nhello\r\nmg a s v f k Oxyz q\r\nmg b v q\r
     md a I T30\r\nmg a v\r\nmg a v\r\nms a 2 ME\r\nno\r\nms a 1 MA\r\n?\r\nmd a q\r\nmd a q\r\n\
     mg\r\nms a S1\r\nms a 2 T-1\r\nxx\r\nmg bad! z\r\nms a 3\r\nlonger\r\nmn\r\nquit\r\n";
 
-/// What a new server of `shards` answers to these pieces.
+/// The replies of a new server of `shards` to these pieces.
 fn replies(shards: usize, pieces: [&[u8]; 2]) -> Vec<u8> {
     let mut server = InMemoryServer::new(shards, 8 << 20, 1).unwrap();
     let connection = server.connect();
@@ -35,10 +35,10 @@ fn check(session: &[u8]) {
         let whole = replies(shards, [session, b""]);
         assert!(!whole.is_empty());
         for at in 1..session.len() {
-            let (before, behind) = session.split_at(at);
-            let got = replies(shards, [before, behind]);
+            let (before, after) = session.split_at(at);
+            let got = replies(shards, [before, after]);
             let (got, whole) = (shown(&got), shown(&whole));
-            assert_eq!(got, whole, "{shards} shards, cut behind {}", shown(before));
+            assert_eq!(got, whole, "{shards} shards, cut after {}", shown(before));
         }
     }
 }

@@ -1,4 +1,5 @@
-//! Whole sessions against the test kit's model, the input cut at any byte, over some shards.
+//! Whole sessions, compared with the test kit's model. The input is cut at any byte, and there are
+//! one to three shards.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -23,7 +24,7 @@ const GETQ: u8 = 0x09;
 const GETK: u8 = 0x0c;
 const GETKQ: u8 = 0x0d;
 
-/// What a new connection gets for this input.
+/// The replies that a new connection gets for this input.
 fn replies(server: &mut InMemoryServer, input: &[u8], splits: Splits) -> Vec<u8> {
     let connection = server.connect();
     let (mut rest, mut output) = (input, Vec::new());
@@ -31,10 +32,10 @@ fn replies(server: &mut InMemoryServer, input: &[u8], splits: Splits) -> Vec<u8>
         if rest.is_empty() {
             break;
         }
-        let (piece, behind) = rest.split_at(piece_bytes.min(rest.len()));
+        let (piece, tail) = rest.split_at(piece_bytes.min(rest.len()));
         server.receive(connection, piece);
         server.turn(|_, bytes| output.extend_from_slice(bytes));
-        rest = behind;
+        rest = tail;
     }
     server.end_of_input(connection);
     server.turn(|_, _| ());
@@ -87,7 +88,7 @@ fn replies_are_the_models() {
     });
 }
 
-/// What a text session has left behind, a binary one reads.
+/// A binary session reads what a text session has stored.
 #[test]
 fn binary_gets_read_what_the_model_has() {
     check_sessions(0xb1a2, |commands, shards, splits| {
@@ -121,7 +122,7 @@ fn binary_gets_read_what_the_model_has() {
     });
 }
 
-/// The reply to a binary get, but for the cas unique.
+/// The reply to a binary get, except its cas unique.
 fn reply(model: &mut Model, now: u64, request: &Packet) -> Option<Packet> {
     let &Packet { opcode, opaque, .. } = request;
     let mut reply = Packet::request(opcode).opaque(opaque);

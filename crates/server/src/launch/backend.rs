@@ -1,12 +1,12 @@
-//! The start of the executors' threads: on rings as large as the system allows, or on epoll.
+//! The choice of the backend: rings as large as the system allows, or epoll.
 //!
-//! The kernel charges rings to the memory that a user may lock, over all processes of that user.
-//! So what fits the limit may be refused all the same, by one ring of many. Then all rings end,
-//! and all executors get smaller ones, or serve with epoll.
+//! The kernel counts rings against the memory that a user may lock in all processes. So rings that
+//! fit the limit may still be refused, and one of many may be. Then all rings end, and all
+//! executors get smaller ones, or serve with epoll.
 //!
-//! glommio panics where it gets no memory for its first look at the kernel. So rings are made up to
-//! a part of the limit, and the rest is kept for that look, also for that of the user's other
-//! servers that start at the same time.
+//! glommio panics if it gets no memory for its first look at the kernel. So rings take only a part
+//! of the limit. The rest is left for that look, and for those of the user's other servers that
+//! start at the same time.
 
 use std::io;
 use std::sync::{Mutex, PoisonError};
@@ -29,13 +29,13 @@ use crate::shared::cluster::Backend;
 /// for 40 rings (Linux 6.18, two cores).
 const RINGS_GIVEN_BACK_AFTER: Duration = Duration::from_millis(300);
 
-/// Locked memory that no ring is made of: for glommio's look at the kernel, in eight servers.
+/// Locked memory that rings leave free, for the first look of glommio in eight servers.
 const KEPT_BYTES: u64 = 8 * LOOK_BYTES_MAX;
 
-/// Held while rings are made: the limit on locked memory is the process's.
+/// Held while rings are made, as the limit on locked memory belongs to the process.
 static MAKES_RINGS: Mutex<()> = Mutex::new(());
 
-/// Starts the threads of all executors.
+/// Starts the threads of all executors, on the backend of the settings or the one that works.
 pub(super) fn start(settings: &Settings) -> Result<(Backend, Vec<WaitingExecutor>), StartError> {
     let (cores, shards) = (&settings.cores, settings.shards);
     let reason = match settings.backend {
@@ -53,7 +53,8 @@ pub(super) fn start(settings: &Settings) -> Result<(Backend, Vec<WaitingExecutor
     Ok((backend, waiting))
 }
 
-/// With the largest rings that all executors get; or says why there are none.
+/// Starts all executors with the largest rings that all of them can get. The error says why there
+/// are none.
 fn start_on_rings(
     cores: &[usize],
     shards: usize,
@@ -98,7 +99,7 @@ fn start_on_rings(
             }
             Err(_) => {}
         }
-        // A second try of the same size: a server that has just ended gives its memory back, too.
+        // The first size is tried twice: a server that has just ended may have had the memory.
         if !std::mem::take(&mut is_first) {
             size = size.smaller().ok_or_else(shortage)?;
         }
@@ -108,7 +109,7 @@ fn start_on_rings(
 
 /// Makes the smallest ring, to see whether `io_uring` is refused.
 fn probe() -> io::Result<()> {
-    // The ring belongs to the thread that makes it: a short-lived one.
+    // A ring belongs to the thread that makes it, so that thread is a short-lived one.
     let ring = thread::spawn(|| keeping(|| Ring::new(RingSize::SMALLEST).map(drop)));
     ring.join().unwrap_or_else(|_| Err(io::Error::other("its thread panicked")))
 }

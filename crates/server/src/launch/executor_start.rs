@@ -1,7 +1,7 @@
-//! The start of an executor, as its own thread sees it.
+//! The start of an executor on its own thread, in two steps.
 //!
-//! The thread first makes what the system may refuse, as its rings. It gets its setup once the
-//! threads of all other executors have that, too: so a start that fails leaves no executor that
+//! The thread first makes what the system may refuse, such as its rings, and reports that. It gets
+//! its setup once the threads of all executors have reported. So after a failed start no executor
 //! serves, and no setup is lost.
 
 use std::io;
@@ -14,19 +14,19 @@ use crate::hub::Hub;
 use crate::launch::executor_setup::ExecutorSetup;
 use crate::shared::cluster::Cluster;
 
-/// What an executor serves from.
+/// What the thread of an executor gets in the second step.
 pub(super) type SetupAndCluster = (ExecutorSetup, Arc<Cluster>);
 
 /// See the module.
 pub(super) struct ExecutorStart {
-    /// Nobody else has this end: the thread's end is noticed, too.
+    /// Only the thread has this end, so its own end is noticed, too.
     pub(super) reports: Sender<io::Result<()>>,
     pub(super) setups: Receiver<SetupAndCluster>,
 }
 
 impl ExecutorStart {
-    /// Reports that the thread has all that it needs, and waits for its setup. `None`: the server
-    /// does not start this way.
+    /// Reports that the thread has what the system may refuse, and waits for its setup. `None` if
+    /// another thread did not get that far: the thread ends.
     pub(super) fn receive_setup(&self) -> Option<(Hub, UdpPort)> {
         self.report(Ok(()));
         let (setup, cluster) = self.setups.recv().ok()?;
@@ -35,7 +35,7 @@ impl ExecutorStart {
 
     /// Reports that the executor serves, or why it does not.
     pub(super) fn report(&self, outcome: io::Result<()>) {
-        // Without a reader the start was given up.
+        // If nobody reads the report, the start was given up.
         let _ = self.reports.send(outcome);
     }
 }

@@ -1,4 +1,4 @@
-//! The threads that serve: one executor per shard, on the ring or on epoll.
+//! The threads of the executors: one for each shard, on the ring or on epoll.
 
 use std::io;
 use std::sync::Arc;
@@ -16,17 +16,17 @@ use crate::settings::fatal::end_process;
 use crate::shared::cluster::{Backend, Cluster};
 use crate::shared::mailbox::Mailbox;
 
-/// Reports that an executor makes while it starts: that it can take its setup, and that it serves.
+/// Reports of an executor that starts: that it can take its setup, and that it serves.
 const REPORTS_MAX: usize = 2;
 
-/// A running executor.
+/// The thread of an executor.
 pub(super) enum ExecutorThread {
     Glommio(ExecutorJoinHandle<io::Result<()>>),
     Thread(JoinHandle<io::Result<()>>),
 }
 
 impl ExecutorThread {
-    /// Waits for its end, and says why it failed if it did.
+    /// Waits for its end. The error says why the executor failed.
     pub(super) fn join(self) -> io::Result<()> {
         match self {
             Self::Glommio(handle) => handle.join().map_err(io::Error::from)?,
@@ -37,7 +37,7 @@ impl ExecutorThread {
     }
 }
 
-/// An executor whose thread has what it needs of the system, and waits for its setup.
+/// The thread of an executor that has what the system may refuse, and waits for its setup.
 pub(super) struct WaitingExecutor {
     executor: ExecutorThread,
     /// Once this is dropped, the thread ends.
@@ -46,8 +46,8 @@ pub(super) struct WaitingExecutor {
 }
 
 impl WaitingExecutor {
-    /// Starts the threads of all executors. If one does not get what it needs, all have ended
-    /// when this returns.
+    /// Starts the threads of all executors. If one of them does not get what it needs, all have
+    /// ended when this returns.
     pub(super) fn start_all(
         cores: &[usize],
         shards: usize,
@@ -86,7 +86,7 @@ impl WaitingExecutor {
         Ok(Self { executor, setups, reports })
     }
 
-    /// Waits until it can take its setup, or says why it cannot.
+    /// Waits for the first report. The error says why the thread cannot take its setup.
     fn ready(self) -> io::Result<Self> {
         match self.reports.recv() {
             Ok(Ok(())) => return Ok(self),
@@ -95,14 +95,15 @@ impl WaitingExecutor {
                 let _ = self.executor.join();
                 return Err(error);
             }
-            // glommio makes its own rings before anything of ours runs.
+            // It ended without a report: glommio makes its own rings before our code runs.
             Err(_) => {}
         }
         self.executor.join()?;
         Err(io::Error::other("an executor ended"))
     }
 
-    /// Gives each its setup; returns when all serve. If one does not, all have ended.
+    /// Gives each thread its setup, and returns when all serve. If one does not, all have ended
+    /// when this returns.
     pub(super) fn serve_all(
         waiting: Vec<Self>,
         setups: Vec<ExecutorSetup>,
@@ -110,7 +111,7 @@ impl WaitingExecutor {
     ) -> io::Result<Vec<ExecutorThread>> {
         debug_assert_eq!(waiting.len(), setups.len());
         for (executor, setup) in waiting.iter().zip(setups) {
-            // A thread that has ended is noticed by its missing report.
+            // If the thread has ended, its report is missing below.
             let _ = executor.setups.send((setup, Arc::clone(cluster)));
         }
         let mut executors = Vec::new();
@@ -127,7 +128,7 @@ impl WaitingExecutor {
     }
 }
 
-/// Waits for the end of all; the first failure is what is reported.
+/// Waits for the end of all threads, and returns the first failure.
 fn end_all(executors: Vec<ExecutorThread>, failure: io::Error) -> io::Error {
     for executor in executors {
         let _ = executor.join();
@@ -138,7 +139,7 @@ fn end_all(executors: Vec<ExecutorThread>, failure: io::Error) -> io::Error {
 fn serve_on_epoll(cpu: usize, start: &ExecutorStart) -> io::Result<()> {
     let mut cpus = CpuSet::new();
     cpus.set(cpu);
-    // Not pinned is slower, not wrong.
+    // A thread that is not pinned is slower, not wrong.
     let _ = sched_setaffinity(None, &cpus);
     let Some((hub, udp)) = start.receive_setup() else { return Ok(()) };
     match EpollDriver::new(hub, udp) {

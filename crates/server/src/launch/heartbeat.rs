@@ -1,9 +1,9 @@
-//! A thread that makes every executor turn now and then, also a sleeping one, and notices one that
-//! does not.
+//! A thread that wakes every executor periodically, and notices one that does not turn.
 //!
-//! It raises the signal that a scrape raises ([`PublishSignal`]), so that turns need not look for
-//! anything more; an executor that obeys it also closes connections that are idle for too long.
-//! Only where somebody needs it does it run: an idle server sleeps.
+//! It raises the signal that a scrape raises ([`PublishSignal`]), so a turn has nothing more to
+//! check. An executor that obeys it also closes connections that are idle for too long. The thread
+//! exists only with a service manager's watchdog or an idle timeout; otherwise an idle server
+//! sleeps.
 
 use std::io;
 use std::sync::Arc;
@@ -22,7 +22,8 @@ pub(super) struct Heartbeat {
 }
 
 impl Heartbeat {
-    /// Beats every `period`; calls `alive` when all executors have turned since the beat before.
+    /// Gives orders every `period`, and calls `alive` each time when all executors have obeyed the
+    /// ones before.
     pub(super) fn start(
         cluster: &Arc<Cluster>,
         period: Duration,
@@ -72,7 +73,7 @@ mod tests {
     use crate::shared::cluster::Backend;
     use crate::whole_server::{WholeServer, settings};
 
-    /// Beats, and a count of those after which all was well.
+    /// A function to call when all executors are alive, and the count of its calls.
     fn counted() -> (Arc<AtomicU64>, impl Fn() + Send + 'static) {
         let count = Arc::new(AtomicU64::new(0));
         let counter = Arc::clone(&count);
@@ -98,7 +99,7 @@ mod tests {
     fn an_executor_that_is_stuck_is_noticed() {
         let backend = Backend::Epoll(String::new());
         let settings = settings(BackendChoice::Epoll);
-        // Setups without anybody in them: nobody obeys.
+        // No executor is made from the setups: nobody obeys.
         let (cluster, _setups) =
             make_setups(settings, backend, &[], Vec::new(), &KeyHasher::new(1))
                 .map_err(drop)

@@ -1,4 +1,4 @@
-//! The file that tells which ports were bound, for test suites (`MEMCACHED_PORT_FILENAME`).
+//! The file with the ports that were bound, for test suites (`MEMCACHED_PORT_FILENAME`).
 
 use std::fmt::Write as _;
 use std::io;
@@ -8,8 +8,9 @@ use std::path::Path;
 use nix::errno::Errno;
 use tracing::warn;
 
-/// Writes one line per TCP and UDP socket, into a neighbour that is then renamed: a reader sees all
-/// of it or nothing. A server without the file still serves, as memcached does.
+/// Writes one line for each TCP and UDP socket. The file is written under another name and renamed,
+/// so a reader sees all of it or nothing. If that fails, the server serves without it, as memcached
+/// does.
 pub(super) fn write(path: &Path, tcp: &[SocketAddr], udp: &[SocketAddr]) {
     let mut unfinished = path.as_os_str().to_owned();
     unfinished.push(".lck");
@@ -21,7 +22,7 @@ pub(super) fn write(path: &Path, tcp: &[SocketAddr], udp: &[SocketAddr]) {
     }
 }
 
-/// The system's words alone, as memcached has them: Rust puts the number of the error behind.
+/// The system's message alone, as in memcached. Rust's own would end with the error's number.
 fn why(error: &io::Error) -> String {
     error.raw_os_error().map_or_else(|| error.to_string(), |n| Errno::from_raw(n).desc().into())
 }

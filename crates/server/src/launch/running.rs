@@ -1,4 +1,4 @@
-//! From settings to a running server, and back.
+//! The start of a server from its settings, and its stop.
 
 use std::io;
 use std::net::SocketAddr;
@@ -29,10 +29,10 @@ use crate::settings::tls::TlsError;
 use crate::settings::users::UsersError;
 use crate::shared::cluster::{Cluster, SharedTls};
 
-/// How often connections are looked through for idle ones.
+/// Time between two searches for idle connections.
 const IDLE_SWEEP_EVERY: Duration = Duration::from_secs(1);
 
-/// How often a server that stops looks whether all replies have left.
+/// Time between two looks of a server that stops for connections that are still open.
 const FINISH_LOOK_EVERY: Duration = Duration::from_millis(1);
 
 /// A server that runs until [`Running::stop`].
@@ -42,20 +42,21 @@ pub struct Running {
     acceptor: JoinHandle<()>,
     stop_acceptor: OwnedFd,
     admin: Option<Admin>,
-    /// For idle connections, and for whoever watches.
+    /// One for idle connections, and one for each [`Running::watch`].
     heartbeats: Vec<Heartbeat>,
     wake_timer: WakeTimer,
 }
 
-/// A server whose sockets listen, and that does not serve yet: clients that connect wait.
+/// A server whose sockets listen, but that does not serve yet: clients that connect wait.
 pub struct Listening {
     settings: Settings,
     listeners: Vec<Listener>,
     udp_sockets: Vec<DatagramSocket>,
 }
 
-/// Begins to listen: on stream sockets that listen already, or without any on those of the
-/// settings. What takes longer, as the memory for items, is left to [`Listening::serve`].
+/// Listens on `sockets`, which are stream sockets that listen already, or if there are none on
+/// those of the settings. What takes longer, such as mapping the item memory, is left to
+/// [`Listening::serve`].
 pub fn listen(settings: Settings, sockets: Vec<OwnedFd>) -> Result<Listening, StartError> {
     let listeners = listener::bind(&settings, sockets)
         .map_err(|error| StartError::Bind(listener::named(&settings), error))?;
@@ -105,17 +106,17 @@ impl Running {
         self.admin.as_ref().map(Admin::address)
     }
 
-    /// Reads the file of users anew; `None` if there is none. On an error the old ones stay.
+    /// Reads the file of users again; `None` if there is none. After an error the old users stay.
     pub fn reread_users(&self) -> Option<Result<(), UsersError>> {
         self.cluster.reread_users()
     }
 
-    /// Reads certificate and key anew; `None` if there is no TLS. On an error the old ones stay.
+    /// Reads certificate and key again; `None` without TLS. After an error the old ones stay.
     pub fn reload_tls(&self) -> Option<Result<(), TlsError>> {
         self.cluster.tls.as_ref().map(SharedTls::reload)
     }
 
-    /// Calls `alive` every `period` as long as all executors turn, on a thread of its own.
+    /// Calls `alive` every `period` while all executors turn, on a thread of its own.
     pub fn watch(&mut self, period: Duration, alive: impl Fn() + Send + 'static) -> io::Result<()> {
         self.heartbeats.push(Heartbeat::start(&self.cluster, period, alive)?);
         Ok(())
@@ -127,13 +128,13 @@ impl Running {
         self.cluster.published()
     }
 
-    /// Tells balancers to look elsewhere (`/readyz`); clients are served on.
+    /// Has `/readyz` say that balancers should send no new clients. Clients are still served.
     pub fn drain(&self) {
         self.cluster.admission.begin_draining();
     }
 
-    /// Stops: no new connections; replies to what came in are sent, for two seconds at most; all
-    /// threads end.
+    /// Stops the server: it takes no new connections, sends the replies to what came in, for two
+    /// seconds at most, and ends all threads.
     pub fn stop(self) {
         // The counter cannot overflow.
         let _ = rustix::io::write(&self.stop_acceptor, &1_u64.to_ne_bytes());
@@ -157,13 +158,13 @@ impl Running {
             mailbox.stop();
         }
         for executor in self.executors {
-            // One that failed has ended the process.
+            // An executor that failed has ended the process.
             let _ = executor.join();
         }
     }
 }
 
-/// Starts the admin endpoint; a server without it still serves.
+/// Starts the admin endpoint. If that fails, the server serves without it.
 fn start_admin(cluster: &Arc<Cluster>) -> Option<Admin> {
     let address = cluster.settings.metrics_listen?;
     Admin::start(cluster, address)
@@ -171,8 +172,8 @@ fn start_admin(cluster: &Arc<Cluster>) -> Option<Admin> {
         .ok()
 }
 
-/// A seed that clients cannot guess: keys cannot be chosen to share a bucket. Which shard owns a
-/// key they can ask.
+/// A seed that clients cannot guess, so they cannot choose keys that share a bucket. They can ask
+/// which shard owns a key.
 fn random_seed() -> u64 {
     use std::hash::{BuildHasher, RandomState};
     RandomState::new().hash_one(std::process::id())

@@ -1,9 +1,9 @@
 //! A thread that wakes sleeping executors when their shards have background work.
 //!
-//! A sleeping executor takes nothing back. Without this thread, expired items of an idle server
+//! A sleeping executor reclaims nothing. Without this thread, the expired items of an idle server
 //! would be counted, and fill its memory, until the next request. The thread sleeps until the
-//! earliest tick in [`DueTicks`](crate::shared::due_ticks::DueTicks), so a server in which nothing
-//! is due is idle.
+//! earliest tick in [`DueTicks`](crate::shared::due_ticks::DueTicks), so it is idle while nothing
+//! is due.
 
 use std::io;
 use std::sync::Arc;
@@ -21,7 +21,7 @@ pub(super) struct WakeTimer {
 }
 
 impl WakeTimer {
-    /// Starts the thread, once in a server.
+    /// Starts the thread. A server has one.
     pub(super) fn start(cluster: &Arc<Cluster>) -> io::Result<Self> {
         let stopping = Arc::new(AtomicBool::new(false));
         let (shared, stopped) = (Arc::clone(cluster), Arc::clone(&stopping));
@@ -49,7 +49,7 @@ fn wake_when_due(cluster: &Cluster, stopping: &AtomicBool) {
             cluster.mailboxes[shard].wake();
         }
         match cluster.due_ticks.earliest() {
-            // Told since, and due: the next round takes it.
+            // It was set since, and is due: the next round takes it.
             Some(tick) if tick <= now => {}
             Some(tick) => std::thread::park_timeout(Duration::from_secs((tick - now).into())),
             None => std::thread::park(),
@@ -76,8 +76,8 @@ mod tests {
         assert_eq!(String::from_utf8_lossy(&received), replies);
     }
 
-    /// Waits until executors have published by themselves that they have no items: nothing is
-    /// asked of them, so that nothing else wakes them.
+    /// Waits until executors have published that they have no items. It asks nothing of them, so
+    /// only the timer wakes them.
     fn wait_until_empty(server: &WholeServer) {
         let deadline = Instant::now() + PATIENCE;
         let items = || -> u64 {
@@ -90,7 +90,7 @@ mod tests {
         }
     }
 
-    /// Executors that slept kept what had expired, and a delayed flush waited for a request.
+    /// Executors that slept kept expired items, and a delayed flush waited for a request.
     #[test]
     fn idle_shards_take_back_what_is_dead() {
         for backend in [BackendChoice::Epoll, BackendChoice::Auto] {
@@ -108,7 +108,7 @@ mod tests {
         }
     }
 
-    /// Crawls were left to the shard of the client that orders them.
+    /// Only the shard of the client that asked for a crawl had one.
     #[test]
     fn a_crawl_has_all_shards_turn() {
         let server = WholeServer::start(settings(BackendChoice::Epoll));

@@ -1,8 +1,8 @@
-//! One datagram of a client and what it is answered with.
+//! The request of one datagram, and its answer.
 //!
-//! Its commands are executed one after the other by a connection that has no socket; what one of
-//! them replies becomes a message, which is sent before the next is executed. So the end of a
-//! message is known without a look at its bytes, and there is only one to keep.
+//! A connection without a socket executes its commands one after the other. The reply to a command
+//! becomes a message, which is sent before the next command is executed. So the end of a message is
+//! known without parsing it, and only one is kept.
 
 use rustix::net::SocketAddrAny;
 use slabcore_protocol::{
@@ -13,7 +13,7 @@ use crate::connection::{Connection, Pause};
 use crate::executor::Executor;
 use crate::settings::limits::{ANSWER_BYTES_MAX, OUTPUT_BYTES_MAX, SEND_VALUE_BYTES_MAX};
 
-/// Where a datagram came from, and where its answer goes.
+/// The source of a datagram. Its answer goes there.
 #[derive(Debug, Clone)]
 pub(crate) struct DatagramSource {
     /// Number of the socket.
@@ -26,13 +26,13 @@ pub(crate) struct DatagramSource {
 pub(crate) enum Progress {
     /// There is a message to be sent: [`DatagramRequest::datagram`].
     Message,
-    /// There is more to do; others come first.
+    /// There is more to do, but other requests come first.
     More,
-    /// Another shard owes a reply.
+    /// A reply of another shard is missing.
     Waiting,
     /// Another shard's batch is full.
     Blocked,
-    /// All is answered, or what is left has no end and is dropped.
+    /// All commands are answered. An incomplete one at the end is dropped.
     Over,
     /// The answer is too long; the rest of it is dropped.
     TooLong,
@@ -40,10 +40,10 @@ pub(crate) enum Progress {
 
 /// The message that is being sent.
 #[derive(Debug, Clone, Copy)]
-struct Sending {
+struct MessageProgress {
     /// Sequence of the next datagram.
     next: u16,
-    /// Datagrams of the message; a `quit` is answered with one that says 0.
+    /// Datagrams of the message. `quit` is answered with one datagram whose total is 0.
     total: u16,
 }
 
@@ -54,14 +54,14 @@ pub(crate) struct DatagramRequest {
     pub(crate) source: DatagramSource,
     id: u16,
     commands: Vec<u8>,
-    /// Bytes of `commands` that are done with.
+    /// Bytes of `commands` that are executed.
     done_bytes: usize,
     /// What the command under way has replied so far.
     message: Vec<u8>,
-    sending: Option<Sending>,
+    sending: Option<MessageProgress>,
     /// Bytes of the messages that were sent.
     answered_bytes: usize,
-    /// In the list of those that can go on.
+    /// It is in the list of requests that can go on.
     pub(crate) queued: bool,
 }
 
@@ -87,12 +87,12 @@ impl DatagramRequest {
         }
     }
 
-    /// Bytes of the message that is made or sent.
+    /// Bytes of the message that is being made or sent.
     pub(crate) fn message_bytes(&self) -> usize {
         self.message.len()
     }
 
-    /// Does what is next, a bounded part of it.
+    /// Takes the next step, which is bounded.
     pub(crate) fn advance(&mut self, executor: &mut Executor) -> Progress {
         if let Some(sending) = self.sending {
             if sending.next < sending.total.max(1) {
@@ -124,7 +124,7 @@ impl DatagramRequest {
         self.execute(executor)
     }
 
-    /// Makes the next part of a `stats cachedump`; dumps without a bound are not begun.
+    /// Makes the next part of a `stats cachedump`. Unbounded dumps are refused.
     fn go_on_dumping(&mut self, executor: &mut Executor) -> Progress {
         let connection = &mut self.connection;
         connection.output.borrow_buffers(&mut executor.spares);
@@ -145,7 +145,7 @@ impl DatagramRequest {
             return Progress::Over;
         }
         self.done_bytes += consumed;
-        // Of all that ends a connection only `quit` has no reply of its own.
+        // Of all commands that end a connection only `quit` has no reply.
         let has_quit = connection.is_closing() && connection.output.is_empty();
         if has_quit && self.answered_bytes == 0 {
             return self.begin_message();
@@ -153,7 +153,7 @@ impl DatagramRequest {
         Progress::More
     }
 
-    /// Takes what is ready of a reply.
+    /// Appends the part of a reply that is ready to the message.
     fn collect(&mut self, executor: &mut Executor) -> Progress {
         let output = &mut self.connection.output;
         let outgoing = output.take(&mut executor.spares, SEND_VALUE_BYTES_MAX);
@@ -173,7 +173,7 @@ impl DatagramRequest {
 
     fn begin_message(&mut self) -> Progress {
         let total = message_datagrams(self.message.len()).expect("an answer is shorter");
-        self.sending = Some(Sending { next: 0, total });
+        self.sending = Some(MessageProgress { next: 0, total });
         Progress::Message
     }
 
@@ -189,20 +189,21 @@ impl DatagramRequest {
 
     /// The next datagram of the message: its frame, and a part of the message.
     pub(crate) fn datagram(&self) -> Option<([u8; 8], &[u8])> {
-        let Sending { next, total } = self.sending.filter(|it| it.next < it.total.max(1))?;
+        let MessageProgress { next, total } =
+            self.sending.filter(|it| it.next < it.total.max(1))?;
         let rest = &self.message[usize::from(next) * MESSAGE_PART_BYTES..];
         let part = &rest[..rest.len().min(MESSAGE_PART_BYTES)];
         Some((reply_frame(self.id, next, total), part))
     }
 
-    /// That datagram has left.
+    /// Notes that the datagram of [`Self::datagram`] has left.
     pub(crate) fn datagram_sent(&mut self) {
         if let Some(sending) = &mut self.sending {
             sending.next += 1;
         }
     }
 
-    /// Gives back what it holds elsewhere; it is gone.
+    /// Ends the request, and gives back what it holds.
     pub(crate) fn end(mut self, executor: &mut Executor) {
         self.connection.end(executor);
         self.connection.output.return_buffers(&mut executor.spares);
