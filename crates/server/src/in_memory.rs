@@ -1,19 +1,23 @@
-//! The same turn without sockets, for benches and tests: bytes go in and come out by calls.
+//! A server without sockets, for benches and tests: bytes go in and come out by calls.
 //!
-//! All shards run on the caller's thread. What a kernel would do is left out, and nothing else: a
-//! request takes the way through hub, shard and batches that it takes in the server.
+//! All shards run on the caller's thread. Only what the kernel does is left out: requests
+//! go through hub, shard and batches as in the server.
 
+use std::io;
 use std::ops::Range;
+use std::os::fd::OwnedFd;
 use std::sync::Arc;
 
-use slabcore_metrics::Counter;
-use slabcore_shard::Router;
+use slabcore_shard::{Router, ShardId};
 use slabcore_storage::KeyHasher;
 
 use crate::connection::ConnectionId;
+use crate::connection::new_connection::NewConnection;
+use crate::drivers::turn::{Sockets, TurnLists, turn};
 use crate::hub::Hub;
 use crate::hub::driver_actions::SocketAction;
 use crate::launch::executor_setup::make_setups;
+use crate::settings::address::Addresses;
 use crate::settings::start_error::StartError;
 use crate::settings::{BackendChoice, Listen, Protocol, Settings};
 use crate::shared::cluster::{Backend, Cluster};
@@ -21,17 +25,18 @@ use crate::shared::cluster::{Backend, Cluster};
 /// A server that benches and tests drive by hand: [`connect`](Self::connect),
 /// [`receive`](Self::receive), [`turn`](Self::turn).
 ///
-/// Its settings are memcached's defaults, but for what [`new`](Self::new) asks. A client that sends
-/// faster than it reads is not held up as by a socket: its connection keeps all that it sent.
+/// Its settings are memcached's defaults, except those that [`new`](Self::new) takes. There is no
+/// socket to hold up a client that sends faster than it reads: its connection keeps all that it
+/// sent.
 pub struct InMemoryServer {
     shards: Vec<InMemoryShard>,
     cluster: Arc<Cluster>,
     router: Router,
-    /// Where the next connection goes.
+    /// Shard of the next connection.
     next_shard: usize,
 }
 
-/// One client's end.
+/// The client's end of a connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct InMemoryConnection {
     shard: usize,
@@ -45,7 +50,7 @@ impl InMemoryConnection {
     }
 }
 
-/// What a driver keeps of one connection.
+/// What is kept of a connection in place of a socket.
 struct MemoryConnection {
     id: ConnectionId,
     /// The server has closed it.
@@ -55,12 +60,11 @@ struct MemoryConnection {
 struct InMemoryShard {
     hub: Hub,
     connections: Vec<MemoryConnection>,
-    touched: Vec<u32>,
-    /// What clients sent since the last turn, and whose it is.
+    lists: TurnLists,
+    /// What clients have sent since the last turn.
     arrived: Vec<u8>,
+    /// For each piece of `arrived`, its connection and where it is.
     inputs: Vec<(u32, Range<usize>)>,
-    /// The clock was read since the last turn ended.
-    begun: bool,
 }
 
 impl InMemoryServer {
@@ -78,10 +82,9 @@ impl InMemoryServer {
         let shards = setups.into_iter().map(|setup| InMemoryShard {
             hub: setup.make_hub(Arc::clone(&cluster)).0,
             connections: Vec::new(),
-            touched: Vec::new(),
+            lists: TurnLists::default(),
             arrived: Vec::new(),
             inputs: Vec::new(),
-            begun: false,
         });
         Ok(Self { shards: shards.collect(), cluster, router, next_shard: 0 })
     }
@@ -115,8 +118,7 @@ impl InMemoryServer {
     pub fn end_of_input(&mut self, connection: InMemoryConnection) {
         let shard = &mut self.shards[connection.shard];
         if shard.is_open(connection.id) {
-            shard.begin();
-            shard.take_inputs();
+            shard.execute_inputs();
             shard.hub.end_of_input(connection.id.index);
         }
     }
@@ -147,7 +149,12 @@ impl InMemoryServer {
 
 impl InMemoryShard {
     fn connect(&mut self) -> ConnectionId {
-        let id = self.hub.insert(false, Protocol::Auto, None);
+        let id = self.hub.insert(NewConnection {
+            addresses: Addresses::UNNAMED,
+            stays: false,
+            protocol: Protocol::Auto,
+            tls: None,
+        });
         let connection = MemoryConnection { id, closed: false };
         match self.connections.get_mut(id.index as usize) {
             Some(place) => *place = connection,
@@ -162,79 +169,86 @@ impl InMemoryShard {
         connection.id == id && !connection.closed
     }
 
-    /// Before the first bytes of a turn.
-    #[inline]
-    fn begin(&mut self) {
-        if !self.begun {
-            self.begun = true;
-            self.hub.executor.begin_turn();
-        }
-    }
-
-    /// What came in, for the hub.
-    #[inline]
-    fn take_inputs(&mut self) {
-        let arrived = &self.arrived;
-        self.hub.receive(self.inputs.drain(..).map(|(index, range)| (index, &arrived[range])));
-        self.arrived.clear();
+    /// Executes what clients have sent, before the turn.
+    fn execute_inputs(&mut self) {
+        self.hub.executor.begin_turn();
+        take_inputs(&mut self.hub, &mut self.arrived, &mut self.inputs);
     }
 
     #[inline]
     fn has_work(&self) -> bool {
         let hub = &self.hub;
-        !self.inputs.is_empty()
-            || self.begun
-            || hub.has_messages()
-            || hub.has_runnable()
-            || hub.has_touched()
+        !self.inputs.is_empty() || hub.has_messages() || hub.has_runnable() || hub.has_touched()
     }
 
     #[inline]
-    fn turn(&mut self, mut send: impl FnMut(ConnectionId, &[u8])) {
-        self.begin();
-        self.take_inputs();
-        self.hub.take_messages(
-            |_, _| unreachable!("no acceptor hands sockets over"),
-            |_| unreachable!("no shard sleeps"),
-        );
-        self.hub.run_runnable();
-        if self.hub.is_to_tell() {
-            self.hub.tell_connections(|_| None);
-        }
-        self.hub.dispatch(|_| unreachable!("no shard sleeps"));
-        let mut touched = std::mem::take(&mut self.touched);
-        self.hub.take_touched(&mut touched);
-        for index in touched.drain(..) {
-            self.settle(index, &mut send);
-        }
-        self.touched = touched;
-        self.hub.executor.metrics.add(Counter::Turns, 1);
-        self.hub.maintain();
-        self.begun = false;
+    fn turn(&mut self, send: impl FnMut(ConnectionId, &[u8])) {
+        let Self { hub, connections, lists, arrived, inputs } = self;
+        let mut sockets = MemorySockets { connections, arrived, inputs, send };
+        let outlook = turn(hub, &mut sockets, lists);
+        debug_assert!(outlook.is_ok(), "nothing here asks the kernel");
+    }
+}
+
+/// Passes to the hub what clients have sent.
+#[inline]
+fn take_inputs(hub: &mut Hub, arrived: &mut Vec<u8>, inputs: &mut Vec<(u32, Range<usize>)>) {
+    hub.receive(inputs.drain(..).map(|(index, range)| (index, &arrived[range])));
+    arrived.clear();
+}
+
+/// What a turn uses in place of sockets.
+struct MemorySockets<'a, S> {
+    connections: &'a mut Vec<MemoryConnection>,
+    arrived: &'a mut Vec<u8>,
+    inputs: &'a mut Vec<(u32, Range<usize>)>,
+    /// Takes what leaves for a connection.
+    send: S,
+}
+
+impl<S: FnMut(ConnectionId, &[u8])> Sockets for MemorySockets<'_, S> {
+    #[inline]
+    fn receive(&mut self, hub: &mut Hub) -> bool {
+        let came = !self.inputs.is_empty();
+        take_inputs(hub, self.arrived, self.inputs);
+        came
+    }
+
+    fn open(&mut self, _: u32, _: OwnedFd) {
+        unreachable!("no acceptor hands sockets over");
+    }
+
+    fn serve_datagrams(&mut self, _: &mut Hub) -> bool {
+        false
     }
 
     #[inline]
-    fn settle(&mut self, index: u32, send: &mut impl FnMut(ConnectionId, &[u8])) {
-        let Some(actions) = self.hub.take_actions(index) else { return };
+    fn settle(&mut self, hub: &mut Hub, index: u32, _: &mut Vec<ShardId>) {
+        let Some(actions) = hub.take_actions(index) else { return };
         let connection = &mut self.connections[index as usize];
         if let Some(outgoing) = actions.send {
             if let Some(bytes) = outgoing.plain() {
-                send(connection.id, bytes);
+                (self.send)(connection.id, bytes);
             } else {
                 let mut offset = 0;
                 while offset < outgoing.total_bytes() {
                     for piece in &outgoing.pieces(offset) {
-                        send(connection.id, piece);
+                        (self.send)(connection.id, piece);
                         offset += piece.len();
                     }
                 }
             }
-            self.hub.sent(index, outgoing);
+            hub.sent(index, outgoing);
         }
         if actions.socket == SocketAction::Close {
             connection.closed = true;
-            self.hub.remove(index);
+            hub.remove(index);
         }
+    }
+
+    fn enter(&mut self, _: &mut Hub, wakes: &mut Vec<ShardId>, _: bool) -> io::Result<()> {
+        debug_assert!(wakes.is_empty(), "no shard sleeps");
+        Ok(())
     }
 }
 

@@ -23,6 +23,18 @@ pub(crate) struct ConnectionId {
     pub(crate) generation: u32,
 }
 
+impl ConnectionId {
+    /// The id as one number, for the kernel.
+    pub(crate) fn to_bits(self) -> u64 {
+        u64::from(self.generation) << 32 | u64::from(self.index)
+    }
+
+    /// The id of [`Self::to_bits`].
+    pub(crate) fn from_bits(bits: u64) -> Self {
+        Self { index: bits as u32, generation: (bits >> 32) as u32 }
+    }
+}
+
 /// Why a connection is not served further for now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Pause {

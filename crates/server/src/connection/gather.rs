@@ -7,8 +7,8 @@ use slabcore_protocol::Echo;
 use slabcore_shard::{ClassTable, PrefixCounts, ShardId};
 use slabcore_storage::Reassigned;
 
+use crate::connection::connection_reports::ConnectionReports;
 use crate::connection::sizes::Sizes;
-use crate::connection::told_connections::Connections;
 use crate::settings::limits::OPEN_GATHERS_MAX;
 
 /// The parts gathered so far, and the reply they are for.
@@ -29,7 +29,7 @@ pub(crate) enum Gathering {
     /// `stats sizes`.
     Sizes(Box<Sizes>),
     /// `stats conns`.
-    Connections(Box<Connections>),
+    Connections(Box<ConnectionReports>),
     /// `stats shards`: the numbers of each.
     Shards(Vec<Snapshot>),
 }
@@ -87,7 +87,7 @@ impl Gather {
             Gathering::Done => {}
             Gathering::Prefixes(counts) => counts.merge_bytes(bytes),
             Gathering::Sizes(sizes) => sizes.merge_bytes(bytes),
-            Gathering::Connections(connections) => connections.merge_bytes(bytes),
+            Gathering::Connections(reports) => reports.merge_bytes(bytes),
             Gathering::Shards(shards) => shards[shard.index()] = snapshot_of(bytes),
             Gathering::Metrics(sum, _) => sum.merge(&snapshot_of(bytes)),
             Gathering::Classes(sum, _) => sum.merge_bytes(bytes),

@@ -10,19 +10,21 @@
 //! Start reading at [`Connection`], then `output.rs` (replies in order) and `hub_connection.rs`.
 
 pub(crate) mod affinity;
+pub(crate) mod carry;
 mod connection;
+pub(crate) mod connection_reports;
 pub(crate) mod dump_progress;
 pub(crate) mod gather;
 pub(crate) mod hub_connection;
 pub(crate) mod input_state;
 pub(crate) mod login;
+pub(crate) mod new_connection;
 pub(crate) mod outgoing;
 pub(crate) mod output;
 pub(crate) mod sizes;
 pub(crate) mod slot;
 pub(crate) mod spare_buffers;
 pub(crate) mod tls_session;
-pub(crate) mod told_connections;
 pub(crate) mod watcher_id;
 
 pub(crate) use self::connection::{Connection, ConnectionId, Pause};

@@ -1,4 +1,5 @@
-//! The same turn on epoll, for where `io_uring` is refused: one plain pinned thread per shard.
+//! The sockets of an executor on epoll, for systems that refuse `io_uring`. Its thread is a plain
+//! pinned one.
 
 use std::io::{self, IoSlice};
 use std::os::fd::{AsFd, OwnedFd};
@@ -10,11 +11,11 @@ use rustix::event::Timespec;
 use rustix::event::epoll;
 use rustix::io::Errno;
 use rustix::net::{RecvFlags, SendAncillaryBuffer, SendFlags, recv, send, sendmsg};
-use slabcore_metrics::Counter;
 
 use slabcore_shard::ShardId;
 
 use crate::connection::outgoing::Outgoing;
+use crate::drivers::turn::{Sockets, TurnLists, put_at, turn};
 use crate::drivers::udp_port::{Readiness, UdpPort};
 use crate::hub::Hub;
 use crate::hub::driver_actions::SocketAction;
@@ -23,9 +24,9 @@ use crate::settings::log;
 
 /// Events taken per system call.
 const EVENTS_MAX: usize = 256;
-/// Names the doorbell among the events; connections have small numbers.
+/// Identifies the doorbell among the events. Connections have small numbers.
 const DOORBELL: u64 = u64::MAX;
-/// Names the first UDP socket; the others follow.
+/// Identifies the first UDP socket among the events. The others follow.
 const UDP_SOCKETS: u64 = 1 << 32;
 
 #[derive(Debug, Default)]
@@ -33,7 +34,7 @@ struct EpollConnection {
     socket: Option<OwnedFd>,
     /// What the kernel was asked to watch for.
     interest: Option<epoll::EventFlags>,
-    /// What the socket would not take yet, from an offset on.
+    /// Output that the socket did not take yet, and the offset of its first unsent byte.
     unsent: Option<(Outgoing, usize)>,
     ending: bool,
 }
@@ -41,12 +42,16 @@ struct EpollConnection {
 /// See the module.
 pub(crate) struct EpollDriver {
     hub: Hub,
+    sockets: EpollSockets,
+    lists: TurnLists,
+}
+
+/// The sockets of an executor, and its epoll set.
+struct EpollSockets {
     epoll: OwnedFd,
     connections: Vec<EpollConnection>,
     events: Vec<epoll::Event>,
     buffer: Vec<u8>,
-    touched: Vec<u32>,
-    wakes: Vec<ShardId>,
     udp: UdpPort,
     /// What the kernel was asked to watch each UDP socket for.
     udp_interests: Vec<epoll::EventFlags>,
@@ -55,94 +60,116 @@ pub(crate) struct EpollDriver {
 impl EpollDriver {
     pub(crate) fn new(hub: Hub, udp: UdpPort) -> io::Result<Self> {
         let epoll = epoll::create(epoll::CreateFlags::CLOEXEC)?;
-        let mailbox = &hub.executor.cluster.mailboxes[hub.executor.shard.index()];
         let data = epoll::EventData::new_u64(DOORBELL);
-        epoll::add(&epoll, mailbox.doorbell(), data, epoll::EventFlags::IN)?;
+        epoll::add(&epoll, hub.mailbox().doorbell(), data, epoll::EventFlags::IN)?;
         let udp_interests = vec![epoll::EventFlags::empty(); udp.sockets()];
         for (socket, &interest) in udp_interests.iter().enumerate() {
             epoll::add(&epoll, udp.descriptor(socket), udp_socket(socket), interest)?;
         }
-        Ok(Self {
-            hub,
+        let sockets = EpollSockets {
             epoll,
             connections: Vec::new(),
             events: Vec::with_capacity(EVENTS_MAX),
             buffer: vec![0; RECEIVE_BUFFER_BYTES],
-            touched: Vec::new(),
-            wakes: Vec::new(),
             udp,
             udp_interests,
-        })
+        };
+        Ok(Self { hub, sockets, lists: TurnLists::default() })
     }
 
     /// Serves until a stop is ordered.
     pub(crate) fn serve(mut self) -> io::Result<()> {
-        while !self.hub.stopping {
-            self.turn()?;
+        let Self { hub, sockets, lists } = &mut self;
+        while turn(hub, sockets, lists)?.unless_stopping().is_some() {}
+        for index in hub.indices() {
+            sockets.end(hub, index);
         }
-        for index in self.hub.indices() {
-            self.end(index);
-        }
-        self.hub.datagrams.end_all(&mut self.hub.executor);
-        self.hub.executor.shards.own().publish();
+        hub.end();
         Ok(())
     }
+}
 
-    fn turn(&mut self) -> io::Result<()> {
-        self.hub.executor.begin_turn();
+impl Sockets for EpollSockets {
+    fn receive(&mut self, hub: &mut Hub) -> bool {
         let mut events = std::mem::take(&mut self.events);
+        let came = !events.is_empty();
         for event in events.drain(..) {
             match event.data.u64() {
-                DOORBELL => {
-                    self.hub.executor.cluster.mailboxes[self.hub.executor.shard.index()].silence();
-                }
+                DOORBELL => hub.mailbox().silence(),
                 number @ UDP_SOCKETS.. => {
-                    self.datagrams_ready((number - UDP_SOCKETS) as usize, event.flags);
+                    self.datagrams_ready(hub, (number - UDP_SOCKETS) as usize, event.flags);
                 }
-                index => self.ready(index as u32, event.flags),
+                index => self.ready(hub, index as u32, event.flags),
             }
         }
         self.events = events;
-        self.take_messages();
-        let mut more = self.hub.run_runnable();
-        if self.udp.sockets() > 0 {
-            more |= self.serve_datagrams();
-        }
-        if self.hub.is_to_tell() {
-            let connections = &self.connections;
-            self.hub.tell_connections(|index| {
-                connections.get(index as usize)?.socket.as_ref().map(AsFd::as_fd)
-            });
-        }
-        let wakes = &mut self.wakes;
-        self.hub.dispatch(|shard| wakes.push(shard));
-        let mut touched = std::mem::take(&mut self.touched);
-        self.hub.take_touched(&mut touched);
-        for index in touched.drain(..) {
-            self.settle(index);
-        }
-        self.touched = touched;
-        for shard in self.wakes.drain(..) {
-            self.hub.executor.cluster.mailboxes[shard.index()].ring_doorbell();
-        }
-        self.hub.executor.metrics.add(Counter::Turns, 1);
-        more |= self.hub.maintain();
-        more |= self.hub.has_runnable() || self.hub.has_touched();
-        self.wait(more || self.hub.stopping)
+        came
     }
 
-    fn datagrams_ready(&mut self, socket: usize, flags: epoll::EventFlags) {
+    fn open(&mut self, index: u32, socket: OwnedFd) {
+        let connection = EpollConnection { socket: Some(socket), ..EpollConnection::default() };
+        put_at(&mut self.connections, index, connection);
+    }
+
+    fn serve_datagrams(&mut self, hub: &mut Hub) -> bool {
+        self.udp.sockets() > 0 && self.serve_udp_port(hub)
+    }
+
+    fn settle(&mut self, hub: &mut Hub, index: u32, wakes: &mut Vec<ShardId>) {
+        let Some(actions) = hub.take_actions(index) else { return };
+        self.connections[index as usize].ending |= actions.socket == SocketAction::Close;
+        if let Some(outgoing) = actions.send {
+            if self.connections[index as usize].ending {
+                hub.send_failed(index, outgoing);
+            } else {
+                self.send(hub, index, outgoing, 0);
+            }
+        }
+        if self.connections[index as usize].ending {
+            self.end(hub, index);
+        } else if actions.socket == SocketAction::HandOver {
+            self.depart(hub, index, wakes);
+        } else if let Err(errno) = self.watch(index, actions.read) {
+            log::not_watched(errno);
+            self.end(hub, index);
+        }
+    }
+
+    fn enter(&mut self, hub: &mut Hub, wakes: &mut Vec<ShardId>, has_work: bool) -> io::Result<()> {
+        for shard in wakes.drain(..) {
+            hub.executor.cluster.mailboxes[shard.index()].ring_doorbell();
+        }
+        let has_work = has_work || hub.has_runnable() || hub.has_touched();
+        hub.mailbox().park();
+        let returns_at_once = has_work || hub.has_messages();
+        if !returns_at_once {
+            hub.prepare_sleep();
+        }
+        let timeout = returns_at_once.then(Timespec::default);
+        hub.executor.shards.lend();
+        let result = epoll::wait(&self.epoll, spare_capacity(&mut self.events), timeout.as_ref());
+        hub.mailbox().unpark();
+        hub.executor.shards.take_back();
+        match result {
+            Ok(_) | Err(Errno::INTR) => Ok(()),
+            Err(error) => Err(error.into()),
+        }
+    }
+}
+
+impl EpollSockets {
+    fn datagrams_ready(&mut self, hub: &mut Hub, socket: usize, flags: epoll::EventFlags) {
         if flags.contains(epoll::EventFlags::OUT) {
-            self.udp.ready(&mut self.hub, socket, Readiness::Writable);
+            self.udp.ready(hub, socket, Readiness::Writable);
         }
         if flags != epoll::EventFlags::OUT {
-            self.udp.ready(&mut self.hub, socket, Readiness::Readable);
+            self.udp.ready(hub, socket, Readiness::Readable);
         }
     }
 
-    /// Answers datagrams; true if some are left.
-    fn serve_datagrams(&mut self) -> bool {
-        let mut more = self.udp.turn(&mut self.hub);
+    /// Answers datagrams, and has the kernel watch the sockets for more. True if work is left.
+    fn serve_udp_port(&mut self, hub: &mut Hub) -> bool {
+        let mut more = self.udp.turn(hub);
         for (socket, interest) in self.udp_interests.iter_mut().enumerate() {
             let is_watched = |readiness| self.udp.watched(socket, readiness);
             let mut wanted = epoll::EventFlags::empty();
@@ -154,139 +181,85 @@ impl EpollDriver {
             let descriptor = self.udp.descriptor(socket);
             match epoll::modify(&self.epoll, descriptor, udp_socket(socket), wanted) {
                 Ok(()) => *interest = wanted,
-                // The next turn tries again.
+                // The next turn tries it again.
                 Err(_) => more = true,
             }
         }
         more
     }
 
-    fn wait(&mut self, more: bool) -> io::Result<()> {
-        self.hub.executor.cluster.mailboxes[self.hub.executor.shard.index()].park();
-        let now = more || self.hub.has_messages();
-        if !now {
-            self.hub.executor.shards.own().publish();
-            self.hub.tell_due();
-        }
-        let mailbox = &self.hub.executor.cluster.mailboxes[self.hub.executor.shard.index()];
-        let timeout = now.then(Timespec::default);
-        let shards = &mut self.hub.executor.shards;
-        shards.lend();
-        let result = epoll::wait(&self.epoll, spare_capacity(&mut self.events), timeout.as_ref());
-        mailbox.unpark();
-        shards.take_back();
-        match result {
-            Ok(_) | Err(Errno::INTR) => Ok(()),
-            Err(error) => Err(error.into()),
-        }
-    }
-
-    fn ready(&mut self, index: u32, flags: epoll::EventFlags) {
+    fn ready(&mut self, hub: &mut Hub, index: u32, flags: epoll::EventFlags) {
         let broken = flags.contains(epoll::EventFlags::ERR);
         if broken {
             self.connections[index as usize].ending = true;
-            self.hub.touch(index);
+            hub.touch(index);
             return;
         }
         if flags.contains(epoll::EventFlags::OUT)
             && let Some((outgoing, offset)) = self.connections[index as usize].unsent.take()
         {
-            self.send(index, outgoing, offset);
+            self.send(hub, index, outgoing, offset);
         }
         if flags.intersects(epoll::EventFlags::IN | epoll::EventFlags::HUP) {
-            self.receive(index);
+            self.receive_from(hub, index);
         }
     }
 
-    fn receive(&mut self, index: u32) {
+    fn receive_from(&mut self, hub: &mut Hub, index: u32) {
         let connection = &mut self.connections[index as usize];
         let Some(socket) = &connection.socket else { return };
         if connection.ending {
             return;
         }
         match recv(socket, &mut self.buffer[..], RecvFlags::DONTWAIT) {
-            Ok((0, _)) => self.hub.end_of_input(index),
-            Ok((bytes, _)) => self.hub.receive(std::iter::once((index, &self.buffer[..bytes]))),
+            Ok((0, _)) => hub.end_of_input(index),
+            Ok((bytes, _)) => hub.receive(std::iter::once((index, &self.buffer[..bytes]))),
             Err(Errno::AGAIN | Errno::INTR) => {}
             Err(_) => {
                 connection.ending = true;
-                self.hub.touch(index);
+                hub.touch(index);
             }
         }
     }
 
-    fn send(&mut self, index: u32, outgoing: Outgoing, offset: usize) {
+    fn send(&mut self, hub: &mut Hub, index: u32, outgoing: Outgoing, offset: usize) {
         let connection = &mut self.connections[index as usize];
         let Some(socket) = &connection.socket else {
             unreachable!("an open connection has a socket")
         };
         match send_once(socket, &outgoing, offset) {
             Ok(count) if offset + count == outgoing.total_bytes() => {
-                self.hub.sent(index, outgoing);
+                hub.sent(index, outgoing);
             }
             Ok(count) => {
                 connection.unsent = Some((outgoing, offset + count));
-                self.hub.touch(index);
+                hub.touch(index);
             }
             Err(Errno::AGAIN | Errno::INTR) => {
                 connection.unsent = Some((outgoing, offset));
-                self.hub.touch(index);
+                hub.touch(index);
             }
             Err(_) => {
                 connection.ending = true;
-                self.hub.send_failed(index, outgoing);
+                hub.send_failed(index, outgoing);
             }
         }
     }
 
-    /// Closes a connection, which takes it off the epoll set.
-    fn end(&mut self, index: u32) {
+    /// Closes a connection. The kernel takes its socket out of the epoll set.
+    fn end(&mut self, hub: &mut Hub, index: u32) {
         let connection = std::mem::take(&mut self.connections[index as usize]);
         if let Some(socket) = connection.socket {
-            self.hub.part_from_client(index, &socket);
+            hub.before_close(index, &socket);
         }
         if let Some((outgoing, _)) = connection.unsent {
-            self.hub.send_failed(index, outgoing);
+            hub.send_failed(index, outgoing);
         }
-        self.hub.remove(index);
+        hub.remove(index);
     }
 
-    fn take_messages(&mut self) {
-        let (connections, wakes) = (&mut self.connections, &mut self.wakes);
-        self.hub.take_messages(
-            |index, socket| {
-                let index = index as usize;
-                if index >= connections.len() {
-                    connections.resize_with(index + 1, EpollConnection::default);
-                }
-                connections[index] =
-                    EpollConnection { socket: Some(socket), ..EpollConnection::default() };
-            },
-            |shard| wakes.push(shard),
-        );
-    }
-
-    fn settle(&mut self, index: u32) {
-        let Some(actions) = self.hub.take_actions(index) else { return };
-        self.connections[index as usize].ending |= actions.socket == SocketAction::Close;
-        if let Some(outgoing) = actions.send {
-            if self.connections[index as usize].ending {
-                self.hub.send_failed(index, outgoing);
-            } else {
-                self.send(index, outgoing, 0);
-            }
-        }
-        if self.connections[index as usize].ending {
-            self.end(index);
-        } else if actions.socket == SocketAction::HandOver {
-            self.depart(index);
-        } else if let Err(errno) = self.watch(index, actions.read) {
-            log::not_watched(errno);
-            self.end(index);
-        }
-    }
-
-    /// Has the kernel watch a connection's socket for what it waits for.
+    /// Has the kernel watch a connection's socket: for input if `read`, and for room if output is
+    /// unsent.
     fn watch(&mut self, index: u32, read: bool) -> rustix::io::Result<()> {
         let connection = &mut self.connections[index as usize];
         let mut wanted = epoll::EventFlags::empty();
@@ -303,21 +276,20 @@ impl EpollDriver {
         }
     }
 
-    /// Lets go of a socket, and sends its connection to another shard.
-    fn depart(&mut self, index: u32) {
+    /// Sends a connection with its socket to another shard.
+    fn depart(&mut self, hub: &mut Hub, index: u32, wakes: &mut Vec<ShardId>) {
         let connection = &mut self.connections[index as usize];
         debug_assert!(connection.unsent.is_none(), "all output has left");
         let Some(socket) = connection.socket.take() else { return };
         if connection.interest.take().is_some()
             && let Err(errno) = epoll::delete(&self.epoll, &socket)
         {
-            // Its events would go on coming here.
+            // Its events would still come here.
             log::not_watched(errno);
             connection.socket = Some(socket);
-            return self.end(index);
+            return self.end(hub, index);
         }
-        let wakes = &mut self.wakes;
-        connection.socket = self.hub.depart(index, socket, |shard| wakes.push(shard));
+        connection.socket = hub.depart(index, socket, |shard| wakes.push(shard));
     }
 }
 
@@ -325,7 +297,7 @@ fn udp_socket(number: usize) -> epoll::EventData {
     epoll::EventData::new_u64(UDP_SOCKETS + number as u64)
 }
 
-/// Sends the bytes from `offset` on as far as the socket takes them, and says how many it took.
+/// Sends the bytes from `offset` on, as many as the socket takes, and returns how many it took.
 fn send_once(socket: &OwnedFd, outgoing: &Outgoing, offset: usize) -> rustix::io::Result<usize> {
     let flags = SendFlags::NOSIGNAL | SendFlags::DONTWAIT;
     if let Some(bytes) = outgoing.plain() {

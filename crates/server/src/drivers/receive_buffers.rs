@@ -1,4 +1,4 @@
-//! The buffers that the kernel fills with what clients send, shared by all connections of a ring.
+//! The buffers that the kernel fills with what clients send. All connections of a ring share them.
 #![allow(unsafe_code)]
 
 use std::io;
@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU16, Ordering};
 use io_uring::types::BufRingEntry;
 use memmap2::{Advice, MmapMut, MmapOptions};
 
-/// See the module. The ring of entries stands before the buffers in one mapping.
+/// See the module. One mapping holds the ring of entries, then the buffers.
 pub(super) struct ReceiveBuffers {
     memory: MmapMut,
     count: u16,
@@ -19,17 +19,17 @@ pub(super) struct ReceiveBuffers {
 const PAGE_BYTES: usize = 4096;
 
 impl ReceiveBuffers {
-    /// `count` buffers, a power of two, all given to the kernel.
+    /// Makes `count` buffers, a power of two, and gives all of them to the kernel.
     pub(super) fn new(count: u16, buffer_bytes: usize) -> io::Result<Self> {
         assert!(count.is_power_of_two());
         let entries_bytes = usize::from(count) * size_of::<BufRingEntry>();
         let buffers_start = entries_bytes.next_multiple_of(PAGE_BYTES);
-        // Present from the start: the kernel goes round through all of them anyway.
+        // Populated at once, as the kernel uses all buffers in turn.
         let memory = MmapOptions::new()
             .len(buffers_start + usize::from(count) * buffer_bytes)
             .populate()
             .map_anon()?;
-        // Fewer TLB misses where huge pages are to be had; nothing is lost where not.
+        // Huge pages cause fewer TLB misses. Without them the buffers work, too.
         let _ = memory.advise(Advice::HugePage);
         let mut buffers = Self { memory, count, buffer_bytes, buffers_start, tail: 0 };
         for buffer in 0..count {
@@ -38,19 +38,19 @@ impl ReceiveBuffers {
         Ok(buffers)
     }
 
-    /// Where the kernel finds the ring of entries.
+    /// The address of the ring of entries, for the kernel.
     pub(super) fn entries_address(&self) -> u64 {
         self.memory.as_ptr().addr() as u64
     }
 
-    /// The first bytes of a buffer that the kernel has filled and not got back.
+    /// The first `bytes` of a buffer that the kernel has filled and that was not given back.
     pub(super) fn bytes(&self, buffer: u16, bytes: usize) -> &[u8] {
         assert!(buffer < self.count && bytes <= self.buffer_bytes);
         let start = self.buffers_start + usize::from(buffer) * self.buffer_bytes;
         &self.memory[start..start + bytes]
     }
 
-    /// Lets the kernel fill a buffer.
+    /// Gives a buffer to the kernel to be filled.
     pub(super) fn give_back(&mut self, buffer: u16) {
         assert!(buffer < self.count);
         let start = self.buffers_start + usize::from(buffer) * self.buffer_bytes;

@@ -1,8 +1,8 @@
-//! The data-plane ring: sockets driven by `io_uring`, behind a safe interface.
+//! The data-plane ring: a safe interface to `io_uring` for sockets.
 //!
-//! Receives are multishot into provided buffers, so that an idle connection owns none; sends own
-//! their buffer, and hold the values that they send from, until they complete. One
-//! [`Ring::enter`] submits everything and waits.
+//! Receives are multishot into provided buffers, so an idle connection owns no buffer. A send owns
+//! its buffer, and holds the values that it sends from, until it completes. One [`Ring::enter`]
+//! submits everything and waits.
 #![allow(unsafe_code)]
 
 use std::io;
@@ -16,45 +16,46 @@ use crate::connection::outgoing::Outgoing;
 use crate::drivers::receive_buffers::ReceiveBuffers;
 use crate::drivers::send_message::{SendMessage, SendMessages};
 use crate::drivers::udp_port::Readiness;
+use crate::hub::driver_actions::AfterSend;
 use crate::settings::limits::{RECEIVE_BUFFER_BYTES, RECEIVE_BUFFERS};
 use crate::settings::ring_size::RingSize;
 
 const BUFFER_GROUP: u16 = 0;
 
-/// Operations that end with the server may take so long for it.
+/// Time that operations may take to end when the server ends.
 const END_NANOSECONDS_MAX: u32 = 100_000_000;
 
-/// Bytes of a connection arrived in a buffer that must be given back.
+/// Bytes that arrived for a connection, in a buffer that must be given back.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Received {
     pub(super) index: u32,
     buffer: u16,
     bytes: usize,
-    /// Receiving has ended.
+    /// The receive has ended, and another one must be started.
     pub(super) rearm: bool,
 }
 
-/// What another completion is of.
+/// A completion other than received bytes.
 #[derive(Debug)]
 pub(super) enum Completion {
-    /// Receiving has ended: 0 at the end of the input, else the error; ENOBUFS and ECANCELED ask
-    /// for a new start.
+    /// A receive has ended. `error` is 0 at the end of the input. After ENOBUFS and ECANCELED it
+    /// may be started again.
     ReceiveEnded { index: u32, error: i32 },
-    /// A send is over: what was sent, and how many of its bytes left or the error.
+    /// A send is over. `result` is how many bytes have left, or the negative error.
     Sent { index: u32, outgoing: Outgoing, result: i32 },
     /// Another thread rang.
     Doorbell { rearm: bool },
-    /// A UDP socket is ready, as was asked for once.
+    /// A UDP socket that was watched is ready, and is not watched any more.
     Datagrams { socket: usize, readiness: Readiness },
     /// A doorbell by [`Ring::ring_other`] did not reach this shard.
     DoorbellLost { shard: usize },
-    /// Another ring rang, or a cancellation ended: nothing to do but look around.
+    /// Another ring rang, or a cancellation ended. The turn itself is the answer.
     Nothing,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 #[repr(u64)]
-enum Kind {
+enum Operation {
     Receive = 1,
     Send = 2,
     Doorbell = 3,
@@ -64,37 +65,37 @@ enum Kind {
     RingOther = 7,
 }
 
-const KIND_SHIFT: u32 = 56;
+const OPERATION_SHIFT: u32 = 56;
 
-fn user_data(kind: Kind, index: u32) -> u64 {
-    (kind as u64) << KIND_SHIFT | u64::from(index)
+fn user_data(operation: Operation, index: u32) -> u64 {
+    (operation as u64) << OPERATION_SHIFT | u64::from(index)
 }
 
 /// What the kernel reads until a send completes.
-struct Sending {
+struct RingSend {
     outgoing: Outgoing,
-    /// Where its pieces are, if they do not lie together.
+    /// The list of its pieces, if there are several.
     message: Option<Box<SendMessage>>,
 }
 
 /// See the module.
 pub(crate) struct Ring {
     io: IoUring,
-    /// Not unmapped while the kernel may write to them: see `Drop`.
+    /// They stay mapped while the kernel may write to them: see `Drop`.
     buffers: ManuallyDrop<ReceiveBuffers>,
-    /// The sends under way by connection: the kernel reads what they own.
-    sending: Vec<Option<Sending>>,
+    /// The sends under way, by connection. The kernel reads what they own.
+    sending: Vec<Option<RingSend>>,
     messages: SendMessages,
-    /// Sends not submitted yet whose completion is no reason to end a wait.
+    /// Sends that are not submitted yet and whose completion does not end a wait.
     queued_sends: usize,
-    /// The kernel was asked for something: it may write to `buffers`.
+    /// An operation was queued, so the kernel may write to `buffers`.
     is_used: bool,
 }
 
 impl Ring {
-    /// A ring of this thread: only the thread that makes it may use it.
+    /// Makes a ring that only this thread may use.
     ///
-    /// Fails where `io_uring` is refused or lacks what is used here (Linux 6.1 has it).
+    /// It fails where `io_uring` is refused, or lacks what is used here (Linux 6.1 has it).
     pub(crate) fn new(size: RingSize) -> io::Result<Self> {
         let io = IoUring::builder()
             .setup_single_issuer()
@@ -125,47 +126,52 @@ impl Ring {
         })
     }
 
-    /// For doorbells from other rings.
+    /// The ring's descriptor, by which other rings ring for this one.
     pub(super) fn descriptor(&self) -> RawFd {
         self.io.as_raw_fd()
     }
 
-    /// `eventfd` becomes readable when something completes and [`Self::notify`] is on.
+    /// Has `eventfd` become readable when an operation completes after
+    /// [`Self::enable_notifications`].
     pub(crate) fn register_eventfd(&self, eventfd: BorrowedFd<'_>) -> io::Result<()> {
         self.io.submitter().register_eventfd(eventfd.as_raw_fd())
     }
 
-    /// Turns notifications through the registered eventfd on or off.
-    pub(super) fn notify(&mut self, on: bool) {
-        let completions = self.io.completion();
-        if on { completions.enable_eventfd() } else { completions.disable_eventfd() }
+    /// Has completions notify the registered eventfd.
+    pub(super) fn enable_notifications(&mut self) {
+        self.io.completion().enable_eventfd();
     }
 
-    /// Starts receiving from a socket until the end or an error.
+    /// Has completions leave the registered eventfd alone.
+    pub(super) fn disable_notifications(&mut self) {
+        self.io.completion().disable_eventfd();
+    }
+
+    /// Starts a receive, which lasts until the end of the input or an error.
     pub(super) fn receive(&mut self, index: u32, socket: BorrowedFd<'_>) {
         let entry = opcode::RecvMulti::new(Fd(socket.as_raw_fd()), BUFFER_GROUP)
             .build()
-            .user_data(user_data(Kind::Receive, index));
+            .user_data(user_data(Operation::Receive, index));
         self.push(&entry);
     }
 
-    /// Ends the receiving of a connection; it completes with ECANCELED unless it just ended.
+    /// Cancels the receive of a connection. It completes with ECANCELED unless it just ended.
     pub(super) fn cancel_receive(&mut self, index: u32) {
-        let entry = opcode::AsyncCancel::new(user_data(Kind::Receive, index))
+        let entry = opcode::AsyncCancel::new(user_data(Operation::Receive, index))
             .build()
-            .user_data(user_data(Kind::Nothing, 0));
+            .user_data(user_data(Operation::Nothing, 0));
         self.push(&entry);
     }
 
-    /// Sends bytes from `offset` on; they come back with the completion. One send per
-    /// connection at a time. `awaited`: work follows from its completion, which ends a wait.
+    /// Sends the bytes from `offset` on. `outgoing` comes back with the completion. A connection
+    /// has one send at a time. The completion ends a wait if work follows from it.
     pub(super) fn send(
         &mut self,
         index: u32,
         socket: BorrowedFd<'_>,
         outgoing: Outgoing,
         offset: usize,
-        awaited: bool,
+        after: AfterSend,
     ) {
         let slot = index as usize;
         if slot >= self.sending.len() {
@@ -182,24 +188,24 @@ impl Ring {
             }
             None => {
                 let message = self.messages.of(&outgoing.pieces(offset));
-                // The kernel goes on by itself when a slow client has made room.
+                // With this flag the kernel itself sends the rest when a slow client has room.
                 let flags = (NO_SIGNAL | WAIT_ALL).cast_unsigned();
                 let entry = opcode::SendMsg::new(fd, message.header()).flags(flags);
                 (entry.build(), Some(message))
             }
         };
-        let entry = entry.user_data(user_data(Kind::Send, index));
-        self.sending[slot] = Some(Sending { outgoing, message });
-        self.queued_sends += usize::from(!awaited);
+        let entry = entry.user_data(user_data(Operation::Send, index));
+        self.sending[slot] = Some(RingSend { outgoing, message });
+        self.queued_sends += usize::from(after == AfterSend::NextRequest);
         self.push(&entry);
     }
 
-    /// Watches a doorbell: a completion whenever it becomes readable.
+    /// Watches a doorbell. Each time it becomes readable, [`Completion::Doorbell`] follows.
     pub(super) fn watch(&mut self, doorbell: BorrowedFd<'_>) {
         let entry = opcode::PollAdd::new(Fd(doorbell.as_raw_fd()), POLL_READABLE)
             .multi(true)
             .build()
-            .user_data(user_data(Kind::Doorbell, 0));
+            .user_data(user_data(Operation::Doorbell, 0));
         self.push(&entry);
     }
 
@@ -211,8 +217,8 @@ impl Ring {
         readiness: Readiness,
     ) {
         let (kind, events) = match readiness {
-            Readiness::Readable => (Kind::Readable, POLL_READABLE),
-            Readiness::Writable => (Kind::Writable, POLL_WRITABLE),
+            Readiness::Readable => (Operation::Readable, POLL_READABLE),
+            Readiness::Writable => (Operation::Writable, POLL_WRITABLE),
         };
         let entry = opcode::PollAdd::new(Fd(socket.as_raw_fd()), events)
             .build()
@@ -220,13 +226,13 @@ impl Ring {
         self.push(&entry);
     }
 
-    /// Rings for the owner of another ring, a shard. The kernel may have no memory for it: then
+    /// Rings for a shard by the ring of its executor. If the kernel has no memory for that,
     /// [`Completion::DoorbellLost`] follows.
     pub(super) fn ring_other(&mut self, shard: usize, ring: RawFd) {
-        let entry = opcode::MsgRingData::new(Fd(ring), 0, user_data(Kind::Nothing, 0), None)
+        let entry = opcode::MsgRingData::new(Fd(ring), 0, user_data(Operation::Nothing, 0), None)
             .build()
             .flags(squeue::Flags::SKIP_SUCCESS)
-            .user_data(user_data(Kind::RingOther, shard as u32));
+            .user_data(user_data(Operation::RingOther, shard as u32));
         self.push(&entry);
     }
 
@@ -246,13 +252,13 @@ impl Ring {
         }
     }
 
-    /// Submits what is queued, and waits `wait` microseconds at most for one event beside the
-    /// sends that are not awaited; `None`: does not wait.
+    /// Submits what is queued. Waits for one event beside the sends that no work follows from,
+    /// `wait` microseconds at most; `None`: does not wait.
     pub(super) fn enter(&mut self, wait: Option<u32>) -> io::Result<()> {
         let expected = std::mem::take(&mut self.queued_sends);
         let submitter = self.io.submitter();
         let result = match wait {
-            // Deferred completions arrive here too: the ring flags them.
+            // Deferred completions arrive here too, as the ring flags them.
             None => submitter.submit(),
             Some(microseconds) => {
                 let timespec = Timespec::new().nsec(microseconds * 1000);
@@ -262,8 +268,8 @@ impl Ring {
         in_order(result)
     }
 
-    /// Lets everything that is due arrive, without waiting. Before a sleep this must be done after
-    /// notifications are turned on: what came in before them rings no more.
+    /// Has everything that is due complete, without waiting. An executor that goes to sleep must
+    /// call this after it has turned notifications on: earlier completions do not notify.
     pub(super) fn flush(&mut self) -> io::Result<()> {
         self.queued_sends = 0;
         let timespec = Timespec::new();
@@ -272,8 +278,8 @@ impl Ring {
         in_order(result)
     }
 
-    /// Takes the completions that are there. Of one connection, what was received comes before the
-    /// end of receiving.
+    /// Takes the completions that are there. The bytes of a connection come before the end of its
+    /// receive.
     pub(super) fn completions(
         &mut self,
         received: &mut Vec<Received>,
@@ -295,16 +301,16 @@ impl Ring {
         !self.io.completion().is_empty()
     }
 
-    /// Ends all operations, and lets go of their sockets: after the ring's own end the kernel would
-    /// hold them for some milliseconds more, and nobody could bind a UDP port anew.
+    /// Ends all operations, so that the kernel closes their sockets now. After the ring's own end
+    /// it would keep them for some milliseconds, and their UDP ports could not be bound again.
     pub(super) fn end_operations(&mut self) {
-        // What does not end in time ends with the ring.
+        // Operations that do not end in time end with the ring.
         let timeout = Some(Timespec::new().nsec(END_NANOSECONDS_MAX));
         let _ = self.io.submitter().register_sync_cancel(timeout, CancelBuilder::any());
         let _ = self.flush();
     }
 
-    /// What was received.
+    /// The bytes that were received.
     pub(super) fn bytes(&self, received: Received) -> &[u8] {
         self.buffers.bytes(received.buffer, received.bytes)
     }
@@ -315,7 +321,8 @@ impl Ring {
     }
 }
 
-/// Time out, interrupted, or completions must be taken first: all in order.
+/// Accepts errors that need no answer: a timeout, an interruption, or completions that must be
+/// taken first.
 fn in_order(result: io::Result<usize>) -> io::Result<()> {
     match result {
         Ok(_) => Ok(()),
@@ -327,7 +334,7 @@ fn in_order(result: io::Result<usize>) -> io::Result<()> {
 }
 
 fn read_received(entry: &cqueue::Entry) -> Option<Received> {
-    if entry.user_data() >> KIND_SHIFT != Kind::Receive as u64 {
+    if entry.user_data() >> OPERATION_SHIFT != Operation::Receive as u64 {
         return None;
     }
     let bytes = usize::try_from(entry.result()).ok().filter(|bytes| *bytes > 0)?;
@@ -338,32 +345,32 @@ fn read_received(entry: &cqueue::Entry) -> Option<Received> {
 
 fn read_completion(
     entry: &cqueue::Entry,
-    sending: &mut [Option<Sending>],
+    sending: &mut [Option<RingSend>],
     messages: &mut SendMessages,
 ) -> Completion {
     let index = entry.user_data() as u32;
     let result = entry.result();
-    match entry.user_data() >> KIND_SHIFT {
-        kind if kind == Kind::Receive as u64 => Completion::ReceiveEnded { index, error: -result },
-        kind if kind == Kind::Send as u64 => {
+    match entry.user_data() >> OPERATION_SHIFT {
+        it if it == Operation::Receive as u64 => Completion::ReceiveEnded { index, error: -result },
+        it if it == Operation::Send as u64 => {
             let sent = sending[index as usize].take();
-            let Sending { outgoing, message } = sent.expect("a send completes once");
+            let RingSend { outgoing, message } = sent.expect("a send completes once");
             if let Some(message) = message {
                 messages.put(message);
             }
             Completion::Sent { index, outgoing, result }
         }
-        kind if kind == Kind::Doorbell as u64 => {
+        it if it == Operation::Doorbell as u64 => {
             Completion::Doorbell { rearm: !cqueue::more(entry.flags()) }
         }
-        kind if kind == Kind::Readable as u64 => {
+        it if it == Operation::Readable as u64 => {
             Completion::Datagrams { socket: index as usize, readiness: Readiness::Readable }
         }
-        kind if kind == Kind::Writable as u64 => {
+        it if it == Operation::Writable as u64 => {
             Completion::Datagrams { socket: index as usize, readiness: Readiness::Writable }
         }
-        // Only a failure completes.
-        kind if kind == Kind::RingOther as u64 => {
+        // Only a failure has a completion.
+        it if it == Operation::RingOther as u64 => {
             Completion::DoorbellLost { shard: index as usize }
         }
         _ => Completion::Nothing,
@@ -372,12 +379,12 @@ fn read_completion(
 
 impl Drop for Ring {
     fn drop(&mut self) {
-        // Closing a ring ends its operations in the background: what the kernel may still touch is
-        // leaked, and with a hold the item memory. A ring ends with its server.
+        // The kernel ends the operations of a closed ring in the background. So what it may still
+        // touch is leaked; for a hold that is the item memory. A ring ends with its server.
         std::mem::forget(std::mem::take(&mut self.sending));
         if !self.is_used {
-            // SAFETY: they are dropped once, and not touched after this. The kernel has received
-            // nothing into them: no operation was ever queued. It holds their list by itself.
+            // SAFETY: they are dropped once, and not used after this. The kernel does not write to
+            // them, as no operation was ever queued. It keeps their list itself.
             unsafe { ManuallyDrop::drop(&mut self.buffers) };
         }
     }
@@ -402,7 +409,8 @@ mod tests {
     use super::*;
     use crate::settings::limits::LULL_MICROSECONDS;
 
-    /// It was claimed by the shard that rang, so nobody else rang, and the other one slept on.
+    /// The shard that rang had claimed the doorbell, so nobody else rang, and the executor slept
+    /// on.
     #[test]
     fn a_doorbell_that_does_not_reach_its_shard_is_reported() {
         let Ok(mut ring) = Ring::new(RingSize::SMALLEST) else {

@@ -1,4 +1,4 @@
-//! Lists of pieces that the kernel reads while it sends them.
+//! Lists of the pieces of one send, as the kernel reads them.
 #![allow(unsafe_code)]
 
 use std::mem::MaybeUninit;
@@ -7,7 +7,7 @@ use std::ptr;
 use crate::connection::outgoing::Pieces;
 use crate::settings::limits::{SEND_PIECES_MAX, SPARE_SEND_MESSAGES_MAX};
 
-/// A `msghdr` with its list of pieces. Boxed: the header points to the list beside it.
+/// A `msghdr` with its list of pieces. It is always boxed, as the header points to the list.
 pub(super) struct SendMessage {
     header: libc::msghdr,
     pieces: [libc::iovec; SEND_PIECES_MAX],
@@ -16,27 +16,27 @@ pub(super) struct SendMessage {
 impl SendMessage {
     fn new() -> Box<Self> {
         let none = libc::iovec { iov_base: ptr::null_mut(), iov_len: 0 };
-        // SAFETY: a message header is numbers and pointers, for which all bits zero are values.
+        // SAFETY: a message header has numbers and pointers, and all bits zero are valid for them.
         let header = unsafe { MaybeUninit::<libc::msghdr>::zeroed().assume_init() };
         Box::new(Self { header, pieces: [none; SEND_PIECES_MAX] })
     }
 
-    /// For the kernel, for as long as this box and what its pieces point to stay.
+    /// The header, for the kernel. It is valid while this box and the bytes of its pieces are.
     pub(super) fn header(&self) -> *const libc::msghdr {
         &raw const self.header
     }
 }
 
-/// Messages that wait for use.
+/// Messages that can be used again.
 #[derive(Default)]
 pub(super) struct SendMessages {
-    /// Boxed, as the kernel knows them by address.
+    /// Boxed, as the kernel gets their addresses.
     #[expect(clippy::vec_box)]
     spares: Vec<Box<SendMessage>>,
 }
 
 impl SendMessages {
-    /// A message of these pieces.
+    /// A message with these pieces.
     pub(super) fn of(&mut self, pieces: &Pieces<'_>) -> Box<SendMessage> {
         let mut message = self.spares.pop().unwrap_or_else(SendMessage::new);
         for (place, piece) in message.pieces.iter_mut().zip(pieces) {

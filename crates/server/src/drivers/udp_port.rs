@@ -1,8 +1,9 @@
-//! The UDP sockets of one executor: datagrams in, answers out, a bounded part of a turn each time.
+//! The UDP sockets of one executor. Receiving and answering datagrams takes a bounded part of a
+//! turn.
 //!
-//! A driver watches the sockets for what [`UdpPort::watched`] names and tells [`UdpPort::ready`].
-//! Each socket belongs to one executor: who asks by datagram asks little, and a socket that several
-//! executors read would wake them all for each datagram.
+//! A driver watches the sockets for what [`UdpPort::watched`] names, and calls [`UdpPort::ready`].
+//! Each socket belongs to one executor. If several read from it, each datagram would wake all of
+//! them, and clients that use datagrams ask little.
 
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::time::Instant;
@@ -16,7 +17,7 @@ use crate::hub::Hub;
 use crate::requests::datagram_request::DatagramSource;
 use crate::settings::limits::{DATAGRAM_BURST, TURN_DATAGRAMS_DURATION};
 
-/// No datagram is larger.
+/// Bytes of the largest datagram there can be.
 const DATAGRAM_BYTES_MAX: usize = 64 << 10;
 
 /// What a socket can be ready for.
@@ -29,7 +30,7 @@ pub(super) enum Readiness {
 #[derive(Debug)]
 struct UdpSocket {
     socket: OwnedFd,
-    /// There may be datagrams in it.
+    /// It may have datagrams.
     readable: bool,
     /// Requests whose next reply datagram the socket had no room for.
     blocked: Vec<u32>,
@@ -45,7 +46,7 @@ pub(crate) struct UdpPort {
 }
 
 impl UdpPort {
-    /// The port of these sockets, which do not block; it may have none.
+    /// The port with these sockets, which must not block. There may be none.
     pub(crate) fn new(sockets: Vec<OwnedFd>) -> Self {
         let buffer = vec![0; if sockets.is_empty() { 0 } else { DATAGRAM_BYTES_MAX }];
         let sockets = sockets
@@ -66,7 +67,7 @@ impl UdpPort {
         self.sockets[socket].socket.as_fd()
     }
 
-    /// True if the driver is to say when a socket is ready for this.
+    /// True if the driver must watch a socket for this.
     pub(super) fn watched(&self, socket: usize, readiness: Readiness) -> bool {
         let socket = &self.sockets[socket];
         match readiness {
@@ -75,27 +76,29 @@ impl UdpPort {
         }
     }
 
-    /// A socket is ready.
+    /// Notes that a socket is ready.
     pub(super) fn ready(&mut self, hub: &mut Hub, socket: usize, readiness: Readiness) {
         let socket = &mut self.sockets[socket];
         match readiness {
             Readiness::Readable => socket.readable = true,
             Readiness::Writable => {
-                socket.blocked.drain(..).for_each(|index| hub.datagrams.resume(index));
+                let (datagrams, _) = hub.datagrams();
+                socket.blocked.drain(..).for_each(|index| datagrams.resume(index));
             }
         }
     }
 
-    /// Takes datagrams and answers them, until there is nothing left to do or the turn has been
-    /// long enough; true if something is left.
+    /// Receives and answers datagrams until nothing is left to do, or the turn has been long
+    /// enough. True if something is left.
     pub(super) fn turn(&mut self, hub: &mut Hub) -> bool {
         let start = Instant::now();
         loop {
             let has_received = self.receive(hub);
-            if !has_received && !hub.datagrams.has_runnable() {
+            let (datagrams, executor) = hub.datagrams();
+            if !has_received && !datagrams.has_runnable() {
                 return false;
             }
-            if let Some(index) = hub.datagrams.run(&mut hub.executor, &mut hub.stalled) {
+            if let Some(index) = datagrams.run(executor) {
                 self.send(hub, index);
             }
             if start.elapsed() >= TURN_DATAGRAMS_DURATION {
@@ -104,9 +107,10 @@ impl UdpPort {
         }
     }
 
-    /// Takes a datagram from one of the sockets; false if there is none, or no room for one.
+    /// Receives a datagram from one of the sockets. False if there is none, or no room for one.
     fn receive(&mut self, hub: &mut Hub) -> bool {
-        if !hub.datagrams.has_room() {
+        let (datagrams, executor) = hub.datagrams();
+        if !datagrams.has_room() {
             return false;
         }
         for _ in 0..self.sockets.len() {
@@ -118,17 +122,17 @@ impl UdpPort {
             }
             match recvfrom(&socket.socket, &mut self.buffer[..], RecvFlags::DONTWAIT) {
                 Ok((bytes, _, Some(address))) => {
-                    let metrics = &hub.executor.metrics;
+                    let metrics = &executor.metrics;
                     metrics.add(Counter::DatagramsReceived, 1);
                     metrics.add(Counter::BytesRead, bytes as u64);
                     if let Some(request) = RequestDatagram::read(&self.buffer[..bytes]) {
                         let source = DatagramSource { socket: number, address };
-                        hub.datagrams.begin(&mut hub.executor, source, request);
+                        datagrams.begin(executor, source, request);
                     }
                     return true;
                 }
                 Ok(_) | Err(Errno::INTR) => return true,
-                // None is there; or an error, which is the socket's no longer.
+                // There is none, or an error, which the socket has reported by this.
                 Err(_) => socket.readable = false,
             }
         }
@@ -137,7 +141,8 @@ impl UdpPort {
 
     /// Sends the next datagrams of a request's answer.
     fn send(&mut self, hub: &mut Hub, index: u32) {
-        let request = hub.datagrams.get_mut(index);
+        let (datagrams, executor) = hub.datagrams();
+        let request = datagrams.get_mut(index);
         let DatagramSource { socket, address } = &request.source;
         let (socket, address) = (&mut self.sockets[*socket], address.clone());
         for _ in 0..DATAGRAM_BURST {
@@ -150,17 +155,17 @@ impl UdpPort {
             match sendto(&socket.socket, datagram, flags, &address) {
                 Ok(_) => {
                     request.datagram_sent();
-                    let metrics = &hub.executor.metrics;
+                    let metrics = &executor.metrics;
                     metrics.add(Counter::DatagramsSent, 1);
                     metrics.add(Counter::BytesWritten, bytes as u64);
                 }
                 Err(Errno::AGAIN) => return socket.blocked.push(index),
                 Err(Errno::INTR) => break,
-                // Nobody can be told there.
-                Err(_) => return hub.datagrams.drop_rest(&mut hub.executor, index),
+                // The client cannot be reached.
+                Err(_) => return datagrams.drop_rest(executor, index),
             }
         }
-        hub.datagrams.resume(index);
+        datagrams.resume(index);
     }
 }
 

@@ -1,5 +1,5 @@
-//! The UDP port without a network: datagrams of the Unix family have addresses as well, and their
-//! sockets say when there is no room.
+//! The UDP port on Unix datagram sockets, which have addresses as well, and which report that they
+//! have no room.
 
 use std::os::unix::net::UnixDatagram;
 use std::path::PathBuf;
@@ -81,7 +81,8 @@ impl Fixture {
 
 impl Drop for Fixture {
     fn drop(&mut self) {
-        self.hub.datagrams.end_all(&mut self.hub.executor);
+        let (datagrams, executor) = self.hub.datagrams();
+        datagrams.end_all(executor);
         for path in &self.paths {
             std::fs::remove_file(path).unwrap();
         }
@@ -120,7 +121,7 @@ fn a_full_socket_is_waited_for() {
 }
 
 #[test]
-fn who_is_gone_is_not_waited_for() {
+fn a_client_that_is_gone_is_not_waited_for() {
     let mut fixture = Fixture::new();
     fixture.store_large_value();
     fixture.ask(b"get k\r\nget k\r\n");
@@ -135,13 +136,13 @@ fn who_is_gone_is_not_waited_for() {
 fn datagrams_beyond_the_limit_wait_in_the_socket() {
     let mut fixture = Fixture::new();
     fixture.store_large_value();
-    // The first answers block the socket, and all others wait behind them.
+    // The first answers block the socket, and all others wait for them.
     let get = format!("get{}\r\n", " k".repeat(4));
     for _ in 0..PENDING_DATAGRAMS_MAX {
         fixture.ask(get.as_bytes());
         fixture.turns();
     }
-    assert!(!fixture.hub.datagrams.has_room());
+    assert!(!fixture.hub.datagrams().0.has_room());
     fixture.ask(b"mn\r\n");
     fixture.turns();
     assert!(!fixture.port.watched(0, Readiness::Readable));
@@ -158,8 +159,8 @@ fn datagrams_beyond_the_limit_wait_in_the_socket() {
     assert!(datagrams.contains(&(0, 1, "MN\r\n".len() + 8)));
 }
 
-/// A few long answers that nobody read filled what all answers may take; then the answers to others
-/// were dropped, and the long ones stayed.
+/// A few long answers that nobody read took all bytes that answers may take. Then the answers to
+/// other clients were dropped, and the long ones stayed.
 #[test]
 fn long_answers_of_some_do_not_drop_short_ones_of_others() {
     let mut fixture = Fixture::new();

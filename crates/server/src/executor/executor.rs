@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
+use slab::Slab;
 use slabcore_metrics::{Counter, ShardMetrics};
 use slabcore_protocol::{StoreRequest, Streams};
 use slabcore_shard::{ForwardedRequest, Now, Router, Shard, ShardId, Ticket, UploadId, Watch};
@@ -19,7 +20,6 @@ use crate::settings::limits::{OPEN_READS_MAX, OPEN_SLOTS_MAX};
 use crate::settings::log;
 use crate::shared::cluster::Cluster;
 use crate::shared::mailbox::Message;
-use crate::shared::numbers::Numbers;
 
 /// See the module.
 pub(crate) struct Executor {
@@ -42,9 +42,10 @@ pub(crate) struct Executor {
     pub(crate) watchers: Vec<(WatcherId, ConnectionId)>,
     pub(crate) outboxes: Outboxes,
     pub(crate) spares: SpareBuffers,
-    pub(crate) upload_numbers: Numbers,
-    /// Connections of this executor that wait to be told of all others.
-    pub(crate) tellings: Vec<Ticket>,
+    /// The numbers of the uploads under way from this executor.
+    pub(crate) upload_numbers: Slab<()>,
+    /// Own connections and datagrams that wait for the report of this executor's connections.
+    pub(crate) report_tickets: Vec<Ticket>,
     /// Shards whose owner has something to do and may sleep.
     to_wake: Vec<ShardId>,
     pub(crate) cluster: Arc<Cluster>,
@@ -75,8 +76,8 @@ impl Executor {
             watchers: Vec::new(),
             outboxes: Outboxes::new(shard, settings.shards),
             spares: SpareBuffers::new(settings.shards > 1),
-            upload_numbers: Numbers::default(),
-            tellings: Vec::new(),
+            upload_numbers: Slab::new(),
+            report_tickets: Vec::new(),
             to_wake: Vec::new(),
             metrics: Arc::clone(shards.own().metrics()),
             shards,
@@ -159,7 +160,7 @@ impl Executor {
     /// Starts an upload at the shard that owns its key.
     pub(crate) fn upload_begin(&mut self, store: &StoreRequest<'_>) -> (ShardId, UploadId) {
         let route = self.router.route(store.key);
-        let id = UploadId { source: self.shard, number: self.upload_numbers.take() };
+        let id = UploadId { source: self.shard, number: self.upload_numbers.insert(()) as u32 };
         if route.shard == self.shard {
             self.shards.own_mut().upload_begin(self.now, route.key, id, store);
         } else {
@@ -183,7 +184,7 @@ impl Executor {
 
     /// Drops the upload of a connection that has ended.
     pub(crate) fn upload_abandon(&mut self, shard: ShardId, id: UploadId) {
-        self.upload_numbers.give(id.number);
+        self.upload_numbers.remove(id.number as usize);
         if shard == self.shard {
             self.shards.own_mut().upload_abandon(id);
         } else {

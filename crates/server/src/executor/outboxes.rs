@@ -56,11 +56,9 @@ impl Outboxes {
         self.any_full |= outbox.batch.is_full();
     }
 
-    /// Asks `shard` for its connections.
-    pub(crate) fn push_question(&mut self, shard: ShardId, ticket: Ticket) {
-        let outbox = &mut self.boxes[shard.index()];
-        outbox.batch.push_question(ticket);
-        self.any_full |= outbox.batch.is_full();
+    /// Asks the executor of `shard` for the report of its connections.
+    pub(crate) fn ask_for_report(&mut self, shard: ShardId, ticket: Ticket) {
+        self.boxes[shard.index()].batch.ask_for_report(ticket);
     }
 
     /// Returns a held value to `shard`.

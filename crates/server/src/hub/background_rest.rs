@@ -1,31 +1,32 @@
-//! How long an executor that sleeps is not woken for background work, after what it has done.
+//! The time for which a sleeping executor is not woken for background work.
 //!
 //! In an idle server some items may expire in every second, and a page is searched for each. So
-//! background work takes its small part of the time since it began, and no more. An executor that
-//! was busy with requests for longer than that is not left alone.
+//! background work takes only a small part of the time since it began. An executor that was busy
+//! with requests for longer than its rest gets none.
 
 use crate::settings::limits::{BACKGROUND_REST_SECONDS_MAX, BACKGROUND_TURNS_PER_SECOND};
 
 /// See the module.
 #[derive(Debug, Default)]
-pub(crate) struct BackgroundRest {
-    /// Turns since the executor last slept after which there was more background work.
+pub(super) struct BackgroundRest {
+    /// Turns since the last sleep that left background work.
     turns: u32,
     /// Tick of the first of them.
     since: u32,
 }
 
 impl BackgroundRest {
-    /// After this turn there was more background work.
-    pub(crate) fn note_work(&mut self, tick: u32) {
+    /// Notes that this turn left background work.
+    pub(super) fn note_work(&mut self, tick: u32) {
         if self.turns == 0 {
             self.since = tick;
         }
         self.turns = self.turns.saturating_add(1);
     }
 
-    /// The executor is about to sleep: returns the tick before which it is not to be woken.
-    pub(crate) fn begin(&mut self) -> u32 {
+    /// Begins the rest of an executor that is about to sleep: returns the tick before which it is
+    /// not to be woken.
+    pub(super) fn begin(&mut self) -> u32 {
         let worked = std::mem::take(&mut self.turns) / BACKGROUND_TURNS_PER_SECOND;
         self.since + worked.min(BACKGROUND_REST_SECONDS_MAX)
     }
@@ -35,8 +36,8 @@ impl BackgroundRest {
 mod tests {
     use super::*;
 
-    /// An executor that had been busy with requests for an hour, and took back what expired
-    /// meanwhile, was left alone for ten minutes once the requests ended.
+    /// An executor that had been busy with requests for an hour, and had reclaimed expired items
+    /// meanwhile, was not woken for ten minutes once the requests ended.
     #[test]
     fn rest_counts_from_the_start_of_the_work() {
         let mut rest = BackgroundRest::default();

@@ -1,25 +1,25 @@
-//! Which connections keep the start of a long request whose end has not come, and how much of it.
+//! The connections with an incomplete long request, and the memory of each.
 //!
-//! Their memory has one limit. Above it the connection that keeps most is refused: a client that
-//! keeps little is served, whatever others keep.
+//! All of them together have one limit. Above it the connection with the largest request is
+//! refused, so a client with a short one is always served.
 
 use std::collections::BTreeSet;
 
 /// See the module.
 #[derive(Debug, Default)]
 pub(super) struct CutLines {
-    /// Bytes and index of each connection; the largest is last.
+    /// Bytes and index of each connection. The largest is last.
     by_bytes: BTreeSet<(usize, u32)>,
     /// Bytes of all.
     bytes: usize,
 }
 
 impl CutLines {
-    /// The connection `index` keeps `now` bytes, and kept `before`.
-    pub(crate) fn change(&mut self, index: u32, before: usize, now: usize) {
+    /// Notes that the connection `index` now has `now` bytes instead of `before`.
+    pub(super) fn change(&mut self, index: u32, before: usize, now: usize) {
         if before > 0 {
             let was_kept = self.by_bytes.remove(&(before, index));
-            assert!(was_kept, "what is kept is counted");
+            assert!(was_kept, "each request was counted");
         }
         if now > 0 {
             self.by_bytes.insert((now, index));
@@ -32,7 +32,7 @@ impl CutLines {
         self.bytes
     }
 
-    /// The connection that keeps most.
+    /// The connection with the largest request.
     pub(super) fn largest(&self) -> Option<u32> {
         self.by_bytes.last().map(|&(_, index)| index)
     }

@@ -1,4 +1,4 @@
-//! What a driver has to do for a connection, and what it tells when that is done.
+//! What a driver does for a connection after a turn, and what it reports when that is done.
 
 use slabcore_metrics::Counter;
 
@@ -6,38 +6,47 @@ use crate::connection::hub_connection::Waiting;
 use crate::connection::outgoing::Outgoing;
 use crate::hub::Hub;
 use crate::hub::encrypted::take_encrypted;
-use crate::settings::limits::{CARRIED_BYTES_MAX, CARRY_READ_BYTES_MAX, SEND_VALUE_BYTES_MAX};
+use crate::settings::limits::{CARRY_READ_BYTES_MAX, SEND_VALUE_BYTES_MAX};
 use crate::settings::log;
 
-/// What a driver has to do for a connection.
+/// What a driver does for a connection after a turn.
 #[derive(Debug)]
 pub(crate) struct DriverActions {
-    /// What to send; no other send is under way. Goes to [`Hub::sent`] or [`Hub::send_failed`].
+    /// The bytes to send; no other send is under way. They go to [`Hub::sent`] or
+    /// [`Hub::send_failed`] afterwards.
     pub(crate) send: Option<Outgoing>,
-    /// More will follow from the end of that send than the next request.
-    pub(crate) awaits_sent: bool,
-    /// Whether to read from the socket.
+    /// What follows from the end of that send.
+    pub(crate) after_send: AfterSend,
+    /// The socket is to be read from.
     pub(crate) read: bool,
-    /// What is to become of the socket.
     pub(crate) socket: SocketAction,
 }
 
-/// What is to become of a socket.
+/// What follows from the end of a send.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum AfterSend {
+    /// The connection waits for its next request.
+    NextRequest,
+    /// There is more to do for the connection.
+    Work,
+}
+
+/// What a driver does with a connection's socket.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum SocketAction {
-    /// It stays.
+    /// Keeps it.
     Keep,
-    /// All is sent: close it, then [`Hub::remove`].
+    /// Closes it, as all is sent, and calls [`Hub::remove`].
     Close,
-    /// Nothing is under way: let go of it, and pass it to [`Hub::depart`].
+    /// Passes it to [`Hub::depart`], as nothing is under way.
     HandOver,
 }
 
 impl Hub {
-    /// The bytes of the last [`DriverActions::send`] have left; their buffer comes back.
+    /// Takes back the last [`DriverActions::send`], all of whose bytes have left.
     #[inline]
     pub(crate) fn sent(&mut self, index: u32, outgoing: Outgoing) {
-        let Some(conn) = self.connections[index as usize].as_mut() else {
+        let Some(conn) = self.connections.get_mut(index) else {
             unreachable!("a connection outlives its send");
         };
         if conn.tls.is_none() {
@@ -53,33 +62,32 @@ impl Hub {
         if output.is_idle() && !waits && !conn.connection.is_closing() {
             return;
         }
-        self.unblock(index);
-        self.touch(index);
+        self.connections.unblock(index);
+        self.connections.touch(index);
     }
 
-    /// The last [`DriverActions::send`] is over, and the connection is to end.
+    /// Takes back the last [`DriverActions::send`], which failed: the connection is to end.
     pub(crate) fn send_failed(&mut self, index: u32, outgoing: Outgoing) {
         self.executor.spares.put(outgoing.replies);
         for value in outgoing.parts.into_iter().flat_map(|parts| parts.into_values()) {
             self.executor.release(*value);
         }
-        self.touch(index);
+        self.connections.touch(index);
     }
 
-    /// Takes the list of connections to look at.
-    pub(crate) fn take_touched(&mut self, into: &mut Vec<u32>) {
-        debug_assert!(into.is_empty());
+    /// Exchanges the list of connections that the driver must look at for an empty one.
+    pub(crate) fn swap_touched(&mut self, empty: &mut Vec<u32>) {
         if self.executor.verbosity >= log::COMMANDS {
             self.log_replies();
         }
-        std::mem::swap(&mut self.touched, into);
+        self.connections.swap_touched(empty);
     }
 
-    /// What is about to be sent, but for large values and what watchers are told.
+    /// Logs what is about to be sent, except large values and the lines of watchers.
     #[cold]
     fn log_replies(&self) {
-        for &index in &self.touched {
-            let Some(conn) = self.connections[index as usize].as_ref() else { continue };
+        for &index in self.connections.touched() {
+            let Some(conn) = self.connections.get(index) else { continue };
             if conn.connection.output.can_send() && !conn.connection.is_watching() {
                 log::replies(conn.connection.descriptor(), conn.connection.output.ready());
             }
@@ -88,13 +96,13 @@ impl Hub {
 
     /// True if connections were touched that the driver has not looked at.
     pub(crate) fn has_touched(&self) -> bool {
-        !self.touched.is_empty()
+        !self.connections.touched().is_empty()
     }
 
-    /// What to do for a touched connection; `None` if it is gone.
+    /// Decides what the driver does for a touched connection; `None` if it is gone.
     #[inline]
     pub(crate) fn take_actions(&mut self, index: u32) -> Option<DriverActions> {
-        let conn = self.connections[index as usize].as_mut()?;
+        let conn = self.connections.get_mut(index)?;
         conn.touched = false;
         let closing = conn.connection.is_closing();
         let output = &mut conn.connection.output;
@@ -109,27 +117,25 @@ impl Hub {
             conn.connection.close(&mut self.executor);
         }
         let closing = conn.connection.is_closing();
-        let takes_input = match conn.waiting {
-            Waiting::Input => true,
-            // Where too much waits, this one is read again once it has executed what it carries.
-            Waiting::Turn => {
-                self.carried - self.cut_lines.bytes() <= CARRIED_BYTES_MAX
-                    && conn.pending_bytes() <= CARRY_READ_BYTES_MAX
-            }
-            Waiting::Room | Waiting::Quiet | Waiting::Departure => false,
-        };
+        let waiting = conn.waiting;
+        let reads = !closing
+            && !conn.end_of_input
+            && match waiting {
+                Waiting::Input => true,
+                Waiting::Turn => conn.carry.pending().len() <= CARRY_READ_BYTES_MAX,
+                Waiting::Room | Waiting::Quiet | Waiting::Departure => false,
+            };
         let output = &conn.connection.output;
-        let socket = match conn.waiting {
+        let socket = match waiting {
             _ if closing && output.is_empty() => SocketAction::Close,
             Waiting::Departure => SocketAction::HandOver,
             _ => SocketAction::Keep,
         };
-        let waits = matches!(conn.waiting, Waiting::Room | Waiting::Quiet);
-        Some(DriverActions {
-            send,
-            awaits_sent: closing || waits || !output.is_idle(),
-            read: takes_input && !closing && !conn.end_of_input,
-            socket,
-        })
+        let has_more =
+            closing || matches!(waiting, Waiting::Room | Waiting::Quiet) || !output.is_idle();
+        let after_send = if has_more { AfterSend::Work } else { AfterSend::NextRequest };
+        // If too much is carried, the connection is read again once its carry is executed.
+        let read = reads && (waiting != Waiting::Turn || self.connections.has_room_for_carries());
+        Some(DriverActions { send, after_send, read, socket })
     }
 }

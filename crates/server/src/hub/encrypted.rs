@@ -1,61 +1,41 @@
-//! Connections under TLS as their hub serves them: what arrives is decrypted before it is looked
-//! at, what leaves is encrypted after everything else is done with it. Drivers see bytes.
+//! The bytes of connections under TLS: what arrives is decrypted first, what leaves is encrypted
+//! last. Drivers only see encrypted bytes.
 
 use std::sync::atomic::Ordering;
 
 use slabcore_metrics::Counter;
 
-use crate::connection::hub_connection::Waiting;
+use crate::connection::hub_connection::HubConnection;
 use crate::connection::outgoing::Outgoing;
 use crate::connection::output::Output;
 use crate::connection::tls_session::{TlsInput, TlsSession};
 use crate::executor::Executor;
-use crate::hub::Hub;
 use crate::settings::limits::ENCRYPTED_VALUE_BYTES_MAX;
 
-impl Hub {
-    /// Bytes from the socket of a connection under TLS. What they say joins its carry, and waits
-    /// for [`Self::run_decrypted`].
-    #[inline(never)]
-    pub(super) fn decrypt(&mut self, index: u32, received: &[u8]) {
-        let Some(conn) = self.connections[index as usize].as_mut() else { return };
-        conn.prepare_carry(&mut self.executor.spares);
-        let Some(tls) = conn.tls.as_mut() else { return };
-        let before = conn.carry.len();
-        let heard = tls.decrypt(received, &mut conn.carry);
-        // As in memcached, what the client said counts, not what it took to encrypt that.
-        let bytes = conn.carry.len() - before;
-        self.executor.metrics.add(Counter::BytesRead, bytes as u64);
-        match heard {
-            TlsInput::Open => {}
-            TlsInput::Closed => conn.end_of_input = true,
-            TlsInput::Invalid => {
-                if let Some(tls) = &self.executor.cluster.tls {
-                    tls.protocol_errors.fetch_add(1, Ordering::Relaxed);
-                }
-                conn.connection.close(&mut self.executor);
+/// Decrypts bytes from the socket of a connection under TLS, and appends them to its carry.
+#[inline(never)]
+pub(super) fn decrypt(executor: &mut Executor, conn: &mut HubConnection, received: &[u8]) {
+    let Some(tls) = conn.tls.as_mut() else { return };
+    let carried = conn.carry.buffer(&mut executor.spares);
+    let before = carried.len();
+    let heard = tls.decrypt(received, carried);
+    // As in memcached, the decrypted bytes count.
+    let bytes = carried.len() - before;
+    executor.metrics.add(Counter::BytesRead, bytes as u64);
+    match heard {
+        TlsInput::Open => {}
+        TlsInput::Closed => conn.end_of_input = true,
+        TlsInput::Invalid => {
+            if let Some(tls) = &executor.cluster.tls {
+                tls.protocol_errors.fetch_add(1, Ordering::Relaxed);
             }
-        }
-        self.decrypted.push(index);
-    }
-
-    /// Executes what was decrypted, between the stages of other connections.
-    pub(super) fn run_decrypted(&mut self) {
-        while let Some(index) = self.decrypted.pop() {
-            let waiting = self.connections[index as usize].as_ref().map(|conn| conn.waiting);
-            if waiting == Some(Waiting::Input) {
-                self.run_carry(index);
-                self.executor.give_back();
-            } else {
-                self.count_carry(index);
-                self.touch(index);
-            }
+            conn.connection.close(executor);
         }
     }
 }
 
-/// What a connection under TLS sends next, if no send is under way: its output, or what the session
-/// itself has to say.
+/// Takes what a connection under TLS sends next, if no send is under way: its output, or records of
+/// the session itself.
 #[inline(never)]
 pub(super) fn take_encrypted(
     executor: &mut Executor,
@@ -67,13 +47,13 @@ pub(super) fn take_encrypted(
         return None;
     }
     let mut encrypted = executor.spares.take();
-    // Of a session that is broken nothing leaves but an alert: the rest goes to nobody.
+    // A broken session encrypts only its alert; the output is dropped.
     while encrypted.is_empty() && output.can_send() {
         let outgoing = output.take(&mut executor.spares, ENCRYPTED_VALUE_BYTES_MAX);
         executor.metrics.add(Counter::BytesWritten, outgoing.total_bytes() as u64);
         tls.encrypt(&outgoing, &mut encrypted);
         executor.spares.put(outgoing.replies);
-        // The encrypted copy is all that is left to send.
+        // Only the encrypted copy is still needed.
         if let Some(parts) = outgoing.parts {
             executor.parts_sent(output, parts);
         }

@@ -1,62 +1,52 @@
 //! The connections of one executor and what reaches them: bytes from sockets, batches from other
-//! shards. Knows no descriptor: a driver owns the sockets and asks what to do with each.
-
-use std::collections::VecDeque;
+//! shards. It knows no sockets: a driver owns them and asks what to do with each.
 
 use crossbeam_channel::Receiver;
-use slabcore_metrics::{Counter, Gauge};
-use slabcore_shard::Batch;
+use slabcore_metrics::Counter;
 
 use crate::connection::affinity::Affinity;
-use crate::connection::hub_connection::{HubConnection, Leaving, Waiting};
+use crate::connection::hub_connection::{HubConnection, Waiting};
 use crate::connection::login::Login;
-use crate::connection::tls_session::TlsSession;
+use crate::connection::new_connection::NewConnection;
 use crate::connection::{Connection, ConnectionId};
 use crate::executor::Executor;
 use crate::hub::background_rest::BackgroundRest;
-use crate::hub::cut_lines::CutLines;
+use crate::hub::connections::Connections;
+use crate::hub::departures::Departures;
 use crate::hub::idle::IdleSweep;
 use crate::hub::pending_datagrams::PendingDatagrams;
-use crate::settings::Protocol;
 use crate::settings::limits::MAINTAIN_STEPS;
 use crate::settings::log;
 use crate::settings::peer::CloseReason;
-use crate::shared::mailbox::Message;
+use crate::shared::mailbox::{Mailbox, Message};
+
+/// What an executor does with its clients.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Phase {
+    /// It serves them.
+    Serving,
+    /// It takes no more requests: a connection ends once its client has what it is owed.
+    Finishing,
+    /// It closes all connections and ends.
+    Stopping,
+}
 
 /// See the module.
 pub(crate) struct Hub {
     pub(crate) executor: Executor,
-    pub(super) connections: Vec<Option<Box<HubConnection>>>,
-    pub(super) generations: Vec<u32>,
-    pub(super) free: Vec<u32>,
-    pub(super) receiver: Receiver<Message>,
-    /// Connections whose `carry` can be worked on.
-    pub(super) runnable: VecDeque<u32>,
-    /// Connections and datagrams that wait for a batch to leave.
-    pub(crate) stalled: Vec<u32>,
-    /// Connections that the driver must look at.
-    pub(super) touched: Vec<u32>,
-    /// Connections under TLS with decrypted bytes to look at.
+    pub(super) connections: Connections,
+    /// Connections under TLS with decrypted bytes to execute.
     pub(super) decrypted: Vec<u32>,
     /// Connections that are to move to other shards.
-    pub(super) leaving: Vec<Leaving>,
-    /// Waits until its connections are told, see `stats_conns.rs`.
-    pub(super) postponed: Option<Box<Batch>>,
-    /// The shard was told of its connections, for the messages of the next turn.
-    pub(super) is_told: bool,
-    /// What came by datagram.
-    pub(crate) datagrams: PendingDatagrams,
-    /// Bytes of memory of the carries of all connections.
-    pub(super) carried: usize,
-    /// Those of them that start a long request whose rest has not come.
-    pub(super) cut_lines: CutLines,
+    pub(super) departures: Departures,
+    /// Requests that came by datagram.
+    pub(super) datagrams: PendingDatagrams,
+    pub(super) receiver: Receiver<Message>,
     /// Closes connections that are idle for too long.
     pub(super) idle: IdleSweep,
-    /// How long it is left alone after background work.
+    /// How long the executor is not woken for background work.
     rest: BackgroundRest,
-    /// Connections end once they have what they are owed.
-    pub(super) finishing: bool,
-    pub(crate) stopping: bool,
+    pub(super) phase: Phase,
 }
 
 impl Hub {
@@ -64,164 +54,123 @@ impl Hub {
         Self {
             idle: IdleSweep::new(&executor.cluster.settings),
             executor,
-            connections: Vec::new(),
-            generations: Vec::new(),
-            free: Vec::new(),
-            receiver,
-            runnable: VecDeque::new(),
-            stalled: Vec::new(),
-            touched: Vec::new(),
+            connections: Connections::default(),
             decrypted: Vec::new(),
-            leaving: Vec::new(),
-            postponed: None,
-            is_told: false,
+            departures: Departures::default(),
             datagrams: PendingDatagrams::default(),
-            carried: 0,
+            receiver,
             rest: BackgroundRest::default(),
-            cut_lines: CutLines::default(),
-            finishing: false,
-            stopping: false,
+            phase: Phase::Serving,
         }
     }
 
-    /// A new connection; its index stays its own until [`Self::remove`]. `stays`: it never moves.
-    /// `tls`: what its socket carries is encrypted.
-    pub(crate) fn insert(
-        &mut self,
-        stays: bool,
-        protocol: Protocol,
-        tls: Option<Box<TlsSession>>,
-    ) -> ConnectionId {
-        let cluster = &self.executor.cluster;
-        let moving = if stays { None } else { cluster.settings.moving };
-        let affinity = Affinity::new(self.executor.shard, moving);
-        let login = if cluster.users.is_some() { Login::Due } else { Login::Free };
-        let id = self.free_place();
-        let connection = Connection::new(id, protocol, login, affinity);
-        let conn = HubConnection::new(connection, tls, self.executor.now.tick);
-        self.connections[id.index as usize] = Some(Box::new(conn));
-        self.executor.metrics.add(Counter::TotalConnections, 1);
-        self.publish_connections();
-        self.touch(id.index);
-        id
+    /// The mailbox of this executor.
+    #[inline]
+    pub(crate) fn mailbox(&self) -> &Mailbox {
+        &self.executor.cluster.mailboxes[self.executor.shard.index()]
     }
 
-    /// A place for a connection.
-    pub(super) fn free_place(&mut self) -> ConnectionId {
-        let index = self.free.pop().unwrap_or_else(|| {
-            self.connections.push(None);
-            self.generations.push(0);
-            self.connections.len() as u32 - 1
-        });
-        ConnectionId { index, generation: self.generations[index as usize] }
+    /// Requests that came by datagram, and what executes them.
+    pub(crate) fn datagrams(&mut self) -> (&mut PendingDatagrams, &mut Executor) {
+        (&mut self.datagrams, &mut self.executor)
+    }
+
+    /// True once a stop was ordered.
+    #[inline]
+    pub(crate) fn is_stopping(&self) -> bool {
+        self.phase == Phase::Stopping
+    }
+
+    /// Adds a connection. Its index stays its own until [`Self::remove`].
+    pub(crate) fn insert(&mut self, new: NewConnection) -> ConnectionId {
+        let NewConnection { addresses, stays, protocol, tls } = new;
+        let executor = &self.executor;
+        let cluster = &executor.cluster;
+        let moving = if stays { None } else { cluster.settings.moving };
+        let affinity = Affinity::new(executor.shard, moving);
+        let login = if cluster.users.is_some() { Login::Due } else { Login::Free };
+        executor.metrics.add(Counter::TotalConnections, 1);
+        self.connections.insert_with(executor, |id| {
+            let connection = Connection::new(id, protocol, login, affinity);
+            Box::new(HubConnection::new(connection, addresses, tls, executor.now.tick))
+        })
     }
 
     /// A connection's socket is closed: everything it holds is given back.
     pub(crate) fn remove(&mut self, index: u32) {
-        let mut conn = self.take_connection(index);
-        conn.connection.end(&mut self.executor);
-        conn.connection.output.return_buffers(&mut self.executor.spares);
-        self.executor.spares.put(conn.carry);
-        self.executor.cluster.admission.connection_ended();
-        if self.executor.verbosity >= log::COMMANDS {
+        let executor = &mut self.executor;
+        let mut conn = self.connections.remove(executor, index);
+        conn.connection.end(executor);
+        conn.connection.output.return_buffers(&mut executor.spares);
+        executor.spares.put(conn.carry.take_bytes());
+        executor.cluster.admission.connection_ended();
+        if executor.verbosity >= log::COMMANDS {
             log::connection_closed(conn.connection.descriptor());
         }
     }
 
-    /// Takes a connection out of its place, which is free then.
-    pub(super) fn take_connection(&mut self, index: u32) -> Box<HubConnection> {
-        let mut conn = self.connections[index as usize].take().expect("a connection ends once");
-        self.carried -= conn.carried;
-        self.cut_lines.change(index, std::mem::take(&mut conn.cut_bytes), 0);
-        let generation = &mut self.generations[index as usize];
-        *generation = generation.wrapping_add(1);
-        self.free.push(index);
-        self.publish_connections();
-        conn
-    }
-
-    pub(super) fn publish_connections(&self) {
-        let open = self.connections.len() - self.free.len();
-        self.executor.metrics.set(Gauge::CurrConnections, open as u64);
-    }
-
     /// Indices of all connections.
     pub(crate) fn indices(&self) -> Vec<u32> {
-        (0..self.connections.len() as u32)
-            .filter(|&i| self.connections[i as usize].is_some())
-            .collect()
+        self.connections.indices()
     }
 
-    /// Puts a connection on the list that the driver looks through at the end of the turn.
+    /// Has the driver look at a connection at the end of the turn.
     #[inline]
     pub(crate) fn touch(&mut self, index: u32) {
-        let Some(conn) = self.connections[index as usize].as_mut() else { return };
-        if !conn.touched {
-            conn.touched = true;
-            self.touched.push(index);
-        }
+        self.connections.touch(index);
     }
 
     /// The client sends no more: it gets what it is owed, then the connection ends.
     pub(crate) fn end_of_input(&mut self, index: u32) {
-        let Some(conn) = self.connections[index as usize].as_mut() else { return };
+        let Some(conn) = self.connections.get_mut(index) else { return };
         conn.end_of_input = true;
         conn.connection.set_close_reason(CloseReason::Normal);
         if conn.waiting == Waiting::Input {
             conn.connection.close(&mut self.executor);
         }
-        self.touch(index);
+        self.connections.touch(index);
     }
 
-    /// Lets a connection go on whose output has room again, or a datagram.
-    pub(super) fn unblock(&mut self, index: u32) {
-        let Some(conn) = self.connections.get_mut(index as usize) else {
-            return self.datagrams.resume(index);
-        };
-        let Some(conn) = conn.as_mut() else { return };
-        if conn.waiting == Waiting::Room && !conn.connection.output.is_full() {
-            conn.waiting = Waiting::Turn;
-            self.runnable.push_back(index);
-        }
-    }
-
-    pub(super) fn runnable_again(&mut self) {
-        for index in std::mem::take(&mut self.stalled) {
-            self.unblock(index);
-        }
-    }
-
-    /// True if connections have requests left to execute, or a batch may leave, or it is to be
-    /// seen soon if a connection's last output before a move has left.
+    /// True if another turn is due at once: connections or datagrams can go on, a batch may leave,
+    /// or a connection that moves waits for its last output to leave.
     pub(crate) fn has_runnable(&self) -> bool {
-        !self.runnable.is_empty()
+        self.connections.has_runnable()
             || self.executor.outboxes.can_dispatch()
-            || self.has_impatient()
-            || self.is_to_tell()
+            || self.departures.wait_for_output(&self.connections)
             || self.datagrams.has_runnable()
     }
 
-    /// Background work of a busy turn: bounded well below 200 microseconds.
+    /// Does the background work of a turn, well below 200 microseconds of it. True if there is
+    /// more.
     pub(crate) fn maintain(&mut self) -> bool {
-        let run_time = &self.executor.cluster.run_time;
+        let executor = &mut self.executor;
+        let run_time = &executor.cluster.run_time;
         let (crawls, temporary_ttl) = (run_time.crawls(), run_time.temporary_ttl());
-        let shard = self.executor.shards.own_mut();
+        let shard = executor.shards.own_mut();
         shard.crawl_in_background(crawls);
         shard.set_temporary_ttl(temporary_ttl);
-        let more = shard.maintain(self.executor.now, MAINTAIN_STEPS);
+        let more = shard.maintain(executor.now, MAINTAIN_STEPS);
         if more {
-            self.rest.note_work(self.executor.now.tick);
+            self.rest.note_work(executor.now.tick);
         }
         more
     }
 
-    /// Tells when background work is next due. The executor is about to sleep, and its doorbell
-    /// works. After much work it is left alone for a while.
-    pub(crate) fn tell_due(&mut self) {
-        let due = self.executor.shards.own_mut().take_background_due(self.executor.now);
-        self.executor
-            .cluster
-            .due_ticks
-            .set(self.executor.shard.index(), due.max(self.rest.begin()));
+    /// Publishes the shard's numbers and the tick at which background work is next due. The
+    /// executor is about to sleep, and its doorbell works.
+    pub(crate) fn prepare_sleep(&mut self) {
+        let executor = &mut self.executor;
+        executor.shards.own().publish();
+        let due = executor.shards.own_mut().take_background_due(executor.now);
+        executor.cluster.due_ticks.set(executor.shard.index(), due.max(self.rest.begin()));
+    }
+
+    /// Gives back what all connections and datagrams hold. Their sockets are closed.
+    pub(crate) fn end(&mut self) {
+        for index in self.indices() {
+            self.remove(index);
+        }
+        self.datagrams.end_all(&mut self.executor);
+        self.executor.shards.own().publish();
     }
 }

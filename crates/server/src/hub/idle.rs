@@ -1,21 +1,20 @@
-//! `-o idle_timeout`: connections that ask for nothing for too long are closed.
+//! The search for connections that are idle for too long, for `-o idle_timeout`.
 //!
-//! A connection's last request is stamped once per turn; bytes of a line whose end has not come
-//! are none. A sweep looks through all connections once a second at most, a bounded number in each
-//! turn.
+//! A connection keeps the tick of its last request. Bytes of an incomplete line are no request. A
+//! sweep looks through all connections once a second at most, a bounded number in each turn.
 
 use std::num::NonZeroU32;
 
 use arrayvec::ArrayVec;
 
-use crate::connection::hub_connection::HubConnection;
+use crate::hub::connections::Connections;
 use crate::settings::limits::IDLE_SWEEP_CONNECTIONS;
 use crate::settings::{Listen, Settings};
 
-/// How far a sweep has come.
+/// How far a sweep has got.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Swept {
-    /// There is nothing left to look at in this second.
+    /// All connections were looked at in this second.
     All,
     /// The sweep goes on in the next turn.
     Some,
@@ -24,11 +23,11 @@ pub(super) enum Swept {
 /// See the module.
 #[derive(Debug)]
 pub(super) struct IdleSweep {
-    /// Seconds after which a connection is closed. `None`: never.
+    /// Seconds after which a connection is closed; `None`: never.
     timeout: Option<NonZeroU32>,
-    /// Where the sweep under way goes on.
-    next: usize,
-    /// Tick of the last sweep that came to its end.
+    /// Index of the connection at which the sweep goes on.
+    next: u32,
+    /// Tick of the last sweep that looked at all connections.
     swept_at: u32,
 }
 
@@ -40,25 +39,25 @@ impl IdleSweep {
         Self { timeout, next: 0, swept_at: 0 }
     }
 
-    /// Goes on with the sweep that is due in the second `now`, if one is; also returns the
-    /// connections that are idle for too long among those it has come by.
+    /// Goes on with the sweep that is due in the second `now`, if one is. Also returns those of the
+    /// connections it has looked at that are idle for too long.
     pub(super) fn go_on(
         &mut self,
         now: u32,
-        connections: &[Option<Box<HubConnection>>],
+        connections: &Connections,
     ) -> (Swept, ArrayVec<u32, IDLE_SWEEP_CONNECTIONS>) {
         let mut idle = ArrayVec::new();
         let Some(timeout) = self.timeout.filter(|_| self.swept_at != now) else {
             return (Swept::All, idle);
         };
-        let end = connections.len().min(self.next + IDLE_SWEEP_CONNECTIONS);
-        for (index, conn) in connections.iter().enumerate().take(end).skip(self.next) {
-            let Some(conn) = conn else { continue };
+        let end = connections.indices_end().min(self.next + IDLE_SWEEP_CONNECTIONS as u32);
+        for index in self.next..end {
+            let Some(conn) = connections.get(index) else { continue };
             if conn.is_idle() && now.saturating_sub(conn.last_request) > timeout.get() {
-                idle.push(index as u32);
+                idle.push(index);
             }
         }
-        if end < connections.len() {
+        if end < connections.indices_end() {
             self.next = end;
             return (Swept::Some, idle);
         }

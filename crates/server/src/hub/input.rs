@@ -1,4 +1,4 @@
-//! Bytes from the sockets of connections, and what connections carry of them.
+//! Bytes from the sockets of connections, and the execution of their requests.
 
 use std::time::Instant;
 
@@ -8,12 +8,13 @@ use slabcore_metrics::Counter;
 use crate::connection::Pause;
 use crate::connection::hub_connection::Waiting;
 use crate::hub::Hub;
+use crate::hub::encrypted::decrypt;
 use crate::requests::stage::{Plan, Stage};
-use crate::settings::limits::{CUT_LINES_BYTES_MAX, STAGE_CONNECTIONS, TURN_VISITS_DURATION};
+use crate::settings::limits::{STAGE_CONNECTIONS, TURN_VISITS_DURATION};
 
 impl Hub {
-    /// Bytes from the sockets of connections: each input is a connection and what it sent, an
-    /// earlier one of a connection before a later.
+    /// Executes the requests in bytes from sockets. Each input is a connection and what it sent;
+    /// the inputs of one connection are in their order.
     pub(crate) fn receive<'a>(&mut self, mut inputs: impl Iterator<Item = (u32, &'a [u8])>) {
         let mut next = inputs.next();
         while next.is_some() {
@@ -24,7 +25,7 @@ impl Hub {
                 && stage.takes_connection()
                 && !staged.is_full()
             {
-                let Some(conn) = self.connections[index as usize].as_mut() else {
+                let Some(conn) = self.connections.get_mut(index) else {
                     next = inputs.next();
                     continue;
                 };
@@ -32,7 +33,7 @@ impl Hub {
                     break;
                 }
                 if conn.tls.is_some() {
-                    self.decrypt(index, bytes);
+                    self.receive_encrypted(index, bytes);
                     next = inputs.next();
                     continue;
                 }
@@ -60,18 +61,17 @@ impl Hub {
         stage: &Stage<'_>,
         plan: Option<Plan<'_>>,
     ) {
-        let Some(conn) = self.connections[index as usize].as_mut() else { return };
+        let Some(conn) = self.connections.get_mut(index) else { return };
         let executor = &mut self.executor;
         conn.staged = false;
         executor.metrics.add(Counter::BytesRead, bytes.len() as u64);
         if !conn.carry.is_empty() || conn.waiting != Waiting::Input {
-            conn.prepare_carry(&mut executor.spares);
-            conn.carry.extend_from_slice(bytes);
+            conn.carry.buffer(&mut executor.spares).extend_from_slice(bytes);
             if conn.waiting == Waiting::Input {
                 self.run_carry(index);
             } else {
-                self.count_carry(index);
-                self.touch(index);
+                self.connections.count_carry(executor, index);
+                self.connections.touch(index);
             }
             return;
         }
@@ -82,104 +82,86 @@ impl Hub {
         };
         conn.note_requests(consumed, executor.now.tick);
         if consumed < bytes.len() {
-            conn.carry = executor.spares.take();
-            conn.carry.extend_from_slice(&bytes[consumed..]);
+            conn.carry.buffer(&mut executor.spares).extend_from_slice(&bytes[consumed..]);
         }
         self.after_run(index, pause);
     }
 
-    /// Works on what a connection carries.
-    pub(super) fn run_carry(&mut self, index: u32) {
-        let Some(conn) = self.connections[index as usize].as_mut() else { return };
+    /// Decrypts bytes from the socket of a connection under TLS. They are executed by
+    /// [`Self::run_decrypted`].
+    pub(super) fn receive_encrypted(&mut self, index: u32, received: &[u8]) {
+        if let Some(conn) = self.connections.get_mut(index) {
+            decrypt(&mut self.executor, conn, received);
+            self.decrypted.push(index);
+        }
+    }
+
+    /// Executes what was decrypted, between the stages of other connections.
+    pub(super) fn run_decrypted(&mut self) {
+        while let Some(index) = self.decrypted.pop() {
+            let waiting = self.connections.get(index).map(|conn| conn.waiting);
+            if waiting == Some(Waiting::Input) {
+                self.run_carry(index);
+                self.executor.give_back();
+            } else {
+                self.connections.count_carry(&mut self.executor, index);
+                self.connections.touch(index);
+            }
+        }
+    }
+
+    /// Executes the carry of a connection.
+    fn run_carry(&mut self, index: u32) {
+        let Some(conn) = self.connections.get_mut(index) else { return };
         let executor = &mut self.executor;
         conn.connection.output.borrow_buffers(&mut executor.spares);
-        let carry = std::mem::take(&mut conn.carry);
-        let (consumed, pause) = conn.connection.run(executor, &carry[conn.carry_start..]);
-        conn.carry_start += consumed;
+        let (consumed, pause) = conn.connection.run(executor, conn.carry.pending());
+        conn.carry.consume(consumed, &mut executor.spares);
         conn.note_requests(consumed, executor.now.tick);
-        if conn.carry_start == carry.len() {
-            conn.carry_start = 0;
-            executor.spares.put(carry);
-        } else {
-            conn.carry = carry;
-        }
         self.after_run(index, pause);
     }
 
     fn after_run(&mut self, index: u32, pause: Pause) {
-        let Some(conn) = self.connections[index as usize].as_mut() else { return };
-        if pause == Pause::Yielded {
-            self.executor.metrics.add(Counter::ConnYields, 1);
-            self.runnable.push_back(index);
-        }
+        let Some(conn) = self.connections.get_mut(index) else { return };
+        let executor = &mut self.executor;
         conn.waiting = match pause {
             Pause::Yielded => Waiting::Turn,
             Pause::Blocked => Waiting::Room,
             Pause::Hungry | Pause::Closing => Waiting::Input,
         };
-        if conn.waiting == Waiting::Room && self.executor.outboxes.is_any_full() {
-            self.stalled.push(index);
-        }
         if pause == Pause::Hungry || conn.carry.is_empty() {
             conn.connection.end_arrived();
         }
         if conn.end_of_input && pause == Pause::Hungry {
-            conn.connection.close(&mut self.executor);
+            conn.connection.close(executor);
         }
         let prefers_another = conn.connection.affinity.preferred_shard().is_some();
-        self.count_carry(index);
+        match pause {
+            Pause::Yielded => {
+                executor.metrics.add(Counter::ConnYields, 1);
+                self.connections.make_runnable(index);
+            }
+            Pause::Blocked if executor.outboxes.is_any_full() => self.connections.stall(index),
+            _ => {}
+        }
+        self.connections.count_carry(executor, index);
         if prefers_another {
-            self.consider_leaving(index);
+            self.departures.consider(executor, &mut self.connections, index);
         }
-        let Some(conn) = self.connections[index as usize].as_mut() else { return };
+        let Some(conn) = self.connections.get_mut(index) else { return };
         conn.connection.output.return_buffers(&mut self.executor.spares);
-        self.touch(index);
+        self.connections.touch(index);
     }
 
-    /// Counts the memory of a connection's carry, after its visit or when it grew.
-    pub(super) fn count_carry(&mut self, index: u32) {
-        let Some(conn) = self.connections[index as usize].as_mut() else { return };
-        // Mostly nothing is carried.
-        if conn.carry.capacity() == 0 && conn.carried == 0 {
-            return;
-        }
-        conn.trim_carry();
-        let carried = conn.carry.capacity();
-        self.carried = self.carried - conn.carried + carried;
-        conn.carried = carried;
-        let cut = if conn.waits_for_long_line() { carried } else { 0 };
-        if cut != conn.cut_bytes {
-            self.cut_lines.change(index, conn.cut_bytes, cut);
-            conn.cut_bytes = cut;
-            self.limit_cut_lines();
-        }
-    }
-
-    /// Refuses the connections that keep most, until all cut lines together are within their limit.
-    #[cold]
-    fn limit_cut_lines(&mut self) {
-        while self.cut_lines.bytes() > CUT_LINES_BYTES_MAX
-            && let Some(largest) = self.cut_lines.largest()
-            && let Some(conn) = self.connections[largest as usize].as_mut()
-        {
-            conn.connection.refuse_input(&mut self.executor);
-            conn.carry = Vec::new();
-            conn.carry_start = 0;
-            self.carried -= std::mem::take(&mut conn.carried);
-            self.cut_lines.change(largest, std::mem::take(&mut conn.cut_bytes), 0);
-            self.touch(largest);
-        }
-    }
-
-    /// Goes on with the connections that have requests left, one visit each in turn, until none
-    /// has or the turn has been long enough; true if some still have.
+    /// Serves the connections that have requests left, one visit each in turn, until none has or
+    /// the turn has been long enough. True if some still have.
     pub(crate) fn run_runnable(&mut self) -> bool {
-        if self.runnable.is_empty() {
+        if !self.connections.has_runnable() {
             return false;
         }
         let start = Instant::now();
-        while let Some(index) = self.runnable.pop_front() {
-            if let Some(conn) = self.connections[index as usize].as_mut()
+        while let Some(index) = self.connections.next_runnable() {
+            if let Some(conn) = self.connections.get_mut(index)
                 && !conn.waiting.is_leaving()
             {
                 conn.waiting = Waiting::Input;
@@ -190,6 +172,6 @@ impl Hub {
                 break;
             }
         }
-        !self.runnable.is_empty()
+        self.connections.has_runnable()
     }
 }

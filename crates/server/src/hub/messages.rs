@@ -1,18 +1,23 @@
-//! What other threads tell an executor, and what it sends to other shards.
+//! The messages of other threads, and the batches of this executor for other shards.
 
 use std::os::fd::OwnedFd;
 
 use slabcore_metrics::Counter;
 use slabcore_shard::{Batch, ReplyPart, ShardId, Ticket};
 
+use crate::connection::ConnectionId;
 use crate::hub::Hub;
+use crate::hub::connection_report::report_of;
+use crate::hub::departures::arrive;
+use crate::hub::hub::Phase;
 use crate::hub::idle::Swept;
+use crate::hub::watching::{begin_connection, has_watch_work, serve_watchers};
 use crate::settings::peer::CloseReason;
 use crate::shared::mailbox::{Message, next_message};
 
 impl Hub {
-    /// Takes what waits in the mailbox now. `open` keeps the socket of a connection that is here
-    /// now, `wake` rings for a shard.
+    /// Takes the messages that are in the mailbox now. `open` takes the socket of a connection that
+    /// has come, `wake` rings for a shard. False if there was no message.
     pub(crate) fn take_messages(
         &mut self,
         mut open: impl FnMut(u32, OwnedFd),
@@ -20,20 +25,23 @@ impl Hub {
     ) -> bool {
         self.answer_publish_signal();
         let mut any = false;
-        // What comes meanwhile waits for the next turn: others could feed this shard without end.
-        for _ in 0..self.receiver.len() + usize::from(self.postponed.is_some()) {
-            let postponed = self.postponed.take().map(Message::Requests);
-            let Some(message) = postponed.or_else(|| next_message(&self.receiver)) else { break };
+        let mut report = None;
+        // Messages that arrive meanwhile wait for the next turn: otherwise other threads could keep
+        // this loop busy without end.
+        for _ in 0..self.receiver.len() {
+            let Some(message) = next_message(&self.receiver) else { break };
             any = true;
             match message {
-                Message::Requests(batch) if batch.asks_for_connections() && !self.is_told => {
-                    self.postponed = Some(batch);
-                    break;
-                }
                 Message::Requests(mut batch) => {
                     let requests = u64::from(batch.requests());
                     self.executor.metrics.add(Counter::RequestsServed, requests);
                     self.executor.shards.own_mut().execute_batch(self.executor.now, &mut batch);
+                    if batch.asks_for_report() {
+                        let report = report.get_or_insert_with(|| {
+                            report_of(&self.connections, self.executor.now.tick)
+                        });
+                        batch.put_report(report.as_bytes());
+                    }
                     let source = batch.source();
                     let reply = Message::Replies(self.executor.shard, batch);
                     if self.executor.cluster.mailboxes[source.index()].post(reply) {
@@ -41,20 +49,26 @@ impl Hub {
                     }
                 }
                 Message::Replies(shard, batch) => self.take_replies(shard, batch),
-                Message::Connection { socket, stays, protocol, tls } => {
-                    let encrypted = tls.is_some();
-                    let index = self.insert(stays, protocol, tls).index;
-                    self.know_client(index, &socket, protocol);
+                Message::Connection(socket, new) => {
+                    let (encrypted, protocol) = (new.tls.is_some(), new.protocol);
+                    let index = self.insert(*new).index;
+                    begin_connection(
+                        &mut self.executor,
+                        &mut self.connections,
+                        index,
+                        &socket,
+                        protocol,
+                    );
                     open(index, socket);
                     if encrypted {
                         // A request may have come with the last bytes of the handshake.
-                        self.decrypt(index, &[]);
+                        self.receive_encrypted(index, &[]);
                         self.run_decrypted();
                     }
                     self.finish_if_due(index);
                 }
                 Message::Moved(socket, conn) => {
-                    let index = self.settle_in(conn);
+                    let index = arrive(&self.executor, &mut self.connections, conn);
                     open(index, socket);
                     self.finish_if_due(index);
                 }
@@ -62,19 +76,18 @@ impl Hub {
                     self.deliver(self.executor.shard, ticket, ReplyPart::Bytes(reply.as_bytes()));
                 }
                 Message::Finish => {
-                    self.finishing = true;
+                    self.phase = Phase::Finishing;
                     self.indices().into_iter().for_each(|index| self.end_of_input(index));
                 }
-                Message::Stop => self.stopping = true,
+                Message::Stop => self.phase = Phase::Stopping,
             }
         }
-        self.forget_told();
         any
     }
 
-    /// A connection that comes after the order to finish takes no requests either.
+    /// Takes no requests of a connection that has come after the order to finish.
     fn finish_if_due(&mut self, index: u32) {
-        if self.finishing {
+        if self.phase != Phase::Serving {
             self.end_of_input(index);
         }
     }
@@ -94,13 +107,13 @@ impl Hub {
         }
     }
 
-    /// Goes on with the sweep for idle connections that is due in this second, if one is.
+    /// Goes on with the sweep for idle connections, and closes those it finds.
     fn sweep_idle(&mut self) -> Swept {
         let (swept, idle) = self.idle.go_on(self.executor.now.tick, &self.connections);
         for index in idle {
             self.executor.metrics.add(Counter::IdleKicks, 1);
             self.end_of_input(index);
-            if let Some(conn) = self.connections[index as usize].as_mut() {
+            if let Some(conn) = self.connections.get_mut(index) {
                 conn.connection.set_close_reason(CloseReason::IdleTimeout);
             }
         }
@@ -111,51 +124,86 @@ impl Hub {
         for (ticket, reply) in batch.take_replies() {
             self.deliver(shard, ticket, reply);
         }
+        if batch.asks_for_report() {
+            self.take_report(shard, &batch);
+        }
         self.executor.outboxes.recycle(shard, batch);
-        self.runnable_again();
+        self.resume_stalled();
     }
 
-    /// A shard's reply, or its part of one, for whom it is for.
+    /// Delivers a shard's reply, or its part of one, to the connection or datagram that asked.
     #[expect(clippy::inline_always, reason = "each reply of another shard passes here")]
     #[inline(always)]
-    pub(super) fn deliver(&mut self, shard: ShardId, ticket: Ticket, reply: ReplyPart<'_>) {
-        let index = ticket.connection;
-        let alive = self.generations.get(index as usize) == Some(&ticket.generation);
-        match self.connections.get_mut(index as usize).and_then(Option::as_mut) {
-            Some(conn) if alive => {
-                conn.connection.output.borrow_buffers(&mut self.executor.spares);
-                conn.connection.fill(&mut self.executor, shard, ticket.slot, reply);
-                if !conn.touched {
-                    conn.touched = true;
-                    self.touched.push(index);
-                }
-                self.unblock(index);
+    fn deliver(&mut self, shard: ShardId, ticket: Ticket, reply: ReplyPart<'_>) {
+        let executor = &mut self.executor;
+        let id = ConnectionId { index: ticket.connection, generation: ticket.generation };
+        match self.connections.find_and_touch(id) {
+            Some(conn) => {
+                conn.connection.output.borrow_buffers(&mut executor.spares);
+                conn.connection.fill(executor, shard, ticket.slot, reply);
+                self.connections.unblock(id.index);
             }
-            _ => self.datagrams.take_reply(&mut self.executor, shard, ticket, reply),
+            None => self.datagrams.take_reply(executor, shard, ticket, reply),
         }
     }
 
-    /// Sends gathered requests to other shards.
+    /// Gives the report of this executor to those of its connections that asked for it.
+    #[cold]
+    fn answer_report_tickets(&mut self) {
+        let report = report_of(&self.connections, self.executor.now.tick);
+        for ticket in std::mem::take(&mut self.executor.report_tickets) {
+            self.deliver(self.executor.shard, ticket, ReplyPart::Bytes(report.as_bytes()));
+        }
+    }
+
+    /// Takes the report of another executor that came back with a batch.
+    #[cold]
+    fn take_report(&mut self, shard: ShardId, batch: &Batch) {
+        let (tickets, report) = batch.report();
+        for &ticket in tickets {
+            self.deliver(shard, ticket, ReplyPart::Bytes(report));
+        }
+    }
+
+    /// Sends gathered requests to other shards. `wake` rings for a shard.
     pub(crate) fn dispatch(&mut self, mut wake: impl FnMut(ShardId)) {
+        if !self.executor.report_tickets.is_empty() {
+            self.answer_report_tickets();
+        }
         self.executor.ask_for_pages();
         if !self.executor.watched.is_empty() {
-            self.serve_watchers(&mut wake);
+            serve_watchers(&mut self.executor, &mut self.connections, &mut wake);
         }
         self.executor.dispatch(wake);
-        if !self.executor.outboxes.is_any_full() && !self.stalled.is_empty() {
-            self.runnable_again();
+        if !self.executor.outboxes.is_any_full() {
+            self.resume_stalled();
         }
-        if !self.leaving.is_empty() {
-            self.prepare_departures();
+        if !self.departures.is_empty() {
+            self.departures.prepare(&self.executor, &mut self.connections);
         }
     }
 
-    /// True if the mailbox holds something, or a scrape waits for the shard's numbers.
+    /// A batch has left: connections and datagrams that waited for it go on.
+    fn resume_stalled(&mut self) {
+        self.connections.unblock_stalled();
+        self.datagrams.resume_stalled();
+    }
+
+    /// Sends a connection with its socket to the shard that it is to move to. Gives the socket back
+    /// if that has no room: the connection goes on here.
+    pub(crate) fn depart(
+        &mut self,
+        index: u32,
+        socket: OwnedFd,
+        wake: impl FnOnce(ShardId),
+    ) -> Option<OwnedFd> {
+        self.departures.depart(&mut self.executor, &mut self.connections, index, socket, wake)
+    }
+
+    /// True if the mailbox has a message, a signal to publish is not answered yet, or watchers are
+    /// to be served.
     pub(crate) fn has_messages(&self) -> bool {
         let signals = &self.executor.cluster.publish_signals[self.executor.shard.index()];
-        !self.receiver.is_empty()
-            || self.postponed.is_some()
-            || signals.pending().is_some()
-            || self.has_watch_work()
+        !self.receiver.is_empty() || signals.pending().is_some() || has_watch_work(&self.executor)
     }
 }

@@ -1,7 +1,7 @@
-//! The datagrams of one executor that are being answered.
+//! The requests of one executor that came by datagram and are not answered yet.
 //!
-//! Replies of other shards find them as they find connections, by index and generation; the indices
-//! from [`FIRST_INDEX`] on are theirs.
+//! Replies of other shards find them as they find connections, by index and generation. Their
+//! indices are those from [`FIRST_INDEX`] on.
 
 use std::collections::VecDeque;
 
@@ -16,18 +16,20 @@ use crate::connection::{Connection, ConnectionId};
 use crate::executor::Executor;
 use crate::requests::datagram_request::{DatagramRequest, DatagramSource, Progress};
 use crate::settings::limits::{ANSWERS_BYTES_MAX, PENDING_DATAGRAMS_MAX};
+use crate::shared::slot_map::SlotMap;
 
-/// There are never as many connections.
+/// The first index of a datagram's request; there are never as many connections.
 const FIRST_INDEX: u32 = 1 << 31;
 
 /// See the module.
 #[derive(Debug, Default)]
 pub(crate) struct PendingDatagrams {
-    places: Vec<Option<Box<DatagramRequest>>>,
-    generations: Vec<u32>,
-    free: Vec<u32>,
-    /// Those that can go on, first come, first served.
+    /// The requests by index without [`FIRST_INDEX`].
+    requests: SlotMap<Box<DatagramRequest>>,
+    /// Requests that can go on, in the order in which they are served.
     runnable: VecDeque<u32>,
+    /// Requests that wait for a batch to leave.
+    stalled: Vec<u32>,
     /// Bytes of the messages of all.
     kept_bytes: usize,
 }
@@ -35,33 +37,32 @@ pub(crate) struct PendingDatagrams {
 impl PendingDatagrams {
     /// True if another datagram may be taken.
     pub(crate) fn has_room(&self) -> bool {
-        self.places.len() - self.free.len() < PENDING_DATAGRAMS_MAX
+        self.requests.len() < PENDING_DATAGRAMS_MAX
     }
 
-    /// True if one can go on.
+    /// True if a request can go on.
     #[inline]
     pub(crate) fn has_runnable(&self) -> bool {
         !self.runnable.is_empty()
     }
 
-    /// The one with this index, which is not over.
+    /// The request with this index, which is not over.
     pub(crate) fn get_mut(&mut self, index: u32) -> &mut DatagramRequest {
-        self.find(index).expect("a datagram lasts until it is ended")
+        self.find(index).expect("a request lasts until it is ended")
+    }
+
+    /// The request that asked with this ticket, if it is not over.
+    fn find_asking(&mut self, ticket: Ticket) -> Option<&mut DatagramRequest> {
+        let index = ticket.connection.checked_sub(FIRST_INDEX)?;
+        let id = ConnectionId { index, generation: ticket.generation };
+        self.requests.find_mut(id).map(Box::as_mut)
     }
 
     fn find(&mut self, index: u32) -> Option<&mut DatagramRequest> {
-        let place = index.checked_sub(FIRST_INDEX)? as usize;
-        self.places.get_mut(place)?.as_deref_mut()
+        self.requests.get_mut(index.checked_sub(FIRST_INDEX)?).map(Box::as_mut)
     }
 
-    /// The one that a reply is for.
-    fn find_asking(&mut self, ticket: Ticket) -> Option<&mut DatagramRequest> {
-        let place = ticket.connection.checked_sub(FIRST_INDEX)? as usize;
-        let alive = self.generations.get(place) == Some(&ticket.generation);
-        self.find(ticket.connection).filter(|_| alive)
-    }
-
-    /// Lets one go on when its turn comes; nothing happens if it is over, or waits for that.
+    /// Has a request go on when its turn comes. Does nothing if it is over, or in the list already.
     pub(crate) fn resume(&mut self, index: u32) {
         if let Some(request) = self.find(index)
             && !request.queued
@@ -71,45 +72,37 @@ impl PendingDatagrams {
         }
     }
 
-    fn free_place(&mut self) -> ConnectionId {
-        let place = self.free.pop().unwrap_or_else(|| {
-            self.places.push(None);
-            self.generations.push(0);
-            self.places.len() as u32 - 1
-        });
-        let generation = self.generations[place as usize];
-        ConnectionId { index: FIRST_INDEX + place, generation }
+    /// A batch has left: requests that waited for it go on.
+    #[inline]
+    pub(super) fn resume_stalled(&mut self) {
+        if self.stalled.is_empty() {
+            return;
+        }
+        for index in std::mem::take(&mut self.stalled) {
+            self.resume(index);
+        }
     }
 
-    fn take(&mut self, index: u32) -> Box<DatagramRequest> {
-        let place = index - FIRST_INDEX;
-        let request = self.places[place as usize].take().expect("a datagram ends once");
-        let generation = &mut self.generations[place as usize];
-        *generation = generation.wrapping_add(1);
-        self.free.push(place);
-        self.kept_bytes -= request.message_bytes();
-        request
-    }
-
-    /// A request has come by datagram.
+    /// Adds the request of a datagram.
     pub(crate) fn begin(
         &mut self,
         executor: &mut Executor,
         source: DatagramSource,
-        request: RequestDatagram<'_>,
+        datagram: RequestDatagram<'_>,
     ) {
-        let id = self.free_place();
-        let affinity = Affinity::new(executor.shard, None);
-        // As in memcached each datagram decides what it speaks; where logins are due, UDP is off.
-        let connection = Connection::new(id, Protocol::Auto, Login::Free, affinity);
-        let request = DatagramRequest::new(connection, source, request, executor);
-        self.places[(id.index - FIRST_INDEX) as usize] = Some(Box::new(request));
-        self.resume(id.index);
+        let id = self.requests.insert_with(|id| {
+            let id = ConnectionId { index: FIRST_INDEX + id.index, ..id };
+            let affinity = Affinity::new(executor.shard, None);
+            // As in memcached each datagram decides what it speaks. With logins, UDP is off.
+            let connection = Connection::new(id, Protocol::Auto, Login::Free, affinity);
+            Box::new(DatagramRequest::new(connection, source, datagram, executor))
+        });
+        self.resume(FIRST_INDEX + id.index);
     }
 
-    /// Goes on with the request whose turn it is. Returns its index if it has a message to send:
-    /// then it is to be resumed or ended. One that waits for a batch to leave joins `stalled`.
-    pub(crate) fn run(&mut self, executor: &mut Executor, stalled: &mut Vec<u32>) -> Option<u32> {
+    /// Goes on with the request whose turn it is. Returns its index if it has a message to send;
+    /// the caller sends that and resumes or ends the request.
+    pub(crate) fn run(&mut self, executor: &mut Executor) -> Option<u32> {
         let index = self.runnable.pop_front()?;
         // One that was dropped meanwhile is not there any more.
         let request = self.find(index)?;
@@ -124,7 +117,7 @@ impl PendingDatagrams {
             Progress::Message => return Some(index),
             Progress::More => self.resume(index),
             Progress::Waiting => {}
-            Progress::Blocked => stalled.push(index),
+            Progress::Blocked => self.stalled.push(index),
             Progress::Over => self.end(executor, index),
             Progress::TooLong => self.drop_rest(executor, index),
         }
@@ -135,10 +128,9 @@ impl PendingDatagrams {
     /// little is answered, whatever others ask for.
     fn limit_answers(&mut self, executor: &mut Executor) {
         while self.kept_bytes > ANSWERS_BYTES_MAX {
-            let places = self.places.iter().enumerate();
-            let kept = places.filter_map(|(place, it)| Some((it.as_ref()?.message_bytes(), place)));
-            let (_, longest) = kept.max().expect("what is kept is a datagram's");
-            self.drop_rest(executor, FIRST_INDEX + longest as u32);
+            let kept = self.requests.iter().map(|(place, it)| (it.message_bytes(), place));
+            let (_, longest) = kept.max().expect("kept bytes belong to a request");
+            self.drop_rest(executor, FIRST_INDEX + longest);
         }
     }
 
@@ -149,20 +141,21 @@ impl PendingDatagrams {
     }
 
     fn end(&mut self, executor: &mut Executor, index: u32) {
-        self.take(index).end(executor);
+        let request = self.requests.remove(index - FIRST_INDEX).expect("a request ends once");
+        self.kept_bytes -= request.message_bytes();
+        request.end(executor);
     }
 
-    /// Ends them all.
+    /// Ends all requests.
     pub(crate) fn end_all(&mut self, executor: &mut Executor) {
         self.runnable.clear();
-        for place in 0..self.places.len() {
-            if self.places[place].is_some() {
-                self.end(executor, FIRST_INDEX + place as u32);
-            }
+        for index in self.requests.indices() {
+            self.end(executor, FIRST_INDEX + index);
         }
     }
 
-    /// Another shard's reply that is not for a connection, or for one that is gone.
+    /// Takes another shard's reply that no connection of this executor asked for. It is for a
+    /// datagram's request, or for what is gone.
     #[cold]
     pub(super) fn take_reply(
         &mut self,

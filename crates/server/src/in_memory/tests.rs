@@ -1,5 +1,6 @@
-//! What can be said of a server without sockets: turn by turn.
+//! Tests of single turns, on a server without sockets.
 
+use slabcore_metrics::Counter;
 use slabcore_protocol::binary_opcode;
 use slabcore_shard::{Batch, FlushTime, ForwardedRequest, ShardId};
 use slabcore_testkit::binary_packet::Packet;
@@ -16,13 +17,11 @@ impl InMemoryServer {
         stats.map(|stats| stats.holds).sum()
     }
 
-    /// What a connection has to send, once all that it waits for is here. The send is under
-    /// way then.
+    /// Takes the next send of a connection, once all that it waits for is here.
     fn take_send(&mut self, connection: InMemoryConnection) -> Outgoing {
         loop {
             for (index, shard) in self.shards.iter_mut().enumerate() {
-                shard.begin();
-                shard.take_inputs();
+                shard.execute_inputs();
                 shard.hub.take_messages(|_, _| (), |_| ());
                 shard.hub.dispatch(|_| ());
                 if index == connection.shard
@@ -35,19 +34,17 @@ impl InMemoryServer {
         }
     }
 
-    /// Turns of all shards until none has work, while no socket takes a byte.
+    /// Has all shards turn until none has work, while no socket takes a byte.
     fn turn_without_sends(&mut self) {
         let has_work = |shard: &InMemoryShard| {
             !shard.inputs.is_empty() || shard.hub.has_messages() || shard.hub.has_runnable()
         };
         while self.shards.iter().any(has_work) {
             for shard in &mut self.shards {
-                shard.begin();
-                shard.take_inputs();
+                shard.execute_inputs();
                 shard.hub.take_messages(|_, _| (), |_| ());
                 shard.hub.run_runnable();
                 shard.hub.dispatch(|_| ());
-                shard.begun = false;
             }
         }
     }
@@ -57,7 +54,7 @@ fn server(shards: usize) -> InMemoryServer {
     InMemoryServer::new(shards, 64 << 20, 1).unwrap()
 }
 
-/// What the server answers to pieces of input, with a turn after each.
+/// The replies to pieces of input, with a turn after each.
 fn answer<'a>(
     server: &mut InMemoryServer,
     connection: InMemoryConnection,
@@ -114,7 +111,7 @@ fn a_value_larger_than_one_send_comes_whole() {
     assert_eq!(server.holds(), 0);
 }
 
-/// A value of our own shard, and one of another's, while their keys are changed.
+/// A large value of the own shard, and one of another shard, stay whole while their keys change.
 #[test]
 fn a_value_stays_as_it_was_while_it_is_being_sent() {
     const BYTES: usize = 100_000;
@@ -161,7 +158,8 @@ fn bytes_from(outgoing: &Outgoing, mut offset: usize) -> Vec<u8> {
     bytes
 }
 
-/// Others can feed a shard as fast as it answers: its own connections must have their turn.
+/// Other shards can send batches as fast as one answers them. Its own connections must have their
+/// turn nevertheless.
 #[test]
 fn messages_that_come_meanwhile_wait_for_the_next_turn() {
     let mut server = server(2);
@@ -186,15 +184,14 @@ fn messages_that_come_meanwhile_wait_for_the_next_turn() {
     assert!(server.shards[0].hub.has_messages());
 }
 
-/// Gets of many keys took as much of a visit as gets of one: a client of them stood before all
-/// others for seconds.
+/// A get of many keys counted as one request, so a client that sent such gets delayed all others
+/// for seconds.
 #[test]
 fn keys_of_a_get_take_from_the_visit() {
     let mut server = server(1);
     let connection = server.connect();
     server.receive(connection, format!("get{}\r\n", " a".repeat(255)).repeat(20).as_bytes());
-    server.shards[0].begin();
-    server.shards[0].take_inputs();
+    server.shards[0].execute_inputs();
     let asked = || server.cluster.metrics[0].snapshot().get(Counter::CmdGet);
     let visit_max = server.cluster.settings.requests_per_event_max * KEY_GROUP;
     assert!(asked() <= visit_max as u64, "{} keys in one visit", asked());
@@ -204,15 +201,14 @@ fn keys_of_a_get_take_from_the_visit() {
     assert_eq!(server.cluster.metrics[0].snapshot().get(Counter::CmdGet), 20 * 255);
 }
 
-/// Whoever pipelines has one visit before the others have theirs.
+/// A connection that pipelines is served once before the others are.
 #[test]
 fn a_pipeline_does_not_stand_before_other_connections() {
     let mut server = server(1);
     let [greedy, modest] = [(); 2].map(|()| server.connect());
     server.receive(greedy, &b"get a\r\n".repeat(10_000));
     server.receive(modest, b"get b\r\n");
-    server.shards[0].begin();
-    server.shards[0].take_inputs();
+    server.shards[0].execute_inputs();
     let asked = server.cluster.metrics[0].snapshot().get(Counter::CmdGet);
     assert_eq!(asked, server.cluster.settings.requests_per_event_max as u64 + 1);
     let mut replies = [Vec::new(), Vec::new()];
@@ -222,7 +218,7 @@ fn a_pipeline_does_not_stand_before_other_connections() {
     assert_eq!(replies, [b"END\r\n".repeat(10_000), b"END\r\n".to_vec()]);
 }
 
-/// An owner that comes back from the kernel waits for one group of keys, not for a long get.
+/// An owner that returns from the kernel waits for one group of keys, not for a long get.
 #[test]
 fn a_borrowed_shard_is_given_back_after_each_group_of_keys() {
     let mut server = server(2);
@@ -232,8 +228,7 @@ fn a_borrowed_shard_is_given_back_after_each_group_of_keys() {
     let input = format!("get {}\r\n", keys[..2 * KEY_GROUP].join(" ")).repeat(3);
     server.receive(connection, input.as_bytes());
     server.shards[1].hub.executor.shards.lend();
-    server.shards[0].begin();
-    server.shards[0].take_inputs();
+    server.shards[0].execute_inputs();
     server.shards[1].hub.executor.shards.take_back();
     let borrowed = server.cluster.metrics[0].snapshot().get(Counter::ShardsBorrowed);
     assert_eq!(borrowed, 3 * 2);
@@ -242,8 +237,8 @@ fn a_borrowed_shard_is_given_back_after_each_group_of_keys() {
     assert_eq!(output, b"END\r\n".repeat(3));
 }
 
-/// Each value on its way to another shard's connection is held there, and a few clients that
-/// ask ahead were told that there is no memory, they and everybody else.
+/// A value on its way to another shard's connection is held. A few clients that pipelined gets had
+/// so many held that they, and all others, were refused for lack of memory.
 #[test]
 fn clients_that_ask_ahead_for_large_values_get_them() {
     const GETS: usize = 400;
@@ -278,8 +273,8 @@ fn client_and_key(
     (clients[0], key)
 }
 
-/// What is asked of other shards by batch was bounded by its number: 511 values of a megabyte were
-/// held for one client that read nothing.
+/// Requests to other shards were bounded by their number only: 511 values of a megabyte were held
+/// for one client that read nothing.
 #[test]
 fn a_client_that_reads_nothing_holds_few_values() {
     const VALUE_BYTES: usize = 100_000;

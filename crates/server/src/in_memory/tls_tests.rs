@@ -1,4 +1,4 @@
-//! A connection under TLS without its socket: keys that have encrypted as much as is safe.
+//! A connection under TLS whose keys have encrypted as much as is safe, without a socket.
 
 use std::io::{Read, Write};
 
@@ -10,12 +10,13 @@ use rustls::version::TLS12;
 use rustls::{
     ClientConnection, ServerConfig, ServerConnection, SupportedCipherSuite, Tls12CipherSuite,
 };
+use slabcore_metrics::Counter;
 use slabcore_testkit::tls_files::{SERVER_NAME, TlsFiles};
 
 use super::*;
 use crate::connection::tls_session::TlsSession;
 
-/// Records that the keys of the tests may encrypt; with AES-GCM it is 2^24.
+/// Records that the keys of the test may encrypt. With AES-GCM it would be 2^24.
 const RECORDS_MAX: u64 = 256;
 
 /// A suite of TLS 1.2 whose keys wear out sooner.
@@ -61,8 +62,8 @@ fn session() -> (ClientConnection, ServerConnection) {
     (client, server)
 }
 
-/// The session took replies, encrypted none of them, and requests went on being executed: a client
-/// waited for ever, and what it changed was changed.
+/// The session took replies without encrypting them, and further requests were executed: the client
+/// waited for ever, and its changes took place.
 #[test]
 fn a_session_whose_keys_are_worn_out_ends_once_all_is_answered() {
     let (mut client, session) = session();
@@ -70,7 +71,12 @@ fn a_session_whose_keys_are_worn_out_ends_once_all_is_answered() {
     server.cluster.admission.connection_opened();
     let shard = &mut server.shards[0];
     let tls = Some(Box::new(TlsSession::new(session)));
-    let id = shard.hub.insert(true, Protocol::Auto, tls);
+    let id = shard.hub.insert(NewConnection {
+        addresses: Addresses::UNNAMED,
+        stays: true,
+        protocol: Protocol::Auto,
+        tls,
+    });
     shard.connections.push(MemoryConnection { id, closed: false });
     let connection = InMemoryConnection { shard: 0, id };
     let mut said = Vec::new();
@@ -86,7 +92,7 @@ fn a_session_whose_keys_are_worn_out_ends_once_all_is_answered() {
             client.read_tls(&mut &bytes[..]).unwrap();
             client.process_new_packets().unwrap();
         });
-        // An end that was not said would be an error.
+        // An end without `close_notify` would be an error.
         while client.reader().read(&mut [0; 4096]).is_ok_and(|bytes| {
             said.push(bytes);
             bytes > 0

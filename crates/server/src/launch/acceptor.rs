@@ -1,8 +1,8 @@
-//! The thread that accepts connections and deals them out, one shard after the other, or to the
-//! shard whose port they came to.
+//! The thread that accepts connections and gives them to the shards in turn, or to the shard whose
+//! port they came to.
 //!
-//! One acceptor instead of a `SO_REUSEPORT` socket per shard: the kernel would deal by a hash of
-//! the addresses, and 4 connections on 2 shards would all land on one in 1 of 8 cases.
+//! There is one acceptor, not one `SO_REUSEPORT` socket per shard: the kernel chooses among those
+//! by a hash of the addresses, and in 1 of 8 cases 4 connections on 2 shards would all be on one.
 
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
@@ -13,9 +13,11 @@ use std::time::{Duration, Instant};
 
 use rustix::event::{EventfdFlags, PollFd, PollFlags, Timespec, eventfd, poll};
 use rustix::io::Errno;
-use rustix::net::{SocketFlags, accept_with};
+use rustix::net::{SocketAddrAny, SocketFlags, acceptfrom_with, getsockname};
 use slabcore_protocol::error_lines::TOO_MANY_CONNECTIONS;
 
+use crate::connection::new_connection::NewConnection;
+use crate::settings::address::{Address, Addresses};
 use crate::settings::limits::ACCEPTS_PER_SOCKET_MAX;
 use crate::settings::listener::Listener;
 use crate::settings::log;
@@ -24,10 +26,10 @@ use crate::shared::graceful_close;
 use crate::shared::mailbox::Message;
 use crate::shared::tls_handshakes::{Handshakes, Newcomer};
 
-/// Pause after something ran out or failed, as memcached's: not to spin.
+/// Pause after something ran out or failed, so that the thread does not spin. It is memcached's.
 const RETRY_PAUSE: Duration = Duration::from_millis(10);
 
-/// Starts the acceptor; it ends when `stop`, which does not block, becomes readable.
+/// Starts the acceptor. It ends when `stop` becomes readable. `stop` must not block.
 pub(super) fn spawn(
     cluster: Arc<Cluster>,
     listeners: Vec<Listener>,
@@ -43,18 +45,19 @@ pub(super) fn spawn(
 struct Acceptor {
     cluster: Arc<Cluster>,
     next_shard: usize,
-    /// Where connections under TLS go first.
+    /// The threads that connections under TLS go to first.
     handshakes: Option<Handshakes>,
 }
 
-/// How a visit to a listening socket ended.
+/// Why accepting from a listening socket ended for now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum AcceptOutcome {
-    /// All that waited were accepted, or others have their turn first.
-    Over,
-    /// The socket is left alone for a while: no shard has room for its connections, or it failed.
+    /// All waiting connections were accepted, or as many as one socket may have in a row.
+    Done,
+    /// No shard has room for the connections of this socket, or it failed. It is tried again after
+    /// a pause.
     Paused,
-    /// There are no descriptors left for any connection.
+    /// The process has no descriptors left.
     NoDescriptors,
 }
 
@@ -95,7 +98,7 @@ impl Acceptor {
                 .collect();
             for number in ready {
                 match self.accept_from(&listeners[number]) {
-                    AcceptOutcome::Over => {}
+                    AcceptOutcome::Done => {}
                     AcceptOutcome::Paused => {
                         paused_until[number] = Some(Instant::now() + RETRY_PAUSE);
                     }
@@ -105,7 +108,8 @@ impl Acceptor {
         }
     }
 
-    /// Without `maxconns_fast` connections beyond `-c` wait in the kernel until others have ended.
+    /// Waits while `-c` connections are open. Without `maxconns_fast` further ones wait in the
+    /// kernel until others have ended.
     fn wait_for_room(&self, stop: &OwnedFd) {
         let cluster = &self.cluster;
         if !cluster.settings.maxconns_fast && !cluster.admission.has_room() {
@@ -122,18 +126,18 @@ impl Acceptor {
         cluster.admission.end_pause(begun.elapsed());
     }
 
-    /// Accepts some of those who wait at a socket.
+    /// Accepts some of the connections that wait at a socket.
     fn accept_from(&mut self, listener: &Listener) -> AcceptOutcome {
         for _ in 0..ACCEPTS_PER_SOCKET_MAX {
             if !self.cluster.settings.maxconns_fast && !self.cluster.admission.has_room() {
                 break;
             }
-            // Mailboxes keep room for batches: connections wait in the kernel instead.
+            // Mailboxes keep room for batches, so connections may have to wait in the kernel.
             let Some(shard) = self.shard_for(listener) else { return AcceptOutcome::Paused };
-            match accept_with(listener.socket.as_fd(), SocketFlags::CLOEXEC) {
-                Ok(socket) => self.deal(socket, listener, shard),
+            match acceptfrom_with(listener.socket.as_fd(), SocketFlags::CLOEXEC) {
+                Ok((socket, peer)) => self.deal(socket, peer, listener, shard),
                 Err(Errno::AGAIN) => break,
-                // The client has gone already, or may not come: others may wait.
+                // This client is gone already, or is not allowed. Others may wait.
                 Err(Errno::CONNABORTED | Errno::PROTO | Errno::PERM | Errno::INTR) => {}
                 Err(error @ (Errno::MFILE | Errno::NFILE)) => {
                     log::accept_failed("accept4()", error);
@@ -145,7 +149,7 @@ impl Acceptor {
                 }
             }
         }
-        AcceptOutcome::Over
+        AcceptOutcome::Done
     }
 
     /// The shard for the next connection: the listener's own, or the next in turn that has room.
@@ -162,13 +166,19 @@ impl Acceptor {
     }
 
     /// Hands a connection over to a shard.
-    fn deal(&mut self, socket: OwnedFd, listener: &Listener, shard: usize) {
+    fn deal(
+        &mut self,
+        socket: OwnedFd,
+        peer: Option<SocketAddrAny>,
+        listener: &Listener,
+        shard: usize,
+    ) {
         let owner = listener.shard;
         let cluster = &self.cluster;
         if !cluster.admission.has_room() {
             cluster.admission.connection_rejected();
             log::connection_refused(cluster.verbosity.load(Ordering::Relaxed));
-            // It may be gone, or not read: it is refused either way.
+            // The client is refused, also if it does not read why.
             let _ = rustix::net::send(
                 &socket,
                 TOO_MANY_CONNECTIONS,
@@ -181,29 +191,31 @@ impl Acceptor {
         if owner.is_none() {
             self.next_shard = (shard + 1) % cluster.mailboxes.len();
         }
-        // A login that is due names the protocol that has it.
+        // With logins, all listeners speak the one protocol that has them.
         let own = listener.protocol.filter(|_| cluster.users.is_none());
         let protocol = own.unwrap_or(cluster.settings.protocol);
+        let local = Address::of(getsockname(&socket).ok());
+        let addresses = Addresses { peer: Address::of(peer), local };
         let stays = owner.is_some();
+        let connection = Box::new(NewConnection { addresses, stays, protocol, tls: None });
         if let Some(demanded) = listener.tls {
             let handshakes = self.handshakes.as_mut().expect("there are listeners under TLS");
-            handshakes.begin(Newcomer { socket, stays, protocol, shard, demanded });
+            handshakes.begin(Newcomer { socket, connection, shard, demanded });
             return;
         }
-        let message = Message::Connection { socket, stays, protocol, tls: None };
-        if cluster.mailboxes[shard].hand_over(message).is_err() {
+        if cluster.mailboxes[shard].hand_over(Message::Connection(socket, connection)).is_err() {
             // Dropping the message closes the connection.
             cluster.admission.connection_ended();
         }
     }
 }
 
-/// Waits a little; true if the acceptor shall end.
+/// Waits a little. True if the acceptor is to end.
 fn pause(stop: &OwnedFd) -> bool {
     let mut polled = [PollFd::new(stop, PollFlags::IN)];
     match poll(&mut polled, Some(&retry_pause())) {
         Ok(ready) => ready > 0,
-        // It may fail at once; an error is no order to stop.
+        // It may fail at once, without an order to stop.
         Err(_) => {
             std::thread::sleep(RETRY_PAUSE);
             has_stopped(stop)
@@ -215,12 +227,12 @@ fn retry_pause() -> Timespec {
     Timespec { tv_sec: 0, tv_nsec: RETRY_PAUSE.subsec_nanos().into() }
 }
 
-/// Whether the acceptor shall end, where `poll` fails.
+/// True if the acceptor is to end. It does without `poll`, which may fail.
 fn has_stopped(stop: &OwnedFd) -> bool {
     rustix::io::read(stop, &mut [0; 8]).is_ok()
 }
 
-/// Whether another connection would get a descriptor.
+/// True if the process could get another descriptor.
 fn has_descriptor() -> bool {
     eventfd(0, EventfdFlags::CLOEXEC).is_ok()
 }

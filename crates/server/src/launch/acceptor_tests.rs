@@ -10,7 +10,7 @@ use crate::settings::{BackendChoice, Settings};
 use crate::shared::cluster::Backend;
 use crate::whole_server::settings;
 
-/// Setups that nobody takes: what is handed over stays in the mailboxes.
+/// A cluster without executors: what is handed over stays in the mailboxes.
 fn cluster() -> (Arc<Cluster>, Vec<ExecutorSetup>) {
     cluster_for(1000)
 }
@@ -46,17 +46,18 @@ fn wait_until(is_so: impl Fn() -> bool) {
     }
 }
 
-/// All that waited were accepted before another socket, or the order to stop, was looked at.
+/// All waiting connections of a socket were accepted before another socket, or the order to stop,
+/// was looked at.
 #[test]
-fn a_visit_to_a_socket_is_bounded() {
+fn connections_of_one_socket_in_a_row_are_bounded() {
     let (cluster, _setups) = cluster();
     let (listener, address) = listener(None);
     let _clients = connect(address, ACCEPTS_PER_SOCKET_MAX + 10);
     let mut acceptor = Acceptor { cluster: Arc::clone(&cluster), next_shard: 0, handshakes: None };
     let accepted = || cluster.admission.open_connections();
-    assert_eq!(acceptor.accept_from(&listener), AcceptOutcome::Over);
+    assert_eq!(acceptor.accept_from(&listener), AcceptOutcome::Done);
     assert_eq!(accepted(), ACCEPTS_PER_SOCKET_MAX);
-    assert_eq!(acceptor.accept_from(&listener), AcceptOutcome::Over);
+    assert_eq!(acceptor.accept_from(&listener), AcceptOutcome::Done);
     assert_eq!(accepted(), ACCEPTS_PER_SOCKET_MAX + 10);
 }
 
@@ -80,7 +81,7 @@ fn a_shard_without_room_is_passed_over() {
     acceptor.join().unwrap();
 }
 
-/// The kernel reset the connection of a client that had sent something, as nobody had read that.
+/// The kernel reset the connection of a client whose request nobody had read.
 #[test]
 fn a_refused_client_reads_why_and_the_end() {
     let (cluster, _setups) = cluster_for(1);
@@ -88,7 +89,7 @@ fn a_refused_client_reads_why_and_the_end() {
     let mut clients = connect(address, 2);
     clients[1].write_all(b"version\r\n").unwrap();
     let mut acceptor = Acceptor { cluster: Arc::clone(&cluster), next_shard: 0, handshakes: None };
-    assert_eq!(acceptor.accept_from(&listener), AcceptOutcome::Over);
+    assert_eq!(acceptor.accept_from(&listener), AcceptOutcome::Done);
     assert_eq!(cluster.admission.rejected_connections(), 1);
     let mut received = Vec::new();
     clients[1].read_to_end(&mut received).unwrap();

@@ -1,4 +1,4 @@
-//! From settings to what the executors start from: the shared part, and a setup for each.
+//! What executors start from: the cluster, which all share, and a setup for each.
 
 use std::net::SocketAddr;
 use std::os::fd::OwnedFd;
@@ -16,6 +16,7 @@ use crate::executor::page_demand;
 use crate::executor::shards::SharedShard;
 use crate::hub::Hub;
 use crate::settings::Settings;
+use crate::settings::address::Transport;
 use crate::settings::item_memory::ItemMemory;
 use crate::settings::listener::{DatagramSocket, Listener};
 use crate::settings::log;
@@ -31,7 +32,7 @@ use crate::shared::publish_signal::PublishSignal;
 use crate::shared::run_time_settings::RunTimeSettings;
 use crate::shared::watchers::Watchers;
 
-/// What one executor starts from.
+/// What one executor is made from.
 pub(crate) struct ExecutorSetup {
     index: usize,
     shards: Arc<[SharedShard]>,
@@ -41,7 +42,7 @@ pub(crate) struct ExecutorSetup {
 }
 
 impl ExecutorSetup {
-    /// The executor's hub and UDP port, on the thread that calls.
+    /// Makes the executor's hub and UDP port, on the thread that is to serve them.
     pub(crate) fn make_hub(self, cluster: Arc<Cluster>) -> (Hub, UdpPort) {
         let executor = Executor::new(ShardId::new(self.index), self.shards, self.router, cluster);
         (Hub::new(executor, self.receiver), UdpPort::new(self.udp_sockets))
@@ -54,7 +55,7 @@ impl ExecutorSetup {
     }
 }
 
-/// Maps the item memory and makes everything that needs no thread and no socket.
+/// Maps the item memory, and makes the cluster and the setups of all executors.
 pub(crate) fn make_setups(
     settings: Settings,
     backend: Backend,
@@ -117,12 +118,12 @@ pub(crate) fn make_setups(
 
 /// All listening sockets, then those for datagrams.
 fn port_sockets(listeners: &[Listener], udp_sockets: &[DatagramSocket]) -> Vec<PortSocket> {
-    let listening = listeners.iter().map(|it| PortSocket::new(&it.socket, false));
-    let datagrams = udp_sockets.iter().map(|it| PortSocket::new(&it.socket, true));
+    let listening = listeners.iter().map(|it| PortSocket::new(&it.socket, Transport::Stream));
+    let datagrams = udp_sockets.iter().map(|it| PortSocket::new(&it.socket, Transport::Udp));
     listening.chain(datagrams).collect()
 }
 
-/// Where the listeners are bound whose shard is a chosen one.
+/// The addresses of the listeners whose shard `chosen` accepts.
 fn addresses_of(listeners: &[Listener], chosen: impl Fn(Option<usize>) -> bool) -> Vec<SocketAddr> {
     listeners.iter().filter(|it| chosen(it.shard)).filter_map(|it| it.address).collect()
 }

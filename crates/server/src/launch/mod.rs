@@ -1,4 +1,4 @@
-//! Threads, from their start to their end.
+//! The threads of the server, from their start to their end.
 //!
 //! The order in which a server starts and stops, executors on glommio or on plain threads, the
 //! acceptor, and the threads that wake executors.
@@ -7,13 +7,13 @@
 //!
 //! Start reading at `running.rs`.
 
-pub(crate) mod acceptor;
-pub(crate) mod backend;
+mod acceptor;
+mod backend;
 pub(crate) mod executor_setup;
-pub(crate) mod executor_start;
-pub(crate) mod executors;
-pub(crate) mod heartbeat;
-pub(crate) mod port_file;
-pub(crate) mod ring_executor;
+mod executor_start;
+mod executors;
+mod heartbeat;
+mod port_file;
+mod ring_executor;
 pub(crate) mod running;
-pub(crate) mod wake_timer;
+mod wake_timer;

@@ -1,4 +1,5 @@
-//! A glommio executor around a data-plane ring: glommio holds the core, the ring moves the bytes.
+//! A glommio executor that runs a [`RingDriver`]. glommio pins the thread and has it sleep; the
+//! driver's own ring moves the bytes.
 #![allow(unsafe_code)]
 
 use std::io;
@@ -12,33 +13,34 @@ use glommio::{
 use rustix::event::{EventfdFlags, eventfd};
 
 use crate::drivers::ring::Ring;
-use crate::drivers::ring_driver::{Outlook, RingDriver};
+use crate::drivers::ring_driver::RingDriver;
+use crate::drivers::turn::Outlook;
 use crate::launch::executor_start::ExecutorStart;
 use crate::settings::fatal::end_process;
 use crate::settings::ring_size::RingSize;
 
-/// Bytes that glommio registers for its own I/O; it does none here beside waiting.
+/// Bytes that glommio registers for its own I/O. Here it only waits.
 const IO_MEMORY_BYTES: usize = 64 << 10;
 /// Entries of each of glommio's own rings.
 const OWN_RING_ENTRIES: usize = 64;
-/// Locked memory that [`look_at_kernel`] takes, given back a while later: a ring of two entries.
+/// Locked memory of [`look_at_kernel`], a ring of two entries. The kernel has it back a while
+/// later.
 pub(super) const LOOK_BYTES_MAX: u64 = 8 << 10;
-/// glommio's preemption timer must never fire: if it does between the executor's look at its rings
-/// and its look at its queues, glommio 0.9 takes the queues for empty and sleeps although a task
-/// can run (`run_task_queues` answers "nothing ran" when preemption is due at once). The data
-/// plane yields by itself instead.
+/// Period of glommio's preemption timer, which must never fire. If it fires between the executor's
+/// look at its rings and its look at its queues, glommio 0.9 takes the queues for empty and sleeps
+/// although a task can run: `run_task_queues` answers "nothing ran" when preemption is due at once.
+/// The task here yields by itself instead.
 const NEVER: Duration = Duration::from_hours(365 * 24);
-/// Turns after which other tasks of the executor have their turn; a busy turn takes 20 to 500
-/// microseconds.
+/// Turns after which the task yields to glommio. A busy turn takes 20 to 500 microseconds.
 const TURNS_PER_YIELD: u32 = 64;
 
 /// More entries than any ring may have.
 const ENTRIES_TOO_MANY: usize = 1 << 20;
 
-/// Has glommio look at what the kernel's `io_uring` can do, which it does once. It panics if it
+/// Has glommio find out what the kernel's `io_uring` can do, which it does once. It panics if it
 /// gets no memory for that, [`LOOK_BYTES_MAX`] at most.
 pub(super) fn look_at_kernel() {
-    // It looks first, and then fails to make rings of that size: nothing else is made.
+    // It looks first, and then fails, as no ring is that large. Nothing else is made.
     let executor =
         LocalExecutorBuilder::new(Placement::Unbound).ring_depth(ENTRIES_TOO_MANY).make();
     debug_assert!(executor.is_err());
@@ -73,7 +75,7 @@ async fn serve(size: RingSize, start: ExecutorStart) -> io::Result<()> {
             return Ok(());
         }
     };
-    // The thread has nothing else to do until then.
+    // This may block, as the thread has no other task yet.
     let Some((hub, udp)) = start.receive_setup() else {
         let _ = bell.close().await;
         return Ok(());
@@ -85,7 +87,7 @@ async fn serve(size: RingSize, start: ExecutorStart) -> io::Result<()> {
     while let Some(outlook) = driver.turn().inspect_err(end)?.unless_stopping() {
         if outlook == Outlook::Lull {
             if driver.park().inspect_err(end)? {
-                // Any outcome means: look around. The count itself says nothing.
+                // The count does not matter, and after an error the next turn looks as well.
                 let _ = bell.read_at(0, 8).await;
             }
             driver.unpark();
@@ -98,7 +100,7 @@ async fn serve(size: RingSize, start: ExecutorStart) -> io::Result<()> {
         }
     }
     driver.stop();
-    // Closed by glommio in the background; an error leaves nothing behind.
+    // glommio closes it in the background; after an error nothing is left to do.
     let _ = bell.close().await;
     Ok(())
 }
@@ -107,7 +109,7 @@ fn prepare(size: RingSize) -> io::Result<(Ring, BufferedFile)> {
     let ring = Ring::new(size)?;
     let bell = eventfd(0, EventfdFlags::CLOEXEC)?;
     ring.register_eventfd(bell.as_fd())?;
-    // SAFETY: the descriptor is owned here and handed over; nobody else closes it.
+    // SAFETY: the descriptor is owned here and handed over, so nothing else closes it.
     let bell = unsafe { BufferedFile::from_raw_fd(bell.into_raw_fd()) };
     Ok((ring, bell))
 }

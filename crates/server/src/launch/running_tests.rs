@@ -1,11 +1,13 @@
 use std::fs::File;
 
 use super::*;
+use crate::connection::new_connection::NewConnection;
+use crate::settings::address::Addresses;
 use crate::settings::{BackendChoice, Protocol};
 use crate::shared::mailbox::Message;
 use crate::whole_server::{WholeServer, settings};
 
-/// The kernel refuses to watch a file, as it refuses any socket once its user watches too many. One
+/// The kernel refuses to watch a file, as it refuses any socket once the user watches too many. One
 /// such connection ended the server on epoll.
 #[test]
 fn a_connection_that_cannot_be_watched_ends_alone() {
@@ -15,7 +17,9 @@ fn a_connection_that_cannot_be_watched_ends_alone() {
         cluster.admission.connection_opened();
         let socket = File::open(std::env::current_exe().unwrap()).unwrap().into();
         let protocol = Protocol::Auto;
-        let message = Message::Connection { socket, stays: false, protocol, tls: None };
+        let addresses = Addresses::UNNAMED;
+        let connection = NewConnection { addresses, stays: false, protocol, tls: None };
+        let message = Message::Connection(socket, Box::new(connection));
         cluster.mailboxes[0].hand_over(message).unwrap();
         while cluster.admission.open_connections() > 0 {
             std::thread::yield_now();
@@ -25,10 +29,10 @@ fn a_connection_that_cannot_be_watched_ends_alone() {
     }
 }
 
-/// Executors that cannot start end, and say why; the threads of the others end with them.
+/// If an executor cannot start, the threads of all end, and the error says why.
 #[test]
 fn a_start_that_fails_ends_what_it_began() {
-    // A core that there is not.
+    // No machine has a core of this number.
     let no_core = vec![rustix::thread::CpuSet::MAX_CPU - 1];
     let settings = Settings { cores: no_core, ..settings(BackendChoice::Uring) };
     let error = listen(settings, Vec::new()).unwrap().serve().map(drop).unwrap_err();

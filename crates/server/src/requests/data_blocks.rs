@@ -80,7 +80,7 @@ impl Connection {
         good: bool,
         noreply: bool,
     ) {
-        executor.upload_numbers.give(id.number);
+        executor.upload_numbers.remove(id.number as usize);
         if !executor.watched.is_empty() {
             self.announce_upload(executor, shard);
         }

@@ -77,15 +77,15 @@ impl Connection {
         self.reply_text(&text, echo);
     }
 
-    /// `stats conns`: asks all shards. This one answers once its driver has described the sockets.
+    /// `stats conns`: asks all executors. This one answers at the end of the turn.
     fn stats_connections(&mut self, executor: &mut Executor) {
         let gathering = Gathering::Connections(Box::default());
         let gather = Gather::new(gathering, executor.router.shards(), None);
         let slot = self.output.open_gather(Box::new(gather), &mut executor.spares);
         let ticket = self.ticket_for(slot);
-        executor.tellings.push(ticket);
+        executor.report_tickets.push(ticket);
         for shard in executor.other_shards() {
-            executor.outboxes.push_question(shard, ticket);
+            executor.outboxes.ask_for_report(shard, ticket);
         }
     }
 

@@ -180,9 +180,8 @@ pub const DATAGRAM_BURST: usize = 16;
 /// Time that a turn spends with datagrams.
 pub const TURN_DATAGRAMS_DURATION: Duration = Duration::from_micros(250);
 
-/// Connections that one shard describes in a reply to `stats conns`; describing one takes two
-/// system calls, 0.3 us. The reply has the number of the others.
-pub const CONNECTIONS_TOLD_MAX: usize = 1024;
+/// Connections of one shard in a reply to `stats conns`. The reply says how many are left out.
+pub const CONNECTIONS_REPORTED_MAX: usize = 1024;
 
 /// Prefixes in a reply to `stats detail dump`: those of all shards together.
 pub const PREFIXES_SHOWN_MAX: usize = 65_536;

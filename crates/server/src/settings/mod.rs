@@ -8,6 +8,7 @@
 //!
 //! Start reading at [`Settings`].
 
+pub(crate) mod address;
 pub(crate) mod fatal;
 pub(crate) mod item_memory;
 pub(crate) mod kept_settings;

@@ -1,39 +1,24 @@
-//! The address of a connection's client, and why the connection ends, as watchers see them.
+//! What watchers see of a connection: the address of its client, and why it ends.
 
-use std::net::SocketAddr;
-use std::os::fd::AsFd;
-
-use rustix::net::{SocketAddrAny, getpeername};
 use slabcore_protocol::encode_connection;
 
-/// The address of a client.
-#[derive(Debug, Clone, Copy)]
-pub(crate) enum Peer {
-    Tcp(SocketAddr),
-    Local,
-}
+use crate::settings::address::Address;
 
-impl Peer {
-    /// The client of a socket; `None` if it has gone.
-    pub(crate) fn of(socket: impl AsFd) -> Option<Self> {
-        let address = getpeername(socket).ok()?;
-        Some(address.and_then(ip_address).map_or(Self::Local, Self::Tcp))
-    }
-
-    /// Encodes the line for watchers: a new connection, or with a reason, its end.
-    pub(crate) fn encode(self, out: &mut Vec<u8>, reason: Option<CloseReason>, client: i32) {
-        let reason = reason.map(CloseReason::name);
-        match self {
-            Self::Tcp(address) => {
-                encode_connection(out, address.ip(), address.port(), "tcp", reason, client);
-            }
-            Self::Local => encode_connection(out, "unix", 0, "local", reason, client),
+/// Encodes the line that watchers read when a connection from `peer` begins, or, with a reason,
+/// when it ends.
+pub(crate) fn encode_connection_line(
+    out: &mut Vec<u8>,
+    peer: &Address,
+    reason: Option<CloseReason>,
+    client: i32,
+) {
+    let reason = reason.map(CloseReason::name);
+    match peer {
+        Address::Ip(at) => encode_connection(out, at.ip(), at.port(), "tcp", reason, client),
+        Address::Unix(_) | Address::Unnamed => {
+            encode_connection(out, "unix", 0, "local", reason, client);
         }
     }
-}
-
-fn ip_address(address: SocketAddrAny) -> Option<SocketAddr> {
-    SocketAddr::try_from(address).ok()
 }
 
 /// Why a connection ends, as memcached's watch lines say it.

@@ -8,8 +8,7 @@ use crossbeam_channel::{Receiver, Sender, TrySendError, bounded};
 use rustix::pipe::{PipeFlags, pipe_with};
 
 use crate::connection::hub_connection::HubConnection;
-use crate::connection::tls_session::TlsSession;
-use crate::settings::Protocol;
+use crate::connection::new_connection::NewConnection;
 use crate::settings::limits::{HANDED_OVER_MAX, MAILBOX_MESSAGES_MAX};
 use slabcore_shard::{Batch, ShardId, Ticket};
 
@@ -20,16 +19,8 @@ pub(crate) enum Message {
     Requests(Box<Batch>),
     /// A batch of our own that comes back from this shard, with its replies.
     Replies(ShardId, Box<Batch>),
-    /// A new connection.
-    Connection {
-        socket: OwnedFd,
-        /// It came to the port of this shard, and never moves.
-        stays: bool,
-        /// The protocol that it may use.
-        protocol: Protocol,
-        /// Its TLS session after the handshake.
-        tls: Option<Box<TlsSession>>,
-    },
+    /// A connection that no executor has served yet. Boxed, so that a message stays small.
+    Connection(OwnedFd, Box<NewConnection>),
     /// A connection that moves here from another executor.
     Moved(OwnedFd, Box<HubConnection>),
     /// The certificate was read again, or an error: the reply to `refresh_certs`.

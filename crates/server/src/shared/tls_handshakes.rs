@@ -15,14 +15,16 @@ use rustix::io::Errno;
 use rustix::net::{RecvFlags, SendFlags, recv, send};
 use rustls::{HandshakeKind, ServerConnection};
 
+use crate::connection::ConnectionId;
+use crate::connection::new_connection::NewConnection;
 use crate::connection::tls_session::TlsSession;
-use crate::settings::Protocol;
 use crate::settings::fatal::end_process;
 use crate::settings::limits::{HANDSHAKE_DURATION_MAX, HANDSHAKE_THREADS_MAX};
 use crate::settings::tls::ClientCertificates;
 use crate::shared::cluster::{Cluster, SharedTls};
 use crate::shared::graceful_close;
 use crate::shared::mailbox::Message;
+use crate::shared::slot_map::SlotMap;
 
 /// Number of the doorbell among the events. Handshakes have small numbers.
 const DOORBELL: u64 = u64::MAX;
@@ -46,9 +48,7 @@ const RETRY_PERIOD: Duration = Duration::from_millis(10);
 #[derive(Debug)]
 pub(crate) struct Newcomer {
     pub(crate) socket: OwnedFd,
-    /// It came to the port of its shard, and never moves.
-    pub(crate) stays: bool,
-    pub(crate) protocol: Protocol,
+    pub(crate) connection: Box<NewConnection>,
     /// The shard that will serve it.
     pub(crate) shard: usize,
     /// The listener's rule for client certificates.
@@ -123,8 +123,7 @@ impl Thread {
             newcomers,
             doorbell: doorbell.try_clone()?,
             epoll,
-            under_way: Vec::new(),
-            free: Vec::new(),
+            under_way: SlotMap::default(),
             done: Vec::new(),
         };
         // If it failed, its handshakes would be lost and still count for `-c`.
@@ -160,8 +159,7 @@ struct Worker {
     newcomers: Receiver<Newcomer>,
     doorbell: OwnedFd,
     epoll: OwnedFd,
-    under_way: Vec<Option<Handshake>>,
-    free: Vec<usize>,
+    under_way: SlotMap<Handshake>,
     /// Connections after their handshake, and the shards that take them when they have room.
     done: Vec<(usize, Message)>,
 }
@@ -186,7 +184,7 @@ impl Worker {
                             return Ok(());
                         }
                     }
-                    index => self.go_on(index as usize),
+                    id => self.go_on(ConnectionId::from_bits(id)),
                 }
             }
             self.deliver();
@@ -198,7 +196,7 @@ impl Worker {
     }
 
     fn timeout(&self) -> Option<Timespec> {
-        let is_idle = self.under_way.len() == self.free.len();
+        let is_idle = self.under_way.is_empty();
         let period = match self.done.is_empty() {
             false => RETRY_PERIOD,
             true if is_idle => return None,
@@ -227,43 +225,44 @@ impl Worker {
             self.failed();
             return;
         };
-        let index = self.free.pop().unwrap_or_else(|| {
-            self.under_way.push(None);
-            self.under_way.len() - 1
-        });
         let interest = epoll::EventFlags::IN;
-        let data = epoll::EventData::new_u64(index as u64);
-        if epoll::add(&self.epoll, &newcomer.socket, data, interest).is_err() {
-            self.free.push(index);
+        let (started, unsent) = (Instant::now(), Vec::new());
+        let handshake = Handshake { newcomer, session, started, unsent, interest };
+        let id = self.under_way.insert_with(|_| handshake);
+        self.watch_new(id, interest);
+    }
+
+    /// Has a new handshake's socket watched, and begins it.
+    fn watch_new(&mut self, id: ConnectionId, interest: epoll::EventFlags) {
+        let Some(handshake) = self.under_way.find_mut(id) else { return };
+        let data = epoll::EventData::new_u64(id.to_bits());
+        if epoll::add(&self.epoll, &handshake.newcomer.socket, data, interest).is_err() {
+            self.under_way.remove(id.index);
             self.failed();
             return;
         }
-        let (started, unsent) = (Instant::now(), Vec::new());
-        self.under_way[index] = Some(Handshake { newcomer, session, started, unsent, interest });
-        self.go_on(index);
+        self.go_on(id);
     }
 
-    fn go_on(&mut self, index: usize) {
-        let Some(handshake) = self.under_way.get_mut(index).and_then(Option::as_mut) else {
-            return;
-        };
+    fn go_on(&mut self, id: ConnectionId) {
+        let Some(handshake) = self.under_way.find_mut(id) else { return };
         match handshake.step() {
             HandshakeStep::Waits(wanted) if wanted == handshake.interest => {}
             HandshakeStep::Waits(wanted) => {
                 handshake.interest = wanted;
-                let data = epoll::EventData::new_u64(index as u64);
+                let data = epoll::EventData::new_u64(id.to_bits());
                 if epoll::modify(&self.epoll, &handshake.newcomer.socket, data, wanted).is_err() {
-                    self.end(index);
+                    self.end(id.index);
                     self.failed();
                 }
             }
             HandshakeStep::Done => {
-                if let Some(handshake) = self.end(index) {
+                if let Some(handshake) = self.end(id.index) {
                     self.finish(handshake);
                 }
             }
             HandshakeStep::Failed => {
-                if let Some(handshake) = self.end(index) {
+                if let Some(handshake) = self.end(id.index) {
                     graceful_close::close(&handshake.newcomer.socket);
                 }
                 self.failed();
@@ -272,9 +271,8 @@ impl Worker {
     }
 
     /// Removes a handshake, and stops watching its socket.
-    fn end(&mut self, index: usize) -> Option<Handshake> {
-        let handshake = self.under_way[index].take()?;
-        self.free.push(index);
+    fn end(&mut self, index: u32) -> Option<Handshake> {
+        let handshake = self.under_way.remove(index)?;
         // It cannot fail: the socket is open and watched.
         let _ = epoll::delete(&self.epoll, &handshake.newcomer.socket);
         Some(handshake)
@@ -285,9 +283,9 @@ impl Worker {
         if session.handshake_kind() != Some(HandshakeKind::Resumed) {
             self.tls().new_sessions.fetch_add(1, Ordering::Relaxed);
         }
-        let tls = Some(Box::new(TlsSession::new(session)));
-        let Newcomer { socket, stays, protocol, shard, .. } = newcomer;
-        self.done.push((shard, Message::Connection { socket, stays, protocol, tls }));
+        let Newcomer { socket, mut connection, shard, .. } = newcomer;
+        connection.tls = Some(Box::new(TlsSession::new(session)));
+        self.done.push((shard, Message::Connection(socket, connection)));
     }
 
     /// Hands connections to their shards, if those have room.
@@ -305,9 +303,9 @@ impl Worker {
 
     /// Ends the handshakes that take too long.
     fn sweep(&mut self) {
-        for index in 0..self.under_way.len() {
+        for index in self.under_way.indices() {
             let late = |it: &Handshake| it.started.elapsed() >= HANDSHAKE_DURATION_MAX;
-            if self.under_way[index].as_ref().is_some_and(late) {
+            if self.under_way.get(index).is_some_and(late) {
                 self.end(index);
                 self.failed();
             }
@@ -409,8 +407,7 @@ mod tests {
             newcomers: receiver,
             doorbell: no_epoll.try_clone().unwrap(),
             epoll: no_epoll,
-            under_way: Vec::new(),
-            free: Vec::new(),
+            under_way: SlotMap::default(),
             done: Vec::new(),
         };
         let error = worker.run().unwrap_err();

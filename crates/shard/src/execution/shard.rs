@@ -32,8 +32,6 @@ pub struct Shard {
     pub(super) watch_log: WatchLog,
     /// The slab classes at the last `stats reset`.
     pub(super) class_baseline: ClassTable,
-    /// The executor's last report of its connections, as it encoded it.
-    pub(super) told_connections: Vec<u8>,
     /// Dumps and crawls that clients have started here.
     pub(super) crawls_started: u64,
     /// The tick at which a pending `flush_all` takes effect.
@@ -58,7 +56,6 @@ impl Shard {
             detail: Detail::default(),
             watch_log: WatchLog::default(),
             class_baseline: ClassTable::default(),
-            told_connections: Vec::new(),
             crawls_started: 0,
             flush_tick: None,
             due_told: u32::MAX,

@@ -60,11 +60,6 @@ impl Shard {
         ClassTable::of(&self.store, tick)
     }
 
-    /// Sets the answer to [`crate::ShardQuery::Connections`].
-    pub fn tell_connections(&mut self, told: Vec<u8>) {
-        self.told_connections = told;
-    }
-
     /// Appends the answer to a question, in the form that the question describes.
     pub fn answer(&self, now: Now, query: ShardQuery, out: &mut Vec<u8>) {
         match query {
@@ -80,7 +75,6 @@ impl Shard {
                 }
             }
             ShardQuery::Prefixes => self.detail.counts().append_to(out),
-            ShardQuery::Connections => out.extend_from_slice(&self.told_connections),
         }
     }
 

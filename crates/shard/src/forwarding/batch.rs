@@ -15,7 +15,6 @@ use crate::forwarding::forwarded_decoding::ForwardedRequests;
 use crate::forwarding::forwarded_encoding::{encode_forwarded, encode_plain_get};
 use crate::forwarding::forwarded_request::ForwardedRequest;
 use crate::limits::BATCH_REQUEST_BYTES_SOFT_MAX;
-use crate::observation::shard_query::ShardQuery;
 use crate::requests::response::ValueEnd;
 use crate::requests::shard_id::ShardId;
 
@@ -64,8 +63,9 @@ pub struct Batch {
     held: VecDeque<Hold>,
     /// Held values of the destination that are no longer needed.
     released: Vec<Hold>,
-    /// Whether a request asks for the destination's connections.
-    asks_for_connections: bool,
+    /// Those that ask for the report of the destination's executor, which no shard makes.
+    report_tickets: Vec<Ticket>,
+    report: Vec<u8>,
 }
 
 /// Writes the replies to a batch.
@@ -86,7 +86,8 @@ impl Batch {
             replies: Vec::new(),
             held: VecDeque::new(),
             released: Vec::new(),
-            asks_for_connections: false,
+            report_tickets: Vec::new(),
+            report: Vec::new(),
         }
     }
 
@@ -117,7 +118,8 @@ impl Batch {
         self.replies.clear();
         self.tickets.clear();
         self.requests = 0;
-        self.asks_for_connections = false;
+        self.report_tickets.clear();
+        self.report = Vec::new();
         self.request_bytes.shrink_to(BATCH_REQUEST_BYTES_SOFT_MAX);
         self.replies.shrink_to(BATCH_REQUEST_BYTES_SOFT_MAX);
     }
@@ -138,15 +140,27 @@ impl Batch {
         self.requests += 1;
     }
 
-    /// Adds a question for the connections that [`crate::Shard::tell_connections`] reported.
-    pub fn push_question(&mut self, ticket: Ticket) {
-        self.push(&ForwardedRequest::Query(ShardQuery::Connections), Some(ticket));
-        self.asks_for_connections = true;
+    /// Adds a request for the report that the destination's executor makes of its connections. The
+    /// executor answers it by [`Self::put_report`], beside the shard.
+    pub fn ask_for_report(&mut self, ticket: Ticket) {
+        self.report_tickets.push(ticket);
+        self.requests += 1;
     }
 
-    /// True if the destination's connections must be reported before the batch is executed.
-    pub fn asks_for_connections(&self) -> bool {
-        self.asks_for_connections
+    /// True if some request is for the executor's report.
+    #[inline]
+    pub fn asks_for_report(&self) -> bool {
+        !self.report_tickets.is_empty()
+    }
+
+    /// Answers all requests for the executor's report.
+    pub fn put_report(&mut self, report: &[u8]) {
+        self.report.extend_from_slice(report);
+    }
+
+    /// The tickets of the requests for the executor's report, and the report.
+    pub fn report(&self) -> (&[Ticket], &[u8]) {
+        (&self.report_tickets, &self.report)
     }
 
     /// Gives a held value back to the destination.

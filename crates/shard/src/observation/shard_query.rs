@@ -11,8 +11,6 @@ pub enum ShardQuery {
     Sizes,
     /// Requests by prefix, a [`crate::PrefixCounts`].
     Prefixes,
-    /// The executor's last report of its connections.
-    Connections,
 }
 
 /// A command for a shard as a whole.
@@ -29,8 +27,7 @@ pub enum ShardCommand {
 
 impl ShardQuery {
     /// All questions; the code of each is its index.
-    const ALL: [Self; 5] =
-        [Self::Metrics, Self::Classes, Self::Sizes, Self::Prefixes, Self::Connections];
+    const ALL: [Self; 4] = [Self::Metrics, Self::Classes, Self::Sizes, Self::Prefixes];
 
     pub(crate) fn code(self) -> u8 {
         code_in(&Self::ALL, &self)

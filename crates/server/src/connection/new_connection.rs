@@ -1,0 +1,17 @@
+//! A connection that was accepted, and that no executor serves yet.
+
+use crate::connection::tls_session::TlsSession;
+use crate::settings::Protocol;
+use crate::settings::address::Addresses;
+
+/// See the module. Its socket travels beside it.
+#[derive(Debug)]
+pub(crate) struct NewConnection {
+    pub(crate) addresses: Addresses,
+    /// It came to its shard's own port, and never moves.
+    pub(crate) stays: bool,
+    /// What the client may speak.
+    pub(crate) protocol: Protocol,
+    /// The session of a connection under TLS, once its handshake is done.
+    pub(crate) tls: Option<Box<TlsSession>>,
+}
