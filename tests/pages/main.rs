@@ -4,6 +4,7 @@
 mod commands;
 mod commands_not_run;
 mod links;
+mod log_lines;
 mod metrics;
 mod names;
 mod page;

@@ -7,7 +7,7 @@ use std::process::Command;
 
 use slabcore_testkit::binaries;
 
-use crate::page::{Page, root};
+use crate::page::{Page, files, root};
 
 /// Endings of file names that mean a file of the tree.
 const FILE_ENDINGS: [&str; 7] = [".rs", ".md", ".toml", ".txt", ".service", ".svg", ".yml"];
@@ -20,24 +20,6 @@ const FOREIGN_TYPES: &[&str] = &["BytesMut", "MeshBuilder"];
 
 /// Words in code that look like options and are those of other programs.
 const FOREIGN_OPTIONS: &[&str] = &["--bin", "--test", "--package", "--update", "--list"];
-
-/// All files of the tree, from its root; what is built and hidden is left out.
-fn files() -> Vec<PathBuf> {
-    let mut files = Vec::new();
-    let mut folders = vec![root()];
-    while let Some(folder) = folders.pop() {
-        for entry in fs::read_dir(&folder).expect("a folder of the tree") {
-            let path = entry.expect("an entry").path();
-            let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-            if path.is_dir() && !["target", ".git"].contains(&name.as_str()) {
-                folders.push(path);
-            } else if path.is_file() {
-                files.push(path.strip_prefix(root()).expect("below the root").to_owned());
-            }
-        }
-    }
-    files
-}
 
 /// Whether a span of code names a file or folder, and if so whether it exists.
 fn exists(span: &str, files: &[PathBuf]) -> Option<bool> {

@@ -12,6 +12,24 @@ pub(crate) fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("it is in the tree").to_owned()
 }
 
+/// All files of the tree, from its root; what is built and hidden is left out.
+pub(crate) fn files() -> Vec<PathBuf> {
+    let mut files = Vec::new();
+    let mut folders = vec![root()];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(&folder).expect("a folder of the tree") {
+            let path = entry.expect("an entry").path();
+            let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+            if path.is_dir() && !["target", ".git"].contains(&name.as_str()) {
+                folders.push(path);
+            } else if path.is_file() {
+                files.push(path.strip_prefix(root()).expect("below the root").to_owned());
+            }
+        }
+    }
+    files
+}
+
 pub(crate) struct Page {
     /// From the root of the tree.
     pub(crate) name: String,
