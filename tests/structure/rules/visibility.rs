@@ -7,11 +7,11 @@ use crate::facts::FACTS;
 const PUB_CRATE_MAX: &[(&str, usize)] = &[
     ("benches", 21),
     ("metrics", 2),
-    ("protocol", 160),
-    ("server", 650),
-    ("shard", 57),
-    ("slabcore", 165),
-    ("storage", 515),
+    ("protocol", 139),
+    ("server", 616),
+    ("shard", 56),
+    ("slabcore", 100),
+    ("storage", 512),
     ("testkit", 7),
 ];
 
