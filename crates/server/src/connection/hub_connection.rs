@@ -94,7 +94,7 @@ impl HubConnection {
 
     /// True if what arrives is the start of a request and may be executed now.
     #[inline]
-    pub(crate) fn takes_plan(&self) -> bool {
+    pub(crate) fn takes_staged(&self) -> bool {
         self.carry.is_empty()
             && self.connection.is_at_request()
             && !self.connection.output.is_full()

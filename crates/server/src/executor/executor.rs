@@ -147,7 +147,7 @@ impl Executor {
     }
 
     /// Requests of one connection before others have their turn (`-R`).
-    pub(crate) fn requests_per_visit_max(&self) -> usize {
+    pub(crate) fn requests_per_serving_max(&self) -> usize {
         self.cluster.settings.requests_per_event_max
     }
 

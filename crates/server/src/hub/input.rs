@@ -9,8 +9,8 @@ use crate::connection::Pause;
 use crate::connection::hub_connection::Waiting;
 use crate::hub::Hub;
 use crate::hub::encrypted::decrypt;
-use crate::requests::stage::{Plan, Stage};
-use crate::settings::limits::{STAGE_CONNECTIONS, TURN_VISITS_DURATION};
+use crate::requests::stage::{Stage, StagedRequests};
+use crate::settings::limits::{STAGE_CONNECTIONS, TURN_SERVING_DURATION};
 
 impl Hub {
     /// Executes the requests in bytes from sockets. Each input is a connection and what it sent;
@@ -19,7 +19,7 @@ impl Hub {
         let mut next = inputs.next();
         while next.is_some() {
             let mut stage = Stage::new();
-            let mut staged: ArrayVec<(u32, &[u8], Option<Plan<'_>>), STAGE_CONNECTIONS> =
+            let mut staged: ArrayVec<(u32, &[u8], Option<StagedRequests<'_>>), STAGE_CONNECTIONS> =
                 ArrayVec::new();
             while let Some((index, bytes)) = next
                 && stage.takes_connection()
@@ -37,17 +37,17 @@ impl Hub {
                     next = inputs.next();
                     continue;
                 }
-                let plan = conn.takes_plan().then(|| {
-                    let limit = self.executor.requests_per_visit_max();
-                    conn.connection.plan(&mut self.executor, bytes, limit, &mut stage)
+                let requests = conn.takes_staged().then(|| {
+                    let limit = self.executor.requests_per_serving_max();
+                    conn.connection.stage_requests(&mut self.executor, bytes, limit, &mut stage)
                 });
                 conn.staged = true;
-                staged.push((index, bytes, plan));
+                staged.push((index, bytes, requests));
                 next = inputs.next();
             }
             stage.prefetch_items(&self.executor);
-            for (index, bytes, plan) in staged.drain(..) {
-                self.receive_staged(index, bytes, &stage, plan);
+            for (index, bytes, requests) in staged.drain(..) {
+                self.receive_staged(index, bytes, &stage, requests);
             }
             self.run_decrypted();
             self.executor.give_back();
@@ -59,7 +59,7 @@ impl Hub {
         index: u32,
         bytes: &[u8],
         stage: &Stage<'_>,
-        plan: Option<Plan<'_>>,
+        requests: Option<StagedRequests<'_>>,
     ) {
         let Some(conn) = self.connections.get_mut(index) else { return };
         let executor = &mut self.executor;
@@ -76,9 +76,9 @@ impl Hub {
             return;
         }
         conn.connection.output.borrow_buffers(&mut executor.spares);
-        let (consumed, pause) = match plan {
-            Some(plan) => conn.connection.run_planned(executor, bytes, stage, plan),
-            None => conn.connection.run(executor, bytes),
+        let (consumed, pause) = match requests {
+            Some(requests) => conn.connection.serve_staged(executor, bytes, stage, requests),
+            None => conn.connection.serve(executor, bytes),
         };
         conn.note_requests(consumed, executor.now.tick);
         if consumed < bytes.len() {
@@ -115,7 +115,7 @@ impl Hub {
         let Some(conn) = self.connections.get_mut(index) else { return };
         let executor = &mut self.executor;
         conn.connection.output.borrow_buffers(&mut executor.spares);
-        let (consumed, pause) = conn.connection.run(executor, conn.carry.pending());
+        let (consumed, pause) = conn.connection.serve(executor, conn.carry.pending());
         conn.carry.consume(consumed, &mut executor.spares);
         conn.note_requests(consumed, executor.now.tick);
         self.after_run(index, pause);
@@ -153,7 +153,7 @@ impl Hub {
         self.connections.touch(index);
     }
 
-    /// Serves the connections that have requests left, one visit each in turn, until none has or
+    /// Serves the connections that have requests left, each once in turn, until none has or
     /// the turn has been long enough. True if some still have.
     pub(crate) fn run_runnable(&mut self) -> bool {
         if !self.connections.has_runnable() {
@@ -168,7 +168,7 @@ impl Hub {
                 self.run_carry(index);
                 self.executor.give_back();
             }
-            if start.elapsed() >= TURN_VISITS_DURATION {
+            if start.elapsed() >= TURN_SERVING_DURATION {
                 break;
             }
         }

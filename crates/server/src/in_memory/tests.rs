@@ -187,14 +187,14 @@ fn messages_that_come_meanwhile_wait_for_the_next_turn() {
 /// A get of many keys counted as one request, so a client that sent such gets delayed all others
 /// for seconds.
 #[test]
-fn keys_of_a_get_take_from_the_visit() {
+fn keys_of_a_get_take_from_the_budget() {
     let mut server = server(1);
     let connection = server.connect();
     server.receive(connection, format!("get{}\r\n", " a".repeat(255)).repeat(20).as_bytes());
     server.shards[0].execute_inputs();
     let asked = || server.cluster.metrics[0].snapshot().get(Counter::CmdGet);
-    let visit_max = server.cluster.settings.requests_per_event_max * KEY_GROUP;
-    assert!(asked() <= visit_max as u64, "{} keys in one visit", asked());
+    let budget_max = server.cluster.settings.requests_per_event_max * KEY_GROUP;
+    assert!(asked() <= budget_max as u64, "{} keys at one time", asked());
     let mut output = Vec::new();
     server.turn(|_, bytes| output.extend_from_slice(bytes));
     assert_eq!(output, b"END\r\n".repeat(20));

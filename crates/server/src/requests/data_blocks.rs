@@ -1,4 +1,4 @@
-//! The values of storage commands as they arrive, and bytes that are ignored.
+//! Storage commands, with values that may arrive in parts.
 //!
 //! Dialects: the reply to a value that is too large.
 
@@ -10,8 +10,10 @@ use slabcore_shard::{ForwardedRequest, KeyRequest, ShardId, UploadId};
 use crate::connection::Connection;
 use crate::connection::input_state::{IgnoredReply, Upload};
 use crate::executor::Executor;
+use crate::requests::reply_form::ReplyForm;
 
 impl Connection {
+    /// Executes a storage command whose line has `line_bytes`. Returns the bytes consumed.
     pub(super) fn store(
         &mut self,
         executor: &mut Executor,
@@ -24,7 +26,7 @@ impl Connection {
         let block_bytes = u64::from(store.value_bytes) + store.line_end_bytes() as u64;
         let (key_bytes, value_bytes) = (store.key.len(), store.value_bytes as usize);
         if executor.item_size_limit.is_exceeded(key_bytes, store.flags, value_bytes) {
-            self.key_request(executor, &KeyRequest::TooLarge { store }, true);
+            self.key_request(executor, &KeyRequest::TooLarge { store }, ReplyForm::Nothing);
             let reply = match store.binary_echo() {
                 None => IgnoredReply::Line((!store.noreply).then_some(error_lines::TOO_LARGE)),
                 Some(echo) => {
@@ -37,13 +39,14 @@ impl Connection {
         }
         match store.data_block(&input[line_bytes..]) {
             DataBlock::Whole { value, consumed } => {
-                self.key_request(executor, &KeyRequest::Store { store, value }, store.noreply);
+                let form = ReplyForm::of(store.noreply);
+                self.key_request(executor, &KeyRequest::Store { store, value }, form);
                 line_bytes + consumed
             }
             DataBlock::Bad { consumed } => {
-                // It counts as a store, as in memcached, where its key belongs.
+                // Like in memcached it counts as a store, in the shard of its key.
                 let (shard, id) = executor.upload_begin(&store);
-                self.upload_end(executor, shard, id, false, store.noreply);
+                self.upload_end(executor, shard, id, false, ReplyForm::of(store.noreply));
                 line_bytes + consumed
             }
             DataBlock::Cut => {
@@ -56,6 +59,7 @@ impl Connection {
         }
     }
 
+    /// Takes the next part of a value. Returns the bytes consumed.
     pub(super) fn upload(&mut self, executor: &mut Executor, input: &[u8]) -> usize {
         let Some(upload) = self.upload_mut() else { unreachable!("called in this state") };
         let (shard, id, noreply) = (upload.shard(), upload.id(), upload.noreply());
@@ -67,19 +71,21 @@ impl Connection {
         }
         if let Some(good) = has_good_end {
             self.end_request();
-            self.upload_end(executor, shard, id, good, noreply);
+            self.upload_end(executor, shard, id, good, ReplyForm::of(noreply));
         }
         value.len() + line_end_count
     }
 
-    pub(super) fn upload_end(
+    /// Ends an upload. A block that is not `good` stores nothing.
+    fn upload_end(
         &mut self,
         executor: &mut Executor,
         shard: ShardId,
         id: UploadId,
         good: bool,
-        noreply: bool,
+        form: ReplyForm,
     ) {
+        let replies = form != ReplyForm::Nothing;
         executor.upload_numbers.remove(id.number as usize);
         if !executor.watched.is_empty() {
             self.announce_upload(executor, shard);
@@ -87,9 +93,9 @@ impl Connection {
         if shard == executor.shard {
             let now = executor.now;
             let shard = executor.shards.own_mut();
-            self.output.encode(|out| shard.upload_end(now, id, good, (!noreply).then_some(out)));
+            self.output.encode(|out| shard.upload_end(now, id, good, replies.then_some(out)));
         } else {
-            let ticket = (!noreply).then(|| self.open_ticket(executor));
+            let ticket = replies.then(|| self.open_ticket(executor));
             executor.outboxes.push(shard, &ForwardedRequest::UploadEnd(id, good), ticket);
         }
     }

@@ -138,7 +138,7 @@ impl DatagramRequest {
     fn execute(&mut self, executor: &mut Executor) -> Progress {
         let connection = &mut self.connection;
         connection.output.borrow_buffers(&mut executor.spares);
-        let consumed = connection.step_alone(executor, &self.commands[self.done_bytes..]);
+        let consumed = connection.serve_one(executor, &self.commands[self.done_bytes..]);
         executor.give_back();
         connection.output.return_buffers(&mut executor.spares);
         if consumed == 0 {

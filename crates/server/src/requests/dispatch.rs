@@ -8,6 +8,7 @@ use slabcore_shard::KeyRequest;
 use crate::connection::Connection;
 use crate::executor::Executor;
 use crate::requests::key_requests::RestOfKeys;
+use crate::requests::reply_form::ReplyForm;
 use crate::settings::peer::CloseReason;
 
 impl Connection {
@@ -25,18 +26,30 @@ impl Connection {
                 return self.get(executor, get.keys, get.with_cas, get.exptime, budget);
             }
             Request::Touch { key, exptime, noreply } => {
-                self.key_request(executor, &KeyRequest::Touch { key, exptime }, noreply);
+                self.key_request(
+                    executor,
+                    &KeyRequest::Touch { key, exptime },
+                    ReplyForm::of(noreply),
+                );
             }
             Request::Delete { key, noreply } => {
-                self.key_request(executor, &KeyRequest::Delete { key }, noreply);
+                self.key_request(executor, &KeyRequest::Delete { key }, ReplyForm::of(noreply));
             }
             Request::Arithmetic { key, delta, incr, noreply } => {
-                self.key_request(executor, &KeyRequest::Arithmetic { key, delta, incr }, noreply);
+                self.key_request(
+                    executor,
+                    &KeyRequest::Arithmetic { key, delta, incr },
+                    ReplyForm::of(noreply),
+                );
             }
             Request::Meta(MetaRequest { command, key, flags }) => {
                 let mut bytes = [0; DECODED_KEY_BYTES_MAX];
                 let key = flags.item_key(key, &mut bytes);
-                self.key_request(executor, &KeyRequest::Meta { command, key, flags }, false);
+                self.key_request(
+                    executor,
+                    &KeyRequest::Meta { command, key, flags },
+                    ReplyForm::Plain,
+                );
             }
             Request::MetaNoop => self.reply(Reply::MetaNoop),
             Request::Version => self.reply(Reply::Version),
@@ -53,7 +66,7 @@ impl Connection {
                 self.close(executor);
             }
             Request::Binary(request) => {
-                self.key_request(executor, &KeyRequest::Binary(request), false);
+                self.key_request(executor, &KeyRequest::Binary(request), ReplyForm::Plain);
             }
             Request::BinaryServer(echo, request) => {
                 self.binary_server_request(executor, echo, request);

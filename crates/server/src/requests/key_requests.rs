@@ -1,5 +1,4 @@
-//! What a connection asks of keys: executed here, or sent to the shards that own them; and the
-//! replies that come back.
+//! Requests for keys: they are executed here, or sent to the shards that own the keys.
 //!
 //! Dialects: the plain reads of each.
 
@@ -13,21 +12,21 @@ use crate::connection::Connection;
 use crate::connection::input_state::PausedGet;
 use crate::connection::outgoing::LargeValue;
 use crate::executor::Executor;
-use crate::settings::limits::{KEY_GROUP, KEYS_PER_VISIT_MAX};
+use crate::requests::reply_form::ReplyForm;
+use crate::settings::limits::{KEY_GROUP, KEYS_PER_SERVING_MAX};
 
-/// What a paused get has yet to do.
+/// The rest of a get that must pause.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct RestOfKeys {
-    /// Address in the input of the first key to ask for.
+    /// Address in the input of the first key that was not looked up.
     pub(super) address: usize,
     pub(super) with_cas: bool,
     pub(super) exptime: Option<i32>,
 }
 
 impl Connection {
-    /// Asks for keys in groups, of which each after the first takes from the visit's budget as much
-    /// as a request; returns where the keys start that were not asked for because the connection
-    /// must pause.
+    /// Looks keys up in groups. Each group after the first costs one request of the budget. Returns
+    /// the keys not yet looked up if the connection must pause.
     pub(super) fn get(
         &mut self,
         executor: &mut Executor,
@@ -60,11 +59,11 @@ impl Connection {
                     break;
                 }
                 if is_plain {
-                    self.plain_get(executor, route, false);
+                    self.plain_get(executor, route, ReplyForm::Plain);
                 } else {
                     let key = route.key.key();
                     let request = KeyRequest::Get { key, with_cas, exptime };
-                    self.routed_request(executor, route, &request, false, false);
+                    self.routed_request(executor, route, &request, ReplyForm::Plain);
                 }
             }
             asked += group.len();
@@ -75,7 +74,7 @@ impl Connection {
             if !group.is_full() || keys.rest().is_empty() {
                 break;
             }
-            let is_spent = asked >= KEYS_PER_VISIT_MAX || *budget == 0;
+            let is_spent = asked >= KEYS_PER_SERVING_MAX || *budget == 0;
             if is_spent || self.output.is_full() || executor.outboxes.is_any_full() {
                 let address = keys.rest().as_ptr().addr();
                 return Some(RestOfKeys { address, with_cas, exptime });
@@ -86,8 +85,8 @@ impl Connection {
         None
     }
 
-    /// Bytes of `input` that are done with: the line, or what stands before the keys that a paused
-    /// get has yet to ask for.
+    /// Ends a line, or pauses its get. Returns the bytes of `input` that are consumed: the line, or
+    /// the part before the keys not yet looked up.
     pub(super) fn line_done(
         &mut self,
         input: &[u8],
@@ -107,21 +106,22 @@ impl Connection {
         &mut self,
         executor: &mut Executor,
         request: &KeyRequest<'_>,
-        noreply: bool,
+        form: ReplyForm,
     ) {
         let route = executor.router.route(request.key());
-        self.routed_request(executor, route, request, noreply, false);
+        self.routed_request(executor, route, request, form);
     }
 
-    /// A get of one key with nothing said of it; `ends`: `END` follows the reply.
+    /// Executes a `get` of one key.
     #[expect(clippy::inline_always, reason = "most requests are this one")]
     #[inline(always)]
-    pub(super) fn plain_get(&mut self, executor: &mut Executor, route: Route<'_>, ends: bool) {
+    pub(super) fn plain_get(&mut self, executor: &mut Executor, route: Route<'_>, form: ReplyForm) {
+        let ends = form == ReplyForm::WithEnd;
         let (now, key) = (executor.now, route.key.key());
         if let Some(shard) = executor.reach(route.shard) {
             let Some(out) = self.output.direct() else {
                 let request = KeyRequest::Get { key, with_cas: false, exptime: None };
-                return self.routed_request(executor, route, &request, false, ends);
+                return self.routed_request(executor, route, &request, form);
             };
             let large = shard.get_into(now, route.key, ends, out);
             let Some(LargeHit { flags, value_bytes }) = large else { return };
@@ -140,7 +140,7 @@ impl Connection {
         }
     }
 
-    /// An mg whose flags only say what to tell.
+    /// Executes an `mg` whose flags only choose what the reply shows.
     #[inline]
     pub(super) fn plain_meta_get(
         &mut self,
@@ -151,7 +151,7 @@ impl Connection {
         let (now, key) = (executor.now, route.key.key());
         let request = KeyRequest::Meta { command: MetaCommand::Get, key, flags };
         let (Some(shard), Some(out)) = (executor.reach(route.shard), self.output.direct()) else {
-            return self.routed_request(executor, route, &request, false, false);
+            return self.routed_request(executor, route, &request, ReplyForm::Plain);
         };
         if let Some(head) = shard.meta_get_into(now, route.key, flags, out) {
             self.large_value(executor, route, ValueEnd::LineEnd, |out| {
@@ -160,7 +160,7 @@ impl Connection {
         }
     }
 
-    /// A binary get.
+    /// Executes a binary get.
     #[inline]
     pub(super) fn plain_binary_get(
         &mut self,
@@ -176,7 +176,7 @@ impl Connection {
             return executor.outboxes.push(route.shard, &request, Some(ticket));
         };
         let Some(out) = self.output.direct() else {
-            return self.routed_request(executor, route, &request, false, false);
+            return self.routed_request(executor, route, &request, ReplyForm::Plain);
         };
         if let Some(head) = shard.binary_get_into(now, route.key, echo, out) {
             self.large_value(executor, route, ValueEnd::Nothing, |out| {
@@ -185,17 +185,16 @@ impl Connection {
         }
     }
 
-    /// A request for one key whose route is known; `with_end`: `END` follows the reply.
+    /// Executes a request for one key here, or sends it to its shard.
     #[inline]
     pub(super) fn routed_request(
         &mut self,
         executor: &mut Executor,
         route: Route<'_>,
         request: &KeyRequest<'_>,
-        noreply: bool,
-        with_end: bool,
+        form: ReplyForm,
     ) {
-        let now = executor.now;
+        let (now, with_end) = (executor.now, form == ReplyForm::WithEnd);
         if !executor.watched.is_empty() {
             self.announce(executor, route, request);
         }
@@ -212,7 +211,7 @@ impl Connection {
                         out.extend_from_slice(&head);
                     });
                 }
-                ref response if !noreply => {
+                ref response if form != ReplyForm::Nothing => {
                     self.output.encode(|out| {
                         if with_end { response.encode_with_end(out) } else { response.encode(out) }
                     });
@@ -221,7 +220,7 @@ impl Connection {
                 _ => {}
             }
         } else {
-            self.foreign_request(executor, route, request, noreply, with_end);
+            self.foreign_request(executor, route, request, form);
             return;
         }
         if with_end {
@@ -231,28 +230,27 @@ impl Connection {
 
     /// Sends a request to the shard that owns its key.
     #[inline]
-    pub(super) fn foreign_request(
+    fn foreign_request(
         &mut self,
         executor: &mut Executor,
         route: Route<'_>,
         request: &KeyRequest<'_>,
-        noreply: bool,
-        with_end: bool,
+        form: ReplyForm,
     ) {
-        let ticket = match noreply {
-            true => None,
-            false if request.reads_value() => Some(self.open_read(executor)),
-            false => Some(self.open_ticket(executor)),
+        let ticket = match form {
+            ReplyForm::Nothing => None,
+            _ if request.reads_value() => Some(self.open_read(executor)),
+            _ => Some(self.open_ticket(executor)),
         };
         executor.outboxes.push(route.shard, &ForwardedRequest::Key(route.key, *request), ticket);
-        if with_end {
+        if form == ReplyForm::WithEnd {
             self.output.encode(|out| out.extend_from_slice(END));
         }
     }
 
-    /// Sends the value that a request for this key has just found from where it lies; `head`
-    /// appends what goes before it.
-    pub(super) fn large_value(
+    /// Sends the value that a request for this key has just found, without copying it. `head`
+    /// appends the bytes before it.
+    fn large_value(
         &mut self,
         executor: &mut Executor,
         route: Route<'_>,

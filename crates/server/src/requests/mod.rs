@@ -1,13 +1,14 @@
-//! What a connection executes.
+//! Executes the requests of a connection.
 //!
-//! Decoding in stages, requests by key here or by batch to another shard, data blocks, admin
-//! commands, `stats`, dumps, watchers, logins, and requests by datagram. Most files add methods to
-//! [`crate::connection::Connection`].
+//! Requests are decoded in stages. Requests for a key are executed here, or sent to the shard that
+//! owns the key. Others are commands for the server, `stats`, dumps, `watch`, logins, and requests
+//! by datagram. Most files add methods to [`crate::connection::Connection`], which call each other
+//! one way: `replies.rs` is the lowest, `serving.rs` the highest.
 //!
 //! May use: `settings`, `connection`, `shared`, `executor`. Must not come in: sockets, and loops
 //! over all connections.
 //!
-//! Start reading at `visit.rs` (one visit of one connection), then `commands.rs`.
+//! Start reading at `serving.rs`, then `dispatch.rs`.
 
 mod authentication;
 mod binary_server_requests;
@@ -18,13 +19,14 @@ mod dumps;
 mod gathered_replies;
 mod gathers;
 mod key_requests;
-mod planned;
 mod replies;
+mod reply_form;
 mod server_commands;
+mod serving;
 mod shard_replies;
 pub(crate) mod stage;
+mod staged_request;
 mod stats;
 mod stats_breakdowns;
 mod stats_queries;
-mod visit;
 mod watching;

@@ -1,6 +1,8 @@
-//! Requests of several connections, decoded together: while one is decoded, what the ones before it
-//! will touch comes near. First hash buckets, then items; then each is executed, in the order of
-//! its connection.
+//! A stage: requests of several connections that are decoded together, so that memory latencies
+//! overlap.
+//!
+//! While a request is decoded, the hash buckets of those before it are prefetched. Then all items
+//! are prefetched, and each connection's requests are executed in their order.
 //!
 //! Dialects: the plain reads of each.
 
@@ -12,28 +14,29 @@ use slabcore_shard::{Route, ShardId};
 use slabcore_storage::HashedKey;
 
 use crate::executor::Executor;
-use crate::requests::planned::Planned;
+use crate::requests::staged_request::StagedRequest;
 use crate::settings::limits::{REQUEST_GROUP, STAGE_REQUESTS};
 
 /// See the module.
 pub(crate) struct Stage<'a> {
-    requests: ArrayVec<Staged<'a>, STAGE_REQUESTS>,
-    /// The flags of plain mgs.
+    slots: ArrayVec<StageSlot<'a>, STAGE_REQUESTS>,
+    /// Flags of the plain `mg` requests.
     meta_flags: ArrayVec<MetaFlags<'a>, STAGE_REQUESTS>,
-    /// Those that are no plain reads.
-    others: ArrayVec<Planned<'a>, STAGE_REQUESTS>,
+    /// Requests that are not plain reads.
+    others: ArrayVec<StagedRequest<'a>, STAGE_REQUESTS>,
 }
 
-/// A request in a stage, short as what is asked most: a read of one key that has no other effect.
+/// A request in a stage. It is short, because most requests are plain reads: a read of one key with
+/// no other effect.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Staged<'a> {
+pub(super) struct StageSlot<'a> {
     key: HashedKey<'a>,
-    /// Bytes of a plain read.
+    /// Input bytes of a plain read.
     consumed: u32,
     shard: ShardId,
     kind: Kind,
-    /// Number among those of its kind.
-    number: u8,
+    /// Index among the requests of its kind.
+    index: u8,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -45,9 +48,9 @@ enum Kind {
 }
 
 const _: () = assert!(STAGE_REQUESTS <= u8::MAX as usize);
-const _: () = assert!(size_of::<Staged<'_>>() == 32);
+const _: () = assert!(size_of::<StageSlot<'_>>() == 32);
 
-impl<'a> Staged<'a> {
+impl<'a> StageSlot<'a> {
     #[inline]
     pub(super) fn route(&self) -> Route<'a> {
         Route { key: self.key, shard: self.shard }
@@ -56,55 +59,55 @@ impl<'a> Staged<'a> {
 
 /// The requests of one connection in a stage.
 #[derive(Debug, Default)]
-pub(crate) struct Plan<'a> {
-    /// Which of the stage's they are.
+pub(crate) struct StagedRequests<'a> {
+    /// Range of their slots.
     pub(super) requests: Range<usize>,
-    /// What stands behind them, if it was decoded: no whole request for one key.
-    pub(super) odd: Option<Decoded<'a>>,
+    /// What the decoder found after them, if that is not a whole request for one key.
+    pub(super) next: Option<Decoded<'a>>,
 }
 
-impl Plan<'_> {
-    /// True if what stands behind its requests only a connection can be answered.
+impl StagedRequests<'_> {
+    /// True if the request after them needs a connection for its reply.
     pub(super) fn is_endless(&self) -> bool {
-        matches!(&self.odd, Some(Decoded::Request { request, .. }) if request.is_endless())
+        matches!(&self.next, Some(Decoded::Request { request, .. }) if request.is_endless())
     }
 }
 
-/// What to execute for a request.
-pub(super) enum Todo<'s, 'a> {
-    /// A get of one key whose line has so many bytes.
+/// The request of a slot.
+pub(super) enum SlotRequest<'s, 'a> {
+    /// `get` of one key, with the bytes of its line.
     PlainGet(usize),
-    /// An mg whose flags only say what to tell, and the bytes of its line.
+    /// `mg` whose flags only choose what the reply shows, with the bytes of its line.
     PlainMetaGet(MetaFlags<'a>, usize),
-    /// A binary get of so many bytes.
+    /// Binary get, with its bytes.
     PlainBinaryGet(usize),
     /// Another request.
-    Planned(&'s Planned<'a>),
+    Other(&'s StagedRequest<'a>),
 }
 
 impl<'a> Stage<'a> {
     pub(crate) fn new() -> Self {
-        Self { requests: ArrayVec::new(), meta_flags: ArrayVec::new(), others: ArrayVec::new() }
+        Self { slots: ArrayVec::new(), meta_flags: ArrayVec::new(), others: ArrayVec::new() }
     }
 
-    /// Requests so far.
+    /// How many requests are staged.
     pub(super) fn len(&self) -> usize {
-        self.requests.len()
+        self.slots.len()
     }
 
     /// True if there is room for another connection's usual number of requests.
     pub(crate) fn takes_connection(&self) -> bool {
-        self.requests.remaining_capacity() >= REQUEST_GROUP
+        self.slots.remaining_capacity() >= REQUEST_GROUP
     }
 
     /// True if no further request fits.
     #[inline]
     pub(super) fn is_full(&self) -> bool {
-        self.requests.is_full()
+        self.slots.is_full()
     }
 
-    /// Adds the plain read that the input starts with, and brings its bucket near; returns its
-    /// bytes, or 0 if there is none.
+    /// Adds the plain read at the start of the input, and prefetches its bucket. Returns its bytes; 0
+    /// if the input starts with something else.
     #[expect(clippy::inline_always, reason = "most requests are this one")]
     #[inline(always)]
     pub(super) fn push_read(
@@ -117,18 +120,19 @@ impl<'a> Stage<'a> {
             return self.push_binary_read(executor, decoder, input);
         }
         if let Some((key, line_bytes)) = decoder.single_get(input) {
-            self.push_entry(executor, key, line_bytes, Kind::PlainGet, 0);
+            self.push_slot(executor, key, line_bytes, Kind::PlainGet, 0);
             return line_bytes;
         }
         if let Some((key, flags, line_bytes)) = decoder.single_meta_get(input) {
-            self.push_entry(executor, key, line_bytes, Kind::PlainMetaGet, self.meta_flags.len());
+            self.push_slot(executor, key, line_bytes, Kind::PlainMetaGet, self.meta_flags.len());
             self.meta_flags.push(flags);
             return line_bytes;
         }
         0
     }
 
-    /// The same of a binary connection. Not inline, so that a text one does not pay for it.
+    /// As [`Self::push_read`], of a binary connection. Not inline, so that text connections do not
+    /// pay for it.
     #[inline(never)]
     fn push_binary_read(
         &mut self,
@@ -137,60 +141,60 @@ impl<'a> Stage<'a> {
         input: &'a [u8],
     ) -> usize {
         let Some((key, bytes)) = decoder.single_binary_get(input) else { return 0 };
-        self.push_entry(executor, key, bytes, Kind::PlainBinaryGet, 0);
+        self.push_slot(executor, key, bytes, Kind::PlainBinaryGet, 0);
         bytes
     }
 
-    /// Adds a request and brings its bucket near.
+    /// Adds a request and prefetches its bucket.
     #[inline]
-    pub(super) fn push(&mut self, executor: &mut Executor, planned: Planned<'a>) {
-        self.push_entry(executor, planned.request.key(), 0, Kind::Other, self.others.len());
-        self.others.push(planned);
+    pub(super) fn push(&mut self, executor: &mut Executor, request: StagedRequest<'a>) {
+        self.push_slot(executor, request.request.key(), 0, Kind::Other, self.others.len());
+        self.others.push(request);
     }
 
     #[inline]
-    fn push_entry(
+    fn push_slot(
         &mut self,
         executor: &mut Executor,
         key: &'a [u8],
         consumed: usize,
         kind: Kind,
-        number: usize,
+        index: usize,
     ) {
         let route = executor.router.route(key);
         if let Some(shard) = executor.reach(route.shard) {
             shard.prefetch_bucket(route.key.hash());
         }
-        let (consumed, shard, number) = (consumed as u32, route.shard, number as u8);
-        self.requests.push(Staged { key: route.key, consumed, shard, kind, number });
+        let (consumed, shard, index) = (consumed as u32, route.shard, index as u8);
+        self.slots.push(StageSlot { key: route.key, consumed, shard, kind, index });
     }
 
-    /// Brings the items near, once all is decoded.
+    /// Prefetches the items. Called once all requests are decoded.
     #[inline]
     pub(crate) fn prefetch_items(&self, executor: &Executor) {
         executor.shards.begin_group();
-        for request in &self.requests {
-            if let Some(shard) = executor.shards.held(request.shard) {
-                shard.prefetch_item(request.key.hash());
+        for slot in &self.slots {
+            if let Some(shard) = executor.shards.held(slot.shard) {
+                shard.prefetch_item(slot.key.hash());
             }
         }
     }
 
-    /// The requests of a plan.
+    /// The slots of one connection's requests.
     #[inline]
-    pub(super) fn requests(&self, plan: Range<usize>) -> &[Staged<'a>] {
-        &self.requests[plan]
+    pub(super) fn slots(&self, range: Range<usize>) -> &[StageSlot<'a>] {
+        &self.slots[range]
     }
 
-    /// What to do for one of them.
+    /// The request of one of the slots.
     #[inline]
-    pub(super) fn todo(&self, request: &Staged<'a>) -> Todo<'_, 'a> {
-        let (number, consumed) = (usize::from(request.number), request.consumed as usize);
-        match request.kind {
-            Kind::PlainGet => Todo::PlainGet(consumed),
-            Kind::PlainMetaGet => Todo::PlainMetaGet(self.meta_flags[number], consumed),
-            Kind::PlainBinaryGet => Todo::PlainBinaryGet(consumed),
-            Kind::Other => Todo::Planned(&self.others[number]),
+    pub(super) fn request(&self, slot: &StageSlot<'a>) -> SlotRequest<'_, 'a> {
+        let (index, consumed) = (usize::from(slot.index), slot.consumed as usize);
+        match slot.kind {
+            Kind::PlainGet => SlotRequest::PlainGet(consumed),
+            Kind::PlainMetaGet => SlotRequest::PlainMetaGet(self.meta_flags[index], consumed),
+            Kind::PlainBinaryGet => SlotRequest::PlainBinaryGet(consumed),
+            Kind::Other => SlotRequest::Other(&self.others[index]),
         }
     }
 }

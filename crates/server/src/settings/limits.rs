@@ -52,9 +52,9 @@ pub const OPEN_READS_MAX: usize = 32;
 /// and becomes kilobytes of output.
 pub const OPEN_GATHERS_MAX: usize = 4;
 
-/// Time for which connections with more than one visit's requests are served, one visit after the
-/// other, before replies are sent and sockets are looked at again.
-pub const TURN_VISITS_DURATION: Duration = Duration::from_micros(250);
+/// Time for which connections with more requests than one budget are served in turn, before replies
+/// are sent and sockets are read again.
+pub const TURN_SERVING_DURATION: Duration = Duration::from_micros(250);
 
 /// Requests of a stage, of one or several connections. Their buckets and items take half of a
 /// first-level cache.
@@ -69,8 +69,8 @@ pub const STAGE_CONNECTIONS: usize = 32;
 /// Keys of one multi-key get whose hash buckets and items are prefetched together.
 pub const KEY_GROUP: usize = 32;
 
-/// Keys of one get that are looked up before other connections have their turn.
-pub const KEYS_PER_VISIT_MAX: usize = 256;
+/// Keys of one get that are looked up before other connections are served.
+pub const KEYS_PER_SERVING_MAX: usize = 256;
 
 /// Bytes of a reply to `stats cachedump`. memcached's limit.
 pub const CACHEDUMP_BYTES_MAX: usize = 2 << 20;

@@ -1,10 +1,10 @@
-//! A visit to a connection: bytes in, replies out.
+//! Serves a connection: bytes in, replies out.
 //!
-//! Any split of the input gives the same replies, and they leave in the order of the requests. A
-//! visit ends with the input, with the budget of the visit, or when output or a batch for another
-//! shard is full.
+//! Any split of the input gives the same replies, in the order of the requests. Serving stops at
+//! the end of the input, when the budget is spent, or when the output or a batch for another shard
+//! is full.
 //!
-//! Dialects: an arm for the steps and the plain reads of each.
+//! Dialects: an arm for what the decoder returns, and for the plain reads of each.
 
 use slabcore_protocol::{Decoded, Echo, Keys, Protocol, Request};
 
@@ -12,20 +12,21 @@ use crate::connection::input_state::{IgnoredReply, InputState, PausedGet};
 use crate::connection::{Connection, Pause};
 use crate::executor::Executor;
 use crate::requests::authentication::refused_before_login;
-use crate::requests::planned::Planned;
-use crate::requests::stage::{Plan, Stage, Todo};
+use crate::requests::reply_form::ReplyForm;
+use crate::requests::stage::{SlotRequest, Stage, StagedRequests};
+use crate::requests::staged_request::StagedRequest;
 use crate::settings::log;
 
 impl Connection {
     /// Executes requests from `input`, which starts where the last call stopped. Returns how many
     /// bytes were consumed, and why it stopped.
-    pub(crate) fn run(&mut self, executor: &mut Executor, input: &[u8]) -> (usize, Pause) {
-        let budget = executor.requests_per_visit_max();
-        self.run_on(executor, input, 0, budget)
+    pub(crate) fn serve(&mut self, executor: &mut Executor, input: &[u8]) -> (usize, Pause) {
+        let budget = executor.requests_per_serving_max();
+        self.serve_from(executor, input, 0, budget)
     }
 
-    /// As [`Self::run`], from byte `at` on and with what is left of the visit.
-    fn run_on(
+    /// As [`Self::serve`], from byte `at` on and with what is left of the budget.
+    fn serve_from(
         &mut self,
         executor: &mut Executor,
         input: &[u8],
@@ -40,7 +41,7 @@ impl Connection {
                 return (at, Pause::Blocked);
             }
             if self.is_dumping() {
-                return self.run_dump(executor, input, at, budget);
+                return self.serve_dump(executor, input, at, budget);
             }
             if at == input.len() {
                 return (at, Pause::Hungry);
@@ -48,9 +49,9 @@ impl Connection {
             if budget == 0 {
                 return (at, Pause::Yielded);
             }
-            // Another group begins: whoever wants its shard back need not wait for it, too.
+            // Executors that want their shards back need not wait for the next group.
             executor.give_back();
-            let consumed = self.step(executor, &input[at..], &mut budget);
+            let consumed = self.serve_next(executor, &input[at..], &mut budget);
             if consumed == 0 && !self.is_closing() {
                 return (at, Pause::Hungry);
             }
@@ -61,34 +62,34 @@ impl Connection {
         }
     }
 
-    /// Executes requests, at most as many as the budget has left, or goes on with one that is under
-    /// way. Returns the bytes consumed; 0 if there are not enough, or the connection is to end.
+    /// Executes requests within the budget, or continues one. Returns the bytes consumed; 0 if the
+    /// request is incomplete, or the connection closes.
     #[inline]
-    fn step(&mut self, executor: &mut Executor, input: &[u8], budget: &mut usize) -> usize {
+    fn serve_next(&mut self, executor: &mut Executor, input: &[u8], budget: &mut usize) -> usize {
         match self.input() {
-            InputState::Request => self.lines(executor, input, budget),
+            InputState::Request => self.execute_arrived(executor, input, budget),
             _ => self.rest_of_request(executor, input, budget),
         }
     }
 
-    /// Executes one request, or goes on with it, for a client that has no connection. Returns the
-    /// bytes consumed; 0 also if only a connection can be answered.
-    pub(super) fn step_alone(&mut self, executor: &mut Executor, input: &[u8]) -> usize {
+    /// Executes or continues one request of a client without a connection. Returns the bytes
+    /// consumed; 0 also if the reply needs a connection.
+    pub(super) fn serve_one(&mut self, executor: &mut Executor, input: &[u8]) -> usize {
         if !self.is_at_request() {
             return self.rest_of_request(executor, input, &mut 1);
         }
         let mut stage = Stage::new();
-        let plan = self.plan(executor, input, 1, &mut stage);
-        if plan.is_endless() {
+        let requests = self.stage_requests(executor, input, 1, &mut stage);
+        if requests.is_endless() {
             return 0;
         }
         stage.prefetch_items(executor);
-        self.execute(executor, input, &stage, plan, &mut 1)
+        self.execute(executor, input, &stage, requests, &mut 1)
     }
 
-    /// As [`Self::run_on`], while a dump is under way.
+    /// As [`Self::serve_from`], during a dump.
     #[cold]
-    fn run_dump(
+    fn serve_dump(
         &mut self,
         executor: &mut Executor,
         input: &[u8],
@@ -98,11 +99,11 @@ impl Connection {
         executor.give_back();
         match self.go_on_dumping(executor) {
             Some(pause) => (at, pause),
-            None => self.run_on(executor, input, at, budget),
+            None => self.serve_from(executor, input, at, budget),
         }
     }
 
-    /// Goes on with a request that is under way; returns the bytes consumed.
+    /// Continues a request that has begun. Returns the bytes consumed.
     fn rest_of_request(
         &mut self,
         executor: &mut Executor,
@@ -128,22 +129,22 @@ impl Connection {
         }
     }
 
-    /// Decodes requests from the first byte of one on, as many as a visit and the stage take.
+    /// Decodes up to `limit` requests into the stage. `input` starts with the first byte of one.
     #[inline]
-    pub(crate) fn plan<'a>(
+    pub(crate) fn stage_requests<'a>(
         &mut self,
         executor: &mut Executor,
         input: &'a [u8],
         limit: usize,
         stage: &mut Stage<'a>,
-    ) -> Plan<'a> {
+    ) -> StagedRequests<'a> {
         let start = stage.len();
         if self.login.is_due() {
-            let odd = (!input.is_empty()).then(|| self.decoder.decode_before_login(input));
-            return Plan { requests: start..start, odd };
+            let next = (!input.is_empty()).then(|| self.decoder.decode_before_login(input));
+            return StagedRequests { requests: start..start, next };
         }
         let mut decoded_bytes = 0;
-        let mut odd = None;
+        let mut next = None;
         while stage.len() - start < limit && !stage.is_full() && decoded_bytes < input.len() {
             let rest = &input[decoded_bytes..];
             if executor.reads_plainly {
@@ -157,17 +158,17 @@ impl Connection {
             if executor.verbosity >= log::COMMANDS && decoded != Decoded::NeedMore {
                 self.log_request(rest, decoded.head_bytes());
             }
-            let Some(planned) = Planned::of(&decoded, rest, &executor.item_size_limit) else {
-                odd = Some(decoded);
+            let Some(request) = StagedRequest::of(&decoded, rest, &executor.item_size_limit) else {
+                next = Some(decoded);
                 break;
             };
-            decoded_bytes += planned.consumed;
-            stage.push(executor, planned);
+            decoded_bytes += request.consumed;
+            stage.push(executor, request);
         }
-        Plan { requests: start..stage.len(), odd }
+        StagedRequests { requests: start..stage.len(), next }
     }
 
-    /// A request of `head_bytes` without its value, for who reads the log.
+    /// Logs a request, which has `head_bytes` without its value.
     #[cold]
     fn log_request(&mut self, input: &[u8], head_bytes: usize) {
         let protocol = self.decoder.protocol();
@@ -181,17 +182,17 @@ impl Connection {
         }
     }
 
-    /// Executes planned requests, then goes on as [`Self::run`] with what stands behind them.
+    /// Executes staged requests, then the rest of `input` as [`Self::serve`] does.
     #[inline]
-    pub(crate) fn run_planned(
+    pub(crate) fn serve_staged(
         &mut self,
         executor: &mut Executor,
         input: &[u8],
         stage: &Stage<'_>,
-        plan: Plan<'_>,
+        requests: StagedRequests<'_>,
     ) -> (usize, Pause) {
-        let mut budget = executor.requests_per_visit_max();
-        let consumed = self.execute(executor, input, stage, plan, &mut budget);
+        let mut budget = executor.requests_per_serving_max();
+        let consumed = self.execute(executor, input, stage, requests, &mut budget);
         let blocked = self.output.is_full() || executor.outboxes.is_any_full();
         if consumed == 0 && !self.is_closing() && !blocked {
             return (0, Pause::Hungry);
@@ -199,73 +200,72 @@ impl Connection {
         if self.has_paused_get() {
             budget = 0;
         }
-        self.run_on(executor, input, consumed, budget)
+        self.serve_from(executor, input, consumed, budget)
     }
 
-    /// Requests from the first byte of one on. Returns the bytes consumed; 0 if the rest of a
-    /// request must be waited for.
-    fn lines(&mut self, executor: &mut Executor, input: &[u8], budget: &mut usize) -> usize {
+    /// Decodes and executes requests; `input` starts with the first byte of one. Returns the bytes
+    /// consumed; 0 if the first is incomplete.
+    fn execute_arrived(
+        &mut self,
+        executor: &mut Executor,
+        input: &[u8],
+        budget: &mut usize,
+    ) -> usize {
         let mut stage = Stage::new();
-        let plan = self.plan(executor, input, *budget, &mut stage);
+        let requests = self.stage_requests(executor, input, *budget, &mut stage);
         stage.prefetch_items(executor);
-        self.execute(executor, input, &stage, plan, budget)
+        self.execute(executor, input, &stage, requests, budget)
     }
 
+    /// Executes staged requests, and what the decoder found after them. Returns the bytes consumed.
     #[inline]
     fn execute(
         &mut self,
         executor: &mut Executor,
         input: &[u8],
         stage: &Stage<'_>,
-        plan: Plan<'_>,
+        requests: StagedRequests<'_>,
         budget: &mut usize,
     ) -> usize {
         let mut consumed = 0;
-        let requests = stage.requests(plan.requests);
-        if let Some(first) = requests.first() {
+        let slots = stage.slots(requests.requests);
+        if let Some(first) = slots.first() {
             self.affinity.count(first.route().shard);
             self.set_follows_requests(true);
         }
-        for request in requests {
+        for slot in slots {
             if self.output.is_full() || executor.outboxes.is_any_full() {
-                // The others are decoded again when there is room.
+                // The remaining requests are decoded again when there is room.
                 self.decoder.restart();
                 return consumed;
             }
             *budget -= 1;
-            match stage.todo(request) {
-                Todo::PlainGet(line_bytes) => {
+            match stage.request(slot) {
+                SlotRequest::PlainGet(line_bytes) => {
                     consumed += line_bytes;
-                    self.plain_get(executor, request.route(), true);
+                    self.plain_get(executor, slot.route(), ReplyForm::WithEnd);
                 }
-                Todo::PlainMetaGet(flags, line_bytes) => {
+                SlotRequest::PlainMetaGet(flags, line_bytes) => {
                     consumed += line_bytes;
-                    self.plain_meta_get(executor, request.route(), flags);
+                    self.plain_meta_get(executor, slot.route(), flags);
                 }
-                Todo::PlainBinaryGet(bytes) => {
+                SlotRequest::PlainBinaryGet(bytes) => {
                     let echo = Echo::of_request(&input[consumed..]);
                     consumed += bytes;
-                    self.plain_binary_get(executor, request.route(), echo);
+                    self.plain_binary_get(executor, slot.route(), echo);
                 }
-                Todo::Planned(planned) => {
-                    consumed += planned.consumed;
-                    let (noreply, is_get) = (planned.noreply, planned.is_get);
-                    self.routed_request(
-                        executor,
-                        request.route(),
-                        &planned.request,
-                        noreply,
-                        is_get,
-                    );
+                SlotRequest::Other(other) => {
+                    consumed += other.consumed;
+                    self.routed_request(executor, slot.route(), &other.request, other.form);
                 }
             }
         }
-        match plan.odd {
+        match requests.next {
             Some(decoded) if *budget > 0 && !self.output.is_full() => {
                 *budget -= 1;
                 let sends = matches!(decoded, Decoded::Request { request: Request::MetaNoop, .. });
-                consumed += self.odd(executor, &input[consumed..], decoded, budget);
-                // memcached sends what it owes at once for this one.
+                consumed += self.execute_decoded(executor, &input[consumed..], decoded, budget);
+                // memcached sends all replies at once for `mn`.
                 self.set_follows_requests(!sends);
                 consumed
             }
@@ -277,8 +277,8 @@ impl Connection {
         }
     }
 
-    /// A step that is not a whole request for one key.
-    fn odd(
+    /// Executes what is not a whole request for one key. Returns the bytes consumed.
+    fn execute_decoded(
         &mut self,
         executor: &mut Executor,
         input: &[u8],

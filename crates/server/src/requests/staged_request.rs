@@ -1,4 +1,4 @@
-//! A request that was decoded ahead of its turn, so that its bucket and item can be brought near.
+//! A request that is decoded before it is executed, so that its bucket and item can be prefetched.
 //!
 //! Dialects: an arm for the requests of each.
 
@@ -6,21 +6,20 @@ use slabcore_protocol::{DataBlock, Decoded, MetaRequest, Request};
 use slabcore_shard::KeyRequest;
 use slabcore_storage::ItemSizeLimit;
 
+use crate::requests::reply_form::ReplyForm;
+
 /// See the module.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Planned<'a> {
+pub(super) struct StagedRequest<'a> {
     pub(super) request: KeyRequest<'a>,
-    /// The client wants no reply.
-    pub(super) noreply: bool,
-    /// A get: `END` follows its reply.
-    pub(super) is_get: bool,
-    /// Bytes of the input with line end and data block.
+    pub(super) form: ReplyForm,
+    /// Bytes of the input, with line end and data block.
     pub(super) consumed: usize,
 }
 
-impl<'a> Planned<'a> {
-    /// A request for one key that is whole in `input`; `None` for anything else, which needs more
-    /// than one look, or room for a key that must be decoded.
+impl<'a> StagedRequest<'a> {
+    /// A request for one key that is whole in `input`. `None` for others: they have several keys, are
+    /// incomplete, or have a key that must be decoded first.
     #[inline]
     pub(super) fn of(
         decoded: &Decoded<'a>,
@@ -41,7 +40,7 @@ impl<'a> Planned<'a> {
                 let DataBlock::Whole { value, consumed: block_bytes } = block else { return None };
                 let request = KeyRequest::Store { store: *store, value };
                 let consumed = consumed + block_bytes;
-                Some(Self { request, noreply: store.noreply, is_get: false, consumed })
+                Some(Self { request, form: ReplyForm::of(store.noreply), consumed })
             }
             _ => None,
         }
@@ -49,7 +48,7 @@ impl<'a> Planned<'a> {
 
     #[inline]
     fn of_request(request: &Request<'a>, consumed: usize) -> Option<Self> {
-        let (request, noreply, is_get) = match *request {
+        let (request, form) = match *request {
             Request::Get(ref get) => {
                 let mut keys = get.keys.clone();
                 let key = keys.next()?;
@@ -57,21 +56,23 @@ impl<'a> Planned<'a> {
                     return None;
                 }
                 let (with_cas, exptime) = (get.with_cas, get.exptime);
-                (KeyRequest::Get { key, with_cas, exptime }, false, true)
+                (KeyRequest::Get { key, with_cas, exptime }, ReplyForm::WithEnd)
             }
             Request::Touch { key, exptime, noreply } => {
-                (KeyRequest::Touch { key, exptime }, noreply, false)
+                (KeyRequest::Touch { key, exptime }, ReplyForm::of(noreply))
             }
-            Request::Delete { key, noreply } => (KeyRequest::Delete { key }, noreply, false),
+            Request::Delete { key, noreply } => {
+                (KeyRequest::Delete { key }, ReplyForm::of(noreply))
+            }
             Request::Arithmetic { key, delta, incr, noreply } => {
-                (KeyRequest::Arithmetic { key, delta, incr }, noreply, false)
+                (KeyRequest::Arithmetic { key, delta, incr }, ReplyForm::of(noreply))
             }
             Request::Meta(MetaRequest { command, key, flags }) if !flags.has(b'b') => {
-                (KeyRequest::Meta { command, key, flags }, false, false)
+                (KeyRequest::Meta { command, key, flags }, ReplyForm::Plain)
             }
-            Request::Binary(request) => (KeyRequest::Binary(request), false, false),
+            Request::Binary(request) => (KeyRequest::Binary(request), ReplyForm::Plain),
             _ => return None,
         };
-        Some(Self { request, noreply, is_get, consumed })
+        Some(Self { request, form, consumed })
     }
 }
