@@ -1,20 +1,20 @@
 //! Decoder and encoder of memcached's protocols: text, with classic and meta commands, and binary.
 //!
-//! Purpose: turn a connection's bytes into typed requests that borrow those bytes, and replies into
-//! bytes, exactly as memcached 1.6.45 does.
+//! Purpose: turn the bytes of a connection into typed requests that borrow those bytes, and replies
+//! into bytes, exactly as memcached 1.6.45 does.
 //!
-//! Goals: any split of the input gives the same steps; nothing a peer sends panics; a one-key `get`
-//! or a `set` line costs a few tens of nanoseconds and allocates nothing.
+//! Goals: any split of the input decodes to the same; no input panics; a one-key `get` or a `set`
+//! line costs a few tens of nanoseconds and allocates nothing.
 //!
 //! Non-goals: no I/O, no clock, no item semantics (expiry, what counts as a number in a value), no
 //! client side.
 //!
-//! Invariants: the input handed to [`Decoder::decode`] starts at a request's first byte; every key
+//! Invariants: the input of [`Decoder::decode`] starts at the first byte of a request. Every key
 //! that leaves this crate has 1 to [`KEY_BYTES_MAX`] bytes, and no blank in it unless it was
 //! decoded from base64.
 //!
-//! Entry points: [`Decoder::decode`], [`data_block`] for the bytes behind a storage command, and
-//! [`Reply::encode`], [`encode_value`] for the way back.
+//! Entry points: [`Decoder::decode`]; [`data_block`] for the bytes after a storage command;
+//! [`Reply::encode`] and [`encode_value`] for replies.
 
 #![no_std]
 #![cfg_attr(

@@ -1,27 +1,27 @@
-//! The opcodes of the binary protocol. Most come in two: a loud one, and a quiet one that hides
-//! success, or a miss where it reads.
+//! The opcodes of the binary protocol. Most are a pair: a loud one, and a quiet one that hides
+//! success, or for reads a miss.
 
 /// Flags, value and cas unique of an item.
 pub const GET: u8 = 0x00;
 /// Stores an item.
 pub const SET: u8 = 0x01;
-/// Stores an item where there is none.
+/// Stores an item if there is none.
 pub const ADD: u8 = 0x02;
-/// Stores an item where there is one.
+/// Stores an item if there is one.
 pub const REPLACE: u8 = 0x03;
 /// Deletes an item.
 pub const DELETE: u8 = 0x04;
 /// Adds to a number, or creates it.
 pub const INCREMENT: u8 = 0x05;
-/// Takes away from a number, or creates it.
+/// Subtracts from a number, or creates it.
 pub const DECREMENT: u8 = 0x06;
 /// Closes the connection.
 pub const QUIT: u8 = 0x07;
-/// Forgets all items, now or later.
+/// Flushes all items, now or later.
 pub const FLUSH: u8 = 0x08;
 /// Quiet [`GET`].
 pub const GETQ: u8 = 0x09;
-/// Answers; a fence behind quiet requests.
+/// Only replies. Clients send it after quiet requests to see their end.
 pub const NOOP: u8 = 0x0a;
 /// The server's version.
 pub const VERSION: u8 = 0x0b;
@@ -33,7 +33,7 @@ pub const GETKQ: u8 = 0x0d;
 pub const APPEND: u8 = 0x0e;
 /// Prepends to a value.
 pub const PREPEND: u8 = 0x0f;
-/// Statistics, a packet each and an empty one.
+/// Statistics: one packet each, and an empty packet at the end.
 pub const STAT: u8 = 0x10;
 /// Quiet [`SET`].
 pub const SETQ: u8 = 0x11;
@@ -63,16 +63,16 @@ pub const GAT: u8 = 0x1d;
 pub const GATQ: u8 = 0x1e;
 /// Lists the mechanisms of authentication.
 pub const SASL_LIST: u8 = 0x20;
-/// Starts to authenticate.
+/// Starts an authentication.
 pub const SASL_AUTH: u8 = 0x21;
-/// Goes on authenticating.
+/// Continues an authentication.
 pub const SASL_STEP: u8 = 0x22;
 /// [`GETK`] and [`TOUCH`].
 pub const GATK: u8 = 0x23;
 /// Quiet [`GATK`].
 pub const GATKQ: u8 = 0x24;
 
-/// The loud opcode of a quiet one; any other stands for itself.
+/// The loud opcode of a quiet one. Any other is returned as it is.
 pub const fn loud(opcode: u8) -> u8 {
     match opcode {
         GETQ => GET,
@@ -93,7 +93,7 @@ pub const fn loud(opcode: u8) -> u8 {
     }
 }
 
-/// Whether it hides success, or a miss where it reads.
+/// True if the opcode hides success, or for reads a miss.
 pub const fn is_quiet(opcode: u8) -> bool {
     loud(opcode) != opcode
 }

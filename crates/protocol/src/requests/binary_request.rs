@@ -1,4 +1,4 @@
-//! What a client can ask for in the binary protocol, beside storing.
+//! Binary requests, except storage requests.
 
 use crate::requests::binary_opcode::{
     DECREMENT, DELETE, GAT, GATK, GET, GETK, INCREMENT, TOUCH, loud,
@@ -6,50 +6,50 @@ use crate::requests::binary_opcode::{
 use crate::requests::echo::Echo;
 use crate::requests::stats_query::StatsQuery;
 
-/// The exptime of an `incr` or `decr` that is not to create its item.
+/// Exptime of an `incr` or `decr` that must not create an item.
 const DO_NOT_CREATE: u32 = u32::MAX;
 
-/// A request for one key without a value. The numbers it came with are read in place.
+/// A binary request for one key, without a value. Its numbers are read in place.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct BinaryRequest<'a> {
     /// What the reply repeats.
     pub echo: Echo,
-    /// Bytes of the extras, as many as the opcode needs: none, 4 (an exptime) or 20 (two numbers,
-    /// an exptime).
+    /// Bytes of the extras, as the opcode requires: 0, 4 (an exptime) or 20 (two numbers and an
+    /// exptime).
     pub extras_bytes: u8,
     /// The cas unique to compare with; 0: none.
     pub cas: u64,
-    /// Extras and key, as they stand in the request. One slice and not two, so that a text request
-    /// need not be larger for the sake of binary ones.
+    /// Extras and key, as sent. They are one slice, so that binary requests do not make all
+    /// requests larger.
     pub extras_and_key: &'a [u8],
 }
 
-/// What a [`BinaryRequest`] is to do.
+/// The command of a [`BinaryRequest`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum BinaryCommand {
-    /// Tell flags, value and cas unique.
+    /// Reads flags, value and cas unique.
     Get,
-    /// Set the exptime, and tell as much as the opcode asks for.
+    /// Sets the exptime, and reads what the opcode asks for.
     GetAndTouch {
         /// Seconds, relative or absolute; never negative.
         exptime: u32,
     },
-    /// Delete the item.
+    /// Deletes the item.
     Delete,
-    /// Change a number.
+    /// Changes a number.
     Arithmetic(BinaryArithmetic),
 }
 
 /// A change of a number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct BinaryArithmetic {
-    /// Add if true, else take away.
+    /// Adds if true, else subtracts.
     pub incr: bool,
-    /// How much.
+    /// The amount to add or subtract.
     pub delta: u64,
-    /// What an item starts with that is not there yet.
+    /// Value of an item that is created.
     pub initial: u64,
-    /// Exptime of an item that is created; `None`: none is.
+    /// Exptime of an item that is created. `None`: no item is created.
     pub exptime: Option<u32>,
 }
 
@@ -72,7 +72,7 @@ impl<'a> BinaryRequest<'a> {
         self.extras_and_key.get(..usize::from(self.extras_bytes)).unwrap_or_default()
     }
 
-    /// What is to be done.
+    /// Decodes the command.
     #[inline]
     pub fn command(&self) -> BinaryCommand {
         match loud(self.echo.opcode()) {
@@ -125,15 +125,15 @@ pub enum BinaryServerRequest<'a> {
     AuthList,
 }
 
-/// A step of an authentication; what the client says stands behind it in the input.
+/// A step of an authentication. The client's message follows it in the input.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct AuthRequest<'a> {
     /// What the reply repeats.
     pub echo: Echo,
     /// Name of the mechanism, 1 to 250 bytes.
     pub mechanism: &'a [u8],
-    /// The first step; else it goes on.
+    /// True for the first step.
     pub is_start: bool,
-    /// Bytes of what is said.
+    /// Bytes of the client's message.
     pub value_bytes: u32,
 }

@@ -6,32 +6,32 @@ use crate::requests::echo::Echo;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u16)]
 pub enum BinaryStatus {
-    /// Done.
+    /// Success.
     Done = 0x0000,
-    /// There is no such item, or no such statistics.
+    /// The item does not exist, or the statistics do not.
     NotFound = 0x0001,
-    /// The item has another cas unique, or there is one already.
+    /// The item has another cas unique, or exists already.
     Exists = 0x0002,
     /// The item is over the size limit.
     TooLarge = 0x0003,
-    /// Lengths of key, extras or body that the opcode does not have.
+    /// The opcode does not allow these lengths of key, extras or body.
     Invalid = 0x0004,
-    /// There is nothing to append to.
+    /// There is no item to append to.
     NotStored = 0x0005,
-    /// The value is no number.
+    /// The value is not a number.
     NonNumeric = 0x0006,
-    /// Who asks is not authenticated, or gave a wrong password; or may not flush.
+    /// The client is not authenticated, gave a wrong password, or may not flush.
     AuthFailure = 0x0020,
-    /// More is needed to authenticate.
+    /// The authentication needs another step.
     AuthContinue = 0x0021,
-    /// There is no such opcode.
+    /// The opcode does not exist.
     UnknownCommand = 0x0081,
-    /// There is no memory.
+    /// There is no memory for the item.
     OutOfMemory = 0x0082,
 }
 
 impl BinaryStatus {
-    /// The body of a reply with this status, where the request has no other for it.
+    /// The text of a reply with this status that has no other body.
     pub const fn text(self) -> &'static [u8] {
         match self {
             Self::Done | Self::AuthContinue => b"",

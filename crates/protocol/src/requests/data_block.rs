@@ -1,11 +1,11 @@
-//! The data block behind a storage command.
+//! The data block after the line of a storage command.
 
-/// What stands behind the line of a storage command.
+/// The state of the data block after the line of a storage command.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DataBlock<'a> {
-    /// The value is here with its CRLF.
+    /// The whole value and its CRLF have arrived.
     Whole {
-        /// Without the CRLF.
+        /// The value, without its CRLF.
         value: &'a [u8],
         /// Bytes of the block with the CRLF.
         consumed: usize,
@@ -17,7 +17,7 @@ pub enum DataBlock<'a> {
     /// [`BAD_DATA_CHUNK`](crate::words::error_lines::BAD_DATA_CHUNK). Like memcached, the decoder
     /// does not skip to the next line end: what follows is read as a command.
     Bad {
-        /// Bytes of the block with the two in the CRLF's place.
+        /// Bytes of the block, with the two in the place of the CRLF.
         consumed: usize,
     },
 }

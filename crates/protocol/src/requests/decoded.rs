@@ -1,35 +1,35 @@
-//! What a decoder makes of the start of its input.
+//! What the decoder finds at the start of its input.
 
 use crate::{AuthRequest, BinaryError, Request, StoreRequest};
 
-/// See the module.
+/// The start of the input, decoded.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Decoded<'a> {
-    /// There is no whole line yet. Keep the input and call again with more bytes behind it.
+    /// The request is incomplete. Keep the input, and decode again once more bytes follow.
     NeedMore,
-    /// A command that is complete with its line.
+    /// A command without a data block.
     Request {
-        /// What is asked for.
+        /// The request.
         request: Request<'a>,
         /// Bytes of the line with its LF.
         consumed: usize,
     },
-    /// The line, or header, of a storage command; [`StoreRequest::data_block`] looks for the value
-    /// at `input[consumed..]`.
+    /// The line or header of a storage command. [`StoreRequest::data_block`] looks for the value at
+    /// `input[consumed..]`.
     Store {
-        /// What is asked for.
+        /// The request.
         store: StoreRequest<'a>,
         /// Bytes of the line with its LF, without the data block.
         consumed: usize,
     },
-    /// A step of an authentication; what the client says stands at `input[consumed..]`.
+    /// A step of an authentication. The client's message starts at `input[consumed..]`.
     Auth {
-        /// What is asked for.
+        /// The request.
         auth: AuthRequest<'a>,
-        /// Bytes up to what is said.
+        /// Bytes before the message.
         consumed: usize,
     },
-    /// The line of a login in text; user and password stand at `input[consumed..]`, with a CRLF.
+    /// The line of a login in text. User, password and a CRLF follow at `input[consumed..]`.
     Login {
         /// Bytes of user and password without the CRLF, 0 to
         /// [`AUTH_TOKEN_BYTES_MAX`](crate::AUTH_TOKEN_BYTES_MAX).
@@ -39,24 +39,24 @@ pub enum Decoded<'a> {
     },
     /// A line that is answered with an error.
     Error {
-        /// The answer, whole with CRLF; none where `noreply` hides it. It leaves when all of
-        /// `swallow` was eaten.
+        /// The error line with its CRLF; `None` if `noreply` hides it. It is sent once all of
+        /// `swallow` has been ignored.
         reply: Option<&'static [u8]>,
         /// Bytes of the line with its LF.
         consumed: usize,
-        /// Bytes behind the line to eat unread, up to 2^31 - 1.
+        /// How many bytes after the line to ignore, up to 2^31 - 1.
         swallow: u64,
     },
     /// A binary request that is answered with an error.
     BinaryError {
-        /// The answer. It leaves when all of `swallow` was eaten.
+        /// The reply. It is sent once all of `swallow` has been ignored.
         error: BinaryError,
         /// Bytes of the header.
         consumed: usize,
-        /// Bytes behind the header to eat unread.
+        /// How many bytes after the header to ignore.
         swallow: u64,
     },
-    /// Close the connection without a word.
+    /// The connection must be closed without a reply.
     Close,
 }
 

@@ -1,4 +1,5 @@
-//! What a client can ask for. Everything borrows the connection's input.
+//! Requests in text, and the union of the requests of all dialects. They borrow the connection's
+//! input.
 
 use crate::requests::binary_opcode::{SET, loud};
 use crate::requests::echo::Echo;
@@ -7,7 +8,7 @@ use crate::{
     MetaFlags, ServerCommand, SlabClasses, StatsQuery, Streams, data_block,
 };
 
-/// A command that is complete with its line.
+/// A command without a data block.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Request<'a> {
     /// `get`, `gets`, `gat`, `gats`.
@@ -16,7 +17,7 @@ pub enum Request<'a> {
     Touch {
         /// 1 to 250 bytes.
         key: &'a [u8],
-        /// As the client wrote it: 0 never, negative at once, else relative or absolute seconds.
+        /// Exptime as sent: 0 never, negative at once, else relative or absolute seconds.
         exptime: i32,
         /// No reply is wanted.
         noreply: bool,
@@ -32,7 +33,7 @@ pub enum Request<'a> {
     Arithmetic {
         /// 1 to 250 bytes.
         key: &'a [u8],
-        /// How much to add or take away.
+        /// The amount to add or subtract.
         delta: u64,
         /// `incr` if true, else `decr`.
         incr: bool,
@@ -41,7 +42,7 @@ pub enum Request<'a> {
     },
     /// `mg`, `md`, `ma`, `me`.
     Meta(MetaRequest<'a>),
-    /// `mn`: answers `MN`, whatever the words behind it.
+    /// `mn`: replies `MN`, and ignores further words.
     MetaNoop,
     /// `version`.
     Version,
@@ -91,7 +92,7 @@ pub struct GetRequest<'a> {
     pub exptime: Option<i32>,
 }
 
-/// Which meta command; `ms` is a [`StoreRequest`].
+/// The name of a meta command. `ms` is a [`StoreRequest`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum MetaCommand {
     /// `mg`.
@@ -109,51 +110,51 @@ pub enum MetaCommand {
 /// A meta command without a data block.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct MetaRequest<'a> {
-    /// Which one.
+    /// The name of the command.
     pub command: MetaCommand,
     /// 1 to 250 bytes as sent; with the flag `b`, [`MetaFlags::item_key`] decodes it.
     pub key: &'a [u8],
-    /// How to do it and what to tell.
+    /// The flags: how to execute the command, and what the reply shows.
     pub flags: MetaFlags<'a>,
 }
 
-/// How a storage command stores.
+/// The kind of a storage command.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Verb {
-    /// Whatever is there.
+    /// Stores in any case.
     Set,
-    /// Only if nothing is there.
+    /// Stores only if there is no item.
     Add,
-    /// Only if something is there.
+    /// Stores only if there is an item.
     Replace,
-    /// Behind what is there.
+    /// Appends to the value of an item.
     Append,
-    /// Before what is there.
+    /// Prepends to the value of an item.
     Prepend,
-    /// Only if what is there still has the cas unique of the request.
+    /// Stores only if the item still has the cas unique of the request.
     Cas,
 }
 
 /// A storage command without its data block, which follows in the input.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct StoreRequest<'a> {
-    /// How to store.
+    /// The kind of the command.
     pub verb: Verb,
-    /// 1 to 250 bytes as sent; [`Self::item_key`] decodes it where it is base64.
+    /// 1 to 250 bytes as sent. If it is base64, [`Self::item_key`] decodes it.
     pub key: &'a [u8],
-    /// The client's own, opaque to the server.
+    /// The client's flags, opaque to the server.
     pub flags: u32,
-    /// As the client wrote it, cut to 32 bits: 0 never, negative at once, else relative or absolute
+    /// Exptime as sent, cut to 32 bits: 0 never, negative at once, else relative or absolute
     /// seconds. In the binary protocol the bits are those of an unsigned number.
     pub exptime: i32,
     /// Bytes of the value without its CRLF, 0 to [`VALUE_BYTES_MAX`](crate::VALUE_BYTES_MAX).
     pub value_bytes: u32,
-    /// The cas unique to compare with; 0 unless the verb is [`Verb::Cas`], or one that joins in the
-    /// binary protocol.
+    /// The cas unique to compare with; 0: none. Append and prepend have one only in the binary
+    /// protocol.
     pub cas_unique: u64,
     /// No reply is wanted.
     pub noreply: bool,
-    /// In which dialect it was asked for.
+    /// The dialect, with what only that one has.
     pub form: StoreForm<'a>,
 }
 
@@ -164,7 +165,7 @@ pub enum StoreForm<'a> {
     Classic,
     /// `ms`, with the text of its flags.
     Meta(&'a [u8]),
-    /// A binary request, with what its reply repeats.
+    /// A binary request, with the echo for its reply.
     Binary(Echo),
 }
 
@@ -177,7 +178,7 @@ impl<'a> StoreRequest<'a> {
         }
     }
 
-    /// Whether the key is to be decoded.
+    /// True if the key is base64 and must be decoded.
     #[inline]
     pub fn key_is_encoded(&self) -> bool {
         self.meta().is_some_and(|flags| flags.has(b'b'))
@@ -191,7 +192,7 @@ impl<'a> StoreRequest<'a> {
         self.meta().map_or(self.key, |flags| flags.item_key(self.key, bytes))
     }
 
-    /// What the reply to a binary request repeats.
+    /// The echo for the reply to a binary request.
     pub fn binary_echo(&self) -> Option<Echo> {
         match self.form {
             StoreForm::Binary(echo) => Some(echo),
@@ -199,7 +200,7 @@ impl<'a> StoreRequest<'a> {
         }
     }
 
-    /// Looks for the value, and the CRLF that a text command's has, at the start of `input`.
+    /// Looks for the value at the start of `input`, and for its CRLF if the request is text.
     #[inline]
     pub fn data_block<'i>(&self, input: &'i [u8]) -> DataBlock<'i> {
         if let StoreForm::Binary(_) = self.form {
@@ -211,7 +212,7 @@ impl<'a> StoreRequest<'a> {
         data_block(input, self.value_bytes)
     }
 
-    /// Bytes behind the value that belong to the data block.
+    /// Bytes of the line end after the value.
     #[inline]
     pub const fn line_end_bytes(&self) -> usize {
         match self.form {
@@ -220,8 +221,9 @@ impl<'a> StoreRequest<'a> {
         }
     }
 
-    /// Whether the old item must go when this one finds no memory or is too large: a set must not
-    /// leave the old value to be read. memcached takes every `ms` for a set, whatever its mode.
+    /// True if the old item must be deleted when this one is too large or finds no memory: after a
+    /// failed set the old value must not be read. memcached treats every `ms` as a set, in any
+    /// mode.
     pub fn drops_old(&self) -> bool {
         match self.form {
             StoreForm::Classic => self.verb == Verb::Set,

@@ -3,11 +3,11 @@
 /// A setting that can be changed while the server runs.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum RunTimeSetting {
-    /// Microseconds between items that the crawler looks at.
+    /// `lru_crawler sleep`: microseconds between two items of the crawler.
     CrawlerSleep(u32),
-    /// Items that the crawler looks at in each slab class; 0: all.
+    /// `lru_crawler tocrawl`: most items that the crawler checks in each slab class; 0: all.
     CrawlerItemsMax(u32),
-    /// `slabs automove`: 0 off, 1 slow, 2 a page for each eviction.
+    /// `slabs automove`: 0 is off, 1 slow, 2 moves a page for each eviction.
     Automove(u32),
     /// `slabs automove ratio`.
     AutomoveRatio(f64),
@@ -15,15 +15,15 @@ pub enum RunTimeSetting {
     AutomoveFreeRatio(f64),
     /// `slabs automove window` in seconds, 3 to 1800.
     AutomoveWindow(u32),
-    /// `lru tune`: the shares of HOT and WARM in percent, and how old their tails may be.
+    /// `lru tune`: the shares of HOT and WARM in percent, and the ages of their tails.
     Segments {
         /// Share of HOT.
         hot_percent: u32,
         /// Share of WARM.
         warm_percent: u32,
-        /// Age of the tail of HOT, as a part of that of COLD; above 0.
+        /// Age of the tail of HOT, as a fraction of that of COLD; above 0.
         hot_factor: f64,
-        /// The same of WARM.
+        /// Age of the tail of WARM, in the same way.
         warm_factor: f64,
     },
     /// `lru mode`.
@@ -32,7 +32,7 @@ pub enum RunTimeSetting {
     TemporaryTtl(i32),
 }
 
-/// A setting of external storage, by the words of `extstore`.
+/// A setting of external storage, named as in `extstore`.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum ExternalSetting {
     /// `free_memchunks`, which sets nothing.

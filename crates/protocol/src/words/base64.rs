@@ -1,10 +1,10 @@
-//! Base64 with padding, in which a meta command may carry a key of any bytes.
+//! Base64 with padding. A meta command may carry a key of any bytes in it.
 
 use alloc::vec::Vec;
 
 use crate::words::limits::KEY_BYTES_MAX;
 
-/// Longest key in bytes that base64 text within the limit of keys can stand for.
+/// Longest decoded key, in bytes: its base64 text is within the limit of keys.
 pub const DECODED_KEY_BYTES_MAX: usize = KEY_BYTES_MAX / 4 * 3;
 
 const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
@@ -25,8 +25,8 @@ pub(crate) fn encode(out: &mut Vec<u8>, bytes: &[u8]) {
     }
 }
 
-/// True if `text` is one or more bytes in padded base64. Bits that the padding leaves over count
-/// for nothing, as in memcached.
+/// True if `text` is one or more bytes in padded base64. Like memcached, this ignores the bits that
+/// padding leaves over.
 pub(crate) fn is_valid(text: &[u8]) -> bool {
     let digits = text.strip_suffix(b"=").unwrap_or(text);
     let digits = digits.strip_suffix(b"=").unwrap_or(digits);
@@ -35,7 +35,7 @@ pub(crate) fn is_valid(text: &[u8]) -> bool {
         && digits.iter().all(|&byte| value(byte).is_some())
 }
 
-/// Decodes `text`, which was found valid, into the start of `bytes` and returns that part.
+/// Decodes valid `text` into the start of `bytes`, and returns that part.
 pub(crate) fn decode<'b>(text: &[u8], bytes: &'b mut [u8; DECODED_KEY_BYTES_MAX]) -> &'b [u8] {
     let mut places = bytes.iter_mut();
     let mut count = 0_usize;

@@ -13,11 +13,11 @@ const fn digit_pairs() -> [[u8; 2]; 100] {
     pairs
 }
 
-/// Bytes of the longest line end that is built here: ` <flags> <length> <cas unique>\r\n`.
+/// Bytes of the longest text that a [`Tail`] holds: ` <flags> <length> <cas unique>\r\n`.
 pub(crate) const TAIL_BYTES_MAX: usize = 1 + 10 + 1 + 20 + 1 + 20 + 2;
 
-/// A piece of text that is written from its end to its start, which is the order in which division
-/// yields digits.
+/// A piece of text that is written from its end to its start, because division yields the last
+/// digit first.
 pub(crate) struct Tail {
     bytes: [u8; TAIL_BYTES_MAX],
     /// First byte in use.
@@ -30,7 +30,7 @@ impl Tail {
         Self { bytes: [0; TAIL_BYTES_MAX], start: TAIL_BYTES_MAX }
     }
 
-    /// Puts `piece` before what is there. There is always room: see [`TAIL_BYTES_MAX`].
+    /// Puts `piece` before the text. There is always room: see [`TAIL_BYTES_MAX`].
     #[inline]
     pub(crate) fn prepend<const N: usize>(&mut self, piece: [u8; N]) {
         debug_assert!(self.start >= N);
@@ -41,7 +41,7 @@ impl Tail {
         self.start = start;
     }
 
-    /// Puts the digits of `number` before what is there.
+    /// Puts the digits of `number` before the text.
     #[inline]
     pub(crate) fn prepend_number(&mut self, mut number: u64) {
         while number >= 100 {
@@ -61,17 +61,18 @@ impl Tail {
     }
 }
 
-/// The digits of a number under 10,000 as text, the first in the lowest byte, and how many they
-/// are. The bytes behind them are zero.
+/// The digits of a number under 10,000 as text, the first in the lowest byte, and their count. The
+/// other bytes are zero.
 #[inline]
 pub(crate) fn short_digits(number: usize) -> Option<(u32, u32)> {
     let number = u32::try_from(number).ok().filter(|number| *number < 10_000)?;
-    // Two lanes of 16 bits with two digits each; 103 / 1024 is near enough to a tenth for those.
+    // Two lanes of 16 bits have two digits each. For such numbers 103 / 1024 is close enough to a
+    // tenth.
     let pairs = (number / 100) | (number % 100) << 16;
     let tens = (pairs.wrapping_mul(103) >> 10) & 0x000f_000f;
     let ones = pairs.wrapping_sub(tens.wrapping_mul(10));
     let digits = tens | ones << 8;
-    // The last digit stays, whatever it is.
+    // The last digit is kept, also if it is 0.
     let zeros = (digits | 1 << 24).trailing_zeros() / 8;
     let text = (digits | 0x3030_3030).wrapping_shr(zeros.wrapping_mul(8));
     Some((text, 4_u32.wrapping_sub(zeros)))

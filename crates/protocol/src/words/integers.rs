@@ -1,15 +1,15 @@
-//! Numbers in command lines, as strict and as loose as memcached 1.6.45 takes them.
+//! Integers in command lines, read as strictly and as loosely as memcached 1.6.45 reads them.
 //!
-//! Two families: the strict ones refuse whatever is not plain digits and in range; the classic
-//! storage commands still read flags and exptime as C's `strtoul` and `strtol` do and cut the
-//! result to 32 bits.
+//! Strict integers are plain digits in range. The flags and exptime of classic storage commands are
+//! loose: they are read like C's `strtoul` and `strtol` and cut to 32 bits.
 
-/// Most characters of a strict 32-bit number, signed or not.
+/// Most characters of a strict 32-bit integer, signed or not.
 const CHARS_32_MAX: usize = 11;
-/// Most characters of a strict unsigned 64-bit number.
+/// Most characters of a strict unsigned 64-bit integer.
 const CHARS_64_MAX: usize = 22;
 
-/// A signed 32-bit number of up to 11 characters; no plus sign. A lone minus is 0, as in memcached.
+/// A signed 32-bit integer of up to 11 characters, without a plus sign. Like in memcached, a lone
+/// minus is 0.
 #[inline]
 pub(crate) fn signed_32(word: &[u8]) -> Option<i32> {
     if word.is_empty() || word.len() > CHARS_32_MAX {
@@ -26,13 +26,13 @@ pub(crate) fn signed_32(word: &[u8]) -> Option<i32> {
     }
 }
 
-/// An unsigned 64-bit number of up to 22 characters; no sign.
+/// An unsigned 64-bit integer of up to 22 characters, without a sign.
 #[inline]
 pub(crate) fn unsigned_64(word: &[u8]) -> Option<u64> {
     if word.len() > CHARS_64_MAX { None } else { digits(word) }
 }
 
-/// An unsigned 32-bit number of up to 11 characters; no sign.
+/// An unsigned 32-bit integer of up to 11 characters, without a sign.
 pub(crate) fn unsigned_32(word: &[u8]) -> Option<u32> {
     if word.len() > CHARS_32_MAX { None } else { u32::try_from(digits(word)?).ok() }
 }
@@ -45,8 +45,8 @@ pub(crate) fn loose_flags(word: &[u8]) -> Option<u32> {
     }
     let (negative, magnitude) = c_number(word)?;
     let number = if negative { magnitude.wrapping_neg() } else { magnitude };
-    // memcached takes a huge number beside a minus sign for a negative one. A minus may also wrap
-    // round to a small number, and then passes.
+    // memcached refuses a number with a minus sign if it wraps round to a huge one. If it wraps
+    // round to a small one, it is accepted.
     if (number as i64) < 0 && word.contains(&b'-') { None } else { Some(number as u32) }
 }
 
@@ -65,7 +65,7 @@ pub(crate) fn loose_exptime(word: &[u8]) -> Option<i32> {
     Some(number as i32)
 }
 
-/// One or more digits and nothing else; none where the number exceeds 64 bits.
+/// One or more digits and nothing else. `None` also if the number exceeds 64 bits.
 #[inline]
 fn digits(word: &[u8]) -> Option<u64> {
     if word.is_empty() {
@@ -82,8 +82,8 @@ fn digits(word: &[u8]) -> Option<u64> {
     Some(number)
 }
 
-/// Sign and magnitude of a number with C's freedoms: white space before it, one sign, and white
-/// space or a NUL with anything behind it.
+/// Sign and magnitude of a number as C reads it: after white space and one sign, and before white
+/// space or a NUL, which anything may follow.
 #[cold]
 fn c_number(word: &[u8]) -> Option<(bool, u64)> {
     let start = word.iter().position(|&byte| !is_c_space(byte))?;

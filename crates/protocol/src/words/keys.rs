@@ -16,7 +16,7 @@ pub struct Keys<'a> {
 /// Why a list of keys was refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum KeysError {
-    /// Nothing but blanks.
+    /// Only blanks.
     Empty,
     /// A key of more than 250 bytes.
     KeyTooLong,
@@ -32,13 +32,13 @@ impl<'a> Keys<'a> {
         if has_word_over_limit(rest) { Err(KeysError::KeyTooLong) } else { Ok(Self { rest }) }
     }
 
-    /// Resumes with what [`Keys::rest`] of an earlier iterator gave.
+    /// Resumes with the bytes that [`Keys::rest`] of an earlier iterator returned.
     pub fn from_validated(line: &'a [u8]) -> Self {
         debug_assert!(!has_word_over_limit(line), "the line comes from Keys::rest");
         Self { rest: line }
     }
 
-    /// The bytes of the line that were not yet yielded.
+    /// The bytes of the line that were not yet returned.
     pub fn rest(&self) -> &'a [u8] {
         self.rest
     }
@@ -55,10 +55,10 @@ impl<'a> Iterator for Keys<'a> {
 
 impl core::iter::FusedIterator for Keys<'_> {}
 
-/// Whether `line` holds more than 250 bytes in a row without a blank.
+/// True if `line` has more than 250 bytes in a row without a blank.
 ///
-/// Looks for the last blank of each window of 251 bytes instead of for every blank, so that a line
-/// of short keys is judged by touching about one byte per window.
+/// Looks only for the last blank of each window of 251 bytes. A line of short keys costs a look at
+/// about one byte per window.
 fn has_word_over_limit(line: &[u8]) -> bool {
     let mut rest = line;
     while let Some(window) = rest.get(..=KEY_BYTES_MAX) {
@@ -104,7 +104,7 @@ mod tests {
             prop_assert_eq!(has_word_over_limit(&line), longest > KEY_BYTES_MAX);
         }
 
-        /// A connection may stop after any key and go on later.
+        /// A connection may pause after any key and resume later.
         #[test]
         fn iteration_resumes_after_any_key(line in "[ab ]{0,40}", stop in 0..20_usize) {
             let Ok(keys) = Keys::validate(line.as_bytes()) else { return Ok(()) };

@@ -3,43 +3,43 @@
 /// Longest key, in bytes.
 pub const KEY_BYTES_MAX: usize = 250;
 
-/// With more than this many bytes buffered and no LF among them, the connection is closed, unless
-/// the line may be a long `get` or `gets`.
+/// Longest incomplete line, in bytes, except a `get` or `gets`. A longer one closes the connection.
 pub const LINE_BYTES_MAX: usize = 2048;
 
-/// The same for a `get` or `gets`, whose key list is long by nature. memcached knows no bound here;
-/// one without would let a peer grow a buffer for ever.
+/// Longest incomplete `get` or `gets`, in bytes: its list of keys may be long. memcached has no
+/// such limit; without one a client could grow a buffer without end.
 pub const GET_LINE_BYTES_MAX: usize = 4 << 20;
 
-/// Blanks that may stand before a long `get` without its connection being closed.
+/// Most blanks before a long `get`. More close the connection.
 pub(crate) const GET_LEADING_BLANKS_MAX: usize = 100;
 
-/// Largest length a storage command may announce, in bytes: with its CRLF it still fits 31 bits.
+/// Largest length that a storage command may announce, in bytes. With its CRLF it fits 31 bits.
 pub const VALUE_BYTES_MAX: u32 = i32::MAX as u32 - 2;
 
-/// Body of a binary request, in bytes; a longer one is refused and its connection closed.
+/// Largest body of a binary request, in bytes. A longer one is refused, and the connection closed.
 pub const BINARY_BODY_BYTES_MAX: u32 = 1 << 30;
 
-/// What a client says to log in, in bytes, in text as in binary: it is buffered as a whole.
+/// Longest user and password of a login, in bytes, in text and binary. They are buffered as a
+/// whole.
 pub const AUTH_TOKEN_BYTES_MAX: u32 = 16 << 10;
 
-/// A line shorter than this, without its LF, is no login, and its connection is closed.
+/// Shortest line of a login, in bytes without its LF. A shorter one closes the connection.
 pub(crate) const LOGIN_LINE_BYTES_MIN: usize = 6;
 
-/// A line with its line end has at least this many bytes; the shortest command has two letters.
+/// Shortest command line with its line end, in bytes: the shortest command has two letters.
 pub(crate) const LINE_BYTES_MIN: usize = 4;
 
-/// Bytes behind the flag `O` of a meta command.
+/// Longest token of the flag `O` of a meta command, in bytes.
 pub(crate) const OPAQUE_BYTES_MAX: usize = 31;
 
-/// Words of a meta command: itself, its key, the length of `ms`, and flags.
+/// Most words of a meta command: its name, its key, the length of `ms`, and flags.
 pub(crate) const META_WORDS_MAX: usize = 20;
 
-/// Words that memcached splits a line into; it looks at none of the rest.
+/// How many words memcached splits a line into. It ignores the rest.
 pub(crate) const SPLIT_WORDS_MAX: usize = 23;
 
-/// Bytes of the flags of a meta command without what nobody needs: each a blank, a letter, and the
-/// opaque bytes or a number.
+/// Most bytes of the essential flags of a meta command: each has a blank, a letter, and an opaque
+/// token or a number.
 pub const META_FLAGS_BYTES_MAX: usize = META_WORDS_MAX * (2 + OPAQUE_BYTES_MAX);
 
 const _: () = assert!(KEY_BYTES_MAX < LINE_BYTES_MAX);
@@ -47,5 +47,5 @@ const _: () = assert!(LINE_BYTES_MAX < GET_LINE_BYTES_MAX);
 const _: () = assert!(GET_LEADING_BLANKS_MAX < LINE_BYTES_MAX);
 const _: () = assert!(BINARY_BODY_BYTES_MAX < VALUE_BYTES_MAX);
 
-/// Slab classes are numbered from 1 to this.
+/// Largest number of a slab class; the smallest is 1.
 pub(crate) const SLAB_CLASS_MAX: u32 = 63;

@@ -2,8 +2,8 @@
 
 use crate::words::short_search::blank_or;
 
-/// Takes the next word off `rest`; `rest` then starts at the blank behind it. Only the blank
-/// separates: TAB, NUL and control bytes belong to words.
+/// Takes the next word off `rest`, which then starts at the blank after it. Only a blank ends a
+/// word: TAB, NUL and control bytes are parts of words.
 #[inline]
 pub(crate) fn next_word<'a>(rest: &mut &'a [u8]) -> Option<&'a [u8]> {
     let text = skip_blanks(rest);
@@ -17,14 +17,14 @@ pub(crate) fn is_start_of(word: &[u8], name: &str) -> bool {
     name.as_bytes().starts_with(word)
 }
 
-/// `text` up to its first blank, and the rest with that blank.
+/// `text` up to its first blank, and the rest, which starts with that blank.
 #[inline]
 pub(crate) fn split_at_blank(text: &[u8]) -> (&[u8], &[u8]) {
     let end = blank_or(b' ', text).unwrap_or(text.len());
     text.split_at_checked(end).unwrap_or((text, &[]))
 }
 
-/// `text` without the blanks that it starts with.
+/// `text` without its leading blanks.
 #[inline]
 pub(crate) fn skip_blanks(mut text: &[u8]) -> &[u8] {
     while let [b' ', behind @ ..] = text {
@@ -33,7 +33,7 @@ pub(crate) fn skip_blanks(mut text: &[u8]) -> &[u8] {
     text
 }
 
-/// `text` without the blanks that it ends with.
+/// `text` without its trailing blanks.
 #[inline]
 pub(crate) fn trim_blanks_end(mut text: &[u8]) -> &[u8] {
     while let [before @ .., b' '] = text {

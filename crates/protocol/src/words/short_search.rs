@@ -1,7 +1,7 @@
-//! Searches of short texts, eight bytes at a time: keys are so short that a search made for long
-//! texts spends most of its time getting started.
+//! Searches short texts, eight bytes at a time. A search made for long texts would spend most of
+//! its time on setup, because keys are short.
 
-/// Where the first blank or other byte of this value is.
+/// Position of the first byte that is a blank or `other`.
 #[inline]
 pub(crate) fn blank_or(other: u8, text: &[u8]) -> Option<usize> {
     let (blanks, others) = (repeated(b' '), repeated(other));
@@ -19,7 +19,7 @@ pub(crate) fn blank_or(other: u8, text: &[u8]) -> Option<usize> {
     Some(at.saturating_add(found))
 }
 
-/// Where the first byte of this value is.
+/// Position of the first byte of this value.
 #[inline]
 pub(crate) fn byte(wanted: u8, text: &[u8]) -> Option<usize> {
     let (words, rest) = text.as_chunks::<8>();
@@ -38,7 +38,7 @@ const fn repeated(byte: u8) -> u64 {
     u64::from_le_bytes([byte; 8])
 }
 
-/// The high bit of the first byte that is zero, and perhaps of some behind it.
+/// The high bit of the first zero byte. Higher bytes may be marked wrongly.
 #[inline]
 const fn zero_bytes(word: u64) -> u64 {
     word.wrapping_sub(repeated(1)) & !word & repeated(0x80)
