@@ -1,24 +1,25 @@
-//! The frame of a UDP datagram: eight bytes, four numbers of 16 bits, before what it carries.
+//! The frame of a UDP datagram: eight bytes before the commands or replies, which are four numbers
+//! of 16 bits.
 //!
 //! ```text
 //! request id | sequence | datagrams in all | reserved
 //! ```
-//! A request is one datagram and may hold several commands. The reply to a command is a message of
-//! its own, of as many datagrams as it takes, all with the id of the request.
+//! A request is one datagram and may hold several commands. The reply to each command is a message
+//! of its own: one or more datagrams, all with the id of the request.
 
 use crate::binary::binary_header::REPLY_MAGIC;
 
 /// Bytes of a frame.
 const FRAME_BYTES: usize = 8;
 
-/// Datagrams of one message at most: their number has 16 bits.
+/// Most datagrams of a message: their number has 16 bits.
 pub const MESSAGE_DATAGRAMS_MAX: usize = 0xffff;
 
-/// Bytes of a message in each of its datagrams; the last may have fewer. With the frame they are
-/// 1400, which passes an Ethernet in one piece.
+/// Bytes of a message in each datagram but the last, which may have fewer. With the frame they are
+/// 1400, which an Ethernet carries in one piece.
 pub const MESSAGE_PART_BYTES: usize = 1400 - FRAME_BYTES;
 
-/// First words of the lines that a server sends, memcached or this one, but for plain numbers.
+/// First words of the lines that memcached or this server sends, except numbers.
 const REPLY_WORDS: &[&[u8]] = &[
     b"VALUE",
     b"END",
@@ -57,22 +58,22 @@ const REPLY_WORDS: &[&[u8]] = &[
     b"WATCHER_FAILED",
 ];
 
-/// A datagram that a client has sent.
+/// A request that a client has sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RequestDatagram<'a> {
-    /// The client's number; its replies have the same.
+    /// The client's number, which the replies repeat.
     pub id: u16,
     /// The commands, at least a byte.
     pub commands: &'a [u8],
 }
 
 impl<'a> RequestDatagram<'a> {
-    /// Reads a datagram; `None` if it is no request: it carries nothing, is a part of several, or
-    /// is a reply. An answer to a reply would be answered itself by some server, without end, where
-    /// the sender's address was forged.
+    /// Reads a datagram. `None` if it is not a request: it is empty, a part of several, or a reply.
+    /// If two servers answered replies, one datagram with a forged address would keep them busy
+    /// without end.
     pub fn read(bytes: &'a [u8]) -> Option<Self> {
         let (&frame, commands) = bytes.split_first_chunk::<FRAME_BYTES>()?;
-        // As in memcached the other two may be anything.
+        // Like in memcached, the other two numbers are ignored.
         let [id_high, id_low, _, _, total_high, total_low, _, _] = frame;
         let is_whole = u16::from_be_bytes([total_high, total_low]) == 1;
         let id = u16::from_be_bytes([id_high, id_low]);
@@ -81,7 +82,7 @@ impl<'a> RequestDatagram<'a> {
     }
 }
 
-/// True if a message is what a server sends, in any protocol.
+/// True if a server sends such messages, in any protocol.
 pub(crate) fn is_reply(message: &[u8]) -> bool {
     let is_end = |byte: &u8| matches!(byte, b' ' | b'\r' | b'\n' | b':');
     let word_bytes = message.iter().position(is_end).unwrap_or(message.len());
@@ -91,14 +92,14 @@ pub(crate) fn is_reply(message: &[u8]) -> bool {
         || !word.is_empty() && word.iter().all(u8::is_ascii_digit)
 }
 
-/// The datagrams of a message of `message_bytes` bytes; none if it has more than
+/// How many datagrams a message of `message_bytes` bytes needs. `None` if they are more than
 /// [`MESSAGE_DATAGRAMS_MAX`].
 pub fn message_datagrams(message_bytes: usize) -> Option<u16> {
     u16::try_from(message_bytes.div_ceil(MESSAGE_PART_BYTES)).ok()
 }
 
-/// The frame of a reply's datagram: the request's id, the place in the message from 0 on, and the
-/// datagrams of the message, of which there are none in the answer to a `quit`.
+/// The frame of a reply's datagram: the id of the request, the position in the message from 0 on,
+/// and the number of datagrams, which is 0 in the reply to `quit`.
 pub const fn reply_frame(id: u16, sequence: u16, total: u16) -> [u8; FRAME_BYTES] {
     let [id, sequence, total] = [id as u64, sequence as u64, total as u64];
     (id << 48 | sequence << 32 | total << 16).to_be_bytes()

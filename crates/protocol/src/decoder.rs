@@ -1,4 +1,4 @@
-//! From a connection's bytes to steps.
+//! Decodes the input of a connection.
 
 use crate::binary::binary_decoder;
 use crate::binary::binary_header::REQUEST_MAGIC;
@@ -17,19 +17,19 @@ use crate::{Decoded, Request, Verb};
 
 /// The decoder of one connection.
 ///
-/// It keeps no bytes, only how far it has looked: "more bytes needed" is a state of the input.
+/// It keeps no bytes, only how far it has searched an incomplete line.
 #[derive(Clone, Debug, Default)]
 pub struct Decoder {
     protocol: Protocol,
-    /// Bytes of the pending line that were searched for an LF in vain, so that a line that arrives
-    /// byte by byte is searched once, not once per byte.
+    /// Bytes of the incomplete line that have no LF. So a line that arrives byte by byte is
+    /// searched once, not once for each byte.
     scanned: usize,
 }
 
-/// What a connection speaks, for the life of it.
+/// The protocol of a connection. It does not change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub enum Protocol {
-    /// What its first byte says: binary if that is the magic of a request, else text.
+    /// Not yet known. The first byte decides: binary if it is the magic of a request, else text.
     #[default]
     Auto,
     /// Classic and meta commands.
@@ -39,23 +39,23 @@ pub enum Protocol {
 }
 
 impl Decoder {
-    /// A decoder at the first byte of a connection.
+    /// A decoder for a new connection.
     pub const fn new() -> Self {
         Self::of(Protocol::Auto)
     }
 
-    /// The same of a connection that may speak only this protocol.
+    /// A decoder for a connection that may speak only this protocol.
     pub const fn of(protocol: Protocol) -> Self {
         Self { protocol, scanned: 0 }
     }
 
-    /// What the connection speaks; [`Protocol::Auto`] before its first byte.
+    /// The protocol of the connection; [`Protocol::Auto`] before its first byte.
     #[inline]
     pub const fn protocol(&self) -> Protocol {
         self.protocol
     }
 
-    /// Forgets how far it has looked: what was decoded is to be decoded again.
+    /// Restarts after decoded requests that were not executed: they will be decoded again.
     pub fn restart(&mut self) {
         self.scanned = 0;
     }
@@ -83,8 +83,7 @@ impl Decoder {
         decode_line(input.get(..line_bytes).unwrap_or_default(), line_bytes.saturating_add(1))
     }
 
-    /// As [`Self::decode`], of a connection that has yet to log in: a line of text is a login or
-    /// wrong.
+    /// As [`Self::decode`], before the login: a line of text must be a login.
     pub fn decode_before_login<'a>(&mut self, input: &'a [u8]) -> Decoded<'a> {
         if self.protocol == Protocol::Binary {
             return self.decode_any(input);
@@ -98,7 +97,8 @@ impl Decoder {
         }
     }
 
-    /// Lets the connection's first byte decide what it speaks, and decodes accordingly.
+    /// Decodes a connection that does not speak text for certain. Its first byte decides the
+    /// protocol.
     #[inline(never)]
     fn decode_any<'a>(&mut self, input: &'a [u8]) -> Decoded<'a> {
         if self.protocol == Protocol::Auto {
@@ -114,7 +114,7 @@ impl Decoder {
         }
     }
 
-    /// Waits for the line's LF, within the limits.
+    /// Waits for the LF of a line, within the limits.
     fn no_line_yet<'a>(&mut self, input: &[u8]) -> Decoded<'a> {
         if input.len() > LINE_BYTES_MAX && !may_be_long_get(input) {
             return Decoded::Close;
@@ -124,7 +124,7 @@ impl Decoder {
     }
 }
 
-/// Whether a line without LF so far may go on growing.
+/// True if a line without LF may still grow, because it may be a long `get`.
 #[cold]
 fn may_be_long_get(input: &[u8]) -> bool {
     let text = skip_blanks(input);
@@ -134,15 +134,15 @@ fn may_be_long_get(input: &[u8]) -> bool {
         && (text.starts_with(b"get ") || text.starts_with(b"gets "))
 }
 
-/// Decodes `text`, a line without its LF, which with it has `consumed` bytes.
+/// Decodes `text`, a line without its LF. With the LF it has `consumed` bytes.
 #[inline]
 fn decode_line(text: &[u8], consumed: usize) -> Decoded<'_> {
     if consumed < LINE_BYTES_MIN {
         return Line::new(&[], consumed).error(BAD_FORMAT);
     }
     let text = text.strip_suffix(b"\r").unwrap_or(text);
-    // The commands that carry the load are told apart by one comparison of four bytes; the blank
-    // behind the word is the fourth, and it stays with the words.
+    // The most frequent commands are found by one comparison of four bytes. The fourth is the blank
+    // after the word, which belongs to the words that follow.
     if let Some((start, _)) = text.split_first_chunk::<4>() {
         let line = || Line::new(text.get(3..).unwrap_or_default(), consumed);
         match start {
@@ -157,7 +157,7 @@ fn decode_line(text: &[u8], consumed: usize) -> Decoded<'_> {
     decode_command(text, consumed)
 }
 
-/// Decodes a line by its first word, which is empty where the line begins with a blank.
+/// Decodes a line by its first word, which is empty if the line begins with a blank.
 fn decode_command(text: &[u8], consumed: usize) -> Decoded<'_> {
     let (word, words) = split_at_blank(text);
     let line = Line::new(words, consumed);
@@ -194,7 +194,7 @@ fn decode_command(text: &[u8], consumed: usize) -> Decoded<'_> {
     }
 }
 
-/// Decodes the commands that memcached finds also behind blanks.
+/// Decodes the commands that memcached also accepts after leading blanks.
 fn decode_admin_command<'a>(word: &'a [u8], line: Line<'a>) -> Decoded<'a> {
     match word {
         b"verbosity" => server_command_lines::verbosity(line),
@@ -217,7 +217,7 @@ pub(crate) mod tests {
     use crate::words::error_lines::ERROR;
     use alloc::vec::Vec;
 
-    /// Decodes `text` with each line end, and gives both steps to `judge` with the length of the
+    /// Decodes `text` with each line end, and calls `judge` with the result and the length of the
     /// line.
     fn decode_both(text: &[u8], judge: impl Fn(Decoded<'_>, usize)) {
         for line_end in [&b"\r\n"[..], b"\n"] {

@@ -1,5 +1,4 @@
-//! The shortest way for what clients send most: a get, an mg or a binary get of one key, whole in
-//! the input.
+//! The fast path for the most frequent requests: a whole `get`, `mg` or binary get of one key.
 
 use crate::binary::binary_decoder::whole_get;
 use crate::meta::meta_lines::FLAGS_MAX;
@@ -12,8 +11,8 @@ const META_GET: &[u8; 3] = b"mg ";
 const LF: u8 = b'\n';
 
 impl Decoder {
-    /// The key of `get <key>` at the start of the input, and the bytes of its line. `None`: the
-    /// input may be anything else, or the same with more blanks; [`Self::decode`] tells.
+    /// The key of `get <key>` at the start of the input, and the bytes of its line. `None` for any
+    /// other input, also for more blanks; [`Self::decode`] decodes it.
     #[inline]
     pub fn single_get<'a>(&mut self, input: &'a [u8]) -> Option<(&'a [u8], usize)> {
         let words = input.strip_prefix(GET)?;
@@ -34,8 +33,8 @@ impl Decoder {
     }
 
     /// Key and flags of `mg <key> <flag>*` at the start of the input, and the bytes of its line, if
-    /// the flags only say what to tell of the item. `None`: the input may be anything else, or the
-    /// same with more blanks; [`Self::decode`] tells.
+    /// the flags only choose what the reply shows. `None` for any other input, also for more
+    /// blanks; [`Self::decode`] decodes it.
     #[inline]
     pub fn single_meta_get<'a>(
         &mut self,
@@ -62,9 +61,9 @@ impl Decoder {
         Some((key, flags, before.saturating_add(end).saturating_add(1)))
     }
 
-    /// The key of a whole binary get, quiet or not, at the start of the input, and the bytes of it.
-    /// `None`: the input may be anything else; [`Self::decode`] tells, also what a connection
-    /// speaks.
+    /// The key of a whole binary get, loud or quiet, at the start of the input, and the bytes of
+    /// the request. `None` for any other input, and if the protocol is not known yet;
+    /// [`Self::decode`] decodes it.
     #[inline]
     pub fn single_binary_get<'a>(&self, input: &'a [u8]) -> Option<(&'a [u8], usize)> {
         if self.protocol() != Protocol::Binary {
@@ -124,7 +123,7 @@ mod tests {
     }
 
     proptest! {
-        /// What it finds is what the whole decoder finds.
+        /// It finds what the whole decoder finds.
         #[test]
         fn it_agrees_with_the_decoder(input in "get [ab\t\0\r ]{0,30}\r?\n[a\n ]{0,9}") {
             let input = input.as_bytes();

@@ -1,7 +1,7 @@
-//! From the bytes of a binary connection to steps.
+//! Decodes binary requests.
 //!
-//! A header says how long everything is, so nothing is kept between two calls. Extras and key are
-//! waited for, and they are short: lengths that cannot be are refused with the header alone.
+//! A header has all lengths, so no state is kept between two calls. Extras and key are short, and
+//! the decoder waits for them. Impossible lengths are refused once the header is there.
 
 use crate::binary::binary_header::{BINARY_HEADER_BYTES, REQUEST_MAGIC, RequestHeader};
 use crate::requests::binary_opcode::{
@@ -35,7 +35,7 @@ pub(crate) fn decode(input: &[u8]) -> Decoded<'_> {
     accepted(&header, extras, key, extras_and_key)
 }
 
-/// The key of a get that is whole at the start of `input`. `None`: [`decode`] tells what it is.
+/// The key of a whole get at the start of `input`. `None`: [`decode`] says what the input is.
 #[inline]
 pub(crate) fn whole_get(input: &[u8]) -> Option<&[u8]> {
     let (raw, body) = input.split_first_chunk::<BINARY_HEADER_BYTES>()?;
@@ -49,17 +49,17 @@ pub(crate) fn whole_get(input: &[u8]) -> Option<&[u8]> {
     if is_get && is_good { body.get(..key_bytes) } else { None }
 }
 
-/// Bytes of extras and key, which may be more than the body has.
+/// Bytes of extras and key. They may exceed the body.
 fn head_bytes(header: &RequestHeader) -> u32 {
     u32::from(header.extras_bytes).saturating_add(u32::from(header.key_bytes))
 }
 
-/// Bytes behind extras and key.
+/// Bytes after extras and key.
 fn value_bytes(header: &RequestHeader) -> u32 {
     header.body_bytes.saturating_sub(head_bytes(header))
 }
 
-/// Whether the lengths are what the opcode has.
+/// Checks that the lengths are those of the opcode.
 fn judge(header: &RequestHeader) -> Result<(), Decoded<'static>> {
     let head = head_bytes(header);
     if head > header.body_bytes {
@@ -78,7 +78,8 @@ fn judge(header: &RequestHeader) -> Result<(), Decoded<'static>> {
         APPEND | PREPEND => extras == 0 && has_key,
         GET | GETK | DELETE => extras == 0 && has_key && !has_value,
         INCREMENT | DECREMENT => extras == 20 && has_key && !has_value,
-        // What follows the key of these is not looked at: it is taken for the next header.
+        // Bytes after the key of these are not skipped: they are read as the next header, like in
+        // memcached.
         TOUCH | GAT | GATK => extras == 4 && has_key,
         STAT => extras == 0,
         SASL_AUTH | SASL_STEP => extras == 0 && has_key,
@@ -99,7 +100,7 @@ fn refused(echo: Echo, status: BinaryStatus, closes: bool, swallow: u32) -> Deco
     }
 }
 
-/// The step of a request whose lengths are right.
+/// Decodes a request whose lengths are right.
 fn accepted<'a>(
     header: &RequestHeader,
     extras: &'a [u8],
@@ -138,7 +139,7 @@ fn accepted<'a>(
     }
 }
 
-/// The request of the key of a `stat`. Like memcached, this compares only the start of some words.
+/// Decodes the key of a `stat`. Like memcached, this compares only the start of some words.
 fn stats(key: &[u8]) -> BinaryServerRequest<'_> {
     if let Some(rest) = key.strip_prefix(b"detail") {
         return match rest {
@@ -157,7 +158,7 @@ fn stats(key: &[u8]) -> BinaryServerRequest<'_> {
     })
 }
 
-/// A storage request; a cas unique in the header makes a cas of set, add and replace.
+/// Decodes a storage request. A cas unique in the header turns set, add and replace into a cas.
 fn store<'a>(
     header: &RequestHeader,
     verb: Verb,

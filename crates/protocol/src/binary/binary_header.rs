@@ -1,10 +1,10 @@
-//! The header of the binary protocol, 24 bytes in network order, of a request and of a reply.
+//! The headers of binary requests and replies: 24 bytes in network order.
 //!
 //! ```text
 //! | magic 1 | opcode 1 | key len 2 | extras len 1 | type 1 | vbucket 2, or status 2 |
 //! | body len 4 | opaque 4 | cas 8 |
 //! ```
-//! The body that follows is extras, key and value; its length counts all three.
+//! The body follows: extras, key and value. Its length is the sum of all three.
 
 use alloc::vec::Vec;
 
@@ -33,7 +33,7 @@ pub(crate) struct RequestHeader {
 impl RequestHeader {
     #[inline]
     pub(crate) const fn read(raw: &[u8; BINARY_HEADER_BYTES]) -> Self {
-        // The type and the vbucket mean nothing here, as in memcached.
+        // Like in memcached, type and vbucket are ignored.
         let &[
             magic,
             opcode,
@@ -78,7 +78,7 @@ pub(crate) struct ReplyHeader {
     pub(crate) status: u16,
     pub(crate) key_bytes: usize,
     pub(crate) extras_bytes: u8,
-    /// Of extras, key and value.
+    /// Bytes of extras, key and value.
     pub(crate) body_bytes: usize,
     pub(crate) cas: u64,
 }

@@ -13,42 +13,42 @@ const FLAGS_BYTES: u8 = 4;
 /// Bytes of a number.
 const NUMBER_BYTES: usize = 8;
 
-/// What stands last in a reply's body.
+/// The value at the end of a reply's body.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum BinaryValue<'a> {
-    /// These bytes.
+    /// Bytes of the value.
     Bytes(&'a [u8]),
     /// A number of eight bytes.
     Number(u64),
-    /// So many bytes, which the caller appends.
+    /// The length of a value, which the caller appends.
     Elsewhere(usize),
 }
 
-/// One reply.
+/// A binary reply.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct BinaryReply<'a> {
-    /// What it repeats of the request.
+    /// The opcode and opaque number of the request.
     pub echo: Echo,
-    /// How the request ended.
+    /// The status.
     pub status: BinaryStatus,
     /// Cas unique of the item, or 0.
     pub cas: u64,
     /// Client flags, in replies to reads.
     pub flags: Option<u32>,
-    /// The key, where the reply repeats it; else empty.
+    /// The key, if the reply repeats it; else empty.
     pub key: &'a [u8],
-    /// What follows.
+    /// The value.
     pub value: BinaryValue<'a>,
 }
 
 impl<'a> BinaryReply<'a> {
-    /// A reply of this status, with the status' own text.
+    /// A reply with this status and its text.
     pub const fn new(echo: Echo, status: BinaryStatus) -> Self {
         let value = BinaryValue::Bytes(status.text());
         Self { echo, status, cas: 0, flags: None, key: b"", value }
     }
 
-    /// The reply to a read of `key` that found an item; touch tells no value.
+    /// The reply to a read of `key` that found an item. `touch` returns no value.
     pub const fn hit(echo: Echo, key: &'a [u8], flags: u32, cas: u64, value: &'a [u8]) -> Self {
         let opcode = loud(echo.opcode());
         Self {
@@ -60,8 +60,8 @@ impl<'a> BinaryReply<'a> {
         }
     }
 
-    /// The reply to a read of `key` that found nothing. Where a hit would name the key, so does the
-    /// miss, and says nothing else.
+    /// The reply to a read of `key` that found nothing. It repeats the key if a hit would, and has
+    /// no text then.
     pub const fn miss(echo: Echo, key: &'a [u8]) -> Self {
         let miss = Self::new(echo, BinaryStatus::NotFound);
         match loud(echo.opcode()) {
@@ -70,8 +70,7 @@ impl<'a> BinaryReply<'a> {
         }
     }
 
-    /// Whether the request's quiet opcode hides this reply; `is_read`: it hides misses, else
-    /// success.
+    /// True if the request's quiet opcode hides this reply: a miss if `is_read`, else success.
     pub fn is_hidden(&self, is_read: bool) -> bool {
         let hidden = if is_read { BinaryStatus::NotFound } else { BinaryStatus::Done };
         self.status == hidden && is_quiet(self.echo.opcode())
@@ -86,20 +85,20 @@ impl<'a> BinaryReply<'a> {
         }
     }
 
-    /// All but the value, of a reply whose value goes another way.
+    /// The reply without its value, which is sent separately.
     pub fn value_elsewhere(&self) -> Vec<u8> {
         let mut head = Vec::new();
         Self { value: BinaryValue::Elsewhere(self.value_bytes()), ..*self }.encode(&mut head);
         head
     }
 
-    /// Appends the reply, but for a value that is elsewhere.
+    /// Appends the reply, without a value that is elsewhere.
     #[inline(never)]
     pub fn encode(&self, out: &mut Vec<u8>) {
         self.append(out);
     }
 
-    /// The same without a call, for the reply that is sent most. `out` grows at most once.
+    /// As [`Self::encode`], without a call, for the most frequent reply. `out` grows at most once.
     #[expect(clippy::inline_always, reason = "what is known of a hit makes most of it go away")]
     #[inline(always)]
     pub fn append(&self, out: &mut Vec<u8>) {
@@ -131,8 +130,8 @@ impl<'a> BinaryReply<'a> {
     }
 }
 
-/// Appends the lines of a text reply as packets: one for each `STAT` line, and an empty one that
-/// ends them. A text without any, as `OK`, becomes the empty one alone.
+/// Appends the lines of a text reply as packets: one for each `STAT` line, and an empty one at the
+/// end. Other lines, such as `OK`, have no packet.
 pub fn encode_stat_packets(out: &mut Vec<u8>, echo: Echo, text: &[u8]) {
     let done = BinaryReply::new(echo, BinaryStatus::Done);
     for line in text.split(|&byte| byte == b'\n') {

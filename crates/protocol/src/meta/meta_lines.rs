@@ -11,19 +11,19 @@ use crate::words::limits::{KEY_BYTES_MAX, META_WORDS_MAX, SPLIT_WORDS_MAX};
 use crate::words::line_words::next_word;
 use crate::{Decoded, MetaCommand, MetaFlags, MetaRequest, Request, StoreForm, StoreRequest, Verb};
 
-/// Flags behind command and key, and behind the length of `ms`.
+/// Most flags after command and key, and after the length of `ms`.
 pub(crate) const FLAGS_MAX: usize = META_WORDS_MAX - 2;
 const STORE_FLAGS_MAX: usize = FLAGS_MAX - 1;
 
-/// What is wrong with the key and the flags of a meta command.
+/// Why the key or the flags of a meta command are wrong.
 enum Fault {
-    /// A word in the place of a flag cannot be one; memcached reads nothing of such a line.
+    /// A word cannot be a flag. memcached reads nothing of such a line.
     Line,
-    /// The error line that memcached has for the key or a flag.
+    /// The error line for the key or a flag.
     Flags(&'static [u8]),
 }
 
-/// Reads the flags behind a key.
+/// Reads the flags after a key.
 #[inline]
 fn read_flags<'a>(key: &[u8], text: &'a [u8], flags_max: usize) -> Result<MetaFlags<'a>, Fault> {
     let error = if key.len() > KEY_BYTES_MAX {
@@ -37,7 +37,7 @@ fn read_flags<'a>(key: &[u8], text: &'a [u8], flags_max: usize) -> Result<MetaFl
     Err(if can_be_flags(text, flags_max) { Fault::Flags(error) } else { Fault::Line })
 }
 
-/// Whether no word in the place of a flag makes memcached refuse the line.
+/// True if every word can be a flag. Else memcached refuses the line.
 fn can_be_flags(text: &[u8], flags_max: usize) -> bool {
     const MORE_WORDS: usize = SPLIT_WORDS_MAX - META_WORDS_MAX;
     begin_as_flags(text, flags_max.saturating_add(MORE_WORDS))
@@ -65,8 +65,8 @@ fn of_key(line: Line<'_>, command: MetaCommand) -> Decoded<'_> {
     }
 }
 
-/// Decodes `ma`, which has one answer to all that is wrong with key and flags but the mode and a
-/// long opaque token.
+/// Decodes `ma`. It has one error line for everything that is wrong with key and flags, except the
+/// mode and a long opaque token.
 pub(crate) fn arithmetic(line: Line<'_>) -> Decoded<'_> {
     let mut rest = line.words;
     let Some(key) = next_word(&mut rest) else { return line.error(BAD_FORMAT) };
@@ -83,8 +83,8 @@ pub(crate) fn arithmetic(line: Line<'_>) -> Decoded<'_> {
     request(line, command, key, flags)
 }
 
-/// Decodes `me`, which takes the flag `b` as its first and looks at no other. memcached looks at it
-/// only if another word follows; here a key that is base64 is decoded without one, too.
+/// Decodes `me`. Only the flag `b` counts, and only as the first flag. memcached reads it only if
+/// another word follows; here a base64 key is decoded without one, too.
 pub(crate) fn debug(line: Line<'_>) -> Decoded<'_> {
     let mut rest = line.words;
     let Some(key) = next_word(&mut rest) else { return line.error(BAD_FORMAT) };
@@ -113,8 +113,8 @@ fn request<'a>(
     }
 }
 
-/// Decodes `ms`. As with the classic commands, an error eats the data block once the length is
-/// known.
+/// Decodes `ms`. Like in classic commands, the data block of a wrong line is ignored once the
+/// length is known.
 pub(crate) fn store(line: Line<'_>) -> Decoded<'_> {
     let mut rest = line.words;
     let (Some(key), Some(length)) = (next_word(&mut rest), next_word(&mut rest)) else {
@@ -123,7 +123,7 @@ pub(crate) fn store(line: Line<'_>) -> Decoded<'_> {
     let Some(value_bytes) = length_in_range(length) else { return line.error(BAD_FORMAT) };
     let meta = match read_flags(key, rest, STORE_FLAGS_MAX) {
         Ok(meta) => meta,
-        // The length is not read.
+        // memcached does not read the length of such a line.
         Err(Fault::Line) => return line.error(BAD_FORMAT),
         Err(Fault::Flags(error)) => return line.meta_store_error(error, value_bytes),
     };
@@ -133,7 +133,7 @@ pub(crate) fn store(line: Line<'_>) -> Decoded<'_> {
     if let Err(error) = meta.check_opaque() {
         return line.meta_store_error(error, value_bytes);
     }
-    // An item that is joined keeps its exptime; `N` counts where there is none to join to.
+    // Append and prepend keep the exptime of the item. `N` counts if they create one.
     let exptime = match verb {
         Verb::Append | Verb::Prepend => meta.seconds(b'N'),
         _ => meta.seconds(b'T'),
@@ -150,7 +150,7 @@ pub(crate) fn store(line: Line<'_>) -> Decoded<'_> {
     })
 }
 
-/// What the mode asks for; a cas unique makes a cas of set and replace.
+/// The kind of store that the mode asks for. A cas unique turns set and replace into a cas.
 fn verb(meta: &MetaFlags<'_>) -> Option<Verb> {
     let verb = match meta.mode() {
         None | Some(b'S') => Verb::Set,
@@ -236,11 +236,11 @@ mod tests {
                 check_error(format!("{command} k {word}").as_bytes(), BAD_FORMAT);
                 check_error(format!("{command} {long} {word}").as_bytes(), BAD_FORMAT);
             }
-            // memcached knows no length then, and takes the value for a command.
+            // memcached does not know the length then, and reads the value as a command.
             check_error(format!("ms k 2 {word}").as_bytes(), BAD_FORMAT);
             check_error(format!("ms {long} 2 {word}").as_bytes(), BAD_FORMAT);
         }
-        // Nor does it look at more words than 23.
+        // It reads no more words than 23.
         let flags = " v".repeat(20);
         check_error(format!("mg k{flags} -").as_bytes(), BAD_FORMAT);
         check_error(format!("mg k v{flags} -").as_bytes(), TOO_MANY_FLAGS);

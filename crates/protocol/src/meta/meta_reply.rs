@@ -1,5 +1,4 @@
-//! The replies to meta commands: `<status>[ <flag>]*`, the flags in the order in which they were
-//! asked for.
+//! The replies to meta commands: `<status>[ <flag>]*`, with the flags in the order of the request.
 
 use alloc::vec::Vec;
 
@@ -12,17 +11,17 @@ use crate::words::decimal::{Tail, short_digits};
 /// Flags that a reply shows.
 const SHOWN: LetterSet = LetterSet::of(b"Okcstfhl");
 
-/// Room for what stands around the shown flags: the status with a length, numbers, marks.
+/// Bytes reserved for a reply beside its flags: the status with a length, numbers, marks.
 const REPLY_BYTES_EXPECTED: usize = 96;
 
-/// How a meta command ended.
+/// The status of a meta command.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum MetaStatus {
-    /// `HD`, or `VA` where a value follows.
+    /// `HD`, or `VA` if a value follows.
     Done,
-    /// `EN`: `mg` found nothing.
+    /// `EN`: `mg` found no item.
     Miss,
-    /// `NF`: there is no such item.
+    /// `NF`: the item does not exist.
     NotFound,
     /// `NS`: a condition of `ms` did not hold.
     NotStored,
@@ -33,59 +32,58 @@ pub enum MetaStatus {
 /// The value that follows a reply.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum MetaValue<'a> {
-    /// None was asked for.
+    /// No value.
     None,
     /// An item's value.
     Bytes(&'a [u8]),
-    /// What `ma` made of the item.
+    /// The number that `ma` stored.
     Number(u64),
-    /// A value of so many bytes, which the caller appends, and
-    /// [`VALUE_END`](crate::VALUE_END) behind it.
+    /// The length of a value, which the caller appends with [`VALUE_END`](crate::VALUE_END).
     Elsewhere(usize),
 }
 
-/// What a reply can tell of an item; what is `None` is not told, whatever was asked for.
+/// The facts of an item that a reply can show. A fact that is `None` is not shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub struct ItemFacts {
     /// Cas unique.
     pub cas: Option<u64>,
     /// Bytes of the value.
     pub value_bytes: Option<usize>,
-    /// Seconds left to live; -1: it lives for ever.
+    /// Seconds left to live; -1: the item never expires.
     pub ttl: Option<i64>,
     /// Client flags.
     pub client_flags: Option<u32>,
-    /// Whether it was read before.
+    /// True if the item was read before.
     pub fetched: Option<bool>,
-    /// Seconds since it was accessed before.
+    /// Seconds since the access before.
     pub idle: Option<u32>,
-    /// It was marked stale.
+    /// The item was marked stale.
     pub stale: bool,
-    /// Another reader was asked to fetch the value anew.
+    /// Another reader was asked to fetch the value.
     pub claimed: bool,
-    /// This reader is asked to fetch the value anew.
+    /// This reader is asked to fetch the value.
     pub won: bool,
 }
 
 /// The reply to a meta command.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct MetaReply<'a> {
-    /// How it ended.
+    /// The status.
     pub status: MetaStatus,
     /// The flags of the request.
     pub flags: MetaFlags<'a>,
     /// Key of the item, not encoded.
     pub key: &'a [u8],
-    /// Whether the flag `k` shows the key in base64.
+    /// True if the flag `k` shows the key in base64.
     pub key_is_encoded: bool,
-    /// What is known of the item.
+    /// The facts of the item.
     pub facts: ItemFacts,
-    /// What follows.
+    /// The value that follows.
     pub value: MetaValue<'a>,
 }
 
-/// Appends the reply to an mg that asks for nothing but the value, if it may be so short; false if
-/// it may not, and nothing was appended.
+/// Appends the reply to an `mg` that asks only for the value, if the value is short. Else appends
+/// nothing and returns false.
 #[inline]
 pub fn encode_short_meta_value(out: &mut Vec<u8>, flags: MetaFlags<'_>, value: &[u8]) -> bool {
     if flags.has_any(SHOWN) || !flags.has(b'v') {
@@ -100,7 +98,7 @@ pub fn encode_short_meta_value(out: &mut Vec<u8>, flags: MetaFlags<'_>, value: &
     true
 }
 
-/// `VA <value_len>` and CRLF, and how many bytes that is, where it is short.
+/// `VA <value_len>` and CRLF, with their length, if the number is short.
 #[inline]
 fn short_line(value_len: usize) -> Option<([u8; 16], usize)> {
     let (digits, count) = short_digits(value_len)?;
@@ -111,7 +109,7 @@ fn short_line(value_len: usize) -> Option<([u8; 16], usize)> {
 }
 
 impl<'a> MetaReply<'a> {
-    /// A reply that tells nothing of an item.
+    /// A reply without facts of an item.
     pub fn new(status: MetaStatus, flags: MetaFlags<'a>, key: &'a [u8]) -> Self {
         let facts = ItemFacts::default();
         let key_is_encoded = flags.has(b'b');
@@ -127,15 +125,15 @@ impl<'a> MetaReply<'a> {
         }
     }
 
-    /// The line alone, of a reply whose value goes another way.
+    /// The line of a reply whose value is sent separately.
     pub fn value_elsewhere(&self) -> Vec<u8> {
         let mut line = Vec::new();
         Self { value: MetaValue::Elsewhere(self.value_bytes()), ..*self }.encode(&mut line);
         line
     }
 
-    /// Appends the reply, but for a value that is elsewhere. `out` grows once at most where keys
-    /// and numbers are of the usual lengths.
+    /// Appends the reply, without a value that is elsewhere. `out` grows at most once if keys and
+    /// numbers have common lengths.
     #[inline]
     pub fn encode(&self, out: &mut Vec<u8>) {
         let copied = if let MetaValue::Bytes(value) = self.value { value.len() } else { 0 };
@@ -230,8 +228,8 @@ impl<'a> MetaReply<'a> {
     }
 }
 
-/// Appends a key, encoded if it is to be or must be; returns whether. memcached shows a blank or a
-/// line end as it is, and nobody can read the reply.
+/// Appends a key, in base64 if that was asked for or the key has a blank or a line end. Returns
+/// true for base64. memcached shows such keys as they are, and clients cannot parse the reply.
 fn encode_key(out: &mut Vec<u8>, key: &[u8], is_encoded: bool) -> bool {
     let is_encoded = is_encoded || memchr::memchr2(b' ', b'\n', key).is_some();
     if is_encoded {
@@ -242,13 +240,13 @@ fn encode_key(out: &mut Vec<u8>, key: &[u8], is_encoded: bool) -> bool {
     is_encoded
 }
 
-/// How many digits a number has.
+/// The number of digits of `number`.
 fn digits(number: u64) -> u64 {
     u64::from(number.checked_ilog10().unwrap_or(0)).saturating_add(1)
 }
 
-/// Appends the reply of `me`: `size` in bytes, `slab_class` by its number, and of `facts` all but
-/// the client flags.
+/// Appends the reply to `me`: `size` in bytes, the number of the slab class, and all facts but the
+/// client flags.
 pub fn encode_meta_debug(
     out: &mut Vec<u8>,
     key: &[u8],

@@ -1,7 +1,7 @@
-//! The flags of a meta command: blank-separated words, each a letter and the token behind it.
+//! The flags of a meta command: blank-separated words, each a letter and a token.
 //!
-//! They act and are answered in the order in which they stand, so they are kept as the text that
-//! they came in, and read in place. That text is also what travels to another shard.
+//! Flags take effect, and are answered, in the order in which they were sent. So they are kept as
+//! text and read in place. That text also travels to another shard.
 
 use crate::words::base64::{self, DECODED_KEY_BYTES_MAX};
 use crate::words::error_lines::{
@@ -12,20 +12,21 @@ use crate::words::integers::{signed_32, unsigned_32, unsigned_64};
 use crate::words::limits::OPAQUE_BYTES_MAX;
 use crate::words::line_words::skip_blanks;
 
-/// Every letter that some meta command has a use for.
+/// Every letter that some meta command uses.
 const LETTERS: LetterSet = LetterSet::of(b"bkOqcCETNRstfhluvFIxMDJPL");
 
-/// Letters that say what a read tells of an item, and of it only what it is, whatever came before.
+/// Letters that choose what a reply shows of an item, and have no other effect. None of them shows
+/// earlier accesses.
 const TELLING: LetterSet = LetterSet::of(b"vksftOq");
 
-/// See the module. Every number among them was found to be in range.
+/// The flags of a meta command. All their numbers are in range.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub struct MetaFlags<'a> {
     text: &'a [u8],
     present: LetterSet,
 }
 
-/// Letters, a bit each.
+/// A set of letters, one bit for each.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub(crate) struct LetterSet(u64);
 
@@ -53,8 +54,8 @@ const fn bit(letter: u8) -> u64 {
 }
 
 impl<'a> MetaFlags<'a> {
-    /// Reads flags of which there may be `flags_max`; `Err` is the whole error line. `key` counts
-    /// if one of them says that it is base64.
+    /// Reads at most `flags_max` flags; `Err` is the error line. `key` is checked if a flag says
+    /// that it is base64.
     #[inline]
     pub(crate) fn read(
         key: &[u8],
@@ -76,7 +77,8 @@ impl<'a> MetaFlags<'a> {
             }
             present.0 |= set;
             if let Err(wrong) = check_token(*letter, token, key) {
-                // The last wrong token is named, client flags only where they are alone.
+                // memcached reports the last wrong token, and client flags only if no other is
+                // wrong.
                 error = if wrong == BAD_FORMAT { error.or(Some(wrong)) } else { Some(wrong) };
             }
         }
@@ -89,14 +91,14 @@ impl<'a> MetaFlags<'a> {
         Ok(Self { text, present })
     }
 
-    /// Judges the opaque token, which memcached does after all else.
+    /// Checks the length of the opaque token. memcached does that after all other checks.
     #[inline]
     pub(crate) fn check_opaque(&self) -> Result<(), &'static [u8]> {
         let is_long = |opaque: &[u8]| opaque.len() > OPAQUE_BYTES_MAX;
         if self.token(b'O').is_some_and(is_long) { Err(OPAQUE_TOO_LONG) } else { Ok(()) }
     }
 
-    /// Flags whose text comes from [`Self::text`].
+    /// Restores flags from their [`Self::text`].
     pub fn from_validated(text: &'a [u8]) -> Self {
         let mut flags = Self { text, present: LetterSet::default() };
         for word in flags.words() {
@@ -105,12 +107,12 @@ impl<'a> MetaFlags<'a> {
         flags
     }
 
-    /// The words as they came, blanks between them.
+    /// The flags as sent, with blanks between them.
     pub fn text(&self) -> &'a [u8] {
         self.text
     }
 
-    /// Whether the flag of this letter is there.
+    /// True if the flag of this letter is there.
     #[inline]
     pub const fn has(&self, letter: u8) -> bool {
         self.present.0 & bit(letter) != 0
@@ -121,21 +123,20 @@ impl<'a> MetaFlags<'a> {
         self.present.intersects(letters)
     }
 
-    /// Whether a read with these flags has no other effect than one without, and tells nothing of
-    /// earlier accesses.
+    /// True if the flags only choose what a reply shows, and nothing of earlier accesses.
     #[inline]
     pub const fn only_tell(&self) -> bool {
         self.present.0 & !TELLING.0 == 0
     }
 
-    /// The words in order, none of them empty.
+    /// The flags in order. None of them is empty.
     #[inline]
     pub fn words(&self) -> impl Iterator<Item = &'a [u8]> + use<'a> {
         let mut rest = self.text;
         core::iter::from_fn(move || next_flag(&mut rest))
     }
 
-    /// What stands behind this letter, if the flag is there.
+    /// The token after this letter, if the flag is there.
     pub fn token(&self, letter: u8) -> Option<&'a [u8]> {
         if !self.has(letter) {
             return None;
@@ -146,17 +147,17 @@ impl<'a> MetaFlags<'a> {
         })
     }
 
-    /// The seconds behind `T`, `N` or `R`, as an exptime.
+    /// The seconds after `T`, `N` or `R`, as an exptime.
     pub fn seconds(&self, letter: u8) -> Option<i32> {
         signed_32(self.token(letter)?)
     }
 
-    /// The number behind `C`, `E`, `D`, `J` or `F`.
+    /// The number after `C`, `E`, `D`, `J` or `F`.
     pub fn number(&self, letter: u8) -> Option<u64> {
         unsigned_64(self.token(letter)?)
     }
 
-    /// Whether both flags are there, the first before the second.
+    /// True if both flags are there, the first before the second.
     pub fn is_before(&self, first: u8, second: u8) -> bool {
         let mut letters = self.words().filter_map(|word| word.first().copied());
         self.has(first)
@@ -164,15 +165,14 @@ impl<'a> MetaFlags<'a> {
             && letters.find(|&letter| letter == first || letter == second) == Some(first)
     }
 
-    /// The letter behind `M`; a blank where there is none. A NUL there counts as no mode at all, as
-    /// in memcached.
+    /// The letter after `M`, or a blank if there is none. Like in memcached, a NUL there means that
+    /// there is no mode.
     pub(crate) fn mode(&self) -> Option<u8> {
         let letter = self.token(b'M')?.first().copied();
         Some(letter.unwrap_or(b' ')).filter(|&letter| letter != 0)
     }
 
-    /// The key that `key` stands for: itself, or decoded into `bytes` if these flags say that it is
-    /// base64.
+    /// The key of the item: `key`, or its base64 decoded into `bytes` if these flags say so.
     pub fn item_key<'k>(
         &self,
         key: &'k [u8],
@@ -181,8 +181,8 @@ impl<'a> MetaFlags<'a> {
         if self.has(b'b') { base64::decode(key, bytes) } else { key }
     }
 
-    /// Appends the same flags without what no reply and no command needs; then they have
-    /// [`META_FLAGS_BYTES_MAX`](crate::META_FLAGS_BYTES_MAX) bytes at most.
+    /// Appends the flags without the tokens that no reply and no command needs. They then have at
+    /// most [`META_FLAGS_BYTES_MAX`](crate::META_FLAGS_BYTES_MAX) bytes.
     pub fn append_essence(&self, out: &mut alloc::vec::Vec<u8>) {
         const TOKENS: LetterSet = LetterSet::of(b"OTNRCEFDJ");
         for word in self.words() {
@@ -206,8 +206,8 @@ pub(crate) fn next_flag<'a>(rest: &mut &'a [u8]) -> Option<&'a [u8]> {
     if flag.is_empty() { None } else { Some(flag) }
 }
 
-/// Whether each of the first `count` words begins as a flag may, known or not. memcached looks at
-/// that while it splits the line, before it reads any of its words.
+/// True if each of the first `count` words begins like a flag. memcached checks that while it
+/// splits the line, before it reads any word.
 #[cold]
 pub(crate) fn begin_as_flags(text: &[u8], count: usize) -> bool {
     let mut rest = text;
@@ -215,7 +215,7 @@ pub(crate) fn begin_as_flags(text: &[u8], count: usize) -> bool {
     words.all(|word| word.first().is_some_and(|&it| matches!(it, b'0'..=b'9' | b'A'..=b'z')))
 }
 
-/// Whether the token behind a known letter is what the letter needs.
+/// Checks the token of a known letter.
 #[inline]
 fn check_token(letter: u8, token: &[u8], key: &[u8]) -> Result<(), &'static [u8]> {
     let (good, error) = match letter {
@@ -230,7 +230,7 @@ fn check_token(letter: u8, token: &[u8], key: &[u8]) -> Result<(), &'static [u8]
     if good { Ok(()) } else { Err(error) }
 }
 
-/// Which error goes out: memcached counts the words before it reads them.
+/// The error to send: memcached counts the words before it reads them.
 #[cold]
 fn refusal(text: &[u8], flags_max: usize, error: &'static [u8]) -> &'static [u8] {
     let mut rest = text;

@@ -6,12 +6,12 @@ use crate::DumpFormat;
 use crate::text::encode::{END, encode_text};
 use crate::words::base64;
 
-/// What a dump tells of one item.
+/// The facts of one item that dumps show.
 #[derive(Clone, Copy, Debug)]
 pub struct DumpedItem<'a> {
     /// 1 to 250 bytes.
     pub key: &'a [u8],
-    /// The key came in base64.
+    /// The key was sent in base64.
     pub key_is_encoded: bool,
     /// Bytes of the value.
     pub value_bytes: usize,
@@ -19,19 +19,19 @@ pub struct DumpedItem<'a> {
     pub exptime: Option<u64>,
     /// Unix second of the last access.
     pub accessed: u64,
-    /// 0 if the item has none.
+    /// Cas unique; 0 if the item has none.
     pub cas: u64,
-    /// A get has read it.
+    /// A read has found the item.
     pub fetched: bool,
     /// Slab class, from 1.
     pub class: usize,
-    /// Bytes of memory that the item asks for.
+    /// Bytes of memory that the item needs.
     pub total_bytes: usize,
-    /// The client's own.
+    /// Client flags.
     pub flags: u32,
 }
 
-/// Appends the line for an item; nothing where the format cannot show its key.
+/// Appends the line of an item, or nothing if the format cannot show its key.
 pub fn encode_dump_line(out: &mut Vec<u8>, format: DumpFormat, item: &DumpedItem<'_>) {
     match format {
         DumpFormat::Meta => encode_meta(out, item),
@@ -55,7 +55,7 @@ pub fn encode_dump_line(out: &mut Vec<u8>, format: DumpFormat, item: &DumpedItem
     }
 }
 
-/// memcached ends this line with a blank and a bare LF.
+/// Appends the line of `metadump`. Like in memcached, it ends with a blank and a bare LF.
 fn encode_meta(out: &mut Vec<u8>, item: &DumpedItem<'_>) {
     out.extend_from_slice(b"key=");
     encode_uri(out, item.key);
@@ -71,7 +71,7 @@ fn encode_meta(out: &mut Vec<u8>, item: &DumpedItem<'_>) {
     encode_text(out, format_args!(" size={total_bytes} flags={flags} \n"));
 }
 
-/// The line behind the last item.
+/// The line after the last item.
 pub const fn dump_end(format: DumpFormat) -> &'static [u8] {
     match format {
         DumpFormat::Meta | DumpFormat::Cache => END,
@@ -79,7 +79,7 @@ pub const fn dump_end(format: DumpFormat) -> &'static [u8] {
     }
 }
 
-/// Appends `bytes` with all but letters, digits and `-._~` as `%` and two hexadecimal digits.
+/// Appends `bytes`; all but letters, digits and `-._~` become `%` and two hexadecimal digits.
 pub(crate) fn encode_uri(out: &mut Vec<u8>, bytes: &[u8]) {
     for &byte in bytes {
         if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {

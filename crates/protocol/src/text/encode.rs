@@ -1,21 +1,21 @@
-//! Values, numbers and statistics into a connection's output.
+//! Encodes values, numbers and statistics.
 
 use alloc::vec::Vec;
 use core::fmt::{self, Display, Write};
 
 use crate::words::decimal::{TAIL_BYTES_MAX, Tail, short_digits};
 
-/// What follows a value's bytes.
+/// The bytes after a value.
 pub const VALUE_END: &[u8] = b"\r\n";
-/// [`VALUE_END`] and [`END`].
+/// [`VALUE_END`] and [`END`] together.
 pub const VALUE_END_AND_END: &[u8] = b"\r\nEND\r\n";
-/// The last line of a retrieval and of a list of statistics.
+/// The last line of a retrieval, and of statistics.
 pub const END: &[u8] = b"END\r\n";
 
 const VALUE: &[u8] = b"VALUE ";
 
-/// Appends `VALUE <key> <flags> <value_len>[ <cas>]` and CRLF; the value and [`VALUE_END`] are the
-/// caller's to append.
+/// Appends `VALUE <key> <flags> <value_len>[ <cas>]` and CRLF. The caller appends the value and
+/// [`VALUE_END`].
 #[inline]
 pub fn encode_value_header(
     out: &mut Vec<u8>,
@@ -28,7 +28,7 @@ pub fn encode_value_header(
     append_value_header(out, key, flags, value_len, cas);
 }
 
-/// The same where there is room.
+/// Appends the header of a value to an `out` that has room for it.
 #[expect(clippy::inline_always, reason = "a call costs a tenth of it, and most replies have it")]
 #[inline(always)]
 fn append_value_header(
@@ -43,7 +43,7 @@ fn append_value_header(
     if cas.is_none()
         && let Some((tail, len)) = short_tail(flags, value_len)
     {
-        // A copy of fixed length is a few moves; what is too much of it goes again.
+        // A copy of fixed length is a few moves. The surplus is cut off.
         let end = out.len().saturating_add(len);
         out.extend_from_slice(&tail);
         out.truncate(end);
@@ -79,19 +79,19 @@ pub fn encode_number(out: &mut Vec<u8>, n: u64) {
     out.extend_from_slice(tail.as_bytes());
 }
 
-/// Appends `STAT <name> <value>` and CRLF. Neither may be empty: clients take the third word of the
-/// line for granted.
+/// Appends `STAT <name> <value>` and CRLF. Neither may be empty, because clients expect three
+/// words.
 pub fn encode_stat(out: &mut Vec<u8>, name: impl Display, value: impl Display) {
     encode_text(out, format_args!("STAT {name} {value}\r\n"));
 }
 
 /// Appends formatted text.
 pub(crate) fn encode_text(out: &mut Vec<u8>, text: fmt::Arguments<'_>) {
-    // An error could only come from a Display that fails by itself; what it wrote stays.
+    // Only a Display that fails returns an error here. The text before it is kept.
     let _ = Appender(out).write_fmt(text);
 }
 
-/// ` <flags> <value_len>` and CRLF, and how many bytes that is, where both are short.
+/// ` <flags> <value_len>` and CRLF, with their length, if both numbers are short.
 #[inline]
 fn short_tail(flags: u32, value_len: usize) -> Option<([u8; 16], usize)> {
     const LINE_END: u64 = u16::from_le_bytes(*b"\r\n") as u64;
@@ -105,7 +105,7 @@ fn short_tail(flags: u32, value_len: usize) -> Option<([u8; 16], usize)> {
     Some((tail.to_le_bytes(), count.wrapping_add(5) as usize))
 }
 
-/// ` <flags> <value_len>[ <cas>]` and CRLF, built from its end.
+/// ` <flags> <value_len>[ <cas>]` and CRLF, built from the end.
 #[inline]
 fn header_tail(flags: u32, value_len: usize, cas: Option<u64>) -> Tail {
     let mut tail = Tail::new();
@@ -121,7 +121,7 @@ fn header_tail(flags: u32, value_len: usize, cas: Option<u64>) -> Tail {
     tail
 }
 
-/// Lets formatted text go straight into the output.
+/// Writes formatted text into the output.
 struct Appender<'a>(&'a mut Vec<u8>);
 
 impl Write for Appender<'_> {

@@ -1,5 +1,5 @@
-//! The lines that watchers read, without the time and number that each begins with and the LF that
-//! ends it.
+//! The lines that watchers read. The time and number that begin each line, and the LF that ends it,
+//! are added elsewhere.
 
 use alloc::vec::Vec;
 use core::fmt::Display;
@@ -8,37 +8,38 @@ use crate::Verb;
 use crate::text::dump_lines::encode_uri;
 use crate::text::encode::encode_text;
 
-/// What a look-up found.
+/// The result of a lookup.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LookStatus {
     /// No item.
     NotFound,
-    /// A live item.
+    /// Appends the line of an eviction: whether the item was read, its seconds left to live, and
+    /// the seconds since its last access.
     Found,
-    /// One from before a `flush_all`.
+    /// An item from before a `flush_all`.
     Flushed,
-    /// One whose exptime has passed.
+    /// An item whose exptime has passed.
     Expired,
 }
 
-/// What became of an attempt to store.
+/// The result of an attempt to store.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum StoreStatus {
-    /// It is stored.
+    /// The item is stored.
     Stored,
-    /// The condition of the verb did not hold.
+    /// The condition of the command did not hold.
     NotStored,
-    /// The cas unique was another.
+    /// The item has another cas unique.
     Exists,
     /// There was no item to compare with.
     NotFound,
     /// The item is over the size limit.
     TooLarge,
-    /// No memory was to be had.
+    /// There was no memory.
     NoMemory,
 }
 
-/// An item as the lines show it; class and size are 0 where there is none.
+/// An item, or only a key: class and size are then 0.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct WatchedItem<'a> {
     /// 1 to 250 bytes.
@@ -56,7 +57,7 @@ impl WatchedItem<'_> {
     }
 }
 
-/// A look-up by the client of this descriptor.
+/// Appends the line of a lookup by the client of this descriptor.
 pub fn encode_look(out: &mut Vec<u8>, item: &WatchedItem<'_>, status: LookStatus, client: i32) {
     let status = match status {
         LookStatus::NotFound => "not_found",
@@ -69,8 +70,8 @@ pub fn encode_look(out: &mut Vec<u8>, item: &WatchedItem<'_>, status: LookStatus
     encode_text(out, format_args!(" status={status} clsid={class} cfd={client} size={size}"));
 }
 
-/// An attempt to store by the client of this descriptor; `ttl` is 0 for an item that never dies,
-/// and wraps round for one that is dead.
+/// Appends the line of an attempt to store. `ttl` is 0 for an item that never expires, and wraps
+/// round for one that has expired.
 pub fn encode_store(
     out: &mut Vec<u8>,
     item: &WatchedItem<'_>,
@@ -101,14 +102,15 @@ pub fn encode_store(
     encode_text(out, format_args!(" clsid={class} cfd={client} size={size}"));
 }
 
-/// An item deleted by a command of this name.
+/// Appends the line of an item that a command of this name deleted.
 pub fn encode_deletion(out: &mut Vec<u8>, item: &WatchedItem<'_>, command: &str) {
     item.begin(out, "deleted");
     let (class, size) = (item.class, item.value_bytes);
     encode_text(out, format_args!(" cmd={command} clsid={class} size={size}"));
 }
 
-/// A live item pushed out: whether it was read, seconds left to live, seconds since its access.
+/// Appends the line of an eviction: whether the item was read, its seconds left to live, and the
+/// seconds since its last access.
 pub fn encode_eviction(
     out: &mut Vec<u8>,
     item: &WatchedItem<'_>,
@@ -127,12 +129,13 @@ pub fn encode_eviction(
     encode_text(out, format_args!(" la={idle} clsid={class} size={size}"));
 }
 
-/// A page that moved between slab classes; 0 is the pool.
+/// Appends the line of a page that moved between slab classes; 0 is the pool.
 pub fn encode_page_move(out: &mut Vec<u8>, from: usize, to: usize) {
     encode_text(out, format_args!("type=slab_move src={from} dst={to} state=ok"));
 }
 
-/// A connection that came, or, with the reason, went: its address and port, or `unix` and 0.
+/// Appends the line of a connection that begins, or ends for `reason`. Its address and port may be
+/// `unix` and 0.
 pub fn encode_connection(
     out: &mut Vec<u8>,
     address: impl Display,

@@ -1,4 +1,4 @@
-//! The lines of `get`, `gets`, `gat` and `gats`. None of them knows `noreply`: it is a key there.
+//! The lines of `get`, `gets`, `gat` and `gats`. They have no `noreply`: the word is a key there.
 
 use crate::text::line::Line;
 use crate::words::error_lines::{BAD_FORMAT, BAD_FORMAT_OF_GET, INVALID_EXPTIME};
@@ -7,17 +7,17 @@ use crate::words::keys::KeysError;
 use crate::words::line_words::next_word;
 use crate::{Decoded, GetRequest, Keys, Request};
 
-/// Decodes `get <key>+`; `gets` is `with_cas`.
+/// Decodes `get <key>+`, or `gets` if `with_cas`.
 #[inline]
 pub(crate) fn get(line: Line<'_>, with_cas: bool) -> Decoded<'_> {
     request(line, line.words, with_cas, None)
 }
 
-/// Decodes `gat <exptime> <key>+`; `gats` is `with_cas`.
+/// Decodes `gat <exptime> <key>+`, or `gats` if `with_cas`.
 pub(crate) fn gat(line: Line<'_>, with_cas: bool) -> Decoded<'_> {
     let mut rest = line.words;
     let Some(word) = next_word(&mut rest) else { return line.error(BAD_FORMAT) };
-    // Trailing blanks are gone: an empty rest means that no key follows.
+    // Trailing blanks were removed, so no key follows.
     if rest.is_empty() {
         return line.error(BAD_FORMAT);
     }
@@ -27,7 +27,7 @@ pub(crate) fn gat(line: Line<'_>, with_cas: bool) -> Decoded<'_> {
     }
 }
 
-/// One key that is too long fails the whole line before any key is looked up.
+/// One key that is too long fails the whole line, before any key is looked up.
 #[inline]
 fn request<'a>(
     line: Line<'a>,

@@ -1,4 +1,4 @@
-//! The lines of the commands on one key without a data block: `touch`, `delete`, `incr`, `decr`.
+//! The lines of `touch`, `delete`, `incr` and `decr`: commands for one key without a data block.
 
 use crate::text::line::Line;
 use crate::words::error_lines::{BAD_FORMAT, INVALID_DELTA, INVALID_EXPTIME};
@@ -22,7 +22,7 @@ pub(crate) fn touch(line: Line<'_>) -> Decoded<'_> {
     line.request(Request::Touch { key, exptime, noreply: line.is_noreply() })
 }
 
-/// Decodes `delete <key> [noreply]`. As in memcached 1.6.45 further words are ignored, such as the
+/// Decodes `delete <key> [noreply]`. Like memcached 1.6.45, this ignores further words, such as the
 /// delay that old clients send.
 pub(crate) fn delete(line: Line<'_>) -> Decoded<'_> {
     let mut rest = line.words;
@@ -34,7 +34,7 @@ pub(crate) fn delete(line: Line<'_>) -> Decoded<'_> {
     line.request(Request::Delete { key, noreply })
 }
 
-/// Decodes `incr <key> <delta> [noreply]`, and `decr` where `incr` is false.
+/// Decodes `incr <key> <delta> [noreply]`, or `decr` if `incr` is false.
 pub(crate) fn arithmetic(line: Line<'_>, incr: bool) -> Decoded<'_> {
     let mut rest = line.words;
     let (Some(key), Some(delta)) = (next_word(&mut rest), next_word(&mut rest)) else {

@@ -1,27 +1,27 @@
-//! One command line, cut out of the input, and the step that it is.
+//! One command line, and what it is decoded to.
 
 use crate::words::error_lines::BAD_FORMAT;
 use crate::words::line_words::trim_blanks_end;
 use crate::{Decoded, Request, StoreRequest};
 
-/// A command line behind its command word.
+/// A command line after its command word.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Line<'a> {
-    /// What follows the command word, without the line end and trailing blanks. Empty, or starts
-    /// with the blank behind the command word.
+    /// The text after the command word, without the line end and trailing blanks. It is empty, or
+    /// starts with the blank after the command word.
     pub(crate) words: &'a [u8],
     /// Bytes of the whole line with its LF.
     pub(crate) consumed: usize,
 }
 
 impl<'a> Line<'a> {
-    /// A line whose text behind the command word is `words`.
+    /// A line whose text after the command word is `words`.
     #[inline]
     pub(crate) fn new(words: &'a [u8], consumed: usize) -> Self {
         Self { words: trim_blanks_end(words), consumed }
     }
 
-    /// Whether the last word is `noreply`; only there it counts.
+    /// True if the last word is `noreply`. It counts only there.
     #[inline]
     pub(crate) fn is_noreply(&self) -> bool {
         self.words.ends_with(b" noreply")
@@ -33,13 +33,13 @@ impl<'a> Line<'a> {
         Decoded::Request { request, consumed: self.consumed }
     }
 
-    /// The line announces the data block of `store`.
+    /// The line is that of `store`, whose data block follows.
     #[inline]
     pub(crate) fn store(self, store: StoreRequest<'a>) -> Decoded<'a> {
         Decoded::Store { store, consumed: self.consumed }
     }
 
-    /// The line is wrong and says so, whatever its last word.
+    /// The line is wrong, which is reported whatever its last word is.
     #[cold]
     pub(crate) fn error(self, reply: &'static [u8]) -> Decoded<'a> {
         Decoded::Error { reply: Some(reply), consumed: self.consumed, swallow: 0 }
@@ -58,15 +58,15 @@ impl<'a> Line<'a> {
         Decoded::Error { reply: None, consumed: self.consumed, swallow: 0 }
     }
 
-    /// The line of a storage command is wrong but its length is known, so that the data block is
-    /// eaten and not taken for commands; `noreply` hides the error.
+    /// The line of a storage command is wrong, but its length is known: the data block is ignored,
+    /// so that it is not taken for commands. `noreply` hides the error.
     #[cold]
     pub(crate) fn store_error(self, value_bytes: u32) -> Decoded<'a> {
         let reply = if self.is_noreply() { None } else { Some(BAD_FORMAT) };
         self.swallow(reply, value_bytes)
     }
 
-    /// As [`Self::store_error`] for `ms`, which has more errors and no `noreply`.
+    /// As [`Self::store_error`], for `ms`, which has more errors and no `noreply`.
     #[cold]
     pub(crate) fn meta_store_error(self, reply: &'static [u8], value_bytes: u32) -> Decoded<'a> {
         self.swallow(Some(reply), value_bytes)

@@ -1,4 +1,4 @@
-//! The line of a login in text: `set <any> <any> <any> <length>`; `<user> <password>` follows it.
+//! The line of a login in text: `set <any> <any> <any> <length>`. `<user> <password>` follows it.
 
 use crate::Decoded;
 use crate::text::line::Line;
@@ -7,7 +7,7 @@ use crate::words::integers::unsigned_32;
 use crate::words::limits::{AUTH_TOKEN_BYTES_MAX, LOGIN_LINE_BYTES_MIN};
 use crate::words::line_words::next_word;
 
-/// Decodes `text`, a line without its LF, of a connection that has yet to log in.
+/// Decodes `text`, a line without its LF, before the login.
 pub(crate) fn decode(text: &[u8], consumed: usize) -> Decoded<'_> {
     if text.len() < LOGIN_LINE_BYTES_MIN {
         return Decoded::Close;

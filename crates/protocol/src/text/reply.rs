@@ -10,43 +10,43 @@ macro_rules! memcached_version {
     };
 }
 
-/// The memcached whose behaviour this crate follows, and the answer to `version`. Clients parse it
-/// as three dotted numbers.
+/// The version of memcached that this crate follows, and the reply to `version`. Clients expect
+/// three numbers with dots.
 pub const MEMCACHED_VERSION: &str = memcached_version!();
 
 /// A reply of one line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reply {
-    /// A storage command stored.
+    /// The item is stored.
     Stored,
     /// A condition of add, replace, append or prepend did not hold.
     NotStored,
     /// The item has another cas unique.
     Exists,
-    /// There is no such item.
+    /// The item does not exist.
     NotFound,
     /// The item is deleted.
     Deleted,
     /// The item has its new exptime.
     Touched,
-    /// Done.
+    /// The command is done.
     Ok,
     /// The statistics are reset.
     Reset,
-    /// Nothing follows in a list of values or statistics.
+    /// The end of a list of values or statistics.
     End,
     /// The result of `incr` or `decr`.
     Number(u64),
-    /// The answer to `mn`.
+    /// The reply to `mn`.
     MetaNoop,
-    /// The answer to `version`.
+    /// The reply to `version`.
     Version,
-    /// One of [`error_lines`](crate::error_lines), whole with its CRLF.
+    /// An error line, one of [`error_lines`](crate::error_lines), with its CRLF.
     Error(&'static [u8]),
 }
 
 impl Reply {
-    /// The whole line with its CRLF; none for a number, whose text is not fixed.
+    /// The line with its CRLF. `None` for a number, whose text is not fixed.
     #[inline]
     pub const fn line(self) -> Option<&'static [u8]> {
         Some(match self {

@@ -1,8 +1,7 @@
 //! The line of a storage command: `<verb> <key> <flags> <exptime> <length> [<cas unique>]
 //! [noreply]`.
 //!
-//! The length is read before anything else is judged: once it is known, whatever is wrong with the
-//! rest still eats the data block.
+//! The length is read first. Once it is known, the data block is ignored whatever else is wrong.
 
 use crate::text::line::Line;
 use crate::words::error_lines::BAD_FORMAT;
@@ -34,13 +33,13 @@ pub(crate) fn store(line: Line<'_>, verb: Verb) -> Decoded<'_> {
     if key.len() > KEY_BYTES_MAX {
         return line.store_error(value_bytes);
     }
-    // Most lines end with the length (or the cas unique): then no word can be `noreply`.
+    // Most lines end with the length (or the cas unique), so no word can be `noreply`.
     let noreply = !rest.is_empty() && line.is_noreply();
     let form = StoreForm::Classic;
     line.store(StoreRequest { verb, key, flags, exptime, value_bytes, cas_unique, noreply, form })
 }
 
-/// The announced length, unless it is no number, negative or too large to add a CRLF.
+/// The announced length, unless it is not a number, negative, or too large to add a CRLF.
 #[inline]
 pub(crate) fn length_in_range(word: &[u8]) -> Option<u32> {
     let length = u32::try_from(signed_32(word)?).ok()?;
