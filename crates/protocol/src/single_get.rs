@@ -20,8 +20,8 @@ impl Decoder {
             return None;
         }
         let end = blank_or(LF, words)?;
-        let (text, behind) = words.split_at_checked(end)?;
-        if behind.first() != Some(&LF) {
+        let (text, after) = words.split_at_checked(end)?;
+        if after.first() != Some(&LF) {
             return None;
         }
         let key = text.strip_suffix(b"\r").unwrap_or(text);
@@ -45,12 +45,12 @@ impl Decoder {
             return None;
         }
         let key_bytes = blank_or(LF, words)?;
-        let (key, behind) = words.split_at_checked(key_bytes)?;
-        if key.is_empty() || key.len() > KEY_BYTES_MAX || behind.first() != Some(&b' ') {
+        let (key, after) = words.split_at_checked(key_bytes)?;
+        if key.is_empty() || key.len() > KEY_BYTES_MAX || after.first() != Some(&b' ') {
             return None;
         }
-        let end = byte(LF, behind)?;
-        let text = behind.get(..end)?;
+        let end = byte(LF, after)?;
+        let text = after.get(..end)?;
         let text = text.strip_suffix(b"\r").unwrap_or(text);
         let flags = MetaFlags::read(key, text, FLAGS_MAX).ok()?;
         if !flags.only_tell() || flags.check_opaque().is_err() || text.ends_with(b" ") {

@@ -14,10 +14,10 @@ use slabcore_testkit::{generators, meta_generators, part_generators};
 /// The exptime of a binary number that is not to be created.
 const DO_NOT_CREATE: u32 = u32::MAX;
 
-/// The value behind a storage request; all of the input must be used up.
-fn value<'a>(store: &StoreRequest<'_>, behind: &'a [u8]) -> &'a [u8] {
-    match store.data_block(behind) {
-        DataBlock::Whole { value, consumed } if consumed == behind.len() => value,
+/// The value after a storage request; all of the input must be used up.
+fn value<'a>(store: &StoreRequest<'_>, after: &'a [u8]) -> &'a [u8] {
+    match store.data_block(after) {
+        DataBlock::Whole { value, consumed } if consumed == after.len() => value,
         block => panic!("{block:?}"),
     }
 }

@@ -99,7 +99,7 @@ fn decode_all<'a>(parts: impl IntoIterator<Item = &'a [u8]>) -> Vec<Seen> {
     stream.seen
 }
 
-/// Commands, right and wrong, each with what belongs behind it.
+/// Commands, right and wrong, each with what belongs after it.
 fn command() -> impl Strategy<Value = Vec<u8>> {
     let number = prop_oneof![
         Just("0".to_owned()),
@@ -171,7 +171,7 @@ fn command() -> impl Strategy<Value = Vec<u8>> {
     prop_oneof![4 => store, 3 => keyed, 1 => get, 2 => plain, 4 => meta_command()]
 }
 
-/// Meta commands, right and wrong, each with what belongs behind it.
+/// Meta commands, right and wrong, each with what belongs after it.
 fn meta_command() -> impl Strategy<Value = Vec<u8>> {
     let line_end = prop_oneof![4 => Just("\r\n"), 1 => Just("\n")];
     let line = (

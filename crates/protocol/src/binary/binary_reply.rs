@@ -202,7 +202,7 @@ mod tests {
     }
 
     proptest! {
-        /// A reply is as long as its header says, and a value that goes another way fits behind it.
+        /// A reply is as long as its header says, and a value that goes another way fits after it.
         #[test]
         fn a_value_may_go_another_way(
             key in prop::collection::vec(any::<u8>(), 1..250),

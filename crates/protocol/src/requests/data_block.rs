@@ -25,11 +25,11 @@ pub enum DataBlock<'a> {
 /// Looks for a value of `value_bytes` and its CRLF at the start of `input`.
 #[inline]
 pub fn data_block(input: &[u8], value_bytes: u32) -> DataBlock<'_> {
-    let Some((value, behind)) = input.split_at_checked(value_bytes as usize) else {
+    let Some((value, after)) = input.split_at_checked(value_bytes as usize) else {
         return DataBlock::Cut;
     };
     let consumed = value.len().saturating_add(2);
-    match behind {
+    match after {
         [b'\r', b'\n', ..] => DataBlock::Whole { value, consumed },
         [_, _, ..] => DataBlock::Bad { consumed },
         _ => DataBlock::Cut,

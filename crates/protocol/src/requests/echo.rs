@@ -4,7 +4,7 @@
 pub const ECHO_BYTES: usize = 5;
 
 /// The opcode and the client's opaque number of a binary request, which its reply repeats. An echo
-/// travels with the request, so whoever encodes the reply knows that it is a binary one.
+/// travels with the request, so the encoder of the reply knows that it is a binary one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub struct Echo([u8; ECHO_BYTES]);
 

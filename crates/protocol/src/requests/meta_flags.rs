@@ -201,8 +201,8 @@ impl<'a> MetaFlags<'a> {
 pub(crate) fn next_flag<'a>(rest: &mut &'a [u8]) -> Option<&'a [u8]> {
     let text = skip_blanks(rest);
     let end = text.iter().position(|&byte| byte == b' ').unwrap_or(text.len());
-    let (flag, behind) = text.split_at_checked(end)?;
-    *rest = behind;
+    let (flag, after) = text.split_at_checked(end)?;
+    *rest = after;
     if flag.is_empty() { None } else { Some(flag) }
 }
 

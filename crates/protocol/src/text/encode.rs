@@ -100,8 +100,8 @@ fn short_tail(flags: u32, value_len: usize) -> Option<([u8; 16], usize)> {
     }
     let (digits, count) = short_digits(value_len)?;
     let flags = u32::from_le_bytes(*b" 0 \0").wrapping_add(flags << 8);
-    let behind = u64::from(digits) | LINE_END.wrapping_shl(count.wrapping_mul(8));
-    let tail = u128::from(flags) | u128::from(behind) << 24;
+    let after = u64::from(digits) | LINE_END.wrapping_shl(count.wrapping_mul(8));
+    let tail = u128::from(flags) | u128::from(after) << 24;
     Some((tail.to_le_bytes(), count.wrapping_add(5) as usize))
 }
 

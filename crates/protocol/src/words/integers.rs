@@ -89,13 +89,13 @@ fn c_number(word: &[u8]) -> Option<(bool, u64)> {
     let start = word.iter().position(|&byte| !is_c_space(byte))?;
     let text = word.get(start..)?;
     let (negative, text) = match text {
-        [b'-', behind @ ..] => (true, behind),
-        [b'+', behind @ ..] => (false, behind),
+        [b'-', after @ ..] => (true, after),
+        [b'+', after @ ..] => (false, after),
         _ => (false, text),
     };
     let end = text.iter().position(|byte| !byte.is_ascii_digit()).unwrap_or(text.len());
-    let (number, behind) = text.split_at_checked(end)?;
-    match behind {
+    let (number, after) = text.split_at_checked(end)?;
+    match after {
         [] | [0, ..] => {}
         [byte, ..] if is_c_space(*byte) => {}
         _ => return None,

@@ -63,8 +63,8 @@ fn has_word_over_limit(line: &[u8]) -> bool {
     let mut rest = line;
     while let Some(window) = rest.get(..=KEY_BYTES_MAX) {
         let Some(blank) = memchr::memrchr(b' ', window) else { return true };
-        let (_, behind) = rest.split_at(blank);
-        rest = behind.split_first().map_or(&[], |(_, tail)| tail);
+        let (_, after) = rest.split_at(blank);
+        rest = after.split_first().map_or(&[], |(_, tail)| tail);
     }
     false
 }

@@ -7,8 +7,8 @@ use crate::words::short_search::blank_or;
 #[inline]
 pub(crate) fn next_word<'a>(rest: &mut &'a [u8]) -> Option<&'a [u8]> {
     let text = skip_blanks(rest);
-    let (word, behind) = split_at_blank(text);
-    *rest = behind;
+    let (word, after) = split_at_blank(text);
+    *rest = after;
     if word.is_empty() { None } else { Some(word) }
 }
 
@@ -27,8 +27,8 @@ pub(crate) fn split_at_blank(text: &[u8]) -> (&[u8], &[u8]) {
 /// `text` without its leading blanks.
 #[inline]
 pub(crate) fn skip_blanks(mut text: &[u8]) -> &[u8] {
-    while let [b' ', behind @ ..] = text {
-        text = behind;
+    while let [b' ', after @ ..] = text {
+        text = after;
     }
     text
 }

@@ -1,4 +1,4 @@
-//! Authentication of one connection: what it may do before, and how it logs in.
+//! Authentication of a connection: what is refused before the login, and the login itself.
 //!
 //! Dialects: the login of each.
 
@@ -13,14 +13,14 @@ use crate::connection::input_state::IgnoredReply;
 use crate::connection::login::Login;
 use crate::executor::Executor;
 
-/// The only mechanism; its name as clients are told it.
+/// The only mechanism, as clients see its name.
 const PLAIN: &[u8] = b"PLAIN";
 
-/// Bytes of a mechanism's name.
+/// Longest name of a mechanism, in bytes.
 const MECHANISM_BYTES_MAX: usize = 32;
 
 impl Connection {
-    /// Lists the mechanisms. Whoever asks logs out by that, as in memcached.
+    /// Lists the mechanisms. Like in memcached, this logs the client out.
     pub(super) fn auth_list(&mut self, echo: Echo) {
         let reply = if self.login == Login::Free {
             BinaryReply::new(echo, BinaryStatus::UnknownCommand)
@@ -32,8 +32,8 @@ impl Connection {
         self.output.encode(|out| reply.encode(out));
     }
 
-    /// A step of a login; what is said begins at `input[said_at..]`. Returns the bytes consumed; 0
-    /// if not all is there.
+    /// Executes a step of a binary login. The client's message begins at `input[said_at..]`.
+    /// Returns the bytes consumed; 0 if the message is incomplete.
     pub(super) fn authenticate(
         &mut self,
         executor: &mut Executor,
@@ -63,8 +63,8 @@ impl Connection {
         said_at + said.len()
     }
 
-    /// A login in text; user and password begin at `input[token_at..]`. Returns the bytes consumed;
-    /// 0 if not all is there.
+    /// Executes a login in text. User and password begin at `input[token_at..]`. Returns the bytes
+    /// consumed; 0 if they are incomplete.
     pub(super) fn log_in(
         &mut self,
         executor: &mut Executor,
@@ -116,7 +116,7 @@ impl Connection {
     }
 }
 
-/// The error that a step is answered with instead, while a login is due.
+/// The error that refuses a request before the login.
 pub(super) fn refused_before_login(decoded: &Decoded<'_>) -> Option<BinaryError> {
     let echo = match *decoded {
         Decoded::Request { request: Request::BinaryServer(echo, asked), .. } => match asked {
@@ -144,7 +144,7 @@ fn words(token: &[u8]) -> Option<(&[u8], &[u8])> {
     Some((&token[..blank], &token[blank + 1..]))
 }
 
-/// User and password of `[as whom]<NUL>user<NUL>password`. Nobody may act as somebody else.
+/// User and password of `[as whom]<NUL>user<NUL>password`. A user may act only as itself.
 fn plain(said: &[u8]) -> Option<(&[u8], &[u8])> {
     let mut parts = said.split(|&byte| byte == 0);
     let (identity, name, password) = (parts.next()?, parts.next()?, parts.next()?);

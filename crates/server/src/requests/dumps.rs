@@ -1,8 +1,8 @@
 //! Dumps of all items: `lru_crawler metadump` and `mgdump`, and `stats cachedump`.
 //!
-//! A dump goes from shard to shard, and through each by a walk that the table's growth does not
-//! disturb. It is made in small parts, each when the connection's turn comes and its output has
-//! room: neither the other clients nor the memory of the server notice its length.
+//! A dump goes from shard to shard. In each it follows a walk that the table's growth does not
+//! disturb. It is made in small parts, each when the connection is served and its output has room.
+//! So its length costs neither the other clients nor the server's memory.
 
 use slabcore_protocol::{DumpFormat, Reply, SlabClasses, dump_end, error_lines};
 use slabcore_shard::{ForwardedRequest, split_dump_reply};
@@ -64,7 +64,7 @@ impl Connection {
         self.start_dump(DumpProgress::new(DumpFormat::Cache, 1 << class, left));
     }
 
-    /// Makes the next part of the dump; says why to pause, or that the dump has ended.
+    /// Makes the next part of the dump. Returns why to pause, or `None` once the dump has ended.
     #[cold]
     pub(super) fn go_on_dumping(&mut self, executor: &mut Executor) -> Option<Pause> {
         let dump = self.dump_mut()?;
@@ -74,7 +74,7 @@ impl Connection {
         if dump.is_over(executor.router.shards()) {
             let format = dump.format();
             self.output.encode(|out| out.extend_from_slice(dump_end(format)));
-            // What follows a dump need not wait for its replies, but for those of `stats` it does.
+            // Commands after a dump need not wait for its replies, but those after `stats` do.
             self.set_follows_requests(format == DumpFormat::Cache);
             self.end_request();
             return None;
@@ -96,7 +96,7 @@ impl Connection {
         Some(Pause::Blocked)
     }
 
-    /// Another executor has made a part; returns the lines to show.
+    /// Takes a part that another executor has made. Returns the lines to show.
     #[cold]
     pub(super) fn dumped_elsewhere(&mut self, reply: &[u8]) -> Vec<u8> {
         let Some(dump) = self.dump_mut() else { return Vec::new() };

@@ -106,8 +106,8 @@ impl<'a> Stage<'a> {
         self.slots.is_full()
     }
 
-    /// Adds the plain read at the start of the input, and prefetches its bucket. Returns its bytes; 0
-    /// if the input starts with something else.
+    /// Adds the plain read at the start of the input, and prefetches its bucket. Returns its bytes;
+    /// 0 if the input starts with something else.
     #[expect(clippy::inline_always, reason = "most requests are this one")]
     #[inline(always)]
     pub(super) fn push_read(

@@ -18,8 +18,8 @@ pub(super) struct StagedRequest<'a> {
 }
 
 impl<'a> StagedRequest<'a> {
-    /// A request for one key that is whole in `input`. `None` for others: they have several keys, are
-    /// incomplete, or have a key that must be decoded first.
+    /// A request for one key that is whole in `input`. `None` for others: they have several keys,
+    /// are incomplete, or have a key that must be decoded first.
     #[inline]
     pub(super) fn of(
         decoded: &Decoded<'a>,

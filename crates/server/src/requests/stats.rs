@@ -1,4 +1,4 @@
-//! The text of `stats` and its kin: memcached's keys in memcached's order.
+//! The text of `stats`, with memcached's names in memcached's order.
 
 use std::net::SocketAddr;
 use std::num::NonZeroU32;
@@ -18,15 +18,15 @@ use crate::shared::cluster::{Backend, Cluster, SharedCounts, SharedTls};
 enum Source {
     Counter(Counter),
     Gauge(Gauge),
-    /// What does not exist here, and a client may look for.
+    /// 0: it does not exist here, and clients may look for it.
     Zero,
-    /// Not a sum over shards.
+    /// A value that is not a sum over shards.
     Own(fn(&Cluster) -> String),
-    /// Counted for the server as a whole, from the last `stats reset` on.
+    /// A count for the whole server since the last `stats reset`.
     Shared(fn(&Cluster) -> u64),
-    /// Absent where no listener is under TLS.
+    /// A value that is shown only if a listener uses TLS.
     UnderTls(fn(&SharedTls) -> u64),
-    /// The same, counted from the last `stats reset` on.
+    /// A count that is shown only if a listener uses TLS, since the last `stats reset`.
     SharedTlsCounter(fn(&SharedTls) -> u64),
 }
 
@@ -36,12 +36,12 @@ use Source::{
 
 /// memcached 1.6.45's `stats` in its order, with its default options.
 ///
-/// What is 0 is so in truth: replies are no objects of a pool (`response_obj_*`); receive buffers
-/// are all there from the start (`read_buf_oom`); memory that cannot be had ends the process
-/// (`malloc_fails`); a page that is drained waits for what pins it and gives nothing up
-/// (`slab_reassign_*`); there are no LRU lists to move items between, and no thread that would
-/// (`lru_maintainer_juggles`, `moves_*`, `lrutail_reflocked`, `lru_bumps_dropped`); connections are
-/// dealt out in turn, whatever queue they came by (`unexpected_napi_ids`, `round_robin_fallback`).
+/// The zeros are true. Replies are not objects of a pool (`response_obj_*`). All receive buffers
+/// exist from the start (`read_buf_oom`). A failed allocation ends the process (`malloc_fails`). A
+/// page that is drained waits for pinned items and gives nothing up (`slab_reassign_*`). There are
+/// no LRU lists to move items between, and no thread that would do it (`lru_maintainer_juggles`,
+/// `moves_*`, `lrutail_reflocked`, `lru_bumps_dropped`). Connections are dealt out in turn,
+/// whatever queue they came by (`unexpected_napi_ids`, `round_robin_fallback`).
 #[rustfmt::skip]
 static GENERAL: &[(&str, Source)] = &[
     ("pid", Own(|_| std::process::id().to_string())),
@@ -150,14 +150,14 @@ static GENERAL: &[(&str, Source)] = &[
     ("lru_bumps_dropped", Zero),
 ];
 
-/// Descriptors that an executor keeps for itself: rings, doorbells.
+/// Descriptors that each executor needs for itself: rings and doorbells.
 const FDS_PER_SHARD: usize = 8;
 
 fn receive_buffers(cluster: &Cluster) -> usize {
     cluster.settings.shards * usize::from(RECEIVE_BUFFERS)
 }
 
-/// `stats`: `sum` is over all shards.
+/// Appends `stats`. `sum` is over all shards.
 pub(super) fn general(out: &mut Vec<u8>, cluster: &Cluster, sum: &Snapshot) {
     let shown = cluster.since_reset(sum);
     let before = cluster.shared_before_reset();
@@ -186,7 +186,7 @@ pub(super) fn general(out: &mut Vec<u8>, cluster: &Cluster, sum: &Snapshot) {
     out.extend_from_slice(END);
 }
 
-/// What is counted for the server as a whole, by name, for `stats reset`.
+/// The counts for the whole server, by name, for `stats reset`.
 pub(super) fn shared_counts(cluster: &Cluster) -> SharedCounts {
     let counts = GENERAL.iter().map(|(name, source)| (*name, shared_count(source, cluster)));
     counts.filter_map(|(name, count)| Some((name, count?))).collect()
@@ -200,11 +200,11 @@ fn shared_count(source: &Source, cluster: &Cluster) -> Option<u64> {
     }
 }
 
-/// As in memcached some numbers are shown only where they can be more than 0.
+/// Like in memcached, some numbers are shown only if they can be more than 0.
 fn is_shown(name: &str, cluster: &Cluster) -> bool {
     let settings = &cluster.settings;
     match name {
-        // Without its page mover, and without its maintainer, memcached has no such lines.
+        // memcached has no such lines without its page mover and its maintainer.
         "slabs_moved" => settings.slab_reassign,
         _ if name.starts_with("slab_reassign_") => settings.slab_reassign,
         "lru_maintainer_juggles"
@@ -222,7 +222,7 @@ fn is_shown(name: &str, cluster: &Cluster) -> bool {
     }
 }
 
-/// `stats slabcore`: what is our own.
+/// Appends `stats slabcore`: statistics that memcached does not have.
 pub(super) fn slabcore(out: &mut Vec<u8>, cluster: &Cluster, sum: &Snapshot) {
     encode_stat(out, "product", cluster.settings.product);
     encode_stat(out, "backend", cluster.backend.name());
@@ -256,7 +256,7 @@ pub(super) fn slabcore(out: &mut Vec<u8>, cluster: &Cluster, sum: &Snapshot) {
     out.extend_from_slice(END);
 }
 
-/// `stats slabcore owner KEY...`: the shard of each key.
+/// Appends `stats slabcore owner KEY...`: the shard of each key.
 pub(super) fn owners(out: &mut Vec<u8>, router: &Router, keys: &[u8]) {
     for key in keys.split(|&byte| byte == b' ').filter(|key| !key.is_empty()) {
         out.extend_from_slice(b"STAT ");
@@ -266,25 +266,25 @@ pub(super) fn owners(out: &mut Vec<u8>, router: &Router, keys: &[u8]) {
     out.extend_from_slice(END);
 }
 
-/// `stats sizes` without `track_sizes`.
+/// Appends `stats sizes` of a server without `track_sizes`.
 pub(super) fn sizes_disabled(out: &mut Vec<u8>) {
     encode_stat(out, "sizes_status", "disabled");
     out.extend_from_slice(END);
 }
 
-/// `stats items`: classes without items are absent.
+/// Appends `stats items`. Classes without items are not shown.
 pub(super) fn items(out: &mut Vec<u8>, cluster: &Cluster, table: &ClassTable) {
     table.encode_items(out, cluster.item_columns());
     out.extend_from_slice(END);
 }
 
-/// `stats slabs`.
+/// Appends `stats slabs`.
 pub(super) fn slabs(out: &mut Vec<u8>, cluster: &Cluster, table: &ClassTable) {
     table.encode_slabs(out, cluster.malloced_bytes());
     out.extend_from_slice(END);
 }
 
-/// `stats settings`.
+/// Appends `stats settings`.
 #[rustfmt::skip]
 pub(super) fn settings(out: &mut Vec<u8>, cluster: &Cluster) {
     let settings = &cluster.settings;

@@ -1,4 +1,4 @@
-//! A connection's part in watching: it announces what it asks, or is told what others do.
+//! What a connection does for watchers: it announces its requests, or becomes a watcher itself.
 
 use slabcore_protocol::{Reply, Streams, error_lines};
 use slabcore_shard::{ForwardedRequest, KeyRequest, Route, ShardId, Watch};
@@ -7,7 +7,7 @@ use crate::connection::Connection;
 use crate::executor::Executor;
 
 impl Connection {
-    /// Tells a shard, here or elsewhere, whose the next request is that it executes.
+    /// Announces a request to the shard that executes it next, here or elsewhere.
     #[cold]
     pub(super) fn announce(
         &self,
@@ -25,7 +25,7 @@ impl Connection {
         }
     }
 
-    /// The same of an upload that ends at `shard`.
+    /// Announces an upload that ends at `shard`.
     #[cold]
     pub(super) fn announce_upload(&self, executor: &mut Executor, shard: ShardId) {
         let watch = Watch { streams: executor.watched, client: self.descriptor() };
@@ -60,7 +60,7 @@ impl Connection {
         let id = id.ok_or(error_lines::TOO_MANY_WATCHERS)?;
         self.become_watcher(id);
         executor.watchers.push((id, self.id()));
-        // Those that sleep are to see what their shards do while they are lent.
+        // Sleeping executors must learn of the watcher, because their shards may be lent.
         for shard in executor.other_shards() {
             executor.cluster.mailboxes[shard.index()].wake();
         }
