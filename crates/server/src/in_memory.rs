@@ -20,7 +20,7 @@ use crate::launch::executor_setup::make_setups;
 use crate::settings::address::Addresses;
 use crate::settings::start_error::StartError;
 use crate::settings::{BackendChoice, Listen, Protocol, Settings};
-use crate::shared::cluster::{Backend, Cluster};
+use crate::shared::shared_state::{Backend, SharedState};
 
 /// A server that benches and tests drive by hand: [`connect`](Self::connect),
 /// [`receive`](Self::receive), [`turn`](Self::turn).
@@ -30,7 +30,7 @@ use crate::shared::cluster::{Backend, Cluster};
 /// sent.
 pub struct InMemoryServer {
     shards: Vec<InMemoryShard>,
-    cluster: Arc<Cluster>,
+    shared: Arc<SharedState>,
     router: Router,
     /// Shard of the next connection.
     next_shard: usize,
@@ -78,15 +78,15 @@ impl InMemoryServer {
         let router = Router::new(hasher.clone(), shards);
         let backend = Backend::Epoll("there are no sockets".to_owned());
         let settings = settings(shards, memory_bytes);
-        let (cluster, setups) = make_setups(settings, backend, &[], Vec::new(), &hasher)?;
+        let (shared, setups) = make_setups(settings, backend, &[], Vec::new(), &hasher)?;
         let shards = setups.into_iter().map(|setup| InMemoryShard {
-            hub: setup.make_hub(Arc::clone(&cluster)).0,
+            hub: setup.make_hub(Arc::clone(&shared)).0,
             connections: Vec::new(),
             lists: TurnLists::default(),
             arrived: Vec::new(),
             inputs: Vec::new(),
         });
-        Ok(Self { shards: shards.collect(), cluster, router, next_shard: 0 })
+        Ok(Self { shards: shards.collect(), shared, router, next_shard: 0 })
     }
 
     /// The shard that owns a key.
@@ -98,7 +98,7 @@ impl InMemoryServer {
     pub fn connect(&mut self) -> InMemoryConnection {
         let shard = self.next_shard;
         self.next_shard = (shard + 1) % self.shards.len();
-        self.cluster.admission.connection_opened();
+        self.shared.admission.connection_opened();
         InMemoryConnection { shard, id: self.shards[shard].connect() }
     }
 

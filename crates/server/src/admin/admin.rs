@@ -17,8 +17,8 @@ use tracing::warn;
 use crate::admin::admin_connection::AdminConnection;
 use crate::admin::admin_http::{Method, Request, ResponseParts, Status, response};
 use crate::admin::exposition::Exposition;
-use crate::shared::cluster::Cluster;
 use crate::shared::publish_signal::PublishSignal;
+use crate::shared::shared_state::SharedState;
 
 /// Connections at a time. Others wait in the kernel.
 const CONNECTIONS_MAX: usize = 4;
@@ -48,14 +48,14 @@ pub(crate) struct Admin {
 
 impl Admin {
     /// Binds `address` and serves it.
-    pub(crate) fn start(cluster: &Arc<Cluster>, address: SocketAddr) -> io::Result<Self> {
+    pub(crate) fn start(shared: &Arc<SharedState>, address: SocketAddr) -> io::Result<Self> {
         let listener = TcpListener::bind(address)?;
         listener.set_nonblocking(true)?;
         let address = listener.local_addr()?;
         let stop = eventfd(0, EventfdFlags::CLOEXEC)?;
         let endpoint = Endpoint {
-            exposition: Exposition::new(cluster),
-            cluster: Arc::clone(cluster),
+            exposition: Exposition::new(shared),
+            shared: Arc::clone(shared),
             listener,
             stop: stop.try_clone()?,
             connections: Vec::new(),
@@ -82,7 +82,7 @@ impl Admin {
 }
 
 struct Endpoint {
-    cluster: Arc<Cluster>,
+    shared: Arc<SharedState>,
     exposition: Exposition,
     listener: TcpListener,
     stop: OwnedFd,
@@ -179,10 +179,10 @@ impl Endpoint {
         match request.path {
             "/metrics" => {
                 self.refresh();
-                response(Status::Ok, &self.exposition.render(&self.cluster), parts)
+                response(Status::Ok, &self.exposition.render(&self.shared), parts)
             }
             "/healthz" => response(Status::Ok, "ok\n", parts),
-            "/readyz" if self.cluster.admission.is_ready() => response(Status::Ok, "ok\n", parts),
+            "/readyz" if self.shared.admission.is_ready() => response(Status::Ok, "ok\n", parts),
             "/readyz" => response(Status::ServiceUnavailable, "not accepting\n", parts),
             _ => response(Status::NotFound, "", parts),
         }
@@ -191,9 +191,9 @@ impl Endpoint {
     /// Asks the executors for their newest numbers, and waits for them up to
     /// [`PUBLISH_WAIT_MAX`].
     fn refresh(&self) {
-        let signals = &self.cluster.publish_signals;
+        let signals = &self.shared.publish_signals;
         let raised: Vec<u64> = signals.iter().map(PublishSignal::raise).collect();
-        for mailbox in &self.cluster.mailboxes {
+        for mailbox in &self.shared.mailboxes {
             mailbox.wake();
         }
         let deadline = Instant::now() + PUBLISH_WAIT_MAX;

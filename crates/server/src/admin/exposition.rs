@@ -11,7 +11,7 @@ use slabcore_protocol::MEMCACHED_VERSION;
 use crate::admin::class_exposition::class_families;
 use crate::admin::resource_usage::ResourceUsage;
 use crate::settings::kept_settings::KeptSettings;
-use crate::shared::cluster::{Backend, Cluster};
+use crate::shared::shared_state::{Backend, SharedState};
 
 /// A family of the server as a whole, with one series.
 pub(super) struct ServerFamily {
@@ -20,14 +20,14 @@ pub(super) struct ServerFamily {
     pub(super) help: &'static str,
     /// Names of the labels that `labels` gives.
     pub(super) label_names: &'static [&'static str],
-    labels: fn(&Cluster) -> Vec<Label>,
-    value: fn(&Cluster) -> u64,
+    labels: fn(&SharedState) -> Vec<Label>,
+    value: fn(&SharedState) -> u64,
 }
 
 const fn counter(
     name: &'static str,
     help: &'static str,
-    value: fn(&Cluster) -> u64,
+    value: fn(&SharedState) -> u64,
 ) -> ServerFamily {
     ServerFamily {
         name,
@@ -39,7 +39,11 @@ const fn counter(
     }
 }
 
-const fn gauge(name: &'static str, help: &'static str, value: fn(&Cluster) -> u64) -> ServerFamily {
+const fn gauge(
+    name: &'static str,
+    help: &'static str,
+    value: fn(&SharedState) -> u64,
+) -> ServerFamily {
     ServerFamily { name, kind: Kind::Gauge, help, label_names: &[], labels: |_| Vec::new(), value }
 }
 
@@ -48,7 +52,7 @@ const fn labelled(
     name: &'static str,
     help: &'static str,
     label_names: &'static [&'static str],
-    labels: fn(&Cluster) -> Vec<Label>,
+    labels: fn(&SharedState) -> Vec<Label>,
 ) -> ServerFamily {
     ServerFamily { name, kind: Kind::Gauge, help, label_names, labels, value: |_| 1 }
 }
@@ -57,55 +61,55 @@ const fn labelled(
 #[rustfmt::skip]
 pub(super) static SERVER_FAMILIES: &[ServerFamily] = &[
     gauge("memcached_up", "Whether the server answers: always 1 here.", |_| 1),
-    labelled("memcached_version", "The memcached version that clients are told.",
+    labelled("memcached_version", "The memcached version that the server reports.",
         &["version"], |_| vec![Label::new("version", MEMCACHED_VERSION)]),
     counter("memcached_uptime_seconds", "Seconds since the start.",
-        |cluster| cluster.clock.uptime()),
+        |shared| shared.clock.uptime()),
     gauge("memcached_time_seconds", "The server's clock, in seconds since 1970.",
-        |cluster| cluster.clock.now().unix()),
+        |shared| shared.clock.now().unix()),
     gauge("memcached_max_connections", "Client connections at most.",
-        |cluster| cluster.settings.connections_max as u64),
+        |shared| shared.settings.connections_max as u64),
     gauge("memcached_accepting_connections", "Whether connections are accepted.",
-        |cluster| cluster.admission.is_accepting().into()),
+        |shared| shared.admission.is_accepting().into()),
     counter("memcached_connections_rejected_total",
         "Connections turned away because there were too many.",
-        |cluster| cluster.admission.rejected_connections()),
+        |shared| shared.admission.rejected_connections()),
     counter("memcached_connections_listener_disabled_total",
         "Times that accepting stopped because there were too many connections.",
-        |cluster| cluster.admission.pauses()),
+        |shared| shared.admission.pauses()),
     gauge("memcached_limit_bytes", "Memory for items and index.",
-        |cluster| cluster.memory.bytes() as u64),
-    gauge("memcached_malloced_bytes", "Memory that chunks have had.", Cluster::malloced_bytes),
+        |shared| shared.memory.bytes() as u64),
+    gauge("memcached_malloced_bytes", "Memory that chunks have had.", SharedState::malloced_bytes),
     gauge("memcached_lru_crawler_enabled", "Whether dead items are looked for in the background.",
-        |cluster| cluster.run_time.crawls().into()),
+        |shared| shared.run_time.crawls().into()),
     gauge("memcached_lru_crawler_sleep",
         "lru_crawler_sleep in microseconds: kept without effect.",
-        |cluster| cluster.run_time.get().crawler_sleep.into()),
+        |shared| shared.run_time.get().crawler_sleep.into()),
     gauge("memcached_lru_crawler_to_crawl", "lru_crawler_tocrawl: kept without effect.",
-        |cluster| cluster.run_time.get().crawler_items_max.into()),
+        |shared| shared.run_time.get().crawler_items_max.into()),
     gauge("memcached_lru_crawler_maintainer_thread",
         "Whether there are the stats of memcached's LRU maintainer.",
-        |cluster| cluster.settings.lru_maintainer.into()),
+        |shared| shared.settings.lru_maintainer.into()),
     gauge("memcached_lru_crawler_hot_percent",
         "hot_lru_pct: kept without effect, there are no segments.",
-        |cluster| cluster.run_time.get().hot_percent.into()),
+        |shared| shared.run_time.get().hot_percent.into()),
     gauge("memcached_lru_crawler_warm_percent",
         "warm_lru_pct: kept without effect, there are no segments.",
-        |cluster| cluster.run_time.get().warm_percent.into()),
+        |shared| shared.run_time.get().warm_percent.into()),
     labelled("slabcore_build_info", "Name and version of this server.", &["product", "version"],
-        |cluster| {
-            let product = cluster.settings.product;
+        |shared| {
+            let product = shared.settings.product;
             let (name, version) = product.split_once(' ').unwrap_or((product, ""));
             vec![Label::new("product", name), Label::new("version", version)]
         }),
     labelled("slabcore_backend_info", "How the sockets are driven.",
-        &["backend"], |cluster| vec![Label::new("backend", cluster.backend.name())]),
+        &["backend"], |shared| vec![Label::new("backend", shared.backend.name())]),
     gauge("slabcore_shards", "Shards, one executor each.",
-        |cluster| cluster.settings.shards as u64),
+        |shared| shared.settings.shards as u64),
     gauge("slabcore_pages", "Pages of the item memory.",
-        |cluster| cluster.pages.pages_total() as u64),
+        |shared| shared.pages.pages_total() as u64),
     gauge("slabcore_pages_free", "Pages that no shard owns.",
-        |cluster| cluster.pages.pages_free() as u64),
+        |shared| shared.pages.pages_free() as u64),
     gauge("slabcore_page_bytes", "Bytes of a page.", |_| slabcore_storage::PAGE_BYTES as u64),
 ];
 
@@ -118,7 +122,7 @@ enum Handle {
 enum Origin {
     Sum(Source),
     Shard(usize, Source),
-    Server(fn(&Cluster) -> u64),
+    Server(fn(&SharedState) -> u64),
 }
 
 /// All series. They are registered once.
@@ -128,13 +132,13 @@ pub(super) struct Exposition {
 }
 
 impl Exposition {
-    /// Registers the series of `cluster`.
-    pub(super) fn new(cluster: &Cluster) -> Self {
+    /// Registers the series of `shared`.
+    pub(super) fn new(shared: &SharedState) -> Self {
         let recorder = PrometheusBuilder::new().build_recorder();
         let mut series = Vec::new();
         for family in SERVER_FAMILIES {
             describe(&recorder, family.name, family.kind, family.help);
-            let labels = (family.labels)(cluster);
+            let labels = (family.labels)(shared);
             let handle = register(&recorder, family.name, family.kind, labels);
             series.push((handle, Origin::Server(family.value)));
         }
@@ -145,9 +149,9 @@ impl Exposition {
                 series.push((handle, Origin::Sum(one.source)));
             }
         }
-        for family in SHARD_FAMILIES.iter().filter(|family| exists(family, &cluster.backend)) {
+        for family in SHARD_FAMILIES.iter().filter(|family| exists(family, &shared.backend)) {
             describe(&recorder, family.name, family.kind, family.help);
-            for shard in 0..cluster.metrics.len() {
+            for shard in 0..shared.metrics.len() {
                 for one in family.series {
                     let mut labels = labels(one.labels);
                     labels.push(Label::new("shard", shard.to_string()));
@@ -160,8 +164,8 @@ impl Exposition {
     }
 
     /// Renders the exposition, with the numbers that each shard published last.
-    pub(super) fn render(&self, cluster: &Cluster) -> String {
-        let shards = cluster.published();
+    pub(super) fn render(&self, shared: &SharedState) -> String {
+        let shards = shared.published();
         let mut sum = Snapshot::new();
         for shard in &shards {
             sum.merge(shard);
@@ -170,7 +174,7 @@ impl Exposition {
             let value = match origin {
                 Origin::Sum(source) => source.value(&sum),
                 Origin::Shard(shard, source) => source.value(&shards[*shard]),
-                Origin::Server(value) => value(cluster),
+                Origin::Server(value) => value(shared),
             };
             match handle {
                 Handle::Counter(counter) => counter.absolute(value),
@@ -181,9 +185,9 @@ impl Exposition {
         let mut families: Vec<String> =
             rendered.split("\n\n").filter(|it| !it.is_empty()).map(in_order).collect();
         families.extend(cpu_seconds(&ResourceUsage::now()));
-        families.extend(lru_factors(&cluster.run_time.get()));
-        let columns = cluster.item_columns();
-        families.extend(class_families(&cluster.published_classes(), columns));
+        families.extend(lru_factors(&shared.run_time.get()));
+        let columns = shared.item_columns();
+        families.extend(class_families(&shared.published_classes(), columns));
         families.sort_unstable();
         families.concat()
     }

@@ -13,7 +13,7 @@ use crate::connection::input_state::{Ignored, IgnoredReply, InputState, PausedGe
 use crate::connection::login::Login;
 use crate::connection::output::Output;
 use crate::connection::watcher_id::WatcherId;
-use crate::settings::peer::CloseReason;
+use crate::settings::close_reason::CloseReason;
 
 /// Identifies a connection of a shard: an index, and a generation that tells it from earlier
 /// connections of that index.
@@ -243,7 +243,7 @@ impl Connection {
         self.follows_requests = follows;
     }
 
-    /// What had arrived is executed, but for an incomplete request: the next one arrives later.
+    /// Notes that all complete requests of the received input are executed.
     #[inline]
     pub(crate) fn end_arrived(&mut self) {
         self.follows_requests &= !self.is_at_request();

@@ -1,4 +1,4 @@
-//! One connection as its hub keeps it: the state machine, its input that waits, and for what.
+//! One connection as its hub keeps it: its state, its unconsumed input, and what it waits for.
 
 use slabcore_protocol::LINE_BYTES_MAX;
 

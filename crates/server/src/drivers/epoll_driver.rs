@@ -137,7 +137,7 @@ impl Sockets for EpollSockets {
 
     fn enter(&mut self, hub: &mut Hub, wakes: &mut Vec<ShardId>, has_work: bool) -> io::Result<()> {
         for shard in wakes.drain(..) {
-            hub.executor.cluster.mailboxes[shard.index()].ring_doorbell();
+            hub.executor.shared.mailboxes[shard.index()].ring_doorbell();
         }
         let has_work = has_work || hub.has_runnable() || hub.has_touched();
         hub.mailbox().park();

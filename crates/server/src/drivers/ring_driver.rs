@@ -180,7 +180,7 @@ impl Sockets for RingSockets {
 
     fn enter(&mut self, hub: &mut Hub, wakes: &mut Vec<ShardId>, has_work: bool) -> io::Result<()> {
         for shard in wakes.drain(..) {
-            let mailbox = &hub.executor.cluster.mailboxes[shard.index()];
+            let mailbox = &hub.executor.shared.mailboxes[shard.index()];
             match mailbox.ring() {
                 Some(ring) => self.ring.ring_other(shard.index(), ring),
                 None => mailbox.ring_doorbell(),
@@ -255,7 +255,7 @@ impl RingSockets {
             }
             // The pipe always works. This executor has claimed the doorbell, so it must ring.
             Completion::DoorbellLost { shard } => {
-                hub.executor.cluster.mailboxes[shard].ring_doorbell();
+                hub.executor.shared.mailboxes[shard].ring_doorbell();
             }
             Completion::Nothing => {}
         }

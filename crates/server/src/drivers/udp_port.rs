@@ -1,7 +1,7 @@
 //! The UDP sockets of one executor. Receiving and answering datagrams takes a bounded part of a
 //! turn.
 //!
-//! A driver watches the sockets for what [`UdpPort::watched`] names, and calls [`UdpPort::ready`].
+//! A driver watches the sockets that [`UdpPort::watched`] names, and calls [`UdpPort::ready`].
 //! Each socket belongs to one executor. If several read from it, each datagram would wake all of
 //! them, and clients that use datagrams ask little.
 

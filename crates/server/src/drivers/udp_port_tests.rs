@@ -12,7 +12,7 @@ use super::*;
 use crate::launch::executor_setup::make_setups;
 use crate::settings::limits::{ANSWER_BYTES_MAX, ANSWERS_BYTES_MAX, PENDING_DATAGRAMS_MAX};
 use crate::settings::{BackendChoice, Settings};
-use crate::shared::cluster::Backend;
+use crate::shared::shared_state::Backend;
 use crate::whole_server;
 
 /// A value and its frame fit one datagram.
@@ -36,9 +36,9 @@ impl Fixture {
         let settings = Settings { shards: 1, ..whole_server::settings(BackendChoice::Epoll) };
         let backend = Backend::Epoll("there are no connections".to_owned());
         let hasher = KeyHasher::new(7);
-        let (cluster, setups) = make_setups(settings, backend, &[], Vec::new(), &hasher).unwrap();
+        let (shared, setups) = make_setups(settings, backend, &[], Vec::new(), &hasher).unwrap();
         let setup = setups.into_iter().next().expect("a setup for each shard");
-        let (mut hub, _) = setup.make_hub(Arc::clone(&cluster));
+        let (mut hub, _) = setup.make_hub(Arc::clone(&shared));
         hub.executor.begin_turn();
         let [server, client] = paths.each_ref().map(|path| UnixDatagram::bind(path).unwrap());
         client.connect(&paths[0]).unwrap();

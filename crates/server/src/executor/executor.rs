@@ -18,8 +18,8 @@ use crate::executor::outboxes::Outboxes;
 use crate::executor::shards::{Shards, SharedShard};
 use crate::settings::limits::{OPEN_READS_MAX, OPEN_SLOTS_MAX};
 use crate::settings::log;
-use crate::shared::cluster::Cluster;
 use crate::shared::mailbox::Message;
+use crate::shared::shared_state::SharedState;
 
 /// See the module.
 pub(crate) struct Executor {
@@ -48,7 +48,7 @@ pub(crate) struct Executor {
     pub(crate) report_tickets: Vec<Ticket>,
     /// Shards whose owner has something to do and may sleep.
     to_wake: Vec<ShardId>,
-    pub(crate) cluster: Arc<Cluster>,
+    pub(crate) shared: Arc<SharedState>,
     pub(crate) metrics: Arc<ShardMetrics>,
 }
 
@@ -57,10 +57,10 @@ impl Executor {
         shard: ShardId,
         shards: Arc<[SharedShard]>,
         router: Router,
-        cluster: Arc<Cluster>,
+        shared: Arc<SharedState>,
     ) -> Self {
         let shards = Shards::new(shard, shards);
-        let settings = &cluster.settings;
+        let settings = &shared.settings;
         Self {
             shard,
             router,
@@ -68,8 +68,8 @@ impl Executor {
                 item_bytes_max: settings.item_bytes_max,
                 cas: settings.cas,
             },
-            now: cluster.clock.now(),
-            verbosity: cluster.verbosity.load(Ordering::Relaxed),
+            now: shared.clock.now(),
+            verbosity: shared.verbosity.load(Ordering::Relaxed),
             watched: Streams::default(),
             reads_plainly: true,
             open_reads_max: OPEN_SLOTS_MAX,
@@ -81,16 +81,16 @@ impl Executor {
             to_wake: Vec::new(),
             metrics: Arc::clone(shards.own().metrics()),
             shards,
-            cluster,
+            shared,
         }
     }
 
     /// Reads the clock: once per turn.
     #[inline]
     pub(crate) fn begin_turn(&mut self) {
-        self.now = self.cluster.clock.now();
-        self.verbosity = self.cluster.verbosity.load(Ordering::Relaxed);
-        self.watched = self.cluster.watchers.streams();
+        self.now = self.shared.clock.now();
+        self.verbosity = self.shared.verbosity.load(Ordering::Relaxed);
+        self.watched = self.shared.watchers.streams();
         if self.watched != self.shards.own().watched_streams() {
             self.change_watched();
         }
@@ -106,7 +106,7 @@ impl Executor {
         if self.open_reads_max == OPEN_READS_MAX {
             return;
         }
-        let stored = &self.cluster.has_large_values;
+        let stored = &self.shared.has_large_values;
         if self.shards.own().has_large_values() {
             stored.store(true, Ordering::Relaxed);
         }
@@ -138,7 +138,7 @@ impl Executor {
     /// Returns the borrowed shards, after each group of requests.
     #[inline]
     pub(crate) fn give_back(&mut self) {
-        let (to_wake, due_ticks) = (&mut self.to_wake, &self.cluster.due_ticks);
+        let (to_wake, due_ticks) = (&mut self.to_wake, &self.shared.due_ticks);
         self.shards.give_back(
             self.now,
             |shard| to_wake.push(shard),
@@ -148,7 +148,7 @@ impl Executor {
 
     /// Requests of one connection before others have their turn (`-R`).
     pub(crate) fn requests_per_serving_max(&self) -> usize {
-        self.cluster.settings.requests_per_event_max
+        self.shared.settings.requests_per_event_max
     }
 
     /// All shards but this one.
@@ -224,7 +224,7 @@ impl Executor {
 
     /// Removes a watcher of this executor.
     pub(crate) fn end_watching(&mut self, id: WatcherId) {
-        self.cluster.watchers.remove(id);
+        self.shared.watchers.remove(id);
         self.watchers.retain(|(watcher, _)| *watcher != id);
     }
 
@@ -242,16 +242,16 @@ impl Executor {
     /// Sends the batches for other shards. `wake` rings a sleeping one.
     pub(crate) fn dispatch(&mut self, mut wake: impl FnMut(ShardId)) {
         self.look_for_large_values();
-        let (cluster, metrics) = (&self.cluster, &self.metrics);
+        let (shared, metrics) = (&self.shared, &self.metrics);
         for shard in self.to_wake.drain(..) {
-            if cluster.mailboxes[shard.index()].claim_doorbell() {
+            if shared.mailboxes[shard.index()].claim_doorbell() {
                 wake(shard);
             }
         }
         self.outboxes.dispatch(|shard, batch| {
             metrics.add(Counter::ForeignBatches, 1);
             metrics.add(Counter::ForeignRequests, u64::from(batch.requests()));
-            if cluster.mailboxes[shard.index()].post(Message::Requests(batch)) {
+            if shared.mailboxes[shard.index()].post(Message::Requests(batch)) {
                 wake(shard);
             }
         });

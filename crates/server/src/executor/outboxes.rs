@@ -133,8 +133,8 @@ mod tests {
 
     use super::*;
 
-    /// A connection may ask another shard for what nobody owes it a reply, as with noreply. Before
-    /// it goes on elsewhere, each shard must have done what was pushed up to then, and no more.
+    /// A connection may send another shard requests without a reply (noreply). Before it asks a
+    /// third shard, the other one must have executed all requests pushed so far, and no more.
     #[test]
     fn marks_are_reached_when_what_was_pushed_before_is_back() {
         let mut outboxes = Outboxes::new(ShardId::new(0), 3);

@@ -73,7 +73,7 @@ mod tests {
     use crate::executor::shards::Shards;
     use crate::launch::executor_setup::make_setups;
     use crate::settings::{BackendChoice, Settings};
-    use crate::shared::cluster::Backend;
+    use crate::shared::shared_state::Backend;
     use crate::whole_server::settings;
 
     /// A thread that had borrowed the demanding shard waited for its own, whose lock it held.
@@ -81,7 +81,7 @@ mod tests {
     fn an_executor_does_not_ask_the_shards_that_it_has() {
         let settings = Settings { shards: 4, ..settings(BackendChoice::Epoll) };
         let backend = Backend::Epoll(String::new());
-        let (cluster, setups) = make_setups(settings, backend, &[], Vec::new(), &KeyHasher::new(1))
+        let (shared, setups) = make_setups(settings, backend, &[], Vec::new(), &KeyHasher::new(1))
             .map_err(drop)
             .unwrap();
         let all = setups[0].shards();
@@ -94,10 +94,10 @@ mod tests {
         check(0, &[1, 2, 3]);
         check(2, &[3, 0, 1]);
         others.iter_mut().for_each(Shards::lend);
-        assert!([1, 2].iter().all(|&shard| own.borrow(ShardId::new(shard), cluster.clock.now())));
+        assert!([1, 2].iter().all(|&shard| own.borrow(ShardId::new(shard), shared.clock.now())));
         check(0, &[3]);
         check(1, &[3]);
-        own.give_back(cluster.clock.now(), |_| {}, |_, _| {});
+        own.give_back(shared.clock.now(), |_| {}, |_, _| {});
         check(0, &[1, 2, 3]);
         others[0].take_back();
         check(1, &[2, 3, 0]);

@@ -34,7 +34,7 @@ fn lines_of(conn: &HubConnection, now: u32) -> String {
     )
 }
 
-/// memcached's name for what a connection is doing.
+/// memcached's name of a connection's state.
 fn state_name(conn: &HubConnection) -> &'static str {
     let output = &conn.connection.output;
     match (conn.connection.input(), conn.waiting) {

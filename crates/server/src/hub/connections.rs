@@ -188,7 +188,7 @@ impl Connections {
         self.carries.has_room()
     }
 
-    /// Counts the memory of a connection's carry, after its visit or when it grew.
+    /// Counts the memory of a connection's carry, after it was served or when it grew.
     #[inline]
     pub(super) fn count_carry(&mut self, executor: &mut Executor, index: u32) {
         let Some(conn) = self.map.get_mut(index) else { return };

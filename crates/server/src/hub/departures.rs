@@ -15,8 +15,8 @@ use crate::connection::hub_connection::{HubConnection, Waiting};
 use crate::executor::Executor;
 use crate::hub::connections::Connections;
 use crate::settings::limits::{LEAVE_PATIENCE_TURNS, LEAVING_MAX};
-use crate::shared::cluster::Cluster;
 use crate::shared::mailbox::Message;
+use crate::shared::shared_state::SharedState;
 
 /// A connection that is to move.
 #[derive(Debug)]
@@ -60,7 +60,7 @@ impl Departures {
         conn.connection.affinity.forget_preferred();
         if conn.end_of_input
             || self.leaving.len() >= LEAVING_MAX
-            || !self.has_place(&executor.cluster, to)
+            || !self.has_place(&executor.shared, to)
         {
             return;
         }
@@ -71,11 +71,11 @@ impl Departures {
 
     /// True if a shard has no more than its fair share of connections: an eighth more, and one, so
     /// that two of them can change places.
-    fn has_place(&self, cluster: &Cluster, shard: ShardId) -> bool {
-        let open = open_connections(cluster, 0..cluster.metrics.len());
-        let fair = open.div_ceil(cluster.metrics.len() as u64);
+    fn has_place(&self, shared: &SharedState, shard: ShardId) -> bool {
+        let open = open_connections(shared, 0..shared.metrics.len());
+        let fair = open.div_ceil(shared.metrics.len() as u64);
         let coming = self.leaving.iter().filter(|it| it.to == shard).count() as u64;
-        open_connections(cluster, shard.index()..shard.index() + 1) + coming < fair + fair / 8 + 1
+        open_connections(shared, shard.index()..shard.index() + 1) + coming < fair + fair / 8 + 1
     }
 
     /// Finds the connections that have nothing left under way: their drivers may let them go.
@@ -105,13 +105,13 @@ impl Departures {
         let id = connections.get(index).expect("it waits to depart").connection.id();
         let place = self.leaving.iter().position(|it| it.id == id);
         let Leaving { to, .. } = self.leaving.swap_remove(place.expect("it waits to depart"));
-        if !executor.cluster.mailboxes[to.index()].takes_connection() {
+        if !executor.shared.mailboxes[to.index()].takes_connection() {
             stay(connections, index);
             return Some(socket);
         }
         let mut conn = connections.remove(executor, index);
         conn.connection.output.return_buffers(&mut executor.spares);
-        if executor.cluster.mailboxes[to.index()].post(Message::Moved(socket, conn)) {
+        if executor.shared.mailboxes[to.index()].post(Message::Moved(socket, conn)) {
             wake(to);
         }
         None
@@ -157,14 +157,14 @@ fn prepare_departure(
 fn stay(connections: &mut Connections, index: u32) {
     let Some(conn) = connections.get(index) else { return };
     if conn.waiting.is_leaving() {
-        // Its visit finds out what there is to do.
+        // Serving it finds out what there is to do.
         connections.make_runnable(index);
     }
     connections.touch(index);
 }
 
 /// Connections of these shards as last published.
-fn open_connections(cluster: &Cluster, shards: std::ops::Range<usize>) -> u64 {
-    let metrics = &cluster.metrics[shards];
+fn open_connections(shared: &SharedState, shards: std::ops::Range<usize>) -> u64 {
+    let metrics = &shared.metrics[shards];
     metrics.iter().map(|it| it.snapshot().gauge(Gauge::CurrConnections)).sum()
 }

@@ -26,7 +26,7 @@ pub(super) fn decrypt(executor: &mut Executor, conn: &mut HubConnection, receive
         TlsInput::Open => {}
         TlsInput::Closed => conn.end_of_input = true,
         TlsInput::Invalid => {
-            if let Some(tls) = &executor.cluster.tls {
+            if let Some(tls) = &executor.shared.tls {
                 tls.protocol_errors.fetch_add(1, Ordering::Relaxed);
             }
             conn.connection.close(executor);

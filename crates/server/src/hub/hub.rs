@@ -15,9 +15,9 @@ use crate::hub::connections::Connections;
 use crate::hub::departures::Departures;
 use crate::hub::idle::IdleSweep;
 use crate::hub::pending_datagrams::PendingDatagrams;
+use crate::settings::close_reason::CloseReason;
 use crate::settings::limits::MAINTAIN_STEPS;
 use crate::settings::log;
-use crate::settings::peer::CloseReason;
 use crate::shared::mailbox::{Mailbox, Message};
 
 /// What an executor does with its clients.
@@ -52,7 +52,7 @@ pub(crate) struct Hub {
 impl Hub {
     pub(crate) fn new(executor: Executor, receiver: Receiver<Message>) -> Self {
         Self {
-            idle: IdleSweep::new(&executor.cluster.settings),
+            idle: IdleSweep::new(&executor.shared.settings),
             executor,
             connections: Connections::default(),
             decrypted: Vec::new(),
@@ -67,7 +67,7 @@ impl Hub {
     /// The mailbox of this executor.
     #[inline]
     pub(crate) fn mailbox(&self) -> &Mailbox {
-        &self.executor.cluster.mailboxes[self.executor.shard.index()]
+        &self.executor.shared.mailboxes[self.executor.shard.index()]
     }
 
     /// Requests that came by datagram, and what executes them.
@@ -85,10 +85,10 @@ impl Hub {
     pub(crate) fn insert(&mut self, new: NewConnection) -> ConnectionId {
         let NewConnection { addresses, stays, protocol, tls } = new;
         let executor = &self.executor;
-        let cluster = &executor.cluster;
-        let moving = if stays { None } else { cluster.settings.moving };
+        let shared = &executor.shared;
+        let moving = if stays { None } else { shared.settings.moving };
         let affinity = Affinity::new(executor.shard, moving);
-        let login = if cluster.users.is_some() { Login::Due } else { Login::Free };
+        let login = if shared.users.is_some() { Login::Due } else { Login::Free };
         executor.metrics.add(Counter::TotalConnections, 1);
         self.connections.insert_with(executor, |id| {
             let connection = Connection::new(id, protocol, login, affinity);
@@ -103,7 +103,7 @@ impl Hub {
         conn.connection.end(executor);
         conn.connection.output.return_buffers(&mut executor.spares);
         executor.spares.put(conn.carry.take_bytes());
-        executor.cluster.admission.connection_ended();
+        executor.shared.admission.connection_ended();
         if executor.verbosity >= log::COMMANDS {
             log::connection_closed(conn.connection.descriptor());
         }
@@ -144,7 +144,7 @@ impl Hub {
     /// more.
     pub(crate) fn maintain(&mut self) -> bool {
         let executor = &mut self.executor;
-        let run_time = &executor.cluster.run_time;
+        let run_time = &executor.shared.run_time;
         let (crawls, temporary_ttl) = (run_time.crawls(), run_time.temporary_ttl());
         let shard = executor.shards.own_mut();
         shard.crawl_in_background(crawls);
@@ -162,7 +162,7 @@ impl Hub {
         let executor = &mut self.executor;
         executor.shards.own().publish();
         let due = executor.shards.own_mut().take_background_due(executor.now);
-        executor.cluster.due_ticks.set(executor.shard.index(), due.max(self.rest.begin()));
+        executor.shared.due_ticks.set(executor.shard.index(), due.max(self.rest.begin()));
     }
 
     /// Gives back what all connections and datagrams hold. Their sockets are closed.

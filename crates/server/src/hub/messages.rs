@@ -12,7 +12,7 @@ use crate::hub::departures::arrive;
 use crate::hub::hub::Phase;
 use crate::hub::idle::Swept;
 use crate::hub::watching::{begin_connection, has_watch_work, serve_watchers};
-use crate::settings::peer::CloseReason;
+use crate::settings::close_reason::CloseReason;
 use crate::shared::mailbox::{Message, next_message};
 
 impl Hub {
@@ -44,7 +44,7 @@ impl Hub {
                     }
                     let source = batch.source();
                     let reply = Message::Replies(self.executor.shard, batch);
-                    if self.executor.cluster.mailboxes[source.index()].post(reply) {
+                    if self.executor.shared.mailboxes[source.index()].post(reply) {
                         wake(source);
                     }
                 }
@@ -95,15 +95,15 @@ impl Hub {
     /// Publishes the shard's numbers if the signal is raised, after the sweep for idle connections.
     /// The executor stays awake until then.
     fn answer_publish_signal(&mut self) {
-        let signals = &self.executor.cluster.publish_signals[self.executor.shard.index()];
+        let signals = &self.executor.shared.publish_signals[self.executor.shard.index()];
         if let Some(signal) = signals.pending()
             && self.sweep_idle() == Swept::All
         {
             let shard = self.executor.shards.own();
             shard.publish();
             let table = shard.class_table(self.executor.now.tick);
-            self.executor.cluster.publish_classes(self.executor.shard.index(), table);
-            self.executor.cluster.publish_signals[self.executor.shard.index()].answer(signal);
+            self.executor.shared.publish_classes(self.executor.shard.index(), table);
+            self.executor.shared.publish_signals[self.executor.shard.index()].answer(signal);
         }
     }
 
@@ -203,7 +203,7 @@ impl Hub {
     /// True if the mailbox has a message, a signal to publish is not answered yet, or watchers are
     /// to be served.
     pub(crate) fn has_messages(&self) -> bool {
-        let signals = &self.executor.cluster.publish_signals[self.executor.shard.index()];
+        let signals = &self.executor.shared.publish_signals[self.executor.shard.index()];
         !self.receiver.is_empty() || signals.pending().is_some() || has_watch_work(&self.executor)
     }
 }

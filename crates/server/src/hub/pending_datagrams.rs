@@ -155,7 +155,7 @@ impl PendingDatagrams {
     }
 
     /// Takes another shard's reply that no connection of this executor asked for. It is for a
-    /// datagram's request, or for what is gone.
+    /// pending datagram, or for a connection that has ended.
     #[cold]
     pub(super) fn take_reply(
         &mut self,

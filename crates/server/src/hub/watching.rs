@@ -10,9 +10,9 @@ use slabcore_shard::ShardId;
 use crate::executor::Executor;
 use crate::hub::Hub;
 use crate::hub::connections::Connections;
+use crate::settings::close_reason::{CloseReason, encode_connection_line};
 use crate::settings::limits::WATCHER_SEND_BYTES_MAX;
 use crate::settings::log;
-use crate::settings::peer::{CloseReason, encode_connection_line};
 use crate::shared::graceful_close;
 
 /// Distributes the lines of this turn, and sends to the watchers of this executor.
@@ -24,19 +24,19 @@ pub(super) fn serve_watchers(
 ) {
     let (own, now) = (executor.shard, executor.now);
     let lines = executor.shards.own_mut().take_watched_lines(now);
-    let cluster = &executor.cluster;
-    cluster.watchers.distribute(&lines, |index| {
+    let shared = &executor.shared;
+    shared.watchers.distribute(&lines, |index| {
         let shard = ShardId::new(index);
-        if shard != own && cluster.mailboxes[index].claim_doorbell() {
+        if shard != own && shared.mailboxes[index].claim_doorbell() {
             wake(shard);
         }
     });
-    cluster.watchers.begin_serving(own.index());
+    shared.watchers.begin_serving(own.index());
     for &(watcher, id) in &executor.watchers {
         let Some(conn) = connections.find_mut(id) else { continue };
         let output = &mut conn.connection.output;
         if output.is_empty() {
-            output.encode(|out| cluster.watchers.take(watcher, WATCHER_SEND_BYTES_MAX, out));
+            output.encode(|out| shared.watchers.take(watcher, WATCHER_SEND_BYTES_MAX, out));
             connections.touch(id.index);
         }
     }
@@ -45,7 +45,7 @@ pub(super) fn serve_watchers(
 /// True if there are lines to distribute, or lines for a watcher of this executor.
 pub(super) fn has_watch_work(executor: &Executor) -> bool {
     !executor.watched.is_empty()
-        && (executor.cluster.watchers.is_pending(executor.shard.index())
+        && (executor.shared.watchers.is_pending(executor.shard.index())
             || executor.shards.own().has_watched_lines())
 }
 

@@ -163,12 +163,12 @@ fn bytes_from(outgoing: &Outgoing, mut offset: usize) -> Vec<u8> {
 #[test]
 fn messages_that_come_meanwhile_wait_for_the_next_turn() {
     let mut server = server(2);
-    let cluster = Arc::clone(&server.cluster);
+    let shared = Arc::clone(&server.shared);
     let feed = || {
         let mut batch = Box::new(Batch::new(ShardId::new(1)));
         batch.push(&ForwardedRequest::Flush(FlushTime::Immediately), None);
-        cluster.mailboxes[1].park();
-        cluster.mailboxes[0].post(Message::Requests(batch));
+        shared.mailboxes[1].park();
+        shared.mailboxes[0].post(Message::Requests(batch));
     };
     feed();
     let mut answered = 0;
@@ -192,13 +192,13 @@ fn keys_of_a_get_take_from_the_budget() {
     let connection = server.connect();
     server.receive(connection, format!("get{}\r\n", " a".repeat(255)).repeat(20).as_bytes());
     server.shards[0].execute_inputs();
-    let asked = || server.cluster.metrics[0].snapshot().get(Counter::CmdGet);
-    let budget_max = server.cluster.settings.requests_per_event_max * KEY_GROUP;
+    let asked = || server.shared.metrics[0].snapshot().get(Counter::CmdGet);
+    let budget_max = server.shared.settings.requests_per_event_max * KEY_GROUP;
     assert!(asked() <= budget_max as u64, "{} keys at one time", asked());
     let mut output = Vec::new();
     server.turn(|_, bytes| output.extend_from_slice(bytes));
     assert_eq!(output, b"END\r\n".repeat(20));
-    assert_eq!(server.cluster.metrics[0].snapshot().get(Counter::CmdGet), 20 * 255);
+    assert_eq!(server.shared.metrics[0].snapshot().get(Counter::CmdGet), 20 * 255);
 }
 
 /// A connection that pipelines is served once before the others are.
@@ -209,8 +209,8 @@ fn a_pipeline_does_not_stand_before_other_connections() {
     server.receive(greedy, &b"get a\r\n".repeat(10_000));
     server.receive(modest, b"get b\r\n");
     server.shards[0].execute_inputs();
-    let asked = server.cluster.metrics[0].snapshot().get(Counter::CmdGet);
-    assert_eq!(asked, server.cluster.settings.requests_per_event_max as u64 + 1);
+    let asked = server.shared.metrics[0].snapshot().get(Counter::CmdGet);
+    assert_eq!(asked, server.shared.settings.requests_per_event_max as u64 + 1);
     let mut replies = [Vec::new(), Vec::new()];
     server.turn(|connection, bytes| {
         replies[usize::from(connection == modest)].extend_from_slice(bytes);
@@ -230,7 +230,7 @@ fn a_borrowed_shard_is_given_back_after_each_group_of_keys() {
     server.shards[1].hub.executor.shards.lend();
     server.shards[0].execute_inputs();
     server.shards[1].hub.executor.shards.take_back();
-    let borrowed = server.cluster.metrics[0].snapshot().get(Counter::ShardsBorrowed);
+    let borrowed = server.shared.metrics[0].snapshot().get(Counter::ShardsBorrowed);
     assert_eq!(borrowed, 3 * 2);
     let mut output = Vec::new();
     server.turn(|_, bytes| output.extend_from_slice(bytes));
@@ -343,5 +343,5 @@ fn connections_end_and_their_places_are_used_again() {
     });
     assert_eq!(output, b"END\r\n");
     assert!(!server.is_open(second));
-    assert_eq!(server.cluster.admission.open_connections(), 0);
+    assert_eq!(server.shared.admission.open_connections(), 0);
 }

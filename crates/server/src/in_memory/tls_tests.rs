@@ -68,7 +68,7 @@ fn session() -> (ClientConnection, ServerConnection) {
 fn a_session_whose_keys_are_worn_out_ends_once_all_is_answered() {
     let (mut client, session) = session();
     let mut server = InMemoryServer::new(1, 64 << 20, 1).unwrap();
-    server.cluster.admission.connection_opened();
+    server.shared.admission.connection_opened();
     let shard = &mut server.shards[0];
     let tls = Some(Box::new(TlsSession::new(session)));
     let id = shard.hub.insert(NewConnection {
@@ -98,7 +98,7 @@ fn a_session_whose_keys_are_worn_out_ends_once_all_is_answered() {
             bytes > 0
         }) {}
     }
-    let executed = server.cluster.metrics[0].snapshot().get(Counter::IncrMisses);
+    let executed = server.shared.metrics[0].snapshot().get(Counter::IncrMisses);
     let replies: usize = said.iter().sum();
     assert_eq!(replies, executed as usize * b"NOT_FOUND\r\n".len());
     assert!(executed > RECORDS_MAX / 2 && executed < RECORDS_MAX);

@@ -21,9 +21,9 @@ use crate::settings::address::{Address, Addresses};
 use crate::settings::limits::ACCEPTS_PER_SOCKET_MAX;
 use crate::settings::listener::Listener;
 use crate::settings::log;
-use crate::shared::cluster::Cluster;
 use crate::shared::graceful_close;
 use crate::shared::mailbox::Message;
+use crate::shared::shared_state::SharedState;
 use crate::shared::tls_handshakes::{Handshakes, Newcomer};
 
 /// Pause after something ran out or failed, so that the thread does not spin. It is memcached's.
@@ -31,19 +31,19 @@ const RETRY_PAUSE: Duration = Duration::from_millis(10);
 
 /// Starts the acceptor. It ends when `stop` becomes readable. `stop` must not block.
 pub(super) fn spawn(
-    cluster: Arc<Cluster>,
+    shared: Arc<SharedState>,
     listeners: Vec<Listener>,
     stop: OwnedFd,
 ) -> io::Result<JoinHandle<()>> {
     let has_tls = listeners.iter().any(|listener| listener.tls.is_some());
-    let handshakes = if has_tls { Some(Handshakes::start(&cluster)?) } else { None };
+    let handshakes = if has_tls { Some(Handshakes::start(&shared)?) } else { None };
     std::thread::Builder::new()
         .name("slabcore-accept".to_owned())
-        .spawn(move || Acceptor { cluster, next_shard: 0, handshakes }.run(&listeners, &stop))
+        .spawn(move || Acceptor { shared, next_shard: 0, handshakes }.run(&listeners, &stop))
 }
 
 struct Acceptor {
-    cluster: Arc<Cluster>,
+    shared: Arc<SharedState>,
     next_shard: usize,
     /// The threads that connections under TLS go to first.
     handshakes: Option<Handshakes>,
@@ -111,25 +111,25 @@ impl Acceptor {
     /// Waits while `-c` connections are open. Without `maxconns_fast` further ones wait in the
     /// kernel until others have ended.
     fn wait_for_room(&self, stop: &OwnedFd) {
-        let cluster = &self.cluster;
-        if !cluster.settings.maxconns_fast && !cluster.admission.has_room() {
-            self.stop_accepting(stop, || cluster.admission.has_room());
+        let shared = &self.shared;
+        if !shared.settings.maxconns_fast && !shared.admission.has_room() {
+            self.stop_accepting(stop, || shared.admission.has_room());
         }
     }
 
     /// Accepts nothing until `has_room`, or the server stops.
     fn stop_accepting(&self, stop: &OwnedFd, has_room: impl Fn() -> bool) {
-        let cluster = &self.cluster;
+        let shared = &self.shared;
         let begun = Instant::now();
-        cluster.admission.begin_pause();
+        shared.admission.begin_pause();
         while !pause(stop) && !has_room() {}
-        cluster.admission.end_pause(begun.elapsed());
+        shared.admission.end_pause(begun.elapsed());
     }
 
     /// Accepts some of the connections that wait at a socket.
     fn accept_from(&mut self, listener: &Listener) -> AcceptOutcome {
         for _ in 0..ACCEPTS_PER_SOCKET_MAX {
-            if !self.cluster.settings.maxconns_fast && !self.cluster.admission.has_room() {
+            if !self.shared.settings.maxconns_fast && !self.shared.admission.has_room() {
                 break;
             }
             // Mailboxes keep room for batches, so connections may have to wait in the kernel.
@@ -154,7 +154,7 @@ impl Acceptor {
 
     /// The shard for the next connection: the listener's own, or the next in turn that has room.
     fn shard_for(&self, listener: &Listener) -> Option<usize> {
-        let mailboxes = &self.cluster.mailboxes;
+        let mailboxes = &self.shared.mailboxes;
         let takes = |shard: &usize| mailboxes[*shard].takes_connection();
         match listener.shard {
             Some(own) => Some(own).filter(takes),
@@ -174,10 +174,10 @@ impl Acceptor {
         shard: usize,
     ) {
         let owner = listener.shard;
-        let cluster = &self.cluster;
-        if !cluster.admission.has_room() {
-            cluster.admission.connection_rejected();
-            log::connection_refused(cluster.verbosity.load(Ordering::Relaxed));
+        let shared = &self.shared;
+        if !shared.admission.has_room() {
+            shared.admission.connection_rejected();
+            log::connection_refused(shared.verbosity.load(Ordering::Relaxed));
             // The client is refused, also if it does not read why.
             let _ = rustix::net::send(
                 &socket,
@@ -187,13 +187,13 @@ impl Acceptor {
             graceful_close::close(&socket);
             return;
         }
-        cluster.admission.connection_opened();
+        shared.admission.connection_opened();
         if owner.is_none() {
-            self.next_shard = (shard + 1) % cluster.mailboxes.len();
+            self.next_shard = (shard + 1) % shared.mailboxes.len();
         }
         // With logins, all listeners speak the one protocol that has them.
-        let own = listener.protocol.filter(|_| cluster.users.is_none());
-        let protocol = own.unwrap_or(cluster.settings.protocol);
+        let own = listener.protocol.filter(|_| shared.users.is_none());
+        let protocol = own.unwrap_or(shared.settings.protocol);
         let local = Address::of(getsockname(&socket).ok());
         let addresses = Addresses { peer: Address::of(peer), local };
         let stays = owner.is_some();
@@ -203,9 +203,9 @@ impl Acceptor {
             handshakes.begin(Newcomer { socket, connection, shard, demanded });
             return;
         }
-        if cluster.mailboxes[shard].hand_over(Message::Connection(socket, connection)).is_err() {
+        if shared.mailboxes[shard].hand_over(Message::Connection(socket, connection)).is_err() {
             // Dropping the message closes the connection.
-            cluster.admission.connection_ended();
+            shared.admission.connection_ended();
         }
     }
 }

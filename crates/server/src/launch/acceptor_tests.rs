@@ -7,15 +7,15 @@ use super::*;
 use crate::launch::executor_setup::{ExecutorSetup, make_setups};
 use crate::settings::limits::HANDED_OVER_MAX;
 use crate::settings::{BackendChoice, Settings};
-use crate::shared::cluster::Backend;
+use crate::shared::shared_state::Backend;
 use crate::whole_server::settings;
 
-/// A cluster without executors: what is handed over stays in the mailboxes.
-fn cluster() -> (Arc<Cluster>, Vec<ExecutorSetup>) {
-    cluster_for(1000)
+/// A shared without executors: what is handed over stays in the mailboxes.
+fn shared() -> (Arc<SharedState>, Vec<ExecutorSetup>) {
+    shared_state_for(1000)
 }
 
-fn cluster_for(connections_max: usize) -> (Arc<Cluster>, Vec<ExecutorSetup>) {
+fn shared_state_for(connections_max: usize) -> (Arc<SharedState>, Vec<ExecutorSetup>) {
     let settings =
         Settings { connections_max, maxconns_fast: true, ..settings(BackendChoice::Epoll) };
     let backend = Backend::Epoll(String::new());
@@ -50,11 +50,11 @@ fn wait_until(is_so: impl Fn() -> bool) {
 /// was looked at.
 #[test]
 fn connections_of_one_socket_in_a_row_are_bounded() {
-    let (cluster, _setups) = cluster();
+    let (shared, _setups) = shared();
     let (listener, address) = listener(None);
     let _clients = connect(address, ACCEPTS_PER_SOCKET_MAX + 10);
-    let mut acceptor = Acceptor { cluster: Arc::clone(&cluster), next_shard: 0, handshakes: None };
-    let accepted = || cluster.admission.open_connections();
+    let mut acceptor = Acceptor { shared: Arc::clone(&shared), next_shard: 0, handshakes: None };
+    let accepted = || shared.admission.open_connections();
     assert_eq!(acceptor.accept_from(&listener), AcceptOutcome::Done);
     assert_eq!(accepted(), ACCEPTS_PER_SOCKET_MAX);
     assert_eq!(acceptor.accept_from(&listener), AcceptOutcome::Done);
@@ -64,19 +64,19 @@ fn connections_of_one_socket_in_a_row_are_bounded() {
 /// One shard that took none of its connections kept all others from getting any.
 #[test]
 fn a_shard_without_room_is_passed_over() {
-    let (cluster, _setups) = cluster();
+    let (shared, _setups) = shared();
     let (dealt, address) = listener(None);
     let (of_full_shard, its_address) = listener(Some(0));
     for _ in 0..HANDED_OVER_MAX {
-        cluster.mailboxes[0].hand_over(Message::Finish).unwrap();
+        shared.mailboxes[0].hand_over(Message::Finish).unwrap();
     }
     let stop = stop_order();
     let stops = stop.try_clone().unwrap();
-    let acceptor = spawn(Arc::clone(&cluster), vec![of_full_shard, dealt], stops).unwrap();
+    let acceptor = spawn(Arc::clone(&shared), vec![of_full_shard, dealt], stops).unwrap();
     let _waiting = connect(its_address, 3);
     let _clients = connect(address, 5);
-    wait_until(|| cluster.mailboxes[1].waiting() == 5);
-    assert_eq!(cluster.mailboxes[0].waiting(), HANDED_OVER_MAX);
+    wait_until(|| shared.mailboxes[1].waiting() == 5);
+    assert_eq!(shared.mailboxes[0].waiting(), HANDED_OVER_MAX);
     rustix::io::write(&stop, &1_u64.to_ne_bytes()).unwrap();
     acceptor.join().unwrap();
 }
@@ -84,13 +84,13 @@ fn a_shard_without_room_is_passed_over() {
 /// The kernel reset the connection of a client whose request nobody had read.
 #[test]
 fn a_refused_client_reads_why_and_the_end() {
-    let (cluster, _setups) = cluster_for(1);
+    let (shared, _setups) = shared_state_for(1);
     let (listener, address) = listener(None);
     let mut clients = connect(address, 2);
     clients[1].write_all(b"version\r\n").unwrap();
-    let mut acceptor = Acceptor { cluster: Arc::clone(&cluster), next_shard: 0, handshakes: None };
+    let mut acceptor = Acceptor { shared: Arc::clone(&shared), next_shard: 0, handshakes: None };
     assert_eq!(acceptor.accept_from(&listener), AcceptOutcome::Done);
-    assert_eq!(cluster.admission.rejected_connections(), 1);
+    assert_eq!(shared.admission.rejected_connections(), 1);
     let mut received = Vec::new();
     clients[1].read_to_end(&mut received).unwrap();
     assert_eq!(received, TOO_MANY_CONNECTIONS);

@@ -23,7 +23,7 @@ use crate::settings::locked_memory;
 use crate::settings::ring_size::{GLOMMIO_LIMIT_BYTES_MIN, RingSize};
 use crate::settings::start_error::StartError;
 use crate::settings::{BackendChoice, Settings};
-use crate::shared::cluster::Backend;
+use crate::shared::shared_state::Backend;
 
 /// Time after which the kernel has given back the memory of rings that have ended: 20 to 230 ms
 /// for 40 rings (Linux 6.18, two cores).

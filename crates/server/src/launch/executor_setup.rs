@@ -1,4 +1,4 @@
-//! What executors start from: the cluster, which all share, and a setup for each.
+//! What executors start from: the shared, which all share, and a setup for each.
 
 use std::net::SocketAddr;
 use std::os::fd::OwnedFd;
@@ -24,12 +24,12 @@ use crate::settings::port_socket::PortSocket;
 use crate::settings::start_error::StartError;
 use crate::shared::admission::Admission;
 use crate::shared::clock::Clock;
-use crate::shared::cluster::{Backend, Cluster, SharedTls};
 use crate::shared::due_ticks::DueTicks;
 use crate::shared::item_memory_limit::ItemMemoryLimit;
 use crate::shared::mailbox::{Mailbox, Message};
 use crate::shared::publish_signal::PublishSignal;
 use crate::shared::run_time_settings::RunTimeSettings;
+use crate::shared::shared_state::{Backend, SharedState, SharedTls};
 use crate::shared::watchers::Watchers;
 
 /// What one executor is made from.
@@ -43,8 +43,8 @@ pub(crate) struct ExecutorSetup {
 
 impl ExecutorSetup {
     /// Makes the executor's hub and UDP port, on the thread that is to serve them.
-    pub(crate) fn make_hub(self, cluster: Arc<Cluster>) -> (Hub, UdpPort) {
-        let executor = Executor::new(ShardId::new(self.index), self.shards, self.router, cluster);
+    pub(crate) fn make_hub(self, shared: Arc<SharedState>) -> (Hub, UdpPort) {
+        let executor = Executor::new(ShardId::new(self.index), self.shards, self.router, shared);
         (Hub::new(executor, self.receiver), UdpPort::new(self.udp_sockets))
     }
 
@@ -55,14 +55,14 @@ impl ExecutorSetup {
     }
 }
 
-/// Maps the item memory, and makes the cluster and the setups of all executors.
+/// Maps the item memory, and makes the shared state and the setups of all executors.
 pub(crate) fn make_setups(
     settings: Settings,
     backend: Backend,
     listeners: &[Listener],
     udp_sockets: Vec<DatagramSocket>,
     hasher: &KeyHasher,
-) -> Result<(Arc<Cluster>, Vec<ExecutorSetup>), StartError> {
+) -> Result<(Arc<SharedState>, Vec<ExecutorSetup>), StartError> {
     let memory = ItemMemory::map(&settings).map_err(StartError::Memory)?;
     let memory_range = memory.range();
     let pages_max = settings.memory_bytes / PAGE_BYTES;
@@ -71,7 +71,7 @@ pub(crate) fn make_setups(
         .map(|_| Mailbox::new().map_err(|error| StartError::System("make a mailbox", error)))
         .collect::<Result<(Vec<_>, Vec<_>), _>>()?;
     let metrics = (0..settings.shards).map(|_| Arc::new(ShardMetrics::new())).collect();
-    let cluster = Arc::new(Cluster {
+    let shared = Arc::new(SharedState {
         users: settings.users.clone().map(Mutex::new),
         tls: settings.tls.clone().map(SharedTls::new),
         memory: ItemMemoryLimit::new(settings.memory_bytes, memory_range),
@@ -99,7 +99,7 @@ pub(crate) fn make_setups(
             .collect(),
         settings,
     });
-    let shards = (0..cluster.settings.shards).map(|index| make_shard(&cluster, hasher, index));
+    let shards = (0..shared.settings.shards).map(|index| make_shard(&shared, hasher, index));
     let shards = shards.collect::<Result<Arc<[SharedShard]>, _>>()?;
     page_demand::connect(&shards);
     let setups = receivers.into_iter().enumerate().map(|(index, receiver)| ExecutorSetup {
@@ -111,9 +111,9 @@ pub(crate) fn make_setups(
     });
     let mut setups: Vec<ExecutorSetup> = setups.collect();
     for (number, it) in udp_sockets.into_iter().enumerate() {
-        setups[number % cluster.settings.shards].udp_sockets.push(it.socket);
+        setups[number % shared.settings.shards].udp_sockets.push(it.socket);
     }
-    Ok((cluster, setups))
+    Ok((shared, setups))
 }
 
 /// All listening sockets, then those for datagrams.
@@ -129,11 +129,11 @@ fn addresses_of(listeners: &[Listener], chosen: impl Fn(Option<usize>) -> bool) 
 }
 
 fn make_shard(
-    cluster: &Cluster,
+    shared: &SharedState,
     hasher: &KeyHasher,
     index: usize,
 ) -> Result<SharedShard, StartError> {
-    let settings = &cluster.settings;
+    let settings = &shared.settings;
     let config = Config {
         shards: settings.shards as u32,
         shard: index as u32,
@@ -142,11 +142,11 @@ fn make_shard(
         chunk_bytes_min: settings.chunk_bytes_min,
         evict: settings.evict,
         cas: settings.cas,
-        fair_share_pages: cluster.pages.pages_total() / settings.shards,
+        fair_share_pages: shared.pages.pages_total() / settings.shards,
         track_sizes: settings.track_sizes,
     };
-    let metrics = Arc::clone(&cluster.metrics[index]);
-    let mut shard = Shard::new(&config, Arc::clone(&cluster.pages), hasher.clone(), metrics)
+    let metrics = Arc::clone(&shared.metrics[index]);
+    let mut shard = Shard::new(&config, Arc::clone(&shared.pages), hasher.clone(), metrics)
         .map_err(|_| StartError::TooLittleMemory)?;
     if let Some(delimiter) = settings.prefix_delimiter {
         shard.begin_detail(delimiter);

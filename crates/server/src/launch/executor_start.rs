@@ -12,16 +12,16 @@ use crossbeam_channel::{Receiver, Sender};
 use crate::drivers::udp_port::UdpPort;
 use crate::hub::Hub;
 use crate::launch::executor_setup::ExecutorSetup;
-use crate::shared::cluster::Cluster;
+use crate::shared::shared_state::SharedState;
 
 /// What the thread of an executor gets in the second step.
-pub(super) type SetupAndCluster = (ExecutorSetup, Arc<Cluster>);
+pub(super) type SetupAndSharedState = (ExecutorSetup, Arc<SharedState>);
 
 /// See the module.
 pub(super) struct ExecutorStart {
     /// Only the thread has this end, so its own end is noticed, too.
     pub(super) reports: Sender<io::Result<()>>,
-    pub(super) setups: Receiver<SetupAndCluster>,
+    pub(super) setups: Receiver<SetupAndSharedState>,
 }
 
 impl ExecutorStart {
@@ -29,8 +29,8 @@ impl ExecutorStart {
     /// another thread did not get that far: the thread ends.
     pub(super) fn receive_setup(&self) -> Option<(Hub, UdpPort)> {
         self.report(Ok(()));
-        let (setup, cluster) = self.setups.recv().ok()?;
-        Some(setup.make_hub(cluster))
+        let (setup, shared) = self.setups.recv().ok()?;
+        Some(setup.make_hub(shared))
     }
 
     /// Reports that the executor serves, or why it does not.

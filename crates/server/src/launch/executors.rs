@@ -10,11 +10,11 @@ use rustix::thread::{CpuSet, sched_setaffinity};
 
 use crate::drivers::epoll_driver::EpollDriver;
 use crate::launch::executor_setup::ExecutorSetup;
-use crate::launch::executor_start::{ExecutorStart, SetupAndCluster};
+use crate::launch::executor_start::{ExecutorStart, SetupAndSharedState};
 use crate::launch::ring_executor;
 use crate::settings::fatal::end_process;
-use crate::shared::cluster::{Backend, Cluster};
 use crate::shared::mailbox::Mailbox;
+use crate::shared::shared_state::{Backend, SharedState};
 
 /// Reports of an executor that starts: that it can take its setup, and that it serves.
 const REPORTS_MAX: usize = 2;
@@ -41,7 +41,7 @@ impl ExecutorThread {
 pub(super) struct WaitingExecutor {
     executor: ExecutorThread,
     /// Once this is dropped, the thread ends.
-    setups: Sender<SetupAndCluster>,
+    setups: Sender<SetupAndSharedState>,
     reports: Receiver<io::Result<()>>,
 }
 
@@ -107,12 +107,12 @@ impl WaitingExecutor {
     pub(super) fn serve_all(
         waiting: Vec<Self>,
         setups: Vec<ExecutorSetup>,
-        cluster: &Arc<Cluster>,
+        shared: &Arc<SharedState>,
     ) -> io::Result<Vec<ExecutorThread>> {
         debug_assert_eq!(waiting.len(), setups.len());
         for (executor, setup) in waiting.iter().zip(setups) {
             // If the thread has ended, its report is missing below.
-            let _ = executor.setups.send((setup, Arc::clone(cluster)));
+            let _ = executor.setups.send((setup, Arc::clone(shared)));
         }
         let mut executors = Vec::new();
         let mut failure = None;
@@ -123,7 +123,7 @@ impl WaitingExecutor {
             executors.push(executor);
         }
         let Some(error) = failure else { return Ok(executors) };
-        cluster.mailboxes.iter().for_each(Mailbox::stop);
+        shared.mailboxes.iter().for_each(Mailbox::stop);
         Err(end_all(executors, error))
     }
 }

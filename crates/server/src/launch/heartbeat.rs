@@ -12,8 +12,8 @@ use std::time::Duration;
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
 
-use crate::shared::cluster::Cluster;
 use crate::shared::publish_signal::PublishSignal;
+use crate::shared::shared_state::SharedState;
 
 /// The running thread.
 pub(super) struct Heartbeat {
@@ -25,15 +25,15 @@ impl Heartbeat {
     /// Gives orders every `period`, and calls `alive` each time when all executors have obeyed the
     /// ones before.
     pub(super) fn start(
-        cluster: &Arc<Cluster>,
+        shared: &Arc<SharedState>,
         period: Duration,
         alive: impl Fn() + Send + 'static,
     ) -> io::Result<Self> {
         let (stop, stopped) = bounded(0);
-        let cluster = Arc::clone(cluster);
+        let shared = Arc::clone(shared);
         let thread = std::thread::Builder::new()
             .name("slabcore-beat".to_owned())
-            .spawn(move || beat(&cluster, period, alive, &stopped))?;
+            .spawn(move || beat(&shared, period, alive, &stopped))?;
         Ok(Self { stop, thread })
     }
 
@@ -45,11 +45,11 @@ impl Heartbeat {
     }
 }
 
-fn beat(cluster: &Cluster, period: Duration, alive: impl Fn(), stopped: &Receiver<()>) {
-    let signals = &cluster.publish_signals;
+fn beat(shared: &SharedState, period: Duration, alive: impl Fn(), stopped: &Receiver<()>) {
+    let signals = &shared.publish_signals;
     loop {
         let raised: Vec<u64> = signals.iter().map(PublishSignal::raise).collect();
-        for mailbox in &cluster.mailboxes {
+        for mailbox in &shared.mailboxes {
             mailbox.wake();
         }
         if stopped.recv_timeout(period) != Err(RecvTimeoutError::Timeout) {
@@ -70,7 +70,7 @@ mod tests {
     use super::*;
     use crate::launch::executor_setup::make_setups;
     use crate::settings::BackendChoice;
-    use crate::shared::cluster::Backend;
+    use crate::shared::shared_state::Backend;
     use crate::whole_server::{WholeServer, settings};
 
     /// A function to call when all executors are alive, and the count of its calls.
@@ -100,14 +100,13 @@ mod tests {
         let backend = Backend::Epoll(String::new());
         let settings = settings(BackendChoice::Epoll);
         // No executor is made from the setups: nobody obeys.
-        let (cluster, _setups) =
-            make_setups(settings, backend, &[], Vec::new(), &KeyHasher::new(1))
-                .map_err(drop)
-                .unwrap();
-        cluster.publish_signals[0].answer(u64::MAX);
+        let (shared, _setups) = make_setups(settings, backend, &[], Vec::new(), &KeyHasher::new(1))
+            .map_err(drop)
+            .unwrap();
+        shared.publish_signals[0].answer(u64::MAX);
         let (count, alive) = counted();
-        let heartbeat = Heartbeat::start(&cluster, Duration::from_micros(100), alive).unwrap();
-        while cluster.publish_signals[1].pending() < Some(10) {
+        let heartbeat = Heartbeat::start(&shared, Duration::from_micros(100), alive).unwrap();
+        while shared.publish_signals[1].pending() < Some(10) {
             std::thread::yield_now();
         }
         heartbeat.stop();

@@ -27,7 +27,7 @@ use crate::settings::log;
 use crate::settings::start_error::StartError;
 use crate::settings::tls::TlsError;
 use crate::settings::users::UsersError;
-use crate::shared::cluster::{Cluster, SharedTls};
+use crate::shared::shared_state::{SharedState, SharedTls};
 
 /// Time between two searches for idle connections.
 const IDLE_SWEEP_EVERY: Duration = Duration::from_secs(1);
@@ -37,7 +37,7 @@ const FINISH_LOOK_EVERY: Duration = Duration::from_millis(1);
 
 /// A server that runs until [`Running::stop`].
 pub struct Running {
-    cluster: Arc<Cluster>,
+    shared: Arc<SharedState>,
     executors: Vec<ExecutorThread>,
     acceptor: JoinHandle<()>,
     stop_acceptor: OwnedFd,
@@ -73,27 +73,27 @@ impl Listening {
         let Self { settings, listeners, udp_sockets } = self;
         let (backend, waiting) = backend::start(&settings)?;
         let hasher = KeyHasher::new(random_seed());
-        let (cluster, setups) = make_setups(settings, backend, &listeners, udp_sockets, &hasher)?;
-        let executors = WaitingExecutor::serve_all(waiting, setups, &cluster)
+        let (shared, setups) = make_setups(settings, backend, &listeners, udp_sockets, &hasher)?;
+        let executors = WaitingExecutor::serve_all(waiting, setups, &shared)
             .map_err(|error| StartError::System("start an executor", error))?;
-        if cluster.settings.lock_memory {
+        if shared.settings.lock_memory {
             locked_memory::lock_all();
         }
-        if let Some(path) = &cluster.settings.port_file {
-            port_file::write(path, &cluster.addresses, &cluster.udp_addresses);
+        if let Some(path) = &shared.settings.port_file {
+            port_file::write(path, &shared.addresses, &shared.udp_addresses);
         }
         let system = |error: io::Error| StartError::System("start the acceptor", error);
         let flags = EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK;
         let stop_acceptor = eventfd(0, flags).map_err(|e| system(e.into()))?;
         let stop = stop_acceptor.try_clone().map_err(system)?;
-        let acceptor = acceptor::spawn(Arc::clone(&cluster), listeners, stop).map_err(system)?;
-        let admin = start_admin(&cluster);
+        let acceptor = acceptor::spawn(Arc::clone(&shared), listeners, stop).map_err(system)?;
+        let admin = start_admin(&shared);
         let heartbeats = Vec::new();
         let system = |error| StartError::System("start a thread", error);
-        let wake_timer = WakeTimer::start(&cluster).map_err(system)?;
+        let wake_timer = WakeTimer::start(&shared).map_err(system)?;
         let mut running =
-            Running { cluster, executors, acceptor, stop_acceptor, admin, heartbeats, wake_timer };
-        if running.cluster.settings.idle_timeout.is_some() {
+            Running { shared, executors, acceptor, stop_acceptor, admin, heartbeats, wake_timer };
+        if running.shared.settings.idle_timeout.is_some() {
             running.watch(IDLE_SWEEP_EVERY, || {}).map_err(system)?;
         }
         Ok(running)
@@ -108,29 +108,29 @@ impl Running {
 
     /// Reads the file of users again; `None` if there is none. After an error the old users stay.
     pub fn reread_users(&self) -> Option<Result<(), UsersError>> {
-        self.cluster.reread_users()
+        self.shared.reread_users()
     }
 
     /// Reads certificate and key again; `None` without TLS. After an error the old ones stay.
     pub fn reload_tls(&self) -> Option<Result<(), TlsError>> {
-        self.cluster.tls.as_ref().map(SharedTls::reload)
+        self.shared.tls.as_ref().map(SharedTls::reload)
     }
 
     /// Calls `alive` every `period` while all executors turn, on a thread of its own.
     pub fn watch(&mut self, period: Duration, alive: impl Fn() + Send + 'static) -> io::Result<()> {
-        self.heartbeats.push(Heartbeat::start(&self.cluster, period, alive)?);
+        self.heartbeats.push(Heartbeat::start(&self.shared, period, alive)?);
         Ok(())
     }
 
     /// Each shard's numbers as they were last published.
     #[cfg(test)]
     pub(super) fn published(&self) -> Vec<slabcore_metrics::Snapshot> {
-        self.cluster.published()
+        self.shared.published()
     }
 
     /// Has `/readyz` say that balancers should send no new clients. Clients are still served.
     pub fn drain(&self) {
-        self.cluster.admission.begin_draining();
+        self.shared.admission.begin_draining();
     }
 
     /// Stops the server: it takes no new connections, sends the replies to what came in, for two
@@ -140,11 +140,11 @@ impl Running {
         let _ = rustix::io::write(&self.stop_acceptor, &1_u64.to_ne_bytes());
         // It has ended either way.
         let _ = self.acceptor.join();
-        for mailbox in &self.cluster.mailboxes {
+        for mailbox in &self.shared.mailboxes {
             mailbox.finish();
         }
         let deadline = Instant::now() + FINISH_DURATION;
-        while self.cluster.admission.open_connections() > 0 && Instant::now() < deadline {
+        while self.shared.admission.open_connections() > 0 && Instant::now() < deadline {
             std::thread::sleep(FINISH_LOOK_EVERY);
         }
         for heartbeat in self.heartbeats {
@@ -154,7 +154,7 @@ impl Running {
         if let Some(admin) = self.admin {
             admin.stop();
         }
-        for mailbox in &self.cluster.mailboxes {
+        for mailbox in &self.shared.mailboxes {
             mailbox.stop();
         }
         for executor in self.executors {
@@ -165,9 +165,9 @@ impl Running {
 }
 
 /// Starts the admin endpoint. If that fails, the server serves without it.
-fn start_admin(cluster: &Arc<Cluster>) -> Option<Admin> {
-    let address = cluster.settings.metrics_listen?;
-    Admin::start(cluster, address)
+fn start_admin(shared: &Arc<SharedState>) -> Option<Admin> {
+    let address = shared.settings.metrics_listen?;
+    Admin::start(shared, address)
         .inspect_err(|error| warn!("warning: /metrics is not served on {address}: {error}"))
         .ok()
 }

@@ -13,15 +13,15 @@ use crate::whole_server::{WholeServer, settings};
 fn a_connection_that_cannot_be_watched_ends_alone() {
     for backend in [BackendChoice::Epoll, BackendChoice::Auto] {
         let server = WholeServer::start(settings(backend));
-        let cluster = &server.running.cluster;
-        cluster.admission.connection_opened();
+        let shared = &server.running.shared;
+        shared.admission.connection_opened();
         let socket = File::open(std::env::current_exe().unwrap()).unwrap().into();
         let protocol = Protocol::Auto;
         let addresses = Addresses::UNNAMED;
         let connection = NewConnection { addresses, stays: false, protocol, tls: None };
         let message = Message::Connection(socket, Box::new(connection));
-        cluster.mailboxes[0].hand_over(message).unwrap();
-        while cluster.admission.open_connections() > 0 {
+        shared.mailboxes[0].hand_over(message).unwrap();
+        while shared.admission.open_connections() > 0 {
             std::thread::yield_now();
         }
         assert_eq!(server.stat("stats", "curr_connections"), 1);

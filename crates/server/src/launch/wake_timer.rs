@@ -11,44 +11,44 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use crate::shared::cluster::Cluster;
+use crate::shared::shared_state::SharedState;
 
 /// The running thread.
 pub(super) struct WakeTimer {
-    cluster: Arc<Cluster>,
+    shared: Arc<SharedState>,
     stopping: Arc<AtomicBool>,
     thread: JoinHandle<()>,
 }
 
 impl WakeTimer {
     /// Starts the thread. A server has one.
-    pub(super) fn start(cluster: &Arc<Cluster>) -> io::Result<Self> {
+    pub(super) fn start(shared: &Arc<SharedState>) -> io::Result<Self> {
         let stopping = Arc::new(AtomicBool::new(false));
-        let (shared, stopped) = (Arc::clone(cluster), Arc::clone(&stopping));
+        let (of_thread, stopped) = (Arc::clone(shared), Arc::clone(&stopping));
         let thread = std::thread::Builder::new()
             .name("slabcore-timer".to_owned())
-            .spawn(move || wake_when_due(&shared, &stopped))?;
-        Ok(Self { cluster: Arc::clone(cluster), stopping, thread })
+            .spawn(move || wake_when_due(&of_thread, &stopped))?;
+        Ok(Self { shared: Arc::clone(shared), stopping, thread })
     }
 
     /// Ends it.
     pub(super) fn stop(self) {
         self.stopping.store(true, Ordering::SeqCst);
-        self.cluster.due_ticks.wake_thread();
+        self.shared.due_ticks.wake_thread();
         self.thread.thread().unpark();
         // It has ended either way.
         let _ = self.thread.join();
     }
 }
 
-fn wake_when_due(cluster: &Cluster, stopping: &AtomicBool) {
-    cluster.due_ticks.register_thread();
+fn wake_when_due(shared: &SharedState, stopping: &AtomicBool) {
+    shared.due_ticks.register_thread();
     while !stopping.load(Ordering::SeqCst) {
-        let now = cluster.clock.now().tick;
-        for shard in cluster.due_ticks.take_due(now) {
-            cluster.mailboxes[shard].wake();
+        let now = shared.clock.now().tick;
+        for shard in shared.due_ticks.take_due(now) {
+            shared.mailboxes[shard].wake();
         }
-        match cluster.due_ticks.earliest() {
+        match shared.due_ticks.earliest() {
             // It was set since, and is due: the next round takes it.
             Some(tick) if tick <= now => {}
             Some(tick) => std::thread::park_timeout(Duration::from_secs((tick - now).into())),

@@ -79,7 +79,7 @@ impl Connection {
             error_lines::BAD_LINE_TERMINATION
         } else if let Some((name, password)) = words(token) {
             executor.metrics.add(Counter::AuthCmds, 1);
-            if executor.cluster.admits(name, password) {
+            if executor.shared.admits(name, password) {
                 self.login = Login::Done;
                 b"STORED\r\n"
             } else {
@@ -107,7 +107,7 @@ impl Connection {
             return BinaryStatus::AuthContinue;
         }
         executor.metrics.add(Counter::AuthCmds, 1);
-        if is_plain && plain(said).is_some_and(|(name, word)| executor.cluster.admits(name, word)) {
+        if is_plain && plain(said).is_some_and(|(name, word)| executor.shared.admits(name, word)) {
             self.login = Login::Done;
             return BinaryStatus::Done;
         }

@@ -35,7 +35,7 @@ impl Connection {
             BinaryServerRequest::Flush { delay } => self.binary_flush(executor, echo, delay),
             BinaryServerRequest::Stats(query) => self.stats(executor, query, Some(echo)),
             BinaryServerRequest::ResetStats => self.reset_stats(executor, Some(echo)),
-            BinaryServerRequest::CountPrefixes(_) if !executor.cluster.settings.dump => {
+            BinaryServerRequest::CountPrefixes(_) if !executor.shared.settings.dump => {
                 self.refuse_stats(error_lines::STATS_DETAIL_NOT_ALLOWED, Some(echo));
             }
             BinaryServerRequest::CountPrefixes(is_on) => {
@@ -48,7 +48,7 @@ impl Connection {
     /// Flushes all shards. Like in memcached, a refused flush is not counted, and a quiet one is
     /// refused with a reply.
     fn binary_flush(&mut self, executor: &mut Executor, echo: Echo, delay: u32) {
-        if !executor.cluster.settings.flush_all {
+        if !executor.shared.settings.flush_all {
             return self.reply_binary(&BinaryReply::new(echo, BinaryStatus::AuthFailure));
         }
         executor.metrics.add(Counter::CmdFlush, 1);

@@ -9,7 +9,7 @@ use crate::connection::Connection;
 use crate::executor::Executor;
 use crate::requests::key_requests::RestOfKeys;
 use crate::requests::reply_form::ReplyForm;
-use crate::settings::peer::CloseReason;
+use crate::settings::close_reason::CloseReason;
 
 impl Connection {
     /// Executes one request. A get that must pause returns where its other keys are. `budget` is

@@ -36,10 +36,10 @@ impl Connection {
         format: DumpFormat,
         classes: SlabClasses,
     ) -> Result<(), &'static [u8]> {
-        if !executor.cluster.run_time.crawls() {
+        if !executor.shared.run_time.crawls() {
             return Err(error_lines::CRAWLER_DISABLED);
         }
-        if !executor.cluster.settings.dump {
+        if !executor.shared.settings.dump {
             return Err(match format {
                 DumpFormat::Requests => error_lines::MGDUMP_NOT_ALLOWED,
                 DumpFormat::Meta | DumpFormat::Cache => error_lines::METADUMP_NOT_ALLOWED,

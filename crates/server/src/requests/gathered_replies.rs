@@ -19,25 +19,25 @@ pub(super) fn gathered_reply(gather: &Gather, executor: &Executor) -> Vec<u8> {
         }
         Gathering::Sizes(sizes) => sizes.encode(&mut out),
         Gathering::Connections(connections) => {
-            let cluster = &executor.cluster;
-            connections.encode(&mut out, &cluster.port_sockets, cluster.clock.uptime());
+            let shared = &executor.shared;
+            connections.encode(&mut out, &shared.port_sockets, shared.clock.uptime());
         }
-        Gathering::Shards(shards) => encode_shards(&mut out, &executor.cluster, shards),
+        Gathering::Shards(shards) => encode_shards(&mut out, &executor.shared, shards),
         Gathering::Metrics(sum, MetricsReply::General) => {
-            stats::general(&mut out, &executor.cluster, sum);
+            stats::general(&mut out, &executor.shared, sum);
         }
         Gathering::Metrics(sum, MetricsReply::Slabcore) => {
-            stats::slabcore(&mut out, &executor.cluster, sum);
+            stats::slabcore(&mut out, &executor.shared, sum);
         }
         Gathering::Metrics(sum, MetricsReply::Reset) => {
-            executor.cluster.reset_stats(sum, stats::shared_counts(&executor.cluster));
+            executor.shared.reset_stats(sum, stats::shared_counts(&executor.shared));
             Reply::Reset.encode(&mut out);
         }
         Gathering::Classes(sum, ClassesReply::Items) => {
-            stats::items(&mut out, &executor.cluster, sum);
+            stats::items(&mut out, &executor.shared, sum);
         }
         Gathering::Classes(sum, ClassesReply::Slabs) => {
-            stats::slabs(&mut out, &executor.cluster, sum);
+            stats::slabs(&mut out, &executor.shared, sum);
         }
         Gathering::Reassign(Reassigned::Begun) => Reply::Ok.encode(&mut out),
         Gathering::Reassign(Reassigned::Busy) => {

@@ -206,7 +206,7 @@ impl Connection {
                         encode_value_header(out, key, flags, value_bytes, cas);
                     });
                 }
-                Response::LargeBehind { head, end, .. } => {
+                Response::LargeWithHead { head, end, .. } => {
                     self.large_value(executor, route, end, |out| {
                         out.extend_from_slice(&head);
                     });

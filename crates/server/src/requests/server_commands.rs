@@ -17,7 +17,7 @@ use crate::connection::Connection;
 use crate::connection::gather::{Gather, Gathering, MetricsReply};
 use crate::executor::Executor;
 use crate::requests::gathers::send_to_others;
-use crate::settings::peer::CloseReason;
+use crate::settings::close_reason::CloseReason;
 use crate::shared::certificate_reload;
 use crate::shared::memory_limit;
 use crate::shared::reload_requests::ReloadRequest;
@@ -62,15 +62,15 @@ impl Connection {
         command: ServerCommand,
         noreply: bool,
     ) -> Outcome {
-        let run_time = &executor.cluster.run_time;
-        let settings = &executor.cluster.settings;
+        let run_time = &executor.shared.run_time;
+        let settings = &executor.shared.settings;
         match command {
             ServerCommand::FlushAll { delay } => {
                 return self.flush_all(executor, delay, noreply);
             }
             ServerCommand::Verbosity(level) => {
                 let level = u64::from(level).min(VERBOSITY_MAX);
-                executor.cluster.verbosity.store(level, Ordering::Relaxed);
+                executor.shared.verbosity.store(level, Ordering::Relaxed);
             }
             ServerCommand::Shutdown(mode) => return self.shut_down(executor, mode),
             ServerCommand::ResetStats => {
@@ -106,7 +106,7 @@ impl Connection {
                 return Ok(ReplyTime::Later);
             }
             ServerCommand::MemoryLimit(megabytes) => {
-                memory_limit::change(&executor.cluster, megabytes)?;
+                memory_limit::change(&executor.shared, megabytes)?;
             }
             ServerCommand::Reassign { .. } | ServerCommand::UnreadableReassign
                 if !settings.slab_reassign =>
@@ -124,7 +124,7 @@ impl Connection {
     /// `flush_all` as text. Like in memcached, it is counted even if it is refused.
     fn flush_all(&mut self, executor: &mut Executor, delay: Option<i32>, noreply: bool) -> Outcome {
         executor.metrics.add(Counter::CmdFlush, 1);
-        if !executor.cluster.settings.flush_all {
+        if !executor.shared.settings.flush_all {
             return Err(error_lines::FLUSH_ALL_NOT_ALLOWED);
         }
         let delay = delay.ok_or(error_lines::INVALID_EXPTIME)?;
@@ -162,7 +162,7 @@ impl Connection {
         is_on: bool,
         echo: Option<Echo>,
     ) {
-        executor.cluster.counts_prefixes.store(is_on, Ordering::Relaxed);
+        executor.shared.counts_prefixes.store(is_on, Ordering::Relaxed);
         let command = ShardCommand::CountPrefixes(is_on);
         self.command_shards(executor, Gathering::Done, command, echo);
     }
@@ -170,13 +170,13 @@ impl Connection {
     /// `refresh_certs`: the reply comes once a thread has read the files. Like in memcached,
     /// `noreply` does not hide a failure.
     fn refresh_certificates(&mut self, executor: &mut Executor, noreply: bool) {
-        let cluster = Arc::clone(&executor.cluster);
-        let Some(tls) = cluster.tls.as_ref() else {
+        let shared = Arc::clone(&executor.shared);
+        let Some(tls) = shared.tls.as_ref() else {
             return self.reply(Reply::Error(error_lines::TLS_NOT_ENABLED));
         };
         let ticket = self.open_ticket(executor);
         let request = ReloadRequest { shard: executor.shard, ticket, noreply };
-        if !certificate_reload::request(&cluster, tls, request) {
+        if !certificate_reload::request(&shared, tls, request) {
             self.output.fill(ticket.slot, error_lines::OUT_OF_MEMORY, &mut executor.spares);
         }
     }
@@ -184,7 +184,7 @@ impl Connection {
     /// `lru_crawler crawl`. The background work of any turn reclaims what has expired, so all
     /// executors turn, also those that sleep.
     fn crawl(&mut self, executor: &mut Executor, classes: SlabClasses, noreply: bool) -> Outcome {
-        if !executor.cluster.run_time.crawls() {
+        if !executor.shared.run_time.crawls() {
             return Err(error_lines::CRAWLER_DISABLED);
         }
         classes?;
@@ -195,7 +195,7 @@ impl Connection {
 
     /// `lru_crawler enable` and `disable`: replies `OK` once all executors have seen the change.
     fn enable_crawler(&mut self, executor: &mut Executor, enable: bool, noreply: bool) -> Outcome {
-        if !executor.cluster.run_time.enable_crawler(enable) {
+        if !executor.shared.run_time.enable_crawler(enable) {
             return if enable {
                 Err(error_lines::CRAWLER_ENABLED_ALREADY)
             } else {
@@ -229,7 +229,7 @@ impl Connection {
 
     /// `shutdown`: the process sends itself the signal that an operator would send.
     fn shut_down(&mut self, executor: &mut Executor, mode: ShutdownMode) -> Outcome {
-        if !executor.cluster.settings.shutdown {
+        if !executor.shared.settings.shutdown {
             return Err(error_lines::SHUTDOWN_NOT_ENABLED);
         }
         let signal = match mode {

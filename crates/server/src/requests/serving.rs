@@ -4,7 +4,7 @@
 //! the end of the input, when the budget is spent, or when the output or a batch for another shard
 //! is full.
 //!
-//! Dialects: an arm for what the decoder returns, and for the plain reads of each.
+//! Dialects: an arm for each request that the decoder returns, and the plain reads of each dialect.
 
 use slabcore_protocol::{Decoded, Echo, Keys, Protocol, Request};
 

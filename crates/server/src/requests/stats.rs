@@ -12,7 +12,7 @@ use crate::admin::resource_usage::ResourceUsage;
 use crate::settings::Listen;
 use crate::settings::limits::{RECEIVE_BUFFER_BYTES, RECEIVE_BUFFERS};
 use crate::settings::users::Users;
-use crate::shared::cluster::{Backend, Cluster, SharedCounts, SharedTls};
+use crate::shared::shared_state::{Backend, SharedCounts, SharedState, SharedTls};
 
 /// One STAT line of `stats`.
 enum Source {
@@ -21,9 +21,9 @@ enum Source {
     /// 0: it does not exist here, and clients may look for it.
     Zero,
     /// A value that is not a sum over shards.
-    Own(fn(&Cluster) -> String),
+    Own(fn(&SharedState) -> String),
     /// A count for the whole server since the last `stats reset`.
-    Shared(fn(&Cluster) -> u64),
+    Shared(fn(&SharedState) -> u64),
     /// A value that is shown only if a listener uses TLS.
     UnderTls(fn(&SharedTls) -> u64),
     /// A count that is shown only if a listener uses TLS, since the last `stats reset`.
@@ -45,29 +45,29 @@ use Source::{
 #[rustfmt::skip]
 static GENERAL: &[(&str, Source)] = &[
     ("pid", Own(|_| std::process::id().to_string())),
-    ("uptime", Own(|cluster| cluster.clock.uptime().to_string())),
-    ("time", Own(|cluster| cluster.clock.now().unix().to_string())),
+    ("uptime", Own(|shared| shared.clock.uptime().to_string())),
+    ("time", Own(|shared| shared.clock.now().unix().to_string())),
     ("version", Own(|_| MEMCACHED_VERSION.to_owned())),
-    ("libevent", Own(|cluster| cluster.backend.name().to_owned())),
+    ("libevent", Own(|shared| shared.backend.name().to_owned())),
     ("pointer_size", Own(|_| usize::BITS.to_string())),
     ("rusage_user", Own(|_| ResourceUsage::now().user)),
     ("rusage_system", Own(|_| ResourceUsage::now().system)),
-    ("max_connections", Own(|cluster| cluster.settings.connections_max.to_string())),
-    ("curr_connections", Own(|cluster| cluster.admission.open_connections().to_string())),
+    ("max_connections", Own(|shared| shared.settings.connections_max.to_string())),
+    ("curr_connections", Own(|shared| shared.admission.open_connections().to_string())),
     ("total_connections", C(Counter::TotalConnections)),
     ("rejected_connections",
-        Shared(|cluster| cluster.admission.rejected_connections())),
+        Shared(|shared| shared.admission.rejected_connections())),
     ("connection_structures", G(Gauge::CurrConnections)),
     ("response_obj_oom", Zero),
     ("response_obj_count", Zero),
     ("response_obj_bytes", Zero),
-    ("read_buf_count", Own(|cluster| receive_buffers(cluster).to_string())),
+    ("read_buf_count", Own(|shared| receive_buffers(shared).to_string())),
     ("read_buf_bytes",
-        Own(|cluster| (receive_buffers(cluster) * RECEIVE_BUFFER_BYTES).to_string())),
+        Own(|shared| (receive_buffers(shared) * RECEIVE_BUFFER_BYTES).to_string())),
     ("read_buf_bytes_free",
-        Own(|cluster| (receive_buffers(cluster) * RECEIVE_BUFFER_BYTES).to_string())),
+        Own(|shared| (receive_buffers(shared) * RECEIVE_BUFFER_BYTES).to_string())),
     ("read_buf_oom", Zero),
-    ("reserved_fds", Own(|cluster| (cluster.settings.shards * FDS_PER_SHARD).to_string())),
+    ("reserved_fds", Own(|shared| (shared.settings.shards * FDS_PER_SHARD).to_string())),
     ("cmd_get", C(Counter::CmdGet)),
     ("cmd_set", C(Counter::CmdSet)),
     ("cmd_flush", C(Counter::CmdFlush)),
@@ -95,14 +95,14 @@ static GENERAL: &[(&str, Source)] = &[
     ("idle_kicks", C(Counter::IdleKicks)),
     ("bytes_read", C(Counter::BytesRead)),
     ("bytes_written", C(Counter::BytesWritten)),
-    ("limit_maxbytes", Own(|cluster| cluster.memory.bytes().to_string())),
+    ("limit_maxbytes", Own(|shared| shared.memory.bytes().to_string())),
     ("accepting_conns",
-        Own(|cluster| u8::from(cluster.admission.is_accepting()).to_string())),
+        Own(|shared| u8::from(shared.admission.is_accepting()).to_string())),
     ("listen_disabled_num",
-        Shared(|cluster| cluster.admission.pauses())),
+        Shared(|shared| shared.admission.pauses())),
     ("time_in_listen_disabled_us",
-        Shared(|cluster| cluster.admission.paused_us())),
-    ("threads", Own(|cluster| cluster.settings.shards.to_string())),
+        Shared(|shared| shared.admission.paused_us())),
+    ("threads", Own(|shared| shared.settings.shards.to_string())),
     ("conn_yields", C(Counter::ConnYields)),
     ("hash_power_level", G(Gauge::HashPowerLevel)),
     ("hash_bytes", G(Gauge::HashBytes)),
@@ -120,11 +120,11 @@ static GENERAL: &[(&str, Source)] = &[
     ("lru_crawler_starts", C(Counter::LruCrawlerStarts)),
     ("lru_maintainer_juggles", Zero),
     ("malloc_fails", Zero),
-    ("log_worker_dropped", Shared(|cluster| cluster.watchers.counts().dropped)),
-    ("log_worker_written", Shared(|cluster| cluster.watchers.counts().written)),
-    ("log_watcher_skipped", Shared(|cluster| cluster.watchers.counts().skipped)),
-    ("log_watcher_sent", Shared(|cluster| cluster.watchers.counts().sent)),
-    ("log_watchers", Own(|cluster| cluster.watchers.counts().watchers.to_string())),
+    ("log_worker_dropped", Shared(|shared| shared.watchers.counts().dropped)),
+    ("log_worker_written", Shared(|shared| shared.watchers.counts().written)),
+    ("log_watcher_skipped", Shared(|shared| shared.watchers.counts().skipped)),
+    ("log_watcher_sent", Shared(|shared| shared.watchers.counts().sent)),
+    ("log_watchers", Own(|shared| shared.watchers.counts().watchers.to_string())),
     ("ssl_new_sessions", TlsCounter(|tls| tls.new_sessions.load(Ordering::Relaxed))),
     ("ssl_handshake_errors", TlsCounter(|tls| tls.handshake_errors.load(Ordering::Relaxed))),
     ("ssl_proto_errors", TlsCounter(|tls| tls.protocol_errors.load(Ordering::Relaxed))),
@@ -134,7 +134,7 @@ static GENERAL: &[(&str, Source)] = &[
     ("bytes", G(Gauge::Bytes)),
     ("curr_items", G(Gauge::CurrItems)),
     ("total_items", C(Counter::TotalItems)),
-    ("slab_global_page_pool", Own(|cluster| cluster.pages.pages_free().to_string())),
+    ("slab_global_page_pool", Own(|shared| shared.pages.pages_free().to_string())),
     ("expired_unfetched", C(Counter::ExpiredUnfetched)),
     ("evicted_unfetched", C(Counter::EvictedUnfetched)),
     ("evicted_active", C(Counter::EvictedActive)),
@@ -153,30 +153,30 @@ static GENERAL: &[(&str, Source)] = &[
 /// Descriptors that each executor needs for itself: rings and doorbells.
 const FDS_PER_SHARD: usize = 8;
 
-fn receive_buffers(cluster: &Cluster) -> usize {
-    cluster.settings.shards * usize::from(RECEIVE_BUFFERS)
+fn receive_buffers(shared: &SharedState) -> usize {
+    shared.settings.shards * usize::from(RECEIVE_BUFFERS)
 }
 
 /// Appends `stats`. `sum` is over all shards.
-pub(super) fn general(out: &mut Vec<u8>, cluster: &Cluster, sum: &Snapshot) {
-    let shown = cluster.since_reset(sum);
-    let before = cluster.shared_before_reset();
+pub(super) fn general(out: &mut Vec<u8>, shared: &SharedState, sum: &Snapshot) {
+    let shown = shared.since_reset(sum);
+    let before = shared.shared_before_reset();
     for (name, source) in GENERAL {
-        if !is_shown(name, cluster) {
+        if !is_shown(name, shared) {
             continue;
         }
         match source {
             C(counter) => encode_stat(out, name, shown.get(*counter)),
             G(gauge) => encode_stat(out, name, shown.gauge(*gauge)),
             Zero => encode_stat(out, name, 0),
-            Own(value) => encode_stat(out, name, value(cluster)),
+            Own(value) => encode_stat(out, name, value(shared)),
             UnderTls(value) => {
-                if let Some(tls) = &cluster.tls {
+                if let Some(tls) = &shared.tls {
                     encode_stat(out, name, value(tls));
                 }
             }
             Shared(_) | TlsCounter(_) => {
-                if let Some(count) = shared_count(source, cluster) {
+                if let Some(count) = shared_count(source, shared) {
                     let before = before.get(name).copied().unwrap_or(0);
                     encode_stat(out, name, count.saturating_sub(before));
                 }
@@ -187,22 +187,22 @@ pub(super) fn general(out: &mut Vec<u8>, cluster: &Cluster, sum: &Snapshot) {
 }
 
 /// The counts for the whole server, by name, for `stats reset`.
-pub(super) fn shared_counts(cluster: &Cluster) -> SharedCounts {
-    let counts = GENERAL.iter().map(|(name, source)| (*name, shared_count(source, cluster)));
+pub(super) fn shared_counts(shared: &SharedState) -> SharedCounts {
+    let counts = GENERAL.iter().map(|(name, source)| (*name, shared_count(source, shared)));
     counts.filter_map(|(name, count)| Some((name, count?))).collect()
 }
 
-fn shared_count(source: &Source, cluster: &Cluster) -> Option<u64> {
+fn shared_count(source: &Source, shared: &SharedState) -> Option<u64> {
     match source {
-        Shared(count) => Some(count(cluster)),
-        TlsCounter(count) => cluster.tls.as_ref().map(count),
+        Shared(count) => Some(count(shared)),
+        TlsCounter(count) => shared.tls.as_ref().map(count),
         _ => None,
     }
 }
 
 /// Like in memcached, some numbers are shown only if they can be more than 0.
-fn is_shown(name: &str, cluster: &Cluster) -> bool {
-    let settings = &cluster.settings;
+fn is_shown(name: &str, shared: &SharedState) -> bool {
+    let settings = &shared.settings;
     match name {
         // memcached has no such lines without its page mover and its maintainer.
         "slabs_moved" => settings.slab_reassign,
@@ -217,25 +217,25 @@ fn is_shown(name: &str, cluster: &Cluster) -> bool {
         "ssl_new_sessions" => settings.kept.tls.session_cache,
         "idle_kicks" => settings.idle_timeout.is_some(),
         "rejected_connections" => settings.maxconns_fast,
-        "lru_crawler_running" | "lru_crawler_starts" => cluster.run_time.crawls(),
+        "lru_crawler_running" | "lru_crawler_starts" => shared.run_time.crawls(),
         _ => true,
     }
 }
 
 /// Appends `stats slabcore`: statistics that memcached does not have.
-pub(super) fn slabcore(out: &mut Vec<u8>, cluster: &Cluster, sum: &Snapshot) {
-    encode_stat(out, "product", cluster.settings.product);
-    encode_stat(out, "backend", cluster.backend.name());
-    if let Backend::Epoll(reason) = &cluster.backend {
+pub(super) fn slabcore(out: &mut Vec<u8>, shared: &SharedState, sum: &Snapshot) {
+    encode_stat(out, "product", shared.settings.product);
+    encode_stat(out, "backend", shared.backend.name());
+    if let Backend::Epoll(reason) = &shared.backend {
         encode_stat(out, "backend_reason", reason.replace(' ', "_"));
     }
-    encode_stat(out, "shards", cluster.settings.shards);
-    encode_stat(out, "shard_ports_base", cluster.settings.shard_ports.unwrap_or(0));
-    for (shard, port) in cluster.shard_ports.iter().enumerate() {
+    encode_stat(out, "shards", shared.settings.shards);
+    encode_stat(out, "shard_ports_base", shared.settings.shard_ports.unwrap_or(0));
+    for (shard, port) in shared.shard_ports.iter().enumerate() {
         encode_stat(out, format_args!("shard:{shard}:port"), port);
     }
-    encode_stat(out, "pages_total", cluster.pages.pages_total());
-    encode_stat(out, "pages_free", cluster.pages.pages_free());
+    encode_stat(out, "pages_total", shared.pages.pages_total());
+    encode_stat(out, "pages_free", shared.pages.pages_free());
     encode_stat(out, "page_bytes", slabcore_storage::PAGE_BYTES);
     encode_stat(out, Gauge::PagesOwned.stat_name(), sum.gauge(Gauge::PagesOwned));
     let own = [
@@ -273,26 +273,26 @@ pub(super) fn sizes_disabled(out: &mut Vec<u8>) {
 }
 
 /// Appends `stats items`. Classes without items are not shown.
-pub(super) fn items(out: &mut Vec<u8>, cluster: &Cluster, table: &ClassTable) {
-    table.encode_items(out, cluster.item_columns());
+pub(super) fn items(out: &mut Vec<u8>, shared: &SharedState, table: &ClassTable) {
+    table.encode_items(out, shared.item_columns());
     out.extend_from_slice(END);
 }
 
 /// Appends `stats slabs`.
-pub(super) fn slabs(out: &mut Vec<u8>, cluster: &Cluster, table: &ClassTable) {
-    table.encode_slabs(out, cluster.malloced_bytes());
+pub(super) fn slabs(out: &mut Vec<u8>, shared: &SharedState, table: &ClassTable) {
+    table.encode_slabs(out, shared.malloced_bytes());
     out.extend_from_slice(END);
 }
 
 /// Appends `stats settings`.
 #[rustfmt::skip]
-pub(super) fn settings(out: &mut Vec<u8>, cluster: &Cluster) {
-    let settings = &cluster.settings;
+pub(super) fn settings(out: &mut Vec<u8>, shared: &SharedState) {
+    let settings = &shared.settings;
     let socket = match &settings.listen {
         Listen::Tcp(_) => None,
         Listen::Unix { path, .. } => Some(path.display().to_string()),
     };
-    let kept = cluster.run_time.get();
+    let kept = shared.run_time.get();
     // The port of the first address that is bound.
     let port = |bound: &[SocketAddr], asked: i32| match bound.first() {
         Some(address) => address.port().to_string(),
@@ -301,12 +301,12 @@ pub(super) fn settings(out: &mut Vec<u8>, cluster: &Cluster) {
     let on_off = |on| if on { "on" } else { "off" };
     let yes_no = |yes| if yes { "yes" } else { "no" };
     let mut stat = |name: &str, value: &str| encode_stat(out, name, value);
-    stat("maxbytes", &cluster.memory.bytes().to_string());
+    stat("maxbytes", &shared.memory.bytes().to_string());
     stat("maxconns", &settings.connections_max.to_string());
-    stat("tcpport", &port(&cluster.addresses, kept.tcp_port));
-    stat("udpport", &port(&cluster.udp_addresses, kept.udp_port));
+    stat("tcpport", &port(&shared.addresses, kept.tcp_port));
+    stat("udpport", &port(&shared.udp_addresses, kept.udp_port));
     stat("inter", settings.interfaces.as_deref().unwrap_or("NULL"));
-    stat("verbosity", &cluster.verbosity.load(Ordering::Relaxed).to_string());
+    stat("verbosity", &shared.verbosity.load(Ordering::Relaxed).to_string());
     stat("oldest", "0");
     stat("evictions", on_off(settings.evict));
     stat("domain_socket", socket.as_deref().unwrap_or("NULL"));
@@ -317,11 +317,11 @@ pub(super) fn settings(out: &mut Vec<u8>, cluster: &Cluster) {
     stat("num_threads", &settings.shards.to_string());
     // Of several addresses memcached serves each by one thread, too.
     let several = settings.interfaces.as_ref().is_some_and(|it| it.contains(','));
-    let of_one = several || !cluster.udp_addresses.is_empty();
+    let of_one = several || !shared.udp_addresses.is_empty();
     let udp_threads = if of_one { 1 } else { settings.shards };
     stat("num_threads_per_udp", &udp_threads.to_string());
     stat("stat_key_prefix", &settings.prefix_delimiter.map_or(':', char::from).to_string());
-    stat("detail_enabled", yes_no(cluster.counts_prefixes.load(Ordering::Relaxed)));
+    stat("detail_enabled", yes_no(shared.counts_prefixes.load(Ordering::Relaxed)));
     stat("reqs_per_event", &settings.requests_per_event_max.to_string());
     stat("cas_enabled", yes_no(settings.cas));
     stat("tcp_backlog", &settings.listen_backlog.to_string());
@@ -338,7 +338,7 @@ pub(super) fn settings(out: &mut Vec<u8>, cluster: &Cluster) {
     stat("hashpower_init", &kept.hash_power.to_string());
     stat("slab_reassign", yes_no(settings.slab_reassign));
     kept.show_automove(&mut stat);
-    kept.show_crawler(cluster.run_time.crawls(), &mut stat);
+    kept.show_crawler(shared.run_time.crawls(), &mut stat);
     stat("flush_enabled", yes_no(settings.flush_all));
     stat("dump_enabled", yes_no(settings.dump));
     kept.show_hash_algorithm(&mut stat);

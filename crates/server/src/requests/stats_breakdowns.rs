@@ -6,7 +6,7 @@ use slabcore_metrics::{Counter, Gauge, Snapshot};
 use slabcore_protocol::{BinaryReply, BinaryStatus, BinaryValue, END, Echo, encode_stat};
 use slabcore_shard::PrefixCounts;
 
-use crate::shared::cluster::Cluster;
+use crate::shared::shared_state::SharedState;
 
 /// Key of the packet that holds the whole `stats detail dump`.
 const DETAILED: &[u8] = b"detailed";
@@ -27,7 +27,7 @@ pub(super) fn encode_prefixes(out: &mut Vec<u8>, counts: &PrefixCounts, echo: Op
 
 /// Appends `stats shards`: the numbers of each shard since the start. `stats reset` does not change
 /// them.
-pub(super) fn encode_shards(out: &mut Vec<u8>, cluster: &Cluster, shards: &[Snapshot]) {
+pub(super) fn encode_shards(out: &mut Vec<u8>, shared: &SharedState, shards: &[Snapshot]) {
     let gauges = [Gauge::CurrItems, Gauge::Bytes, Gauge::PagesOwned, Gauge::CurrConnections];
     let counters = [
         Counter::GetHits,
@@ -46,7 +46,7 @@ pub(super) fn encode_shards(out: &mut Vec<u8>, cluster: &Cluster, shards: &[Snap
             let name = counter.stat_name();
             encode_stat(out, format_args!("shard:{shard}:{name}"), numbers.get(counter));
         }
-        let waiting = cluster.mailboxes[shard].waiting();
+        let waiting = shared.mailboxes[shard].waiting();
         encode_stat(out, format_args!("shard:{shard}:mailbox_messages"), waiting);
     }
     out.extend_from_slice(END);

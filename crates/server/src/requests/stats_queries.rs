@@ -20,7 +20,7 @@ impl Connection {
         query: StatsQuery<'_>,
         echo: Option<Echo>,
     ) {
-        let settings = &executor.cluster.settings;
+        let settings = &executor.shared.settings;
         let (gathering, asked) = match query {
             StatsQuery::General => (metrics(MetricsReply::General), ShardQuery::Metrics),
             StatsQuery::Slabcore => (metrics(MetricsReply::Slabcore), ShardQuery::Metrics),
@@ -51,22 +51,22 @@ impl Connection {
     ) {
         let mut text = Vec::new();
         match query {
-            StatsQuery::Settings => stats::settings(&mut text, &executor.cluster),
+            StatsQuery::Settings => stats::settings(&mut text, &executor.shared),
             StatsQuery::Sizes => stats::sizes_disabled(&mut text),
             StatsQuery::Owners { keys } => stats::owners(&mut text, &executor.router, keys),
             // There is no external storage.
             StatsQuery::ExternalStorage => text.extend_from_slice(END),
             StatsQuery::Connections => return self.stats_connections(executor),
-            StatsQuery::Cachedump { class, lines_max } if executor.cluster.settings.dump => {
+            StatsQuery::Cachedump { class, lines_max } if executor.shared.settings.dump => {
                 return self.begin_cachedump(class, lines_max);
             }
-            StatsQuery::UnreadableCachedump(error) if executor.cluster.settings.dump => {
+            StatsQuery::UnreadableCachedump(error) if executor.shared.settings.dump => {
                 return self.reply(Reply::Error(error));
             }
             StatsQuery::Cachedump { .. } | StatsQuery::UnreadableCachedump(_) => {
                 return self.reply(Reply::Error(error_lines::STATS_CACHEDUMP_NOT_ALLOWED));
             }
-            StatsQuery::UnreadableDetail if executor.cluster.settings.dump => {
+            StatsQuery::UnreadableDetail if executor.shared.settings.dump => {
                 return self.reply(Reply::Error(error_lines::STATS_DETAIL_USAGE));
             }
             StatsQuery::Prefixes | StatsQuery::UnreadableDetail => {

@@ -49,20 +49,20 @@ impl Connection {
         executor: &mut Executor,
         streams: Option<Streams>,
     ) -> Result<(), &'static [u8]> {
-        if !executor.cluster.settings.watch {
+        if !executor.shared.settings.watch {
             return Err(error_lines::WATCH_NOT_ALLOWED);
         }
         if self.follows_requests() {
             return Err(error_lines::WATCH_AFTER_COMMANDS);
         }
         let streams = streams.ok_or(error_lines::ERROR)?;
-        let id = executor.cluster.watchers.add(executor.shard.index(), streams);
+        let id = executor.shared.watchers.add(executor.shard.index(), streams);
         let id = id.ok_or(error_lines::TOO_MANY_WATCHERS)?;
         self.become_watcher(id);
         executor.watchers.push((id, self.id()));
         // Sleeping executors must learn of the watcher, because their shards may be lent.
         for shard in executor.other_shards() {
-            executor.cluster.mailboxes[shard.index()].wake();
+            executor.shared.mailboxes[shard.index()].wake();
         }
         Ok(())
     }

@@ -9,6 +9,7 @@
 //! Start reading at [`Settings`].
 
 pub(crate) mod address;
+pub(crate) mod close_reason;
 pub(crate) mod fatal;
 pub(crate) mod item_memory;
 pub(crate) mod kept_settings;
@@ -17,7 +18,6 @@ pub(crate) mod line_limit;
 pub(crate) mod listener;
 pub(crate) mod locked_memory;
 pub(crate) mod log;
-pub(crate) mod peer;
 pub(crate) mod port_socket;
 pub(crate) mod ring_size;
 mod settings;

@@ -7,9 +7,9 @@ use std::time::Duration;
 
 use slabcore_shard::ShardId;
 
-use crate::shared::cluster::{Cluster, SharedTls};
 use crate::shared::mailbox::Message;
 use crate::shared::reload_requests::ReloadRequest;
+use crate::shared::shared_state::{SharedState, SharedTls};
 
 /// Niceness of the thread: clients may start it again and again.
 const NICENESS: i32 = 5;
@@ -18,14 +18,14 @@ const NICENESS: i32 = 5;
 const RETRY_PAUSE: Duration = Duration::from_millis(10);
 
 /// Has the files read. The reply comes as [`Message::Reloaded`]. False if no thread can be started.
-pub(crate) fn request(cluster: &Arc<Cluster>, tls: &SharedTls, request: ReloadRequest) -> bool {
+pub(crate) fn request(shared: &Arc<SharedState>, tls: &SharedTls, request: ReloadRequest) -> bool {
     let mut requests = tls.reload_requests();
     if !requests.push(request) {
         return true;
     }
-    let shared = Arc::downgrade(cluster);
+    let weak = Arc::downgrade(shared);
     let reload = thread::Builder::new().name("slabcore-reload".to_owned());
-    let started = reload.spawn(move || reload_files(&shared)).is_ok();
+    let started = reload.spawn(move || reload_files(&weak)).is_ok();
     if !started {
         requests.take_back();
     }
@@ -33,25 +33,25 @@ pub(crate) fn request(cluster: &Arc<Cluster>, tls: &SharedTls, request: ReloadRe
 }
 
 /// Reads the files until no request is left.
-fn reload_files(cluster: &Weak<Cluster>) {
+fn reload_files(shared: &Weak<SharedState>) {
     // If this fails, the thread only competes more.
     let _ = rustix::process::setpriority_process(None, NICENESS);
-    while let Some(cluster) = cluster.upgrade()
-        && let Some(tls) = &cluster.tls
+    while let Some(shared) = shared.upgrade()
+        && let Some(tls) = &shared.tls
     {
         let Some(requests) = tls.reload_requests().take() else { return };
         let failure = tls.reload().err().map(|error| format!("{error}\r\n"));
         for ReloadRequest { shard, ticket, noreply } in requests {
             let done = if noreply { "" } else { "OK\r\n" };
             let reply = failure.clone().unwrap_or_else(|| done.to_owned());
-            answer(&cluster, shard, Message::Reloaded { ticket, reply });
+            answer(&shared, shard, Message::Reloaded { ticket, reply });
         }
     }
 }
 
 /// Posts the reply to a shard's mailbox, once that has room beside all batches.
-fn answer(cluster: &Cluster, shard: ShardId, mut message: Message) {
-    let mailbox = &cluster.mailboxes[shard.index()];
+fn answer(shared: &SharedState, shard: ShardId, mut message: Message) {
+    let mailbox = &shared.mailboxes[shard.index()];
     loop {
         if mailbox.takes_connection() {
             match mailbox.hand_over(message) {

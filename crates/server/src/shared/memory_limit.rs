@@ -16,7 +16,7 @@ use slabcore_storage::PAGE_BYTES;
 use crate::settings::item_memory::return_to_system;
 use crate::settings::limits::RETURN_PAGES_MAX;
 use crate::settings::log;
-use crate::shared::cluster::Cluster;
+use crate::shared::shared_state::SharedState;
 
 /// memcached's least and largest limit in megabytes. A client that names more must mean bytes.
 const MEGABYTES: std::ops::RangeInclusive<u32> = 8..=1_000_000_000;
@@ -25,7 +25,7 @@ const MEGABYTES: std::ops::RangeInclusive<u32> = 8..=1_000_000_000;
 const RETURN_PAUSE: Duration = Duration::from_millis(10);
 
 /// Sets the limit in MiB, or says why not.
-pub(crate) fn change(cluster: &Arc<Cluster>, megabytes: u32) -> Result<(), &'static [u8]> {
+pub(crate) fn change(shared: &Arc<SharedState>, megabytes: u32) -> Result<(), &'static [u8]> {
     if megabytes < *MEGABYTES.start() {
         return Err(error_lines::MEMORY_LIMIT_TOO_SMALL);
     }
@@ -33,43 +33,43 @@ pub(crate) fn change(cluster: &Arc<Cluster>, megabytes: u32) -> Result<(), &'sta
         return Err(error_lines::MEMORY_LIMIT_IN_BYTES);
     }
     let bytes = (megabytes as usize) << 20;
-    if cluster.settings.huge_pages || !cluster.pages.set_limit(bytes / PAGE_BYTES) {
+    if shared.settings.huge_pages || !shared.pages.set_limit(bytes / PAGE_BYTES) {
         return Err(error_lines::MEMORY_LIMIT_OUT_OF_BOUNDS);
     }
-    cluster.memory.set(bytes);
-    log::memory_limit(cluster.verbosity.load(Ordering::Relaxed), megabytes);
-    for mailbox in &cluster.mailboxes {
+    shared.memory.set(bytes);
+    log::memory_limit(shared.verbosity.load(Ordering::Relaxed), megabytes);
+    for mailbox in &shared.mailboxes {
         // Sleeping executors have pages to give, too.
         mailbox.wake();
     }
-    if cluster.pages.has_to_return() && cluster.memory.begin_returning() {
-        let shared = Arc::downgrade(cluster);
+    if shared.pages.has_to_return() && shared.memory.begin_returning() {
+        let weak = Arc::downgrade(shared);
         let returns = thread::Builder::new().name("slabcore-return".to_owned());
-        if returns.spawn(move || return_memory(&shared)).is_err() {
+        if returns.spawn(move || return_memory(&weak)).is_err() {
             // The pages are free, but not returned. The next command tries again.
-            cluster.memory.end_returning();
+            shared.memory.end_returning();
         }
     }
     Ok(())
 }
 
 /// Returns the memory of pages that were given back, until no more has to go.
-fn return_memory(cluster: &Weak<Cluster>) {
-    while let Some(cluster) = cluster.upgrade() {
-        let pool = &cluster.pages;
+fn return_memory(shared: &Weak<SharedState>) {
+    while let Some(shared) = shared.upgrade() {
+        let pool = &shared.pages;
         for _ in 0..RETURN_PAGES_MAX {
             let Some(mut page) = pool.take_to_return() else { break };
             return_to_system(pool.memory(&mut page));
             pool.keep_returned(page);
         }
         if !pool.has_to_return() {
-            cluster.memory.end_returning();
+            shared.memory.end_returning();
             // Another command may have come since, and found a thread at work.
-            if !pool.has_to_return() || !cluster.memory.begin_returning() {
+            if !pool.has_to_return() || !shared.memory.begin_returning() {
                 return;
             }
         }
-        drop(cluster);
+        drop(shared);
         thread::sleep(RETURN_PAUSE);
     }
 }

@@ -1,16 +1,15 @@
 //! The state that all threads of the server share.
 //!
-//! [`cluster::Cluster`] holds it: mailboxes between executors, counters, watchers, settings that
+//! [`shared::SharedState`] holds it: mailboxes between executors, counters, watchers, settings that
 //! change at run time, the memory limit, certificates and handshakes, the clock.
 //!
 //! May use: `settings`, `connection`. Must not come in: state of one executor.
 //!
-//! Start reading at `cluster.rs`, then `mailbox.rs`.
+//! Start reading at `shared_state.rs`, then `mailbox.rs`.
 
 pub(crate) mod admission;
 pub(crate) mod certificate_reload;
 pub(crate) mod clock;
-pub(crate) mod cluster;
 pub(crate) mod due_ticks;
 pub(crate) mod graceful_close;
 pub(crate) mod item_memory_limit;
@@ -19,6 +18,7 @@ pub(crate) mod memory_limit;
 pub(crate) mod publish_signal;
 pub(crate) mod reload_requests;
 pub(crate) mod run_time_settings;
+pub(crate) mod shared_state;
 pub(crate) mod slot_map;
 pub(crate) mod tls_handshakes;
 pub(crate) mod watchers;

@@ -21,9 +21,9 @@ use crate::connection::tls_session::TlsSession;
 use crate::settings::fatal::end_process;
 use crate::settings::limits::{HANDSHAKE_DURATION_MAX, HANDSHAKE_THREADS_MAX};
 use crate::settings::tls::ClientCertificates;
-use crate::shared::cluster::{Cluster, SharedTls};
 use crate::shared::graceful_close;
 use crate::shared::mailbox::Message;
+use crate::shared::shared_state::{SharedState, SharedTls};
 use crate::shared::slot_map::SlotMap;
 
 /// Number of the doorbell among the events. Handshakes have small numbers.
@@ -73,9 +73,9 @@ struct Thread {
 
 impl Handshakes {
     /// Starts a thread for each shard, a few at most.
-    pub(crate) fn start(cluster: &Arc<Cluster>) -> io::Result<Self> {
-        let count = cluster.settings.shards.min(HANDSHAKE_THREADS_MAX);
-        let threads = (0..count).map(|_| Thread::start(cluster)).collect::<io::Result<_>>()?;
+    pub(crate) fn start(shared: &Arc<SharedState>) -> io::Result<Self> {
+        let count = shared.settings.shards.min(HANDSHAKE_THREADS_MAX);
+        let threads = (0..count).map(|_| Thread::start(shared)).collect::<io::Result<_>>()?;
         Ok(Self { threads, next: 0 })
     }
 
@@ -112,14 +112,14 @@ fn ring(doorbell: &OwnedFd) {
 }
 
 impl Thread {
-    fn start(cluster: &Arc<Cluster>) -> io::Result<Self> {
+    fn start(shared: &Arc<SharedState>) -> io::Result<Self> {
         let (sender, newcomers) = unbounded();
         let doorbell = eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?;
         let epoll = epoll::create(epoll::CreateFlags::CLOEXEC)?;
         let data = epoll::EventData::new_u64(DOORBELL);
         epoll::add(&epoll, &doorbell, data, epoll::EventFlags::IN)?;
         let worker = Worker {
-            cluster: Arc::clone(cluster),
+            shared: Arc::clone(shared),
             newcomers,
             doorbell: doorbell.try_clone()?,
             epoll,
@@ -155,7 +155,7 @@ enum HandshakeStep {
 }
 
 struct Worker {
-    cluster: Arc<Cluster>,
+    shared: Arc<SharedState>,
     newcomers: Receiver<Newcomer>,
     doorbell: OwnedFd,
     epoll: OwnedFd,
@@ -291,12 +291,12 @@ impl Worker {
     /// Hands connections to their shards, if those have room.
     fn deliver(&mut self) {
         for (shard, message) in std::mem::take(&mut self.done) {
-            let mailbox = &self.cluster.mailboxes[shard];
+            let mailbox = &self.shared.mailboxes[shard];
             if !mailbox.takes_connection() {
                 self.done.push((shard, message));
             } else if mailbox.hand_over(message).is_err() {
                 // Dropping the message closed the connection.
-                self.cluster.admission.connection_ended();
+                self.shared.admission.connection_ended();
             }
         }
     }
@@ -314,11 +314,11 @@ impl Worker {
 
     fn failed(&self) {
         self.tls().handshake_errors.fetch_add(1, Ordering::Relaxed);
-        self.cluster.admission.connection_ended();
+        self.shared.admission.connection_ended();
     }
 
     fn tls(&self) -> &SharedTls {
-        self.cluster.tls.as_ref().expect("a listener under TLS needs it")
+        self.shared.tls.as_ref().expect("a listener under TLS needs it")
     }
 }
 
@@ -388,7 +388,7 @@ mod tests {
     use super::*;
     use crate::launch::executor_setup::make_setups;
     use crate::settings::BackendChoice;
-    use crate::shared::cluster::Backend;
+    use crate::shared::shared_state::Backend;
     use crate::whole_server::settings;
 
     /// The thread ended silently, and clients waited until they gave up.
@@ -396,14 +396,13 @@ mod tests {
     fn a_thread_that_cannot_wait_says_why() {
         let settings = settings(BackendChoice::Epoll);
         let backend = Backend::Epoll(String::new());
-        let (cluster, _setups) =
-            make_setups(settings, backend, &[], Vec::new(), &KeyHasher::new(1))
-                .map_err(drop)
-                .unwrap();
+        let (shared, _setups) = make_setups(settings, backend, &[], Vec::new(), &KeyHasher::new(1))
+            .map_err(drop)
+            .unwrap();
         let (_newcomers, receiver) = unbounded();
         let no_epoll = eventfd(0, EventfdFlags::CLOEXEC).unwrap();
         let worker = Worker {
-            cluster,
+            shared,
             newcomers: receiver,
             doorbell: no_epoll.try_clone().unwrap(),
             epoll: no_epoll,

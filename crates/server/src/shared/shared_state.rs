@@ -105,7 +105,7 @@ pub(crate) struct Baseline {
 }
 
 /// See the module.
-pub(crate) struct Cluster {
+pub(crate) struct SharedState {
     pub(crate) settings: Settings,
     /// Users who may log in. `None`: no login is needed.
     pub(crate) users: Option<Mutex<Users>>,
@@ -148,7 +148,7 @@ pub(crate) struct Cluster {
     pub(crate) shard_ports: Vec<u16>,
 }
 
-impl Cluster {
+impl SharedState {
     /// The counters and gauges that each shard published last.
     pub(crate) fn published(&self) -> Vec<Snapshot> {
         self.metrics.iter().map(|metrics| metrics.snapshot()).collect()
