@@ -196,7 +196,7 @@ fn meta_command() -> impl Strategy<Value = Vec<u8>> {
     prop_oneof![3 => line, 2 => store]
 }
 
-/// A flag of a meta command, right or wrong, or what may stand in its place.
+/// A valid or invalid flag of a meta command.
 fn meta_word() -> impl Strategy<Value = String> {
     "[a-zA-Z]|[TNRCEFDJ](-?[0-9]{1,3}|x)|O[a-z]{0,3}|M[EAPRSID+-]|[0-9\t!]"
 }

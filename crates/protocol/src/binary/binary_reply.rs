@@ -176,16 +176,16 @@ mod tests {
 
     #[test]
     fn hits_and_misses_tell_what_the_opcode_asks() {
-        let told = |opcode| {
+        let reply_of = |opcode| {
             let hit = BinaryReply::hit(echo(opcode), b"key", 5, 7, b"value");
             let miss = BinaryReply::miss(echo(opcode), b"key");
             (hit.key, hit.value_bytes(), miss.key, miss.value_bytes(), miss.is_hidden(true))
         };
-        assert_eq!(told(GET), (&b""[..], 5, &b""[..], 9, false));
-        assert_eq!(told(GETQ), (&b""[..], 5, &b""[..], 9, true));
-        assert_eq!(told(GETKQ), (&b"key"[..], 5, &b"key"[..], 0, true));
-        assert_eq!(told(TOUCH), (&b""[..], 0, &b""[..], 9, false));
-        assert_eq!(told(GAT), (&b""[..], 5, &b""[..], 9, false));
+        assert_eq!(reply_of(GET), (&b""[..], 5, &b""[..], 9, false));
+        assert_eq!(reply_of(GETQ), (&b""[..], 5, &b""[..], 9, true));
+        assert_eq!(reply_of(GETKQ), (&b"key"[..], 5, &b"key"[..], 0, true));
+        assert_eq!(reply_of(TOUCH), (&b""[..], 0, &b""[..], 9, false));
+        assert_eq!(reply_of(GAT), (&b""[..], 5, &b""[..], 9, false));
     }
 
     #[test]

@@ -197,7 +197,7 @@ pub(super) fn hit<'a>(request: &BinaryRequest<'a>, item: &ItemRef<'a>) -> Respon
             if value_bytes <= VALUE_INLINE_BYTES_MAX {
                 Response::PartsBehind { head, item: *item, end }
             } else {
-                Response::LargeBehind { head, end }
+                Response::LargeWithHead { head, end }
             }
         }
     }

@@ -128,7 +128,7 @@ impl Shard {
             Response::Parts { cas, item, .. } if replies_full => {
                 ValueHead::Classic(item.flags(), cas)
             }
-            Response::LargeBehind { head, end } => ValueHead::Other(head, end),
+            Response::LargeWithHead { head, end } => ValueHead::Other(head, end),
             Response::PartsBehind { head, end, .. } if replies_full => ValueHead::Other(head, end),
             Response::Meta(reply) if replies_full && reply.value_bytes() > 0 => {
                 ValueHead::Other(reply.value_elsewhere(), ValueEnd::LineEnd)

@@ -158,7 +158,7 @@ pub(super) fn meta_hit<'a>(
             Response::PartsBehind { head, item: *item, end: ValueEnd::LineEnd }
         }
         MetaValue::Elsewhere(_) => {
-            Response::LargeBehind { head: reply.value_elsewhere(), end: ValueEnd::LineEnd }
+            Response::LargeWithHead { head: reply.value_elsewhere(), end: ValueEnd::LineEnd }
         }
         _ => Response::Meta(reply),
     }

@@ -87,7 +87,7 @@ impl Shard {
         {
             return None;
         }
-        self.tell(now, key, flags, out)
+        self.append_meta_hit(now, key, flags, out)
     }
 
     /// Executes a binary get of `key` and appends the reply to `out`, as [`Self::meta_get_into`].
@@ -114,7 +114,7 @@ impl Shard {
             return None;
         }
         match hit(&BinaryRequest::get(echo, key.key()), &item) {
-            Response::LargeBehind { head, .. } => Some(head),
+            Response::LargeWithHead { head, .. } => Some(head),
             response => {
                 response.encode(out);
                 None
@@ -123,7 +123,7 @@ impl Shard {
     }
 
     /// Appends the reply to an mg that has just read an item, see [`Self::meta_get_into`].
-    fn tell(
+    fn append_meta_hit(
         &mut self,
         now: Now,
         key: HashedKey<'_>,
@@ -133,7 +133,7 @@ impl Shard {
         let terms = ReadTerms { unseen: true, again: true, ..ReadTerms::default() };
         let hit = self.store.read(now.tick, key, &terms).ok()?;
         match meta_hit(now, key.key(), flags, &hit) {
-            Response::LargeBehind { head, .. } => Some(head),
+            Response::LargeWithHead { head, .. } => Some(head),
             response => {
                 response.encode(out);
                 None

@@ -38,7 +38,7 @@ pub struct Shard {
     flush_tick: Option<u32>,
     /// The tick that [`Self::take_background_due`] or [`Self::sooner_background_due`] returned
     /// last.
-    due_told: u32,
+    reported_due: u32,
 }
 
 impl Shard {
@@ -58,7 +58,7 @@ impl Shard {
             class_baseline: ClassTable::default(),
             crawls_started: 0,
             flush_tick: None,
-            due_told: u32::MAX,
+            reported_due: u32::MAX,
         })
     }
 
@@ -131,21 +131,21 @@ impl Shard {
     /// The tick at which background work or a `flush_all` is next due; `u32::MAX`: never.
     pub fn take_background_due(&mut self, now: Now) -> u32 {
         let flush_tick = self.flush_tick.unwrap_or(u32::MAX);
-        self.due_told = self.store.background_due(now.tick).min(flush_tick);
-        self.due_told
+        self.reported_due = self.store.background_due(now.tick).min(flush_tick);
+        self.reported_due
     }
 
     /// The same tick, if it is sooner than the last one returned.
     #[inline]
     pub fn sooner_background_due(&mut self, now: Now) -> Option<u32> {
-        let told = self.due_told;
+        let reported = self.reported_due;
         // Nothing can be due sooner.
-        if told <= now.tick.saturating_add(1) {
+        if reported <= now.tick.saturating_add(1) {
             return None;
         }
         let due = self.take_background_due(now);
-        self.due_told = due.min(told);
-        (due < told).then_some(due)
+        self.reported_due = due.min(reported);
+        (due < reported).then_some(due)
     }
 
     /// Sets whether background work looks for dead items.

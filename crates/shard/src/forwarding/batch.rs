@@ -96,7 +96,7 @@ impl Batch {
         self.source
     }
 
-    /// True if the batch has nothing to tell the destination.
+    /// True if the batch carries nothing for the destination.
     pub fn is_empty(&self) -> bool {
         self.requests == 0 && self.released.is_empty()
     }

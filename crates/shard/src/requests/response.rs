@@ -60,7 +60,7 @@ pub enum Response<'a> {
         end: ValueEnd,
     },
     /// As [`Self::Large`], in another dialect.
-    LargeBehind {
+    LargeWithHead {
         /// The bytes before the value.
         head: Vec<u8>,
         /// The bytes after the value.
@@ -120,7 +120,7 @@ impl<'a> Response<'a> {
             Response::Miss
             | Response::Quiet
             | Response::Large { .. }
-            | Response::LargeBehind { .. } => {}
+            | Response::LargeWithHead { .. } => {}
             Response::Line(reply) => reply.encode(out),
             Response::Meta(reply) => reply.encode(out),
             Response::Binary(reply) => reply.encode(out),

@@ -346,7 +346,7 @@ impl SlabAllocator {
 
     /// Notes that a chunk's used bytes change. False: they need another class, and nothing is
     /// noted.
-    pub(crate) fn exchange_used(&mut self, chunk: Location, old: usize, new: usize) -> bool {
+    pub(crate) fn replace_used(&mut self, chunk: Location, old: usize, new: usize) -> bool {
         let class = self.class_of(chunk);
         if self.sizes.class_for(new) != class {
             return false;

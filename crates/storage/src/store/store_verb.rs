@@ -123,7 +123,7 @@ impl Store {
         let fits = !shape.chained && !view.is_chained() && !view.is_held();
         let head_bytes = view.head_bytes();
         let slabs = self.items_mut().slabs_mut();
-        if !fits || !slabs.exchange_used(item, head_bytes, shape.head_bytes) {
+        if !fits || !slabs.replace_used(item, head_bytes, shape.head_bytes) {
             return false;
         }
         self.items_mut().count_out(item);
