@@ -1,8 +1,7 @@
 //! The classic text dialect: its command lines and its replies.
 //!
-//! Each `*_lines.rs` decodes the lines of a group of commands. `reply.rs` and `encode.rs` write
-//! replies; `dump_lines.rs` and `event_lines.rs`
-//! write the lines of dumps and for watchers.
+//! Most `*_lines.rs` decode the lines of a group of commands. `reply.rs` and `encode.rs` write
+//! replies, `dump_lines.rs` the lines of dumps, and `event_lines.rs` those for watchers.
 //!
 //! May use: `words`, `requests`. Must not come in: meta flags and binary packets.
 //!

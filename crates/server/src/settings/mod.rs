@@ -3,8 +3,8 @@
 //! The values of all options, listening sockets, users, certificates, the mapped item memory, log
 //! lines, and the reasons why a start fails. Nothing here needs a thread of the server.
 //!
-//! May use: [`crate::limits`] and the pure crates. Must not come in: anything that serves a client
-//! or is shared between threads that serve.
+//! May use: the pure crates, and nothing of this one. Must not come in: anything that serves a
+//! client or is shared between threads that serve.
 //!
 //! Start reading at [`Settings`].
 
