@@ -12,7 +12,7 @@ use crate::settings::{BackendChoice, Listen, Settings, TcpListen};
 /// hang.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 
-/// See the module.
+/// A whole server in the tests' own process.
 pub(crate) struct WholeServer {
     pub(crate) running: Running,
     /// The address for clients.

@@ -34,7 +34,7 @@ enum AdminStep {
     Ended,
 }
 
-/// See the module.
+/// A connection to the admin endpoint.
 #[derive(Debug)]
 pub(super) struct AdminConnection {
     stream: TcpStream,

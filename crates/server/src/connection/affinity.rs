@@ -10,7 +10,7 @@ use crate::settings::Moving;
 
 /// Share of a window's requests that must be for one shard, in quarters.
 const MAJORITY_QUARTERS: u64 = 3;
-/// See the module.
+/// The count by which the preferred shard of a connection is found.
 #[derive(Debug)]
 pub(crate) struct Affinity {
     /// Requests left to count in this window.

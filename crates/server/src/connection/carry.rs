@@ -4,7 +4,7 @@
 use crate::connection::spare_buffers::SpareBuffers;
 use crate::settings::limits::SPARE_OUTPUT_BYTES_EACH_MAX;
 
-/// See the module.
+/// The input of a connection that is not executed yet.
 #[derive(Debug, Default)]
 pub(crate) struct Carry {
     bytes: Vec<u8>,

@@ -54,7 +54,7 @@ pub(crate) enum ClassesReply {
     Slabs,
 }
 
-/// See the module.
+/// The answers of all shards that make one reply.
 #[derive(Debug)]
 pub(crate) struct Gather {
     pub(crate) gathering: Gathering,

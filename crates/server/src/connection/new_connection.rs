@@ -4,7 +4,7 @@ use crate::connection::tls_session::TlsSession;
 use crate::settings::Protocol;
 use crate::settings::address::Addresses;
 
-/// See the module. Its socket travels beside it.
+/// An accepted connection that no executor serves yet. Its socket travels beside it.
 #[derive(Debug)]
 pub(crate) struct NewConnection {
     pub(crate) addresses: Addresses,

@@ -105,7 +105,7 @@ impl Parts {
     }
 }
 
-/// See the module.
+/// The bytes of one send.
 #[derive(Debug)]
 pub(crate) struct Outgoing {
     pub(crate) replies: Vec<u8>,

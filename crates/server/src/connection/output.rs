@@ -18,7 +18,7 @@ use crate::settings::limits::{
     HELD_BYTES_MAX, OPEN_GATHERS_MAX, OPEN_SLOTS_MAX, OUTPUT_BYTES_MAX, SEND_EARLY_BYTES,
 };
 
-/// See the module.
+/// The replies of one connection that have not left.
 #[derive(Debug, Default)]
 pub(crate) struct Output {
     ready: Vec<u8>,

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use slabcore_protocol::{END, encode_stat};
 
-/// See the module.
+/// The number of items of each size.
 #[derive(Debug, Default)]
 pub(crate) struct Sizes {
     items: BTreeMap<u64, u64>,

@@ -11,7 +11,7 @@ use crate::settings::limits::{
 /// Initial size of a new buffer: a short reply or two. Buffers keep the size they grow to.
 const FRESH_BYTES: usize = 512;
 
-/// See the module.
+/// The output buffers and queues of slots that one executor keeps for reuse.
 #[derive(Debug)]
 pub(crate) struct SpareBuffers {
     spares: Vec<Vec<u8>>,

@@ -23,7 +23,7 @@ pub(crate) enum TlsInput {
     Invalid,
 }
 
-/// See the module.
+/// The TLS session of one connection.
 #[derive(Debug)]
 pub(crate) struct TlsSession {
     session: ServerConnection,

@@ -39,7 +39,7 @@ struct EpollConnection {
     ending: bool,
 }
 
-/// See the module.
+/// A driver on epoll: a hub and its sockets.
 pub(crate) struct EpollDriver {
     hub: Hub,
     sockets: EpollSockets,

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU16, Ordering};
 use io_uring::types::BufRingEntry;
 use memmap2::{Advice, MmapMut, MmapOptions};
 
-/// See the module. One mapping holds the ring of entries, then the buffers.
+/// The receive buffers of one ring. One mapping holds the ring of entries, then the buffers.
 pub(super) struct ReceiveBuffers {
     memory: MmapMut,
     count: u16,

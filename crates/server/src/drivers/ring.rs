@@ -78,7 +78,7 @@ struct RingSend {
     message: Option<Box<SendMessage>>,
 }
 
-/// See the module.
+/// An `io_uring` for sockets.
 pub(crate) struct Ring {
     io: IoUring,
     /// They stay mapped while the kernel may write to them: see `Drop`.

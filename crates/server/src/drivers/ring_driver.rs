@@ -42,7 +42,7 @@ struct RingConnection {
     ending: bool,
 }
 
-/// See the module.
+/// A driver on `io_uring`: a hub and its sockets.
 pub(crate) struct RingDriver {
     hub: Hub,
     sockets: RingSockets,

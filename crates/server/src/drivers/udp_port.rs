@@ -36,7 +36,7 @@ struct UdpSocket {
     blocked: Vec<u32>,
 }
 
-/// See the module.
+/// The UDP sockets of one executor.
 #[derive(Debug, Default)]
 pub(crate) struct UdpPort {
     sockets: Vec<UdpSocket>,

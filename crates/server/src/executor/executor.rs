@@ -21,7 +21,7 @@ use crate::settings::log;
 use crate::shared::mailbox::Message;
 use crate::shared::shared_state::SharedState;
 
-/// See the module.
+/// The state of one executor that all its connections share.
 pub(crate) struct Executor {
     /// The shard that this executor owns.
     pub(crate) shard: ShardId,

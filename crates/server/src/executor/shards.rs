@@ -66,7 +66,7 @@ impl SharedShard {
     }
 }
 
-/// See the module.
+/// The shards that one executor holds now: its own and borrowed ones.
 pub(crate) struct Shards {
     own: ShardId,
     all: Arc<[SharedShard]>,

@@ -6,7 +6,7 @@
 
 use crate::settings::limits::{BACKGROUND_REST_SECONDS_MAX, BACKGROUND_TURNS_PER_SECOND};
 
-/// See the module.
+/// The rest of an executor after background work.
 #[derive(Debug, Default)]
 pub(super) struct BackgroundRest {
     /// Turns since the last sleep that left background work.

@@ -4,7 +4,7 @@ use crate::connection::carry::{Carry, CountedCarry};
 use crate::hub::cut_lines::CutLines;
 use crate::settings::limits::{CARRIED_BYTES_MAX, CUT_LINES_BYTES_MAX};
 
-/// See the module.
+/// The sums of the memory of all carries of a hub.
 #[derive(Debug, Default)]
 pub(super) struct CarrySums {
     /// Bytes of all carries.

@@ -14,7 +14,7 @@ use crate::executor::Executor;
 use crate::hub::carry_sums::CarrySums;
 use crate::shared::slot_map::SlotMap;
 
-/// See the module.
+/// The connections of one executor, and the lists that some of them are in.
 #[derive(Debug, Default)]
 pub(super) struct Connections {
     /// Boxed, as they move to other executors in messages.

@@ -5,7 +5,7 @@
 
 use std::collections::BTreeSet;
 
-/// See the module.
+/// The connections with an incomplete long request, ordered by its memory.
 #[derive(Debug, Default)]
 pub(super) struct CutLines {
     /// Bytes and index of each connection. The largest is last.

@@ -30,7 +30,7 @@ struct Leaving {
     patience: u8,
 }
 
-/// See the module.
+/// The connections that are to move to other executors.
 #[derive(Debug, Default)]
 pub(super) struct Departures {
     leaving: Vec<Leaving>,

@@ -31,7 +31,7 @@ pub(super) enum Phase {
     Stopping,
 }
 
-/// See the module.
+/// All connections of one executor, without their sockets.
 pub(crate) struct Hub {
     pub(crate) executor: Executor,
     pub(super) connections: Connections,

@@ -20,7 +20,7 @@ pub(super) enum Swept {
     Some,
 }
 
-/// See the module.
+/// The sweep that finds idle connections.
 #[derive(Debug)]
 pub(super) struct IdleSweep {
     /// Seconds after which a connection is closed; `None`: never.

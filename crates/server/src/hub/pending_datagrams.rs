@@ -21,7 +21,7 @@ use crate::shared::slot_map::SlotMap;
 /// The first index of a datagram's request; there are never as many connections.
 const FIRST_INDEX: u32 = 1 << 31;
 
-/// See the module.
+/// The datagram requests of one executor that are not answered yet.
 #[derive(Debug, Default)]
 pub(crate) struct PendingDatagrams {
     /// The requests by index without [`FIRST_INDEX`].

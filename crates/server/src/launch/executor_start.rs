@@ -17,7 +17,7 @@ use crate::shared::shared_state::SharedState;
 /// What the thread of an executor gets in the second step.
 pub(super) type SetupAndSharedState = (ExecutorSetup, Arc<SharedState>);
 
-/// See the module.
+/// The channels by which a new thread reports and gets its setup.
 pub(super) struct ExecutorStart {
     /// Only the thread has this end, so its own end is noticed, too.
     pub(super) reports: Sender<io::Result<()>>,

@@ -47,7 +47,7 @@ struct MessageProgress {
     total: u16,
 }
 
-/// See the module.
+/// The request of one datagram, with its answer so far.
 #[derive(Debug)]
 pub(crate) struct DatagramRequest {
     pub(crate) connection: Connection,

@@ -17,7 +17,7 @@ use crate::executor::Executor;
 use crate::requests::staged_request::StagedRequest;
 use crate::settings::limits::{REQUEST_GROUP, STAGE_REQUESTS};
 
-/// See the module.
+/// The requests of several connections that are decoded and executed together.
 pub(crate) struct Stage<'a> {
     slots: ArrayVec<StageSlot<'a>, STAGE_REQUESTS>,
     /// Flags of the plain `mg` requests.

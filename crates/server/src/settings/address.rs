@@ -8,7 +8,7 @@ use rustix::net::{SocketAddrAny, SocketAddrUnix};
 /// What memcached shows where there is no address.
 const NO_ADDRESS: &str = "?:<AF 0>";
 
-/// See the module.
+/// The address of one end of a socket.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Address {
     Ip(SocketAddr),

@@ -20,7 +20,7 @@ use crate::settings::Settings;
 const HUGE_PAGE_BITS: u8 = 21;
 const HUGE_PAGE_BYTES: usize = 1 << HUGE_PAGE_BITS;
 
-/// See the module.
+/// The mapped memory of the items.
 pub(crate) struct ItemMemory {
     /// Whole huge pages if they are reserved: the kernel unmaps no part of one.
     mapping: MmapMut,

@@ -8,8 +8,8 @@ use tracing::warn;
 /// Low bits of a window: its number of lines. The high bits are its second.
 const COUNT_BITS: u32 = 32;
 
-/// See the module. Suppressed lines are counted; the count is logged with the next line of a later
-/// second.
+/// The limit on log lines of one kind. Suppressed lines are counted; the count is logged with the
+/// next line of a later second.
 pub(super) struct LineLimit {
     /// What the lines are about.
     kind: &'static str,

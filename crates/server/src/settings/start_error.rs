@@ -8,7 +8,7 @@ const OS_ERROR: i32 = 71;
 /// Exit status for settings that cannot work (`EX_USAGE`).
 const USAGE: i32 = 64;
 
-/// See the module.
+/// The reason why a server did not start.
 #[derive(Debug)]
 pub enum StartError {
     /// A listening socket could not be bound. The text names the sockets.

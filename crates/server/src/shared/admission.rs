@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
-/// See the module. Counts and flags order nothing else, so all of them are relaxed.
+/// The admission of clients. Counts and flags order nothing else, so all of them are relaxed.
 #[derive(Debug)]
 pub(crate) struct Admission {
     connections_max: usize,

@@ -6,7 +6,7 @@ use slabcore_shard::Now;
 /// The first tick. As in memcached, an expiry of 0 is never, and 1 is long ago.
 const TICK_START: u64 = 2;
 
-/// See the module.
+/// The clock of the data path, in whole seconds.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Clock {
     monotonic_at_zero: u64,

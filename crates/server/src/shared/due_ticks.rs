@@ -13,7 +13,7 @@ const TAKEN: u64 = u64::MAX;
 /// Nothing is due.
 pub(super) const NEVER: u32 = u32::MAX;
 
-/// See the module.
+/// The tick at which the background work of each shard is next due.
 #[derive(Debug)]
 pub(crate) struct DueTicks {
     /// One per shard.

@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use crate::settings::item_memory::MappedRange;
 
-/// See the module. `memory_limit.rs` changes it.
+/// The limit on the memory of items and index. `memory_limit.rs` changes it.
 #[derive(Debug)]
 pub(crate) struct ItemMemoryLimit {
     bytes: AtomicUsize,

@@ -6,7 +6,7 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// See the module. Any thread raises it, one executor answers.
+/// The signal to publish. Any thread raises it, one executor answers.
 #[derive(Debug, Default)]
 pub(crate) struct PublishSignal {
     /// Number of the latest signal.

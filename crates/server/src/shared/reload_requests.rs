@@ -14,7 +14,8 @@ pub(crate) struct ReloadRequest {
     pub(crate) noreply: bool,
 }
 
-/// See the module. Each request has a slot of its connection, which bounds them.
+/// The waiting requests to read the certificate. Each has a slot of its connection, which bounds
+/// them.
 #[derive(Debug, Default)]
 pub(super) struct ReloadRequests {
     waiting: Vec<ReloadRequest>,

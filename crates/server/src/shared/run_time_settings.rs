@@ -25,7 +25,7 @@ const AUTOMOVE: &str =
     "slabs automove: pages always move to the slab class whose items are worth more";
 const EXTERNAL_STORAGE: &str = "extstore: there is no external storage";
 
-/// See the module.
+/// The settings that operators change while the server runs.
 #[derive(Debug)]
 pub(crate) struct RunTimeSettings {
     values: Mutex<RunTimeValues>,

@@ -104,7 +104,7 @@ pub(crate) struct Baseline {
     shared: SharedCounts,
 }
 
-/// See the module.
+/// The state that all threads of the server share.
 pub(crate) struct SharedState {
     pub(crate) settings: Settings,
     /// Users who may log in. `None`: no login is needed.

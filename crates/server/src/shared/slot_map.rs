@@ -8,7 +8,7 @@ use slab::Slab;
 
 use crate::connection::ConnectionId;
 
-/// See the module.
+/// A map from connection ids to values.
 #[derive(Debug)]
 pub(crate) struct SlotMap<T> {
     slots: Slab<MapSlot<T>>,

@@ -49,7 +49,7 @@ pub(crate) struct WatchCounts {
     pub(crate) skipped: u64,
 }
 
-/// See the module.
+/// The watchers of the server, with the lines that wait for each.
 #[derive(Debug)]
 pub(crate) struct Watchers {
     /// Streams that have at least one watcher.
