@@ -8,7 +8,7 @@ use slabcore_storage::ItemSizeLimit;
 
 use crate::requests::reply_form::ReplyForm;
 
-/// See the module.
+/// A decoded request that waits in a stage.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct StagedRequest<'a> {
     pub(super) request: KeyRequest<'a>,
