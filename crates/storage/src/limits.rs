@@ -81,17 +81,24 @@ pub(crate) const PROBE_EVICTIONS: u32 = 16;
 /// A page moves if the class that gives it keeps items at more than this ratio of the other's cost.
 pub(crate) const PAGE_MOVE_RATIO: (u64, u64) = (5, 4);
 
-/// The work of draining a page, in about a tenth of a microsecond in a large store. Looking at a
-/// chunk is 1. This is the work of taking back a dead item; the next ones are the work of moving an
-/// item, the bytes of its chunk that add 1, and the work of an eviction.
+/// The work of taking back a dead item of a drained page. The unit of work is a look at a chunk,
+/// about a tenth of a microsecond in a large store.
 pub(crate) const RECLAIM_WORK: usize = 3;
+
+/// The work of moving an item, without its bytes.
 pub(crate) const RELOCATION_WORK: usize = 4;
+
+/// Bytes of a moved chunk that count as one unit of work.
 pub(crate) const RELOCATION_WORK_BYTES: usize = 512;
+
+/// The work of an eviction.
 pub(crate) const EVICTION_WORK: usize = 20;
 
-/// Evictions to make room for a temporary item whose page is emptied, and their work. If a class
-/// has only temporary items, many chunks are looked at in vain.
+/// Evictions at most to make room for a temporary item whose page is emptied.
 pub(crate) const RESCUE_ROUNDS: usize = 32;
+
+/// The work of these evictions. If a class has only temporary items, they look at many chunks and
+/// free none.
 pub(crate) const RESCUE_WORK: usize = 128;
 
 /// Work of one allocation on a drain: half of what one operation may take in all, 100 microseconds.

@@ -1,4 +1,4 @@
-//! How far a dump has come.
+//! The progress of a dump.
 
 use slabcore_protocol::DumpFormat;
 use slabcore_shard::{DumpPart, ShardId};

@@ -1,4 +1,4 @@
-//! Where a connection is in its input.
+//! The position of a connection in its input.
 //!
 //! Dialects: the reply to ignored bytes.
 

@@ -1,4 +1,5 @@
-//! Requests for one key and their responses, the time, and the rule which shard owns a key.
+//! Requests for one key and their responses, the time, and the rule that decides which shard owns a
+//! key.
 //!
 //! The types are the same whether a request is executed in place or forwarded to another shard.
 //!

@@ -1,4 +1,4 @@
-//! The rule which shard owns a key.
+//! The rule that decides which shard owns a key.
 
 use slabcore_storage::{HashedKey, KeyHasher};
 

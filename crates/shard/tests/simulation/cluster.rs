@@ -64,7 +64,7 @@ struct Node {
     replies: Vec<VecDeque<Carried>>,
 }
 
-/// See the module.
+/// The shards of one test, with their connections and batches.
 pub(crate) struct Cluster {
     nodes: Vec<Node>,
     router: Router,

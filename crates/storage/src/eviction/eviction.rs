@@ -132,7 +132,7 @@ impl Eviction {
         self.stale_classes.judge(self.clock.number(), self.items.slabs_mut().classes_mut());
     }
 
-    /// What a page of this store is worth now.
+    /// The worth of a page of this store now.
     pub(crate) fn page_worth(&self, now: u32) -> u64 {
         let stock = &self.items.slabs().stock;
         self.worth.per_page(now, stock.owned_pages() - stock.spare_pages())

@@ -1,4 +1,4 @@
-//! Which chunk sizes there are, and into which chunks an item is cut.
+//! The table of chunk sizes, and the chunks that an item is cut into.
 
 use alloc::{boxed::Box, vec::Vec};
 

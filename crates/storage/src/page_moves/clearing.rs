@@ -1,4 +1,4 @@
-//! A page that is cleared at once, for one who has nothing left to evict.
+//! The clearing of a page at once, when nothing is left to evict.
 
 use crate::item::chunk_sizes::SlabClassId;
 use crate::page_moves::drain::PageMoves;

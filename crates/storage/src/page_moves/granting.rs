@@ -1,4 +1,5 @@
-//! Pages for other shards, see `page_sharing.rs`: wishes that come up, and grants that are kept.
+//! The wishes of a store for pages of others, and the pages that it gives to others. The words are
+//! explained in `page_sharing.rs`.
 
 use crate::item::chunk_sizes::SlabClassId;
 use crate::limits::{DEMANDED_PAGES, DRAIN_WORK_MAX, GRANT_PROBES, PAGE_BYTES, WISH_PAGES};

@@ -65,8 +65,9 @@ impl PageChoice {
         }
     }
 
-    /// A page without pinned chunks: of the class, other than `wanted`, whose best candidate costs
-    /// most to keep, or else of the next such class, or else any.
+    /// A page without pinned chunks. The classes, except `wanted`, are searched in the order of what
+    /// their best candidates cost to keep, the costliest first. If they have none, a bounded number
+    /// of all pages is searched.
     pub(super) fn dispensable_page(
         &mut self,
         eviction: &mut Eviction,

@@ -1,4 +1,4 @@
-//! What a page of a store is worth, compared with pages of other shards.
+//! The worth of a page of a store, to compare it with pages of other shards.
 //!
 //! The worth is measured: the hits per second on the costliest eighth of the items, the **tail**,
 //! divided by the pages of this eighth. It is what a shard loses with a page, and about what it

@@ -1,4 +1,4 @@
-//! What the items of one slab class cost to keep.
+//! The costs of keeping the items of one slab class.
 //!
 //! The costs (see `access.rs`) come from samples of the class's items. The hits and the stores of a
 //! window of time tell whether they are right, see `policy/stale_classes.rs`.

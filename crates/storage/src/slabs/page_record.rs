@@ -1,4 +1,4 @@
-//! What a store knows of one of its pages.
+//! The record that a store keeps of one of its pages.
 
 use crate::item::chunk_sizes::SlabClassId;
 use crate::memory::page::Page;

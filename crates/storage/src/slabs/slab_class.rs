@@ -1,4 +1,4 @@
-//! What one slab class keeps.
+//! The state of one slab class.
 
 use alloc::vec::Vec;
 

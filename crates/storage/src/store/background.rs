@@ -19,8 +19,9 @@ impl Store {
         moves.go_on_granting(now) || draining || left == 0
     }
 
-    /// The second at which [`Self::maintain`] has something to do next, or a second earlier: the
-    /// next second if it has something to do now, `u32::MAX` if nothing is known.
+    /// The second at which [`Self::maintain`] next has something to do. It may be one second too
+    /// early. It is the next second if there is something to do now, and `u32::MAX` if nothing is
+    /// known.
     pub fn background_due(&self, now: u32) -> u32 {
         let moves = self.allocation.moves();
         if moves.is_moving_page() { now + 1 } else { moves.eviction().crawl_due(now) }
