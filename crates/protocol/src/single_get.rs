@@ -53,7 +53,7 @@ impl Decoder {
         let text = after.get(..end)?;
         let text = text.strip_suffix(b"\r").unwrap_or(text);
         let flags = MetaFlags::read(key, text, FLAGS_MAX).ok()?;
-        if !flags.only_tell() || flags.check_opaque().is_err() || text.ends_with(b" ") {
+        if !flags.only_changes_reply() || flags.check_opaque().is_err() || text.ends_with(b" ") {
             return None;
         }
         *self = Decoder::of(Protocol::Text);

@@ -17,7 +17,7 @@ const LETTERS: LetterSet = LetterSet::of(b"bkOqcCETNRstfhluvFIxMDJPL");
 
 /// Letters that choose what a reply shows of an item, and have no other effect. None of them shows
 /// earlier accesses.
-const TELLING: LetterSet = LetterSet::of(b"vksftOq");
+const REPLY_ONLY: LetterSet = LetterSet::of(b"vksftOq");
 
 /// The flags of a meta command. All their numbers are in range.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
@@ -125,8 +125,8 @@ impl<'a> MetaFlags<'a> {
 
     /// True if the flags only choose what a reply shows, and nothing of earlier accesses.
     #[inline]
-    pub const fn only_tell(&self) -> bool {
-        self.present.0 & !TELLING.0 == 0
+    pub const fn only_changes_reply(&self) -> bool {
+        self.present.0 & !REPLY_ONLY.0 == 0
     }
 
     /// The flags in order. None of them is empty.
@@ -183,7 +183,7 @@ impl<'a> MetaFlags<'a> {
 
     /// Appends the flags without the tokens that no reply and no command needs. They then have at
     /// most [`META_FLAGS_BYTES_MAX`](crate::META_FLAGS_BYTES_MAX) bytes.
-    pub fn append_essence(&self, out: &mut alloc::vec::Vec<u8>) {
+    pub fn append_kept(&self, out: &mut alloc::vec::Vec<u8>) {
         const TOKENS: LetterSet = LetterSet::of(b"OTNRCEFDJ");
         for word in self.words() {
             let Some((letter, token)) = word.split_first() else { continue };
@@ -337,7 +337,7 @@ mod tests {
         );
         let flags = read(text.as_bytes()).unwrap();
         let mut essence = Vec::new();
-        flags.append_essence(&mut essence);
+        flags.append_kept(&mut essence);
         assert!(essence.len() <= META_FLAGS_BYTES_MAX, "{}", essence.len());
         let short = MetaFlags::from_validated(&essence);
         assert_eq!(short.present, flags.present);

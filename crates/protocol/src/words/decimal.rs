@@ -1,4 +1,4 @@
-//! Unsigned numbers as decimal text, two digits at a time, without the formatting machinery.
+//! Unsigned numbers as decimal text, two digits at a time, without `core::fmt`.
 
 /// "00" to "99".
 const DIGIT_PAIRS: [[u8; 2]; 100] = digit_pairs();

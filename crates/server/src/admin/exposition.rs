@@ -9,8 +9,8 @@ use slabcore_metrics::{Counter, Snapshot};
 use slabcore_protocol::MEMCACHED_VERSION;
 
 use crate::admin::class_exposition::class_families;
-use crate::admin::resource_usage::ResourceUsage;
 use crate::settings::kept_settings::KeptSettings;
+use crate::shared::resource_usage::ResourceUsage;
 use crate::shared::shared_state::{Backend, SharedState};
 
 /// A family of the server as a whole, with one series.

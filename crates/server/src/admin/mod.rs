@@ -13,6 +13,5 @@ mod admin_tests;
 pub(crate) mod class_exposition;
 pub(crate) mod exposition;
 pub(crate) mod metric_families;
-pub(crate) mod resource_usage;
 
 pub(crate) use self::admin::Admin;

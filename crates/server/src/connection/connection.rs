@@ -39,7 +39,7 @@ impl ConnectionId {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Pause {
     /// The unconsumed bytes are an incomplete request.
-    Hungry,
+    NeedsInput,
     /// It has more to do, but other connections come first.
     Yielded,
     /// Its output or another shard's batch is full.

@@ -13,12 +13,12 @@ pub(crate) enum Waiting {
     /// For more bytes, if there are any.
     Input,
     /// For output to leave, or another shard's batch.
-    Room,
+    OutputSpace,
     /// For its turn: the connection is in the hub's list of runnable ones.
     Turn,
     /// For all that is under way to end: the connection is to move to another shard.
     Quiet,
-    /// For the driver to let go of the socket: nothing else keeps the connection here.
+    /// For the driver to give up the socket: nothing else keeps the connection here.
     Departure,
 }
 

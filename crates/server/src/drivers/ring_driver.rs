@@ -19,7 +19,7 @@ use crate::settings::limits::LULL_MICROSECONDS;
 
 /// Whether a socket takes output at once.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-enum Room {
+enum SendSpace {
     /// It took the last send at once.
     #[default]
     Enough,
@@ -37,7 +37,7 @@ struct RingConnection {
     cancelling: bool,
     /// The send under way: the offset of its first byte, and the turn of its start.
     sending: Option<(usize, u64)>,
-    room: Room,
+    room: SendSpace,
     /// Broken or done: it is closed once its operations have ended.
     ending: bool,
 }
@@ -278,7 +278,7 @@ impl RingSockets {
     fn sent(&mut self, hub: &mut Hub, index: u32, outgoing: Outgoing, result: i32) {
         let connection = &mut self.connections[index as usize];
         let (offset, turn) = connection.sending.take().expect("a send was under way");
-        connection.room = if self.turns > turn + 1 { Room::Short } else { Room::Enough };
+        connection.room = if self.turns > turn + 1 { SendSpace::Short } else { SendSpace::Enough };
         let Ok(count) = usize::try_from(result) else {
             let again = [Errno::INTR, Errno::AGAIN].map(Errno::raw_os_error).contains(&-result);
             if again && !connection.ending {
@@ -305,7 +305,7 @@ impl RingSockets {
         };
         connection.sending = Some((offset, self.turns));
         // A wait for a send that does not complete at once must not delay a request.
-        let after = if connection.room == Room::Short { AfterSend::Work } else { after };
+        let after = if connection.room == SendSpace::Short { AfterSend::Work } else { after };
         self.ring.send(index, socket.as_fd(), outgoing, offset, after);
     }
 }

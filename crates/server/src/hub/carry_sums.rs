@@ -49,7 +49,7 @@ impl CarrySums {
         self.bytes - self.cut_lines.bytes() <= CARRIED_BYTES_MAX
     }
 
-    /// True if there is more of incomplete long requests than allowed.
+    /// True if incomplete long requests take more memory than allowed.
     pub(super) fn has_too_many_cut_lines(&self) -> bool {
         self.cut_lines.bytes() > CUT_LINES_BYTES_MAX
     }

@@ -176,7 +176,7 @@ impl Connections {
     #[inline]
     pub(super) fn unblock(&mut self, index: u32) {
         let Some(conn) = self.map.get_mut(index) else { return };
-        if conn.waiting == Waiting::Room && !conn.connection.output.is_full() {
+        if conn.waiting == Waiting::OutputSpace && !conn.connection.output.is_full() {
             conn.waiting = Waiting::Turn;
             self.runnable.push_back(index);
         }

@@ -58,7 +58,7 @@ impl Hub {
         if let Some(parts) = outgoing.parts {
             self.executor.parts_sent(output, parts);
         }
-        let waits = matches!(conn.waiting, Waiting::Room | Waiting::Quiet);
+        let waits = matches!(conn.waiting, Waiting::OutputSpace | Waiting::Quiet);
         if output.is_idle() && !waits && !conn.connection.is_closing() {
             return;
         }
@@ -123,7 +123,7 @@ impl Hub {
             && match waiting {
                 Waiting::Input => true,
                 Waiting::Turn => conn.carry.pending().len() <= CARRY_READ_BYTES_MAX,
-                Waiting::Room | Waiting::Quiet | Waiting::Departure => false,
+                Waiting::OutputSpace | Waiting::Quiet | Waiting::Departure => false,
             };
         let output = &conn.connection.output;
         let socket = match waiting {
@@ -131,8 +131,9 @@ impl Hub {
             Waiting::Departure => SocketAction::HandOver,
             _ => SocketAction::Keep,
         };
-        let has_more =
-            closing || matches!(waiting, Waiting::Room | Waiting::Quiet) || !output.is_idle();
+        let has_more = closing
+            || matches!(waiting, Waiting::OutputSpace | Waiting::Quiet)
+            || !output.is_idle();
         let after_send = if has_more { AfterSend::Work } else { AfterSend::NextRequest };
         // If too much is carried, the connection is read again once its carry is executed.
         let read = reads && (waiting != Waiting::Turn || self.connections.has_room_for_carries());

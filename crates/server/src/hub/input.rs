@@ -126,13 +126,13 @@ impl Hub {
         let executor = &mut self.executor;
         conn.waiting = match pause {
             Pause::Yielded => Waiting::Turn,
-            Pause::Blocked => Waiting::Room,
-            Pause::Hungry | Pause::Closing => Waiting::Input,
+            Pause::Blocked => Waiting::OutputSpace,
+            Pause::NeedsInput | Pause::Closing => Waiting::Input,
         };
-        if pause == Pause::Hungry || conn.carry.is_empty() {
+        if pause == Pause::NeedsInput || conn.carry.is_empty() {
             conn.connection.end_arrived();
         }
-        if conn.end_of_input && pause == Pause::Hungry {
+        if conn.end_of_input && pause == Pause::NeedsInput {
             conn.connection.close(executor);
         }
         let prefers_another = conn.connection.affinity.preferred_shard().is_some();

@@ -23,7 +23,7 @@ use crate::settings::ring_size::RingSize;
 const IO_MEMORY_BYTES: usize = 64 << 10;
 /// Entries of each of glommio's own rings.
 const OWN_RING_ENTRIES: usize = 64;
-/// Locked memory of [`look_at_kernel`], a ring of two entries. The kernel has it back a while
+/// Locked memory of [`look_at_kernel`], a ring of two entries. The kernel frees it a while
 /// later.
 pub(super) const LOOK_BYTES_MAX: u64 = 8 << 10;
 /// Period of glommio's preemption timer, which must never fire. If it fires between the executor's

@@ -5,7 +5,7 @@
 //! by datagram. Most files add methods to [`crate::connection::Connection`], which call each other
 //! one way: `replies.rs` is the lowest, `serving.rs` the highest.
 //!
-//! May use: `settings`, `connection`, `shared`, `executor`, and of `admin` the process's CPU time.
+//! May use: `settings`, `connection`, `shared`, `executor`.
 //! Must not come in: sockets, and loops over all connections.
 //!
 //! Start reading at `serving.rs`, then `dispatch.rs`.

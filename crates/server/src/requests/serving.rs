@@ -44,7 +44,7 @@ impl Connection {
                 return self.serve_dump(executor, input, at, budget);
             }
             if at == input.len() {
-                return (at, Pause::Hungry);
+                return (at, Pause::NeedsInput);
             }
             if budget == 0 {
                 return (at, Pause::Yielded);
@@ -53,7 +53,7 @@ impl Connection {
             executor.give_back();
             let consumed = self.serve_next(executor, &input[at..], &mut budget);
             if consumed == 0 && !self.is_closing() {
-                return (at, Pause::Hungry);
+                return (at, Pause::NeedsInput);
             }
             at += consumed;
             if self.has_paused_get() {
@@ -195,7 +195,7 @@ impl Connection {
         let consumed = self.execute(executor, input, stage, requests, &mut budget);
         let blocked = self.output.is_full() || executor.outboxes.is_any_full();
         if consumed == 0 && !self.is_closing() && !blocked {
-            return (0, Pause::Hungry);
+            return (0, Pause::NeedsInput);
         }
         if self.has_paused_get() {
             budget = 0;

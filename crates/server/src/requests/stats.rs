@@ -8,10 +8,10 @@ use slabcore_metrics::{Counter, Gauge, Snapshot};
 use slabcore_protocol::{END, MEMCACHED_VERSION, Protocol, encode_stat};
 use slabcore_shard::{ClassTable, Router};
 
-use crate::admin::resource_usage::ResourceUsage;
 use crate::settings::Listen;
 use crate::settings::limits::{RECEIVE_BUFFER_BYTES, RECEIVE_BUFFERS};
 use crate::settings::users::Users;
+use crate::shared::resource_usage::ResourceUsage;
 use crate::shared::shared_state::{Backend, SharedCounts, SharedState, SharedTls};
 
 /// One STAT line of `stats`.

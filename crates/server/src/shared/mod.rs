@@ -1,7 +1,7 @@
 //! The state that all threads of the server share.
 //!
-//! [`shared::SharedState`] holds it: mailboxes between executors, counters, watchers, settings that
-//! change at run time, the memory limit, certificates and handshakes, the clock.
+//! [`shared_state::SharedState`] holds it: mailboxes between executors, counters, watchers,
+//! settings that change at run time, the memory limit, certificates and handshakes, the clock.
 //!
 //! May use: `settings`, `connection`. Must not come in: state of one executor.
 //!
@@ -17,6 +17,7 @@ pub(crate) mod mailbox;
 pub(crate) mod memory_limit;
 pub(crate) mod publish_signal;
 pub(crate) mod reload_requests;
+pub(crate) mod resource_usage;
 pub(crate) mod run_time_settings;
 pub(crate) mod shared_state;
 pub(crate) mod slot_map;

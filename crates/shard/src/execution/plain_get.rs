@@ -74,7 +74,7 @@ impl Shard {
         flags: MetaFlags<'_>,
         out: &mut Vec<u8>,
     ) -> Option<Vec<u8>> {
-        debug_assert!(flags.only_tell());
+        debug_assert!(flags.only_changes_reply());
         let Some(item) = self.get_counted::<false>(now, key) else {
             if !flags.has(b'q') {
                 MetaReply::new(MetaStatus::Miss, flags, key.key()).encode(out);

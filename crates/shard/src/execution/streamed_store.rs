@@ -45,7 +45,7 @@ impl Shard {
             StoreForm::Classic => StoreForm::Classic,
             StoreForm::Binary(echo) => StoreForm::Binary(echo),
             StoreForm::Meta(text) => {
-                MetaFlags::from_validated(text).append_essence(&mut meta);
+                MetaFlags::from_validated(text).append_kept(&mut meta);
                 assert!(meta.len() <= META_FLAGS_BYTES_MAX, "what an upload keeps is bounded");
                 StoreForm::Meta(&[])
             }

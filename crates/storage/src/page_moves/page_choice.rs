@@ -65,9 +65,9 @@ impl PageChoice {
         }
     }
 
-    /// A page without pinned chunks. The classes, except `wanted`, are searched in the order of what
-    /// their best candidates cost to keep, the costliest first. If they have none, a bounded number
-    /// of all pages is searched.
+    /// A page without pinned chunks. Searches the classes, except `wanted`, in the order of what
+    /// their best candidates cost to keep, the costliest first. If they have none, it searches a
+    /// bounded number of all pages.
     pub(super) fn dispensable_page(
         &mut self,
         eviction: &mut Eviction,
