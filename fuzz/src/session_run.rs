@@ -249,7 +249,7 @@ impl Session {
                 noreply,
             } => {
                 let at = self.now.flush_time(delay);
-                self.shards[0].flush_all(at);
+                self.shards[0].flush_all(self.now, at);
                 for batch in self.batches.iter_mut().skip(1) {
                     batch.push(&ForwardedRequest::Flush(at), None);
                 }
@@ -374,7 +374,7 @@ impl Session {
             encode_value_header(&mut out, request.key(), flags, value_bytes, cas);
             let hold = self.shards[0].hold(route.key);
             self.append_held(0, hold, &mut out);
-        } else if let Response::LargeBehind { head, .. } = response {
+        } else if let Response::LargeWithHead { head, .. } = response {
             out.extend_from_slice(&head);
             let hold = self.shards[0].hold(route.key);
             self.append_held(0, hold, &mut out);

@@ -140,7 +140,7 @@ impl Connection {
         noreply: bool,
         echo: Option<Echo>,
     ) {
-        executor.shards.own_mut().flush_all(time);
+        executor.shards.own_mut().flush_all(executor.now, time);
         let request = ForwardedRequest::Flush(time);
         if noreply {
             return send_to_others(executor, &request);

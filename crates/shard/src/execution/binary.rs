@@ -195,7 +195,7 @@ pub(super) fn hit<'a>(request: &BinaryRequest<'a>, item: &ItemRef<'a>) -> Respon
             let head = BinaryReply { value, ..reply(b"") }.value_elsewhere();
             let end = ValueEnd::Nothing;
             if value_bytes <= VALUE_INLINE_BYTES_MAX {
-                Response::PartsBehind { head, item: *item, end }
+                Response::PartsWithHead { head, item: *item, end }
             } else {
                 Response::LargeWithHead { head, end }
             }

@@ -129,7 +129,9 @@ impl Shard {
                 ValueHead::Classic(item.flags(), cas)
             }
             Response::LargeWithHead { head, end } => ValueHead::Other(head, end),
-            Response::PartsBehind { head, end, .. } if replies_full => ValueHead::Other(head, end),
+            Response::PartsWithHead { head, end, .. } if replies_full => {
+                ValueHead::Other(head, end)
+            }
             Response::Meta(reply) if replies_full && reply.value_bytes() > 0 => {
                 ValueHead::Other(reply.value_elsewhere(), ValueEnd::LineEnd)
             }
@@ -186,7 +188,7 @@ impl Shard {
             },
             ForwardedRequest::UploadAbandon(id) => self.upload_abandon(id),
             ForwardedRequest::Flush(time) => {
-                self.flush_all(time);
+                self.flush_all(now, time);
                 if let Some(replies) = replies {
                     replies.push(|_| ());
                 }

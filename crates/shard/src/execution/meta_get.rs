@@ -155,7 +155,7 @@ pub(super) fn meta_hit<'a>(
     match value {
         MetaValue::Elsewhere(value_bytes) if value_bytes <= VALUE_INLINE_BYTES_MAX => {
             let head = reply.value_elsewhere();
-            Response::PartsBehind { head, item: *item, end: ValueEnd::LineEnd }
+            Response::PartsWithHead { head, item: *item, end: ValueEnd::LineEnd }
         }
         MetaValue::Elsewhere(_) => {
             Response::LargeWithHead { head: reply.value_elsewhere(), end: ValueEnd::LineEnd }

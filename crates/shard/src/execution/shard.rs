@@ -34,8 +34,9 @@ pub struct Shard {
     pub(super) class_baseline: ClassTable,
     /// Dumps and crawls that clients have started here.
     pub(super) crawls_started: u64,
-    /// The tick at which a pending `flush_all` takes effect.
+    /// The tick at which a pending `flush_all` flushes next, and the one at which it ends.
     flush_tick: Option<u32>,
+    flush_end: u32,
     /// The tick that [`Self::take_background_due`] or [`Self::sooner_background_due`] returned
     /// last.
     reported_due: u32,
@@ -58,6 +59,7 @@ impl Shard {
             class_baseline: ClassTable::default(),
             crawls_started: 0,
             flush_tick: None,
+            flush_end: 0,
             reported_due: u32::MAX,
         })
     }
@@ -71,20 +73,27 @@ impl Shard {
     #[inline]
     pub fn begin_turn(&mut self, now: Now) {
         if self.flush_tick.is_some_and(|tick| tick <= now.tick) {
-            self.flush_tick = None;
-            self.store.flush_all();
+            self.flush_when_due(now);
         }
     }
 
+    /// Flushes for a pending `flush_all` that is due, see [`FlushTime::Tick`].
+    #[cold]
+    fn flush_when_due(&mut self, now: Now) {
+        self.flush_tick = (now.tick < self.flush_end).then_some(self.flush_end);
+        self.store.flush_all();
+    }
+
     /// Executes `flush_all`.
-    pub fn flush_all(&mut self, time: FlushTime) {
-        self.flush_tick = match time {
-            FlushTime::Tick(tick) => Some(tick),
-            FlushTime::Immediately | FlushTime::Never => None,
+    pub fn flush_all(&mut self, now: Now, time: FlushTime) {
+        (self.flush_tick, self.flush_end) = match time {
+            FlushTime::Tick(tick) => (Some(tick.saturating_sub(1)), tick),
+            FlushTime::Immediately | FlushTime::Never => (None, 0),
         };
         if time == FlushTime::Immediately {
             self.store.flush_all();
         }
+        self.begin_turn(now);
     }
 
     /// Starts a group of lookups: to be called before the first [`Self::prefetch_item`] of the

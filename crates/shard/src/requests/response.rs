@@ -51,7 +51,7 @@ pub enum Response<'a> {
     /// The reply to a binary request; its value, if any, is short enough to be copied.
     Binary(BinaryReply<'a>),
     /// As [`Self::Parts`], in another dialect.
-    PartsBehind {
+    PartsWithHead {
         /// The bytes before the value.
         head: Vec<u8>,
         /// The item.
@@ -113,7 +113,7 @@ impl<'a> Response<'a> {
                 encode_value_header(out, key, item.flags(), item.value_len(), *cas);
                 append_parts(out, item, ValueEnd::LineEnd);
             }
-            Response::PartsBehind { head, item, end } => {
+            Response::PartsWithHead { head, item, end } => {
                 out.extend_from_slice(head);
                 append_parts(out, item, *end);
             }

@@ -41,7 +41,9 @@ pub(crate) struct Model {
     held: Vec<Vec<u8>>,
     /// Whether live items may be pushed out, and memory may run out.
     tight: bool,
+    /// The tick at which a pending flush happens next, and the one at which it ends; 0: none.
     flush_tick: u32,
+    flush_end: u32,
     /// The last request of each connection for each key.
     last: BTreeMap<(usize, Vec<u8>), u64>,
     pub(crate) uniques: Vec<u64>,
@@ -55,6 +57,7 @@ impl Model {
             held: Vec::new(),
             tight,
             flush_tick: 0,
+            flush_end: 0,
             last: BTreeMap::new(),
             uniques: Vec::new(),
         }
@@ -62,7 +65,7 @@ impl Model {
 
     pub(crate) fn begin_turn(&mut self, now: Now) {
         if self.flush_tick != 0 && self.flush_tick <= now.tick {
-            self.flush_tick = 0;
+            self.flush_tick = if now.tick < self.flush_end { self.flush_end } else { 0 };
             self.items.clear();
         }
     }
@@ -121,9 +124,10 @@ impl Model {
                 self.flush_tick = 0;
                 match *at {
                     FlushTime::Immediately => self.items.clear(),
-                    FlushTime::Tick(tick) => self.flush_tick = tick,
+                    FlushTime::Tick(tick) => (self.flush_tick, self.flush_end) = (tick - 1, tick),
                     FlushTime::Never => {}
                 }
+                self.begin_turn(now);
                 assert!(bytes.is_none_or(<[u8]>::is_empty));
             }
             Ask::PagesWanted { .. } => {}
