@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use crate::limits::DRAWS;
 use crate::load::workload::KeyOrder;
+use crate::load::zipf::Zipf;
 use crate::splitmix64::Splitmix64;
 
 /// Draws key numbers below a bound, in one of the orders of [`KeyOrder`].
@@ -56,22 +57,11 @@ impl KeyChooser {
     }
 }
 
-/// [`DRAWS`] draws by inversion of the cumulative weights.
+/// [`DRAWS`] keys.
 fn zipf_draws(exponent: f64, keys: u32, seed: u64) -> Arc<[u32]> {
     let mut random = Splitmix64::new(seed);
-    let mut sum = 0.0;
-    let cumulative: Vec<f64> = (1..=keys)
-        .map(|rank| {
-            sum += f64::from(rank).powf(-exponent);
-            sum
-        })
-        .collect();
-    let draw = |_| {
-        let at = random.uniform() * sum;
-        let rank = cumulative.partition_point(|&weight| weight <= at).min(keys as usize - 1);
-        scatter(rank as u32, keys)
-    };
-    (0..DRAWS).map(draw).collect()
+    let ranks = Zipf::new(exponent, keys);
+    (0..DRAWS).map(|_| scatter(ranks.draw(&mut random), keys)).collect()
 }
 
 /// Spreads neighbouring ranks over the keys, so that the hot ones do not also lie side by side in

@@ -14,3 +14,4 @@ pub mod reply;
 pub mod request_batch;
 pub mod tally;
 pub mod workload;
+pub mod zipf;
