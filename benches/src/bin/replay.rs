@@ -9,6 +9,7 @@ use clap::{Arg, ArgAction, ArgGroup, ArgMatches, Command, value_parser};
 use slabcore_benches::host::{cores, machine};
 use slabcore_benches::replay::exact_lru::{ExactLru, Weight};
 use slabcore_benches::replay::held_items::{self, HeldItems, Offer};
+use slabcore_benches::replay::mix::{MIXES, Mix, MixTally};
 use slabcore_benches::replay::replay_row::{ReplayRow, SHARES};
 use slabcore_benches::replay::trace::Record;
 use slabcore_benches::replay::trace_copies::ValueSizes;
@@ -75,6 +76,10 @@ fn command() -> Command {
         .arg(option("names", "twitter-c52,twitter-c25,fb-etc,fb-usr", "Presets"))
         .arg(number("memory", "256", "-m in MiB"))
         .arg(number("times", "3", "Offered bytes divided by the memory"));
+    let mix = Command::new("mix")
+        .about("Hits of small items and of a few large values that are read often.")
+        .arg(Arg::new("names").long("names").value_name("LIST").help("Only these mixes"))
+        .arg(number("memory", "64", "-m in MiB"));
     let verify = Command::new("verify")
         .about("Plays the traces to an exact LRU, whose figures are known.")
         .arg(folder())
@@ -84,7 +89,7 @@ fn command() -> Command {
         .about("Replays recorded requests against a store or against two servers.")
         .after_help(DETAILS)
         .subcommand_required(true)
-        .subcommands([with_target(traces), with_target(held), verify])
+        .subcommands([with_target(traces), with_target(held), with_target(mix), verify])
 }
 
 fn number(name: &'static str, default: &'static str, help: &'static str) -> Arg {
@@ -384,6 +389,115 @@ fn held_cells(
     ]
 }
 
+fn mix(matches: &ArgMatches) -> Result<(), Box<dyn Error>> {
+    let memory_mib = *matches.get_one::<u32>("memory").expect("it has a default") as usize;
+    let mut mixes = MIXES.to_vec();
+    if let Some(names) = matches.get_one::<String>("names") {
+        let names: Vec<&str> = names.split(',').collect();
+        if let Some(unknown) = names.iter().find(|name| !MIXES.iter().any(|it| it.name == **name)) {
+            return Err(format!("no mix {unknown}").into());
+        }
+        mixes.retain(|mix| names.contains(&mix.name));
+    }
+    let servers = Servers::of(matches)?;
+    let mut cells = Vec::new();
+    for mix in &mixes {
+        let start = Instant::now();
+        let (memcached, slabcore) = match &servers {
+            None => (None, mix_of_store(mix, memory_mib)),
+            Some(servers) => (
+                Some(mix_of_server(servers, &servers.memcached, mix, memory_mib)?),
+                mix_of_server(servers, &servers.slabcore, mix, memory_mib)?,
+            ),
+        };
+        eprintln!("{}: {:.1} s", mix.name, start.elapsed().as_secs_f64());
+        cells.extend(mix_cells(mix, memcached.as_ref(), &slabcore));
+    }
+    match &servers {
+        Some(servers) => println!("{} -m {memory_mib}.\n", servers.describe()?),
+        None => println!("One store of {memory_mib} MiB within the process.\n"),
+    }
+    let head = [
+        "mix",
+        "values",
+        "keys",
+        "requests",
+        "memcached hits",
+        "slabcore",
+        "memcached byte hits",
+        "slabcore",
+        "memcached refused",
+        "slabcore",
+    ];
+    print!("{}", table::markdown(&head, &cells));
+    Ok(())
+}
+
+fn mix_of_server(
+    servers: &Servers,
+    binary: &Path,
+    mix: &Mix,
+    memory_mib: usize,
+) -> Result<MixTally, Box<dyn Error>> {
+    let server = servers.start(binary, memory_mib)?;
+    let mut replay = WireReplay::connect(server.address())?;
+    let mut requests = mix.requests();
+    let warm_up = replay.play(requests.by_ref().take(mix.warm_up))?;
+    let mut tally = MixTally::new(mix);
+    let counted = requests.take(mix.counted);
+    let refused = replay.play_counting(counted, |get, hit| tally.count(get, hit))?;
+    tally.refused = warm_up.refused + refused;
+    Ok(tally)
+}
+
+fn mix_of_store(mix: &Mix, memory_mib: usize) -> MixTally {
+    let mut store = LocalStore::new(memory_mib);
+    let mut requests = mix.requests();
+    let warm_up = store.play(requests.by_ref().take(mix.warm_up), 1);
+    let mut tally = MixTally::new(mix);
+    let counted = requests.take(mix.counted);
+    let refused = store.play_counting(counted, 1, |get, hit| tally.count(get, hit));
+    tally.refused = warm_up.refused + refused;
+    tally
+}
+
+/// A row for each group, and one for all of them.
+fn mix_cells(mix: &Mix, memcached: Option<&MixTally>, slabcore: &MixTally) -> Vec<Vec<String>> {
+    let known = |text: Option<String>| text.unwrap_or_else(|| "-".to_owned());
+    let hits = |tally: &MissTally| format!("{:.3}", 1.0 - tally.miss_percent() / 100.0);
+    let byte_hits = |tally: &MissTally| format!("{:.3}", 1.0 - tally.byte_miss_percent() / 100.0);
+    let mut rows = Vec::new();
+    for (number, group) in mix.groups.iter().enumerate() {
+        let (theirs, own) = (memcached.map(|it| &it.groups[number]), &slabcore.groups[number]);
+        rows.push(vec![
+            mix.name.to_owned(),
+            group.sizes(),
+            group.keys.to_string(),
+            format!("{} %", f64::from(group.share) / 10.0),
+            known(theirs.map(hits)),
+            hits(own),
+            known(theirs.map(byte_hits)),
+            byte_hits(own),
+            String::new(),
+            String::new(),
+        ]);
+    }
+    let (theirs, own) = (memcached.map(MixTally::all), slabcore.all());
+    rows.push(vec![
+        mix.name.to_owned(),
+        "all".to_owned(),
+        mix.groups.iter().map(|group| group.keys).sum::<u32>().to_string(),
+        "100 %".to_owned(),
+        known(theirs.as_ref().map(hits)),
+        hits(&own),
+        known(theirs.as_ref().map(byte_hits)),
+        byte_hits(&own),
+        known(theirs.map(|it| it.refused.to_string())),
+        own.refused.to_string(),
+    ]);
+    rows
+}
+
 fn verify(matches: &ArgMatches) -> Result<(), Box<dyn Error>> {
     let (folder, rows) = rows(matches)?;
     let mut cells = Vec::new();
@@ -423,6 +537,7 @@ fn main() -> ExitCode {
     let result = match matches.subcommand() {
         Some(("traces", matches)) => traces(matches),
         Some(("held", matches)) => held(matches),
+        Some(("mix", matches)) => mix(matches),
         Some(("verify", matches)) => verify(matches),
         _ => unreachable!("clap requires one of these"),
     };

@@ -41,10 +41,24 @@ impl LocalStore {
     }
 
     /// Plays requests as a cache-aside client does, `speed` seconds of the trace in one second of
-    /// the store; a server that is sent a trace without pauses sees it at some hundreds. Panics if
-    /// a hit is not the last write, or if `speed` is 0.
+    /// the store, and returns their counts; a server that is sent a trace without pauses sees it at
+    /// some hundreds. Panics as [`play_counting`](Self::play_counting).
     pub fn play(&mut self, requests: impl Iterator<Item = TraceRequest>, speed: u32) -> MissTally {
         let mut tally = MissTally::default();
+        let count = |get: &TraceRequest, hit| tally.count(get.value_bytes, hit);
+        tally.refused = self.play_counting(requests, speed, count);
+        tally
+    }
+
+    /// As [`play`](Self::play), but tells `count` each get and whether it hit, and returns how many
+    /// sets were refused. Panics if a hit is not the last write, or if `speed` is 0.
+    pub fn play_counting(
+        &mut self,
+        requests: impl Iterator<Item = TraceRequest>,
+        speed: u32,
+        mut count: impl FnMut(&TraceRequest, bool),
+    ) -> u64 {
+        let mut refused = 0;
         for request in requests {
             // A running server has no second 0.
             let now = request.time_s / speed + 1;
@@ -56,7 +70,7 @@ impl LocalStore {
                     if let Some(bytes) = hit {
                         assert_eq!(bytes, request.value_bytes as usize, "key {}", request.key);
                     }
-                    tally.count(request.value_bytes, hit.is_some());
+                    count(&request, hit.is_some());
                     hit.is_none()
                 }
                 Verb::Set => true,
@@ -67,11 +81,11 @@ impl LocalStore {
                 }
             };
             if write && !self.store(now, hashed, request.value_bytes as usize, 0) {
-                tally.refused += 1;
+                refused += 1;
             }
             self.end_request(now);
         }
-        tally
+        refused
     }
 
     /// Sets an item whose value has this many bytes, at most [`VALUE_BYTES_MAX`]; it expires after

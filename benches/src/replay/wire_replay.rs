@@ -36,33 +36,47 @@ const KEYS_PER_GET: usize = 16;
 #[derive(Debug)]
 pub struct WireReplay {
     lanes: Vec<Lane>,
-    tally: MissTally,
 }
 
 impl WireReplay {
     /// Connects to a server.
     pub fn connect(address: SocketAddr) -> io::Result<Self> {
         let lanes: io::Result<_> = (0..LANES).map(|_| Lane::open(address)).collect();
-        Ok(Self { lanes: lanes?, tally: MissTally::default() })
+        Ok(Self { lanes: lanes? })
     }
 
-    /// Plays requests as a cache-aside client does. Fails if the connection fails, or if a reply
-    /// does not answer its request, such as a value other than the last written.
-    pub fn play(mut self, requests: impl Iterator<Item = TraceRequest>) -> io::Result<MissTally> {
+    /// Plays requests as a cache-aside client does, and returns their counts. Fails as
+    /// [`play_counting`](Self::play_counting).
+    pub fn play(&mut self, requests: impl Iterator<Item = TraceRequest>) -> io::Result<MissTally> {
+        let mut tally = MissTally::default();
+        let count = |get: &TraceRequest, hit| tally.count(get.value_bytes, hit);
+        tally.refused = self.play_counting(requests, count)?;
+        Ok(tally)
+    }
+
+    /// Plays requests as a cache-aside client does, tells `count` each get and whether it hit, and
+    /// returns how many sets were refused. Fails if the connection fails, or if a reply does not
+    /// answer its request, such as a value other than the last written.
+    pub fn play_counting(
+        &mut self,
+        requests: impl Iterator<Item = TraceRequest>,
+        mut count: impl FnMut(&TraceRequest, bool),
+    ) -> io::Result<u64> {
+        let mut refused = 0;
         for request in requests {
             let lane = Splitmix64::new(request.key).draw() as usize % LANES;
             let lane = &mut self.lanes[lane];
             lane.wait(request);
             while lane.has_batch() {
-                lane.turn(&mut self.tally)?;
+                refused += lane.turn(&mut count)?;
             }
         }
         for lane in &mut self.lanes {
             while !lane.is_done() {
-                lane.turn(&mut self.tally)?;
+                refused += lane.turn(&mut count)?;
             }
         }
-        Ok(self.tally)
+        Ok(refused)
     }
 }
 
@@ -115,9 +129,10 @@ impl Lane {
         self.waiting.is_empty() && owed == 0
     }
 
-    /// Reads the replies to the last batch and sends the next.
-    fn turn(&mut self, tally: &mut MissTally) -> io::Result<()> {
-        self.read_replies(tally)?;
+    /// Reads the replies to the last batch and sends the next. Returns how many of the sets were
+    /// refused.
+    fn turn(&mut self, count: &mut impl FnMut(&TraceRequest, bool)) -> io::Result<u64> {
+        let refused = self.read_replies(count)?;
         for fill in self.fills.drain(..) {
             self.connection.push_set(&fill.key_text(), fill.value_bytes as usize, 0);
             self.sets += 1;
@@ -141,7 +156,8 @@ impl Lane {
         for gets in self.gets.chunks(KEYS_PER_GET) {
             self.connection.push_get(gets.iter().map(TraceRequest::key_text));
         }
-        self.connection.send()
+        self.connection.send()?;
+        Ok(refused)
     }
 
     /// The first waiting requests, except those whose key is already in the batch.
@@ -166,9 +182,10 @@ impl Lane {
         batch
     }
 
-    fn read_replies(&mut self, tally: &mut MissTally) -> io::Result<()> {
+    fn read_replies(&mut self, count: &mut impl FnMut(&TraceRequest, bool)) -> io::Result<u64> {
+        let mut refused = 0;
         for _ in 0..std::mem::take(&mut self.sets) {
-            tally.refused += u64::from(!self.connection.read_stored()?);
+            refused += u64::from(!self.connection.read_stored()?);
         }
         for _ in 0..std::mem::take(&mut self.deletes) {
             self.connection.read_deleted()?;
@@ -180,7 +197,7 @@ impl Lane {
                 loop {
                     let Some(request) = rest.next() else { return Err(wrong(&self.key)) };
                     let found = request.key_text()[..] == self.key[..];
-                    tally.count(request.value_bytes, found);
+                    count(request, found);
                     if !found {
                         self.fills.push(*request);
                     } else if value_bytes == request.value_bytes as usize {
@@ -191,12 +208,12 @@ impl Lane {
                 }
             }
             for request in rest {
-                tally.count(request.value_bytes, false);
+                count(request, false);
                 self.fills.push(*request);
             }
         }
         self.gets.clear();
-        Ok(())
+        Ok(refused)
     }
 }
 
