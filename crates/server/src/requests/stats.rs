@@ -272,7 +272,7 @@ pub(super) fn sizes_disabled(out: &mut Vec<u8>) {
     out.extend_from_slice(END);
 }
 
-/// Appends `stats items`. Classes without items are not shown.
+/// Appends `stats items`. Classes without items and counts are not shown.
 pub(super) fn items(out: &mut Vec<u8>, shared: &SharedState, table: &ClassTable) {
     table.encode_items(out, shared.item_columns());
     out.extend_from_slice(END);

@@ -96,11 +96,9 @@ static TABLE: [Column; COLUMNS] = [
     column("touch_hits", Table::Slabs, Merge::Count, |class| class.counters.touch_hits),
 ];
 
-/// Indexes of `number` and `total_pages`, which decide whether a class is printed.
+/// Indexes of `number` and `total_pages`.
 const NUMBER: usize = 0;
 const TOTAL_PAGES: usize = 31;
-/// Index of the first counter of `stats slabs`; all later columns are counters, too.
-const SLAB_COUNTS: usize = 36;
 /// Indexes of the evictions and of the time of the last evicted item. Without evictions since the
 /// last reset that time is 0.
 const EVICTED: usize = 9;
@@ -126,6 +124,11 @@ const OF_SEGMENTS: [&str; 14] = [
 ];
 /// The column that memcached shows only if there is also a TTL for temporary items.
 const OF_TEMPORARY_ITEMS: &str = "number_temp";
+
+/// Whether a row has a value above 0 in one of the wanted columns.
+fn has_any(row: &[u64; COLUMNS], is_wanted: impl Fn(&Column) -> bool) -> bool {
+    TABLE.iter().zip(row).any(|(column, value)| *value > 0 && is_wanted(column))
+}
 
 /// The optional columns of `stats items`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -194,9 +197,13 @@ impl ClassTable {
         self.merge(&Self { classes });
     }
 
-    /// Appends the lines of `stats items`, without END. Classes without items are left out.
+    /// Appends the lines of `stats items`, without END. Classes without items and without counts
+    /// are left out. A class that has lost its pages keeps its counts, so the sums over the classes
+    /// are those of `stats`.
     pub fn encode_items(&self, out: &mut Vec<u8>, columns: ItemColumns) {
-        for (class, row) in (1..).zip(&self.classes).filter(|(_, row)| row[NUMBER] > 0) {
+        let counts = |column: &Column| column.table == Table::Items && column.merge == Merge::Count;
+        let is_shown = |row: &[u64; COLUMNS]| row[NUMBER] > 0 || has_any(row, counts);
+        for (class, row) in (1..).zip(&self.classes).filter(|(_, row)| is_shown(row)) {
             for (column, value) in TABLE.iter().zip(row) {
                 if column.table == Table::Items && columns.has(column.name) {
                     encode_stat(out, format_args!("items:{class}:{}", column.name), value);
@@ -209,8 +216,9 @@ impl ClassTable {
     /// are left out. `malloced_bytes` is the value of `total_malloced`.
     pub fn encode_slabs(&self, out: &mut Vec<u8>, malloced_bytes: u64) {
         let mut active = 0_u64;
-        for class in self.active_classes() {
-            let row = &self.classes[class - 1];
+        let counts = |column: &Column| column.table == Table::Slabs && column.merge == Merge::Count;
+        let is_shown = |row: &[u64; COLUMNS]| row[TOTAL_PAGES] > 0 || has_any(row, counts);
+        for (class, row) in (1..).zip(&self.classes).filter(|(_, row)| is_shown(row)) {
             active += u64::from(row[TOTAL_PAGES] > 0);
             for (column, value) in TABLE.iter().zip(row) {
                 if column.table == Table::Slabs {
@@ -222,12 +230,10 @@ impl ClassTable {
         encode_stat(out, "total_malloced", malloced_bytes);
     }
 
-    /// The numbers of the classes with pages, or with counts for `stats slabs`; the first class is
-    /// 1.
+    /// The numbers of the classes with pages or counts; the first class is 1.
     pub fn active_classes(&self) -> impl Iterator<Item = usize> {
-        let is_active = |row: &[u64; COLUMNS]| {
-            row[TOTAL_PAGES] > 0 || row[SLAB_COUNTS..].iter().any(|count| *count > 0)
-        };
+        let counts = |column: &Column| column.merge == Merge::Count;
+        let is_active = move |row: &[u64; COLUMNS]| row[TOTAL_PAGES] > 0 || has_any(row, counts);
         (1..).zip(&self.classes).filter(move |(_, row)| is_active(row)).map(|(class, _)| class)
     }
 
@@ -256,5 +262,54 @@ impl ClassTable {
                 };
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alloc::{format, string::String};
+
+    /// A table whose only class that is not all 0 has these values.
+    fn table(class: usize, values: &[(&str, u64)]) -> ClassTable {
+        let mut row = [0; COLUMNS];
+        for (name, value) in values {
+            let column = TABLE.iter().position(|column| column.name == *name);
+            row[column.expect("a column")] = *value;
+        }
+        let mut classes = Vec::from([[0; COLUMNS]; 5]);
+        classes[class - 1] = row;
+        ClassTable { classes }
+    }
+
+    fn items(table: &ClassTable) -> String {
+        let mut out = Vec::new();
+        table.encode_items(&mut out, ItemColumns { segments: true, temporary: false });
+        String::from_utf8(out).expect("text")
+    }
+
+    /// The evictions of a class were no longer shown when it had lost its last page.
+    #[test]
+    fn a_class_without_pages_keeps_its_counts() {
+        let counts = TABLE.iter().filter(|column| column.merge == Merge::Count);
+        for name in counts.map(|column| column.name) {
+            let table = table(3, &[(name, 7)]);
+            let is_shown = items(&table).contains(&format!("STAT items:3:{name} 7\r\n"));
+            let is_of_items = TABLE.iter().any(|it| it.name == name && it.table == Table::Items);
+            assert_eq!(is_shown, is_of_items, "{name}");
+            assert_eq!(table.active_classes().collect::<Vec<_>>(), [3], "{name}");
+        }
+    }
+
+    /// Its lines would name a class of which no dump has an item.
+    #[test]
+    fn a_class_with_parts_of_items_is_not_shown() {
+        assert_eq!(items(&table(5, &[("mem_requested", 9)])), "");
+    }
+
+    #[test]
+    fn a_reset_hides_a_class_that_has_only_counts() {
+        let before = table(2, &[("evicted", 5), ("evicted_time", 40), ("get_hits", 3)]);
+        assert_eq!(items(&before.clone().since(&before)), "");
     }
 }
