@@ -140,17 +140,11 @@ pub(crate) const SHARE_KEPT_PART: usize = 8;
 /// classes get its pages by lossless drains. Chunks are freed and filled again all the time.
 pub(crate) const COMPACT_SLACK_PART: usize = 32;
 
-/// Pages of a class looked at for one that is not pinned.
-pub(crate) const UNPINNED_LOOKS_MAX: usize = 16;
-
 /// Chunks of a class looked at for the longest idle item, for `stats items`.
 pub(crate) const AGE_LOOKS_MAX: usize = 256;
 
 /// Pages with room looked at for the emptiest one.
 pub(crate) const COMPACT_LOOKS_MAX: usize = 32;
-
-/// Pages of all classes looked at for one that is not pinned.
-pub(crate) const UNPINNED_PAGES_LOOKS_MAX: usize = 4096;
 
 /// Evictions and page moves of one chunk allocation before it gives up.
 pub(crate) const ALLOCATION_ROUNDS_MAX: usize = 64;

@@ -38,10 +38,10 @@ use Source::{
 ///
 /// The zeros are true. Replies are not objects of a pool (`response_obj_*`). All receive buffers
 /// exist from the start (`read_buf_oom`). A failed allocation ends the process (`malloc_fails`). A
-/// page that is drained waits for pinned items and gives nothing up (`slab_reassign_*`). There are
-/// no LRU lists to move items between, and no thread that would do it (`lru_maintainer_juggles`,
-/// `moves_*`, `lrutail_reflocked`, `lru_bumps_dropped`). Connections are dealt out in turn,
-/// whatever queue they came by (`unexpected_napi_ids`, `round_robin_fallback`).
+/// page with items that are read is never moved, so a move finds nothing busy (`slab_reassign_*`).
+/// There are no LRU lists to move items between, and no thread that would do it
+/// (`lru_maintainer_juggles`, `moves_*`, `lrutail_reflocked`, `lru_bumps_dropped`). Connections are
+/// dealt out in turn, whatever queue they came by (`unexpected_napi_ids`, `round_robin_fallback`).
 #[rustfmt::skip]
 static GENERAL: &[(&str, Source)] = &[
     ("pid", Own(|_| std::process::id().to_string())),

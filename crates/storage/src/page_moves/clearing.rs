@@ -2,6 +2,7 @@
 
 use crate::item::chunk_sizes::SlabClassId;
 use crate::page_moves::drain::PageMoves;
+use crate::page_moves::page_choice::dispensable_page;
 use crate::slabs::page_record::RecordId;
 
 impl PageMoves {
@@ -18,7 +19,7 @@ impl PageMoves {
         let page = match begun.filter(|page| !is_pinned(*page)) {
             Some(page) => Some(page),
             None => {
-                let page = self.choice.dispensable_page(&mut self.eviction, now, wanted);
+                let page = dispensable_page(&mut self.eviction, now, wanted);
                 if self.eviction.items().slabs().stock.spare_pages() > 0 {
                     // The search found dead items, and a page of nothing else.
                     return true;

@@ -3,6 +3,7 @@
 use crate::item::chunk_sizes::SlabClassId;
 use crate::limits::{COMPACT_WORK, RESERVE_WORK};
 use crate::page_moves::drain::{DrainReason, PageMoves, Recipient};
+use crate::page_moves::page_choice::dispensable_page;
 
 impl PageMoves {
     /// Drains a page of a class with more free chunks than it will soon fill, for class `wanted`.
@@ -31,7 +32,9 @@ impl PageMoves {
     /// is none.
     pub(super) fn begin_compaction(&mut self, wanted: SlabClassId) -> bool {
         let slabs = self.eviction.items().slabs();
-        let roomy = slabs.classes().find(|(id, class)| *id != wanted && class.has_page_of_slack());
+        let roomy = slabs.classes().find(|(id, class)| {
+            *id != wanted && class.has_page_of_slack() && class.movable_pages() > 0
+        });
         let Some(page) = roomy.and_then(|(id, _)| slabs.emptiest_page(id)) else { return false };
         self.begin_drain(page, Recipient::Class(wanted), DrainReason::Lossless);
         true
@@ -45,7 +48,7 @@ impl PageMoves {
             return;
         }
         if !self.is_moving_page() {
-            let page = self.choice.dispensable_page(&mut self.eviction, now, None);
+            let page = dispensable_page(&mut self.eviction, now, None);
             let Some(page) = page else { return };
             self.begin_drain(page, Recipient::Reserve, DrainReason::Worth);
         }

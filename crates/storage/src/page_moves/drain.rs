@@ -5,6 +5,10 @@
 //! One page is drained at a time, for the first who wanted it, or for one who needs it sooner. A
 //! drain is **lossless** if the page's items fit the free chunks of their class.
 //!
+//! A page with pinned chunks cannot be emptied: a reader or an upload may keep them for ever. So
+//! searches leave such pages out, and if a page is pinned while it is drained, another page of the
+//! class takes its place.
+//!
 //! Allocations go on with a drain. Background work finishes one that no allocation goes on with:
 //! the class that wanted the page may never allocate again.
 
@@ -139,6 +143,17 @@ impl PageMoves {
         }
     }
 
+    /// Drains another page of the class instead of the present one, which was pinned meanwhile.
+    /// False: all are pinned, and the drain is given up.
+    fn go_round_pins(&mut self) -> bool {
+        let Some(drain) = self.drain else { return false };
+        self.cancel_drain();
+        let page = self.eviction.items().slabs().emptiest_page(drain.from);
+        let Some(page) = page else { return false };
+        self.begin_drain(page, drain.recipient, drain.reason);
+        true
+    }
+
     fn note_move(&mut self, drain: Drain) {
         if self.eviction.events().is_on() {
             let to = match drain.recipient {
@@ -188,8 +203,13 @@ impl PageMoves {
                 return true;
             }
             let slabs = self.eviction.items().slabs();
-            let chunk = slabs.chunk_in_page(drain.page, drain.chunk);
-            let Some(chunk) = chunk.filter(|_| !slabs.is_pinned(drain.page)) else {
+            if slabs.is_pinned(drain.page) {
+                if !self.go_round_pins() {
+                    return false;
+                }
+                continue;
+            }
+            let Some(chunk) = slabs.chunk_in_page(drain.page, drain.chunk) else {
                 self.cancel_drain();
                 return false;
             };

@@ -4,6 +4,7 @@
 use crate::item::chunk_sizes::SlabClassId;
 use crate::limits::{DEMANDED_PAGES, DRAIN_WORK_MAX, GRANT_PROBES, PAGE_BYTES, WISH_PAGES};
 use crate::page_moves::drain::{DrainReason, PageMoves, Recipient};
+use crate::page_moves::page_choice::dispensable_page;
 use crate::page_moves::page_sharing::{PageDemand, PageWish};
 use crate::slabs::page_stock::PageSource;
 
@@ -47,7 +48,7 @@ impl PageMoves {
         }
         // Chunks have headers.
         let needed = value_len / PAGE_BYTES + value_len / PAGE_BYTES / 64 + 1;
-        let kept = others * self.sharing.pages_kept(stock);
+        let kept = others * self.sharing.pages_kept(stock, index_pages);
         let could = needed + kept + index_pages <= stock.pool().pages_total();
         if could && needed > own {
             self.sharing.wish_urgently((needed - own).div_ceil(others) as u32 + WISH_PAGES);
@@ -101,7 +102,7 @@ impl PageMoves {
         if granted.pages == 0 || !self.may_give() {
             self.sharing.set_granted(None);
             // Other shards may have less to give than their part.
-            return self.may_give() && over > 0;
+            return over > 0 && self.may_give();
         }
         if self.eviction.items().slabs().stock.has_unreserved_spare() && self.give_granted_page() {
             return true;
@@ -120,24 +121,51 @@ impl PageMoves {
     /// Begins to drain a page for another shard. Returns how many pages are to be given: one for
     /// each sixteenth by which a page is worth more there than here, beyond a quarter.
     fn begin_granting(&mut self, now: u32, wish: PageWish) -> u32 {
+        if !self.has_movable_page() {
+            return 0;
+        }
         (0..GRANT_PROBES).for_each(|_| self.choice.probe(&mut self.eviction, now));
         let own = self.eviction.page_worth(now);
         let sixteenths = wish.worth.saturating_sub(own) / (own / 16).max(1);
         let pages = sixteenths.saturating_sub(4).min(u64::from(wish.pages)) as u32;
-        let slabs = self.eviction.items().slabs();
-        let Some((_, donor)) = slabs.costliest_class(None).filter(|_| pages > 0) else { return 0 };
-        if !self.redirect_drain(Recipient::Pool) {
-            let page = self.eviction.items().slabs().emptiest_page(donor);
-            let Some(page) = page else { return 0 };
-            self.begin_drain(page, Recipient::Pool, DrainReason::Worth);
+        if pages == 0 || self.redirect_drain(Recipient::Pool) {
+            return pages;
         }
+        let slabs = self.eviction.items().slabs();
+        let page = match slabs.costliest_class(None) {
+            Some((_, donor)) => slabs.emptiest_page(donor),
+            // Each class has one page, or only pinned ones.
+            None if wish.is_urgent() => dispensable_page(&mut self.eviction, now, None),
+            None => None,
+        };
+        let Some(page) = page else { return 0 };
+        self.begin_drain(page, Recipient::Pool, DrainReason::Worth);
         pages
     }
 
-    /// Whether the store has more pages than it must keep.
+    /// Whether the stores own more pages than the limit, and this one can give some: background
+    /// work is due.
+    pub(crate) fn is_over_limit(&self) -> bool {
+        let slabs = self.eviction.items().slabs();
+        slabs.stock.pool().pages_over() > 0
+            && self.eviction.evicts()
+            && self.may_give()
+            && (slabs.stock.has_unreserved_spare() || self.has_movable_page())
+    }
+
+    /// Whether the store has more pages than it must keep. Pinned ones do not count: new items need
+    /// others.
     fn may_give(&self) -> bool {
-        let stock = &self.eviction.items().slabs().stock;
-        stock.owned_pages() > self.sharing.pages_kept(stock)
+        let slabs = self.eviction.items().slabs();
+        let index_pages = self.eviction.items().index().pages();
+        let kept = self.sharing.pages_kept(&slabs.stock, index_pages);
+        let pinned = slabs.classes().map(|(_, class)| class.pages() - class.movable_pages());
+        slabs.stock.owned_pages() > kept + pinned.sum::<usize>()
+    }
+
+    /// Whether a page of any class has no pinned chunk.
+    fn has_movable_page(&self) -> bool {
+        self.eviction.items().slabs().classes().any(|(_, class)| class.movable_pages() > 0)
     }
 
     fn give_granted_page(&mut self) -> bool {

@@ -2,7 +2,7 @@
 
 use crate::eviction::eviction::Eviction;
 use crate::item::chunk_sizes::SlabClassId;
-use crate::limits::{PAGE_MOVE_RATIO, PROBE_EVICTIONS, UNPINNED_PAGES_LOOKS_MAX};
+use crate::limits::{PAGE_MOVE_RATIO, PROBE_EVICTIONS};
 use crate::slabs::page_record::RecordId;
 
 /// The state of the searches.
@@ -11,13 +11,11 @@ pub(super) struct PageChoice {
     evictions: u32,
     /// The class that was probed last.
     probed: SlabClassId,
-    /// The page that a search of all pages looked at last.
-    searched: RecordId,
 }
 
 impl PageChoice {
     pub(super) fn new() -> PageChoice {
-        PageChoice { evictions: 0, probed: SlabClassId::new(0), searched: RecordId::new(0) }
+        PageChoice { evictions: 0, probed: SlabClassId::new(0) }
     }
 
     /// Before an eviction in class `wanted`: the class that should give it a page, if a page is
@@ -64,44 +62,26 @@ impl PageChoice {
             eviction.look_for_candidates(now, tick, class);
         }
     }
+}
 
-    /// A page without pinned chunks. Searches the classes, except `wanted`, in the order of what
-    /// their best candidates cost to keep, the costliest first. If they have none, it searches a
-    /// bounded number of all pages.
-    pub(super) fn dispensable_page(
-        &mut self,
-        eviction: &mut Eviction,
-        now: u32,
-        wanted: Option<SlabClassId>,
-    ) -> Option<RecordId> {
-        let tick = eviction.judging_tick();
-        for class in eviction.items().slabs().class_ids() {
-            if eviction.items().slabs().class(class).candidates.costliest(tick).is_none() {
-                eviction.look_for_candidates(now, tick, class);
-            }
+/// A page without pinned chunks, of the class whose best candidate costs most to keep. A page of
+/// `wanted` only if all others are pinned. `None`: every page is pinned.
+pub(super) fn dispensable_page(
+    eviction: &mut Eviction,
+    now: u32,
+    wanted: Option<SlabClassId>,
+) -> Option<RecordId> {
+    let tick = eviction.judging_tick();
+    for class in eviction.items().slabs().class_ids() {
+        if eviction.items().slabs().class(class).candidates.costliest(tick).is_none() {
+            eviction.look_for_candidates(now, tick, class);
         }
-        let slabs = eviction.items().slabs();
-        let mut tried = 0_u64;
-        loop {
-            let untried = slabs.classes().filter(|(id, class)| {
-                Some(*id) != wanted && tried & 1 << id.index() == 0 && class.pages() > 0
-            });
-            let costliest = untried.max_by_key(|(_, class)| {
-                class.candidates.costliest(tick).map_or(0, |candidate| candidate.cost(tick))
-            });
-            let Some((class, _)) = costliest else { break };
-            tried |= 1 << class.index();
-            if let Some(page) = slabs.emptiest_page(class) {
-                return Some(page);
-            }
-        }
-        let pages = slabs.stock.records().len();
-        for _ in 0..pages.min(UNPINNED_PAGES_LOOKS_MAX) {
-            self.searched = RecordId::new((self.searched.index() + 1) % pages);
-            if slabs.is_movable(self.searched) {
-                return Some(self.searched);
-            }
-        }
-        None
     }
+    let slabs = eviction.items().slabs();
+    let movable = slabs.classes().filter(|(_, class)| class.movable_pages() > 0);
+    let costliest = movable.max_by_key(|(id, class)| {
+        let candidate = class.candidates.costliest(tick);
+        (Some(*id) != wanted, candidate.map_or(0, |candidate| candidate.cost(tick)))
+    });
+    costliest.and_then(|(class, _)| slabs.emptiest_page(class))
 }

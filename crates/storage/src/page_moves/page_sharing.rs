@@ -10,7 +10,7 @@
 
 use alloc::boxed::Box;
 
-use crate::limits::{GRANTED_PAGES_MAX, PAGE_BYTES, SHARE_KEPT_PART, WISH_PAGES};
+use crate::limits::{GRANTED_PAGES_MAX, INDEX_PAGES_MIN, PAGE_BYTES, SHARE_KEPT_PART, WISH_PAGES};
 use crate::slabs::page_stock::PageStock;
 
 /// Pages that a shard would like to have from others.
@@ -25,6 +25,13 @@ pub struct PageWish {
 
 /// The worth in a wish that must be granted.
 const URGENT: u64 = u64::MAX;
+
+impl PageWish {
+    /// Whether the shard cannot do without the pages.
+    pub(super) fn is_urgent(self) -> bool {
+        self.worth == URGENT
+    }
+}
 
 /// Has another shard give pages to the pool at once ([`Store::give_now`]). The argument is the
 /// current second. False: no shard has any that it could give.
@@ -83,15 +90,16 @@ impl PageSharing {
             return;
         }
         self.evicted_bytes = 0;
-        if self.wish.is_none_or(|wish| wish.worth != URGENT) {
+        if self.wish.is_none_or(|wish| !wish.is_urgent()) {
             self.wish = Some(PageWish { pages: WISH_PAGES, worth: worth() });
         }
     }
 
-    /// Pages that the store never gives to others.
-    pub(super) fn pages_kept(&self, stock: &PageStock) -> usize {
+    /// Pages that the store never gives to others, beside pinned ones: a part of its fair share, or
+    /// those of its hash table and a few for chunks if that is more.
+    pub(super) fn pages_kept(&self, stock: &PageStock, index_pages: usize) -> usize {
         let share = stock.pool().pages_total() / self.shards;
-        (share / SHARE_KEPT_PART).max(stock.pages_min())
+        (share / SHARE_KEPT_PART).max(index_pages + stock.pages_min() - INDEX_PAGES_MIN)
     }
 
     /// The pages that are promised and not given yet.
@@ -105,9 +113,9 @@ impl PageSharing {
 
     /// Promises pages. An urgent wish adds to another one, and goes before all others.
     pub(super) fn grant(&mut self, wish: PageWish) {
-        let urgent = self.granted.filter(|granted| granted.worth == URGENT);
+        let urgent = self.granted.filter(|granted| granted.is_urgent());
         let pages = match urgent {
-            Some(granted) if wish.worth == URGENT => granted.pages.saturating_add(wish.pages),
+            Some(granted) if wish.is_urgent() => granted.pages.saturating_add(wish.pages),
             Some(_) => return,
             None => wish.pages,
         };

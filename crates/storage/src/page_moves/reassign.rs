@@ -16,9 +16,11 @@ pub enum Reassigned {
 }
 
 impl PageMoves {
-    /// Begins to drain a page of slab class `from` (`None`: of the class with most pages) for class
-    /// `to` (`None`: for the pool). A class keeps its last page. No page is drained if nothing may
-    /// be evicted. A drain that the store began is cancelled.
+    /// Begins to drain a page of slab class `from` (`None`: of the class with most pages that has
+    /// one to spare) for class `to` (`None`: for the pool). A class keeps its last page, and those
+    /// with pinned chunks. No page is drained if nothing may be evicted. A drain that the store
+    /// began is cancelled. The order is given up if all pages of the class are pinned before one is
+    /// empty.
     pub(crate) fn reassign(
         &mut self,
         from: Option<SlabClassId>,
@@ -28,11 +30,12 @@ impl PageMoves {
             return Reassigned::Busy;
         }
         let slabs = self.eviction.items().slabs();
-        let largest = || slabs.classes().max_by_key(|(_, class)| class.pages()).map(|(id, _)| id);
         let may_give = |id: &SlabClassId| {
-            self.eviction.evicts() && self.has_class(*id) && slabs.class(*id).pages() > 1
+            let class = slabs.class(*id);
+            self.eviction.evicts() && class.pages() > 1 && class.movable_pages() > 0
         };
-        let donor = from.or_else(largest).filter(may_give);
+        let donors = slabs.class_ids().filter(|id| from.is_none_or(|from| from == *id));
+        let donor = donors.filter(may_give).max_by_key(|id| slabs.class(*id).pages());
         let Some(donor) = donor else { return Reassigned::NoSpare };
         self.cancel_drain();
         let page = self.eviction.items().slabs().emptiest_page(donor);

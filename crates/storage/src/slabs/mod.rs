@@ -10,6 +10,7 @@
 
 pub(crate) mod candidates;
 pub(crate) mod class_costs;
+mod class_pages;
 pub(crate) mod page_record;
 pub(crate) mod page_search;
 pub(crate) mod page_stock;

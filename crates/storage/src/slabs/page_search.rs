@@ -1,7 +1,7 @@
 //! Searches for chunks and pages: samples of a class, the page to drain, the costliest class.
 
 use crate::item::chunk_sizes::SlabClassId;
-use crate::limits::{COMPACT_LOOKS_MAX, UNPINNED_LOOKS_MAX};
+use crate::limits::COMPACT_LOOKS_MAX;
 use crate::memory::region::Location;
 use crate::slabs::page_record::{PageUse, RecordId};
 use crate::slabs::slab_allocator::SlabAllocator;
@@ -29,12 +29,12 @@ impl SlabAllocator {
     #[inline]
     pub(crate) fn sampled_chunk(&self, class: SlabClassId, number: usize) -> Option<Location> {
         let slab_class = self.class(class);
-        let pages = slab_class.pages.len() as u64;
-        if pages == 0 {
+        let pages = slab_class.pages.all();
+        if pages.is_empty() {
             return None;
         }
         let draw = slab_class.sample.draw(number as u64 / 2);
-        let id = slab_class.pages[(((draw >> 32) * pages) >> 32) as usize];
+        let id = pages[(((draw >> 32) * pages.len() as u64) >> 32) as usize];
         let carved = u64::from(self.stock.record(id).carved);
         let first = ((draw & 0xffff_ffff) * carved.saturating_sub(1)) >> 32;
         self.chunk_in_page(id, first as usize + number % 2)
@@ -50,23 +50,28 @@ impl SlabAllocator {
     /// The pages of a class in the order of their records' list, once around from a random one.
     pub(crate) fn pages_from_random(&self, class: SlabClassId) -> impl Iterator<Item = RecordId> {
         let class = self.class(class);
-        let start = (class.sample.draw(0) % class.pages.len().max(1) as u64) as usize;
-        let (before, after) = class.pages.split_at(start);
+        let start = (class.sample.draw(0) % class.pages().max(1) as u64) as usize;
+        let (before, after) = class.pages.all().split_at(start);
         after.iter().chain(before).copied()
     }
 
     /// The pages of a class, in no order.
     pub(crate) fn pages_of(&self, class: SlabClassId) -> impl Iterator<Item = RecordId> {
-        self.class(class).pages.iter().copied()
+        self.class(class).pages.all().iter().copied()
     }
 
     /// The page of a class that is easiest to drain: the emptiest of those with room, or else any
-    /// that is not pinned. Looks at a bounded number of pages.
+    /// that is not pinned. Looks at a bounded number of pages. `None`: all are pinned.
     pub(crate) fn emptiest_page(&self, class: SlabClassId) -> Option<RecordId> {
         let unpinned = |id: &RecordId| !self.is_pinned(*id);
         let with_room = self.pages_with_room(class).take(COMPACT_LOOKS_MAX).filter(unpinned);
         let emptiest = with_room.min_by_key(|id| self.stock.record(*id).used);
-        let any = || self.pages_from_random(class).take(UNPINNED_LOOKS_MAX).find(unpinned);
+        let class = self.class(class);
+        let any = || {
+            let movable = class.pages.movable();
+            let place = class.sample.draw(0) % movable.len().max(1) as u64;
+            movable.get(place as usize).copied()
+        };
         emptiest.or_else(any)
     }
 
@@ -76,20 +81,16 @@ impl SlabAllocator {
         core::iter::successors(first, |id| self.stock.record(*id).next.some())
     }
 
-    /// Whether a page belongs to a class and has no pinned chunk.
-    pub(crate) fn is_movable(&self, id: RecordId) -> bool {
-        matches!(self.stock.page_use(id), PageUse::Class(_)) && !self.is_pinned(id)
-    }
-
     /// The class that keeps its last page of items at the highest cost, and this cost. Never
-    /// `wanted`, nor a class of one page: without it the class would have to clear a page of
-    /// others.
+    /// `wanted`, nor a class whose pages are all pinned, nor a class of one page: without it the
+    /// class would have to clear a page of others.
     pub(crate) fn costliest_class(
         &self,
         wanted: Option<SlabClassId>,
     ) -> Option<(u64, SlabClassId)> {
-        let others =
-            self.classes().filter(|(id, class)| Some(*id) != wanted && class.pages.len() > 1);
+        let others = self.classes().filter(|(id, class)| {
+            Some(*id) != wanted && class.pages() > 1 && class.movable_pages() > 0
+        });
         others.map(|(id, class)| (class.costs.keeping_cost(), id)).max()
     }
 }

@@ -154,7 +154,6 @@ impl SlabAllocator {
             self.classes_by_record.resize(id.index() + 1, class);
         }
         self.classes_by_record[id.index()] = class;
-        let class_place = self.class(class).pages.len() as u32;
         let cleaned_after = self.marks_reused;
         let record = self.stock.record_mut(id);
         assert!(record.page_use == PageUse::Index, "a page in use joins a class");
@@ -164,8 +163,7 @@ impl SlabAllocator {
         record.pinned = 0;
         record.free = Location::NONE;
         record.cleaned_after = cleaned_after;
-        record.class_place = class_place;
-        self.class_mut(class).pages.push(id);
+        self.classes[class.index()].pages.add(&mut self.stock.records, id);
         self.link_room(id, class);
         self.class_pages += 1;
         if self.class_pages > self.class_pages_max {
@@ -177,14 +175,10 @@ impl SlabAllocator {
     /// Takes an empty page out of its class. It is not in the list of pages with room any more.
     fn leave_class(&mut self, id: RecordId, class: SlabClassId) {
         let page_number = self.stock.page_at(id) / PAGE_BYTES;
-        let place = self.stock.record(id).class_place as usize;
         let pages = &self.stock.pages;
         let slab_class = &mut self.classes[class.index()];
-        slab_class.pages.swap_remove(place);
         slab_class.candidates.retain(|slot| pages.at(slot.chunk) / PAGE_BYTES != page_number);
-        if let Some(moved) = slab_class.pages.get(place) {
-            self.stock.record_mut(*moved).class_place = place as u32;
-        }
+        slab_class.pages.remove(&mut self.stock.records, id);
         self.class_pages -= 1;
         self.stock.keep_spare(id);
     }
@@ -374,6 +368,10 @@ impl SlabAllocator {
         let record = self.stock.record_mut(id);
         record.pinned += 1;
         assert!(record.pinned <= record.used);
+        if record.pinned == 1 {
+            let class = self.class_of_page(id);
+            self.classes[class.index()].pages.note_pinned(&mut self.stock.records, id);
+        }
     }
 
     fn unpin_chunk(&mut self, chunk: Location) {
@@ -381,6 +379,10 @@ impl SlabAllocator {
         let record = self.stock.record_mut(id);
         assert!(record.pinned > 0, "a chunk is unpinned that was not pinned");
         record.pinned -= 1;
+        if record.pinned == 0 {
+            let class = self.class_of_page(id);
+            self.classes[class.index()].pages.note_unpinned(&mut self.stock.records, id);
+        }
     }
 
     /// Pins all chunks of an item.

@@ -6,6 +6,7 @@ use crate::item::chunk_sizes::ChunkSizes;
 use crate::limits::{COMPACT_SLACK_PART, PAGE_BYTES};
 use crate::slabs::candidates::Candidates;
 use crate::slabs::class_costs::ClassCosts;
+use crate::slabs::class_pages::ClassPages;
 use crate::slabs::page_record::RecordId;
 use crate::slabs::stats::ClassCounters;
 
@@ -34,8 +35,7 @@ impl Sample {
 pub(crate) struct SlabClass {
     chunk_bytes: usize,
     chunks_per_page: usize,
-    /// Records of its pages.
-    pub(super) pages: Vec<RecordId>,
+    pub(super) pages: ClassPages,
     /// First record of a page with a chunk that is free or was never used.
     pub(super) room: RecordId,
     pub(super) used_chunks: usize,
@@ -53,7 +53,7 @@ impl SlabClass {
         let class = |chunk_bytes| SlabClass {
             chunk_bytes,
             chunks_per_page: PAGE_BYTES / chunk_bytes,
-            pages: Vec::new(),
+            pages: ClassPages::new(),
             room: RecordId::NONE,
             used_chunks: 0,
             used_bytes: 0,
@@ -77,12 +77,17 @@ impl SlabClass {
 
     /// Number of its pages.
     pub(crate) fn pages(&self) -> usize {
-        self.pages.len()
+        self.pages.all().len()
+    }
+
+    /// Number of its pages without pinned chunks.
+    pub(crate) fn movable_pages(&self) -> usize {
+        self.pages.movable().len()
     }
 
     /// Number of chunks in its pages.
     pub(crate) fn chunks(&self) -> usize {
-        self.pages.len() * self.chunks_per_page
+        self.pages() * self.chunks_per_page
     }
 
     pub(crate) fn used_chunks(&self) -> usize {
@@ -127,6 +132,6 @@ impl SlabClass {
     /// chunks.
     pub(crate) fn note_sample(&mut self, looks: usize, costs: &mut [u64], expected_hits: u64) {
         self.sample.advance(looks as u64 / 2);
-        self.costs.note_sample(self.pages.len(), costs, expected_hits);
+        self.costs.note_sample(self.pages(), costs, expected_hits);
     }
 }

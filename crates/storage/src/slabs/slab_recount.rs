@@ -10,6 +10,7 @@ use crate::limits::SPARE_PAGES_MAX;
 use crate::memory::region::Location;
 use crate::slabs::page_record::{PageUse, RecordId};
 use crate::slabs::slab_allocator::SlabAllocator;
+use crate::slabs::slab_class::SlabClass;
 
 /// What each chunk that was ever handed out holds.
 pub(crate) type Chunks = BTreeMap<Location, ChunkUse>;
@@ -56,11 +57,11 @@ impl SlabAllocator {
         );
         ensure!(index == index_pages, "hash table pages: {index}, not {index_pages}");
         for ((id, class), sums) in self.classes().zip(class_pages) {
-            let counted = (class.pages.len(), class.used_chunks, class.used_bytes);
+            let counted = (class.pages(), class.used_chunks, class.used_bytes);
             ensure!(counted == sums, "{id:?}: {counted:?}, recount {sums:?}");
             self.recount_room(id)?;
         }
-        let all: usize = self.classes.iter().map(|class| class.pages.len()).sum();
+        let all: usize = self.classes.iter().map(SlabClass::pages).sum();
         ensure!(all == self.class_pages, "pages of classes: {all}");
         ensure!(all + spare + index == owned, "pages of classes do not sum up");
         Ok(chunks)
@@ -126,8 +127,10 @@ impl SlabAllocator {
         for (id, class) in self.classes() {
             ensure!(class.items == items[id.index()], "{id:?}: {} items", items[id.index()]);
             let is_own = |page: RecordId| self.stock.page_use(page) == PageUse::Class(id);
-            for (place, page) in class.pages.iter().enumerate() {
+            for (place, page) in class.pages.all().iter().enumerate() {
                 ensure!(is_own(*page), "{id:?}: page {page:?}");
+                let is_movable = place < class.movable_pages();
+                ensure!(self.is_pinned(*page) != is_movable, "{id:?}: page {page:?} with pins");
                 let noted = self.stock.record(*page).class_place as usize;
                 ensure!(noted == place, "{id:?}: page {page:?} at {noted}, not {place}");
             }

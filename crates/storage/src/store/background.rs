@@ -24,7 +24,10 @@ impl Store {
     /// known.
     pub fn background_due(&self, now: u32) -> u32 {
         let moves = self.allocation.moves();
-        if moves.is_moving_page() { now + 1 } else { moves.eviction().crawl_due(now) }
+        if moves.is_moving_page() || moves.is_over_limit() {
+            return now + 1;
+        }
+        moves.eviction().crawl_due(now)
     }
 
     /// Switches searches for dead items in the background on or off. If they are off, dead items
@@ -83,9 +86,10 @@ impl Store {
         self.allocation.moves_mut().give_now(now)
     }
 
-    /// Begins to drain a page of slab class `from` (`None`: of the class with most pages) for class
-    /// `to` (`None`: for the pool); [`Self::maintain`] goes on. A class keeps its last page. No
-    /// page is drained if nothing may be evicted. A drain that the store began is cancelled.
+    /// Begins to drain a page of slab class `from` (`None`: of the class with most pages that has
+    /// one to spare) for class `to` (`None`: for the pool); [`Self::maintain`] goes on. A class
+    /// keeps its last page, and those with items that are read or written. No page is drained if
+    /// nothing may be evicted. A drain that the store began is cancelled.
     pub fn reassign(&mut self, from: Option<SlabClassId>, to: Option<SlabClassId>) -> Reassigned {
         self.allocation.moves_mut().reassign(from, to)
     }

@@ -6,5 +6,6 @@
 mod flushes;
 mod hit_ratios;
 mod pages;
+mod pins;
 mod shard;
 mod stories;
