@@ -49,6 +49,11 @@ pub(crate) const BUCKET_LOAD_MIN: usize = 5;
 /// Buckets merged by one insertion.
 pub(crate) const MERGES_PER_INSERT: usize = 4;
 
+/// Buckets merged by one step of background work while the stores own more pages than the limit. A
+/// page of the shortest items leaves some 400 buckets to merge, and is itself drained in more steps
+/// than their merges take.
+pub(crate) const MERGES_OVER_LIMIT: usize = 64;
+
 /// Buckets split by one insertion. Two, so that a table that is too small catches up.
 pub(crate) const SPLITS_PER_INSERT: usize = 2;
 

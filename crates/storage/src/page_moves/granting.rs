@@ -2,7 +2,9 @@
 //! explained in `page_sharing.rs`.
 
 use crate::item::chunk_sizes::SlabClassId;
-use crate::limits::{DEMANDED_PAGES, DRAIN_WORK_MAX, GRANT_PROBES, PAGE_BYTES, WISH_PAGES};
+use crate::limits::{
+    DEMANDED_PAGES, DRAIN_WORK_MAX, GRANT_PROBES, MERGES_OVER_LIMIT, PAGE_BYTES, WISH_PAGES,
+};
 use crate::page_moves::drain::{DrainReason, PageMoves, Recipient};
 use crate::page_moves::page_choice::dispensable_page;
 use crate::page_moves::page_sharing::{PageDemand, PageWish};
@@ -118,6 +120,25 @@ impl PageMoves {
         true
     }
 
+    /// While the stores own more pages than the limit: merges buckets of the hash table that its
+    /// items do not need. True: there is more to do.
+    pub(crate) fn shrink_index(&mut self) -> bool {
+        for _ in 0..MERGES_OVER_LIMIT {
+            if !self.may_shrink_index() {
+                return false;
+            }
+            self.eviction.items_mut().merge_bucket();
+        }
+        true
+    }
+
+    fn may_shrink_index(&self) -> bool {
+        let items = self.eviction.items();
+        items.slabs().stock.pool().pages_over() > 0
+            && items.index().is_shrink_due()
+            && items.index().has_overflow_room()
+    }
+
     /// Begins to drain a page for another shard. Returns how many pages are to be given: one for
     /// each sixteenth by which a page is worth more there than here, beyond a quarter.
     fn begin_granting(&mut self, now: u32, wish: PageWish) -> u32 {
@@ -148,9 +169,10 @@ impl PageMoves {
     pub(crate) fn is_over_limit(&self) -> bool {
         let slabs = self.eviction.items().slabs();
         slabs.stock.pool().pages_over() > 0
-            && self.eviction.evicts()
-            && self.may_give()
-            && (slabs.stock.has_unreserved_spare() || self.has_movable_page())
+            && (self.may_shrink_index()
+                || self.eviction.evicts()
+                    && self.may_give()
+                    && (slabs.stock.has_unreserved_spare() || self.has_movable_page()))
     }
 
     /// Whether the store has more pages than it must keep. Pinned ones do not count: new items need

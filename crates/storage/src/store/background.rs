@@ -16,7 +16,8 @@ impl Store {
         let moves = self.allocation.moves_mut();
         let left = moves.eviction_mut().crawl(now, budget);
         let draining = moves.go_on_draining_in_background(now);
-        moves.go_on_granting(now) || draining || left == 0
+        let granting = moves.go_on_granting(now);
+        moves.shrink_index() || granting || draining || left == 0
     }
 
     /// The second at which [`Self::maintain`] next has something to do. It may be one second too

@@ -108,6 +108,71 @@ fn a_lower_limit_is_reached_round_held_values() {
     }
 }
 
+/// Readers of more than the limit. All other pages go, background work does not go round in
+/// circles, and requests are still served; the rest follows when the readers leave.
+#[test]
+fn held_values_above_the_limit_are_all_that_stays() {
+    let pool = pool(600);
+    let config = Config { fair_share_pages: 600, ..Config::default() };
+    let mut shard = Shard::new(&config, &pool);
+    let held = with_held_values(&mut shard, &LENGTHS);
+    shard.fill("a", 100_000, 300);
+    assert!(pool.set_limit(32));
+    maintain(&mut shard);
+    let over = pool.pages_over();
+    // The values take 52 pages.
+    assert!((20..32).contains(&over), "{over} pages");
+    assert!(shard.store.background_due(1) > 2, "nothing is due");
+    assert_eq!(shard.fill("b", 1_000, 300), 1_000);
+    assert_eq!(shard.fill("c", 100, 3_000), 100);
+    assert_eq!(pool.pages_over(), over);
+    check_held(&mut shard, &held);
+    release(&mut shard, held.into_iter().map(|(_, _, hold)| hold));
+    assert_eq!(shard.store.background_due(1), 2);
+    maintain(&mut shard);
+    assert_eq!(pool.pages_over(), 0);
+    assert!(shard.store.background_due(1) > 2, "nothing is due");
+}
+
+/// The same with an upload that its client does not go on with.
+#[test]
+fn half_an_upload_stays_alone_and_goes_on() {
+    for limit in [120, 40] {
+        let pool = pool(600);
+        let config = Config { fair_share_pages: 600, ..Config::default() };
+        let mut shard = Shard::new(&config, &pool);
+        store_values(&mut shard, &LENGTHS);
+        shard.fill("a", 100_000, 300);
+        let mut upload = half_upload(&mut shard, 90 * PAGE_BYTES);
+        assert!(pool.set_limit(limit));
+        maintain(&mut shard);
+        if limit == 120 {
+            assert_eq!(pool.pages_over(), 0);
+            while upload.missing() > 0 {
+                write(&mut shard, &mut upload);
+                assert_eq!(pool.pages_over(), 0);
+            }
+            let outcome = shard.store.commit(shard.now, upload, StoreVerb::Set);
+            assert_eq!(outcome, StoreOutcome::Stored);
+            assert_eq!(shard.get("upload"), Ok(90 * PAGE_BYTES));
+        } else {
+            assert!((5..25).contains(&pool.pages_over()), "{} pages", pool.pages_over());
+            let mut refused = false;
+            while upload.missing() > 0 && !refused {
+                refused = shard.store.spare(shard.now, &mut upload).is_err();
+                if !refused {
+                    write(&mut shard, &mut upload);
+                }
+            }
+            assert!(refused, "more than the limit is stored");
+            shard.store.give_up(upload);
+        }
+        maintain(&mut shard);
+        assert_eq!(pool.pages_over(), 0);
+        assert_eq!(shard.fill("b", 100, 300), 100);
+    }
+}
+
 /// The limit falls while values are uploaded, and each of them is stored all the same.
 #[test]
 fn uploads_end_while_the_limit_falls() {
@@ -250,4 +315,22 @@ fn lossless_moves_leave_out_a_class_with_pins() {
     assert_eq!(shard.store.class_stats(1, class).used_chunks, 30);
     release(&mut shard, holds);
     shard.store.check().unwrap();
+}
+
+/// The hash table of many tiny items was larger than the lower limit, and shrank only with
+/// insertions. All items went, the limit was not reached, and hundreds of stores were refused.
+#[test]
+fn the_hash_table_shrinks_with_the_limit() {
+    let pool = pool(150);
+    let config = Config { fair_share_pages: 150, ..Config::default() };
+    let mut shard = Shard::new(&config, &pool);
+    shard.fill("a", 300_000, 10);
+    let hash_bytes = shard.store.stats().hash_bytes;
+    assert!(hash_bytes > 20 * PAGE_BYTES as u64, "{hash_bytes} bytes");
+    assert!(pool.set_limit(20));
+    maintain(&mut shard);
+    assert_eq!(pool.pages_over(), 0);
+    let items = shard.store.stats().curr_items;
+    assert!(items > 10_000, "{items} items");
+    assert_eq!(shard.fill("b", 1_000, 10), 1_000);
 }
