@@ -181,6 +181,19 @@ impl PagePool {
         None
     }
 
+    /// Takes a page that another store has given for this one, while more are owned than the limit:
+    /// as many as before are owned then. `None`: [`Self::take`] is the way, or another thread was
+    /// faster.
+    pub(crate) fn take_exchanged(&self) -> Option<Page> {
+        let room = |room: isize| (room < 0).then_some(room - 1);
+        self.room.try_update(Ordering::Acquire, Ordering::Relaxed, room).ok()?;
+        let page = self.given.pop(&self.words).or_else(|| self.take_returned());
+        if page.is_none() {
+            self.room.fetch_add(1, Ordering::Release);
+        }
+        page
+    }
+
     /// Gives a page back.
     pub fn give(&self, page: Page) {
         self.given.push(&self.words, page);
@@ -313,6 +326,30 @@ mod tests {
         assert_eq!(pool.take().unwrap().number(), 0);
         assert_eq!(pool.take().unwrap().number(), 1);
         assert_eq!(pool.take(), None);
+    }
+
+    #[test]
+    fn pages_are_exchanged_above_the_limit() {
+        let pool = pool(4);
+        let mut owned: Vec<Page> = core::iter::from_fn(|| pool.take()).collect();
+        assert_eq!(pool.take_exchanged(), None, "the limit is reached, not exceeded");
+        assert!(pool.set_limit(2));
+        assert_eq!((pool.take_exchanged(), pool.pages_over()), (None, 2));
+        pool.give(owned.remove(0));
+        assert_eq!((pool.take(), pool.pages_over()), (None, 1));
+        owned.extend(pool.take_exchanged());
+        assert_eq!((owned.len(), pool.pages_over()), (4, 2));
+        // A page whose memory was returned to the system is as good.
+        pool.give(owned.remove(0));
+        let page = pool.take_to_return().unwrap();
+        pool.keep_returned(page);
+        owned.extend(pool.take_exchanged());
+        assert_eq!((owned.len(), pool.pages_over()), (4, 2));
+        for page in owned.drain(..3) {
+            pool.give(page);
+        }
+        assert_eq!(pool.take_exchanged(), None);
+        assert!(pool.take().is_some());
     }
 
     #[test]

@@ -6,6 +6,7 @@
 use alloc::{sync::Arc, vec::Vec};
 
 use crate::limits::{PAGE_BYTES, RESERVE_PAGES_MIN, SPARE_PAGES_MAX};
+use crate::memory::page::Page;
 use crate::memory::page_pool::PagePool;
 use crate::memory::region::{Location, OwnedPages};
 use crate::slabs::page_record::{PageRecord, PageUse, RecordId};
@@ -124,9 +125,19 @@ impl PageStock {
         Some(id)
     }
 
+    /// Takes a page that another store has given for this one, also above the limit.
+    pub(crate) fn take_exchanged_page(&mut self) -> Option<RecordId> {
+        let page = self.pool.take_exchanged()?;
+        Some(self.own(page))
+    }
+
     fn take_new_page(&mut self) -> Option<RecordId> {
-        let id = self.vacant.some().unwrap_or(RecordId::new(self.records.len()));
         let page = self.pool.take()?;
+        Some(self.own(page))
+    }
+
+    fn own(&mut self, page: Page) -> RecordId {
+        let id = self.vacant.some().unwrap_or(RecordId::new(self.records.len()));
         self.pool.set_note(page.number(), id.0);
         self.pages.add(&page);
         if self.vacant == RecordId::NONE {
@@ -138,7 +149,7 @@ impl PageStock {
         record.page = Some(page);
         record.page_use = PageUse::Index;
         self.owned_pages += 1;
-        Some(id)
+        id
     }
 
     /// As [`Self::take_page`], but leaves the reserve, and fills it first if the pool has a page.

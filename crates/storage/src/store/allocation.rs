@@ -120,7 +120,11 @@ impl Allocation {
             let gave = self.moves.demand_pages(now);
             let slabs = self.items_mut().slabs_mut();
             // Also if none was given: others may just have given pages of an earlier wish.
-            if let Some(page) = slabs.stock.take_page() {
+            let mut page = slabs.stock.take_page();
+            if page.is_none() && gave {
+                page = slabs.stock.take_exchanged_page();
+            }
+            if let Some(page) = page {
                 slabs.join_class(page, class);
                 return slabs.take_chunk(class, bytes);
             }

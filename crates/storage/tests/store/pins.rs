@@ -1,6 +1,8 @@
 //! Values that stay where they are for as long as a client likes, because it reads or uploads them:
 //! everything else moves and goes as it must.
 
+use std::sync::{Arc, Mutex};
+
 use slabcore_storage::{
     Config, Hold, PAGE_BYTES, PageWish, Reassigned, Reservation, SlabClassId, StoreOutcome,
     StoreVerb,
@@ -333,4 +335,32 @@ fn the_hash_table_shrinks_with_the_limit() {
     let items = shard.store.stats().curr_items;
     assert!(items > 10_000, "{items} items");
     assert_eq!(shard.fill("b", 1_000, 10), 1_000);
+}
+
+/// A shard whose upload needs more than its own pages gets those of another shard. While both owned
+/// more than the limit, they were lost on the way.
+#[test]
+fn an_upload_gets_pages_of_others_while_the_limit_falls() {
+    let pool = pool(600);
+    let config = Config { shards: 2, fair_share_pages: 300, ..Config::default() };
+    let other = Shard::new(&config, &pool);
+    let mut shard = Shard::new(&Config { shard: 1, ..config }, &pool);
+    let other = Arc::new(Mutex::new(other));
+    shard.fill("a", 3_000, 3_000);
+    other.lock().unwrap().fill("b", 10_000, 3_000);
+    assert_eq!(pool.pages_free(), 0);
+    let giver = Arc::clone(&other);
+    shard.store.set_page_demand(Box::new(move |now| giver.lock().unwrap().store.give_now(now)));
+    let mut upload = half_upload(&mut shard, 200 * PAGE_BYTES);
+    assert!(pool.set_limit(400));
+    let over = pool.pages_over();
+    while upload.missing() > 0 {
+        write(&mut shard, &mut upload);
+    }
+    assert!(pool.pages_over() <= over);
+    let outcome = shard.store.commit(shard.now, upload, StoreVerb::Set);
+    assert_eq!(outcome, StoreOutcome::Stored);
+    maintain(&mut shard);
+    maintain(&mut other.lock().unwrap());
+    assert_eq!(pool.pages_over(), 0);
 }
