@@ -28,6 +28,7 @@ mod server_commands;
 mod service;
 mod stat_tables;
 mod stat_truth;
+mod stuck_clients;
 mod time;
 mod tls;
 mod users_file;

@@ -2,7 +2,8 @@
 //!
 //! To grow, shards are allowed to take more pages. To shrink, each shard gives pages back in the
 //! background of its turns, and a thread returns their memory to the system in small parts. With
-//! `-M` a shard gives pages only as items go. Until the limit grows again, the kernel is asked for
+//! `-M` a shard gives pages only as items go. Pages with values that clients read or upload follow
+//! when they are done. Until the limit grows again, the kernel is asked for
 //! no huge pages.
 
 use std::sync::atomic::Ordering;
@@ -23,6 +24,10 @@ const MEGABYTES: std::ops::RangeInclusive<u32> = 8..=1_000_000_000;
 
 /// Pause after each part of the memory that is returned.
 const RETURN_PAUSE: Duration = Duration::from_millis(10);
+
+/// The longest pause while shards have no page to give. Readers and uploads may keep pages for as
+/// long as their clients like.
+const RETURN_PAUSE_MAX: Duration = Duration::from_secs(1);
 
 /// Sets the limit in MiB, or says why not.
 pub(crate) fn change(shared: &Arc<SharedState>, megabytes: u32) -> Result<(), &'static [u8]> {
@@ -55,12 +60,15 @@ pub(crate) fn change(shared: &Arc<SharedState>, megabytes: u32) -> Result<(), &'
 
 /// Returns the memory of pages that were given back, until no more has to go.
 fn return_memory(shared: &Weak<SharedState>) {
+    let mut pause = RETURN_PAUSE;
     while let Some(shared) = shared.upgrade() {
         let pool = &shared.pages;
+        pause = RETURN_PAUSE_MAX.min(2 * pause);
         for _ in 0..RETURN_PAGES_MAX {
             let Some(mut page) = pool.take_to_return() else { break };
             return_to_system(pool.memory(&mut page));
             pool.keep_returned(page);
+            pause = RETURN_PAUSE;
         }
         if !pool.has_to_return() {
             shared.memory.end_returning();
@@ -70,6 +78,6 @@ fn return_memory(shared: &Weak<SharedState>) {
             }
         }
         drop(shared);
-        thread::sleep(RETURN_PAUSE);
+        thread::sleep(pause);
     }
 }
