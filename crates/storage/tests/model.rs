@@ -83,6 +83,10 @@ enum Op {
     Maintain {
         budget: u32,
     },
+    /// Moves the limit to so many pages above the fewest, and does all background work.
+    Limit {
+        pages: usize,
+    },
     Protect {
         ttl: u32,
     },
@@ -124,6 +128,7 @@ fn ops() -> impl Strategy<Value = Op> {
         1 => (0..4_usize).prop_map(|pages| Op::Grant { pages }),
         2 => (0..40_u32).prop_map(|budget| Op::Maintain { budget }),
         1 => (0..20_u32).prop_map(|ttl| Op::Protect { ttl }),
+        2 => (0..PAGES).prop_map(|pages| Op::Limit { pages }),
         1 => (0..60_usize, 0..60_usize).prop_map(|(from, to)| Op::Reassign { from, to }),
     ]
 }
@@ -189,9 +194,12 @@ struct Stream {
 }
 
 struct Pair {
+    pool: Arc<PagePool>,
     store: Store,
     hasher: KeyHasher,
     model: BTreeMap<Vec<u8>, ModelItem>,
+    /// Pages of the region.
+    pages: usize,
     evict: bool,
     now: u32,
     seed: u8,
@@ -217,15 +225,18 @@ fn key_of(number: u8) -> Vec<u8> {
 
 impl Pair {
     fn new(pages: usize, evict: bool) -> Pair {
-        let pool = PagePool::new(Region::new(Box::new(vec![0xa5_u8; pages * PAGE_BYTES])));
+        let region = Region::new(Box::new(vec![0xa5_u8; pages * PAGE_BYTES]));
+        let pool = Arc::new(PagePool::new(region));
         let hasher = KeyHasher::new(7);
         let config =
             Config { evict, fair_share_pages: pages, track_sizes: true, ..Config::default() };
-        let store = Store::new(&config, Arc::new(pool), hasher.clone()).expect("pages enough");
+        let store = Store::new(&config, Arc::clone(&pool), hasher.clone()).expect("pages enough");
         Pair {
+            pool,
             store,
             hasher,
             model: BTreeMap::new(),
+            pages,
             evict,
             now: 100,
             seed: 0,
@@ -320,7 +331,10 @@ impl Pair {
             _ => (StoreOutcome::NotStored, None),
         };
         if outcome == StoreOutcome::NoMemory {
-            let large = stored.is_some_and(|item| item.value.len() > 2 * PAGE_BYTES);
+            // Two pages, if there are eleven.
+            let large_pages = (self.pool.pages_total() - 5).min(6);
+            let large_bytes = large_pages * PAGE_BYTES / 3;
+            let large = stored.is_some_and(|item| item.value.len() > large_bytes);
             assert!(self.evict && (large || !self.is_unpinned()), "no memory, although there is");
             return;
         }
@@ -481,6 +495,25 @@ impl Pair {
         }
     }
 
+    /// Pages that neither a hold nor the reservation keeps leave the store until the limit holds.
+    fn limit(&mut self, pages: usize) {
+        if !self.evict {
+            // Nothing would leave the store, and items would not find room.
+            return;
+        }
+        // Two pages of the hash table, and four for items.
+        let pages = 6 + pages % self.pages.saturating_sub(6);
+        assert!(self.pool.set_limit(pages));
+        let mut steps = 0;
+        while self.store.maintain(self.now, 40) {
+            steps += 1;
+            assert!(steps < 100_000, "background work without an end");
+        }
+        if self.holds.is_empty() && self.stream.is_none() {
+            assert_eq!(self.pool.pages_over(), 0);
+        }
+    }
+
     fn check(&self) {
         // Under Miri a recount takes half a minute, and Miri checks each access itself.
         if !cfg!(miri) {
@@ -516,9 +549,7 @@ impl Pair {
                 self.arithmetic(&key_of(key), delta);
             }
             Op::Get { key, with_cas } => self.get(&key_of(key), with_cas),
-            Op::Touch { key, ttl, read } => {
-                self.touch(&key_of(key), self.exptime(ttl), read);
-            }
+            Op::Touch { key, ttl, read } => self.touch(&key_of(key), self.exptime(ttl), read),
             Op::Delete { key } => {
                 let key = key_of(key);
                 let known = self.sync(&key).is_some();
@@ -557,6 +588,7 @@ impl Pair {
             Op::Maintain { budget } => {
                 self.store.maintain(self.now, budget);
             }
+            Op::Limit { pages } => self.limit(pages),
             Op::Protect { ttl } => self.store.set_temporary_ttl(ttl),
             Op::Reassign { from: 0, to } => {
                 if let Some(to) = SlabClassId::from_number(to) {

@@ -123,7 +123,8 @@ impl PageSharing {
     }
 
     /// Called with the number of pages that all stores own above the limit. Returns a wish for this
-    /// store's part of them, if nothing is granted yet. Once the number is 0, the grant ends.
+    /// store's part of them, unless an urgent wish is granted already. Once the number is 0, the
+    /// grant ends.
     pub(super) fn wish_of_limit(&mut self, over: usize) -> Option<PageWish> {
         if over == 0 && !self.is_over {
             return None;
@@ -132,7 +133,7 @@ impl PageSharing {
         if over == 0 {
             self.granted = None;
         }
-        if over == 0 || self.granted.is_some() {
+        if over == 0 || self.granted.is_some_and(PageWish::is_urgent) {
             return None;
         }
         let pages = over.div_ceil(self.shards).min(GRANTED_PAGES_MAX as usize);

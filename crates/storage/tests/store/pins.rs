@@ -364,3 +364,23 @@ fn an_upload_gets_pages_of_others_while_the_limit_falls() {
     maintain(&mut other.lock().unwrap());
     assert_eq!(pool.pages_over(), 0);
 }
+
+/// A page was promised to another shard, and no class had a second one: the last page of a class is
+/// given to an urgent wish only. The promise ended, and the lower limit waited for a request.
+#[test]
+fn a_lower_limit_goes_before_wishes() {
+    let pool = pool(40);
+    let config = Config { shards: 2, fair_share_pages: 20, ..Config::default() };
+    let mut shard = Shard::new(&config, &pool);
+    // One page of each class: each is the last one.
+    for number in 0..12 {
+        shard.set(&format!("s{number}"), 10 << number, 0);
+    }
+    let owned = shard.store.pages_owned();
+    assert!(owned > 10, "{owned} pages");
+    assert!(pool.set_limit(owned));
+    shard.store.grant(PageWish { pages: 1, worth: 1 << 40 });
+    assert!(pool.set_limit(owned - 3));
+    maintain(&mut shard);
+    assert_eq!(pool.pages_over(), 0);
+}
