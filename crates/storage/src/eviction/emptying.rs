@@ -38,7 +38,7 @@ impl Eviction {
             }
             work += EVICTION_WORK;
             // This may evict this item, or make room for it.
-            if !self.evict_from_class(now, class) {
+            if !self.evict_from_class(now, class, 1) {
                 self.evict(now, item);
                 return work;
             }
@@ -93,7 +93,7 @@ impl Eviction {
             if self.items_mut().relocate(item, chunk) {
                 return true;
             }
-            if !self.evict_from_class(now, class) {
+            if !self.evict_from_class(now, class, 1) {
                 break;
             }
         }

@@ -1,10 +1,11 @@
 //! The search for the item of a slab class that is evicted.
 
 use crate::eviction::eviction::Eviction;
-use crate::item::access::{AccessTick, EXPECTED_HITS_UNIT, size_weight};
-use crate::item::chunk;
+use crate::item::access::{AccessTick, AccessWord, EXPECTED_HITS_UNIT, size_weight};
 use crate::item::chunk_sizes::SlabClassId;
-use crate::limits::{EVICT_LOOKS, EVICT_WALK_MAX};
+use crate::limits::{
+    AHEAD_CHUNK_BYTES_MAX, CACHE_LINE_BYTES, EVICT_LOOKS, EVICT_WALK_MAX, VICTIMS_MAX,
+};
 use crate::memory::region::Location;
 use crate::slabs::candidates::Candidate;
 
@@ -16,24 +17,84 @@ pub(crate) enum Temporary {
 }
 
 impl Eviction {
-    /// Frees at least one chunk of the class: takes back a dead item, or evicts the live one that
-    /// costs most to keep. False: the bounded search found no item that may go.
-    pub(crate) fn evict_from_class(&mut self, now: u32, class: SlabClassId) -> bool {
+    /// How many items of a class an allocation evicts at once. Those beyond the first are ahead of
+    /// need, so large ones are evicted one by one.
+    pub(crate) fn victims_at_once(&self, class: SlabClassId) -> usize {
+        let class = self.items().slabs().class(class);
+        if !self.evicts() || class.chunk_bytes() > AHEAD_CHUNK_BYTES_MAX {
+            return 1;
+        }
+        (class.pages() / 2).clamp(1, VICTIMS_MAX)
+    }
+
+    /// Frees at least one chunk of the class: takes back dead items, or evicts up to `victims` live
+    /// ones, those that cost most to keep. False: the bounded search found no item that may go.
+    pub(crate) fn evict_from_class(
+        &mut self,
+        now: u32,
+        class: SlabClassId,
+        victims: usize,
+    ) -> bool {
         // Expired items were swept before, so only flushed ones could be left.
         if !self.evicts() && !self.items().has_flushed_items() {
             return false;
         }
         let tick = self.judging_tick();
-        if self.look_for_candidates(now, tick, class) {
+        self.prefetch_candidates_buckets(class, victims);
+        let mut bar = self.price_candidates(tick, class);
+        let mut reclaimed = self.look_and_count(now, tick, class, &mut bar);
+        for _ in 1..victims {
+            reclaimed |= self.look(now, tick, class, &mut bar, |_, _| {});
+        }
+        if reclaimed {
             return true;
         }
-        let Some((candidate, item)) = self.costliest_candidate(now, tick, class) else {
+        let mut evicted = 0;
+        while evicted < victims
+            && let Some(item) = self.costliest_candidate(now, class)
+        {
+            evicted += 1;
+            let is_long = self.items().view(item).is_chained();
+            if victims > 1 {
+                self.prefetch_rest(item);
+            }
+            self.evict(now, item);
+            if is_long {
+                break;
+            }
+        }
+        if evicted == 0 {
             return self.evict_first(now, class, Temporary::Stay);
-        };
-        self.items_mut().slabs_mut().class_mut(class).candidates.remove(candidate.chunk);
-        self.evict(now, item);
-        self.items().slabs().prefetch_sample(class, EVICT_LOOKS);
+        }
+        self.prefetch_next(class, victims);
         true
+    }
+
+    /// Asks the processor for the items that the next evictions of a class look at.
+    fn prefetch_next(&self, class: SlabClassId, victims: usize) {
+        let slabs = self.items().slabs();
+        slabs.prefetch_samples(class, victims);
+        for candidate in slabs.class(class).candidates.by_cost().take(victims) {
+            slabs.pages().prefetch(slabs.pages().at(candidate.chunk));
+        }
+    }
+
+    /// Asks the processor for the rest of an item, where a new one is written soon.
+    fn prefetch_rest(&self, item: Location) {
+        let pages = self.items().pages();
+        let at = pages.at(item);
+        let end = at + self.items().view(item).head_bytes();
+        (at..end).step_by(CACHE_LINE_BYTES).skip(1).for_each(|line| pages.prefetch(line));
+    }
+
+    /// Asks the processor for the buckets of a class's costliest candidates.
+    fn prefetch_candidates_buckets(&self, class: SlabClassId, victims: usize) {
+        let items = self.items();
+        for candidate in items.slabs().class(class).candidates.by_cost().take(victims) {
+            if let Some(item) = items.evictable_item(candidate.chunk) {
+                items.prefetch_bucket(items.hash_of(item));
+            }
+        }
     }
 
     /// Frees the first item of the class that may go, if a sample found none: most of the class is
@@ -74,64 +135,109 @@ impl Eviction {
         None
     }
 
-    /// Looks at a sample of a class's chunks for candidates. True: it found a dead item and took it
-    /// back.
+    /// Looks at a sample of a class for candidates, and adds it to the class's costs. True: it
+    /// found a dead item and took it back.
     pub(crate) fn look_for_candidates(
         &mut self,
         now: u32,
         tick: AccessTick,
         class: SlabClassId,
     ) -> bool {
+        let mut bar = self.price_candidates(tick, class);
+        self.look_and_count(now, tick, class, &mut bar)
+    }
+
+    /// Computes the costs of the known candidates. Returns the cost of which a new one needs more.
+    fn price_candidates(&mut self, tick: AccessTick, class: SlabClassId) -> u64 {
+        let bar = self.items_mut().slabs_mut().class_mut(class).candidates.price(tick);
+        if self.evicts() { bar } else { u64::MAX }
+    }
+
+    /// As [`Self::look`], and adds the sample to the class's costs.
+    fn look_and_count(
+        &mut self,
+        now: u32,
+        tick: AccessTick,
+        class: SlabClassId,
+        bar: &mut u64,
+    ) -> bool {
         let (mut costs, mut seen, mut expected_hits) = ([0; EVICT_LOOKS], 0, 0);
-        for number in 0..EVICT_LOOKS {
-            let Some(chunk) = self.items().slabs().sampled_chunk(class, number) else { continue };
+        let reclaimed = self.look(now, tick, class, bar, |cost, access| {
+            costs[seen] = cost;
+            seen += 1;
+            // A temporary item costs nothing to keep.
+            if cost > 0 {
+                expected_hits += EXPECTED_HITS_UNIT / access.dispensability(tick);
+            }
+        });
+        let class = self.items_mut().slabs_mut().class_mut(class);
+        class.note_sample(&mut costs[..seen], expected_hits);
+        reclaimed
+    }
+
+    /// Looks at the next sample of a class for candidates, whose cost must be above the bar. Shows
+    /// the cost and the access word of each live item. True: it found a dead item, took it back and
+    /// went no further.
+    #[inline]
+    fn look(
+        &mut self,
+        now: u32,
+        tick: AccessTick,
+        class: SlabClassId,
+        bar: &mut u64,
+        mut show: impl FnMut(u64, AccessWord),
+    ) -> bool {
+        let sample = self.items_mut().slabs_mut().next_sample(class);
+        let chunk_weight = self.items().slabs().class(class).costs.size_weight();
+        for chunk in sample.into_iter().filter_map(Location::some) {
             let Some(item) = self.items().evictable_item(chunk) else { continue };
             if self.items().death_of(now, item).is_some() {
                 self.evict(now, item);
                 return true;
             }
-            if self.is_temporary(now, item) {
-                // It is no candidate and costs nothing to keep.
-                costs[seen] = 0;
-                seen += 1;
-                continue;
-            }
             let view = self.items().view(item);
             let access = view.access();
-            let size_weight = if view.is_chained() {
-                size_weight(view.value_len())
-            } else {
-                self.items().slabs().class(class).costs.size_weight()
-            };
+            if self.is_temporary(now, item) {
+                show(0, access);
+                continue;
+            }
+            let size_weight =
+                if view.is_chained() { size_weight(view.value_len()) } else { chunk_weight };
             let candidate = Candidate { chunk, access, size_weight };
-            costs[seen] = candidate.cost(tick);
-            expected_hits += EXPECTED_HITS_UNIT / access.dispensability(tick);
-            seen += 1;
-            if self.evicts() {
-                self.items_mut().slabs_mut().class_mut(class).candidates.offer(tick, candidate);
+            let cost = candidate.cost(tick);
+            show(cost, access);
+            if cost > *bar {
+                *bar = self.offer(class, cost, candidate, item);
             }
         }
-        let class = self.items_mut().slabs_mut().class_mut(class);
-        class.note_sample(EVICT_LOOKS, &mut costs[..seen], expected_hits);
         false
     }
 
-    /// The costliest candidate of a class whose item has not changed since, and the item.
-    fn costliest_candidate(
+    /// Keeps an item as a candidate of a class. Its bucket is needed soon. Returns the new bar.
+    #[inline(never)]
+    fn offer(
         &mut self,
-        now: u32,
-        tick: AccessTick,
         class: SlabClassId,
-    ) -> Option<(Candidate, Location)> {
+        cost: u64,
+        candidate: Candidate,
+        item: Location,
+    ) -> u64 {
+        self.items().prefetch_bucket(self.items().hash_of(item));
+        self.items_mut().slabs_mut().class_mut(class).candidates.offer(cost, candidate)
+    }
+
+    /// Takes the costliest candidate of a class whose item has not changed since, and returns the
+    /// item.
+    fn costliest_candidate(&mut self, now: u32, class: SlabClassId) -> Option<Location> {
         loop {
-            let candidate = self.items().slabs().class(class).candidates.costliest(tick)?;
+            let class = self.items_mut().slabs_mut().class_mut(class);
+            let candidate = class.candidates.take_costliest()?;
             if let Some(item) = self.items().evictable_item(candidate.chunk)
-                && chunk::access(self.items().pages(), item) == candidate.access
+                && self.items().view(item).access() == candidate.access
                 && !self.is_temporary(now, item)
             {
-                return Some((candidate, item));
+                return Some(item);
             }
-            self.items_mut().slabs_mut().class_mut(class).candidates.remove(candidate.chunk);
         }
     }
 }

@@ -82,6 +82,7 @@ pub(crate) enum ChunkUse {
     Linked,
 }
 
+#[inline]
 pub(crate) fn chunk_use(pages: &OwnedPages, chunk: Location) -> ChunkUse {
     let [state, key_len] = pages.array(pages.at(chunk));
     match key_len {
@@ -120,6 +121,7 @@ pub(crate) fn set_linked(pages: &mut OwnedPages, item: Location, linked: bool) {
     set_state(pages, item, state);
 }
 
+#[inline]
 pub(crate) fn is_held(pages: &OwnedPages, item: Location) -> bool {
     state(pages, item) & HELD != 0
 }
@@ -133,12 +135,6 @@ pub(crate) fn set_held(pages: &mut OwnedPages, item: Location, held: bool) {
 pub(crate) fn set_epoch(pages: &mut OwnedPages, item: Location, epoch: u8) {
     let state = state(pages, item) & !(0b11 << EPOCH_SHIFT) | epoch << EPOCH_SHIFT;
     set_state(pages, item, state);
-}
-
-/// The item's access word.
-#[inline]
-pub(crate) fn access(pages: &OwnedPages, item: Location) -> AccessWord {
-    AccessWord(pages.u32(pages.at(item) + ACCESS))
 }
 
 #[inline]
@@ -158,7 +154,7 @@ pub(crate) mod steps {
 
     std::thread_local!(static STEPS: Cell<usize> = const { Cell::new(0) });
 
-    pub(crate) fn count() {
+    pub(super) fn count() {
         STEPS.set(STEPS.get() + 1);
     }
 

@@ -347,11 +347,17 @@ impl LinkedItems {
     }
 
     /// The linked item that a chunk is a part of, if it may be evicted.
+    #[inline]
     pub(crate) fn evictable_item(&self, chunk: Location) -> Option<Location> {
         let pages = self.pages();
-        let item = chain::item_of(pages, chunk)?;
-        let linked = chunk::chunk_use(pages, item) == ChunkUse::Linked;
-        (linked && !chunk::is_held(pages, item)).then_some(item)
+        let is_linked = |item| chunk::chunk_use(pages, item) == ChunkUse::Linked;
+        // Mostly the chunk is the item.
+        let item = if is_linked(chunk) {
+            chunk
+        } else {
+            chain::item_of(pages, chunk).filter(|item| is_linked(*item))?
+        };
+        (!chunk::is_held(pages, item)).then_some(item)
     }
 
     /// Updates hash table and expiry index to the new location of an item.

@@ -6,22 +6,23 @@ use crate::limits::{DRAIN_WORK_MAX, EVICTION_WORK, RELOCATION_WORK, SWEEP_LOOKS}
 use crate::page_moves::drain::{DrainReason, PageMoves, Recipient};
 
 impl PageMoves {
-    /// Before an eviction: looks for a page that another class could spare, and goes on with the
+    /// Before some evictions: looks for a page that another class could spare, and goes on with the
     /// drain of one that class `wanted` gets. True: a page is free now.
-    pub(crate) fn balance(&mut self, now: u32, wanted: SlabClassId) -> bool {
+    pub(crate) fn balance(&mut self, now: u32, wanted: SlabClassId, evictions: usize) -> bool {
         let is_begun = self.is_draining_for(Recipient::Class(wanted));
-        if !self.eviction.evicts() || !is_begun && !self.begin_balance(now, wanted) {
+        if !self.eviction.evicts() || !is_begun && !self.begin_balance(now, wanted, evictions) {
             return false;
         }
         self.go_on_draining(now, DRAIN_WORK_MAX)
     }
 
     /// Begins to drain a page that another class could spare, if one is due. False: none is.
-    fn begin_balance(&mut self, now: u32, wanted: SlabClassId) -> bool {
+    fn begin_balance(&mut self, now: u32, wanted: SlabClassId, evictions: usize) -> bool {
         if !self.eviction.evicts() || self.is_draining_as(DrainReason::Ordered) {
             return false;
         }
-        let Some(donor) = self.choice.donor(&mut self.eviction, now, wanted) else { return false };
+        let donor = self.choice.donor(&mut self.eviction, now, wanted, evictions as u32);
+        let Some(donor) = donor else { return false };
         if self.drained_class() == Some(wanted) {
             return false;
         }
@@ -35,20 +36,26 @@ impl PageMoves {
     }
 
     /// While a class still has room: goes on with the drain of a page for it, or looks for the next
-    /// page if it got the last one. So the class need not evict what it stored meanwhile.
-    pub(crate) fn drain_ahead(&mut self, now: u32, class: SlabClassId) {
-        let own = Recipient::Class(class);
-        if self.drained_for != Some(own)
-            || self.eviction.items().slabs().stock.has_unreserved_page()
-        {
-            return;
+    /// page if it got the last one. So the class need not evict what it stored meanwhile. True: the
+    /// class got the last page, or gets the next one.
+    #[inline]
+    pub(crate) fn drain_ahead(&mut self, now: u32, class: SlabClassId) -> bool {
+        let is_recipient = self.drained_for == Some(Recipient::Class(class));
+        if is_recipient && !self.eviction.items().slabs().stock.has_unreserved_page() {
+            self.go_on_ahead(now, class);
         }
+        is_recipient
+    }
+
+    #[inline(never)]
+    fn go_on_ahead(&mut self, now: u32, class: SlabClassId) {
+        let own = Recipient::Class(class);
         if !self.is_moving_page() {
             // No live item is evicted while something has expired.
             self.eviction.sweep(now, SWEEP_LOOKS);
             if !self.begin_compaction(class) && !self.eviction.may_have_expired(now) {
                 self.drained_for = None;
-                self.begin_balance(now, class);
+                self.begin_balance(now, class, 1);
             }
         }
         if self.is_draining_as(DrainReason::Lossless) {

@@ -18,25 +18,27 @@ impl PageChoice {
         PageChoice { evictions: 0, probed: SlabClassId::new(0) }
     }
 
-    /// Before an eviction in class `wanted`: the class that should give it a page, if a page is
+    /// Before evictions in class `wanted`: the class that should give it a page, if a page is
     /// due. It is the class that keeps its last page of items at the highest cost, if this is much
     /// higher than what `wanted` keeps its own at.
     ///
     /// For each page, `wanted` first evicts a number of its own items: as many as lie in four pages
-    /// if the costs differ by a quarter, none if they differ by far.
+    /// if the costs differ by a quarter, none if they differ by far. `evictions` come next.
     pub(super) fn donor(
         &mut self,
         eviction: &mut Eviction,
         now: u32,
         wanted: SlabClassId,
+        evictions: u32,
     ) -> Option<SlabClassId> {
-        self.evictions = self.evictions.wrapping_add(1);
-        if self.evictions.is_multiple_of(PROBE_EVICTIONS) {
+        let before = self.evictions;
+        self.evictions = self.evictions.wrapping_add(evictions);
+        if self.evictions / PROBE_EVICTIONS != before / PROBE_EVICTIONS {
             self.probe(eviction, now);
         }
         eviction.judge_classes();
         let slabs = eviction.items_mut().slabs_mut();
-        let evictions = slabs.class_mut(wanted).costs.count_unbalanced();
+        let evictions = slabs.class_mut(wanted).costs.count_unbalanced(evictions);
         let (highest, donor) = slabs.costliest_class(Some(wanted))?;
         let chunks_per_page = slabs.class(wanted).chunks_per_page() as u64;
         let costs = &mut slabs.class_mut(wanted).costs;
@@ -73,14 +75,14 @@ pub(super) fn dispensable_page(
 ) -> Option<RecordId> {
     let tick = eviction.judging_tick();
     for class in eviction.items().slabs().class_ids() {
-        if eviction.items().slabs().class(class).candidates.costliest(tick).is_none() {
+        if eviction.items().slabs().class(class).candidates.by_cost().next().is_none() {
             eviction.look_for_candidates(now, tick, class);
         }
     }
     let slabs = eviction.items().slabs();
     let movable = slabs.classes().filter(|(_, class)| class.movable_pages() > 0);
     let costliest = movable.max_by_key(|(id, class)| {
-        let candidate = class.candidates.costliest(tick);
+        let candidate = class.candidates.by_cost().next();
         (Some(*id) != wanted, candidate.map_or(0, |candidate| candidate.cost(tick)))
     });
     costliest.and_then(|(class, _)| slabs.emptiest_page(class))

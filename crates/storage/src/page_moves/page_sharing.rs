@@ -82,10 +82,10 @@ impl PageSharing {
         self.wish = Some(PageWish { pages, worth: URGENT });
     }
 
-    /// Counts an eviction of a chunk of this many bytes. Wishes for pages after each page's worth
-    /// of evictions.
-    pub(super) fn note_eviction(&mut self, chunk_bytes: usize, worth: impl FnOnce() -> u64) {
-        self.evicted_bytes += chunk_bytes;
+    /// Counts evictions of chunks of this many bytes together. Wishes for pages after each page's
+    /// worth of evictions.
+    pub(super) fn note_evictions(&mut self, bytes: usize, worth: impl FnOnce() -> u64) {
+        self.evicted_bytes += bytes;
         if self.evicted_bytes < PAGE_BYTES {
             return;
         }

@@ -7,7 +7,7 @@
 //! noted one.
 
 use crate::item::access::{AccessTick, AccessWord};
-use crate::limits::CANDIDATES_MAX;
+use crate::limits::{CANDIDATES_MAX, VICTIMS_MAX};
 use crate::memory::region::Location;
 
 /// A chunk, with the access word and the size weight of its item.
@@ -26,63 +26,101 @@ impl Candidate {
     }
 }
 
-/// The candidates of one class, in no order.
+/// A candidate and its cost at the last pricing.
+#[derive(Clone, Copy)]
+struct PricedCandidate {
+    cost: u64,
+    candidate: Candidate,
+}
+
+/// The candidates of one class, the costliest last.
 pub(crate) struct Candidates {
-    slots: [Candidate; CANDIDATES_MAX],
+    slots: [PricedCandidate; CANDIDATES_MAX],
     len: usize,
 }
 
 impl Candidates {
     pub(super) fn new() -> Candidates {
-        let none =
+        let candidate =
             Candidate { chunk: Location::NONE, access: AccessWord::default(), size_weight: 0 };
-        Candidates { slots: [none; CANDIDATES_MAX], len: 0 }
+        Candidates { slots: [PricedCandidate { cost: 0, candidate }; CANDIDATES_MAX], len: 0 }
     }
 
-    /// Keeps the candidate if it is among the costliest.
-    pub(crate) fn offer(&mut self, tick: AccessTick, new: Candidate) {
-        let slots = &mut self.slots[..self.len];
-        if let Some(known) = slots.iter_mut().find(|slot| slot.chunk == new.chunk) {
-            *known = new;
-            return;
+    /// Computes all costs at this tick. Offers and choices until the next pricing compare these.
+    /// Returns the cost above which an item is among the costliest.
+    pub(crate) fn price(&mut self, tick: AccessTick) -> u64 {
+        for place in 0..self.len {
+            let mut slot = self.slots[place];
+            slot.cost = slot.candidate.cost(tick);
+            self.insert(place, slot);
+        }
+        self.bar()
+    }
+
+    /// Moves the slot into those before `place`, which are in order.
+    fn insert(&mut self, mut place: usize, slot: PricedCandidate) {
+        while place > 0 && self.slots[place - 1].cost > slot.cost {
+            self.slots[place] = self.slots[place - 1];
+            place -= 1;
+        }
+        self.slots[place] = slot;
+    }
+
+    fn bar(&self) -> u64 {
+        if self.len < VICTIMS_MAX { 0 } else { self.slots[0].cost }
+    }
+
+    /// Keeps the candidate, which has this cost, if it is among the costliest. Returns the cost
+    /// above which the next one is.
+    pub(crate) fn offer(&mut self, cost: u64, candidate: Candidate) -> u64 {
+        self.remove(candidate.chunk);
+        if self.len == CANDIDATES_MAX && cost > self.slots[0].cost {
+            self.remove_at(0);
         }
         if self.len < CANDIDATES_MAX {
-            self.slots[self.len] = new;
             self.len += 1;
-            return;
+            self.insert(self.len - 1, PricedCandidate { cost, candidate });
         }
-        let cheapest = slots.iter_mut().min_by_key(|slot| slot.cost(tick));
-        let cheapest = cheapest.expect("the slots are full");
-        if cheapest.cost(tick) < new.cost(tick) {
-            *cheapest = new;
+        self.bar()
+    }
+
+    /// The candidates by falling cost, as of the last pricing.
+    pub(crate) fn by_cost(&self) -> impl Iterator<Item = &Candidate> {
+        self.iter().rev()
+    }
+
+    /// Takes the candidate that costs most to keep.
+    pub(crate) fn take_costliest(&mut self) -> Option<Candidate> {
+        self.len = self.len.checked_sub(1)?;
+        Some(self.slots[self.len].candidate)
+    }
+
+    fn remove(&mut self, chunk: Location) {
+        let place = self.iter().position(|candidate| candidate.chunk == chunk);
+        if let Some(place) = place {
+            self.remove_at(place);
         }
     }
 
-    /// The candidate that costs most to keep.
-    pub(crate) fn costliest(&self, tick: AccessTick) -> Option<Candidate> {
-        self.slots[..self.len].iter().copied().max_by_key(|slot| slot.cost(tick))
-    }
-
-    /// Forgets a candidate.
-    pub(crate) fn remove(&mut self, chunk: Location) {
-        self.retain(|slot| slot.chunk != chunk);
+    fn remove_at(&mut self, place: usize) {
+        self.slots.copy_within(place + 1..self.len, place);
+        self.len -= 1;
     }
 
     /// Forgets all candidates but the wanted ones.
     pub(super) fn retain(&mut self, wanted: impl Fn(&Candidate) -> bool) {
-        let mut number = 0;
-        while number < self.len {
-            if wanted(&self.slots[number]) {
-                number += 1;
-            } else {
-                self.len -= 1;
-                self.slots[number] = self.slots[self.len];
+        let mut kept = 0;
+        for place in 0..self.len {
+            if wanted(&self.slots[place].candidate) {
+                self.slots[kept] = self.slots[place];
+                kept += 1;
             }
         }
+        self.len = kept;
     }
 
-    pub(super) fn iter(&self) -> impl Iterator<Item = &Candidate> {
-        self.slots[..self.len].iter()
+    pub(super) fn iter(&self) -> impl DoubleEndedIterator<Item = &Candidate> + ExactSizeIterator {
+        self.slots[..self.len].iter().map(|slot| &slot.candidate)
     }
 }
 
@@ -91,19 +129,25 @@ mod tests {
     use super::*;
     use alloc::vec::Vec;
 
+    fn candidate(chunk: u32, tick: u32) -> Candidate {
+        let access = AccessWord::stored(AccessTick::new(tick));
+        Candidate { chunk: Location(chunk), access, size_weight: 1 }
+    }
+
     #[test]
     fn the_costliest_stay_and_the_costliest_goes_first() {
         let now = AccessTick::new(1000);
         let mut candidates = Candidates::new();
-        assert_eq!(candidates.costliest(now), None);
+        assert_eq!(candidates.take_costliest(), None);
         for number in 0..100 {
-            let access = AccessWord::stored(AccessTick::new(1000 - number * 37 % 101));
-            candidates.offer(now, Candidate { chunk: Location(number), access, size_weight: 1 });
+            let new = candidate(number, 1000 - number * 37 % 101);
+            if new.cost(now) > candidates.bar() {
+                candidates.offer(new.cost(now), new);
+            }
         }
         let mut ages = Vec::new();
-        while let Some(costliest) = candidates.costliest(now) {
+        while let Some(costliest) = candidates.take_costliest() {
             ages.push(costliest.access.tick().until(now));
-            candidates.remove(costliest.chunk);
         }
         assert_eq!(ages.len(), CANDIDATES_MAX);
         assert!(ages.is_sorted_by(|a, b| a > b) && ages[0] == 100, "{ages:?}");
@@ -114,12 +158,30 @@ mod tests {
         let now = AccessTick::new(10);
         let mut candidates = Candidates::new();
         for tick in [5, 9] {
-            let access = AccessWord::stored(AccessTick::new(tick));
-            candidates.offer(now, Candidate { chunk: Location(3), access, size_weight: 1 });
+            let known = candidate(3, tick);
+            candidates.offer(known.cost(now), known);
         }
         assert_eq!(candidates.iter().count(), 1);
-        assert_eq!(candidates.costliest(now).unwrap().access.tick(), AccessTick::new(9));
+        assert_eq!(candidates.by_cost().next().unwrap().access.tick(), AccessTick::new(9));
         candidates.retain(|_| false);
-        assert_eq!(candidates.costliest(now), None);
+        assert_eq!(candidates.by_cost().next(), None);
+    }
+
+    /// Reads count more the older items are, so the order of two items may change with time.
+    #[test]
+    fn the_order_is_that_of_the_last_pricing() {
+        let read = AccessWord::stored(AccessTick::new(0)).after_read(AccessTick::new(0));
+        let read = Candidate { access: read, ..candidate(1, 0) };
+        let mut candidates = Candidates::new();
+        for (tick, costliest) in [(110, 1), (1000, 2)] {
+            let now = AccessTick::new(tick);
+            candidates.price(now);
+            for known in [read, candidate(2, 100)] {
+                candidates.offer(known.cost(now), known);
+            }
+            assert_eq!(candidates.by_cost().next().unwrap().chunk, Location(costliest));
+            candidates.price(AccessTick::new(1000));
+            assert_eq!(candidates.by_cost().next().unwrap().chunk, Location(2));
+        }
     }
 }

@@ -5,6 +5,22 @@
 
 use crate::item::access::size_weight;
 
+/// The cost of this rank, from 1, among some costs. Reorders them.
+fn nth_largest(costs: &mut [u64], rank: usize) -> Option<u64> {
+    if rank > costs.len() {
+        return None;
+    }
+    if rank > 2 {
+        let (_, cost, _) = costs.select_nth_unstable_by(rank - 1, |a, b| b.cmp(a));
+        return Some(*cost);
+    }
+    let (mut largest, mut second) = (0, 0);
+    for cost in costs {
+        (largest, second) = (largest.max(*cost), second.max(largest.min(*cost)));
+    }
+    Some(if rank == 1 { largest } else { second })
+}
+
 /// The costs of one class.
 pub(crate) struct ClassCosts {
     /// The class keeps about a page of items at a higher cost than this: a moving average over
@@ -44,13 +60,13 @@ impl ClassCosts {
     }
 
     /// Adds a sample of the items of a class with this many pages: the cost of each item, and the
-    /// sum of the hits that they are expected to have. Sorts the costs.
+    /// sum of the hits that they are expected to have. Reorders the costs.
     pub(super) fn note_sample(&mut self, pages: usize, costs: &mut [u64], expected_hits: u64) {
         // The items of one page are this share of the sample.
         let rank = costs.len().div_ceil(pages.max(1)).max(1);
-        costs.sort_unstable_by(|a, b| b.cmp(a));
-        let tail = costs.get((costs.len() / 8).saturating_sub(1));
-        if let (Some(cost), Some(tail)) = (costs.get(rank - 1), tail) {
+        let tail_rank = (costs.len() / 8).max(1);
+        if let (Some(cost), Some(tail)) = (nth_largest(costs, rank), nth_largest(costs, tail_rank))
+        {
             let mean = expected_hits / costs.len() as u64;
             self.page_cost = self.page_cost - self.page_cost / 4 + cost / 4;
             self.tail_cost = self.tail_cost - self.tail_cost / 4 + tail / 4;
@@ -106,10 +122,10 @@ impl ClassCosts {
         (self.window_hits, self.window_stores) = (0, 0);
     }
 
-    /// Counts an eviction that could have been spared by a page of another class. Returns how many
+    /// Counts evictions that could have been spared by a page of another class. Returns how many
     /// there were since the class last got one.
-    pub(crate) fn count_unbalanced(&mut self) -> u64 {
-        self.unbalanced_evictions = self.unbalanced_evictions.saturating_add(1);
+    pub(crate) fn count_unbalanced(&mut self, evictions: u32) -> u64 {
+        self.unbalanced_evictions = self.unbalanced_evictions.saturating_add(evictions);
         u64::from(self.unbalanced_evictions)
     }
 

@@ -29,7 +29,7 @@ impl RecordId {
 
 /// What a page is used for.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum PageUse {
+pub(super) enum PageUse {
     /// The record describes no page.
     Vacant,
     /// The store owns the page and does not use it.

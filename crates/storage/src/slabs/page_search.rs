@@ -1,10 +1,13 @@
 //! Searches for chunks and pages: samples of a class, the page to drain, the costliest class.
 
 use crate::item::chunk_sizes::SlabClassId;
-use crate::limits::COMPACT_LOOKS_MAX;
+use crate::limits::{COMPACT_LOOKS_MAX, EVICT_LOOKS};
 use crate::memory::region::Location;
 use crate::slabs::page_record::{PageUse, RecordId};
 use crate::slabs::slab_allocator::SlabAllocator;
+
+/// Places of a sample. At each it has two chunks.
+const PLACES: usize = EVICT_LOOKS / 2;
 
 impl SlabAllocator {
     /// The chunk of a page by its number there. `None`: it was never handed out, or the page
@@ -24,34 +27,55 @@ impl SlabAllocator {
         (0..).map_while(move |number| self.chunk_in_page(id, number))
     }
 
-    /// The `number`th chunk of the class's next sample. A sample has pairs of neighbours at random
-    /// places. `None`: the chunk was never handed out, or the class has no page.
+    /// The `number`th of the next samples of a class.
     #[inline]
-    pub(crate) fn sampled_chunk(&self, class: SlabClassId, number: usize) -> Option<Location> {
-        let slab_class = self.class(class);
-        let pages = slab_class.pages.all();
+    fn sample(&self, class: SlabClassId, number: usize) -> [Location; EVICT_LOOKS] {
+        let class = self.class(class);
+        let mut sample = [Location::NONE; EVICT_LOOKS];
+        let pages = class.pages.all();
         if pages.is_empty() {
-            return None;
+            return sample;
         }
-        let draw = slab_class.sample.draw(number as u64 / 2);
-        let id = pages[(((draw >> 32) * pages.len() as u64) >> 32) as usize];
-        let carved = u64::from(self.stock.record(id).carved);
-        let first = ((draw & 0xffff_ffff) * carved.saturating_sub(1)) >> 32;
-        self.chunk_in_page(id, first as usize + number % 2)
+        let (pairs, _) = sample.as_chunks_mut::<2>();
+        for (place, [first, second]) in (number * PLACES..).zip(pairs) {
+            let draw = class.sample.draw(place as u64);
+            let page = ((draw >> 32) * pages.len() as u64) >> 32;
+            let id = pages[page as usize];
+            let carved = u64::from(self.stock.record(id).carved);
+            let chunk = ((draw & 0xffff_ffff) * carved.saturating_sub(1)) >> 32;
+            let at = self.stock.page_at(id) + chunk as usize * class.chunk_bytes();
+            if carved > 0 {
+                *first = self.stock.pages.location(at);
+            }
+            if carved > 1 {
+                *second = self.stock.pages.location(at + class.chunk_bytes());
+            }
+        }
+        sample
     }
 
-    /// Asks the processor for the first `chunks` of the class's next sample.
-    pub(crate) fn prefetch_sample(&self, class: SlabClassId, chunks: usize) {
-        for chunk in (0..chunks).filter_map(|number| self.sampled_chunk(class, number)) {
-            self.stock.pages.prefetch(self.stock.pages.at(chunk));
+    /// The chunks of the next sample of a class: pairs of neighbours at random places. `NONE`: the
+    /// chunk was never handed out, or the class has no page.
+    pub(crate) fn next_sample(&mut self, class: SlabClassId) -> [Location; EVICT_LOOKS] {
+        let sample = self.sample(class, 0);
+        self.class_mut(class).sample.advance(PLACES as u64);
+        sample
+    }
+
+    /// Asks the processor for a class's next samples.
+    pub(crate) fn prefetch_samples(&self, class: SlabClassId, samples: usize) {
+        for number in 0..samples {
+            for chunk in self.sample(class, number).into_iter().filter_map(Location::some) {
+                self.stock.pages.prefetch(self.stock.pages.at(chunk));
+            }
         }
     }
 
     /// The pages of a class in the order of their records' list, once around from a random one.
     pub(crate) fn pages_from_random(&self, class: SlabClassId) -> impl Iterator<Item = RecordId> {
         let class = self.class(class);
-        let start = (class.sample.draw(0) % class.pages().max(1) as u64) as usize;
-        let (before, after) = class.pages.all().split_at(start);
+        let start = ((class.sample.draw(0) >> 32) * class.pages() as u64) >> 32;
+        let (before, after) = class.pages.all().split_at(start as usize);
         after.iter().chain(before).copied()
     }
 

@@ -90,7 +90,7 @@ impl PageStock {
     }
 
     /// What a page is used for.
-    pub(crate) fn page_use(&self, id: RecordId) -> PageUse {
+    pub(super) fn page_use(&self, id: RecordId) -> PageUse {
         self.record(id).page_use
     }
 

@@ -57,8 +57,22 @@ impl Allocation {
         {
             return self.out_of_memory(class);
         }
+        let gets_page = self.moves.drain_ahead(now, class);
+        let chunk = self.items_mut().slabs_mut().take_chunk(class, bytes);
+        chunk.or_else(|| self.allocate_from_full(now, class, bytes, gets_page))
+    }
+
+    /// As [`Self::allocate`], for a class without a free chunk. `gets_page`: it gets a page of
+    /// another class soon.
+    #[inline(never)]
+    fn allocate_from_full(
+        &mut self,
+        now: u32,
+        class: SlabClassId,
+        bytes: usize,
+        gets_page: bool,
+    ) -> Option<Location> {
         let mut sweeps = 0;
-        self.moves.drain_ahead(now, class);
         for _ in 0..ALLOCATION_ROUNDS_MAX {
             let source = self.moves.page_source();
             let slabs = self.items_mut().slabs_mut();
@@ -80,11 +94,13 @@ impl Allocation {
                 continue;
             }
             self.moves.refill_reserve(now);
-            if self.moves.compact_page(now, class) || self.moves.balance(now, class) {
+            // A class that gets a page evicts no more than it must.
+            let victims = if gets_page { 1 } else { self.moves.eviction().victims_at_once(class) };
+            if self.moves.compact_page(now, class) || self.moves.balance(now, class, victims) {
                 continue;
             }
-            self.moves.wish_for_pages(now, class);
-            if self.moves.eviction_mut().evict_from_class(now, class) {
+            self.moves.wish_for_pages(now, class, victims);
+            if self.moves.eviction_mut().evict_from_class(now, class, victims) {
                 continue;
             }
             if let Some(chunk) = self.borrow_chunk(now, class, bytes, BORROW_FACTOR) {
@@ -162,7 +178,7 @@ impl Allocation {
             if let Some(chunk) = slabs.take_chunk(longer, bytes) {
                 return Some(chunk);
             }
-            if self.moves.eviction_mut().evict_from_class(now, longer)
+            if self.moves.eviction_mut().evict_from_class(now, longer, 1)
                 && let Some(chunk) = self.items_mut().slabs_mut().take_chunk(longer, bytes)
             {
                 return Some(chunk);

@@ -105,8 +105,8 @@ impl Store {
         let new = new?;
         // The old item is alive, and so is the new one.
         self.items_mut().mark_new(new);
+        let access = self.items().view(old).access();
         let pages = self.pages_mut();
-        let access = chunk::access(pages, old);
         chunk::set_access(pages, new, access);
         if cas == CasField::Present {
             item_fields::set_cas(pages, new, unique);

@@ -93,12 +93,12 @@ impl Store {
     /// The slab class of a key's item, dead or alive, and the seconds since the item was accessed.
     pub fn class_and_idle(&self, now: u32, key: HashedKey<'_>) -> Option<(SlabClassId, u32)> {
         let item = self.items().find_linked(key)?;
-        let idle = self.eviction().idle(now, chunk::access(self.pages(), item));
+        let idle = self.eviction().idle(now, self.items().view(item).access());
         Some((self.items().slabs().class_of(item), idle))
     }
 
     pub(super) fn set_marks(&mut self, item: Location, marks: Marks) {
-        let access = chunk::access(self.pages(), item).marked(marks);
+        let access = self.items().view(item).access().marked(marks);
         chunk::set_access(self.pages_mut(), item, access);
     }
 }

@@ -67,6 +67,6 @@ impl Store {
         let linked = chunks
             .take(AGE_LOOKS_MAX)
             .filter(|chunk| chunk::chunk_use(pages, *chunk) == ChunkUse::Linked);
-        self.eviction().longest_idle(now, linked.map(|item| chunk::access(pages, item)))
+        self.eviction().longest_idle(now, linked.map(|item| self.items().view(item).access()))
     }
 }

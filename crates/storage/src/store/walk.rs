@@ -7,7 +7,6 @@
 //! were not seen yet, items below were, even if the table grew or shrank meanwhile. An item that is
 //! in the store during the whole walk is seen exactly once, and no item is seen twice.
 
-use crate::item::chunk;
 use crate::item::chunk_sizes::SlabClassId;
 use crate::item::item_ref::ItemRef;
 use crate::memory::region::Location;
@@ -97,7 +96,7 @@ impl Store {
         if !is_wanted || seen_below.is_some_and(is_below) {
             return;
         }
-        let idle = self.eviction().idle(now, chunk::access(self.pages(), location));
+        let idle = self.eviction().idle(now, self.items().view(location).access());
         show(&Walked { item: items.view(location), class, idle });
     }
 }
