@@ -184,7 +184,7 @@ impl PagePool {
     /// Takes a page that another store has given for this one, while more are owned than the limit:
     /// as many as before are owned then. `None`: [`Self::take`] is the way, or another thread was
     /// faster.
-    pub(crate) fn take_exchanged(&self) -> Option<Page> {
+    pub fn take_exchanged(&self) -> Option<Page> {
         let room = |room: isize| (room < 0).then_some(room - 1);
         self.room.try_update(Ordering::Acquire, Ordering::Relaxed, room).ok()?;
         let page = self.given.pop(&self.words).or_else(|| self.take_returned());

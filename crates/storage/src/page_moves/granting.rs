@@ -58,6 +58,11 @@ impl PageMoves {
         could
     }
 
+    /// Notes that more or fewer bytes of values will need memory soon: they are arriving.
+    pub(crate) fn note_awaited(&mut self, bytes: isize) {
+        self.sharing.note_awaited(bytes);
+    }
+
     /// Sets the function that has another shard give pages at once.
     pub(crate) fn set_demand(&mut self, demand: PageDemand) {
         self.sharing.set_demand(demand);
@@ -180,9 +185,9 @@ impl PageMoves {
     fn may_give(&self) -> bool {
         let slabs = self.eviction.items().slabs();
         let index_pages = self.eviction.items().index().pages();
-        let kept = self.sharing.pages_kept(&slabs.stock, index_pages);
-        let pinned = slabs.classes().map(|(_, class)| class.pages() - class.movable_pages());
-        slabs.stock.owned_pages() > kept + pinned.sum::<usize>()
+        let pinned = slabs.classes().map(|(_, class)| class.pages() - class.movable_pages()).sum();
+        let kept = self.sharing.pages_kept_beside(&slabs.stock, index_pages, pinned);
+        slabs.stock.owned_pages() > kept
     }
 
     /// Whether a page of any class has no pinned chunk.

@@ -49,6 +49,8 @@ pub(super) struct PageSharing {
     is_over: bool,
     /// Bytes of chunks evicted since the last wish.
     evicted_bytes: usize,
+    /// Bytes of values that are arriving, without those that have memory already.
+    awaited_bytes: usize,
     demand: Option<PageDemand>,
 }
 
@@ -60,6 +62,7 @@ impl PageSharing {
             granted: None,
             is_over: false,
             evicted_bytes: 0,
+            awaited_bytes: 0,
             demand: None,
         }
     }
@@ -100,6 +103,26 @@ impl PageSharing {
     pub(super) fn pages_kept(&self, stock: &PageStock, index_pages: usize) -> usize {
         let share = stock.pool().pages_total() / self.shards;
         (share / SHARE_KEPT_PART).max(index_pages + stock.pages_min() - INDEX_PAGES_MIN)
+    }
+
+    /// The same while so many pages are pinned: others beside them. Pages for values that are
+    /// arriving are kept within the fair share, so that such a value need not wait for other
+    /// shards, and the sum over the shards is within the limit.
+    pub(super) fn pages_kept_beside(
+        &self,
+        stock: &PageStock,
+        index_pages: usize,
+        pinned: usize,
+    ) -> usize {
+        let share = stock.pool().pages_total() / self.shards;
+        let least = self.pages_kept(stock, index_pages) + pinned;
+        // Chunks have headers.
+        let awaited = (self.awaited_bytes + self.awaited_bytes / 64).div_ceil(PAGE_BYTES);
+        least.max(share.min(least + awaited))
+    }
+
+    pub(super) fn note_awaited(&mut self, bytes: isize) {
+        self.awaited_bytes = self.awaited_bytes.strict_add_signed(bytes);
     }
 
     /// The pages that are promised and not given yet.

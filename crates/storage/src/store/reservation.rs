@@ -31,6 +31,11 @@ impl Reservation {
     pub fn missing(&self) -> usize {
         self.value_len - self.written
     }
+
+    /// Bytes of the value that have no memory yet.
+    fn awaited(&self) -> isize {
+        self.missing().saturating_sub(self.room).cast_signed()
+    }
 }
 
 /// A part of the value of a new item.
@@ -96,7 +101,10 @@ impl Store {
         self.reservations += 1;
         let at = self.pages().at(head) + shape.value_at();
         let room = shape.head_bytes - shape.value_at();
-        Ok(Reservation { head, hash: key.hash(), value_len, written: 0, chunk: head, at, room })
+        let hash = key.hash();
+        let reservation = Reservation { head, hash, value_len, written: 0, chunk: head, at, room };
+        self.allocation.moves_mut().note_awaited(reservation.awaited());
+        Ok(reservation)
     }
 
     /// Whether there is known to be no memory for a value of this many bytes. Dead items would make
@@ -131,7 +139,9 @@ impl Store {
             chain::append_body(pages, reservation.head, reservation.chunk, body, used);
             reservation.chunk = body;
             reservation.at = pages.at(body) + BODY_HEADER_BYTES;
+            let before = reservation.awaited();
             reservation.room = used - BODY_HEADER_BYTES;
+            self.allocation.moves_mut().note_awaited(reservation.awaited() - before);
             self.items_mut().slabs_mut().pin_chunk(body);
         }
         Ok((reservation.at, reservation.room.min(missing)))
@@ -162,6 +172,7 @@ impl Store {
     /// Ends the reservation's pins. The caller links or frees the item at once.
     #[expect(clippy::needless_pass_by_value, reason = "the token ends here")]
     pub(super) fn finish(&mut self, reservation: Reservation) -> Location {
+        self.allocation.moves_mut().note_awaited(-reservation.awaited());
         let Reservation { head, .. } = reservation;
         self.items_mut().slabs_mut().unpin_item(head);
         self.reservations -= 1;

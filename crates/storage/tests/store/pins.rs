@@ -384,3 +384,37 @@ fn a_lower_limit_goes_before_wishes() {
     maintain(&mut shard);
     assert_eq!(pool.pages_over(), 0);
 }
+
+/// A shard gave the limit pages that its own upload needed, and had to get as many of another one.
+/// If that one was at work for long, the upload failed.
+#[test]
+fn an_upload_keeps_the_pages_that_it_needs() {
+    let pool = pool(600);
+    let config = Config { shards: 2, fair_share_pages: 300, ..Config::default() };
+    let mut shard = Shard::new(&config, &pool);
+    let mut other = Shard::new(&Config { shard: 1, ..config }, &pool);
+    for number in 0..15_000 {
+        for shard in [&mut shard, &mut other] {
+            shard.set(&format!("k{number}"), 3_000, 0);
+        }
+    }
+    assert_eq!(pool.pages_free(), 0);
+    let mut upload = half_upload(&mut shard, 150 * PAGE_BYTES);
+    assert!(pool.set_limit(400));
+    maintain(&mut shard);
+    maintain(&mut other);
+    maintain(&mut shard);
+    assert_eq!(pool.pages_over(), 0);
+    // The other shard gives none while these bytes come in.
+    while upload.missing() > 0 {
+        write(&mut shard, &mut upload);
+        shard.store.maintain(shard.now, 64);
+    }
+    shard.store.abandon(upload);
+    // What an upload that ended had kept is given again.
+    assert!(pool.set_limit(60));
+    maintain(&mut shard);
+    maintain(&mut other);
+    maintain(&mut shard);
+    assert_eq!(pool.pages_over(), 0);
+}
