@@ -9,9 +9,11 @@ pub enum Items {
     Many,
     /// Few items with values of 64 KiB.
     Large,
+    /// Far more items than the memory holds.
+    TooMany,
 }
 
-/// Items of one size, and the memory of the servers that hold them all.
+/// Items of one size, and the memory of the servers. It holds all items but [`Items::TooMany`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct DataSet {
     /// Distinct keys.
@@ -27,6 +29,8 @@ impl DataSet {
     pub const MANY: Self = Self { keys: 12_000_000, value_bytes: 64, memory_mib: 2048 };
     /// [`Items::Large`]: more than the processor's cache holds.
     pub const LARGE: Self = Self { keys: 4000, value_bytes: 64 << 10, memory_mib: 1024 };
+    /// [`Items::TooMany`]: memory for about a tenth of them.
+    pub const TOO_MANY: Self = Self { keys: 4_000_000, value_bytes: 100, memory_mib: 64 };
     /// Keys at most where nobody reads the figures, by [`Items`].
     const QUICK_KEYS: u32 = 20_000;
     const QUICK_KEYS_LARGE: u32 = 200;
@@ -49,6 +53,7 @@ impl DataSets {
             Items::Chosen => (self.chosen, DataSet::QUICK_KEYS),
             Items::Many => (DataSet::MANY, DataSet::QUICK_KEYS),
             Items::Large => (DataSet::LARGE, DataSet::QUICK_KEYS_LARGE),
+            Items::TooMany => (DataSet::TOO_MANY, DataSet::QUICK_KEYS),
         };
         let keys_max = if self.quick { quick_keys } else { u32::MAX };
         DataSet { keys: data_set.keys.min(keys_max), ..data_set }

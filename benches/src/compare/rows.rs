@@ -144,6 +144,8 @@ pub const ROWS: &[ComparisonRow] = &[
     row("binary get, 16 per write", Operation::BinaryGet, 16, (3.5, 5.0)),
     row("12 M items of 64 B, get, 16 per write", GET, 16, (3.0, 5.0)).items(Items::Many),
     row("12 M items of 64 B, get of 50 keys", GET_50, 1, (4.0, 8.0)).items(Items::Many),
+    row("set into a full cache, 16 per write", Operation::Set, 16, (2.0, 3.0))
+        .items(Items::TooMany),
     row("64 KiB values, get, 1 per write", GET, 1, (1.1, 1.3)).items(Items::Large),
     row("-t 2, get, 1 per write", GET, 1, (1.15, 1.3)).threads(2),
     row("-t 2, get, 16 per write", GET, 16, (2.5, 4.0)).threads(2),
