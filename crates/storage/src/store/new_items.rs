@@ -32,6 +32,15 @@ impl Store {
     /// was checked may have been evicted for the new item's memory.
     pub(super) fn link_new(&mut self, now: u32, key: HashedKey<'_>, new: Location) {
         let old = self.items_mut().find_live(now, key).ok();
+        self.link_over(now, key, new, old);
+    }
+
+    /// Links a new item of a key that has none.
+    pub(super) fn link_first(&mut self, now: u32, key: HashedKey<'_>, new: Location) {
+        self.link_over(now, key, new, None);
+    }
+
+    fn link_over(&mut self, now: u32, key: HashedKey<'_>, new: Location, old: Option<Location>) {
         self.eviction_mut().date_new(now, new);
         self.items_mut().link(key.hash(), new, old);
         self.count_store(now, new);

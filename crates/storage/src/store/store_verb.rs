@@ -74,14 +74,11 @@ impl Store {
     /// Stores an item with its whole value.
     pub fn store(&mut self, now: u32, item: &NewItem<'_>, verb: StoreVerb) -> StoreOutcome {
         self.has_long_values |= item.value.len() > LONG_VALUE_BYTES;
-        if verb == StoreVerb::Set && self.overwrite(now, item) {
-            return StoreOutcome::Stored;
+        if verb == StoreVerb::Set {
+            return self.set(now, item);
         }
         if !self.allocation.prepare_insert(now) {
             return StoreOutcome::NoMemory;
-        }
-        if verb == StoreVerb::Set {
-            return self.insert(now, item);
         }
         let old = self.items_mut().find_live(now, item.key).ok();
         let old_class = old.map(|old| self.items().slabs().class_of(old));
@@ -95,6 +92,28 @@ impl Store {
         };
         self.count_cas(verb, old_class, outcome);
         outcome
+    }
+
+    /// Stores an item, whether or not the key has one.
+    #[inline]
+    fn set(&mut self, now: u32, item: &NewItem<'_>) -> StoreOutcome {
+        let old = self.items_mut().find_live(now, item.key);
+        if old.is_ok_and(|old| self.overwrite(now, old, item)) {
+            return StoreOutcome::Stored;
+        }
+        if !self.allocation.prepare_insert(now) {
+            return StoreOutcome::NoMemory;
+        }
+        if old.is_ok() {
+            return self.insert(now, item);
+        }
+        let NewItem { key, flags, exptime, .. } = *item;
+        let fields = ItemFields { key, flags, exptime, cas: CasField::Absent };
+        let Some(new) = self.new_item(now, fields, item.value) else {
+            return StoreOutcome::NoMemory;
+        };
+        self.link_first(now, key, new);
+        StoreOutcome::Stored
     }
 
     /// Stores an item. The key may have one.
@@ -113,8 +132,7 @@ impl Store {
 
     /// Writes an item over the key's live one, if both need a chunk of the same class and the old
     /// one is not held. False: it did not.
-    fn overwrite(&mut self, now: u32, new: &NewItem<'_>) -> bool {
-        let Ok(item) = self.items_mut().find_live(now, new.key) else { return false };
+    fn overwrite(&mut self, now: u32, item: Location, new: &NewItem<'_>) -> bool {
         let NewItem { key, value, flags, exptime } = *new;
         let sizes = self.items().slabs().sizes();
         let shape =
