@@ -3,6 +3,7 @@
 //! Under Miri so many items take too long. It runs the model tests.
 #![cfg(not(miri))]
 
+mod evictions;
 mod flushes;
 mod hit_ratios;
 mod pages;
