@@ -162,13 +162,23 @@ impl Eviction {
     /// Evicts a live item, or takes back a dead one. The item is not held. It is counted for its
     /// own class, even if a chunk of another class was wanted.
     pub(crate) fn evict(&mut self, now: u32, item: Location) {
+        let evicted = self.evict_untimed(now, item);
+        self.note_evicted_time(now, evicted);
+    }
+
+    /// As [`Self::evict`], for an item after which others are evicted. Returns the class and the
+    /// access word of a live item.
+    pub(super) fn evict_untimed(
+        &mut self,
+        now: u32,
+        item: Location,
+    ) -> Option<(SlabClassId, AccessWord)> {
         let class = self.items.slabs().class_of(item);
         let dead = self.items.death_of(now, item).is_some();
         let view = self.items.view(item);
         assert!(!view.is_held(), "a held item is evicted");
         let (fetched, active) = (view.is_fetched(), view.is_active());
         let (exptime, access) = (view.exptime(), view.access());
-        let idle = if dead { 0 } else { self.idle(now, access) };
         let counters = &mut self.items.slabs_mut().class_mut(class).counters;
         counters.direct_reclaims += 1;
         if dead {
@@ -180,22 +190,33 @@ impl Eviction {
             counters.evicted_nonzero += u64::from(exptime != 0);
             counters.evicted_unfetched += u64::from(!fetched);
             counters.evicted_active += u64::from(active);
-            counters.evicted_time = u64::from(idle);
             if self.events.is_on() {
-                self.note_eviction(item, idle);
+                self.note_eviction(now, item);
             }
         }
         self.items.unlink(item);
+        (!dead).then_some((class, access))
+    }
+
+    /// Notes how long the item that was evicted last had been idle.
+    pub(super) fn note_evicted_time(
+        &mut self,
+        now: u32,
+        evicted: Option<(SlabClassId, AccessWord)>,
+    ) {
+        let Some((class, access)) = evicted else { return };
+        let idle = self.idle(now, access);
+        self.items.slabs_mut().class_mut(class).counters.evicted_time = u64::from(idle);
     }
 
     #[cold]
-    fn note_eviction(&mut self, item: Location, idle: u32) {
+    fn note_eviction(&mut self, now: u32, item: Location) {
         let view = self.items.view(item);
         let event = StoreEvent::Evicted {
             key: Vec::from(view.key()),
             fetched: view.is_fetched(),
             exptime: view.exptime(),
-            idle,
+            idle: self.idle(now, view.access()),
             class: self.items.slabs().class_of(item),
             value_bytes: view.value_len(),
         };

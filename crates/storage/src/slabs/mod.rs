@@ -14,6 +14,7 @@ mod class_pages;
 pub(crate) mod page_record;
 pub(crate) mod page_search;
 pub(crate) mod page_stock;
+mod prefetched_samples;
 pub(crate) mod refusals;
 pub(crate) mod slab_allocator;
 pub(crate) mod slab_class;

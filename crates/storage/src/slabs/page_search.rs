@@ -56,18 +56,22 @@ impl SlabAllocator {
 
     /// The chunks of the next sample of a class: pairs of neighbours at random places. `NONE`: the
     /// chunk was never handed out, or the class has no page.
+    #[inline]
     pub(crate) fn next_sample(&mut self, class: SlabClassId) -> [Location; EVICT_LOOKS] {
-        let sample = self.sample(class, 0);
+        let sample = self.samples.take(class).unwrap_or_else(|| self.sample(class, 0));
         self.class_mut(class).sample.advance(PLACES as u64);
         sample
     }
 
-    /// Asks the processor for a class's next samples.
-    pub(crate) fn prefetch_samples(&self, class: SlabClassId, samples: usize) {
+    /// Asks the processor for the next samples of a class.
+    pub(crate) fn prefetch_samples(&mut self, class: SlabClassId, samples: usize) {
+        self.samples.begin(class);
         for number in 0..samples {
-            for chunk in self.sample(class, number).into_iter().filter_map(Location::some) {
+            let sample = self.sample(class, number);
+            for chunk in sample.into_iter().filter_map(Location::some) {
                 self.stock.pages.prefetch(self.stock.pages.at(chunk));
             }
+            self.samples.push(sample);
         }
     }
 

@@ -15,6 +15,7 @@ use crate::memory::page_pool::PagePool;
 use crate::memory::region::{Location, OwnedPages};
 use crate::slabs::page_record::{PageUse, RecordId};
 use crate::slabs::page_stock::PageStock;
+use crate::slabs::prefetched_samples::PrefetchedSamples;
 use crate::slabs::refusals::Refusals;
 use crate::slabs::slab_class::SlabClass;
 use crate::slabs::stats::ClassCounters;
@@ -24,6 +25,7 @@ pub(crate) struct SlabAllocator {
     pub(crate) stock: PageStock,
     pub(crate) refusals: Refusals,
     pub(super) classes: Vec<SlabClass>,
+    pub(super) samples: PrefetchedSamples,
     /// The class that each record's page belongs to, or belonged to last: all that a hit needs.
     classes_by_record: Vec<SlabClassId>,
     /// Hits and storage commands of each class, apart from its other counters: each request counts
@@ -56,6 +58,7 @@ impl SlabAllocator {
             stock,
             refusals: Refusals::new(pool),
             classes: SlabClass::all(&sizes),
+            samples: PrefetchedSamples::new(),
             classes_by_record: Vec::new(),
             hits: [0; CLASS_COUNTS],
             sets: [0; CLASS_COUNTS],
@@ -179,6 +182,7 @@ impl SlabAllocator {
         let slab_class = &mut self.classes[class.index()];
         slab_class.candidates.retain(|slot| pages.at(slot.chunk) / PAGE_BYTES != page_number);
         slab_class.pages.remove(&mut self.stock.records, id);
+        self.samples.clear();
         self.class_pages -= 1;
         self.stock.keep_spare(id);
     }
