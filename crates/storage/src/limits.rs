@@ -66,6 +66,41 @@ pub(crate) const CHECKPOINTS_MAX: usize = 1024;
 /// Ages count from a time in the future: this part of a turnover.
 pub(crate) const AGE_OFFSET_PART: usize = 64;
 
+/// Bytes from which on the size of an item makes no difference in the order by recency.
+pub(crate) const RECENCY_SIZE_MAX: u64 = 5_000;
+
+/// The worth of a hit, as a request to that by its bytes, for an item of mean size.
+pub(crate) const WORTH_REQUEST: (u64, u64) = (21, 20);
+
+/// The order that keeps what was read: ticks after which an unread item is one of the first to go.
+/// A twentieth of a turnover.
+pub(crate) const FIRST_READ_TICKS: u64 = 51;
+
+/// The age of such an item: eight turnovers.
+pub(crate) const AGE_OF_UNREAD: u64 = 8 * 1024;
+
+/// Stores are simulated once this part of the memory is used.
+pub(crate) const SHADOWED_FROM_PART: usize = 8;
+
+/// Items of a simulated store at most. Three stores are simulated.
+pub(crate) const SHADOW_ITEMS_MAX: usize = 2_048;
+
+/// Items that an eviction of a simulated store looks at. It keeps no candidates, so it looks at
+/// more than a real one.
+pub(crate) const SHADOW_LOOKS: u64 = 24;
+
+/// Sampled requests after which what was missed before counts half.
+pub(crate) const SHADOW_REQUESTS: u64 = 1 << 15;
+
+/// Sampled requests after which what was missed lately counts half.
+pub(crate) const RECENT_REQUESTS: u64 = 1 << 11;
+
+/// Another order of eviction is chosen at once if it has missed this much less lately, in percent.
+pub(crate) const RECENT_GAIN_PERCENT: u32 = 25;
+
+/// Another order of eviction is chosen if it misses this much less, in percent.
+pub(crate) const ORDER_GAIN_PERCENT: u32 = 2;
+
 /// Candidates for eviction of a slab class.
 pub(crate) const CANDIDATES_MAX: usize = 32;
 

@@ -4,23 +4,27 @@ use alloc::vec::Vec;
 
 use crate::eviction::crawl::Crawl;
 use crate::eviction::event_log::{EventLog, StoreEvent};
-use crate::item::access::{AccessTick, AccessWord};
+use crate::item::access::AccessWord;
 use crate::item::chunk::set_access;
 use crate::item::chunk_sizes::SlabClassId;
+use crate::item::eviction_order::Judge;
 use crate::item::item_head::ItemHead;
-use crate::limits::AGE_OFFSET_PART;
+use crate::limits::{AGE_OFFSET_PART, SHADOWED_FROM_PART};
 use crate::linked::linked_items::LinkedItems;
 use crate::memory::region::Location;
 use crate::policy::access_clock::AccessClock;
+use crate::policy::order_choice::OrderChoice;
 use crate::policy::page_worth::PageWorth;
 use crate::policy::stale_classes::StaleClasses;
 use crate::slabs::page_record::RecordId;
+use crate::slabs::slab_class::SlabClass;
 use crate::slabs::stats::StoreStats;
 
 /// The linked items of a store, and what decides which of them leave it.
 pub(crate) struct Eviction {
     items: LinkedItems,
     clock: AccessClock,
+    orders: OrderChoice,
     stale_classes: StaleClasses,
     worth: PageWorth,
     crawl: Crawl,
@@ -36,6 +40,7 @@ impl Eviction {
         Eviction {
             items,
             clock: AccessClock::new(),
+            orders: OrderChoice::new(),
             stale_classes: StaleClasses::default(),
             worth: PageWorth::default(),
             crawl: Crawl::new(),
@@ -87,11 +92,11 @@ impl Eviction {
 
     /// Counts a sampled hit on an item that had this access word.
     fn note_sampled_hit(&mut self, now: u32, item: Location, access: AccessWord) {
-        let tick = self.judging_tick();
+        let judge = self.judge();
         let class = self.items.slabs().class_of(item);
-        let costs = &mut self.items.slabs_mut().class_mut(class).costs;
-        costs.count_hit();
-        if costs.is_tail(access.dispensability(tick)) {
+        let class = self.items.slabs_mut().class_mut(class);
+        class.costs.count_hit();
+        if class.costs.is_tail(judge.cost(access, class.chunk_bytes())) {
             self.worth.note_tail_hit(now);
         }
     }
@@ -122,9 +127,61 @@ impl Eviction {
         oldest.map_or(0, |access| self.idle(now, access))
     }
 
-    /// The tick at which items are judged: a little in the future, see [`AGE_OFFSET_PART`].
-    pub(crate) fn judging_tick(&self) -> AccessTick {
-        self.clock.tick_in(self.items.items() / AGE_OFFSET_PART, self.items.items())
+    /// What items are judged by now. Their ages count to a little in the future, see
+    /// [`AGE_OFFSET_PART`].
+    pub(crate) fn judge(&self) -> Judge {
+        let items = self.items.items();
+        self.orders.judge(self.clock.tick_in(items / AGE_OFFSET_PART, items))
+    }
+
+    /// Whether reads and stores of the key with this hash are noted for the choice of the order of
+    /// eviction.
+    #[inline]
+    pub(crate) fn is_sampled(&self, hash: u64) -> bool {
+        self.orders.is_sampled(hash)
+    }
+
+    /// Notes a read of a sampled key. `found`: its item, if it has one.
+    #[cold]
+    pub(crate) fn note_sampled_read(&mut self, now: u32, hash: u64, found: Option<Location>) {
+        let found = found.map(|item| self.items.view(item));
+        let found = found.map(|item| (item.total_bytes(), item.exptime()));
+        if self.orders.note_read(now, hash, found) {
+            // The costs of the order before are not comparable.
+            self.items.slabs_mut().classes_mut().iter_mut().for_each(SlabClass::forget_costs);
+        }
+    }
+
+    /// Notes that an item of a sampled key was stored.
+    #[cold]
+    pub(crate) fn note_sampled_store(&mut self, hash: u64, item: Location) {
+        let item = self.items.view(item);
+        let (bytes, exptime) = (item.total_bytes(), item.exptime());
+        self.orders.note_store(hash, bytes, exptime, self.items.bytes());
+    }
+
+    /// Notes that a client removed the item of a sampled key.
+    #[cold]
+    pub(crate) fn note_sampled_removal(&mut self, hash: u64) {
+        self.orders.note_removal(hash);
+    }
+
+    /// Makes everything stored so far a miss.
+    pub(crate) fn flush_all(&mut self) {
+        self.items.flush_all();
+        self.orders.clear();
+    }
+
+    /// Notes that a page joins a class. Once a part of the memory is used, the orders of eviction
+    /// are simulated.
+    pub(crate) fn note_page_use(&mut self) {
+        let pool = self.items.slabs().stock.pool();
+        if self.evicts
+            && pool.pages_free()
+                < pool.pages_total() / SHADOWED_FROM_PART * (SHADOWED_FROM_PART - 1)
+        {
+            self.orders.begin();
+        }
     }
 
     /// Finds classes with fewer hits than predicted, if it is time for that.
@@ -186,6 +243,7 @@ impl Eviction {
             counters.expired_unfetched += u64::from(!fetched);
         } else {
             assert!(self.evicts, "a live item is evicted although evictions are off");
+            self.orders.note_eviction();
             counters.evicted += 1;
             counters.evicted_nonzero += u64::from(exptime != 0);
             counters.evicted_unfetched += u64::from(!fetched);

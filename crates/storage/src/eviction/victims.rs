@@ -1,8 +1,9 @@
 //! The search for the item of a slab class that is evicted.
 
 use crate::eviction::eviction::Eviction;
-use crate::item::access::{AccessTick, AccessWord, EXPECTED_HITS_UNIT, size_weight};
+use crate::item::access::AccessWord;
 use crate::item::chunk_sizes::SlabClassId;
+use crate::item::eviction_order::Judge;
 use crate::limits::{
     AHEAD_CHUNK_BYTES_MAX, CACHE_LINE_BYTES, EVICT_LOOKS, EVICT_WALK_MAX, VICTIMS_MAX,
 };
@@ -43,12 +44,12 @@ impl Eviction {
         if !self.evicts() && !self.items().has_flushed_items() {
             return false;
         }
-        let tick = self.judging_tick();
+        let judge = self.judge();
         self.prefetch_candidates_buckets(class, victims);
-        let mut bar = self.price_candidates(tick, class);
-        let mut reclaimed = self.look_and_count(now, tick, class, &mut bar);
+        let mut bar = self.price_candidates(judge, class);
+        let mut reclaimed = self.look_and_count(now, judge, class, &mut bar);
         for _ in 1..samples_for(victims) {
-            reclaimed |= self.look(now, tick, class, &mut bar, |_, _| {});
+            reclaimed |= self.look(now, judge, class, &mut bar, |_, _| {});
         }
         if reclaimed {
             return true;
@@ -143,16 +144,16 @@ impl Eviction {
     pub(crate) fn look_for_candidates(
         &mut self,
         now: u32,
-        tick: AccessTick,
+        judge: Judge,
         class: SlabClassId,
     ) -> bool {
-        let mut bar = self.price_candidates(tick, class);
-        self.look_and_count(now, tick, class, &mut bar)
+        let mut bar = self.price_candidates(judge, class);
+        self.look_and_count(now, judge, class, &mut bar)
     }
 
     /// Computes the costs of the known candidates. Returns the cost of which a new one needs more.
-    fn price_candidates(&mut self, tick: AccessTick, class: SlabClassId) -> u64 {
-        let bar = self.items_mut().slabs_mut().class_mut(class).candidates.price(tick);
+    fn price_candidates(&mut self, judge: Judge, class: SlabClassId) -> u64 {
+        let bar = self.items_mut().slabs_mut().class_mut(class).candidates.price(judge);
         if self.evicts() { bar } else { u64::MAX }
     }
 
@@ -160,17 +161,17 @@ impl Eviction {
     fn look_and_count(
         &mut self,
         now: u32,
-        tick: AccessTick,
+        judge: Judge,
         class: SlabClassId,
         bar: &mut u64,
     ) -> bool {
         let (mut costs, mut seen, mut expected_hits) = ([0; EVICT_LOOKS], 0, 0);
-        let reclaimed = self.look(now, tick, class, bar, |cost, access| {
+        let reclaimed = self.look(now, judge, class, bar, |cost, access| {
             costs[seen] = cost;
             seen += 1;
             // A temporary item costs nothing to keep.
             if cost > 0 {
-                expected_hits += EXPECTED_HITS_UNIT / access.dispensability(tick);
+                expected_hits += judge.expected_hits(access);
             }
         });
         let class = self.items_mut().slabs_mut().class_mut(class);
@@ -185,13 +186,13 @@ impl Eviction {
     fn look(
         &mut self,
         now: u32,
-        tick: AccessTick,
+        judge: Judge,
         class: SlabClassId,
         bar: &mut u64,
         mut show: impl FnMut(u64, AccessWord),
     ) -> bool {
         let sample = self.items_mut().slabs_mut().next_sample(class);
-        let chunk_weight = self.items().slabs().class(class).costs.size_weight();
+        let chunk_weight = judge.size_weight(self.items().slabs().class(class).chunk_bytes());
         for chunk in sample.into_iter().filter_map(Location::some) {
             let Some(item) = self.items().evictable_item(chunk) else { continue };
             if self.items().death_of(now, item).is_some() {
@@ -205,9 +206,9 @@ impl Eviction {
                 continue;
             }
             let size_weight =
-                if view.is_chained() { size_weight(view.value_len()) } else { chunk_weight };
+                if view.is_chained() { judge.size_weight(view.value_len()) } else { chunk_weight };
             let candidate = Candidate { chunk, access, size_weight };
-            let cost = candidate.cost(tick);
+            let cost = candidate.cost(judge);
             show(cost, access);
             if cost > *bar {
                 *bar = self.offer(class, cost, candidate, item);

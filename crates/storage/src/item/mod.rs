@@ -12,6 +12,7 @@ pub(crate) mod body;
 pub(crate) mod chain;
 pub(crate) mod chunk;
 pub(crate) mod chunk_sizes;
+pub(crate) mod eviction_order;
 pub(crate) mod item_fields;
 pub(crate) mod item_head;
 pub(crate) mod item_ref;

@@ -130,6 +130,11 @@ impl LinkedItems {
         self.index.items()
     }
 
+    /// Bytes that linked items use.
+    pub(crate) fn bytes(&self) -> usize {
+        self.accounts.bytes()
+    }
+
     #[inline]
     pub(crate) fn view(&self, item: Location) -> ItemRef<'_> {
         ItemRef::new(self.pages(), item)

@@ -60,8 +60,8 @@ impl PageChoice {
         let before = slabs.class_ids().filter(|id| *id <= self.probed);
         if let Some(class) = after.chain(before).find(is_used) {
             self.probed = class;
-            let tick = eviction.judging_tick();
-            eviction.look_for_candidates(now, tick, class);
+            let judge = eviction.judge();
+            eviction.look_for_candidates(now, judge, class);
         }
     }
 }
@@ -73,17 +73,17 @@ pub(super) fn dispensable_page(
     now: u32,
     wanted: Option<SlabClassId>,
 ) -> Option<RecordId> {
-    let tick = eviction.judging_tick();
+    let judge = eviction.judge();
     for class in eviction.items().slabs().class_ids() {
         if eviction.items().slabs().class(class).candidates.by_cost().next().is_none() {
-            eviction.look_for_candidates(now, tick, class);
+            eviction.look_for_candidates(now, judge, class);
         }
     }
     let slabs = eviction.items().slabs();
     let movable = slabs.classes().filter(|(_, class)| class.movable_pages() > 0);
     let costliest = movable.max_by_key(|(id, class)| {
         let candidate = class.candidates.by_cost().next();
-        (Some(*id) != wanted, candidate.map_or(0, |candidate| candidate.cost(tick)))
+        (Some(*id) != wanted, candidate.map_or(0, |candidate| candidate.cost(judge)))
     });
     costliest.and_then(|(class, _)| slabs.emptiest_page(class))
 }

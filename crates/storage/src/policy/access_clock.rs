@@ -6,7 +6,7 @@ use crate::item::access::AccessTick;
 use crate::limits::CHECKPOINTS_MAX;
 
 /// Ticks in which a store has as many requests as it has items.
-const TURNOVER_TICKS: usize = 1024;
+pub(super) const TURNOVER_TICKS: usize = 1024;
 
 /// Ticks that the clock looks back at most.
 const TICKS_KNOWN: u32 = 1 << 26;

@@ -6,7 +6,8 @@
 //! item of a candidate may have changed: before it is evicted, its access word is compared with the
 //! noted one.
 
-use crate::item::access::{AccessTick, AccessWord};
+use crate::item::access::AccessWord;
+use crate::item::eviction_order::Judge;
 use crate::limits::{CANDIDATES_MAX, VICTIMS_MAX};
 use crate::memory::region::Location;
 
@@ -19,10 +20,10 @@ pub(crate) struct Candidate {
 }
 
 impl Candidate {
-    /// The cost of keeping the item, see `access.rs`.
+    /// The cost of keeping the item.
     #[inline]
-    pub(crate) fn cost(&self, now: AccessTick) -> u64 {
-        self.access.dispensability(now).saturating_mul(self.size_weight)
+    pub(crate) fn cost(&self, judge: Judge) -> u64 {
+        judge.dispensability(self.access).saturating_mul(self.size_weight)
     }
 }
 
@@ -46,12 +47,12 @@ impl Candidates {
         Candidates { slots: [PricedCandidate { cost: 0, candidate }; CANDIDATES_MAX], len: 0 }
     }
 
-    /// Computes all costs at this tick. Offers and choices until the next pricing compare these.
+    /// Computes all costs. Offers and choices until the next pricing compare these.
     /// Returns the cost above which an item is among the costliest.
-    pub(crate) fn price(&mut self, tick: AccessTick) -> u64 {
+    pub(crate) fn price(&mut self, judge: Judge) -> u64 {
         for place in 0..self.len {
             let mut slot = self.slots[place];
-            slot.cost = slot.candidate.cost(tick);
+            slot.cost = slot.candidate.cost(judge);
             self.insert(place, slot);
         }
         self.bar()
@@ -127,7 +128,13 @@ impl Candidates {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::item::access::AccessTick;
+    use crate::item::eviction_order::EvictionOrder;
     use alloc::vec::Vec;
+
+    fn judge(tick: u32) -> Judge {
+        Judge::new(EvictionOrder::Worth, AccessTick::new(tick), 100)
+    }
 
     fn candidate(chunk: u32, tick: u32) -> Candidate {
         let access = AccessWord::stored(AccessTick::new(tick));
@@ -136,7 +143,7 @@ mod tests {
 
     #[test]
     fn the_costliest_stay_and_the_costliest_goes_first() {
-        let now = AccessTick::new(1000);
+        let now = judge(1000);
         let mut candidates = Candidates::new();
         assert_eq!(candidates.take_costliest(), None);
         for number in 0..100 {
@@ -147,7 +154,7 @@ mod tests {
         }
         let mut ages = Vec::new();
         while let Some(costliest) = candidates.take_costliest() {
-            ages.push(costliest.access.tick().until(now));
+            ages.push(costliest.access.tick().until(now.now()));
         }
         assert_eq!(ages.len(), CANDIDATES_MAX);
         assert!(ages.is_sorted_by(|a, b| a > b) && ages[0] == 100, "{ages:?}");
@@ -155,7 +162,7 @@ mod tests {
 
     #[test]
     fn a_chunk_is_a_candidate_once() {
-        let now = AccessTick::new(10);
+        let now = judge(10);
         let mut candidates = Candidates::new();
         for tick in [5, 9] {
             let known = candidate(3, tick);
@@ -174,13 +181,13 @@ mod tests {
         let read = Candidate { access: read, ..candidate(1, 0) };
         let mut candidates = Candidates::new();
         for (tick, costliest) in [(110, 1), (1000, 2)] {
-            let now = AccessTick::new(tick);
+            let now = judge(tick);
             candidates.price(now);
             for known in [read, candidate(2, 100)] {
                 candidates.offer(known.cost(now), known);
             }
             assert_eq!(candidates.by_cost().next().unwrap().chunk, Location(costliest));
-            candidates.price(AccessTick::new(1000));
+            candidates.price(judge(1000));
             assert_eq!(candidates.by_cost().next().unwrap().chunk, Location(2));
         }
     }

@@ -1,9 +1,7 @@
 //! The costs of keeping the items of one slab class.
 //!
-//! The costs (see `access.rs`) come from samples of the class's items. The hits and the stores of a
-//! window of time tell whether they are right, see `policy/stale_classes.rs`.
-
-use crate::item::access::size_weight;
+//! The costs (see `item/eviction_order.rs`) come from samples of the class's items. The hits and
+//! the stores of a window of time tell whether they are right, see `policy/stale_classes.rs`.
 
 /// The cost of this rank, from 1, among some costs. Reorders them.
 fn nth_largest(costs: &mut [u64], rank: usize) -> Option<u64> {
@@ -28,10 +26,8 @@ pub(crate) struct ClassCosts {
     page_cost: u64,
     /// The class keeps an eighth of its items at a higher cost than this, averaged likewise.
     tail_cost: u64,
-    /// Hits that one item is expected to have, see [`EXPECTED_HITS_UNIT`]: the mean over the items,
+    /// Hits that one item is expected to have, in an arbitrary unit: the mean over the items,
     /// averaged likewise.
-    ///
-    /// [`EXPECTED_HITS_UNIT`]: crate::item::access::EXPECTED_HITS_UNIT
     expected_hits: u64,
     /// Sampled hits in this window.
     window_hits: u64,
@@ -39,14 +35,12 @@ pub(crate) struct ClassCosts {
     window_stores: u64,
     /// The factor by which the class's items cost more than their ages say. 1: not stale.
     staleness: u64,
-    /// The size weight of an item that fills a chunk.
-    size_weight: u64,
     /// Evictions since the class last got a page of another class.
     unbalanced_evictions: u32,
 }
 
 impl ClassCosts {
-    pub(super) fn new(chunk_bytes: usize) -> ClassCosts {
+    pub(super) fn new() -> ClassCosts {
         ClassCosts {
             page_cost: 0,
             tail_cost: 0,
@@ -54,7 +48,6 @@ impl ClassCosts {
             window_hits: 0,
             window_stores: 0,
             staleness: 1,
-            size_weight: size_weight(chunk_bytes),
             unbalanced_evictions: 0,
         }
     }
@@ -79,14 +72,14 @@ impl ClassCosts {
         self.page_cost.saturating_mul(self.staleness)
     }
 
-    /// The size weight of an item that fills a chunk.
-    pub(crate) fn size_weight(&self) -> u64 {
-        self.size_weight
+    /// Whether an item of this cost is among the costliest eighth of the class.
+    pub(crate) fn is_tail(&self, cost: u64) -> bool {
+        cost >= self.tail_cost
     }
 
-    /// Whether an item of this dispensability is among the costliest eighth of the class.
-    pub(crate) fn is_tail(&self, dispensability: u64) -> bool {
-        dispensability.saturating_mul(self.size_weight) >= self.tail_cost
+    /// Forgets the costs of all samples.
+    pub(super) fn forget_costs(&mut self) {
+        (self.page_cost, self.tail_cost) = (0, 0);
     }
 
     /// Hits that one item of the class is expected to have, in an arbitrary unit.

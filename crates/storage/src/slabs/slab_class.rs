@@ -8,26 +8,8 @@ use crate::slabs::candidates::Candidates;
 use crate::slabs::class_costs::ClassCosts;
 use crate::slabs::class_pages::ClassPages;
 use crate::slabs::page_record::RecordId;
+use crate::slabs::sample::Sample;
 use crate::slabs::stats::ClassCounters;
-
-/// A pseudorandom sequence of numbers. It chooses the chunks that the evictions of a class look at.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Sample(u64);
-
-impl Sample {
-    /// The `number`th of the next numbers: a multiple of the golden ratio, with its bits mixed. The
-    /// multiples alone are too regular: a scan of large values had more misses with them.
-    #[inline]
-    pub(super) fn draw(self, number: u64) -> u64 {
-        let word = self.0.wrapping_add(number + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-        (word ^ (word >> 32)).wrapping_mul(0xbf58_476d_1ce4_e5b9)
-    }
-
-    /// Skips this many numbers.
-    pub(super) fn advance(&mut self, numbers: u64) {
-        self.0 = self.0.wrapping_add(numbers);
-    }
-}
 
 /// One slab class.
 pub(crate) struct SlabClass {
@@ -56,9 +38,9 @@ impl SlabClass {
             used_chunks: 0,
             used_bytes: 0,
             items: 0,
-            sample: Sample(0),
+            sample: Sample::new(0),
             candidates: Candidates::new(),
-            costs: ClassCosts::new(chunk_bytes),
+            costs: ClassCosts::new(),
             counters: ClassCounters::default(),
         };
         sizes.iter().map(class).collect()
@@ -100,6 +82,12 @@ impl SlabClass {
     /// Linked items whose head chunk is of this class.
     pub(crate) fn items(&self) -> usize {
         self.items
+    }
+
+    /// Forgets all costs and candidates: the order of eviction has changed.
+    pub(crate) fn forget_costs(&mut self) {
+        self.costs.forget_costs();
+        self.candidates.retain(|_| false);
     }
 
     /// Counts a linked item of the class.

@@ -31,10 +31,28 @@ impl Store {
     #[expect(clippy::inline_always, reason = "most requests do this")]
     #[inline(always)]
     fn read_head(&mut self, now: u32, key: HashedKey<'_>) -> Result<ItemHead, Miss> {
-        let head = self.items_mut().find_live_head(now, key)?;
+        let found = self.items_mut().find_live_head(now, key);
+        if self.eviction().is_sampled(key.hash()) {
+            self.note_sampled_read(now, key.hash(), found.ok());
+        }
+        let head = found?;
         let access = self.eviction_mut().note_read(now, head);
         self.items_mut().slabs_mut().count_hit(head.at());
         Ok(head.accessed(access))
+    }
+
+    #[cold]
+    fn note_sampled_read(&mut self, now: u32, hash: u64, found: Option<ItemHead>) {
+        let found = found.map(|head| head.location(self.pages()));
+        self.eviction_mut().note_sampled_read(now, hash, found);
+    }
+
+    /// Notes a read of a key for the choice of the order of eviction. `found`: its item, if it has
+    /// one.
+    pub(super) fn sample_read(&mut self, now: u32, hash: u64, found: Option<Location>) {
+        if self.eviction().is_sampled(hash) {
+            self.eviction_mut().note_sampled_read(now, hash, found);
+        }
     }
 
     /// As [`Self::get`] or [`Self::get_with_cas`], with a new exptime (absolute second; 0: never).
@@ -75,7 +93,9 @@ impl Store {
 
     /// As [`Self::touch`]. Returns where the item is now.
     fn touch_item(&mut self, now: u32, key: HashedKey<'_>, exptime: u32) -> Result<Location, Miss> {
-        let item = self.items_mut().find_live(now, key)?;
+        let found = self.items_mut().find_live(now, key);
+        self.sample_read(now, key.hash(), found.ok());
+        let item = found?;
         let head = self.items().head(item);
         self.eviction_mut().note_read(now, head);
         let item = self.change_exptime(now, key.hash(), item, exptime)?;

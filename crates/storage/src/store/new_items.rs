@@ -43,11 +43,14 @@ impl Store {
     fn link_over(&mut self, now: u32, key: HashedKey<'_>, new: Location, old: Option<Location>) {
         self.eviction_mut().date_new(now, new);
         self.items_mut().link(key.hash(), new, old);
-        self.count_store(now, new);
+        self.count_store(now, key.hash(), new);
     }
 
     /// Counts an item that was just stored.
-    pub(super) fn count_store(&mut self, now: u32, item: Location) {
+    pub(super) fn count_store(&mut self, now: u32, hash: u64, item: Location) {
+        if self.eviction().is_sampled(hash) {
+            self.eviction_mut().note_sampled_store(hash, item);
+        }
         let class = self.items().slabs().class_of(item);
         self.eviction_mut().note_store(now, class);
         self.last_stored = class;

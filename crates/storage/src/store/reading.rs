@@ -57,7 +57,11 @@ impl Store {
         key: HashedKey<'_>,
         terms: &ReadTerms,
     ) -> Result<ReadHit<'_>, Miss> {
-        let mut item = self.items_mut().find_live(now, key)?;
+        let found = self.items_mut().find_live(now, key);
+        if !terms.unseen && !terms.again {
+            self.sample_read(now, key.hash(), found.ok());
+        }
+        let mut item = found?;
         let head = self.items().head(item);
         let before = ItemRef::with_head(self.pages(), head);
         let (exptime, fetched, access) = (before.exptime(), before.is_fetched(), before.access());

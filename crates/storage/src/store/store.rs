@@ -116,6 +116,9 @@ impl Store {
         let item = items.find_live(now, key)?;
         items.slabs_mut().counters_of(item).delete_hits += 1;
         items.unlink(item);
+        if self.eviction().is_sampled(key.hash()) {
+            self.eviction_mut().note_sampled_removal(key.hash());
+        }
         Ok(())
     }
 
@@ -129,7 +132,7 @@ impl Store {
 
     /// Makes everything stored so far a miss. O(1).
     pub fn flush_all(&mut self) {
-        self.items_mut().flush_all();
+        self.eviction_mut().flush_all();
     }
 
     #[inline]

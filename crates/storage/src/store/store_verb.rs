@@ -152,7 +152,7 @@ impl Store {
         self.eviction_mut().date_new(now, item);
         set_linked(self.pages_mut(), item, true);
         self.items_mut().count_in(item);
-        self.count_store(now, item);
+        self.count_store(now, key.hash(), item);
         true
     }
 
