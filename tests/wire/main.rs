@@ -13,6 +13,7 @@ mod daemon;
 mod datagrams;
 mod dumps;
 mod fairness;
+mod kept_values;
 mod large_pages;
 mod large_values;
 mod little_memory;

@@ -5,7 +5,9 @@
 
 mod evictions;
 mod flushes;
+mod full_store;
 mod hit_ratios;
+mod kept_values;
 mod pages;
 mod pins;
 mod shard;

@@ -1,0 +1,164 @@
+//! Values that a full store keeps whatever their size: those that were just stored, and those that
+//! are read often. A turnover is as many stored bytes as the memory has.
+
+use std::sync::{Arc, Mutex};
+
+use slabcore_storage::{Config, PAGE_BYTES, StoreOutcome, StoreVerb};
+
+use crate::full_store::FullStore;
+use crate::shard::{Shard, pattern, pool};
+
+/// Sizes of values from a small one to nearly the largest that memcached takes by default.
+const LENS: [usize; 6] = [100, 5_000, 20_000, 100_000, 500_000, 900_000];
+
+/// A value of 500,000 bytes was evicted by the next set of 5,000 bytes. Values of 700,000 bytes
+/// were gone at the next get, without anything between.
+#[test]
+fn a_value_is_there_for_the_next_get() {
+    let loads: [&[usize]; 5] =
+        [&[100], &[1_000], &[5_000], &[20_000], &[100, 1_000, 5_000, 20_000, 300_000]];
+    for lens in loads {
+        let mut store = FullStore::new(128, lens);
+        for round in 0..30 {
+            for len in LENS {
+                // Some keys are new, and some have a value that is replaced.
+                let key = format!("value{len}-{}", round % 20);
+                store.set(&key, len);
+                assert!(store.hits(&key), "{len} bytes among {lens:?}, round {round}");
+                store.let_other_store();
+                assert!(store.hits(&key), "{len} bytes among {lens:?} after a set, round {round}");
+                let others = store.below(50);
+                (0..others).for_each(|_| _ = store.let_other_store());
+            }
+        }
+        store.shard.store.check().unwrap();
+    }
+}
+
+/// While a long value arrives in parts, other clients store. The value is there afterwards.
+#[test]
+fn a_value_that_arrived_slowly_is_there_for_the_next_get() {
+    for lens in [&[100][..], &[5_000], &[100, 20_000]] {
+        let mut store = FullStore::new(128, lens);
+        for (round, len) in (0..20).flat_map(|round| LENS.map(|len| (round, len))) {
+            let (key, value) = (format!("value{round}-{len}"), pattern(round, len));
+            let hashed = store.shard.hasher.hash(key.as_bytes());
+            let mut arriving =
+                store.shard.store.reserve(store.shard.now, hashed, 0, 0, len).unwrap();
+            while arriving.missing() > 0 {
+                let at = len - arriving.missing();
+                let room = store.shard.store.spare(store.shard.now, &mut arriving).unwrap();
+                let part = room.len().min(16 << 10);
+                room[..part].copy_from_slice(&value[at..at + part]);
+                store.shard.store.advance(&mut arriving, part);
+                store.let_other_store();
+            }
+            let now = store.shard.now;
+            let outcome = store.shard.store.commit(now, arriving, StoreVerb::Set);
+            assert_eq!(outcome, StoreOutcome::Stored);
+            store.let_other_store();
+            assert!(store.shard.has_value(&key, &value), "{len} bytes among {lens:?}");
+        }
+        store.shard.store.check().unwrap();
+    }
+}
+
+/// Two shards of one pool. A value needs pages of the other shard.
+#[test]
+fn a_value_larger_than_its_shard_is_there_for_the_next_get() {
+    const PAGES: usize = 64;
+    let pool = pool(PAGES);
+    let config = Config { shards: 2, fair_share_pages: PAGES / 2, ..Config::default() };
+    let shard = |shard| Shard::new(&Config { shard, ..config.clone() }, &pool);
+    let other = Arc::new(Mutex::new(shard(1)));
+    let giver = Arc::clone(&other);
+    let mut own = shard(0);
+    own.store.set_page_demand(Box::new(move |now| giver.lock().unwrap().store.give_now(now)));
+    let mut own = FullStore::with(own, PAGES * PAGE_BYTES / 2, &[100, 1_000]);
+    for round in 0..40 {
+        other.lock().unwrap().fill(&format!("other{round}-"), 2_000, 1_000);
+        for len in [20_000, 700_000, 900_000, 2_200_000] {
+            let key = format!("value{len}");
+            own.set(&key, len);
+            assert!(own.hits(&key), "{len} bytes, round {round}");
+            own.let_other_store();
+            assert!(own.hits(&key), "{len} bytes after a set, round {round}");
+        }
+    }
+    own.shard.store.check().unwrap();
+    other.lock().unwrap().store.check().unwrap();
+}
+
+/// Values that one client keeps reading while others store.
+struct ReadValues {
+    keys: Vec<(String, usize)>,
+}
+
+impl ReadValues {
+    /// A number of keys for each length.
+    fn new(lens: &[(usize, usize)]) -> ReadValues {
+        let keys = lens.iter().flat_map(|(count, len)| {
+            (0..*count).map(move |number| (format!("read{len}-{number}"), *len))
+        });
+        ReadValues { keys: keys.collect() }
+    }
+
+    fn store(&self, store: &mut FullStore) {
+        for (key, len) in &self.keys {
+            store.set(key, *len);
+        }
+    }
+
+    /// Reads each value once while others store this part of a turnover. Returns the values that
+    /// were missed, and stores them again.
+    fn read_during(&self, store: &mut FullStore, part: f64) -> Vec<&str> {
+        let bytes = (store.memory_bytes as f64 * part) as usize;
+        let (mut stored, mut missed) = (0, Vec::new());
+        for (number, (key, len)) in self.keys.iter().enumerate() {
+            while stored < bytes * (number + 1) / self.keys.len() {
+                stored += store.let_other_store();
+            }
+            if !store.hits(key) {
+                missed.push(key.as_str());
+                store.set(key, *len);
+            }
+        }
+        missed
+    }
+}
+
+/// Pages, fragments and sessions never hit once small traffic filled the cache. Values that are
+/// read 16 times in a turnover stay, once the memory has been shared out.
+#[test]
+fn a_value_that_is_read_often_stays() {
+    let kept =
+        [&[(200, 100), (20, 1_000), (20, 5_000), (10, 20_000), (1, 500_000)][..], &[(50, 20_000)]];
+    for (kept, len) in kept.into_iter().flat_map(|kept| [1_000, 20_000].map(|len| (kept, len))) {
+        let mut store = FullStore::new(128, &[len]);
+        let values = ReadValues::new(kept);
+        values.store(&mut store);
+        for round in 0..64 {
+            let missed = values.read_during(&mut store, 1.0 / 16.0);
+            let what = format!("{kept:?} among {len}, round {round}");
+            assert!(round < 32 || missed.is_empty(), "{what}: {missed:?}");
+        }
+        store.shard.store.check().unwrap();
+    }
+}
+
+/// Values lasted for 50 to 350 sets of 1,000 bytes, even after three reads.
+#[test]
+fn a_value_that_nobody_reads_lasts_a_part_of_a_turnover() {
+    for len in [100, 20_000, 100_000, 300_000, 500_000, 900_000] {
+        for reads in [0, 1, 3] {
+            let mut store = FullStore::new(256, &[1_000]);
+            for round in 0..8 {
+                let key = format!("value{round}");
+                store.set(&key, len);
+                (0..reads).for_each(|_| assert!(store.hits(&key)));
+                store.let_others_store(store.memory_bytes / 8);
+                assert!(store.hits(&key), "{len} bytes after {reads} reads, round {round}");
+            }
+        }
+    }
+}
