@@ -91,12 +91,13 @@ impl Eviction {
     }
 
     /// Counts a sampled hit on an item that had this access word.
+    #[inline(never)]
     fn note_sampled_hit(&mut self, now: u32, item: Location, access: AccessWord) {
         let judge = self.judge();
         let class = self.items.slabs().class_of(item);
         let class = self.items.slabs_mut().class_mut(class);
         class.costs.count_hit();
-        if class.costs.is_tail(judge.cost(access, class.chunk_bytes())) {
+        if class.costs.is_tail(judge.dispensability(access)) {
             self.worth.note_tail_hit(now);
         }
     }

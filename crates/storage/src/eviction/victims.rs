@@ -165,6 +165,9 @@ impl Eviction {
         class: SlabClassId,
         bar: &mut u64,
     ) -> bool {
+        let slab_class = self.items_mut().slabs_mut().class_mut(class);
+        let chunk_weight = judge.size_weight(slab_class.chunk_bytes());
+        slab_class.costs.set_chunk_weight(chunk_weight);
         let (mut costs, mut seen, mut expected_hits) = ([0; EVICT_LOOKS], 0, 0);
         let reclaimed = self.look(now, judge, class, bar, |cost, access| {
             costs[seen] = cost;
@@ -192,7 +195,7 @@ impl Eviction {
         mut show: impl FnMut(u64, AccessWord),
     ) -> bool {
         let sample = self.items_mut().slabs_mut().next_sample(class);
-        let chunk_weight = judge.size_weight(self.items().slabs().class(class).chunk_bytes());
+        let chunk_weight = self.items().slabs().class(class).costs.chunk_weight();
         for chunk in sample.into_iter().filter_map(Location::some) {
             let Some(item) = self.items().evictable_item(chunk) else { continue };
             if self.items().death_of(now, item).is_some() {

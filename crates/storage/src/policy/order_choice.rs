@@ -18,11 +18,8 @@ use crate::limits::{
 };
 use crate::policy::shadow_cache::{SampledItem, ShadowCache};
 
-/// Bits of the number by which keys are sampled.
-const SAMPLE_BITS: u32 = 24;
-
 /// A quarter of the keys.
-const SAMPLED_BELOW_MAX: u32 = 1 << (SAMPLE_BITS - 2);
+const SAMPLED_BELOW_MAX: u32 = 1 << (u32::BITS - 2);
 
 /// Requests between two comparisons.
 const COMPARISON_REQUESTS: u64 = 64;
@@ -69,7 +66,7 @@ struct SimulatedOrder {
 pub(crate) struct OrderChoice {
     chosen: EvictionOrder,
     simulated: [SimulatedOrder; EvictionOrder::ALL.len()],
-    /// Keys are sampled whose number is below this. 0: none.
+    /// Keys are sampled the low half of whose hash is below this. 0: none.
     sampled_below: u32,
     /// Sampled requests in the long run, older ones weighted less, and lately.
     requests: u64,
@@ -131,16 +128,17 @@ impl OrderChoice {
     /// Whether the key with this hash is in the sample.
     #[inline]
     pub(crate) fn is_sampled(&self, hash: u64) -> bool {
-        key_of(hash) >> (u32::BITS - SAMPLE_BITS) < self.sampled_below
+        // The high half chooses the shard.
+        (hash as u32) < self.sampled_below
     }
 
     /// Notes a read of a sampled key at this second. `found`: bytes and exptime of its item, if the
     /// store has one. True: another order is chosen now.
     pub(crate) fn note_read(&mut self, now: u32, hash: u64, found: Option<(usize, u32)>) -> bool {
-        let key = key_of(hash);
-        let found = found.map(|(bytes, exptime)| SampledItem { key, bytes: bytes as u32, exptime });
+        let found =
+            found.map(|(bytes, exptime)| SampledItem { key: hash, bytes: bytes as u32, exptime });
         let read =
-            |simulation: &mut SimulatedOrder| simulation.cache.read(now, key, found.is_some());
+            |simulation: &mut SimulatedOrder| simulation.cache.read(now, hash, found.is_some());
         let known = self.simulated.each_mut().map(read);
         let item = found.or_else(|| known.iter().flatten().next().copied());
         let bytes = item.map_or(self.mean_bytes(), |item| item.bytes);
@@ -168,12 +166,12 @@ impl OrderChoice {
 
     /// Notes that an item of a sampled key was stored. `store_bytes`: of all linked items.
     pub(crate) fn note_store(&mut self, hash: u64, bytes: usize, exptime: u32, store_bytes: usize) {
-        let item = SampledItem { key: key_of(hash), bytes: bytes as u32, exptime };
+        let item = SampledItem { key: hash, bytes: bytes as u32, exptime };
         if self.mean_sum == 0 {
             self.mean_sum = MEAN_ITEMS * bytes as u64;
         }
         self.mean_sum = self.mean_sum - self.mean_sum / MEAN_ITEMS + bytes as u64;
-        let share = (store_bytes as u64 * u64::from(self.sampled_below)) >> SAMPLE_BITS;
+        let share = (store_bytes as u64 * u64::from(self.sampled_below)) >> u32::BITS;
         let bytes_max = self.has_evicted.then_some(share);
         let mean_bytes = self.mean_bytes();
         for simulation in &mut self.simulated {
@@ -184,7 +182,7 @@ impl OrderChoice {
             self.sampled_below /= 2;
             let below = self.sampled_below;
             for simulation in &mut self.simulated {
-                simulation.cache.retain(|key| key >> (u32::BITS - SAMPLE_BITS) < below);
+                simulation.cache.retain(|key| (key as u32) < below);
             }
         } else if self.has_evicted && lens.iter().all(|len| *len < SHADOW_ITEMS_MAX / 4) {
             self.sampled_below = (2 * self.sampled_below).min(SAMPLED_BELOW_MAX);
@@ -194,7 +192,7 @@ impl OrderChoice {
     /// Notes that the item of a sampled key was removed.
     pub(crate) fn note_removal(&mut self, hash: u64) {
         for simulation in &mut self.simulated {
-            simulation.cache.remove(key_of(hash));
+            simulation.cache.remove(hash);
         }
     }
 
@@ -248,13 +246,6 @@ impl OrderChoice {
     }
 }
 
-/// The number by which a key is sampled: mixed bits of its hash, because the hash also chooses the
-/// shard and the bucket.
-#[inline]
-fn key_of(hash: u64) -> u32 {
-    (hash.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> u32::BITS) as u32
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -303,7 +294,7 @@ mod tests {
         let sampled = (0..1_000_000_u64)
             .filter(|key| choice.is_sampled(key.wrapping_mul(0xff51_afd7_ed55_8ccd)))
             .collect::<BTreeSet<_>>();
-        let share = f64::from(choice.sampled_below) / f64::from(1 << SAMPLE_BITS);
+        let share = f64::from(choice.sampled_below) / f64::from(u32::MAX);
         assert!((sampled.len() as f64 / (1_000_000.0 * share) - 1.0).abs() < 0.2);
         assert!(sampled.len() > SHADOW_ITEMS_MAX / 4, "{}", sampled.len());
     }

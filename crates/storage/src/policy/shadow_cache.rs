@@ -19,8 +19,8 @@ const TICK_SHIFT: u32 = 16;
 /// What a simulation knows of the item of a key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct SampledItem {
-    /// The sampled key, see `order_choice.rs`.
-    pub(super) key: u32,
+    /// The hash of its key.
+    pub(super) key: u64,
     /// Bytes of the item.
     pub(super) bytes: u32,
     /// Second at which it expires. 0: never.
@@ -39,7 +39,7 @@ pub(super) struct ShadowCache {
     order: EvictionOrder,
     items: Vec<ShadowItem>,
     /// The place of each key's item.
-    places: BTreeMap<u32, usize>,
+    places: BTreeMap<u64, usize>,
     bytes: u64,
     /// Ticks so far, in fractions.
     ticks: u64,
@@ -74,7 +74,7 @@ impl ShadowCache {
     }
 
     /// Reads a key at this second. Returns the item if there is one. `is_stored`: the store has it.
-    pub(super) fn read(&mut self, now: u32, key: u32, is_stored: bool) -> Option<SampledItem> {
+    pub(super) fn read(&mut self, now: u32, key: u64, is_stored: bool) -> Option<SampledItem> {
         let place = *self.places.get(&key)?;
         let exptime = self.items[place].item.exptime;
         if exptime != 0 && exptime <= now {
@@ -110,15 +110,15 @@ impl ShadowCache {
     }
 
     /// Removes the item of a key.
-    pub(super) fn remove(&mut self, key: u32) {
+    pub(super) fn remove(&mut self, key: u64) {
         if let Some(place) = self.places.remove(&key) {
             self.remove_at(place);
         }
     }
 
     /// Keeps only the items whose keys are wanted.
-    pub(super) fn retain(&mut self, is_wanted: impl Fn(u32) -> bool) {
-        let unwanted: Vec<u32> =
+    pub(super) fn retain(&mut self, is_wanted: impl Fn(u64) -> bool) {
+        let unwanted: Vec<u64> =
             self.places.keys().copied().filter(|key| !is_wanted(*key)).collect();
         for key in unwanted {
             self.remove(key);
@@ -166,11 +166,11 @@ impl ShadowCache {
 mod tests {
     use super::*;
 
-    fn item(key: u32) -> SampledItem {
+    fn item(key: u64) -> SampledItem {
         SampledItem { key, bytes: 100, exptime: 0 }
     }
 
-    fn filled(order: EvictionOrder, keys: core::ops::Range<u32>) -> ShadowCache {
+    fn filled(order: EvictionOrder, keys: core::ops::Range<u64>) -> ShadowCache {
         let mut cache = ShadowCache::new(order);
         keys.for_each(|key| cache.store(item(key), Some(10_000), 100));
         cache

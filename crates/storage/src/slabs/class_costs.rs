@@ -35,6 +35,8 @@ pub(crate) struct ClassCosts {
     window_stores: u64,
     /// The factor by which the class's items cost more than their ages say. 1: not stale.
     staleness: u64,
+    /// The size weight of an item that fills a chunk, as of the last sample.
+    chunk_weight: u64,
     /// Evictions since the class last got a page of another class.
     unbalanced_evictions: u32,
 }
@@ -48,6 +50,7 @@ impl ClassCosts {
             window_hits: 0,
             window_stores: 0,
             staleness: 1,
+            chunk_weight: 0,
             unbalanced_evictions: 0,
         }
     }
@@ -72,9 +75,19 @@ impl ClassCosts {
         self.page_cost.saturating_mul(self.staleness)
     }
 
-    /// Whether an item of this cost is among the costliest eighth of the class.
-    pub(crate) fn is_tail(&self, cost: u64) -> bool {
-        cost >= self.tail_cost
+    /// The size weight of an item that fills a chunk.
+    pub(crate) fn chunk_weight(&self) -> u64 {
+        self.chunk_weight
+    }
+
+    /// Sets the size weight of an item that fills a chunk.
+    pub(crate) fn set_chunk_weight(&mut self, weight: u64) {
+        self.chunk_weight = weight;
+    }
+
+    /// Whether an item of this dispensability is among the costliest eighth of the class.
+    pub(crate) fn is_tail(&self, dispensability: u64) -> bool {
+        dispensability.saturating_mul(self.chunk_weight) >= self.tail_cost
     }
 
     /// Forgets the costs of all samples.

@@ -31,20 +31,22 @@ impl Store {
     #[expect(clippy::inline_always, reason = "most requests do this")]
     #[inline(always)]
     fn read_head(&mut self, now: u32, key: HashedKey<'_>) -> Result<ItemHead, Miss> {
-        let found = self.items_mut().find_live_head(now, key);
         if self.eviction().is_sampled(key.hash()) {
-            self.note_sampled_read(now, key.hash(), found.ok());
+            self.sample_next_read(now, key);
         }
-        let head = found?;
+        let head = self.items_mut().find_live_head(now, key)?;
         let access = self.eviction_mut().note_read(now, head);
         self.items_mut().slabs_mut().count_hit(head.at());
         Ok(head.accessed(access))
     }
 
+    /// Notes the read of a sampled key before it is done.
     #[cold]
-    fn note_sampled_read(&mut self, now: u32, hash: u64, found: Option<ItemHead>) {
-        let found = found.map(|head| head.location(self.pages()));
-        self.eviction_mut().note_sampled_read(now, hash, found);
+    #[inline(never)]
+    fn sample_next_read(&mut self, now: u32, key: HashedKey<'_>) {
+        let item = self.items().find_linked(key);
+        let live = item.filter(|item| self.items().death_of(now, *item).is_none());
+        self.eviction_mut().note_sampled_read(now, key.hash(), live);
     }
 
     /// Notes a read of a key for the choice of the order of eviction. `found`: its item, if it has
