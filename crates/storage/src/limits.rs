@@ -79,9 +79,6 @@ pub(crate) const FIRST_READ_TICKS: u64 = 51;
 /// The age of such an item: eight turnovers.
 pub(crate) const AGE_OF_UNREAD: u64 = 8 * 1024;
 
-/// Stores are simulated once this part of the memory is used.
-pub(crate) const SHADOWED_FROM_PART: usize = 8;
-
 /// Items of a simulated store at most. Three stores are simulated.
 pub(crate) const SHADOW_ITEMS_MAX: usize = 2_048;
 

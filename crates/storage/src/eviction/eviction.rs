@@ -9,7 +9,7 @@ use crate::item::chunk::set_access;
 use crate::item::chunk_sizes::SlabClassId;
 use crate::item::eviction_order::Judge;
 use crate::item::item_head::ItemHead;
-use crate::limits::{AGE_OFFSET_PART, SHADOWED_FROM_PART};
+use crate::limits::AGE_OFFSET_PART;
 use crate::linked::linked_items::LinkedItems;
 use crate::memory::region::Location;
 use crate::policy::access_clock::AccessClock;
@@ -171,18 +171,6 @@ impl Eviction {
     pub(crate) fn flush_all(&mut self) {
         self.items.flush_all();
         self.orders.clear();
-    }
-
-    /// Notes that a page joins a class. Once a part of the memory is used, the orders of eviction
-    /// are simulated.
-    pub(crate) fn note_page_use(&mut self) {
-        let pool = self.items.slabs().stock.pool();
-        if self.evicts
-            && pool.pages_free()
-                < pool.pages_total() / SHADOWED_FROM_PART * (SHADOWED_FROM_PART - 1)
-        {
-            self.orders.begin();
-        }
     }
 
     /// Finds classes with fewer hits than predicted, if it is time for that.

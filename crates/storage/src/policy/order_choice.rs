@@ -6,7 +6,7 @@
 //! and often read, a block cache's loop over more than the memory wants old items to stay, and one
 //! just below the memory wants them to go exactly in the order in which they were stored.
 //!
-//! The sample begins before the memory is full, and shrinks so that a simulation has a bounded
+//! The sample begins with the first eviction, and shrinks so that a simulation has a bounded
 //! number of items. Misses count once every simulation has evicted half as many items as it has:
 //! the first reads of all keys say nothing. A load that changes is seen in a shorter count, where
 //! the difference must be large.
@@ -112,17 +112,18 @@ impl OrderChoice {
         Judge::new(self.chosen, now, self.mean_bytes())
     }
 
-    /// Begins to sample, unless it has begun: one key of four, and soon fewer.
-    pub(crate) fn begin(&mut self) {
-        if self.sampled_below == 0 {
-            self.sampled_below = SAMPLED_BELOW_MAX;
-        }
+    /// Begins to sample: one key of four, and soon fewer.
+    fn begin(&mut self) {
+        self.sampled_below = SAMPLED_BELOW_MAX;
     }
 
-    /// Notes that the store evicts live items: its memory is full.
+    /// Notes that the store evicts live items: its memory is full. The first time, sampling begins.
     #[inline]
     pub(crate) fn note_eviction(&mut self) {
-        self.has_evicted = true;
+        if !self.has_evicted {
+            self.has_evicted = true;
+            self.begin();
+        }
     }
 
     /// Whether the key with this hash is in the sample.

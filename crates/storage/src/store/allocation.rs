@@ -81,7 +81,6 @@ impl Allocation {
             }
             if let Some(page) = slabs.stock.take_unreserved_page(source) {
                 slabs.join_class(page, class);
-                self.moves.eviction_mut().note_page_use();
                 continue;
             }
             while sweeps < SWEEPS_PER_ALLOCATION && !self.items_mut().slabs().has_room(class) {
