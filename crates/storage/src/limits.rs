@@ -86,6 +86,10 @@ pub(crate) const SHADOW_ITEMS_MAX: usize = 2_048;
 /// more than a real one.
 pub(crate) const SHADOW_LOOKS: u64 = 24;
 
+/// Evictions of a simulated store for one item stored. More are due at once if the bytes of the
+/// real store fall.
+pub(crate) const SHADOW_EVICTIONS_MAX: usize = 64;
+
 /// Sampled requests after which what was missed before counts half.
 pub(crate) const SHADOW_REQUESTS: u64 = 1 << 15;
 

@@ -9,7 +9,7 @@ use alloc::vec::Vec;
 
 use crate::item::access::{AccessTick, AccessWord};
 use crate::item::eviction_order::{EvictionOrder, Judge};
-use crate::limits::{AGE_OFFSET_PART, SHADOW_LOOKS};
+use crate::limits::{AGE_OFFSET_PART, SHADOW_EVICTIONS_MAX, SHADOW_LOOKS};
 use crate::policy::access_clock::TURNOVER_TICKS;
 use crate::slabs::sample::Sample;
 
@@ -88,7 +88,8 @@ impl ShadowCache {
         Some(found.item)
     }
 
-    /// Stores an item. Evicts others until all fit this many bytes. `None`: nothing is evicted.
+    /// Stores an item. Evicts others, a bounded number at a time, until all fit this many bytes.
+    /// `None`: nothing is evicted.
     pub(super) fn store(&mut self, item: SampledItem, bytes_max: Option<u64>, mean_bytes: u32) {
         let refetched = self.places.get(&item.key).copied();
         let refetched = refetched.filter(|place| self.items[*place].is_refetched);
@@ -104,7 +105,10 @@ impl ShadowCache {
             self.items.push(ShadowItem { item, access, is_refetched: false });
             self.bytes += u64::from(item.bytes);
         }
-        while self.items.len() > 1 && bytes_max.is_some_and(|max| self.bytes > max) {
+        for _ in 0..SHADOW_EVICTIONS_MAX {
+            if self.items.len() <= 1 || bytes_max.is_none_or(|max| self.bytes <= max) {
+                break;
+            }
             self.evict(mean_bytes);
         }
     }
