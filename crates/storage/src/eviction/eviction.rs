@@ -76,7 +76,8 @@ impl Eviction {
 
     /// Notes a read of an item. Returns the item's new access word. Writes it only if it changes,
     /// so that the cache line of a busy item stays clean.
-    #[inline]
+    #[expect(clippy::inline_always, reason = "most requests do this")]
+    #[inline(always)]
     pub(crate) fn note_read(&mut self, now: u32, head: ItemHead) -> AccessWord {
         let tick = self.clock.advance(now, self.items.items());
         let old = head.access();

@@ -67,9 +67,13 @@ impl AccessWord {
     /// The word after one more read. The first read leaves the tick as it is.
     #[inline]
     pub(crate) fn after_read(self, tick: AccessTick) -> AccessWord {
-        let reads = (self.reads() + 1).min(READS_MAX);
-        let tick = if reads == 1 { self.tick() } else { tick };
-        AccessWord(tick.0 << TICK_SHIFT | self.0 & MARKS | reads)
+        match self.reads() {
+            0 => AccessWord(self.0 + 1),
+            reads => {
+                let reads = (reads + 1).min(READS_MAX);
+                AccessWord(tick.0 << TICK_SHIFT | self.0 & MARKS | reads)
+            }
+        }
     }
 
     /// The word with these marks and no others.

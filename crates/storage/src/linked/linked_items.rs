@@ -206,12 +206,16 @@ impl LinkedItems {
         key: HashedKey<'_>,
     ) -> Result<ItemHead, Miss> {
         match self.hints.get(key.hash(), &self.index) {
-            Hinted::Nothing => Err(Miss::NotFound),
-            Hinted::Item(item) if self.is_hit(now, self.head(item), key.key()) => {
-                Ok(self.head(item))
+            Hinted::Nothing => return Err(Miss::NotFound),
+            Hinted::Item(item) => {
+                let head = self.head(item);
+                if self.is_hit(now, head, key.key()) {
+                    return Ok(head);
+                }
             }
-            _ => self.find_live(now, key).map(|item| self.head(item)),
+            Hinted::Unknown => {}
         }
+        self.find_live(now, key).map(|item| self.head(item))
     }
 
     /// Takes back a dead item that a request has found. Counts it whatever the request is, as
