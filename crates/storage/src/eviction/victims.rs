@@ -125,8 +125,9 @@ impl Eviction {
         let slabs = self.items().slabs();
         let mut looks = 0;
         for page in slabs.pages_from_random(class) {
-            let chunks = slabs.chunks_of_page(page);
-            let found = chunks.inspect(|_| looks += 1).find_map(|chunk| {
+            looks += slabs.carved_chunks(page);
+            let has_others = !slabs.is_pinned_entirely(page);
+            let found = slabs.chunks_of_page(page).filter(|_| has_others).find_map(|chunk| {
                 let item = self.items().evictable_item(chunk)?;
                 let is_dead = self.items().death_of(now, item).is_some();
                 let may_go = temporary == Temporary::Go || !self.is_temporary(now, item);

@@ -22,6 +22,11 @@ impl SlabAllocator {
         Some(self.stock.pages.location(self.stock.page_at(id) + offset))
     }
 
+    /// Number of chunks of a page that were handed out at least once.
+    pub(crate) fn carved_chunks(&self, id: RecordId) -> usize {
+        usize::from(self.stock.record(id).carved)
+    }
+
     /// The chunks of a page that were handed out at least once.
     pub(crate) fn chunks_of_page(&self, id: RecordId) -> impl Iterator<Item = Location> {
         (0..).map_while(move |number| self.chunk_in_page(id, number))

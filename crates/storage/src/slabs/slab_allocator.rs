@@ -334,6 +334,12 @@ impl SlabAllocator {
         self.stock.record(id).pinned > 0
     }
 
+    /// Whether all used chunks of a page are pinned.
+    pub(crate) fn is_pinned_entirely(&self, id: RecordId) -> bool {
+        let record = self.stock.record(id);
+        record.pinned == record.used
+    }
+
     /// The class that a page belongs to.
     pub(crate) fn class_of_page(&self, id: RecordId) -> SlabClassId {
         match self.stock.page_use(id) {
