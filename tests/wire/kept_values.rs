@@ -1,7 +1,7 @@
 //! Values that a full server keeps whatever their size: those that were just stored.
 
 use slabcore_testkit::binaries;
-use slabcore_testkit::server_process::{ServerKind, ServerOptions, ServerProcess};
+use slabcore_testkit::server_process::{ServerKind, ServerProcess};
 use slabcore_testkit::wire_client::WireClient;
 
 on_both! {
@@ -14,19 +14,6 @@ const MEMORY_MIB: usize = 64;
 const SETS_AT_ONCE: usize = 1_000;
 
 const OUT_OF_MEMORY: &[u8] = b"server_error out of memory";
-
-/// Servers with each backend, with one shard and with two.
-fn servers(kind: ServerKind) -> impl Iterator<Item = ServerProcess> {
-    let backends: &[&[&str]] = match kind {
-        ServerKind::Slabcore => &[&[], &["--backend", "epoll"]],
-        ServerKind::Stock => &[&[]],
-    };
-    let combinations = backends.iter().flat_map(|words| [(*words, 1), (*words, 2)]);
-    combinations.map(move |(words, threads)| {
-        let memory = MEMORY_MIB.to_string();
-        ServerOptions::new(kind, threads).arguments(&["-m", &memory]).arguments(words).start()
-    })
-}
 
 /// Bytes that differ by position, with line ends among them.
 fn pattern(seed: usize, length: usize) -> Vec<u8> {
@@ -100,7 +87,7 @@ impl Others {
 /// Values of 700,000 bytes were gone at the next get, in half of the tries or more.
 fn a_value_is_there_for_the_next_get(kind: ServerKind) {
     let refuses = kind == ServerKind::Stock || !binaries::slabcore_is_itself();
-    for server in servers(kind) {
+    for server in kind.servers(&["-m", &MEMORY_MIB.to_string()]) {
         let (mut client, mut others) = (server.connect(), Others::new(&server));
         others.store_a_turnover(100);
         for round in 0..15 {
@@ -122,7 +109,7 @@ fn a_value_is_there_for_the_next_get(kind: ServerKind) {
 
 /// `get big` after `set big` and one more small set answered END.
 fn a_large_value_outlives_the_next_set(kind: ServerKind) {
-    for server in servers(kind) {
+    for server in kind.servers(&["-m", &MEMORY_MIB.to_string()]) {
         let (mut client, mut others) = (server.connect(), Others::new(&server));
         others.store(30_000, 5_000);
         let value = pattern(1, 500_000);

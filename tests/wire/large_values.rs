@@ -1,6 +1,6 @@
 //! Values larger than a socket's buffer: while a slow client reads one, others change it.
 
-use slabcore_testkit::server_process::{ServerKind, ServerOptions, ServerProcess};
+use slabcore_testkit::server_process::ServerKind;
 use slabcore_testkit::wire_client::WireClient;
 
 on_both! {
@@ -13,19 +13,8 @@ on_both! {
 const REPEATS: usize = 5;
 /// More than the buffers of both sockets.
 const SLOW_BYTES: usize = 12 << 20;
-
-/// Servers with each backend, with one shard and with two.
-fn servers(kind: ServerKind) -> impl Iterator<Item = ServerProcess> {
-    let backends: &[&[&str]] = match kind {
-        ServerKind::Slabcore => &[&[], &["--backend", "epoll"]],
-        ServerKind::Stock => &[&[]],
-    };
-    let combinations = backends.iter().flat_map(|words| [(*words, 1), (*words, 2)]);
-    combinations.map(move |(words, threads)| {
-        let words = [&["-I", "32m", "-m", "100"], words].concat();
-        ServerOptions::new(kind, threads).arguments(&words).start()
-    })
-}
+/// Values of 32 MiB may be stored.
+const ARGUMENTS: [&str; 4] = ["-I", "32m", "-m", "100"];
 
 /// Bytes that differ by position, with line ends among them.
 fn pattern(seed: usize, length: usize) -> Vec<u8> {
@@ -39,7 +28,7 @@ fn store(client: &mut WireClient, key: &str, value: &[u8]) {
 
 fn a_slow_reader_gets_the_old_value_whole(kind: ServerKind) {
     let (old, new) = (pattern(1, SLOW_BYTES), pattern(2, SLOW_BYTES));
-    for server in servers(kind) {
+    for server in kind.servers(&ARGUMENTS) {
         let (mut slow, mut other) = (server.connect(), server.connect());
         let changes: [(&str, Vec<u8>); 4] = [
             ("delete", b"delete key\r\n".to_vec()),
@@ -65,7 +54,7 @@ fn a_slow_reader_gets_the_old_value_whole(kind: ServerKind) {
 /// Memory held for a client is freed when it disconnects. The cache has room for four values.
 fn clients_that_leave_in_the_middle_of_a_value(kind: ServerKind) {
     let value = pattern(3, 20 << 20);
-    for server in servers(kind) {
+    for server in kind.servers(&ARGUMENTS) {
         let mut writer = server.connect();
         for round in 0..8 {
             let key = format!("key{round}");
@@ -83,7 +72,7 @@ fn clients_that_leave_in_the_middle_of_a_value(kind: ServerKind) {
 }
 
 fn large_values_among_small_ones(kind: ServerKind) {
-    for server in servers(kind) {
+    for server in kind.servers(&ARGUMENTS) {
         let mut client = server.connect();
         let lengths = [1, 30_000, 70_000, 5_000, 0, 16_384, 16_385, 1_000_000, 40, 300_000];
         let (mut line, mut hits) = (b"get".to_vec(), Vec::new());

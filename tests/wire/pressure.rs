@@ -71,11 +71,7 @@ fn clients_with_cut_lines(server: &ServerProcess) -> Vec<WireClient> {
 /// Incomplete lines filled the limit of a shard. Then a client was refused whose packet had more
 /// requests than one connection executes at a time, while the clients with megabytes stayed.
 fn cut_lines_of_some_do_not_close_pipelines_of_others(kind: ServerKind) {
-    let backends: &[&[&str]] = match kind {
-        ServerKind::Slabcore => &[&[], &["--backend", "epoll"]],
-        ServerKind::Stock => &[&[]],
-    };
-    for words in backends {
+    for words in kind.backends() {
         let words = [&["-c", "500"], *words].concat();
         let server = ServerOptions::new(kind, 1).arguments(&words).start();
         let clients = clients_with_cut_lines(&server);

@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use slabcore_testkit::limits::SILENCE_MAX;
-use slabcore_testkit::server_process::{ServerKind, ServerOptions, ServerProcess};
+use slabcore_testkit::server_process::{ServerKind, ServerProcess};
 use slabcore_testkit::wire_client::WireClient;
 
 /// More than the buffers of both sockets.
@@ -11,18 +11,10 @@ const LARGE_BYTES: usize = 12 << 20;
 const PAGE_BYTES: u64 = 64 << 10;
 const SMALL_BYTES: usize = 4_000;
 
-/// What chooses each backend.
-const BACKENDS: [&[&str]; 2] = [&[], &["--backend", "epoll"]];
-
 /// Servers with each backend, with one shard and with two, full of small values.
 fn full_servers() -> impl Iterator<Item = ServerProcess> {
-    let combinations = BACKENDS.into_iter().flat_map(|words| [(words, 1), (words, 2)]);
-    combinations.map(|(words, threads)| {
-        let words = [&["-I", "32m", "-m", "128"], words].concat();
-        let server = ServerOptions::new(ServerKind::Slabcore, threads).arguments(&words).start();
-        fill(&mut server.connect(), 40_000);
-        server
-    })
+    let servers = ServerKind::Slabcore.servers(&["-I", "32m", "-m", "128"]);
+    servers.inspect(|server| fill(&mut server.connect(), 40_000))
 }
 
 /// Stores small values.

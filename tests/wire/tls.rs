@@ -290,7 +290,7 @@ fn settings_are_shown_as_they_were_given() {
 /// memcached's worker thread reads them, too, so this test does not run on it.
 #[test]
 fn slow_certificate_files_delay_nobody() {
-    for words in [&[][..], &["--backend", "epoll"]] {
+    for words in ServerKind::Slabcore.backends() {
         let files = TlsFiles::new();
         let options = ServerOptions::new(ServerKind::Slabcore, 1).tls(&files, files.client());
         let server = options.arguments(words).start();

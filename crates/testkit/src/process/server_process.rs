@@ -26,6 +26,24 @@ pub enum ServerKind {
     Stock,
 }
 
+impl ServerKind {
+    /// The arguments that choose each backend. memcached has one.
+    pub fn backends(self) -> &'static [&'static [&'static str]] {
+        match self {
+            ServerKind::Slabcore => &[&[], &["--backend", "epoll"]],
+            ServerKind::Stock => &[&[]],
+        }
+    }
+
+    /// Servers with each backend, with one thread and with two. Each starts when it is needed.
+    pub fn servers(self, arguments: &[&str]) -> impl Iterator<Item = ServerProcess> {
+        let combinations = self.backends().iter().flat_map(|words| [(*words, 1), (*words, 2)]);
+        combinations.map(move |(words, threads)| {
+            ServerOptions::new(self, threads).arguments(arguments).arguments(words).start()
+        })
+    }
+}
+
 /// The options of a server. It always takes a free port.
 #[derive(Clone, Debug)]
 pub struct ServerOptions {
