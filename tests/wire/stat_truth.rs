@@ -173,8 +173,10 @@ const TEXT: &[(&str, &str, &str)] = &[
     ("md m I", "HD", ""),
     ("md m x", "HD", "delete_hits total_items"),
     ("md m x I", "HD", "total_items"),
-    ("ma a", "HD", "incr_hits"),
+    // An item that no get has read. memcached replaces one that was read, as long as its LRU
+    // maintainer holds it.
     ("ma c N0 J5", "HD", "total_items"),
+    ("ma c", "HD", "incr_hits"),
     ("ma zz", "NF", "incr_misses"),
     ("ma c MD", "HD", "decr_hits"),
     ("ma zz MD", "NF", "decr_misses"),
