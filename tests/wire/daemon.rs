@@ -33,32 +33,10 @@ struct Daemon {
 impl Daemon {
     fn start(kind: ServerKind, words: &[&str]) -> Self {
         let directory = TestDirectory::new();
-        let (ports, pid_file) = (directory.file("ports"), directory.file("pid"));
-        let binary = match kind {
-            ServerKind::Slabcore => binaries::slabcore(),
-            ServerKind::Stock => binaries::stock(),
-        };
-        let mut command = Command::new(binary);
-        command.args(["-d", "-P"]).arg(&pid_file).args(["-l", "127.0.0.1", "-p", "-1", "-U", "0"]);
-        command.args(["-t", "1"]).args(words);
-        if geteuid().is_root() {
-            command.args(["-u", "root"]);
-        }
-        if kind == ServerKind::Slabcore && binaries::slabcore_is_itself() {
-            command.args(["--metrics-listen", "off"]);
-        }
-        let log = fs::File::create(directory.file("log")).expect("a log");
-        command.env("MEMCACHED_PORT_FILENAME", &ports).current_dir(directory.path());
-        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(log);
-        let status = command.status().expect("the server starts");
-        assert_eq!(status.code(), Some(0), "the process that was started ends at once");
-        let pid = wait_for("its pid file", || number_in(&pid_file, ""));
+        let pid = launch(kind, &directory, words);
+        let ports = directory.file("ports");
         let port = wait_for("its port file", || number_in(&ports, "TCP INET: "));
-        Self {
-            pid: Pid::from_raw(pid).expect("the id of a process"),
-            address: SocketAddr::from((Ipv4Addr::LOCALHOST, port as u16)),
-            directory,
-        }
+        Self { pid, address: SocketAddr::from((Ipv4Addr::LOCALHOST, port as u16)), directory }
     }
 
     /// The target of a link below `/proc/<pid>`.
@@ -76,6 +54,31 @@ impl Drop for Daemon {
         // The call fails if it has ended already.
         let _ = kill_process(self.pid, Signal::KILL);
     }
+}
+
+/// Starts a daemon in this directory, and returns its process id when its pid file is there.
+fn launch(kind: ServerKind, directory: &TestDirectory, words: &[&str]) -> Pid {
+    let pid_file = directory.file("pid");
+    let binary = match kind {
+        ServerKind::Slabcore => binaries::slabcore(),
+        ServerKind::Stock => binaries::stock(),
+    };
+    let mut command = Command::new(binary);
+    command.args(["-d", "-P"]).arg(&pid_file).args(["-l", "127.0.0.1", "-p", "-1", "-U", "0"]);
+    command.args(["-t", "1"]).args(words);
+    if geteuid().is_root() {
+        command.args(["-u", "root"]);
+    }
+    if kind == ServerKind::Slabcore && binaries::slabcore_is_itself() {
+        command.args(["--metrics-listen", "off"]);
+    }
+    let log = fs::File::create(directory.file("log")).expect("a log");
+    command.env("MEMCACHED_PORT_FILENAME", directory.file("ports")).current_dir(directory.path());
+    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(log);
+    let status = command.status().expect("the server starts");
+    assert_eq!(status.code(), Some(0), "the process that was started ends at once");
+    let pid = wait_for("its pid file", || number_in(&pid_file, ""));
+    Pid::from_raw(pid).expect("the id of a process")
 }
 
 fn wait_for<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
@@ -138,4 +141,20 @@ fn in_the_foreground_the_pid_file_stays(kind: ServerKind) {
     assert_eq!(u32::try_from(pid), Ok(server.pid()));
     assert_eq!(server.stop().code(), Some(0));
     assert!(pid_file.exists());
+}
+
+/// Slabcore only: memcached writes its pid file at the end of its start.
+#[test]
+fn a_daemon_that_is_stopped_while_it_starts_removes_its_pid_file() {
+    if !binaries::slabcore_is_itself() {
+        return;
+    }
+    let directory = TestDirectory::new();
+    // The server waits for a reader of its port file.
+    let unfinished = directory.file("ports.lck");
+    assert!(Command::new("mkfifo").arg(unfinished).status().expect("mkfifo runs").success());
+    let pid = launch(ServerKind::Slabcore, &directory, &[]);
+    kill_process(pid, Signal::TERM).expect("the daemon takes a signal");
+    wait_for("its end", || ended(pid).then_some(()));
+    assert!(!directory.file("pid").exists());
 }

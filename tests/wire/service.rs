@@ -273,7 +273,7 @@ fn a_signal_stops_a_server_that_starts() {
         }
         kill_process(Pid::from_child(&child), signal).expect("it takes a signal");
         assert_eq!(end_of(&mut child).code(), Some(0));
-        assert!(!pid_file.exists(), "the pid file is removed");
+        assert!(pid_file.exists(), "in the foreground the pid file stays");
     }
 }
 

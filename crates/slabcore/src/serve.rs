@@ -43,7 +43,7 @@ pub(crate) fn serve(startup: Startup) -> Result<(), Refusal> {
 }
 
 /// The pid file, once it is written. The thread that catches signals during the start may remove
-/// it.
+/// that of a daemon.
 type SharedPidFile = Arc<Mutex<Option<PidFile>>>;
 
 /// Starts the server. A stop signal during the start ends the process.
@@ -53,9 +53,11 @@ fn start(
     lifecycle: &Lifecycle,
     pid_file: &SharedPidFile,
 ) -> Result<Running, Refusal> {
-    let removed = Arc::clone(pid_file);
-    let signals = StartSignals::catch(settings.verbosity, move || remove(&removed))
-        .map_err(|error| no_signals(&error))?;
+    // Like memcached, only a daemon removes its pid file.
+    let removed = lifecycle.daemon.then(|| Arc::clone(pid_file));
+    let before_end = move || removed.iter().for_each(remove);
+    let signals =
+        StartSignals::catch(settings.verbosity, before_end).map_err(|error| no_signals(&error))?;
     let listening =
         slabcore_server::listen(settings, sockets).map_err(|error| start_refusal(&error))?;
     // After the sockets are bound, so that a server that cannot bind leaves another's file alone.
