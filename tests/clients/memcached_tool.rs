@@ -92,9 +92,8 @@ fn settings_are_those_of_stock() {
         "oldest",
         // memcached repeats the option for a free port.
         "tcpport",
-        // How items are found, evicted and cut up is slabcore's own.
+        // How items are found and cut up is slabcore's own.
         "hash_algorithm",
-        "lru_segmented",
         "slab_chunk_max",
     ]);
     let different = names(&ours).into_iter().filter(|&name| ours[name] != stock[name]);

@@ -25,6 +25,7 @@ mod own_datagrams;
 mod pipelines;
 mod pressure;
 mod process;
+mod segments;
 mod server_commands;
 mod service;
 mod stat_tables;

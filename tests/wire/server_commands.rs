@@ -121,7 +121,7 @@ fn settings_are_read_back(kind: ServerKind) {
     if kind == ServerKind::Slabcore {
         // A setting without effect in slabcore is logged once.
         let log = server.log();
-        for word in ["lru_crawler sleep", "slabs automove", "lru tune"] {
+        for word in ["lru_crawler sleep", "slabs automove"] {
             let warnings = log.lines().filter(|line| line.contains("kept without effect"));
             assert_eq!(warnings.filter(|line| line.contains(word)).count(), 1, "{word}: {log}");
         }

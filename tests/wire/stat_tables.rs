@@ -77,8 +77,7 @@ fn is_number(part: &str) -> bool {
 }
 
 /// Settings whose default differs from memcached's.
-const OWN_DEFAULTS: [(&str, &str); 3] =
-    [("slab_chunk_max", "32768"), ("hash_algorithm", "ahash"), ("lru_segmented", "no")];
+const OWN_DEFAULTS: [(&str, &str); 2] = [("slab_chunk_max", "32768"), ("hash_algorithm", "ahash")];
 
 /// The tables of a server with these options after these server commands: names of `stats` and
 /// `stats items`, settings with their values, and the replies.

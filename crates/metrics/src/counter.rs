@@ -86,11 +86,11 @@ crate::stat_names! {
         CrawlerItemsChecked = "crawler_items_checked",
         /// Items evicted or taken back by an allocation.
         DirectReclaims = "direct_reclaims",
-        /// Items moved to the COLD segment: 0, there are no segments.
+        /// Items moved to the COLD segment.
         MovesToCold = "moves_to_cold",
-        /// Items moved to the WARM segment: 0, there are no segments.
+        /// Items moved to the WARM segment.
         MovesToWarm = "moves_to_warm",
-        /// Items moved to the head of their own segment: 0, there are no segments.
+        /// Looks of evictions at items that were read lately and stay in WARM.
         MovesWithinLru = "moves_within_lru",
         /// Pages that changed their slab class or shard.
         SlabsMoved = "slabs_moved",

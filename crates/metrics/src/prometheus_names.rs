@@ -172,17 +172,17 @@ pub static FAMILIES: &[Family] = &[
     counter!(
         "memcached_lru_crawler_moves_to_cold_total",
         MovesToCold,
-        "Items moved to the COLD segment: always 0, as there are no segments."
+        "Items moved to the COLD segment."
     ),
     counter!(
         "memcached_lru_crawler_moves_to_warm_total",
         MovesToWarm,
-        "Items moved to the WARM segment: always 0, as there are no segments."
+        "Items moved to the WARM segment."
     ),
     counter!(
         "memcached_lru_crawler_moves_within_lru_total",
         MovesWithinLru,
-        "Items moved to the head of their segment: always 0, as there are no segments."
+        "Looks of evictions at items that were read lately and stay in WARM."
     ),
 ];
 

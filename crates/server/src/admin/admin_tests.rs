@@ -143,11 +143,11 @@ fn classes_are_counted(backend: BackendChoice) {
     assert_eq!((command("get", "hit"), command("set", "hit")), (2, 6), "{text}");
     assert_eq!((command("delete", "hit"), command("cas", "badval")), (1, 0), "{text}");
     let sum = |name: &str| number_of(&samples, &format!("memcached_slab_{name}"), "\"}");
-    assert_eq!((sum("current_items"), sum("chunks_used"), sum("cold_items")), (3, 3, 3), "{text}");
+    assert_eq!((sum("current_items"), sum("chunks_used"), sum("hot_items")), (3, 3, 3), "{text}");
     assert_eq!(sum("mem_requested_bytes").to_string(), samples["memcached_current_bytes"]);
     let bytes: u64 = samples["memcached_malloced_bytes"].parse().expect("a number");
     assert!(bytes > 0 && bytes.is_multiple_of(8), "{text}");
-    let hits = number_of(&samples, "memcached_slab_lru_hits_total", ",lru=\"cold\"}");
+    let hits = number_of(&samples, "memcached_slab_lru_hits_total", ",lru=\"hot\"}");
     assert_eq!(hits, 2, "{text}");
     let classes = samples.keys().filter(|it| it.starts_with("memcached_slab_chunk_size_bytes"));
     assert_eq!(classes.count(), 2, "{text}");

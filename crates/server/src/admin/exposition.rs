@@ -91,10 +91,10 @@ pub(super) static SERVER_FAMILIES: &[ServerFamily] = &[
         "Whether there are the stats of memcached's LRU maintainer.",
         |shared| shared.settings.lru_maintainer.into()),
     gauge("memcached_lru_crawler_hot_percent",
-        "hot_lru_pct: kept without effect, there are no segments.",
+        "Share of items that HOT may have in its slab class, in percent.",
         |shared| shared.run_time.get().hot_percent.into()),
     gauge("memcached_lru_crawler_warm_percent",
-        "warm_lru_pct: kept without effect, there are no segments.",
+        "Share of items that WARM may have in its slab class, in percent.",
         |shared| shared.run_time.get().warm_percent.into()),
     labelled("slabcore_build_info", "Name and version of this server.", &["product", "version"],
         |shared| {
@@ -259,12 +259,12 @@ pub(super) static LRU_FACTORS: [FractionFamily; 2] = [
     FractionFamily::new(
         "memcached_lru_crawler_hot_max_factor",
         Kind::Gauge,
-        "hot_max_factor: kept without effect, there are no segments.",
+        "Greatest age in HOT, in terms of the age of evicted items.",
     ),
     FractionFamily::new(
         "memcached_lru_crawler_warm_max_factor",
         Kind::Gauge,
-        "warm_max_factor: kept without effect, there are no segments.",
+        "Greatest age in WARM, in terms of the age of evicted items.",
     ),
 ];
 

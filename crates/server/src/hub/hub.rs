@@ -144,11 +144,8 @@ impl Hub {
     /// more.
     pub(crate) fn maintain(&mut self) -> bool {
         let executor = &mut self.executor;
-        let run_time = &executor.shared.run_time;
-        let (crawls, temporary_ttl) = (run_time.crawls(), run_time.temporary_ttl());
         let shard = executor.shards.own_mut();
-        shard.crawl_in_background(crawls);
-        shard.set_temporary_ttl(temporary_ttl);
+        executor.shared.run_time.apply_to(shard);
         let more = shard.maintain(executor.now, MAINTAIN_STEPS);
         if more {
             self.rest.note_work(executor.now.tick);

@@ -35,7 +35,9 @@ impl Hub {
                 Message::Requests(mut batch) => {
                     let requests = u64::from(batch.requests());
                     self.executor.metrics.add(Counter::RequestsServed, requests);
-                    self.executor.shards.own_mut().execute_batch(self.executor.now, &mut batch);
+                    let shard = self.executor.shards.own_mut();
+                    self.executor.shared.run_time.apply_to(shard);
+                    shard.execute_batch(self.executor.now, &mut batch);
                     if batch.asks_for_report() {
                         let report = report.get_or_insert_with(|| {
                             report_of(&self.connections, self.executor.now.tick)

@@ -94,8 +94,13 @@ impl Connection {
             {
                 return Err(error_lines::ERROR);
             }
-            ServerCommand::Set(setting @ RunTimeSetting::TemporaryTtl(_)) => {
+            ServerCommand::Set(
+                setting @ (RunTimeSetting::TemporaryTtl(_)
+                | RunTimeSetting::Segmented(_)
+                | RunTimeSetting::Segments { .. }),
+            ) => {
                 run_time.keep(setting);
+                run_time.apply_to(executor.shards.own_mut());
                 self.have_all_turn(executor, noreply);
                 return Ok(ReplyTime::Later);
             }

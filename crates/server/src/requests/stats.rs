@@ -39,9 +39,9 @@ use Source::{
 /// The zeros are true. Replies are not objects of a pool (`response_obj_*`). All receive buffers
 /// exist from the start (`read_buf_oom`). A failed allocation ends the process (`malloc_fails`). A
 /// page with items that are read is never moved, so a move finds nothing busy (`slab_reassign_*`).
-/// There are no LRU lists to move items between, and no thread that would do it
-/// (`lru_maintainer_juggles`, `moves_*`, `lrutail_reflocked`, `lru_bumps_dropped`). Connections are
-/// dealt out in turn, whatever queue they came by (`unexpected_napi_ids`, `round_robin_fallback`).
+/// Segments are marks, not lists, and no thread maintains them (`lru_maintainer_juggles`,
+/// `lrutail_reflocked`, `lru_bumps_dropped`). Connections are dealt out in turn, whatever queue
+/// they came by (`unexpected_napi_ids`, `round_robin_fallback`).
 #[rustfmt::skip]
 static GENERAL: &[(&str, Source)] = &[
     ("pid", Own(|_| std::process::id().to_string())),
@@ -143,9 +143,9 @@ static GENERAL: &[(&str, Source)] = &[
     ("crawler_reclaimed", C(Counter::CrawlerReclaimed)),
     ("crawler_items_checked", C(Counter::CrawlerItemsChecked)),
     ("lrutail_reflocked", Zero),
-    ("moves_to_cold", Zero),
-    ("moves_to_warm", Zero),
-    ("moves_within_lru", Zero),
+    ("moves_to_cold", C(Counter::MovesToCold)),
+    ("moves_to_warm", C(Counter::MovesToWarm)),
+    ("moves_within_lru", C(Counter::MovesWithinLru)),
     ("direct_reclaims", C(Counter::DirectReclaims)),
     ("lru_bumps_dropped", Zero),
 ];

@@ -37,7 +37,7 @@ pub struct KeptSettings {
     pub crawler_items_max: u32,
     /// `tail_repair_time` in seconds; 0: never.
     pub tail_repair_time: u32,
-    /// `lru mode`. The default differs from memcached's: there are no segments here.
+    /// `lru mode`.
     pub segmented: bool,
     /// `hot_lru_pct`.
     pub hot_percent: u32,
@@ -131,7 +131,7 @@ impl Default for KeptSettings {
             crawler_sleep: 100,
             crawler_items_max: 0,
             tail_repair_time: 0,
-            segmented: false,
+            segmented: true,
             hot_percent: 20,
             warm_percent: 40,
             hot_factor: 0.2,

@@ -1,10 +1,12 @@
 //! Settings that operators change while the server runs. Settings without effect here are kept, so
 //! that tools read back what they set; the log says once why they have no effect.
 
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use slabcore_protocol::{ExternalSetting, RunTimeSetting};
+use slabcore_shard::Shard;
+use slabcore_storage::SegmentShares;
 
 use crate::settings::Settings;
 use crate::settings::kept_settings::KeptSettings;
@@ -20,7 +22,6 @@ struct RunTimeValues {
 
 const CRAWLING: &str = "lru_crawler sleep, tocrawl: pages in which something has expired are found \
      by index, and taken back in the background at a pace of their own";
-const SEGMENTS: &str = "lru tune, mode: what costs most to keep is evicted; there are no segments";
 const AUTOMOVE: &str =
     "slabs automove: pages always move to the slab class whose items are worth more";
 const EXTERNAL_STORAGE: &str = "extstore: there is no external storage";
@@ -32,9 +33,11 @@ pub(crate) struct RunTimeSettings {
     /// Dumps and crawls are refused, and executors do not search for dead items. They read this in
     /// each turn: by messages, two of them could see two changes in different orders.
     crawler_off: AtomicBool,
-    /// Items with no more seconds left than this are evicted last; 0: none are. Executors read this
-    /// in each turn, too.
+    /// New items with no more seconds to live than this are evicted last; 0: none are. Executors
+    /// read this in each turn, too.
     temporary_ttl: AtomicU32,
+    /// A word of [`SegmentShares`]. Executors read this in each turn, too.
+    segment_shares: AtomicU64,
 }
 
 impl RunTimeSettings {
@@ -44,6 +47,7 @@ impl RunTimeSettings {
         Self {
             crawler_off: AtomicBool::new(!settings.lru_crawler),
             temporary_ttl: AtomicU32::new(temporary_ttl(&kept)),
+            segment_shares: AtomicU64::new(segment_shares(&kept).word()),
             values: Mutex::new(RunTimeValues { kept, logged: Vec::new() }),
         }
     }
@@ -67,9 +71,13 @@ impl RunTimeSettings {
         !self.crawler_off.load(Ordering::Relaxed)
     }
 
-    /// Items with no more seconds left than this are evicted last; 0: none are.
-    pub(crate) fn temporary_ttl(&self) -> u32 {
-        self.temporary_ttl.load(Ordering::Relaxed)
+    /// Sets a shard's settings. Executors do this after each turn and before each batch of
+    /// requests: what a client sends after a setting must find it changed.
+    pub(crate) fn apply_to(&self, shard: &mut Shard) {
+        let segment_shares = self.segment_shares.load(Ordering::Relaxed);
+        shard.crawl_in_background(self.crawls());
+        shard.set_temporary_ttl(self.temporary_ttl.load(Ordering::Relaxed));
+        shard.set_segment_shares(SegmentShares::from_word(segment_shares));
     }
 
     /// Keeps a setting of external storage, and logs that it has no effect.
@@ -82,11 +90,21 @@ impl RunTimeSettings {
         let mut values = self.values();
         values.keep(setting);
         self.temporary_ttl.store(temporary_ttl(&values.kept), Ordering::Relaxed);
+        self.segment_shares.store(segment_shares(&values.kept).word(), Ordering::Relaxed);
     }
 }
 
 fn temporary_ttl(kept: &KeptSettings) -> u32 {
     if kept.temporary_items { kept.temporary_ttl } else { 0 }
+}
+
+fn segment_shares(kept: &KeptSettings) -> SegmentShares {
+    let KeptSettings { segmented, hot_percent, warm_percent, hot_factor, warm_factor, .. } = *kept;
+    if segmented {
+        SegmentShares::new(hot_percent, warm_percent, hot_factor, warm_factor)
+    } else {
+        SegmentShares::FLAT
+    }
 }
 
 impl RunTimeValues {
@@ -112,8 +130,9 @@ impl RunTimeValues {
         }
         let why = match setting {
             RunTimeSetting::CrawlerSleep(_) | RunTimeSetting::CrawlerItemsMax(_) => CRAWLING,
-            RunTimeSetting::Segments { .. } | RunTimeSetting::Segmented(_) => SEGMENTS,
-            RunTimeSetting::TemporaryTtl(_) => return,
+            RunTimeSetting::Segments { .. }
+            | RunTimeSetting::Segmented(_)
+            | RunTimeSetting::TemporaryTtl(_) => return,
             RunTimeSetting::Automove(_)
             | RunTimeSetting::AutomoveRatio(_)
             | RunTimeSetting::AutomoveFreeRatio(_)

@@ -10,7 +10,7 @@ use slabcore_metrics::ShardMetrics;
 use slabcore_protocol::Streams;
 use slabcore_storage::{
     Config, HashedKey, Hold, KeyHasher, NoMemory, PageDemand, PagePool, PageWish, Reassigned,
-    SlabClassId, Store, WalkPosition,
+    SegmentShares, SlabClassId, Store, WalkPosition,
 };
 
 use crate::execution::uploads::Uploads;
@@ -162,10 +162,15 @@ impl Shard {
         self.store.crawl_in_background(crawls);
     }
 
-    /// Sets up to how many seconds left to live an item counts as temporary, and is evicted after
-    /// others; 0: no item does.
+    /// Sets up to how many seconds to live a new item counts as temporary, and is evicted after
+    /// others; 0: no new item does.
     pub fn set_temporary_ttl(&mut self, seconds: u32) {
         self.store.set_temporary_ttl(seconds);
+    }
+
+    /// Sets the settings of the segments.
+    pub fn set_segment_shares(&mut self, shares: SegmentShares) {
+        self.store.set_segment_shares(shares);
     }
 
     /// Promises pages to a shard that asked for them; [`Self::maintain`] gives them.

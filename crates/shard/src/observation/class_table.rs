@@ -41,19 +41,28 @@ const fn column(
 
 const COLUMNS: usize = 44;
 
+/// Indexes of the segments.
+const COLD: usize = 0;
+const HOT: usize = 1;
+const WARM: usize = 2;
+const TEMP: usize = 3;
+
 /// The columns in memcached's order. A column that is always 0 counts something that does not exist
-/// here. There are no LRU lists: every item and every hit counts as COLD, as in memcached without
-/// its segmented LRU, and nothing moves between segments.
+/// here.
 #[rustfmt::skip]
 static TABLE: [Column; COLUMNS] = [
     column("number", Table::Items, Merge::Sum, |class| class.number),
-    column("number_hot", Table::Items, Merge::Sum, |_| 0),
-    column("number_warm", Table::Items, Merge::Sum, |_| 0),
-    column("number_cold", Table::Items, Merge::Sum, |class| class.number),
-    column("number_temp", Table::Items, Merge::Sum, |_| 0),
-    column("age_hot", Table::Items, Merge::Max, |_| 0),
-    column("age_warm", Table::Items, Merge::Max, |_| 0),
-    column("age", Table::Items, Merge::Max, |class| class.age),
+    column("number_hot", Table::Items, Merge::Sum,
+        |class| class.number_by_segment[HOT]),
+    column("number_warm", Table::Items, Merge::Sum,
+        |class| class.number_by_segment[WARM]),
+    column("number_cold", Table::Items, Merge::Sum,
+        |class| class.number_by_segment[COLD]),
+    column("number_temp", Table::Items, Merge::Sum,
+        |class| class.number_by_segment[TEMP]),
+    column("age_hot", Table::Items, Merge::Max, |class| class.age_by_segment[HOT]),
+    column("age_warm", Table::Items, Merge::Max, |class| class.age_by_segment[WARM]),
+    column("age", Table::Items, Merge::Max, |class| class.age_by_segment[COLD]),
     column("mem_requested", Table::Items, Merge::Sum, |class| class.mem_requested),
     column("evicted", Table::Items, Merge::Count, |class| class.counters.evicted),
     column("evicted_nonzero", Table::Items, Merge::Count, |class| class.counters.evicted_nonzero),
@@ -71,14 +80,18 @@ static TABLE: [Column; COLUMNS] = [
     column("crawler_items_checked", Table::Items, Merge::Count,
         |class| class.counters.crawler_items_checked),
     column("lrutail_reflocked", Table::Items, Merge::Count, |_| 0),
-    column("moves_to_cold", Table::Items, Merge::Count, |_| 0),
-    column("moves_to_warm", Table::Items, Merge::Count, |_| 0),
-    column("moves_within_lru", Table::Items, Merge::Count, |_| 0),
+    column("moves_to_cold", Table::Items, Merge::Count, |class| class.counters.moves_to_cold),
+    column("moves_to_warm", Table::Items, Merge::Count, |class| class.counters.moves_to_warm),
+    column("moves_within_lru", Table::Items, Merge::Count, |class| class.counters.moves_within_lru),
     column("direct_reclaims", Table::Items, Merge::Count, |class| class.counters.direct_reclaims),
-    column("hits_to_hot", Table::Items, Merge::Count, |_| 0),
-    column("hits_to_warm", Table::Items, Merge::Count, |_| 0),
-    column("hits_to_cold", Table::Items, Merge::Count, |class| class.counters.get_hits),
-    column("hits_to_temp", Table::Items, Merge::Count, |_| 0),
+    column("hits_to_hot", Table::Items, Merge::Count,
+        |class| class.counters.hits_by_segment[HOT]),
+    column("hits_to_warm", Table::Items, Merge::Count,
+        |class| class.counters.hits_by_segment[WARM]),
+    column("hits_to_cold", Table::Items, Merge::Count,
+        |class| class.counters.hits_by_segment[COLD]),
+    column("hits_to_temp", Table::Items, Merge::Count,
+        |class| class.counters.hits_by_segment[TEMP]),
     column("chunk_size", Table::Slabs, Merge::Max, |class| class.chunk_size),
     column("chunks_per_page", Table::Slabs, Merge::Max, |class| class.chunks_per_page),
     column("total_pages", Table::Slabs, Merge::Sum, |class| class.total_pages),

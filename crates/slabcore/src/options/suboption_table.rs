@@ -95,7 +95,6 @@ const I32_MAX: f64 = i32::MAX as f64;
 const AUTOMOVE_WRONG: &str = "slab_automove must be between 0 and 2";
 const GROWS: &str = "the hash table grows and shrinks by itself, bucket by bucket, out of -m";
 const HASHED: &str = "keys are hashed by aHash with a secret seed";
-const NO_LISTS: &str = "there are no LRU lists: eviction samples items and evicts the costliest";
 const CRAWLS: &str = "an index finds expired items, a few in each turn";
 const STATS_AND_COMMANDS: &str = "removes its stats and commands";
 const PAGES: &str = "pages always move to the slab classes whose items cost least to keep";
@@ -114,7 +113,7 @@ pub(crate) const SUBOPTIONS: &[SuboptionRow] = {
             "no_modern",
             Partly {
                 does: "means no_maxconns_fast, no_lru_crawler, no_lru_maintainer, no_slab_reassign",
-                why: "there is one way to hash and evict",
+                why: "there is one way to hash",
             },
         ),
         // Unlike memcached, this refuses a negative number of seconds.
@@ -200,7 +199,7 @@ pub(crate) const SUBOPTIONS: &[SuboptionRow] = {
         },
         flag("no_chunked_items", Ignored(CHAINS)),
         flag("lru_maintainer", Works),
-        flag("no_lru_maintainer", Partly { does: STATS_AND_COMMANDS, why: NO_LISTS }),
+        flag("no_lru_maintainer", Works),
         flag("lru_crawler", Works),
         flag("no_lru_crawler", Works),
         number(
@@ -221,28 +220,28 @@ pub(crate) const SUBOPTIONS: &[SuboptionRow] = {
             "Missing hot_lru_pct argument",
             (1.0, 79.0),
             "hot_lru_pct must be > 1 and < 80",
-            Ignored(NO_LISTS),
+            Works,
         ),
         number(
             "warm_lru_pct",
             "Missing warm_lru_pct argument",
             (1.0, 79.0),
             "warm_lru_pct must be > 1 and < 80",
-            Ignored(NO_LISTS),
+            Works,
         ),
         number(
             "hot_max_factor",
             "Missing hot_max_factor argument",
             (f64::MIN_POSITIVE, f64::MAX),
             "hot_max_factor must be > 0",
-            Ignored(NO_LISTS),
+            Works,
         ),
         number(
             "warm_max_factor",
             "Missing warm_max_factor argument",
             (f64::MIN_POSITIVE, f64::MAX),
             "warm_max_factor must be > 0",
-            Ignored(NO_LISTS),
+            Works,
         ),
         leading(
             "temporary_ttl",

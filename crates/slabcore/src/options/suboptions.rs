@@ -368,7 +368,7 @@ mod tests {
         check("idle_timeout=x", 0, true, zero);
         check("idle_timeout=5s", 5, true, "warning: -o idle_timeout=5s is read as idle_timeout=5");
         let slow = "warning: -o no_modern only means no_maxconns_fast, no_lru_crawler, \
-             no_lru_maintainer, no_slab_reassign: there is one way to hash and evict";
+             no_lru_maintainer, no_slab_reassign: there is one way to hash";
         check("no_modern", 0, false, slow);
     }
 

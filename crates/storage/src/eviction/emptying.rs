@@ -30,7 +30,7 @@ impl Eviction {
             if self.items_mut().relocate(item, chunk) {
                 return work + RELOCATION_WORK + bytes / RELOCATION_WORK_BYTES;
             }
-            if self.is_temporary(now, item) {
+            if self.is_temporary(item) {
                 if !self.rescue(now, item, chunk) && temporary == Temporary::Go {
                     self.evict(now, item);
                 }
@@ -64,8 +64,7 @@ impl Eviction {
             }
             number += 1;
             let Some(item) = self.linked_item(chunk) else { continue };
-            if rescues && self.items().death_of(now, item).is_none() && self.is_temporary(now, item)
-            {
+            if rescues && self.items().death_of(now, item).is_none() && self.is_temporary(item) {
                 rescues = self.rescue(now, item, chunk);
                 if rescues {
                     continue;

@@ -9,6 +9,7 @@ use crate::item::chunk::set_access;
 use crate::item::chunk_sizes::SlabClassId;
 use crate::item::eviction_order::Judge;
 use crate::item::item_head::ItemHead;
+use crate::item::segment::Segment;
 use crate::limits::AGE_OFFSET_PART;
 use crate::linked::linked_items::LinkedItems;
 use crate::memory::region::Location;
@@ -17,6 +18,7 @@ use crate::policy::order_choice::OrderChoice;
 use crate::policy::page_worth::PageWorth;
 use crate::policy::stale_classes::StaleClasses;
 use crate::slabs::page_record::RecordId;
+use crate::slabs::segment_shares::SegmentShares;
 use crate::slabs::slab_class::SlabClass;
 use crate::slabs::stats::StoreStats;
 
@@ -32,6 +34,9 @@ pub(crate) struct Eviction {
     evicts: bool,
     /// See [`Eviction::set_temporary_ttl`].
     temporary_ttl: u32,
+    segment_shares: SegmentShares,
+    /// Whether all new items are in HOT.
+    starts_hot: bool,
     events: EventLog,
 }
 
@@ -46,6 +51,8 @@ impl Eviction {
             crawl: Crawl::new(),
             evicts,
             temporary_ttl: 0,
+            segment_shares: SegmentShares::standard(),
+            starts_hot: true,
             events: EventLog::default(),
         }
     }
@@ -81,7 +88,10 @@ impl Eviction {
     pub(crate) fn note_read(&mut self, now: u32, head: ItemHead) -> AccessWord {
         let tick = self.clock.advance(now, self.items.items());
         let old = head.access();
-        let new = old.after_read(tick);
+        let mut new = old.after_read(tick);
+        if old.is_cold() {
+            new = self.warm_up(head, new);
+        }
         if new != old {
             head.set_access(self.items.pages_mut(), new);
         }
@@ -89,6 +99,45 @@ impl Eviction {
             self.note_sampled_hit(now, head.location(self.items.pages()), old);
         }
         new
+    }
+
+    /// Moves an item in COLD, which was just read, to WARM if it was read before. As in memcached,
+    /// the first read moves nothing. Returns the access word that the item shall have.
+    #[inline(never)]
+    fn warm_up(&mut self, head: ItemHead, access: AccessWord) -> AccessWord {
+        if !access.is_active() || !self.segment_shares.are_on() {
+            return access;
+        }
+        let item = head.location(self.items.pages());
+        let access = access.moved_to(Segment::Warm);
+        self.items.change_access(item, access);
+        self.items.slabs_mut().counters_of(item).moves_to_warm += 1;
+        access
+    }
+
+    /// Moves an item that an eviction looks at to the segment where it belongs. Returns its access
+    /// word.
+    #[inline(never)]
+    pub(super) fn move_to_its_segment(
+        &mut self,
+        judge: Judge,
+        item: Location,
+        access: AccessWord,
+    ) -> AccessWord {
+        let class = self.items.slabs().class_of(item);
+        let class = self.items.slabs_mut().class_mut(class);
+        let segment = class.segments.place(access, judge.age(access));
+        match segment {
+            Segment::Cold => class.counters.moves_to_cold += 1,
+            Segment::Warm if access.segment() == segment => class.counters.moves_within_lru += 1,
+            Segment::Warm => class.counters.moves_to_warm += 1,
+            Segment::Hot | Segment::Temporary => {}
+        }
+        let moved = access.moved_to(segment);
+        if moved != access {
+            self.items.change_access(item, moved);
+        }
+        moved
     }
 
     /// Counts a sampled hit on an item that had this access word.
@@ -103,12 +152,30 @@ impl Eviction {
         }
     }
 
-    /// Marks and dates an item that is about to be linked, or was just written in place.
+    /// Marks and dates an item that is about to be linked, or was just written in place. Returns
+    /// its access word.
     #[inline]
-    pub(crate) fn date_new(&mut self, now: u32, item: Location) {
+    pub(crate) fn date_new(&mut self, now: u32, item: Location) -> AccessWord {
         self.items.mark_new(item);
         let access = AccessWord::stored(self.clock.advance(now, self.items.items()));
         set_access(self.items.pages_mut(), item, access);
+        if self.starts_hot { access } else { self.place_new(now, item, access) }
+    }
+
+    /// Moves a new item to its segment, which may not be HOT. Returns its access word.
+    #[inline(never)]
+    fn place_new(&mut self, now: u32, item: Location, access: AccessWord) -> AccessWord {
+        let exptime = self.items.view(item).exptime();
+        let segment = if exptime != 0 && exptime.saturating_sub(now) <= self.temporary_ttl {
+            Segment::Temporary
+        } else if self.segment_shares.are_on() {
+            Segment::Hot
+        } else {
+            Segment::Cold
+        };
+        let access = access.moved_to(segment);
+        set_access(self.items.pages_mut(), item, access);
+        access
     }
 
     /// Counts an item that was stored in a class.
@@ -185,25 +252,33 @@ impl Eviction {
         self.worth.per_page(now, stock.owned_pages() - stock.spare_pages())
     }
 
-    /// From now on live items that expire within this many seconds are evicted only if no others
-    /// are left. 0: no item is temporary.
+    /// From now on items that expire within this many seconds when they are stored are evicted only
+    /// if no others are left. 0: no new item is temporary.
     pub(crate) fn set_temporary_ttl(&mut self, seconds: u32) {
         self.temporary_ttl = seconds;
+        self.starts_hot = seconds == 0 && self.segment_shares.are_on();
     }
 
-    /// Whether there may be temporary items.
+    /// Whether there are temporary items.
     pub(crate) fn has_temporary_items(&self) -> bool {
-        self.temporary_ttl > 0
+        let classes = &mut self.items.slabs().classes();
+        classes.any(|(_, class)| class.segments.items_in(Segment::Temporary) > 0)
+    }
+
+    /// Sets the settings of the segments.
+    pub(crate) fn set_segment_shares(&mut self, shares: SegmentShares) {
+        self.segment_shares = shares;
+        self.starts_hot = self.temporary_ttl == 0 && shares.are_on();
+    }
+
+    pub(super) fn segment_shares(&self) -> SegmentShares {
+        self.segment_shares
     }
 
     /// Whether a live item is evicted only if no others are left.
     #[inline]
-    pub(super) fn is_temporary(&self, now: u32, item: Location) -> bool {
-        if self.temporary_ttl == 0 {
-            return false;
-        }
-        let exptime = self.items.view(item).exptime();
-        exptime != 0 && exptime.saturating_sub(now) <= self.temporary_ttl
+    pub(super) fn is_temporary(&self, item: Location) -> bool {
+        self.items.head(item).access().segment() == Segment::Temporary
     }
 
     /// Evicts a live item, or takes back a dead one. The item is not held. It is counted for its

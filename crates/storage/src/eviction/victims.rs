@@ -4,8 +4,10 @@ use crate::eviction::eviction::Eviction;
 use crate::item::access::AccessWord;
 use crate::item::chunk_sizes::SlabClassId;
 use crate::item::eviction_order::Judge;
+use crate::item::segment::Segment;
 use crate::limits::{
-    AHEAD_CHUNK_BYTES_MAX, CACHE_LINE_BYTES, EVICT_LOOKS, EVICT_WALK_MAX, VICTIMS_MAX,
+    AHEAD_CHUNK_BYTES_MAX, CACHE_LINE_BYTES, EVICT_LOOKS, EVICT_WALK_MAX, PROTECTED_COST_PART,
+    VICTIMS_MAX,
 };
 use crate::memory::region::Location;
 use crate::slabs::candidates::Candidate;
@@ -51,12 +53,14 @@ impl Eviction {
         for _ in 1..samples_for(victims) {
             reclaimed |= self.look(now, judge, class, &mut bar, |_, _| {});
         }
+        self.control_segments(class, samples_for(victims));
         if reclaimed {
             return true;
         }
         let mut last = None;
         for _ in 0..victims {
-            let Some(item) = self.costliest_candidate(now, class) else { break };
+            let Some(item) = self.first_candidate(class, last.is_none()) else { break };
+            self.note_victim(judge, class, item);
             let is_long = self.items().view(item).is_chained();
             if victims > 1 {
                 self.prefetch_rest(item);
@@ -74,11 +78,28 @@ impl Eviction {
         true
     }
 
+    /// Adapts the ages at which items of a class change their segment, after this many samples.
+    fn control_segments(&mut self, class: SlabClassId, samples: usize) {
+        let shares = self.segment_shares();
+        let class = self.items_mut().slabs_mut().class_mut(class);
+        class.segments.control(shares, samples * EVICT_LOOKS);
+    }
+
+    /// Notes the age of a victim of a class. What was read twice does not count: such items go when
+    /// they are far older than what else is evicted, and the segments' ages are factors of that.
+    fn note_victim(&mut self, judge: Judge, class: SlabClassId, item: Location) {
+        let access = self.items().view(item).access();
+        if !access.is_active() {
+            let segments = &mut self.items_mut().slabs_mut().class_mut(class).segments;
+            segments.note_victim(judge.age(access));
+        }
+    }
+
     /// Asks the processor for the items that the next evictions of a class look at.
     fn prefetch_next(&mut self, class: SlabClassId, victims: usize) {
         self.items_mut().slabs_mut().prefetch_samples(class, samples_for(victims));
         let slabs = self.items().slabs();
-        for candidate in slabs.class(class).candidates.by_cost().take(victims) {
+        for candidate in slabs.class(class).candidates.by_rank().take(victims) {
             slabs.pages().prefetch(slabs.pages().at(candidate.chunk));
         }
     }
@@ -94,7 +115,7 @@ impl Eviction {
     /// Asks the processor for the buckets of a class's costliest candidates.
     fn prefetch_candidates_buckets(&self, class: SlabClassId, victims: usize) {
         let items = self.items();
-        for candidate in items.slabs().class(class).candidates.by_cost().take(victims) {
+        for candidate in items.slabs().class(class).candidates.by_rank().take(victims) {
             if let Some(item) = items.evictable_item(candidate.chunk) {
                 items.prefetch_bucket(items.hash_of(item));
             }
@@ -130,7 +151,7 @@ impl Eviction {
             let found = slabs.chunks_of_page(page).filter(|_| has_others).find_map(|chunk| {
                 let item = self.items().evictable_item(chunk)?;
                 let is_dead = self.items().death_of(now, item).is_some();
-                let may_go = temporary == Temporary::Go || !self.is_temporary(now, item);
+                let may_go = temporary == Temporary::Go || !self.is_temporary(item);
                 (is_dead || self.evicts() && may_go).then_some(item)
             });
             if found.is_some() || looks >= EVICT_WALK_MAX {
@@ -149,10 +170,11 @@ impl Eviction {
         class: SlabClassId,
     ) -> bool {
         let mut bar = self.price_candidates(judge, class);
+        self.control_segments(class, 1);
         self.look_and_count(now, judge, class, &mut bar)
     }
 
-    /// Computes the costs of the known candidates. Returns the cost of which a new one needs more.
+    /// Ranks the known candidates. Returns the rank of which a new one needs more.
     fn price_candidates(&mut self, judge: Judge, class: SlabClassId) -> u64 {
         let bar = self.items_mut().slabs_mut().class_mut(class).candidates.price(judge);
         if self.evicts() { bar } else { u64::MAX }
@@ -183,7 +205,7 @@ impl Eviction {
         reclaimed
     }
 
-    /// Looks at the next sample of a class for candidates, whose cost must be above the bar. Shows
+    /// Looks at the next sample of a class for candidates, whose rank must be above the bar. Shows
     /// the cost and the access word of each live item. True: it found a dead item, took it back and
     /// went no further.
     #[inline]
@@ -204,18 +226,22 @@ impl Eviction {
                 return true;
             }
             let view = self.items().view(item);
-            let access = view.access();
-            if self.is_temporary(now, item) {
+            let size_weight =
+                if view.is_chained() { judge.size_weight(view.value_len()) } else { chunk_weight };
+            let mut access = view.access();
+            if access.segment() == Segment::Temporary {
                 show(0, access);
                 continue;
             }
-            let size_weight =
-                if view.is_chained() { judge.size_weight(view.value_len()) } else { chunk_weight };
+            if !access.is_cold() {
+                access = self.move_to_its_segment(judge, item, access);
+            }
             let candidate = Candidate { chunk, access, size_weight };
             let cost = candidate.cost(judge);
-            show(cost, access);
-            if cost > *bar {
-                *bar = self.offer(class, cost, candidate, item);
+            show(if access.is_cold() { cost } else { cost / PROTECTED_COST_PART }, access);
+            let rank = candidate.rank(cost);
+            if rank > *bar {
+                *bar = self.offer(class, rank, candidate, item);
             }
         }
         false
@@ -226,23 +252,26 @@ impl Eviction {
     fn offer(
         &mut self,
         class: SlabClassId,
-        cost: u64,
+        rank: u64,
         candidate: Candidate,
         item: Location,
     ) -> u64 {
         self.items().prefetch_bucket(self.items().hash_of(item));
-        self.items_mut().slabs_mut().class_mut(class).candidates.offer(cost, candidate)
+        self.items_mut().slabs_mut().class_mut(class).candidates.offer(rank, candidate)
     }
 
-    /// Takes the costliest candidate of a class whose item has not changed since, and returns the
-    /// item.
-    fn costliest_candidate(&mut self, now: u32, class: SlabClassId) -> Option<Location> {
+    /// Takes the first candidate of a class whose item has not changed since, and returns the item.
+    /// `from_all`: also one that is not in COLD.
+    fn first_candidate(&mut self, class: SlabClassId, from_all: bool) -> Option<Location> {
         loop {
             let class = self.items_mut().slabs_mut().class_mut(class);
-            let candidate = class.candidates.take_costliest()?;
+            let first = class.candidates.by_rank().next()?;
+            if !from_all && !first.access.is_cold() {
+                return None;
+            }
+            let candidate = class.candidates.take_first()?;
             if let Some(item) = self.items().evictable_item(candidate.chunk)
                 && self.items().view(item).access() == candidate.access
-                && !self.is_temporary(now, item)
             {
                 return Some(item);
             }

@@ -1,8 +1,9 @@
-//! The access word of an item: when the item was last accessed, how often it was read, and the
-//! marks of meta commands. Storing the item clears the reads and the marks.
+//! The access word of an item: when the item was last accessed, how often it was read, its segment,
+//! and the marks of meta commands. Storing the item clears the reads and the marks.
 //!
 //! ```text
-//! word:  | tick: 27 bits | marks: stale, claimed, key encoded | reads: 2 bits, 3: "or more" |
+//! word:  | tick: 25 bits | segment: 2 bits | marks: stale, claimed, key encoded
+//!        | reads: 2 bits, 3: "or more" |
 //! ```
 //!
 //! **Ticks.** 1,024 ticks are a turnover: as many requests as the store has items. Age is counted
@@ -16,13 +17,17 @@
 //!
 //! What age and reads mean for eviction is said in `eviction_order.rs`.
 
+use crate::item::segment::Segment;
+
 const READS_BITS: u32 = 2;
 pub(super) const READS_MAX: u32 = (1 << READS_BITS) - 1;
 const KEY_ENCODED: u32 = 1 << READS_BITS;
 const CLAIMED: u32 = KEY_ENCODED << 1;
 const STALE: u32 = CLAIMED << 1;
 const MARKS: u32 = STALE | CLAIMED | KEY_ENCODED;
-const TICK_SHIFT: u32 = READS_BITS + MARKS.count_ones();
+const SEGMENT_SHIFT: u32 = READS_BITS + MARKS.count_ones();
+const SEGMENT: u32 = 0b11 << SEGMENT_SHIFT;
+const TICK_SHIFT: u32 = SEGMENT_SHIFT + SEGMENT.count_ones();
 const TICK_MASK: u32 = u32::MAX >> TICK_SHIFT;
 
 /// The access word of an item.
@@ -40,12 +45,12 @@ pub struct Marks {
     pub key_encoded: bool,
 }
 
-/// A time in ticks, modulo 2^27: 131,072 turnovers.
+/// A time in ticks, modulo 2^25: 32,768 turnovers.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct AccessTick(u32);
 
 impl AccessTick {
-    /// The tick of this number, modulo 2^27.
+    /// The tick of this number, modulo 2^25.
     pub(crate) fn new(number: u32) -> AccessTick {
         AccessTick(number & TICK_MASK)
     }
@@ -58,10 +63,10 @@ impl AccessTick {
 }
 
 impl AccessWord {
-    /// The word of an item stored now.
+    /// The word of an item stored now. It is in HOT.
     #[inline]
     pub(crate) fn stored(tick: AccessTick) -> AccessWord {
-        AccessWord(tick.0 << TICK_SHIFT)
+        AccessWord(tick.0 << TICK_SHIFT | (Segment::Hot as u32) << SEGMENT_SHIFT)
     }
 
     /// The word after one more read. The first read leaves the tick as it is.
@@ -70,10 +75,39 @@ impl AccessWord {
         match self.reads() {
             0 => AccessWord(self.0 + 1),
             reads => {
-                let reads = (reads + 1).min(READS_MAX);
-                AccessWord(tick.0 << TICK_SHIFT | self.0 & MARKS | reads)
+                let reads = reads + u32::from(reads < READS_MAX);
+                AccessWord(tick.0 << TICK_SHIFT | self.0 & (SEGMENT | MARKS) | reads)
             }
         }
+    }
+
+    /// The word of the item in this segment.
+    #[inline]
+    pub(crate) fn moved_to(self, segment: Segment) -> AccessWord {
+        AccessWord(self.0 & !SEGMENT | (segment as u32) << SEGMENT_SHIFT)
+    }
+
+    /// The segment of the item.
+    #[inline]
+    pub(crate) fn segment(self) -> Segment {
+        match (self.0 & SEGMENT) >> SEGMENT_SHIFT {
+            0 => Segment::Cold,
+            1 => Segment::Hot,
+            2 => Segment::Warm,
+            _ => Segment::Temporary,
+        }
+    }
+
+    /// Whether the item is in COLD.
+    #[inline]
+    pub(crate) fn is_cold(self) -> bool {
+        self.0 & SEGMENT == (Segment::Cold as u32) << SEGMENT_SHIFT
+    }
+
+    /// Whether both items are in the same segment.
+    #[inline]
+    pub(crate) fn is_in_segment_of(self, other: AccessWord) -> bool {
+        (self.0 ^ other.0) & SEGMENT == 0
     }
 
     /// The word with these marks and no others.
@@ -97,6 +131,12 @@ impl AccessWord {
         self.0 & READS_MAX
     }
 
+    /// Whether gets have read the item twice or more since it was stored.
+    #[inline]
+    pub(crate) fn is_active(self) -> bool {
+        self.reads() > 1
+    }
+
     /// When the item was last read or stored. A first read does not count.
     #[inline]
     pub(crate) fn tick(self) -> AccessTick {
@@ -114,6 +154,19 @@ mod tests {
         for (read_at, reads, tick) in [(200, 1, 100), (201, 2, 201), (202, 3, 202), (203, 3, 203)] {
             word = word.after_read(AccessTick::new(read_at));
             assert_eq!((word.reads(), word.tick()), (reads, AccessTick::new(tick)));
+        }
+    }
+
+    #[test]
+    fn a_segment_is_kept_by_reads_and_marks() {
+        assert_eq!(AccessWord::stored(AccessTick::new(u32::MAX)).segment(), Segment::Hot);
+        for segment in Segment::ALL {
+            let word = AccessWord::stored(AccessTick::new(7)).moved_to(segment);
+            let marks = Marks { stale: true, claimed: true, key_encoded: true };
+            let later = word.after_read(AccessTick::new(9)).marked(marks);
+            assert_eq!((later.segment(), later.reads(), later.marks()), (segment, 1, marks));
+            assert_eq!(later.is_cold(), segment == Segment::Cold);
+            assert_eq!(later.moved_to(Segment::Hot).moved_to(segment), later);
         }
     }
 

@@ -79,6 +79,12 @@ impl Judge {
         self.now
     }
 
+    /// Ticks since an item was accessed.
+    #[inline]
+    pub(crate) fn age(self, access: AccessWord) -> u32 {
+        access.tick().until(self.now)
+    }
+
     /// How dispensable an item is, whatever its size: its age in ticks, weighted by its reads,
     /// times 256.
     #[inline]

@@ -140,7 +140,7 @@ impl<'a> ItemRef<'a> {
 
     /// Whether gets have read the item twice or more since it was stored.
     pub(crate) fn is_active(&self) -> bool {
-        self.head.access().reads() > 1
+        self.head.access().is_active()
     }
 
     pub(super) fn has_exptime_field(&self) -> bool {

@@ -18,3 +18,4 @@ pub(crate) mod item_head;
 pub(crate) mod item_ref;
 pub(crate) mod item_shape;
 pub(crate) mod item_size_limit;
+pub(crate) mod segment;

@@ -9,11 +9,13 @@ use crate::index::expiry_index::ExpiryIndex;
 use crate::index::hash_table::HashTable;
 use crate::index::hints::{Hinted, Hints};
 use crate::index::key_hasher::{HashedKey, KeyHasher};
+use crate::item::access::AccessWord;
 use crate::item::chain;
 use crate::item::chunk::{self, ChunkUse};
 use crate::item::item_fields::{self, NeededFields};
 use crate::item::item_head::ItemHead;
 use crate::item::item_ref::ItemRef;
+use crate::item::segment::Segment;
 use crate::limits::{CACHE_LINE_BYTES, INDEX_PAGES_MIN, PAGE_BYTES};
 use crate::linked::flush_epochs::FlushEpochs;
 use crate::linked::item_accounts::ItemAccounts;
@@ -270,8 +272,9 @@ impl LinkedItems {
             self.index.insert(self.slabs.pages_mut(), hash, new);
         }
         chunk::set_linked(self.slabs.pages_mut(), new, true);
+        let segment = self.head(new).access().segment();
         let class = self.slabs.class_of(new);
-        self.slabs.class_mut(class).add_item();
+        self.slabs.class_mut(class).segments.add(segment);
         self.count_in(new);
     }
 
@@ -285,12 +288,29 @@ impl LinkedItems {
     /// Counts an item out, and frees it unless it is held. The hash table does not have it.
     fn forget(&mut self, item: Location) {
         self.count_out(item);
+        let segment = self.head(item).access().segment();
         let class = self.slabs.class_of(item);
-        self.slabs.class_mut(class).remove_item();
+        self.slabs.class_mut(class).segments.remove(segment);
         chunk::set_linked(self.slabs.pages_mut(), item, false);
         if !chunk::is_held(self.slabs.pages(), item) {
             self.slabs.free_item(item);
         }
+    }
+
+    /// Moves a linked item to the segment of this access word, which it gets.
+    pub(crate) fn change_access(&mut self, item: Location, access: AccessWord) {
+        let old = self.head(item).access().segment();
+        chunk::set_access(self.slabs.pages_mut(), item, access);
+        self.recount_segment(item, old, access.segment());
+    }
+
+    /// Counts a linked item in the segment where it is now.
+    #[inline(never)]
+    pub(crate) fn recount_segment(&mut self, item: Location, old: Segment, new: Segment) {
+        let class = self.slabs.class_of(item);
+        let segments = &mut self.slabs.class_mut(class).segments;
+        segments.remove(old);
+        segments.add(new);
     }
 
     /// Takes back a linked item that is dead.

@@ -75,14 +75,14 @@ pub(super) fn dispensable_page(
 ) -> Option<RecordId> {
     let judge = eviction.judge();
     for class in eviction.items().slabs().class_ids() {
-        if eviction.items().slabs().class(class).candidates.by_cost().next().is_none() {
+        if eviction.items().slabs().class(class).candidates.by_rank().next().is_none() {
             eviction.look_for_candidates(now, judge, class);
         }
     }
     let slabs = eviction.items().slabs();
     let movable = slabs.classes().filter(|(_, class)| class.movable_pages() > 0);
     let costliest = movable.max_by_key(|(id, class)| {
-        let candidate = class.candidates.by_cost().next();
+        let candidate = class.candidates.by_rank().next();
         (Some(*id) != wanted, candidate.map_or(0, |candidate| candidate.cost(judge)))
     });
     costliest.and_then(|(class, _)| slabs.emptiest_page(class))

@@ -9,7 +9,7 @@ use crate::limits::CHECKPOINTS_MAX;
 pub(super) const TURNOVER_TICKS: usize = 1024;
 
 /// Ticks that the clock looks back at most.
-const TICKS_KNOWN: u32 = 1 << 26;
+const TICKS_KNOWN: u32 = 1 << 24;
 
 /// A second with requests, and the tick of the first of them.
 #[derive(Clone, Copy)]

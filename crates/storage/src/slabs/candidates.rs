@@ -25,16 +25,23 @@ impl Candidate {
     pub(crate) fn cost(&self, judge: Judge) -> u64 {
         judge.dispensability(self.access).saturating_mul(self.size_weight)
     }
+
+    /// The order in which candidates go: first those in COLD, and of these the one that costs most.
+    /// `cost`: of this candidate.
+    #[inline]
+    pub(crate) fn rank(&self, cost: u64) -> u64 {
+        u64::from(self.access.is_cold()) << 63 | cost >> 1
+    }
 }
 
-/// A candidate and its cost at the last pricing.
+/// A candidate and its rank at the last pricing.
 #[derive(Clone, Copy)]
 struct PricedCandidate {
-    cost: u64,
+    rank: u64,
     candidate: Candidate,
 }
 
-/// The candidates of one class, the costliest last.
+/// The candidates of one class, the next victim last.
 pub(crate) struct Candidates {
     slots: [PricedCandidate; CANDIDATES_MAX],
     len: usize,
@@ -44,15 +51,15 @@ impl Candidates {
     pub(super) fn new() -> Candidates {
         let candidate =
             Candidate { chunk: Location::NONE, access: AccessWord::default(), size_weight: 0 };
-        Candidates { slots: [PricedCandidate { cost: 0, candidate }; CANDIDATES_MAX], len: 0 }
+        Candidates { slots: [PricedCandidate { rank: 0, candidate }; CANDIDATES_MAX], len: 0 }
     }
 
-    /// Computes all costs. Offers and choices until the next pricing compare these.
-    /// Returns the cost above which an item is among the costliest.
+    /// Computes all ranks. Offers and choices until the next pricing compare these. Returns the
+    /// rank above which an item is among the first to go.
     pub(crate) fn price(&mut self, judge: Judge) -> u64 {
         for place in 0..self.len {
             let mut slot = self.slots[place];
-            slot.cost = slot.candidate.cost(judge);
+            slot.rank = slot.candidate.rank(slot.candidate.cost(judge));
             self.insert(place, slot);
         }
         self.bar()
@@ -60,7 +67,7 @@ impl Candidates {
 
     /// Moves the slot into those before `place`, which are in order.
     fn insert(&mut self, mut place: usize, slot: PricedCandidate) {
-        while place > 0 && self.slots[place - 1].cost > slot.cost {
+        while place > 0 && self.slots[place - 1].rank > slot.rank {
             self.slots[place] = self.slots[place - 1];
             place -= 1;
         }
@@ -68,30 +75,30 @@ impl Candidates {
     }
 
     fn bar(&self) -> u64 {
-        if self.len < VICTIMS_MAX { 0 } else { self.slots[0].cost }
+        if self.len < VICTIMS_MAX { 0 } else { self.slots[0].rank }
     }
 
-    /// Keeps the candidate, which has this cost, if it is among the costliest. Returns the cost
+    /// Keeps the candidate, which has this rank, if it is among the first to go. Returns the rank
     /// above which the next one is.
-    pub(crate) fn offer(&mut self, cost: u64, candidate: Candidate) -> u64 {
+    pub(crate) fn offer(&mut self, rank: u64, candidate: Candidate) -> u64 {
         self.remove(candidate.chunk);
-        if self.len == CANDIDATES_MAX && cost > self.slots[0].cost {
+        if self.len == CANDIDATES_MAX && rank > self.slots[0].rank {
             self.remove_at(0);
         }
         if self.len < CANDIDATES_MAX {
             self.len += 1;
-            self.insert(self.len - 1, PricedCandidate { cost, candidate });
+            self.insert(self.len - 1, PricedCandidate { rank, candidate });
         }
         self.bar()
     }
 
-    /// The candidates by falling cost, as of the last pricing.
-    pub(crate) fn by_cost(&self) -> impl Iterator<Item = &Candidate> {
+    /// The candidates by falling rank, as of the last pricing.
+    pub(crate) fn by_rank(&self) -> impl Iterator<Item = &Candidate> {
         self.iter().rev()
     }
 
-    /// Takes the candidate that costs most to keep.
-    pub(crate) fn take_costliest(&mut self) -> Option<Candidate> {
+    /// Takes the next victim.
+    pub(crate) fn take_first(&mut self) -> Option<Candidate> {
         self.len = self.len.checked_sub(1)?;
         Some(self.slots[self.len].candidate)
     }
@@ -130,6 +137,7 @@ mod tests {
     use super::*;
     use crate::item::access::AccessTick;
     use crate::item::eviction_order::EvictionOrder;
+    use crate::item::segment::Segment;
     use alloc::vec::Vec;
 
     fn judge(tick: u32) -> Judge {
@@ -141,19 +149,40 @@ mod tests {
         Candidate { chunk: Location(chunk), access, size_weight: 1 }
     }
 
+    fn rank(candidate: Candidate, judge: Judge) -> u64 {
+        candidate.rank(candidate.cost(judge))
+    }
+
+    #[test]
+    fn what_is_in_cold_goes_first() {
+        let now = judge(1000);
+        let mut candidates = Candidates::new();
+        for (number, segment) in (0..).zip([Segment::Cold, Segment::Hot, Segment::Warm]) {
+            // The older ones are not in COLD.
+            let new = candidate(number, 900 - number);
+            let new = Candidate { access: new.access.moved_to(segment), ..new };
+            candidates.offer(rank(new, now), new);
+        }
+        for _ in 0..2 {
+            let chunks: Vec<u32> = candidates.by_rank().map(|it| it.chunk.0).collect();
+            assert_eq!(chunks, [0, 2, 1]);
+            candidates.price(judge(1010));
+        }
+    }
+
     #[test]
     fn the_costliest_stay_and_the_costliest_goes_first() {
         let now = judge(1000);
         let mut candidates = Candidates::new();
-        assert_eq!(candidates.take_costliest(), None);
+        assert_eq!(candidates.take_first(), None);
         for number in 0..100 {
             let new = candidate(number, 1000 - number * 37 % 101);
-            if new.cost(now) > candidates.bar() {
-                candidates.offer(new.cost(now), new);
+            if rank(new, now) > candidates.bar() {
+                candidates.offer(rank(new, now), new);
             }
         }
         let mut ages = Vec::new();
-        while let Some(costliest) = candidates.take_costliest() {
+        while let Some(costliest) = candidates.take_first() {
             ages.push(costliest.access.tick().until(now.now()));
         }
         assert_eq!(ages.len(), CANDIDATES_MAX);
@@ -166,12 +195,12 @@ mod tests {
         let mut candidates = Candidates::new();
         for tick in [5, 9] {
             let known = candidate(3, tick);
-            candidates.offer(known.cost(now), known);
+            candidates.offer(rank(known, now), known);
         }
         assert_eq!(candidates.iter().count(), 1);
-        assert_eq!(candidates.by_cost().next().unwrap().access.tick(), AccessTick::new(9));
+        assert_eq!(candidates.by_rank().next().unwrap().access.tick(), AccessTick::new(9));
         candidates.retain(|_| false);
-        assert_eq!(candidates.by_cost().next(), None);
+        assert_eq!(candidates.by_rank().next(), None);
     }
 
     /// Reads count more the older items are, so the order of two items may change with time.
@@ -184,11 +213,11 @@ mod tests {
             let now = judge(tick);
             candidates.price(now);
             for known in [read, candidate(2, 100)] {
-                candidates.offer(known.cost(now), known);
+                candidates.offer(rank(known, now), known);
             }
-            assert_eq!(candidates.by_cost().next().unwrap().chunk, Location(costliest));
+            assert_eq!(candidates.by_rank().next().unwrap().chunk, Location(costliest));
             candidates.price(judge(1000));
-            assert_eq!(candidates.by_cost().next().unwrap().chunk, Location(2));
+            assert_eq!(candidates.by_rank().next().unwrap().chunk, Location(2));
         }
     }
 }

@@ -11,12 +11,14 @@
 pub(crate) mod candidates;
 pub(crate) mod class_costs;
 mod class_pages;
+mod class_segments;
 pub(crate) mod page_record;
 pub(crate) mod page_search;
 pub(crate) mod page_stock;
 mod prefetched_samples;
 pub(crate) mod refusals;
 pub(crate) mod sample;
+pub(crate) mod segment_shares;
 pub(crate) mod slab_allocator;
 pub(crate) mod slab_class;
 pub(crate) mod slab_recount;

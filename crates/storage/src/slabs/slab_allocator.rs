@@ -10,6 +10,7 @@ use crate::item::chain::chunk_used_bytes;
 use crate::item::chunk;
 use crate::item::chunk_sizes::{ChunkSizes, SlabClassId};
 use crate::item::item_ref::ItemRef;
+use crate::item::segment::Segment;
 use crate::limits::{CHUNK_BYTES_MAX, CLASS_COUNTS, PAGE_BYTES};
 use crate::memory::page_pool::PagePool;
 use crate::memory::region::{Location, OwnedPages};
@@ -28,9 +29,9 @@ pub(crate) struct SlabAllocator {
     pub(super) samples: PrefetchedSamples,
     /// The class that each record's page belongs to, or belonged to last: all that a hit needs.
     classes_by_record: Vec<SlabClassId>,
-    /// Hits and storage commands of each class, apart from its other counters: each request counts
-    /// one.
-    hits: [u64; CLASS_COUNTS],
+    /// Hits of each class and segment, and storage commands of each class, apart from its other
+    /// counters: each request counts one.
+    hits: [u64; CLASS_COUNTS * Segment::ALL.len()],
     sets: [u64; CLASS_COUNTS],
     sizes: ChunkSizes,
     /// Pages of all classes, and the most there were.
@@ -60,7 +61,7 @@ impl SlabAllocator {
             classes: SlabClass::all(&sizes),
             samples: PrefetchedSamples::new(),
             classes_by_record: Vec::new(),
-            hits: [0; CLASS_COUNTS],
+            hits: [0; CLASS_COUNTS * Segment::ALL.len()],
             sets: [0; CLASS_COUNTS],
             sizes,
             class_pages: 0,
@@ -124,12 +125,13 @@ impl SlabAllocator {
         &mut self.class_mut(class).counters
     }
 
-    /// Counts a hit on the item at this byte.
+    /// Counts a hit on the item at this byte, which is in this segment.
     #[inline]
-    pub(crate) fn count_hit(&mut self, at: usize) {
+    pub(crate) fn count_hit(&mut self, at: usize, segment: Segment) {
         let class = self.classes_by_record[self.stock.record_at(at).index()];
         // There are never more classes: the remainder only saves a bounds check.
-        self.hits[class.index() % CLASS_COUNTS] += 1;
+        let place = class.index() * Segment::ALL.len() + segment as usize;
+        self.hits[place % (CLASS_COUNTS * Segment::ALL.len())] += 1;
     }
 
     /// Counts a storage command for a class.
@@ -140,8 +142,14 @@ impl SlabAllocator {
 
     /// All counters of a class.
     pub(crate) fn counters(&self, class: SlabClassId) -> ClassCounters {
-        let (get_hits, cmd_set) = (self.hits[class.index()], self.sets[class.index()]);
-        ClassCounters { get_hits, cmd_set, ..self.class(class).counters }
+        let first = class.index() * Segment::ALL.len();
+        let hits_by_segment = core::array::from_fn(|segment| self.hits[first + segment]);
+        ClassCounters {
+            get_hits: hits_by_segment.iter().sum(),
+            hits_by_segment,
+            cmd_set: self.sets[class.index()],
+            ..self.class(class).counters
+        }
     }
 
     /// Sets all counters to 0.

@@ -7,6 +7,7 @@ use crate::limits::{COMPACT_SLACK_PART, PAGE_BYTES};
 use crate::slabs::candidates::Candidates;
 use crate::slabs::class_costs::ClassCosts;
 use crate::slabs::class_pages::ClassPages;
+use crate::slabs::class_segments::ClassSegments;
 use crate::slabs::page_record::RecordId;
 use crate::slabs::sample::Sample;
 use crate::slabs::stats::ClassCounters;
@@ -20,8 +21,7 @@ pub(crate) struct SlabClass {
     pub(super) room: RecordId,
     pub(super) used_chunks: usize,
     pub(super) used_bytes: usize,
-    /// Linked items whose head chunk is of this class.
-    pub(super) items: usize,
+    pub(crate) segments: ClassSegments,
     pub(super) sample: Sample,
     pub(crate) candidates: Candidates,
     pub(crate) costs: ClassCosts,
@@ -37,7 +37,7 @@ impl SlabClass {
             room: RecordId::NONE,
             used_chunks: 0,
             used_bytes: 0,
-            items: 0,
+            segments: ClassSegments::new(),
             sample: Sample::new(0),
             candidates: Candidates::new(),
             costs: ClassCosts::new(),
@@ -81,25 +81,13 @@ impl SlabClass {
 
     /// Linked items whose head chunk is of this class.
     pub(crate) fn items(&self) -> usize {
-        self.items
+        self.segments.all()
     }
 
     /// Forgets all costs and candidates: the order of eviction has changed.
     pub(crate) fn forget_costs(&mut self) {
         self.costs.forget_costs();
         self.candidates.retain(|_| false);
-    }
-
-    /// Counts a linked item of the class.
-    #[inline]
-    pub(crate) fn add_item(&mut self) {
-        self.items += 1;
-    }
-
-    /// Counts an item of the class that is no longer linked.
-    #[inline]
-    pub(crate) fn remove_item(&mut self) {
-        self.items -= 1;
     }
 
     /// Whether the items of one of its pages fit the free chunks of the others.

@@ -6,6 +6,8 @@ use alloc::{format, string::String, vec, vec::Vec};
 use crate::item::chain::chunk_used_bytes;
 use crate::item::chunk::{self, ChunkUse};
 use crate::item::chunk_sizes::SlabClassId;
+use crate::item::item_head::ItemHead;
+use crate::item::segment::Segment;
 use crate::limits::SPARE_PAGES_MAX;
 use crate::memory::region::Location;
 use crate::slabs::page_record::{PageUse, RecordId};
@@ -115,17 +117,19 @@ impl SlabAllocator {
         Ok(())
     }
 
-    /// Each class lists its pages and counts its items. Its candidates lie in its pages. Returns
-    /// the number of items.
+    /// Each class lists its pages and counts its items by segment. Its candidates lie in its
+    /// pages. Returns the number of items.
     pub(crate) fn recount_classes(&self, chunks: &Chunks) -> Result<usize, String> {
-        let mut items = vec![0; self.classes.len()];
+        let mut items = vec![[0; Segment::ALL.len()]; self.classes.len()];
         for (chunk, chunk_use) in chunks {
             if *chunk_use == ChunkUse::Linked {
-                items[self.class_of(*chunk).index()] += 1;
+                let segment = ItemHead::read(self.pages(), *chunk).access().segment();
+                items[self.class_of(*chunk).index()][segment as usize] += 1;
             }
         }
         for (id, class) in self.classes() {
-            ensure!(class.items == items[id.index()], "{id:?}: {} items", items[id.index()]);
+            let (counted, found) = (class.segments.items(), items[id.index()]);
+            ensure!(counted == found, "{id:?}: {counted:?} items by segment, recount {found:?}");
             let is_own = |page: RecordId| self.stock.page_use(page) == PageUse::Class(id);
             for (place, page) in class.pages.all().iter().enumerate() {
                 ensure!(is_own(*page), "{id:?}: page {page:?}");
@@ -139,7 +143,7 @@ impl SlabAllocator {
                 ensure!(is_own(page), "{id:?}: candidate in page {page:?}");
             }
         }
-        Ok(items.iter().sum())
+        Ok(items.iter().flatten().sum())
     }
 
     /// Each page counts its pinned chunks. `pinned`: the chunks of reserved and held items.

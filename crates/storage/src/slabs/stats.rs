@@ -27,6 +27,14 @@ pub struct ClassCounters {
     pub direct_reclaims: u64,
     /// Gets that found an item.
     pub get_hits: u64,
+    /// Of these, by the segment of the item: COLD, HOT, WARM, TEMP.
+    pub hits_by_segment: [u64; 4],
+    /// Items moved to COLD.
+    pub moves_to_cold: u64,
+    /// Items moved to WARM.
+    pub moves_to_warm: u64,
+    /// Looks of evictions at items that stayed in WARM.
+    pub moves_within_lru: u64,
     /// Storage attempts with memory for their item, by its class.
     pub cmd_set: u64,
     /// Items deleted.
@@ -58,6 +66,12 @@ impl ClassCounters {
         self.crawler_items_checked += other.crawler_items_checked;
         self.direct_reclaims += other.direct_reclaims;
         self.get_hits += other.get_hits;
+        for (sum, hits) in self.hits_by_segment.iter_mut().zip(other.hits_by_segment) {
+            *sum += hits;
+        }
+        self.moves_to_cold += other.moves_to_cold;
+        self.moves_to_warm += other.moves_to_warm;
+        self.moves_within_lru += other.moves_within_lru;
         self.cmd_set += other.cmd_set;
         self.delete_hits += other.delete_hits;
         self.incr_hits += other.incr_hits;
@@ -126,8 +140,11 @@ pub struct ClassStats {
     pub mem_requested: u64,
     /// Items.
     pub number: u64,
-    /// Seconds since the longest idle item was accessed, of those that a bounded search saw.
-    pub age: u64,
+    /// Items by segment: COLD, HOT, WARM, TEMP.
+    pub number_by_segment: [u64; 4],
+    /// Seconds since the longest idle item of each segment was accessed, of those that a bounded
+    /// search saw.
+    pub age_by_segment: [u64; 4],
     /// Counters.
     pub counters: ClassCounters,
 }

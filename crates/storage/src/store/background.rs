@@ -6,6 +6,7 @@ use crate::eviction::event_log::StoreEvent;
 use crate::item::chunk_sizes::SlabClassId;
 use crate::page_moves::page_sharing::{PageDemand, PageWish};
 use crate::page_moves::reassign::Reassigned;
+use crate::slabs::segment_shares::SegmentShares;
 use crate::store::store::Store;
 
 impl Store {
@@ -38,10 +39,15 @@ impl Store {
         self.eviction_mut().switch_crawler(crawls);
     }
 
-    /// From now on live items that expire within this many seconds are evicted only if no others
-    /// are left. 0: no item is so.
+    /// From now on items that expire within this many seconds when they are stored are evicted only
+    /// if no others are left: they are in TEMP. 0: no new item is so.
     pub fn set_temporary_ttl(&mut self, seconds: u32) {
         self.eviction_mut().set_temporary_ttl(seconds);
+    }
+
+    /// Sets the settings of the segments. Items change their segments when evictions look at them.
+    pub fn set_segment_shares(&mut self, shares: SegmentShares) {
+        self.eviction_mut().set_segment_shares(shares);
     }
 
     /// Begins or ends to note events.

@@ -3,6 +3,7 @@
 
 use crate::index::key_hasher::HashedKey;
 use crate::item::item_shape::{CasField, ItemShape};
+use crate::item::segment::Segment;
 use crate::memory::region::Location;
 use crate::store::store::Store;
 
@@ -25,7 +26,8 @@ impl Store {
     pub fn count_hit(&mut self, key: HashedKey<'_>, hit: Hit) {
         let Some(item) = self.items().find_linked(key) else { return };
         if hit == Hit::Get {
-            return self.count_get(item);
+            let segment = self.items().head(item).access().segment();
+            return self.count_get(item, segment);
         }
         let counters = self.items_mut().slabs_mut().counters_of(item);
         match hit {
@@ -36,10 +38,11 @@ impl Store {
         }
     }
 
+    /// Counts a get of an item that was in this segment.
     #[inline]
-    pub(super) fn count_get(&mut self, item: Location) {
+    pub(super) fn count_get(&mut self, item: Location, segment: Segment) {
         let at = self.pages().at(item);
-        self.items_mut().slabs_mut().count_hit(at);
+        self.items_mut().slabs_mut().count_hit(at, segment);
     }
 
     /// Counts a storage command, for the item that was stored last.

@@ -36,7 +36,7 @@ impl Store {
         }
         let head = self.items_mut().find_live_head(now, key)?;
         let access = self.eviction_mut().note_read(now, head);
-        self.items_mut().slabs_mut().count_hit(head.at());
+        self.items_mut().slabs_mut().count_hit(head.at(), head.access().segment());
         Ok(head.accessed(access))
     }
 

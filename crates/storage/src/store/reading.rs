@@ -84,7 +84,7 @@ impl Store {
             if terms.exptime.is_some() {
                 self.items_mut().slabs_mut().counters_of(item).touch_hits += 1;
             } else {
-                self.count_get(item);
+                self.count_get(item, access.segment());
             }
         }
         if terms.with_cas {

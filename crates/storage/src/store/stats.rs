@@ -1,7 +1,11 @@
 //! Counters and gauges of a store.
 
+use alloc::vec::Vec;
+
+use crate::item::access::AccessWord;
 use crate::item::chunk::{self, ChunkUse};
 use crate::item::chunk_sizes::SlabClassId;
+use crate::item::segment::Segment;
 use crate::limits::AGE_LOOKS_MAX;
 use crate::slabs::stats::{ClassStats, StoreStats};
 use crate::store::store::Store;
@@ -53,20 +57,26 @@ impl Store {
             free_chunks: (class.chunks() - class.used_chunks()) as u64,
             mem_requested: class.used_bytes() as u64,
             number: class.items() as u64,
-            age: u64::from(self.longest_idle(now, id)),
+            number_by_segment: class.segments.items().map(|items| items as u64),
+            age_by_segment: self.longest_idle(now, id),
             counters: self.items().slabs().counters(id),
         }
     }
 
-    /// Seconds since the longest idle item of a class was accessed, of those in the first chunks of
-    /// its first pages.
-    fn longest_idle(&self, now: u32, class: SlabClassId) -> u32 {
+    /// Seconds since the longest idle item of each segment of a class was accessed, of those in the
+    /// first chunks of its first pages.
+    fn longest_idle(&self, now: u32, class: SlabClassId) -> [u64; Segment::ALL.len()] {
         let (pages, slabs) = (self.pages(), self.items().slabs());
         let chunks =
             slabs.pages_of(class).flat_map(|page| slabs.chunks_of_page(page).take(AGE_LOOKS_MAX));
         let linked = chunks
             .take(AGE_LOOKS_MAX)
             .filter(|chunk| chunk::chunk_use(pages, *chunk) == ChunkUse::Linked);
-        self.eviction().longest_idle(now, linked.map(|item| self.items().view(item).access()))
+        let accesses: Vec<AccessWord> =
+            linked.map(|item| self.items().view(item).access()).collect();
+        Segment::ALL.map(|segment| {
+            let of_segment = accesses.iter().filter(|access| access.segment() == segment);
+            u64::from(self.eviction().longest_idle(now, of_segment.copied()))
+        })
     }
 }

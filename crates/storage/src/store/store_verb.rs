@@ -139,7 +139,7 @@ impl Store {
             ItemShape::new(sizes, key.key().len(), value.len(), flags, exptime, CasField::Absent);
         let view = self.items().view(item);
         let fits = !shape.chained && !view.is_chained() && !view.is_held();
-        let head_bytes = view.head_bytes();
+        let (head_bytes, old_access) = (view.head_bytes(), view.access());
         let slabs = self.items_mut().slabs_mut();
         if !fits || !slabs.replace_used(item, head_bytes, shape.head_bytes) {
             return false;
@@ -149,9 +149,12 @@ impl Store {
         shape.write(pages, item, key.key(), flags, exptime);
         let at = pages.at(item) + shape.value_at();
         pages.bytes_mut(at, value.len()).copy_from_slice(value);
-        self.eviction_mut().date_new(now, item);
+        let access = self.eviction_mut().date_new(now, item);
         set_linked(self.pages_mut(), item, true);
         self.items_mut().count_in(item);
+        if !access.is_in_segment_of(old_access) {
+            self.items_mut().recount_segment(item, old_access.segment(), access.segment());
+        }
         self.count_store(now, key.hash(), item);
         true
     }

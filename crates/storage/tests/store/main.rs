@@ -10,5 +10,6 @@ mod hit_ratios;
 mod kept_values;
 mod pages;
 mod pins;
+mod segments;
 mod shard;
 mod stories;
