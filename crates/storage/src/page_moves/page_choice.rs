@@ -42,7 +42,7 @@ impl PageChoice {
         let (highest, donor) = slabs.costliest_class(Some(wanted))?;
         let chunks_per_page = slabs.class(wanted).chunks_per_page() as u64;
         let costs = &mut slabs.class_mut(wanted).costs;
-        let own = costs.keeping_cost();
+        let own = costs.keeping_cost_if_stored();
         let lost = (highest.saturating_sub(own)).saturating_mul(evictions);
         let is_clear = highest / PAGE_MOVE_RATIO.0 > own / PAGE_MOVE_RATIO.1;
         if !is_clear || lost < own.saturating_mul(chunks_per_page) {

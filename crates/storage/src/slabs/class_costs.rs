@@ -75,6 +75,12 @@ impl ClassCosts {
         self.page_cost.saturating_mul(self.staleness)
     }
 
+    /// The same for a class in which items are stored now. It is not stale, but no window may have
+    /// ended since.
+    pub(crate) fn keeping_cost_if_stored(&self) -> u64 {
+        self.page_cost
+    }
+
     /// The size weight of an item that fills a chunk.
     pub(crate) fn chunk_weight(&self) -> u64 {
         self.chunk_weight
