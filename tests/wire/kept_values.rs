@@ -7,11 +7,15 @@ use slabcore_testkit::wire_client::WireClient;
 on_both! {
     a_value_is_there_for_the_next_get,
     a_large_value_outlives_the_next_set,
+    small_values_are_there_after_the_next_long_one,
 }
 
 const MEMORY_MIB: usize = 64;
 /// Sets without replies that are sent before the server must answer.
 const SETS_AT_ONCE: usize = 1_000;
+
+/// Lengths of values of one chunk to many.
+const LONG: [usize; 4] = [20_000, 100_000, 500_000, 900_000];
 
 const OUT_OF_MEMORY: &[u8] = b"server_error out of memory";
 
@@ -118,5 +122,28 @@ fn a_large_value_outlives_the_next_set(kind: ServerKind) {
         assert!(is_hit(&mut client, "big", &value));
         others.store(500, 5_000);
         assert!(is_hit(&mut client, "big", &value), "after 500 sets");
+    }
+}
+
+/// A page was cleared at once for another client's long value, with all small items in it, also
+/// those that had just been stored.
+fn small_values_are_there_after_the_next_long_one(kind: ServerKind) {
+    for server in kind.servers(&["-m", &MEMORY_MIB.to_string()]) {
+        let (mut client, mut others) = (server.connect(), Others::new(&server));
+        others.store_a_turnover(100);
+        for (round, length) in (0..8).flat_map(|round| LONG.map(|length| (round, length))) {
+            let keys: Vec<_> =
+                (0..20).map(|number| format!("small{round}-{length}-{number}")).collect();
+            let value = pattern(round, 100);
+            for key in &keys {
+                set(&mut client, key, &value);
+            }
+            // memcached may refuse it.
+            is_stored(&mut client, &format!("long{round}-{length}"), &pattern(round, length));
+            for key in &keys {
+                assert!(is_hit(&mut client, key, &value), "{key} after {length} bytes");
+            }
+            others.store(2_000, 100);
+        }
     }
 }

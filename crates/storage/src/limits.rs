@@ -161,12 +161,12 @@ pub(crate) const RELOCATION_WORK_BYTES: usize = 512;
 /// The work of an eviction.
 pub(crate) const EVICTION_WORK: usize = 20;
 
-/// Evictions at most to make room for a temporary item whose page is emptied.
-pub(crate) const RESCUE_ROUNDS: usize = 32;
+/// Evictions, or groups of them, to make room for an item whose page is emptied. Each of them frees
+/// a chunk of this page, or one that the item moves to.
+pub(crate) const EMPTYING_ROUNDS: usize = 32;
 
-/// The work of these evictions. If a class has only temporary items, they look at many chunks and
-/// free none.
-pub(crate) const RESCUE_WORK: usize = 128;
+/// The further work of an eviction that finds nothing: it looks at up to [`EVICT_WALK_MAX`] chunks.
+pub(crate) const WALK_WORK: usize = 128;
 
 /// Work of one allocation on a drain: half of what one operation may take in all, 100 microseconds.
 pub(crate) const DRAIN_WORK_MAX: usize = 384;

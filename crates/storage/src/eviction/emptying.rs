@@ -6,8 +6,8 @@ use crate::eviction::victims::Temporary;
 use crate::item::chain;
 use crate::item::chunk::{self, ChunkUse};
 use crate::limits::{
-    EVICTION_WORK, PREFETCH_CHUNKS, RECLAIM_WORK, RELOCATION_WORK, RELOCATION_WORK_BYTES,
-    RESCUE_ROUNDS, RESCUE_WORK,
+    EMPTYING_ROUNDS, EVICTION_WORK, PREFETCH_CHUNKS, RECLAIM_WORK, RELOCATION_WORK,
+    RELOCATION_WORK_BYTES, WALK_WORK,
 };
 use crate::memory::region::Location;
 use crate::slabs::page_record::RecordId;
@@ -17,63 +17,65 @@ impl Eviction {
     /// [`RECLAIM_WORK`]. A temporary item that finds no other chunk may stay if `temporary` says
     /// so.
     pub(crate) fn empty_chunk(&mut self, now: u32, chunk: Location, temporary: Temporary) -> usize {
-        let slabs = self.items().slabs();
-        let (page, class) = (slabs.stock.record_of(chunk), slabs.class_of(chunk));
-        let bytes = slabs.class(class).chunk_bytes();
         let mut work = 1;
-        for _ in 0..2 {
-            let Some(item) = self.linked_item(chunk) else { return work };
-            if self.items().death_of(now, item).is_some() {
-                self.evict(now, item);
-                return work + RECLAIM_WORK;
-            }
-            if self.items_mut().relocate(item, chunk) {
-                return work + RELOCATION_WORK + bytes / RELOCATION_WORK_BYTES;
-            }
-            if self.is_temporary(item) {
-                if !self.rescue(now, item, chunk) && temporary == Temporary::Go {
-                    self.evict(now, item);
-                }
-                return work + RESCUE_WORK;
-            }
-            work += EVICTION_WORK;
-            // This may evict this item, or make room for it.
-            if !self.evict_from_class(now, class, 1) {
-                self.evict(now, item);
-                return work;
-            }
-            if !self.items().slabs().is_draining(page) {
-                return work;
-            }
-        }
-        if let Some(item) = self.items().evictable_item(chunk) {
+        if !self.move_away(now, chunk, &mut work)
+            && let Some(item) = self.items().evictable_item(chunk)
+            && (temporary == Temporary::Go || !self.is_temporary(item))
+        {
             self.evict(now, item);
         }
         work
     }
 
-    /// Takes back or evicts everything in a page, which then leaves its class. Temporary items move
-    /// while their class has others to evict for them.
+    /// Empties a page at once, which then leaves its class. Its items move while their class has
+    /// others to evict for them.
     pub(crate) fn clear_page(&mut self, now: u32, page: RecordId) {
         assert!(!self.items().slabs().is_pinned(page), "a pinned page is cleared");
         self.items_mut().slabs_mut().begin_drain(page);
-        let (mut number, mut rescues) = (0, true);
+        let (mut number, mut has_room) = (0, true);
         while let Some(chunk) = self.items().slabs().chunk_in_page(page, number) {
             if number.is_multiple_of(PREFETCH_CHUNKS) {
                 self.prefetch_buckets_of(page, number);
             }
             number += 1;
-            let Some(item) = self.linked_item(chunk) else { continue };
-            if rescues && self.items().death_of(now, item).is_none() && self.is_temporary(item) {
-                rescues = self.rescue(now, item, chunk);
-                if rescues {
-                    continue;
-                }
+            has_room = has_room && self.move_away(now, chunk, &mut 0);
+            if !has_room && let Some(item) = self.items().evictable_item(chunk) {
+                self.evict(now, item);
             }
-            self.evict(now, item);
         }
         let is_left = self.items().slabs().is_draining(page);
         assert!(!is_left, "a cleared page has used chunks");
+    }
+
+    /// Takes a dead item of a drained page back, or moves this chunk of a live one to another page.
+    /// The most dispensable items of the class make room. Adds the work done. False: they do not.
+    fn move_away(&mut self, now: u32, chunk: Location, work: &mut usize) -> bool {
+        let slabs = self.items().slabs();
+        let (page, class) = (slabs.stock.record_of(chunk), slabs.class_of(chunk));
+        let bytes = slabs.class(class).chunk_bytes();
+        for _ in 0..EMPTYING_ROUNDS {
+            let Some(item) = self.linked_item(chunk) else { return true };
+            if self.items().death_of(now, item).is_some() {
+                self.evict(now, item);
+                *work += RECLAIM_WORK;
+                return true;
+            }
+            if self.items_mut().relocate(item, chunk) {
+                *work += RELOCATION_WORK + bytes / RELOCATION_WORK_BYTES;
+                return true;
+            }
+            let victims = self.victims_at_once(class);
+            *work += victims * EVICTION_WORK;
+            // This may evict this item, or make room for it.
+            if !self.evict_from_class(now, class, victims) {
+                *work += WALK_WORK;
+                return false;
+            }
+            if !self.items().slabs().is_draining(page) {
+                return true;
+            }
+        }
+        false
     }
 
     /// The linked item that a chunk of an unpinned page is a part of. `None`: the chunk is free.
@@ -82,21 +84,6 @@ impl Eviction {
         let is_unlinked = chunk::chunk_use(pages, chunk) == ChunkUse::Unlinked;
         assert!(!is_unlinked, "an unlinked item is not pinned");
         chain::item_of(pages, chunk)
-    }
-
-    /// Moves one chunk of a temporary item to another page of its class, for which other items are
-    /// evicted. False: there are too few of them.
-    fn rescue(&mut self, now: u32, item: Location, chunk: Location) -> bool {
-        let class = self.items().slabs().class_of(chunk);
-        for _ in 0..RESCUE_ROUNDS {
-            if self.items_mut().relocate(item, chunk) {
-                return true;
-            }
-            if !self.evict_from_class(now, class, 1) {
-                break;
-            }
-        }
-        false
     }
 
     /// Asks the processor for the buckets that change when the items in some chunks of a page go.

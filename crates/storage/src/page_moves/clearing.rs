@@ -1,4 +1,4 @@
-//! The clearing of a page at once, when nothing is left to evict.
+//! The clearing of a page at once, for a class that has nothing to evict.
 
 use crate::item::chunk_sizes::SlabClassId;
 use crate::page_moves::drain::PageMoves;
@@ -6,8 +6,9 @@ use crate::page_moves::page_choice::dispensable_page;
 use crate::slabs::page_record::RecordId;
 
 impl PageMoves {
-    /// Frees a page at once for a class, or for the hash table (`None`). Everything in it goes.
-    /// False: all pages are pinned, or evictions are off.
+    /// Frees a page at once for a class, or for the hash table (`None`). Its items move to other
+    /// pages of their class, for which more dispensable ones go. False: all pages are pinned, or
+    /// evictions are off.
     pub(crate) fn clear_any_page(&mut self, now: u32, wanted: Option<SlabClassId>) -> bool {
         if !self.eviction.evicts() {
             return false;

@@ -66,8 +66,9 @@ impl PageChoice {
     }
 }
 
-/// A page without pinned chunks, of the class whose best candidate costs most to keep. A page of
-/// `wanted` only if all others are pinned. `None`: every page is pinned.
+/// A page without pinned chunks, of the class that keeps its last page of items at the highest
+/// cost. The only page of a class only if no class has two: its items could not move to another
+/// page. A page of `wanted` only if all others are pinned. `None`: every page is pinned.
 pub(super) fn dispensable_page(
     eviction: &mut Eviction,
     now: u32,
@@ -80,10 +81,14 @@ pub(super) fn dispensable_page(
         }
     }
     let slabs = eviction.items().slabs();
-    let movable = slabs.classes().filter(|(_, class)| class.movable_pages() > 0);
-    let costliest = movable.max_by_key(|(id, class)| {
-        let candidate = class.candidates.by_rank().next();
-        (Some(*id) != wanted, candidate.map_or(0, |candidate| candidate.cost(judge)))
-    });
-    costliest.and_then(|(class, _)| slabs.emptiest_page(class))
+    let of_several = slabs.costliest_class(wanted).map(|(_, class)| class);
+    let of_any = || {
+        let movable = slabs.classes().filter(|(_, class)| class.movable_pages() > 0);
+        let costliest = movable.max_by_key(|(id, class)| {
+            let candidate = class.candidates.by_rank().next();
+            (Some(*id) != wanted, candidate.map_or(0, |candidate| candidate.cost(judge)))
+        });
+        costliest.map(|(class, _)| class)
+    };
+    of_several.or_else(of_any).and_then(|class| slabs.emptiest_page(class))
 }

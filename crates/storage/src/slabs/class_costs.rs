@@ -71,7 +71,7 @@ impl ClassCosts {
     }
 
     /// The cost of keeping the class's last page of items, its staleness included.
-    pub(crate) fn keeping_cost(&self) -> u64 {
+    pub(super) fn keeping_cost(&self) -> u64 {
         self.page_cost.saturating_mul(self.staleness)
     }
 
