@@ -241,3 +241,38 @@ fn touch_and_gets() {
         (request, "TOUCHED\r\n".to_owned() + &get(keys).1)
     });
 }
+
+/// Sets that evict, and reads of what is there and of what is not: the orders of eviction are
+/// simulated, too.
+#[test]
+fn sets_and_gets_of_a_full_store() {
+    const KEYS: usize = 150_000;
+    // More than the memory holds, so the load comes back to keys that were evicted.
+    const MEMORY: usize = 4 << 20;
+    let mut server = InMemoryServer::new(1, MEMORY, 1).unwrap();
+    let connection = server.connect();
+    let mut output = Vec::with_capacity(1 << 16);
+    let requests: Vec<String> = (0..KEYS)
+        .map(|number| {
+            let [new, old] = [number, number / 2].map(|key| format!("key{}", key % 60_000));
+            format!("{}get {old}\r\n", set(&new))
+        })
+        .collect();
+    let (warm_up, counted) = requests.split_at(KEYS / 2);
+    let mut hits = 0;
+    let mut run = |requests: &[String]| {
+        for request in requests {
+            output.clear();
+            server.receive(connection, request.as_bytes());
+            server.turn(|_, bytes| output.extend_from_slice(bytes));
+            assert!(output.starts_with(b"STORED\r\n") && output.ends_with(b"END\r\n"));
+            hits += usize::from(output.len() > b"STORED\r\nEND\r\n".len());
+        }
+    };
+    run(warm_up);
+    let before = ALLOCATIONS.get();
+    run(counted);
+    let count = ALLOCATIONS.get() - before;
+    assert!((1..KEYS).contains(&hits), "nothing was evicted, or all");
+    assert!(count <= GROWTHS_MAX, "{count} allocations");
+}

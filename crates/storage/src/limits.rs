@@ -82,6 +82,15 @@ pub(crate) const AGE_OF_UNREAD: u64 = 8 * 1024;
 /// Items of a simulated store at most. Three stores are simulated.
 pub(crate) const SHADOW_ITEMS_MAX: usize = 2_048;
 
+/// Items that are copied to the simulations when they begin, at most.
+pub(crate) const SHADOW_COPIES_MAX: usize = 1_536;
+
+/// Items and buckets that are looked at for the simulations with one eviction, until all items of
+/// the sample were copied. It takes about 10 us.
+pub(crate) const SHADOW_COPY_LOOKS: usize = 64;
+
+const _: () = assert!(SHADOW_COPIES_MAX < SHADOW_ITEMS_MAX);
+
 /// Items that an eviction of a simulated store looks at. It keeps no candidates, so it looks at
 /// more than a real one.
 pub(crate) const SHADOW_LOOKS: u64 = 24;

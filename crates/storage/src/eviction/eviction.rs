@@ -10,7 +10,7 @@ use crate::item::chunk_sizes::SlabClassId;
 use crate::item::eviction_order::Judge;
 use crate::item::item_head::ItemHead;
 use crate::item::segment::Segment;
-use crate::limits::AGE_OFFSET_PART;
+use crate::limits::{AGE_OFFSET_PART, SHADOW_COPY_LOOKS};
 use crate::linked::linked_items::LinkedItems;
 use crate::memory::region::Location;
 use crate::policy::access_clock::AccessClock;
@@ -226,13 +226,35 @@ impl Eviction {
     pub(crate) fn note_sampled_store(&mut self, hash: u64, item: Location) {
         let item = self.items.view(item);
         let (bytes, exptime) = (item.total_bytes(), item.exptime());
-        self.orders.note_store(hash, bytes, exptime, self.items.bytes());
+        self.orders.note_store(hash, (bytes, exptime), self.items.bytes());
     }
 
     /// Notes that a client removed the item of a sampled key.
     #[cold]
     pub(crate) fn note_sampled_removal(&mut self, hash: u64) {
         self.orders.note_removal(hash);
+    }
+
+    /// Copies some of the sampled items to the simulations of the orders of eviction.
+    #[cold]
+    fn copy_to_simulations(&mut self, now: u32) {
+        let (items, orders, tick) = (&self.items, &mut self.orders, self.clock.tick());
+        let mut looks = 0;
+        while looks < SHADOW_COPY_LOOKS
+            && let Some(from) = orders.next_copy(items.items())
+        {
+            let bucket = items.index().bucket_at_reversed(from);
+            let copy = |item| {
+                let (hash, is_live) = (items.hash_of(item), items.death_of(now, item).is_none());
+                if is_live && orders.is_sampled(hash) {
+                    let item = items.view(item);
+                    let age = item.access().tick().until(tick);
+                    orders.copy(hash, (item.total_bytes(), item.exptime()), item.access(), age);
+                }
+            };
+            looks += items.index().for_each_in_bucket(items.pages(), bucket.number, copy) + 1;
+            orders.note_copied(bucket.end);
+        }
     }
 
     /// Makes everything stored so far a miss.
@@ -308,11 +330,13 @@ impl Eviction {
             counters.expired_unfetched += u64::from(!fetched);
         } else {
             assert!(self.evicts, "a live item is evicted although evictions are off");
-            self.orders.note_eviction();
             counters.evicted += 1;
             counters.evicted_nonzero += u64::from(exptime != 0);
             counters.evicted_unfetched += u64::from(!fetched);
             counters.evicted_active += u64::from(active);
+            if !self.orders.is_simulated() {
+                self.copy_to_simulations(now);
+            }
             if self.events.is_on() {
                 self.note_eviction(now, item);
             }

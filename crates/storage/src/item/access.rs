@@ -110,6 +110,11 @@ impl AccessWord {
         (self.0 ^ other.0) & SEGMENT == 0
     }
 
+    /// The word with another tick.
+    pub(crate) fn dated(self, tick: AccessTick) -> AccessWord {
+        AccessWord(tick.0 << TICK_SHIFT | self.0 & (SEGMENT | MARKS | READS_MAX))
+    }
+
     /// The word with these marks and no others.
     pub(crate) fn marked(self, marks: Marks) -> AccessWord {
         let Marks { stale, claimed, key_encoded } = marks;

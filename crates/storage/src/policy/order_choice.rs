@@ -6,20 +6,26 @@
 //! and often read, a block cache's loop over more than the memory wants old items to stay, and one
 //! just below the memory wants them to go exactly in the order in which they were stored.
 //!
-//! The sample begins with the first eviction, and shrinks so that a simulation has a bounded
-//! number of items. Misses count once every simulation has evicted half as many items as it has:
-//! the first reads of all keys say nothing. A load that changes is seen in a shorter count, where
-//! the difference must be large.
+//! A store that evicts nothing simulates nothing. With the first evictions the sampled items are
+//! copied to the simulations, a few at a time, with their reads and ages: until then all orders
+//! would have kept the same. The sample shrinks and grows with the number of items, so that a
+//! simulation has a bounded number of them. Misses count once every simulation has evicted half as
+//! many items as it has: only then do the orders differ. A load that changes is seen in a shorter
+//! count, where the difference must be large.
 
-use crate::item::access::AccessTick;
+use crate::item::access::{AccessTick, AccessWord};
 use crate::item::eviction_order::{EvictionOrder, Judge};
 use crate::limits::{
-    ORDER_GAIN_PERCENT, RECENT_GAIN_PERCENT, RECENT_REQUESTS, SHADOW_ITEMS_MAX, SHADOW_REQUESTS,
+    ORDER_GAIN_PERCENT, RECENT_GAIN_PERCENT, RECENT_REQUESTS, SHADOW_COPIES_MAX, SHADOW_ITEMS_MAX,
+    SHADOW_REQUESTS,
 };
 use crate::policy::shadow_cache::{SampledItem, ShadowCache};
 
-/// A quarter of the keys.
-const SAMPLED_BELOW_MAX: u32 = 1 << (u32::BITS - 2);
+/// The mask of the largest sample: a quarter of the keys.
+const UNSAMPLED_MIN: u32 = 0b11;
+
+/// The mask while nothing is sampled.
+const UNSAMPLED_ALL: u32 = u32::MAX;
 
 /// Requests between two comparisons.
 const COMPARISON_REQUESTS: u64 = 64;
@@ -62,19 +68,30 @@ struct SimulatedOrder {
     recent: Misses,
 }
 
+/// What a simulation knows of a key's item, of its bytes and its exptime.
+fn sampled_item(key: u64, (bytes, exptime): (usize, u32)) -> SampledItem {
+    SampledItem { key, bytes: bytes as u32, exptime }
+}
+
+/// The mask of a sample half as large.
+fn narrower(unsampled: u32) -> u32 {
+    unsampled << 1 | 1
+}
+
 /// The orders of one store.
 pub(crate) struct OrderChoice {
     chosen: EvictionOrder,
     simulated: [SimulatedOrder; EvictionOrder::ALL.len()],
-    /// Keys are sampled the low half of whose hash is below this. 0: none.
-    sampled_below: u32,
+    /// Keys are sampled whose hash has none of these low bits set. So they are in few buckets of
+    /// the hash table, and come first in a walk in the order of reversed hashes.
+    unsampled: u32,
+    /// The reversed hash below which the store's sampled items were copied.
+    copied_below: u64,
     /// Sampled requests in the long run, older ones weighted less, and lately.
     requests: u64,
     recent_requests: u64,
     /// The mean bytes of the sampled items stored lately, times [`MEAN_ITEMS`].
     mean_sum: u64,
-    /// Whether the store has evicted a live item.
-    has_evicted: bool,
 }
 
 impl OrderChoice {
@@ -87,11 +104,11 @@ impl OrderChoice {
         OrderChoice {
             chosen: EvictionOrder::default(),
             simulated: EvictionOrder::ALL.map(simulation),
-            sampled_below: 0,
+            unsampled: UNSAMPLED_ALL,
+            copied_below: 0,
             requests: 0,
             recent_requests: 0,
             mean_sum: 0,
-            has_evicted: false,
         }
     }
 
@@ -112,32 +129,75 @@ impl OrderChoice {
         Judge::new(self.chosen, now, self.mean_bytes())
     }
 
-    /// Begins to sample: one key of four, and soon fewer.
-    fn begin(&mut self) {
-        self.sampled_below = SAMPLED_BELOW_MAX;
+    /// Whether the simulations have all that they need. Else the store copies items to them with
+    /// its evictions, see [`Self::next_copy`].
+    #[inline]
+    pub(crate) fn is_simulated(&self) -> bool {
+        self.copied_below > u64::from(self.unsampled.reverse_bits() ^ u32::MAX)
     }
 
-    /// Notes that the store evicts live items: its memory is full. The first time, sampling begins.
-    #[inline]
-    pub(crate) fn note_eviction(&mut self) {
-        if !self.has_evicted {
-            self.has_evicted = true;
-            self.begin();
+    /// The reversed hash from which on the sampled items of the store are to be copied. `None`: all
+    /// were copied. The first time, sampling begins in a store of this many items.
+    pub(crate) fn next_copy(&mut self, items: usize) -> Option<u32> {
+        if self.unsampled == UNSAMPLED_ALL {
+            self.unsampled = UNSAMPLED_MIN;
+            while items >> self.unsampled.count_ones() > SHADOW_COPIES_MAX {
+                self.unsampled = narrower(self.unsampled);
+            }
+        }
+        (!self.is_simulated()).then_some(self.copied_below as u32)
+    }
+
+    /// Notes that all items below this reversed hash were copied.
+    pub(crate) fn note_copied(&mut self, below: u64) {
+        self.copied_below = below;
+        if self.mean_sum == 0 && self.is_simulated() {
+            self.mean_sum = MEAN_ITEMS * self.simulated[0].cache.mean_bytes();
         }
     }
 
-    /// Whether the key with this hash is in the sample.
+    /// Copies an item of the store, whose access word has this age in ticks, unless its key is not
+    /// sampled.
+    pub(crate) fn copy(&mut self, hash: u64, size: (usize, u32), access: AccessWord, age: u32) {
+        if !self.make_room(hash) {
+            return;
+        }
+        let item = sampled_item(hash, size);
+        for simulation in &mut self.simulated {
+            simulation.cache.copy(item, access, age);
+        }
+    }
+
+    /// Whether the key with this hash is in the sample. While nothing is sampled, this holds for
+    /// one hash of 2^32.
     #[inline]
     pub(crate) fn is_sampled(&self, hash: u64) -> bool {
         // The high half chooses the shard.
-        (hash as u32) < self.sampled_below
+        hash as u32 & self.unsampled == 0
+    }
+
+    /// Makes room for one more item in each simulation, by a smaller sample. False: the key with
+    /// this hash is not in the sample.
+    fn make_room(&mut self, hash: u64) -> bool {
+        while self.simulated.iter().any(|simulation| simulation.cache.is_full()) {
+            let unsampled = narrower(self.unsampled);
+            self.unsampled = unsampled;
+            for simulation in &mut self.simulated {
+                simulation
+                    .cache
+                    .retain(|key| unsampled != UNSAMPLED_ALL && key as u32 & unsampled == 0);
+            }
+        }
+        self.unsampled != UNSAMPLED_ALL && self.is_sampled(hash)
     }
 
     /// Notes a read of a sampled key at this second. `found`: bytes and exptime of its item, if the
     /// store has one. True: another order is chosen now.
     pub(crate) fn note_read(&mut self, now: u32, hash: u64, found: Option<(usize, u32)>) -> bool {
-        let found =
-            found.map(|(bytes, exptime)| SampledItem { key: hash, bytes: bytes as u32, exptime });
+        if !self.make_room(hash) {
+            return false;
+        }
+        let found = found.map(|size| sampled_item(hash, size));
         let read =
             |simulation: &mut SimulatedOrder| simulation.cache.read(now, hash, found.is_some());
         let known = self.simulated.each_mut().map(read);
@@ -165,28 +225,26 @@ impl OrderChoice {
         self.requests.is_multiple_of(COMPARISON_REQUESTS) && self.compare()
     }
 
-    /// Notes that an item of a sampled key was stored. `store_bytes`: of all linked items.
-    pub(crate) fn note_store(&mut self, hash: u64, bytes: usize, exptime: u32, store_bytes: usize) {
-        let item = SampledItem { key: hash, bytes: bytes as u32, exptime };
-        if self.mean_sum == 0 {
-            self.mean_sum = MEAN_ITEMS * bytes as u64;
+    /// Notes that an item of a sampled key was stored: bytes and exptime. `store_bytes`: of all
+    /// linked items.
+    pub(crate) fn note_store(&mut self, hash: u64, size: (usize, u32), store_bytes: usize) {
+        if !self.make_room(hash) {
+            return;
         }
-        self.mean_sum = self.mean_sum - self.mean_sum / MEAN_ITEMS + bytes as u64;
-        let share = (store_bytes as u64 * u64::from(self.sampled_below)) >> u32::BITS;
-        let bytes_max = self.has_evicted.then_some(share);
+        if self.is_simulated() {
+            self.mean_sum = self.mean_sum - self.mean_sum / MEAN_ITEMS + size.0 as u64;
+        }
+        let share = store_bytes as u64 >> self.unsampled.count_ones();
+        let bytes_max = self.is_simulated().then_some(share);
+        let item = sampled_item(hash, size);
         let mean_bytes = self.mean_bytes();
         for simulation in &mut self.simulated {
             simulation.cache.store(item, bytes_max, mean_bytes);
         }
-        let lens = self.simulated.each_ref().map(|simulation| simulation.cache.len());
-        if lens.iter().any(|len| *len > SHADOW_ITEMS_MAX) {
-            self.sampled_below /= 2;
-            let below = self.sampled_below;
-            for simulation in &mut self.simulated {
-                simulation.cache.retain(|key| (key as u32) < below);
-            }
-        } else if self.has_evicted && lens.iter().all(|len| *len < SHADOW_ITEMS_MAX / 4) {
-            self.sampled_below = (2 * self.sampled_below).min(SAMPLED_BELOW_MAX);
+        let is_small = |simulation: &SimulatedOrder| simulation.cache.len() < SHADOW_ITEMS_MAX / 4;
+        if self.is_simulated() && self.simulated.iter().all(is_small) {
+            // The keys that come in are copied with the next evictions.
+            self.unsampled = (self.unsampled >> 1).max(UNSAMPLED_MIN);
         }
     }
 
@@ -250,21 +308,38 @@ impl OrderChoice {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use alloc::collections::BTreeSet;
+    use alloc::vec::Vec;
+
+    use crate::slabs::sample::Sample;
+
+    /// Begins to simulate a store without items.
+    fn begun() -> OrderChoice {
+        let mut choice = OrderChoice::new();
+        assert_eq!(choice.next_copy(0), Some(0));
+        choice.note_copied(1 << u32::BITS);
+        assert_eq!(choice.next_copy(0), None);
+        choice
+    }
+
+    fn hash_of(key: u64) -> u64 {
+        Sample::new(key).draw(0)
+    }
 
     /// A store that has what the chosen order would keep: nothing. Its clients store what it
     /// misses. Returns the choice after these keys.
     fn choice_after(keys: impl Iterator<Item = u64>, items_max: usize) -> OrderChoice {
-        let mut choice = OrderChoice::new();
-        choice.begin();
-        choice.note_eviction();
-        for hash in keys.map(|key| key.wrapping_mul(0xff51_afd7_ed55_8ccd)) {
+        let mut choice = begun();
+        for hash in keys.map(hash_of) {
             if choice.is_sampled(hash) {
                 choice.note_read(1, hash, None);
-                choice.note_store(hash, 100, 0, items_max * 100);
+                choice.note_store(hash, (100, 0), items_max * 100);
             }
         }
         choice
+    }
+
+    fn lens(choice: &OrderChoice) -> [usize; 3] {
+        choice.simulated.each_ref().map(|simulation| simulation.cache.len())
     }
 
     #[test]
@@ -278,10 +353,9 @@ mod tests {
 
     #[test]
     fn the_mean_follows_the_sizes() {
-        let mut choice = OrderChoice::new();
-        choice.begin();
+        let mut choice = begun();
         for (bytes, mean) in [(60, 60), (100, 100), (20_000, 20_000), (60, 60)] {
-            (0..3_000).for_each(|hash| choice.note_store(hash, bytes, 0, 0));
+            (0..3_000).for_each(|number| choice.note_store(number << 32, (bytes, 0), 0));
             assert!(choice.mean_bytes().abs_diff(mean) <= 1, "{}", choice.mean_bytes());
         }
     }
@@ -289,24 +363,65 @@ mod tests {
     #[test]
     fn the_sample_is_a_bounded_share() {
         let choice = choice_after(0..1_000_000, 500_000);
-        assert!(
-            choice.simulated.iter().all(|simulation| simulation.cache.len() <= SHADOW_ITEMS_MAX)
-        );
-        let sampled = (0..1_000_000_u64)
-            .filter(|key| choice.is_sampled(key.wrapping_mul(0xff51_afd7_ed55_8ccd)))
-            .collect::<BTreeSet<_>>();
-        let share = f64::from(choice.sampled_below) / f64::from(u32::MAX);
-        assert!((sampled.len() as f64 / (1_000_000.0 * share) - 1.0).abs() < 0.2);
-        assert!(sampled.len() > SHADOW_ITEMS_MAX / 4, "{}", sampled.len());
+        assert!(lens(&choice).iter().all(|len| *len <= SHADOW_ITEMS_MAX));
+        let sampled = (0..1_000_000).filter(|key| choice.is_sampled(hash_of(*key))).count();
+        let share = 1_000_000 >> choice.unsampled.count_ones();
+        assert!(sampled.abs_diff(share) < share / 5, "{sampled} {share}");
+        assert!(sampled > SHADOW_ITEMS_MAX / 4, "{sampled}");
+    }
+
+    /// A store that has many items, most of which are read before the next one is stored.
+    #[test]
+    fn reads_of_unknown_items_do_not_overfill_it() {
+        let mut choice = begun();
+        for hash in (0..100_000).map(hash_of).filter(|hash| hash.trailing_zeros() >= 2) {
+            choice.note_read(1, hash, Some((100, 0)));
+        }
+        let [len, ..] = lens(&choice);
+        assert!((SHADOW_ITEMS_MAX / 4..=SHADOW_ITEMS_MAX).contains(&len), "{len}");
+        // Keys that agree in all bits that could tell samples apart.
+        (0..3_000).for_each(|number| choice.note_store(number << 32, (100, 0), usize::MAX));
+        assert!(lens(&choice).iter().all(|len| *len <= SHADOW_ITEMS_MAX));
+    }
+
+    #[test]
+    fn the_items_of_the_store_are_copied_once() {
+        let mut choice = OrderChoice::new();
+        let hashes: Vec<u64> = (0..20_000).map(hash_of).collect();
+        let reversed = |hash: u64| u64::from((hash as u32).reverse_bits());
+        let mut looks = 0;
+        while let Some(from) = choice.next_copy(hashes.len()) {
+            // A step ends in the middle of the sampled items, too.
+            let below = u64::from(from) + (1 << 24);
+            for hash in &hashes {
+                if (u64::from(from)..below).contains(&reversed(*hash)) {
+                    let access = AccessWord::stored(AccessTick::new(7));
+                    choice.copy(*hash, (100, 0), access, 5);
+                    looks += 1;
+                }
+            }
+            choice.note_copied(below);
+        }
+        let sampled = hashes.iter().filter(|hash| choice.is_sampled(**hash)).count();
+        assert_eq!((lens(&choice), choice.mean_bytes()), ([sampled; 3], 100));
+        assert!(sampled > SHADOW_COPIES_MAX / 3 && looks < 2 * sampled, "{sampled} {looks}");
     }
 
     #[test]
     fn nothing_is_sampled_before_it_begins() {
         let mut choice = OrderChoice::new();
-        assert!((0..1_000).all(|hash| !choice.is_sampled(hash)));
-        choice.begin();
-        choice.note_store(0, 100, 0, 1_000);
+        assert!((1..1_000).all(|hash| !choice.is_sampled(hash)));
+        assert!(!choice.note_read(1, 0, Some((100, 0))));
+        choice.note_store(0, (100, 0), 1_000);
+        assert_eq!(lens(&choice), [0; 3]);
+        assert!(!choice.is_simulated());
+    }
+
+    #[test]
+    fn a_flush_ends_all_items() {
+        let mut choice = choice_after(0..1_000, 4_000);
+        assert!(lens(&choice).iter().all(|len| *len > 0));
         choice.clear();
-        assert!(choice.simulated.iter().all(|simulation| simulation.cache.len() == 0));
+        assert_eq!(lens(&choice), [0; 3]);
     }
 }

@@ -1,20 +1,30 @@
 //! A simulation of a store, for a sample of its keys: which of them it would still have if it
 //! evicted in another order. Sizes, reads and ages are kept, values are not.
 //!
+//! All of its memory is allocated when it is made: room for [`SHADOW_ITEMS_MAX`] items of 24 bytes,
+//! and 24 KiB for the places of keys, together 72 KiB.
+//!
 //! Waldspurger and others describe such simulations in "Cache Modeling and Optimization using
 //! Miniature Simulations" (2017).
 
-use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
+
+use hashbrown::HashTable;
 
 use crate::item::access::{AccessTick, AccessWord};
 use crate::item::eviction_order::{EvictionOrder, Judge};
-use crate::limits::{AGE_OFFSET_PART, SHADOW_EVICTIONS_MAX, SHADOW_LOOKS};
+use crate::limits::{AGE_OFFSET_PART, SHADOW_EVICTIONS_MAX, SHADOW_ITEMS_MAX, SHADOW_LOOKS};
 use crate::policy::access_clock::TURNOVER_TICKS;
 use crate::slabs::sample::Sample;
 
 /// Fractions of a tick.
 const TICK_SHIFT: u32 = 16;
+
+/// Places of keys for which the table has room. A table that is at most half full never grows: what
+/// removals leave behind is cleared in place.
+const PLACES: usize = 2 * SHADOW_ITEMS_MAX;
+
+const _: () = assert!(SHADOW_ITEMS_MAX <= 1 << u16::BITS);
 
 /// What a simulation knows of the item of a key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,12 +44,18 @@ struct ShadowItem {
     is_refetched: bool,
 }
 
+/// The hash of a key in the table of places, which needs other bits in the lowest places than those
+/// that sampled keys have in common.
+fn table_hash(key: u64) -> u64 {
+    key.rotate_left(u32::BITS)
+}
+
 /// The items that a store would have.
 pub(super) struct ShadowCache {
     order: EvictionOrder,
     items: Vec<ShadowItem>,
     /// The place of each key's item.
-    places: BTreeMap<u64, usize>,
+    places: HashTable<u16>,
     bytes: u64,
     /// Ticks so far, in fractions.
     ticks: u64,
@@ -51,8 +67,8 @@ impl ShadowCache {
     pub(super) fn new(order: EvictionOrder) -> ShadowCache {
         ShadowCache {
             order,
-            items: Vec::new(),
-            places: BTreeMap::new(),
+            items: Vec::with_capacity(SHADOW_ITEMS_MAX),
+            places: HashTable::with_capacity(PLACES),
             bytes: 0,
             ticks: 0,
             sample: Sample::new(order as u64),
@@ -68,17 +84,36 @@ impl ShadowCache {
         self.items.len()
     }
 
+    /// Whether there is no room for another item.
+    pub(super) fn is_full(&self) -> bool {
+        self.items.len() == SHADOW_ITEMS_MAX
+    }
+
+    /// Mean bytes of its items. 0: it has none.
+    pub(super) fn mean_bytes(&self) -> u64 {
+        self.bytes.checked_div(self.items.len() as u64).unwrap_or(0)
+    }
+
     /// Whether it has evicted half as many items as it has.
     pub(super) fn is_turned_over(&self) -> bool {
         self.evictions > self.items.len() / 2
     }
 
+    /// Adds an item of the store, with its reads and its age in ticks, unless the key has one.
+    /// The simulation must not be full.
+    pub(super) fn copy(&mut self, item: SampledItem, access: AccessWord, age: u32) {
+        if self.place(item.key).is_none() {
+            let tick = (self.ticks >> TICK_SHIFT) as u32;
+            self.add(item, access.dated(AccessTick::new(tick.wrapping_sub(age))));
+        }
+    }
+
     /// Reads a key at this second. Returns the item if there is one. `is_stored`: the store has it.
     pub(super) fn read(&mut self, now: u32, key: u64, is_stored: bool) -> Option<SampledItem> {
-        let place = *self.places.get(&key)?;
+        let place = self.place(key)?;
         let exptime = self.items[place].item.exptime;
         if exptime != 0 && exptime <= now {
-            self.remove(key);
+            self.remove_at(place);
             return None;
         }
         let tick = self.advance();
@@ -89,21 +124,21 @@ impl ShadowCache {
     }
 
     /// Stores an item. Evicts others, a bounded number at a time, until all fit this many bytes.
-    /// `None`: nothing is evicted.
+    /// `None`: nothing is evicted. The simulation must not be full.
     pub(super) fn store(&mut self, item: SampledItem, bytes_max: Option<u64>, mean_bytes: u32) {
-        let refetched = self.places.get(&item.key).copied();
-        let refetched = refetched.filter(|place| self.items[*place].is_refetched);
+        let place = self.place(item.key);
+        let refetched = place.filter(|place| self.items[*place].is_refetched);
         if let Some(place) = refetched {
             let present = &mut self.items[place];
             self.bytes = self.bytes - u64::from(present.item.bytes) + u64::from(item.bytes);
             present.item = item;
             present.is_refetched = false;
         } else {
-            self.remove(item.key);
+            if let Some(place) = place {
+                self.remove_at(place);
+            }
             let access = AccessWord::stored(self.advance());
-            self.places.insert(item.key, self.items.len());
-            self.items.push(ShadowItem { item, access, is_refetched: false });
-            self.bytes += u64::from(item.bytes);
+            self.add(item, access);
         }
         for _ in 0..SHADOW_EVICTIONS_MAX {
             if self.items.len() <= 1 || bytes_max.is_none_or(|max| self.bytes <= max) {
@@ -115,27 +150,56 @@ impl ShadowCache {
 
     /// Removes the item of a key.
     pub(super) fn remove(&mut self, key: u64) {
-        if let Some(place) = self.places.remove(&key) {
+        if let Some(place) = self.place(key) {
             self.remove_at(place);
         }
     }
 
     /// Keeps only the items whose keys are wanted.
     pub(super) fn retain(&mut self, is_wanted: impl Fn(u64) -> bool) {
-        let unwanted: Vec<u64> =
-            self.places.keys().copied().filter(|key| !is_wanted(*key)).collect();
-        for key in unwanted {
-            self.remove(key);
+        for place in (0..self.items.len()).rev() {
+            if !is_wanted(self.items[place].item.key) {
+                self.remove_at(place);
+            }
         }
         self.evictions /= 2;
     }
 
-    /// Removes the item at this place, which the map of places does not have any more.
+    /// The place of a key's item.
+    fn place(&self, key: u64) -> Option<usize> {
+        let is_of_key = |place: &u16| self.items[usize::from(*place)].item.key == key;
+        self.places.find(table_hash(key), is_of_key).copied().map(usize::from)
+    }
+
+    /// Adds an item of a key that has none.
+    fn add(&mut self, item: SampledItem, access: AccessWord) {
+        assert!(!self.is_full(), "a simulation has too many items");
+        let place = self.items.len() as u16;
+        self.items.push(ShadowItem { item, access, is_refetched: false });
+        let hash_of = |place: &u16| table_hash(self.items[usize::from(*place)].item.key);
+        self.places.insert_unique(table_hash(item.key), place, hash_of);
+        self.bytes += u64::from(item.bytes);
+    }
+
+    /// Removes the item at this place. The last one takes the place.
     fn remove_at(&mut self, place: usize) {
+        self.replace_place(place, None);
+        let last = self.items.len() - 1;
+        if place != last {
+            self.replace_place(last, Some(place));
+        }
         let removed = self.items.swap_remove(place);
         self.bytes -= u64::from(removed.item.bytes);
-        if let Some(moved) = self.items.get(place) {
-            self.places.insert(moved.item.key, place);
+    }
+
+    /// Changes the place of an item in the table. `None`: the item is removed.
+    fn replace_place(&mut self, old: usize, new: Option<usize>) {
+        let hash = table_hash(self.items[old].item.key);
+        let entry = self.places.find_entry(hash, |place| usize::from(*place) == old);
+        let mut entry = entry.expect("each item is in the table");
+        match new {
+            Some(new) => *entry.get_mut() = new as u16,
+            None => drop(entry.remove()),
         }
     }
 
@@ -160,7 +224,6 @@ impl ShadowCache {
         });
         let (_, place) = looks.max().expect("a look");
         self.sample.advance(SHADOW_LOOKS);
-        self.places.remove(&self.items[place].item.key);
         self.remove_at(place);
         self.evictions += 1;
     }
@@ -168,6 +231,11 @@ impl ShadowCache {
 
 #[cfg(test)]
 mod tests {
+    use alloc::collections::BTreeMap;
+
+    use proptest::collection::vec;
+    use proptest::prelude::*;
+
     use super::*;
 
     fn item(key: u64) -> SampledItem {
@@ -228,7 +296,7 @@ mod tests {
         cache.store(item(7), None, 100);
         let stored_at = AccessTick::new((cache.ticks >> TICK_SHIFT) as u32);
         assert_eq!(cache.read(1, 7, true), Some(item(7)));
-        let place = cache.places[&7];
+        let place = cache.place(7).unwrap();
         assert_eq!((cache.bytes, cache.items[place].access.tick()), (5_000, stored_at));
     }
 
@@ -247,5 +315,110 @@ mod tests {
         cache.retain(|key| key % 2 == 0);
         assert_eq!((cache.len(), cache.bytes), (50, 5_000));
         assert!((0..100).all(|key| cache.read(1, key, true).is_some() == (key % 2 == 0)));
+    }
+
+    #[test]
+    fn a_copy_keeps_reads_and_age() {
+        let mut cache = filled(EvictionOrder::Recency, 0..100);
+        let access = AccessWord::stored(AccessTick::new(3)).after_read(AccessTick::new(3));
+        cache.copy(item(200), access, 90_000);
+        cache.copy(item(99), access, 90_000);
+        let now = AccessTick::new((cache.ticks >> TICK_SHIFT) as u32);
+        let [copied, present] = [200, 99].map(|key| cache.items[cache.place(key).unwrap()].access);
+        assert_eq!(copied, access.dated(copied.tick()));
+        assert_eq!((copied.tick().until(now), present.tick().until(now)), (90_000, 0));
+    }
+
+    /// Nothing is allocated after the start: neither list nor table grow.
+    #[test]
+    fn a_full_simulation_keeps_its_memory() {
+        let mut cache = ShadowCache::new(EvictionOrder::Worth);
+        let memory = (cache.items.capacity(), cache.places.allocation_size());
+        let draws = Sample::new(0);
+        // Sampled keys agree in low bits.
+        let key = |number| draws.draw(number) << 12;
+        let churn = if cfg!(miri) { 3_000 } else { 300_000 };
+        for number in 0..churn {
+            if cache.is_full() {
+                let victim = draws.draw(number + churn) as usize % cache.len();
+                cache.remove(cache.items[victim].item.key);
+            }
+            cache.store(item(key(number)), None, 100);
+        }
+        assert!(cache.is_full() && cache.places.len() == cache.len());
+        assert!((0..cache.len()).all(|at| cache.place(cache.items[at].item.key) == Some(at)));
+        assert_eq!((cache.items.capacity(), cache.places.allocation_size()), memory);
+    }
+
+    /// What a simulation is asked.
+    #[derive(Clone, Copy, Debug)]
+    enum Step {
+        Read(u64),
+        Store(SampledItem, Option<u64>),
+        Copy(SampledItem),
+        Remove(u64),
+        Retain(u64),
+    }
+
+    fn steps() -> impl Strategy<Value = Vec<Step>> {
+        let key = 0..200_u64;
+        let item = (key.clone(), 1..500_u32, prop_oneof![Just(0_u32), 1..10_u32])
+            .prop_map(|(key, bytes, exptime)| SampledItem { key, bytes, exptime });
+        let bytes_max = prop_oneof![Just(None), (1..20_000_u64).prop_map(Some)];
+        let step = prop_oneof![
+            6 => key.clone().prop_map(Step::Read),
+            9 => (item.clone(), bytes_max).prop_map(|(item, max)| Step::Store(item, max)),
+            2 => item.prop_map(Step::Copy),
+            2 => key.clone().prop_map(Step::Remove),
+            1 => key.prop_map(Step::Retain),
+        ];
+        vec(step, 1..if cfg!(miri) { 50 } else { 400 })
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(if cfg!(miri) { 2 } else { 256 }))]
+
+        /// The items are those of a map that takes the same steps, without the evicted ones.
+        #[test]
+        fn the_items_are_those_of_a_map(steps in steps()) {
+            const NOW: u32 = 5;
+            let mut cache = ShadowCache::new(EvictionOrder::Worth);
+            let mut map: BTreeMap<u64, SampledItem> = BTreeMap::new();
+            for step in steps {
+                match step {
+                    Step::Read(key) => {
+                        map.retain(|other, item| {
+                            *other != key || item.exptime == 0 || item.exptime > NOW
+                        });
+                        prop_assert_eq!(cache.read(NOW, key, key % 3 == 0), map.get(&key).copied());
+                    }
+                    Step::Store(item, bytes_max) => {
+                        map.insert(item.key, item);
+                        cache.store(item, bytes_max, 100);
+                        if bytes_max.is_some() {
+                            map.retain(|key, _| cache.place(*key).is_some());
+                        }
+                    }
+                    Step::Copy(item) => {
+                        map.entry(item.key).or_insert(item);
+                        cache.copy(item, AccessWord::default(), 1);
+                    }
+                    Step::Remove(key) => {
+                        map.remove(&key);
+                        cache.remove(key);
+                    }
+                    Step::Retain(part) => {
+                        map.retain(|key, _| key % 5 != part % 5);
+                        cache.retain(|key| key % 5 != part % 5);
+                    }
+                }
+                let items: BTreeMap<_, _> =
+                    cache.items.iter().map(|shadow| (shadow.item.key, shadow.item)).collect();
+                prop_assert_eq!(&items, &map);
+                prop_assert_eq!((cache.len(), cache.places.len()), (map.len(), map.len()));
+                let bytes: u64 = map.values().map(|item| u64::from(item.bytes)).sum();
+                prop_assert_eq!(cache.bytes, bytes);
+            }
+        }
     }
 }
