@@ -103,10 +103,10 @@ pub(crate) const SHADOW_EVICTIONS_MAX: usize = 64;
 pub(crate) const SHADOW_REQUESTS: u64 = 1 << 15;
 
 /// Sampled requests after which what was missed lately counts half.
-pub(crate) const RECENT_REQUESTS: u64 = 1 << 11;
+pub(crate) const RECENT_REQUESTS: u64 = 1 << 10;
 
 /// Another order of eviction is chosen at once if it has missed this much less lately, in percent.
-pub(crate) const RECENT_GAIN_PERCENT: u32 = 25;
+pub(crate) const RECENT_GAIN_PERCENT: u32 = 35;
 
 /// Another order of eviction is chosen if it misses this much less, in percent.
 pub(crate) const ORDER_GAIN_PERCENT: u32 = 2;

@@ -31,7 +31,7 @@ const UNSAMPLED_ALL: u32 = u32::MAX;
 const COMPARISON_REQUESTS: u64 = 64;
 
 /// Requests before the first comparison.
-const COMPARISON_REQUESTS_MIN: u64 = 8 * COMPARISON_REQUESTS;
+const COMPARISON_REQUESTS_MIN: u64 = 32 * COMPARISON_REQUESTS;
 
 /// Sampled items over whose stores the mean of bytes is averaged.
 const MEAN_ITEMS: u64 = 256;
@@ -279,7 +279,11 @@ impl OrderChoice {
         if self.recent_requests >= RECENT_REQUESTS / 2
             && self.take_better(|simulation| simulation.recent, RECENT_GAIN_PERCENT)
         {
-            self.forget_misses();
+            // What was before says nothing of the load as it is now.
+            self.requests = self.recent_requests;
+            for simulation in &mut self.simulated {
+                simulation.all = simulation.recent;
+            }
             return true;
         }
         self.requests >= COMPARISON_REQUESTS_MIN
