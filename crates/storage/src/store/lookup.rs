@@ -32,21 +32,29 @@ impl Store {
     #[inline(always)]
     fn read_head(&mut self, now: u32, key: HashedKey<'_>) -> Result<ItemHead, Miss> {
         if self.eviction().is_sampled(key.hash()) {
-            self.sample_next_read(now, key);
+            return self.read_sampled_head(now, key);
         }
         let head = self.items_mut().find_live_head(now, key)?;
-        let access = self.eviction_mut().note_read(now, head);
-        self.items_mut().slabs_mut().count_hit(head.at(), head.access().segment());
-        Ok(head.accessed(access))
+        Ok(self.note_get(now, head))
     }
 
-    /// Notes the read of a sampled key before it is done.
+    /// As [`Self::read_head`], for a sampled key.
     #[cold]
     #[inline(never)]
-    fn sample_next_read(&mut self, now: u32, key: HashedKey<'_>) {
-        let item = self.items().find_linked(key);
-        let live = item.filter(|item| self.items().death_of(now, *item).is_none());
-        self.eviction_mut().note_sampled_read(now, key.hash(), live);
+    fn read_sampled_head(&mut self, now: u32, key: HashedKey<'_>) -> Result<ItemHead, Miss> {
+        let found = self.items_mut().find_live(now, key);
+        self.eviction_mut().note_sampled_read(now, key.hash(), found.ok());
+        let head = self.items().head(found?);
+        Ok(self.note_get(now, head))
+    }
+
+    /// Counts a read that found an item. Returns its header after that.
+    #[expect(clippy::inline_always, reason = "most requests do this")]
+    #[inline(always)]
+    fn note_get(&mut self, now: u32, head: ItemHead) -> ItemHead {
+        let access = self.eviction_mut().note_read(now, head);
+        self.items_mut().slabs_mut().count_hit(head.at(), head.access().segment());
+        head.accessed(access)
     }
 
     /// Notes a read of a key for the choice of the order of eviction. `found`: its item, if it has
