@@ -70,7 +70,7 @@ pub use memory::page_pool::PagePool;
 pub use memory::region::{Region, region_reach};
 pub use page_moves::page_sharing::{PageDemand, PageWish};
 pub use page_moves::reassign::Reassigned;
-pub use slabs::segment_shares::SegmentShares;
+pub use policy::segment_shares::SegmentShares;
 pub use slabs::stats::{ClassCounters, ClassStats, StoreStats};
 pub use store::allocation::NoMemory;
 pub use store::amending::{Amendment, NewUnique};

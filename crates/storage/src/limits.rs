@@ -111,24 +111,17 @@ pub(crate) const RECENT_GAIN_PERCENT: u32 = 35;
 /// Another order of eviction is chosen if it misses this much less, in percent.
 pub(crate) const ORDER_GAIN_PERCENT: u32 = 2;
 
-/// Ticks for which new items stay in HOT before their class's first eviction: a fifth of a
-/// turnover.
-pub(crate) const HOT_TICKS_FIRST: u64 = 205;
-
-/// Ticks for which items stay in WARM before then: a turnover.
-pub(crate) const WARM_TICKS_FIRST: u64 = 1024;
-
 /// The ages at which items leave HOT and WARM follow their shares within this many looks at each
-/// item of the class. Items move when they are looked at, so a faster control would be ahead of the
+/// item of the store. Items move when they are looked at, so a faster control would be ahead of the
 /// counts, and the counts would swing.
 pub(crate) const CONTROL_LOOKS: u64 = 4;
 
-/// Evicted items over which their age is averaged.
-pub(crate) const TAIL_ITEMS: u64 = 64;
+/// Samples over which the age of the oldest item in COLD is averaged.
+pub(crate) const COLD_SAMPLES: u64 = 64;
 
 /// What HOT and WARM protect is no victim, whatever it costs. It counts this part of its cost when
 /// classes are compared: with all of it, a class that protects old items would lose its pages.
-pub(crate) const PROTECTED_COST_PART: u64 = 4;
+pub(crate) const PROTECTED_COST_PART: u64 = 64;
 
 /// Candidates for eviction of a slab class.
 pub(crate) const CANDIDATES_MAX: usize = 32;

@@ -16,9 +16,10 @@ use crate::memory::region::Location;
 use crate::policy::access_clock::AccessClock;
 use crate::policy::order_choice::OrderChoice;
 use crate::policy::page_worth::PageWorth;
+use crate::policy::segment_ages::SegmentAges;
+use crate::policy::segment_shares::SegmentShares;
 use crate::policy::stale_classes::StaleClasses;
 use crate::slabs::page_record::RecordId;
-use crate::slabs::segment_shares::SegmentShares;
 use crate::slabs::slab_class::SlabClass;
 use crate::slabs::stats::StoreStats;
 
@@ -34,7 +35,7 @@ pub(crate) struct Eviction {
     evicts: bool,
     /// See [`Eviction::set_temporary_ttl`].
     temporary_ttl: u32,
-    segment_shares: SegmentShares,
+    segments: SegmentAges,
     /// Whether all new items are in HOT.
     starts_hot: bool,
     events: EventLog,
@@ -51,7 +52,7 @@ impl Eviction {
             crawl: Crawl::new(),
             evicts,
             temporary_ttl: 0,
-            segment_shares: SegmentShares::standard(),
+            segments: SegmentAges::new(SegmentShares::standard()),
             starts_hot: true,
             events: EventLog::default(),
         }
@@ -105,7 +106,7 @@ impl Eviction {
     /// the first read moves nothing. Returns the access word that the item shall have.
     #[inline(never)]
     fn warm_up(&mut self, head: ItemHead, access: AccessWord) -> AccessWord {
-        if !access.is_active() || !self.segment_shares.are_on() {
+        if !access.is_active() || !self.segments.shares().are_on() {
             return access;
         }
         let item = head.location(self.items.pages());
@@ -124,9 +125,9 @@ impl Eviction {
         item: Location,
         access: AccessWord,
     ) -> AccessWord {
+        let segment = self.segments.place(access, judge.age(access));
         let class = self.items.slabs().class_of(item);
         let class = self.items.slabs_mut().class_mut(class);
-        let segment = class.segments.place(access, judge.age(access));
         match segment {
             Segment::Cold => class.counters.moves_to_cold += 1,
             Segment::Warm if access.segment() == segment => class.counters.moves_within_lru += 1,
@@ -168,7 +169,7 @@ impl Eviction {
         let exptime = self.items.view(item).exptime();
         let segment = if exptime != 0 && exptime.saturating_sub(now) <= self.temporary_ttl {
             Segment::Temporary
-        } else if self.segment_shares.are_on() {
+        } else if self.segments.shares().are_on() {
             Segment::Hot
         } else {
             Segment::Cold
@@ -278,7 +279,7 @@ impl Eviction {
     /// if no others are left. 0: no new item is temporary.
     pub(crate) fn set_temporary_ttl(&mut self, seconds: u32) {
         self.temporary_ttl = seconds;
-        self.starts_hot = seconds == 0 && self.segment_shares.are_on();
+        self.starts_hot = seconds == 0 && self.segments.shares().are_on();
     }
 
     /// Whether there are temporary items.
@@ -289,12 +290,18 @@ impl Eviction {
 
     /// Sets the settings of the segments.
     pub(crate) fn set_segment_shares(&mut self, shares: SegmentShares) {
-        self.segment_shares = shares;
+        self.segments.set_shares(shares);
         self.starts_hot = self.temporary_ttl == 0 && shares.are_on();
     }
 
-    pub(super) fn segment_shares(&self) -> SegmentShares {
-        self.segment_shares
+    /// Adapts the ages of the segments, after this many looks at items.
+    pub(super) fn control_segments(&mut self, looks: usize) {
+        self.segments.control(self.items.bytes_by_segment(), self.items.items(), looks);
+    }
+
+    /// Notes the age of the oldest item in COLD of a sample.
+    pub(super) fn note_cold(&mut self, age: u32) {
+        self.segments.note_cold(age);
     }
 
     /// Whether a live item is evicted only if no others are left.

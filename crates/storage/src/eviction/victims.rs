@@ -53,14 +53,13 @@ impl Eviction {
         for _ in 1..samples_for(victims) {
             reclaimed |= self.look(now, judge, class, &mut bar, |_, _| {});
         }
-        self.control_segments(class, samples_for(victims));
+        self.control_segments(samples_for(victims) * EVICT_LOOKS);
         if reclaimed {
             return true;
         }
         let mut last = None;
         for _ in 0..victims {
             let Some(item) = self.first_candidate(class, last.is_none()) else { break };
-            self.note_victim(judge, class, item);
             let is_long = self.items().view(item).is_chained();
             if victims > 1 {
                 self.prefetch_rest(item);
@@ -76,23 +75,6 @@ impl Eviction {
         self.note_evicted_time(now, last);
         self.prefetch_next(class, victims);
         true
-    }
-
-    /// Adapts the ages at which items of a class change their segment, after this many samples.
-    fn control_segments(&mut self, class: SlabClassId, samples: usize) {
-        let shares = self.segment_shares();
-        let class = self.items_mut().slabs_mut().class_mut(class);
-        class.segments.control(shares, samples * EVICT_LOOKS);
-    }
-
-    /// Notes the age of a victim of a class. What was read twice does not count: such items go when
-    /// they are far older than what else is evicted, and the segments' ages are factors of that.
-    fn note_victim(&mut self, judge: Judge, class: SlabClassId, item: Location) {
-        let access = self.items().view(item).access();
-        if !access.is_active() {
-            let segments = &mut self.items_mut().slabs_mut().class_mut(class).segments;
-            segments.note_victim(judge.age(access));
-        }
     }
 
     /// Asks the processor for the items that the next evictions of a class look at.
@@ -170,7 +152,7 @@ impl Eviction {
         class: SlabClassId,
     ) -> bool {
         let mut bar = self.price_candidates(judge, class);
-        self.control_segments(class, 1);
+        self.control_segments(EVICT_LOOKS);
         self.look_and_count(now, judge, class, &mut bar)
     }
 
@@ -219,6 +201,7 @@ impl Eviction {
     ) -> bool {
         let sample = self.items_mut().slabs_mut().next_sample(class);
         let chunk_weight = self.items().slabs().class(class).costs.chunk_weight();
+        let mut oldest_cold = None;
         for chunk in sample.into_iter().filter_map(Location::some) {
             let Some(item) = self.items().evictable_item(chunk) else { continue };
             if self.items().death_of(now, item).is_some() {
@@ -236,6 +219,9 @@ impl Eviction {
             if !access.is_cold() {
                 access = self.move_to_its_segment(judge, item, access);
             }
+            if access.is_cold() {
+                oldest_cold = oldest_cold.max(Some(judge.age(access)));
+            }
             let candidate = Candidate { chunk, access, size_weight };
             let cost = candidate.cost(judge);
             show(if access.is_cold() { cost } else { cost / PROTECTED_COST_PART }, access);
@@ -243,6 +229,9 @@ impl Eviction {
             if rank > *bar {
                 *bar = self.offer(class, rank, candidate, item);
             }
+        }
+        if let Some(age) = oldest_cold {
+            self.note_cold(age);
         }
         false
     }

@@ -1,12 +1,13 @@
 //! The counts of a store's items as a whole. Slab classes count their own.
 
+use crate::item::segment::Segment;
 use crate::linked::item_sizes::ItemSizes;
 
 /// The counts of a store's linked items.
 #[derive(Default)]
 pub(super) struct ItemAccounts {
-    /// Bytes that linked items use.
-    bytes: usize,
+    /// Bytes that linked items use, by segment.
+    bytes: [usize; Segment::ALL.len()],
     sizes: Option<ItemSizes>,
     /// Requests that found an expired item.
     pub(super) expired_met: u64,
@@ -24,6 +25,12 @@ impl ItemAccounts {
 
     /// Bytes that linked items use.
     pub(super) fn bytes(&self) -> usize {
+        self.bytes.iter().sum()
+    }
+
+    /// Bytes that linked items use, by segment.
+    #[inline]
+    pub(super) fn bytes_by_segment(&self) -> [usize; Segment::ALL.len()] {
         self.bytes
     }
 
@@ -34,8 +41,8 @@ impl ItemAccounts {
 
     /// Counts an item of this many bytes.
     #[inline]
-    pub(super) fn add(&mut self, bytes: usize) {
-        self.bytes += bytes;
+    pub(super) fn add(&mut self, bytes: usize, segment: Segment) {
+        self.bytes[segment as usize] += bytes;
         if self.sizes.is_some() {
             self.add_size(bytes);
         }
@@ -43,11 +50,17 @@ impl ItemAccounts {
 
     /// Counts an item of this many bytes out.
     #[inline]
-    pub(super) fn remove(&mut self, bytes: usize) {
-        self.bytes -= bytes;
+    pub(super) fn remove(&mut self, bytes: usize, segment: Segment) {
+        self.bytes[segment as usize] -= bytes;
         if self.sizes.is_some() {
             self.remove_size(bytes);
         }
+    }
+
+    /// Counts an item of this many bytes in another segment.
+    pub(super) fn change_segment(&mut self, bytes: usize, old: Segment, new: Segment) {
+        self.bytes[old as usize] -= bytes;
+        self.bytes[new as usize] += bytes;
     }
 
     #[cold]

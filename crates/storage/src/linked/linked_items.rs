@@ -137,6 +137,12 @@ impl LinkedItems {
         self.accounts.bytes()
     }
 
+    /// Bytes that linked items use, by segment.
+    #[inline]
+    pub(crate) fn bytes_by_segment(&self) -> [usize; Segment::ALL.len()] {
+        self.accounts.bytes_by_segment()
+    }
+
     #[inline]
     pub(crate) fn view(&self, item: Location) -> ItemRef<'_> {
         ItemRef::new(self.pages(), item)
@@ -299,12 +305,14 @@ impl LinkedItems {
 
     /// Moves a linked item to the segment of this access word, which it gets.
     pub(crate) fn change_access(&mut self, item: Location, access: AccessWord) {
-        let old = self.head(item).access().segment();
+        let view = self.view(item);
+        let (bytes, old, new) = (view.total_bytes(), view.access().segment(), access.segment());
         chunk::set_access(self.slabs.pages_mut(), item, access);
-        self.recount_segment(item, old, access.segment());
+        self.accounts.change_segment(bytes, old, new);
+        self.recount_segment(item, old, new);
     }
 
-    /// Counts a linked item in the segment where it is now.
+    /// Counts a linked item of a class in the segment where it is now. Its bytes are counted there.
     #[inline(never)]
     pub(crate) fn recount_segment(&mut self, item: Location, old: Segment, new: Segment) {
         let class = self.slabs.class_of(item);
@@ -328,8 +336,9 @@ impl LinkedItems {
     /// Adds a linked item to the counts. Also used after a change in place.
     pub(crate) fn count_in(&mut self, item: Location) {
         let view = self.view(item);
-        let (bytes, mark, exptime) = (view.total_bytes(), view.epoch(), view.exptime());
-        self.accounts.add(bytes);
+        let (bytes, segment) = (view.total_bytes(), view.access().segment());
+        let (mark, exptime) = (view.epoch(), view.exptime());
+        self.accounts.add(bytes, segment);
         if exptime != 0 {
             self.expiry.note(self.slabs.stock.record_of(item), exptime);
         }
@@ -339,8 +348,8 @@ impl LinkedItems {
     /// Takes a linked item out of the counts. Also used before a change in place.
     pub(crate) fn count_out(&mut self, item: Location) {
         let view = self.view(item);
-        let (bytes, mark) = (view.total_bytes(), view.epoch());
-        self.accounts.remove(bytes);
+        let (bytes, segment, mark) = (view.total_bytes(), view.access().segment(), view.epoch());
+        self.accounts.remove(bytes, segment);
         self.epochs.remove(mark);
         if self.epochs.is_ambiguous() {
             self.count_dead_out(item, mark);
@@ -366,11 +375,12 @@ impl LinkedItems {
     pub(crate) fn widen(&mut self, item: Location, needed: NeededFields) -> bool {
         let view = self.view(item);
         let (bytes, added) = (view.total_bytes(), needed.missing_bytes(view));
+        let segment = view.access().segment();
         if !self.slabs.grow_used(item, added) {
             return false;
         }
-        self.accounts.remove(bytes);
-        self.accounts.add(bytes + added);
+        self.accounts.remove(bytes, segment);
+        self.accounts.add(bytes + added, segment);
         item_fields::widen(self.slabs.pages_mut(), item, needed);
         true
     }

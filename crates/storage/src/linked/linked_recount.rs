@@ -5,6 +5,7 @@ use alloc::{format, string::String, vec::Vec};
 use crate::item::body::{body_head, body_previous};
 use crate::item::chain::chunk_used_bytes;
 use crate::item::chunk::{self, ChunkUse};
+use crate::item::segment::Segment;
 use crate::limits::PAGE_BYTES;
 use crate::linked::linked_items::LinkedItems;
 use crate::memory::region::Location;
@@ -56,7 +57,7 @@ impl LinkedItems {
         chunks: &Chunks,
         is_swept: impl Fn(RecordId) -> bool,
     ) -> Result<(), String> {
-        let (mut bytes, mut epochs, mut bodies) = (0, [0; 4], 0);
+        let (mut bytes, mut epochs, mut bodies) = ([0; Segment::ALL.len()], [0; 4], 0);
         let mut linked = Vec::new();
         for (chunk, chunk_use) in chunks {
             if !matches!(chunk_use, ChunkUse::Linked | ChunkUse::Unlinked) {
@@ -70,7 +71,7 @@ impl LinkedItems {
             let view = self.view(*chunk);
             let written: usize = view.value_parts().map(<[u8]>::len).sum();
             ensure!(written == view.value_len(), "{chunk:?}: a linked value is incomplete");
-            bytes += view.total_bytes();
+            bytes[view.access().segment() as usize] += view.total_bytes();
             let parts = core::iter::once(*chunk).chain(view.bodies());
             let used: usize = parts.map(|part| chunk_used_bytes(self.pages(), part)).sum();
             ensure!(used == view.total_bytes(), "{chunk:?}: {used} bytes in its chunks");
@@ -83,14 +84,14 @@ impl LinkedItems {
         }
         let all_bodies = chunks.values().filter(|chunk| **chunk == ChunkUse::Body).count();
         ensure!(bodies == all_bodies, "{all_bodies} body chunks, {bodies} of them in chains");
-        let counted = self.accounts.bytes();
-        ensure!(bytes == counted, "item bytes: {counted}, recount {bytes}");
+        let counted = self.accounts.bytes_by_segment();
+        ensure!(bytes == counted, "item bytes: {counted:?} by segment, recount {bytes:?}");
         if let Some(sizes) = self.accounts.sizes() {
             let sized: u64 = sizes.map(|(_, items)| items).sum();
             ensure!(sized == self.items() as u64, "{sized} items by size of {}", self.items());
         }
         let owned = self.slabs().stock.owned_pages();
-        ensure!(bytes <= owned * PAGE_BYTES, "more bytes than pages");
+        ensure!(self.bytes() <= owned * PAGE_BYTES, "more bytes than pages");
         ensure!(self.expiry().is_sound(), "a group of pages expires at another second than they");
         let Some(dead) = self.recount_dead_marked(&linked) else {
             return Err(format!("a clean page has flushed items, {:?}", self.epochs));

@@ -18,7 +18,6 @@ pub(crate) mod page_stock;
 mod prefetched_samples;
 pub(crate) mod refusals;
 pub(crate) mod sample;
-pub(crate) mod segment_shares;
 pub(crate) mod slab_allocator;
 pub(crate) mod slab_class;
 pub(crate) mod slab_recount;

@@ -37,7 +37,7 @@ impl SlabClass {
             room: RecordId::NONE,
             used_chunks: 0,
             used_bytes: 0,
-            segments: ClassSegments::new(),
+            segments: ClassSegments::default(),
             sample: Sample::new(0),
             candidates: Candidates::new(),
             costs: ClassCosts::new(),

@@ -6,7 +6,7 @@ use crate::eviction::event_log::StoreEvent;
 use crate::item::chunk_sizes::SlabClassId;
 use crate::page_moves::page_sharing::{PageDemand, PageWish};
 use crate::page_moves::reassign::Reassigned;
-use crate::slabs::segment_shares::SegmentShares;
+use crate::policy::segment_shares::SegmentShares;
 use crate::store::store::Store;
 
 impl Store {
