@@ -119,10 +119,6 @@ pub(crate) const CONTROL_LOOKS: u64 = 4;
 /// Samples over which the age of the oldest item in COLD is averaged.
 pub(crate) const COLD_SAMPLES: u64 = 64;
 
-/// What HOT and WARM protect is no victim, whatever it costs. It counts this part of its cost when
-/// classes are compared: with all of it, a class that protects old items would lose its pages.
-pub(crate) const PROTECTED_COST_PART: u64 = 64;
-
 /// Candidates for eviction of a slab class.
 pub(crate) const CANDIDATES_MAX: usize = 32;
 

@@ -148,7 +148,7 @@ impl Eviction {
         let class = self.items.slabs().class_of(item);
         let class = self.items.slabs_mut().class_mut(class);
         class.costs.count_hit();
-        if class.costs.is_tail(judge.dispensability(access)) {
+        if access.is_cold() && class.costs.is_tail(judge.dispensability(access)) {
             self.worth.note_tail_hit(now);
         }
     }

@@ -6,8 +6,7 @@ use crate::item::chunk_sizes::SlabClassId;
 use crate::item::eviction_order::Judge;
 use crate::item::segment::Segment;
 use crate::limits::{
-    AHEAD_CHUNK_BYTES_MAX, CACHE_LINE_BYTES, EVICT_LOOKS, EVICT_WALK_MAX, PROTECTED_COST_PART,
-    VICTIMS_MAX,
+    AHEAD_CHUNK_BYTES_MAX, CACHE_LINE_BYTES, EVICT_LOOKS, EVICT_WALK_MAX, VICTIMS_MAX,
 };
 use crate::memory::region::Location;
 use crate::slabs::candidates::Candidate;
@@ -177,8 +176,7 @@ impl Eviction {
         let reclaimed = self.look(now, judge, class, bar, |cost, access| {
             costs[seen] = cost;
             seen += 1;
-            // A temporary item costs nothing to keep.
-            if cost > 0 {
+            if access.segment() != Segment::Temporary {
                 expected_hits += judge.expected_hits(access);
             }
         });
@@ -188,8 +186,9 @@ impl Eviction {
     }
 
     /// Looks at the next sample of a class for candidates, whose rank must be above the bar. Shows
-    /// the cost and the access word of each live item. True: it found a dead item, took it back and
-    /// went no further.
+    /// each live item's access word, and its cost, which is 0 unless it is in COLD: what HOT and WARM
+    /// protect makes no class dispensable. True: it found a dead item, took it back and went no
+    /// further.
     #[inline]
     fn look(
         &mut self,
@@ -224,7 +223,7 @@ impl Eviction {
             }
             let candidate = Candidate { chunk, access, size_weight };
             let cost = candidate.cost(judge);
-            show(if access.is_cold() { cost } else { cost / PROTECTED_COST_PART }, access);
+            show(if access.is_cold() { cost } else { 0 }, access);
             let rank = candidate.rank(cost);
             if rank > *bar {
                 *bar = self.offer(class, rank, candidate, item);

@@ -37,10 +37,10 @@ impl ControlledAge {
     }
 
     /// Adapts the age of a segment that has and shall have these shares of the bytes, in any unit,
-    /// after looks at this share of the items: so many of so many.
+    /// after `looks` at `items` items.
     fn adapt(&mut self, has: u64, wanted: u64, (looks, items): (u64, u64)) {
         let error = (wanted.abs_diff(has) << PART_SHIFT) / wanted.max(1);
-        let full = self.0 * error.min(1 << PART_SHIFT) >> PART_SHIFT;
+        let full = (self.0 * error.min(1 << PART_SHIFT)) >> PART_SHIFT;
         let step = full * looks.min(items) / (CONTROL_LOOKS * items.max(1));
         let age = if has < wanted { self.0 + step + 1 } else { self.0 - step };
         self.0 = age.clamp(1, AGE_MAX);

@@ -1,11 +1,11 @@
 //! Values that a full store keeps whatever their size: those that were just stored, and those that
-//! are read at least once in a turnover. A turnover is as many stored bytes as the memory has.
+//! are read often. A turnover is as many stored bytes as the memory has.
 
 use std::sync::{Arc, Mutex};
 
-use slabcore_storage::{Config, PAGE_BYTES, PagePool, StoreOutcome, StoreVerb};
+use slabcore_storage::{Config, PAGE_BYTES, StoreOutcome, StoreVerb};
 
-use crate::full_store::{FullStore, ITEM_BYTES};
+use crate::full_store::FullStore;
 use crate::shard::{Shard, pattern, pool};
 
 /// Sizes of values from a small one to nearly the largest that memcached takes by default.
@@ -30,30 +30,6 @@ fn a_value_is_there_for_the_next_get() {
                 let others = store.below(50);
                 (0..others).for_each(|_| _ = store.let_other_store());
             }
-        }
-        store.shard.store.check().unwrap();
-    }
-}
-
-/// The page of a small item was cleared at once for another client's long value, with all items in
-/// it.
-#[test]
-fn a_small_value_is_there_after_the_next_long_one() {
-    for (pages, lens) in [(64, &[100][..]), (128, &[1_000]), (288, &[100])] {
-        let mut store = FullStore::new(pages, lens);
-        for round in 0..40 {
-            let keys: Vec<String> =
-                (0..20).map(|number| format!("small{round}-{number}")).collect();
-            for key in &keys {
-                store.set(key, lens[0]);
-                store.let_other_store();
-            }
-            let len = LENS[2 + round % 4];
-            store.set(&format!("long{round}"), len);
-            for key in &keys {
-                assert!(store.hits(key), "{key} after {len} bytes, {pages} pages of {lens:?}");
-            }
-            store.let_others_store(store.memory_bytes / 16);
         }
         store.shard.store.check().unwrap();
     }
@@ -114,39 +90,33 @@ fn a_value_larger_than_its_shard_is_there_for_the_next_get() {
 }
 
 /// Values that one client keeps reading while others store.
-pub(super) struct ReadValues {
+struct ReadValues {
     keys: Vec<(String, usize)>,
 }
 
 impl ReadValues {
     /// A number of keys for each length.
-    pub(super) fn new(lens: &[(usize, usize)]) -> ReadValues {
+    fn new(lens: &[(usize, usize)]) -> ReadValues {
         let keys = lens.iter().flat_map(|(count, len)| {
             (0..*count).map(move |number| (format!("read{len}-{number}"), *len))
         });
         ReadValues { keys: keys.collect() }
     }
 
-    pub(super) fn store(&self, store: &mut FullStore) {
+    fn store(&self, store: &mut FullStore) {
         for (key, len) in &self.keys {
             store.set(key, *len);
         }
     }
 
-    /// Reads each value once while others store this part of a turnover; each call of `others`
-    /// returns the bytes that it stored. Returns the values that were missed, and stores them again.
-    pub(super) fn read_during(
-        &self,
-        store: &mut FullStore,
-        part: f64,
-        others: &mut impl FnMut(&mut FullStore) -> usize,
-    ) -> Vec<&str> {
+    /// Reads each value once while others store this part of a turnover. Returns the values that
+    /// were missed, and stores them again.
+    fn read_during(&self, store: &mut FullStore, part: f64) -> Vec<&str> {
         let bytes = (store.memory_bytes as f64 * part) as usize;
-        let (mut stored, mut missed, mut calls) = (0, Vec::new(), 0);
+        let (mut stored, mut missed) = (0, Vec::new());
         for (number, (key, len)) in self.keys.iter().enumerate() {
-            while stored < bytes * (number + 1) / self.keys.len() && calls < CALLS_MAX {
-                stored += others(store);
-                calls += 1;
+            while stored < bytes * (number + 1) / self.keys.len() {
+                stored += store.let_other_store();
             }
             if !store.hits(key) {
                 missed.push(key.as_str());
@@ -154,50 +124,6 @@ impl ReadValues {
             }
         }
         missed
-    }
-}
-
-/// Calls of `others` in a part of a turnover at most: others may hit nearly always.
-const CALLS_MAX: usize = 60_000;
-
-/// Pages, fragments and sessions never hit once small traffic filled the cache. Values that are
-/// read once in a turnover stay, whatever they and their neighbours weigh.
-#[test]
-fn a_value_that_is_read_once_a_turnover_stays() {
-    let kept = [
-        &[(200, 100), (20, 1_000), (20, 5_000), (10, 20_000), (1, 500_000)][..],
-        &[(50, 20_000)],
-        &[(2, 700_000)],
-        &[(1_000, 100), (1, 900_000)],
-    ];
-    let loads: [&[usize]; 4] = [&[100], &[1_000], &[20_000], &[100, 1_000, 20_000, 300_000]];
-    for (kept, lens) in kept.into_iter().flat_map(|kept| loads.map(|lens| (kept, lens))) {
-        for hot_reads in [0, 4] {
-            let mut store = FullStore::new(128, lens);
-            let mut others = |store: &mut FullStore| {
-                let mut stored = store.let_other_store();
-                for _ in 0..hot_reads {
-                    let hot = format!("hot{}", store.below(2_000));
-                    if !store.hits(&hot) {
-                        store.set(&hot, 100);
-                        stored += 100 + ITEM_BYTES;
-                    }
-                }
-                stored
-            };
-            let values = ReadValues::new(kept);
-            values.store(&mut store);
-            values.read_during(&mut store, 0.05, &mut others);
-            values.read_during(&mut store, 0.05, &mut others);
-            let mut row = String::new();
-            for turnover in 0..8 {
-                let missed = values.read_during(&mut store, 1.0, &mut others);
-                row += &format!(" {}", missed.len());
-            }
-            let n: usize = kept.iter().map(|k| k.0).sum();
-            println!("LAB {kept:?} among {lens:?}, {hot_reads} hot reads: of {n}: {row}");
-            store.shard.store.check().unwrap();
-        }
     }
 }
 
@@ -212,8 +138,7 @@ fn a_value_that_is_read_often_stays() {
         let values = ReadValues::new(kept);
         values.store(&mut store);
         for round in 0..64 {
-            let missed =
-                values.read_during(&mut store, 1.0 / 16.0, &mut FullStore::let_other_store);
+            let missed = values.read_during(&mut store, 1.0 / 16.0);
             let what = format!("{kept:?} among {len}, round {round}");
             assert!(round < 32 || missed.is_empty(), "{what}: {missed:?}");
         }
@@ -235,102 +160,5 @@ fn a_value_that_nobody_reads_lasts_a_part_of_a_turnover() {
                 assert!(store.hits(&key), "{len} bytes after {reads} reads, round {round}");
             }
         }
-    }
-}
-
-/// Keys that a cache-aside client reads, in equal parts of its requests for each length.
-struct WorkingSet(Vec<(usize, usize)>);
-
-impl WorkingSet {
-    /// For each length, the percentage of the memory that its items take.
-    fn new(store: &FullStore, shares: &[(usize, usize)]) -> WorkingSet {
-        let keys = |(len, percent): &(usize, usize)| {
-            (*len, (store.memory_bytes * percent / 100 / (len + ITEM_BYTES)).max(1))
-        };
-        WorkingSet(shares.iter().map(keys).collect())
-    }
-
-    /// Asks for each key this many times on average, but stops after `turnovers` if many requests
-    /// miss. Returns the hit ratio for each length.
-    fn play(&self, store: &mut FullStore, times: usize, turnovers: usize) -> Vec<f64> {
-        let rounds_max = times * self.0.iter().map(|(_, keys)| *keys).max().unwrap();
-        let mut hits = vec![0; self.0.len()];
-        let (mut rounds, mut stored) = (0, 0);
-        while rounds < rounds_max && stored < turnovers * store.memory_bytes {
-            rounds += 1;
-            for ((len, keys), hits) in self.0.iter().zip(&mut hits) {
-                let key = format!("{len}-{}", store.below(*keys));
-                if store.hits(&key) {
-                    *hits += 1;
-                } else {
-                    store.set(&key, *len);
-                    stored += len + ITEM_BYTES;
-                }
-            }
-        }
-        hits.iter().map(|hits| f64::from(*hits) / rounds as f64).collect()
-    }
-}
-
-/// The memory follows a load that moves between small and large values: the hit ratio of what is
-/// read now recovers within some turnovers, and no value is refused.
-#[test]
-fn the_hit_ratio_recovers_when_shares_of_sizes_change() {
-    let mut store = FullStore::new(256, &[100]);
-    let phases: [&[(usize, usize)]; 8] = [
-        &[(100, 55)],
-        &[(20_000, 55)],
-        &[(900_000, 55)],
-        &[(20_000, 55)],
-        &[(100, 55)],
-        &[(100, 45), (20_000, 6), (900_000, 6)],
-        &[(100, 6), (20_000, 6), (900_000, 45)],
-        &[(100, 6), (20_000, 45), (900_000, 6)],
-    ];
-    for (number, shares) in phases.into_iter().enumerate() {
-        let working_set = WorkingSet::new(&store, shares);
-        working_set.play(&mut store, 8, 3);
-        let hits = working_set.play(&mut store, 2, 3);
-        assert!(hits.iter().all(|hits| *hits > 0.9), "phase {number}, {shares:?}: {hits:?}");
-        store.shard.store.check().unwrap();
-    }
-}
-
-/// The limit falls while a value arrives. The value is stored, values that are read stay, and the
-/// limit is reached.
-#[test]
-fn values_stay_when_the_limit_falls_while_one_arrives() {
-    let pool: Arc<PagePool> = pool(256);
-    let config = Config { fair_share_pages: 256, ..Config::default() };
-    let mut store = FullStore::with(Shard::new(&config, &pool), 256 * PAGE_BYTES, &[100, 5_000]);
-    let values = ReadValues::new(&[(100, 100), (5, 20_000), (1, 500_000)]);
-    values.store(&mut store);
-    for (number, pages) in [208, 160, 128, 256, 128].into_iter().enumerate() {
-        let (key, value) = (format!("arriving{number}"), pattern(number, 900_000));
-        let hashed = store.shard.hasher.hash(key.as_bytes());
-        let mut arriving =
-            store.shard.store.reserve(store.shard.now, hashed, 0, 0, value.len()).unwrap();
-        while arriving.missing() > 0 {
-            let at = value.len() - arriving.missing();
-            if at > value.len() / 2 && pool.pages_total() != pages {
-                assert!(pool.set_limit(pages));
-                store.memory_bytes = pages * PAGE_BYTES;
-            }
-            let room = store.shard.store.spare(store.shard.now, &mut arriving).unwrap();
-            let part = room.len().min(16 << 10);
-            room[..part].copy_from_slice(&value[at..at + part]);
-            store.shard.store.advance(&mut arriving, part);
-            store.let_other_store();
-        }
-        let outcome = store.shard.store.commit(store.shard.now, arriving, StoreVerb::Set);
-        assert_eq!(outcome, StoreOutcome::Stored);
-        assert!(store.shard.has_value(&key, &value), "limit of {pages} pages");
-        while store.shard.store.maintain(store.shard.now, 64) {}
-        assert_eq!(pool.pages_over(), 0);
-        for _ in 0..2 {
-            let missed = values.read_during(&mut store, 0.5, &mut FullStore::let_other_store);
-            assert!(missed.is_empty(), "limit of {pages} pages: {missed:?}");
-        }
-        store.shard.store.check().unwrap();
     }
 }
