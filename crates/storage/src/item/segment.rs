@@ -2,7 +2,7 @@
 //!
 //! A new item is in HOT. What stays unread moves to COLD, and what is read twice moves to WARM.
 //! Items in COLD are evicted before all others. Where an item belongs is said in
-//! `slabs/class_segments.rs`.
+//! `policy/segment_ages.rs`.
 
 /// The segment of an item.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

@@ -148,12 +148,20 @@ mod tests {
         SegmentAges::new(SegmentShares::new(hot_percent, 40, hot_factor, 2.0))
     }
 
+    /// Bytes in HOT and COLD, by segment.
+    fn bytes(hot: usize, cold: usize) -> [usize; Segment::ALL.len()] {
+        let mut bytes = [0; Segment::ALL.len()];
+        bytes[Segment::Hot as usize] = hot;
+        bytes[Segment::Cold as usize] = cold;
+        bytes
+    }
+
     /// A store of new items, each of which is looked at this many times.
     fn play(ages: &mut SegmentAges, looks: usize) {
         for _ in 0..looks * ITEMS / 16 {
             let hot = (ages.hot_ticks as usize).min(TURNOVER_TICKS) * ITEMS / TURNOVER_TICKS;
             let cold = ITEMS - hot;
-            ages.control([hot * 500, 0, cold * 500, 0], ITEMS, 16);
+            ages.control(bytes(hot * 500, cold * 500), ITEMS, 16);
         }
     }
 
@@ -176,9 +184,9 @@ mod tests {
         // Nothing is in WARM, so only the factor limits its age.
         assert!((596..=600).contains(&ages.warm_ticks), "{}", ages.warm_ticks);
         // Ages stay in their range, whatever is asked of them.
-        (0..100_000).for_each(|_| ages.control([0, 0, 1 << 48, 0], 1, 16));
+        (0..100_000).for_each(|_| ages.control(bytes(0, 1 << 48), 1, 16));
         assert_eq!((ages.hot.0, ages.warm.0), (AGE_MAX, AGE_MAX));
-        (0..100_000).for_each(|_| ages.control([1 << 48, 0, 0, 0], 1, 16));
+        (0..100_000).for_each(|_| ages.control(bytes(1 << 48, 0), 1, 16));
         assert!(ages.hot.0 < 1 << PART_SHIFT && ages.warm.0 == AGE_MAX);
     }
 
@@ -186,7 +194,7 @@ mod tests {
     fn items_leave_when_they_are_read_twice_or_too_old() {
         let mut ages = ages(20, 0.2);
         (0..10).for_each(|_| ages.note_cold(500));
-        ages.control([0, 0, 1 << 20, 0], ITEMS, 16);
+        ages.control(bytes(0, 1 << 20), ITEMS, 16);
         let (hot, warm) = (ages.hot_ticks as u32, ages.warm_ticks as u32);
         for (segment, age, place) in [
             (Segment::Hot, hot, Segment::Hot),
@@ -206,7 +214,7 @@ mod tests {
     #[test]
     fn without_segments_all_items_are_cold() {
         let mut ages = SegmentAges::new(SegmentShares::FLAT);
-        ages.control([1 << 20, 0, 0, 0], ITEMS, 16);
+        ages.control(bytes(1 << 20, 0), ITEMS, 16);
         assert_eq!(ages.place(unread(Segment::Hot), 1), Segment::Cold);
         assert_eq!(ages.place(unread(Segment::Warm), 1), Segment::Cold);
     }
