@@ -106,7 +106,7 @@ impl Eviction {
     /// the first read moves nothing. Returns the access word that the item shall have.
     #[inline(never)]
     fn warm_up(&mut self, head: ItemHead, access: AccessWord) -> AccessWord {
-        if !access.is_active() || !self.segments.shares().are_on() {
+        if !access.is_active() || !self.segments.are_on() {
             return access;
         }
         let item = head.location(self.items.pages());
@@ -169,7 +169,7 @@ impl Eviction {
         let exptime = self.items.view(item).exptime();
         let segment = if exptime != 0 && exptime.saturating_sub(now) <= self.temporary_ttl {
             Segment::Temporary
-        } else if self.segments.shares().are_on() {
+        } else if self.segments.are_on() {
             Segment::Hot
         } else {
             Segment::Cold
@@ -279,7 +279,7 @@ impl Eviction {
     /// if no others are left. 0: no new item is temporary.
     pub(crate) fn set_temporary_ttl(&mut self, seconds: u32) {
         self.temporary_ttl = seconds;
-        self.starts_hot = seconds == 0 && self.segments.shares().are_on();
+        self.starts_hot = seconds == 0 && self.segments.are_on();
     }
 
     /// Whether there are temporary items.
@@ -291,7 +291,7 @@ impl Eviction {
     /// Sets the settings of the segments.
     pub(crate) fn set_segment_shares(&mut self, shares: SegmentShares) {
         self.segments.set_shares(shares);
-        self.starts_hot = self.temporary_ttl == 0 && shares.are_on();
+        self.starts_hot = self.temporary_ttl == 0 && self.segments.are_on();
     }
 
     /// Adapts the ages of the segments, after this many looks at items.

@@ -186,9 +186,9 @@ impl Eviction {
     }
 
     /// Looks at the next sample of a class for candidates, whose rank must be above the bar. Shows
-    /// each live item's access word, and its cost, which is 0 unless it is in COLD: what HOT and WARM
-    /// protect makes no class dispensable. True: it found a dead item, took it back and went no
-    /// further.
+    /// each live item's access word, and its cost, which is 0 unless it is in COLD: what HOT and
+    /// WARM protect makes no class dispensable. True: it found a dead item, took it back and went
+    /// no further.
     #[inline]
     fn look(
         &mut self,

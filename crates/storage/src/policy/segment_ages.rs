@@ -1,14 +1,14 @@
-//! The ages at which items leave HOT and WARM, the segments that protect what is new and what is read.
+//! The ages at which items leave HOT and WARM, the segments that protect what is new or read.
 //!
 //! There are no lists. When an eviction looks at an item, it moves the item to the segment where it
 //! belongs. So an item that nobody looks at stays where it is, longer than its age allows; the
 //! counts are exact all the same.
 //!
 //! The ages are controlled: HOT and WARM shall have their shares of the bytes of all items. An age
-//! grows while its segment has too few bytes, and falls while it has too many. It changes by as much
-//! as the error in the time of [`CONTROL_LOOKS`] looks at each item of the store, which is longer
-//! than it takes to move all items that are too old. The ages also have limits: factors of the age
-//! of the oldest items in COLD.
+//! grows while its segment has too few bytes, and falls while it has too many. It changes by as
+//! much as the error in the time of [`CONTROL_LOOKS`] looks at each item of the store. That is
+//! longer than it takes to move all items that are too old. The ages also have limits: factors of
+//! the age of the oldest items in COLD.
 //!
 //! All classes have the same ages. Classes pass on their pages, so the memory of a store is one: a
 //! value is protected for the same time whatever its size, even if its class has no other.
@@ -77,9 +77,10 @@ impl SegmentAges {
         }
     }
 
-    /// The settings.
-    pub(crate) fn shares(&self) -> SegmentShares {
-        self.shares
+    /// Whether there are segments.
+    #[inline]
+    pub(crate) fn are_on(&self) -> bool {
+        self.shares.are_on()
     }
 
     /// Sets the settings. Items change their segments when evictions look at them.

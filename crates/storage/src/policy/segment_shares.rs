@@ -59,7 +59,7 @@ impl SegmentShares {
 
     /// Whether there are segments.
     #[inline]
-    pub(crate) fn are_on(self) -> bool {
+    pub(super) fn are_on(self) -> bool {
         self.0 != 0
     }
 

@@ -35,6 +35,30 @@ fn a_value_is_there_for_the_next_get() {
     }
 }
 
+/// The page of a small item was cleared at once for another client's long value, with all items in
+/// it.
+#[test]
+fn a_small_value_is_there_after_the_next_long_one() {
+    for (pages, lens) in [(64, &[100][..]), (128, &[1_000]), (288, &[100])] {
+        let mut store = FullStore::new(pages, lens);
+        for round in 0..40 {
+            let keys: Vec<String> =
+                (0..20).map(|number| format!("small{round}-{number}")).collect();
+            for key in &keys {
+                store.set(key, lens[0]);
+                store.let_other_store();
+            }
+            let len = LENS[2 + round % 4];
+            store.set(&format!("long{round}"), len);
+            for key in &keys {
+                assert!(store.hits(key), "{key} after {len} bytes, {pages} pages of {lens:?}");
+            }
+            store.let_others_store(store.memory_bytes / 16);
+        }
+        store.shard.store.check().unwrap();
+    }
+}
+
 /// While a long value arrives in parts, other clients store. The value is there afterwards.
 #[test]
 fn a_value_that_arrived_slowly_is_there_for_the_next_get() {
