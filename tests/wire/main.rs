@@ -12,6 +12,7 @@ mod counters;
 mod daemon;
 mod datagrams;
 mod dumps;
+mod eviction_order;
 mod fairness;
 mod kept_values;
 mod large_pages;

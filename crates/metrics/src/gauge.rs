@@ -20,6 +20,12 @@ crate::stat_names! {
         LruCrawlerRunning = "lru_crawler_running",
         /// 1 while the items of a page are moved, so that the page can leave its slab class.
         SlabReassignRunning = "slab_reassign_running",
+        /// 1 if the shard evicts by recency.
+        OrderRecency = "eviction_order_recency",
+        /// 1 if the shard evicts by worth.
+        OrderWorth = "eviction_order_worth",
+        /// 1 if the shard evicts items that were not read soon before all others.
+        OrderReadFirst = "eviction_order_read_first",
         /// Pages that the shard owns.
         PagesOwned = "pages_owned",
         /// Buffers for received bytes, free ones included.

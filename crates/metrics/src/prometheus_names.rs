@@ -121,6 +121,12 @@ const COMMANDS: &[Series] = &[
     command(&[("command", "flush"), ("status", "hit")], Counter::CmdFlush),
 ];
 
+const EVICTION_ORDERS: &[Series] = &[
+    Series { labels: &[("order", "recency")], source: Source::Gauge(Gauge::OrderRecency) },
+    Series { labels: &[("order", "worth")], source: Source::Gauge(Gauge::OrderWorth) },
+    Series { labels: &[("order", "read_first")], source: Source::Gauge(Gauge::OrderReadFirst) },
+];
+
 /// The families of `memcached_exporter`, for the sum over all shards.
 pub static FAMILIES: &[Family] = &[
     Family {
@@ -234,6 +240,12 @@ pub static SHARD_FAMILIES: &[Family] = &[
     gauge!("slabcore_shard_items", CurrItems, "Items in the shard."),
     gauge!("slabcore_shard_item_bytes", Bytes, "Bytes of these items, headers included."),
     gauge!("slabcore_shard_hash_table_bytes", HashBytes, "Bytes of the shard's hash table."),
+    Family {
+        name: "slabcore_shard_eviction_order",
+        kind: Kind::Gauge,
+        help: "1 for the order in which the shard evicts items now, 0 for the others.",
+        series: EVICTION_ORDERS,
+    },
     gauge!("slabcore_shard_pages", PagesOwned, "Pages that the shard owns."),
     gauge!(
         "slabcore_shard_connections",

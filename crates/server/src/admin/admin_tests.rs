@@ -244,6 +244,14 @@ fn counts_exactly(backend: BackendChoice) {
         assert_eq!(sum("slabcore_shard_items"), 3);
         assert_eq!(sum("slabcore_shard_gets_total"), 4 * round);
         assert_eq!(sum("slabcore_shard_item_bytes"), number("memcached_current_bytes"));
+        for (order, shards) in [("recency", 2), ("worth", 0), ("read_first", 0)] {
+            let of_shard = |shard| {
+                number(&format!(
+                    "slabcore_shard_eviction_order{{order=\"{order}\",shard=\"{shard}\"}}"
+                ))
+            };
+            assert_eq!(of_shard(0) + of_shard(1), shards, "{order}");
+        }
         let pages = sum("slabcore_shard_pages") + number("slabcore_pages_free");
         assert_eq!(pages, number("slabcore_pages"));
         assert!(number("memcached_time_seconds") > 1_700_000_000);

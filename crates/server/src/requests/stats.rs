@@ -237,7 +237,11 @@ pub(super) fn slabcore(out: &mut Vec<u8>, shared: &SharedState, sum: &Snapshot) 
     encode_stat(out, "pages_total", shared.pages.pages_total());
     encode_stat(out, "pages_free", shared.pages.pages_free());
     encode_stat(out, "page_bytes", slabcore_storage::PAGE_BYTES);
-    encode_stat(out, Gauge::PagesOwned.stat_name(), sum.gauge(Gauge::PagesOwned));
+    // Of the orders of eviction: the number of shards that have chosen them.
+    for gauge in [Gauge::PagesOwned, Gauge::OrderRecency, Gauge::OrderWorth, Gauge::OrderReadFirst]
+    {
+        encode_stat(out, gauge.stat_name(), sum.gauge(gauge));
+    }
     let own = [
         Counter::ForeignRequests,
         Counter::ForeignBatches,

@@ -28,7 +28,15 @@ pub(super) fn encode_prefixes(out: &mut Vec<u8>, counts: &PrefixCounts, echo: Op
 /// Appends `stats shards`: the numbers of each shard since the start. `stats reset` does not change
 /// them.
 pub(super) fn encode_shards(out: &mut Vec<u8>, shared: &SharedState, shards: &[Snapshot]) {
-    let gauges = [Gauge::CurrItems, Gauge::Bytes, Gauge::PagesOwned, Gauge::CurrConnections];
+    let gauges = [
+        Gauge::CurrItems,
+        Gauge::Bytes,
+        Gauge::PagesOwned,
+        Gauge::OrderRecency,
+        Gauge::OrderWorth,
+        Gauge::OrderReadFirst,
+        Gauge::CurrConnections,
+    ];
     let counters = [
         Counter::GetHits,
         Counter::GetMisses,

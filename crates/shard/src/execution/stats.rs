@@ -56,6 +56,10 @@ impl Shard {
         ] {
             metrics.set(gauge, value);
         }
+        let orders = [Gauge::OrderRecency, Gauge::OrderWorth, Gauge::OrderReadFirst];
+        for (gauge, is_order) in orders.into_iter().zip(stats.is_order) {
+            metrics.set(gauge, is_order.into());
+        }
     }
 
     /// The slab classes, counted since the start; `tick` is the time.

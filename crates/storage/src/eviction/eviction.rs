@@ -7,7 +7,7 @@ use crate::eviction::event_log::{EventLog, StoreEvent};
 use crate::item::access::AccessWord;
 use crate::item::chunk::set_access;
 use crate::item::chunk_sizes::SlabClassId;
-use crate::item::eviction_order::Judge;
+use crate::item::eviction_order::{EvictionOrder, Judge};
 use crate::item::item_head::ItemHead;
 use crate::item::segment::Segment;
 use crate::limits::{AGE_OFFSET_PART, SHADOW_COPY_LOOKS};
@@ -417,5 +417,6 @@ impl Eviction {
         self.items.add_stats(stats);
         stats.crawler_starts = self.crawl.starts();
         stats.is_crawling = self.crawl.is_crawling(&self.items);
+        stats.is_order = EvictionOrder::ALL.map(|order| order == self.orders.chosen());
     }
 }

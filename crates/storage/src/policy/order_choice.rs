@@ -113,7 +113,6 @@ impl OrderChoice {
     }
 
     /// The order of eviction now.
-    #[cfg(test)]
     pub(crate) fn chosen(&self) -> EvictionOrder {
         self.chosen
     }

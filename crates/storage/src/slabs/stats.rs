@@ -115,6 +115,8 @@ pub struct StoreStats {
     pub is_crawling: bool,
     /// Whether a page is being drained.
     pub is_moving_page: bool,
+    /// Which order of eviction is chosen: by recency, by worth, read items first.
+    pub is_order: [bool; 3],
     /// Reservations alive.
     pub reservations: u64,
     /// Holds alive.
