@@ -296,7 +296,8 @@ impl Eviction {
 
     /// Adapts the ages of the segments, after this many looks at items.
     pub(super) fn control_segments(&mut self, looks: usize) {
-        self.segments.control(self.items.bytes_by_segment(), self.items.items(), looks);
+        let new_ticks = self.orders.chosen().new_ticks();
+        self.segments.control(self.items.bytes_by_segment(), self.items.items(), looks, new_ticks);
     }
 
     /// Notes the age of the oldest item in COLD of a sample.

@@ -103,8 +103,8 @@ impl Eviction {
         }
     }
 
-    /// Frees the first item of the class that may go, if a sample found none: most of the class is
-    /// pinned, or alive while evictions are off.
+    /// Frees an item of the first page with one that may go, if a sample found none: most of the
+    /// class is free or pinned, or alive while evictions are off.
     pub(crate) fn evict_first(
         &mut self,
         now: u32,
@@ -118,25 +118,31 @@ impl Eviction {
         found.is_some()
     }
 
+    /// Of the first few items in that page, the one that goes first.
     fn first_evictable(
         &self,
         now: u32,
         class: SlabClassId,
         temporary: Temporary,
     ) -> Option<Location> {
-        let slabs = self.items().slabs();
+        let (slabs, judge) = (self.items().slabs(), self.judge());
         let mut looks = 0;
         for page in slabs.pages_from_random(class) {
             looks += slabs.carved_chunks(page);
             let has_others = !slabs.is_pinned_entirely(page);
-            let found = slabs.chunks_of_page(page).filter(|_| has_others).find_map(|chunk| {
+            let ranked = slabs.chunks_of_page(page).filter(|_| has_others).filter_map(|chunk| {
                 let item = self.items().evictable_item(chunk)?;
-                let is_dead = self.items().death_of(now, item).is_some();
+                if self.items().death_of(now, item).is_some() {
+                    return Some((u64::MAX, item));
+                }
                 let may_go = temporary == Temporary::Go || !self.is_temporary(item);
-                (is_dead || self.evicts() && may_go).then_some(item)
+                let access = self.items().view(item).access();
+                let candidate = Candidate { chunk, access, size_weight: 1 };
+                (self.evicts() && may_go).then(|| (candidate.rank(candidate.cost(judge)), item))
             });
+            let found = ranked.take(EVICT_LOOKS).max_by_key(|(rank, _)| *rank);
             if found.is_some() || looks >= EVICT_WALK_MAX {
-                return found;
+                return found.map(|(_, item)| item);
             }
         }
         None

@@ -56,6 +56,14 @@ impl EvictionOrder {
     /// All orders.
     pub(crate) const ALL: [EvictionOrder; 3] =
         [EvictionOrder::Recency, EvictionOrder::Worth, EvictionOrder::ReadFirst];
+
+    /// For how many ticks an item counts as new at most, and is protected.
+    pub(crate) fn new_ticks(self) -> u64 {
+        match self {
+            EvictionOrder::Recency | EvictionOrder::Worth => u64::MAX,
+            EvictionOrder::ReadFirst => FIRST_READ_TICKS,
+        }
+    }
 }
 
 /// Judges items by one order at one time.

@@ -2,7 +2,9 @@
 //! items per byte to one that has to evict better ones.
 
 use crate::item::chunk_sizes::SlabClassId;
-use crate::limits::{DRAIN_WORK_MAX, EVICTION_WORK, RELOCATION_WORK, SWEEP_LOOKS};
+use crate::limits::{
+    DRAIN_WORK_BYTES, DRAIN_WORK_MAX, EVICTION_WORK, RELOCATION_WORK, SWEEP_LOOKS,
+};
 use crate::page_moves::drain::{DrainReason, PageMoves, Recipient};
 
 impl PageMoves {
@@ -13,7 +15,31 @@ impl PageMoves {
         if !self.eviction.evicts() || !is_begun && !self.begin_balance(now, wanted, evictions) {
             return false;
         }
-        self.go_on_draining(now, DRAIN_WORK_MAX)
+        self.go_on_draining(now, self.drain_work(wanted))
+    }
+
+    /// Work of one allocation of a class on a drain: more for a long chunk, so that a class of
+    /// large values can grow by what it stores.
+    fn drain_work(&self, class: SlabClassId) -> usize {
+        let chunk_bytes = self.eviction.items().slabs().class(class).chunk_bytes();
+        DRAIN_WORK_MAX.max(chunk_bytes / DRAIN_WORK_BYTES)
+    }
+
+    /// Evicts items of a class for new ones of the same class, about as many as `victims`. False:
+    /// there are none. The store may wish for pages of others.
+    pub(crate) fn evict_for_own(&mut self, now: u32, class: SlabClassId, victims: usize) -> bool {
+        self.wish_for_pages(now, class, victims);
+        let used_chunks = self.eviction.items().slabs().class(class).used_chunks();
+        let evicted = self.eviction.evict_from_class(now, class, victims);
+        let slab_class = self.eviction.items_mut().slabs_mut().class_mut(class);
+        let freed = used_chunks - slab_class.used_chunks();
+        if freed > victims {
+            // A long value had many chunks. Each of them spares an allocation an eviction.
+            let others = freed - victims;
+            slab_class.costs.count_unbalanced(others as u32);
+            self.wish_for_pages(now, class, others);
+        }
+        evicted
     }
 
     /// Begins to drain a page that another class could spare, if one is due. False: none is.
@@ -66,7 +92,7 @@ impl PageMoves {
             let chunks = |class: SlabClassId| slabs.class(class).chunks_per_page();
             let emptied = 2 * self.drained_class().map_or(0, chunks) / chunks(class) + 1;
             let work = emptied * (EVICTION_WORK + RELOCATION_WORK);
-            self.go_on_draining(now, work.min(DRAIN_WORK_MAX));
+            self.go_on_draining(now, work.min(self.drain_work(class)));
         }
     }
 }

@@ -21,11 +21,11 @@ impl PageMoves {
         self.sharing.take_wish()
     }
 
-    /// Before some evictions in a class: the store may wish for pages.
-    pub(crate) fn wish_for_pages(&mut self, now: u32, class: SlabClassId, evictions: usize) {
+    /// The store may wish for pages, as it evicts a class's items in this many chunks.
+    pub(super) fn wish_for_pages(&mut self, now: u32, class: SlabClassId, chunks: usize) {
         if self.eviction.evicts() {
             let chunk_bytes = self.eviction.items().slabs().class(class).chunk_bytes();
-            self.sharing.note_evictions(evictions * chunk_bytes, || self.eviction.page_worth(now));
+            self.sharing.note_evictions(chunks * chunk_bytes, || self.eviction.page_worth(now));
         }
     }
 

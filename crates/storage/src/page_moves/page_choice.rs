@@ -2,7 +2,8 @@
 
 use crate::eviction::eviction::Eviction;
 use crate::item::chunk_sizes::SlabClassId;
-use crate::limits::{PAGE_MOVE_RATIO, PROBE_EVICTIONS};
+use crate::limits::{FRESH_LOOKS, PAGE_MOVE_RATIO, PROBE_EVICTIONS};
+use crate::slabs::candidates::Candidate;
 use crate::slabs::page_record::RecordId;
 
 /// The state of the searches.
@@ -80,13 +81,20 @@ pub(super) fn dispensable_page(
             eviction.look_for_candidates(now, judge, class);
         }
     }
+    // The costs of the costliest class may be those of items that have gone since.
+    for _ in 0..FRESH_LOOKS {
+        if let Some((_, class)) = eviction.items().slabs().costliest_class(wanted) {
+            eviction.look_for_candidates(now, judge, class);
+        }
+    }
     let slabs = eviction.items().slabs();
     let of_several = slabs.costliest_class(wanted).map(|(_, class)| class);
     let of_any = || {
         let movable = slabs.classes().filter(|(_, class)| class.movable_pages() > 0);
         let costliest = movable.max_by_key(|(id, class)| {
             let candidate = class.candidates.by_rank().next();
-            (Some(*id) != wanted, candidate.map_or(0, |candidate| candidate.cost(judge)))
+            let rank = |candidate: &Candidate| candidate.rank(candidate.cost(judge));
+            (Some(*id) != wanted, candidate.map_or(0, rank))
         });
         costliest.map(|(class, _)| class)
     };

@@ -3,6 +3,8 @@
 //! The costs (see `item/eviction_order.rs`) come from samples of the class's items. The hits and
 //! the stores of a window of time tell whether they are right, see `policy/stale_classes.rs`.
 
+use crate::limits::EVICT_LOOKS;
+
 /// The cost of this rank, from 1, among some costs. Reorders them.
 fn nth_largest(costs: &mut [u64], rank: usize) -> Option<u64> {
     if rank > costs.len() {
@@ -18,6 +20,9 @@ fn nth_largest(costs: &mut [u64], rank: usize) -> Option<u64> {
     }
     Some(if rank == 1 { largest } else { second })
 }
+
+/// Samples over which costs are averaged.
+const AVERAGED_SAMPLES: u64 = 4;
 
 /// The costs of one class.
 pub(crate) struct ClassCosts {
@@ -55,18 +60,27 @@ impl ClassCosts {
         }
     }
 
-    /// Adds a sample of the items of a class with this many pages: the cost of each item, and the
-    /// sum of the hits that they are expected to have. Reorders the costs.
-    pub(super) fn note_sample(&mut self, pages: usize, costs: &mut [u64], expected_hits: u64) {
+    /// Adds a sample of the items of a class with this many pages and items: the cost of each item,
+    /// and the sum of the hits that they are expected to have. Reorders the costs. A class with few
+    /// items is known from one sample, and what was known before is of items that have gone.
+    pub(super) fn note_sample(
+        &mut self,
+        pages: usize,
+        items: usize,
+        costs: &mut [u64],
+        expected_hits: u64,
+    ) {
         // The items of one page are this share of the sample.
         let rank = costs.len().div_ceil(pages.max(1)).max(1);
         let tail_rank = (costs.len() / 8).max(1);
         if let (Some(cost), Some(tail)) = (nth_largest(costs, rank), nth_largest(costs, tail_rank))
         {
             let mean = expected_hits / costs.len() as u64;
-            self.page_cost = self.page_cost - self.page_cost / 4 + cost / 4;
-            self.tail_cost = self.tail_cost - self.tail_cost / 4 + tail / 4;
-            self.expected_hits = self.expected_hits - self.expected_hits / 4 + mean / 4;
+            let samples = if items <= EVICT_LOOKS { 1 } else { AVERAGED_SAMPLES };
+            let average = |known: u64, new: u64| known - known / samples + new / samples;
+            self.page_cost = average(self.page_cost, cost);
+            self.tail_cost = average(self.tail_cost, tail);
+            self.expected_hits = average(self.expected_hits, mean);
         }
     }
 

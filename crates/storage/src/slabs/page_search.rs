@@ -5,6 +5,7 @@ use crate::limits::{COMPACT_LOOKS_MAX, EVICT_LOOKS};
 use crate::memory::region::Location;
 use crate::slabs::page_record::{PageUse, RecordId};
 use crate::slabs::slab_allocator::SlabAllocator;
+use crate::slabs::slab_class::SlabClass;
 
 /// Places of a sample. At each it has two chunks.
 const PLACES: usize = EVICT_LOOKS / 2;
@@ -124,6 +125,9 @@ impl SlabAllocator {
         let others = self.classes().filter(|(id, class)| {
             Some(*id) != wanted && class.pages() > 1 && class.movable_pages() > 0
         });
-        others.map(|(id, class)| (class.costs.keeping_cost(), id)).max()
+        let of_class = |(id, class): (SlabClassId, &SlabClass)| {
+            (class.costs.keeping_cost(), class.pages(), id)
+        };
+        others.map(of_class).max().map(|(cost, _, id)| (cost, id))
     }
 }

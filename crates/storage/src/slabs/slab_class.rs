@@ -104,6 +104,6 @@ impl SlabClass {
 
     /// Adds a sample of the class's items to its costs.
     pub(crate) fn note_sample(&mut self, costs: &mut [u64], expected_hits: u64) {
-        self.costs.note_sample(self.pages(), costs, expected_hits);
+        self.costs.note_sample(self.pages(), self.items(), costs, expected_hits);
     }
 }

@@ -99,8 +99,7 @@ impl Allocation {
             if self.moves.compact_page(now, class) || self.moves.balance(now, class, victims) {
                 continue;
             }
-            self.moves.wish_for_pages(now, class, victims);
-            if self.moves.eviction_mut().evict_from_class(now, class, victims) {
+            if self.moves.evict_for_own(now, class, victims) {
                 continue;
             }
             if let Some(chunk) = self.borrow_chunk(now, class, bytes, BORROW_FACTOR) {

@@ -6,7 +6,7 @@ use crate::shard::{Shard, pool};
 
 /// Bytes of an item in the count of a turnover, besides its value: its key, its header and its part
 /// of the hash table.
-const ITEM_BYTES: usize = 30;
+pub(super) const ITEM_BYTES: usize = 30;
 /// Requests between two rounds of background work, like a busy server's turns.
 const TURN_REQUESTS: u64 = 32;
 /// Requests in a second.

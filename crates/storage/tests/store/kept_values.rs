@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 
 use slabcore_storage::{Config, PAGE_BYTES, StoreOutcome, StoreVerb};
 
-use crate::full_store::FullStore;
+use crate::full_store::{FullStore, ITEM_BYTES};
 use crate::shard::{Shard, pattern, pool};
 
 /// Sizes of values from a small one to nearly the largest that memcached takes by default.
@@ -133,14 +133,20 @@ impl ReadValues {
         }
     }
 
-    /// Reads each value once while others store this part of a turnover. Returns the values that
-    /// were missed, and stores them again.
-    fn read_during(&self, store: &mut FullStore, part: f64) -> Vec<&str> {
+    /// Reads each value once while others store this part of a turnover; each call of `others`
+    /// returns the bytes that it stored. Returns the values that were missed, and stores them
+    /// again.
+    fn read_during(
+        &self,
+        store: &mut FullStore,
+        part: f64,
+        mut others: impl FnMut(&mut FullStore) -> usize,
+    ) -> Vec<&str> {
         let bytes = (store.memory_bytes as f64 * part) as usize;
         let (mut stored, mut missed) = (0, Vec::new());
         for (number, (key, len)) in self.keys.iter().enumerate() {
             while stored < bytes * (number + 1) / self.keys.len() {
-                stored += store.let_other_store();
+                stored += others(store);
             }
             if !store.hits(key) {
                 missed.push(key.as_str());
@@ -162,7 +168,7 @@ fn a_value_that_is_read_often_stays() {
         let values = ReadValues::new(kept);
         values.store(&mut store);
         for round in 0..64 {
-            let missed = values.read_during(&mut store, 1.0 / 16.0);
+            let missed = values.read_during(&mut store, 1.0 / 16.0, FullStore::let_other_store);
             let what = format!("{kept:?} among {len}, round {round}");
             assert!(round < 32 || missed.is_empty(), "{what}: {missed:?}");
         }
@@ -183,6 +189,102 @@ fn a_value_that_nobody_reads_lasts_a_part_of_a_turnover() {
                 store.let_others_store(store.memory_bytes / 8);
                 assert!(store.hits(&key), "{len} bytes after {reads} reads, round {round}");
             }
+        }
+    }
+}
+
+/// Keys that a cache-aside client reads, in equal parts of its requests for each length.
+struct WorkingSet(Vec<(usize, usize)>);
+
+impl WorkingSet {
+    /// For each length, the percentage of the memory that its items take.
+    fn new(store: &FullStore, shares: &[(usize, usize)]) -> WorkingSet {
+        let keys = |(len, percent): &(usize, usize)| {
+            (*len, (store.memory_bytes * percent / 100 / (len + ITEM_BYTES)).max(1))
+        };
+        WorkingSet(shares.iter().map(keys).collect())
+    }
+
+    /// Asks for each key this many times on average, but stops after `turnovers` if many requests
+    /// miss. Returns the hit ratio for each length.
+    fn play(&self, store: &mut FullStore, times: usize, turnovers: usize) -> Vec<f64> {
+        let rounds_max = times * self.0.iter().map(|(_, keys)| *keys).max().unwrap();
+        let mut hits = vec![0; self.0.len()];
+        let (mut rounds, mut stored) = (0, 0);
+        while rounds < rounds_max && stored < turnovers * store.memory_bytes {
+            rounds += 1;
+            for ((len, keys), hits) in self.0.iter().zip(&mut hits) {
+                let key = format!("{len}-{}", store.below(*keys));
+                if store.hits(&key) {
+                    *hits += 1;
+                } else {
+                    store.set(&key, *len);
+                    stored += len + ITEM_BYTES;
+                }
+            }
+        }
+        hits.iter().map(|hits| f64::from(*hits) / rounds as f64).collect()
+    }
+}
+
+/// The memory follows a load that moves between small and large values: the hit ratio of what is
+/// read now recovers within some turnovers, and no value is refused.
+#[test]
+fn the_hit_ratio_recovers_when_shares_of_sizes_change() {
+    let mut store = FullStore::new(256, &[100]);
+    let phases: [&[(usize, usize)]; 8] = [
+        &[(100, 55)],
+        &[(20_000, 55)],
+        &[(900_000, 55)],
+        &[(20_000, 55)],
+        &[(100, 55)],
+        &[(100, 45), (20_000, 6), (900_000, 6)],
+        &[(100, 6), (20_000, 6), (900_000, 45)],
+        &[(100, 6), (20_000, 45), (900_000, 6)],
+    ];
+    for (number, shares) in phases.into_iter().enumerate() {
+        let working_set = WorkingSet::new(&store, shares);
+        working_set.play(&mut store, 8, 3);
+        let hits = working_set.play(&mut store, 2, 3);
+        assert!(hits.iter().all(|hits| *hits > 0.85), "phase {number}, {shares:?}: {hits:?}");
+        store.shard.store.check().unwrap();
+    }
+}
+
+/// Values that a client has read some times stay while it reads them once in a turnover, whatever
+/// they and their neighbours weigh. Others store, and read small items of their own.
+#[test]
+fn a_value_that_is_read_once_a_turnover_stays() {
+    let several =
+        [&[(200, 100), (20, 1_000), (20, 5_000), (10, 20_000), (1, 500_000)][..], &[(50, 20_000)]];
+    let long = [&[(2, 700_000)][..], &[(1_000, 100), (1, 900_000)]];
+    let kept = several.map(|kept| (kept, &[0, 4][..])).into_iter();
+    for (kept, hot_reads) in kept.chain(long.map(|kept| (kept, &[0][..]))) {
+        let loads = [100, 1_000, 20_000].map(|len| hot_reads.iter().map(move |hot| (len, *hot)));
+        for (len, hot_reads) in loads.into_iter().flatten() {
+            let mut store = FullStore::new(128, &[len]);
+            let mut others = |store: &mut FullStore| {
+                let mut stored = store.let_other_store();
+                for _ in 0..hot_reads {
+                    let hot = format!("hot{}", store.below(2_000));
+                    if !store.hits(&hot) {
+                        store.set(&hot, 100);
+                        stored += 100 + ITEM_BYTES;
+                    }
+                }
+                stored
+            };
+            let values = ReadValues::new(kept);
+            values.store(&mut store);
+            for _ in 0..32 {
+                values.read_during(&mut store, 1.0 / 16.0, &mut others);
+            }
+            for turnover in 0..4 {
+                let missed = values.read_during(&mut store, 1.0, &mut others);
+                let what = format!("{kept:?} among {len} bytes, {hot_reads} hot reads");
+                assert!(missed.is_empty(), "{what}, turnover {turnover}: {missed:?}");
+            }
+            store.shard.store.check().unwrap();
         }
     }
 }
