@@ -284,8 +284,7 @@ impl Eviction {
 
     /// Whether there are temporary items.
     pub(crate) fn has_temporary_items(&self) -> bool {
-        let classes = &mut self.items.slabs().classes();
-        classes.any(|(_, class)| class.segments.items_in(Segment::Temporary) > 0)
+        self.items.bytes_by_segment()[Segment::Temporary as usize] > 0
     }
 
     /// Sets the settings of the segments.

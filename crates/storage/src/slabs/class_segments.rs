@@ -21,12 +21,6 @@ impl ClassSegments {
         self.items
     }
 
-    /// Items of one segment.
-    #[inline]
-    pub(crate) fn items_in(&self, segment: Segment) -> usize {
-        self.items[segment as usize]
-    }
-
     /// Counts an item in.
     #[inline]
     pub(crate) fn add(&mut self, segment: Segment) {
