@@ -126,6 +126,9 @@ impl Eviction {
         access: AccessWord,
     ) -> AccessWord {
         let segment = self.segments.place(access, judge.age(access));
+        if segment == Segment::Hot {
+            return access;
+        }
         let class = self.items.slabs().class_of(item);
         let class = self.items.slabs_mut().class_mut(class);
         match segment {

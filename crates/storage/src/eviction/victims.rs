@@ -76,9 +76,9 @@ impl Eviction {
         true
     }
 
-    /// Asks the processor for the items that the next evictions of a class look at.
+    /// Begins the samples of the next evictions of a class. Asks the processor for their victims.
     fn prefetch_next(&mut self, class: SlabClassId, victims: usize) {
-        self.items_mut().slabs_mut().prefetch_samples(class, samples_for(victims));
+        self.items_mut().slabs_mut().begin_samples(class, samples_for(victims));
         let slabs = self.items().slabs();
         for candidate in slabs.class(class).candidates.by_rank().take(victims) {
             slabs.pages().prefetch(slabs.pages().at(candidate.chunk));
@@ -208,15 +208,16 @@ impl Eviction {
         let chunk_weight = self.items().slabs().class(class).costs.chunk_weight();
         let mut oldest_cold = None;
         for chunk in sample.into_iter().filter_map(Location::some) {
-            let Some(item) = self.items().evictable_item(chunk) else { continue };
-            if self.items().death_of(now, item).is_some() {
+            let items = self.items();
+            let Some(item) = items.evictable_item(chunk) else { continue };
+            let head = items.head(item);
+            if items.judge(now, head).is_some() {
                 self.evict(now, item);
                 return true;
             }
-            let view = self.items().view(item);
-            let size_weight =
-                if view.is_chained() { judge.size_weight(view.value_len()) } else { chunk_weight };
-            let mut access = view.access();
+            let chained_len = head.chained_len(items.pages());
+            let size_weight = chained_len.map_or(chunk_weight, |bytes| judge.size_weight(bytes));
+            let mut access = head.access();
             if access.segment() == Segment::Temporary {
                 show(0, access);
                 continue;

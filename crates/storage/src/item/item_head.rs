@@ -109,6 +109,12 @@ impl ItemHead {
         }
     }
 
+    /// Bytes of a value that lies in more than one chunk. `None`: the value is not chained.
+    #[inline]
+    pub(crate) fn chained_len(self, pages: &OwnedPages) -> Option<usize> {
+        self.is_chained().then(|| self.value_len(pages))
+    }
+
     /// Whether the item has this key.
     #[inline]
     pub(crate) fn has_key(self, pages: &OwnedPages, key: &[u8]) -> bool {

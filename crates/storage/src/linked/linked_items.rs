@@ -250,8 +250,9 @@ impl LinkedItems {
         self.judge(now, self.head(item))
     }
 
+    /// Why the linked item with this header is dead. `None`: it is alive.
     #[inline]
-    fn judge(&self, now: u32, head: ItemHead) -> Option<Miss> {
+    pub(crate) fn judge(&self, now: u32, head: ItemHead) -> Option<Miss> {
         let exptime = head.exptime(self.pages());
         if !self.epochs.is_live(head.epoch()) && self.is_flushed(head.at()) {
             Some(Miss::Flushed)

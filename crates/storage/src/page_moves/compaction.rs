@@ -32,7 +32,7 @@ impl PageMoves {
     /// is none.
     pub(super) fn begin_compaction(&mut self, wanted: SlabClassId) -> bool {
         let slabs = self.eviction.items().slabs();
-        let roomy = slabs.classes().find(|(id, class)| {
+        let roomy = slabs.populated_classes().find(|(id, class)| {
             *id != wanted && class.has_page_of_slack() && class.movable_pages() > 0
         });
         let Some(page) = roomy.and_then(|(id, _)| slabs.emptiest_page(id)) else { return false };

@@ -9,6 +9,7 @@ use crate::page_moves::drain::{DrainReason, PageMoves, Recipient};
 use crate::page_moves::page_choice::dispensable_page;
 use crate::page_moves::page_sharing::{PageDemand, PageWish};
 use crate::slabs::page_stock::PageSource;
+use crate::slabs::slab_class::SlabClass;
 
 impl PageMoves {
     /// Whether [`Self::take_wish`] has one.
@@ -185,14 +186,16 @@ impl PageMoves {
     fn may_give(&self) -> bool {
         let slabs = self.eviction.items().slabs();
         let index_pages = self.eviction.items().index().pages();
-        let pinned = slabs.classes().map(|(_, class)| class.pages() - class.movable_pages()).sum();
+        let pinned_pages = |class: &SlabClass| class.pages() - class.movable_pages();
+        let pinned = slabs.populated_classes().map(|(_, class)| pinned_pages(class)).sum();
         let kept = self.sharing.pages_kept_beside(&slabs.stock, index_pages, pinned);
         slabs.stock.owned_pages() > kept
     }
 
     /// Whether a page of any class has no pinned chunk.
     fn has_movable_page(&self) -> bool {
-        self.eviction.items().slabs().classes().any(|(_, class)| class.movable_pages() > 0)
+        let mut classes = self.eviction.items().slabs().populated_classes();
+        classes.any(|(_, class)| class.movable_pages() > 0)
     }
 
     fn give_granted_page(&mut self) -> bool {

@@ -55,11 +55,9 @@ impl PageChoice {
 
     /// Looks at a sample of the next class that has pages, whether or not it evicts.
     pub(super) fn probe(&mut self, eviction: &mut Eviction, now: u32) {
-        let slabs = eviction.items().slabs();
-        let is_used = |id: &SlabClassId| slabs.class(*id).pages() > 0;
-        let after = slabs.class_ids().filter(|id| *id > self.probed);
-        let before = slabs.class_ids().filter(|id| *id <= self.probed);
-        if let Some(class) = after.chain(before).find(is_used) {
+        let populated = || eviction.items().slabs().populated_classes().map(|(id, _)| id);
+        let next = populated().find(|id| *id > self.probed).or_else(|| populated().next());
+        if let Some(class) = next {
             self.probed = class;
             let judge = eviction.judge();
             eviction.look_for_candidates(now, judge, class);
@@ -90,7 +88,7 @@ pub(super) fn dispensable_page(
     let slabs = eviction.items().slabs();
     let of_several = slabs.costliest_class(wanted).map(|(_, class)| class);
     let of_any = || {
-        let movable = slabs.classes().filter(|(_, class)| class.movable_pages() > 0);
+        let movable = slabs.populated_classes().filter(|(_, class)| class.movable_pages() > 0);
         let costliest = movable.max_by_key(|(id, class)| {
             let candidate = class.candidates.by_rank().next();
             let rank = |candidate: &Candidate| candidate.rank(candidate.cost(judge));

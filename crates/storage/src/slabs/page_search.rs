@@ -69,16 +69,26 @@ impl SlabAllocator {
         sample
     }
 
-    /// Asks the processor for the next samples of a class.
-    pub(crate) fn prefetch_samples(&mut self, class: SlabClassId, samples: usize) {
-        self.samples.begin(class);
-        for number in 0..samples {
-            let sample = self.sample(class, number);
-            for chunk in sample.into_iter().filter_map(Location::some) {
-                self.stock.pages.prefetch(self.stock.pages.at(chunk));
-            }
-            self.samples.push(sample);
+    /// Has the next samples of a class drawn by its next allocations.
+    pub(crate) fn begin_samples(&mut self, class: SlabClassId, samples: usize) {
+        self.samples.begin(class, samples);
+    }
+
+    /// Draws a sample of a class if one is due, and asks the processor for its chunks.
+    #[inline]
+    pub(crate) fn prefetch_due_sample(&mut self, class: SlabClassId) {
+        if self.samples.is_due(class) {
+            self.prefetch_sample(class);
         }
+    }
+
+    #[inline(never)]
+    fn prefetch_sample(&mut self, class: SlabClassId) {
+        let sample = self.sample(class, self.samples.drawn());
+        for chunk in sample.into_iter().filter_map(Location::some) {
+            self.stock.pages.prefetch(self.stock.pages.at(chunk));
+        }
+        self.samples.push(sample);
     }
 
     /// The pages of a class in the order of their records' list, once around from a random one.
@@ -122,7 +132,7 @@ impl SlabAllocator {
         &self,
         wanted: Option<SlabClassId>,
     ) -> Option<(u64, SlabClassId)> {
-        let others = self.classes().filter(|(id, class)| {
+        let others = self.populated_classes().filter(|(id, class)| {
             Some(*id) != wanted && class.pages() > 1 && class.movable_pages() > 0
         });
         let of_class = |(id, class): (SlabClassId, &SlabClass)| {

@@ -8,30 +8,46 @@ type SampledChunks = [Location; EVICT_LOOKS];
 
 /// The next samples of one class. They are forgotten when a page leaves a class, because its chunks
 /// may be in them.
+///
+/// The processor fetches a dozen lines or so at once. So the samples are drawn one by one, each
+/// beside the work of an allocation.
 pub(super) struct PrefetchedSamples {
     class: Option<SlabClassId>,
     samples: [SampledChunks; VICTIMS_MAX],
     next: usize,
     end: usize,
+    /// The samples that are still to be drawn.
+    due: usize,
 }
 
 impl PrefetchedSamples {
     pub(super) fn new() -> PrefetchedSamples {
         let samples = [[Location::NONE; EVICT_LOOKS]; VICTIMS_MAX];
-        PrefetchedSamples { class: None, samples, next: 0, end: 0 }
+        PrefetchedSamples { class: None, samples, next: 0, end: 0, due: 0 }
     }
 
-    /// Forgets all samples. Those of this class come next.
-    pub(super) fn begin(&mut self, class: SlabClassId) {
-        (self.class, self.next, self.end) = (Some(class), 0, 0);
+    /// Forgets all samples. The next allocations of this class draw `samples` new ones, one each.
+    pub(super) fn begin(&mut self, class: SlabClassId, samples: usize) {
+        self.class = Some(class);
+        (self.next, self.end, self.due) = (0, 0, samples.min(VICTIMS_MAX));
     }
 
-    /// Adds the class's next sample, if there is room.
+    /// Whether an allocation of this class draws a sample.
+    #[inline]
+    pub(super) fn is_due(&self, class: SlabClassId) -> bool {
+        self.due > 0 && self.class == Some(class)
+    }
+
+    /// Samples that were drawn and not taken.
+    pub(super) fn drawn(&self) -> usize {
+        self.end - self.next
+    }
+
+    /// Adds the class's next sample, which was due.
     pub(super) fn push(&mut self, sample: SampledChunks) {
-        if let Some(place) = self.samples.get_mut(self.end) {
-            *place = sample;
-            self.end += 1;
-        }
+        self.samples[self.end] = sample;
+        self.end += 1;
+        self.due -= 1;
     }
 
     /// Takes the next sample, if it is of this class.
@@ -46,6 +62,6 @@ impl PrefetchedSamples {
 
     /// Forgets all samples.
     pub(super) fn clear(&mut self) {
-        self.class = None;
+        (self.class, self.due) = (None, 0);
     }
 }

@@ -34,6 +34,8 @@ pub(crate) struct SlabAllocator {
     hits: [u64; CLASS_COUNTS * Segment::ALL.len()],
     sets: [u64; CLASS_COUNTS],
     sizes: ChunkSizes,
+    /// A bit for each class that has pages. Most classes of a store have none.
+    populated: u64,
     /// Pages of all classes, and the most there were.
     pub(super) class_pages: usize,
     class_pages_max: usize,
@@ -64,6 +66,7 @@ impl SlabAllocator {
             hits: [0; CLASS_COUNTS * Segment::ALL.len()],
             sets: [0; CLASS_COUNTS],
             sizes,
+            populated: 0,
             class_pages: 0,
             class_pages_max: 0,
             draining: None,
@@ -97,8 +100,19 @@ impl SlabAllocator {
     }
 
     /// All classes, from the smallest chunks to the largest.
-    pub(crate) fn classes(&self) -> impl Iterator<Item = (SlabClassId, &SlabClass)> {
+    pub(super) fn classes(&self) -> impl Iterator<Item = (SlabClassId, &SlabClass)> {
         self.classes.iter().enumerate().map(|(index, class)| (SlabClassId::new(index), class))
+    }
+
+    /// The classes that have pages, in order.
+    pub(crate) fn populated_classes(&self) -> impl Iterator<Item = (SlabClassId, &SlabClass)> {
+        let some = |bits: u64| (bits != 0).then_some(bits);
+        let rest =
+            core::iter::successors(some(self.populated), move |bits| some(bits & (bits - 1)));
+        rest.map(|bits| {
+            let id = SlabClassId::new(bits.trailing_zeros() as usize);
+            (id, self.class(id))
+        })
     }
 
     pub(crate) fn classes_mut(&mut self) -> &mut [SlabClass] {
@@ -176,6 +190,7 @@ impl SlabAllocator {
         record.cleaned_after = cleaned_after;
         self.classes[class.index()].pages.add(&mut self.stock.records, id);
         self.link_room(id, class);
+        self.populated |= 1 << class.index();
         self.class_pages += 1;
         if self.class_pages > self.class_pages_max {
             self.class_pages_max = self.class_pages;
@@ -190,6 +205,9 @@ impl SlabAllocator {
         let slab_class = &mut self.classes[class.index()];
         slab_class.candidates.retain(|slot| pages.at(slot.chunk) / PAGE_BYTES != page_number);
         slab_class.pages.remove(&mut self.stock.records, id);
+        if slab_class.pages() == 0 {
+            self.populated &= !(1 << class.index());
+        }
         self.samples.clear();
         self.class_pages -= 1;
         self.stock.keep_spare(id);

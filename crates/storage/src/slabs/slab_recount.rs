@@ -63,6 +63,9 @@ impl SlabAllocator {
             ensure!(counted == sums, "{id:?}: {counted:?}, recount {sums:?}");
             self.recount_room(id)?;
         }
+        let populated = self.classes().filter(|(_, class)| class.pages() > 0).map(|(id, _)| id);
+        let known = self.populated_classes().map(|(id, _)| id);
+        ensure!(populated.eq(known), "classes that have pages");
         let all: usize = self.classes.iter().map(SlabClass::pages).sum();
         ensure!(all == self.class_pages, "pages of classes: {all}");
         ensure!(all + spare + index == owned, "pages of classes do not sum up");

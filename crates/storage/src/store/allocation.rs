@@ -58,8 +58,12 @@ impl Allocation {
             return self.out_of_memory(class);
         }
         let gets_page = self.moves.drain_ahead(now, class);
-        let chunk = self.items_mut().slabs_mut().take_chunk(class, bytes);
-        chunk.or_else(|| self.allocate_from_full(now, class, bytes, gets_page))
+        let slabs = self.items_mut().slabs_mut();
+        let Some(chunk) = slabs.take_chunk(class, bytes) else {
+            return self.allocate_from_full(now, class, bytes, gets_page);
+        };
+        slabs.prefetch_due_sample(class);
+        Some(chunk)
     }
 
     /// As [`Self::allocate`], for a class without a free chunk. `gets_page`: it gets a page of

@@ -78,7 +78,7 @@ impl Store {
 
     fn has_items_of(&self, classes: u64) -> bool {
         let slabs = self.items().slabs();
-        slabs.classes().any(|(id, class)| is_in(classes, id) && class.items() > 0)
+        slabs.populated_classes().any(|(id, class)| is_in(classes, id) && class.items() > 0)
     }
 
     fn show_if_wanted(
