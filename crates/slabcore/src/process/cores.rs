@@ -8,7 +8,7 @@ use rustix::thread::{CpuSet, sched_getaffinity};
 
 use crate::refusal::Refusal;
 
-/// Where control groups of version 2 are mounted.
+/// Where control groups are mounted. Those of version 1 are in a folder for each controller.
 const CGROUP_ROOT: &str = "/sys/fs/cgroup";
 
 /// The cores that this process may use.
@@ -28,7 +28,8 @@ impl Cores {
             // The machine has more cores than a mask of ours can hold. Core 0 exists.
             Err(_) => vec![0],
         };
-        Self { usable, quota: smallest_quota() }
+        let groups = fs::read_to_string("/proc/self/cgroup").unwrap_or_default();
+        Self { usable, quota: smallest_quota(&groups, Path::new(CGROUP_ROOT)) }
     }
 
     /// The number of shards without `-t`.
@@ -62,22 +63,34 @@ impl Cores {
     }
 }
 
-/// The smallest quota of this process's control group and the groups that contain it.
-fn smallest_quota() -> Option<usize> {
-    let groups = fs::read_to_string("/proc/self/cgroup").ok()?;
-    // Version 2 is the entry "0::/path"; inside a container the path is often just "/".
-    let path = groups.lines().find_map(|line| line.strip_prefix("0::/"))?;
-    let group: PathBuf = Path::new(CGROUP_ROOT).join(path);
-    group
-        .ancestors()
-        .take_while(|at| at.starts_with(CGROUP_ROOT))
-        .filter_map(|at| fs::read_to_string(at.join("cpu.max")).ok())
-        .filter_map(|text| quota_cores(&text))
-        .min()
+/// The smallest quota of this process's control groups and the groups that contain them. `groups`
+/// is the process's `cgroup` file.
+fn smallest_quota(groups: &str, root: &Path) -> Option<usize> {
+    groups.lines().filter_map(|line| smallest_quota_of(line, root)).min()
 }
 
-/// The quota of a `cpu.max` file in cores. The file has "quota period" in microseconds, or "max
-/// period".
+/// The smallest quota of one line, "hierarchy:controllers:/path". In a container the path may be
+/// just "/", or that of the machine, which does not exist there.
+fn smallest_quota_of(line: &str, root: &Path) -> Option<usize> {
+    let (controllers, path) = line.split_once(':')?.1.split_once(":/")?;
+    let (root, read): (PathBuf, fn(&Path) -> Option<String>) = match controllers {
+        "" => (root.to_owned(), |group| fs::read_to_string(group.join("cpu.max")).ok()),
+        _ if controllers.split(',').any(|it| it == "cpu") => (root.join("cpu"), version_1_quota),
+        _ => return None,
+    };
+    let group = root.join(path);
+    let groups = group.ancestors().take_while(|at| at.starts_with(&root));
+    groups.filter_map(read).filter_map(|text| quota_cores(&text)).min()
+}
+
+/// The quota of a group of version 1 in the form of version 2.
+fn version_1_quota(group: &Path) -> Option<String> {
+    let read = |name| fs::read_to_string(group.join(name)).ok();
+    Some(format!("{} {}", read("cpu.cfs_quota_us")?.trim(), read("cpu.cfs_period_us")?))
+}
+
+/// The quota of a `cpu.max` file in cores. The file has "quota period" in microseconds; without a
+/// quota it has "max", and version 1 has -1.
 fn quota_cores(text: &str) -> Option<usize> {
     let (quota, period) = text.trim().split_once(' ')?;
     let (quota, period) = (quota.parse::<usize>().ok()?, period.parse::<usize>().ok()?);
@@ -94,12 +107,41 @@ mod tests {
             assert_eq!(quota_cores(text), expected, "{text:?}");
         };
         check("max 100000\n", None);
+        check("-1 100000\n", None);
         check("100000 100000\n", Some(1));
         check("150000 100000\n", Some(2));
         check("10000 100000\n", Some(1));
         check("400000 100000", Some(4));
         check("100000 0", None);
         check("", None);
+    }
+
+    /// Only version 2 was looked at.
+    #[test]
+    fn the_smallest_quota_counts() {
+        let root = std::env::temp_dir().join(format!("slabcore-quota-{}", std::process::id()));
+        let write = |path: &str, text: &str| {
+            let path = root.join(path);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, text).unwrap();
+        };
+        write("pods/cpu.max", "200000 100000\n");
+        write("pods/one/cpu.max", "max 100000\n");
+        write("cpu/cpu.cfs_quota_us", "-1\n");
+        write("cpu/cpu.cfs_period_us", "100000\n");
+        write("cpu/pod/cpu.cfs_quota_us", "250000\n");
+        write("cpu/pod/cpu.cfs_period_us", "100000\n");
+        let check = |groups: &str, expected: Option<usize>| {
+            assert_eq!(smallest_quota(groups, &root), expected, "{groups:?}");
+        };
+        check("", None);
+        check("0::/\n", None);
+        check("0::/pods\n", Some(2));
+        check("0::/pods/one\n", Some(2));
+        check("5:cpu,cpuacct:/pod\n", Some(3));
+        check("5:cpuset:/pod\n4:cpu:/\n", None);
+        check("5:cpu,cpuacct:/pod/of/the/machine\n0::/pods\n", Some(2));
+        fs::remove_dir_all(root).unwrap();
     }
 
     #[test]
