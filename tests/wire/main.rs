@@ -24,6 +24,7 @@ mod meta;
 mod options;
 mod own_datagrams;
 mod pipelines;
+mod placement;
 mod pressure;
 mod process;
 mod segments;

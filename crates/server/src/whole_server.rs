@@ -5,8 +5,10 @@ use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use rustix::thread::{CpuSet, sched_getaffinity};
+
 use crate::launch::running::{Running, listen};
-use crate::settings::{BackendChoice, Listen, Settings, TcpListen};
+use crate::settings::{BackendChoice, Listen, Placement, Settings, TcpListen};
 
 /// Time to wait for an answer. It is far longer than any takes, so that a test fails and does not
 /// hang.
@@ -62,11 +64,11 @@ pub(crate) fn settings(backend: BackendChoice) -> Settings {
     static STARTED: AtomicUsize = AtomicUsize::new(0);
     let number = STARTED.fetch_add(1, Ordering::Relaxed);
     let port_file = format!("slabcore-server-{}-{number}", std::process::id());
-    let cpus = rustix::thread::sched_getaffinity(None).unwrap();
+    let cpus = sched_getaffinity(None).unwrap();
     Settings {
         listen: Listen::Tcp(vec![TcpListen::new(Some("127.0.0.1".to_owned()), 0)]),
         shards: 2,
-        cores: (0..rustix::thread::CpuSet::MAX_CPU).filter(|&cpu| cpus.is_set(cpu)).collect(),
+        placement: Placement::Shared((0..CpuSet::MAX_CPU).filter(|&it| cpus.is_set(it)).collect()),
         connections_max: 100,
         backend,
         metrics_listen: None,

@@ -1,5 +1,5 @@
 //! The sockets of an executor on epoll, for systems that refuse `io_uring`. Its thread is a plain
-//! pinned one.
+//! one.
 
 use std::io::{self, IoSlice};
 use std::os::fd::{AsFd, OwnedFd};

@@ -22,7 +22,7 @@ use crate::launch::ring_executor::{LOOK_BYTES_MAX, look_at_kernel};
 use crate::settings::locked_memory;
 use crate::settings::ring_size::{GLOMMIO_LIMIT_BYTES_MIN, RingSize};
 use crate::settings::start_error::StartError;
-use crate::settings::{BackendChoice, Settings};
+use crate::settings::{BackendChoice, Placement, Settings};
 use crate::shared::shared_state::Backend;
 
 /// Time after which the kernel has given back the memory of rings that have ended: 20 to 230 ms
@@ -37,10 +37,10 @@ static MAKES_RINGS: Mutex<()> = Mutex::new(());
 
 /// Starts the threads of all executors, on the backend of the settings or the one that works.
 pub(super) fn start(settings: &Settings) -> Result<(Backend, Vec<WaitingExecutor>), StartError> {
-    let (cores, shards) = (&settings.cores, settings.shards);
+    let (placement, shards) = (&settings.placement, settings.shards);
     let reason = match settings.backend {
         BackendChoice::Epoll => "as asked for".to_owned(),
-        choice => match start_on_rings(cores, shards) {
+        choice => match start_on_rings(placement, shards) {
             Ok(started) => return Ok(started),
             Err(reason) if choice == BackendChoice::Uring => return Err(StartError::Uring(reason)),
             Err(reason) => reason,
@@ -48,7 +48,7 @@ pub(super) fn start(settings: &Settings) -> Result<(Backend, Vec<WaitingExecutor
     };
     info!("slabcore: serving with epoll: {reason}");
     let backend = Backend::Epoll(reason);
-    let waiting = WaitingExecutor::start_all(cores, shards, &backend)
+    let waiting = WaitingExecutor::start_all(placement, shards, &backend)
         .map_err(|error| StartError::System("start an executor", error))?;
     Ok((backend, waiting))
 }
@@ -56,7 +56,7 @@ pub(super) fn start(settings: &Settings) -> Result<(Backend, Vec<WaitingExecutor
 /// Starts all executors with the largest rings that all of them can get. The error says why there
 /// are none.
 fn start_on_rings(
-    cores: &[usize],
+    placement: &Placement,
     shards: usize,
 ) -> Result<(Backend, Vec<WaitingExecutor>), String> {
     let _lock = MAKES_RINGS.lock().unwrap_or_else(PoisonError::into_inner);
@@ -82,7 +82,7 @@ fn start_on_rings(
         let started = match probe() {
             Ok(()) => {
                 look_at_kernel();
-                keeping(|| WaitingExecutor::start_all(cores, shards, &backend))
+                keeping(|| WaitingExecutor::start_all(placement, shards, &backend))
             }
             Err(error) if is_out_of_memory(&error) => Err(error),
             Err(error) => return Err(format!("io_uring is refused: {error}")),

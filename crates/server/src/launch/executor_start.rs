@@ -8,6 +8,8 @@ use std::io;
 use std::sync::Arc;
 
 use crossbeam_channel::{Receiver, Sender};
+use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
+use tracing::warn;
 
 use crate::drivers::udp_port::UdpPort;
 use crate::hub::Hub;
@@ -17,14 +19,29 @@ use crate::shared::shared_state::SharedState;
 /// What the thread of an executor gets in the second step.
 pub(super) type SetupAndSharedState = (ExecutorSetup, Arc<SharedState>);
 
-/// The channels by which a new thread reports and gets its setup.
+/// The cores of a new thread, and the channels by which it reports and gets its setup.
 pub(super) struct ExecutorStart {
+    pub(super) cores: Vec<usize>,
     /// Only the thread has this end, so its own end is noticed, too.
     pub(super) reports: Sender<io::Result<()>>,
     pub(super) setups: Receiver<SetupAndSharedState>,
 }
 
 impl ExecutorStart {
+    /// Binds the calling thread to its cores. If that is refused, this logs it: the thread is
+    /// slower then, not wrong.
+    pub(super) fn bind_thread(&self) {
+        let mut set = CpuSet::new();
+        self.cores.iter().for_each(|&core| set.set(core));
+        // A thread that is never bound also gets the cores that its control group gets later.
+        if sched_getaffinity(None).is_ok_and(|current| current == set) {
+            return;
+        }
+        if let Err(error) = sched_setaffinity(None, &set) {
+            warn!("warning: a thread cannot be bound to the cores {:?}: {error}", self.cores);
+        }
+    }
+
     /// Reports that the thread has what the system may refuse, and waits for its setup. `None` if
     /// another thread did not get that far: the thread ends.
     pub(super) fn receive_setup(&self) -> Option<(Hub, UdpPort)> {

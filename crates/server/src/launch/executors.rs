@@ -6,12 +6,12 @@ use std::thread::JoinHandle;
 
 use crossbeam_channel::{Receiver, Sender, bounded};
 use glommio::ExecutorJoinHandle;
-use rustix::thread::{CpuSet, sched_setaffinity};
 
 use crate::drivers::epoll_driver::EpollDriver;
 use crate::launch::executor_setup::ExecutorSetup;
 use crate::launch::executor_start::{ExecutorStart, SetupAndSharedState};
 use crate::launch::ring_executor;
+use crate::settings::Placement;
 use crate::settings::fatal::end_process;
 use crate::shared::mailbox::Mailbox;
 use crate::shared::shared_state::{Backend, SharedState};
@@ -49,12 +49,12 @@ impl WaitingExecutor {
     /// Starts the threads of all executors. If one of them does not get what it needs, all have
     /// ended when this returns.
     pub(super) fn start_all(
-        cores: &[usize],
+        placement: &Placement,
         shards: usize,
         backend: &Backend,
     ) -> io::Result<Vec<Self>> {
         let started: Vec<_> = (0..shards)
-            .map(|index| Self::start(index, cores[index % cores.len()], backend))
+            .map(|index| Self::start(index, placement.cores_of(index).to_vec(), backend))
             .collect();
         let (mut waiting, mut failure) = (Vec::new(), None);
         for executor in started {
@@ -68,19 +68,17 @@ impl WaitingExecutor {
         Err(end_all(threads, error))
     }
 
-    fn start(index: usize, cpu: usize, backend: &Backend) -> io::Result<Self> {
+    fn start(index: usize, cores: Vec<usize>, backend: &Backend) -> io::Result<Self> {
         let name = format!("slabcore-{index}");
         let (report, reports) = bounded(REPORTS_MAX);
         let (setups, setup) = bounded(1);
-        let start = ExecutorStart { reports: report, setups: setup };
+        let start = ExecutorStart { cores, reports: report, setups: setup };
         let executor = match *backend {
             Backend::Uring(size) => {
-                ExecutorThread::Glommio(ring_executor::spawn(cpu, &name, size, start)?)
+                ExecutorThread::Glommio(ring_executor::spawn(&name, size, start)?)
             }
             Backend::Epoll(_) => ExecutorThread::Thread(
-                std::thread::Builder::new()
-                    .name(name)
-                    .spawn(move || serve_on_epoll(cpu, &start))?,
+                std::thread::Builder::new().name(name).spawn(move || serve_on_epoll(&start))?,
             ),
         };
         Ok(Self { executor, setups, reports })
@@ -136,11 +134,8 @@ fn end_all(executors: Vec<ExecutorThread>, failure: io::Error) -> io::Error {
     failure
 }
 
-fn serve_on_epoll(cpu: usize, start: &ExecutorStart) -> io::Result<()> {
-    let mut cpus = CpuSet::new();
-    cpus.set(cpu);
-    // A thread that is not pinned is slower, not wrong.
-    let _ = sched_setaffinity(None, &cpus);
+fn serve_on_epoll(start: &ExecutorStart) -> io::Result<()> {
+    start.bind_thread();
     let Some((hub, udp)) = start.receive_setup() else { return Ok(()) };
     match EpollDriver::new(hub, udp) {
         Ok(driver) => {

@@ -1,5 +1,5 @@
-//! A glommio executor that runs a [`RingDriver`]. glommio pins the thread and has it sleep; the
-//! driver's own ring moves the bytes.
+//! A glommio executor that runs a [`RingDriver`]. glommio has the thread sleep; the driver's own
+//! ring moves the bytes.
 #![allow(unsafe_code)]
 
 use std::io;
@@ -46,14 +46,13 @@ pub(super) fn look_at_kernel() {
     debug_assert!(executor.is_err());
 }
 
-/// Starts the thread of an executor, pinned to `cpu`.
+/// Starts the thread of an executor.
 pub(super) fn spawn(
-    cpu: usize,
     name: &str,
     size: RingSize,
     start: ExecutorStart,
 ) -> Result<ExecutorJoinHandle<io::Result<()>>, GlommioError<()>> {
-    LocalExecutorBuilder::new(Placement::Fixed(cpu))
+    LocalExecutorBuilder::new(Placement::Unbound)
         .name(name)
         .io_memory(IO_MEMORY_BYTES)
         .ring_depth(OWN_RING_ENTRIES)
@@ -68,6 +67,7 @@ pub(super) fn spawn(
 }
 
 async fn serve(size: RingSize, start: ExecutorStart) -> io::Result<()> {
+    start.bind_thread();
     let (ring, bell) = match prepare(size) {
         Ok(prepared) => prepared,
         Err(error) => {

@@ -3,8 +3,10 @@ use std::fs::File;
 use super::*;
 use crate::connection::new_connection::NewConnection;
 use crate::settings::address::Addresses;
+use crate::settings::ring_size::RingSize;
 use crate::settings::{BackendChoice, Protocol};
 use crate::shared::mailbox::Message;
+use crate::shared::shared_state::Backend;
 use crate::whole_server::{WholeServer, settings};
 
 /// The kernel refuses to watch a file, as it refuses any socket once the user watches too many. One
@@ -32,9 +34,10 @@ fn a_connection_that_cannot_be_watched_ends_alone() {
 /// If an executor cannot start, the threads of all end, and the error says why.
 #[test]
 fn a_start_that_fails_ends_what_it_began() {
-    // No machine has a core of this number.
-    let no_core = vec![rustix::thread::CpuSet::MAX_CPU - 1];
-    let settings = Settings { cores: no_core, ..settings(BackendChoice::Uring) };
-    let error = listen(settings, Vec::new()).unwrap().serve().map(drop).unwrap_err();
-    assert!(error.to_string().starts_with("io_uring is not available: "), "{error}");
+    // No kernel makes a ring of this size.
+    let size = RingSize { submissions: u32::MAX, ..RingSize::FULL };
+    let Settings { placement, shards, .. } = settings(BackendChoice::Uring);
+    let started = WaitingExecutor::start_all(&placement, shards, &Backend::Uring(size));
+    let error = started.map(drop).unwrap_err();
+    assert!(error.raw_os_error().is_some(), "{error}");
 }

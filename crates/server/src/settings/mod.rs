@@ -18,6 +18,7 @@ pub(crate) mod line_limit;
 pub(crate) mod listener;
 pub(crate) mod locked_memory;
 pub(crate) mod log;
+mod placement;
 pub(crate) mod port_socket;
 pub(crate) mod ring_size;
 mod settings;
@@ -27,6 +28,7 @@ pub(crate) mod tls_ciphers;
 pub(crate) mod users;
 
 pub use self::kept_settings::PORT;
+pub use self::placement::Placement;
 pub use self::settings::{
     BackendChoice, Encryption, Listen, Moving, Protocol, Settings, TcpListen,
 };

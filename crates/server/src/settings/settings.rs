@@ -8,6 +8,7 @@ pub use slabcore_protocol::Protocol;
 use slabcore_storage::Config;
 
 use crate::settings::kept_settings::{KeptSettings, PORT};
+use crate::settings::placement::Placement;
 use crate::settings::tls::{ClientCertificates, Tls};
 use crate::settings::users::Users;
 
@@ -107,8 +108,8 @@ pub struct Settings {
     pub memory_bytes: usize,
     /// Shards, one executor each (`-t`), 1..=`limits::SHARDS_MAX`.
     pub shards: usize,
-    /// Cores that the executors are pinned to, in turn. At least one.
-    pub cores: Vec<usize>,
+    /// The cores that executors run on (`--cores`).
+    pub placement: Placement,
     /// Client connections at most (`-c`).
     pub connections_max: usize,
     /// Largest item in bytes, as memcached counts it (`-I`).
@@ -188,7 +189,7 @@ impl Default for Settings {
             moving: Some(Moving::default()),
             memory_bytes: 64 << 20,
             shards: 1,
-            cores: vec![0],
+            placement: Placement::Shared(vec![0]),
             connections_max: 1024,
             item_bytes_max: store.item_bytes_max,
             growth_factor: store.growth_factor,

@@ -204,7 +204,7 @@ pub(crate) const OPTIONS: &[OptionRow] = {
         own("log-format", "name", "format of log lines: plain, json (default: plain)"),
         own(GENERATE, "text", "print the man page (man) or completions (bash, zsh, fish)"),
         own("drain", "seconds", "serve so long after a stop signal; /readyz says no (default: 0)"),
-        own("cores", "list", "cores to run on, such as 0-3,6 (default: all usable cores)"),
+        own("cores", "list", "cores, such as 0-3,6 (default: all); one for each thread pins it"),
     ]
 };
 

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::num::NonZeroU32;
 use std::path::PathBuf;
 
-use slabcore_server::settings::{BackendChoice, Settings};
+use slabcore_server::settings::{BackendChoice, Placement, Settings};
 use slabcore_server::{KeptSettings, Tls};
 
 use super::access::Access;
@@ -60,7 +60,7 @@ impl Startup {
         let connections_max = connections_max(given, &defaults)?;
         let requests_per_event_max = requests_per_event_max(given, &defaults)?;
         let chunk_bytes_min = chunk_bytes_min(given, &defaults)?;
-        let (shards, cores) = shards(given, cores, &mut warnings)?;
+        let (shards, placement) = shards(given, cores, &mut warnings)?;
         check_napi_ids(given, shards)?;
         let memory_bytes = memory(given, &defaults)?;
         let item_bytes_max =
@@ -78,7 +78,7 @@ impl Startup {
             listen,
             memory_bytes,
             shards,
-            cores,
+            placement,
             connections_max,
             item_bytes_max,
             growth_factor: growth_factor(given, &defaults)?,
@@ -207,19 +207,15 @@ fn shards(
     given: &GivenOptions,
     cores: &Cores,
     warnings: &mut Vec<String>,
-) -> Result<(usize, Vec<usize>), Refusal> {
-    let (default, cores) = match given.last("cores") {
-        Some(list) => {
-            let chosen = cores.parse(list)?;
-            (chosen.len(), chosen)
-        }
-        None => (cores.default_shards(), cores.usable.clone()),
-    };
+) -> Result<(usize, Placement), Refusal> {
+    let named = given.last("cores").map(|list| cores.parse(list)).transpose()?;
+    let default = named.as_ref().map_or_else(|| cores.default_shards(), Vec::len);
     let shards = at_least_one(given, "threads", default.min(SHARDS_MAX), "Number of threads")?;
     if shards > SHARDS_MAX {
         warnings.push(format!("warning: -t {shards}: only {SHARDS_MAX} shards are started"));
     }
-    Ok((shards.min(SHARDS_MAX), cores))
+    let shards = shards.min(SHARDS_MAX);
+    Ok((shards, Placement::choose(shards, &cores.usable, named)))
 }
 
 /// `-N`, which has no effect, is checked with memcached's messages.

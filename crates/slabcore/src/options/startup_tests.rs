@@ -48,7 +48,8 @@ fn defaults_are_memcacheds() {
     assert_eq!(defaults.verbosity, 0);
     assert_eq!(defaults.backend, BackendChoice::Auto);
     assert_eq!(defaults.metrics_listen, Some("127.0.0.1:9150".parse().unwrap()));
-    assert_eq!((defaults.shards, defaults.cores), (3, vec![0, 1, 2, 3]));
+    let all_cores = Placement::Shared(vec![0, 1, 2, 3]);
+    assert_eq!((defaults.shards, defaults.placement), (3, all_cores));
 }
 
 /// Help texts name the defaults, which are elsewhere.
@@ -102,7 +103,9 @@ fn values() {
         "-t 1" => shards 1;
         "-t 64" => shards 64;
         "--cores 1,3" => shards 2;
-        "--cores 1,3 -t 4" => cores vec![1, 3];
+        "--cores 1,3" => placement Placement::Pinned(vec![1, 3]);
+        "--cores 1,3 -t 4" => placement Placement::Shared(vec![1, 3]);
+        "-t 4" => placement Placement::Shared(vec![0, 1, 2, 3]);
         "-R 1" => requests_per_event_max 1;
         "-n 8" => chunk_bytes_min 8;
         "-I 2m" => item_bytes_max 2 << 20;

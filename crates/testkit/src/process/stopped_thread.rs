@@ -30,8 +30,8 @@ impl Drop for StoppedThread {
     }
 }
 
-/// The oldest thread whose name begins with `name`.
-fn thread_of(process: u32, name: &str) -> Option<Pid> {
+/// The oldest thread of a process whose name begins with `name`.
+pub fn thread_of(process: u32, name: &str) -> Option<Pid> {
     let threads = fs::read_dir(format!("/proc/{process}/task")).ok()?;
     let ids = threads.flatten().filter_map(|it| it.file_name().to_str()?.parse::<i32>().ok());
     let is_named = |id: &i32| {
