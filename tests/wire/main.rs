@@ -30,6 +30,7 @@ mod process;
 mod segments;
 mod server_commands;
 mod service;
+mod serving;
 mod stat_tables;
 mod stat_truth;
 mod stuck_clients;

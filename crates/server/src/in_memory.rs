@@ -151,7 +151,7 @@ impl InMemoryShard {
     fn connect(&mut self) -> ConnectionId {
         let id = self.hub.insert(NewConnection {
             addresses: Addresses::UNNAMED,
-            stays: false,
+            number: Some(self.hub.executor.shard.index() as u32),
             protocol: Protocol::Auto,
             tls: None,
         });

@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use std::io::{Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::num::NonZeroU32;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::Instant;
 
@@ -40,6 +41,8 @@ on_both! {
     connections_close_while_they_move,
     a_stop_closes_what_is_moving,
     a_connection_to_a_shards_port_stays,
+    connections_follow_the_executors_that_serve,
+    replies_are_the_models_while_executors_begin_and_end_to_serve,
 }
 
 /// Pseudorandom numbers, the same in each run.
@@ -415,5 +418,88 @@ fn a_connection_to_a_shards_port_stays(backend: BackendChoice) {
         ask(&mut client, &keys[1 - shard][0], 100);
     }
     assert_eq!(moved(&server), 0);
+    server.running.stop();
+}
+
+/// The connections that each shard's executor has.
+fn connections_by_shard(server: &WholeServer, shards: usize) -> Vec<u64> {
+    let name = |shard| format!("shard:{shard}:curr_connections");
+    (0..shards).map(|shard| server.stat("stats shards", &name(shard))).collect()
+}
+
+/// Connections move between two requests. None stays with an executor that does not serve, and
+/// those that serve have equal parts.
+fn connections_follow_the_executors_that_serve(backend: BackendChoice) {
+    let (shards, clients) = (4, 12);
+    let server = WholeServer::start(Settings { shards, moving: None, ..settings(backend) });
+    let mut clients: Vec<_> = (0..clients).map(|_| connect(server.address)).collect();
+    for serving in [1, 3, 4, 2, 1, 4] {
+        server.running.set_serving(serving);
+        // A connection leaves after a request, and is served by its new executor from the next on.
+        for _ in 0..2 {
+            for client in &mut clients {
+                ask(client, b"key", 1);
+            }
+        }
+        let begin = Instant::now();
+        loop {
+            // The client that asks is in one of these counts.
+            let counts = connections_by_shard(&server, shards);
+            let fair = 12 / serving as u64;
+            let is_fair = |count: &u64| (fair..=fair + 1).contains(count);
+            if counts[..serving].iter().all(is_fair) && counts[serving..].iter().all(|it| *it == 0)
+            {
+                break;
+            }
+            assert!(begin.elapsed() < PATIENCE, "{serving} serve: {counts:?}");
+        }
+    }
+    server.running.stop();
+}
+
+/// Counts a client out when it ends, also if it fails.
+struct Leaving<'a>(&'a AtomicUsize);
+
+impl Drop for Leaving<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// The number of executors that serve changes all the time.
+fn replies_are_the_models_while_executors_begin_and_end_to_serve(backend: BackendChoice) {
+    let shards = 4;
+    let server =
+        WholeServer::start(Settings { moving: Some(RESTLESS), shards, ..settings(backend) });
+    let sessions: Vec<_> = (0..6)
+        .map(|client| {
+            let keys = keys_by_owner(&server, shards, &format!("served{client}-"));
+            Session::of_phases(&keys, 99 + client, 100, 60_000)
+        })
+        .collect();
+    let left = AtomicUsize::new(sessions.len());
+    let mut changes = 0;
+    thread::scope(|scope| {
+        for (number, session) in sessions.iter().enumerate() {
+            let (address, leaving) = (server.address, Leaving(&left));
+            scope.spawn(move || {
+                let _leaving = leaving;
+                if number % 2 == 0 {
+                    play(address, session, 30_000);
+                } else {
+                    play_in_turn(address, session);
+                }
+            });
+        }
+        let mut numbers = Numbers(5);
+        while left.load(Ordering::Relaxed) > 0 {
+            server.running.set_serving(1 + numbers.below(shards));
+            // A round trip, so that requests are served in between.
+            server.stat("stats", "uptime");
+            changes += 1;
+        }
+    });
+    assert!(changes > 0 && moved(&server) > 0);
+    wait_for(&server, "curr_connections", 1);
     server.running.stop();
 }

@@ -106,6 +106,8 @@ pub(super) static SERVER_FAMILIES: &[ServerFamily] = &[
         &["backend"], |shared| vec![Label::new("backend", shared.backend.name())]),
     gauge("slabcore_shards", "Shards, one executor each.",
         |shared| shared.settings.shards as u64),
+    gauge("slabcore_serving_executors", "Executors that connections are gathered on.",
+        |shared| shared.serving.executors() as u64),
     gauge("slabcore_pages", "Pages of the item memory.",
         |shared| shared.pages.pages_total() as u64),
     gauge("slabcore_pages_free", "Pages that no shard owns.",

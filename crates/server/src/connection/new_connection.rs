@@ -8,8 +8,9 @@ use crate::settings::address::Addresses;
 #[derive(Debug)]
 pub(crate) struct NewConnection {
     pub(crate) addresses: Addresses,
-    /// It came to its shard's own port, and never moves.
-    pub(crate) stays: bool,
+    /// Its number among those that executors serve in turn. `None`: it came to its shard's own
+    /// port, and never moves.
+    pub(crate) number: Option<u32>,
     /// What the client may speak.
     pub(crate) protocol: Protocol,
     /// The session of a connection under TLS, once its handshake is done.

@@ -14,6 +14,7 @@ use crate::connection::outgoing::{LargeValue, Parts};
 use crate::connection::output::Output;
 use crate::connection::spare_buffers::SpareBuffers;
 use crate::connection::watcher_id::WatcherId;
+use crate::executor::load_meter::LoadMeter;
 use crate::executor::outboxes::Outboxes;
 use crate::executor::shards::{Shards, SharedShard};
 use crate::settings::limits::{OPEN_READS_MAX, OPEN_SLOTS_MAX};
@@ -38,6 +39,9 @@ pub(crate) struct Executor {
     pub(crate) reads_plainly: bool,
     /// Requests of one connection that may wait for values of other shards, in this turn.
     pub(crate) open_reads_max: usize,
+    /// Executors that serve connections in this turn: the first ones.
+    pub(crate) serving: u32,
+    load: LoadMeter,
     /// The watchers among this executor's connections.
     pub(crate) watchers: Vec<(WatcherId, ConnectionId)>,
     pub(crate) outboxes: Outboxes,
@@ -73,6 +77,8 @@ impl Executor {
             watched: Streams::default(),
             reads_plainly: true,
             open_reads_max: OPEN_SLOTS_MAX,
+            serving: shared.serving.executors() as u32,
+            load: LoadMeter::new(shared.serving.is_controlled()),
             watchers: Vec::new(),
             outboxes: Outboxes::new(shard, settings.shards),
             spares: SpareBuffers::new(settings.shards > 1),
@@ -88,7 +94,14 @@ impl Executor {
     /// Reads the clock: once per turn.
     #[inline]
     pub(crate) fn begin_turn(&mut self) {
-        self.now = self.shared.clock.now();
+        let (now, milliseconds) = self.shared.clock.now_with_milliseconds();
+        self.now = now;
+        if self.load.is_due(milliseconds)
+            && let Some(load) = self.load.end_window(milliseconds)
+        {
+            self.shared.serving.note(self.shard.index(), &load);
+        }
+        self.serving = self.shared.serving.executors() as u32;
         self.verbosity = self.shared.verbosity.load(Ordering::Relaxed);
         self.watched = self.shared.watchers.streams();
         if self.watched != self.shards.own().watched_streams() {

@@ -7,6 +7,7 @@
 //! Start reading at `executor.rs`, then `shards.rs` (how a shard is lent).
 
 mod executor;
+mod load_meter;
 pub(crate) mod outboxes;
 pub(crate) mod page_demand;
 pub(crate) mod shards;

@@ -1,4 +1,4 @@
-//! Connections that move to the shard whose keys they ask for.
+//! Connections that move to another executor, which serves them better (`affinity.rs`).
 //!
 //! A connection leaves between two requests: nothing further is executed for it, and its input is
 //! kept as it comes. Once all that is under way in its name has ended, its socket, the kept input
@@ -57,11 +57,9 @@ impl Departures {
         if !conn.connection.is_at_request() || conn.waiting.is_leaving() {
             return;
         }
-        conn.connection.affinity.forget_preferred();
-        if conn.end_of_input
-            || self.leaving.len() >= LEAVING_MAX
-            || !self.has_place(&executor.shared, to)
-        {
+        let has_place = conn.connection.affinity.prefers_home() || self.has_place(executor, to);
+        if conn.end_of_input || self.leaving.len() >= LEAVING_MAX || !has_place {
+            conn.connection.affinity.forget_preferred();
             return;
         }
         conn.waiting = Waiting::Quiet;
@@ -69,11 +67,15 @@ impl Departures {
         self.leaving.push(Leaving { id, to, marks, patience: LEAVE_PATIENCE_TURNS });
     }
 
-    /// True if a shard has no more than its fair share of connections: an eighth more, and one, so
-    /// that two of them can change places.
-    fn has_place(&self, shared: &SharedState, shard: ShardId) -> bool {
+    /// True if the executor of a shard serves, and has no more than its fair share of connections:
+    /// an eighth more, and one, so that two of them can change places.
+    fn has_place(&self, executor: &Executor, shard: ShardId) -> bool {
+        let (shared, serving) = (&executor.shared, executor.serving as usize);
+        if shard.index() >= serving {
+            return false;
+        }
         let open = open_connections(shared, 0..shared.metrics.len());
-        let fair = open.div_ceil(shared.metrics.len() as u64);
+        let fair = open.div_ceil(serving as u64);
         let coming = self.leaving.iter().filter(|it| it.to == shard).count() as u64;
         open_connections(shared, shard.index()..shard.index() + 1) + coming < fair + fair / 8 + 1
     }
@@ -155,7 +157,8 @@ fn prepare_departure(
 
 /// Lets a connection that was to leave go on here.
 fn stay(connections: &mut Connections, index: u32) {
-    let Some(conn) = connections.get(index) else { return };
+    let Some(conn) = connections.get_mut(index) else { return };
+    conn.connection.affinity.forget_preferred();
     if conn.waiting.is_leaving() {
         // Serving it finds out what there is to do.
         connections.make_runnable(index);

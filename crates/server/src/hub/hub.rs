@@ -83,11 +83,11 @@ impl Hub {
 
     /// Adds a connection. Its index stays its own until [`Self::remove`].
     pub(crate) fn insert(&mut self, new: NewConnection) -> ConnectionId {
-        let NewConnection { addresses, stays, protocol, tls } = new;
+        let NewConnection { addresses, number, protocol, tls } = new;
         let executor = &self.executor;
         let shared = &executor.shared;
-        let moving = if stays { None } else { shared.settings.moving };
-        let affinity = Affinity::new(executor.shard, moving);
+        let moving = number.and(shared.settings.moving);
+        let affinity = Affinity::new(executor.shard, moving, number);
         let login = if shared.users.is_some() { Login::Due } else { Login::Free };
         executor.metrics.add(Counter::TotalConnections, 1);
         self.connections.insert_with(executor, |id| {

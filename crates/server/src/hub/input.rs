@@ -135,7 +135,7 @@ impl Hub {
         if conn.end_of_input && pause == Pause::NeedsInput {
             conn.connection.close(executor);
         }
-        let prefers_another = conn.connection.affinity.preferred_shard().is_some();
+        let prefers_another = conn.connection.affinity.prefers_another(executor.serving);
         match pause {
             Pause::Yielded => {
                 executor.metrics.add(Counter::ConnYields, 1);

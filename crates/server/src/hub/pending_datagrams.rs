@@ -92,7 +92,7 @@ impl PendingDatagrams {
     ) {
         let id = self.requests.insert_with(|id| {
             let id = ConnectionId { index: FIRST_INDEX + id.index, ..id };
-            let affinity = Affinity::new(executor.shard, None);
+            let affinity = Affinity::new(executor.shard, None, None);
             // As in memcached each datagram decides what it speaks. With logins, UDP is off.
             let connection = Connection::new(id, Protocol::Auto, Login::Free, affinity);
             Box::new(DatagramRequest::new(connection, source, datagram, executor))

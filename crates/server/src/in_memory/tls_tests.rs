@@ -73,7 +73,7 @@ fn a_session_whose_keys_are_worn_out_ends_once_all_is_answered() {
     let tls = Some(Box::new(TlsSession::new(session)));
     let id = shard.hub.insert(NewConnection {
         addresses: Addresses::UNNAMED,
-        stays: true,
+        number: None,
         protocol: Protocol::Auto,
         tls,
     });

@@ -16,6 +16,7 @@ use rustix::io::Errno;
 use rustix::net::{SocketAddrAny, SocketFlags, acceptfrom_with, getsockname};
 use slabcore_protocol::error_lines::TOO_MANY_CONNECTIONS;
 
+use crate::connection::affinity::home_of;
 use crate::connection::new_connection::NewConnection;
 use crate::settings::address::{Address, Addresses};
 use crate::settings::limits::ACCEPTS_PER_SOCKET_MAX;
@@ -39,12 +40,13 @@ pub(super) fn spawn(
     let handshakes = if has_tls { Some(Handshakes::start(&shared)?) } else { None };
     std::thread::Builder::new()
         .name("slabcore-accept".to_owned())
-        .spawn(move || Acceptor { shared, next_shard: 0, handshakes }.run(&listeners, &stop))
+        .spawn(move || Acceptor { shared, dealt: 0, handshakes }.run(&listeners, &stop))
 }
 
 struct Acceptor {
     shared: Arc<SharedState>,
-    next_shard: usize,
+    /// Connections dealt out so far, modulo 2^32.
+    dealt: u32,
     /// The threads that connections under TLS go to first.
     handshakes: Option<Handshakes>,
 }
@@ -159,8 +161,9 @@ impl Acceptor {
         match listener.shard {
             Some(own) => Some(own).filter(takes),
             None => {
-                let shards = mailboxes.len();
-                (0..shards).map(|n| (self.next_shard + n) % shards).find(takes)
+                let serving = self.shared.serving.executors();
+                let home = home_of(self.dealt, serving).index();
+                (0..serving).map(|n| (home + n) % serving).find(takes)
             }
         }
     }
@@ -188,16 +191,14 @@ impl Acceptor {
             return;
         }
         shared.admission.connection_opened();
-        if owner.is_none() {
-            self.next_shard = (shard + 1) % shared.mailboxes.len();
-        }
+        let number = owner.is_none().then_some(self.dealt);
+        self.dealt = self.dealt.wrapping_add(u32::from(owner.is_none()));
         // With logins, all listeners speak the one protocol that has them.
         let own = listener.protocol.filter(|_| shared.users.is_none());
         let protocol = own.unwrap_or(shared.settings.protocol);
         let local = Address::of(getsockname(&socket).ok());
         let addresses = Addresses { peer: Address::of(peer), local };
-        let stays = owner.is_some();
-        let connection = Box::new(NewConnection { addresses, stays, protocol, tls: None });
+        let connection = Box::new(NewConnection { addresses, number, protocol, tls: None });
         if let Some(demanded) = listener.tls {
             let handshakes = self.handshakes.as_mut().expect("there are listeners under TLS");
             handshakes.begin(Newcomer { socket, connection, shard, demanded });

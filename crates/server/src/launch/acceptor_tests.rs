@@ -53,7 +53,7 @@ fn connections_of_one_socket_in_a_row_are_bounded() {
     let (shared, _setups) = shared();
     let (listener, address) = listener(None);
     let _clients = connect(address, ACCEPTS_PER_SOCKET_MAX + 10);
-    let mut acceptor = Acceptor { shared: Arc::clone(&shared), next_shard: 0, handshakes: None };
+    let mut acceptor = Acceptor { shared: Arc::clone(&shared), dealt: 0, handshakes: None };
     let accepted = || shared.admission.open_connections();
     assert_eq!(acceptor.accept_from(&listener), AcceptOutcome::Done);
     assert_eq!(accepted(), ACCEPTS_PER_SOCKET_MAX);
@@ -88,7 +88,7 @@ fn a_refused_client_reads_why_and_the_end() {
     let (listener, address) = listener(None);
     let mut clients = connect(address, 2);
     clients[1].write_all(b"version\r\n").unwrap();
-    let mut acceptor = Acceptor { shared: Arc::clone(&shared), next_shard: 0, handshakes: None };
+    let mut acceptor = Acceptor { shared: Arc::clone(&shared), dealt: 0, handshakes: None };
     assert_eq!(acceptor.accept_from(&listener), AcceptOutcome::Done);
     assert_eq!(shared.admission.rejected_connections(), 1);
     let mut received = Vec::new();

@@ -29,6 +29,7 @@ use crate::shared::item_memory_limit::ItemMemoryLimit;
 use crate::shared::mailbox::{Mailbox, Message};
 use crate::shared::publish_signal::PublishSignal;
 use crate::shared::run_time_settings::RunTimeSettings;
+use crate::shared::serving::Serving;
 use crate::shared::shared_state::{Backend, SharedState, SharedTls};
 use crate::shared::watchers::Watchers;
 
@@ -80,6 +81,7 @@ pub(crate) fn make_setups(
         run_time: RunTimeSettings::new(&settings),
         verbosity: AtomicU64::new(u64::from(settings.verbosity)),
         clock: Clock::start(),
+        serving: Serving::new(settings.shards, settings.gathers_connections),
         backend,
         mailboxes,
         metrics,

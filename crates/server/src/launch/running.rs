@@ -101,6 +101,12 @@ impl Listening {
 }
 
 impl Running {
+    /// Has another number of executors serve connections.
+    #[cfg(test)]
+    pub(crate) fn set_serving(&self, executors: usize) {
+        self.shared.serving.set(executors);
+    }
+
     /// Where `/metrics` is served; `None` if it is off or could not be bound.
     pub fn metrics_address(&self) -> Option<SocketAddr> {
         self.admin.as_ref().map(Admin::address)

@@ -20,7 +20,7 @@ fn a_connection_that_cannot_be_watched_ends_alone() {
         let socket = File::open(std::env::current_exe().unwrap()).unwrap().into();
         let protocol = Protocol::Auto;
         let addresses = Addresses::UNNAMED;
-        let connection = NewConnection { addresses, stays: false, protocol, tls: None };
+        let connection = NewConnection { addresses, number: Some(0), protocol, tls: None };
         let message = Message::Connection(socket, Box::new(connection));
         shared.mailboxes[0].hand_over(message).unwrap();
         while shared.admission.open_connections() > 0 {

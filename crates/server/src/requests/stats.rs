@@ -232,6 +232,7 @@ pub(super) fn slabcore(out: &mut Vec<u8>, shared: &SharedState, sum: &Snapshot) 
     encode_stat(out, "shards", shared.settings.shards);
     encode_stat(out, "executor_placement", shared.settings.placement.name());
     encode_stat(out, "executor_cores", &shared.settings.placement);
+    encode_stat(out, "serving_executors", shared.serving.executors());
     encode_stat(out, "shard_ports_base", shared.settings.shard_ports.unwrap_or(0));
     for (shard, port) in shared.shard_ports.iter().enumerate() {
         encode_stat(out, format_args!("shard:{shard}:port"), port);

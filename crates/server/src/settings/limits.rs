@@ -41,6 +41,28 @@ pub const DEMAND_WAIT_MAX: Duration = Duration::from_millis(20);
 /// Interval of looks whether another shard still demands pages itself.
 pub const DEMAND_PAUSE: Duration = Duration::from_micros(50);
 
+/// The shortest window over which an executor measures its load, in milliseconds.
+pub const LOAD_WINDOW_MS: u64 = 50;
+
+/// Loads that were measured longer ago do not count, in milliseconds: the executor sleeps.
+pub const LOAD_AGE_MAX_MS: u64 = 200;
+
+/// For how long the load must be low until fewer executors serve, in milliseconds.
+pub const LOW_LOAD_MS: u64 = 500;
+
+/// The interval at which idle cores are counted while executors are busy, in milliseconds.
+pub const IDLE_LOOK_MS: u64 = 100;
+
+/// Load of one executor from which more are to serve, in percent of a core.
+pub const PERCENT_OF_ONE: u64 = 80;
+
+/// Load that each of fewer executors may have, in percent of a core.
+pub const PERCENT_OF_FEWER: u64 = 60;
+
+/// Idle time of all cores together from which more executors are to serve, in percent of a core.
+/// With less they would take turns with those that serve already.
+pub const PERCENT_IDLE_FOR_MORE: u64 = 50;
+
 /// Replies of other shards that one connection may wait for.
 pub const OPEN_SLOTS_MAX: usize = 512;
 

@@ -104,6 +104,9 @@ pub struct Settings {
     pub shard_ports: Option<u16>,
     /// When connections move between shards. `None`: they never move.
     pub moving: Option<Moving>,
+    /// Whether connections are gathered on as few executors as the load needs (not
+    /// `--spread-connections`).
+    pub gathers_connections: bool,
     /// Memory for items and index in bytes (`-m`).
     pub memory_bytes: usize,
     /// Shards, one executor each (`-t`), 1..=`limits::SHARDS_MAX`.
@@ -187,6 +190,7 @@ impl Default for Settings {
             udp: Vec::new(),
             shard_ports: None,
             moving: Some(Moving::default()),
+            gathers_connections: false,
             memory_bytes: 64 << 20,
             shards: 1,
             placement: Placement::Shared(vec![0]),

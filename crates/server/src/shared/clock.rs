@@ -27,8 +27,17 @@ impl Clock {
     /// The current time. Makes no system call.
     #[inline]
     pub(crate) fn now(&self) -> Now {
-        let tick = seconds(ClockId::MonotonicCoarse) - self.monotonic_at_zero;
-        Now { tick: tick as u32, unix_at_zero: self.unix_at_zero }
+        self.now_with_milliseconds().0
+    }
+
+    /// The current time, and the milliseconds since the second before the first tick. They advance
+    /// by a few at once.
+    #[inline]
+    pub(crate) fn now_with_milliseconds(&self) -> (Now, u64) {
+        let time = clock_gettime(ClockId::MonotonicCoarse);
+        let tick = time.tv_sec.cast_unsigned() - self.monotonic_at_zero;
+        let now = Now { tick: tick as u32, unix_at_zero: self.unix_at_zero };
+        (now, tick * 1_000 + time.tv_nsec as u64 / 1_000_000)
     }
 
     /// Seconds since the start.

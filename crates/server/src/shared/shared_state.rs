@@ -24,6 +24,7 @@ use crate::shared::mailbox::Mailbox;
 use crate::shared::publish_signal::PublishSignal;
 use crate::shared::reload_requests::ReloadRequests;
 use crate::shared::run_time_settings::RunTimeSettings;
+use crate::shared::serving::Serving;
 use crate::shared::watchers::Watchers;
 
 /// The backend in use.
@@ -113,6 +114,8 @@ pub(crate) struct SharedState {
     pub(crate) tls: Option<SharedTls>,
     pub(crate) clock: Clock,
     pub(crate) backend: Backend,
+    /// The executors that serve connections.
+    pub(crate) serving: Serving,
     pub(crate) mailboxes: Vec<Mailbox>,
     pub(crate) metrics: Vec<Arc<ShardMetrics>>,
     /// One per shard.

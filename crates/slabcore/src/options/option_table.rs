@@ -49,6 +49,10 @@ const fn own(id: &'static str, value: &'static str, help: &'static str) -> Optio
     OptionRow { id, short: None, value: Some(value), effect: Effect::Own, help }
 }
 
+const fn own_flag(id: &'static str, help: &'static str) -> OptionRow {
+    OptionRow { id, short: None, value: None, effect: Effect::Own, help }
+}
+
 const NUM: Option<&str> = Some("num");
 const FILE: Option<&str> = Some("file");
 
@@ -199,6 +203,10 @@ pub(crate) const OPTIONS: &[OptionRow] = {
             "shard-ports",
             "num",
             "first of one TCP port per shard (default: 0, none; -1: any free)",
+        ),
+        own_flag(
+            "spread-connections",
+            "serve connections on all threads, also if fewer have enough to do",
         ),
         own(CONFIG, "file", "file of options, read before the others; # begins a comment"),
         own("log-format", "name", "format of log lines: plain, json (default: plain)"),

@@ -74,6 +74,7 @@ impl Startup {
             udp,
             shard_ports: shard_ports(given, &listen, shards)?,
             moving: defaults.moving,
+            gathers_connections: !given.flag("spread-connections"),
             interfaces: interfaces(given),
             listen,
             memory_bytes,
