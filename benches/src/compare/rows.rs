@@ -147,8 +147,12 @@ pub const ROWS: &[ComparisonRow] = &[
     row("set into a full cache, 16 per write", Operation::Set, 16, (2.0, 3.0))
         .items(Items::TooMany),
     row("64 KiB values, get, 1 per write", GET, 1, (1.1, 1.3)).items(Items::Large),
-    row("-t 2, get, 1 per write", GET, 1, (1.15, 1.3)).threads(2),
-    row("-t 2, get, 16 per write", GET, 16, (2.5, 4.0)).threads(2),
+    row("-t 2, get, 1 per write", GET, 1, (1.2, 1.35)).threads(2),
+    row("-t 2, get, 16 per write", GET, 16, (2.5, 3.2)).threads(2),
+    row("-t 8, get, 1 per write", GET, 1, (1.1, 1.25)).threads(8),
+    row("-t 8, get, 16 per write", GET, 16, (2.4, 3.0)).threads(8),
+    row("-t 16, get, 1 per write", GET, 1, (1.1, 1.25)).threads(16),
+    row("-t 16, get, 16 per write", GET, 16, (2.2, 3.0)).threads(16),
     row("TLS, get, 1 per write", GET, 1, (1.0, 1.2)).tls(Tls::Connections),
     row("TLS, get, 16 per write", GET, 16, (1.0, 1.5)).tls(Tls::Connections),
     ComparisonRow {

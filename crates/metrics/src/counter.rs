@@ -102,6 +102,10 @@ crate::stat_names! {
         ForeignBatches = "foreign_batches",
         /// Groups of requests executed on a shard while its own executor was in the kernel.
         ShardsBorrowed = "shards_borrowed",
+        /// Times another executor was at work on a shard, so that requests for it were sent.
+        ShardsBusy = "shards_busy",
+        /// Times another executor was woken.
+        Doorbells = "doorbells",
         /// Connections that came from another executor because they ask for this shard's keys.
         ConnectionsMoved = "connections_moved",
         /// Turns of the executor with something to do.

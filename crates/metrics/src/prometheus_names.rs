@@ -212,6 +212,12 @@ pub static SHARD_FAMILIES: &[Family] = &[
         "Groups of requests that the executor executed on another executor's shard, in its place."
     ),
     counter!(
+        "slabcore_shard_busy_total",
+        ShardsBusy,
+        "Times another executor was at work on a shard, so that requests for it were sent."
+    ),
+    counter!("slabcore_shard_doorbells_total", Doorbells, "Times another executor was woken."),
+    counter!(
         "slabcore_shard_connections_moved_total",
         ConnectionsMoved,
         "Connections that came from another executor because they ask for the shard's keys."

@@ -144,7 +144,8 @@ impl Executor {
             return true;
         }
         let borrowed = self.shards.borrow(shard, self.now);
-        self.metrics.add(Counter::ShardsBorrowed, u64::from(borrowed));
+        let counter = if borrowed { Counter::ShardsBorrowed } else { Counter::ShardsBusy };
+        self.metrics.add(counter, 1);
         borrowed
     }
 

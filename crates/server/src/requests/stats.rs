@@ -249,6 +249,8 @@ pub(super) fn slabcore(out: &mut Vec<u8>, shared: &SharedState, sum: &Snapshot) 
         Counter::ForeignRequests,
         Counter::ForeignBatches,
         Counter::ShardsBorrowed,
+        Counter::ShardsBusy,
+        Counter::Doorbells,
         Counter::ConnectionsMoved,
         Counter::Turns,
         Counter::RingEnters,

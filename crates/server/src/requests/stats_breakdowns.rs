@@ -42,6 +42,11 @@ pub(super) fn encode_shards(out: &mut Vec<u8>, shared: &SharedState, shards: &[S
         Counter::GetMisses,
         Counter::Evictions,
         Counter::Turns,
+        Counter::RingEnters,
+        Counter::ShardsBorrowed,
+        Counter::ShardsBusy,
+        Counter::Doorbells,
+        Counter::ForeignBatches,
         Counter::ForeignRequests,
         Counter::RequestsServed,
     ];
