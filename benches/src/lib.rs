@@ -10,6 +10,7 @@
 //! **Entry points.** [`Generator`] sends one thread's load. [`ServerProcess`] is a server under
 //! test. [`compare::rows::ROWS`] are the loads of the published table. [`replay::trace::read`] and
 //! [`TraceCopies`] make the requests of a replay, for a [`LocalStore`] or a [`WireReplay`].
+//! [`Responder`] is a server without a cache, which shows what the kernel costs.
 //! [`growth::growth::Growth`] times the operations of a [`MappedStore`].
 //! [`instructions::instruction_loads::LOADS`] are the loads whose instructions are counted.
 //! [`pages`] writes the figures into the pages that people read.
@@ -25,6 +26,7 @@ pub mod limits;
 pub mod load;
 pub mod pages;
 pub mod replay;
+pub mod responder;
 pub mod servers;
 mod splitmix64;
 pub mod table;
@@ -40,6 +42,7 @@ pub use replay::preset::Preset;
 pub use replay::trace_copies::{TraceCopies, TraceRequest};
 pub use replay::wire_connection::WireConnection;
 pub use replay::wire_replay::WireReplay;
+pub use responder::responder::Responder;
 pub use servers::server_process::{Product, ServerOptions, ServerProcess};
 pub use servers::stream::Endpoint;
 pub use splitmix64::Splitmix64;

@@ -10,6 +10,8 @@ pub const KEYS_MAX: u32 = 100_000_000;
 pub const KEY_BYTES_MAX: usize = 250;
 /// Longest value a load may ask for, in bytes.
 pub const VALUE_BYTES_MAX: usize = 16 << 20;
+/// Longest reply of the responder, in bytes.
+pub const REPLY_BYTES_MAX: usize = 64 << 20;
 /// Requests in one write.
 pub const DEPTH_MAX: usize = 4096;
 /// Keys in one `get`.

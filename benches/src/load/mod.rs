@@ -5,6 +5,7 @@
 //! Start reading at `generator.rs` (one thread's load), then `workload.rs` and `connection.rs`.
 
 pub mod connection;
+pub mod fixed_reply;
 pub mod generator;
 pub mod handshakes;
 pub mod item_format;

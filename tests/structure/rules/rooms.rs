@@ -98,6 +98,7 @@ const ROOMS: &[Rooms] = &[
             "host",
             "servers",
             "load",
+            "responder",
             "compare",
             "replay",
             "growth",

@@ -1,0 +1,59 @@
+//! A server without a cache: every request has the same length and the same reply. `compare` starts
+//! it to see what the kernel alone costs.
+
+use std::error::Error;
+use std::io::{self, Read, Write};
+use std::process::ExitCode;
+
+use clap::{Arg, Command, value_parser};
+use slabcore_benches::limits::REPLY_BYTES_MAX;
+use slabcore_benches::{Responder, host::cores};
+
+const DETAILS: &str = "\
+It reads the reply from its input, and prints the address where it listens: a free port of
+127.0.0.1. It answers on an io_uring like that of Slabcore's executors, with one thread, until it is
+killed.
+
+  printf 'END\\r\\n' | responder --request-bytes 7";
+
+fn command() -> Command {
+    Command::new("responder")
+        .about("Answers every request with the same bytes.")
+        .after_help(DETAILS)
+        .arg(
+            Arg::new("request-bytes")
+                .long("request-bytes")
+                .value_name("N")
+                .required(true)
+                .help("Length of a request")
+                .value_parser(value_parser!(u32).range(1..)),
+        )
+}
+
+fn run() -> Result<(), Box<dyn Error>> {
+    let matches = command().get_matches();
+    let request_bytes: u32 = *matches.get_one("request-bytes").expect("it is required");
+    let mut reply = Vec::new();
+    io::stdin().take(REPLY_BYTES_MAX as u64 + 1).read_to_end(&mut reply)?;
+    if reply.is_empty() || reply.len() > REPLY_BYTES_MAX {
+        return Err(format!("the reply is not within 1 to {REPLY_BYTES_MAX} bytes").into());
+    }
+    cores::raise_open_files()?;
+    let responder = Responder::new(request_bytes as usize, &reply);
+    let mut responder = responder.map_err(|error| format!("no io_uring: {error}"))?;
+    println!("{}", responder.address()?);
+    io::stdout().flush()?;
+    loop {
+        responder.turn()?;
+    }
+}
+
+fn main() -> ExitCode {
+    match run() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("responder: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
