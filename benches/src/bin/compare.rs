@@ -1,7 +1,7 @@
 //! Compares slabcore with stock memcached: same cores, same load, alternating windows.
 
 use std::error::Error;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,7 +12,7 @@ use slabcore_benches::compare::data_set::{DataSet, DataSets, Items};
 use slabcore_benches::compare::rows::{ComparisonRow, ROWS, Tls};
 use slabcore_benches::host::{cores, machine};
 use slabcore_benches::servers::{binaries, session::Session};
-use slabcore_benches::{ServerOptions, ServerProcess, table};
+use slabcore_benches::{ServerOptions, ServerProcess, Workload, table};
 use slabcore_testkit::tls_files::TlsFiles;
 
 const DETAILS: &str = "\
@@ -23,7 +23,10 @@ third. CPU is user and system time of all the server's threads, per request; rat
 divided by slabcore's, of the medians, with the smallest and largest of neighbouring windows. In the
 row of the open loop the ratio is of the p99 latencies; its peak is memcached's own, measured just
 before over the same connections. --keys, --value-bytes and --memory are for all rows that do not
-name other items. The row PASSes when the ratio reaches the floor; the aim stands beside it.";
+name other items. The row PASSes when the ratio reaches the floor; the aim stands beside it.
+bare is the CPU per request of a responder: a server on the same kind of ring without a cache, which
+answers every request with the same bytes. So it is what this kernel costs; times bare
+is slabcore's CPU divided by it. Rows that it cannot answer on one thread have a dash.";
 
 /// The servers' key: RSA of 2,048 bits, like most certificates. It protects nothing.
 const SERVER_KEY: &str = include_str!("../../measured-server.key");
@@ -136,9 +139,10 @@ fn measure_all(
     placement: &Placement,
     memcached: &Path,
     slabcore: &Path,
-) -> Result<(String, Vec<Outcome>), Box<dyn Error>> {
+) -> Result<Measured, Box<dyn Error>> {
     let mut version = String::new();
     let mut outcomes = Vec::new();
+    let mut responders = Responders::found();
     for rows in plan.rows.chunk_by(ComparisonRow::shares_servers) {
         let (threads, data_set) = (rows[0].threads, plan.data_sets.of(rows[0].items));
         let options = ServerOptions {
@@ -158,12 +162,61 @@ fn measure_all(
         version = Session::open(pair.memcached.address())?.version()?;
         pair.preload(&rows[0].workload(data_set))?;
         for row in rows {
-            let outcome = pair.measure(*row, &row.workload(data_set), plan.schedule)?;
+            let started = responders.start(row, data_set, &placement.server(threads));
+            let responder = started.as_ref().map(|(server, workload)| (server, workload));
+            let workload = row.workload(data_set);
+            let outcome = pair.measure(*row, &workload, responder, plan.schedule)?;
             eprintln!("{}: {:.2}", row.name, outcome.ratio());
             outcomes.push(outcome);
         }
     }
-    Ok((version, outcomes))
+    Ok(Measured { version, outcomes, no_responder: responders.missing })
+}
+
+/// What was measured.
+struct Measured {
+    /// memcached's version.
+    version: String,
+    outcomes: Vec<Outcome>,
+    /// Why there is no responder.
+    no_responder: Option<String>,
+}
+
+/// Starts responders as long as that works.
+struct Responders {
+    binary: PathBuf,
+    /// Why it does not work.
+    missing: Option<String>,
+}
+
+impl Responders {
+    fn found() -> Self {
+        match binaries::responder() {
+            Ok(binary) => Self { binary, missing: None },
+            Err(error) => Self { binary: PathBuf::new(), missing: Some(error.to_string()) },
+        }
+    }
+
+    /// A responder for this row, and its load; `None` where it cannot answer.
+    fn start(
+        &mut self,
+        row: &ComparisonRow,
+        data_set: DataSet,
+        cores: &[usize],
+    ) -> Option<(ServerProcess, Workload)> {
+        if self.missing.is_some() {
+            return None;
+        }
+        let (workload, fixed) = row.fixed_load(data_set)?;
+        let (bytes, reply) = (fixed.request_bytes, &fixed.reply);
+        match ServerProcess::start_responder(&self.binary, bytes, reply, cores) {
+            Ok(server) => Some((server, workload)),
+            Err(error) => {
+                self.missing = Some(error.to_string());
+                None
+            }
+        }
+    }
 }
 
 fn cells(outcome: &Outcome) -> Vec<String> {
@@ -173,6 +226,10 @@ fn cells(outcome: &Outcome) -> Vec<String> {
         format!("{memcached:.digits$} / {slabcore:.digits$}")
     };
     let (low, high) = outcome.ratio_spread();
+    let (bare, over_bare) = match outcome.over_responder() {
+        Some((micros, times)) => (format!("{micros:.3}"), format!("{times:.2}")),
+        None => ("-".to_owned(), "-".to_owned()),
+    };
     vec![
         outcome.row.name.to_owned(),
         both(|window| window.throughput, 1000.0, 0),
@@ -181,6 +238,8 @@ fn cells(outcome: &Outcome) -> Vec<String> {
         format!("{:.2}", outcome.row.floor),
         format!("{:.2}", outcome.row.aim),
         if outcome.passes() { "PASS" } else { "short" }.to_owned(),
+        bare,
+        over_bare,
         both(|window| window.p50_micros, 1.0, 0),
         both(|window| window.p99_micros, 1.0, 0),
     ]
@@ -198,7 +257,8 @@ fn run(matches: &ArgMatches) -> Result<(), Box<dyn Error>> {
     let (memcached, slabcore) = (binaries::memcached()?, binaries::slabcore()?);
     let machine = machine::describe();
     let placement = Placement { allowed: cores::allowed()? };
-    let (version, outcomes) = measure_all(&plan, &placement, &memcached, &slabcore)?;
+    let Measured { version, outcomes, no_responder } =
+        measure_all(&plan, &placement, &memcached, &slabcore)?;
     let chosen = plan.data_sets.of(Items::Chosen);
     println!(
         "memcached {version} / slabcore. {} keys, {}-byte values, -m {} where a row names no \
@@ -209,10 +269,24 @@ fn run(matches: &ArgMatches) -> Result<(), Box<dyn Error>> {
         plan.schedule.windows,
         plan.schedule.window,
     );
-    let head =
-        ["load", "1000 req/s", "CPU µs/req", "ratio", "floor", "aim", "", "p50 µs", "p99 µs"];
+    let head = [
+        "load",
+        "1000 req/s",
+        "CPU µs/req",
+        "ratio",
+        "floor",
+        "aim",
+        "",
+        "bare µs/req",
+        "times bare",
+        "p50 µs",
+        "p99 µs",
+    ];
     let rows: Vec<Vec<String>> = outcomes.iter().map(cells).collect();
     print!("{}", table::markdown(&head, &rows));
+    if let Some(why) = no_responder {
+        println!("\nno bare responder: {why}");
+    }
     for outcome in &outcomes {
         print_doubts(outcome);
     }
@@ -239,6 +313,10 @@ fn print_doubts(outcome: &Outcome) {
              other processes",
             share * 100.0
         );
+    }
+    let busy = median_of(&outcome.responder, |window| window.busy_cores);
+    if !outcome.responder.is_empty() && busy < LEAST_BUSY {
+        println!("\n{name}: the responder used {:.0} % of its core and waited", busy * 100.0);
     }
 }
 

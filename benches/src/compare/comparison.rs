@@ -1,7 +1,7 @@
-//! Two servers under the same load in alternating windows.
+//! Two servers under the same load in alternating windows, and a responder beside them.
 //!
-//! Both servers run all the time with the same open connections, and only one has work at a time.
-//! So both are measured on the same machine, in the same minute, with the same noise.
+//! All run all the time with the same open connections, and only one has work at a time. So all are
+//! measured on the same machine, in the same minute, with the same noise.
 
 use std::time::Duration;
 
@@ -65,6 +65,8 @@ pub struct Outcome {
     pub memcached: Vec<Window>,
     /// Slabcore's, each next to memcached's of the same position.
     pub slabcore: Vec<Window>,
+    /// The responder's; none where there is no responder.
+    pub responder: Vec<Window>,
 }
 
 impl Outcome {
@@ -82,6 +84,14 @@ impl Outcome {
         let pairs = self.memcached.iter().zip(&self.slabcore);
         let ratios = pairs.map(|(memcached, slabcore)| figure(memcached) / figure(slabcore));
         ratios.fold((f64::INFINITY, 0.0), |(low, high), ratio| (low.min(ratio), high.max(ratio)))
+    }
+
+    /// The responder's CPU per request in microseconds, and how many times as much ours is.
+    #[must_use]
+    pub fn over_responder(&self) -> Option<(f64, f64)> {
+        let cpu = |windows: &[Window]| median_of(windows, |window| window.cpu_micros);
+        let responder = cpu(&self.responder);
+        (!self.responder.is_empty()).then(|| (responder, cpu(&self.slabcore) / responder))
     }
 
     /// What the row compares.
@@ -153,11 +163,12 @@ impl Pair {
         Ok(())
     }
 
-    /// Measures one row. The servers must hold its keys.
+    /// Measures one row. The servers must hold its keys. The responder has a load of its own.
     pub fn measure(
         &self,
         row: ComparisonRow,
         workload: &Workload,
+        responder: Option<(&ServerProcess, &Workload)>,
         schedule: Schedule,
     ) -> Result<Outcome, LoadError> {
         // The same seed requests the same keys of both servers.
@@ -169,6 +180,12 @@ impl Pair {
         for generator in [&mut of_memcached, &mut of_slabcore] {
             generator.closed_loop(Until::Elapsed(schedule.warm_up))?;
         }
+        let mut of_responder = None;
+        if let Some((server, workload)) = responder {
+            let mut generator = Generator::connect(server.address(), workload, 1)?;
+            generator.closed_loop(Until::Elapsed(schedule.warm_up))?;
+            of_responder = Some((server, generator));
+        }
         let rate = match row.pace {
             Pace::Closed => None,
             Pace::ShareOfPeak(share) => Some(peak(&mut of_memcached, schedule)? * share),
@@ -176,7 +193,8 @@ impl Pair {
         let load = Load { row, rate, length: schedule.window };
         let mut of_memcached = |server| load.window(server, &mut of_memcached);
         let mut of_slabcore = |server| load.window(server, &mut of_slabcore);
-        let mut outcome = Outcome { row, memcached: Vec::new(), slabcore: Vec::new() };
+        let mut outcome =
+            Outcome { row, memcached: Vec::new(), slabcore: Vec::new(), responder: Vec::new() };
         for at in 0..schedule.windows {
             // The order alternates, so that a drift of the machine favours neither server.
             let slabcore_first = at % 2 == 1;
@@ -186,6 +204,9 @@ impl Pair {
             outcome.memcached.push(of_memcached(&self.memcached)?);
             if !slabcore_first {
                 outcome.slabcore.push(of_slabcore(&self.slabcore)?);
+            }
+            if let Some((server, generator)) = &mut of_responder {
+                outcome.responder.push(load.window(server, generator)?);
             }
         }
         Ok(outcome)

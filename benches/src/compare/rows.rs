@@ -1,6 +1,7 @@
 //! The loads of the published comparison, with the ratio that each must reach.
 
 use crate::compare::data_set::{DataSet, Items};
+use crate::load::fixed_reply::FixedReply;
 use crate::load::workload::{KeyOrder, Operation, Workload};
 
 /// The timing of requests, and the figure that is compared.
@@ -66,6 +67,19 @@ impl ComparisonRow {
             depth: self.depth,
             ..Workload::default()
         }
+    }
+
+    /// The row's load over one key, where all requests have the same length and the same reply.
+    /// `None` where a responder on one thread cannot answer it, or the row compares latencies.
+    #[must_use]
+    pub fn fixed_load(&self, data_set: DataSet) -> Option<(Workload, FixedReply)> {
+        if self.threads > 1 || self.tls != Tls::Nothing || self.pace != Pace::Closed {
+            return None;
+        }
+        let order = KeyOrder::Uniform;
+        let workload = Workload { order, ..self.workload(DataSet { keys: 1, ..data_set }) };
+        let fixed = FixedReply::of(&workload)?;
+        Some((workload, fixed))
     }
 
     /// Whether another row can be measured on the same servers.
@@ -178,6 +192,25 @@ mod tests {
                 assert!(ROWS[..at].iter().all(|other| other.name != row.name));
                 assert!(1.0 <= row.floor && row.floor < row.aim, "{}", row.name);
             }
+        }
+    }
+
+    #[test]
+    fn gets_and_sets_of_one_thread_have_a_fixed_load() {
+        let has = |text: &str| {
+            let row = ROWS.iter().find(|row| row.name.starts_with(text)).unwrap();
+            let load = row.fixed_load(CHOSEN);
+            if let Some((workload, _)) = &load {
+                workload.validate().unwrap();
+                assert_eq!((workload.keys, workload.depth), (1, row.depth));
+            }
+            load.is_some()
+        };
+        for text in ["get, 50 connections, 128", "get of 50", "mg", "set, 16", "set into"] {
+            assert!(has(text), "{text}");
+        }
+        for text in ["90 % get", "p99 at", "binary", "-t 2, get, 16", "TLS, get, 1 "] {
+            assert!(!has(text), "{text}");
         }
     }
 

@@ -1,4 +1,4 @@
-//! Finds the two servers that are compared.
+//! Finds the servers that are compared.
 
 use std::env;
 use std::io;
@@ -33,6 +33,11 @@ pub fn slabcore() -> io::Result<PathBuf> {
         "no release build of slabcore: run `cargo build --release -p slabcore`, \
          or set SLABCORE to a binary",
     ))
+}
+
+/// The responder, which is built with the running program.
+pub fn responder() -> io::Result<PathBuf> {
+    executable(env::current_exe()?.with_file_name("responder"), "cargo build -p slabcore-benches")
 }
 
 /// The tree that this program was built from.

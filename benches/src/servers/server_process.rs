@@ -1,7 +1,7 @@
 //! A server under test: started on chosen cores, measured through `/proc`, stopped on drop.
 
 use std::fs;
-use std::io;
+use std::io::{self, BufRead, BufReader, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
@@ -99,18 +99,41 @@ impl ServerProcess {
             command.args(["--metrics-listen", "off"]);
         }
         command.stdin(Stdio::null()).stdout(Stdio::null());
-        // A child inherits its parent's cores, so none of its threads ran elsewhere.
-        let own = cores::allowed()?;
-        cores::pin(&options.cores)?;
         let start = Instant::now();
-        let child = command.spawn();
-        cores::pin(&own)?;
+        let child = spawn_on(&options.cores, &mut command)?;
         let tls = options.tls.clone().map(|files| {
             let client = Some(files.client_without_resumption());
             (Endpoint { address: encrypted, tls: client }, files)
         });
-        let mut server = Self { child: child?, address, tls, started_in: Duration::ZERO };
+        let mut server = Self { child, address, tls, started_in: Duration::ZERO };
         server.await_first_reply(start)?;
+        server.started_in = start.elapsed();
+        Ok(server)
+    }
+
+    /// Starts a responder, which answers requests of this length with this reply.
+    pub fn start_responder(
+        binary: &Path,
+        request_bytes: usize,
+        reply: &[u8],
+        cores: &[usize],
+    ) -> io::Result<Self> {
+        let mut command = Command::new(binary);
+        command.args(["--request-bytes", &request_bytes.to_string()]);
+        command.stdin(Stdio::piped()).stdout(Stdio::piped());
+        let start = Instant::now();
+        let mut child = spawn_on(cores, &mut command)?;
+        let (input, output) = (child.stdin.take(), child.stdout.take());
+        // The process ends with this value, whatever happens.
+        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+        let mut server = Self { child, address, tls: None, started_in: Duration::ZERO };
+        let (mut input, output) = input.zip(output).expect("both are pipes");
+        input.write_all(reply)?;
+        drop(input);
+        let mut line = String::new();
+        BufReader::new(output).read_line(&mut line)?;
+        let address = line.trim_end().parse();
+        server.address = address.map_err(|_| io::Error::other("the responder does not listen"))?;
         server.started_in = start.elapsed();
         Ok(server)
     }
@@ -172,6 +195,16 @@ impl Drop for ServerProcess {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+/// Starts a process that only uses these cores. It inherits them, so none of its threads ever ran
+/// elsewhere.
+fn spawn_on(cores: &[usize], command: &mut Command) -> io::Result<Child> {
+    let own = cores::allowed()?;
+    cores::pin(cores)?;
+    let child = command.spawn();
+    cores::pin(&own)?;
+    child
 }
 
 /// An address that is free at the moment.
