@@ -31,6 +31,7 @@ mod segments;
 mod server_commands;
 mod service;
 mod serving;
+mod start_line;
 mod stat_tables;
 mod stat_truth;
 mod stuck_clients;

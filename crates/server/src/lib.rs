@@ -32,6 +32,7 @@ mod whole_server;
 pub use admin::metric_families::{MetricFamily, metric_families};
 pub use in_memory::{InMemoryConnection, InMemoryServer};
 pub use launch::running::{Listening, Running, listen};
+pub use launch::summary::Summary;
 pub use settings::kept_settings::{ExternalStorage, KeptSettings, TlsWords};
 pub use settings::start_error::StartError;
 pub use settings::tls::{ClientCertificates, KeyFormat, Tls, TlsError, TlsSettings};

@@ -1,6 +1,6 @@
 //! A server process from start to stop: identity, sockets, signals, reload, drain.
 
-use std::io;
+use std::io::{self, IsTerminal};
 use std::os::fd::OwnedFd;
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -11,6 +11,7 @@ use tracing::{info, warn};
 use crate::options::{self, Lifecycle, Startup};
 use crate::process::{self, PidFile, ServiceNotice, StartSignals, StopSignals};
 use crate::refusal::Refusal;
+use crate::texts;
 
 /// Runs the server until a stop signal.
 pub(crate) fn serve(startup: Startup) -> Result<(), Refusal> {
@@ -27,6 +28,7 @@ pub(crate) fn serve(startup: Startup) -> Result<(), Refusal> {
     let notice = Arc::new(ServiceNotice::from_environment());
     watch(&mut running, &notice)?;
     notice.ready();
+    greet(&running, &lifecycle);
     signals.wait(verbosity, || {
         notice.reloading();
         reload(&running);
@@ -40,6 +42,13 @@ pub(crate) fn serve(startup: Startup) -> Result<(), Refusal> {
         remove(&pid_file);
     }
     Ok(())
+}
+
+/// Says on a terminal where the server listens. Elsewhere it starts silently, as memcached does.
+fn greet(running: &Running, lifecycle: &Lifecycle) {
+    if !lifecycle.daemon && io::stderr().is_terminal() {
+        info!("{}", texts::start_line(&running.summary()));
+    }
 }
 
 /// The pid file, once it is written. The thread that catches signals during the start may remove

@@ -31,7 +31,7 @@ mod sessions;
 mod wire;
 
 pub use files::{binaries, test_directory, tls_files};
-pub use process::{both_servers, server_process, stopped_thread};
+pub use process::{both_servers, server_process, stopped_thread, terminal};
 pub use random::{generators, line_mutations, meta_generators, part_generators};
 pub use scripts::{binary_packet, binary_script, script, splits};
 pub use semantics::{command, meta_line, meta_model, model};

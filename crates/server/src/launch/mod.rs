@@ -16,4 +16,5 @@ mod heartbeat;
 mod port_file;
 mod ring_executor;
 pub(crate) mod running;
+pub(crate) mod summary;
 mod wake_timer;

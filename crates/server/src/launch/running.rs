@@ -18,6 +18,7 @@ use crate::launch::executor_setup::make_setups;
 use crate::launch::executors::{ExecutorThread, WaitingExecutor};
 use crate::launch::heartbeat::Heartbeat;
 use crate::launch::port_file;
+use crate::launch::summary::Summary;
 use crate::launch::wake_timer::WakeTimer;
 use crate::settings::Settings;
 use crate::settings::limits::FINISH_DURATION;
@@ -110,6 +111,11 @@ impl Running {
     /// Where `/metrics` is served; `None` if it is off or could not be bound.
     pub fn metrics_address(&self) -> Option<SocketAddr> {
         self.admin.as_ref().map(Admin::address)
+    }
+
+    /// Where the server listens, and what it serves with.
+    pub fn summary(&self) -> Summary {
+        Summary::of(&self.shared, self.metrics_address())
     }
 
     /// Reads the file of users again; `None` if there is none. After an error the old users stay.

@@ -206,7 +206,7 @@ pub(crate) const OPTIONS: &[OptionRow] = {
         ),
         own_flag(
             "spread-connections",
-            "serve connections on all threads, also if fewer have enough to do",
+            "serve connections on all threads, even if fewer can serve them",
         ),
         own(CONFIG, "file", "file of options, read before the others; # begins a comment"),
         own("log-format", "name", "format of log lines: plain, json (default: plain)"),

@@ -1,4 +1,5 @@
-//! Servers as processes: slabcore or stock memcached, started for one test.
+//! Servers as processes: slabcore or stock memcached, started for one test; and terminals for
+//! programs.
 //!
 //! May use: `limits`, `files`, `wire`. Must not come in: scripts, and what a reply should be.
 //!
@@ -7,3 +8,4 @@
 pub mod both_servers;
 pub mod server_process;
 pub mod stopped_thread;
+pub mod terminal;

@@ -14,6 +14,7 @@ use crate::files::binaries;
 use crate::files::test_directory::TestDirectory;
 use crate::files::tls_files::TlsFiles;
 use crate::limits::{POLL_PAUSE_MAX, START_MAX};
+use crate::process::terminal::Terminal;
 use crate::wire::datagram_client::DatagramClient;
 use crate::wire::wire_client::WireClient;
 
@@ -55,6 +56,7 @@ pub struct ServerOptions {
     launcher: Vec<String>,
     environment: Vec<(&'static str, String)>,
     arguments: Vec<String>,
+    stderr: Option<Arc<File>>,
 }
 
 impl ServerOptions {
@@ -70,6 +72,7 @@ impl ServerOptions {
             launcher: Vec::new(),
             environment: Vec::new(),
             arguments,
+            stderr: None,
         }
     }
 
@@ -120,6 +123,13 @@ impl ServerOptions {
     #[must_use]
     pub fn on_unix_socket(mut self) -> Self {
         self.unix = true;
+        self
+    }
+
+    /// Makes this terminal the server's standard error.
+    #[must_use]
+    pub fn on_terminal(mut self, terminal: &Terminal) -> Self {
+        self.stderr = Some(Arc::new(terminal.programs()));
         self
     }
 
@@ -201,7 +211,10 @@ impl ServerProcess {
         let log = File::create(directory.file("log")).expect("the server's log file");
         command.stdin(Stdio::null());
         command.stdout(log.try_clone().expect("a second handle of the log file"));
-        command.stderr(log);
+        command.stderr(match &options.stderr {
+            Some(terminal) => terminal.try_clone().expect("a second handle of the terminal"),
+            None => log,
+        });
         let child = command
             .spawn()
             .unwrap_or_else(|error| panic!("{} does not start: {error}", binary.display()));
