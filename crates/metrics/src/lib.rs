@@ -1,4 +1,4 @@
-//! Counters and gauges of one shard, and the names under which they are published.
+//! Counters, gauges and histograms of one shard, and the names under which they are published.
 //!
 //! **Purpose.** Each shard counts in words of its own. `stats` and a scrape read them from another
 //! core without stopping the shard.
@@ -7,27 +7,33 @@
 //! line shared by two writers. The names of the STAT lines and of the Prometheus families are
 //! tables of this crate, so that both show the same numbers.
 //!
-//! **Non-goals.** Histograms, and the text of a scrape. The numbers of slab classes are not here,
-//! only their names.
+//! **Non-goals.** The text of a scrape. The numbers of slab classes are not here, only their names.
 //!
-//! **Invariants.** A [`ShardMetrics`] has one writing thread. Counters never go down: `stats reset`
-//! keeps a baseline, which [`Snapshot::since`] subtracts for the `stats` command only. Prometheus
-//! reads the totals.
+//! **Invariants.** A [`ShardMetrics`] has one writing thread, and so have [`ShardTimings`]. Both
+//! have a fixed size. Counters never go down: `stats reset` keeps a baseline, which
+//! [`Snapshot::since`] subtracts for the `stats` command only. Prometheus reads the totals.
 //!
 //! **Entry point.** [`ShardMetrics`]; a reader takes a [`Snapshot`] of each shard and merges them.
+//! For times [`ShardTimings`], and [`HistogramSnapshot`] to read them.
 
 #![no_std]
 
 pub mod class_names;
+mod command;
 mod counter;
 mod gauge;
+mod histogram;
 pub mod prometheus_names;
 mod shard_metrics;
+mod shard_timings;
 mod snapshot;
 
+pub use command::{Command, CommandCounts};
 pub use counter::Counter;
 pub use gauge::Gauge;
+pub use histogram::{CountHistogram, DurationHistogram, Histogram, HistogramSnapshot};
 pub use shard_metrics::ShardMetrics;
+pub use shard_timings::{RequestTimes, ShardTimings};
 pub use snapshot::Snapshot;
 
 /// Defines an enum whose variants are indexes of an array, with the STAT name of each.
