@@ -1,8 +1,9 @@
 //! The Prometheus families of the numbers of slab classes.
 //!
-//! The names are those of `memcached_exporter` 0.16. Each series has the label `slab`, the number
-//! of the class, and labels of its own. Values are columns of `stats items` and `stats slabs`, as
-//! totals: `stats reset` does not change them.
+//! [`CLASS_FAMILIES`] are sums over the shards, with the names of `memcached_exporter` 0.16. Each
+//! series has the label `slab`, the number of the class, and labels of its own.
+//! [`SHARD_CLASS_FAMILIES`] are our own, with the label `shard` before these. Values
+//! are columns of `stats items` and `stats slabs`, as totals: `stats reset` does not change them.
 
 use crate::prometheus_names::Kind;
 
@@ -39,8 +40,11 @@ pub enum ClassSource {
 
 macro_rules! family {
     ($kind:ident $name:literal, $column:literal, $help:literal) => {
+        family!("memcached_slab_" $kind $name, $column, $help)
+    };
+    ($prefix:literal $kind:ident $name:literal, $column:literal, $help:literal) => {
         ClassFamily {
-            name: concat!("memcached_slab_", $name),
+            name: concat!($prefix, $name),
             kind: Kind::$kind,
             help: $help,
             series: &[ClassSeries { labels: "", source: ClassSource::Column($column) }],
@@ -70,7 +74,8 @@ const LRU_HITS: &[ClassSeries] = &[
     series(",lru=\"temporary\"", "hits_to_temp"),
 ];
 
-/// The families of slab classes.
+/// The families of slab classes, for the sum over all shards. The types are the exporter's, also
+/// where a value may go down.
 #[rustfmt::skip]
 pub static CLASS_FAMILIES: &[ClassFamily] = &[
     ClassFamily {
@@ -100,14 +105,14 @@ pub static CLASS_FAMILIES: &[ClassFamily] = &[
         "The same for the HOT segment."),
     family!(Gauge "warm_age_seconds", "age_warm",
         "The same for the WARM segment."),
-    family!(Gauge "mem_requested_bytes", "mem_requested",
+    family!(Counter "mem_requested_bytes", "mem_requested",
         "Bytes that the items need, without rounding up to chunks."),
     family!(Counter "items_evicted_total", "evicted", "Live items removed to make room."),
     family!(Counter "items_evicted_nonzero_total", "evicted_nonzero",
         "Evicted items that had an expiration time."),
     family!(Counter "items_evicted_unfetched_total", "evicted_unfetched",
         "Evicted items that nobody had read."),
-    family!(Gauge "items_evicted_time_seconds", "evicted_time",
+    family!(Counter "items_evicted_time_seconds", "evicted_time",
         "Seconds that the item evicted last had been idle."),
     family!(Counter "items_outofmemory_total", "outofmemory",
         "Allocations that failed because there was nothing to evict."),
@@ -135,6 +140,27 @@ pub static CLASS_FAMILIES: &[ClassFamily] = &[
         "Unused chunks at the end of the last page: always 0, as a new page's chunks are free."),
 ];
 
+/// The families of the slab classes of each shard.
+#[rustfmt::skip]
+pub static SHARD_CLASS_FAMILIES: &[ClassFamily] = &[
+    family!("slabcore_class_" Gauge "items", "number", "Items of the class in the shard."),
+    family!("slabcore_class_" Gauge "item_bytes", "mem_requested",
+        "Bytes that these items need, without rounding up to chunks."),
+    family!("slabcore_class_" Gauge "pages", "total_pages", "Pages of the class in the shard."),
+    family!("slabcore_class_" Counter "evictions_total", "evicted",
+        "Live items removed to make room."),
+    family!("slabcore_class_" Counter "reclaimed_total", "reclaimed",
+        "Expired items whose memory was taken for new ones."),
+    family!("slabcore_class_" Gauge "eviction_age_seconds", "evicted_time",
+        "Seconds that the item evicted last had been idle."),
+    ClassFamily {
+        name: "slabcore_class_hits_total",
+        kind: Kind::Counter,
+        help: "Gets that found an item, by LRU segment.",
+        series: LRU_HITS,
+    },
+];
+
 #[cfg(test)]
 mod tests {
     extern crate std;
@@ -147,12 +173,15 @@ mod tests {
     fn names_keep_the_exposition_rules() {
         let mut names: HashSet<&str> =
             FAMILIES.iter().chain(SHARD_FAMILIES).map(|family| family.name).collect();
-        for family in CLASS_FAMILIES {
+        for family in CLASS_FAMILIES.iter().chain(SHARD_CLASS_FAMILIES) {
             let name = family.name;
             assert!(names.insert(name), "{name} twice");
             assert!(name.bytes().all(|b| b.is_ascii_lowercase() || b == b'_'), "{name}");
             // The exporter's own exceptions.
-            let is_total = family.kind == Kind::Counter && !name.contains("_items_moves_");
+            let is_exception = ["_items_moves_", "_evicted_time_", "slab_mem_requested_"]
+                .iter()
+                .any(|part| name.contains(part));
+            let is_total = family.kind == Kind::Counter && !is_exception;
             assert_eq!(name.ends_with("_total"), is_total, "{name}");
             assert!(family.help.ends_with('.') && !family.help.contains(['\\', '\n']), "{name}");
             let mut labels = HashSet::new();

@@ -112,6 +112,10 @@ crate::stat_names! {
         Turns = "turns",
         /// System calls that entered the ring, or waited on epoll.
         RingEnters = "ring_enters",
+        /// Operations of the ring that completed: receives, sends, doorbells.
+        RingCompletions = "ring_completions",
+        /// Receives that ended because all receive buffers were in use. Each is started again.
+        ReceiveBuffersExhausted = "receive_buffers_exhausted",
         /// Requests of other shards executed.
         RequestsServed = "requests_served",
         /// Requests that `stats detail` did not count, because there were too many prefixes.

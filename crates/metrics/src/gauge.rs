@@ -28,6 +28,10 @@ crate::stat_names! {
         OrderReadFirst = "eviction_order_read_first",
         /// Pages that the shard owns.
         PagesOwned = "pages_owned",
+        /// Bytes of received requests that are not executed yet.
+        WaitingInputBytes = "waiting_input_bytes",
+        /// Bytes of output buffers kept for reuse.
+        SpareBufferBytes = "spare_buffer_bytes",
         /// Buffers for received bytes, free ones included.
         ReadBufCount = "read_buf_count",
         /// Bytes of all these buffers.

@@ -1,9 +1,10 @@
 //! The Prometheus families of the numbers of shards.
 //!
-//! [`FAMILIES`] have the names of `memcached_exporter` 0.16, so that its dashboards and alerts keep
-//! working; their values are sums over the shards. [`SHARD_FAMILIES`] are this server's own, one
-//! series per shard. Both show totals; `stats reset` does not change them. A family of the exporter
-//! whose subject does not exist here is always 0, and its help text says so.
+//! [`FAMILIES`] are sums over the shards. Those that begin with `memcached` have the names of
+//! `memcached_exporter` 0.16, so that its dashboards and alerts keep working. [`SHARD_FAMILIES`]
+//! are this server's own, one series per shard. Both show totals; `stats reset` does not change
+//! them. A family of the exporter whose subject does not exist here is always 0, and its help text
+//! says so.
 
 use crate::{Counter, Gauge, Snapshot};
 
@@ -127,7 +128,7 @@ const EVICTION_ORDERS: &[Series] = &[
     Series { labels: &[("order", "read_first")], source: Source::Gauge(Gauge::OrderReadFirst) },
 ];
 
-/// The families of `memcached_exporter`, for the sum over all shards.
+/// The families for the sum over all shards: those of `memcached_exporter`, then our own.
 pub static FAMILIES: &[Family] = &[
     Family {
         name: "memcached_commands_total",
@@ -190,12 +191,24 @@ pub static FAMILIES: &[Family] = &[
         MovesWithinLru,
         "Looks of evictions at items that were read lately and stay in WARM."
     ),
+    counter!("slabcore_logins_total", AuthCmds, "Logins that clients tried."),
+    counter!("slabcore_logins_failed_total", AuthErrors, "Logins refused."),
 ];
 
 /// This server's own families: one series per shard, with the label `shard`.
 pub static SHARD_FAMILIES: &[Family] = &[
     counter!("slabcore_shard_turns_total", Turns, "Turns of the executor with something to do."),
     counter!("slabcore_shard_ring_enters_total", RingEnters, "System calls that entered the ring."),
+    counter!(
+        "slabcore_shard_ring_completions_total",
+        RingCompletions,
+        "Operations of the ring that completed: receives, sends, doorbells."
+    ),
+    counter!(
+        "slabcore_shard_receive_buffers_exhausted_total",
+        ReceiveBuffersExhausted,
+        "Receives that ended because all receive buffers were in use, and were started again."
+    ),
     counter!(
         "slabcore_shard_foreign_requests_total",
         ForeignRequests,
@@ -242,6 +255,27 @@ pub static SHARD_FAMILIES: &[Family] = &[
         CmdGet,
         "Keys looked up in the shard by gets that set no expiration time."
     ),
+    counter!("slabcore_shard_get_hits_total", GetHits, "Gets that found an item in the shard."),
+    counter!(
+        "slabcore_shard_served_requests_total",
+        RequestsServed,
+        "Requests that other executors sent to the shard."
+    ),
+    counter!(
+        "slabcore_shard_evictions_total",
+        Evictions,
+        "Live items removed from the shard to make room."
+    ),
+    counter!(
+        "slabcore_shard_evicted_unfetched_total",
+        EvictedUnfetched,
+        "Those of them that nobody had read."
+    ),
+    counter!(
+        "slabcore_shard_reclaimed_total",
+        Reclaimed,
+        "Expired items of the shard whose memory was taken for new ones."
+    ),
     counter!("slabcore_shard_stores_total", CmdSet, "Stores in the shard that got memory."),
     gauge!("slabcore_shard_items", CurrItems, "Items in the shard."),
     gauge!("slabcore_shard_item_bytes", Bytes, "Bytes of these items, headers included."),
@@ -257,6 +291,16 @@ pub static SHARD_FAMILIES: &[Family] = &[
         "slabcore_shard_connections",
         CurrConnections,
         "Client connections of the shard's executor."
+    ),
+    gauge!(
+        "slabcore_shard_waiting_input_bytes",
+        WaitingInputBytes,
+        "Memory of received requests that are not executed yet."
+    ),
+    gauge!(
+        "slabcore_shard_spare_buffer_bytes",
+        SpareBufferBytes,
+        "Memory of output buffers kept for reuse."
     ),
     counter!("slabcore_shard_idle_kicks_total", IdleKicks, "Connections closed for being idle."),
 ];

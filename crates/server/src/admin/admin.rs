@@ -15,8 +15,12 @@ use rustix::io::Errno;
 use tracing::warn;
 
 use crate::admin::admin_connection::AdminConnection;
-use crate::admin::admin_http::{Method, Request, ResponseParts, Status, response};
+use crate::admin::admin_http::{
+    Body, ContentType, Method, Request, ResponseParts, Status, response,
+};
 use crate::admin::exposition::Exposition;
+use crate::admin::published_numbers::PublishedNumbers;
+use crate::admin::silences::Silences;
 use crate::shared::publish_signal::PublishSignal;
 use crate::shared::shared_state::SharedState;
 
@@ -55,6 +59,7 @@ impl Admin {
         let stop = eventfd(0, EventfdFlags::CLOEXEC)?;
         let endpoint = Endpoint {
             exposition: Exposition::new(shared),
+            silences: Silences::new(shared.settings.shards),
             shared: Arc::clone(shared),
             listener,
             stop: stop.try_clone()?,
@@ -84,6 +89,7 @@ impl Admin {
 struct Endpoint {
     shared: Arc<SharedState>,
     exposition: Exposition,
+    silences: Silences,
     listener: TcpListener,
     stop: OwnedFd,
     connections: Vec<AdminConnection>,
@@ -168,31 +174,37 @@ impl Endpoint {
         assert!(self.connections.len() <= CONNECTIONS_MAX);
     }
 
-    fn answer(&self, request: Request<'_>) -> Vec<u8> {
+    fn answer(&mut self, request: Request<'_>) -> Vec<u8> {
         let parts = match request.method {
             Method::Get => ResponseParts::All,
             Method::Head => ResponseParts::Head,
             Method::Other => {
-                return response(Status::MethodNotAllowed, "", ResponseParts::All);
+                return response(Status::MethodNotAllowed, Body::EMPTY, ResponseParts::All);
             }
         };
         match request.path {
             "/metrics" => {
-                self.refresh();
-                response(Status::Ok, &self.exposition.render(&self.shared), parts)
+                let numbers = self.newest_numbers();
+                let text = self.exposition.render(&self.shared, &numbers);
+                let body = Body { content_type: ContentType::Exposition, text: &text };
+                response(Status::Ok, body, parts)
             }
-            "/healthz" => response(Status::Ok, "ok\n", parts),
-            "/readyz" if self.shared.admission.is_ready() => response(Status::Ok, "ok\n", parts),
-            "/readyz" => response(Status::ServiceUnavailable, "not accepting\n", parts),
-            _ => response(Status::NotFound, "", parts),
+            "/healthz" => response(Status::Ok, Body::plain("ok\n"), parts),
+            "/readyz" if self.shared.admission.is_ready() => {
+                response(Status::Ok, Body::plain("ok\n"), parts)
+            }
+            "/readyz" => {
+                response(Status::ServiceUnavailable, Body::plain("not accepting\n"), parts)
+            }
+            _ => response(Status::NotFound, Body::EMPTY, parts),
         }
     }
 
-    /// Asks the executors for their newest numbers, and waits for them up to
-    /// [`PUBLISH_WAIT_MAX`].
-    fn refresh(&self) {
+    /// The newest numbers of the executors. Waits for them up to [`PUBLISH_WAIT_MAX`].
+    fn newest_numbers(&mut self) -> PublishedNumbers {
         let signals = &self.shared.publish_signals;
         let raised: Vec<u64> = signals.iter().map(PublishSignal::raise).collect();
+        self.silences.note(signals, &raised, Instant::now());
         for mailbox in &self.shared.mailboxes {
             mailbox.wake();
         }
@@ -202,9 +214,10 @@ impl Endpoint {
             let mut polled = [PollFd::new(&self.stop, PollFlags::IN)];
             // The eventfd of `stop` stays readable: the main loop finds it too.
             if poll(&mut polled, Some(&timespec(PUBLISH_LOOK_EVERY))).is_ok_and(|ready| ready > 0) {
-                return;
+                break;
             }
         }
+        PublishedNumbers::read(&self.shared, self.silences.seconds(signals, Instant::now()))
     }
 }
 

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use rustix::event::PollFlags;
 
-use crate::admin::admin_http::{Head, Request, ResponseParts, Status, parse, response};
+use crate::admin::admin_http::{Body, Head, Request, ResponseParts, Status, parse, response};
 
 /// Bytes of a request's head at most.
 pub(super) const HEAD_BYTES_MAX: usize = 8 << 10;
@@ -92,9 +92,11 @@ impl AdminConnection {
                 head.extend_from_slice(&bytes[..count]);
                 let response = match parse(head) {
                     Head::Partial if head.len() < HEAD_BYTES_MAX => return,
-                    Head::Partial => response(Status::HeadTooLarge, "", ResponseParts::All),
+                    Head::Partial => {
+                        response(Status::HeadTooLarge, Body::EMPTY, ResponseParts::All)
+                    }
                     Head::Whole(request) => answer(request),
-                    Head::Refused(status) => response(status, "", ResponseParts::All),
+                    Head::Refused(status) => response(status, Body::EMPTY, ResponseParts::All),
                 };
                 self.step = AdminStep::Writing(response, 0);
                 self.deadline = now + STEP_TIME_MAX;

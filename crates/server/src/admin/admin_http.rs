@@ -63,8 +63,41 @@ impl Status {
     }
 }
 
-/// Content type of the exposition. Prometheus 3 refuses a scrape of unknown type.
-const EXPOSITION_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
+/// What a body is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum ContentType {
+    /// A word for a probe, or nothing.
+    Plain,
+    /// The text of `/metrics`. Prometheus 3 refuses a scrape of unknown type.
+    Exposition,
+}
+
+impl ContentType {
+    /// The value of the header.
+    const fn header(self) -> &'static str {
+        match self {
+            Self::Plain => "text/plain; charset=utf-8",
+            Self::Exposition => "text/plain; version=0.0.4; charset=utf-8",
+        }
+    }
+}
+
+/// The body of a response.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Body<'a> {
+    pub(super) content_type: ContentType,
+    pub(super) text: &'a str,
+}
+
+impl<'a> Body<'a> {
+    /// No bytes.
+    pub(super) const EMPTY: Self = Self::plain("");
+
+    /// A plain text.
+    pub(super) const fn plain(text: &'a str) -> Self {
+        Self { content_type: ContentType::Plain, text }
+    }
+}
 
 /// Reads the head of a request. Lines may end in LF alone, and empty ones may come first.
 pub(super) fn parse(bytes: &[u8]) -> Head<'_> {
@@ -140,17 +173,18 @@ pub(super) enum ResponseParts {
 }
 
 /// A response, after which the connection ends.
-pub(super) fn response(status: Status, body: &str, parts: ResponseParts) -> Vec<u8> {
+pub(super) fn response(status: Status, body: Body<'_>, parts: ResponseParts) -> Vec<u8> {
     let allow = if status == Status::MethodNotAllowed { "Allow: GET, HEAD\r\n" } else { "" };
     let head = format!(
-        "HTTP/1.1 {}\r\nContent-Type: {EXPOSITION_TYPE}\r\nContent-Length: {}\r\n{allow}\
+        "HTTP/1.1 {}\r\nContent-Type: {}\r\nContent-Length: {}\r\n{allow}\
          Connection: close\r\n\r\n",
         status.line(),
-        body.len(),
+        body.content_type.header(),
+        body.text.len(),
     );
     let mut bytes = head.into_bytes();
     if parts == ResponseParts::All {
-        bytes.extend_from_slice(body.as_bytes());
+        bytes.extend_from_slice(body.text.as_bytes());
     }
     bytes
 }
@@ -220,15 +254,16 @@ mod tests {
 
     #[test]
     fn a_response_says_how_long_it_is_and_ends_the_connection() {
-        let text = "HTTP/1.1 200 OK\r\nContent-Type: text/plain; version=0.0.4; charset=utf-8\r\n\
+        let text = "HTTP/1.1 200 OK\r\nContent-Type: text/plain; charset=utf-8\r\n\
                     Content-Length: 3\r\nConnection: close\r\n\r\n";
+        let body = Body::plain("ok\n");
         assert_eq!(
-            response(Status::Ok, "ok\n", ResponseParts::All),
+            response(Status::Ok, body, ResponseParts::All),
             format!("{text}ok\n").into_bytes()
         );
-        assert_eq!(response(Status::Ok, "ok\n", ResponseParts::Head), text.as_bytes());
-        let refused =
-            String::from_utf8(response(Status::MethodNotAllowed, "", ResponseParts::All)).unwrap();
+        assert_eq!(response(Status::Ok, body, ResponseParts::Head), text.as_bytes());
+        let refused = response(Status::MethodNotAllowed, Body::EMPTY, ResponseParts::All);
+        let refused = String::from_utf8(refused).unwrap();
         assert!(refused.contains("\r\nAllow: GET, HEAD\r\n"), "{refused}");
     }
 }

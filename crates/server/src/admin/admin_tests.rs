@@ -164,46 +164,105 @@ fn a_scrape_counts_slab_classes_on_epoll() {
     classes_are_counted(BackendChoice::Epoll);
 }
 
-/// The names of `memcached_exporter` 0.16 whose source exists here.
+/// Names, types and labels are those of `memcached_exporter` 0.16, whose source exists here.
 #[test]
 fn a_scrape_has_the_families_of_the_exporter() {
     let server = Server::with_metrics(BackendChoice::Auto);
     use_cache(&mut connect(server.whole.address));
     let text = server.metrics_with("memcached_items_total", 4);
-    let names: HashSet<&str> = samples(&text)
-        .into_keys()
-        .map(|series| series.split('{').next().expect("a name"))
+    let types: HashMap<&str, &str> = text
+        .lines()
+        .filter_map(|line| line.strip_prefix("# TYPE memcached_")?.split_once(' '))
         .collect();
-    for name in EXPORTER_FAMILIES.split_whitespace() {
-        assert!(names.contains(&*format!("memcached_{name}")), "{name} in\n{text}");
+    let series = samples(&text);
+    for line in EXPORTER_FAMILIES.lines().filter(|line| !line.trim().is_empty()) {
+        let (begin, names) = line.split_once(':').expect("type and labels, then names");
+        let (kind, labels) = begin.trim().split_once(' ').unwrap_or((begin.trim(), ""));
+        for name in names.split_whitespace() {
+            assert_eq!(types.get(name), Some(&kind), "{name} in\n{text}");
+            let full = format!("memcached_{name}");
+            let of_family = series.keys().filter(|it| it.split('{').next() == Some(&*full));
+            for one in of_family {
+                assert_eq!(label_names(one), labels, "{one}");
+            }
+        }
     }
     server.whole.running.stop();
 }
 
-/// Those that it has without external storage, proxy and temporary items.
+/// The names of the labels of a series, in order.
+fn label_names(series: &str) -> String {
+    let labels = series.split_once('{').map_or("", |(_, labels)| labels.trim_end_matches('}'));
+    let names = labels.split(',').filter_map(|label| label.split_once('=').map(|it| it.0));
+    names.collect::<Vec<_>>().join(" ")
+}
+
+/// Those that it has without external storage, proxy and temporary items: type and labels, then
+/// names without `memcached_`.
 const EXPORTER_FAMILIES: &str = "
-    up version time_seconds max_connections uptime_seconds
-    process_user_cpu_seconds_total process_system_cpu_seconds_total
-    read_bytes_total written_bytes_total current_connections accepting_connections
-    connections_total connections_rejected_total connections_yielded_total
-    connections_listener_disabled_total current_bytes limit_bytes malloced_bytes current_items
-    items_total commands_total items_evicted_total items_reclaimed_total item_too_large_total
-    item_no_memory_total direct_reclaims_total
-    lru_crawler_enabled lru_crawler_sleep lru_crawler_to_crawl lru_crawler_maintainer_thread
-    lru_crawler_hot_percent lru_crawler_warm_percent lru_crawler_hot_max_factor
-    lru_crawler_warm_max_factor lru_crawler_starts_total lru_crawler_reclaimed_total
-    lru_crawler_items_checked_total lru_crawler_moves_to_cold_total
-    lru_crawler_moves_to_warm_total lru_crawler_moves_within_lru_total
-    slab_current_items slab_items_age_seconds slab_hot_items slab_warm_items slab_cold_items
-    slab_hot_age_seconds slab_warm_age_seconds slab_items_crawler_reclaimed_total
-    slab_items_evicted_total slab_items_evicted_nonzero_total slab_items_evicted_unfetched_total
-    slab_items_expired_unfetched_total slab_items_outofmemory_total slab_items_reclaimed_total
-    slab_items_tailrepairs_total slab_items_evicted_time_seconds slab_items_moves_to_cold
-    slab_items_moves_to_warm slab_items_moves_within_lru slab_mem_requested_bytes
-    slab_lru_hits_total slab_chunk_size_bytes slab_chunks_per_page slab_current_pages
-    slab_current_chunks slab_chunks_used slab_chunks_free slab_chunks_free_end
-    slab_commands_total
+    gauge: up time_seconds max_connections current_connections accepting_connections current_bytes
+    gauge: limit_bytes malloced_bytes current_items lru_crawler_enabled lru_crawler_sleep
+    gauge: lru_crawler_to_crawl lru_crawler_maintainer_thread lru_crawler_hot_percent
+    gauge: lru_crawler_warm_percent lru_crawler_hot_max_factor lru_crawler_warm_max_factor
+    gauge version: version
+    counter: uptime_seconds process_user_cpu_seconds_total process_system_cpu_seconds_total
+    counter: read_bytes_total written_bytes_total connections_total connections_rejected_total
+    counter: connections_yielded_total connections_listener_disabled_total items_total
+    counter: items_evicted_total items_reclaimed_total item_too_large_total item_no_memory_total
+    counter: direct_reclaims_total lru_crawler_starts_total lru_crawler_reclaimed_total
+    counter: lru_crawler_items_checked_total lru_crawler_moves_to_cold_total
+    counter: lru_crawler_moves_to_warm_total lru_crawler_moves_within_lru_total
+    counter command status: commands_total
+    gauge slab: slab_current_items slab_items_age_seconds slab_hot_items slab_warm_items
+    gauge slab: slab_cold_items slab_hot_age_seconds slab_warm_age_seconds slab_chunk_size_bytes
+    gauge slab: slab_chunks_per_page slab_current_pages slab_current_chunks slab_chunks_used
+    gauge slab: slab_chunks_free slab_chunks_free_end
+    counter slab: slab_items_crawler_reclaimed_total slab_items_evicted_total
+    counter slab: slab_items_evicted_nonzero_total slab_items_evicted_unfetched_total
+    counter slab: slab_items_expired_unfetched_total slab_items_outofmemory_total
+    counter slab: slab_items_reclaimed_total slab_items_tailrepairs_total
+    counter slab: slab_items_evicted_time_seconds slab_items_moves_to_cold
+    counter slab: slab_items_moves_to_warm slab_items_moves_within_lru slab_mem_requested_bytes
+    counter slab lru: slab_lru_hits_total
+    counter slab command status: slab_commands_total
 ";
+
+/// Stores items of many sizes in every shard.
+fn fill(server: &Server, shards: usize) {
+    let mut client = connect(server.whole.address);
+    let sizes = std::iter::successors(Some(10_usize), |size| Some(size * 5 / 4 + 1));
+    for size in sizes.take_while(|size| *size < 50_000) {
+        let value = "x".repeat(size);
+        let set = |key| format!("set {size}-{key} 0 0 {size} noreply\r\n{value}\r\n");
+        let sets: String = (0..shards * 6).map(set).collect();
+        client.write_all(sets.as_bytes()).unwrap();
+    }
+    converse(&mut client, "get none\r\n", "END\r\n");
+}
+
+/// The text of a scrape has a bound. The time is printed only: machines differ.
+#[test]
+fn a_scrape_of_many_shards_is_small() {
+    // With 64 there are no series for each class of each shard; with 16 there are most of them.
+    for shards in [64, 16] {
+        let metrics_listen = Some(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)));
+        let settings = settings(BackendChoice::Epoll);
+        let settings = Settings { shards, memory_bytes: 1 << 30, metrics_listen, ..settings };
+        let server = Server { whole: WholeServer::start(settings) };
+        fill(&server, shards);
+        let gets = format!("slabcore_shard_gets_total{{shard=\"{}\"}}", server.whole.owner("none"));
+        let text = server.metrics_with(&gets, 1);
+        let begin = Instant::now();
+        let bytes = server.metrics().len();
+        let elapsed = begin.elapsed();
+        let count = samples(&text).len();
+        println!("{shards} shards: {bytes} bytes, {count} series, {elapsed:?}");
+        assert!(bytes < 1 << 20, "{shards} shards: {bytes} bytes");
+        let of_class = samples(&text).keys().filter(|it| it.starts_with("slabcore_class_")).count();
+        assert_eq!(of_class > 0, shards < 64, "{of_class}");
+        server.whole.running.stop();
+    }
+}
 
 fn counts_exactly(backend: BackendChoice) {
     let server = Server::with_metrics(backend);

@@ -3,35 +3,56 @@
 
 use std::fmt::Write;
 
-use slabcore_metrics::class_names::{CLASS_FAMILIES, ClassSource};
+use slabcore_metrics::class_names::{
+    CLASS_FAMILIES, ClassFamily, ClassSource, SHARD_CLASS_FAMILIES,
+};
 use slabcore_metrics::prometheus_names::Kind;
 use slabcore_shard::{ClassTable, ItemColumns};
 
-/// The families of all classes with pages or counts, each as one text. As in `stats items`, some
-/// exist only with memcached's maintainer.
-pub(super) fn class_families(table: &ClassTable, columns: ItemColumns) -> Vec<String> {
-    let classes: Vec<usize> = table.active_classes().collect();
-    let mut families = Vec::new();
-    for family in CLASS_FAMILIES.iter().filter(|_| !classes.is_empty()) {
-        let mut text = head(family.name, family.kind, family.help);
-        let before = text.len();
-        for class in &classes {
-            for series in family.series {
-                let value = match series.source {
-                    ClassSource::Column(name) if !columns.has(name) => continue,
-                    ClassSource::Column(name) => table.value(*class, name),
-                    ClassSource::SetsWithoutCas => sets_without_cas(table, *class),
-                };
-                let (name, labels) = (family.name, series.labels);
-                // Writing to memory never fails.
-                let _ = writeln!(text, "{name}{{slab=\"{class}\"{labels}}} {value}");
-            }
-        }
-        if text.len() > before {
-            families.push(text);
-        }
+use crate::admin::published_numbers::PublishedNumbers;
+use crate::settings::limits::SHARD_CLASSES_MAX;
+
+/// The families of all classes with pages or counts, each as one text: for the sum over all shards,
+/// and for each shard unless these are too many. As in `stats items`, some exist only with
+/// memcached's maintainer.
+pub(super) fn class_families(numbers: &PublishedNumbers, columns: ItemColumns) -> Vec<String> {
+    let sum = [(String::new(), &numbers.classes)];
+    let mut families = texts(CLASS_FAMILIES, &sum, columns);
+    if numbers.shard_classes.iter().map(ClassTable::len).sum::<usize>() <= SHARD_CLASSES_MAX {
+        let shards = numbers.shard_classes.iter().enumerate();
+        let shards: Vec<_> =
+            shards.map(|(shard, table)| (format!("shard=\"{shard}\","), table)).collect();
+        families.extend(texts(SHARD_CLASS_FAMILIES, &shards, columns));
     }
     families
+}
+
+/// The texts of these families, for each table with the labels before it.
+fn texts(
+    families: &[ClassFamily],
+    tables: &[(String, &ClassTable)],
+    columns: ItemColumns,
+) -> Vec<String> {
+    let text = |family: &ClassFamily| {
+        let mut text = head(family.name, family.kind, family.help);
+        let before = text.len();
+        for (first, table) in tables {
+            for class in table.active_classes() {
+                for series in family.series {
+                    let value = match series.source {
+                        ClassSource::Column(name) if !columns.has(name) => continue,
+                        ClassSource::Column(name) => table.value(class, name),
+                        ClassSource::SetsWithoutCas => sets_without_cas(table, class),
+                    };
+                    let (name, labels) = (family.name, series.labels);
+                    // Writing to memory never fails.
+                    let _ = writeln!(text, "{name}{{{first}slab=\"{class}\"{labels}}} {value}");
+                }
+            }
+        }
+        (text.len() > before).then_some(text)
+    };
+    families.iter().filter_map(text).collect()
 }
 
 fn head(name: &str, kind: Kind, help: &str) -> String {
@@ -51,7 +72,7 @@ mod tests {
     /// An unknown name would be shown as 0.
     #[test]
     fn every_source_is_a_column() {
-        for family in CLASS_FAMILIES {
+        for family in CLASS_FAMILIES.iter().chain(SHARD_CLASS_FAMILIES) {
             for series in family.series {
                 if let ClassSource::Column(name) = series.source {
                     assert!(ClassTable::has_column(name), "{}: {name}", family.name);

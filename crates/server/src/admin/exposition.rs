@@ -1,17 +1,20 @@
 //! The text of `/metrics`: all families with their current values.
 
 use std::fmt::Display;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use metrics::{Key, KeyName, Label, Level, Metadata, Recorder};
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle, PrometheusRecorder};
+use slabcore_metrics::Counter;
 use slabcore_metrics::prometheus_names::{FAMILIES, Family, Kind, SHARD_FAMILIES, Source};
-use slabcore_metrics::{Counter, Snapshot};
 use slabcore_protocol::MEMCACHED_VERSION;
 
 use crate::admin::class_exposition::class_families;
+use crate::admin::published_numbers::PublishedNumbers;
+use crate::admin::state_families::STATE_FAMILIES;
 use crate::settings::kept_settings::KeptSettings;
 use crate::shared::resource_usage::ResourceUsage;
-use crate::shared::shared_state::{Backend, SharedState};
+use crate::shared::shared_state::{Backend, SharedState, SharedTls};
 
 /// A family of the server as a whole, with one series.
 pub(super) struct ServerFamily {
@@ -112,8 +115,31 @@ pub(super) static SERVER_FAMILIES: &[ServerFamily] = &[
         |shared| shared.pages.pages_total() as u64),
     gauge("slabcore_pages_free", "Pages that no shard owns.",
         |shared| shared.pages.pages_free() as u64),
+    counter("slabcore_tls_sessions_total", "TLS handshakes that resumed no session.",
+        |shared| tls_count(shared, |tls| &tls.new_sessions)),
+    counter("slabcore_tls_handshakes_failed_total", "TLS handshakes that failed.",
+        |shared| tls_count(shared, |tls| &tls.handshake_errors)),
+    counter("slabcore_tls_protocol_errors_total",
+        "Connections that sent invalid TLS after their handshake.",
+        |shared| tls_count(shared, |tls| &tls.protocol_errors)),
+    gauge("slabcore_watchers", "Clients that read the log with `watch`.",
+        |shared| shared.watchers.counts().watchers),
+    gauge("slabcore_resident_memory_bytes", "Memory of the process that is in RAM.",
+        |_| resident_bytes()),
     gauge("slabcore_page_bytes", "Bytes of a page.", |_| slabcore_storage::PAGE_BYTES as u64),
 ];
+
+/// A counter of TLS; 0 without it.
+fn tls_count(shared: &SharedState, counter: fn(&SharedTls) -> &AtomicU64) -> u64 {
+    shared.tls.as_ref().map_or(0, |tls| counter(tls).load(Ordering::Relaxed))
+}
+
+/// Resident memory of the process, from the kernel; 0 if it does not tell.
+fn resident_bytes() -> u64 {
+    let statm = std::fs::read_to_string("/proc/self/statm").unwrap_or_default();
+    let pages = statm.split(' ').nth(1).and_then(|pages| pages.parse::<u64>().ok());
+    pages.unwrap_or(0) * rustix::param::page_size() as u64
+}
 
 enum Handle {
     Counter(metrics::Counter),
@@ -165,17 +191,12 @@ impl Exposition {
         Self { exporter: recorder.handle(), series }
     }
 
-    /// Renders the exposition, with the numbers that each shard published last.
-    pub(super) fn render(&self, shared: &SharedState) -> String {
-        let shards = shared.published();
-        let mut sum = Snapshot::new();
-        for shard in &shards {
-            sum.merge(shard);
-        }
+    /// Renders the exposition with these numbers.
+    pub(super) fn render(&self, shared: &SharedState, numbers: &PublishedNumbers) -> String {
         for (handle, origin) in &self.series {
             let value = match origin {
-                Origin::Sum(source) => source.value(&sum),
-                Origin::Shard(shard, source) => source.value(&shards[*shard]),
+                Origin::Sum(source) => source.value(&numbers.sum),
+                Origin::Shard(shard, source) => source.value(&numbers.shards[*shard]),
                 Origin::Server(value) => value(shared),
             };
             match handle {
@@ -188,17 +209,24 @@ impl Exposition {
             rendered.split("\n\n").filter(|it| !it.is_empty()).map(in_order).collect();
         families.extend(cpu_seconds(&ResourceUsage::now()));
         families.extend(lru_factors(&shared.run_time.get()));
-        let columns = shared.item_columns();
-        families.extend(class_families(&shared.published_classes(), columns));
+        families.extend(STATE_FAMILIES.iter().map(|family| family.text(shared, numbers)));
+        families.extend(class_families(numbers, shared.item_columns()));
         families.sort_unstable();
         families.concat()
     }
 }
 
-/// Whether a family exists with this backend: without a ring there are no ring enters.
+/// Counters that only a ring has.
+const OF_THE_RING: [Source; 3] = [
+    Source::Counter(Counter::RingEnters),
+    Source::Counter(Counter::RingCompletions),
+    Source::Counter(Counter::ReceiveBuffersExhausted),
+];
+
+/// Whether a family exists with this backend.
 fn exists(family: &Family, backend: &Backend) -> bool {
-    let of_the_ring = Source::Counter(Counter::RingEnters);
-    matches!(backend, Backend::Uring(_)) || family.series.iter().all(|it| it.source != of_the_ring)
+    let is_of_the_ring = family.series.iter().any(|it| OF_THE_RING.contains(&it.source));
+    matches!(backend, Backend::Uring(_)) || !is_of_the_ring
 }
 
 fn labels(pairs: &[(&'static str, &'static str)]) -> Vec<Label> {
@@ -333,11 +361,18 @@ mod tests {
     }
 
     #[test]
-    fn ring_enters_exist_with_the_ring_only() {
+    fn counters_of_the_ring_exist_with_the_ring_only() {
         let epoll = Backend::Epoll(String::new());
         let hidden = SHARD_FAMILIES.iter().filter(|family| !exists(family, &epoll));
         let names: Vec<&str> = hidden.map(|family| family.name).collect();
-        assert_eq!(names, ["slabcore_shard_ring_enters_total"]);
+        assert_eq!(
+            names,
+            [
+                "slabcore_shard_ring_enters_total",
+                "slabcore_shard_ring_completions_total",
+                "slabcore_shard_receive_buffers_exhausted_total"
+            ]
+        );
         assert!(
             SHARD_FAMILIES.iter().all(|family| exists(family, &Backend::Uring(RingSize::FULL)))
         );

@@ -1,9 +1,10 @@
 //! All metric families that `/metrics` can show, for the page that documents them.
 
-use slabcore_metrics::class_names::CLASS_FAMILIES;
+use slabcore_metrics::class_names::{CLASS_FAMILIES, SHARD_CLASS_FAMILIES};
 use slabcore_metrics::prometheus_names::{FAMILIES, Kind, SHARD_FAMILIES};
 
 use crate::admin::exposition::{CPU_SECONDS, LRU_FACTORS, SERVER_FAMILIES};
+use crate::admin::state_families::{STATE_FAMILIES, StateFamily};
 
 /// A metric family as a reader of `/metrics` sees it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -44,18 +45,26 @@ pub fn metric_families() -> Vec<MetricFamily> {
             .collect(),
         help: family.help,
     });
-    let classes = CLASS_FAMILIES.iter().map(|family| {
+    let sums = CLASS_FAMILIES.iter().map(|family| (family, None));
+    let of_shards = SHARD_CLASS_FAMILIES.iter().map(|family| (family, Some("shard")));
+    let classes = sums.chain(of_shards).map(|(family, first)| {
         let written = family.series.iter().flat_map(|one| one.labels.split(','));
         let names = written.filter_map(|label| label.split_once('=')).map(|(name, _)| name);
         MetricFamily {
             name: family.name,
             kind: family.kind,
-            labels: label_names(["slab"].into_iter().chain(names)),
+            labels: label_names(first.into_iter().chain(["slab"]).chain(names)),
             help: family.help,
         }
     });
+    let states = STATE_FAMILIES.iter().map(|family| MetricFamily {
+        name: family.name,
+        kind: StateFamily::KIND,
+        labels: vec![family.label.name()],
+        help: family.help,
+    });
     let mut families: Vec<MetricFamily> =
-        server.chain(fractions).chain(tables).chain(classes).collect();
+        server.chain(fractions).chain(tables).chain(states).chain(classes).collect();
     families.sort_unstable_by_key(|family| family.name);
     families
 }

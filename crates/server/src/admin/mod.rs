@@ -13,5 +13,8 @@ mod admin_tests;
 pub(crate) mod class_exposition;
 pub(crate) mod exposition;
 pub(crate) mod metric_families;
+mod published_numbers;
+mod silences;
+mod state_families;
 
 pub(crate) use self::admin::Admin;

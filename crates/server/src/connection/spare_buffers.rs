@@ -3,6 +3,8 @@
 
 use std::collections::VecDeque;
 
+use slabcore_metrics::{Gauge, ShardMetrics};
+
 use crate::connection::slot::Slot;
 use crate::settings::limits::{
     SPARE_OUTPUT_BYTES_EACH_MAX, SPARE_OUTPUT_BYTES_MAX, SPARE_OUTPUTS_MAX, SPARE_SLOT_QUEUES_MAX,
@@ -54,6 +56,11 @@ impl SpareBuffers {
         buffer.clear();
         self.spare_bytes += capacity;
         self.spares.push(buffer);
+    }
+
+    /// Publishes how much memory is kept.
+    pub(crate) fn publish(&self, metrics: &ShardMetrics) {
+        metrics.set(Gauge::SpareBufferBytes, self.spare_bytes as u64);
     }
 
     /// An empty queue of slots.

@@ -122,6 +122,8 @@ impl Sockets for RingSockets {
         if self.received.is_empty() && self.completions.is_empty() {
             return false;
         }
+        let completed = self.received.len() + self.completions.len();
+        hub.executor.metrics.add(Counter::RingCompletions, completed as u64);
         self.take_received(hub);
         let mut completions = std::mem::take(&mut self.completions);
         for completion in completions.drain(..) {
@@ -269,7 +271,9 @@ impl RingSockets {
             if !connection.ending {
                 hub.end_of_input(index);
             }
-        } else if error != Errno::CANCELED.raw_os_error() && error != Errno::NOBUFS.raw_os_error() {
+        } else if error == Errno::NOBUFS.raw_os_error() {
+            hub.executor.metrics.add(Counter::ReceiveBuffersExhausted, 1);
+        } else if error != Errno::CANCELED.raw_os_error() {
             connection.ending = true;
         }
         hub.touch(index);

@@ -43,6 +43,11 @@ impl CarrySums {
         self.cut_lines.change(index, std::mem::take(&mut counted.cut_bytes), 0);
     }
 
+    /// Bytes of all carries.
+    pub(super) fn bytes(&self) -> usize {
+        self.bytes
+    }
+
     /// True if connections with requests to execute may be read from.
     #[inline]
     pub(super) fn has_room(&self) -> bool {

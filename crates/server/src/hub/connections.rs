@@ -67,6 +67,11 @@ impl Connections {
         executor.metrics.set(Gauge::CurrConnections, self.map.len() as u64);
     }
 
+    /// Publishes the memory of the requests that are not executed yet.
+    pub(super) fn publish_waiting_input(&self, executor: &Executor) {
+        executor.metrics.set(Gauge::WaitingInputBytes, self.carries.bytes() as u64);
+    }
+
     /// The connection at an index.
     #[inline]
     pub(super) fn get(&self, index: u32) -> Option<&HubConnection> {

@@ -101,6 +101,8 @@ impl Hub {
         if let Some(signal) = signals.pending()
             && self.sweep_idle() == Swept::All
         {
+            self.connections.publish_waiting_input(&self.executor);
+            self.executor.spares.publish(&self.executor.metrics);
             let shard = self.executor.shards.own();
             shard.publish();
             let table = shard.class_table(self.executor.now.tick);

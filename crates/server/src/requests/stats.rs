@@ -254,6 +254,8 @@ pub(super) fn slabcore(out: &mut Vec<u8>, shared: &SharedState, sum: &Snapshot) 
         Counter::ConnectionsMoved,
         Counter::Turns,
         Counter::RingEnters,
+        Counter::RingCompletions,
+        Counter::ReceiveBuffersExhausted,
         Counter::PrefixesNotCounted,
         Counter::DatagramsReceived,
         Counter::DatagramsSent,

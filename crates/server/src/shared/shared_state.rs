@@ -178,11 +178,9 @@ impl SharedState {
         }
     }
 
-    /// The sum of the slab classes that the shards published last.
-    pub(crate) fn published_classes(&self) -> ClassTable {
-        let mut sum = ClassTable::default();
-        self.class_tables.iter().for_each(|table| sum.merge(&lock(table)));
-        sum
+    /// The slab classes that each shard published last.
+    pub(crate) fn published_classes(&self) -> Vec<ClassTable> {
+        self.class_tables.iter().map(|table| lock(table).clone()).collect()
     }
 
     /// `stats reset`: from now on `stats` subtracts `sum` and `shared`.

@@ -243,6 +243,12 @@ impl ClassTable {
         encode_stat(out, "total_malloced", malloced_bytes);
     }
 
+    /// The number of slab classes, unused ones included.
+    #[expect(clippy::len_without_is_empty, reason = "a store has classes")]
+    pub fn len(&self) -> usize {
+        self.classes.len()
+    }
+
     /// The numbers of the classes with pages or counts; the first class is 1.
     pub fn active_classes(&self) -> impl Iterator<Item = usize> {
         let counts = |column: &Column| column.merge == Merge::Count;
