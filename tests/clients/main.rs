@@ -19,4 +19,5 @@ mod prometheus;
 mod protocol_test;
 mod service;
 mod sessions;
+mod status_page;
 mod unit_limits;

@@ -19,6 +19,14 @@ pub(crate) fn tool(name: &str) -> PathBuf {
     PathBuf::from(String::from_utf8(output.stdout).expect("a path").trim_end())
 }
 
+/// The path that `clients/tools` prints; `None` if the tool is missing and cannot be installed.
+pub(crate) fn found_tool(name: &str) -> Option<PathBuf> {
+    let mut tools = Command::new(folder().join("tools"));
+    let output = tools.arg(name).stderr(Stdio::inherit()).output().expect("clients/tools runs");
+    let path = String::from_utf8(output.stdout).expect("a path");
+    output.status.success().then(|| PathBuf::from(path.trim_end()))
+}
+
 /// The path of a file of Debian's memcached package.
 pub(crate) fn package_file(name: &str) -> PathBuf {
     let path = tool("memcached-package").join(name);

@@ -1,4 +1,4 @@
-//! The admin endpoint: `/metrics`, `/healthz` and `/readyz` over HTTP, on one thread of its own.
+//! The admin endpoint over HTTP, on one thread of its own: metrics, probes and the status page.
 //!
 //! The executors never wait for it. It reads their published numbers, and asks for newer ones by a
 //! signal that they meet in their next turn, so it may run at the lowest priority.
@@ -21,6 +21,8 @@ use crate::admin::admin_http::{
 use crate::admin::exposition::Exposition;
 use crate::admin::published_numbers::PublishedNumbers;
 use crate::admin::silences::Silences;
+use crate::admin::status_numbers::status;
+use crate::admin::status_page::HTML;
 use crate::shared::publish_signal::PublishSignal;
 use crate::shared::shared_state::SharedState;
 
@@ -187,6 +189,16 @@ impl Endpoint {
                 let numbers = self.newest_numbers();
                 let text = self.exposition.render(&self.shared, &numbers);
                 let body = Body { content_type: ContentType::Exposition, text: &text };
+                response(Status::Ok, body, parts)
+            }
+            "/" => {
+                let body = Body { content_type: ContentType::Html, text: HTML };
+                response(Status::Ok, body, parts)
+            }
+            "/status.json" => {
+                let numbers = self.newest_numbers();
+                let text = status(&self.shared, &numbers);
+                let body = Body { content_type: ContentType::Json, text: &text };
                 response(Status::Ok, body, parts)
             }
             "/healthz" => response(Status::Ok, Body::plain("ok\n"), parts),

@@ -8,6 +8,8 @@ use nom::multi::many0_count;
 use nom::sequence::{preceded, terminated};
 use nom::{IResult, Parser};
 
+use crate::admin::status_page::POLICY;
+
 /// The state of a request's head.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Head<'a> {
@@ -70,6 +72,9 @@ pub(super) enum ContentType {
     Plain,
     /// The text of `/metrics`. Prometheus 3 refuses a scrape of unknown type.
     Exposition,
+    Json,
+    /// The status page.
+    Html,
 }
 
 impl ContentType {
@@ -78,6 +83,8 @@ impl ContentType {
         match self {
             Self::Plain => "text/plain; charset=utf-8",
             Self::Exposition => "text/plain; version=0.0.4; charset=utf-8",
+            Self::Json => "application/json",
+            Self::Html => "text/html; charset=utf-8",
         }
     }
 }
@@ -175,8 +182,13 @@ pub(super) enum ResponseParts {
 /// A response, after which the connection ends.
 pub(super) fn response(status: Status, body: Body<'_>, parts: ResponseParts) -> Vec<u8> {
     let allow = if status == Status::MethodNotAllowed { "Allow: GET, HEAD\r\n" } else { "" };
+    let policy = match body.content_type {
+        ContentType::Html => format!("Content-Security-Policy: {}\r\n", *POLICY),
+        _ => String::new(),
+    };
     let head = format!(
-        "HTTP/1.1 {}\r\nContent-Type: {}\r\nContent-Length: {}\r\n{allow}\
+        "HTTP/1.1 {}\r\nContent-Type: {}\r\nX-Content-Type-Options: nosniff\r\n\
+         Cache-Control: no-store\r\nContent-Length: {}\r\n{allow}{policy}\
          Connection: close\r\n\r\n",
         status.line(),
         body.content_type.header(),
@@ -255,6 +267,7 @@ mod tests {
     #[test]
     fn a_response_says_how_long_it_is_and_ends_the_connection() {
         let text = "HTTP/1.1 200 OK\r\nContent-Type: text/plain; charset=utf-8\r\n\
+                    X-Content-Type-Options: nosniff\r\nCache-Control: no-store\r\n\
                     Content-Length: 3\r\nConnection: close\r\n\r\n";
         let body = Body::plain("ok\n");
         assert_eq!(

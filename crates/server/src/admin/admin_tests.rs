@@ -356,7 +356,7 @@ fn paths_and_methods() {
     let server = Server::with_metrics(BackendChoice::Auto);
     check(&server, "GET /healthz", "200", "ok\n");
     check(&server, "GET /readyz", "200", "ok\n");
-    check(&server, "GET /", "404", "");
+    check(&server, "GET /nothing", "404", "");
     check(&server, "GET /metrics/", "404", "");
     check(&server, "HEAD /healthz", "200", "");
     let head = check(&server, "HEAD /metrics", "200", "");
@@ -367,6 +367,35 @@ fn paths_and_methods() {
     check(&server, "GET /healthz", "200", "ok\n");
     check(&server, "POST /metrics", "405", "");
     check(&server, "nonsense", "400", "");
+    server.whole.running.stop();
+}
+
+/// The page and its numbers, which name this server's.
+#[test]
+fn the_status_page_and_its_numbers() {
+    let server = Server::with_metrics(BackendChoice::Auto);
+    let (head, page) = server.ask("GET / HTTP/1.1\r\n\r\n");
+    assert!(head.contains("\r\nContent-Type: text/html; charset=utf-8\r\n"), "{head}");
+    assert!(head.contains("\r\nContent-Security-Policy: default-src 'none'; "), "{head}");
+    assert!(page.starts_with("<!doctype html>") && page.ends_with("</html>\n"));
+    use_cache(&mut connect(server.whole.address));
+    server.metrics_with("memcached_items_total", 4);
+    let (head, text) = server.ask("GET /status.json HTTP/1.1\r\n\r\n");
+    assert!(head.contains("\r\nContent-Type: application/json\r\n"), "{head}");
+    assert!(!head.contains("Content-Security-Policy"), "{head}");
+    let status: serde_json::Value = serde_json::from_str(&text).unwrap();
+    let gets = serde_json::json!({ "hits": 2, "misses": 2 });
+    assert_eq!(status["gets"], gets, "{text}");
+    assert_eq!(status["product"], "slabcore 9.8.7", "{text}");
+    assert_eq!(status["items"], 3, "{text}");
+    assert_eq!(status["memory_limit_bytes"], 64 << 20, "{text}");
+    assert_eq!(status["shards"].as_array().map(Vec::len), Some(2), "{text}");
+    let memory = status["memory"].as_array().unwrap();
+    let within = memory.iter().filter(|part| part["within_limit"] == true);
+    let bytes: u64 = within.map(|part| part["bytes"].as_u64().unwrap()).sum();
+    assert_eq!(bytes, 64 << 20, "the parts are the whole: {text}");
+    assert_eq!(memory[0]["purpose"], "items", "{text}");
+    assert_eq!(memory[0]["bytes"], status["item_bytes"], "{text}");
     server.whole.running.stop();
 }
 

@@ -13,7 +13,7 @@ use crate::admin::class_exposition::class_families;
 use crate::admin::published_numbers::PublishedNumbers;
 use crate::admin::state_families::STATE_FAMILIES;
 use crate::settings::kept_settings::KeptSettings;
-use crate::shared::resource_usage::ResourceUsage;
+use crate::shared::resource_usage::{ResourceUsage, resident_bytes};
 use crate::shared::shared_state::{Backend, SharedState, SharedTls};
 
 /// A family of the server as a whole, with one series.
@@ -132,13 +132,6 @@ pub(super) static SERVER_FAMILIES: &[ServerFamily] = &[
 /// A counter of TLS; 0 without it.
 fn tls_count(shared: &SharedState, counter: fn(&SharedTls) -> &AtomicU64) -> u64 {
     shared.tls.as_ref().map_or(0, |tls| counter(tls).load(Ordering::Relaxed))
-}
-
-/// Resident memory of the process, from the kernel; 0 if it does not tell.
-fn resident_bytes() -> u64 {
-    let statm = std::fs::read_to_string("/proc/self/statm").unwrap_or_default();
-    let pages = statm.split(' ').nth(1).and_then(|pages| pages.parse::<u64>().ok());
-    pages.unwrap_or(0) * rustix::param::page_size() as u64
 }
 
 enum Handle {

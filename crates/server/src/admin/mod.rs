@@ -1,4 +1,5 @@
-//! The admin endpoint: `/metrics`, `/healthz`, `/readyz` on a thread of its own.
+//! The admin endpoint on a thread of its own: `/metrics`, `/healthz`, `/readyz`, and the status
+//! page at `/` with its numbers, `/status.json`.
 //!
 //! May use: `settings`, `connection`, `shared`. Must not come in: anything that takes a shard's
 //! lock or runs on an executor.
@@ -16,5 +17,7 @@ pub(crate) mod metric_families;
 mod published_numbers;
 mod silences;
 mod state_families;
+mod status_numbers;
+mod status_page;
 
 pub(crate) use self::admin::Admin;

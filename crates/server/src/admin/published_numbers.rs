@@ -20,6 +20,9 @@ pub(super) const PURPOSES: [&str; 9] = [
     "spare_buffers",
 ];
 
+/// So many of them are within the memory that `-m` limits: the first ones.
+pub(super) const PURPOSES_WITHIN_LIMIT: usize = 6;
+
 /// The numbers of all shards at one moment.
 pub(super) struct PublishedNumbers {
     /// Counters and gauges of each shard.

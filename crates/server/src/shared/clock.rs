@@ -40,6 +40,11 @@ impl Clock {
         (now, tick * 1_000 + time.tv_nsec as u64 / 1_000_000)
     }
 
+    /// Milliseconds since the start, of the same clock as [`Self::uptime`].
+    pub(crate) fn uptime_ms(&self) -> u64 {
+        self.now_with_milliseconds().1.saturating_sub(1_000 * TICK_START)
+    }
+
     /// Seconds since the start.
     pub(crate) fn uptime(&self) -> u64 {
         u64::from(self.now().tick).saturating_sub(TICK_START)

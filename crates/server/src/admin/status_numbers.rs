@@ -1,0 +1,101 @@
+//! The numbers of the status page, as JSON. Only the page reads them, so their form follows it.
+//!
+//! The text is bounded: shards and slab classes have a maximum, and so have lists of keys.
+
+use serde_json::{Value, json};
+use slabcore_metrics::{Counter, Gauge, Snapshot};
+use slabcore_protocol::MEMCACHED_VERSION;
+use slabcore_storage::PAGE_BYTES;
+
+use crate::admin::published_numbers::{PURPOSES, PURPOSES_WITHIN_LIMIT, PublishedNumbers};
+use crate::shared::resource_usage::resident_bytes;
+use crate::shared::shared_state::SharedState;
+
+/// Commands that are neither gets nor stores.
+const OTHER_COMMANDS: [Counter; 8] = [
+    Counter::DeleteHits,
+    Counter::DeleteMisses,
+    Counter::IncrHits,
+    Counter::IncrMisses,
+    Counter::DecrHits,
+    Counter::DecrMisses,
+    Counter::CmdTouch,
+    Counter::CmdFlush,
+];
+
+/// The text of `/status.json`.
+pub(super) fn status(shared: &SharedState, numbers: &PublishedNumbers) -> String {
+    let sum = &numbers.sum;
+    let count = |counter| sum.get(counter);
+    let others: u64 = OTHER_COMMANDS.into_iter().map(count).sum();
+    let status = json!({
+        "product": shared.settings.product,
+        "memcached_version": MEMCACHED_VERSION,
+        "backend": shared.backend.name(),
+        "uptime_ms": shared.clock.uptime_ms(),
+        "connections": {
+            "open": sum.gauge(Gauge::CurrConnections),
+            "max": shared.settings.connections_max,
+            "rejected": shared.admission.rejected_connections(),
+            "accepting": shared.admission.is_accepting(),
+        },
+        "gets": { "hits": count(Counter::GetHits), "misses": count(Counter::GetMisses) },
+        "stores": count(Counter::CmdSet),
+        "other_requests": others,
+        "evictions": count(Counter::Evictions),
+        "evicted_unfetched": count(Counter::EvictedUnfetched),
+        "bytes_read": count(Counter::BytesRead),
+        "bytes_written": count(Counter::BytesWritten),
+        "items": sum.gauge(Gauge::CurrItems),
+        "item_bytes": sum.gauge(Gauge::Bytes),
+        "memory_limit_bytes": shared.memory.bytes(),
+        "resident_bytes": resident_bytes(),
+        "page_bytes": PAGE_BYTES,
+        "serving_executors": shared.serving.executors(),
+        "memory": memory(shared, numbers),
+        "classes": classes(numbers),
+        "shards": shards(shared, numbers),
+    });
+    status.to_string()
+}
+
+fn memory(shared: &SharedState, numbers: &PublishedNumbers) -> Vec<Value> {
+    let purposes = PURPOSES.into_iter().zip(numbers.memory(shared)).enumerate();
+    let purpose = |(index, (purpose, bytes))| {
+        let within_limit = index < PURPOSES_WITHIN_LIMIT;
+        json!({ "purpose": purpose, "bytes": bytes, "within_limit": within_limit })
+    };
+    purposes.map(purpose).collect()
+}
+
+fn classes(numbers: &PublishedNumbers) -> Vec<Value> {
+    let table = &numbers.classes;
+    let class = |class| {
+        let value = |name| table.value(class, name);
+        json!({
+            "slab": class,
+            "chunk_bytes": value("chunk_size"),
+            "items": value("number"),
+            "pages": value("total_pages"),
+            "evictions": value("evicted"),
+        })
+    };
+    table.active_classes().map(class).collect()
+}
+
+fn shards(shared: &SharedState, numbers: &PublishedNumbers) -> Vec<Value> {
+    let serving = shared.serving.executors();
+    let shard = |(index, shard): (usize, &Snapshot)| {
+        json!({
+            "gets": shard.get(Counter::CmdGet),
+            "stores": shard.get(Counter::CmdSet),
+            "items": shard.gauge(Gauge::CurrItems),
+            "item_bytes": shard.gauge(Gauge::Bytes),
+            "connections": shard.gauge(Gauge::CurrConnections),
+            "mailbox_messages": shared.mailboxes[index].waiting(),
+            "serving": index < serving,
+            "silent_seconds": numbers.silent_seconds[index],
+        })
+    };
+    numbers.shards.iter().enumerate().map(shard).collect()
+}
