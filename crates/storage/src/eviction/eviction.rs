@@ -315,7 +315,7 @@ impl Eviction {
 
     /// Evicts a live item, or takes back a dead one. The item is not held. It is counted for its
     /// own class, even if a chunk of another class was wanted.
-    pub(crate) fn evict(&mut self, now: u32, item: Location) {
+    pub(super) fn evict(&mut self, now: u32, item: Location) {
         let evicted = self.evict_untimed(now, item);
         self.note_evicted_time(now, evicted);
     }

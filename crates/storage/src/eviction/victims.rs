@@ -22,6 +22,18 @@ pub(crate) enum Temporary {
     Go,
 }
 
+/// What came of an attempt to empty a chunk of a page.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Emptied {
+    /// The chunk is free.
+    Chunk,
+    /// Another page of the class became empty instead and has left the class: the item that made
+    /// room was long.
+    OtherPage,
+    /// The item found no other chunk.
+    Nothing,
+}
+
 impl Eviction {
     /// How many items of a class an allocation evicts at once. Those beyond the first are ahead of
     /// need, so large ones are evicted one by one.

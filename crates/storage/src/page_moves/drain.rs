@@ -14,8 +14,7 @@
 
 use crate::eviction::event_log::StoreEvent;
 use crate::eviction::eviction::Eviction;
-use crate::eviction::victims::Temporary;
-use crate::item::chunk::{self, ChunkUse};
+use crate::eviction::victims::{Emptied, Temporary};
 use crate::item::chunk_sizes::SlabClassId;
 use crate::limits::{DRAIN_WORK_MAX, PREFETCH_CHUNKS};
 use crate::page_moves::page_choice::PageChoice;
@@ -122,9 +121,11 @@ impl PageMoves {
         self.eviction.items().slabs().is_draining(drain.page)
     }
 
-    /// Gives the drained page, which is empty now, to its recipient.
+    /// Gives the drained page, which is empty now, to its recipient, or another page that became
+    /// empty in its place.
     fn end_drain(&mut self, drain: Drain) {
         self.drain = None;
+        self.eviction.items_mut().slabs_mut().cancel_drain();
         self.drained_for = Some(drain.recipient);
         self.pages_moved += 1;
         self.note_move(drain);
@@ -222,12 +223,20 @@ impl PageMoves {
             let may_stay =
                 drain.reason != DrainReason::Ordered && drain.recipient != Recipient::Pool;
             let temporary = if may_stay { Temporary::Stay } else { Temporary::Go };
-            left -= self.eviction.empty_chunk(now, chunk, temporary).cast_signed();
-            let pages = self.eviction.items().pages();
-            if self.is_left(&drain) && chunk::chunk_use(pages, chunk) != ChunkUse::Free {
-                // Its class has only temporary items.
-                self.cancel_drain();
-                return false;
+            let mut work = 0;
+            let emptied = self.eviction.empty_chunk(now, chunk, temporary, &mut work);
+            left -= work.cast_signed();
+            match emptied {
+                Emptied::Chunk => {}
+                Emptied::OtherPage => {
+                    self.end_drain(drain);
+                    return true;
+                }
+                Emptied::Nothing => {
+                    // Its class has only temporary items.
+                    self.cancel_drain();
+                    return false;
+                }
             }
         }
         false

@@ -1,6 +1,6 @@
 //! A store that is full, as a cache is nearly always, and the traffic to it.
 
-use slabcore_storage::{Config, PAGE_BYTES, StoreOutcome};
+use slabcore_storage::{Config, PAGE_BYTES, Reservation, StoreOutcome, StoreVerb};
 
 use crate::shard::{Shard, pool};
 
@@ -67,6 +67,27 @@ impl FullStore {
         let hit = self.shard.get(key).is_ok();
         self.end_request();
         hit
+    }
+
+    /// Begins to receive a value that arrives in parts.
+    pub(super) fn reserve(&mut self, key: &str, len: usize) -> Reservation {
+        let hashed = self.shard.hasher.hash(key.as_bytes());
+        self.shard.store.reserve(self.shard.now, hashed, 0, 0, len).unwrap()
+    }
+
+    /// Receives the next part of this value, of 16 KiB at most.
+    pub(super) fn receive(&mut self, arriving: &mut Reservation, value: &[u8]) {
+        let at = value.len() - arriving.missing();
+        let room = self.shard.store.spare(self.shard.now, arriving).unwrap();
+        let part = room.len().min(16 << 10);
+        room[..part].copy_from_slice(&value[at..at + part]);
+        self.shard.store.advance(arriving, part);
+    }
+
+    /// Stores the value that has arrived.
+    pub(super) fn commit(&mut self, arrived: Reservation) {
+        let outcome = self.shard.store.commit(self.shard.now, arrived, StoreVerb::Set);
+        assert_eq!(outcome, StoreOutcome::Stored);
     }
 
     fn end_request(&mut self) {

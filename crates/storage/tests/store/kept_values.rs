@@ -3,7 +3,7 @@
 
 use std::sync::{Arc, Mutex};
 
-use slabcore_storage::{Config, PAGE_BYTES, StoreOutcome, StoreVerb};
+use slabcore_storage::{Config, PAGE_BYTES};
 
 use crate::full_store::{FullStore, ITEM_BYTES};
 use crate::shard::{Shard, pattern, pool};
@@ -66,20 +66,12 @@ fn a_value_that_arrived_slowly_is_there_for_the_next_get() {
         let mut store = FullStore::new(128, lens);
         for (round, len) in (0..20).flat_map(|round| LENS.map(|len| (round, len))) {
             let (key, value) = (format!("value{round}-{len}"), pattern(round, len));
-            let hashed = store.shard.hasher.hash(key.as_bytes());
-            let mut arriving =
-                store.shard.store.reserve(store.shard.now, hashed, 0, 0, len).unwrap();
+            let mut arriving = store.reserve(&key, len);
             while arriving.missing() > 0 {
-                let at = len - arriving.missing();
-                let room = store.shard.store.spare(store.shard.now, &mut arriving).unwrap();
-                let part = room.len().min(16 << 10);
-                room[..part].copy_from_slice(&value[at..at + part]);
-                store.shard.store.advance(&mut arriving, part);
+                store.receive(&mut arriving, &value);
                 store.let_other_store();
             }
-            let now = store.shard.now;
-            let outcome = store.shard.store.commit(now, arriving, StoreVerb::Set);
-            assert_eq!(outcome, StoreOutcome::Stored);
+            store.commit(arriving);
             store.let_other_store();
             assert!(store.shard.has_value(&key, &value), "{len} bytes among {lens:?}");
         }
@@ -283,6 +275,47 @@ fn a_value_that_is_read_once_a_turnover_stays() {
                 let missed = values.read_during(&mut store, 1.0, &mut others);
                 let what = format!("{kept:?} among {len} bytes, {hot_reads} hot reads");
                 assert!(missed.is_empty(), "{what}, turnover {turnover}: {missed:?}");
+            }
+            store.shard.store.check().unwrap();
+        }
+    }
+}
+
+/// The limit falls again and again, each time while a value arrives. The value is stored, those
+/// that are read once or twice in a turnover stay, and the limit is reached.
+#[test]
+fn values_stay_when_the_limit_falls_while_one_arrives() {
+    for parts in [1, 2] {
+        let pool = pool(256);
+        let config = Config { fair_share_pages: 256, ..Config::default() };
+        let mut store =
+            FullStore::with(Shard::new(&config, &pool), 256 * PAGE_BYTES, &[100, 5_000]);
+        let values = ReadValues::new(&[(100, 100), (5, 20_000), (1, 500_000)]);
+        values.store(&mut store);
+        for _ in 0..32 {
+            values.read_during(&mut store, 1.0 / 16.0, FullStore::let_other_store);
+        }
+        for (number, pages) in [208, 160, 128, 256, 128].into_iter().enumerate() {
+            let (key, value) = (format!("arriving{number}"), pattern(number, 900_000));
+            let mut arriving = store.reserve(&key, value.len());
+            while arriving.missing() > 0 {
+                let at = value.len() - arriving.missing();
+                if at >= value.len() / 2 && pool.pages_total() != pages {
+                    assert!(pool.set_limit(pages));
+                    store.memory_bytes = pages * PAGE_BYTES;
+                }
+                store.receive(&mut arriving, &value);
+                store.let_other_store();
+            }
+            store.commit(arriving);
+            let what = format!("limit of {pages} pages, reads per turnover: {parts}");
+            assert!(store.shard.has_value(&key, &value), "{what}");
+            while store.shard.store.maintain(store.shard.now, 64) {}
+            assert_eq!(pool.pages_over(), 0, "{what}");
+            for _ in 0..2 {
+                let part = 1.0 / f64::from(parts);
+                let missed = values.read_during(&mut store, part, FullStore::let_other_store);
+                assert!(missed.is_empty(), "{what}: {missed:?}");
             }
             store.shard.store.check().unwrap();
         }
