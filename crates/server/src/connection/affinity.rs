@@ -10,6 +10,7 @@
 use slabcore_shard::ShardId;
 
 use crate::settings::Moving;
+use crate::settings::limits::HOME_PAUSE_SERVINGS;
 
 /// Share of a window's requests that must be for one shard, in quarters.
 const MAJORITY_QUARTERS: u64 = 3;
@@ -49,6 +50,8 @@ pub(crate) struct Affinity {
     number: Option<u32>,
     /// The number of executors that served when its home was last looked up. 0: never.
     serving: u32,
+    /// For how many times that it is served its home is not looked up.
+    home_pause: u8,
     /// Why it is served here.
     reason: Reason,
 }
@@ -69,6 +72,7 @@ impl Affinity {
             moves_left: moving.map_or(0, |moving| moving.moves_max),
             number,
             serving: 0,
+            home_pause: 0,
             reason: Reason::Home,
         };
         affinity.begin_window(own);
@@ -116,6 +120,10 @@ impl Affinity {
     /// Finds out whether the connection has another home now.
     #[cold]
     fn look_for_home(&mut self, serving: u32) {
+        if self.home_pause > 0 {
+            self.home_pause -= 1;
+            return;
+        }
         self.serving = serving;
         let Some(number) = self.number else { return };
         let home = home_of(number, serving as usize);
@@ -136,12 +144,17 @@ impl Affinity {
     }
 
     /// Forgets the preferred shard, until another window shows it again. The home is looked up
-    /// again after the next request.
+    /// again when the connection is next served: it may have given way to a shard without a place.
     pub(crate) fn forget_preferred(&mut self) {
-        if self.prefers_home() {
-            self.serving = 0;
-        }
+        self.serving = 0;
         self.preferred = None;
+    }
+
+    /// The connection could not leave. The home is looked up again after it was served for a while:
+    /// each try takes turns of the executor, and the client may not read for long.
+    pub(crate) fn could_not_leave(&mut self) {
+        self.forget_preferred();
+        self.home_pause = HOME_PAUSE_SERVINGS;
     }
 
     /// The connection has moved to shard `own`, which it preferred.
@@ -242,6 +255,28 @@ mod tests {
         let mut affinity = Affinity::new(ShardId::new(5), None, Some(13));
         assert!(affinity.prefers_another(4));
         affinity.forget_preferred();
+        assert!(affinity.prefers_another(4));
+    }
+
+    #[test]
+    fn a_home_that_gave_way_to_keys_is_looked_up_again() {
+        let mut affinity = Affinity::new(ShardId::new(5), Some(MOVING), Some(13));
+        assert!(affinity.prefers_another(4) && affinity.prefers_home());
+        // It is in the middle of a request. Its next ones are for a shard that does not serve.
+        (0..16).for_each(|_| affinity.count(ShardId::new(7)));
+        assert_eq!(affinity.preferred_shard(), Some(ShardId::new(7)));
+        affinity.forget_preferred();
+        assert!(affinity.prefers_another(4) && affinity.prefers_home());
+    }
+
+    #[test]
+    fn who_could_not_leave_does_not_try_at_once() {
+        let mut affinity = Affinity::new(ShardId::new(5), None, Some(13));
+        for _ in 0..2 {
+            assert!(affinity.prefers_another(4));
+            affinity.could_not_leave();
+            (0..HOME_PAUSE_SERVINGS).for_each(|_| assert!(!affinity.prefers_another(4)));
+        }
         assert!(affinity.prefers_another(4));
     }
 

@@ -158,7 +158,7 @@ fn prepare_departure(
 /// Lets a connection that was to leave go on here.
 fn stay(connections: &mut Connections, index: u32) {
     let Some(conn) = connections.get_mut(index) else { return };
-    conn.connection.affinity.forget_preferred();
+    conn.connection.affinity.could_not_leave();
     if conn.waiting.is_leaving() {
         // Serving it finds out what there is to do.
         connections.make_runnable(index);

@@ -186,6 +186,10 @@ pub const LEAVING_MAX: usize = 8;
 /// Turns for which a connection that is to move waits for its client to read.
 pub const LEAVE_PATIENCE_TURNS: u8 = 8;
 
+/// How often a connection that could not leave is served until it tries again. While it waits for
+/// its client, its executor does not sleep.
+pub const HOME_PAUSE_SERVINGS: u8 = 32;
+
 /// Datagrams of one shard that are being answered. Others wait in the sockets, where the kernel
 /// bounds them and drops the rest.
 pub const PENDING_DATAGRAMS_MAX: usize = 64;
