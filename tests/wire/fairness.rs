@@ -11,9 +11,15 @@ const SLOW_CLIENTS: usize = 4;
 
 /// Each slow client requests more than any socket buffers, and reads it when the others are done.
 fn clients_that_do_not_read_do_not_delay_others(kind: ServerKind) {
+    for threads in [1, 2, 8] {
+        check_clients_that_do_not_read(kind, threads);
+    }
+}
+
+fn check_clients_that_do_not_read(kind: ServerKind, threads: usize) {
     const VALUE_BYTES: usize = 500_000;
     const GETS: usize = 40;
-    let server = ServerProcess::new(kind, 1);
+    let server = ServerProcess::new(kind, threads);
     let mut modest = server.connect();
     let value = "v".repeat(VALUE_BYTES);
     modest.expect(format!("set large 0 0 {VALUE_BYTES}\r\n{value}\r\n"), "STORED\r\n");
