@@ -12,6 +12,7 @@ mod libmemcached_tools;
 mod load_generators;
 mod memcached_tool;
 mod metrics_server;
+mod monitoring;
 mod nutcracker;
 mod patience;
 mod program;

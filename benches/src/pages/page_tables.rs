@@ -1,8 +1,9 @@
 //! The generated tables of the pages.
 
-use slabcore_server::metric_families;
+use slabcore_server::{MetricFamily, metric_families};
 
 use super::figures::{Figures, FiguresError, Section, number};
+use super::monitoring_files::MonitoringFiles;
 use crate::table::markdown;
 
 /// Columns of the tools' tables that are for developers: what a row must reach, and if it does.
@@ -92,18 +93,27 @@ fn one_run(section: &Section) -> Result<String, FiguresError> {
     Ok(format!("{how}{}{gap}{notes}{gap}", markdown(&head, &rows)))
 }
 
-/// All metric families.
-pub(super) fn metrics() -> String {
+/// All metric families, each with a query that uses it.
+pub(super) fn metrics(monitoring: &MonitoringFiles) -> String {
     let rows: Vec<Vec<String>> = metric_families()
         .iter()
         .map(|family| {
+            let query = monitoring.query_of(family.name).map(str::to_owned);
+            let query = query.or_else(|| default_query(family));
             vec![
                 format!("`{}`", family.name),
                 family.kind.name().to_owned(),
                 family.labels.join(", "),
                 family.help.to_owned(),
+                query.map_or_else(String::new, |query| format!("`{query}`")),
             ]
         })
         .collect();
-    markdown(&["name", "type", "labels", "meaning"], &rows)
+    markdown(&["name", "type", "labels", "meaning", "query"], &rows)
+}
+
+/// The usual query of a family that neither the dashboard nor a rule uses. A gauge needs none.
+fn default_query(family: &MetricFamily) -> Option<String> {
+    let is_counted = family.name.ends_with("_total");
+    is_counted.then(|| format!("rate({}[5m])", family.name))
 }

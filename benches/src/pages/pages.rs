@@ -6,6 +6,7 @@ use std::{fmt, fs, io};
 use super::chart;
 use super::figures::{Figures, FiguresError};
 use super::generated_region::{RegionError, replace};
+use super::monitoring_files::{ALERTS, DASHBOARD, MonitoringError, MonitoringFiles, RECORDING};
 use super::page_tables::{headline, metrics, runs};
 
 /// The file of figures, from the root of the tree.
@@ -33,6 +34,8 @@ pub enum PagesError {
     Read(PathBuf, io::Error),
     /// The figures lack something, or cannot be read.
     Figures(FiguresError),
+    /// The rules or the dashboard cannot be read.
+    Monitoring(MonitoringError),
     /// A page has a part that cannot be made.
     Region(RegionError),
 }
@@ -42,6 +45,7 @@ impl fmt::Display for PagesError {
         match self {
             Self::Read(path, error) => write!(out, "{}: {error}", path.display()),
             Self::Figures(error) => error.fmt(out),
+            Self::Monitoring(error) => error.fmt(out),
             Self::Region(error) => error.fmt(out),
         }
     }
@@ -55,6 +59,12 @@ impl From<FiguresError> for PagesError {
     }
 }
 
+impl From<MonitoringError> for PagesError {
+    fn from(error: MonitoringError) -> Self {
+        Self::Monitoring(error)
+    }
+}
+
 impl From<RegionError> for PagesError {
     fn from(error: RegionError) -> Self {
         Self::Region(error)
@@ -64,6 +74,9 @@ impl From<RegionError> for PagesError {
 /// All generated files of the tree with this root.
 pub fn pages(root: &Path) -> Result<Vec<Page>, PagesError> {
     let figures = Figures::parse(&read(&root.join(FIGURES))?)?;
+    let [recording, alerts, dashboard] =
+        [RECORDING, ALERTS, DASHBOARD].map(|name| read(&root.join(name)));
+    let monitoring = MonitoringFiles::parse(&recording?, &alerts?, &dashboard?)?;
     let picture = root.join(PICTURE);
     let mut pages = vec![Page {
         old: fs::read_to_string(&picture).unwrap_or_default(),
@@ -73,17 +86,23 @@ pub fn pages(root: &Path) -> Result<Vec<Page>, PagesError> {
     for name in PAGES {
         let path = root.join(name);
         let old = read(&path)?;
-        let new = replace(&old, |part| region(&figures, part))?;
+        let new = replace(&old, |part| region(&figures, &monitoring, part))?;
         pages.push(Page { path, old, new });
     }
     Ok(pages)
 }
 
 /// The text of one generated part.
-fn region(figures: &Figures, name: &str) -> Result<Option<String>, PagesError> {
+fn region(
+    figures: &Figures,
+    monitoring: &MonitoringFiles,
+    name: &str,
+) -> Result<Option<String>, PagesError> {
     Ok(Some(match name {
         "headline" => headline(figures)?,
-        "metrics" => metrics(),
+        "metrics" => metrics(monitoring),
+        "alerts" => monitoring.alerts(),
+        "records" => monitoring.records(),
         "compare" | "footprint" | "held" | "misses" => runs(figures, name)?,
         _ => return Ok(None),
     }))
