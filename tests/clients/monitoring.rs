@@ -45,6 +45,27 @@ fn alerts_fire_when_they_should() {
     assert_eq!(alerts.len(), tests.len(), "one test for each alert");
 }
 
+/// The files that containers get are there, under the names that they expect.
+#[test]
+fn the_compose_file_names_what_is_there() {
+    let read = |name: &str| fs::read_to_string(deploy().join(name)).expect("a file of deploy/");
+    let compose = read("compose.yaml");
+    let mounts = compose.lines().filter_map(|line| line.trim().strip_prefix("- ./"));
+    let mounts: Vec<&str> = mounts.filter_map(|mount| mount.split(':').next()).collect();
+    assert_eq!(mounts.len(), 3, "{compose}");
+    for file in mounts.into_iter().chain(["Dockerfile"]) {
+        assert!(deploy().join(file).exists(), "{file}");
+    }
+    let provider = read("grafana/provisioning/dashboards/slabcore.yml");
+    let folder = provider.lines().find_map(|line| line.trim().strip_prefix("path: "));
+    let folder = folder.expect("the provider has a folder");
+    assert!(compose.contains(&format!("/slabcore.json:{folder}/slabcore.json:ro")), "{compose}");
+    let source = read("grafana/provisioning/datasources/prometheus.yml");
+    assert!(
+        source.contains("url: http://prometheus:9090") && compose.contains("\n  prometheus:\n")
+    );
+}
+
 /// A running Prometheus, killed when dropped.
 struct Prometheus {
     child: Child,
