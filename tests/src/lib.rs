@@ -7,5 +7,5 @@
 //! - `structure/`: the order of crates and folders, and the countable rules of style.
 //! - `stock-memcached`: finds or builds the memcached to compare with.
 //!
-//! `SLABCORE_BIN` and `MEMCACHED` name other binaries. `SLABCORE_BIN` may name a memcached, too,
-//! which tests the tests.
+//! `SLABCORE_BIN`, `SLABCORE_TOOL` and `MEMCACHED` name other binaries. `SLABCORE_BIN` may name a
+//! memcached, too, which tests the tests.

@@ -37,6 +37,7 @@ mod stat_truth;
 mod stuck_clients;
 mod time;
 mod tls;
+mod top;
 mod users_file;
 mod values;
 mod watchdog;

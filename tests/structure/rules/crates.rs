@@ -26,6 +26,8 @@ const ORDER: &[(&str, &[&str])] = &[
             "slabcore-metrics",
         ],
     ),
+    // It knows a server only by what that says over the wire.
+    ("slabcore-tool", &[]),
     ("slabcore-testkit", &[]),
     (
         "slabcore-benches",

@@ -75,6 +75,22 @@ const ROOMS: &[Rooms] = &[
         upward_uses_max: 0,
     },
     Rooms {
+        of_crate: "tool",
+        order: &[
+            "limits",
+            "escaped",
+            "statistics",
+            "report",
+            "view",
+            "link",
+            "sampler",
+            "screen",
+            "live",
+        ],
+        files_outside_max: 5,
+        upward_uses_max: 0,
+    },
+    Rooms {
         of_crate: "testkit",
         order: &[
             "limits",

@@ -9,23 +9,34 @@ use std::sync::OnceLock;
 /// Panics if there is none, and says how to build it.
 pub fn slabcore() -> &'static Path {
     static PATH: OnceLock<PathBuf> = OnceLock::new();
-    PATH.get_or_init(|| {
-        if let Some(path) = std::env::var_os("SLABCORE_BIN") {
-            let path = PathBuf::from(path);
-            assert!(path.is_file(), "SLABCORE_BIN={} is not a file", path.display());
-            return path;
-        }
-        // <target>/<profile>/deps/<test> beside <target>/<profile>/slabcore.
-        let test = std::env::current_exe().expect("the test executable has a path");
-        let path = test.parent().and_then(Path::parent).expect("a profile directory");
-        let path = path.join("slabcore");
-        assert!(
-            path.is_file(),
-            "no slabcore binary at {}: run `cargo build -p slabcore` first, or set SLABCORE_BIN",
-            path.display()
-        );
-        path
-    })
+    PATH.get_or_init(|| built("slabcore", "SLABCORE_BIN"))
+}
+
+/// The slabcore-tool binary: `SLABCORE_TOOL`, or the one beside the running test executable.
+///
+/// Panics if there is none, and says how to build it.
+pub fn tool() -> &'static Path {
+    static PATH: OnceLock<PathBuf> = OnceLock::new();
+    PATH.get_or_init(|| built("slabcore-tool", "SLABCORE_TOOL"))
+}
+
+/// The path that the variable names, or that of the package's binary in this build.
+fn built(package: &str, variable: &str) -> PathBuf {
+    if let Some(path) = std::env::var_os(variable) {
+        let path = PathBuf::from(path);
+        assert!(path.is_file(), "{variable}={} is not a file", path.display());
+        return path;
+    }
+    // <target>/<profile>/deps/<test> beside <target>/<profile>/<package>.
+    let test = std::env::current_exe().expect("the test executable has a path");
+    let path = test.parent().and_then(Path::parent).expect("a profile directory");
+    let path = path.join(package);
+    assert!(
+        path.is_file(),
+        "no {package} at {}: run `cargo build -p {package}` first, or set {variable}",
+        path.display()
+    );
+    path
 }
 
 /// Whether the binary that [`slabcore`] found is slabcore. `SLABCORE_BIN` may name a stock

@@ -271,6 +271,12 @@ impl ServerProcess {
         port.expect("the server was started with UDP")
     }
 
+    /// The server's TCP port of IPv6. Panics for a server without an address of IPv6.
+    pub fn ipv6_port(&self) -> u16 {
+        let port = port_of(&self.directory.file("ports"), "TCP INET6");
+        port.expect("the server was started with an address of IPv6")
+    }
+
     /// A UDP client of the server. Panics for a server without UDP.
     pub fn datagrams(&self) -> DatagramClient {
         DatagramClient::new(SocketAddr::from((Ipv4Addr::LOCALHOST, self.udp_port())))

@@ -5,6 +5,7 @@ use std::io::{Read, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::thread;
+use std::time::Instant;
 
 use rustix::fs::OFlags;
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
@@ -54,16 +55,17 @@ impl Terminal {
         self.controller.write_all(keys).expect("the terminal takes keys");
     }
 
-    /// All that was printed until this text appears, and the text. Panics if nothing is printed for
+    /// All that was printed until this text appears, and the text. Panics if it does not appear for
     /// too long.
     pub fn read_until(&mut self, text: &str) -> String {
+        let deadline = Instant::now() + SILENCE_MAX;
         loop {
             let found = self.seen.windows(text.len()).position(|it| it == text.as_bytes());
             if let Some(start) = found {
                 let bytes: Vec<u8> = self.seen.drain(..start + text.len()).collect();
                 return String::from_utf8_lossy(&bytes).into_owned();
             }
-            match self.printed.recv_timeout(SILENCE_MAX) {
+            match self.printed.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
                 Ok(bytes) => self.seen.extend(bytes),
                 Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => {
                     panic!("no {text:?} in {:?}", String::from_utf8_lossy(&self.seen));

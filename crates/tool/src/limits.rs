@@ -1,0 +1,56 @@
+//! Named maxima of the tool. A server may send anything: each bound holds for a hostile one, too.
+
+use std::time::Duration;
+
+/// Longest line of a reply, in bytes: a name, a key and a value are far shorter.
+pub(crate) const LINE_BYTES_MAX: usize = 8 * 1024;
+
+/// Most lines of one table: 1,024 shards have 20,000.
+pub(crate) const TABLE_LINES_MAX: usize = 32 * 1024;
+
+/// Most bytes of one table.
+pub(crate) const TABLE_BYTES_MAX: usize = 4 * 1024 * 1024;
+
+/// Bytes of one read from the server.
+pub(crate) const READ_BYTES: usize = 16 * 1024;
+
+/// Slab classes shown at most. A server has 63.
+pub(crate) const CLASSES_MAX: usize = 256;
+
+/// Shards shown at most.
+pub(crate) const SHARDS_MAX: usize = 4096;
+
+/// Kinds of commands shown at most.
+pub(crate) const COMMANDS_MAX: usize = 32;
+
+/// Hot keys shown at most. A server names 20.
+pub(crate) const HOT_KEYS_MAX: usize = 100;
+
+/// Points of the curve of hit ratios at most. A server names 5.
+pub(crate) const CURVE_POINTS_MAX: usize = 16;
+
+/// Longest text of a server that is shown in one place, in characters.
+pub(crate) const SHOWN_CHARACTERS_MAX: usize = 512;
+
+/// Samples that the plots of the screen remember.
+pub(crate) const HISTORY_SAMPLES_MAX: usize = 600;
+
+/// Events that wait for the screen.
+pub(crate) const EVENTS_MAX: usize = 64;
+
+/// Longest time to connect to one address.
+pub(crate) const CONNECT_DURATION_MAX: Duration = Duration::from_secs(3);
+
+/// Longest time for all answers of a sample.
+pub(crate) const ANSWER_DURATION_MAX: Duration = Duration::from_secs(5);
+
+/// Shortest and longest time between two samples.
+pub(crate) const INTERVAL_MIN: Duration = Duration::from_millis(100);
+/// See [`INTERVAL_MIN`].
+pub(crate) const INTERVAL_MAX: Duration = Duration::from_hours(1);
+
+/// Longest file that is read: a password or certificates.
+pub(crate) const FILE_BYTES_MAX: u64 = 1024 * 1024;
+
+const _: () = assert!(LINE_BYTES_MAX <= TABLE_BYTES_MAX);
+const _: () = assert!(READ_BYTES >= LINE_BYTES_MAX);
