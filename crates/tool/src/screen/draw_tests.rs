@@ -1,12 +1,14 @@
 use std::path::Path;
 use std::{env, fs};
 
+use proptest::prelude::*;
 use ratatui::Terminal;
 use ratatui::backend::TestBackend;
 
 use super::*;
 use crate::report::{Report, example};
 use crate::screen::{Key, Progress};
+use crate::statistics::Topic;
 
 /// The screen after these reports and keys, as text.
 fn drawn(width: u16, height: u16, report: &Report, keys: &[Key]) -> String {
@@ -122,4 +124,78 @@ fn control_characters_are_escaped() {
     let json = crate::view::json(&report);
     assert!(json.contains(r"evil\u001b[2J\u0007") && json.contains(r"\u202edrow"), "{json}");
     assert!(json.trim_end().bytes().all(|it| (b' '..=b'~').contains(&it)), "{json}");
+}
+
+/// A line with a name that means something, or any line.
+fn stat_line() -> impl Strategy<Value = String> {
+    let names = prop::sample::select(vec![
+        "pid",
+        "uptime",
+        "cmd_get",
+        "get_hits",
+        "get_misses",
+        "bytes",
+        "rusage_user",
+        "version",
+        "max_connections",
+        "product",
+        "backend",
+        "1:chunk_size",
+        "1:total_chunks",
+        "2:used_chunks",
+        "items:1:number",
+        "items:7:age",
+        "shard:0:get_hits",
+        "shard:9:turns",
+        "get:count",
+        "get:sum_us",
+        "get:p50_us",
+        "set:max_us",
+        "1:key",
+        "1:share",
+        "2:encoding",
+        "0.5:hit_ratio",
+        "4:memory_bytes",
+        "NaN:hit_ratio",
+        "measured:hit_ratio",
+    ]);
+    let values = prop_oneof![
+        any::<u64>().prop_map(|it| it.to_string()),
+        any::<f64>().prop_map(|it| it.to_string()),
+        Just("NaN".to_owned()),
+        "[ -~]{0,12}",
+        "\\PC{0,30}",
+        "[\u{0}-\u{9f}&&[^\n\r]]{0,9}",
+    ];
+    (names, values).prop_map(|(name, value)| format!("{name} {value}"))
+}
+
+fn any_sample(second: u64) -> impl Strategy<Value = crate::report::Sample> {
+    let table = prop::collection::vec(stat_line(), 0..30).prop_map(|lines| lines.join("\n"));
+    let topics: Vec<Topic> = Topic::OF_ALL.into_iter().chain(Topic::OF_SLABCORE).collect();
+    prop::collection::vec(prop::option::of(table), topics.len()).prop_map(move |tables| {
+        let tables: Vec<(Topic, String)> =
+            topics.iter().copied().zip(tables).filter_map(|it| Some((it.0, it.1?))).collect();
+        let tables: Vec<(Topic, &str)> = tables.iter().map(|it| (it.0, &*it.1)).collect();
+        example::sample(second, &tables)
+    })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(200))]
+
+    #[test]
+    fn whatever_a_server_says_is_shown(before in any_sample(1), now in any_sample(2)) {
+        let report = Report::new("server", &now, Some(&before));
+        let texts = [
+            drawn(80, 24, &report, &[Key::NextPanel, Key::Sort, Key::Alone]),
+            crate::view::plain_text(&report),
+        ];
+        for text in texts {
+            prop_assert!(!text.chars().any(|it| it.is_control() && it != '\n'), "{text:?}");
+        }
+        let json = crate::view::json(&report);
+        let read = serde_json::from_str::<serde_json::Value>(&json);
+        prop_assert!(read.is_ok(), "{json}");
+    }
 }

@@ -96,13 +96,12 @@ fn traffic(report: &Report) -> Vec<Field> {
     fields
 }
 
-/// What other sizes of memory would give.
+/// What other sizes of memory would give, as soon as the server can tell.
 fn curve(report: &Report) -> Option<Vec<Field>> {
-    let curve = report.miss_ratio_curve.as_ref()?;
-    let points = curve
-        .points
-        .iter()
-        .map(|point| format!("{}x {}", point.memory_factor, percent(point.hit_ratio)));
-    let points: Vec<String> = points.collect();
-    Some(vec![field("hits with memory", points.join("  ").replace(" %", "%"))])
+    let points = report.miss_ratio_curve.iter().flat_map(|curve| &curve.points);
+    let points = points.filter(|point| point.hit_ratio.is_some());
+    let points: Vec<String> = points
+        .map(|it| format!("{}x {}", it.memory_factor, percent(it.hit_ratio).replace(' ', "")))
+        .collect();
+    (!points.is_empty()).then(|| vec![field("hits with memory", points.join("  "))])
 }
