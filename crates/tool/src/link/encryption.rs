@@ -1,13 +1,16 @@
 //! TLS to a server, whose certificate one of the given authorities has signed.
 
+use std::io::{self, ErrorKind};
 use std::net::TcpStream;
 use std::sync::Arc;
+use std::time::Instant;
 
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
 
 use super::link_error::LinkError;
+use crate::limits::ANSWER_DURATION_MAX;
 
 /// A connection under TLS.
 pub(super) type TlsStream = StreamOwned<ClientConnection, TcpStream>;
@@ -43,12 +46,34 @@ impl Encryption {
 
     /// Begins a session, with its handshake.
     pub(super) fn begin(&self, mut socket: TcpStream) -> Result<TlsStream, LinkError> {
-        let failed = |error: &dyn ToString| LinkError::Tls(error.to_string());
         let mut session = ClientConnection::new(Arc::clone(&self.config), self.server_name.clone())
-            .map_err(|error| failed(&error))?;
+            .map_err(|error| LinkError::Tls(error.to_string()))?;
+        let deadline = Instant::now() + ANSWER_DURATION_MAX;
         while session.is_handshaking() {
-            session.complete_io(&mut socket).map_err(|error| failed(&error))?;
+            // Each read has a limit of its own; a server may send byte by byte.
+            if Instant::now() > deadline {
+                return Err(LinkError::Slow);
+            }
+            shake_hands(&mut session, &mut socket).map_err(|error| match error.kind() {
+                ErrorKind::WouldBlock | ErrorKind::TimedOut => LinkError::Slow,
+                _ => LinkError::Tls(error.to_string()),
+            })?;
         }
         Ok(StreamOwned::new(session, socket))
     }
+}
+
+/// One step of a handshake: one send, or else one read.
+fn shake_hands(session: &mut ClientConnection, socket: &mut TcpStream) -> io::Result<()> {
+    if session.wants_write() {
+        return session.write_tls(socket).map(drop);
+    }
+    if session.read_tls(socket)? == 0 {
+        return Err(io::Error::new(ErrorKind::UnexpectedEof, "the server closed the connection"));
+    }
+    session.process_new_packets().map(drop).map_err(|error| {
+        // The alert, if the server still reads.
+        let _ = session.write_tls(socket);
+        io::Error::new(ErrorKind::InvalidData, error)
+    })
 }
