@@ -17,6 +17,7 @@ mod fairness;
 mod kept_values;
 mod large_pages;
 mod large_values;
+mod latency;
 mod little_memory;
 mod locked_memory;
 mod login;

@@ -273,4 +273,6 @@ mod model_tests;
 #[cfg(test)]
 mod tests;
 #[cfg(test)]
+mod timing_tests;
+#[cfg(test)]
 mod tls_tests;

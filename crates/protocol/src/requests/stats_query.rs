@@ -34,6 +34,8 @@ pub enum StatsQuery<'a> {
     UnreadableCachedump(&'static [u8]),
     /// `stats slabcore`: statistics that memcached does not have.
     Slabcore,
+    /// `stats latency`: how long requests took.
+    Latency,
     /// `stats shards`: each shard by itself.
     Shards,
     /// `stats slabcore owner <key>+`: the shard of each key.
@@ -56,6 +58,7 @@ impl<'a> StatsQuery<'a> {
             b"sizes" => Self::Sizes,
             b"settings" => Self::Settings,
             b"slabcore" => Self::Slabcore,
+            b"latency" => Self::Latency,
             b"shards" => Self::Shards,
             _ => Self::Owners { keys: words.strip_prefix(b"slabcore owner ")? },
         })

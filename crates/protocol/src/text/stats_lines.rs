@@ -92,6 +92,7 @@ mod tests {
         check("stats slabs", StatsQuery::Slabs);
         check("stats sizes", StatsQuery::Sizes);
         check("stats slabcore", StatsQuery::Slabcore);
+        check("stats latency", StatsQuery::Latency);
         check("stats shards", StatsQuery::Shards);
         check("stats slabcore owner a  b", StatsQuery::Owners { keys: b"a  b" });
         check("stats items x", StatsQuery::Items);

@@ -5,6 +5,7 @@
 
 use std::mem;
 
+use slabcore_metrics::Command;
 use slabcore_protocol::{Decoder, Protocol};
 
 use crate::connection::affinity::Affinity;
@@ -214,9 +215,9 @@ impl Connection {
         mem::replace(&mut self.input, InputState::Closing)
     }
 
-    /// Ignores the next `bytes` bytes, then replies.
-    pub(crate) fn ignore(&mut self, bytes: u64, reply: IgnoredReply) {
-        self.input = InputState::Ignored(Ignored::new(bytes, reply));
+    /// Ignores the next `bytes` bytes, then replies. The request is timed as `command`.
+    pub(crate) fn ignore(&mut self, bytes: u64, reply: IgnoredReply, command: Command) {
+        self.input = InputState::Ignored(Ignored::new(bytes, reply, command));
         self.take_ignored(0);
     }
 

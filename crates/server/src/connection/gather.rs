@@ -30,6 +30,8 @@ pub(crate) enum Gathering {
     Sizes(Box<Sizes>),
     /// `stats conns`.
     Connections(Box<ConnectionReports>),
+    /// No parts, only a turn of each executor: `stats latency`.
+    Latency,
     /// `stats shards`: the numbers of each.
     Shards(Vec<Snapshot>),
 }
@@ -84,7 +86,7 @@ impl Gather {
     /// Adds a shard's answer; true if it was the last.
     pub(crate) fn add(&mut self, shard: ShardId, bytes: &[u8]) -> bool {
         match &mut self.gathering {
-            Gathering::Done => {}
+            Gathering::Done | Gathering::Latency => {}
             Gathering::Prefixes(counts) => counts.merge_bytes(bytes),
             Gathering::Sizes(sizes) => sizes.merge_bytes(bytes),
             Gathering::Connections(reports) => reports.merge_bytes(bytes),

@@ -4,6 +4,7 @@ use slabcore_protocol::LINE_BYTES_MAX;
 
 use crate::connection::Connection;
 use crate::connection::carry::Carry;
+use crate::connection::receipt::Receipt;
 use crate::connection::tls_session::TlsSession;
 use crate::settings::address::Addresses;
 
@@ -38,6 +39,8 @@ pub(crate) struct HubConnection {
     pub(crate) tls: Option<Box<TlsSession>>,
     /// Its input that is not executed yet.
     pub(crate) carry: Carry,
+    /// When that input was received.
+    pub(crate) receipt: Receipt,
     pub(crate) waiting: Waiting,
     /// It is in the hub's list of touched connections.
     pub(crate) touched: bool,
@@ -62,6 +65,7 @@ impl HubConnection {
             addresses,
             tls,
             carry: Carry::default(),
+            receipt: Receipt::default(),
             waiting: Waiting::Input,
             touched: false,
             staged: false,

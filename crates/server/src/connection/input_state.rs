@@ -2,6 +2,7 @@
 //!
 //! Dialects: the reply to ignored bytes.
 
+use slabcore_metrics::Command;
 use slabcore_protocol::{BinaryError, BinaryReply};
 use slabcore_shard::{ShardId, UploadId};
 
@@ -110,6 +111,7 @@ impl Upload {
 pub(crate) struct Ignored {
     left: u64,
     reply: IgnoredReply,
+    command: Command,
 }
 
 /// The reply to ignored bytes, sent once all of them have arrived.
@@ -137,8 +139,13 @@ impl IgnoredReply {
 
 impl Ignored {
     /// The next `bytes` bytes, which are answered with `reply`.
-    pub(super) fn new(bytes: u64, reply: IgnoredReply) -> Self {
-        Self { left: bytes, reply }
+    pub(super) fn new(bytes: u64, reply: IgnoredReply, command: Command) -> Self {
+        Self { left: bytes, reply, command }
+    }
+
+    /// The command that the request is timed as.
+    pub(crate) fn command(&self) -> Command {
+        self.command
     }
 
     /// Takes as much of the next `input_bytes` as is to be ignored. Returns how many bytes.

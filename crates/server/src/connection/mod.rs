@@ -21,6 +21,8 @@ pub(crate) mod login;
 pub(crate) mod new_connection;
 pub(crate) mod outgoing;
 pub(crate) mod output;
+pub(crate) mod receipt;
+pub(crate) mod request_group;
 pub(crate) mod sizes;
 pub(crate) mod slot;
 pub(crate) mod spare_buffers;

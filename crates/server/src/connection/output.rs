@@ -12,6 +12,7 @@ use std::ops::Range;
 
 use crate::connection::gather::Gather;
 use crate::connection::outgoing::{LargeValue, Outgoing, Parts};
+use crate::connection::request_group::{RequestGroup, RequestGroups};
 use crate::connection::slot::{Slot, SlotState};
 use crate::connection::spare_buffers::SpareBuffers;
 use crate::settings::limits::{
@@ -26,6 +27,10 @@ pub(crate) struct Output {
     tail_start: usize,
     late: Vec<u8>,
     slots: VecDeque<Slot>,
+    /// Slots whose replies are not there.
+    missing: usize,
+    /// Requests whose replies are there, and wait for those that are missing and leave with them.
+    ready_requests: RequestGroups,
     /// Sum of the weights of the slots that several shards fill.
     gathers: usize,
     /// Open slots whose replies may have values, whose lengths are not known yet.
@@ -66,6 +71,7 @@ impl Output {
     /// Opens a slot for another shard's reply without a value, and returns its number.
     #[inline]
     pub(crate) fn open_slot(&mut self, spares: &mut SpareBuffers) -> u32 {
+        self.missing += 1;
         self.push_slot(SlotState::Open, spares)
     }
 
@@ -81,11 +87,13 @@ impl Output {
             self.reads_full = true;
             self.owed_bytes += HELD_BYTES_MAX;
         }
+        self.missing += 1;
         self.push_slot(SlotState::OpenRead, spares)
     }
 
     /// Opens a slot that several shards fill.
     pub(crate) fn open_gather(&mut self, gather: Box<Gather>, spares: &mut SpareBuffers) -> u32 {
+        self.missing += 1;
         self.gathers += gather.weight();
         self.push_slot(SlotState::Gather(gather), spares)
     }
@@ -101,7 +109,7 @@ impl Output {
             self.slots = spares.take_slots();
         }
         let number = self.first_slot.wrapping_add(self.slots.len() as u32);
-        self.slots.push_back(Slot { state, after: 0 });
+        self.slots.push_back(Slot { state, after: 0, requests: RequestGroup::default() });
         number
     }
 
@@ -137,6 +145,56 @@ impl Output {
             assert!(self.is_open(number), "a slot is filled once");
             self.slot_mut(number).state = SlotState::Late(range);
         }
+        self.end_missing();
+    }
+
+    /// A reply that was missing is there.
+    #[inline]
+    fn end_missing(&mut self) {
+        self.missing -= 1;
+        if self.missing == 0 && !self.slots.is_empty() {
+            self.all_there();
+        }
+    }
+
+    /// All replies are there: those that are left wait for the client only.
+    #[inline(never)]
+    fn all_there(&mut self) {
+        for slot in &mut self.slots {
+            if let Some(requests) = slot.requests.take() {
+                self.ready_requests.add(&requests);
+            }
+        }
+    }
+
+    /// True if replies of other shards are missing.
+    #[inline]
+    pub(crate) fn is_missing_replies(&self) -> bool {
+        self.missing > 0
+    }
+
+    /// Keeps requests whose replies leave only once all that is missing now is there.
+    pub(crate) fn keep_requests(&mut self, requests: &RequestGroup, spares: &mut SpareBuffers) {
+        debug_assert!(self.missing > 0);
+        let back = self.slots.back_mut().expect("a missing reply has a slot");
+        if back.requests.is_empty() || back.requests.received == requests.received {
+            back.requests.merge(requests);
+            return;
+        }
+        // A reply of no bytes keeps the other time.
+        self.push_slot(SlotState::Late(0..0), spares);
+        let back = self.slots.back_mut().expect("it was just added");
+        back.requests = *requests;
+    }
+
+    /// Takes the requests that were kept and whose replies leave now. They do if nothing is
+    /// missing, even if the socket has no room for them: the client's time is not the server's.
+    /// `sends`: a send is taken.
+    #[inline]
+    pub(crate) fn take_answered(&mut self, sends: bool, to: impl FnMut(RequestGroup)) {
+        if !self.ready_requests.is_empty() && (self.missing == 0 || sends) {
+            self.ready_requests.take(to);
+        }
     }
 
     /// Fills a slot with a large value.
@@ -145,6 +203,7 @@ impl Output {
         self.end_wait(number);
         assert!(self.is_open(number), "a slot is filled once");
         self.slot_mut(number).state = SlotState::Large(Box::new(value));
+        self.end_missing();
     }
 
     /// The gather of a slot, to add a part to.
@@ -173,6 +232,9 @@ impl Output {
         loop {
             let slot = self.slots.pop_front().expect("a slot is in front");
             self.first_slot = self.first_slot.wrapping_add(1);
+            if !slot.requests.is_empty() {
+                self.ready_requests.add(&slot.requests);
+            }
             let end = self.tail_start + slot.after;
             self.ready.extend_from_slice(&self.tail[self.tail_start..end]);
             self.tail_start = end;

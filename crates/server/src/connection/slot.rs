@@ -4,6 +4,7 @@ use std::ops::Range;
 
 use crate::connection::gather::Gather;
 use crate::connection::outgoing::LargeValue;
+use crate::connection::request_group::RequestGroup;
 
 /// A reply that is owed.
 #[derive(Debug)]
@@ -11,6 +12,8 @@ pub(super) struct Slot {
     pub(super) state: SlotState,
     /// Bytes of `tail` that follow this slot, up to the next.
     pub(super) after: usize,
+    /// Requests that are answered once this reply, and all before it, are there.
+    pub(super) requests: RequestGroup,
 }
 
 /// How far the reply is.
@@ -20,7 +23,7 @@ pub(super) enum SlotState {
     Open,
     /// Another shard owes the reply, which may have a value.
     OpenRead,
-    /// The reply is here, but waits for earlier ones. It is a range of `late`.
+    /// The reply is here, but waits for earlier ones. It is a range of `late`, which may be empty.
     Late(Range<usize>),
     /// A large value, or the rest of one.
     Large(Box<LargeValue>),

@@ -78,6 +78,7 @@ pub(crate) fn turn(
         return Ok(Outlook::Stopping);
     }
     has_work |= hub.maintain();
+    hub.executor.times.end_turn(came || has_work);
     hub.executor.metrics.add(Counter::Doorbells, wakes.len() as u64);
     sockets.enter(hub, wakes, has_work)?;
     let is_lull = !came && !has_work && !hub.has_runnable();

@@ -6,12 +6,14 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use slabcore_metrics::{Command, RequestTimes};
 use slabcore_storage::KeyHasher;
 
 use super::*;
 use crate::launch::executor_setup::make_setups;
 use crate::settings::limits::{ANSWER_BYTES_MAX, ANSWERS_BYTES_MAX, PENDING_DATAGRAMS_MAX};
 use crate::settings::{BackendChoice, Settings};
+use crate::shared::clock::stopped;
 use crate::shared::shared_state::Backend;
 use crate::whole_server;
 
@@ -118,6 +120,31 @@ fn a_full_socket_is_waited_for() {
     assert_eq!(datagrams.iter().map(|it| it.2 - 8).sum::<usize>(), bytes);
     assert_eq!(fixture.counter(Counter::DatagramsSent), total as u64);
     assert_eq!(fixture.counter(Counter::AnswersDropped), 0);
+}
+
+/// The time of a request ends with its reply, whenever the socket has room for that.
+#[test]
+fn requests_are_timed_from_the_turn_that_received_them() {
+    const MILLISECOND: u64 = 1_000_000;
+    stopped::stop();
+    let mut fixture = Fixture::new();
+    fixture.store_large_value();
+    fixture.ask(format!("get{}\r\nmn\r\n", " k".repeat(30)).as_bytes());
+    fixture.turns();
+    assert!(fixture.port.watched(0, Readiness::Writable));
+    fixture.hub.executor.times.end_turn(true);
+    stopped::advance(MILLISECOND);
+    while fixture.port.watched(0, Readiness::Writable) {
+        fixture.hub.executor.begin_turn();
+        fixture.read();
+        fixture.port.ready(&mut fixture.hub, 0, Readiness::Writable);
+        fixture.turns();
+        fixture.hub.executor.times.end_turn(true);
+    }
+    let times = RequestTimes::sum_of([fixture.hub.executor.shared.timings[0].as_ref()]);
+    let recorded = [Command::Set, Command::Get, Command::Other]
+        .map(|command| (times.of(command).count(), times.of(command).sum()));
+    assert_eq!(recorded, [(1, 0), (1, 0), (1, MILLISECOND)]);
 }
 
 #[test]

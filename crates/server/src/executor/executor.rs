@@ -17,6 +17,7 @@ use crate::connection::watcher_id::WatcherId;
 use crate::executor::load_meter::LoadMeter;
 use crate::executor::outboxes::Outboxes;
 use crate::executor::shards::{Shards, SharedShard};
+use crate::executor::turn_times::TurnTimes;
 use crate::settings::limits::{OPEN_READS_MAX, OPEN_SLOTS_MAX};
 use crate::settings::log;
 use crate::shared::mailbox::Message;
@@ -54,6 +55,7 @@ pub(crate) struct Executor {
     to_wake: Vec<ShardId>,
     pub(crate) shared: Arc<SharedState>,
     pub(crate) metrics: Arc<ShardMetrics>,
+    pub(crate) times: TurnTimes,
 }
 
 impl Executor {
@@ -86,6 +88,7 @@ impl Executor {
             report_tickets: Vec::new(),
             to_wake: Vec::new(),
             metrics: Arc::clone(shards.own().metrics()),
+            times: TurnTimes::new(Arc::clone(&shared.timings[shard.index()])),
             shards,
             shared,
         }
@@ -94,8 +97,9 @@ impl Executor {
     /// Reads the clock: once per turn.
     #[inline]
     pub(crate) fn begin_turn(&mut self) {
-        let (now, milliseconds) = self.shared.clock.now_with_milliseconds();
-        self.now = now;
+        let nanoseconds = self.times.begin_turn();
+        let milliseconds = nanoseconds / 1_000_000;
+        self.now = self.shared.clock.at_reading(nanoseconds);
         if self.load.is_due(milliseconds)
             && let Some(load) = self.load.end_window(milliseconds)
         {
@@ -256,15 +260,17 @@ impl Executor {
     /// Sends the batches for other shards. `wake` rings a sleeping one.
     pub(crate) fn dispatch(&mut self, mut wake: impl FnMut(ShardId)) {
         self.look_for_large_values();
-        let (shared, metrics) = (&self.shared, &self.metrics);
+        let (shared, metrics, times) = (&self.shared, &self.metrics, &mut self.times);
         for shard in self.to_wake.drain(..) {
             if shared.mailboxes[shard.index()].claim_doorbell() {
                 wake(shard);
             }
         }
-        self.outboxes.dispatch(|shard, batch| {
+        self.outboxes.dispatch(|shard, mut batch| {
+            let requests = u64::from(batch.requests());
             metrics.add(Counter::ForeignBatches, 1);
-            metrics.add(Counter::ForeignRequests, u64::from(batch.requests()));
+            metrics.add(Counter::ForeignRequests, requests);
+            batch.set_sent(times.batch_sent(requests));
             if shared.mailboxes[shard.index()].post(Message::Requests(batch)) {
                 wake(shard);
             }

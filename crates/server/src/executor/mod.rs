@@ -11,5 +11,6 @@ mod load_meter;
 pub(crate) mod outboxes;
 pub(crate) mod page_demand;
 pub(crate) mod shards;
+pub(crate) mod turn_times;
 
 pub(crate) use self::executor::Executor;

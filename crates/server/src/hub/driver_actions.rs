@@ -112,6 +112,8 @@ impl Hub {
                 .then(|| output.take(&mut self.executor.spares, SEND_VALUE_BYTES_MAX)),
             Some(tls) => take_encrypted(&mut self.executor, tls, output, closing),
         };
+        let times = &mut self.executor.times;
+        output.take_answered(send.is_some(), |requests| times.add_late(&requests));
         output.return_buffers(&mut self.executor.spares);
         if conn.tls.as_ref().is_some_and(|tls| tls.is_spent()) {
             conn.connection.close(&mut self.executor);

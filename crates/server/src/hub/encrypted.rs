@@ -21,6 +21,9 @@ pub(super) fn decrypt(executor: &mut Executor, conn: &mut HubConnection, receive
     let heard = tls.decrypt(received, carried);
     // As in memcached, the decrypted bytes count.
     let bytes = carried.len() - before;
+    if bytes > 0 {
+        conn.receipt.add(executor.times.begun(), conn.carry.pending().len());
+    }
     executor.metrics.add(Counter::BytesRead, bytes as u64);
     match heard {
         TlsInput::Open => {}

@@ -67,6 +67,7 @@ impl Hub {
         executor.metrics.add(Counter::BytesRead, bytes.len() as u64);
         if !conn.carry.is_empty() || conn.waiting != Waiting::Input {
             conn.carry.buffer(&mut executor.spares).extend_from_slice(bytes);
+            conn.receipt.add(executor.times.begun(), conn.carry.pending().len());
             if conn.waiting == Waiting::Input {
                 self.run_carry(index);
             } else {
@@ -82,7 +83,9 @@ impl Hub {
         };
         conn.note_requests(consumed, executor.now.tick);
         if consumed < bytes.len() {
-            conn.carry.buffer(&mut executor.spares).extend_from_slice(&bytes[consumed..]);
+            let rest = &bytes[consumed..];
+            conn.carry.buffer(&mut executor.spares).extend_from_slice(rest);
+            conn.receipt.add(executor.times.begun(), rest.len());
         }
         self.after_run(index, pause);
     }
@@ -115,8 +118,11 @@ impl Hub {
         let Some(conn) = self.connections.get_mut(index) else { return };
         let executor = &mut self.executor;
         conn.connection.output.borrow_buffers(&mut executor.spares);
+        executor.times.begin_receipt(conn.receipt.of_next(executor.times.begun()));
         let (consumed, pause) = conn.connection.serve(executor, conn.carry.pending());
+        executor.times.end_receipt();
         conn.carry.consume(consumed, &mut executor.spares);
+        conn.receipt.consume(consumed, conn.carry.pending().len());
         conn.note_requests(consumed, executor.now.tick);
         self.after_run(index, pause);
     }
@@ -131,6 +137,7 @@ impl Hub {
         };
         if pause == Pause::NeedsInput || conn.carry.is_empty() {
             conn.connection.end_arrived();
+            conn.receipt.end_wait();
         }
         if conn.end_of_input && pause == Pause::NeedsInput {
             conn.connection.close(executor);

@@ -125,6 +125,7 @@ impl Hub {
     }
 
     fn take_replies(&mut self, shard: ShardId, mut batch: Box<Batch>) {
+        self.executor.times.batch_returned(batch.sent());
         for (ticket, reply) in batch.take_replies() {
             self.deliver(shard, ticket, reply);
         }

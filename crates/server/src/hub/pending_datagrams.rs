@@ -109,6 +109,8 @@ impl PendingDatagrams {
         request.queued = false;
         let before = request.message_bytes();
         let progress = request.advance(executor);
+        let (output, times) = (&mut request.connection.output, &mut executor.times);
+        output.take_answered(false, |requests| times.add_late(&requests));
         let after = request.message_bytes();
         self.kept_bytes = self.kept_bytes - before + after;
         self.limit_answers(executor);

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64};
 use std::sync::{Arc, Mutex};
 
 use crossbeam_channel::Receiver;
-use slabcore_metrics::ShardMetrics;
+use slabcore_metrics::{ShardMetrics, ShardTimings};
 use slabcore_shard::{Router, Shard, ShardId};
 use slabcore_storage::{Config, KeyHasher, PAGE_BYTES, PagePool, Region};
 
@@ -72,6 +72,7 @@ pub(crate) fn make_setups(
         .map(|_| Mailbox::new().map_err(|error| StartError::System("make a mailbox", error)))
         .collect::<Result<(Vec<_>, Vec<_>), _>>()?;
     let metrics = (0..settings.shards).map(|_| Arc::new(ShardMetrics::new())).collect();
+    let timings = (0..settings.shards).map(|_| Arc::new(ShardTimings::new())).collect();
     let shared = Arc::new(SharedState {
         users: settings.users.clone().map(Mutex::new),
         tls: settings.tls.clone().map(SharedTls::new),
@@ -85,6 +86,7 @@ pub(crate) fn make_setups(
         backend,
         mailboxes,
         metrics,
+        timings,
         due_ticks: DueTicks::new(settings.shards),
         publish_signals: (0..settings.shards).map(|_| PublishSignal::default()).collect(),
         class_tables: (0..settings.shards).map(|_| Mutex::default()).collect(),

@@ -2,7 +2,7 @@
 //!
 //! Dialects: the login of each.
 
-use slabcore_metrics::Counter;
+use slabcore_metrics::{Command, Counter};
 use slabcore_protocol::{
     AUTH_TOKEN_BYTES_MAX, AuthRequest, BinaryError, BinaryReply, BinaryServerRequest, BinaryStatus,
     BinaryValue, Decoded, Echo, Request, binary_opcode, error_lines,
@@ -49,7 +49,8 @@ impl Connection {
         };
         if let Some(status) = refusal {
             let error = BinaryError { echo: auth.echo, status, closes: false };
-            self.ignore(u64::from(auth.value_bytes), IgnoredReply::Error(error));
+            let reply = IgnoredReply::Error(error);
+            self.refuse(executor, u64::from(auth.value_bytes), reply, Command::Other);
             return said_at;
         }
         let Some(said) = input[said_at..].get(..auth.value_bytes as usize) else { return 0 };
@@ -60,6 +61,7 @@ impl Connection {
         };
         let reply = BinaryReply { value, ..BinaryReply::new(auth.echo, status) };
         self.output.encode(|out| reply.encode(out));
+        executor.times.count(Command::Other);
         said_at + said.len()
     }
 
@@ -90,6 +92,7 @@ impl Connection {
             error_lines::BAD_AUTH_TOKEN
         };
         self.output.encode(|out| out.extend_from_slice(line));
+        executor.times.count(Command::Other);
         token_at + said.len()
     }
 

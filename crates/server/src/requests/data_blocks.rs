@@ -2,6 +2,7 @@
 //!
 //! Dialects: the reply to a value that is too large.
 
+use slabcore_metrics::Command;
 use slabcore_protocol::{
     BinaryError, BinaryStatus, DECODED_KEY_BYTES_MAX, DataBlock, StoreRequest, error_lines,
 };
@@ -34,13 +35,14 @@ impl Connection {
                     IgnoredReply::Error(BinaryError { echo, status, closes: false })
                 }
             };
-            self.ignore(block_bytes, reply);
+            self.refuse(executor, block_bytes, reply, Command::Set);
             return line_bytes;
         }
         match store.data_block(&input[line_bytes..]) {
             DataBlock::Whole { value, consumed } => {
                 let form = ReplyForm::of(store.noreply);
                 self.key_request(executor, &KeyRequest::Store { store, value }, form);
+                executor.times.count(Command::Set);
                 line_bytes + consumed
             }
             DataBlock::Bad { consumed } => {
@@ -87,6 +89,7 @@ impl Connection {
     ) {
         let replies = form != ReplyForm::Nothing;
         executor.upload_numbers.remove(id.number as usize);
+        executor.times.count(Command::Set);
         if !executor.watched.is_empty() {
             self.announce_upload(executor, shard);
         }

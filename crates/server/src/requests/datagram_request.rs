@@ -54,6 +54,8 @@ pub(crate) struct DatagramRequest {
     pub(crate) source: DatagramSource,
     id: u16,
     commands: Vec<u8>,
+    /// When the datagram was received.
+    received: u64,
     /// Bytes of `commands` that are executed.
     done_bytes: usize,
     /// What the command under way has replied so far.
@@ -79,6 +81,7 @@ impl DatagramRequest {
             source,
             id: request.id,
             commands,
+            received: executor.times.begun(),
             done_bytes: 0,
             message: executor.spares.take(),
             sending: None,
@@ -138,7 +141,9 @@ impl DatagramRequest {
     fn execute(&mut self, executor: &mut Executor) -> Progress {
         let connection = &mut self.connection;
         connection.output.borrow_buffers(&mut executor.spares);
+        executor.times.begin_receipt(self.received);
         let consumed = connection.serve_one(executor, &self.commands[self.done_bytes..]);
+        executor.times.end_receipt();
         executor.give_back();
         connection.output.return_buffers(&mut executor.spares);
         if consumed == 0 {

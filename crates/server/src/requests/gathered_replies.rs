@@ -6,7 +6,7 @@ use slabcore_storage::Reassigned;
 use crate::connection::gather::{ClassesReply, Gather, Gathering, MetricsReply};
 use crate::executor::Executor;
 use crate::requests::stats;
-use crate::requests::stats_breakdowns::{encode_prefixes, encode_shards};
+use crate::requests::stats_breakdowns::{encode_latency, encode_prefixes, encode_shards};
 
 /// The reply of a gather that all shards have answered.
 pub(super) fn gathered_reply(gather: &Gather, executor: &Executor) -> Vec<u8> {
@@ -22,6 +22,7 @@ pub(super) fn gathered_reply(gather: &Gather, executor: &Executor) -> Vec<u8> {
             let shared = &executor.shared;
             connections.encode(&mut out, &shared.port_sockets, shared.clock.uptime());
         }
+        Gathering::Latency => encode_latency(&mut out, &executor.shared),
         Gathering::Shards(shards) => encode_shards(&mut out, &executor.shared, shards),
         Gathering::Metrics(sum, MetricsReply::General) => {
             stats::general(&mut out, &executor.shared, sum);

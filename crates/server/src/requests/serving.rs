@@ -6,6 +6,7 @@
 //!
 //! Dialects: an arm for each request that the decoder returns, and the plain reads of each dialect.
 
+use slabcore_metrics::Command;
 use slabcore_protocol::{Decoded, Echo, Keys, Protocol, Request};
 
 use crate::connection::input_state::{IgnoredReply, InputState, PausedGet};
@@ -13,6 +14,7 @@ use crate::connection::{Connection, Pause};
 use crate::executor::Executor;
 use crate::requests::authentication::refused_before_login;
 use crate::requests::reply_form::ReplyForm;
+use crate::requests::request_command::{command_of, command_of_get, command_of_key};
 use crate::requests::stage::{SlotRequest, Stage, StagedRequests};
 use crate::requests::staged_request::StagedRequest;
 use crate::settings::log;
@@ -21,8 +23,11 @@ impl Connection {
     /// Executes requests from `input`, which starts where the last call stopped. Returns how many
     /// bytes were consumed, and why it stopped.
     pub(crate) fn serve(&mut self, executor: &mut Executor, input: &[u8]) -> (usize, Pause) {
+        executor.times.begin_connection();
         let budget = executor.requests_per_serving_max();
-        self.serve_from(executor, input, 0, budget)
+        let served = self.serve_from(executor, input, 0, budget);
+        self.end_requests(executor);
+        served
     }
 
     /// As [`Self::serve`], from byte `at` on and with what is left of the budget.
@@ -75,6 +80,13 @@ impl Connection {
     /// Executes or continues one request of a client without a connection. Returns the bytes
     /// consumed; 0 also if the reply needs a connection.
     pub(super) fn serve_one(&mut self, executor: &mut Executor, input: &[u8]) -> usize {
+        executor.times.begin_connection();
+        let consumed = self.serve_one_counted(executor, input);
+        self.end_requests(executor);
+        consumed
+    }
+
+    fn serve_one_counted(&mut self, executor: &mut Executor, input: &[u8]) -> usize {
         if !self.is_at_request() {
             return self.rest_of_request(executor, input, &mut 1);
         }
@@ -121,10 +133,13 @@ impl Connection {
                 self.end_request();
                 let keys = Keys::from_validated(line);
                 let paused = self.get(executor, keys, with_cas, exptime, budget);
+                if paused.is_none() {
+                    executor.times.count(command_of_get(exptime));
+                }
                 self.line_done(input, line_bytes, paused)
             }
             InputState::Upload(_) => self.upload(executor, input),
-            InputState::Ignored(_) => self.take_ignored(input.len()),
+            InputState::Ignored(_) => self.go_on_ignoring(executor, input.len()),
             InputState::Watching(_) | InputState::Closing => input.len(),
         }
     }
@@ -191,6 +206,20 @@ impl Connection {
         stage: &Stage<'_>,
         requests: StagedRequests<'_>,
     ) -> (usize, Pause) {
+        executor.times.begin_connection();
+        let served = self.serve_staged_counted(executor, input, stage, requests);
+        self.end_requests(executor);
+        served
+    }
+
+    #[inline]
+    fn serve_staged_counted(
+        &mut self,
+        executor: &mut Executor,
+        input: &[u8],
+        stage: &Stage<'_>,
+        requests: StagedRequests<'_>,
+    ) -> (usize, Pause) {
         let mut budget = executor.requests_per_serving_max();
         let consumed = self.execute(executor, input, stage, requests, &mut budget);
         let blocked = self.output.is_full() || executor.outboxes.is_any_full();
@@ -244,19 +273,23 @@ impl Connection {
                 SlotRequest::PlainGet(line_bytes) => {
                     consumed += line_bytes;
                     self.plain_get(executor, slot.route(), ReplyForm::WithEnd);
+                    executor.times.count(Command::Get);
                 }
                 SlotRequest::PlainMetaGet(flags, line_bytes) => {
                     consumed += line_bytes;
                     self.plain_meta_get(executor, slot.route(), flags);
+                    executor.times.count(Command::Get);
                 }
                 SlotRequest::PlainBinaryGet(bytes) => {
                     let echo = Echo::of_request(&input[consumed..]);
                     consumed += bytes;
                     self.plain_binary_get(executor, slot.route(), echo);
+                    executor.times.count(Command::Get);
                 }
                 SlotRequest::Other(other) => {
                     consumed += other.consumed;
                     self.routed_request(executor, slot.route(), &other.request, other.form);
+                    executor.times.count(command_of_key(&other.request));
                 }
             }
         }
@@ -288,22 +321,26 @@ impl Connection {
         if self.login.is_due()
             && let Some(error) = refused_before_login(&decoded)
         {
-            self.ignore(0, IgnoredReply::Error(error));
+            self.refuse(executor, 0, IgnoredReply::Error(error), Command::Other);
             return input.len();
         }
         match decoded {
             Decoded::NeedMore => 0,
             Decoded::Request { request, consumed } => {
+                let command = command_of(&request);
                 let paused = self.request(executor, request, budget);
+                if paused.is_none() {
+                    executor.times.count(command);
+                }
                 self.line_done(input, consumed, paused)
             }
             Decoded::Store { store, consumed } => self.store(executor, input, store, consumed),
             Decoded::Error { reply, consumed, swallow } => {
-                self.ignore(swallow, IgnoredReply::Line(reply));
+                self.refuse(executor, swallow, IgnoredReply::Line(reply), Command::Other);
                 consumed
             }
             Decoded::BinaryError { error, consumed, swallow } => {
-                self.ignore(swallow, IgnoredReply::Error(error));
+                self.refuse(executor, swallow, IgnoredReply::Error(error), Command::Other);
                 consumed
             }
             Decoded::Login { token_bytes, consumed } => {

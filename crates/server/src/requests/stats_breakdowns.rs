@@ -1,8 +1,8 @@
-//! The text of statistics that are broken down: by prefix of the key, and by shard.
+//! The text of statistics that are broken down: by prefix of the key, by shard, and by command.
 //!
 //! Dialects: the packets of `stats detail dump`.
 
-use slabcore_metrics::{Counter, Gauge, Snapshot};
+use slabcore_metrics::{Command, Counter, Gauge, Snapshot};
 use slabcore_protocol::{BinaryReply, BinaryStatus, BinaryValue, END, Echo, encode_stat};
 use slabcore_shard::PrefixCounts;
 
@@ -10,6 +10,9 @@ use crate::shared::shared_state::SharedState;
 
 /// Key of the packet that holds the whole `stats detail dump`.
 const DETAILED: &[u8] = b"detailed";
+
+/// Quantiles that `stats latency` shows.
+const QUANTILES: [(&str, f64); 4] = [("p50", 0.5), ("p90", 0.9), ("p99", 0.99), ("p999", 0.999)];
 
 /// Appends `stats detail dump`. A binary request gets it as one packet, and an empty one after it.
 pub(super) fn encode_prefixes(out: &mut Vec<u8>, counts: &PrefixCounts, echo: Option<Echo>) {
@@ -23,6 +26,26 @@ pub(super) fn encode_prefixes(out: &mut Vec<u8>, counts: &PrefixCounts, echo: Op
     let done = BinaryReply::new(echo, BinaryStatus::Done);
     BinaryReply { key: DETAILED, value: BinaryValue::Bytes(&text), ..done }.encode(out);
     done.encode(out);
+}
+
+/// Appends `stats latency`: the times of requests since `stats reset`, in microseconds, for the
+/// commands that were used.
+pub(super) fn encode_latency(out: &mut Vec<u8>, shared: &SharedState) {
+    let times = shared.request_times_since_reset();
+    for &command in Command::ALL {
+        let (name, times) = (command.stat_name(), times.of(command));
+        let Some(max) = times.max() else { continue };
+        encode_stat(out, format_args!("{name}:count"), times.count());
+        encode_stat(out, format_args!("{name}:sum_us"), times.sum() / 1_000);
+        for (quantile, share) in QUANTILES {
+            let nanoseconds = times.quantile(share).unwrap_or_default();
+            let microseconds = format!("{:.1}", nanoseconds / 1_000.0);
+            encode_stat(out, format_args!("{name}:{quantile}_us"), microseconds);
+        }
+        let microseconds = format!("{:.1}", max as f64 / 1_000.0);
+        encode_stat(out, format_args!("{name}:max_us"), microseconds);
+    }
+    out.extend_from_slice(END);
 }
 
 /// Appends `stats shards`: the numbers of each shard since the start. `stats reset` does not change

@@ -4,7 +4,7 @@
 
 use slabcore_metrics::Snapshot;
 use slabcore_protocol::{BinaryReply, BinaryStatus, END, Echo, Reply, StatsQuery, error_lines};
-use slabcore_shard::{PrefixCounts, ShardQuery};
+use slabcore_shard::{PrefixCounts, ShardCommand, ShardQuery};
 
 use crate::connection::Connection;
 use crate::connection::gather::{ClassesReply, Gather, Gathering, MetricsReply};
@@ -27,6 +27,11 @@ impl Connection {
             StatsQuery::Shards => {
                 let shards = vec![Snapshot::new(); executor.router.shards()];
                 (Gathering::Shards(shards), ShardQuery::Metrics)
+            }
+            StatsQuery::Latency => {
+                // The executors record at the ends of their turns, so each has another one.
+                let command = ShardCommand::TakeTurn;
+                return self.command_shards(executor, Gathering::Latency, command, echo);
             }
             StatsQuery::Items => (classes(ClassesReply::Items), ShardQuery::Classes),
             StatsQuery::Slabs => (classes(ClassesReply::Slabs), ShardQuery::Classes),

@@ -82,6 +82,9 @@ pub const TURN_SERVING_DURATION: Duration = Duration::from_micros(250);
 /// first-level cache.
 pub const STAGE_REQUESTS: usize = 64;
 
+/// Groups of requests of earlier turns that a turn answers and records together.
+pub const LATE_GROUPS_MAX: usize = 64;
+
 /// Room that a stage must have for another connection.
 pub const REQUEST_GROUP: usize = 16;
 

@@ -23,7 +23,7 @@ use crate::shared::idle_cores::IdleCores;
 /// How busy an executor was in a window of time that has just ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Load {
-    /// When the window began and ended, in milliseconds of the [`Clock`](super::clock::Clock).
+    /// When the window began and ended, in milliseconds of the monotonic clock.
     begun_ms: u64,
     ended_ms: u64,
     /// How long the thread ran, in percent of the window.

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use rustls::ServerConfig;
-use slabcore_metrics::{ShardMetrics, Snapshot};
+use slabcore_metrics::{RequestTimes, ShardMetrics, ShardTimings, Snapshot};
 use slabcore_shard::{ClassTable, ItemColumns};
 use slabcore_storage::PAGE_BYTES;
 
@@ -102,6 +102,7 @@ pub(crate) type SharedCounts = BTreeMap<&'static str, u64>;
 #[derive(Default)]
 pub(crate) struct Baseline {
     shards: Snapshot,
+    times: RequestTimes,
     shared: SharedCounts,
 }
 
@@ -118,6 +119,8 @@ pub(crate) struct SharedState {
     pub(crate) serving: Serving,
     pub(crate) mailboxes: Vec<Mailbox>,
     pub(crate) metrics: Vec<Arc<ShardMetrics>>,
+    /// What each executor times.
+    pub(crate) timings: Vec<Arc<ShardTimings>>,
     /// One per shard.
     pub(crate) publish_signals: Vec<PublishSignal>,
     /// When the shards of sleeping executors have background work.
@@ -185,12 +188,23 @@ impl SharedState {
 
     /// `stats reset`: from now on `stats` subtracts `sum` and `shared`.
     pub(crate) fn reset_stats(&self, sum: &Snapshot, shared: SharedCounts) {
-        *lock(&self.baseline) = Baseline { shards: sum.clone(), shared };
+        let times = self.request_times();
+        *lock(&self.baseline) = Baseline { shards: sum.clone(), times, shared };
     }
 
     /// `sum` without the counts of the last reset.
     pub(crate) fn since_reset(&self, sum: &Snapshot) -> Snapshot {
         sum.since(&lock(&self.baseline).shards)
+    }
+
+    /// The times of all requests that executors have recorded.
+    fn request_times(&self) -> RequestTimes {
+        RequestTimes::sum_of(self.timings.iter().map(Arc::as_ref))
+    }
+
+    /// The times of requests since the last reset.
+    pub(crate) fn request_times_since_reset(&self) -> RequestTimes {
+        self.request_times().since(&lock(&self.baseline).times)
     }
 
     /// The counts of the server as a whole at the last reset.

@@ -57,6 +57,8 @@ pub struct Batch {
     source: ShardId,
     request_bytes: Vec<u8>,
     requests: u32,
+    /// When its source sent it.
+    sent: u64,
     tickets: Vec<Ticket>,
     replies: Vec<u8>,
     /// The values of replies with a held value.
@@ -82,6 +84,7 @@ impl Batch {
             source,
             request_bytes: Vec::new(),
             requests: 0,
+            sent: 0,
             tickets: Vec::new(),
             replies: Vec::new(),
             held: VecDeque::new(),
@@ -104,6 +107,16 @@ impl Batch {
     /// Number of requests.
     pub fn requests(&self) -> u32 {
         self.requests
+    }
+
+    /// Keeps when the source sent the batch, in a unit of its own.
+    pub fn set_sent(&mut self, sent: u64) {
+        self.sent = sent;
+    }
+
+    /// When the source sent the batch.
+    pub fn sent(&self) -> u64 {
+        self.sent
     }
 
     /// True if further requests should wait for the next batch.
