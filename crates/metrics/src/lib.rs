@@ -23,6 +23,7 @@ mod command;
 mod counter;
 mod gauge;
 mod histogram;
+pub mod histogram_names;
 pub mod prometheus_names;
 mod shard_metrics;
 mod shard_timings;

@@ -80,11 +80,16 @@ fn samples(text: &str) -> HashMap<&str, &str> {
         let (name, help) = help.split_once(' ').unwrap();
         assert!(!help.is_empty() && families.insert(name), "{name} twice");
         let kind = lines.next().and_then(|line| line.strip_prefix(&format!("# TYPE {name} ")));
-        assert!(matches!(kind, Some("counter" | "gauge")), "{name} {kind:?}");
+        let suffixes: &[&str] = match kind {
+            Some("counter" | "gauge") => &[""],
+            Some("histogram") => &["_bucket", "_sum", "_count"],
+            _ => panic!("{name} {kind:?}"),
+        };
         let mut count = 0;
         while let Some(line) = lines.next_if(|line| !line.starts_with('#')) {
             let (series, value) = line.rsplit_once(' ').unwrap();
-            assert_eq!(series.split('{').next(), Some(name), "{line}");
+            let suffix = series.split('{').next().and_then(|it| it.strip_prefix(name));
+            assert!(suffix.is_some_and(|it| suffixes.contains(&it)), "{line}");
             assert!(value.parse::<f64>().is_ok(), "{line}");
             assert!(samples.insert(series, value).is_none(), "{series} twice");
             count += 1;
@@ -328,6 +333,65 @@ fn a_scrape_counts_exactly_what_was_answered() {
 #[test]
 fn a_scrape_counts_exactly_on_epoll() {
     counts_exactly(BackendChoice::Epoll);
+}
+
+/// The buckets of a series, whose counts must not fall from border to border.
+fn buckets(text: &str, series: &str) -> Vec<(f64, u64)> {
+    let mut buckets: Vec<(f64, u64)> = Vec::new();
+    for line in text.lines().filter_map(|line| line.strip_prefix(series)) {
+        let (border, count) = line.strip_prefix("le=\"").unwrap().split_once("\"} ").unwrap();
+        buckets.push((border.parse().unwrap(), count.parse().unwrap()));
+    }
+    assert!(buckets.is_sorted_by(|a, b| a.0 < b.0 && a.1 <= b.1), "{series}: {buckets:?}");
+    assert!(buckets.last().unwrap().0.is_infinite());
+    buckets
+}
+
+fn requests_are_timed(backend: BackendChoice) {
+    const PREFIX: &str = "slabcore_request_duration_seconds";
+    let server = Server::with_metrics(backend);
+    let mut client = connect(server.whole.address);
+    for round in 1..=2 {
+        use_cache(&mut client);
+        // Neither is anything reset, nor do the counts fall.
+        converse(&mut client, "stats reset\r\n", "RESET\r\n");
+        let other = format!("{PREFIX}_count{{command=\"other\"}}");
+        let text = server.metrics_with(&other, round);
+        let samples = samples(&text);
+        for (command, expected) in [
+            ("get", 3 * round),
+            ("set", 5 * round),
+            ("delete", round),
+            ("arithmetic", 0),
+            ("touch", 0),
+            ("other", round),
+        ] {
+            let labels = format!("command=\"{command}\"");
+            let count = samples[&*format!("{PREFIX}_count{{{labels}}}")];
+            assert_eq!(count, expected.to_string(), "{command}");
+            let sum: f64 = samples[&*format!("{PREFIX}_sum{{{labels}}}")].parse().unwrap();
+            let buckets = buckets(&text, &format!("{PREFIX}_bucket{{{labels},"));
+            assert_eq!(buckets.last().unwrap().1, expected, "{command}");
+            // No more than the upper border of each, and no less than the lower one.
+            let at_least = buckets.windows(2).map(|it| it[0].0 * (it[1].1 - it[0].1) as f64);
+            assert!(sum >= at_least.sum::<f64>() && (sum > 0.0) == (expected > 0), "{command}");
+        }
+        let turns = buckets(&text, "slabcore_turn_requests_bucket{");
+        assert!(turns.last().unwrap().1 >= 10 * round, "{turns:?}");
+        let lengths = buckets(&text, "slabcore_turn_duration_seconds_bucket{");
+        assert!(lengths.last().unwrap().1 >= turns.last().unwrap().1, "{lengths:?}");
+    }
+    server.whole.running.stop();
+}
+
+#[test]
+fn a_scrape_has_the_times_of_requests() {
+    requests_are_timed(BackendChoice::Auto);
+}
+
+#[test]
+fn a_scrape_has_the_times_of_requests_on_epoll() {
+    requests_are_timed(BackendChoice::Epoll);
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! The text of `/metrics`: all families with their current values.
 
 use std::fmt::Display;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use metrics::{Key, KeyName, Label, Level, Metadata, Recorder};
@@ -10,6 +11,7 @@ use slabcore_metrics::prometheus_names::{FAMILIES, Family, Kind, SHARD_FAMILIES,
 use slabcore_protocol::MEMCACHED_VERSION;
 
 use crate::admin::class_exposition::class_families;
+use crate::admin::histogram_exposition::histogram_families;
 use crate::admin::published_numbers::PublishedNumbers;
 use crate::admin::state_families::STATE_FAMILIES;
 use crate::settings::kept_settings::KeptSettings;
@@ -134,6 +136,9 @@ fn tls_count(shared: &SharedState, counter: fn(&SharedTls) -> &AtomicU64) -> u64
     shared.tls.as_ref().map_or(0, |tls| counter(tls).load(Ordering::Relaxed))
 }
 
+/// Why no table of series has one.
+const HISTOGRAMS: &str = "histograms have a table of their own";
+
 enum Handle {
     Counter(metrics::Counter),
     Gauge(metrics::Gauge),
@@ -204,6 +209,7 @@ impl Exposition {
         families.extend(lru_factors(&shared.run_time.get()));
         families.extend(STATE_FAMILIES.iter().map(|family| family.text(shared, numbers)));
         families.extend(class_families(numbers, shared.item_columns()));
+        families.extend(histogram_families(shared.timings.iter().map(Arc::as_ref)));
         families.sort_unstable();
         families.concat()
     }
@@ -231,6 +237,7 @@ fn describe(recorder: &PrometheusRecorder, name: &'static str, kind: Kind, help:
     match kind {
         Kind::Counter => recorder.describe_counter(name, None, help.into()),
         Kind::Gauge => recorder.describe_gauge(name, None, help.into()),
+        Kind::Histogram => unreachable!("{HISTOGRAMS}"),
     }
 }
 
@@ -245,6 +252,7 @@ fn register(
     match kind {
         Kind::Counter => Handle::Counter(recorder.register_counter(&key, &metadata)),
         Kind::Gauge => Handle::Gauge(recorder.register_gauge(&key, &metadata)),
+        Kind::Histogram => unreachable!("{HISTOGRAMS}"),
     }
 }
 

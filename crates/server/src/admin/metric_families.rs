@@ -1,6 +1,7 @@
 //! All metric families that `/metrics` can show, for the page that documents them.
 
 use slabcore_metrics::class_names::{CLASS_FAMILIES, SHARD_CLASS_FAMILIES};
+use slabcore_metrics::histogram_names::HISTOGRAM_FAMILIES;
 use slabcore_metrics::prometheus_names::{FAMILIES, Kind, SHARD_FAMILIES};
 
 use crate::admin::exposition::{CPU_SECONDS, LRU_FACTORS, SERVER_FAMILIES};
@@ -63,8 +64,15 @@ pub fn metric_families() -> Vec<MetricFamily> {
         labels: vec![family.label.name()],
         help: family.help,
     });
+    let histograms = HISTOGRAM_FAMILIES.iter().map(|family| MetricFamily {
+        name: family.name,
+        kind: Kind::Histogram,
+        labels: family.source.label_names().iter().copied().chain(["le"]).collect(),
+        help: family.help,
+    });
     let mut families: Vec<MetricFamily> =
         server.chain(fractions).chain(tables).chain(states).chain(classes).collect();
+    families.extend(histograms);
     families.sort_unstable_by_key(|family| family.name);
     families
 }

@@ -13,6 +13,7 @@ pub(crate) mod admin_http;
 mod admin_tests;
 pub(crate) mod class_exposition;
 pub(crate) mod exposition;
+mod histogram_exposition;
 pub(crate) mod metric_families;
 mod published_numbers;
 mod silences;
