@@ -58,7 +58,10 @@ fn the_page_shows_the_numbers_of_the_server() {
     ] {
         assert_eq!(text_of(&document, id), expected, "{id} in\n{document}");
     }
+    assert!(text_of(&document, "p99").ends_with('s'), "{}", text_of(&document, "p99"));
     for part in [
+        "<td>get</td>",
+        "<td>set</td>",
         &*format!("<span>{}</span>", server.address),
         "title=\"slab class ",
         "limit 64.0 MiB; process ",

@@ -135,6 +135,15 @@ impl<const UNIT: u64> HistogramSnapshot<UNIT> {
         self.sum
     }
 
+    /// The buckets with values: lower and upper border, and count. Both are the highest border for
+    /// values above all borders.
+    pub fn filled(&self) -> impl Iterator<Item = (u64, u64, u64)> {
+        let border = |bucket| upper_border(bucket).unwrap_or(1 << RANGE_BITS) * UNIT;
+        let lower = move |bucket: usize| bucket.checked_sub(1).map_or(0, border);
+        let filled = self.buckets.iter().enumerate().filter(|(_, count)| **count > 0);
+        filled.map(move |(bucket, count)| (lower(bucket), border(bucket), *count))
+    }
+
     /// How many values were at most `border`, which is the border of a bucket.
     pub fn at_most(&self, border: u64) -> u64 {
         debug_assert!(Self::is_border(border));

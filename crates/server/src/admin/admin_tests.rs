@@ -263,6 +263,8 @@ fn a_scrape_of_many_shards_is_small() {
         let count = samples(&text).len();
         println!("{shards} shards: {bytes} bytes, {count} series, {elapsed:?}");
         assert!(bytes < 1 << 20, "{shards} shards: {bytes} bytes");
+        let status = server.ask("GET /status.json HTTP/1.1\r\n\r\n").1;
+        assert!(status.len() < 64 << 10, "{shards} shards: {} bytes", status.len());
         let of_class = samples(&text).keys().filter(|it| it.starts_with("slabcore_class_")).count();
         assert_eq!(of_class > 0, shards < 64, "{of_class}");
         server.whole.running.stop();
@@ -454,6 +456,11 @@ fn the_status_page_and_its_numbers() {
     assert_eq!(status["items"], 3, "{text}");
     assert_eq!(status["memory_limit_bytes"], 64 << 20, "{text}");
     assert_eq!(status["shards"].as_array().map(Vec::len), Some(2), "{text}");
+    let latency = status["latency"].as_array().unwrap();
+    let gets = latency.iter().find(|it| it["command"] == "get").unwrap();
+    let buckets = gets["buckets"].as_array().unwrap();
+    assert_eq!(buckets.iter().map(|it| it[2].as_u64().unwrap()).sum::<u64>(), 3, "{text}");
+    assert!(latency.iter().all(|it| it["command"] != "touch"), "{text}");
     let memory = status["memory"].as_array().unwrap();
     let within = memory.iter().filter(|part| part["within_limit"] == true);
     let bytes: u64 = within.map(|part| part["bytes"].as_u64().unwrap()).sum();

@@ -2,8 +2,10 @@
 //!
 //! The text is bounded: shards and slab classes have a maximum, and so have lists of keys.
 
+use std::sync::Arc;
+
 use serde_json::{Value, json};
-use slabcore_metrics::{Counter, Gauge, Snapshot};
+use slabcore_metrics::{Command, Counter, Gauge, RequestTimes, Snapshot};
 use slabcore_protocol::MEMCACHED_VERSION;
 use slabcore_storage::PAGE_BYTES;
 
@@ -54,6 +56,7 @@ pub(super) fn status(shared: &SharedState, numbers: &PublishedNumbers) -> String
         "serving_executors": shared.serving.executors(),
         "memory": memory(shared, numbers),
         "classes": classes(numbers),
+        "latency": latency(shared),
         "shards": shards(shared, numbers),
     });
     status.to_string()
@@ -81,6 +84,20 @@ fn classes(numbers: &PublishedNumbers) -> Vec<Value> {
         })
     };
     table.active_classes().map(class).collect()
+}
+
+/// The times of the requests of each command that was used, in microseconds.
+fn latency(shared: &SharedState) -> Vec<Value> {
+    let times = RequestTimes::sum_of(shared.timings.iter().map(Arc::as_ref));
+    let command = |&command: &Command| {
+        let micros = |nanoseconds| nanoseconds as f64 / 1_000.0;
+        let filled = times.of(command).filled();
+        let buckets: Vec<(f64, f64, u64)> =
+            filled.map(|(lower, upper, count)| (micros(lower), micros(upper), count)).collect();
+        let name = command.stat_name();
+        (!buckets.is_empty()).then(|| json!({ "command": name, "buckets": buckets }))
+    };
+    Command::ALL.iter().filter_map(command).collect()
 }
 
 fn shards(shared: &SharedState, numbers: &PublishedNumbers) -> Vec<Value> {
