@@ -6,6 +6,7 @@ use std::thread;
 use slabcore_testkit::binaries;
 use slabcore_testkit::binary_packet::Packet;
 use slabcore_testkit::server_process::{ServerKind, ServerOptions, ServerProcess};
+use slabcore_testkit::tls_files::TlsFiles;
 use slabcore_testkit::wire_client::WireClient;
 
 const STAT: u8 = 0x10;
@@ -144,7 +145,7 @@ fn reset_begins_again() {
 }
 
 /// Long pipelines wait for their turn, and for other shards; long gets pause; values arrive and
-/// leave in parts; some clients go without their replies.
+/// leave in parts; with and without TLS.
 #[test]
 fn pipelines_of_many_clients_are_counted_exactly() {
     const CLIENTS: usize = 6;
@@ -154,7 +155,10 @@ fn pipelines_of_many_clients_are_counted_exactly() {
     if !binaries::slabcore_is_itself() {
         return;
     }
-    for server in ServerKind::Slabcore.servers(&[]) {
+    let files = TlsFiles::new();
+    let options = ServerOptions::new(ServerKind::Slabcore, 2);
+    let under_tls = options.tls(&files, files.certified_client()).start();
+    for server in ServerKind::Slabcore.servers(&[]).chain([under_tls]) {
         thread::scope(|scope| {
             for number in 0..CLIENTS {
                 let mut client = server.connect();
