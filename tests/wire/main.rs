@@ -14,6 +14,7 @@ mod datagrams;
 mod dumps;
 mod eviction_order;
 mod fairness;
+mod hot_keys;
 mod kept_values;
 mod large_pages;
 mod large_values;

@@ -77,7 +77,7 @@ pub use text::event_lines::{
     encode_look, encode_page_move, encode_store,
 };
 pub use text::reply::{MEMCACHED_VERSION, Reply};
-pub use words::base64::DECODED_KEY_BYTES_MAX;
+pub use words::base64::{DECODED_KEY_BYTES_MAX, encode_base64};
 pub use words::error_lines;
 pub use words::keys::Keys;
 pub use words::limits::{

@@ -31,6 +31,19 @@ pub const WATCH_LINES_BYTES_MAX: usize = 64 << 10;
 /// Most prefixes of keys that one shard counts (`stats detail`), about 100 bytes each.
 pub const PREFIXES_MAX: usize = 8192;
 
+/// Keys that a shard counts to find the hot ones, about 290 bytes each. A key with more than this
+/// part of the sampled requests is always among them.
+pub const FREQUENT_KEYS_MAX: usize = 128;
+
+/// Most hot keys that are shown.
+pub const HOT_KEYS_SHOWN_MAX: usize = 20;
+
+/// Requests of which one is sampled for the hot keys, on average.
+pub const HOT_KEY_GAP_MEAN: u32 = 128;
+
+/// Seconds after which the requests for hot keys count half.
+pub const HOT_KEY_HALVING_SECONDS: u32 = 60;
+
 /// Bytes of the longest key (protocol.txt).
 pub const KEY_BYTES_MAX: usize = 250;
 
@@ -38,3 +51,4 @@ const _: () = assert!(VALUE_INLINE_BYTES_MAX == slabcore_storage::LONG_VALUE_BYT
 const _: () = assert!(VALUE_INLINE_BYTES_MAX < BATCH_REPLY_BYTES_SOFT_MAX);
 const _: () = assert!(KEY_BYTES_MAX <= u8::MAX as usize);
 const _: () = assert!(SHARDS_MAX <= u8::MAX as usize);
+const _: () = assert!(HOT_KEYS_SHOWN_MAX < FREQUENT_KEYS_MAX);

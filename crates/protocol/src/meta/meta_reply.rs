@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 use crate::MetaFlags;
 use crate::requests::meta_flags::{LetterSet, next_flag};
 use crate::text::encode::VALUE_END;
-use crate::words::base64;
+use crate::words::base64::encode_base64;
 use crate::words::decimal::{Tail, short_digits};
 
 /// Flags that a reply shows.
@@ -233,7 +233,7 @@ impl<'a> MetaReply<'a> {
 fn encode_key(out: &mut Vec<u8>, key: &[u8], is_encoded: bool) -> bool {
     let is_encoded = is_encoded || memchr::memchr2(b' ', b'\n', key).is_some();
     if is_encoded {
-        base64::encode(out, key);
+        encode_base64(out, key);
     } else {
         out.extend_from_slice(key);
     }

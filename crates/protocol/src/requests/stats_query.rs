@@ -38,6 +38,8 @@ pub enum StatsQuery<'a> {
     Latency,
     /// `stats shards`: each shard by itself.
     Shards,
+    /// `stats hotkeys`: the keys that are asked for most often.
+    HotKeys,
     /// `stats slabcore owner <key>+`: the shard of each key.
     Owners {
         /// Blank-separated keys.
@@ -60,6 +62,7 @@ impl<'a> StatsQuery<'a> {
             b"slabcore" => Self::Slabcore,
             b"latency" => Self::Latency,
             b"shards" => Self::Shards,
+            b"hotkeys" => Self::HotKeys,
             _ => Self::Owners { keys: words.strip_prefix(b"slabcore owner ")? },
         })
     }

@@ -4,7 +4,7 @@ use alloc::vec::Vec;
 
 use crate::DumpFormat;
 use crate::text::encode::{END, encode_text};
-use crate::words::base64;
+use crate::words::base64::encode_base64;
 
 /// The facts of one item that dumps show.
 #[derive(Clone, Copy, Debug)]
@@ -38,7 +38,7 @@ pub fn encode_dump_line(out: &mut Vec<u8>, format: DumpFormat, item: &DumpedItem
         DumpFormat::Requests => {
             out.extend_from_slice(b"mg ");
             if item.key_is_encoded {
-                base64::encode(out, item.key);
+                encode_base64(out, item.key);
                 out.extend_from_slice(b" b");
             } else {
                 out.extend_from_slice(item.key);

@@ -10,7 +10,7 @@ pub const DECODED_KEY_BYTES_MAX: usize = KEY_BYTES_MAX / 4 * 3;
 const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 
 /// Appends `bytes` in base64, padded to a multiple of four characters.
-pub(crate) fn encode(out: &mut Vec<u8>, bytes: &[u8]) {
+pub fn encode_base64(out: &mut Vec<u8>, bytes: &[u8]) {
     for group in bytes.chunks(3) {
         let [first, second, third] =
             [0, 1, 2].map(|at| u32::from(group.get(at).copied().unwrap_or(0)));
@@ -78,7 +78,7 @@ mod tests {
         assert!(is_valid(text), "{text:?}");
         assert_eq!(decode(text, &mut [0; DECODED_KEY_BYTES_MAX]), bytes);
         let mut out = Vec::new();
-        encode(&mut out, bytes);
+        encode_base64(&mut out, bytes);
         assert_eq!(out, text);
     }
 
@@ -104,7 +104,7 @@ mod tests {
         #[test]
         fn bytes_come_back(bytes in prop::collection::vec(any::<u8>(), 1..DECODED_KEY_BYTES_MAX)) {
             let mut text = Vec::new();
-            encode(&mut text, &bytes);
+            encode_base64(&mut text, &bytes);
             prop_assert!(text.len() <= KEY_BYTES_MAX && is_valid(&text));
             let mut decoded = [0; DECODED_KEY_BYTES_MAX];
             prop_assert_eq!(decode(&text, &mut decoded), &bytes[..]);

@@ -19,10 +19,12 @@ use crate::admin::admin_http::{
     Body, ContentType, Method, Request, ResponseParts, Status, response,
 };
 use crate::admin::exposition::Exposition;
+use crate::admin::hot_keys_json::hot_keys_json;
 use crate::admin::published_numbers::PublishedNumbers;
 use crate::admin::silences::Silences;
 use crate::admin::status_numbers::status;
 use crate::admin::status_page::HTML;
+use crate::shared::publication::Wanted;
 use crate::shared::publish_signal::PublishSignal;
 use crate::shared::shared_state::SharedState;
 
@@ -186,7 +188,7 @@ impl Endpoint {
         };
         match request.path {
             "/metrics" => {
-                let numbers = self.newest_numbers();
+                let numbers = self.newest_numbers(Wanted::default());
                 let text = self.exposition.render(&self.shared, &numbers);
                 let body = Body { content_type: ContentType::Exposition, text: &text };
                 response(Status::Ok, body, parts)
@@ -195,8 +197,14 @@ impl Endpoint {
                 let body = Body { content_type: ContentType::Html, text: HTML };
                 response(Status::Ok, body, parts)
             }
+            "/hotkeys" => {
+                self.newest_numbers(Wanted { hot_keys: true });
+                let text = hot_keys_json(&self.shared.publications.hot_keys());
+                let body = Body { content_type: ContentType::Json, text: &text };
+                response(Status::Ok, body, parts)
+            }
             "/status.json" => {
-                let numbers = self.newest_numbers();
+                let numbers = self.newest_numbers(Wanted::default());
                 let text = status(&self.shared, &numbers);
                 let body = Body { content_type: ContentType::Json, text: &text };
                 response(Status::Ok, body, parts)
@@ -212,8 +220,10 @@ impl Endpoint {
         }
     }
 
-    /// The newest numbers of the executors. Waits for them up to [`PUBLISH_WAIT_MAX`].
-    fn newest_numbers(&mut self) -> PublishedNumbers {
+    /// The newest numbers of the executors, which publish what else is wanted, too. Waits for them
+    /// up to [`PUBLISH_WAIT_MAX`].
+    fn newest_numbers(&mut self, wanted: Wanted) -> PublishedNumbers {
+        self.shared.publications.want(wanted);
         let signals = &self.shared.publish_signals;
         let raised: Vec<u64> = signals.iter().map(PublishSignal::raise).collect();
         self.silences.note(signals, &raised, Instant::now());
@@ -229,6 +239,7 @@ impl Endpoint {
                 break;
             }
         }
+        self.shared.publications.want(Wanted::default());
         PublishedNumbers::read(&self.shared, self.silences.seconds(signals, Instant::now()))
     }
 }

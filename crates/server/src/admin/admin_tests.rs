@@ -5,6 +5,8 @@ use std::io::{Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::time::{Duration, Instant};
 
+use serde_json::{Value, json};
+
 use crate::admin::admin_connection::HEAD_BYTES_MAX;
 use crate::settings::{BackendChoice, Settings};
 use crate::whole_server::{PATIENCE, WholeServer, connect, settings};
@@ -467,6 +469,35 @@ fn the_status_page_and_its_numbers() {
     assert_eq!(bytes, 64 << 20, "the parts are the whole: {text}");
     assert_eq!(memory[0]["purpose"], "items", "{text}");
     assert_eq!(memory[0]["bytes"], status["item_bytes"], "{text}");
+    server.whole.running.stop();
+}
+
+/// The keys need escapes, or are no text at all.
+#[test]
+fn hot_keys_are_json() {
+    let server = Server::with_metrics(BackendChoice::Auto);
+    let mut client = connect(server.whole.address);
+    converse(&mut client, &"get \"a\\\r\n".repeat(2_000), &"END\r\n".repeat(2_000));
+    converse(&mut client, &"get \u{e9}\r\n".repeat(4_000), &"END\r\n".repeat(4_000));
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        let (head, body) = server.ask("GET /hotkeys HTTP/1.1\r\n\r\n");
+        assert!(head.contains("Content-Type: application/json\r\n"), "{head}");
+        let document: Value = serde_json::from_str(&body).expect("JSON");
+        let field = |rank: usize, name: &str| document["keys"][rank][name].clone();
+        if document["keys"].as_array().is_some_and(|keys| keys.len() < 2) {
+            // The shards were not asked in time.
+            assert!(Instant::now() < deadline, "{body}");
+            continue;
+        }
+        assert_eq!((field(0, "key"), field(0, "encoding")), (json!("w6k="), json!("base64")));
+        assert_eq!((field(1, "key"), field(1, "encoding")), (json!("\"a\\"), json!("text")));
+        assert!((field(1, "share").as_f64().unwrap() - 0.33).abs() < 0.3, "{body}");
+        assert_eq!(field(1, "error"), json!(0));
+        assert!(document["requests"].as_u64() > field(0, "requests").as_u64(), "{body}");
+        assert!(document["window_seconds"].as_u64() >= Some(1), "{body}");
+        break;
+    }
     server.whole.running.stop();
 }
 

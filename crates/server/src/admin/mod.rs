@@ -1,5 +1,5 @@
-//! The admin endpoint on a thread of its own: `/metrics`, `/healthz`, `/readyz`, and the status
-//! page at `/` with its numbers, `/status.json`.
+//! The admin endpoint on a thread of its own: `/metrics`, `/hotkeys`, `/healthz`, `/readyz`, and
+//! the status page at `/` with its numbers, `/status.json`.
 //!
 //! May use: `settings`, `connection`, `shared`. Must not come in: anything that takes a shard's
 //! lock or runs on an executor.
@@ -14,6 +14,7 @@ mod admin_tests;
 pub(crate) mod class_exposition;
 pub(crate) mod exposition;
 mod histogram_exposition;
+mod hot_keys_json;
 pub(crate) mod metric_families;
 mod published_numbers;
 mod silences;

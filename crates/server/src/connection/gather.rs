@@ -4,7 +4,7 @@
 
 use slabcore_metrics::Snapshot;
 use slabcore_protocol::Echo;
-use slabcore_shard::{ClassTable, PrefixCounts, ShardId};
+use slabcore_shard::{ClassTable, HotKeyList, PrefixCounts, ShardId};
 use slabcore_storage::Reassigned;
 
 use crate::connection::connection_reports::ConnectionReports;
@@ -26,6 +26,8 @@ pub(crate) enum Gathering {
     Dump(Vec<u8>),
     /// `stats detail dump`.
     Prefixes(Box<PrefixCounts>),
+    /// `stats hotkeys`.
+    HotKeys(Box<HotKeyList>),
     /// `stats sizes`.
     Sizes(Box<Sizes>),
     /// `stats conns`.
@@ -88,6 +90,7 @@ impl Gather {
         match &mut self.gathering {
             Gathering::Done | Gathering::Latency => {}
             Gathering::Prefixes(counts) => counts.merge_bytes(bytes),
+            Gathering::HotKeys(keys) => keys.merge_bytes(bytes),
             Gathering::Sizes(sizes) => sizes.merge_bytes(bytes),
             Gathering::Connections(reports) => reports.merge_bytes(bytes),
             Gathering::Shards(shards) => shards[shard.index()] = snapshot_of(bytes),

@@ -6,6 +6,7 @@ use slabcore_metrics::Counter;
 use slabcore_shard::{Batch, ReplyPart, ShardId, Ticket};
 
 use crate::connection::ConnectionId;
+use crate::executor::Executor;
 use crate::hub::Hub;
 use crate::hub::connection_report::report_of;
 use crate::hub::departures::arrive;
@@ -107,7 +108,18 @@ impl Hub {
             shard.publish();
             let table = shard.class_table(self.executor.now.tick);
             self.executor.shared.publish_classes(self.executor.shard.index(), table);
+            self.publish_wanted();
             self.executor.shared.publish_signals[self.executor.shard.index()].answer(signal);
+        }
+    }
+
+    /// Publishes what only some readers want.
+    fn publish_wanted(&self) {
+        let Executor { shard: number, shards, now, shared, .. } = &self.executor;
+        let (shard, publications) = (shards.own(), &shared.publications);
+        let wanted = publications.wanted();
+        if wanted.hot_keys {
+            publications.publish_hot_keys(number.index(), shard.hot_keys(*now));
         }
     }
 

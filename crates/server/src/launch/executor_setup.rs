@@ -27,6 +27,7 @@ use crate::shared::clock::Clock;
 use crate::shared::due_ticks::DueTicks;
 use crate::shared::item_memory_limit::ItemMemoryLimit;
 use crate::shared::mailbox::{Mailbox, Message};
+use crate::shared::publication::Publications;
 use crate::shared::publish_signal::PublishSignal;
 use crate::shared::run_time_settings::RunTimeSettings;
 use crate::shared::serving::Serving;
@@ -89,6 +90,7 @@ pub(crate) fn make_setups(
         timings,
         due_ticks: DueTicks::new(settings.shards),
         publish_signals: (0..settings.shards).map(|_| PublishSignal::default()).collect(),
+        publications: Publications::new(settings.shards),
         class_tables: (0..settings.shards).map(|_| Mutex::default()).collect(),
         pages,
         baseline: Mutex::default(),
@@ -154,6 +156,9 @@ fn make_shard(
         .map_err(|_| StartError::TooLittleMemory)?;
     if let Some(delimiter) = settings.prefix_delimiter {
         shard.begin_detail(delimiter);
+    }
+    if !settings.hot_keys {
+        shard.ignore_hot_keys();
     }
     if index == 0 && u64::from(settings.verbosity) >= log::COMMANDS {
         log::slab_classes(shard.store());

@@ -6,7 +6,9 @@ use slabcore_storage::Reassigned;
 use crate::connection::gather::{ClassesReply, Gather, Gathering, MetricsReply};
 use crate::executor::Executor;
 use crate::requests::stats;
-use crate::requests::stats_breakdowns::{encode_latency, encode_prefixes, encode_shards};
+use crate::requests::stats_breakdowns::{
+    encode_hot_keys, encode_latency, encode_prefixes, encode_shards,
+};
 
 /// The reply of a gather that all shards have answered.
 pub(super) fn gathered_reply(gather: &Gather, executor: &Executor) -> Vec<u8> {
@@ -17,6 +19,7 @@ pub(super) fn gathered_reply(gather: &Gather, executor: &Executor) -> Vec<u8> {
             encode_prefixes(&mut out, counts, gather.echo);
             return out;
         }
+        Gathering::HotKeys(keys) => encode_hot_keys(&mut out, keys),
         Gathering::Sizes(sizes) => sizes.encode(&mut out),
         Gathering::Connections(connections) => {
             let shared = &executor.shared;

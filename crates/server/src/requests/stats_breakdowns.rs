@@ -1,11 +1,13 @@
-//! The text of statistics that are broken down: by prefix of the key, by shard, and by command.
+//! The text of statistics that are broken down: by prefix of the key, by key, by shard, and by
+//! command.
 //!
 //! Dialects: the packets of `stats detail dump`.
 
 use slabcore_metrics::{Command, Counter, Gauge, Snapshot};
 use slabcore_protocol::{BinaryReply, BinaryStatus, BinaryValue, END, Echo, encode_stat};
-use slabcore_shard::PrefixCounts;
+use slabcore_shard::{HotKeyList, PrefixCounts};
 
+use crate::settings::key_text::KeyText;
 use crate::shared::shared_state::SharedState;
 
 /// Key of the packet that holds the whole `stats detail dump`.
@@ -44,6 +46,24 @@ pub(super) fn encode_latency(out: &mut Vec<u8>, shared: &SharedState) {
         }
         let microseconds = format!("{:.1}", max as f64 / 1_000.0);
         encode_stat(out, format_args!("{name}:max_us"), microseconds);
+    }
+    out.extend_from_slice(END);
+}
+
+/// Appends `stats hotkeys`: for each key from 1 on its text, its requests and by how much they may
+/// be too many, and its share of all requests.
+pub(super) fn encode_hot_keys(out: &mut Vec<u8>, keys: &HotKeyList) {
+    encode_stat(out, "window_seconds", keys.window_seconds());
+    encode_stat(out, "requests", keys.requests());
+    for (rank, it) in (1..).zip(keys.keys()) {
+        let key = KeyText::of(it.key());
+        encode_stat(out, format_args!("{rank}:key"), &key.text);
+        if key.is_encoded {
+            encode_stat(out, format_args!("{rank}:encoding"), "base64");
+        }
+        encode_stat(out, format_args!("{rank}:requests"), it.requests);
+        encode_stat(out, format_args!("{rank}:error"), it.error);
+        encode_stat(out, format_args!("{rank}:share"), format_args!("{:.4}", keys.share(it)));
     }
     out.extend_from_slice(END);
 }

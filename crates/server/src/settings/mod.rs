@@ -13,6 +13,7 @@ pub(crate) mod close_reason;
 pub(crate) mod fatal;
 pub(crate) mod item_memory;
 pub(crate) mod kept_settings;
+pub(crate) mod key_text;
 pub mod limits;
 pub(crate) mod line_limit;
 pub(crate) mod listener;

@@ -130,6 +130,8 @@ pub struct Settings {
     pub prefix_delimiter: Option<u8>,
     /// Keep a count of items by size (`-o track_sizes`), for `stats sizes`.
     pub track_sizes: bool,
+    /// Look for the keys that are asked for most often (not `--disable-hot-keys`).
+    pub hot_keys: bool,
     /// Requests of one connection and turn at most (`-R`).
     pub requests_per_event_max: usize,
     /// Whether `flush_all` is allowed (not `-F`).
@@ -202,6 +204,7 @@ impl Default for Settings {
             cas: store.cas,
             prefix_delimiter: None,
             track_sizes: store.track_sizes,
+            hot_keys: true,
             requests_per_event_max: 20,
             flush_all: true,
             dump: true,

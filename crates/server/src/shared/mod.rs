@@ -16,6 +16,7 @@ mod idle_cores;
 pub(crate) mod item_memory_limit;
 pub(crate) mod mailbox;
 pub(crate) mod memory_limit;
+pub(crate) mod publication;
 pub(crate) mod publish_signal;
 pub(crate) mod reload_requests;
 pub(crate) mod resource_usage;

@@ -18,7 +18,8 @@ pub(crate) struct PublishSignal {
 impl PublishSignal {
     /// Raises the signal and returns its number. The executor may sleep: wake it after this.
     pub(crate) fn raise(&self) -> u64 {
-        self.raised.fetch_add(1, Ordering::Relaxed) + 1
+        // Pairs with the acquire in `pending`: what is wanted is written before this.
+        self.raised.fetch_add(1, Ordering::Release) + 1
     }
 
     /// True if the numbers were published after this signal was raised.
@@ -30,7 +31,7 @@ impl PublishSignal {
     /// Executor: the latest signal, if it is not answered.
     #[inline]
     pub(crate) fn pending(&self) -> Option<u64> {
-        let signal = self.raised.load(Ordering::Relaxed);
+        let signal = self.raised.load(Ordering::Acquire);
         (signal != self.answered.load(Ordering::Relaxed)).then_some(signal)
     }
 

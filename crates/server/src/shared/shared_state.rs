@@ -21,6 +21,7 @@ use crate::shared::clock::Clock;
 use crate::shared::due_ticks::DueTicks;
 use crate::shared::item_memory_limit::ItemMemoryLimit;
 use crate::shared::mailbox::Mailbox;
+use crate::shared::publication::Publications;
 use crate::shared::publish_signal::PublishSignal;
 use crate::shared::reload_requests::ReloadRequests;
 use crate::shared::run_time_settings::RunTimeSettings;
@@ -123,6 +124,8 @@ pub(crate) struct SharedState {
     pub(crate) timings: Vec<Arc<ShardTimings>>,
     /// One per shard.
     pub(crate) publish_signals: Vec<PublishSignal>,
+    /// What shards publish if it is wanted.
+    pub(crate) publications: Publications,
     /// When the shards of sleeping executors have background work.
     pub(crate) due_ticks: DueTicks,
     /// The slab classes that each shard published last.

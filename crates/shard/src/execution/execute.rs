@@ -24,6 +24,7 @@ impl Shard {
         request: &KeyRequest<'a>,
     ) -> Response<'a> {
         debug_assert_eq!(key.key(), request.key(), "the hash is another key's");
+        self.hot_keys.note(now, key);
         match *request {
             KeyRequest::Get { with_cas, exptime, .. } => {
                 self.detail.note_get(&self.store, &self.metrics, now, key);

@@ -39,6 +39,7 @@ impl Shard {
         ends: bool,
         out: &mut Vec<u8>,
     ) -> Option<LargeHit> {
+        self.hot_keys.note(now, key);
         self.detail.note_get(&self.store, &self.metrics, now, key);
         let Some(item) = self.get_counted::<false>(now, key) else {
             if ends {
@@ -75,6 +76,7 @@ impl Shard {
         out: &mut Vec<u8>,
     ) -> Option<Vec<u8>> {
         debug_assert!(flags.only_changes_reply());
+        self.hot_keys.note(now, key);
         let Some(item) = self.get_counted::<false>(now, key) else {
             if !flags.has(b'q') {
                 MetaReply::new(MetaStatus::Miss, flags, key.key()).encode(out);
@@ -99,6 +101,7 @@ impl Shard {
         echo: Echo,
         out: &mut Vec<u8>,
     ) -> Option<Vec<u8>> {
+        self.hot_keys.note(now, key);
         self.detail.note_get(&self.store, &self.metrics, now, key);
         let Some(item) = self.get_counted::<true>(now, key) else {
             let miss = BinaryReply::miss(echo, key.key());

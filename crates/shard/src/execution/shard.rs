@@ -17,6 +17,7 @@ use crate::execution::uploads::Uploads;
 use crate::observation::class_table::ClassTable;
 use crate::observation::detail::Detail;
 use crate::observation::dump::DumpPart;
+use crate::observation::hot_keys::HotKeys;
 use crate::observation::watch_log::WatchLog;
 use crate::observation::watched_lines::{Watch, WatchedLines};
 use crate::requests::clock::Now;
@@ -29,6 +30,7 @@ pub struct Shard {
     pub(super) metrics: Arc<ShardMetrics>,
     pub(super) uploads: Uploads,
     pub(super) detail: Detail,
+    pub(super) hot_keys: HotKeys,
     pub(super) watch_log: WatchLog,
     /// The slab classes at the last `stats reset`.
     pub(super) class_baseline: ClassTable,
@@ -55,6 +57,7 @@ impl Shard {
             metrics,
             uploads: Uploads::new(config.shards as usize),
             detail: Detail::default(),
+            hot_keys: HotKeys::new(),
             watch_log: WatchLog::default(),
             class_baseline: ClassTable::default(),
             crawls_started: 0,
@@ -222,6 +225,11 @@ impl Shard {
     pub fn begin_detail(&mut self, delimiter: u8) {
         self.detail.set_delimiter(delimiter);
         self.detail.set_on(true);
+    }
+
+    /// Looks for hot keys no longer.
+    pub fn ignore_hot_keys(&mut self) {
+        self.hot_keys.switch_off();
     }
 
     /// Sets what is watched, and the client that the following requests are from.

@@ -6,6 +6,7 @@ use slabcore_metrics::{Counter, Gauge};
 
 use crate::execution::shard::Shard;
 use crate::observation::class_table::ClassTable;
+use crate::observation::hot_key_list::HotKeyList;
 use crate::observation::shard_query::{ShardCommand, ShardQuery};
 use crate::requests::clock::Now;
 
@@ -67,6 +68,11 @@ impl Shard {
         ClassTable::of(&self.store, tick)
     }
 
+    /// The hottest keys. `None`: they are not looked for.
+    pub fn hot_keys(&self, now: Now) -> Option<HotKeyList> {
+        self.hot_keys.list(now)
+    }
+
     /// Appends the answer to a question, in the form that the question describes.
     pub fn answer(&self, now: Now, query: ShardQuery, out: &mut Vec<u8>) {
         match query {
@@ -81,6 +87,11 @@ impl Shard {
                     out.extend_from_slice(&items.to_le_bytes());
                 }
             }
+            ShardQuery::HotKeys => {
+                if let Some(list) = self.hot_keys.list(now) {
+                    list.append_to(out);
+                }
+            }
             ShardQuery::Prefixes => self.detail.counts().append_to(out),
         }
     }
@@ -91,6 +102,7 @@ impl Shard {
             ShardCommand::ResetStats => {
                 self.class_baseline = ClassTable::of(&self.store, now.tick);
                 self.detail.clear();
+                self.hot_keys.clear();
                 self.append_metrics(out);
             }
             ShardCommand::CountPrefixes(is_on) => self.detail.set_on(is_on),

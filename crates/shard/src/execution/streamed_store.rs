@@ -27,6 +27,7 @@ impl Shard {
         id: UploadId,
         store: &StoreRequest<'_>,
     ) {
+        self.hot_keys.note(now, key);
         self.detail.note_store(&self.metrics, store);
         let reservation = self
             .store

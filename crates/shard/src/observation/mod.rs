@@ -7,6 +7,9 @@
 pub(crate) mod class_table;
 pub(crate) mod detail;
 pub(crate) mod dump;
+mod frequent_keys;
+pub(crate) mod hot_key_list;
+pub(crate) mod hot_keys;
 pub(crate) mod prefix_counts;
 pub(crate) mod shard_query;
 pub(crate) mod watch_log;

@@ -11,6 +11,8 @@ pub enum ShardQuery {
     Sizes,
     /// Requests by prefix, a [`crate::PrefixCounts`].
     Prefixes,
+    /// The hottest keys, a [`crate::HotKeyList`]; nothing if they are not looked for.
+    HotKeys,
 }
 
 /// A command for a shard as a whole.
@@ -27,7 +29,8 @@ pub enum ShardCommand {
 
 impl ShardQuery {
     /// All questions; the code of each is its index.
-    const ALL: [Self; 4] = [Self::Metrics, Self::Classes, Self::Sizes, Self::Prefixes];
+    const ALL: [Self; 5] =
+        [Self::Metrics, Self::Classes, Self::Sizes, Self::Prefixes, Self::HotKeys];
 
     pub(crate) fn code(self) -> u8 {
         code_in(&Self::ALL, &self)

@@ -208,6 +208,7 @@ pub(crate) const OPTIONS: &[OptionRow] = {
             "spread-connections",
             "serve connections on all threads, even if fewer can serve them",
         ),
+        own_flag("disable-hot-keys", "do not look for the keys that are asked for most often"),
         own(CONFIG, "file", "file of options, read before the others; # begins a comment"),
         own("log-format", "name", "format of log lines: plain, json (default: plain)"),
         own(GENERATE, "text", "print the man page (man) or completions (bash, zsh, fish)"),

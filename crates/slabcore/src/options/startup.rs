@@ -88,6 +88,7 @@ impl Startup {
             cas: !given.flag("disable-cas"),
             prefix_delimiter: prefix_delimiter(given)?,
             track_sizes: suboptions.track_sizes,
+            hot_keys: !given.flag("disable-hot-keys"),
             requests_per_event_max,
             flush_all: !given.flag("disable-flush-all"),
             dump: !given.flag("disable-dumping"),

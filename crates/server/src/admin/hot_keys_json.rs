@@ -1,0 +1,28 @@
+//! The hot keys as JSON, for `/hotkeys`.
+
+use serde_json::{Value, json};
+use slabcore_shard::{HotKey, HotKeyList};
+
+use crate::settings::key_text::KeyText;
+
+/// The hottest keys by falling requests, with the numbers of `stats hotkeys`.
+pub(super) fn hot_keys_json(list: &HotKeyList) -> String {
+    let keys: Vec<Value> = list.keys().iter().map(|key| hot_key_json(list, key)).collect();
+    let document = json!({
+        "window_seconds": list.window_seconds(),
+        "requests": list.requests(),
+        "keys": keys,
+    });
+    format!("{document}\n")
+}
+
+fn hot_key_json(list: &HotKeyList, key: &HotKey) -> Value {
+    let KeyText { text, is_encoded } = KeyText::of(key.key());
+    json!({
+        "key": text,
+        "encoding": if is_encoded { "base64" } else { "text" },
+        "requests": key.requests,
+        "error": key.error,
+        "share": list.share(key),
+    })
+}

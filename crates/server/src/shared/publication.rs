@@ -1,0 +1,57 @@
+//! What shards publish for the admin endpoint besides their counters and slab classes: only if a
+//! reader wants it, because it is larger, and most readers do not.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, PoisonError};
+
+use slabcore_shard::HotKeyList;
+
+/// What the reader of the next publications wants.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Wanted {
+    pub(crate) hot_keys: bool,
+}
+
+/// The last publications of all shards.
+pub(crate) struct Publications {
+    wants_hot_keys: AtomicBool,
+    /// One for each shard.
+    hot_keys: Vec<Mutex<HotKeyList>>,
+}
+
+impl Publications {
+    pub(crate) fn new(shards: usize) -> Self {
+        Self {
+            wants_hot_keys: AtomicBool::new(false),
+            hot_keys: (0..shards).map(|_| Mutex::default()).collect(),
+        }
+    }
+
+    /// Says what is wanted from now on. To be called before the signals to publish are raised.
+    pub(crate) fn want(&self, wanted: Wanted) {
+        // The signal orders this for those who answer it.
+        self.wants_hot_keys.store(wanted.hot_keys, Ordering::Relaxed);
+    }
+
+    /// What is wanted.
+    pub(crate) fn wanted(&self) -> Wanted {
+        Wanted { hot_keys: self.wants_hot_keys.load(Ordering::Relaxed) }
+    }
+
+    /// Publishes the hot keys of a shard; `None`: it does not look for them. Does nothing while they
+    /// are read: an executor does not wait for a thread of low priority.
+    pub(crate) fn publish_hot_keys(&self, shard: usize, keys: Option<HotKeyList>) {
+        if let Ok(mut published) = self.hot_keys[shard].try_lock() {
+            *published = keys.unwrap_or_default();
+        }
+    }
+
+    /// The hottest keys that the shards published last.
+    pub(crate) fn hot_keys(&self) -> HotKeyList {
+        let mut merged = HotKeyList::default();
+        for keys in &self.hot_keys {
+            merged.merge(&keys.lock().unwrap_or_else(PoisonError::into_inner));
+        }
+        merged
+    }
+}
