@@ -23,6 +23,7 @@ mod little_memory;
 mod locked_memory;
 mod login;
 mod meta;
+mod miss_ratio_curve;
 mod options;
 mod own_datagrams;
 mod pipelines;

@@ -7,6 +7,7 @@ use std::time::Instant;
 
 use clap::{Arg, ArgAction, ArgGroup, ArgMatches, Command, value_parser};
 use slabcore_benches::host::{cores, machine};
+use slabcore_benches::replay::curve_check::CurveCheck;
 use slabcore_benches::replay::exact_lru::{ExactLru, Weight};
 use slabcore_benches::replay::held_items::{self, HeldItems, Offer};
 use slabcore_benches::replay::mix::{MIXES, Mix, MixTally};
@@ -31,22 +32,39 @@ const OLTP_HITS: [(u64, f64); 4] =
 /// Largest deviation from a published ratio, which is rounded.
 const ROUNDING: f64 = 0.005_001;
 
+fn folder() -> Arg {
+    Arg::new("folder")
+        .value_name("DIR")
+        .required(true)
+        .value_parser(value_parser!(PathBuf))
+        .help("Holds replays.csv, replays-unit.csv and traces/NAME.bin.zst")
+}
+
+fn option(name: &'static str, default: &'static str, help: &'static str) -> Arg {
+    Arg::new(name).long(name).value_name("LIST").default_value(default).help(help)
+}
+
+fn unit() -> Arg {
+    let help = "All values of one size: the rows of replays-unit.csv";
+    Arg::new("unit").long("unit").action(ArgAction::SetTrue).help(help)
+}
+
+fn names() -> Arg {
+    Arg::new("names").long("names").value_name("LIST").help("Only these traces")
+}
+
+fn curve_command() -> Command {
+    let curve = Command::new("curve")
+        .about("Misses that slabcore predicts for other sizes of its memory, and those of them.")
+        .arg(folder())
+        .arg(names())
+        .arg(option("scales", "10,30", "Memory in percent of the footprint"))
+        .arg(unit())
+        .arg(number("speed", "100", "Seconds of the trace that --store plays in one second"));
+    with_target(curve)
+}
+
 fn command() -> Command {
-    let folder = || {
-        Arg::new("folder")
-            .value_name("DIR")
-            .required(true)
-            .value_parser(value_parser!(PathBuf))
-            .help("Holds replays.csv, replays-unit.csv and traces/NAME.bin.zst")
-    };
-    let option = |name: &'static str, default: &'static str, help: &'static str| {
-        Arg::new(name).long(name).value_name("LIST").default_value(default).help(help)
-    };
-    let unit = || {
-        let help = "All values of one size: the rows of replays-unit.csv";
-        Arg::new("unit").long("unit").action(ArgAction::SetTrue).help(help)
-    };
-    let names = || Arg::new("names").long("names").value_name("LIST").help("Only these traces");
     let baseline = Arg::new("baseline").long("baseline").value_name("FILE");
     let traces = Command::new("traces")
         .about("Misses of traces, as a cache-aside client meets them.")
@@ -89,7 +107,13 @@ fn command() -> Command {
         .about("Replays recorded requests against a store or against two servers.")
         .after_help(DETAILS)
         .subcommand_required(true)
-        .subcommands([with_target(traces), with_target(held), with_target(mix), verify])
+        .subcommands([
+            with_target(traces),
+            curve_command(),
+            with_target(held),
+            with_target(mix),
+            verify,
+        ])
 }
 
 fn number(name: &'static str, default: &'static str, help: &'static str) -> Arg {
@@ -318,6 +342,47 @@ fn traces(matches: &ArgMatches) -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
+fn curve(matches: &ArgMatches) -> Result<(), Box<dyn Error>> {
+    let (folder, rows) = rows(matches)?;
+    let scales: &String = matches.get_one("scales").expect("it has a default");
+    let scales = scales.split(',').map(str::parse).collect::<Result<Vec<u32>, _>>()?;
+    let servers = Servers::of(matches)?;
+    let speed = *matches.get_one::<u32>("speed").expect("it has a default");
+    let mut cells = Vec::new();
+    for row in &rows {
+        let records = row.read_trace(&folder)?;
+        for &share in &scales {
+            let memory_mib = row.memory_mib(share).ok_or("--scales takes some of 1,10,30")?;
+            let requests = TraceCopies::new(&records, row.copies, row.sizes);
+            let check = match &servers {
+                None => CurveCheck::of_stores(memory_mib, speed, &requests),
+                Some(servers) => CurveCheck::of_servers(memory_mib, &requests, |memory_mib| {
+                    servers.start(&servers.slabcore, memory_mib)
+                })?,
+            };
+            eprintln!("{} at {share} %: {:.2} points at most", row.name, check.error());
+            let mut line = vec![row.name.clone(), memory_mib.to_string()];
+            let pairs = check.predicted.iter().zip(&check.measured);
+            line.extend(
+                pairs.map(|(predicted, measured)| format!("{predicted:.2} / {measured:.2}")),
+            );
+            line.push(format!("{:.2}", check.error()));
+            cells.push(line);
+        }
+    }
+    match &servers {
+        Some(servers) => println!("{}\n", servers.describe()?),
+        None => println!("Stores within the process.\n"),
+    }
+    let factors = CurveCheck::factors().map(|factor| format!("{factor} x"));
+    let mut head = vec!["trace", "-m"];
+    head.extend(factors.iter().map(String::as_str));
+    head.push("largest error");
+    println!("Percent missed, predicted / measured.\n");
+    print!("{}", table::markdown(&head, &cells));
+    Ok(())
+}
+
 fn held(matches: &ArgMatches) -> Result<(), Box<dyn Error>> {
     let path: &PathBuf = matches.get_one("presets").expect("it is required");
     let names: &String = matches.get_one("names").expect("it has a default");
@@ -536,6 +601,7 @@ fn main() -> ExitCode {
     let matches = command().get_matches();
     let result = match matches.subcommand() {
         Some(("traces", matches)) => traces(matches),
+        Some(("curve", matches)) => curve(matches),
         Some(("held", matches)) => held(matches),
         Some(("mix", matches)) => mix(matches),
         Some(("verify", matches)) => verify(matches),

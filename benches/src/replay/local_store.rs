@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use slabcore_storage::{
-    Config, HashedKey, KeyHasher, NewItem, PAGE_BYTES, PagePool, Region, Store, StoreOutcome,
-    StoreVerb,
+    Config, CurveCounts, HashedKey, KeyHasher, NewItem, PAGE_BYTES, PagePool, Region, Store,
+    StoreOutcome, StoreVerb,
 };
 
 use crate::MissTally;
@@ -113,6 +113,12 @@ impl LocalStore {
             self.requests = 0;
             self.store.maintain(now, MAINTAIN_STEPS);
         }
+    }
+
+    /// What was read and missed, here and in the simulations of other sizes.
+    #[must_use]
+    pub fn curve_counts(&self) -> CurveCounts {
+        self.store.curve_counts().0
     }
 
     /// Items that it holds.

@@ -4,6 +4,7 @@
 //!
 //! Start reading at `trace.rs` and `trace_copies.rs`, then `local_store.rs` and `wire_replay.rs`.
 
+pub mod curve_check;
 pub mod exact_lru;
 pub mod held_items;
 pub mod local_store;

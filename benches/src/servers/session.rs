@@ -30,17 +30,22 @@ impl Session {
 
     /// One value of `stats`; `None` when the server has no such line.
     pub fn stat(&mut self, name: &str) -> io::Result<Option<String>> {
-        self.send("stats")?;
-        let mut found = None;
+        let stats = self.stats("")?;
+        Ok(stats.into_iter().rev().find(|(found, _)| found == name).map(|(_, value)| value))
+    }
+
+    /// Name and value of each line of `stats WORDS`.
+    pub fn stats(&mut self, words: &str) -> io::Result<Vec<(String, String)>> {
+        self.send(format!("stats {words}").trim_end())?;
+        let mut found = Vec::new();
         loop {
             let line = self.line()?;
             if line == "END" {
                 return Ok(found);
             }
-            let Some(rest) = line.strip_prefix("STAT ") else { return Err(unexpected(&line)) };
-            if let Some((_, value)) = rest.split_once(' ').filter(|(key, _)| *key == name) {
-                found = Some(value.to_owned());
-            }
+            let pair = line.strip_prefix("STAT ").and_then(|rest| rest.split_once(' '));
+            let Some((name, value)) = pair else { return Err(unexpected(&line)) };
+            found.push((name.to_owned(), value.to_owned()));
         }
     }
 

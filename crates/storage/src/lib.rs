@@ -61,7 +61,8 @@ pub use item::chunk_sizes::SlabClassId;
 pub use item::item_ref::ItemRef;
 pub use item::item_size_limit::ItemSizeLimit;
 pub use limits::{
-    CHUNK_BYTES_MAX, CLASSES_MAX, KEY_BYTES_MAX, LONG_VALUE_BYTES, PAGE_BYTES, VALUE_BYTES_MAX,
+    CHUNK_BYTES_MAX, CLASSES_MAX, CURVE_QUARTERS, CURVE_SIZES, KEY_BYTES_MAX, LONG_VALUE_BYTES,
+    PAGE_BYTES, VALUE_BYTES_MAX,
 };
 pub use linked::hold::Hold;
 pub use linked::linked_items::Miss;
@@ -70,6 +71,7 @@ pub use memory::page_pool::PagePool;
 pub use memory::region::{Region, region_reach};
 pub use page_moves::page_sharing::{PageDemand, PageWish};
 pub use page_moves::reassign::Reassigned;
+pub use policy::curve_counts::CurveCounts;
 pub use policy::segment_shares::SegmentShares;
 pub use slabs::stats::{ClassCounters, ClassStats, StoreStats};
 pub use store::allocation::NoMemory;

@@ -95,6 +95,54 @@ const _: () = assert!(SHADOW_COPIES_MAX < SHADOW_ITEMS_MAX);
 /// more than a real one.
 pub(crate) const SHADOW_LOOKS: u64 = 24;
 
+/// Simulated memories of the miss-ratio curve.
+pub const CURVE_SIZES: usize = 5;
+
+/// Their sizes, in quarters of the memory of the store.
+pub const CURVE_QUARTERS: [u64; CURVE_SIZES] = [1, 2, 4, 8, 16];
+
+/// Items of each of them at most.
+pub(crate) const CURVE_ITEMS_MAX: [usize; CURVE_SIZES] = [2_048, 4_096, 4_096, 4_096, 8_192];
+
+/// One of two to the power of this many sampled keys is followed in each of them. Smaller memories
+/// have fewer items, so they follow more keys.
+pub(crate) const CURVE_PART_BITS: [u32; CURVE_SIZES] = [0, 0, 1, 2, 2];
+
+/// Bytes that items are expected to have before any is known. If they have more, the sample is
+/// widened; too wide a sample would cost time.
+pub(crate) const CURVE_ITEM_BYTES: usize = 128;
+
+/// Sampled reads after which what was counted for the curve before counts half.
+pub(crate) const CURVE_READS: u64 = 1 << 15;
+
+/// Sampled stores between two looks whether the sample is far too small.
+pub(crate) const CURVE_STORES: u64 = 256;
+
+/// Items of a store from which on their mean size is known.
+pub(crate) const CURVE_ITEMS_MIN: usize = 256;
+
+/// Bytes of all simulations of a store.
+const SIMULATIONS_BYTES_MAX: usize = 1 << 20;
+
+/// Bytes of a simulation with this many items at most.
+const fn shadow_bytes(items: usize) -> usize {
+    items * SHADOW_ITEM_BYTES + (2 * items * 8 / 7).next_power_of_two() * SHADOW_PLACE_BYTES
+}
+
+/// Bytes of an item of a simulation, and of the place of its key: two bytes, and one of the table.
+pub(crate) const SHADOW_ITEM_BYTES: usize = 24;
+const SHADOW_PLACE_BYTES: usize = 3;
+
+const _: () = {
+    let mut bytes = 3 * shadow_bytes(SHADOW_ITEMS_MAX);
+    let mut size = 0;
+    while size < CURVE_SIZES {
+        bytes += shadow_bytes(CURVE_ITEMS_MAX[size]);
+        size += 1;
+    }
+    assert!(bytes < SIMULATIONS_BYTES_MAX);
+};
+
 /// Evictions of a simulated store for one item stored. More are due at once if the bytes of the
 /// real store fall.
 pub(crate) const SHADOW_EVICTIONS_MAX: usize = 64;

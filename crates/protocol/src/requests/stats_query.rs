@@ -40,6 +40,8 @@ pub enum StatsQuery<'a> {
     Shards,
     /// `stats hotkeys`: the keys that are asked for most often.
     HotKeys,
+    /// `stats mrc`: predicted hit ratios with other sizes of the memory.
+    MissRatioCurve,
     /// `stats slabcore owner <key>+`: the shard of each key.
     Owners {
         /// Blank-separated keys.
@@ -63,6 +65,7 @@ impl<'a> StatsQuery<'a> {
             b"latency" => Self::Latency,
             b"shards" => Self::Shards,
             b"hotkeys" => Self::HotKeys,
+            b"mrc" => Self::MissRatioCurve,
             _ => Self::Owners { keys: words.strip_prefix(b"slabcore owner ")? },
         })
     }

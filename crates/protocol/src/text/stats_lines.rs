@@ -95,6 +95,7 @@ mod tests {
         check("stats latency", StatsQuery::Latency);
         check("stats shards", StatsQuery::Shards);
         check("stats hotkeys", StatsQuery::HotKeys);
+        check("stats mrc", StatsQuery::MissRatioCurve);
         check("stats slabcore owner a  b", StatsQuery::Owners { keys: b"a  b" });
         check("stats items x", StatsQuery::Items);
         check("stats slabs x", StatsQuery::Slabs);

@@ -451,8 +451,8 @@ fn the_status_page_and_its_numbers() {
     let (head, text) = server.ask("GET /status.json HTTP/1.1\r\n\r\n");
     assert!(head.contains("\r\nContent-Type: application/json\r\n"), "{head}");
     assert!(!head.contains("Content-Security-Policy"), "{head}");
-    let status: serde_json::Value = serde_json::from_str(&text).unwrap();
-    let gets = serde_json::json!({ "hits": 2, "misses": 2 });
+    let status: Value = serde_json::from_str(&text).unwrap();
+    let gets = json!({ "hits": 2, "misses": 2 });
     assert_eq!(status["gets"], gets, "{text}");
     assert_eq!(status["product"], "slabcore 9.8.7", "{text}");
     assert_eq!(status["items"], 3, "{text}");

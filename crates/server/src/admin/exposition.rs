@@ -11,6 +11,7 @@ use slabcore_metrics::prometheus_names::{FAMILIES, Family, Kind, SHARD_FAMILIES,
 use slabcore_protocol::MEMCACHED_VERSION;
 
 use crate::admin::class_exposition::class_families;
+use crate::admin::curve_exposition::curve_families;
 use crate::admin::histogram_exposition::histogram_families;
 use crate::admin::published_numbers::PublishedNumbers;
 use crate::admin::state_families::STATE_FAMILIES;
@@ -210,6 +211,7 @@ impl Exposition {
         families.extend(STATE_FAMILIES.iter().map(|family| family.text(shared, numbers)));
         families.extend(class_families(numbers, shared.item_columns()));
         families.extend(histogram_families(shared.timings.iter().map(Arc::as_ref)));
+        families.extend(shared.publications.curve().iter().flat_map(curve_families));
         families.sort_unstable();
         families.concat()
     }

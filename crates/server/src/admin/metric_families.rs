@@ -4,6 +4,7 @@ use slabcore_metrics::class_names::{CLASS_FAMILIES, SHARD_CLASS_FAMILIES};
 use slabcore_metrics::histogram_names::HISTOGRAM_FAMILIES;
 use slabcore_metrics::prometheus_names::{FAMILIES, Kind, SHARD_FAMILIES};
 
+use crate::admin::curve_exposition::CURVE_FAMILIES;
 use crate::admin::exposition::{CPU_SECONDS, LRU_FACTORS, SERVER_FAMILIES};
 use crate::admin::state_families::{STATE_FAMILIES, StateFamily};
 
@@ -70,8 +71,14 @@ pub fn metric_families() -> Vec<MetricFamily> {
         labels: family.source.label_names().iter().copied().chain(["le"]).collect(),
         help: family.help,
     });
+    let curve = CURVE_FAMILIES.iter().map(|family| MetricFamily {
+        name: family.name,
+        kind: family.kind,
+        labels: family.labels.to_vec(),
+        help: family.help,
+    });
     let mut families: Vec<MetricFamily> =
-        server.chain(fractions).chain(tables).chain(states).chain(classes).collect();
+        server.chain(fractions).chain(curve).chain(tables).chain(states).chain(classes).collect();
     families.extend(histograms);
     families.sort_unstable_by_key(|family| family.name);
     families

@@ -12,6 +12,7 @@ pub(crate) mod admin_http;
 #[cfg(test)]
 mod admin_tests;
 pub(crate) mod class_exposition;
+pub(crate) mod curve_exposition;
 pub(crate) mod exposition;
 mod histogram_exposition;
 mod hot_keys_json;

@@ -4,7 +4,7 @@
 
 use slabcore_metrics::Snapshot;
 use slabcore_protocol::Echo;
-use slabcore_shard::{ClassTable, HotKeyList, PrefixCounts, ShardId};
+use slabcore_shard::{ClassTable, HotKeyList, MissRatioCurve, PrefixCounts, ShardId};
 use slabcore_storage::Reassigned;
 
 use crate::connection::connection_reports::ConnectionReports;
@@ -28,6 +28,8 @@ pub(crate) enum Gathering {
     Prefixes(Box<PrefixCounts>),
     /// `stats hotkeys`.
     HotKeys(Box<HotKeyList>),
+    /// `stats mrc`.
+    MissRatioCurve(Box<MissRatioCurve>),
     /// `stats sizes`.
     Sizes(Box<Sizes>),
     /// `stats conns`.
@@ -91,6 +93,7 @@ impl Gather {
             Gathering::Done | Gathering::Latency => {}
             Gathering::Prefixes(counts) => counts.merge_bytes(bytes),
             Gathering::HotKeys(keys) => keys.merge_bytes(bytes),
+            Gathering::MissRatioCurve(curve) => curve.merge_bytes(bytes),
             Gathering::Sizes(sizes) => sizes.merge_bytes(bytes),
             Gathering::Connections(reports) => reports.merge_bytes(bytes),
             Gathering::Shards(shards) => shards[shard.index()] = snapshot_of(bytes),

@@ -113,10 +113,11 @@ impl Hub {
         }
     }
 
-    /// Publishes what only some readers want.
+    /// Publishes the curve, and what only some readers want.
     fn publish_wanted(&self) {
         let Executor { shard: number, shards, now, shared, .. } = &self.executor;
         let (shard, publications) = (shards.own(), &shared.publications);
+        publications.publish_curve(number.index(), shard.miss_ratio_curve());
         let wanted = publications.wanted();
         if wanted.hot_keys {
             publications.publish_hot_keys(number.index(), shard.hot_keys(*now));

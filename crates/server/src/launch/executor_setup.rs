@@ -150,6 +150,7 @@ fn make_shard(
         cas: settings.cas,
         fair_share_pages: shared.pages.pages_total() / settings.shards,
         track_sizes: settings.track_sizes,
+        miss_curve: settings.has_miss_ratio_curve(),
     };
     let metrics = Arc::clone(&shared.metrics[index]);
     let mut shard = Shard::new(&config, Arc::clone(&shared.pages), hasher.clone(), metrics)

@@ -7,7 +7,7 @@ use crate::connection::gather::{ClassesReply, Gather, Gathering, MetricsReply};
 use crate::executor::Executor;
 use crate::requests::stats;
 use crate::requests::stats_breakdowns::{
-    encode_hot_keys, encode_latency, encode_prefixes, encode_shards,
+    encode_hot_keys, encode_latency, encode_miss_ratio_curve, encode_prefixes, encode_shards,
 };
 
 /// The reply of a gather that all shards have answered.
@@ -20,6 +20,9 @@ pub(super) fn gathered_reply(gather: &Gather, executor: &Executor) -> Vec<u8> {
             return out;
         }
         Gathering::HotKeys(keys) => encode_hot_keys(&mut out, keys),
+        Gathering::MissRatioCurve(curve) => {
+            encode_miss_ratio_curve(&mut out, &executor.shared, curve);
+        }
         Gathering::Sizes(sizes) => sizes.encode(&mut out),
         Gathering::Connections(connections) => {
             let shared = &executor.shared;

@@ -5,7 +5,8 @@
 
 use slabcore_metrics::{Command, Counter, Gauge, Snapshot};
 use slabcore_protocol::{BinaryReply, BinaryStatus, BinaryValue, END, Echo, encode_stat};
-use slabcore_shard::{HotKeyList, PrefixCounts};
+use slabcore_shard::{HotKeyList, MissRatioCurve, PrefixCounts};
+use slabcore_storage::CURVE_QUARTERS;
 
 use crate::settings::key_text::KeyText;
 use crate::shared::shared_state::SharedState;
@@ -65,6 +66,36 @@ pub(super) fn encode_hot_keys(out: &mut Vec<u8>, keys: &HotKeyList) {
         encode_stat(out, format_args!("{rank}:error"), it.error);
         encode_stat(out, format_args!("{rank}:share"), format_args!("{:.4}", keys.share(it)));
     }
+    out.extend_from_slice(END);
+}
+
+/// Appends `stats mrc`: predicted and measured hit ratios lately, what they were computed from, and
+/// the same as counts since the start.
+pub(super) fn encode_miss_ratio_curve(
+    out: &mut Vec<u8>,
+    shared: &SharedState,
+    curve: &MissRatioCurve,
+) {
+    let memory_bytes = shared.memory.bytes() as u64;
+    for (size, factor) in MissRatioCurve::FACTORS.iter().enumerate() {
+        let bytes = memory_bytes * CURVE_QUARTERS[size] / 4;
+        encode_stat(out, format_args!("{factor}:memory_bytes"), bytes);
+        if let Some(ratio) = curve.predicted_hit_ratio(size) {
+            encode_stat(out, format_args!("{factor}:hit_ratio"), format_args!("{ratio:.4}"));
+        }
+        let misses = curve.all.predicted_misses(size);
+        encode_stat(out, format_args!("{factor}:misses"), misses);
+    }
+    if let Some(ratio) = curve.measured_hit_ratio() {
+        encode_stat(out, "measured:hit_ratio", format_args!("{ratio:.4}"));
+    }
+    encode_stat(out, "measured:misses", curve.all.misses);
+    encode_stat(out, "requests", curve.all.reads);
+    encode_stat(out, "window_requests", curve.window.reads);
+    encode_stat(out, "sampled_requests", curve.all.sampled);
+    encode_stat(out, "sampled_items", curve.sampled_items);
+    let rate = 1.0 / curve.sampled_one_in.max(1) as f64;
+    encode_stat(out, "sample_rate", format_args!("{rate:.6}"));
     out.extend_from_slice(END);
 }
 

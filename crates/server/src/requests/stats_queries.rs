@@ -41,6 +41,9 @@ impl Connection {
             StatsQuery::HotKeys if settings.hot_keys => {
                 (Gathering::HotKeys(Box::default()), ShardQuery::HotKeys)
             }
+            StatsQuery::MissRatioCurve if settings.has_miss_ratio_curve() => {
+                (Gathering::MissRatioCurve(Box::default()), ShardQuery::MissRatioCurve)
+            }
             StatsQuery::Prefixes if settings.dump => {
                 let counts = Box::new(PrefixCounts::new(PREFIXES_SHOWN_MAX));
                 (Gathering::Prefixes(counts), ShardQuery::Prefixes)
@@ -62,8 +65,10 @@ impl Connection {
             StatsQuery::Settings => stats::settings(&mut text, &executor.shared),
             StatsQuery::Sizes => stats::sizes_disabled(&mut text),
             StatsQuery::Owners { keys } => stats::owners(&mut text, &executor.router, keys),
-            // There is no external storage, or no look for hot keys.
-            StatsQuery::ExternalStorage | StatsQuery::HotKeys => text.extend_from_slice(END),
+            // There is no external storage, or the others are switched off.
+            StatsQuery::ExternalStorage | StatsQuery::HotKeys | StatsQuery::MissRatioCurve => {
+                text.extend_from_slice(END);
+            }
             StatsQuery::Connections => return self.stats_connections(executor),
             StatsQuery::Cachedump { class, lines_max } if executor.shared.settings.dump => {
                 return self.begin_cachedump(class, lines_max);

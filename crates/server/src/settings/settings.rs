@@ -132,6 +132,8 @@ pub struct Settings {
     pub track_sizes: bool,
     /// Look for the keys that are asked for most often (not `--disable-hot-keys`).
     pub hot_keys: bool,
+    /// Predict the hit ratio with other sizes of the memory (not `--disable-miss-ratio-curve`).
+    pub miss_ratio_curve: bool,
     /// Requests of one connection and turn at most (`-R`).
     pub requests_per_event_max: usize,
     /// Whether `flush_all` is allowed (not `-F`).
@@ -205,6 +207,7 @@ impl Default for Settings {
             prefix_delimiter: None,
             track_sizes: store.track_sizes,
             hot_keys: true,
+            miss_ratio_curve: true,
             requests_per_event_max: 20,
             flush_all: true,
             dump: true,
@@ -229,5 +232,12 @@ impl Default for Settings {
             kept: KeptSettings::default(),
             product: "slabcore",
         }
+    }
+}
+
+impl Settings {
+    /// Whether hit ratios are predicted. Nothing is predicted of a cache that evicts nothing.
+    pub(crate) fn has_miss_ratio_curve(&self) -> bool {
+        self.miss_ratio_curve && self.evict
     }
 }

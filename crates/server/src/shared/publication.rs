@@ -1,10 +1,10 @@
-//! What shards publish for the admin endpoint besides their counters and slab classes: only if a
-//! reader wants it, because it is larger, and most readers do not.
+//! What shards publish for the admin endpoint besides their counters and slab classes. What is
+//! large is published only if a reader wants it.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 
-use slabcore_shard::HotKeyList;
+use slabcore_shard::{HotKeyList, MissRatioCurve};
 
 /// What the reader of the next publications wants.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -17,6 +17,7 @@ pub(crate) struct Publications {
     wants_hot_keys: AtomicBool,
     /// One for each shard.
     hot_keys: Vec<Mutex<HotKeyList>>,
+    curves: Vec<Mutex<Option<MissRatioCurve>>>,
 }
 
 impl Publications {
@@ -24,6 +25,7 @@ impl Publications {
         Self {
             wants_hot_keys: AtomicBool::new(false),
             hot_keys: (0..shards).map(|_| Mutex::default()).collect(),
+            curves: (0..shards).map(|_| Mutex::default()).collect(),
         }
     }
 
@@ -38,8 +40,8 @@ impl Publications {
         Wanted { hot_keys: self.wants_hot_keys.load(Ordering::Relaxed) }
     }
 
-    /// Publishes the hot keys of a shard; `None`: it does not look for them. Does nothing while they
-    /// are read: an executor does not wait for a thread of low priority.
+    /// Publishes the hot keys of a shard; `None`: it does not look for them. Does nothing while
+    /// they are read: an executor does not wait for a thread of low priority.
     pub(crate) fn publish_hot_keys(&self, shard: usize, keys: Option<HotKeyList>) {
         if let Ok(mut published) = self.hot_keys[shard].try_lock() {
             *published = keys.unwrap_or_default();
@@ -51,6 +53,24 @@ impl Publications {
         let mut merged = HotKeyList::default();
         for keys in &self.hot_keys {
             merged.merge(&keys.lock().unwrap_or_else(PoisonError::into_inner));
+        }
+        merged
+    }
+
+    /// Publishes the miss-ratio curve of a shard, as [`Self::publish_hot_keys`].
+    pub(crate) fn publish_curve(&self, shard: usize, curve: Option<MissRatioCurve>) {
+        if let Ok(mut published) = self.curves[shard].try_lock() {
+            *published = curve;
+        }
+    }
+
+    /// The curve of all shards that have published theirs. `None`: there is none.
+    pub(crate) fn curve(&self) -> Option<MissRatioCurve> {
+        let mut merged = None;
+        for curve in &self.curves {
+            if let Some(curve) = *curve.lock().unwrap_or_else(PoisonError::into_inner) {
+                merged.get_or_insert_with(MissRatioCurve::default).merge(&curve);
+            }
         }
         merged
     }

@@ -7,6 +7,7 @@ use slabcore_metrics::{Counter, Gauge};
 use crate::execution::shard::Shard;
 use crate::observation::class_table::ClassTable;
 use crate::observation::hot_key_list::HotKeyList;
+use crate::observation::miss_ratio_curve::MissRatioCurve;
 use crate::observation::shard_query::{ShardCommand, ShardQuery};
 use crate::requests::clock::Now;
 
@@ -73,6 +74,11 @@ impl Shard {
         self.hot_keys.list(now)
     }
 
+    /// The miss-ratio curve. `None`: there is none.
+    pub fn miss_ratio_curve(&self) -> Option<MissRatioCurve> {
+        MissRatioCurve::of(&self.store)
+    }
+
     /// Appends the answer to a question, in the form that the question describes.
     pub fn answer(&self, now: Now, query: ShardQuery, out: &mut Vec<u8>) {
         match query {
@@ -90,6 +96,11 @@ impl Shard {
             ShardQuery::HotKeys => {
                 if let Some(list) = self.hot_keys.list(now) {
                     list.append_to(out);
+                }
+            }
+            ShardQuery::MissRatioCurve => {
+                if let Some(curve) = self.miss_ratio_curve() {
+                    curve.append_to(out);
                 }
             }
             ShardQuery::Prefixes => self.detail.counts().append_to(out),

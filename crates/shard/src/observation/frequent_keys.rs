@@ -3,9 +3,9 @@
 //! A table has a counter for each of a bounded number of keys. A key without one takes the counter
 //! that is smallest, and goes on counting from there; what it takes over is its **error**. So a
 //! count is never too low, and too high by its error at most. A key with more than `total / keys`
-//! requests has a counter. These bounds hold for every stream. The counts of `HeavyKeeper` are closer for
-//! the same memory, but its bounds hold only with some probability, and here the keys themselves
-//! take most of the memory.
+//! requests has a counter. These bounds hold for every stream. The counts of `HeavyKeeper` are
+//! closer for the same memory, but its bounds hold only with some probability, and here the keys
+//! themselves take most of the memory.
 //!
 //! Counts are halved from time to time, so what is frequent now comes before what was. The bounds
 //! then hold for requests that are weighted likewise.

@@ -6,8 +6,8 @@ use alloc::vec::Vec;
 
 use crate::limits::HOT_KEYS_SHOWN_MAX;
 
-/// A hot key. Its sampled requests are between `requests - error` and `requests`, and stand for as
-/// many requests of clients.
+/// A hot key. Its requests, as the sample estimates them, are between `requests - error` and
+/// `requests`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HotKey {
     key: Box<[u8]>,
@@ -72,8 +72,8 @@ impl HotKeyList {
         self.keys.truncate(HOT_KEYS_SHOWN_MAX);
     }
 
-    /// Appends the list as bytes for [`Self::merge_bytes`]: two words, then for each key its length,
-    /// its bytes and two words, all little-endian.
+    /// Appends the list as bytes for [`Self::merge_bytes`]: two words, then for each key its
+    /// length, its bytes and two words, all little-endian.
     pub(crate) fn append_to(&self, out: &mut Vec<u8>) {
         let push = |out: &mut Vec<u8>, word: u64| out.extend_from_slice(&word.to_le_bytes());
         push(out, self.window_seconds);

@@ -105,6 +105,8 @@ mod tests {
 
     use slabcore_storage::KeyHasher;
 
+    use crate::observation::hot_key_list::HotKey;
+
     fn at(tick: u32) -> Now {
         Now { tick, unix_at_zero: 0 }
     }
@@ -115,7 +117,7 @@ mod tests {
     }
 
     fn keys(list: &HotKeyList) -> Vec<&[u8]> {
-        list.keys().iter().map(|it| it.key()).collect()
+        list.keys().iter().map(HotKey::key).collect()
     }
 
     /// One key in every 128 requests, in step with the mean gap.

@@ -10,6 +10,7 @@ pub(crate) mod dump;
 mod frequent_keys;
 pub(crate) mod hot_key_list;
 pub(crate) mod hot_keys;
+pub(crate) mod miss_ratio_curve;
 pub(crate) mod prefix_counts;
 pub(crate) mod shard_query;
 pub(crate) mod watch_log;

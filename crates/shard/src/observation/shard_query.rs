@@ -13,6 +13,8 @@ pub enum ShardQuery {
     Prefixes,
     /// The hottest keys, a [`crate::HotKeyList`]; nothing if they are not looked for.
     HotKeys,
+    /// A [`crate::MissRatioCurve`]; nothing if there is none.
+    MissRatioCurve,
 }
 
 /// A command for a shard as a whole.
@@ -29,8 +31,14 @@ pub enum ShardCommand {
 
 impl ShardQuery {
     /// All questions; the code of each is its index.
-    const ALL: [Self; 5] =
-        [Self::Metrics, Self::Classes, Self::Sizes, Self::Prefixes, Self::HotKeys];
+    const ALL: [Self; 6] = [
+        Self::Metrics,
+        Self::Classes,
+        Self::Sizes,
+        Self::Prefixes,
+        Self::HotKeys,
+        Self::MissRatioCurve,
+    ];
 
     pub(crate) fn code(self) -> u8 {
         code_in(&Self::ALL, &self)

@@ -209,6 +209,7 @@ pub(crate) const OPTIONS: &[OptionRow] = {
             "serve connections on all threads, even if fewer can serve them",
         ),
         own_flag("disable-hot-keys", "do not look for the keys that are asked for most often"),
+        own_flag("disable-miss-ratio-curve", "do not predict hit ratios with more or less memory"),
         own(CONFIG, "file", "file of options, read before the others; # begins a comment"),
         own("log-format", "name", "format of log lines: plain, json (default: plain)"),
         own(GENERATE, "text", "print the man page (man) or completions (bash, zsh, fish)"),

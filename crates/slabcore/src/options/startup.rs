@@ -55,7 +55,6 @@ impl Startup {
         let mut warnings = warnings_of_options(given);
         let mut suboptions = suboptions::parse(given.all("extended"))?;
         warnings.append(&mut suboptions.warnings);
-
         let defaults = Settings::default();
         let connections_max = connections_max(given, &defaults)?;
         let requests_per_event_max = requests_per_event_max(given, &defaults)?;
@@ -89,6 +88,7 @@ impl Startup {
             prefix_delimiter: prefix_delimiter(given)?,
             track_sizes: suboptions.track_sizes,
             hot_keys: !given.flag("disable-hot-keys"),
+            miss_ratio_curve: !given.flag("disable-miss-ratio-curve"),
             requests_per_event_max,
             flush_all: !given.flag("disable-flush-all"),
             dump: !given.flag("disable-dumping"),

@@ -9,11 +9,14 @@ use crate::item::chunk::set_access;
 use crate::item::chunk_sizes::SlabClassId;
 use crate::item::eviction_order::{EvictionOrder, Judge};
 use crate::item::item_head::ItemHead;
+use crate::item::item_ref::ItemRef;
 use crate::item::segment::Segment;
 use crate::limits::{AGE_OFFSET_PART, SHADOW_COPY_LOOKS};
 use crate::linked::linked_items::LinkedItems;
 use crate::memory::region::Location;
 use crate::policy::access_clock::AccessClock;
+use crate::policy::curve_counts::CurveCounts;
+use crate::policy::miss_curve::{MissCurve, StoreMeasures};
 use crate::policy::order_choice::OrderChoice;
 use crate::policy::page_worth::PageWorth;
 use crate::policy::segment_ages::SegmentAges;
@@ -28,6 +31,11 @@ pub(crate) struct Eviction {
     items: LinkedItems,
     clock: AccessClock,
     orders: OrderChoice,
+    curve: MissCurve,
+    /// The mask of the hashes that the choice of the order or the curve samples.
+    sample_mask: u32,
+    /// Reads that found no item.
+    read_misses: u64,
     stale_classes: StaleClasses,
     worth: PageWorth,
     crawl: Crawl,
@@ -42,11 +50,14 @@ pub(crate) struct Eviction {
 }
 
 impl Eviction {
-    pub(crate) fn new(items: LinkedItems, evicts: bool) -> Eviction {
+    pub(crate) fn new(items: LinkedItems, evicts: bool, curve: MissCurve) -> Eviction {
         Eviction {
             items,
             clock: AccessClock::new(),
             orders: OrderChoice::new(),
+            sample_mask: curve.sample_mask(),
+            curve,
+            read_misses: 0,
             stale_classes: StaleClasses::default(),
             worth: PageWorth::default(),
             crawl: Crawl::new(),
@@ -207,11 +218,17 @@ impl Eviction {
         self.orders.judge(self.clock.tick_in(items / AGE_OFFSET_PART, items))
     }
 
-    /// Whether reads and stores of the key with this hash are noted for the choice of the order of
-    /// eviction.
+    /// Whether reads and stores of the key with this hash are noted for simulations: of the orders
+    /// of eviction, or of other sizes of the memory.
     #[inline]
     pub(crate) fn is_sampled(&self, hash: u64) -> bool {
-        self.orders.is_sampled(hash)
+        hash as u32 & self.sample_mask == 0
+    }
+
+    /// Counts a read that found no item.
+    #[inline]
+    pub(crate) fn count_read_miss(&mut self) {
+        self.read_misses += 1;
     }
 
     /// Notes a read of a sampled key. `found`: its item, if it has one.
@@ -219,45 +236,123 @@ impl Eviction {
     pub(crate) fn note_sampled_read(&mut self, now: u32, hash: u64, found: Option<Location>) {
         let found = found.map(|item| self.items.view(item));
         let found = found.map(|item| (item.total_bytes(), item.exptime()));
-        if self.orders.note_read(now, hash, found) {
+        if self.curve.is_sampled(hash) {
+            let measures = self.measures();
+            if self.curve.note_read(now, hash, found, &measures) {
+                let (reads, misses) = self.reads();
+                self.curve.halve_window(reads, misses);
+            }
+        }
+        if self.orders.is_sampled(hash) && self.orders.note_read(now, hash, found) {
             // The costs of the order before are not comparable.
             self.items.slabs_mut().classes_mut().iter_mut().for_each(SlabClass::forget_costs);
         }
+        self.join_samples();
     }
 
     /// Notes that an item of a sampled key was stored.
     #[cold]
-    pub(crate) fn note_sampled_store(&mut self, hash: u64, item: Location) {
+    pub(crate) fn note_sampled_store(&mut self, now: u32, hash: u64, item: Location) {
         let item = self.items.view(item);
-        let (bytes, exptime) = (item.total_bytes(), item.exptime());
-        self.orders.note_store(hash, (bytes, exptime), self.items.bytes());
+        let size = (item.total_bytes(), item.exptime());
+        if self.curve.is_sampled(hash) {
+            let measures = self.measures();
+            self.curve.note_store(now, hash, size, &measures);
+            if !self.curve.is_copied() {
+                self.copy_to_curve(now, &measures);
+            }
+        }
+        if self.orders.is_sampled(hash) {
+            self.orders.note_store(now, hash, size, self.items.bytes());
+        }
+        self.join_samples();
     }
 
     /// Notes that a client removed the item of a sampled key.
     #[cold]
     pub(crate) fn note_sampled_removal(&mut self, hash: u64) {
         self.orders.note_removal(hash);
+        self.curve.note_removal(hash);
+    }
+
+    /// Notes the new exptime of the item of a sampled key.
+    #[cold]
+    pub(crate) fn note_sampled_exptime(&mut self, hash: u64, exptime: u32) {
+        self.orders.note_exptime(hash, exptime);
+        self.curve.note_exptime(hash, exptime);
+    }
+
+    /// The samples have changed.
+    fn join_samples(&mut self) {
+        self.sample_mask = self.orders.sample_mask() & self.curve.sample_mask();
+    }
+
+    /// What the simulations of other sizes need to know.
+    fn measures(&self) -> StoreMeasures {
+        let bytes = self.items.bytes();
+        StoreMeasures {
+            order: self.orders.chosen(),
+            mean_bytes: self.orders.mean_bytes(),
+            items: self.items.items(),
+            bytes,
+            bytes_max: self.items.slabs().stock.bytes_when_full(bytes),
+        }
+    }
+
+    /// Reads since the start, and those of them that found no item.
+    fn reads(&self) -> (u64, u64) {
+        let slabs = self.items.slabs();
+        let hits = |class| {
+            let counters = slabs.counters(class);
+            counters.get_hits + counters.touch_hits
+        };
+        (slabs.class_ids().map(hits).sum::<u64>() + self.read_misses, self.read_misses)
+    }
+
+    /// The counts of the miss-ratio curve since the start, and those of its window.
+    pub(crate) fn curve_counts(&self) -> (CurveCounts, CurveCounts) {
+        let (reads, misses) = self.reads();
+        self.curve.counts(reads, misses)
+    }
+
+    /// The simulations of other sizes.
+    pub(crate) fn curve(&self) -> &MissCurve {
+        &self.curve
     }
 
     /// Copies some of the sampled items to the simulations of the orders of eviction.
     #[cold]
-    fn copy_to_simulations(&mut self, now: u32) {
+    fn copy_to_orders(&mut self, now: u32) {
         let (items, orders, tick) = (&self.items, &mut self.orders, self.clock.tick());
         let mut looks = 0;
         while looks < SHADOW_COPY_LOOKS
             && let Some(from) = orders.next_copy(items.items())
         {
-            let bucket = items.index().bucket_at_reversed(from);
-            let copy = |item| {
-                let (hash, is_live) = (items.hash_of(item), items.death_of(now, item).is_none());
-                if is_live && orders.is_sampled(hash) {
-                    let item = items.view(item);
-                    let age = item.access().tick().until(tick);
-                    orders.copy(hash, (item.total_bytes(), item.exptime()), item.access(), age);
-                }
+            let copy = |hash, item: ItemRef<'_>| {
+                let age = item.access().tick().until(tick);
+                orders.copy(hash, (item.total_bytes(), item.exptime()), item.access(), age);
             };
-            looks += items.index().for_each_in_bucket(items.pages(), bucket.number, copy) + 1;
-            orders.note_copied(bucket.end);
+            let (end, seen) = show_live(items, now, from, copy);
+            looks += seen;
+            orders.note_copied(end);
+        }
+        self.join_samples();
+    }
+
+    /// Copies some of the sampled items to the simulations of other sizes.
+    fn copy_to_curve(&mut self, now: u32, measures: &StoreMeasures) {
+        let (items, curve, tick) = (&self.items, &mut self.curve, self.clock.tick());
+        let mut looks = 0;
+        while looks < SHADOW_COPY_LOOKS
+            && let Some(from) = curve.next_copy()
+        {
+            let copy = |hash, item: ItemRef<'_>| {
+                let access = (item.access(), item.access().tick().until(tick));
+                curve.copy(now, hash, (item.total_bytes(), item.exptime()), access, measures);
+            };
+            let (end, seen) = show_live(items, now, from, copy);
+            looks += seen;
+            curve.note_copied(end);
         }
     }
 
@@ -265,6 +360,7 @@ impl Eviction {
     pub(crate) fn flush_all(&mut self) {
         self.items.flush_all();
         self.orders.clear();
+        self.curve.clear();
     }
 
     /// Finds classes with fewer hits than predicted, if it is time for that.
@@ -293,6 +389,7 @@ impl Eviction {
     /// Sets the settings of the segments.
     pub(crate) fn set_segment_shares(&mut self, shares: SegmentShares) {
         self.segments.set_shares(shares);
+        self.curve.set_segment_shares(shares);
         self.starts_hot = self.temporary_ttl == 0 && self.segments.are_on();
     }
 
@@ -345,7 +442,7 @@ impl Eviction {
             counters.evicted_unfetched += u64::from(!fetched);
             counters.evicted_active += u64::from(active);
             if !self.orders.is_simulated() {
-                self.copy_to_simulations(now);
+                self.copy_to_orders(now);
             }
             if self.events.is_on() {
                 self.note_eviction(now, item);
@@ -422,4 +519,22 @@ impl Eviction {
         stats.is_crawling = self.crawl.is_crawling(&self.items);
         stats.is_order = EvictionOrder::ALL.map(|order| order == self.orders.chosen());
     }
+}
+
+/// Shows the live items of the bucket with this reversed hash, and their hashes. Returns the
+/// reversed hash of the next bucket, and the looks that it took.
+fn show_live(
+    items: &LinkedItems,
+    now: u32,
+    reversed_hash: u32,
+    mut show: impl FnMut(u64, ItemRef<'_>),
+) -> (u64, usize) {
+    let bucket = items.index().bucket_at_reversed(reversed_hash);
+    let show_if_live = |item| {
+        if items.death_of(now, item).is_none() {
+            show(items.hash_of(item), items.view(item));
+        }
+    };
+    let seen = items.index().for_each_in_bucket(items.pages(), bucket.number, show_if_live);
+    (bucket.end, seen + 1)
 }

@@ -6,6 +6,9 @@
 //! Start reading at `access_clock.rs`; `item/access.rs` says what an age means.
 
 pub(crate) mod access_clock;
+pub(crate) mod curve_counts;
+mod key_sample;
+pub(crate) mod miss_curve;
 pub(crate) mod order_choice;
 pub(crate) mod page_worth;
 mod rate_meter;

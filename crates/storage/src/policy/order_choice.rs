@@ -19,13 +19,11 @@ use crate::limits::{
     ORDER_GAIN_PERCENT, RECENT_GAIN_PERCENT, RECENT_REQUESTS, SHADOW_COPIES_MAX, SHADOW_ITEMS_MAX,
     SHADOW_REQUESTS,
 };
+use crate::policy::key_sample::KeySample;
 use crate::policy::shadow_cache::{SampledItem, ShadowCache};
 
-/// The mask of the largest sample: a quarter of the keys.
-const UNSAMPLED_MIN: u32 = 0b11;
-
-/// The mask while nothing is sampled.
-const UNSAMPLED_ALL: u32 = u32::MAX;
+/// The largest sample: one key in four.
+const SAMPLE_BITS_MIN: u32 = 2;
 
 /// Requests between two comparisons.
 const COMPARISON_REQUESTS: u64 = 64;
@@ -68,25 +66,11 @@ struct SimulatedOrder {
     recent: Misses,
 }
 
-/// What a simulation knows of a key's item, of its bytes and its exptime.
-fn sampled_item(key: u64, (bytes, exptime): (usize, u32)) -> SampledItem {
-    SampledItem { key, bytes: bytes as u32, exptime }
-}
-
-/// The mask of a sample half as large.
-fn narrower(unsampled: u32) -> u32 {
-    unsampled << 1 | 1
-}
-
 /// The orders of one store.
 pub(crate) struct OrderChoice {
     chosen: EvictionOrder,
     simulated: [SimulatedOrder; EvictionOrder::ALL.len()],
-    /// Keys are sampled whose hash has none of these low bits set. So they are in few buckets of
-    /// the hash table, and come first in a walk in the order of reversed hashes.
-    unsampled: u32,
-    /// The reversed hash below which the store's sampled items were copied.
-    copied_below: u64,
+    sample: KeySample,
     /// Sampled requests in the long run, older ones weighted less, and lately.
     requests: u64,
     recent_requests: u64,
@@ -97,15 +81,14 @@ pub(crate) struct OrderChoice {
 impl OrderChoice {
     pub(crate) fn new() -> OrderChoice {
         let simulation = |order| SimulatedOrder {
-            cache: ShadowCache::new(order),
+            cache: ShadowCache::new(order, SHADOW_ITEMS_MAX),
             all: Misses::default(),
             recent: Misses::default(),
         };
         OrderChoice {
             chosen: EvictionOrder::default(),
             simulated: EvictionOrder::ALL.map(simulation),
-            unsampled: UNSAMPLED_ALL,
-            copied_below: 0,
+            sample: KeySample::none(),
             requests: 0,
             recent_requests: 0,
             mean_sum: 0,
@@ -118,7 +101,7 @@ impl OrderChoice {
     }
 
     /// Mean bytes of the items that are stored.
-    fn mean_bytes(&self) -> u32 {
+    pub(crate) fn mean_bytes(&self) -> u32 {
         (self.mean_sum / MEAN_ITEMS) as u32
     }
 
@@ -132,24 +115,24 @@ impl OrderChoice {
     /// its evictions, see [`Self::next_copy`].
     #[inline]
     pub(crate) fn is_simulated(&self) -> bool {
-        self.copied_below > u64::from(self.unsampled.reverse_bits() ^ u32::MAX)
+        self.sample.is_copied()
     }
 
     /// The reversed hash from which on the sampled items of the store are to be copied. `None`: all
     /// were copied. The first time, sampling begins in a store of this many items.
     pub(crate) fn next_copy(&mut self, items: usize) -> Option<u32> {
-        if self.unsampled == UNSAMPLED_ALL {
-            self.unsampled = UNSAMPLED_MIN;
-            while items >> self.unsampled.count_ones() > SHADOW_COPIES_MAX {
-                self.unsampled = narrower(self.unsampled);
+        if !self.sample.has_keys() {
+            self.sample = KeySample::one_in(SAMPLE_BITS_MIN);
+            while items >> self.sample.bits() > SHADOW_COPIES_MAX {
+                self.sample.narrow();
             }
         }
-        (!self.is_simulated()).then_some(self.copied_below as u32)
+        self.sample.next_copy()
     }
 
     /// Notes that all items below this reversed hash were copied.
     pub(crate) fn note_copied(&mut self, below: u64) {
-        self.copied_below = below;
+        self.sample.note_copied(below);
         if self.mean_sum == 0 && self.is_simulated() {
             self.mean_sum = MEAN_ITEMS * self.simulated[0].cache.mean_bytes();
         }
@@ -158,10 +141,10 @@ impl OrderChoice {
     /// Copies an item of the store, whose access word has this age in ticks, unless its key is not
     /// sampled.
     pub(crate) fn copy(&mut self, hash: u64, size: (usize, u32), access: AccessWord, age: u32) {
-        if !self.make_room(hash) {
+        if !self.is_sampled(hash) || !self.make_room(hash) {
             return;
         }
-        let item = sampled_item(hash, size);
+        let item = SampledItem::new(hash, size);
         for simulation in &mut self.simulated {
             simulation.cache.copy(item, access, age);
         }
@@ -171,23 +154,26 @@ impl OrderChoice {
     /// one hash of 2^32.
     #[inline]
     pub(crate) fn is_sampled(&self, hash: u64) -> bool {
-        // The high half chooses the shard.
-        hash as u32 & self.unsampled == 0
+        self.sample.has(hash)
+    }
+
+    /// The mask of the hashes that are in the sample.
+    #[inline]
+    pub(crate) fn sample_mask(&self) -> u32 {
+        self.sample.mask()
     }
 
     /// Makes room for one more item in each simulation, by a smaller sample. False: the key with
     /// this hash is not in the sample.
     fn make_room(&mut self, hash: u64) -> bool {
         while self.simulated.iter().any(|simulation| simulation.cache.is_full()) {
-            let unsampled = narrower(self.unsampled);
-            self.unsampled = unsampled;
+            self.sample.narrow();
+            let sample = &self.sample;
             for simulation in &mut self.simulated {
-                simulation
-                    .cache
-                    .retain(|key| unsampled != UNSAMPLED_ALL && key as u32 & unsampled == 0);
+                simulation.cache.retain(|key| sample.has_keys() && sample.has(key));
             }
         }
-        self.unsampled != UNSAMPLED_ALL && self.is_sampled(hash)
+        self.sample.has_keys() && self.sample.has(hash)
     }
 
     /// Notes a read of a sampled key at this second. `found`: bytes and exptime of its item, if the
@@ -196,7 +182,7 @@ impl OrderChoice {
         if !self.make_room(hash) {
             return false;
         }
-        let found = found.map(|size| sampled_item(hash, size));
+        let found = found.map(|size| SampledItem::new(hash, size));
         let read =
             |simulation: &mut SimulatedOrder| simulation.cache.read(now, hash, found.is_some());
         let known = self.simulated.each_mut().map(read);
@@ -210,7 +196,7 @@ impl OrderChoice {
             simulation.recent.add(bytes);
             // No client stores what the store has.
             if let Some(item) = found {
-                simulation.cache.store(item, None, 1);
+                simulation.cache.store(now, item, None, 1);
             }
         }
         if self.requests >= SHADOW_REQUESTS {
@@ -226,24 +212,30 @@ impl OrderChoice {
 
     /// Notes that an item of a sampled key was stored: bytes and exptime. `store_bytes`: of all
     /// linked items.
-    pub(crate) fn note_store(&mut self, hash: u64, size: (usize, u32), store_bytes: usize) {
+    pub(crate) fn note_store(
+        &mut self,
+        now: u32,
+        hash: u64,
+        size: (usize, u32),
+        store_bytes: usize,
+    ) {
         if !self.make_room(hash) {
             return;
         }
         if self.is_simulated() {
             self.mean_sum = self.mean_sum - self.mean_sum / MEAN_ITEMS + size.0 as u64;
         }
-        let share = store_bytes as u64 >> self.unsampled.count_ones();
+        let share = store_bytes as u64 >> self.sample.bits();
         let bytes_max = self.is_simulated().then_some(share);
-        let item = sampled_item(hash, size);
+        let item = SampledItem::new(hash, size);
         let mean_bytes = self.mean_bytes();
         for simulation in &mut self.simulated {
-            simulation.cache.store(item, bytes_max, mean_bytes);
+            simulation.cache.store(now, item, bytes_max, mean_bytes);
         }
         let is_small = |simulation: &SimulatedOrder| simulation.cache.len() < SHADOW_ITEMS_MAX / 4;
         if self.is_simulated() && self.simulated.iter().all(is_small) {
             // The keys that come in are copied with the next evictions.
-            self.unsampled = (self.unsampled >> 1).max(UNSAMPLED_MIN);
+            self.sample.widen(SAMPLE_BITS_MIN);
         }
     }
 
@@ -251,6 +243,13 @@ impl OrderChoice {
     pub(crate) fn note_removal(&mut self, hash: u64) {
         for simulation in &mut self.simulated {
             simulation.cache.remove(hash);
+        }
+    }
+
+    /// Notes the new exptime of the item of a sampled key.
+    pub(crate) fn note_exptime(&mut self, hash: u64, exptime: u32) {
+        for simulation in &mut self.simulated {
+            simulation.cache.set_exptime(hash, exptime);
         }
     }
 
@@ -335,7 +334,7 @@ mod tests {
         for hash in keys.map(hash_of) {
             if choice.is_sampled(hash) {
                 choice.note_read(1, hash, None);
-                choice.note_store(hash, (100, 0), items_max * 100);
+                choice.note_store(1, hash, (100, 0), items_max * 100);
             }
         }
         choice
@@ -358,7 +357,7 @@ mod tests {
     fn the_mean_follows_the_sizes() {
         let mut choice = begun();
         for (bytes, mean) in [(60, 60), (100, 100), (20_000, 20_000), (60, 60)] {
-            (0..3_000).for_each(|number| choice.note_store(number << 32, (bytes, 0), 0));
+            (0..3_000).for_each(|number| choice.note_store(1, number << 32, (bytes, 0), 0));
             assert!(choice.mean_bytes().abs_diff(mean) <= 1, "{}", choice.mean_bytes());
         }
     }
@@ -368,7 +367,7 @@ mod tests {
         let choice = choice_after(0..1_000_000, 500_000);
         assert!(lens(&choice).iter().all(|len| *len <= SHADOW_ITEMS_MAX));
         let sampled = (0..1_000_000).filter(|key| choice.is_sampled(hash_of(*key))).count();
-        let share = 1_000_000 >> choice.unsampled.count_ones();
+        let share = 1_000_000 >> choice.sample.bits();
         assert!(sampled.abs_diff(share) < share / 5, "{sampled} {share}");
         assert!(sampled > SHADOW_ITEMS_MAX / 4, "{sampled}");
     }
@@ -383,7 +382,7 @@ mod tests {
         let [len, ..] = lens(&choice);
         assert!((SHADOW_ITEMS_MAX / 4..=SHADOW_ITEMS_MAX).contains(&len), "{len}");
         // Keys that agree in all bits that could tell samples apart.
-        (0..3_000).for_each(|number| choice.note_store(number << 32, (100, 0), usize::MAX));
+        (0..3_000).for_each(|number| choice.note_store(1, number << 32, (100, 0), usize::MAX));
         assert!(lens(&choice).iter().all(|len| *len <= SHADOW_ITEMS_MAX));
     }
 
@@ -415,7 +414,7 @@ mod tests {
         let mut choice = OrderChoice::new();
         assert!((1..1_000).all(|hash| !choice.is_sampled(hash)));
         assert!(!choice.note_read(1, 0, Some((100, 0))));
-        choice.note_store(0, (100, 0), 1_000);
+        choice.note_store(1, 0, (100, 0), 1_000);
         assert_eq!(lens(&choice), [0; 3]);
         assert!(!choice.is_simulated());
     }

@@ -1,8 +1,10 @@
 //! A simulation of a store, for a sample of its keys: which of them it would still have if it
 //! evicted in another order. Sizes, reads and ages are kept, values are not.
 //!
-//! All of its memory is allocated when it is made: room for [`SHADOW_ITEMS_MAX`] items of 24 bytes,
-//! and 24 KiB for the places of keys, together 72 KiB.
+//! All of its memory is allocated when it is made: 24 bytes for each item that it may have, and 6
+//! to 12 for the places of their keys.
+//!
+//! A simulation may have segments as the store has them, see `segment_ages.rs`.
 //!
 //! Waldspurger and others describe such simulations in "Cache Modeling and Optimization using
 //! Miniature Simulations" (2017).
@@ -13,18 +15,16 @@ use hashbrown::HashTable;
 
 use crate::item::access::{AccessTick, AccessWord};
 use crate::item::eviction_order::{EvictionOrder, Judge};
-use crate::limits::{AGE_OFFSET_PART, SHADOW_EVICTIONS_MAX, SHADOW_ITEMS_MAX, SHADOW_LOOKS};
+use crate::item::segment::Segment;
+use crate::limits::{AGE_OFFSET_PART, SHADOW_EVICTIONS_MAX, SHADOW_ITEM_BYTES, SHADOW_LOOKS};
 use crate::policy::access_clock::TURNOVER_TICKS;
+use crate::policy::segment_ages::SegmentAges;
+use crate::policy::segment_shares::SegmentShares;
+use crate::slabs::candidates::rank_of;
 use crate::slabs::sample::Sample;
 
 /// Fractions of a tick.
 const TICK_SHIFT: u32 = 16;
-
-/// Places of keys for which the table has room. A table that is at most half full never grows: what
-/// removals leave behind is cleared in place.
-const PLACES: usize = 2 * SHADOW_ITEMS_MAX;
-
-const _: () = assert!(SHADOW_ITEMS_MAX <= 1 << u16::BITS);
 
 /// What a simulation knows of the item of a key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,6 +37,13 @@ pub(crate) struct SampledItem {
     pub(super) exptime: u32,
 }
 
+impl SampledItem {
+    /// The item of a key, of its bytes and its exptime.
+    pub(super) fn new(key: u64, (bytes, exptime): (usize, u32)) -> SampledItem {
+        SampledItem { key, bytes: bytes as u32, exptime }
+    }
+}
+
 struct ShadowItem {
     item: SampledItem,
     access: AccessWord,
@@ -44,15 +51,56 @@ struct ShadowItem {
     is_refetched: bool,
 }
 
+const _: () = assert!(size_of::<ShadowItem>() == SHADOW_ITEM_BYTES);
+
 /// The hash of a key in the table of places, which needs other bits in the lowest places than those
 /// that sampled keys have in common.
 fn table_hash(key: u64) -> u64 {
     key.rotate_left(u32::BITS)
 }
 
+/// The segments of a simulation.
+struct ShadowSegments {
+    ages: SegmentAges,
+    bytes: [usize; Segment::ALL.len()],
+}
+
+impl ShadowSegments {
+    /// The access word of an item that was just read, as a store changes it.
+    fn after_read(&mut self, access: AccessWord, bytes: u32) -> AccessWord {
+        if !access.is_cold() || !access.is_active() || !self.ages.are_on() {
+            return access;
+        }
+        self.bytes[Segment::Cold as usize] -= bytes as usize;
+        self.bytes[Segment::Warm as usize] += bytes as usize;
+        access.moved_to(Segment::Warm)
+    }
+
+    /// The access word of an item in the segment where it belongs.
+    fn moved(&mut self, judge: Judge, access: AccessWord, bytes: u32) -> AccessWord {
+        if access.is_cold() {
+            return access;
+        }
+        let moved = access.moved_to(self.ages.place(access, judge.age(access)));
+        self.bytes[access.segment() as usize] -= bytes as usize;
+        self.bytes[moved.segment() as usize] += bytes as usize;
+        moved
+    }
+
+    /// Adapts the ages after the looks of an eviction in a simulation of this many items.
+    fn control(&mut self, order: EvictionOrder, items: usize, oldest_cold: Option<u32>) {
+        if let Some(age) = oldest_cold {
+            self.ages.note_cold(age);
+        }
+        self.ages.control(self.bytes, items, SHADOW_LOOKS as usize, order.new_ticks());
+    }
+}
+
 /// The items that a store would have.
 pub(super) struct ShadowCache {
     order: EvictionOrder,
+    segments: Option<ShadowSegments>,
+    items_max: usize,
     items: Vec<ShadowItem>,
     /// The place of each key's item.
     places: HashTable<u16>,
@@ -64,11 +112,17 @@ pub(super) struct ShadowCache {
 }
 
 impl ShadowCache {
-    pub(super) fn new(order: EvictionOrder) -> ShadowCache {
+    /// A simulation without items, which never has more than `items_max`, and no segments.
+    pub(super) fn new(order: EvictionOrder, items_max: usize) -> ShadowCache {
+        assert!(items_max <= 1 << u16::BITS, "the place of an item is two bytes");
         ShadowCache {
             order,
-            items: Vec::with_capacity(SHADOW_ITEMS_MAX),
-            places: HashTable::with_capacity(PLACES),
+            segments: None,
+            items_max,
+            items: Vec::with_capacity(items_max),
+            // A table that is at most half full never grows: what removals leave behind is cleared
+            // in place.
+            places: HashTable::with_capacity(2 * items_max),
             bytes: 0,
             ticks: 0,
             sample: Sample::new(order as u64),
@@ -80,13 +134,37 @@ impl ShadowCache {
         self.order
     }
 
+    /// The same simulation, with the standard segments.
+    pub(super) fn with_segments(self) -> ShadowCache {
+        let ages = SegmentAges::new(SegmentShares::standard());
+        let segments = ShadowSegments { ages, bytes: [0; Segment::ALL.len()] };
+        ShadowCache { segments: Some(segments), ..self }
+    }
+
+    /// Sets the settings of the segments, if it has segments.
+    pub(super) fn set_segment_shares(&mut self, shares: SegmentShares) {
+        if let Some(segments) = &mut self.segments {
+            segments.ages.set_shares(shares);
+        }
+    }
+
+    /// Sets the order in which it evicts.
+    pub(super) fn set_order(&mut self, order: EvictionOrder) {
+        self.order = order;
+    }
+
     pub(super) fn len(&self) -> usize {
         self.items.len()
     }
 
+    /// How many items it may have.
+    pub(super) fn items_max(&self) -> usize {
+        self.items_max
+    }
+
     /// Whether there is no room for another item.
     pub(super) fn is_full(&self) -> bool {
-        self.items.len() == SHADOW_ITEMS_MAX
+        self.items.len() == self.items_max
     }
 
     /// Mean bytes of its items. 0: it has none.
@@ -117,34 +195,61 @@ impl ShadowCache {
             return None;
         }
         let tick = self.advance();
+        let mut access = self.items[place].access.after_read(tick);
+        if let Some(segments) = &mut self.segments {
+            access = segments.after_read(access, self.items[place].item.bytes);
+        }
         let found = &mut self.items[place];
-        found.access = found.access.after_read(tick);
+        found.access = access;
         found.is_refetched = !is_stored;
         Some(found.item)
     }
 
     /// Stores an item. Evicts others, a bounded number at a time, until all fit this many bytes.
     /// `None`: nothing is evicted. The simulation must not be full.
-    pub(super) fn store(&mut self, item: SampledItem, bytes_max: Option<u64>, mean_bytes: u32) {
+    pub(super) fn store(
+        &mut self,
+        now: u32,
+        item: SampledItem,
+        bytes_max: Option<u64>,
+        mean_bytes: u32,
+    ) {
         let place = self.place(item.key);
         let refetched = place.filter(|place| self.items[*place].is_refetched);
         if let Some(place) = refetched {
-            let present = &mut self.items[place];
-            self.bytes = self.bytes - u64::from(present.item.bytes) + u64::from(item.bytes);
-            present.item = item;
-            present.is_refetched = false;
+            let access = self.items[place].access;
+            self.count_out(place);
+            self.items[place] = ShadowItem { item, access, is_refetched: false };
+            self.count_in(place);
         } else {
             if let Some(place) = place {
                 self.remove_at(place);
             }
-            let access = AccessWord::stored(self.advance());
+            let mut access = AccessWord::stored(self.advance());
+            if self.segments.as_ref().is_some_and(|segments| !segments.ages.are_on()) {
+                access = access.moved_to(Segment::Cold);
+            }
             self.add(item, access);
         }
+        if let Some(bytes_max) = bytes_max {
+            self.evict_to(now, bytes_max, mean_bytes);
+        }
+    }
+
+    /// Evicts a bounded number of items, until all fit this many bytes. The last one stays.
+    pub(super) fn evict_to(&mut self, now: u32, bytes_max: u64, mean_bytes: u32) {
         for _ in 0..SHADOW_EVICTIONS_MAX {
-            if self.items.len() <= 1 || bytes_max.is_none_or(|max| self.bytes <= max) {
+            if self.items.len() <= 1 || self.bytes <= bytes_max {
                 break;
             }
-            self.evict(mean_bytes);
+            self.evict(now, mean_bytes);
+        }
+    }
+
+    /// Sets the exptime of a key's item.
+    pub(super) fn set_exptime(&mut self, key: u64, exptime: u32) {
+        if let Some(place) = self.place(key) {
+            self.items[place].item.exptime = exptime;
         }
     }
 
@@ -178,18 +283,36 @@ impl ShadowCache {
         self.items.push(ShadowItem { item, access, is_refetched: false });
         let hash_of = |place: &u16| table_hash(self.items[usize::from(*place)].item.key);
         self.places.insert_unique(table_hash(item.key), place, hash_of);
+        self.count_in(usize::from(place));
+    }
+
+    /// Counts the bytes of the item at this place.
+    fn count_in(&mut self, place: usize) {
+        let ShadowItem { item, access, .. } = &self.items[place];
         self.bytes += u64::from(item.bytes);
+        if let Some(segments) = &mut self.segments {
+            segments.bytes[access.segment() as usize] += item.bytes as usize;
+        }
+    }
+
+    /// Counts the bytes of the item at this place no longer.
+    fn count_out(&mut self, place: usize) {
+        let ShadowItem { item, access, .. } = &self.items[place];
+        self.bytes -= u64::from(item.bytes);
+        if let Some(segments) = &mut self.segments {
+            segments.bytes[access.segment() as usize] -= item.bytes as usize;
+        }
     }
 
     /// Removes the item at this place. The last one takes the place.
     fn remove_at(&mut self, place: usize) {
+        self.count_out(place);
         self.replace_place(place, None);
         let last = self.items.len() - 1;
         if place != last {
             self.replace_place(last, Some(place));
         }
-        let removed = self.items.swap_remove(place);
-        self.bytes -= u64::from(removed.item.bytes);
+        self.items.swap_remove(place);
     }
 
     /// Changes the place of an item in the table. `None`: the item is removed.
@@ -210,21 +333,37 @@ impl ShadowCache {
         AccessTick::new((self.ticks >> TICK_SHIFT) as u32)
     }
 
-    /// Evicts the costliest of a sample of the items. The last one stored stays.
-    fn evict(&mut self, mean_bytes: u32) {
+    /// Evicts the costliest of a sample of the items, or an expired one. The last one stored stays.
+    fn evict(&mut self, now: u32, mean_bytes: u32) {
         let offset = (TURNOVER_TICKS / AGE_OFFSET_PART) as u64;
-        let now = AccessTick::new(((self.ticks >> TICK_SHIFT) + offset) as u32);
-        let judge = Judge::new(self.order, now, mean_bytes);
+        let tick = AccessTick::new(((self.ticks >> TICK_SHIFT) + offset) as u32);
+        let judge = Judge::new(self.order, tick, mean_bytes);
         let places = self.items.len() as u64 - 1;
-        let looks = (0..SHADOW_LOOKS).map(|number| {
+        let (mut victim, mut oldest_cold) = ((0, 0), None);
+        for number in 0..SHADOW_LOOKS {
             let draw = self.sample.draw(number) >> 32;
             let place = ((draw * places) >> 32) as usize;
-            let ShadowItem { item, access, .. } = &self.items[place];
-            (judge.cost(*access, item.bytes as usize), place)
-        });
-        let (_, place) = looks.max().expect("a look");
+            let ShadowItem { item, access, .. } = &mut self.items[place];
+            if let Some(segments) = &mut self.segments {
+                *access = segments.moved(judge, *access, item.bytes);
+            }
+            if access.is_cold() {
+                oldest_cold = oldest_cold.max(Some(judge.age(*access)));
+            }
+            let cost = judge.cost(*access, item.bytes as usize);
+            let is_expired = item.exptime != 0 && item.exptime <= now;
+            let rank = match &self.segments {
+                _ if is_expired => u64::MAX,
+                Some(_) => rank_of(*access, cost),
+                None => cost,
+            };
+            victim = victim.max((rank, place));
+        }
+        if let Some(segments) = &mut self.segments {
+            segments.control(self.order, self.items.len(), oldest_cold);
+        }
         self.sample.advance(SHADOW_LOOKS);
-        self.remove_at(place);
+        self.remove_at(victim.1);
         self.evictions += 1;
     }
 }
@@ -237,23 +376,24 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::limits::SHADOW_ITEMS_MAX;
 
     fn item(key: u64) -> SampledItem {
         SampledItem { key, bytes: 100, exptime: 0 }
     }
 
     fn filled(order: EvictionOrder, keys: core::ops::Range<u64>) -> ShadowCache {
-        let mut cache = ShadowCache::new(order);
-        keys.for_each(|key| cache.store(item(key), Some(10_000), 100));
+        let mut cache = ShadowCache::new(order, SHADOW_ITEMS_MAX);
+        keys.for_each(|key| cache.store(1, item(key), Some(10_000), 100));
         cache
     }
 
     #[test]
     fn the_bytes_are_a_limit_and_the_newest_stays() {
         for order in EvictionOrder::ALL {
-            let mut cache = ShadowCache::new(order);
+            let mut cache = ShadowCache::new(order, SHADOW_ITEMS_MAX);
             for key in 0..1_000 {
-                cache.store(item(key), Some(10_000), 100);
+                cache.store(1, item(key), Some(10_000), 100);
                 assert!(cache.bytes <= 10_000 && cache.len() == cache.places.len());
                 assert!(cache.read(1, key, true).is_some(), "{order:?}");
             }
@@ -266,13 +406,13 @@ mod tests {
     #[test]
     fn a_loop_tells_the_orders_apart() {
         let hits = EvictionOrder::ALL.map(|order| {
-            let (mut cache, mut hits) = (ShadowCache::new(order), 0);
+            let (mut cache, mut hits) = (ShadowCache::new(order, SHADOW_ITEMS_MAX), 0);
             for request in 0..20_000 {
                 let key = request % 200;
                 if cache.read(1, key, false).is_some() {
                     hits += 1;
                 } else {
-                    cache.store(item(key), Some(10_000), 100);
+                    cache.store(1, item(key), Some(10_000), 100);
                 }
             }
             hits
@@ -287,13 +427,13 @@ mod tests {
         let ticks = cache.ticks;
         assert!(cache.read(1, 7, false).is_some());
         let read = cache.ticks;
-        cache.store(SampledItem { bytes: 150, ..item(7) }, None, 100);
+        cache.store(1, SampledItem { bytes: 150, ..item(7) }, None, 100);
         assert!(read > ticks && cache.ticks == read);
         let read_once =
             filled(EvictionOrder::Recency, 0..8).items[7].access.after_read(AccessTick::new(0));
         assert_eq!((cache.bytes, cache.items[7].access), (5_050, read_once));
         // A store without such a read is a new item.
-        cache.store(item(7), None, 100);
+        cache.store(1, item(7), None, 100);
         let stored_at = AccessTick::new((cache.ticks >> TICK_SHIFT) as u32);
         assert_eq!(cache.read(1, 7, true), Some(item(7)));
         let place = cache.place(7).unwrap();
@@ -302,8 +442,8 @@ mod tests {
 
     #[test]
     fn expired_items_are_missed() {
-        let mut cache = ShadowCache::new(EvictionOrder::Worth);
-        cache.store(SampledItem { exptime: 5, ..item(1) }, None, 100);
+        let mut cache = ShadowCache::new(EvictionOrder::Worth, SHADOW_ITEMS_MAX);
+        cache.store(1, SampledItem { exptime: 5, ..item(1) }, None, 100);
         assert!(cache.read(4, 1, true).is_some());
         assert!(cache.read(5, 1, true).is_none());
         assert_eq!((cache.len(), cache.bytes), (0, 0));
@@ -332,7 +472,7 @@ mod tests {
     /// Nothing is allocated after the start: neither list nor table grow.
     #[test]
     fn a_full_simulation_keeps_its_memory() {
-        let mut cache = ShadowCache::new(EvictionOrder::Worth);
+        let mut cache = ShadowCache::new(EvictionOrder::Worth, SHADOW_ITEMS_MAX);
         let memory = (cache.items.capacity(), cache.places.allocation_size());
         let draws = Sample::new(0);
         // Sampled keys agree in low bits.
@@ -343,7 +483,7 @@ mod tests {
                 let victim = draws.draw(number + churn) as usize % cache.len();
                 cache.remove(cache.items[victim].item.key);
             }
-            cache.store(item(key(number)), None, 100);
+            cache.store(1, item(key(number)), None, 100);
         }
         assert!(cache.is_full() && cache.places.len() == cache.len());
         assert!((0..cache.len()).all(|at| cache.place(cache.items[at].item.key) == Some(at)));
@@ -382,7 +522,7 @@ mod tests {
         #[test]
         fn the_items_are_those_of_a_map(steps in steps()) {
             const NOW: u32 = 5;
-            let mut cache = ShadowCache::new(EvictionOrder::Worth);
+            let mut cache = ShadowCache::new(EvictionOrder::Worth, SHADOW_ITEMS_MAX);
             let mut map: BTreeMap<u64, SampledItem> = BTreeMap::new();
             for step in steps {
                 match step {
@@ -394,7 +534,7 @@ mod tests {
                     }
                     Step::Store(item, bytes_max) => {
                         map.insert(item.key, item);
-                        cache.store(item, bytes_max, 100);
+                        cache.store(NOW, item, bytes_max, 100);
                         if bytes_max.is_some() {
                             map.retain(|key, _| cache.place(*key).is_some());
                         }

@@ -30,8 +30,14 @@ impl Candidate {
     /// `cost`: of this candidate.
     #[inline]
     pub(crate) fn rank(&self, cost: u64) -> u64 {
-        u64::from(self.access.is_cold()) << 63 | cost >> 1
+        rank_of(self.access, cost)
     }
+}
+
+/// The rank of an item with this access word and cost, see [`Candidate::rank`].
+#[inline]
+pub(crate) fn rank_of(access: AccessWord, cost: u64) -> u64 {
+    u64::from(access.is_cold()) << 63 | cost >> 1
 }
 
 /// A candidate and its rank at the last pricing.

@@ -11,6 +11,12 @@ use crate::memory::page_pool::PagePool;
 use crate::memory::region::{Location, OwnedPages};
 use crate::slabs::page_record::{PageRecord, PageUse, RecordId};
 
+/// A store with this part of the pages that it may have is typical of a full one.
+const TYPICAL_PART: usize = 8;
+
+/// The share of a store's pages that items have, before it is known.
+const ASSUMED_FILL: (usize, usize) = (9, 10);
+
 /// Who may give a store a page.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum PageSource {
@@ -24,6 +30,8 @@ pub(crate) enum PageSource {
 pub(crate) struct PageStock {
     pub(super) pages: OwnedPages,
     pool: Arc<PagePool>,
+    /// Stores that take pages from the pool.
+    sharers: usize,
     pub(super) records: Vec<PageRecord>,
     /// First record that describes no page.
     vacant: RecordId,
@@ -42,6 +50,7 @@ impl PageStock {
     pub(super) fn new(pool: Arc<PagePool>, pages_min: usize, pages_expected: usize) -> PageStock {
         PageStock {
             pages: OwnedPages::new(Arc::clone(pool.region())),
+            sharers: (pool.pages_total() / pages_expected.max(1)).max(1),
             records: Vec::with_capacity(pages_expected.min(pool.pages_total())),
             pool,
             vacant: RecordId::NONE,
@@ -60,6 +69,17 @@ impl PageStock {
 
     pub(crate) fn pool(&self) -> &PagePool {
         &self.pool
+    }
+
+    /// Bytes that items will have when the store is full, if they have this many now: what its
+    /// pages hold, and its part of the free ones would hold. A store with few pages is not taken
+    /// for typical.
+    pub(crate) fn bytes_when_full(&self, item_bytes: usize) -> usize {
+        let pages = self.owned_pages + self.pool.pages_free() / self.sharers;
+        if self.owned_pages * TYPICAL_PART < pages {
+            return pages * PAGE_BYTES / ASSUMED_FILL.1 * ASSUMED_FILL.0;
+        }
+        item_bytes / self.owned_pages.max(1) * pages
     }
 
     pub(crate) fn spare_pages(&self) -> usize {

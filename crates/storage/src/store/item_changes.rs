@@ -60,6 +60,9 @@ impl Store {
             return Err(Miss::NotFound);
         };
         self.items_mut().set_exptime(item, exptime);
+        if self.eviction().is_sampled(hash) {
+            self.eviction_mut().note_sampled_exptime(hash, exptime);
+        }
         Ok(item)
     }
 

@@ -34,8 +34,13 @@ impl Store {
         if self.eviction().is_sampled(key.hash()) {
             return self.read_sampled_head(now, key);
         }
-        let head = self.items_mut().find_live_head(now, key)?;
-        Ok(self.note_get(now, head))
+        match self.items_mut().find_live_head(now, key) {
+            Ok(head) => Ok(self.note_get(now, head)),
+            Err(miss) => {
+                self.eviction_mut().count_read_miss();
+                Err(miss)
+            }
+        }
     }
 
     /// As [`Self::read_head`], for a sampled key.
@@ -43,7 +48,7 @@ impl Store {
     #[inline(never)]
     fn read_sampled_head(&mut self, now: u32, key: HashedKey<'_>) -> Result<ItemHead, Miss> {
         let found = self.items_mut().find_live(now, key);
-        self.eviction_mut().note_sampled_read(now, key.hash(), found.ok());
+        self.note_look(now, key.hash(), found.ok());
         let head = self.items().head(found?);
         Ok(self.note_get(now, head))
     }
@@ -57,9 +62,12 @@ impl Store {
         head.accessed(access)
     }
 
-    /// Notes a read of a key for the choice of the order of eviction. `found`: its item, if it has
+    /// Notes a read of a key for the simulations, and counts a miss. `found`: its item, if it has
     /// one.
-    pub(super) fn sample_read(&mut self, now: u32, hash: u64, found: Option<Location>) {
+    pub(super) fn note_look(&mut self, now: u32, hash: u64, found: Option<Location>) {
+        if found.is_none() {
+            self.eviction_mut().count_read_miss();
+        }
         if self.eviction().is_sampled(hash) {
             self.eviction_mut().note_sampled_read(now, hash, found);
         }
@@ -104,7 +112,7 @@ impl Store {
     /// As [`Self::touch`]. Returns where the item is now.
     fn touch_item(&mut self, now: u32, key: HashedKey<'_>, exptime: u32) -> Result<Location, Miss> {
         let found = self.items_mut().find_live(now, key);
-        self.sample_read(now, key.hash(), found.ok());
+        self.note_look(now, key.hash(), found.ok());
         let item = found?;
         let head = self.items().head(item);
         self.eviction_mut().note_read(now, head);

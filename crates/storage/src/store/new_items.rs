@@ -49,7 +49,7 @@ impl Store {
     /// Counts an item that was just stored.
     pub(super) fn count_store(&mut self, now: u32, hash: u64, item: Location) {
         if self.eviction().is_sampled(hash) {
-            self.eviction_mut().note_sampled_store(hash, item);
+            self.eviction_mut().note_sampled_store(now, hash, item);
         }
         let class = self.items().slabs().class_of(item);
         self.eviction_mut().note_store(now, class);

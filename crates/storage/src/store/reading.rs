@@ -59,7 +59,9 @@ impl Store {
     ) -> Result<ReadHit<'_>, Miss> {
         let found = self.items_mut().find_live(now, key);
         if !terms.unseen && !terms.again {
-            self.sample_read(now, key.hash(), found.ok());
+            self.note_look(now, key.hash(), found.ok());
+        } else if !terms.again && found.is_err() {
+            self.eviction_mut().count_read_miss();
         }
         let mut item = found?;
         let head = self.items().head(item);

@@ -7,6 +7,7 @@ use crate::item::chunk::{self, ChunkUse};
 use crate::item::chunk_sizes::SlabClassId;
 use crate::item::segment::Segment;
 use crate::limits::AGE_LOOKS_MAX;
+use crate::policy::curve_counts::CurveCounts;
 use crate::slabs::stats::{ClassStats, StoreStats};
 use crate::store::store::Store;
 
@@ -31,6 +32,18 @@ impl Store {
         };
         self.allocation.moves().add_stats(&mut stats);
         stats
+    }
+
+    /// The counts of the miss-ratio curve since the start, and those of its window.
+    pub fn curve_counts(&self) -> (CurveCounts, CurveCounts) {
+        self.eviction().curve_counts()
+    }
+
+    /// Items of the simulations of the curve, and of how many keys one is sampled. `None`: there is
+    /// no curve.
+    pub fn curve_sample(&self) -> Option<(usize, u64)> {
+        let curve = self.eviction().curve();
+        curve.sampled_one_in().map(|one_in| (curve.items(), one_in))
     }
 
     /// Sizes of items in bytes, rounded up to a multiple of 32, and the number of items of each.

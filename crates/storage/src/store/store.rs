@@ -13,11 +13,13 @@ use crate::linked::linked_items::{LinkedItems, Miss};
 use crate::memory::page_pool::PagePool;
 use crate::memory::region::OwnedPages;
 use crate::page_moves::drain::PageMoves;
+use crate::policy::miss_curve::MissCurve;
 use crate::slabs::slab_allocator::SlabAllocator;
 use crate::store::allocation::{Allocation, NoMemory};
 use crate::store::cas_uniques::CasUniques;
 
 /// Settings of a store.
+#[expect(clippy::struct_excessive_bools, reason = "each is an option of the server")]
 #[derive(Clone, Debug)]
 pub struct Config {
     /// Shards of the server, at least 1.
@@ -39,6 +41,9 @@ pub struct Config {
     pub fair_share_pages: usize,
     /// Whether [`Store::item_sizes`] is kept.
     pub track_sizes: bool,
+    /// Whether other sizes of the memory are simulated, see [`Store::curve_counts`]. Nothing is if
+    /// live items may not be evicted.
+    pub miss_curve: bool,
 }
 
 impl Default for Config {
@@ -53,6 +58,7 @@ impl Default for Config {
             cas: true,
             fair_share_pages: usize::MAX,
             track_sizes: false,
+            miss_curve: true,
         }
     }
 }
@@ -94,7 +100,13 @@ impl Store {
         } else {
             items.slabs_mut().refusals.switch_on();
         }
-        let moves = PageMoves::new(Eviction::new(items, config.evict), config.shards as usize);
+        let curve = if config.miss_curve && config.evict {
+            MissCurve::new(pages_expected)
+        } else {
+            MissCurve::off()
+        };
+        let eviction = Eviction::new(items, config.evict, curve);
+        let moves = PageMoves::new(eviction, config.shards as usize);
         Ok(Store {
             allocation: Allocation::new(moves),
             holds: HoldTable::default(),
@@ -116,10 +128,15 @@ impl Store {
         let item = items.find_live(now, key)?;
         items.slabs_mut().counters_of(item).delete_hits += 1;
         items.unlink(item);
-        if self.eviction().is_sampled(key.hash()) {
-            self.eviction_mut().note_sampled_removal(key.hash());
-        }
+        self.sample_removal(key.hash());
         Ok(())
+    }
+
+    /// Notes a removal for the simulations.
+    fn sample_removal(&mut self, hash: u64) {
+        if self.eviction().is_sampled(hash) {
+            self.eviction_mut().note_sampled_removal(hash);
+        }
     }
 
     /// Removes the live item of a key without counting it: no client asked for it.
@@ -127,6 +144,7 @@ impl Store {
         let items = self.items_mut();
         let item = items.find_live(now, key)?;
         items.unlink(item);
+        self.sample_removal(key.hash());
         Ok(())
     }
 
