@@ -199,12 +199,12 @@ impl Endpoint {
             }
             "/hotkeys" => {
                 self.newest_numbers(Wanted { hot_keys: true });
-                let text = hot_keys_json(&self.shared.publications.hot_keys());
+                let text = format!("{}\n", hot_keys_json(&self.shared.publications.hot_keys()));
                 let body = Body { content_type: ContentType::Json, text: &text };
                 response(Status::Ok, body, parts)
             }
             "/status.json" => {
-                let numbers = self.newest_numbers(Wanted::default());
+                let numbers = self.newest_numbers(Wanted { hot_keys: true });
                 let text = status(&self.shared, &numbers);
                 let body = Body { content_type: ContentType::Json, text: &text };
                 response(Status::Ok, body, parts)

@@ -1,4 +1,4 @@
-//! The hot keys as JSON, for `/hotkeys`.
+//! The hot keys as JSON, for `/hotkeys` and the status page.
 
 use serde_json::{Value, json};
 use slabcore_shard::{HotKey, HotKeyList};
@@ -6,14 +6,13 @@ use slabcore_shard::{HotKey, HotKeyList};
 use crate::settings::key_text::KeyText;
 
 /// The hottest keys by falling requests, with the numbers of `stats hotkeys`.
-pub(super) fn hot_keys_json(list: &HotKeyList) -> String {
+pub(super) fn hot_keys_json(list: &HotKeyList) -> Value {
     let keys: Vec<Value> = list.keys().iter().map(|key| hot_key_json(list, key)).collect();
-    let document = json!({
+    json!({
         "window_seconds": list.window_seconds(),
         "requests": list.requests(),
         "keys": keys,
-    });
-    format!("{document}\n")
+    })
 }
 
 fn hot_key_json(list: &HotKeyList, key: &HotKey) -> Value {

@@ -7,8 +7,9 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 use slabcore_metrics::{Command, Counter, Gauge, RequestTimes, Snapshot};
 use slabcore_protocol::MEMCACHED_VERSION;
-use slabcore_storage::PAGE_BYTES;
+use slabcore_storage::{CURVE_QUARTERS, PAGE_BYTES};
 
+use crate::admin::hot_keys_json::hot_keys_json;
 use crate::admin::published_numbers::{PURPOSES, PURPOSES_WITHIN_LIMIT, PublishedNumbers};
 use crate::shared::resource_usage::resident_bytes;
 use crate::shared::shared_state::SharedState;
@@ -57,6 +58,8 @@ pub(super) fn status(shared: &SharedState, numbers: &PublishedNumbers) -> String
         "memory": memory(shared, numbers),
         "classes": classes(numbers),
         "latency": latency(shared),
+        "hot_keys": hot_keys_json(&shared.publications.hot_keys()),
+        "curve": curve(shared),
         "shards": shards(shared, numbers),
     });
     status.to_string()
@@ -98,6 +101,21 @@ fn latency(shared: &SharedState) -> Vec<Value> {
         (!buckets.is_empty()).then(|| json!({ "command": name, "buckets": buckets }))
     };
     Command::ALL.iter().filter_map(command).collect()
+}
+
+/// The hit ratios that were predicted for other amounts of memory; null while there are none.
+fn curve(shared: &SharedState) -> Value {
+    let curve = shared.publications.curve();
+    let measured = curve.and_then(|curve| curve.measured_hit_ratio());
+    let (Some(curve), Some(measured)) = (curve, measured) else { return Value::Null };
+    let point = |(size, quarters): (usize, u64)| {
+        let memory_bytes = shared.memory.bytes() as u64 * quarters / 4;
+        let hit_ratio = curve.predicted_hit_ratio(size)?;
+        let factor = quarters as f64 / 4.0;
+        Some(json!({ "factor": factor, "memory_bytes": memory_bytes, "hit_ratio": hit_ratio }))
+    };
+    let points: Vec<Value> = CURVE_QUARTERS.into_iter().enumerate().filter_map(point).collect();
+    json!({ "points": points, "measured_hit_ratio": measured })
 }
 
 fn shards(shared: &SharedState, numbers: &PublishedNumbers) -> Vec<Value> {
