@@ -14,10 +14,10 @@ const OF_THE_RING: [&str; 3] = [
 
 #[test]
 fn the_page_lists_what_a_server_shows() {
-    // Temporary items have a family where there may be some.
-    let server = PageServer::new(&["-o", "temporary_ttl=10"]);
-    // Slab classes are shown once they are used.
-    server.run("printf 'set a 0 0 1\\r\\nx\\r\\nget a\\r\\nquit\\r\\n' | nc 127.0.0.1 11211");
+    // Temporary items and prefixes of keys have families where there may be some.
+    let server = PageServer::new(&["-o", "temporary_ttl=10", "-D", ":"]);
+    // Slab classes and prefixes are shown once they are used.
+    server.run("printf 'set a:b 0 0 1\\r\\nx\\r\\nget a:b\\r\\nquit\\r\\n' | nc 127.0.0.1 11211");
     let shown = server.run("curl -s 127.0.0.1:9150/metrics");
     let mut families: BTreeSet<(String, String)> = BTreeSet::new();
     for line in shown.lines() {

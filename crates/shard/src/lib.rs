@@ -31,7 +31,7 @@ pub use observation::class_table::{ClassTable, ItemColumns};
 pub use observation::dump::{DumpPart, split_dump_reply};
 pub use observation::hot_key_list::{HotKey, HotKeyList};
 pub use observation::miss_ratio_curve::MissRatioCurve;
-pub use observation::prefix_counts::PrefixCounts;
+pub use observation::prefix_counts::{PrefixCounts, PrefixRequests};
 pub use observation::shard_query::{ShardCommand, ShardQuery};
 pub use observation::watched_lines::{Watch, WatchedLines};
 pub use requests::clock::Now;

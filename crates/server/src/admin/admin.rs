@@ -7,6 +7,7 @@ use std::io;
 use std::net::{SocketAddr, TcpListener};
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -188,7 +189,7 @@ impl Endpoint {
         };
         match request.path {
             "/metrics" => {
-                let numbers = self.newest_numbers(Wanted::default());
+                let numbers = self.newest_numbers(self.wanted_by_metrics());
                 let text = self.exposition.render(&self.shared, &numbers);
                 let body = Body { content_type: ContentType::Exposition, text: &text };
                 response(Status::Ok, body, parts)
@@ -198,13 +199,13 @@ impl Endpoint {
                 response(Status::Ok, body, parts)
             }
             "/hotkeys" => {
-                self.newest_numbers(Wanted { hot_keys: true });
+                self.newest_numbers(Wanted { hot_keys: true, ..Wanted::default() });
                 let text = format!("{}\n", hot_keys_json(&self.shared.publications.hot_keys()));
                 let body = Body { content_type: ContentType::Json, text: &text };
                 response(Status::Ok, body, parts)
             }
             "/status.json" => {
-                let numbers = self.newest_numbers(Wanted { hot_keys: true });
+                let numbers = self.newest_numbers(Wanted { hot_keys: true, ..Wanted::default() });
                 let text = status(&self.shared, &numbers);
                 let body = Body { content_type: ContentType::Json, text: &text };
                 response(Status::Ok, body, parts)
@@ -218,6 +219,12 @@ impl Endpoint {
             }
             _ => response(Status::NotFound, Body::EMPTY, parts),
         }
+    }
+
+    /// Requests by prefix are shown while they are counted.
+    fn wanted_by_metrics(&self) -> Wanted {
+        let counts_prefixes = self.shared.counts_prefixes.load(Ordering::Relaxed);
+        Wanted { prefixes: counts_prefixes, ..Wanted::default() }
     }
 
     /// The newest numbers of the executors, which publish what else is wanted, too. Waits for them

@@ -13,9 +13,11 @@ use slabcore_protocol::MEMCACHED_VERSION;
 use crate::admin::class_exposition::class_families;
 use crate::admin::curve_exposition::curve_families;
 use crate::admin::histogram_exposition::histogram_families;
+use crate::admin::prefix_exposition::prefix_families;
 use crate::admin::published_numbers::PublishedNumbers;
 use crate::admin::state_families::STATE_FAMILIES;
 use crate::settings::kept_settings::KeptSettings;
+use crate::settings::limits::PREFIXES_SHOWN_MAX;
 use crate::shared::resource_usage::{ResourceUsage, resident_bytes};
 use crate::shared::shared_state::{Backend, SharedState, SharedTls};
 
@@ -211,6 +213,10 @@ impl Exposition {
         families.extend(STATE_FAMILIES.iter().map(|family| family.text(shared, numbers)));
         families.extend(class_families(numbers, shared.item_columns()));
         families.extend(histogram_families(shared.timings.iter().map(Arc::as_ref)));
+        if shared.counts_prefixes.load(Ordering::Relaxed) {
+            let counts = shared.publications.prefixes(PREFIXES_SHOWN_MAX);
+            families.extend(prefix_families(&counts));
+        }
         families.extend(shared.publications.curve().iter().flat_map(curve_families));
         families.sort_unstable();
         families.concat()

@@ -6,6 +6,7 @@ use slabcore_metrics::prometheus_names::{FAMILIES, Kind, SHARD_FAMILIES};
 
 use crate::admin::curve_exposition::CURVE_FAMILIES;
 use crate::admin::exposition::{CPU_SECONDS, LRU_FACTORS, SERVER_FAMILIES};
+use crate::admin::prefix_exposition::{PREFIX_FAMILIES, PrefixFamily};
 use crate::admin::state_families::{STATE_FAMILIES, StateFamily};
 
 /// A metric family as a reader of `/metrics` sees it.
@@ -71,6 +72,12 @@ pub fn metric_families() -> Vec<MetricFamily> {
         labels: family.source.label_names().iter().copied().chain(["le"]).collect(),
         help: family.help,
     });
+    let prefixes = PREFIX_FAMILIES.iter().map(|family| MetricFamily {
+        name: family.name,
+        kind: PrefixFamily::KIND,
+        labels: family.labels.to_vec(),
+        help: family.help,
+    });
     let curve = CURVE_FAMILIES.iter().map(|family| MetricFamily {
         name: family.name,
         kind: family.kind,
@@ -79,7 +86,7 @@ pub fn metric_families() -> Vec<MetricFamily> {
     });
     let mut families: Vec<MetricFamily> =
         server.chain(fractions).chain(curve).chain(tables).chain(states).chain(classes).collect();
-    families.extend(histograms);
+    families.extend(histograms.chain(prefixes));
     families.sort_unstable_by_key(|family| family.name);
     families
 }

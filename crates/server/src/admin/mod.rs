@@ -17,6 +17,7 @@ pub(crate) mod exposition;
 mod histogram_exposition;
 mod hot_keys_json;
 pub(crate) mod metric_families;
+mod prefix_exposition;
 mod published_numbers;
 mod silences;
 mod state_families;

@@ -119,6 +119,9 @@ impl Hub {
         let (shard, publications) = (shards.own(), &shared.publications);
         publications.publish_curve(number.index(), shard.miss_ratio_curve());
         let wanted = publications.wanted();
+        if wanted.prefixes {
+            publications.publish_prefixes(number.index(), shard.prefixes());
+        }
         if wanted.hot_keys {
             publications.publish_hot_keys(number.index(), shard.hot_keys(*now));
         }

@@ -215,6 +215,9 @@ pub const CONNECTIONS_REPORTED_MAX: usize = 1024;
 /// Prefixes in a reply to `stats detail dump`: those of all shards together.
 pub const PREFIXES_SHOWN_MAX: usize = 65_536;
 
+/// Prefixes with series of their own in `/metrics`, four each.
+pub const PREFIXES_EXPORTED_MAX: usize = 100;
+
 /// Slab classes of all shards together up to which a scrape has series for each class of each
 /// shard: half a megabyte of text. Above it there are series per class and series per shard.
 pub const SHARD_CLASSES_MAX: usize = 1024;

@@ -8,6 +8,8 @@ use crate::execution::shard::Shard;
 use crate::observation::class_table::ClassTable;
 use crate::observation::hot_key_list::HotKeyList;
 use crate::observation::miss_ratio_curve::MissRatioCurve;
+#[cfg(doc)]
+use crate::observation::prefix_counts::PrefixCounts;
 use crate::observation::shard_query::{ShardCommand, ShardQuery};
 use crate::requests::clock::Now;
 
@@ -77,6 +79,13 @@ impl Shard {
     /// The miss-ratio curve. `None`: there is none.
     pub fn miss_ratio_curve(&self) -> Option<MissRatioCurve> {
         MissRatioCurve::of(&self.store)
+    }
+
+    /// Requests by prefix as bytes, for [`PrefixCounts::merge_bytes`].
+    pub fn prefixes(&self) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        self.detail.counts().append_to(&mut bytes);
+        bytes
     }
 
     /// Appends the answer to a question, in the form that the question describes.

@@ -19,6 +19,38 @@ pub(super) enum PrefixEvent {
 /// Requests of one prefix: gets, those of them that were hits, stores, deletes.
 type Counts = [u64; 4];
 
+/// Requests of one prefix, or of several.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct PrefixRequests {
+    /// Gets that found an item.
+    pub get_hits: u64,
+    /// Gets that found none.
+    pub get_misses: u64,
+    /// Storage commands.
+    pub stores: u64,
+    /// Deletes.
+    pub deletes: u64,
+}
+
+impl PrefixRequests {
+    fn of(&[gets, hits, stores, deletes]: &Counts) -> Self {
+        Self { get_hits: hits, get_misses: gets.saturating_sub(hits), stores, deletes }
+    }
+
+    /// All of them.
+    pub fn total(&self) -> u64 {
+        self.get_hits + self.get_misses + self.stores + self.deletes
+    }
+
+    /// Adds requests of another prefix.
+    pub fn add(&mut self, other: &Self) {
+        self.get_hits += other.get_hits;
+        self.get_misses += other.get_misses;
+        self.stores += other.stores;
+        self.deletes += other.deletes;
+    }
+}
+
 /// Requests by prefix, for at most a given number of prefixes.
 #[derive(Debug)]
 pub struct PrefixCounts {
@@ -83,6 +115,11 @@ impl PrefixCounts {
             self.add(prefix, core::array::from_fn(|index| u64::from_le_bytes(words[index])));
             bytes = rest;
         }
+    }
+
+    /// The prefixes and their requests, in the order of the prefixes.
+    pub fn iter(&self) -> impl Iterator<Item = (&[u8], PrefixRequests)> {
+        self.by_prefix.iter().map(|(prefix, counts)| (&**prefix, PrefixRequests::of(counts)))
     }
 
     /// Appends the lines of `stats detail dump`, without END, in the order of the prefixes.
