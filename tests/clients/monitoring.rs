@@ -193,7 +193,7 @@ fn load(server: &ServerProcess, done: &AtomicBool) {
     for round in 0_u64.. {
         let requests = (0..50).map(|number| {
             let new = round * 50 + number;
-            format!("set k{new} 0 0 2000 noreply\r\n{value}\r\nget k{}\r\n", new / 2)
+            format!("set k:{new} 0 0 2000 noreply\r\n{value}\r\nget k:{}\r\n", new / 2)
         });
         let mut requests: String = requests.collect();
         requests += "delete none\r\nincr none 1\r\ntouch none 0\r\nversion\r\n";
@@ -208,7 +208,7 @@ fn load(server: &ServerProcess, done: &AtomicBool) {
 #[test]
 fn queries_and_rules_return_data() {
     // One server for each backend: an alert asks for epoll.
-    let servers = [&["-m", "8"][..], &["-m", "8", "--backend", "epoll"]]
+    let servers = [&["-m", "8", "-D", ":"][..], &["-m", "8", "--backend", "epoll"]]
         .map(|words| MetricsServer::start(2, words));
     let prometheus = Prometheus::start(&servers.each_ref().map(|server| server.address));
     let done = AtomicBool::new(false);
