@@ -472,6 +472,29 @@ fn the_status_page_and_its_numbers() {
     server.whole.running.stop();
 }
 
+/// They are counted on both shards, and shown while they are counted.
+#[test]
+fn prefixes_have_series_while_they_are_counted() {
+    let server = Server::with_metrics(BackendChoice::Auto);
+    let mut client = connect(server.whole.address);
+    converse(&mut client, "stats detail on\r\n", "OK\r\n");
+    for key in 0..20 {
+        converse(&mut client, &format!("set u:{key} 0 0 1\r\nx\r\n"), "STORED\r\n");
+    }
+    converse(&mut client, "get u:none\r\n", "END\r\n");
+    let series = |command, status| {
+        let labels = format!("prefix=\"u\",encoding=\"text\",command=\"{command}\"");
+        format!("slabcore_prefix_commands_total{{{labels},status=\"{status}\"}}")
+    };
+    let text = server.metrics_with(&series("set", "any"), 20);
+    let samples = samples(&text);
+    assert_eq!(samples.get(&*series("set", "any")), Some(&"20"), "{text}");
+    assert_eq!(samples.get(&*series("get", "miss")), Some(&"1"), "{text}");
+    converse(&mut client, "stats detail off\r\n", "OK\r\n");
+    assert!(!server.metrics().contains("prefix="));
+    server.whole.running.stop();
+}
+
 /// The keys need escapes, or are no text at all.
 #[test]
 fn hot_keys_are_json() {
