@@ -39,7 +39,7 @@ pub const FREQUENT_KEYS_MAX: usize = 128;
 pub const HOT_KEYS_SHOWN_MAX: usize = 20;
 
 /// Requests of which one is sampled for the hot keys, on average.
-pub const HOT_KEY_GAP_MEAN: u32 = 128;
+pub const HOT_KEY_GAP_MEAN: u32 = 256;
 
 /// Seconds after which the requests for hot keys count half.
 pub const HOT_KEY_HALVING_SECONDS: u32 = 60;

@@ -110,13 +110,13 @@ pub(crate) const CURVE_PART_BITS: [u32; CURVE_SIZES] = [0, 0, 1, 2, 2];
 
 /// Bytes that items are expected to have before any is known. If they have more, the sample is
 /// widened; too wide a sample would cost time.
-pub(crate) const CURVE_ITEM_BYTES: usize = 128;
+pub(crate) const CURVE_ITEM_BYTES: usize = 64;
 
 /// Sampled reads after which what was counted for the curve before counts half.
 pub(crate) const CURVE_READS: u64 = 1 << 15;
 
 /// Sampled stores between two looks whether the sample is far too small.
-pub(crate) const CURVE_STORES: u64 = 256;
+pub(crate) const CURVE_STORES: u64 = 64;
 
 /// Items of a store from which on their mean size is known.
 pub(crate) const CURVE_ITEMS_MIN: usize = 256;

@@ -282,6 +282,14 @@ impl Eviction {
         self.curve.note_exptime(hash, exptime);
     }
 
+    /// Widens the sample of the curve if items are far larger than expected. To be called now and
+    /// then while the store grows: a sample that is too small sees few stores.
+    pub(crate) fn fit_curve_sample(&mut self) {
+        let measures = self.measures();
+        self.curve.widen_if_due(&measures);
+        self.join_samples();
+    }
+
     /// The samples have changed.
     fn join_samples(&mut self) {
         self.sample_mask = self.orders.sample_mask() & self.curve.sample_mask();

@@ -258,8 +258,9 @@ impl MissCurve {
     }
 
     /// Begins again with a wider sample if the largest simulation will have too few items.
-    fn widen_if_due(&mut self, store: &StoreMeasures) {
-        if store.items < CURVE_ITEMS_MIN || !self.is_copied() {
+    pub(crate) fn widen_if_due(&mut self, store: &StoreMeasures) {
+        let is_off = self.sampled_one_in().is_none();
+        if is_off || store.items < CURVE_ITEMS_MIN || !self.is_copied() {
             return;
         }
         let items = store.bytes_max / (store.bytes / store.items).max(1);

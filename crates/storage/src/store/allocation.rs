@@ -85,6 +85,7 @@ impl Allocation {
             }
             if let Some(page) = slabs.stock.take_unreserved_page(source) {
                 slabs.join_class(page, class);
+                self.moves.eviction_mut().fit_curve_sample();
                 continue;
             }
             while sweeps < SWEEPS_PER_ALLOCATION && !self.items_mut().slabs().has_room(class) {
