@@ -66,9 +66,10 @@ pub use limits::{
 };
 pub use linked::hold::Hold;
 pub use linked::linked_items::Miss;
+pub use linked::recovery::Recovered;
 pub use memory::page::Page;
 pub use memory::page_pool::PagePool;
-pub use memory::region::{Region, region_reach};
+pub use memory::region::{Region, region_bytes, region_reach};
 pub use page_moves::page_sharing::{PageDemand, PageWish};
 pub use page_moves::reassign::Reassigned;
 pub use policy::curve_counts::CurveCounts;

@@ -3,6 +3,20 @@
 /// Bytes of a page: the unit in which memory moves between the pool, shards and slab classes.
 pub const PAGE_BYTES: usize = 64 << 10;
 
+/// Shards whose numbers a region keeps.
+pub(crate) const SHARDS_KEPT_MAX: usize = 64;
+
+const _: () = assert!(SHARDS_KEPT_MAX <= u64::BITS as usize);
+
+/// Numbers that a region keeps of each shard, unused ones included.
+pub(crate) const KEPT_NUMBERS: usize = 4;
+
+/// Access ticks after which a region learns the tick. Fewer are lost when a process ends.
+pub(crate) const TICKS_BETWEEN_NOTES: u32 = 16;
+
+/// Cas uniques that a store takes at a time when a region keeps their bound.
+pub(crate) const UNIQUES_BETWEEN_NOTES_SHIFT: u32 = 20;
+
 /// Searches for a page that must be in the pool. Other threads give and take pages meanwhile.
 pub(crate) const PAGE_LOOKS_MAX: usize = 64;
 

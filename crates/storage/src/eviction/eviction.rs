@@ -13,6 +13,7 @@ use crate::item::item_ref::ItemRef;
 use crate::item::segment::Segment;
 use crate::limits::{AGE_OFFSET_PART, SHADOW_COPY_LOOKS};
 use crate::linked::linked_items::LinkedItems;
+use crate::memory::page_directory::ShardNumber;
 use crate::memory::region::Location;
 use crate::policy::access_clock::AccessClock;
 use crate::policy::curve_counts::CurveCounts;
@@ -51,9 +52,10 @@ pub(crate) struct Eviction {
 
 impl Eviction {
     pub(crate) fn new(items: LinkedItems, evicts: bool, curve: MissCurve) -> Eviction {
+        let kept_tick = items.slabs().stock.kept_number(ShardNumber::Tick);
         Eviction {
             items,
-            clock: AccessClock::new(),
+            clock: AccessClock::continued(kept_tick),
             orders: OrderChoice::new(),
             sample_mask: curve.sample_mask(),
             curve,

@@ -29,6 +29,8 @@
 //! The byte at 1 tells the two from each other and from a body chunk, see `body.rs`. A chained item
 //! always has its exptime and cas fields (0 if unused), so it never moves to get them.
 
+use core::sync::atomic::{Ordering, compiler_fence};
+
 use crate::item::access::AccessWord;
 use crate::limits::{CHUNK_BYTES_MAX, KEY_BYTES_MAX};
 use crate::memory::region::{Location, OwnedPages};
@@ -100,6 +102,15 @@ pub(crate) fn write_free(pages: &mut OwnedPages, chunk: Location, next: Location
     pages.set_u32(at + NEXT, next.0);
 }
 
+/// Copies what a chunk holds to another one, which is free until all else is there.
+pub(crate) fn copy(pages: &mut OwnedPages, from: Location, to: Location, bytes: usize) {
+    let (from, to) = (pages.at(from), pages.at(to));
+    pages.copy(from + HEADER_BYTES, to + HEADER_BYTES, bytes - HEADER_BYTES);
+    compiler_fence(Ordering::SeqCst);
+    let header = pages.u64(from);
+    pages.set_u64(to, header);
+}
+
 /// The next body of a chain, or the next free chunk of a page.
 pub(crate) fn next(pages: &OwnedPages, chunk: Location) -> Location {
     #[cfg(test)]
@@ -115,10 +126,13 @@ pub(super) fn set_state(pages: &mut OwnedPages, item: Location, state: u8) {
     pages.set_u8(pages.at(item), state);
 }
 
-/// Notes that an item is in the hash table.
+/// Notes that an item is in the hash table. A process that ends at any time leaves an item with
+/// this note whole: it is written after all else of the item, and taken off before a change.
 pub(crate) fn set_linked(pages: &mut OwnedPages, item: Location, linked: bool) {
+    compiler_fence(Ordering::SeqCst);
     let state = state(pages, item) & !LINKED | if linked { LINKED } else { 0 };
     set_state(pages, item, state);
+    compiler_fence(Ordering::SeqCst);
 }
 
 #[inline]

@@ -41,7 +41,7 @@ impl ItemHead {
     }
 
     #[inline]
-    fn key_len(self) -> usize {
+    pub(super) fn key_len(self) -> usize {
         usize::from((self.header >> 8) as u8)
     }
 

@@ -1,5 +1,7 @@
 //! The shape of an item: which fields a new item needs, and how they are written.
 
+use core::sync::atomic::{Ordering, compiler_fence};
+
 use crate::item::chunk::{
     CHAIN_BYTES, HAS_CAS, HAS_EXPTIME, HEADER_BYTES, OPTIONAL_BYTES, VALUE_LEN_CHAINED,
     WIDTH_SHIFT, flags_bytes,
@@ -78,6 +80,8 @@ impl ItemShape {
         let value_len = if self.chained { VALUE_LEN_CHAINED } else { self.value_len as u16 };
         let [low, high] = value_len.to_le_bytes();
         pages.set_array(at, [self.optional, self.key_len as u8, low, high, 0, 0, 0, 0]);
+        // The chunk may have been a linked item. It is none before anything else of it changes.
+        compiler_fence(Ordering::SeqCst);
         let mut field = at + HEADER_BYTES;
         if self.optional & HAS_EXPTIME != 0 {
             pages.set_u32(field, exptime);

@@ -18,4 +18,5 @@ pub(crate) mod item_head;
 pub(crate) mod item_ref;
 pub(crate) mod item_shape;
 pub(crate) mod item_size_limit;
+pub(crate) mod kept_item;
 pub(crate) mod segment;

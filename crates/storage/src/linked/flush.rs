@@ -22,6 +22,7 @@ impl LinkedItems {
         if self.epochs.is_ambiguous() {
             self.slabs_mut().note_reused_mark();
         }
+        self.keep_epoch();
     }
 
     /// Gives the current mark to an item that is about to be linked, or was just written in place.

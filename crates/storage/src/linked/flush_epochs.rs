@@ -21,6 +21,11 @@ pub(super) struct FlushEpochs {
 }
 
 impl FlushEpochs {
+    /// No items, and this mark for those that are stored.
+    pub(super) fn of_mark(mark: u8) -> FlushEpochs {
+        FlushEpochs { current: mark, live: mark, ..FlushEpochs::default() }
+    }
+
     /// The mark of items that are stored now.
     #[inline]
     pub(super) fn current(&self) -> u8 {

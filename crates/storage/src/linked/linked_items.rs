@@ -19,6 +19,7 @@ use crate::item::segment::Segment;
 use crate::limits::{CACHE_LINE_BYTES, INDEX_PAGES_MIN, PAGE_BYTES};
 use crate::linked::flush_epochs::FlushEpochs;
 use crate::linked::item_accounts::ItemAccounts;
+use crate::memory::page_directory::{KeptNumber, NO_EPOCH, ShardNumber};
 use crate::memory::region::{Location, OwnedPages};
 use crate::slabs::page_record::RecordId;
 use crate::slabs::slab_allocator::SlabAllocator;
@@ -54,6 +55,8 @@ pub(crate) struct LinkedItems {
     expiry: ExpiryIndex,
     pub(super) accounts: ItemAccounts,
     pub(super) epochs: FlushEpochs,
+    /// The current mark of the epochs, for another process.
+    pub(super) kept_epoch: KeptNumber,
     /// The item that must stay linked during the current allocation, even if it has expired.
     guarded: Option<Location>,
 }
@@ -66,22 +69,23 @@ pub(crate) struct Guard {
 }
 
 impl LinkedItems {
-    /// No items. Takes the minimum of pages for the hash table and spare ones. `None`: the pool has
+    /// No items. Takes `pages_first` pages for the hash table and spare ones. `None`: the pool has
     /// fewer.
     pub(crate) fn new(
         mut slabs: SlabAllocator,
         hasher: KeyHasher,
         track_sizes: bool,
+        pages_first: usize,
     ) -> Option<LinkedItems> {
-        let pages_min = slabs.stock.pages_min();
         let first: Vec<RecordId> =
-            (0..pages_min).map(|_| slabs.stock.take_page()).collect::<Option<_>>()?;
+            (0..pages_first).map(|_| slabs.stock.take_page()).collect::<Option<_>>()?;
         let (index_pages, spare) = first.split_at(INDEX_PAGES_MIN);
         spare.iter().rev().for_each(|page| slabs.stock.keep_spare(*page));
         let (buckets_at, overflow_at) =
             (slabs.stock.page_at(index_pages[0]), slabs.stock.page_at(index_pages[1]));
         let index = HashTable::new(slabs.pages_mut(), buckets_at, overflow_at);
         Some(LinkedItems {
+            kept_epoch: slabs.stock.kept_number(ShardNumber::Epoch),
             slabs,
             index,
             hasher,
@@ -279,10 +283,21 @@ impl LinkedItems {
             self.index.insert(self.slabs.pages_mut(), hash, new);
         }
         chunk::set_linked(self.slabs.pages_mut(), new, true);
-        let segment = self.head(new).access().segment();
-        let class = self.slabs.class_of(new);
+        self.count_linked(new);
+    }
+
+    /// Links an item that has the mark of linked ones.
+    pub(super) fn link_kept_item(&mut self, hash: u64, item: Location) {
+        self.index.insert(self.slabs.pages_mut(), hash, item);
+        self.count_linked(item);
+    }
+
+    #[inline]
+    fn count_linked(&mut self, item: Location) {
+        let segment = self.head(item).access().segment();
+        let class = self.slabs.class_of(item);
         self.slabs.class_mut(class).segments.add(segment);
-        self.count_in(new);
+        self.count_in(item);
     }
 
     /// Takes an item out of the hash table, and frees it unless it is held.
@@ -361,7 +376,17 @@ impl LinkedItems {
     fn count_dead_out(&mut self, item: Location, mark: u8) {
         if mark == self.epochs.current() && self.is_flushed(self.pages().at(item)) {
             self.epochs.remove_dead();
+            if !self.epochs.is_ambiguous() {
+                self.keep_epoch();
+            }
         }
+    }
+
+    /// Notes the current mark in the region. While dead items have it, a recovery takes all items
+    /// for dead.
+    pub(super) fn keep_epoch(&self) {
+        let is_known = !self.epochs.is_ambiguous();
+        self.kept_epoch.set(if is_known { self.epochs.current().into() } else { NO_EPOCH });
     }
 
     /// Sets the exptime of an item that has the field.
@@ -382,7 +407,9 @@ impl LinkedItems {
         }
         self.accounts.remove(bytes, segment);
         self.accounts.add(bytes + added, segment);
+        chunk::set_linked(self.slabs.pages_mut(), item, false);
         item_fields::widen(self.slabs.pages_mut(), item, needed);
+        chunk::set_linked(self.slabs.pages_mut(), item, true);
         true
     }
 

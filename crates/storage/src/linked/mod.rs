@@ -15,4 +15,5 @@ mod item_accounts;
 mod item_sizes;
 pub(crate) mod linked_items;
 mod linked_recount;
+pub(crate) mod recovery;
 mod relocation;

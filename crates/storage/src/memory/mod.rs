@@ -4,6 +4,9 @@
 //!
 //! Start reading at `region.rs`, then `page_pool.rs`.
 
+#[cfg(test)]
+pub(crate) mod cuts;
 pub(crate) mod page;
+pub(crate) mod page_directory;
 pub(crate) mod page_pool;
 pub(crate) mod region;

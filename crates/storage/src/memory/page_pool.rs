@@ -17,11 +17,13 @@
 
 use alloc::boxed::Box;
 use alloc::sync::Arc;
+use alloc::vec::Vec;
 use core::hint::spin_loop;
 use core::sync::atomic::{AtomicIsize, AtomicU32, AtomicU64, AtomicUsize, Ordering};
 
-use crate::limits::{PAGE_BYTES, PAGE_LOOKS_MAX};
+use crate::limits::{PAGE_BYTES, PAGE_LOOKS_MAX, SHARDS_KEPT_MAX};
 use crate::memory::page::Page;
+use crate::memory::page_directory::{DirectoryEntry, PageDirectory};
 use crate::memory::region::{Region, zeroed_words};
 
 /// Ends a stack.
@@ -71,6 +73,9 @@ impl PageStack {
 pub struct PagePool {
     region: Arc<Region>,
     words: Box<[AtomicU32]>,
+    directory: PageDirectory,
+    /// Shards that have not taken over their kept pages yet, a bit each.
+    unrecovered: AtomicU64,
     given: PageStack,
     /// Pages whose memory was returned to the system.
     returned: PageStack,
@@ -97,12 +102,43 @@ impl PagePool {
         PagePool::with_limit(region, usize::MAX)
     }
 
-    /// As [`Self::new`], with a limit on the pages that may be owned.
+    /// As [`Self::new`], with a limit on the pages that may be owned. What the region's directory
+    /// says is forgotten.
     pub fn with_limit(region: Region, limit: usize) -> PagePool {
+        let pool = PagePool::without_kept_pages(region, limit);
+        pool.directory.clear();
+        pool
+    }
+
+    /// The pool of a region whose directory says which pages have items. Each of the `shards` takes
+    /// its own over, see [`Store::recover`](crate::Store::recover). All others are free.
+    pub fn recovered(region: Region, limit: usize, shards: u32) -> PagePool {
+        assert!((1..=SHARDS_KEPT_MAX).contains(&(shards as usize)));
+        let mut pool = PagePool::without_kept_pages(region, limit);
+        let (mut kept, pages) = (0, pool.words.len() as u32);
+        for number in (0..pages).rev() {
+            if pool.directory.entry(number).is_some_and(|entry| entry.shard < shards) {
+                kept += 1;
+            } else {
+                // As if their memory had been returned: they may never have been touched.
+                pool.keep_returned(Page::new(number));
+            }
+        }
+        *pool.untouched.get_mut() = pages as usize;
+        *pool.returned_pages.get_mut() = pages as usize - kept;
+        *pool.room.get_mut() -= kept.cast_signed();
+        *pool.unrecovered.get_mut() = u64::MAX >> (SHARDS_KEPT_MAX as u32 - shards);
+        pool
+    }
+
+    fn without_kept_pages(region: Region, limit: usize) -> PagePool {
         let pages = (region.bytes() / PAGE_BYTES).min(NONE as usize);
         let limit = limit.min(pages);
+        let region = Arc::new(region);
         PagePool {
-            region: Arc::new(region),
+            directory: PageDirectory::new(Arc::clone(&region)),
+            unrecovered: AtomicU64::new(0),
+            region,
             words: zeroed_words(pages),
             given: PageStack::new(),
             returned: PageStack::new(),
@@ -114,6 +150,24 @@ impl PagePool {
             full_classes: AtomicU64::new(0),
             refused_bytes: AtomicUsize::new(usize::MAX),
         }
+    }
+
+    /// The directory of the pages.
+    pub(crate) fn directory(&self) -> &PageDirectory {
+        &self.directory
+    }
+
+    /// The pages with items of a shard, in a recovered pool. The second time there are none.
+    pub(crate) fn take_kept(&self, shard: u32) -> Vec<(Page, DirectoryEntry)> {
+        let bit = 1_u64 << shard;
+        if self.unrecovered.fetch_and(!bit, Ordering::Relaxed) & bit == 0 {
+            return Vec::new();
+        }
+        let entries = (0..self.words.len() as u32).filter_map(|number| {
+            let entry = self.directory.entry(number)?;
+            (entry.shard == shard).then(|| (Page::new(number), entry))
+        });
+        entries.collect()
     }
 
     /// Sets how many pages may be owned. If the stores own more, they give the surplus in their
@@ -199,6 +253,11 @@ impl PagePool {
         self.given.push(&self.words, page);
         // After the push, so that a thread that finds room finds a page.
         self.room.fetch_add(1, Ordering::Release);
+    }
+
+    /// Pages of the region.
+    pub(crate) fn pages(&self) -> usize {
+        self.words.len()
     }
 
     /// Pages that may be owned.

@@ -13,7 +13,7 @@ use core::{ptr, ptr::NonNull, slice};
 #[cfg(debug_assertions)]
 use alloc::collections::BTreeSet;
 
-use crate::limits::{GRANULE_BYTES_MIN, PAGE_BYTES};
+use crate::limits::{GRANULE_BYTES_MIN, KEPT_NUMBERS, PAGE_BYTES, SHARDS_KEPT_MAX};
 use crate::memory::page::Page;
 
 /// Memory of arbitrary content, to be cut into pages.
@@ -21,7 +21,10 @@ use crate::memory::page::Page;
 /// Pages that no store takes are never touched, so resident memory follows use.
 pub struct Region {
     base: NonNull<u8>,
+    /// Bytes of the pages.
     bytes: usize,
+    /// Words of the page directory, which lies behind the pages. 0: there is none.
+    kept_words: usize,
     /// A raw pointer, because moving a `Box` would end the borrow that `base` comes from.
     owner: *mut (dyn AsMut<[u8]> + Send),
 }
@@ -38,10 +41,47 @@ impl Region {
         let owner = Box::into_raw(memory);
         // SAFETY: `owner` comes from `Box::into_raw` and nothing else points to it.
         let bytes = unsafe { (*owner).as_mut() };
-        Region { bytes: bytes.len(), base: NonNull::from(bytes).cast(), owner }
+        Region { bytes: bytes.len(), base: NonNull::from(bytes).cast(), kept_words: 0, owner }
     }
 
-    /// Length in bytes.
+    /// As [`Self::new`], with a directory of the pages in the memory itself, so that another
+    /// process that maps the same memory finds the items again. The memory starts at a multiple of
+    /// 4, and has room for more than the directory of no page.
+    pub fn with_directory(memory: Box<dyn AsMut<[u8]> + Send>) -> Region {
+        const WORD_BYTES: usize = size_of::<AtomicU32>();
+        let mut region = Region::new(memory);
+        assert!(region.base.cast::<AtomicU32>().is_aligned(), "memory that is not aligned");
+        let room = region.bytes.checked_sub(directory_words(0) * WORD_BYTES);
+        let pages = room.expect("memory for a directory") / (PAGE_BYTES + WORD_BYTES);
+        region.bytes = pages * PAGE_BYTES;
+        region.kept_words = directory_words(pages);
+        region
+    }
+
+    /// The words of the page directory.
+    #[expect(clippy::cast_ptr_alignment, reason = "asserted when the region is made")]
+    pub(super) fn kept_words(&self) -> &[AtomicU32] {
+        if self.kept_words == 0 {
+            return &[];
+        }
+        // SAFETY: inside the memory and behind its pages, so no window reaches them. They are
+        // aligned, as the memory is (asserted in `with_directory`) and pages are; an atomic word
+        // may be changed through a shared reference.
+        unsafe {
+            let first = self.base.as_ptr().add(self.bytes).cast::<AtomicU32>();
+            slice::from_raw_parts(first, self.kept_words)
+        }
+    }
+
+    /// A copy of all memory. For tests with one thread.
+    #[cfg(test)]
+    pub(crate) fn copy(&self) -> alloc::vec::Vec<u8> {
+        let bytes = self.bytes + self.kept_words * size_of::<AtomicU32>();
+        // SAFETY: inside the memory; the only thread does not write meanwhile.
+        unsafe { slice::from_raw_parts(self.base.as_ptr(), bytes) }.to_vec()
+    }
+
+    /// Length of the pages in bytes.
     pub fn bytes(&self) -> usize {
         self.bytes
     }
@@ -62,6 +102,16 @@ impl Drop for Region {
         // an `Arc` of this region, so no window outlives it.
         drop(unsafe { Box::from_raw(self.owner) });
     }
+}
+
+/// Words of the directory of so many pages, see `page_directory.rs`.
+pub(super) const fn directory_words(pages: usize) -> usize {
+    pages + SHARDS_KEPT_MAX * KEPT_NUMBERS
+}
+
+/// Bytes of memory for a region of so many pages with a directory.
+pub const fn region_bytes(pages: usize) -> usize {
+    pages * PAGE_BYTES + directory_words(pages) * size_of::<AtomicU32>()
 }
 
 /// Bytes of the largest region whose granule is that of a region of `bytes`.
@@ -212,6 +262,8 @@ impl OwnedPages {
     #[inline]
     pub(crate) fn bytes_mut(&mut self, at: usize, len: usize) -> &mut [u8] {
         self.assert_inside(at, len);
+        #[cfg(test)]
+        super::cuts::count(&self.region, at..at + len);
         // SAFETY: as in `bytes`; `&mut self` excludes every other access to this store's pages.
         unsafe { slice::from_raw_parts_mut(self.base.as_ptr().add(at), len) }
     }
@@ -223,9 +275,15 @@ impl OwnedPages {
         unsafe { ptr::read(self.base.as_ptr().add(at).cast()) }
     }
 
+    /// Up to 8 bytes are written by one instruction.
     #[inline]
     pub(crate) fn set_array<const N: usize>(&mut self, at: usize, bytes: [u8; N]) {
-        self.bytes_mut(at, N).copy_from_slice(&bytes);
+        self.assert_inside(at, N);
+        #[cfg(test)]
+        super::cuts::count(&self.region, if N > 8 { at..at + N } else { 0..0 });
+        // SAFETY: inside the region (asserted); `&mut self` excludes others; an array of bytes has
+        // no alignment.
+        unsafe { ptr::write(self.base.as_ptr().add(at).cast(), bytes) };
     }
 
     #[inline]
@@ -263,6 +321,8 @@ impl OwnedPages {
     pub(crate) fn copy(&mut self, from: usize, to: usize, len: usize) {
         self.assert_inside(from, len);
         self.assert_inside(to, len);
+        #[cfg(test)]
+        super::cuts::count(&self.region, to..to + len);
         let base = self.base.as_ptr();
         // SAFETY: both ranges lie inside the region (asserted); `&mut self` excludes others.
         unsafe { ptr::copy(base.add(from), base.add(to), len) };

@@ -3,7 +3,8 @@
 use alloc::vec::Vec;
 
 use crate::item::access::AccessTick;
-use crate::limits::CHECKPOINTS_MAX;
+use crate::limits::{CHECKPOINTS_MAX, TICKS_BETWEEN_NOTES};
+use crate::memory::page_directory::KeptNumber;
 
 /// Ticks in which a store has as many requests as it has items.
 pub(super) const TURNOVER_TICKS: usize = 1024;
@@ -28,6 +29,8 @@ pub(crate) struct AccessClock {
     second: u32,
     /// Ascending. All of the most recent seconds, and fewer the older they are.
     checkpoints: Vec<Checkpoint>,
+    /// A tick ahead of the current one, for another process.
+    kept: Option<KeptNumber>,
 }
 
 fn tick_requests(items: usize) -> usize {
@@ -37,7 +40,22 @@ fn tick_requests(items: usize) -> usize {
 impl AccessClock {
     pub(crate) fn new() -> AccessClock {
         let checkpoints = Vec::with_capacity(CHECKPOINTS_MAX);
-        AccessClock { number: 0, left: 1, second: 0, checkpoints }
+        AccessClock { number: 0, left: 1, second: 0, checkpoints, kept: None }
+    }
+
+    /// A clock that goes on where that of an earlier process ended.
+    pub(crate) fn continued(kept: KeptNumber) -> AccessClock {
+        let mut clock = AccessClock { number: kept.get(), ..AccessClock::new() };
+        clock.kept = Some(kept);
+        clock.note_tick();
+        clock
+    }
+
+    /// Notes a tick that is reached only after the next note.
+    fn note_tick(&self) {
+        if let Some(kept) = &self.kept {
+            kept.set(self.number.wrapping_add(TICKS_BETWEEN_NOTES));
+        }
     }
 
     /// The current tick.
@@ -66,6 +84,9 @@ impl AccessClock {
         if self.left == 0 {
             self.number = self.number.wrapping_add(1);
             self.left = tick_requests(items);
+            if self.number.is_multiple_of(TICKS_BETWEEN_NOTES) {
+                self.note_tick();
+            }
         }
         if now > self.second {
             self.begin_second(now);

@@ -5,8 +5,10 @@
 
 use alloc::{sync::Arc, vec::Vec};
 
+use crate::item::chunk_sizes::SlabClassId;
 use crate::limits::{PAGE_BYTES, RESERVE_PAGES_MIN, SPARE_PAGES_MAX};
 use crate::memory::page::Page;
+use crate::memory::page_directory::{DirectoryEntry, KeptNumber, PageDirectory, ShardNumber};
 use crate::memory::page_pool::PagePool;
 use crate::memory::region::{Location, OwnedPages};
 use crate::slabs::page_record::{PageRecord, PageUse, RecordId};
@@ -32,6 +34,9 @@ pub(crate) struct PageStock {
     pool: Arc<PagePool>,
     /// Stores that take pages from the pool.
     sharers: usize,
+    directory: PageDirectory,
+    /// Number of the store's shard.
+    shard: u32,
     pub(super) records: Vec<PageRecord>,
     /// First record that describes no page.
     vacant: RecordId,
@@ -47,8 +52,15 @@ pub(crate) struct PageStock {
 
 impl PageStock {
     /// A stock of no pages. `pages_expected`: about how many it will have.
-    pub(super) fn new(pool: Arc<PagePool>, pages_min: usize, pages_expected: usize) -> PageStock {
+    pub(super) fn new(
+        pool: Arc<PagePool>,
+        shard: u32,
+        pages_min: usize,
+        pages_expected: usize,
+    ) -> PageStock {
         PageStock {
+            directory: pool.directory().clone(),
+            shard,
             pages: OwnedPages::new(Arc::clone(pool.region())),
             sharers: (pool.pages_total() / pages_expected.max(1)).max(1),
             records: Vec::with_capacity(pages_expected.min(pool.pages_total())),
@@ -80,6 +92,32 @@ impl PageStock {
             return pages * PAGE_BYTES / ASSUMED_FILL.1 * ASSUMED_FILL.0;
         }
         item_bytes / self.owned_pages.max(1) * pages
+    }
+
+    /// A number that the region keeps for the store.
+    pub(crate) fn kept_number(&self, number: ShardNumber) -> KeptNumber {
+        KeptNumber::new(self.directory.clone(), self.shard, number)
+    }
+
+    /// Notes in the directory that a page belongs to a class, and how many of its chunks were ever
+    /// handed out.
+    pub(super) fn note_in_class(&self, id: RecordId, class: SlabClassId, carved: u16) {
+        let entry = DirectoryEntry { shard: self.shard, class: class.index(), carved };
+        self.directory.set_entry(self.page_number(id), entry);
+    }
+
+    /// Notes in the directory that a page, whose chunks are free, belongs to no class.
+    pub(super) fn note_in_no_class(&self, id: RecordId) {
+        self.directory.clear_entry(self.page_number(id));
+    }
+
+    /// Whether the directory, if there is one, says that a page belongs to this class and has so
+    /// many chunks that were ever handed out. For the recount.
+    pub(super) fn is_noted(&self, id: RecordId, class: Option<(SlabClassId, u16)>) -> bool {
+        let shard = self.shard;
+        let entry =
+            class.map(|(class, carved)| DirectoryEntry { shard, class: class.index(), carved });
+        !self.directory.is_kept() || self.directory.entry(self.page_number(id)) == entry
     }
 
     pub(crate) fn spare_pages(&self) -> usize {
@@ -130,10 +168,21 @@ impl PageStock {
         id
     }
 
+    /// The record of the page that has byte `at`, if the store owns that page.
+    pub(super) fn find_record(&self, at: usize) -> Option<RecordId> {
+        let number = at / PAGE_BYTES;
+        let id = (number < self.pool.pages()).then(|| self.record_at(at))?;
+        let page = self.records.get(id.index())?.page.as_ref()?;
+        (page.number() as usize == number).then_some(id)
+    }
+
+    fn page_number(&self, id: RecordId) -> u32 {
+        self.record(id).page.as_ref().expect("a record with a page").number()
+    }
+
     /// Byte offset of a record's page.
     pub(crate) fn page_at(&self, id: RecordId) -> usize {
-        let page = self.record(id).page.as_ref().expect("a record with a page");
-        page.number() as usize * PAGE_BYTES
+        self.page_number(id) as usize * PAGE_BYTES
     }
 
     /// Takes a spare page, or else one of the pool. Its use is `Index` until it joins a class.
@@ -156,7 +205,8 @@ impl PageStock {
         Some(self.own(page))
     }
 
-    fn own(&mut self, page: Page) -> RecordId {
+    /// Takes over a page. Its use is `Index` until it joins a class.
+    pub(super) fn own(&mut self, page: Page) -> RecordId {
         let id = self.vacant.some().unwrap_or(RecordId::new(self.records.len()));
         self.pool.set_note(page.number(), id.0);
         self.pages.add(&page);
@@ -210,9 +260,12 @@ impl PageStock {
         record.next = spare;
         self.spare = id;
         self.spare_pages += 1;
-        if self.spare_pages > SPARE_PAGES_MAX {
-            self.give_spare();
-        }
+        self.give_surplus();
+    }
+
+    /// Gives spare pages to the pool if there are too many.
+    pub(crate) fn give_surplus(&mut self) {
+        while self.spare_pages > SPARE_PAGES_MAX && self.give_spare() {}
     }
 
     /// Gives a spare page to the pool. False: there is none, or the store is at its minimum.

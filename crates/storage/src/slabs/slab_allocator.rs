@@ -49,12 +49,13 @@ impl SlabAllocator {
     /// An allocator without any page, which never gives the pool its last `pages_min`.
     pub(crate) fn new(
         pool: Arc<PagePool>,
+        shard: u32,
         chunk_bytes_min: usize,
         growth_factor: f64,
         pages_min: usize,
         pages_expected: usize,
     ) -> SlabAllocator {
-        let stock = PageStock::new(Arc::clone(&pool), pages_min, pages_expected);
+        let stock = PageStock::new(Arc::clone(&pool), shard, pages_min, pages_expected);
         let granule = stock.pages.granule_bytes();
         let sizes = ChunkSizes::new(chunk_bytes_min, growth_factor, granule);
         SlabAllocator {
@@ -175,6 +176,13 @@ impl SlabAllocator {
 
     /// Makes a page that was just taken one of a class.
     pub(crate) fn join_class(&mut self, id: RecordId, class: SlabClassId) {
+        self.stock.note_in_class(id, class, 0);
+        self.add_to_class(id, class, 0);
+    }
+
+    /// Makes a page one of a class. `carved` of its chunks were handed out at least once; none
+    /// counts as used.
+    pub(super) fn add_to_class(&mut self, id: RecordId, class: SlabClassId, carved: u16) {
         if id.index() >= self.classes_by_record.len() {
             self.classes_by_record.resize(id.index() + 1, class);
         }
@@ -183,7 +191,7 @@ impl SlabAllocator {
         let record = self.stock.record_mut(id);
         assert!(record.page_use == PageUse::Index, "a page in use joins a class");
         record.page_use = PageUse::Class(class);
-        record.carved = 0;
+        record.carved = carved;
         record.used = 0;
         record.pinned = 0;
         record.free = Location::NONE;
@@ -210,6 +218,7 @@ impl SlabAllocator {
         }
         self.samples.clear();
         self.class_pages -= 1;
+        self.stock.note_in_no_class(id);
         self.stock.keep_spare(id);
     }
 
@@ -223,7 +232,7 @@ impl SlabAllocator {
         }
     }
 
-    fn unlink_room(&mut self, id: RecordId, class: SlabClassId) {
+    pub(super) fn unlink_room(&mut self, id: RecordId, class: SlabClassId) {
         let record = self.stock.record(id);
         let (next, prev) = (record.next, record.prev);
         if let Some(prev) = prev.some() {
@@ -255,9 +264,9 @@ impl SlabAllocator {
             chunk
         } else {
             let at = page_at + usize::from(record.carved) * chunk_bytes;
-            record.carved += 1;
-            self.stock.pages.location(at)
+            self.carve(id, class, at)
         };
+        let record = &mut self.stock.records[id.index()];
         record.used += 1;
         assert!(usize::from(record.used) <= chunks, "more chunks than the page has");
         if usize::from(record.used) == chunks {
@@ -266,6 +275,18 @@ impl SlabAllocator {
         self.class_mut(class).used_chunks += 1;
         self.class_mut(class).used_bytes += bytes;
         Some(chunk)
+    }
+
+    /// The first chunk of a page that was never handed out, which starts at byte `at`. What another
+    /// use of the page left there must not look like an item once the directory counts the chunk.
+    fn carve(&mut self, id: RecordId, class: SlabClassId, at: usize) -> Location {
+        let chunk = self.stock.pages.location(at);
+        chunk::write_free(&mut self.stock.pages, chunk, Location::NONE);
+        let record = &mut self.stock.records[id.index()];
+        record.carved += 1;
+        let carved = record.carved;
+        self.stock.note_in_class(id, class, carved);
+        chunk
     }
 
     /// Frees a chunk that is not pinned. A page that becomes empty leaves its class.
@@ -315,8 +336,7 @@ impl SlabAllocator {
         let class = self.class_of(from);
         let bytes = chunk_used_bytes(&self.stock.pages, from);
         let to = self.take_chunk(class, bytes)?;
-        let pages = &mut self.stock.pages;
-        pages.copy(pages.at(from), pages.at(to), bytes);
+        chunk::copy(&mut self.stock.pages, from, to, bytes);
         Some(to)
     }
 

@@ -40,6 +40,12 @@ impl SlabAllocator {
                 "{id:?}: page and use disagree"
             );
             owned += usize::from(record.page.is_some());
+            let class = match record.page_use {
+                PageUse::Class(class) => Some((class, record.carved)),
+                _ => None,
+            };
+            let is_noted = record.page.is_none() || self.stock.is_noted(id, class);
+            ensure!(is_noted, "{id:?}: the page directory disagrees");
             match record.page_use {
                 PageUse::Vacant => {}
                 PageUse::Spare => spare += 1,

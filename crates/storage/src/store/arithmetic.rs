@@ -86,6 +86,7 @@ impl Store {
         let ((at, len), mut body) = (view.head_span(), view.first_body().some());
         let renewed = view.cas() != 0;
         let pages = self.pages_mut();
+        chunk::set_linked(pages, item, false);
         let value = pages.bytes_mut(at, len);
         value.fill(b' ');
         value[..text.len()].copy_from_slice(text);
@@ -98,6 +99,7 @@ impl Store {
             let unique = self.uniques.take();
             item_fields::set_cas(self.pages_mut(), item, unique);
         }
+        chunk::set_linked(self.pages_mut(), item, true);
     }
 
     fn count_arithmetic(&mut self, class: SlabClassId, delta: Delta) {

@@ -1,18 +1,28 @@
 //! The cas uniques that a store hands out.
 
+use crate::limits::UNIQUES_BETWEEN_NOTES_SHIFT;
+use crate::memory::page_directory::KeptNumber;
+
 /// The uniques of one store. No other store of the server hands out the same ones.
 pub(super) struct CasUniques {
     next: u64,
     /// Shards of the server: the distance from one unique to the next.
     shards: u64,
+    /// Uniques below this may be handed out: a later process begins with it.
+    noted: u64,
+    kept: KeptNumber,
     is_on: bool,
 }
 
 impl CasUniques {
     /// The uniques of shard number `shard` of this many. `is_on`: items get uniques (not `-C`).
-    pub(super) fn new(shard: u32, shards: u32, is_on: bool) -> CasUniques {
+    /// `kept`: the bound of those that an earlier process handed out.
+    pub(super) fn new(shard: u32, shards: u32, is_on: bool, kept: KeptNumber) -> CasUniques {
+        let shards = u64::from(shards);
+        let noted = u64::from(kept.get()) << UNIQUES_BETWEEN_NOTES_SHIFT;
         // 0 means "no unique", and 1 is left out as in memcached.
-        CasUniques { next: u64::from(shard) + 2, shards: u64::from(shards), is_on }
+        let next = noted.next_multiple_of(shards) + u64::from(shard) + 2;
+        CasUniques { next, shards, noted, kept, is_on }
     }
 
     /// Whether items get uniques.
@@ -23,8 +33,18 @@ impl CasUniques {
     /// A unique that no item of any shard has had.
     pub(super) fn take(&mut self) -> u64 {
         let unique = self.next;
+        if unique >= self.noted {
+            self.note_more();
+        }
         self.next += self.shards;
         unique
+    }
+
+    #[cold]
+    fn note_more(&mut self) {
+        let units = (self.next >> UNIQUES_BETWEEN_NOTES_SHIFT) as u32 + 1;
+        self.kept.set(units);
+        self.noted = u64::from(units) << UNIQUES_BETWEEN_NOTES_SHIFT;
     }
 
     /// The unique that is handed out next.

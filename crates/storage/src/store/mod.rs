@@ -18,6 +18,9 @@ mod lookup;
 mod new_items;
 pub(crate) mod reading;
 mod recount;
+mod recovery;
+#[cfg(test)]
+mod recovery_tests;
 pub(crate) mod reservation;
 mod stats;
 pub(crate) mod store;

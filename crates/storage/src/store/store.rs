@@ -10,6 +10,7 @@ use crate::item::item_size_limit::ItemSizeLimit;
 use crate::limits::{INDEX_PAGES_MIN, PAGES_MIN};
 use crate::linked::hold::HoldTable;
 use crate::linked::linked_items::{LinkedItems, Miss};
+use crate::memory::page_directory::ShardNumber;
 use crate::memory::page_pool::PagePool;
 use crate::memory::region::OwnedPages;
 use crate::page_moves::drain::PageMoves;
@@ -83,23 +84,37 @@ impl Store {
     /// An empty store. It takes its minimum of pages from the pool: two for the hash table and up
     /// to four more, within the fair share. `NoMemory`: the pool has fewer.
     pub fn new(config: &Config, pool: Arc<PagePool>, hasher: KeyHasher) -> Result<Store, NoMemory> {
+        Store::with_first_pages(config, pool, hasher, None)
+    }
+
+    /// As [`Self::new`], with so many pages from the pool at the start; `None`: the minimum.
+    pub(super) fn with_first_pages(
+        config: &Config,
+        pool: Arc<PagePool>,
+        hasher: KeyHasher,
+        first: Option<usize>,
+    ) -> Result<Store, NoMemory> {
         assert!(config.shard < config.shards, "shard number outside of the shards");
         let pages_min = config.fair_share_pages.clamp(INDEX_PAGES_MIN + 1, PAGES_MIN);
         let pages_expected =
             config.fair_share_pages.min(pool.pages_total() / config.shards as usize);
         let slabs = SlabAllocator::new(
             pool,
+            config.shard,
             config.chunk_bytes_min,
             config.growth_factor,
             pages_min,
             pages_expected,
         );
-        let mut items = LinkedItems::new(slabs, hasher, config.track_sizes).ok_or(NoMemory)?;
+        let mut items =
+            LinkedItems::new(slabs, hasher, config.track_sizes, first.unwrap_or(pages_min))
+                .ok_or(NoMemory)?;
         if config.evict {
             items.slabs_mut().stock.keep_reserve();
         } else {
             items.slabs_mut().refusals.switch_on();
         }
+        let kept_uniques = items.slabs().stock.kept_number(ShardNumber::Uniques);
         let curve = if config.miss_curve && config.evict {
             MissCurve::new(pages_expected)
         } else {
@@ -110,7 +125,7 @@ impl Store {
         Ok(Store {
             allocation: Allocation::new(moves),
             holds: HoldTable::default(),
-            uniques: CasUniques::new(config.shard, config.shards, config.cas),
+            uniques: CasUniques::new(config.shard, config.shards, config.cas, kept_uniques),
             item_size_limit: ItemSizeLimit {
                 item_bytes_max: config.item_bytes_max,
                 cas: config.cas,

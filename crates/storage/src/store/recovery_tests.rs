@@ -1,0 +1,317 @@
+//! A process may end between any two stores to memory. Whatever it leaves, the next one finds what
+//! had been answered, and nothing else.
+
+use alloc::sync::Arc;
+use std::boxed::Box;
+use std::collections::BTreeMap;
+use std::string::String;
+use std::vec::Vec;
+use std::{format, vec};
+
+use proptest::prelude::*;
+
+use crate::index::key_hasher::KeyHasher;
+use crate::item::chunk_sizes::SlabClassId;
+use crate::limits::PAGE_BYTES;
+use crate::memory::cuts;
+use crate::memory::page_directory::{NO_EPOCH, ShardNumber};
+use crate::memory::page_pool::PagePool;
+use crate::memory::region::Region;
+use crate::store::amending::{Amendment, NewUnique};
+use crate::store::arithmetic::Delta;
+use crate::store::store::{Config, Store};
+use crate::store::store_verb::{NewItem, StoreVerb};
+
+const KEYS: usize = 12;
+const PAGES: usize = 60;
+
+/// What a client sees of an item.
+#[derive(Clone, PartialEq, Eq, Debug)]
+struct Seen {
+    value: Vec<u8>,
+    flags: u32,
+    exptime: u32,
+    cas: u64,
+}
+
+type Contents = BTreeMap<String, Seen>;
+
+/// An operation on one of the keys, or on all.
+#[derive(Clone, Debug)]
+enum Operation {
+    Set { key: usize, len: usize, flags: u32, ttl: u32 },
+    Append { key: usize, len: usize },
+    SetNumber { key: usize, number: u64 },
+    Incr { key: usize, by: u64 },
+    Delete { key: usize },
+    Touch { key: usize, ttl: u32 },
+    AskForCas { key: usize },
+    Get { key: usize },
+    Flush,
+    Reassign { from: usize },
+    Wait { seconds: u32 },
+}
+
+impl Operation {
+    fn key(&self) -> Option<usize> {
+        match *self {
+            Operation::Set { key, .. }
+            | Operation::Append { key, .. }
+            | Operation::SetNumber { key, .. }
+            | Operation::Incr { key, .. }
+            | Operation::Delete { key }
+            | Operation::Touch { key, .. }
+            | Operation::AskForCas { key }
+            | Operation::Get { key } => Some(key),
+            Operation::Flush | Operation::Reassign { .. } | Operation::Wait { .. } => None,
+        }
+    }
+}
+
+fn operations() -> impl Strategy<Value = Operation> {
+    let key = || 0..KEYS;
+    let len = || prop_oneof![4 => 0..300_usize, 2 => 300..20_000_usize, 1 => 20_000..300_000_usize];
+    let ttl = || prop_oneof![2 => Just(0), 1 => 1..20_u32];
+    let flags = prop_oneof![Just(0), Just(7), Just(70_000_u32)];
+    prop_oneof![
+        8 => (key(), len(), flags, ttl())
+            .prop_map(|(key, len, flags, ttl)| Operation::Set { key, len, flags, ttl }),
+        2 => (key(), len()).prop_map(|(key, len)| Operation::Append { key, len }),
+        4 => (key(), 0..12_000_u64).prop_map(|(key, number)| Operation::SetNumber { key, number }),
+        6 => (key(), 0..2_000_u64).prop_map(|(key, by)| Operation::Incr { key, by }),
+        2 => key().prop_map(|key| Operation::Delete { key }),
+        3 => (key(), ttl()).prop_map(|(key, ttl)| Operation::Touch { key, ttl }),
+        3 => key().prop_map(|key| Operation::AskForCas { key }),
+        2 => key().prop_map(|key| Operation::Get { key }),
+        1 => Just(Operation::Flush),
+        2 => (0..50_usize).prop_map(|from| Operation::Reassign { from }),
+        1 => (0..5_u32).prop_map(|seconds| Operation::Wait { seconds }),
+    ]
+}
+
+/// How many stores of an operation are made before it is cut. Most operations have few.
+fn stores() -> impl Strategy<Value = usize> {
+    prop_oneof![3 => 0..25_usize, 1 => 25..400_usize]
+}
+
+struct Shard {
+    store: Store,
+    hasher: KeyHasher,
+    now: u32,
+}
+
+/// A value that looks like linked items wherever a chunk might start. What another class left
+/// in a chunk must not be found.
+fn fake_items(len: usize) -> Vec<u8> {
+    let fakes = (0..).flat_map(|number: usize| {
+        let state = 0b1_0000 | (number as u8 & 0b11) << 6;
+        let mut fake = [state, 4, 2, 0, 0, 0, 0, 0, b'k', b'e', b'y', b'0', 0, 0, 0, 0];
+        fake[11] += (number % 10) as u8;
+        fake
+    });
+    let lead = [0; 5];
+    fakes.take(len).chain(lead).skip(lead.len()).chain([len as u8; 5]).take(len).collect()
+}
+
+fn key_text(key: usize) -> String {
+    format!("key{key}")
+}
+
+fn memory_of(copy: Vec<u8>) -> Box<dyn AsMut<[u8]> + Send> {
+    Box::new(copy)
+}
+
+impl Shard {
+    fn new() -> Shard {
+        let region = Region::with_directory(memory_of(vec![0xa5; PAGES * PAGE_BYTES]));
+        let (pool, hasher) = (Arc::new(PagePool::new(region)), KeyHasher::new(3));
+        let store = Store::new(&Config::default(), pool, hasher.clone()).unwrap();
+        Shard { store, hasher, now: 10 }
+    }
+
+    /// The store of a process that finds this memory.
+    fn recovered(memory: Vec<u8>, now: u32) -> Shard {
+        let region = Region::with_directory(memory_of(memory));
+        let pool = Arc::new(PagePool::recovered(region, usize::MAX, 1));
+        let hasher = KeyHasher::new(3);
+        let recovered = Store::recover(&Config::default(), pool, hasher.clone(), now);
+        let (store, found) = recovered.unwrap();
+        store.check().unwrap();
+        assert_eq!(store.stats().curr_items, found.items);
+        Shard { store, hasher, now }
+    }
+
+    fn knows_epoch(&self) -> bool {
+        let stock = &self.store.items().slabs().stock;
+        stock.kept_number(ShardNumber::Epoch).get() != NO_EPOCH
+    }
+
+    fn memory(&self) -> Vec<u8> {
+        self.store.items().slabs().stock.pool().region().copy()
+    }
+
+    fn run(&mut self, operation: &Operation) {
+        let (store, now) = (&mut self.store, self.now);
+        let text = operation.key().map(key_text).unwrap_or_default();
+        let key = self.hasher.hash(text.as_bytes());
+        let until = |ttl: u32| if ttl == 0 { 0 } else { now + ttl };
+        match *operation {
+            Operation::Set { len, flags, ttl, .. } => {
+                let value = fake_items(len);
+                let item = NewItem { key, value: &value, flags, exptime: until(ttl) };
+                let _ = store.store(now, &item, StoreVerb::Set);
+            }
+            Operation::Append { len, .. } => {
+                let value = vec![b'+'; len];
+                let item = NewItem { key, value: &value, flags: 0, exptime: 0 };
+                let _ = store.store(now, &item, StoreVerb::Append);
+            }
+            Operation::SetNumber { number, .. } => {
+                let value = format!("{number}");
+                let item = NewItem { key, value: value.as_bytes(), flags: 0, exptime: 0 };
+                let _ = store.store(now, &item, StoreVerb::Set);
+            }
+            Operation::Incr { by, .. } => {
+                let _ = store.arithmetic(now, key, Delta::Incr(by));
+            }
+            Operation::Delete { .. } => {
+                let _ = store.delete(now, key);
+            }
+            Operation::Touch { ttl, .. } => {
+                let _ = store.touch(now, key, until(ttl));
+            }
+            Operation::AskForCas { .. } => {
+                let amendment =
+                    Amendment { with_cas: true, unique: NewUnique::Renew, ..Amendment::default() };
+                if store.get(now, key).is_ok() {
+                    let _ = store.amend(now, key, &amendment);
+                }
+            }
+            Operation::Get { .. } => {
+                let _ = store.get(now, key);
+            }
+            Operation::Flush => store.flush_all(),
+            Operation::Reassign { from } => {
+                let from = SlabClassId::from_number(from + 1);
+                let _ = store.reassign(from, None);
+                (0..20).for_each(|_| _ = store.maintain(now, 64));
+            }
+            Operation::Wait { seconds } => {
+                self.now += seconds;
+                let _ = self.store.maintain(self.now, 64);
+            }
+        }
+    }
+
+    /// All that a client can see, without reading it.
+    fn contents(&self) -> Contents {
+        let items = self.store.items();
+        let seen = (0..KEYS).map(key_text).filter_map(|text| {
+            let item = items.find_linked(self.hasher.hash(text.as_bytes()))?;
+            let view = items.view(item);
+            let value = view.value_parts().flatten().copied().collect();
+            let (flags, exptime, cas) = (view.flags(), view.exptime(), view.cas());
+            let is_alive = items.death_of(self.now, item).is_none();
+            is_alive.then_some((text, Seen { value, flags, exptime, cas }))
+        });
+        seen.collect()
+    }
+}
+
+/// Items that may be lost because they were moving when the process ended.
+const MOVING_MAX: usize = 1;
+
+/// Compares what a cut left with what a client saw before and after the operation that was cut.
+fn check_cut(left: &Contents, before: &Contents, after: &Contents, key: Option<usize>) {
+    let own = key.map(key_text);
+    for (text, seen) in left {
+        let known = [before.get(text), after.get(text)];
+        // A cas unique is handed out with the reply, which did not leave.
+        let is_seen = |known: &Seen| Seen { cas: seen.cas, ..known.clone() } == *seen;
+        assert!(known.into_iter().flatten().any(is_seen), "{text}: {:?}", seen.value.len());
+    }
+    let stayed = before.keys().filter(|text| after.contains_key(*text));
+    let lost = stayed.filter(|text| !left.contains_key(*text) && own.as_ref() != Some(*text));
+    assert!(lost.count() <= MOVING_MAX);
+}
+
+/// No item is there twice.
+fn check_count(shard: &Shard) {
+    assert_eq!(shard.store.stats().curr_items, shard.contents().len() as u64);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 64, ..ProptestConfig::default() })]
+
+    #[test]
+    fn whatever_is_left_is_found(
+        steps in prop::collection::vec((operations(), stores(), any::<bool>()), 1..80),
+    ) {
+        let mut shard = Shard::new();
+        for (operation, stores, goes_on) in steps {
+            let before = shard.contents();
+            let cut = cuts::during_store(stores, || shard.run(&operation));
+            let after = shard.contents();
+            if let Some(memory) = cut {
+                let left = Shard::recovered(memory, shard.now);
+                check_count(&left);
+                if matches!(operation, Operation::Flush) {
+                    prop_assert!(left.contents() == before || left.contents() == after);
+                } else {
+                    check_cut(&left.contents(), &before, &after, operation.key());
+                }
+            }
+            let whole = Shard::recovered(shard.memory(), shard.now);
+            check_count(&whole);
+            if shard.knows_epoch() {
+                prop_assert_eq!(&whole.contents(), &after);
+            }
+            if goes_on && whole.contents() == after {
+                shard = whole;
+            }
+        }
+    }
+
+    /// A file that was damaged, or is of another program: nothing is found that is not well-formed.
+    #[test]
+    fn any_memory_is_recovered(
+        steps in prop::collection::vec(operations(), 1..40),
+        damage in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 0..200),
+        block in any::<prop::sample::Index>(),
+        fill in any::<u8>(),
+    ) {
+        let mut shard = Shard::new();
+        for operation in &steps {
+            shard.run(operation);
+        }
+        let mut memory = shard.memory();
+        for (place, byte) in damage {
+            let place = place.index(memory.len());
+            memory[place] = byte;
+        }
+        let start = block.index(memory.len());
+        let end = memory.len().min(start + 5_000);
+        memory[start..end].fill(fill);
+        let mut left = Shard::recovered(memory, shard.now);
+        for operation in &steps {
+            left.run(operation);
+        }
+        left.store.check().unwrap();
+    }
+}
+
+#[test]
+fn uniques_are_not_handed_out_twice() {
+    let mut shard = Shard::new();
+    let mut seen = 0;
+    for _ in 0..3 {
+        for key in 0..KEYS {
+            shard.run(&Operation::Set { key, len: 10, flags: 0, ttl: 0 });
+            shard.run(&Operation::AskForCas { key });
+        }
+        let uniques = shard.contents().values().map(|item| item.cas).collect::<Vec<_>>();
+        assert!(uniques.iter().all(|unique| *unique > seen));
+        seen = uniques.into_iter().max().unwrap();
+        shard = Shard::recovered(shard.memory(), shard.now);
+    }
+}
