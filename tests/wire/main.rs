@@ -22,6 +22,7 @@ mod latency;
 mod little_memory;
 mod locked_memory;
 mod login;
+mod memory_file;
 mod meta;
 mod miss_ratio_curve;
 mod options;

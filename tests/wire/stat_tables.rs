@@ -5,7 +5,6 @@ use slabcore_testkit::server_process::{ServerKind, ServerOptions};
 use slabcore_testkit::wire_client::WireClient;
 
 use crate::options;
-use crate::test_directory::TestDirectory;
 
 /// Lines of 1.6.45 that older versions lack.
 const NEWER: [&str; 2] = ["slab_reassign_busy_nomem", "slab_reassign_last_busy_status"];
@@ -188,17 +187,6 @@ fn options_disable_server_commands() {
 fn stats_lines(words: &[&str]) -> usize {
     let server = ServerOptions::new(ServerKind::Slabcore, 2).on_unix_socket().arguments(words);
     server.start().connect().stats("").len()
-}
-
-#[test]
-fn a_memory_file_is_shown() {
-    if !compare_settings() {
-        return;
-    }
-    let directory = TestDirectory::new();
-    let file = directory.file("memory").display().to_string();
-    // Class tables are not compared: memcached shows more, since it allocates all memory at once.
-    same_shown(&["-e", &file], &[]);
 }
 
 /// The system chooses addresses. Everything else is shown as it was given.

@@ -78,7 +78,7 @@ impl InMemoryServer {
         let router = Router::new(hasher.clone(), shards);
         let backend = Backend::Epoll("there are no sockets".to_owned());
         let settings = settings(shards, memory_bytes);
-        let (shared, setups) = make_setups(settings, backend, &[], Vec::new(), &hasher)?;
+        let (shared, setups) = make_setups(settings, backend, &[], Vec::new(), hash_seed)?;
         let shards = setups.into_iter().map(|setup| InMemoryShard {
             hub: setup.make_hub(Arc::clone(&shared)).0,
             connections: Vec::new(),

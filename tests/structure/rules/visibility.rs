@@ -8,10 +8,10 @@ const PUB_CRATE_MAX: &[(&str, usize)] = &[
     ("benches", 21),
     ("metrics", 2),
     ("protocol", 139),
-    ("server", 690),
+    ("server", 706),
     ("shard", 68),
     ("slabcore", 102),
-    ("storage", 641),
+    ("storage", 678),
     ("testkit", 7),
     ("tool", 237),
 ];

@@ -7,7 +7,6 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use slabcore_metrics::{Command, RequestTimes};
-use slabcore_storage::KeyHasher;
 
 use super::*;
 use crate::launch::executor_setup::make_setups;
@@ -37,8 +36,7 @@ impl Fixture {
         });
         let settings = Settings { shards: 1, ..whole_server::settings(BackendChoice::Epoll) };
         let backend = Backend::Epoll("there are no connections".to_owned());
-        let hasher = KeyHasher::new(7);
-        let (shared, setups) = make_setups(settings, backend, &[], Vec::new(), &hasher).unwrap();
+        let (shared, setups) = make_setups(settings, backend, &[], Vec::new(), 7).unwrap();
         let setup = setups.into_iter().next().expect("a setup for each shard");
         let (mut hub, _) = setup.make_hub(Arc::clone(&shared));
         hub.executor.begin_turn();

@@ -67,7 +67,6 @@ fn givers(
 #[cfg(test)]
 mod tests {
     use slabcore_shard::ShardId;
-    use slabcore_storage::KeyHasher;
 
     use super::*;
     use crate::executor::shards::Shards;
@@ -81,9 +80,8 @@ mod tests {
     fn an_executor_does_not_ask_the_shards_that_it_has() {
         let settings = Settings { shards: 4, ..settings(BackendChoice::Epoll) };
         let backend = Backend::Epoll(String::new());
-        let (shared, setups) = make_setups(settings, backend, &[], Vec::new(), &KeyHasher::new(1))
-            .map_err(drop)
-            .unwrap();
+        let (shared, setups) =
+            make_setups(settings, backend, &[], Vec::new(), 1).map_err(drop).unwrap();
         let all = setups[0].shards();
         let mut others: Vec<Shards> =
             (1..4).map(|own| Shards::new(ShardId::new(own), Arc::clone(&all))).collect();

@@ -1,8 +1,6 @@
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 
-use slabcore_storage::KeyHasher;
-
 use super::*;
 use crate::launch::executor_setup::{ExecutorSetup, make_setups};
 use crate::settings::limits::HANDED_OVER_MAX;
@@ -19,7 +17,7 @@ fn shared_state_for(connections_max: usize) -> (Arc<SharedState>, Vec<ExecutorSe
     let settings =
         Settings { connections_max, maxconns_fast: true, ..settings(BackendChoice::Epoll) };
     let backend = Backend::Epoll(String::new());
-    make_setups(settings, backend, &[], Vec::new(), &KeyHasher::new(1)).map_err(drop).unwrap()
+    make_setups(settings, backend, &[], Vec::new(), 1).map_err(drop).unwrap()
 }
 
 fn listener(shard: Option<usize>) -> (Listener, SocketAddr) {

@@ -2,28 +2,31 @@
 
 use std::net::SocketAddr;
 use std::os::fd::OwnedFd;
+use std::panic::resume_unwind;
 use std::sync::atomic::{AtomicBool, AtomicU64};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::thread;
+use std::time::Instant;
 
 use crossbeam_channel::Receiver;
 use slabcore_metrics::{ShardMetrics, ShardTimings};
 use slabcore_shard::{Router, Shard, ShardId};
-use slabcore_storage::{Config, KeyHasher, PAGE_BYTES, PagePool, Region};
+use slabcore_storage::{Config, NoMemory, Recovered};
+use tracing::info;
 
 use crate::drivers::udp_port::UdpPort;
 use crate::executor::Executor;
 use crate::executor::page_demand;
 use crate::executor::shards::SharedShard;
 use crate::hub::Hub;
+use crate::launch::item_pages::ItemPages;
 use crate::settings::Settings;
 use crate::settings::address::Transport;
-use crate::settings::item_memory::ItemMemory;
 use crate::settings::listener::{DatagramSocket, Listener};
 use crate::settings::log;
 use crate::settings::port_socket::PortSocket;
 use crate::settings::start_error::StartError;
 use crate::shared::admission::Admission;
-use crate::shared::clock::Clock;
 use crate::shared::due_ticks::DueTicks;
 use crate::shared::item_memory_limit::ItemMemoryLimit;
 use crate::shared::mailbox::{Mailbox, Message};
@@ -31,7 +34,7 @@ use crate::shared::publication::Publications;
 use crate::shared::publish_signal::PublishSignal;
 use crate::shared::run_time_settings::RunTimeSettings;
 use crate::shared::serving::Serving;
-use crate::shared::shared_state::{Backend, SharedState, SharedTls};
+use crate::shared::shared_state::{Backend, Recovery, SharedState, SharedTls};
 use crate::shared::watchers::Watchers;
 
 /// What one executor is made from.
@@ -63,12 +66,9 @@ pub(crate) fn make_setups(
     backend: Backend,
     listeners: &[Listener],
     udp_sockets: Vec<DatagramSocket>,
-    hasher: &KeyHasher,
+    seed: u64,
 ) -> Result<(Arc<SharedState>, Vec<ExecutorSetup>), StartError> {
-    let memory = ItemMemory::map(&settings).map_err(StartError::Memory)?;
-    let memory_range = memory.range();
-    let pages_max = settings.memory_bytes / PAGE_BYTES;
-    let pages = Arc::new(PagePool::with_limit(Region::new(Box::new(memory)), pages_max));
+    let pages = ItemPages::map(&settings, seed)?;
     let (mailboxes, receivers) = (0..settings.shards)
         .map(|_| Mailbox::new().map_err(|error| StartError::System("make a mailbox", error)))
         .collect::<Result<(Vec<_>, Vec<_>), _>>()?;
@@ -77,12 +77,12 @@ pub(crate) fn make_setups(
     let shared = Arc::new(SharedState {
         users: settings.users.clone().map(Mutex::new),
         tls: settings.tls.clone().map(SharedTls::new),
-        memory: ItemMemoryLimit::new(settings.memory_bytes, memory_range),
+        memory: ItemMemoryLimit::new(settings.memory_bytes, pages.range),
         has_large_values: AtomicBool::new(false),
         watchers: Watchers::new(settings.shards),
         run_time: RunTimeSettings::new(&settings),
         verbosity: AtomicU64::new(u64::from(settings.verbosity)),
-        clock: Clock::start(),
+        clock: pages.clock,
         serving: Serving::new(settings.shards, settings.gathers_connections),
         backend,
         mailboxes,
@@ -92,7 +92,9 @@ pub(crate) fn make_setups(
         publish_signals: (0..settings.shards).map(|_| PublishSignal::default()).collect(),
         publications: Publications::new(settings.shards),
         class_tables: (0..settings.shards).map(|_| Mutex::default()).collect(),
-        pages,
+        pages: Arc::clone(&pages.pool),
+        memory_file: pages.file.clone(),
+        recovery: OnceLock::new(),
         baseline: Mutex::default(),
         admission: Admission::new(settings.connections_max),
         counts_prefixes: AtomicBool::new(settings.prefix_delimiter.is_some()),
@@ -105,13 +107,12 @@ pub(crate) fn make_setups(
             .collect(),
         settings,
     });
-    let shards = (0..shared.settings.shards).map(|index| make_shard(&shared, hasher, index));
-    let shards = shards.collect::<Result<Arc<[SharedShard]>, _>>()?;
+    let shards = make_shards(&shared, &pages)?;
     page_demand::connect(&shards);
     let setups = receivers.into_iter().enumerate().map(|(index, receiver)| ExecutorSetup {
         index,
         shards: Arc::clone(&shards),
-        router: Router::new(hasher.clone(), shards.len()),
+        router: Router::new(pages.hasher.clone(), shards.len()),
         receiver,
         udp_sockets: Vec::new(),
     });
@@ -134,10 +135,52 @@ fn addresses_of(listeners: &[Listener], chosen: impl Fn(Option<usize>) -> bool) 
     listeners.iter().filter(|it| chosen(it.shard)).filter_map(|it| it.address).collect()
 }
 
+/// Makes all shards. If there are items of an earlier process, each shard searches its own pages
+/// for them, on a thread of its own.
+fn make_shards(shared: &SharedState, pages: &ItemPages) -> Result<Arc<[SharedShard]>, StartError> {
+    let indexes = 0..shared.settings.shards;
+    let hasher = &pages.hasher;
+    if !pages.is_kept {
+        let shards = indexes.map(|index| {
+            make_shard(shared, index, |config, metrics| {
+                Shard::new(config, Arc::clone(&shared.pages), hasher.clone(), metrics)
+            })
+        });
+        let shards = shards.collect::<Result<_, _>>()?;
+        pages.keep(&shared.settings)?;
+        return Ok(shards);
+    }
+    let begin = Instant::now();
+    let found = Mutex::new(Recovered::default());
+    let recover = |index| {
+        make_shard(shared, index, |config, metrics| {
+            let (pool, now) = (Arc::clone(&shared.pages), shared.clock.now());
+            let (shard, recovered) = Shard::recover(config, pool, hasher.clone(), metrics, now)?;
+            found.lock().unwrap_or_else(PoisonError::into_inner).add(recovered);
+            Ok(shard)
+        })
+    };
+    let shards = thread::scope(|scope| {
+        let threads: Vec<_> = indexes.map(|index| scope.spawn(move || recover(index))).collect();
+        let joined = threads.into_iter().map(|it| it.join().unwrap_or_else(|e| resume_unwind(e)));
+        joined.collect::<Result<_, _>>()
+    })?;
+    let found = *found.lock().unwrap_or_else(PoisonError::into_inner);
+    let recovery = Recovery { found, milliseconds: begin.elapsed().as_millis() as u64 };
+    let Recovered { items, dead, dropped } = found;
+    info!(
+        "slabcore: {items} items are there again, {dead} were dead, {dropped} not whole; \
+         searched for {} ms",
+        recovery.milliseconds
+    );
+    let _ = shared.recovery.set(recovery);
+    Ok(shards)
+}
+
 fn make_shard(
     shared: &SharedState,
-    hasher: &KeyHasher,
     index: usize,
+    make: impl FnOnce(&Config, Arc<ShardMetrics>) -> Result<Shard, NoMemory>,
 ) -> Result<SharedShard, StartError> {
     let settings = &shared.settings;
     let config = Config {
@@ -153,8 +196,7 @@ fn make_shard(
         miss_curve: settings.has_miss_ratio_curve(),
     };
     let metrics = Arc::clone(&shared.metrics[index]);
-    let mut shard = Shard::new(&config, Arc::clone(&shared.pages), hasher.clone(), metrics)
-        .map_err(|_| StartError::TooLittleMemory)?;
+    let mut shard = make(&config, metrics).map_err(|_| StartError::TooLittleMemory)?;
     if let Some(delimiter) = settings.prefix_delimiter {
         shard.begin_detail(delimiter);
     }

@@ -65,8 +65,6 @@ fn beat(shared: &SharedState, period: Duration, alive: impl Fn(), stopped: &Rece
 mod tests {
     use std::sync::atomic::{AtomicU64, Ordering};
 
-    use slabcore_storage::KeyHasher;
-
     use super::*;
     use crate::launch::executor_setup::make_setups;
     use crate::settings::BackendChoice;
@@ -100,9 +98,8 @@ mod tests {
         let backend = Backend::Epoll(String::new());
         let settings = settings(BackendChoice::Epoll);
         // No executor is made from the setups: nobody obeys.
-        let (shared, _setups) = make_setups(settings, backend, &[], Vec::new(), &KeyHasher::new(1))
-            .map_err(drop)
-            .unwrap();
+        let (shared, _setups) =
+            make_setups(settings, backend, &[], Vec::new(), 1).map_err(drop).unwrap();
         shared.publish_signals[0].answer(u64::MAX);
         let (count, alive) = counted();
         let heartbeat = Heartbeat::start(&shared, Duration::from_micros(100), alive).unwrap();

@@ -13,6 +13,7 @@ pub(crate) mod executor_setup;
 mod executor_start;
 mod executors;
 mod heartbeat;
+mod item_pages;
 mod port_file;
 mod ring_executor;
 pub(crate) mod running;

@@ -8,7 +8,6 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use rustix::event::{EventfdFlags, eventfd};
-use slabcore_storage::KeyHasher;
 use tracing::warn;
 
 use crate::admin::Admin;
@@ -73,8 +72,8 @@ impl Listening {
     pub fn serve(self) -> Result<Running, StartError> {
         let Self { settings, listeners, udp_sockets } = self;
         let (backend, waiting) = backend::start(&settings)?;
-        let hasher = KeyHasher::new(random_seed());
-        let (shared, setups) = make_setups(settings, backend, &listeners, udp_sockets, &hasher)?;
+        let (shared, setups) =
+            make_setups(settings, backend, &listeners, udp_sockets, random_seed())?;
         let executors = WaitingExecutor::serve_all(waiting, setups, &shared)
             .map_err(|error| StartError::System("start an executor", error))?;
         if shared.settings.lock_memory {

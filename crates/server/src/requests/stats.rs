@@ -237,6 +237,13 @@ pub(super) fn slabcore(out: &mut Vec<u8>, shared: &SharedState, sum: &Snapshot) 
     for (shard, port) in shared.shard_ports.iter().enumerate() {
         encode_stat(out, format_args!("shard:{shard}:port"), port);
     }
+    if shared.memory_file.is_some() {
+        let recovery = shared.recovery.get().copied().unwrap_or_default();
+        encode_stat(out, "recovered_items", recovery.found.items);
+        encode_stat(out, "recovered_dead", recovery.found.dead);
+        encode_stat(out, "recovered_dropped", recovery.found.dropped);
+        encode_stat(out, "recovery_milliseconds", recovery.milliseconds);
+    }
     encode_stat(out, "pages_total", shared.pages.pages_total());
     encode_stat(out, "pages_free", shared.pages.pages_free());
     encode_stat(out, "page_bytes", slabcore_storage::PAGE_BYTES);

@@ -15,6 +15,7 @@ use slabcore_storage::region_reach;
 use tracing::warn;
 
 use crate::settings::Settings;
+use crate::settings::memory_file::MemoryFile;
 
 /// Size of the reserved huge pages that are asked for, whatever the system's default is.
 const HUGE_PAGE_BITS: u8 = 21;
@@ -25,6 +26,7 @@ pub(crate) struct ItemMemory {
     /// Whole huge pages if they are reserved: the kernel unmaps no part of one.
     mapping: MmapMut,
     bytes: usize,
+    is_file: bool,
 }
 
 impl ItemMemory {
@@ -36,7 +38,7 @@ impl ItemMemory {
         if settings.huge_pages {
             match reserved(bytes) {
                 // Never swapped out, so there is nothing to lock.
-                Ok(mapping) => return Ok(ItemMemory { mapping, bytes }),
+                Ok(mapping) => return Ok(ItemMemory { mapping, bytes, is_file: false }),
                 Err(error) => warn!("{}", refused(bytes, &error)),
             }
         }
@@ -46,14 +48,29 @@ impl ItemMemory {
             // The process may not have so much address space.
             Err(_) => (advised(bytes)?, bytes),
         };
-        Ok(ItemMemory { mapping, bytes })
+        Ok(ItemMemory { mapping, bytes, is_file: false })
+    }
+
+    /// Maps the pages and the directory of a file.
+    pub(crate) fn of_file(file: &MemoryFile) -> io::Result<ItemMemory> {
+        let bytes = file.bytes();
+        // SAFETY: the lock on the file keeps other servers from it, and all of it is allocated.
+        // A program that writes to the file all the same may write to this process's memory, too.
+        let mapping = unsafe { MmapOptions::new().len(bytes).map_mut(file.file())? };
+        // Where the system's settings allow huge pages of shared memory.
+        let _ = mapping.advise(Advice::HugePage);
+        Ok(ItemMemory { mapping, bytes, is_file: true })
     }
 }
 
 impl ItemMemory {
     /// Where the memory is.
     pub(crate) fn range(&self) -> MappedRange {
-        MappedRange { address: self.mapping.as_ptr().expose_provenance(), bytes: self.bytes }
+        MappedRange {
+            address: self.mapping.as_ptr().expose_provenance(),
+            bytes: self.bytes,
+            is_file: self.is_file,
+        }
     }
 }
 
@@ -75,9 +92,15 @@ fn reserve_bytes(bytes: usize) -> usize {
 pub(crate) struct MappedRange {
     address: usize,
     bytes: usize,
+    is_file: bool,
 }
 
 impl MappedRange {
+    /// Whether the memory is that of a file, which keeps it whatever the process needs.
+    pub(crate) fn is_file(self) -> bool {
+        self.is_file
+    }
+
     /// Asks the kernel for huge pages, or for none. After memory was returned the kernel would
     /// otherwise make whole huge pages of the rest.
     pub(crate) fn advise_huge_pages(self, wanted: bool) {

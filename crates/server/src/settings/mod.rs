@@ -19,6 +19,7 @@ pub(crate) mod line_limit;
 pub(crate) mod listener;
 pub(crate) mod locked_memory;
 pub(crate) mod log;
+pub(crate) mod memory_file;
 mod placement;
 pub(crate) mod port_socket;
 pub(crate) mod ring_size;

@@ -109,6 +109,8 @@ pub struct Settings {
     pub gathers_connections: bool,
     /// Memory for items and index in bytes (`-m`).
     pub memory_bytes: usize,
+    /// File that the items are in (`-e`), so that they outlive the process. `None`: they do not.
+    pub memory_file: Option<PathBuf>,
     /// Shards, one executor each (`-t`), 1..=`limits::SHARDS_MAX`.
     pub shards: usize,
     /// The cores that executors run on (`--cores`).
@@ -196,6 +198,7 @@ impl Default for Settings {
             moving: Some(Moving::default()),
             gathers_connections: false,
             memory_bytes: 64 << 20,
+            memory_file: None,
             shards: 1,
             placement: Placement::Shared(vec![0]),
             connections_max: 1024,

@@ -13,17 +13,27 @@ const NANOSECONDS_PER_SECOND: u64 = 1_000_000_000;
 pub(crate) struct Clock {
     monotonic_at_zero: u64,
     unix_at_zero: u64,
+    /// The tick at the start of the process.
+    start: u64,
 }
 
 impl Clock {
     /// A clock whose tick is 2 now.
     pub(crate) fn start() -> Self {
-        let monotonic = seconds(ClockId::MonotonicCoarse);
-        let unix = seconds(ClockId::Realtime);
-        Self {
-            monotonic_at_zero: monotonic.saturating_sub(TICK_START),
-            unix_at_zero: unix.saturating_sub(TICK_START),
-        }
+        Self::counting_from(seconds(ClockId::MonotonicCoarse).saturating_sub(TICK_START))
+    }
+
+    /// A clock whose tick 0 is this second of the system's monotonic clock, which goes on from one
+    /// process to the next.
+    pub(crate) fn counting_from(monotonic_at_zero: u64) -> Self {
+        let start = seconds(ClockId::MonotonicCoarse).saturating_sub(monotonic_at_zero);
+        let unix_at_zero = seconds(ClockId::Realtime).saturating_sub(start);
+        Self { monotonic_at_zero, unix_at_zero, start }
+    }
+
+    /// The second of the system's monotonic clock that is tick 0.
+    pub(crate) fn monotonic_at_zero(&self) -> u64 {
+        self.monotonic_at_zero
     }
 
     /// The current time. Makes no system call.
@@ -46,13 +56,13 @@ impl Clock {
 
     /// Milliseconds since the start, of the same clock as [`Self::uptime`].
     pub(crate) fn uptime_ms(&self) -> u64 {
-        let started_ms = 1_000 * (self.monotonic_at_zero + TICK_START);
+        let started_ms = 1_000 * (self.monotonic_at_zero + self.start);
         (nanoseconds() / 1_000_000).saturating_sub(started_ms)
     }
 
     /// Seconds since the start.
     pub(crate) fn uptime(&self) -> u64 {
-        u64::from(self.now().tick).saturating_sub(TICK_START)
+        u64::from(self.now().tick).saturating_sub(self.start)
     }
 }
 

@@ -30,9 +30,10 @@ impl ItemMemoryLimit {
         self.range.advise_huge_pages(bytes >= before);
     }
 
-    /// True if the caller is to return memory to the system: no other thread does.
+    /// True if the caller is to return memory to the system: no other thread does, and the memory
+    /// is not that of a file.
     pub(super) fn begin_returning(&self) -> bool {
-        !self.is_returning.swap(true, Ordering::AcqRel)
+        !self.range.is_file() && !self.is_returning.swap(true, Ordering::AcqRel)
     }
 
     /// The thread that returned memory is about to end.

@@ -4,14 +4,15 @@
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, AtomicU64};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use rustls::ServerConfig;
 use slabcore_metrics::{RequestTimes, ShardMetrics, ShardTimings, Snapshot};
 use slabcore_shard::{ClassTable, ItemColumns};
-use slabcore_storage::PAGE_BYTES;
+use slabcore_storage::{PAGE_BYTES, Recovered};
 
 use crate::settings::Settings;
+use crate::settings::memory_file::MemoryFile;
 use crate::settings::port_socket::PortSocket;
 use crate::settings::ring_size::RingSize;
 use crate::settings::tls::{ClientCertificates, Tls, TlsError};
@@ -132,6 +133,10 @@ pub(crate) struct SharedState {
     pub(crate) class_tables: Vec<Mutex<ClassTable>>,
     /// Pages of the whole region.
     pub(crate) pages: Arc<slabcore_storage::PagePool>,
+    /// The file that the items are in. While it is open, no other server uses it.
+    pub(crate) memory_file: Option<Arc<MemoryFile>>,
+    /// What was found of an earlier process. Unset: nothing was searched.
+    pub(crate) recovery: OnceLock<Recovery>,
     /// The counts that `stats reset` subtracts.
     pub(crate) baseline: Mutex<Baseline>,
     pub(crate) watchers: Watchers,
@@ -155,6 +160,14 @@ pub(crate) struct SharedState {
     pub(crate) port_sockets: Vec<PortSocket>,
     /// TCP port of each shard. Empty if shards have no ports.
     pub(crate) shard_ports: Vec<u16>,
+}
+
+/// The search for the items of an earlier process.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Recovery {
+    pub(crate) found: Recovered,
+    /// How long it took.
+    pub(crate) milliseconds: u64,
 }
 
 impl SharedState {

@@ -383,7 +383,6 @@ impl Handshake {
 
 #[cfg(test)]
 mod tests {
-    use slabcore_storage::KeyHasher;
 
     use super::*;
     use crate::launch::executor_setup::make_setups;
@@ -396,9 +395,8 @@ mod tests {
     fn a_thread_that_cannot_wait_says_why() {
         let settings = settings(BackendChoice::Epoll);
         let backend = Backend::Epoll(String::new());
-        let (shared, _setups) = make_setups(settings, backend, &[], Vec::new(), &KeyHasher::new(1))
-            .map_err(drop)
-            .unwrap();
+        let (shared, _setups) =
+            make_setups(settings, backend, &[], Vec::new(), 1).map_err(drop).unwrap();
         let (_newcomers, receiver) = unbounded();
         let no_epoll = eventfd(0, EventfdFlags::CLOEXEC).unwrap();
         let worker = Worker {

@@ -10,7 +10,7 @@ use slabcore_metrics::ShardMetrics;
 use slabcore_protocol::Streams;
 use slabcore_storage::{
     Config, HashedKey, Hold, KeyHasher, NoMemory, PageDemand, PagePool, PageWish, Reassigned,
-    SegmentShares, SlabClassId, Store, WalkPosition,
+    Recovered, SegmentShares, SlabClassId, Store, WalkPosition,
 };
 
 use crate::execution::uploads::Uploads;
@@ -52,8 +52,25 @@ impl Shard {
         hasher: KeyHasher,
         metrics: Arc<ShardMetrics>,
     ) -> Result<Self, NoMemory> {
-        Ok(Self {
-            store: Store::new(config, pool, hasher)?,
+        let store = Store::new(config, pool, hasher)?;
+        Ok(Self::with_store(config, store, metrics))
+    }
+
+    /// A shard with the items that an earlier process left in its pages, see [`Store::recover`].
+    pub fn recover(
+        config: &Config,
+        pool: Arc<PagePool>,
+        hasher: KeyHasher,
+        metrics: Arc<ShardMetrics>,
+        now: Now,
+    ) -> Result<(Self, Recovered), NoMemory> {
+        let (store, recovered) = Store::recover(config, pool, hasher, now.tick)?;
+        Ok((Self::with_store(config, store, metrics), recovered))
+    }
+
+    fn with_store(config: &Config, store: Store, metrics: Arc<ShardMetrics>) -> Self {
+        Self {
+            store,
             metrics,
             uploads: Uploads::new(config.shards as usize),
             detail: Detail::default(),
@@ -64,7 +81,7 @@ impl Shard {
             flush_tick: None,
             flush_end: 0,
             reported_due: u32::MAX,
-        })
+        }
     }
 
     /// Counters of this shard; the executor counts its own events there too.

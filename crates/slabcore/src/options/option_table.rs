@@ -179,8 +179,8 @@ pub(crate) const OPTIONS: &[OptionRow] = {
             'e',
             "memory-file",
             FILE,
-            Ignored("a restart begins with no items; --drain lets clients leave first"),
-            "keep items across a restart",
+            Works,
+            "file in memory (tmpfs) in which items outlive the process",
         ),
         row('Z', "enable-ssl", None, Works, "TLS on TCP ports; needs -o ssl_chain_cert, ssl_key"),
         row(

@@ -68,15 +68,15 @@ impl Startup {
         let kept = kept_settings(given, &suboptions)?;
         let tls = tls(given, suboptions.tls, &mut warnings)?;
         let listen = listening(given, tls.as_ref(), access.login_protocol(), &mut warnings)?;
-        let udp = udp(given, &listen, tls.as_ref(), &mut warnings)?;
         let settings = Settings {
-            udp,
+            udp: udp(given, &listen, tls.as_ref(), &mut warnings)?,
             shard_ports: shard_ports(given, &listen, shards)?,
             moving: defaults.moving,
             gathers_connections: !given.flag("spread-connections"),
             interfaces: interfaces(given),
             listen,
             memory_bytes,
+            memory_file: given.last("memory-file").map(PathBuf::from),
             shards,
             placement,
             connections_max,
@@ -152,6 +152,10 @@ fn warnings_of_options(given: &GivenOptions) -> Vec<String> {
     let mut warnings = given.warnings.clone();
     for IgnoredOption { short, why } in given.ignored() {
         warnings.push(format!("warning: -{short} has no effect: {why}"));
+    }
+    if given.flag("enable-largepages") && given.last("memory-file").is_some() {
+        let warning = "warning: -L has no effect with -e: mount a hugetlbfs for the file instead";
+        warnings.push(warning.to_owned());
     }
     for (option, id) in [("-U", "udp-port"), ("-b", "listen-backlog")] {
         if let Some(word) = given.last(id).filter(|word| number::<i32>(word).is_none()) {

@@ -39,7 +39,12 @@ pub struct Sender {
 impl Sender {
     /// Sends all bytes. Panics if the server closed, or stopped reading for too long.
     pub fn send(&self, bytes: &[u8]) {
-        self.socket.write_all(bytes).expect("the server takes the bytes");
+        self.try_send(bytes).expect("the server takes the bytes");
+    }
+
+    /// Sends all bytes, or returns the error: for a server that is about to end.
+    pub fn try_send(&self, bytes: &[u8]) -> Result<()> {
+        self.socket.write_all(bytes)
     }
 }
 

@@ -1,0 +1,275 @@
+//! `-e`: items outlive the process, whatever ends it.
+
+use std::collections::HashMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use rustix::process::Signal;
+use slabcore_testkit::server_process::{ServerKind, ServerOptions, ServerProcess};
+use slabcore_testkit::wire_client::WireClient;
+
+use crate::test_directory::TestDirectory;
+
+/// A file in memory, removed at the end.
+struct MemoryFile(PathBuf);
+
+impl MemoryFile {
+    fn new() -> Self {
+        static FILES: AtomicUsize = AtomicUsize::new(0);
+        let number = FILES.fetch_add(1, Ordering::Relaxed);
+        Self(Path::new("/dev/shm").join(format!("slabcore-test-{}-{number}", std::process::id())))
+    }
+
+    fn options(&self, threads: usize) -> ServerOptions {
+        let path = self.0.to_str().unwrap();
+        ServerOptions::new(ServerKind::Slabcore, threads).arguments(&["-m", "64", "-e", path])
+    }
+
+    fn start(&self, threads: usize) -> ServerProcess {
+        self.options(threads).start()
+    }
+}
+
+impl Drop for MemoryFile {
+    fn drop(&mut self) {
+        let _ = fs::remove_file(&self.0);
+    }
+}
+
+/// All that belongs to an item is there again, after each way to end a server.
+#[test]
+fn items_are_there_again() {
+    let long = "long".repeat(100_000);
+    for (threads, signal) in [(1, Signal::TERM), (2, Signal::INT), (8, Signal::KILL)] {
+        let file = MemoryFile::new();
+        let server = file.start(threads);
+        let mut client = server.connect();
+        client.expect("set a 7 0 1\r\n1\r\n", "STORED\r\n");
+        client.expect("set dies 0 1 1\r\n1\r\n", "STORED\r\n");
+        client.expect("set deleted 0 0 1\r\n1\r\n", "STORED\r\n");
+        client.expect("delete deleted\r\n", "DELETED\r\n");
+        client.expect(format!("set long 0 500 400000\r\n{long}\r\n"), "STORED\r\n");
+        client.expect("set n 0 0 2\r\n41\r\n", "STORED\r\n");
+        client.expect("incr n 1\r\n", "42\r\n");
+        client.send(b"gets a\r\n");
+        let with_unique = client.read_line();
+        drop(client);
+        server.stop_by(signal);
+
+        let server = file.start(threads);
+        let mut client = server.connect();
+        let stats = client.stats("slabcore");
+        assert!(stats.contains(&("recovered_items".to_owned(), "4".to_owned())), "{stats:?}");
+        client.send(b"gets a\r\n");
+        assert_eq!(client.read_line(), with_unique);
+        client.expect_reply("1\r\nEND\r\n");
+        client.expect("get deleted\r\n", "END\r\n");
+        client.expect("get n\r\n", "VALUE n 0 2\r\n42\r\nEND\r\n");
+        client.expect("get long\r\n", format!("VALUE long 0 400000\r\n{long}\r\nEND\r\n"));
+        // The time went on.
+        let patience = std::time::Instant::now();
+        while {
+            client.send(b"get dies\r\n");
+            client.read_line() != b"END\r\n"
+        } {
+            client.expect_reply("1\r\nEND\r\n");
+            assert!(patience.elapsed().as_secs() < 10);
+        }
+        client.send(b"mg long t\r\n");
+        let ttl = String::from_utf8(client.read_line()).unwrap();
+        let left: u32 = ttl.trim_end().strip_prefix("HD t").unwrap().parse().unwrap();
+        assert!((1..500).contains(&left) || left == 500, "{ttl}");
+        // Nothing else is in the way of new items.
+        client.expect("set a 0 0 3\r\nnew\r\n", "STORED\r\n");
+        client.expect("get a\r\n", "VALUE a 0 3\r\nnew\r\nEND\r\n");
+        drop(client);
+        assert_eq!(server.stop().code(), Some(0));
+    }
+}
+
+/// A full server has few pages to begin with: most are in its slab classes.
+#[test]
+fn a_full_server_finds_its_items() {
+    for bytes in [50, 20_000, 700_000] {
+        let file = MemoryFile::new();
+        let server = file.start(2);
+        let mut client = server.connect();
+        let value = "v".repeat(bytes);
+        let sets = 2 * (64 << 20) / (bytes + 70);
+        for first in (0..sets).step_by(1_000) {
+            let set = |number| format!("set {number} 0 0 {bytes} noreply\r\n{value}\r\n");
+            let requests: String = (first..sets.min(first + 1_000)).map(set).collect();
+            client.send(requests.as_bytes());
+            client.round_trip();
+        }
+        let items: u64 = client.stat("curr_items").unwrap().parse().unwrap();
+        assert!(server.stat("evictions") > 0);
+        drop(client);
+        server.stop_by(Signal::KILL);
+        let server = file.start(2);
+        assert_eq!(server.stat("curr_items"), items, "{bytes} bytes");
+        let mut client = server.connect();
+        client.expect(format!("set new 0 0 {bytes}\r\n{value}\r\n"), "STORED\r\n");
+        client.expect("get new\r\n", format!("VALUE new 0 {bytes}\r\n{value}\r\nEND\r\n"));
+    }
+}
+
+/// What was flushed stays away.
+#[test]
+fn flushed_items_stay_away() {
+    let file = MemoryFile::new();
+    for round in 0..6 {
+        let server = file.start(2);
+        let mut client = server.connect();
+        client.expect("get old\r\n", "END\r\n");
+        client.expect("set old 0 0 1\r\n1\r\n", "STORED\r\n");
+        client.expect("flush_all\r\n", "OK\r\n");
+        client.expect("set new 0 0 1\r\n1\r\n", "STORED\r\n");
+        drop(client);
+        server.stop_by(if round % 2 == 0 { Signal::KILL } else { Signal::TERM });
+        let server = file.start(2);
+        server.connect().expect("get old new\r\n", "VALUE new 0 1\r\n1\r\nEND\r\n");
+        server.stop();
+    }
+}
+
+const KEYS: usize = 2_000;
+const OPERATIONS: usize = 3_000;
+const KILLS: usize = 20;
+
+/// How often the server is killed. `SLABCORE_KILLS` names another number, for a long run.
+fn kills() -> usize {
+    std::env::var("SLABCORE_KILLS").map_or(KILLS, |number| number.parse().unwrap())
+}
+
+/// The value that operation `number` stores; `None`: it deletes.
+fn stored(number: usize) -> Option<String> {
+    let bytes = [10, 100, 1_000, 20_000][number % 4] + number % 97;
+    (!number.is_multiple_of(9)).then(|| format!("{number:08}").repeat(bytes / 8 + 1))
+}
+
+fn key_of(number: usize) -> usize {
+    number.wrapping_mul(0x9e37_79b9) % KEYS
+}
+
+fn read_value(client: &mut WireClient, key: usize) -> Option<String> {
+    client.send(format!("get key{key}\r\n").as_bytes());
+    let line = String::from_utf8(client.read_line()).unwrap();
+    let length = line.trim_end().rsplit(' ').next()?.parse::<usize>().ok()?;
+    let value = client.read_exact(length);
+    client.expect_reply("\r\nEND\r\n");
+    Some(String::from_utf8(value).unwrap())
+}
+
+/// Kills at random moments: a key has the value of the last operation that was answered, or of a
+/// later one that was not.
+#[test]
+fn a_killed_server_loses_nothing_that_was_answered() {
+    let file = MemoryFile::new();
+    let mut known: HashMap<usize, Vec<Option<String>>> = HashMap::new();
+    let (mut number, mut random, mut lost, mut looked) = (0, 1_usize, 0, 0);
+    for _ in 0..kills() {
+        let server = file.start(2);
+        let mut client = server.connect();
+        for key in 0..KEYS {
+            let value = read_value(&mut client, key);
+            let Some(possible) = known.get_mut(&key) else {
+                assert_eq!(value, None, "key{key}");
+                continue;
+            };
+            looked += 1;
+            if !possible.contains(&value) {
+                assert_eq!(value, None, "key{key} has none of {} values", possible.len());
+                lost += 1;
+            }
+            *possible = vec![value];
+        }
+        let mut requests = Vec::new();
+        for number in number..number + OPERATIONS {
+            let key = key_of(number);
+            let request = match stored(number) {
+                Some(value) => format!("set key{key} 0 0 {}\r\n{value}\r\n", value.len()),
+                None => format!("delete key{key}\r\n"),
+            };
+            requests.extend(request.into_bytes());
+        }
+        let sender = client.sender();
+        random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+        let answered_until = number + (random >> 33) % OPERATIONS;
+        std::thread::scope(|scope| {
+            // It fails when the server ends.
+            scope.spawn(|| sender.try_send(&requests));
+            (number..answered_until).for_each(|_| drop(client.read_line()));
+            server.stop_by(Signal::KILL);
+            for number in number..number + OPERATIONS {
+                let possible = known.entry(key_of(number)).or_default();
+                if number < answered_until {
+                    possible.clear();
+                }
+                possible.push(stored(number));
+            }
+        });
+        number += OPERATIONS;
+    }
+    assert!(lost * 10_000 <= looked, "{lost} of {looked} items lost");
+}
+
+#[test]
+fn the_file_is_in_the_settings() {
+    let file = MemoryFile::new();
+    let shown = file.start(1).connect().stats("settings");
+    let path = file.0.display().to_string();
+    assert!(shown.contains(&("memory_file".to_owned(), path)), "{shown:?}");
+}
+
+/// One server at a time uses a file.
+#[test]
+fn a_second_server_refuses() {
+    let file = MemoryFile::new();
+    let server = file.start(1);
+    let (status, log) = file.options(1).start_in_vain();
+    assert_eq!(status.code(), Some(71));
+    assert!(log.contains("another server uses it"), "{log}");
+    server.connect().expect("set a 0 0 1\r\n1\r\n", "STORED\r\n");
+    server.stop();
+    file.start(1).connect().expect("get a\r\n", "VALUE a 0 1\r\n1\r\nEND\r\n");
+}
+
+/// Items that a server with other settings left, or a file of something else: it starts empty, and
+/// says why.
+#[test]
+fn a_file_that_does_not_fit_is_no_obstacle() {
+    let file = MemoryFile::new();
+    let check = |options: ServerOptions, reason: &str| {
+        let server = options.start();
+        server.connect().expect("get a\r\n", "END\r\n");
+        server.connect().expect("set a 0 0 1\r\n1\r\n", "STORED\r\n");
+        let log = server.log();
+        assert!(log.contains(reason), "{reason}: {log}");
+        server.stop();
+    };
+    check(file.options(2), "");
+    check(file.options(1), "-t was different");
+    check(file.options(1).arguments(&["-m", "32"]), "");
+    check(file.options(1).arguments(&["-n", "100"]), "");
+    check(file.options(1).arguments(&["-n", "100", "-f", "1.5"]), "-f was different");
+    fs::write(&file.0, vec![0xa5; 70 << 20]).unwrap();
+    check(file.options(1), "it is another program's");
+    fs::write(&file.0, "a text").unwrap();
+    check(file.options(1), "");
+}
+
+/// Each get writes to an item: a disk would never rest.
+#[test]
+fn a_file_on_a_disk_is_refused() {
+    let directory = TestDirectory::new();
+    let file = MemoryFile(directory.file("items"));
+    let disk = rustix::fs::statfs(directory.path()).unwrap();
+    if disk.f_type as u32 == 0x0102_1994 {
+        return;
+    }
+    let (status, log) = file.options(1).start_in_vain();
+    assert_eq!(status.code(), Some(71));
+    assert!(log.contains("use a file system in memory (tmpfs, ramfs, hugetlbfs)"), "{log}");
+}
