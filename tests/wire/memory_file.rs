@@ -251,9 +251,10 @@ fn a_file_that_does_not_fit_is_no_obstacle() {
     };
     check(file.options(2), "");
     check(file.options(1), "-t was different");
-    check(file.options(1).arguments(&["-m", "32"]), "");
-    check(file.options(1).arguments(&["-n", "100"]), "");
-    check(file.options(1).arguments(&["-n", "100", "-f", "1.5"]), "-f was different");
+    check(file.options(1).arguments(&["-m", "32"]), "-m was different");
+    check(file.options(1).arguments(&["-m", "64", "-n", "100"]), "-m was different");
+    check(file.options(1), "-n was different");
+    check(file.options(1).arguments(&["-f", "1.5"]), "-f was different");
     fs::write(&file.0, vec![0xa5; 70 << 20]).unwrap();
     check(file.options(1), "it is another program's");
     fs::write(&file.0, "a text").unwrap();

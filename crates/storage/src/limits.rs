@@ -14,6 +14,9 @@ pub(crate) const KEPT_NUMBERS: usize = 4;
 /// Access ticks after which a region learns the tick. Fewer are lost when a process ends.
 pub(crate) const TICKS_BETWEEN_NOTES: u32 = 16;
 
+/// Items of a recovery whose buckets are prefetched together.
+pub(crate) const RECOVERY_GROUP: usize = 32;
+
 /// Cas uniques that a store takes at a time when a region keeps their bound.
 pub(crate) const UNIQUES_BETWEEN_NOTES_SHIFT: u32 = 20;
 

@@ -11,7 +11,7 @@ const PUB_CRATE_MAX: &[(&str, usize)] = &[
     ("server", 706),
     ("shard", 68),
     ("slabcore", 102),
-    ("storage", 678),
+    ("storage", 679),
     ("testkit", 7),
     ("tool", 237),
 ];

@@ -1,7 +1,7 @@
 //! The file of the item memory (`-e`): the items outlive the process in it.
 //!
 //! ```text
-//! | pages of items | page directory | header: 4 KiB |
+//! | pages of items | page directory | unused | header: 4 KiB |
 //! ```
 //!
 //! The header says how the rest is to be read. It is written when the memory is ready for items,
@@ -38,6 +38,8 @@ pub(crate) struct MemoryFile {
     /// Bytes of the file.
     file_bytes: usize,
     layout: Layout,
+    /// The header that the file had when it was opened.
+    found: Header,
 }
 
 /// What two processes must agree on to use the same items.
@@ -84,6 +86,7 @@ impl MemoryFile {
             Errno::WOULDBLOCK => "another server uses it".to_owned(),
             error => refused(&error),
         })?;
+        let found = read_header(&file).map_err(|error| refused(&error))?;
         let pages = settings.memory_bytes / PAGE_BYTES;
         let bytes = slabcore_storage::region_bytes(pages).next_multiple_of(HEADER_BYTES);
         let block = usize::try_from(system.f_bsize).unwrap_or(HEADER_BYTES).max(HEADER_BYTES);
@@ -95,7 +98,7 @@ impl MemoryFile {
             growth_factor: settings.growth_factor.to_bits(),
             boot: boot_id(),
         };
-        let memory_file = MemoryFile { file, bytes, file_bytes, layout };
+        let memory_file = MemoryFile { file, bytes, file_bytes, layout, found };
         memory_file.allocate().map_err(|error| match Errno::from_io_error(&error) {
             Some(Errno::NOSPC | Errno::NOMEM) => {
                 format!("its file system has no room for {} MiB", file_bytes.div_ceil(1 << 20))
@@ -146,12 +149,8 @@ impl MemoryFile {
     /// What an earlier process left. The error says why its items cannot be used; it is empty if
     /// there are none.
     pub(crate) fn kept(&self) -> Result<Kept, &'static str> {
-        let mut bytes = [0; size_of::<Header>()];
-        let read = self.file.read_exact_at(&mut bytes, self.header_at());
-        read.map_err(|_| "it cannot be read")?;
-        let (words, _) = bytes.as_chunks::<8>();
         let [magic, layout, bytes, shards, chunk_bytes_min, growth_factor, boot, rest, seed, zero] =
-            std::array::from_fn(|place| u64::from_le_bytes(words[place]));
+            self.found;
         let Layout { boot: own_boot, .. } = self.layout;
         let reasons = [
             (magic == 0, ""),
@@ -185,8 +184,19 @@ impl MemoryFile {
     }
 
     fn header_at(&self) -> u64 {
-        self.bytes as u64
+        (self.file_bytes - HEADER_BYTES) as u64
     }
+}
+
+/// The words where the header of a file is; 0 if the file is too short.
+fn read_header(file: &File) -> io::Result<Header> {
+    let Some(at) = file.metadata()?.len().checked_sub(HEADER_BYTES as u64) else {
+        return Ok(Header::default());
+    };
+    let mut bytes = [0; size_of::<Header>()];
+    file.read_exact_at(&mut bytes, at)?;
+    let (words, _) = bytes.as_chunks::<8>();
+    Ok(std::array::from_fn(|place| u64::from_le_bytes(words[place])))
 }
 
 /// The system's number of this boot; 0 if it has none.

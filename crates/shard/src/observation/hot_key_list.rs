@@ -86,7 +86,7 @@ impl HotKeyList {
         }
     }
 
-    /// Adds the list that [`Self::append_to`] of another shard wrote, or nothing if that has none.
+    /// Adds the list that another shard wrote, or nothing if that has none.
     pub fn merge_bytes(&mut self, bytes: &[u8]) {
         if bytes.is_empty() {
             return;

@@ -58,7 +58,7 @@ impl MissRatioCurve {
         }
     }
 
-    /// Adds the curve that [`Self::append_to`] of another shard wrote, or nothing if that has none.
+    /// Adds the curve that another shard wrote, or nothing if that has none.
     pub fn merge_bytes(&mut self, bytes: &[u8]) {
         let (words, _) = bytes.as_chunks::<8>();
         if words.len() != Self::WORDS {

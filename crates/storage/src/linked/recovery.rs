@@ -14,6 +14,7 @@ use alloc::vec::Vec;
 use crate::item::chunk::{self, ChunkUse};
 use crate::item::item_ref::ItemRef;
 use crate::item::kept_item::{is_whole_chain, is_whole_head};
+use crate::limits::{BUCKET_LOAD_MAX, RECOVERY_GROUP};
 use crate::linked::flush_epochs::FlushEpochs;
 use crate::linked::linked_items::LinkedItems;
 use crate::memory::page::Page;
@@ -55,8 +56,9 @@ impl LinkedItems {
         let adopted = pages.into_iter().filter_map(|(page, entry)| slabs.adopt_page(page, entry));
         let adopted: Vec<RecordId> = adopted.collect();
         let (mut found, mut bodies) = (Recovered::default(), BTreeSet::new());
+        let mut alive = 0;
         for page in &adopted {
-            self.judge_page(now, *page, epoch, &mut bodies, &mut found);
+            alive += self.judge_page(now, *page, epoch, &mut bodies, &mut found);
         }
         for page in &adopted {
             self.slabs_mut().recount_kept_page(*page, |pages, chunk| {
@@ -67,6 +69,8 @@ impl LinkedItems {
                 }
             });
         }
+        // While the table is empty, its buckets split at once.
+        while self.index().buckets() * BUCKET_LOAD_MAX < alive && self.split_with_free_page() {}
         for page in adopted {
             self.link_page(page, &mut found);
         }
@@ -75,6 +79,7 @@ impl LinkedItems {
     }
 
     /// Takes the mark off linked items that are dead or not whole, and notes the bodies of others.
+    /// Returns how many others there are.
     fn judge_page(
         &mut self,
         now: u32,
@@ -82,7 +87,8 @@ impl LinkedItems {
         epoch: Option<u8>,
         bodies: &mut BTreeSet<u32>,
         found: &mut Recovered,
-    ) {
+    ) -> usize {
+        let mut alive = 0;
         for number in 0..self.slabs().carved_chunks(page) {
             let chunk = self.slabs().chunk_in_page(page, number).expect("a chunk of the page");
             if chunk::chunk_use(self.pages(), chunk) != ChunkUse::Linked {
@@ -96,6 +102,7 @@ impl LinkedItems {
                 epoch == Some(head.epoch()) && self.judge(now, head).is_none()
             };
             if is_alive {
+                alive += 1;
                 bodies.extend(self.view(chunk).bodies().map(|body| body.0));
             } else {
                 chunk::set_linked(self.pages_mut(), chunk, false);
@@ -103,6 +110,7 @@ impl LinkedItems {
                 found.dropped += u64::from(!is_whole);
             }
         }
+        alive
     }
 
     /// Whether all bodies of a well-formed head are there.
@@ -112,49 +120,51 @@ impl LinkedItems {
         !self.view(item).is_chained() || is_whole_chain(self.pages(), item, chunk_bytes)
     }
 
-    /// Links the items of a page.
+    /// Links the items of a page, in groups whose buckets are prefetched.
     fn link_page(&mut self, page: RecordId, found: &mut Recovered) {
-        for number in 0.. {
-            // The page leaves its class when its last item is dropped.
-            let Some(chunk) = self.slabs().chunk_in_page(page, number) else { return };
-            if chunk::chunk_use(self.pages(), chunk) != ChunkUse::Linked {
-                continue;
+        let mut number = 0;
+        loop {
+            let (mut group, mut len) = ([(0, Location::NONE); RECOVERY_GROUP], 0);
+            while len < RECOVERY_GROUP
+                && let Some(chunk) = self.slabs().chunk_in_page(page, number)
+            {
+                number += 1;
+                if chunk::chunk_use(self.pages(), chunk) == ChunkUse::Linked {
+                    let hash = self.hash_of(chunk);
+                    self.prefetch_bucket(hash);
+                    group[len] = (hash, chunk);
+                    len += 1;
+                }
             }
-            chunk::set_held(self.pages_mut(), chunk, false);
-            if self.link_kept(chunk) {
-                found.items += 1;
-            } else {
-                chunk::set_linked(self.pages_mut(), chunk, false);
-                self.slabs_mut().free_item(chunk);
-                found.dropped += 1;
+            if len == 0 {
+                return;
+            }
+            for (hash, item) in &group[..len] {
+                self.link_or_drop(*hash, *item, found);
             }
         }
     }
 
-    /// Links an item that is marked as linked. False: its key is there already, or the hash table
-    /// has no room.
-    fn link_kept(&mut self, item: Location) -> bool {
-        let hash = self.hash_of(item);
+    /// Links an item that has the mark of linked ones. If its key is there already, or the hash
+    /// table has no room, it is dropped.
+    fn link_or_drop(&mut self, hash: u64, item: Location, found: &mut Recovered) {
+        chunk::set_held(self.pages_mut(), item, false);
         let (pages, key) = (self.pages(), self.view(item).key());
         let is_there = |other| ItemRef::new(pages, other).key() == key;
-        if self.index().find(pages, hash, is_there).is_some() || !self.make_index_room() {
-            return false;
+        if self.index().find(pages, hash, is_there).is_none() && self.make_index_room() {
+            self.link_kept_item(hash, item);
+            found.items += 1;
+        } else {
+            chunk::set_linked(self.pages_mut(), item, false);
+            self.slabs_mut().free_item(item);
+            found.dropped += 1;
         }
-        self.link_kept_item(hash, item);
-        true
     }
 
     /// Grows the hash table with free pages only. False: it has no room for an item.
     fn make_index_room(&mut self) -> bool {
         if self.index().is_growth_due() {
-            if self.index().needs_bucket_page()
-                && let Some(page) = self.slabs_mut().stock.take_page()
-            {
-                self.add_bucket_page(page);
-            }
-            if !self.index().needs_bucket_page() {
-                self.split_bucket();
-            }
+            self.split_with_free_page();
         }
         if !self.index().has_overflow_room()
             && let Some(page) = self.slabs_mut().stock.take_page()
@@ -162,5 +172,15 @@ impl LinkedItems {
             self.add_overflow_page(page);
         }
         self.index().has_overflow_room()
+    }
+
+    /// Splits a bucket. False: it needs a page, and none is free.
+    fn split_with_free_page(&mut self) -> bool {
+        if self.index().needs_bucket_page() {
+            let Some(page) = self.slabs_mut().stock.take_page() else { return false };
+            self.add_bucket_page(page);
+        }
+        self.split_bucket();
+        true
     }
 }
