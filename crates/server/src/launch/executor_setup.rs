@@ -147,7 +147,7 @@ fn make_shards(shared: &SharedState, pages: &ItemPages) -> Result<Arc<[SharedSha
             })
         });
         let shards = shards.collect::<Result<_, _>>()?;
-        pages.keep(&shared.settings)?;
+        pages.keep();
         return Ok(shards);
     }
     let begin = Instant::now();

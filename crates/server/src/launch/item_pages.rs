@@ -38,7 +38,7 @@ impl ItemPages {
         };
         let refused = |why: String| StartError::MemoryFile(path.clone(), why);
         let file = MemoryFile::open(path, settings).map_err(refused)?;
-        let memory = ItemMemory::of_file(&file).map_err(|error| refused(error.to_string()))?;
+        let memory = file.item_memory().map_err(|error| refused(error.to_string()))?;
         let (range, region) = (memory.range(), Region::with_directory(Box::new(memory)));
         let shards = settings.shards as u32;
         match file.kept() {
@@ -50,7 +50,7 @@ impl ItemPages {
                 if !reason.is_empty() {
                     info!("slabcore: {} starts empty: {reason}", path.display());
                 }
-                file.forget().map_err(|error| refused(error.to_string()))?;
+                file.forget();
                 let pool = PagePool::with_limit(region, pages_max);
                 Ok(Self::new(pool, range, Some(file), fresh, false))
             }
@@ -70,9 +70,9 @@ impl ItemPages {
     }
 
     /// Notes in the file, if there is one, that the items in it can be used again.
-    pub(super) fn keep(&self, settings: &Settings) -> Result<(), StartError> {
-        let (Some(file), Some(path)) = (&self.file, &settings.memory_file) else { return Ok(()) };
-        let kept = file.keep(self.kept);
-        kept.map_err(|error| StartError::MemoryFile(path.clone(), error.to_string()))
+    pub(super) fn keep(&self) {
+        if let Some(file) = &self.file {
+            file.keep(self.kept);
+        }
     }
 }

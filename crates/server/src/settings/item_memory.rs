@@ -7,6 +7,7 @@
 
 #![allow(unsafe_code)]
 
+use std::fs::File;
 use std::io;
 
 use memmap2::{Advice, MmapMut, MmapOptions};
@@ -15,7 +16,6 @@ use slabcore_storage::region_reach;
 use tracing::warn;
 
 use crate::settings::Settings;
-use crate::settings::memory_file::MemoryFile;
 
 /// Size of the reserved huge pages that are asked for, whatever the system's default is.
 const HUGE_PAGE_BITS: u8 = 21;
@@ -51,12 +51,9 @@ impl ItemMemory {
         Ok(ItemMemory { mapping, bytes, is_file: false })
     }
 
-    /// Maps the pages and the directory of a file.
-    pub(crate) fn of_file(file: &MemoryFile) -> io::Result<ItemMemory> {
-        let bytes = file.bytes();
-        // SAFETY: the lock on the file keeps other servers from it, and all of it is allocated.
-        // A program that writes to the file all the same may write to this process's memory, too.
-        let mapping = unsafe { MmapOptions::new().len(bytes).map_mut(file.file())? };
+    /// Maps a file of `file_bytes`, of which the first `bytes` are pages and their directory.
+    pub(super) fn of_file(file: &File, bytes: usize, file_bytes: usize) -> io::Result<ItemMemory> {
+        let mapping = map(file, file_bytes)?;
         // Where the system's settings allow huge pages of shared memory.
         let _ = mapping.advise(Advice::HugePage);
         Ok(ItemMemory { mapping, bytes, is_file: true })
@@ -78,6 +75,13 @@ impl AsMut<[u8]> for ItemMemory {
     fn as_mut(&mut self) -> &mut [u8] {
         &mut self.mapping[..self.bytes]
     }
+}
+
+/// Maps the first bytes of a file that this process has locked and allocated.
+pub(super) fn map(file: &File, bytes: usize) -> io::Result<MmapMut> {
+    // SAFETY: the lock keeps other servers from the file, and all of it is allocated. A program
+    // that writes to it all the same may write to this process's memory, too.
+    unsafe { MmapOptions::new().len(bytes).map_mut(file) }
 }
 
 /// Bytes of address space for a memory of `bytes`.

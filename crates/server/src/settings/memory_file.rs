@@ -12,12 +12,16 @@ use std::fs::{File, OpenOptions};
 use std::io;
 use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::Path;
+use std::sync::atomic::{Ordering, compiler_fence};
+use std::sync::{Mutex, PoisonError};
 
+use memmap2::MmapMut;
 use rustix::fs::{FallocateFlags, FlockOperation, fallocate, flock, fstatfs};
-use rustix::io::Errno;
+use rustix::io::{Errno, retry_on_intr};
 use slabcore_storage::PAGE_BYTES;
 
 use crate::settings::Settings;
+use crate::settings::item_memory::{ItemMemory, map};
 
 const HEADER_BYTES: usize = 4096;
 /// Begins the header of a file with items.
@@ -40,6 +44,8 @@ pub(crate) struct MemoryFile {
     layout: Layout,
     /// The header that the file had when it was opened.
     found: Header,
+    /// The whole file. A file on hugetlbfs can only be written to where it is mapped.
+    mapping: Mutex<MmapMut>,
 }
 
 /// What two processes must agree on to use the same items.
@@ -98,34 +104,19 @@ impl MemoryFile {
             growth_factor: settings.growth_factor.to_bits(),
             boot: boot_id(),
         };
-        let memory_file = MemoryFile { file, bytes, file_bytes, layout, found };
-        memory_file.allocate().map_err(|error| match Errno::from_io_error(&error) {
+        allocate(&file, file_bytes as u64).map_err(|error| match Errno::from_io_error(&error) {
             Some(Errno::NOSPC | Errno::NOMEM) => {
                 format!("its file system has no room for {} MiB", file_bytes.div_ceil(1 << 20))
             }
             _ => refused(&error),
         })?;
-        Ok(memory_file)
+        let mapping = map(&file, file_bytes).map_err(|error| refused(&error))?;
+        Ok(MemoryFile { file, bytes, file_bytes, layout, found, mapping: Mutex::new(mapping) })
     }
 
-    /// Has the system set the memory aside: a page that is missing when it is touched would end the
-    /// process.
-    fn allocate(&self) -> io::Result<()> {
-        let bytes = self.file_bytes as u64;
-        if self.file.metadata()?.len() != bytes {
-            self.file.set_len(bytes)?;
-        }
-        Ok(fallocate(&self.file, FallocateFlags::empty(), 0, bytes)?)
-    }
-
-    /// The open file, to be mapped.
-    pub(super) fn file(&self) -> &File {
-        &self.file
-    }
-
-    /// Bytes of pages and directory.
-    pub(super) fn bytes(&self) -> usize {
-        self.bytes
+    /// Maps the pages and their directory.
+    pub(crate) fn item_memory(&self) -> io::Result<ItemMemory> {
+        ItemMemory::of_file(&self.file, self.bytes, self.file_bytes)
     }
 
     fn header(&self, kept: Kept) -> Header {
@@ -170,22 +161,36 @@ impl MemoryFile {
     }
 
     /// Notes that the memory has no items that can be used.
-    pub(crate) fn forget(&self) -> io::Result<()> {
-        self.file.write_all_at(&[0; size_of::<Header>()], self.header_at())
+    pub(crate) fn forget(&self) {
+        self.write_header(0, &[0; size_of::<Header>()]);
     }
 
     /// Notes that the memory is ready for items.
-    pub(crate) fn keep(&self, kept: Kept) -> io::Result<()> {
+    pub(crate) fn keep(&self, kept: Kept) {
         let header: Vec<u8> = self.header(kept).into_iter().flat_map(u64::to_le_bytes).collect();
         // The first word says that the others are there.
         let (magic, rest) = header.split_at(size_of::<u64>());
-        self.file.write_all_at(rest, self.header_at() + magic.len() as u64)?;
-        self.file.write_all_at(magic, self.header_at())
+        self.write_header(magic.len(), rest);
+        self.write_header(0, magic);
     }
 
-    fn header_at(&self) -> u64 {
-        (self.file_bytes - HEADER_BYTES) as u64
+    /// Writes to the header from this byte on.
+    fn write_header(&self, from: usize, bytes: &[u8]) {
+        let start = self.file_bytes - HEADER_BYTES + from;
+        let mut mapping = self.mapping.lock().unwrap_or_else(PoisonError::into_inner);
+        mapping[start..start + bytes.len()].copy_from_slice(bytes);
+        compiler_fence(Ordering::SeqCst);
     }
+}
+
+/// Has the system set the memory aside: a page that is missing when it is touched would end the
+/// process.
+fn allocate(file: &File, bytes: u64) -> io::Result<()> {
+    if file.metadata()?.len() != bytes {
+        file.set_len(bytes)?;
+    }
+    // A signal, or what a ring has for this thread, interrupts it.
+    Ok(retry_on_intr(|| fallocate(file, FallocateFlags::empty(), 0, bytes))?)
 }
 
 /// The words where the header of a file is; 0 if the file is too short.
