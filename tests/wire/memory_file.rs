@@ -280,5 +280,5 @@ fn a_file_on_a_disk_is_refused() {
     }
     let (status, log) = file.options(1).start_in_vain();
     assert_eq!(status.code(), Some(71));
-    assert!(log.contains("use a file system in memory (tmpfs, ramfs, hugetlbfs)"), "{log}");
+    assert!(log.contains("use a file system in memory (tmpfs, hugetlbfs)"), "{log}");
 }

@@ -30,8 +30,8 @@ const MAGIC: u64 = u64::from_le_bytes(*b"slabcore");
 const LAYOUT: u64 = 1;
 
 /// Types of file systems that keep files in memory, by the magic numbers of `statfs(2)`.
-const IN_MEMORY: [(i64, &str); 3] =
-    [(0x0102_1994, "tmpfs"), (0x8584_58f6, "ramfs"), (0x9584_58f6, "hugetlbfs")];
+/// ramfs is not among them: it allocates nothing ahead.
+const IN_MEMORY: [(i64, &str); 2] = [(0x0102_1994, "tmpfs"), (0x9584_58f6, "hugetlbfs")];
 
 /// A file that this process alone uses for its items.
 #[derive(Debug)]
