@@ -120,6 +120,8 @@ impl PagePool {
             if pool.directory.entry(number).is_some_and(|entry| entry.shard < shards) {
                 kept += 1;
             } else {
+                // Whatever a damaged word says.
+                pool.directory.clear_entry(number);
                 // As if their memory had been returned: they may never have been touched.
                 pool.keep_returned(Page::new(number));
             }
