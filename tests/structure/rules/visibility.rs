@@ -8,10 +8,10 @@ const PUB_CRATE_MAX: &[(&str, usize)] = &[
     ("benches", 21),
     ("metrics", 2),
     ("protocol", 139),
-    ("server", 706),
+    ("server", 707),
     ("shard", 68),
     ("slabcore", 102),
-    ("storage", 679),
+    ("storage", 680),
     ("testkit", 7),
     ("tool", 237),
 ];

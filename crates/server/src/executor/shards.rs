@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use parking_lot::{ArcMutexGuard, Mutex, RawMutex};
 use slabcore_shard::{Now, Shard, ShardId};
-use slabcore_storage::PageDemand;
+use slabcore_storage::{PageDemand, Recovered};
 
 /// A shard that one executor at a time may hold.
 pub(crate) struct SharedShard {
@@ -35,6 +35,13 @@ impl SharedShard {
             demands: AtomicBool::new(false),
             holder: AtomicUsize::new(NOBODY),
         }
+    }
+}
+
+impl SharedShard {
+    /// Finds the items that an earlier process left, see [`Shard::recover`].
+    pub(crate) fn recover(&self, now: Now) -> Recovered {
+        self.lock.lock().recover(now)
     }
 }
 

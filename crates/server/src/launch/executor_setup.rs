@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::os::fd::OwnedFd;
 use std::panic::resume_unwind;
 use std::sync::atomic::{AtomicBool, AtomicU64};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::thread;
 use std::time::Instant;
 
@@ -138,34 +138,26 @@ fn addresses_of(listeners: &[Listener], chosen: impl Fn(Option<usize>) -> bool) 
 /// Makes all shards. If there are items of an earlier process, each shard searches its own pages
 /// for them, on a thread of its own.
 fn make_shards(shared: &SharedState, pages: &ItemPages) -> Result<Arc<[SharedShard]>, StartError> {
-    let indexes = 0..shared.settings.shards;
-    let hasher = &pages.hasher;
+    let make = if pages.is_kept { Shard::for_recovery } else { Shard::new };
+    let shards = (0..shared.settings.shards).map(|index| {
+        make_shard(shared, index, |config, metrics| {
+            make(config, Arc::clone(&shared.pages), pages.hasher.clone(), metrics)
+        })
+    });
+    let shards = shards.collect::<Result<Arc<[SharedShard]>, _>>()?;
     if !pages.is_kept {
-        let shards = indexes.map(|index| {
-            make_shard(shared, index, |config, metrics| {
-                Shard::new(config, Arc::clone(&shared.pages), hasher.clone(), metrics)
-            })
-        });
-        let shards = shards.collect::<Result<_, _>>()?;
         pages.keep();
         return Ok(shards);
     }
-    let begin = Instant::now();
-    let found = Mutex::new(Recovered::default());
-    let recover = |index| {
-        make_shard(shared, index, |config, metrics| {
-            let (pool, now) = (Arc::clone(&shared.pages), shared.clock.now());
-            let (shard, recovered) = Shard::recover(config, pool, hasher.clone(), metrics, now)?;
-            found.lock().unwrap_or_else(PoisonError::into_inner).add(recovered);
-            Ok(shard)
-        })
-    };
-    let shards = thread::scope(|scope| {
-        let threads: Vec<_> = indexes.map(|index| scope.spawn(move || recover(index))).collect();
-        let joined = threads.into_iter().map(|it| it.join().unwrap_or_else(|e| resume_unwind(e)));
-        joined.collect::<Result<_, _>>()
-    })?;
-    let found = *found.lock().unwrap_or_else(PoisonError::into_inner);
+    let (begin, now) = (Instant::now(), shared.clock.now());
+    let mut found = Recovered::default();
+    thread::scope(|scope| {
+        let threads: Vec<_> =
+            shards.iter().map(|shard| scope.spawn(move || shard.recover(now))).collect();
+        for thread in threads {
+            found.add(thread.join().unwrap_or_else(|panic| resume_unwind(panic)));
+        }
+    });
     let recovery = Recovery { found, milliseconds: begin.elapsed().as_millis() as u64 };
     let Recovered { items, dead, dropped } = found;
     info!(

@@ -38,23 +38,27 @@ impl ItemPages {
         };
         let refused = |why: String| StartError::MemoryFile(path.clone(), why);
         let file = MemoryFile::open(path, settings).map_err(refused)?;
-        let memory = file.item_memory().map_err(|error| refused(error.to_string()))?;
-        let (range, region) = (memory.range(), Region::with_directory(Box::new(memory)));
-        let shards = settings.shards as u32;
-        match file.kept() {
+        let map = || file.item_memory().map_err(|error| refused(error.to_string()));
+        let reason = match file.kept() {
             Ok(kept) => {
-                let pool = PagePool::recovered(region, pages_max, shards);
-                Ok(Self::new(pool, range, Some(file), kept, true))
-            }
-            Err(reason) => {
-                if !reason.is_empty() {
-                    info!("slabcore: {} starts empty: {reason}", path.display());
+                let memory = map()?;
+                let (range, region) = (memory.range(), Region::with_directory(Box::new(memory)));
+                let pool = PagePool::recovered(region, pages_max, settings.shards as u32);
+                if pool.has_pages_for(settings.shards) {
+                    return Ok(Self::new(pool, range, Some(file), kept, true));
                 }
-                file.forget();
-                let pool = PagePool::with_limit(region, pages_max);
-                Ok(Self::new(pool, range, Some(file), fresh, false))
+                "it is damaged"
             }
+            Err(reason) => reason,
+        };
+        if !reason.is_empty() {
+            info!("slabcore: {} starts empty: {reason}", path.display());
         }
+        file.forget();
+        let memory = map()?;
+        let (range, region) = (memory.range(), Region::with_directory(Box::new(memory)));
+        let pool = PagePool::with_limit(region, pages_max);
+        Ok(Self::new(pool, range, Some(file), fresh, false))
     }
 
     fn new(

@@ -56,16 +56,20 @@ impl Shard {
         Ok(Self::with_store(config, store, metrics))
     }
 
-    /// A shard with the items that an earlier process left in its pages, see [`Store::recover`].
-    pub fn recover(
+    /// A shard of a recovered pool, before [`Self::recover`], see [`Store::for_recovery`].
+    pub fn for_recovery(
         config: &Config,
         pool: Arc<PagePool>,
         hasher: KeyHasher,
         metrics: Arc<ShardMetrics>,
-        now: Now,
-    ) -> Result<(Self, Recovered), NoMemory> {
-        let (store, recovered) = Store::recover(config, pool, hasher, now.tick)?;
-        Ok((Self::with_store(config, store, metrics), recovered))
+    ) -> Result<Self, NoMemory> {
+        let store = Store::for_recovery(config, pool, hasher)?;
+        Ok(Self::with_store(config, store, metrics))
+    }
+
+    /// Finds the items that an earlier process left in the shard's pages, see [`Store::recover`].
+    pub fn recover(&mut self, now: Now) -> Recovered {
+        self.store.recover(now.tick)
     }
 
     fn with_store(config: &Config, store: Store, metrics: Arc<ShardMetrics>) -> Self {

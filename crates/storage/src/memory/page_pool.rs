@@ -21,7 +21,7 @@ use alloc::vec::Vec;
 use core::hint::spin_loop;
 use core::sync::atomic::{AtomicIsize, AtomicU32, AtomicU64, AtomicUsize, Ordering};
 
-use crate::limits::{PAGE_BYTES, PAGE_LOOKS_MAX, SHARDS_KEPT_MAX};
+use crate::limits::{INDEX_PAGES_MIN, PAGE_BYTES, PAGE_LOOKS_MAX, SHARDS_KEPT_MAX};
 use crate::memory::page::Page;
 use crate::memory::page_directory::{DirectoryEntry, PageDirectory};
 use crate::memory::region::{Region, zeroed_words};
@@ -131,6 +131,12 @@ impl PagePool {
         *pool.room.get_mut() -= kept.cast_signed();
         *pool.unrecovered.get_mut() = u64::MAX >> (SHARDS_KEPT_MAX as u32 - shards);
         pool
+    }
+
+    /// Whether the pool has the free pages that so many stores need for a recovery. It has, unless
+    /// its directory is damaged.
+    pub fn has_pages_for(&self, shards: usize) -> bool {
+        self.pages_free() >= shards * INDEX_PAGES_MIN
     }
 
     fn without_kept_pages(region: Region, limit: usize) -> PagePool {

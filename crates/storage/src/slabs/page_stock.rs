@@ -94,6 +94,12 @@ impl PageStock {
         item_bytes / self.owned_pages.max(1) * pages
     }
 
+    /// The pages with items of the store's shard, in a recovered pool. The second time there are
+    /// none.
+    pub(crate) fn take_kept(&self) -> Vec<(Page, DirectoryEntry)> {
+        self.pool.take_kept(self.shard)
+    }
+
     /// A number that the region keeps for the store.
     pub(crate) fn kept_number(&self, number: ShardNumber) -> KeptNumber {
         KeptNumber::new(self.directory.clone(), self.shard, number)

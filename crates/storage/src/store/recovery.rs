@@ -11,25 +11,28 @@ use crate::store::allocation::NoMemory;
 use crate::store::store::{Config, Store};
 
 impl Store {
-    /// The store of a shard with the items that are found in its pages of a recovered pool.
+    /// A store of a recovered pool, before [`Self::recover`]. It takes the two pages from the pool
+    /// that it needs; `NoMemory`: there are fewer.
     ///
-    /// `config` and `hasher` must be those of the store that left them, and `now` must go on from
-    /// its time. `NoMemory`: the pool has too few free pages for a store. O(n).
-    pub fn recover(
+    /// `config` and `hasher` must be those of the store that left the items.
+    pub fn for_recovery(
         config: &Config,
         pool: Arc<PagePool>,
         hasher: KeyHasher,
-        now: u32,
-    ) -> Result<(Store, Recovered), NoMemory> {
-        let directory = pool.directory().clone();
-        let pages = pool.take_kept(config.shard);
-        let epoch = directory.number(config.shard, ShardNumber::Epoch);
+    ) -> Result<Store, NoMemory> {
         // The other pages of a full store are in its slab classes.
-        let first = Some(INDEX_PAGES_MIN);
-        let mut store = Store::with_first_pages(config, pool, hasher, first)?;
-        let epoch = (epoch != NO_EPOCH).then_some((epoch & 0b11) as u8);
-        let recovered = store.items_mut().recover(now, pages, epoch);
+        let mut store = Store::with_first_pages(config, pool, hasher, Some(INDEX_PAGES_MIN))?;
         store.has_long_values = true;
-        Ok((store, recovered))
+        Ok(store)
+    }
+
+    /// Finds the items in the pages of the store's shard. `now` must go on from the time of the
+    /// store that left them. O(n). To be called once, before anything else.
+    pub fn recover(&mut self, now: u32) -> Recovered {
+        let stock = &self.items().slabs().stock;
+        let pages = stock.take_kept();
+        let epoch = stock.kept_number(ShardNumber::Epoch).get();
+        let epoch = (epoch != NO_EPOCH).then_some((epoch & 0b11) as u8);
+        self.items_mut().recover(now, pages, epoch)
     }
 }

@@ -132,10 +132,16 @@ impl Shard {
     /// The store of a process that finds this memory.
     fn recovered(memory: Vec<u8>, now: u32) -> Shard {
         let region = Region::with_directory(memory_of(memory));
-        let pool = Arc::new(PagePool::recovered(region, usize::MAX, 1));
+        Shard::of_pool(PagePool::recovered(region, usize::MAX, 1), now)
+    }
+
+    fn of_pool(pool: PagePool, now: u32) -> Shard {
+        assert!(pool.has_pages_for(1));
+        let pool = Arc::new(pool);
         let hasher = KeyHasher::new(3);
-        let recovered = Store::recover(&Config::default(), pool, hasher.clone(), now);
-        let (store, found) = recovered.unwrap();
+        let store = Store::for_recovery(&Config::default(), pool, hasher.clone());
+        let mut store = store.unwrap();
+        let found = store.recover(now);
         store.check().unwrap();
         assert_eq!(store.stats().curr_items, found.items);
         Shard { store, hasher, now }
@@ -292,7 +298,12 @@ proptest! {
         let start = block.index(memory.len());
         let end = memory.len().min(start + 5_000);
         memory[start..end].fill(fill);
-        let mut left = Shard::recovered(memory, shard.now);
+        let region = Region::with_directory(memory_of(memory));
+        let pool = PagePool::recovered(region, usize::MAX, 1);
+        if !pool.has_pages_for(1) {
+            return Ok(());
+        }
+        let mut left = Shard::of_pool(pool, shard.now);
         for operation in &steps {
             left.run(operation);
         }
