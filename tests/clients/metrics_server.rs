@@ -1,7 +1,7 @@
 //! A slabcore server with its metrics on a free port.
 
 use std::io::{Read, Write};
-use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::net::{SocketAddr, TcpStream};
 
 use slabcore_testkit::server_process::{ServerKind, ServerOptions, ServerProcess};
 
@@ -14,13 +14,9 @@ pub(crate) struct MetricsServer {
 impl MetricsServer {
     /// Starts one with this many shards and these options.
     pub(crate) fn start(shards: usize, words: &[&str]) -> Self {
-        // Free now, and hardly taken by another before the server has it.
-        let free = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).and_then(|it| it.local_addr());
-        let address = free.expect("a free port");
-        let options = ServerOptions::new(ServerKind::Slabcore, shards);
-        let listen = address.to_string();
-        let options = options.arguments(&["--metrics-listen", &listen]).arguments(words);
-        Self { server: options.start(), address }
+        let options = ServerOptions::new(ServerKind::Slabcore, shards).arguments(words);
+        let (server, address) = options.start_with_metrics();
+        Self { server, address }
     }
 
     /// The body of a page; the server must have it.

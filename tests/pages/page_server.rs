@@ -1,7 +1,6 @@
 //! A server for the commands of one page, and what the commands find in their PATH.
 
 use std::env;
-use std::net::TcpListener;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -24,12 +23,9 @@ pub(crate) struct PageServer {
 impl PageServer {
     /// Starts one with these options.
     pub(crate) fn new(words: &[&str]) -> Self {
-        // Free now, and hardly taken by another before the server has it.
-        let free = TcpListener::bind("127.0.0.1:0").and_then(|it| it.local_addr());
-        let metrics_port = free.expect("a free port").port();
-        let metrics = format!("127.0.0.1:{metrics_port}");
-        let options = ServerOptions::new(ServerKind::Slabcore, 1);
-        let server = options.arguments(&["--metrics-listen", &metrics]).arguments(words).start();
+        let options = ServerOptions::new(ServerKind::Slabcore, 1).arguments(words);
+        let (server, metrics) = options.start_with_metrics();
+        let metrics_port = metrics.port();
         let directory = TestDirectory::new();
         symlink(binaries::slabcore(), directory.file("slabcore")).expect("a link to the server");
         for tool in TOOLS {

@@ -1,10 +1,11 @@
 //! A server under test as a child process: slabcore or a stock memcached, with the same options.
 
 use std::fs::File;
-use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::Arc;
+use std::thread;
 use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, geteuid, kill_process};
@@ -138,6 +139,29 @@ impl ServerOptions {
         let mut server = ServerProcess::spawn(&self);
         server.wait_until_it_accepts();
         server
+    }
+
+    /// As [`Self::start`], for Slabcore, with metrics on a free port. Returns their address, too.
+    pub fn start_with_metrics(mut self) -> (ServerProcess, SocketAddr) {
+        let begin = Instant::now();
+        self.arguments.push("--metrics-listen".into());
+        loop {
+            let free = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).and_then(|it| it.local_addr());
+            let address = free.expect("a free port");
+            self.arguments.push(address.to_string());
+            let mut server = ServerProcess::spawn(&self);
+            server.wait_until_it_accepts();
+            // It may listen there a moment after it serves clients. Another process may have taken
+            // the port meanwhile.
+            while !server.log().contains("/metrics is not served") {
+                if TcpStream::connect(address).is_ok() {
+                    return (server, address);
+                }
+                assert!(begin.elapsed() < START_MAX, "{}", server.log());
+                thread::sleep(POLL_PAUSE_MAX);
+            }
+            self.arguments.pop();
+        }
     }
 
     /// Starts a server that cannot start, and returns its exit status and output. Panics if it runs
@@ -354,7 +378,7 @@ impl ServerProcess {
                 return status;
             }
             assert!(Instant::now() < deadline, "the server goes on after a signal");
-            std::thread::sleep(POLL_PAUSE_MAX);
+            thread::sleep(POLL_PAUSE_MAX);
         }
     }
 
@@ -369,7 +393,7 @@ impl ServerProcess {
             let ended = self.child.try_wait().expect("the server is a child");
             assert!(ended.is_none(), "the server ended ({ended:?}) and did not {what}");
             assert!(Instant::now() < deadline, "the server did not {what}");
-            std::thread::sleep(pause);
+            thread::sleep(pause);
             pause = (pause * 2).min(POLL_PAUSE_MAX);
         }
     }
@@ -380,7 +404,7 @@ impl Drop for ServerProcess {
         // If it has ended already, both calls return an error.
         let _ = self.child.kill();
         let _ = self.child.wait();
-        if std::thread::panicking() {
+        if thread::panicking() {
             let log = std::fs::read(self.directory.file("log")).unwrap_or_default();
             if !log.is_empty() {
                 eprintln!("{:?} wrote:\n{}", self.kind, String::from_utf8_lossy(&log));
