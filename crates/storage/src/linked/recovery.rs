@@ -75,6 +75,8 @@ impl LinkedItems {
             self.link_page(page, &mut found);
         }
         self.slabs_mut().stock.give_surplus();
+        // No dead item is marked as linked any more, so the mark is known, even if it was not.
+        self.keep_epoch();
         found
     }
 

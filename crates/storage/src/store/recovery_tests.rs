@@ -311,6 +311,19 @@ proptest! {
     }
 }
 
+/// After a recovery that took all items for dead, each later one did so, too.
+#[test]
+fn an_unknown_epoch_is_known_after_a_recovery() {
+    let mut shard = Shard::new();
+    shard.run(&Operation::Set { key: 1, len: 10, flags: 0, ttl: 0 });
+    shard.store.items().slabs().stock.kept_number(ShardNumber::Epoch).set(NO_EPOCH);
+    shard = Shard::recovered(shard.memory(), shard.now);
+    assert!(shard.contents().is_empty());
+    shard.run(&Operation::Set { key: 2, len: 10, flags: 0, ttl: 0 });
+    shard = Shard::recovered(shard.memory(), shard.now);
+    assert_eq!(shard.contents().len(), 1);
+}
+
 #[test]
 fn uniques_are_not_handed_out_twice() {
     let mut shard = Shard::new();
