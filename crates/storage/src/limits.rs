@@ -9,7 +9,13 @@ pub(crate) const SHARDS_KEPT_MAX: usize = 64;
 const _: () = assert!(SHARDS_KEPT_MAX <= u64::BITS as usize);
 
 /// Numbers that a region keeps of each shard, unused ones included.
-pub(crate) const KEPT_NUMBERS: usize = 4;
+pub(crate) const KEPT_NUMBERS: usize = 8;
+
+/// Words of 8 bytes that the record of a shard has for each of its pages.
+pub(crate) const PAGE_RECORD_WORDS: usize = 4;
+
+/// Words of the rest of a shard's record at most.
+pub(crate) const SHARD_RECORD_WORDS: usize = 2_048;
 
 /// Access ticks after which a region learns the tick. Fewer are lost when a process ends.
 pub(crate) const TICKS_BETWEEN_NOTES: u32 = 16;

@@ -42,7 +42,8 @@ impl ItemPages {
         let reason = match file.kept() {
             Ok(kept) => {
                 let memory = map()?;
-                let (range, region) = (memory.range(), Region::with_directory(Box::new(memory)));
+                let (range, region) =
+                    (memory.range(), Region::with_directory(Box::new(memory), pages_max));
                 let pool = PagePool::recovered(region, pages_max, settings.shards as u32);
                 if pool.has_pages_for(settings.shards) {
                     return Ok(Self::new(pool, range, Some(file), kept, true));
@@ -56,7 +57,7 @@ impl ItemPages {
         }
         file.forget();
         let memory = map()?;
-        let (range, region) = (memory.range(), Region::with_directory(Box::new(memory)));
+        let (range, region) = (memory.range(), Region::with_directory(Box::new(memory), pages_max));
         let pool = PagePool::with_limit(region, pages_max);
         Ok(Self::new(pool, range, Some(file), fresh, false))
     }

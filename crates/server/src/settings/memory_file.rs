@@ -1,7 +1,7 @@
 //! The file of the item memory (`-e`): the items outlive the process in it.
 //!
 //! ```text
-//! | pages of items | page directory | unused | header: 4 KiB |
+//! | pages of items | page directory | records of the shards | unused | header: 4 KiB |
 //! ```
 //!
 //! The header says how the rest is to be read. It is written when the memory is ready for items,
@@ -26,8 +26,8 @@ use crate::settings::item_memory::{ItemMemory, map};
 const HEADER_BYTES: usize = 4096;
 /// Begins the header of a file with items.
 const MAGIC: u64 = u64::from_le_bytes(*b"slabcore");
-/// Number of the layout of items and directory. A change of either raises it.
-const LAYOUT: u64 = 1;
+/// Number of the layout of items, directory and records. A change of any of them raises it.
+const LAYOUT: u64 = 2;
 
 /// Types of file systems that keep files in memory, by the magic numbers of `statfs(2)`.
 /// ramfs is not among them: it allocates nothing ahead.
@@ -37,7 +37,7 @@ const IN_MEMORY: [(i64, &str); 2] = [(0x0102_1994, "tmpfs"), (0x9584_58f6, "huge
 #[derive(Debug)]
 pub(crate) struct MemoryFile {
     file: File,
-    /// Bytes of pages and directory.
+    /// Bytes of pages, directory and records.
     bytes: usize,
     /// Bytes of the file.
     file_bytes: usize,
@@ -51,7 +51,7 @@ pub(crate) struct MemoryFile {
 /// What two processes must agree on to use the same items.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Layout {
-    bytes: u64,
+    pages: u64,
     shards: u64,
     chunk_bytes_min: u64,
     growth_factor: u64,
@@ -67,8 +67,8 @@ pub(crate) struct Kept {
     pub(crate) monotonic_at_zero: u64,
 }
 
-/// Words of the header, in order.
-type Header = [u64; 10];
+/// Words of the header, in order. The last one says whether the records of the shards are valid.
+type Header = [u64; 11];
 
 impl MemoryFile {
     /// Opens the file, which is made if need be, and allocates all of it. The error is for the
@@ -98,7 +98,7 @@ impl MemoryFile {
         let block = usize::try_from(system.f_bsize).unwrap_or(HEADER_BYTES).max(HEADER_BYTES);
         let file_bytes = (bytes + HEADER_BYTES).next_multiple_of(block);
         let layout = Layout {
-            bytes: bytes as u64,
+            pages: pages as u64,
             shards: settings.shards as u64,
             chunk_bytes_min: settings.chunk_bytes_min as u64,
             growth_factor: settings.growth_factor.to_bits(),
@@ -120,13 +120,13 @@ impl MemoryFile {
     }
 
     fn header(&self, kept: Kept) -> Header {
-        let Layout { bytes, shards, chunk_bytes_min, growth_factor, boot } = self.layout;
+        let Layout { pages, shards, chunk_bytes_min, growth_factor, boot } = self.layout;
         let Kept { seed, monotonic_at_zero } = kept;
         let [boot, rest] = boot;
         [
             MAGIC,
             LAYOUT,
-            bytes,
+            pages,
             shards,
             chunk_bytes_min,
             growth_factor,
@@ -134,21 +134,33 @@ impl MemoryFile {
             rest,
             seed,
             monotonic_at_zero,
+            0,
         ]
     }
 
     /// What an earlier process left. The error says why its items cannot be used; it is empty if
     /// there are none.
     pub(crate) fn kept(&self) -> Result<Kept, &'static str> {
-        let [magic, layout, bytes, shards, chunk_bytes_min, growth_factor, boot, rest, seed, zero] =
-            self.found;
+        let [
+            magic,
+            layout,
+            pages,
+            shards,
+            chunk_bytes_min,
+            growth_factor,
+            boot,
+            rest,
+            seed,
+            zero,
+            _,
+        ] = self.found;
         let Layout { boot: own_boot, .. } = self.layout;
         let reasons = [
             (magic == 0, ""),
             (own_boot == [0; 2], "the system does not tell one boot from another"),
             (magic != MAGIC, "it is another program's"),
             (layout != LAYOUT, "its layout is of another version"),
-            (bytes != self.layout.bytes, "-m was different"),
+            (pages != self.layout.pages, "-m was different"),
             (shards != self.layout.shards, "-t was different"),
             (chunk_bytes_min != self.layout.chunk_bytes_min, "-n was different"),
             (growth_factor != self.layout.growth_factor, "-f was different"),

@@ -6,7 +6,7 @@
 //! ```text
 //! word of a page:       | shard + 1: 8 bits | slab class: 8 bits | carved chunks: 16 bits |
 //!                         0: the page belongs to no slab class
-//! numbers of a shard:   current mark of the flush epochs | cas uniques | access tick | 0
+//! numbers of a shard:   current mark of the flush epochs | cas uniques | access tick | 0 ...
 //! ```
 //!
 //! A process may end between any two stores to memory. Each change is therefore in an order in
@@ -24,8 +24,8 @@
 use alloc::sync::Arc;
 use core::sync::atomic::{AtomicU32, Ordering, compiler_fence};
 
-use crate::limits::KEPT_NUMBERS;
-use crate::memory::region::{Region, directory_words};
+use crate::limits::{KEPT_NUMBERS, PAGE_BYTES};
+use crate::memory::region::Region;
 
 const SHARD_SHIFT: u32 = 24;
 const CLASS_SHIFT: u32 = 16;
@@ -126,7 +126,7 @@ impl PageDirectory {
     }
 
     fn place(&self, shard: u32, number: ShardNumber) -> usize {
-        let pages = self.region.kept_words().len().saturating_sub(directory_words(0));
+        let pages = self.region.bytes() / PAGE_BYTES;
         pages + shard as usize * KEPT_NUMBERS + number as usize
     }
 

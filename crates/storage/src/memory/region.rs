@@ -7,13 +7,16 @@
 #![allow(unsafe_code)]
 
 use alloc::{boxed::Box, sync::Arc};
-use core::sync::atomic::AtomicU32;
+use core::sync::atomic::{AtomicU32, AtomicU64};
 use core::{ptr, ptr::NonNull, slice};
 
 #[cfg(debug_assertions)]
 use alloc::collections::BTreeSet;
 
-use crate::limits::{GRANULE_BYTES_MIN, KEPT_NUMBERS, PAGE_BYTES, SHARDS_KEPT_MAX};
+use crate::limits::{
+    GRANULE_BYTES_MIN, KEPT_NUMBERS, PAGE_BYTES, PAGE_RECORD_WORDS, SHARD_RECORD_WORDS,
+    SHARDS_KEPT_MAX,
+};
 use crate::memory::page::Page;
 
 /// Memory of arbitrary content, to be cut into pages.
@@ -41,18 +44,17 @@ impl Region {
         let owner = Box::into_raw(memory);
         // SAFETY: `owner` comes from `Box::into_raw` and nothing else points to it.
         let bytes = unsafe { (*owner).as_mut() };
-        Region { bytes: bytes.len(), base: NonNull::from(bytes).cast(), kept_words: 0, owner }
+        let (bytes, base) = (bytes.len(), NonNull::from(bytes).cast());
+        Region { base, bytes, kept_words: 0, owner }
     }
 
-    /// As [`Self::new`], with a directory of the pages in the memory itself, so that another
+    /// As [`Self::new`], with a directory of this many pages in the memory itself, so that another
     /// process that maps the same memory finds the items again. The memory starts at a multiple of
-    /// 4, and has room for more than the directory of no page.
-    pub fn with_directory(memory: Box<dyn AsMut<[u8]> + Send>) -> Region {
-        const WORD_BYTES: usize = size_of::<AtomicU32>();
+    /// 8, and has at least [`region_bytes`].
+    pub fn with_directory(memory: Box<dyn AsMut<[u8]> + Send>, pages: usize) -> Region {
         let mut region = Region::new(memory);
-        assert!(region.base.cast::<AtomicU32>().is_aligned(), "memory that is not aligned");
-        let room = region.bytes.checked_sub(directory_words(0) * WORD_BYTES);
-        let pages = room.expect("memory for a directory") / (PAGE_BYTES + WORD_BYTES);
+        assert!(region.base.cast::<AtomicU64>().is_aligned(), "memory that is not aligned");
+        assert!(region_bytes(pages) <= region.bytes, "memory that is too short");
         region.bytes = pages * PAGE_BYTES;
         region.kept_words = directory_words(pages);
         region
@@ -76,7 +78,7 @@ impl Region {
     /// A copy of all memory. For tests with one thread.
     #[cfg(test)]
     pub(crate) fn copy(&self) -> alloc::vec::Vec<u8> {
-        let bytes = self.bytes + self.kept_words * size_of::<AtomicU32>();
+        let bytes = region_bytes(self.bytes / PAGE_BYTES);
         // SAFETY: inside the memory; the only thread does not write meanwhile.
         unsafe { slice::from_raw_parts(self.base.as_ptr(), bytes) }.to_vec()
     }
@@ -104,14 +106,26 @@ impl Drop for Region {
     }
 }
 
-/// Words of the directory of so many pages, see `page_directory.rs`.
+/// Words of the directory of so many pages, see `page_directory.rs`. An even number, so that words
+/// of 8 bytes can follow.
 pub(super) const fn directory_words(pages: usize) -> usize {
-    pages + SHARDS_KEPT_MAX * KEPT_NUMBERS
+    (pages + SHARDS_KEPT_MAX * KEPT_NUMBERS).next_multiple_of(2)
 }
 
-/// Bytes of memory for a region of so many pages with a directory.
+/// Words for the records of the shards of a region of so many pages.
+const fn record_words(pages: usize) -> usize {
+    pages * PAGE_RECORD_WORDS + SHARDS_KEPT_MAX * SHARD_RECORD_WORDS
+}
+
+/// Bytes of memory for a region of so many pages with a directory:
+///
+/// ```text
+/// | pages | page directory | records of the shards |
+/// ```
 pub const fn region_bytes(pages: usize) -> usize {
-    pages * PAGE_BYTES + directory_words(pages) * size_of::<AtomicU32>()
+    pages * PAGE_BYTES
+        + directory_words(pages) * size_of::<AtomicU32>()
+        + record_words(pages) * size_of::<AtomicU64>()
 }
 
 /// Bytes of the largest region whose granule is that of a region of `bytes`.

@@ -12,11 +12,10 @@ use proptest::prelude::*;
 
 use crate::index::key_hasher::KeyHasher;
 use crate::item::chunk_sizes::SlabClassId;
-use crate::limits::PAGE_BYTES;
 use crate::memory::cuts;
 use crate::memory::page_directory::{NO_EPOCH, ShardNumber};
 use crate::memory::page_pool::PagePool;
-use crate::memory::region::Region;
+use crate::memory::region::{Region, region_bytes};
 use crate::store::amending::{Amendment, NewUnique};
 use crate::store::arithmetic::Delta;
 use crate::store::store::{Config, Store};
@@ -123,7 +122,7 @@ fn memory_of(copy: Vec<u8>) -> Box<dyn AsMut<[u8]> + Send> {
 
 impl Shard {
     fn new() -> Shard {
-        let region = Region::with_directory(memory_of(vec![0xa5; PAGES * PAGE_BYTES]));
+        let region = Region::with_directory(memory_of(vec![0xa5; region_bytes(PAGES)]), PAGES);
         let (pool, hasher) = (Arc::new(PagePool::new(region)), KeyHasher::new(3));
         let store = Store::new(&Config::default(), pool, hasher.clone()).unwrap();
         Shard { store, hasher, now: 10 }
@@ -131,7 +130,7 @@ impl Shard {
 
     /// The store of a process that finds this memory.
     fn recovered(memory: Vec<u8>, now: u32) -> Shard {
-        let region = Region::with_directory(memory_of(memory));
+        let region = Region::with_directory(memory_of(memory), PAGES);
         Shard::of_pool(PagePool::recovered(region, usize::MAX, 1), now)
     }
 
@@ -298,7 +297,7 @@ proptest! {
         let start = block.index(memory.len());
         let end = memory.len().min(start + 5_000);
         memory[start..end].fill(fill);
-        let region = Region::with_directory(memory_of(memory));
+        let region = Region::with_directory(memory_of(memory), PAGES);
         let pool = PagePool::recovered(region, usize::MAX, 1);
         if !pool.has_pages_for(1) {
             return Ok(());
