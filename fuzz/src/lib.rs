@@ -9,6 +9,7 @@
 pub mod decoder_run;
 pub mod session_input;
 pub mod session_run;
+pub mod snapshot_run;
 pub mod store_model;
 pub mod store_op;
 pub mod store_run;

@@ -11,10 +11,18 @@ const ORDER: &[(&str, &[&str])] = &[
     ("slabcore-storage", &[]),
     ("slabcore-protocol", &[]),
     ("slabcore-metrics", &[]),
+    // Server and tool write and read the same files.
+    ("slabcore-snapshot", &[]),
     ("slabcore-shard", &["slabcore-storage", "slabcore-protocol", "slabcore-metrics"]),
     (
         "slabcore-server",
-        &["slabcore-shard", "slabcore-storage", "slabcore-protocol", "slabcore-metrics"],
+        &[
+            "slabcore-shard",
+            "slabcore-snapshot",
+            "slabcore-storage",
+            "slabcore-protocol",
+            "slabcore-metrics",
+        ],
     ),
     (
         "slabcore",
@@ -26,8 +34,8 @@ const ORDER: &[(&str, &[&str])] = &[
             "slabcore-metrics",
         ],
     ),
-    // It knows a server only by what that says over the wire.
-    ("slabcore-tool", &[]),
+    // It knows a server only by what that says over the wire, and the format of its files.
+    ("slabcore-tool", &["slabcore-snapshot"]),
     ("slabcore-testkit", &[]),
     (
         "slabcore-benches",
