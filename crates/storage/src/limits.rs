@@ -8,6 +8,9 @@ pub(crate) const SHARDS_KEPT_MAX: usize = 64;
 
 const _: () = assert!(SHARDS_KEPT_MAX <= u64::BITS as usize);
 
+/// Owners of pages in a region: shards of two generations, see `memory/page_directory.rs`.
+pub(crate) const OWNERS_KEPT_MAX: usize = 2 * SHARDS_KEPT_MAX;
+
 /// Numbers that a region keeps of each shard, unused ones included.
 pub(crate) const KEPT_NUMBERS: usize = 8;
 
@@ -19,6 +22,12 @@ pub(crate) const SHARD_RECORD_WORDS: usize = 2_048;
 
 /// Access ticks after which a region learns the tick. Fewer are lost when a process ends.
 pub(crate) const TICKS_BETWEEN_NOTES: u32 = 16;
+
+/// Chunks of a page of leaving items that are looked at for how old its items are.
+pub(crate) const LEAVING_AGE_LOOKS: usize = 16;
+
+/// Pages of leaving items that are given up for one item that finds no memory.
+pub(crate) const LEAVING_PAGES_GIVEN_UP: usize = 8;
 
 /// Items of a recovery whose buckets are prefetched together.
 pub(crate) const RECOVERY_GROUP: usize = 32;

@@ -11,7 +11,7 @@ const PUB_CRATE_MAX: &[(&str, usize)] = &[
     ("server", 707),
     ("shard", 68),
     ("slabcore", 102),
-    ("storage", 682),
+    ("storage", 698),
     ("testkit", 7),
     ("tool", 237),
 ];

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use slabcore_storage::{KeyHasher, PAGE_BYTES, PagePool, Region};
+use slabcore_storage::{Generation, KeyHasher, PAGE_BYTES, PagePool, Region};
 use tracing::info;
 
 use crate::settings::Settings;
@@ -44,7 +44,12 @@ impl ItemPages {
                 let memory = map()?;
                 let (range, region) =
                     (memory.range(), Region::with_directory(Box::new(memory), pages_max));
-                let pool = PagePool::recovered(region, pages_max, settings.shards as u32);
+                let pool = PagePool::recovered(
+                    region,
+                    pages_max,
+                    settings.shards as u32,
+                    Generation::First,
+                );
                 if pool.has_pages_for(settings.shards) {
                     return Ok(Self::new(pool, range, Some(file), kept, true));
                 }

@@ -27,7 +27,7 @@ const HEADER_BYTES: usize = 4096;
 /// Begins the header of a file with items.
 const MAGIC: u64 = u64::from_le_bytes(*b"slabcore");
 /// Number of the layout of items, directory and records. A change of any of them raises it.
-const LAYOUT: u64 = 2;
+const LAYOUT: u64 = 3;
 
 /// Types of file systems that keep files in memory, by the magic numbers of `statfs(2)`.
 /// ramfs is not among them: it allocates nothing ahead.

@@ -4,7 +4,7 @@ use alloc::vec::Vec;
 
 use crate::eviction::crawl::Crawl;
 use crate::eviction::event_log::{EventLog, StoreEvent};
-use crate::item::access::AccessWord;
+use crate::item::access::{AccessTick, AccessWord};
 use crate::item::chunk::set_access;
 use crate::item::chunk_sizes::SlabClassId;
 use crate::item::eviction_order::{EvictionOrder, Judge};
@@ -200,6 +200,11 @@ impl Eviction {
     pub(crate) fn note_store(&mut self, now: u32, class: SlabClassId) {
         self.items.slabs_mut().class_mut(class).costs.count_store();
         self.worth.note_store(now);
+    }
+
+    /// The current access tick.
+    pub(crate) fn tick(&self) -> AccessTick {
+        self.clock.tick()
     }
 
     /// Seconds since an item with this access word was accessed.

@@ -103,6 +103,21 @@ impl HashTable {
         }
     }
 
+    /// A table that never has an item, and needs no page.
+    pub(crate) fn without_pages() -> HashTable {
+        HashTable {
+            bucket_pages: Vec::new(),
+            overflow_pages: Vec::new(),
+            overflow_free: NONE,
+            overflow_untouched: 0,
+            overflow_used: 0,
+            mask: 0,
+            split: 0,
+            items: 0,
+            changes: 0,
+        }
+    }
+
     /// Items in the table.
     #[inline]
     pub(crate) fn items(&self) -> usize {

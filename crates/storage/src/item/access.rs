@@ -55,6 +55,11 @@ impl AccessTick {
         AccessTick(number & TICK_MASK)
     }
 
+    /// The tick so many ticks before.
+    pub(crate) fn earlier(self, ticks: u32) -> AccessTick {
+        AccessTick::new(self.0.wrapping_sub(ticks))
+    }
+
     /// Ticks from this one to a later one.
     #[inline]
     pub(crate) fn until(self, later: AccessTick) -> u32 {

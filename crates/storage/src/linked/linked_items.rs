@@ -84,7 +84,21 @@ impl LinkedItems {
         let (buckets_at, overflow_at) =
             (slabs.stock.page_at(index_pages[0]), slabs.stock.page_at(index_pages[1]));
         let index = HashTable::new(slabs.pages_mut(), buckets_at, overflow_at);
-        Some(LinkedItems {
+        Some(LinkedItems::with_index(slabs, hasher, track_sizes, index))
+    }
+
+    /// Items that are in no hash table, see `store/leaving_items.rs`.
+    pub(crate) fn without_index(slabs: SlabAllocator, hasher: KeyHasher) -> LinkedItems {
+        LinkedItems::with_index(slabs, hasher, false, HashTable::without_pages())
+    }
+
+    fn with_index(
+        slabs: SlabAllocator,
+        hasher: KeyHasher,
+        track_sizes: bool,
+        index: HashTable,
+    ) -> LinkedItems {
+        LinkedItems {
             kept_epoch: slabs.stock.kept_number(ShardNumber::Epoch),
             slabs,
             index,
@@ -94,7 +108,7 @@ impl LinkedItems {
             accounts: ItemAccounts::new(track_sizes),
             epochs: FlushEpochs::default(),
             guarded: None,
-        })
+        }
     }
 
     #[inline]

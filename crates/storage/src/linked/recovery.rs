@@ -51,14 +51,35 @@ impl LinkedItems {
         pages: Vec<(Page, DirectoryEntry)>,
         epoch: Option<u8>,
     ) -> Recovered {
+        let mut found = Recovered::default();
+        let (adopted, alive) = self.adopt(now, pages, epoch, &mut found);
+        // While the table is empty, its buckets split at once.
+        self.split_ahead(alive, 0);
+        for page in adopted {
+            self.link_page(page, &mut found);
+        }
+        self.slabs_mut().stock.give_surplus();
+        // No dead item is marked as linked any more, so the mark is known, even if it was not.
+        self.keep_epoch();
+        found
+    }
+
+    /// Takes these pages over. The items in them that are alive and whole are marked as linked
+    /// afterwards, and all else is free. Returns the pages, and how many items there are.
+    pub(crate) fn adopt(
+        &mut self,
+        now: u32,
+        pages: Vec<(Page, DirectoryEntry)>,
+        epoch: Option<u8>,
+        found: &mut Recovered,
+    ) -> (Vec<RecordId>, usize) {
         self.epochs = FlushEpochs::of_mark(epoch.unwrap_or_default());
         let slabs = self.slabs_mut();
         let adopted = pages.into_iter().filter_map(|(page, entry)| slabs.adopt_page(page, entry));
         let adopted: Vec<RecordId> = adopted.collect();
-        let (mut found, mut bodies) = (Recovered::default(), BTreeSet::new());
-        let mut alive = 0;
+        let (mut bodies, mut alive) = (BTreeSet::new(), 0);
         for page in &adopted {
-            alive += self.judge_page(now, *page, epoch, &mut bodies, &mut found);
+            alive += self.judge_page(now, *page, epoch, &mut bodies, found);
         }
         for page in &adopted {
             self.slabs_mut().recount_kept_page(*page, |pages, chunk| {
@@ -69,15 +90,16 @@ impl LinkedItems {
                 }
             });
         }
-        // While the table is empty, its buckets split at once.
-        while self.index().buckets() * BUCKET_LOAD_MAX < alive && self.split_with_free_page() {}
-        for page in adopted {
-            self.link_page(page, &mut found);
-        }
-        self.slabs_mut().stock.give_surplus();
-        // No dead item is marked as linked any more, so the mark is known, even if it was not.
-        self.keep_epoch();
-        found
+        (adopted, alive)
+    }
+
+    /// Grows the hash table for so many items, if the pool then has `pages_left` free pages.
+    pub(crate) fn split_ahead(&mut self, items: usize, pages_left: usize) {
+        while self.index().buckets() * BUCKET_LOAD_MAX < items
+            && (!self.index().needs_bucket_page()
+                || self.slabs().stock.pool().pages_free() > pages_left)
+            && self.split_with_free_page()
+        {}
     }
 
     /// Takes the mark off linked items that are dead or not whole, and notes the bodies of others.

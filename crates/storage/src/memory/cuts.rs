@@ -31,6 +31,13 @@ pub(crate) fn during_store(number: usize, operation: impl FnOnce()) -> Option<Ve
     })
 }
 
+/// How many stores an operation makes.
+pub(crate) fn stores_of(operation: impl FnOnce()) -> usize {
+    CUT.with_borrow_mut(|cut| *cut = Cut { left: Some(usize::MAX), memory: None });
+    operation();
+    CUT.with_borrow_mut(|cut| usize::MAX - cut.left.take().expect("fewer stores"))
+}
+
 /// Counts a store that is about to be made. `torn`: the bytes of which a part may be written.
 /// Empty: it is made by one instruction.
 pub(super) fn count(region: &Region, torn: Range<usize>) {

@@ -4,10 +4,13 @@
 //! items again, whatever ended the first one, see `store/recovery.rs`.
 //!
 //! ```text
-//! word of a page:       | shard + 1: 8 bits | slab class: 8 bits | carved chunks: 16 bits |
+//! word of a page:       | owner + 1: 8 bits | slab class: 8 bits | carved chunks: 16 bits |
 //!                         0: the page belongs to no slab class
-//! numbers of a shard:   current mark of the flush epochs | cas uniques | access tick | 0 ...
+//! numbers of an owner:  current mark of the flush epochs | cas uniques | access tick | 0 ...
 //! ```
+//!
+//! An owner is a shard of one of two [generations](Generation). Mostly all are of the same one. The
+//! other one is used while items move to other shards, see `store/rehoming.rs`.
 //!
 //! A process may end between any two stores to memory. Each change is therefore in an order in
 //! which every step leaves something true:
@@ -24,10 +27,10 @@
 use alloc::sync::Arc;
 use core::sync::atomic::{AtomicU32, Ordering, compiler_fence};
 
-use crate::limits::{KEPT_NUMBERS, PAGE_BYTES};
+use crate::limits::{KEPT_NUMBERS, OWNERS_KEPT_MAX, PAGE_BYTES, SHARDS_KEPT_MAX};
 use crate::memory::region::Region;
 
-const SHARD_SHIFT: u32 = 24;
+const OWNER_SHIFT: u32 = 24;
 const CLASS_SHIFT: u32 = 16;
 const CLASS_MASK: u32 = 0xff;
 const CARVED_MASK: u32 = 0xffff;
@@ -35,11 +38,55 @@ const CARVED_MASK: u32 = 0xffff;
 /// In place of a mark: no item is known to be alive.
 pub(crate) const NO_EPOCH: u32 = u32::MAX;
 
+/// One of two sets of shards. The shards of one have the same number and slab classes.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum Generation {
+    /// That of a region's first shards.
+    #[default]
+    First,
+    /// That of the shards that its items are moved to, and so on in turn.
+    Second,
+}
+
+impl Generation {
+    /// The other one.
+    #[must_use]
+    pub const fn other(self) -> Generation {
+        match self {
+            Generation::First => Generation::Second,
+            Generation::Second => Generation::First,
+        }
+    }
+
+    /// A shard of this generation.
+    pub(crate) fn owner(self, shard: u32) -> Owner {
+        assert!((shard as usize) < SHARDS_KEPT_MAX, "a shard that no region knows");
+        Owner(shard + self as u32 * SHARDS_KEPT_MAX as u32)
+    }
+}
+
+/// A shard of one generation.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Owner(u32);
+
+impl Owner {
+    /// All owners have a number below [`OWNERS_KEPT_MAX`].
+    pub(crate) fn number(self) -> usize {
+        self.0 as usize
+    }
+
+    /// Whether this is one of the first `shards` of a generation.
+    pub(crate) fn is_of(self, generation: Generation, shards: u32) -> bool {
+        let first = generation.owner(0).0;
+        (first..first + shards).contains(&self.0)
+    }
+}
+
 /// What the directory says of a page of a slab class.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct DirectoryEntry {
-    /// Number of the shard that owns the page.
-    pub(crate) shard: u32,
+    /// The owner of the page.
+    pub(crate) owner: Owner,
     /// Index of the slab class.
     pub(crate) class: usize,
     /// Chunks handed out at least once.
@@ -48,19 +95,22 @@ pub(crate) struct DirectoryEntry {
 
 impl DirectoryEntry {
     fn word(self) -> u32 {
-        (self.shard + 1) << SHARD_SHIFT
+        (self.owner.0 + 1) << OWNER_SHIFT
             | (self.class as u32) << CLASS_SHIFT
             | u32::from(self.carved)
     }
 
     fn from_word(word: u32) -> Option<DirectoryEntry> {
-        let shard = (word >> SHARD_SHIFT).checked_sub(1)?;
+        let owner = (word >> OWNER_SHIFT).checked_sub(1)?;
+        if owner as usize >= OWNERS_KEPT_MAX {
+            return None;
+        }
         let class = (word >> CLASS_SHIFT & CLASS_MASK) as usize;
-        Some(DirectoryEntry { shard, class, carved: (word & CARVED_MASK) as u16 })
+        Some(DirectoryEntry { owner: Owner(owner), class, carved: (word & CARVED_MASK) as u16 })
     }
 }
 
-/// A number of a shard that is kept in the region.
+/// A number of an owner that is kept in the region.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum ShardNumber {
     /// The current mark of the flush epochs, or [`NO_EPOCH`].
@@ -125,41 +175,41 @@ impl PageDirectory {
         }
     }
 
-    fn place(&self, shard: u32, number: ShardNumber) -> usize {
+    fn place(&self, owner: Owner, number: ShardNumber) -> usize {
         let pages = self.region.bytes() / PAGE_BYTES;
-        pages + shard as usize * KEPT_NUMBERS + number as usize
+        pages + owner.number() * KEPT_NUMBERS + number as usize
     }
 
-    /// A number of a shard; 0 in a region without a directory.
-    pub(crate) fn number(&self, shard: u32, number: ShardNumber) -> u32 {
-        self.load(self.place(shard, number))
+    /// A number of an owner; 0 in a region without a directory.
+    pub(crate) fn number(&self, owner: Owner, number: ShardNumber) -> u32 {
+        self.load(self.place(owner, number))
     }
 
-    /// Sets a number of a shard.
-    pub(crate) fn set_number(&self, shard: u32, number: ShardNumber, value: u32) {
-        self.store(self.place(shard, number), value);
+    /// Sets a number of an owner.
+    pub(crate) fn set_number(&self, owner: Owner, number: ShardNumber, value: u32) {
+        self.store(self.place(owner, number), value);
     }
 }
 
-/// A number of one shard, for the part of a store that changes it.
+/// A number of one owner, for the part of a store that changes it.
 #[derive(Clone)]
 pub(crate) struct KeptNumber {
     directory: PageDirectory,
-    shard: u32,
+    owner: Owner,
     number: ShardNumber,
 }
 
 impl KeptNumber {
-    pub(crate) fn new(directory: PageDirectory, shard: u32, number: ShardNumber) -> KeptNumber {
-        KeptNumber { directory, shard, number }
+    pub(crate) fn new(directory: PageDirectory, owner: Owner, number: ShardNumber) -> KeptNumber {
+        KeptNumber { directory, owner, number }
     }
 
     pub(crate) fn get(&self) -> u32 {
-        self.directory.number(self.shard, self.number)
+        self.directory.number(self.owner, self.number)
     }
 
     pub(crate) fn set(&self, value: u32) {
-        self.directory.set_number(self.shard, self.number, value);
+        self.directory.set_number(self.owner, self.number, value);
     }
 }
 
@@ -170,9 +220,12 @@ mod tests {
     #[test]
     fn an_entry_is_read_back_and_no_word_is_one() {
         for (shard, class, carved) in [(0, 0, 0), (63, 62, 1365), (5, 1, u16::MAX)] {
-            let entry = DirectoryEntry { shard, class, carved };
+            let entry = DirectoryEntry { owner: Generation::First.owner(shard), class, carved };
+            assert_eq!(DirectoryEntry::from_word(entry.word()), Some(entry));
+            let entry = DirectoryEntry { owner: Generation::Second.owner(shard), ..entry };
             assert_eq!(DirectoryEntry::from_word(entry.word()), Some(entry));
         }
         assert_eq!(DirectoryEntry::from_word(0), None);
+        assert_eq!(DirectoryEntry::from_word(u32::MAX), None);
     }
 }

@@ -21,9 +21,13 @@ use alloc::vec::Vec;
 use core::hint::spin_loop;
 use core::sync::atomic::{AtomicIsize, AtomicU32, AtomicU64, AtomicUsize, Ordering};
 
-use crate::limits::{INDEX_PAGES_MIN, PAGE_BYTES, PAGE_LOOKS_MAX, SHARDS_KEPT_MAX};
+use crate::limits::{
+    INDEX_PAGES_MIN, OWNERS_KEPT_MAX, PAGE_BYTES, PAGE_LOOKS_MAX, SHARDS_KEPT_MAX,
+};
 use crate::memory::page::Page;
-use crate::memory::page_directory::{DirectoryEntry, PageDirectory};
+use crate::memory::page_directory::{
+    DirectoryEntry, Generation, Owner, PageDirectory, ShardNumber,
+};
 use crate::memory::region::{Region, zeroed_words};
 
 /// Ends a stack.
@@ -74,8 +78,12 @@ pub struct PagePool {
     region: Arc<Region>,
     words: Box<[AtomicU32]>,
     directory: PageDirectory,
-    /// Shards that have not taken over their kept pages yet, a bit each.
-    unrecovered: AtomicU64,
+    /// Owners that have not taken over their kept pages yet, a bit each.
+    unrecovered: [AtomicU64; OWNERS_KEPT_MAX / u64::BITS as usize],
+    /// The generation of the stores that take pages.
+    generation: Generation,
+    /// Pages from this number on are never handed out.
+    usable: usize,
     given: PageStack,
     /// Pages whose memory was returned to the system.
     returned: PageStack,
@@ -110,27 +118,92 @@ impl PagePool {
         pool
     }
 
-    /// The pool of a region whose directory says which pages have items. Each of the `shards` takes
-    /// its own over, see [`Store::recover`](crate::Store::recover). All others are free.
-    pub fn recovered(region: Region, limit: usize, shards: u32) -> PagePool {
-        assert!((1..=SHARDS_KEPT_MAX).contains(&(shards as usize)));
+    /// The pool of a region whose directory says which pages have items. Each of the `shards` of
+    /// this generation takes its own over, see [`Store::recover`](crate::Store::recover). All
+    /// others are free.
+    pub fn recovered(
+        region: Region,
+        limit: usize,
+        shards: u32,
+        generation: Generation,
+    ) -> PagePool {
         let mut pool = PagePool::without_kept_pages(region, limit);
-        let (mut kept, pages) = (0, pool.words.len() as u32);
+        pool.generation = generation;
+        pool.keep_pages_of(&[(generation, shards)]);
+        pool
+    }
+
+    /// As [`Self::recovered`], for stores of one generation to which the items of the other one
+    /// move. `shards`: the number of shards of each, the stores' own first. Only the first `usable`
+    /// pages are handed out: the others are to be empty afterwards.
+    pub fn of_two_generations(
+        region: Region,
+        usable: usize,
+        generation: Generation,
+        shards: [u32; 2],
+    ) -> PagePool {
+        let mut pool = PagePool::without_kept_pages(region, usable);
+        pool.generation = generation;
+        pool.usable = usable.min(pool.words.len());
+        pool.keep_pages_of(&[(generation, shards[0]), (generation.other(), shards[1])]);
+        pool
+    }
+
+    /// Leaves the pages of these shards to them.
+    fn keep_pages_of(&mut self, shards: &[(Generation, u32)]) {
+        assert!(shards.iter().all(|(_, shards)| (1..=SHARDS_KEPT_MAX as u32).contains(shards)));
+        let is_kept = |entry: DirectoryEntry| {
+            shards.iter().any(|(generation, shards)| entry.owner.is_of(*generation, *shards))
+        };
+        let (mut kept, pages) = (0, self.words.len());
         for number in (0..pages).rev() {
-            if pool.directory.entry(number).is_some_and(|entry| entry.shard < shards) {
-                kept += 1;
-            } else {
-                // Whatever a damaged word says.
-                pool.directory.clear_entry(number);
+            if self.directory.entry(number as u32).is_some_and(is_kept) {
+                kept += usize::from(number < self.usable);
+                continue;
+            }
+            // Whatever a damaged word says.
+            self.directory.clear_entry(number as u32);
+            if number < self.usable {
                 // As if their memory had been returned: they may never have been touched.
-                pool.keep_returned(Page::new(number));
+                self.keep_returned(Page::new(number as u32));
             }
         }
-        *pool.untouched.get_mut() = pages as usize;
-        *pool.returned_pages.get_mut() = pages as usize - kept;
-        *pool.room.get_mut() -= kept.cast_signed();
-        *pool.unrecovered.get_mut() = u64::MAX >> (SHARDS_KEPT_MAX as u32 - shards);
-        pool
+        *self.untouched.get_mut() = pages;
+        *self.returned_pages.get_mut() = self.usable - kept;
+        *self.room.get_mut() -= kept.cast_signed();
+        for (generation, shards) in shards {
+            for shard in 0..*shards {
+                let number = generation.owner(shard).number();
+                *self.unrecovered[number / u64::BITS as usize].get_mut() |=
+                    1 << (number % u64::BITS as usize);
+            }
+        }
+    }
+
+    /// Begins the generation of the stores: what they begin with fits the items of `shards` shards
+    /// of the other generation, which move to them.
+    pub fn begin_generation(&self, shards: u32) {
+        let (old, new) = (self.generation.other(), self.generation);
+        let most = |number| {
+            let numbers = (0..shards).map(|shard| self.directory.number(old.owner(shard), number));
+            numbers.max().unwrap_or_default()
+        };
+        let (uniques, tick) = (most(ShardNumber::Uniques), most(ShardNumber::Tick));
+        for owner in (0..SHARDS_KEPT_MAX as u32).map(|shard| new.owner(shard)) {
+            self.directory.set_number(owner, ShardNumber::Epoch, 0);
+            self.directory.set_number(owner, ShardNumber::Uniques, uniques);
+            self.directory.set_number(owner, ShardNumber::Tick, tick);
+        }
+    }
+
+    /// Whether a page may be taken once it is free.
+    pub(crate) fn is_usable(&self, page: usize) -> bool {
+        page < self.usable
+    }
+
+    /// The generation of the stores that take pages.
+    pub(crate) fn generation(&self) -> Generation {
+        self.generation
     }
 
     /// Whether the pool has the free pages that so many stores need for a recovery. It has, unless
@@ -145,7 +218,9 @@ impl PagePool {
         let region = Arc::new(region);
         PagePool {
             directory: PageDirectory::new(Arc::clone(&region)),
-            unrecovered: AtomicU64::new(0),
+            unrecovered: core::array::from_fn(|_| AtomicU64::new(0)),
+            generation: Generation::default(),
+            usable: pages,
             region,
             words: zeroed_words(pages),
             given: PageStack::new(),
@@ -165,15 +240,17 @@ impl PagePool {
         &self.directory
     }
 
-    /// The pages with items of a shard, in a recovered pool. The second time there are none.
-    pub(crate) fn take_kept(&self, shard: u32) -> Vec<(Page, DirectoryEntry)> {
-        let bit = 1_u64 << shard;
-        if self.unrecovered.fetch_and(!bit, Ordering::Relaxed) & bit == 0 {
+    /// The pages with items of an owner, in a recovered pool. The second time there are none.
+    pub(crate) fn take_kept(&self, owner: Owner) -> Vec<(Page, DirectoryEntry)> {
+        let number = owner.number();
+        let bit = 1_u64 << (number % u64::BITS as usize);
+        let unrecovered = &self.unrecovered[number / u64::BITS as usize];
+        if unrecovered.fetch_and(!bit, Ordering::Relaxed) & bit == 0 {
             return Vec::new();
         }
         let entries = (0..self.words.len() as u32).filter_map(|number| {
             let entry = self.directory.entry(number)?;
-            (entry.shard == shard).then(|| (Page::new(number), entry))
+            (entry.owner == owner).then(|| (Page::new(number), entry))
         });
         entries.collect()
     }
@@ -258,6 +335,9 @@ impl PagePool {
 
     /// Gives a page back.
     pub fn give(&self, page: Page) {
+        if page.number() as usize >= self.usable {
+            return;
+        }
         self.given.push(&self.words, page);
         // After the push, so that a thread that finds room finds a page.
         self.room.fetch_add(1, Ordering::Release);

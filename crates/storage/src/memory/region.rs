@@ -14,8 +14,8 @@ use core::{ptr, ptr::NonNull, slice};
 use alloc::collections::BTreeSet;
 
 use crate::limits::{
-    GRANULE_BYTES_MIN, KEPT_NUMBERS, PAGE_BYTES, PAGE_RECORD_WORDS, SHARD_RECORD_WORDS,
-    SHARDS_KEPT_MAX,
+    GRANULE_BYTES_MIN, KEPT_NUMBERS, OWNERS_KEPT_MAX, PAGE_BYTES, PAGE_RECORD_WORDS,
+    SHARD_RECORD_WORDS, SHARDS_KEPT_MAX,
 };
 use crate::memory::page::Page;
 
@@ -109,7 +109,7 @@ impl Drop for Region {
 /// Words of the directory of so many pages, see `page_directory.rs`. An even number, so that words
 /// of 8 bytes can follow.
 pub(super) const fn directory_words(pages: usize) -> usize {
-    (pages + SHARDS_KEPT_MAX * KEPT_NUMBERS).next_multiple_of(2)
+    (pages + OWNERS_KEPT_MAX * KEPT_NUMBERS).next_multiple_of(2)
 }
 
 /// Words for the records of the shards of a region of so many pages.

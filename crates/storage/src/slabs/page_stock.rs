@@ -8,7 +8,9 @@ use alloc::{sync::Arc, vec::Vec};
 use crate::item::chunk_sizes::SlabClassId;
 use crate::limits::{PAGE_BYTES, RESERVE_PAGES_MIN, SPARE_PAGES_MAX};
 use crate::memory::page::Page;
-use crate::memory::page_directory::{DirectoryEntry, KeptNumber, PageDirectory, ShardNumber};
+use crate::memory::page_directory::{
+    DirectoryEntry, KeptNumber, Owner, PageDirectory, ShardNumber,
+};
 use crate::memory::page_pool::PagePool;
 use crate::memory::region::{Location, OwnedPages};
 use crate::slabs::page_record::{PageRecord, PageUse, RecordId};
@@ -35,8 +37,8 @@ pub(crate) struct PageStock {
     /// Stores that take pages from the pool.
     sharers: usize,
     directory: PageDirectory,
-    /// Number of the store's shard.
-    shard: u32,
+    /// The store's shard.
+    owner: Owner,
     pub(super) records: Vec<PageRecord>,
     /// First record that describes no page.
     vacant: RecordId,
@@ -54,13 +56,13 @@ impl PageStock {
     /// A stock of no pages. `pages_expected`: about how many it will have.
     pub(super) fn new(
         pool: Arc<PagePool>,
-        shard: u32,
+        owner: Owner,
         pages_min: usize,
         pages_expected: usize,
     ) -> PageStock {
         PageStock {
             directory: pool.directory().clone(),
-            shard,
+            owner,
             pages: OwnedPages::new(Arc::clone(pool.region())),
             sharers: (pool.pages_total() / pages_expected.max(1)).max(1),
             records: Vec::with_capacity(pages_expected.min(pool.pages_total())),
@@ -97,18 +99,18 @@ impl PageStock {
     /// The pages with items of the store's shard, in a recovered pool. The second time there are
     /// none.
     pub(crate) fn take_kept(&self) -> Vec<(Page, DirectoryEntry)> {
-        self.pool.take_kept(self.shard)
+        self.pool.take_kept(self.owner)
     }
 
     /// A number that the region keeps for the store.
     pub(crate) fn kept_number(&self, number: ShardNumber) -> KeptNumber {
-        KeptNumber::new(self.directory.clone(), self.shard, number)
+        KeptNumber::new(self.directory.clone(), self.owner, number)
     }
 
     /// Notes in the directory that a page belongs to a class, and how many of its chunks were ever
     /// handed out.
     pub(super) fn note_in_class(&self, id: RecordId, class: SlabClassId, carved: u16) {
-        let entry = DirectoryEntry { shard: self.shard, class: class.index(), carved };
+        let entry = DirectoryEntry { owner: self.owner, class: class.index(), carved };
         self.directory.set_entry(self.page_number(id), entry);
     }
 
@@ -120,9 +122,9 @@ impl PageStock {
     /// Whether the directory, if there is one, says that a page belongs to this class and has so
     /// many chunks that were ever handed out. For the recount.
     pub(super) fn is_noted(&self, id: RecordId, class: Option<(SlabClassId, u16)>) -> bool {
-        let shard = self.shard;
+        let owner = self.owner;
         let entry =
-            class.map(|(class, carved)| DirectoryEntry { shard, class: class.index(), carved });
+            class.map(|(class, carved)| DirectoryEntry { owner, class: class.index(), carved });
         !self.directory.is_kept() || self.directory.entry(self.page_number(id)) == entry
     }
 

@@ -12,6 +12,7 @@ use crate::item::chunk_sizes::{ChunkSizes, SlabClassId};
 use crate::item::item_ref::ItemRef;
 use crate::item::segment::Segment;
 use crate::limits::{CHUNK_BYTES_MAX, CLASS_COUNTS, PAGE_BYTES};
+use crate::memory::page_directory::Owner;
 use crate::memory::page_pool::PagePool;
 use crate::memory::region::{Location, OwnedPages};
 use crate::slabs::page_record::{PageUse, RecordId};
@@ -49,13 +50,13 @@ impl SlabAllocator {
     /// An allocator without any page, which never gives the pool its last `pages_min`.
     pub(crate) fn new(
         pool: Arc<PagePool>,
-        shard: u32,
+        owner: Owner,
         chunk_bytes_min: usize,
         growth_factor: f64,
         pages_min: usize,
         pages_expected: usize,
     ) -> SlabAllocator {
-        let stock = PageStock::new(Arc::clone(&pool), shard, pages_min, pages_expected);
+        let stock = PageStock::new(Arc::clone(&pool), owner, pages_min, pages_expected);
         let granule = stock.pages.granule_bytes();
         let sizes = ChunkSizes::new(chunk_bytes_min, growth_factor, granule);
         SlabAllocator {

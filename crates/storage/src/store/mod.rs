@@ -14,6 +14,7 @@ pub(crate) mod hit_counts;
 mod holding;
 mod index_growth;
 mod item_changes;
+pub(crate) mod leaving_items;
 mod lookup;
 mod new_items;
 pub(crate) mod reading;
@@ -21,6 +22,9 @@ mod recount;
 mod recovery;
 #[cfg(test)]
 mod recovery_tests;
+mod rehoming;
+#[cfg(test)]
+mod rehoming_tests;
 pub(crate) mod reservation;
 mod stats;
 pub(crate) mod store;

@@ -13,7 +13,7 @@ use proptest::prelude::*;
 use crate::index::key_hasher::KeyHasher;
 use crate::item::chunk_sizes::SlabClassId;
 use crate::memory::cuts;
-use crate::memory::page_directory::{NO_EPOCH, ShardNumber};
+use crate::memory::page_directory::{Generation, NO_EPOCH, ShardNumber};
 use crate::memory::page_pool::PagePool;
 use crate::memory::region::{Region, region_bytes};
 use crate::store::amending::{Amendment, NewUnique};
@@ -21,23 +21,23 @@ use crate::store::arithmetic::Delta;
 use crate::store::store::{Config, Store};
 use crate::store::store_verb::{NewItem, StoreVerb};
 
-const KEYS: usize = 12;
-const PAGES: usize = 60;
+pub(super) const KEYS: usize = 12;
+pub(super) const PAGES: usize = 60;
 
 /// What a client sees of an item.
 #[derive(Clone, PartialEq, Eq, Debug)]
-struct Seen {
+pub(super) struct Seen {
     value: Vec<u8>,
     flags: u32,
     exptime: u32,
-    cas: u64,
+    pub(super) cas: u64,
 }
 
-type Contents = BTreeMap<String, Seen>;
+pub(super) type Contents = BTreeMap<String, Seen>;
 
 /// An operation on one of the keys, or on all.
 #[derive(Clone, Debug)]
-enum Operation {
+pub(super) enum Operation {
     Set { key: usize, len: usize, flags: u32, ttl: u32 },
     Append { key: usize, len: usize },
     SetNumber { key: usize, number: u64 },
@@ -52,7 +52,7 @@ enum Operation {
 }
 
 impl Operation {
-    fn key(&self) -> Option<usize> {
+    pub(super) fn key(&self) -> Option<usize> {
         match *self {
             Operation::Set { key, .. }
             | Operation::Append { key, .. }
@@ -67,7 +67,7 @@ impl Operation {
     }
 }
 
-fn operations() -> impl Strategy<Value = Operation> {
+pub(super) fn operations() -> impl Strategy<Value = Operation> {
     let key = || 0..KEYS;
     let len = || prop_oneof![4 => 0..300_usize, 2 => 300..20_000_usize, 1 => 20_000..300_000_usize];
     let ttl = || prop_oneof![2 => Just(0), 1 => 1..20_u32];
@@ -93,10 +93,10 @@ fn stores() -> impl Strategy<Value = usize> {
     prop_oneof![3 => 0..25_usize, 1 => 25..400_usize]
 }
 
-struct Shard {
-    store: Store,
-    hasher: KeyHasher,
-    now: u32,
+pub(super) struct Shard {
+    pub(super) store: Store,
+    pub(super) hasher: KeyHasher,
+    pub(super) now: u32,
 }
 
 /// A value that looks like linked items wherever a chunk might start. What another class left
@@ -112,11 +112,11 @@ fn fake_items(len: usize) -> Vec<u8> {
     fakes.take(len).chain(lead).skip(lead.len()).chain([len as u8; 5]).take(len).collect()
 }
 
-fn key_text(key: usize) -> String {
+pub(super) fn key_text(key: usize) -> String {
     format!("key{key}")
 }
 
-fn memory_of(copy: Vec<u8>) -> Box<dyn AsMut<[u8]> + Send> {
+pub(super) fn memory_of(copy: Vec<u8>) -> Box<dyn AsMut<[u8]> + Send> {
     Box::new(copy)
 }
 
@@ -131,7 +131,7 @@ impl Shard {
     /// The store of a process that finds this memory.
     fn recovered(memory: Vec<u8>, now: u32) -> Shard {
         let region = Region::with_directory(memory_of(memory), PAGES);
-        Shard::of_pool(PagePool::recovered(region, usize::MAX, 1), now)
+        Shard::of_pool(PagePool::recovered(region, usize::MAX, 1, Generation::First), now)
     }
 
     fn of_pool(pool: PagePool, now: u32) -> Shard {
@@ -146,16 +146,16 @@ impl Shard {
         Shard { store, hasher, now }
     }
 
-    fn knows_epoch(&self) -> bool {
+    pub(super) fn knows_epoch(&self) -> bool {
         let stock = &self.store.items().slabs().stock;
         stock.kept_number(ShardNumber::Epoch).get() != NO_EPOCH
     }
 
-    fn memory(&self) -> Vec<u8> {
+    pub(super) fn memory(&self) -> Vec<u8> {
         self.store.items().slabs().stock.pool().region().copy()
     }
 
-    fn run(&mut self, operation: &Operation) {
+    pub(super) fn run(&mut self, operation: &Operation) {
         let (store, now) = (&mut self.store, self.now);
         let text = operation.key().map(key_text).unwrap_or_default();
         let key = self.hasher.hash(text.as_bytes());
@@ -209,7 +209,7 @@ impl Shard {
     }
 
     /// All that a client can see, without reading it.
-    fn contents(&self) -> Contents {
+    pub(super) fn contents(&self) -> Contents {
         let items = self.store.items();
         let seen = (0..KEYS).map(key_text).filter_map(|text| {
             let item = items.find_linked(self.hasher.hash(text.as_bytes()))?;
@@ -298,7 +298,7 @@ proptest! {
         let end = memory.len().min(start + 5_000);
         memory[start..end].fill(fill);
         let region = Region::with_directory(memory_of(memory), PAGES);
-        let pool = PagePool::recovered(region, usize::MAX, 1);
+        let pool = PagePool::recovered(region, usize::MAX, 1, Generation::First);
         if !pool.has_pages_for(1) {
             return Ok(());
         }

@@ -188,9 +188,30 @@ impl Store {
         value_len: usize,
         parts: &[ValuePart<'_>],
     ) -> Option<Location> {
+        self.build_from(now, fields, value_len, parts.iter().copied())
+    }
+
+    /// As [`Self::build`], with parts of another store's memory.
+    pub(super) fn build_from_parts<'a>(
+        &mut self,
+        now: u32,
+        fields: ItemFields<'_>,
+        value_len: usize,
+        parts: impl Iterator<Item = &'a [u8]>,
+    ) -> Option<Location> {
+        self.build_from(now, fields, value_len, parts.map(ValuePart::Bytes))
+    }
+
+    fn build_from<'a>(
+        &mut self,
+        now: u32,
+        fields: ItemFields<'_>,
+        value_len: usize,
+        parts: impl Iterator<Item = ValuePart<'a>>,
+    ) -> Option<Location> {
         let mut reservation = self.begin(now, fields, value_len).ok()?;
         for part in parts {
-            let filled = match *part {
+            let filled = match part {
                 ValuePart::Bytes(bytes) => self.fill_from_bytes(now, &mut reservation, bytes),
                 ValuePart::Item(item) => self.fill_from_item(now, &mut reservation, item),
             };

@@ -98,9 +98,10 @@ impl Store {
         let pages_min = config.fair_share_pages.clamp(INDEX_PAGES_MIN + 1, PAGES_MIN);
         let pages_expected =
             config.fair_share_pages.min(pool.pages_total() / config.shards as usize);
+        let owner = pool.generation().owner(config.shard);
         let slabs = SlabAllocator::new(
             pool,
-            config.shard,
+            owner,
             config.chunk_bytes_min,
             config.growth_factor,
             pages_min,
