@@ -9,7 +9,7 @@ use slabcore_server::{Running, Settings, StartError, UsersError};
 use tracing::{info, warn};
 
 use crate::options::{self, Lifecycle, Startup};
-use crate::process::{self, PidFile, ServiceNotice, StartSignals, StopSignals};
+use crate::process::{self, InheritedDescriptors, PidFile, ServiceNotice, StartSignals, StopSignals};
 use crate::refusal::Refusal;
 use crate::texts;
 
@@ -19,14 +19,19 @@ pub(crate) fn serve(startup: Startup) -> Result<(), Refusal> {
     for warning in options::environment_warnings().chain(warnings) {
         warn!("{warning}");
     }
-    let sockets = process::inherited_sockets()?;
+    let InheritedDescriptors { sockets, item_memory } = InheritedDescriptors::take()?;
+    let is_dropped = item_memory.is_some() && !settings.keeping.keep_memory;
+    if settings.keeping.keep_memory {
+        settings.keeping.inherited = item_memory.map(Arc::new);
+    }
     prepare_process(&mut settings, &lifecycle, user.as_deref())?;
     let mut signals = StopSignals::catch().map_err(|error| no_signals(&error))?;
-    let verbosity = settings.verbosity;
+    let (verbosity, keeps_memory) = (settings.verbosity, settings.keeping.keep_memory);
     let pid_file = SharedPidFile::default();
     let mut running = start(settings, sockets, &lifecycle, &pid_file)?;
     let notice = Arc::new(ServiceNotice::from_environment());
     watch(&mut running, &notice)?;
+    keep_items(&running, keeps_memory, is_dropped, &notice);
     notice.ready();
     greet(&running, &lifecycle);
     signals.wait(verbosity, || {
@@ -42,6 +47,17 @@ pub(crate) fn serve(startup: Startup) -> Result<(), Refusal> {
         remove(&pid_file);
     }
     Ok(())
+}
+
+/// Has the service manager keep the items' memory, or that of an earlier process no longer.
+fn keep_items(running: &Running, keeps_memory: bool, is_dropped: bool, notice: &ServiceNotice) {
+    if is_dropped {
+        info!("without --keep-memory the items of the last process are given up");
+        notice.drop_item_memory();
+    }
+    if let Some(file) = running.item_memory().filter(|_| keeps_memory) {
+        notice.keep_item_memory(file);
+    }
 }
 
 /// Says on a terminal where the server listens. Elsewhere it starts silently, as memcached does.

@@ -30,14 +30,14 @@ impl ItemPages {
         let clock = Clock::start();
         let fresh = Kept { seed, monotonic_at_zero: clock.monotonic_at_zero() };
         let pages_max = settings.memory_bytes / PAGE_BYTES;
-        let Some(path) = &settings.memory_file else {
+        let Some(place) = settings.keeping.place() else {
             let memory = ItemMemory::map(settings).map_err(StartError::Memory)?;
             let range = memory.range();
             let pool = PagePool::with_limit(Region::new(Box::new(memory)), pages_max);
             return Ok(Self::new(pool, range, None, fresh, false));
         };
-        let refused = |why: String| StartError::MemoryFile(path.clone(), why);
-        let file = MemoryFile::open(path, settings).map_err(refused)?;
+        let refused = |why: String| StartError::MemoryFile(place.clone(), why);
+        let file = MemoryFile::open(settings).map_err(refused)?;
         let map = || file.item_memory().map_err(|error| refused(error.to_string()));
         let reason = match file.kept() {
             Ok(kept) => {
@@ -58,7 +58,7 @@ impl ItemPages {
             Err(reason) => reason,
         };
         if !reason.is_empty() {
-            info!("slabcore: {} starts empty: {reason}", path.display());
+            info!("slabcore: {place} starts empty: {reason}");
         }
         file.forget();
         let memory = map()?;

@@ -2,7 +2,7 @@
 
 use std::io;
 use std::net::SocketAddr;
-use std::os::fd::OwnedFd;
+use std::os::fd::{BorrowedFd, OwnedFd};
 use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -115,6 +115,11 @@ impl Running {
     /// Where the server listens, and what it serves with.
     pub fn summary(&self) -> Summary {
         Summary::of(&self.shared, self.metrics_address())
+    }
+
+    /// The file of the items (`-e`, `--keep-memory`), for a process that keeps it.
+    pub fn item_memory(&self) -> Option<BorrowedFd<'_>> {
+        self.shared.memory_file.as_ref().map(|file| file.descriptor())
     }
 
     /// Reads the file of users again; `None` if there is none. After an error the old users stay.

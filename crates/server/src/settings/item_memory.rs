@@ -9,6 +9,7 @@
 
 use std::fs::File;
 use std::io;
+use std::num::NonZeroUsize;
 
 use memmap2::{Advice, MmapMut, MmapOptions};
 use rustix::mm::{Advice as MemoryAdvice, madvise};
@@ -16,17 +17,21 @@ use slabcore_storage::region_reach;
 use tracing::warn;
 
 use crate::settings::Settings;
+use crate::settings::file_mapping::{FileMapping, HUGE_PAGE_BYTES};
 
 /// Size of the reserved huge pages that are asked for, whatever the system's default is.
-const HUGE_PAGE_BITS: u8 = 21;
-const HUGE_PAGE_BYTES: usize = 1 << HUGE_PAGE_BITS;
+const HUGE_PAGE_BITS: u8 = HUGE_PAGE_BYTES.ilog2() as u8;
 
 /// The mapped memory of the items.
 pub(crate) struct ItemMemory {
-    /// Whole huge pages if they are reserved: the kernel unmaps no part of one.
-    mapping: MmapMut,
+    mapping: Mapping,
     bytes: usize,
-    is_file: bool,
+}
+
+enum Mapping {
+    /// Of the process. Whole huge pages if they are reserved: the kernel unmaps no part of one.
+    Process(MmapMut),
+    File(FileMapping),
 }
 
 impl ItemMemory {
@@ -38,8 +43,8 @@ impl ItemMemory {
         if settings.huge_pages {
             match reserved(bytes) {
                 // Never swapped out, so there is nothing to lock.
-                Ok(mapping) => return Ok(ItemMemory { mapping, bytes, is_file: false }),
-                Err(error) => warn!("{}", refused(bytes, &error)),
+                Ok(mapping) => return Ok(ItemMemory::of_process(mapping, bytes)),
+                Err(error) => warn!("{}", reserved_refused(bytes, &error)),
             }
         }
         let reserve = if settings.lock_memory { bytes } else { reserve_bytes(bytes) };
@@ -48,40 +53,43 @@ impl ItemMemory {
             // The process may not have so much address space.
             Err(_) => (advised(bytes)?, bytes),
         };
-        Ok(ItemMemory { mapping, bytes, is_file: false })
+        Ok(ItemMemory::of_process(mapping, bytes))
+    }
+
+    fn of_process(mapping: MmapMut, bytes: usize) -> ItemMemory {
+        ItemMemory { mapping: Mapping::Process(mapping), bytes }
     }
 
     /// Maps a file of `file_bytes`, of which the first `bytes` are pages and their directory.
-    pub(super) fn of_file(file: &File, bytes: usize, file_bytes: usize) -> io::Result<ItemMemory> {
-        let mapping = map(file, file_bytes)?;
-        // Where the system's settings allow huge pages of shared memory.
-        let _ = mapping.advise(Advice::HugePage);
-        Ok(ItemMemory { mapping, bytes, is_file: true })
+    pub(super) fn of_file(
+        file: &File,
+        bytes: usize,
+        file_bytes: NonZeroUsize,
+    ) -> io::Result<ItemMemory> {
+        let mapping = Mapping::File(FileMapping::map(file, file_bytes)?);
+        Ok(ItemMemory { mapping, bytes })
     }
 }
 
 impl ItemMemory {
     /// Where the memory is.
     pub(crate) fn range(&self) -> MappedRange {
-        MappedRange {
-            address: self.mapping.as_ptr().expose_provenance(),
-            bytes: self.bytes,
-            is_file: self.is_file,
-        }
+        let (address, is_file) = match &self.mapping {
+            Mapping::Process(mapping) => (mapping.as_ptr().expose_provenance(), false),
+            Mapping::File(mapping) => (mapping.address(), true),
+        };
+        MappedRange { address, bytes: self.bytes, is_file }
     }
 }
 
 impl AsMut<[u8]> for ItemMemory {
     fn as_mut(&mut self) -> &mut [u8] {
-        &mut self.mapping[..self.bytes]
+        let mapping = match &mut self.mapping {
+            Mapping::Process(mapping) => mapping,
+            Mapping::File(mapping) => mapping.as_mut(),
+        };
+        &mut mapping[..self.bytes]
     }
-}
-
-/// Maps the first bytes of a file that this process has locked and allocated.
-pub(super) fn map(file: &File, bytes: usize) -> io::Result<MmapMut> {
-    // SAFETY: the lock keeps other servers from the file, and all of it is allocated. A program
-    // that writes to it all the same may write to this process's memory, too.
-    unsafe { MmapOptions::new().len(bytes).map_mut(file) }
 }
 
 /// Bytes of address space for a memory of `bytes`.
@@ -138,7 +146,7 @@ fn reserved(bytes: usize) -> io::Result<MmapMut> {
 }
 
 /// The warning that says why `-L` gets no reserved pages, and how to reserve them.
-fn refused(bytes: usize, error: &io::Error) -> String {
+pub(super) fn reserved_refused(bytes: usize, error: &io::Error) -> String {
     let pages = bytes.div_ceil(HUGE_PAGE_BYTES);
     let cause = match error.raw_os_error().map(rustix::io::Errno::from_raw_os_error) {
         Some(rustix::io::Errno::NOMEM) => "not reserved or not free".to_owned(),
@@ -157,14 +165,14 @@ mod tests {
 
     #[test]
     fn the_refusal_says_why_and_what_to_do() {
-        let line = refused((64 << 20) + 1, &rustix::io::Errno::NOMEM.into());
+        let line = reserved_refused((64 << 20) + 1, &rustix::io::Errno::NOMEM.into());
         assert_eq!(
             line,
             "warning: -L: cannot get 33 huge pages of 2 MiB: not reserved or not free; reserve \
              them with sysctl vm.nr_hugepages=33 (more if other processes use some); using \
              transparent huge pages instead"
         );
-        let line = refused(1, &rustix::io::Errno::INVAL.into());
+        let line = reserved_refused(1, &rustix::io::Errno::INVAL.into());
         assert!(line.contains("cannot get 1 huge pages of 2 MiB: Invalid argument"), "{line}");
     }
 }

@@ -1,4 +1,4 @@
-//! The file of the item memory (`-e`): the items outlive the process in it.
+//! The file of the item memory (`-e`, `--keep-memory`): the items outlive the process in it.
 //!
 //! ```text
 //! | pages of items | page directory | records of the shards | unused | header: 4 KiB |
@@ -8,30 +8,26 @@
 //! and taken away before the memory is emptied. So a process that ends at any time leaves a file
 //! that is whole, or one without a header.
 
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::io;
-use std::os::unix::fs::{FileExt, OpenOptionsExt};
-use std::path::Path;
+use std::num::NonZeroUsize;
+use std::os::fd::{AsFd, BorrowedFd};
+use std::os::unix::fs::FileExt;
 use std::sync::atomic::{Ordering, compiler_fence};
 use std::sync::{Mutex, PoisonError};
 
-use memmap2::MmapMut;
-use rustix::fs::{FallocateFlags, FlockOperation, fallocate, flock, fstatfs};
-use rustix::io::{Errno, retry_on_intr};
 use slabcore_storage::PAGE_BYTES;
 
 use crate::settings::Settings;
-use crate::settings::item_memory::{ItemMemory, map};
+use crate::settings::file_mapping::FileMapping;
+use crate::settings::item_memory::ItemMemory;
+use crate::settings::kept_file::KeptFile;
 
 const HEADER_BYTES: usize = 4096;
 /// Begins the header of a file with items.
 const MAGIC: u64 = u64::from_le_bytes(*b"slabcore");
 /// Number of the layout of items, directory and records. A change of any of them raises it.
 const LAYOUT: u64 = 3;
-
-/// Types of file systems that keep files in memory, by the magic numbers of `statfs(2)`.
-/// ramfs is not among them: it allocates nothing ahead.
-const IN_MEMORY: [(i64, &str); 2] = [(0x0102_1994, "tmpfs"), (0x9584_58f6, "hugetlbfs")];
 
 /// A file that this process alone uses for its items.
 #[derive(Debug)]
@@ -40,12 +36,12 @@ pub(crate) struct MemoryFile {
     /// Bytes of pages, directory and records.
     bytes: usize,
     /// Bytes of the file.
-    file_bytes: usize,
+    file_bytes: NonZeroUsize,
     layout: Layout,
     /// The header that the file had when it was opened.
     found: Header,
-    /// The whole file. A file on hugetlbfs can only be written to where it is mapped.
-    mapping: Mutex<MmapMut>,
+    /// The whole file. One on hugetlbfs can only be written to where it is mapped.
+    mapping: Mutex<FileMapping>,
 }
 
 /// What two processes must agree on to use the same items.
@@ -71,32 +67,16 @@ pub(crate) struct Kept {
 type Header = [u64; 11];
 
 impl MemoryFile {
-    /// Opens the file, which is made if need be, and allocates all of it. The error is for the
-    /// operator.
-    pub(crate) fn open(path: &Path, settings: &Settings) -> Result<MemoryFile, String> {
-        let refused = |error: &dyn std::fmt::Display| error.to_string();
-        let mut options = OpenOptions::new();
-        let options = options.read(true).write(true).create(true).truncate(false).mode(0o600);
-        let file = options.open(path).map_err(|error| refused(&error))?;
-        let system = fstatfs(&file).map_err(|error| refused(&error))?;
-        // The type's width and sign differ between platforms.
-        let is_in_memory = |magic: i64| system.f_type as u32 == magic as u32;
-        if !IN_MEMORY.iter().any(|(magic, _)| is_in_memory(*magic)) {
-            let names = IN_MEMORY.map(|(_, name)| name).join(", ");
-            return Err(format!(
-                "it is on a disk, which each request would write to; use a file system in memory \
-                 ({names})"
-            ));
-        }
-        flock(&file, FlockOperation::NonBlockingLockExclusive).map_err(|error| match error {
-            Errno::WOULDBLOCK => "another server uses it".to_owned(),
-            error => refused(&error),
-        })?;
-        let found = read_header(&file).map_err(|error| refused(&error))?;
+    /// Opens the file that the settings name, which is made if need be, and allocates all of it.
+    /// The error is for the operator.
+    pub(crate) fn open(settings: &Settings) -> Result<MemoryFile, String> {
+        let kept = KeptFile::open(settings)?;
+        let found = read_header(&kept.file).map_err(|error| error.to_string())?;
         let pages = settings.memory_bytes / PAGE_BYTES;
         let bytes = slabcore_storage::region_bytes(pages).next_multiple_of(HEADER_BYTES);
-        let block = usize::try_from(system.f_bsize).unwrap_or(HEADER_BYTES).max(HEADER_BYTES);
+        let block = kept.block_bytes.max(HEADER_BYTES);
         let file_bytes = (bytes + HEADER_BYTES).next_multiple_of(block);
+        let file_bytes = NonZeroUsize::new(file_bytes).expect("a file has a header");
         let layout = Layout {
             pages: pages as u64,
             shards: settings.shards as u64,
@@ -104,14 +84,15 @@ impl MemoryFile {
             growth_factor: settings.growth_factor.to_bits(),
             boot: boot_id(),
         };
-        allocate(&file, file_bytes as u64).map_err(|error| match Errno::from_io_error(&error) {
-            Some(Errno::NOSPC | Errno::NOMEM) => {
-                format!("its file system has no room for {} MiB", file_bytes.div_ceil(1 << 20))
-            }
-            _ => refused(&error),
-        })?;
-        let mapping = map(&file, file_bytes).map_err(|error| refused(&error))?;
+        kept.allocate(file_bytes)?;
+        let file = kept.file;
+        let mapping = FileMapping::map(&file, file_bytes).map_err(|error| error.to_string())?;
         Ok(MemoryFile { file, bytes, file_bytes, layout, found, mapping: Mutex::new(mapping) })
+    }
+
+    /// The file, for a process that keeps it.
+    pub(crate) fn descriptor(&self) -> BorrowedFd<'_> {
+        self.file.as_fd()
     }
 
     /// Maps the pages and their directory.
@@ -188,21 +169,11 @@ impl MemoryFile {
 
     /// Writes to the header from this byte on.
     fn write_header(&self, from: usize, bytes: &[u8]) {
-        let start = self.file_bytes - HEADER_BYTES + from;
+        let start = self.file_bytes.get() - HEADER_BYTES + from;
         let mut mapping = self.mapping.lock().unwrap_or_else(PoisonError::into_inner);
-        mapping[start..start + bytes.len()].copy_from_slice(bytes);
+        mapping.as_mut()[start..start + bytes.len()].copy_from_slice(bytes);
         compiler_fence(Ordering::SeqCst);
     }
-}
-
-/// Has the system set the memory aside: a page that is missing when it is touched would end the
-/// process.
-fn allocate(file: &File, bytes: u64) -> io::Result<()> {
-    if file.metadata()?.len() != bytes {
-        file.set_len(bytes)?;
-    }
-    // A signal, or what a ring has for this thread, interrupts it.
-    Ok(retry_on_intr(|| fallocate(file, FallocateFlags::empty(), 0, bytes))?)
 }
 
 /// The words where the header of a file is; 0 if the file is too short.

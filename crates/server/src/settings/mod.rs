@@ -11,7 +11,9 @@
 pub(crate) mod address;
 pub(crate) mod close_reason;
 pub(crate) mod fatal;
+mod file_mapping;
 pub(crate) mod item_memory;
+mod kept_file;
 pub(crate) mod kept_settings;
 pub(crate) mod key_text;
 pub mod limits;
@@ -32,5 +34,5 @@ pub(crate) mod users;
 pub use self::kept_settings::PORT;
 pub use self::placement::Placement;
 pub use self::settings::{
-    BackendChoice, Encryption, Listen, Moving, Protocol, Settings, TcpListen,
+    BackendChoice, Encryption, Keeping, Listen, Moving, Protocol, Settings, TcpListen,
 };

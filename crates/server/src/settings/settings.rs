@@ -2,7 +2,9 @@
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::num::NonZeroU32;
+use std::os::fd::OwnedFd;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 pub use slabcore_protocol::Protocol;
 use slabcore_storage::Config;
@@ -89,6 +91,27 @@ impl Default for Moving {
     }
 }
 
+/// How the items outlive the process. By default they do not.
+#[derive(Debug, Clone, Default)]
+pub struct Keeping {
+    /// File that the items are in (`-e`).
+    pub memory_file: Option<PathBuf>,
+    /// Whether the items are in a file without a name (`--keep-memory`). They outlive the process
+    /// if another one keeps the file's descriptor.
+    pub keep_memory: bool,
+    /// The file of an earlier process, whose items this one takes over. `None`: the one that the
+    /// other fields name.
+    pub inherited: Option<Arc<OwnedFd>>,
+}
+
+impl Keeping {
+    /// Where the items are, for the operator. `None`: they end with the process.
+    pub(crate) fn place(&self) -> Option<String> {
+        let unnamed = || self.keep_memory.then(|| "memory (--keep-memory)".to_owned());
+        self.memory_file.as_ref().map(|path| path.display().to_string()).or_else(unnamed)
+    }
+}
+
 /// All settings of one server. Units are in the field names.
 #[derive(Debug, Clone)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
@@ -109,8 +132,8 @@ pub struct Settings {
     pub gathers_connections: bool,
     /// Memory for items and index in bytes (`-m`).
     pub memory_bytes: usize,
-    /// File that the items are in (`-e`), so that they outlive the process. `None`: they do not.
-    pub memory_file: Option<PathBuf>,
+    /// How the items outlive the process.
+    pub keeping: Keeping,
     /// Shards, one executor each (`-t`), 1..=`limits::SHARDS_MAX`.
     pub shards: usize,
     /// The cores that executors run on (`--cores`).
@@ -198,7 +221,7 @@ impl Default for Settings {
             moving: Some(Moving::default()),
             gathers_connections: false,
             memory_bytes: 64 << 20,
-            memory_file: None,
+            keeping: Keeping::default(),
             shards: 1,
             placement: Placement::Shared(vec![0]),
             connections_max: 1024,

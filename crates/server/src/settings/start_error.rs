@@ -2,7 +2,6 @@
 
 use std::fmt;
 use std::io;
-use std::path::PathBuf;
 
 /// Exit status of memcached if a socket or another resource cannot be had (`EX_OSERR`).
 const OS_ERROR: i32 = 71;
@@ -19,7 +18,7 @@ pub enum StartError {
     /// The item memory could not be mapped.
     Memory(io::Error),
     /// The file of the item memory (`-e`) cannot be used.
-    MemoryFile(PathBuf, String),
+    MemoryFile(String, String),
     /// `-m` is too small for this many shards.
     TooLittleMemory,
     /// `io_uring` was demanded and is not available.
@@ -44,9 +43,7 @@ impl fmt::Display for StartError {
             Self::Bind(what, error) => write!(f, "failed to listen on {what}: {error}"),
             Self::BindUdp(error) => write!(f, "failed to listen on UDP port: {error}"),
             Self::Memory(error) => write!(f, "failed to allocate the item memory: {error}"),
-            Self::MemoryFile(path, why) => {
-                write!(f, "failed to keep items in {}: {why}", path.display())
-            }
+            Self::MemoryFile(place, why) => write!(f, "failed to keep items in {place}: {why}"),
             Self::TooLittleMemory => {
                 write!(f, "the memory limit (-m) is too small for this many threads (-t)")
             }

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::num::NonZeroU32;
 use std::path::PathBuf;
 
-use slabcore_server::settings::{BackendChoice, Placement, Settings};
+use slabcore_server::settings::{BackendChoice, Keeping, Placement, Settings};
 use slabcore_server::{KeptSettings, Tls};
 
 use super::access::Access;
@@ -76,7 +76,7 @@ impl Startup {
             interfaces: interfaces(given),
             listen,
             memory_bytes,
-            memory_file: given.last("memory-file").map(PathBuf::from),
+            keeping: keeping(given)?,
             shards,
             placement,
             connections_max,
@@ -116,6 +116,16 @@ impl Startup {
         let user = given.last("user").map(str::to_owned);
         Ok(Self { settings, lifecycle: Lifecycle::of(given)?, user, warnings })
     }
+}
+
+/// `-e` or `--keep-memory`.
+fn keeping(given: &GivenOptions) -> Result<Keeping, Refusal> {
+    let memory_file = given.last("memory-file").map(PathBuf::from);
+    let keep_memory = given.flag("keep-memory");
+    if keep_memory && memory_file.is_some() {
+        return Err(Refusal::usage("ERROR: --keep-memory and -e are two places for the items."));
+    }
+    Ok(Keeping { memory_file, keep_memory, inherited: None })
 }
 
 /// The values without effect, for `stats settings`.

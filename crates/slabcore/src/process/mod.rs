@@ -7,7 +7,7 @@
 
 mod cores;
 mod daemon;
-mod inherited_sockets;
+mod inherited_descriptors;
 mod log_output;
 mod pid_file;
 mod privileges;
@@ -17,7 +17,7 @@ mod signals;
 
 pub(crate) use self::cores::Cores;
 pub(crate) use self::daemon::become_daemon;
-pub(crate) use self::inherited_sockets::inherited_sockets;
+pub(crate) use self::inherited_descriptors::InheritedDescriptors;
 pub(crate) use self::log_output::LogFormat;
 pub(crate) use self::pid_file::PidFile;
 pub(crate) use self::privileges::{become_user, identity, needs_low_port, stay_dumpable};

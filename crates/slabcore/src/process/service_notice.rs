@@ -3,26 +3,34 @@
 
 use std::env;
 use std::ffi::OsStr;
-use std::io;
-use std::os::linux::net::SocketAddrExt;
+use std::io::{self, IoSlice};
+use std::mem::MaybeUninit;
+use std::os::fd::BorrowedFd;
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::net::{SocketAddr, UnixDatagram};
+use std::os::unix::net::UnixDatagram;
 use std::process;
 use std::time::Duration;
 
+use rustix::cmsg_space;
+use rustix::net::{
+    SendAncillaryBuffer, SendAncillaryMessage, SendFlags, SocketAddrUnix, sendmsg_addr,
+};
 use rustix::time::{ClockId, clock_gettime};
+use tracing::warn;
+
+use crate::process::inherited_descriptors::ITEM_MEMORY;
 
 /// The socket that notices are sent to; none without a service manager.
 #[derive(Debug, Default)]
 pub(crate) struct ServiceNotice {
-    to: Option<(UnixDatagram, SocketAddr)>,
+    to: Option<Manager>,
 }
 
 impl ServiceNotice {
     /// Reads `NOTIFY_SOCKET`. A malformed address counts as none.
     pub(crate) fn from_environment() -> Self {
         let name = env::var_os("NOTIFY_SOCKET");
-        Self { to: name.as_deref().and_then(|name| connect(name).ok()) }
+        Self { to: name.as_deref().and_then(|name| Manager::at(name).ok()) }
     }
 
     /// Reports that clients can connect, or that a reload has ended.
@@ -47,22 +55,67 @@ impl ServiceNotice {
         self.send("WATCHDOG=1");
     }
 
+    /// Has the service manager keep the item memory for the next process (`FDSTORE=1`). Where it
+    /// cannot, this says so.
+    pub(crate) fn keep_item_memory(&self, file: BorrowedFd<'_>) {
+        // systemd says how many descriptors it keeps from version 254 on.
+        let is_allowed = env::var_os("FDSTORE").is_none_or(|number| number != "0");
+        let text = format!("FDSTORE=1\nFDPOLL=0\nFDNAME={ITEM_MEMORY}");
+        let lost = match &self.to {
+            None => "no service manager is there (NOTIFY_SOCKET)".to_owned(),
+            Some(_) if !is_allowed => {
+                "the service manager keeps nothing (FileDescriptorStoreMax=)".to_owned()
+            }
+            Some(manager) => match manager.send(&text, &[file]) {
+                Ok(()) => return,
+                Err(error) => error.to_string(),
+            },
+        };
+        warn!("warning: --keep-memory: nobody keeps the items over a restart: {lost}");
+    }
+
+    /// Has the service manager keep the item memory of an earlier process no longer.
+    pub(crate) fn drop_item_memory(&self) {
+        self.send(&format!("FDSTOREREMOVE=1\nFDNAME={ITEM_MEMORY}"));
+    }
+
     fn send(&self, text: &str) {
-        if let Some((socket, address)) = &self.to {
+        if let Some(manager) = &self.to {
             // The manager may have ended; the server serves on.
-            let _ = socket.send_to_addr(text.as_bytes(), address);
+            let _ = manager.send(text, &[]);
         }
     }
 }
 
-fn connect(name: &OsStr) -> io::Result<(UnixDatagram, SocketAddr)> {
-    let address = match name.as_bytes() {
-        [b'@', name @ ..] => SocketAddr::from_abstract_name(name)?,
-        _ => SocketAddr::from_pathname(name)?,
-    };
-    let socket = UnixDatagram::unbound()?;
-    socket.set_nonblocking(true)?;
-    Ok((socket, address))
+/// A service manager's socket.
+#[derive(Debug)]
+struct Manager {
+    socket: UnixDatagram,
+    address: SocketAddrUnix,
+}
+
+impl Manager {
+    fn at(name: &OsStr) -> io::Result<Manager> {
+        let address = match name.as_bytes() {
+            [b'@', name @ ..] => SocketAddrUnix::new_abstract_name(name)?,
+            name => SocketAddrUnix::new(name)?,
+        };
+        let socket = UnixDatagram::unbound()?;
+        socket.set_nonblocking(true)?;
+        Ok(Manager { socket, address })
+    }
+
+    /// Sends a notice, with at most one file.
+    fn send(&self, text: &str, files: &[BorrowedFd<'_>]) -> io::Result<()> {
+        let mut space = [MaybeUninit::uninit(); cmsg_space!(ScmRights(1))];
+        let mut ancillary = SendAncillaryBuffer::new(&mut space);
+        if !files.is_empty() {
+            ancillary.push(SendAncillaryMessage::ScmRights(files));
+        }
+        let text = [IoSlice::new(text.as_bytes())];
+        sendmsg_addr(&self.socket, &self.address, &text, &mut ancillary, SendFlags::NOSIGNAL)?;
+        Ok(())
+    }
 }
 
 /// The longest time between two [`ServiceNotice::alive`] that the service manager accepts; `None`
@@ -82,21 +135,33 @@ fn interval(microseconds: Option<&str>, pid: Option<&str>) -> Option<Duration> {
 
 #[cfg(test)]
 mod tests {
+    use std::fs::File;
+    use std::os::fd::AsFd;
+    use std::os::linux::net::SocketAddrExt;
+    use std::os::unix::net::SocketAddr;
+
     use super::*;
 
     #[test]
     fn notices_arrive() {
         let path = env::temp_dir().join(format!("slabcore-notice-{}", process::id()));
-        let names = [path.clone().into_os_string(), format!("@slabcore-{}", process::id()).into()];
-        for name in names {
-            let (_, address) = connect(&name).unwrap();
-            let manager = UnixDatagram::bind_addr(&address).unwrap();
-            let notice = ServiceNotice { to: connect(&name).ok() };
+        let abstract_name = format!("slabcore-{}", process::id());
+        let managers = [
+            (path.clone().into_os_string(), UnixDatagram::bind(&path).unwrap()),
+            (format!("@{abstract_name}").into(), {
+                let address = SocketAddr::from_abstract_name(&abstract_name).unwrap();
+                UnixDatagram::bind_addr(&address).unwrap()
+            }),
+        ];
+        for (name, manager) in managers {
+            let notice = ServiceNotice { to: Manager::at(&name).ok() };
             notice.ready();
             notice.alive();
             notice.reloading();
+            notice.keep_item_memory(File::open("/dev/null").unwrap().as_fd());
             let mut bytes = [0; 100];
-            for expected in ["READY=1", "WATCHDOG=1", "RELOADING=1\nMONOTONIC_USEC="] {
+            let expected = ["READY=1", "WATCHDOG=1", "RELOADING=1\nMONOTONIC_USEC=", "FDSTORE=1\n"];
+            for expected in expected {
                 let length = manager.recv(&mut bytes).unwrap();
                 let text = String::from_utf8_lossy(&bytes[..length]).into_owned();
                 assert!(text.starts_with(expected), "{name:?}: {text}");
