@@ -15,6 +15,7 @@ mod dumps;
 mod eviction_order;
 mod fairness;
 mod hot_keys;
+mod keep_memory;
 mod kept_values;
 mod large_pages;
 mod large_values;

@@ -9,7 +9,9 @@ use slabcore_server::{Running, Settings, StartError, UsersError};
 use tracing::{info, warn};
 
 use crate::options::{self, Lifecycle, Startup};
-use crate::process::{self, InheritedDescriptors, PidFile, ServiceNotice, StartSignals, StopSignals};
+use crate::process::{
+    self, InheritedDescriptors, PidFile, ServiceNotice, StartSignals, StopSignals,
+};
 use crate::refusal::Refusal;
 use crate::texts;
 
