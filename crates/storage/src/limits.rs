@@ -14,11 +14,12 @@ pub(crate) const OWNERS_KEPT_MAX: usize = 2 * SHARDS_KEPT_MAX;
 /// Numbers that a region keeps of each shard, unused ones included.
 pub(crate) const KEPT_NUMBERS: usize = 8;
 
-/// Words of 8 bytes that the record of a shard has for each of its pages.
-pub(crate) const PAGE_RECORD_WORDS: usize = 4;
+/// Words of 8 bytes that the record of a shard has for each of its pages at most: four for any page,
+/// and one for its place in the hash table or for its earliest expiry.
+pub(crate) const PAGE_RECORD_WORDS: usize = 5;
 
 /// Words of the rest of a shard's record at most.
-pub(crate) const SHARD_RECORD_WORDS: usize = 2_048;
+pub(crate) const SHARD_RECORD_WORDS: usize = 2_304;
 
 /// Access ticks after which a region learns the tick. Fewer are lost when a process ends.
 pub(crate) const TICKS_BETWEEN_NOTES: u32 = 16;

@@ -10,6 +10,9 @@ use crate::linked::linked_items::{Finder, LinkedItems};
 use crate::memory::region::Location;
 use crate::slabs::page_record::RecordId;
 
+/// A second before all others.
+const DUE: u32 = 1;
+
 /// The places that the crawler has reached.
 pub(super) struct Crawl {
     /// The collection's page, and the next chunk in it.
@@ -35,6 +38,13 @@ struct Sweep {
 impl Crawl {
     pub(super) fn new() -> Crawl {
         Crawl { page: RecordId::new(0), chunk: 0, sweep: None, is_off: false, starts: 0 }
+    }
+
+    /// Ends a sweep. Its page is due again.
+    pub(super) fn stop_sweep(&mut self, items: &mut LinkedItems) {
+        if let Some(sweep) = self.sweep.take() {
+            items.expiry_mut().note(sweep.page, DUE);
+        }
     }
 
     /// Switches searches in the background on or off.

@@ -15,6 +15,7 @@ use crate::limits::{AGE_OFFSET_PART, SHADOW_COPY_LOOKS};
 use crate::linked::linked_items::LinkedItems;
 use crate::memory::page_directory::ShardNumber;
 use crate::memory::region::Location;
+use crate::memory::shard_record::RecordWords;
 use crate::policy::access_clock::AccessClock;
 use crate::policy::curve_counts::CurveCounts;
 use crate::policy::miss_curve::{MissCurve, StoreMeasures};
@@ -69,6 +70,21 @@ impl Eviction {
             starts_hot: true,
             events: EventLog::default(),
         }
+    }
+
+    /// Keeps the items, and what decides which of them leave the store.
+    pub(crate) fn keep(&mut self, words: &mut RecordWords) {
+        self.items.keep(words);
+        self.clock.keep(words);
+        self.orders.keep(words);
+        self.stale_classes.keep(words);
+        self.worth.keep(words);
+        self.segments.keep(words);
+    }
+
+    /// Has the simulations begin with the items that the store has, which an earlier process left.
+    pub(crate) fn simulate_kept_items(&mut self) {
+        self.curve.copy_items();
     }
 
     #[inline]
@@ -515,6 +531,11 @@ impl Eviction {
     /// The second at which [`Self::crawl`] has something to do, see [`Crawl::due`].
     pub(crate) fn crawl_due(&self, now: u32) -> u32 {
         self.crawl.due(&self.items, now)
+    }
+
+    /// Has a page that is being searched searched again from its start.
+    pub(crate) fn stop_sweep(&mut self) {
+        self.crawl.stop_sweep(&mut self.items);
     }
 
     /// Switches searches for dead items in the background on or off.

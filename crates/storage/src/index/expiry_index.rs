@@ -7,6 +7,7 @@
 
 use alloc::vec::Vec;
 
+use crate::memory::shard_record::RecordWords;
 use crate::slabs::page_record::RecordId;
 
 /// The second of a page in which nothing expires.
@@ -32,6 +33,23 @@ impl Default for ExpiryIndex {
 }
 
 impl ExpiryIndex {
+    /// Keeps the seconds of the pages for which `is_kept` holds. The others have none.
+    pub(crate) fn keep(&mut self, words: &mut RecordWords, is_kept: impl Fn(RecordId) -> bool) {
+        let seconds = (0_u32..).zip(self.pages.iter().copied());
+        let mut notes: Vec<(u32, u32)> = seconds
+            .filter(|(id, at)| *at != NEVER && is_kept(RecordId::new(*id as usize)))
+            .collect();
+        words.keep_list(&mut notes);
+        for (id, second) in notes {
+            let id = RecordId::new(id as usize);
+            if is_kept(id) && second != 0 {
+                self.note(id, second);
+            } else {
+                words.refuse();
+            }
+        }
+    }
+
     /// Notes that an item of the page expires at this second (not 0).
     #[inline]
     pub(crate) fn note(&mut self, record: RecordId, exptime: u32) {

@@ -19,6 +19,7 @@ use alloc::{format, string::String, vec::Vec};
 use crate::index::tag_search::EqualTags;
 use crate::limits::{BUCKET_BYTES, BUCKET_LOAD_MAX, BUCKET_LOAD_MIN, BUCKET_SLOTS, PAGE_BYTES};
 use crate::memory::region::{Location, OwnedPages};
+use crate::memory::shard_record::RecordWords;
 use crate::slabs::slab_recount::ensure;
 
 const BUCKETS_PER_PAGE: usize = PAGE_BYTES / BUCKET_BYTES;
@@ -103,7 +104,7 @@ impl HashTable {
         }
     }
 
-    /// A table that never has an item, and needs no page.
+    /// A table without pages: it never has an item, or [`Self::keep`] fills it.
     pub(crate) fn without_pages() -> HashTable {
         HashTable {
             bucket_pages: Vec::new(),
@@ -116,6 +117,45 @@ impl HashTable {
             items: 0,
             changes: 0,
         }
+    }
+
+    /// Keeps what the table knows outside of its buckets.
+    pub(crate) fn keep(&mut self, words: &mut RecordWords) {
+        words.keep_list(&mut self.bucket_pages);
+        words.keep_list(&mut self.overflow_pages);
+        words.keep(&mut self.overflow_free);
+        words.keep(&mut self.overflow_untouched);
+        words.keep(&mut self.overflow_used);
+        words.keep(&mut self.mask);
+        words.keep(&mut self.split);
+        words.keep(&mut self.items);
+    }
+
+    /// Whether what was kept is possible. `is_index_page`: whether the store uses the page at a byte
+    /// offset for the table. `index_pages`: how many it does.
+    pub(crate) fn is_settled(
+        &self,
+        index_pages: usize,
+        is_index_page: impl Fn(usize) -> bool,
+    ) -> bool {
+        let mut pages: Vec<usize> =
+            self.bucket_pages.iter().chain(&self.overflow_pages).copied().collect();
+        pages.sort_unstable();
+        let are_own = pages.is_sorted_by(|page, next| page < next)
+            && pages.len() == index_pages
+            && pages.iter().all(|page| is_index_page(*page));
+        let buckets = self.bucket_pages.len() * BUCKETS_PER_PAGE;
+        let mask = self.mask as usize;
+        let has_buckets = (mask + 1).is_power_of_two()
+            && mask + 1 >= BUCKETS_PER_PAGE
+            && self.split as usize <= mask
+            && (mask + 1).checked_add(self.split as usize).is_some_and(|all| all <= buckets);
+        let overflow = self.overflow_pages.len() * BUCKETS_PER_PAGE;
+        let has_overflow = self.overflow_untouched <= overflow
+            && self.overflow_used <= self.overflow_untouched
+            && (self.overflow_free == NONE
+                || (self.overflow_free as usize) < self.overflow_untouched);
+        are_own && has_buckets && has_overflow
     }
 
     /// Items in the table.

@@ -1,6 +1,8 @@
 //! The marks that separate items stored before a flush from those stored after it, and the number
 //! of items with each mark. `flush.rs` explains them.
 
+use crate::memory::shard_record::RecordWords;
+
 /// Number of marks. A mark has two bits.
 const MARKS: usize = 4;
 
@@ -24,6 +26,24 @@ impl FlushEpochs {
     /// No items, and this mark for those that are stored.
     pub(super) fn of_mark(mark: u8) -> FlushEpochs {
         FlushEpochs { current: mark, live: mark, ..FlushEpochs::default() }
+    }
+
+    /// Keeps the marks and their counts.
+    pub(super) fn keep(&mut self, words: &mut RecordWords) {
+        words.keep(&mut self.current);
+        words.keep_each(&mut self.items);
+        words.keep(&mut self.dead);
+        let is_mark = usize::from(self.current) < MARKS;
+        if is_mark && self.dead <= self.items[usize::from(self.current)] {
+            self.set_dead(self.dead);
+        } else {
+            words.refuse();
+        }
+    }
+
+    /// Linked items of all marks.
+    pub(super) fn all_items(&self) -> Option<usize> {
+        self.items.iter().try_fold(0_usize, |sum, items| sum.checked_add(*items))
     }
 
     /// The mark of items that are stored now.

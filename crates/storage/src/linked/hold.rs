@@ -105,13 +105,16 @@ impl HoldTable {
     #[expect(clippy::needless_pass_by_value, reason = "the token ends here")]
     pub(crate) fn release(&mut self, slabs: &mut SlabAllocator, hold: Hold) {
         let item = hold.item;
-        if !self.remove(item) {
-            return;
+        if self.remove(item) {
+            end_hold(slabs, item);
         }
-        chunk::set_held(slabs.pages_mut(), item, false);
-        slabs.unpin_item(item);
-        if chunk::chunk_use(slabs.pages(), item) == ChunkUse::Unlinked {
-            slabs.free_item(item);
+    }
+
+    /// Ends all holds: those who read by them have ended.
+    pub(crate) fn release_all(&mut self, slabs: &mut SlabAllocator) {
+        self.holds = 0;
+        for item in core::mem::take(&mut self.counts).into_keys() {
+            end_hold(slabs, item);
         }
     }
 
@@ -127,5 +130,14 @@ impl HoldTable {
             count.remove();
         }
         last
+    }
+}
+
+/// Notes that nobody holds an item any more.
+fn end_hold(slabs: &mut SlabAllocator, item: Location) {
+    chunk::set_held(slabs.pages_mut(), item, false);
+    slabs.unpin_item(item);
+    if chunk::chunk_use(slabs.pages(), item) == ChunkUse::Unlinked {
+        slabs.free_item(item);
     }
 }

@@ -2,6 +2,7 @@
 
 use crate::item::segment::Segment;
 use crate::linked::item_sizes::ItemSizes;
+use crate::memory::shard_record::RecordWords;
 
 /// The counts of a store's linked items.
 #[derive(Default)]
@@ -21,6 +22,11 @@ impl ItemAccounts {
     /// `track_sizes`: items are counted by size, too.
     pub(super) fn new(track_sizes: bool) -> ItemAccounts {
         ItemAccounts { sizes: track_sizes.then(ItemSizes::default), ..ItemAccounts::default() }
+    }
+
+    /// Keeps the bytes. Counters of requests begin again.
+    pub(super) fn keep(&mut self, words: &mut RecordWords) {
+        words.keep_each(&mut self.bytes);
     }
 
     /// Bytes that linked items use.

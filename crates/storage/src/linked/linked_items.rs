@@ -21,6 +21,7 @@ use crate::linked::flush_epochs::FlushEpochs;
 use crate::linked::item_accounts::ItemAccounts;
 use crate::memory::page_directory::{KeptNumber, NO_EPOCH, ShardNumber};
 use crate::memory::region::{Location, OwnedPages};
+use crate::memory::shard_record::RecordWords;
 use crate::slabs::page_record::RecordId;
 use crate::slabs::slab_allocator::SlabAllocator;
 use crate::slabs::stats::StoreStats;
@@ -92,6 +93,15 @@ impl LinkedItems {
         LinkedItems::with_index(slabs, hasher, false, HashTable::without_pages())
     }
 
+    /// Items that [`Self::keep`] sets.
+    pub(crate) fn unattached(
+        slabs: SlabAllocator,
+        hasher: KeyHasher,
+        track_sizes: bool,
+    ) -> LinkedItems {
+        LinkedItems::with_index(slabs, hasher, track_sizes, HashTable::without_pages())
+    }
+
     fn with_index(
         slabs: SlabAllocator,
         hasher: KeyHasher,
@@ -109,6 +119,13 @@ impl LinkedItems {
             epochs: FlushEpochs::default(),
             guarded: None,
         }
+    }
+
+    /// Keeps hash table and expiry index.
+    pub(super) fn keep_index(&mut self, words: &mut RecordWords) {
+        self.index.keep(words);
+        let stock = &self.slabs.stock;
+        self.expiry.keep(words, |page| stock.is_class_page(page));
     }
 
     #[inline]

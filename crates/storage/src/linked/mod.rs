@@ -13,6 +13,7 @@ pub(crate) mod flush_epochs;
 pub(crate) mod hold;
 mod item_accounts;
 mod item_sizes;
+mod kept_items;
 pub(crate) mod linked_items;
 mod linked_recount;
 pub(crate) mod recovery;

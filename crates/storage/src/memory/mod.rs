@@ -10,3 +10,4 @@ pub(crate) mod page;
 pub(crate) mod page_directory;
 pub(crate) mod page_pool;
 pub(crate) mod region;
+pub(crate) mod shard_record;

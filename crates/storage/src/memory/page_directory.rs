@@ -6,7 +6,7 @@
 //! ```text
 //! word of a page:       | owner + 1: 8 bits | slab class: 8 bits | carved chunks: 16 bits |
 //!                         0: the page belongs to no slab class
-//! numbers of an owner:  current mark of the flush epochs | cas uniques | access tick | 0 ...
+//! numbers of an owner:  flush mark | cas uniques | access tick | place of the record | 0 ...
 //! ```
 //!
 //! An owner is a shard of one of two [generations](Generation). Mostly all are of the same one. The
@@ -70,6 +70,11 @@ impl Generation {
 pub(crate) struct Owner(u32);
 
 impl Owner {
+    /// All owners that a region knows.
+    pub(super) fn all() -> impl Iterator<Item = Owner> {
+        (0..OWNERS_KEPT_MAX as u32).map(Owner)
+    }
+
     /// All owners have a number below [`OWNERS_KEPT_MAX`].
     pub(crate) fn number(self) -> usize {
         self.0 as usize
@@ -119,6 +124,8 @@ pub(crate) enum ShardNumber {
     Uniques,
     /// The access tick, a few behind.
     Tick,
+    /// Where the shard's record is, from 1. 0: it has none, or it is out of date.
+    Record,
 }
 
 /// The directory of a region. Without one in the region, nothing is kept.

@@ -19,7 +19,7 @@ use alloc::boxed::Box;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::hint::spin_loop;
-use core::sync::atomic::{AtomicIsize, AtomicU32, AtomicU64, AtomicUsize, Ordering};
+use core::sync::atomic::{AtomicBool, AtomicIsize, AtomicU32, AtomicU64, AtomicUsize, Ordering};
 
 use crate::limits::{
     INDEX_PAGES_MIN, OWNERS_KEPT_MAX, PAGE_BYTES, PAGE_LOOKS_MAX, SHARDS_KEPT_MAX,
@@ -29,6 +29,7 @@ use crate::memory::page_directory::{
     DirectoryEntry, Generation, Owner, PageDirectory, ShardNumber,
 };
 use crate::memory::region::{Region, zeroed_words};
+use crate::memory::shard_record::{ShardRecord, notes_of_records};
 
 /// Ends a stack.
 const NONE: u32 = u32::MAX;
@@ -39,6 +40,11 @@ struct PageStack(AtomicU64);
 impl PageStack {
     const fn new() -> PageStack {
         PageStack(AtomicU64::new(NONE as u64))
+    }
+
+    /// Forgets all pages. While nobody else uses the stack.
+    fn clear(&self) {
+        self.0.store(NONE.into(), Ordering::Relaxed);
     }
 
     #[expect(clippy::needless_pass_by_value, reason = "the token ends here")]
@@ -82,6 +88,10 @@ pub struct PagePool {
     unrecovered: [AtomicU64; OWNERS_KEPT_MAX / u64::BITS as usize],
     /// The generation of the stores that take pages.
     generation: Generation,
+    /// Whether its shards have records, see [`PagePool::attached`].
+    has_records: AtomicBool,
+    /// Words of the records saved so far.
+    record_words: AtomicUsize,
     /// Pages from this number on are never handed out.
     usable: usize,
     given: PageStack,
@@ -129,8 +139,41 @@ impl PagePool {
     ) -> PagePool {
         let mut pool = PagePool::without_kept_pages(region, limit);
         pool.generation = generation;
-        pool.keep_pages_of(&[(generation, shards)]);
+        pool.recover_instead(shards);
         pool
+    }
+
+    /// As [`Self::recovered`], but if the region has a record of each of the shards, each of them
+    /// takes the pages over that its record names, see [`Store::attach`](crate::Store::attach).
+    pub fn attached(region: Region, limit: usize, shards: u32, generation: Generation) -> PagePool {
+        let mut pool = PagePool::without_kept_pages(region, limit);
+        pool.generation = generation;
+        let owners = (0..shards).map(|shard| generation.owner(shard));
+        let Some(notes) = notes_of_records(&pool.region, &pool.directory, owners) else {
+            pool.recover_instead(shards);
+            return pool;
+        };
+        pool.keep_pages(|page| notes[page as usize].is_some());
+        for (page, note) in (0..).zip(notes) {
+            if let Some(note) = note {
+                pool.set_note(page, note);
+            }
+        }
+        pool.await_owners(&[(generation, shards)]);
+        pool.has_records.store(true, Ordering::Relaxed);
+        pool
+    }
+
+    /// Makes a pool whose pages no store owns one whose shards recover their pages: they have no
+    /// records, or one did not fit its store. For a start, while nobody else uses the pool.
+    pub fn recover_instead(&self, shards: u32) {
+        self.has_records.store(false, Ordering::Relaxed);
+        self.keep_pages_of(&[(self.generation, shards)]);
+    }
+
+    /// Whether the shards have records, and can be attached.
+    pub fn has_records(&self) -> bool {
+        self.has_records.load(Ordering::Relaxed)
     }
 
     /// As [`Self::recovered`], for stores of one generation to which the items of the other one
@@ -149,35 +192,95 @@ impl PagePool {
         pool
     }
 
-    /// Leaves the pages of these shards to them.
-    fn keep_pages_of(&mut self, shards: &[(Generation, u32)]) {
-        assert!(shards.iter().all(|(_, shards)| (1..=SHARDS_KEPT_MAX as u32).contains(shards)));
+    /// Leaves the pages of these shards to them. Their records are out of date.
+    fn keep_pages_of(&self, shards: &[(Generation, u32)]) {
         let is_kept = |entry: DirectoryEntry| {
             shards.iter().any(|(generation, shards)| entry.owner.is_of(*generation, *shards))
         };
-        let (mut kept, pages) = (0, self.words.len());
-        for number in (0..pages).rev() {
-            if self.directory.entry(number as u32).is_some_and(is_kept) {
-                kept += usize::from(number < self.usable);
-                continue;
+        self.keep_pages(|page| {
+            let is_kept = self.directory.entry(page).is_some_and(is_kept);
+            if !is_kept {
+                // Whatever a damaged word says.
+                self.directory.clear_entry(page);
             }
-            // Whatever a damaged word says.
-            self.directory.clear_entry(number as u32);
-            if number < self.usable {
+            is_kept
+        });
+        self.await_owners(shards);
+        Owner::all().for_each(|owner| self.forget_record(owner));
+    }
+
+    /// Sets pages aside. All others are free.
+    fn keep_pages(&self, is_kept: impl Fn(u32) -> bool) {
+        let (mut kept, pages) = (0_usize, self.words.len());
+        self.given.clear();
+        self.returned.clear();
+        for number in (0..pages).rev() {
+            let is_usable = self.is_usable(number);
+            if is_kept(number as u32) {
+                kept += usize::from(is_usable);
+            } else if is_usable {
                 // As if their memory had been returned: they may never have been touched.
                 self.keep_returned(Page::new(number as u32));
             }
         }
-        *self.untouched.get_mut() = pages;
-        *self.returned_pages.get_mut() = self.usable - kept;
-        *self.room.get_mut() -= kept.cast_signed();
+        let room = self.pages_total().cast_signed() - kept.cast_signed();
+        self.untouched.store(pages, Ordering::Relaxed);
+        self.returned_pages.store(self.usable - kept, Ordering::Relaxed);
+        self.class_pages_max.store(0, Ordering::Relaxed);
+        self.room.store(room, Ordering::Relaxed);
+    }
+
+    /// Lets these shards take over what is kept for them.
+    fn await_owners(&self, shards: &[(Generation, u32)]) {
+        assert!(shards.iter().all(|(_, shards)| (1..=SHARDS_KEPT_MAX as u32).contains(shards)));
+        self.unrecovered.iter().for_each(|word| word.store(0, Ordering::Relaxed));
         for (generation, shards) in shards {
-            for shard in 0..*shards {
-                let number = generation.owner(shard).number();
-                *self.unrecovered[number / u64::BITS as usize].get_mut() |=
-                    1 << (number % u64::BITS as usize);
+            for number in (0..*shards).map(|shard| generation.owner(shard).number()) {
+                let word = &self.unrecovered[number / u64::BITS as usize];
+                word.fetch_or(1 << (number % u64::BITS as usize), Ordering::Relaxed);
             }
         }
+    }
+
+    /// The record of a shard of an attached pool, and the tokens of its pages. The second time there
+    /// is none. From now on the region has none.
+    pub(crate) fn take_record(&self, owner: Owner) -> Option<(Vec<Page>, ShardRecord)> {
+        if !self.has_records() || !self.begin_takeover(owner) {
+            return None;
+        }
+        let start = self.directory.number(owner, ShardNumber::Record);
+        let record = ShardRecord::read(&self.region, start)?;
+        self.forget_record(owner);
+        let pages = record.pages.iter().map(|(page, _)| Page::new(*page)).collect();
+        Some((pages, record))
+    }
+
+    /// Saves the record of a shard, whose store changes nothing any more. False: it has no room.
+    pub(crate) fn save_record(&self, owner: Owner, record: &ShardRecord) -> bool {
+        let start = self.record_words.fetch_add(record.len(), Ordering::Relaxed);
+        let end = start.saturating_add(record.len());
+        let Some(words) = self.region.record_words().get(start..end) else { return false };
+        record.write(words);
+        self.directory.set_number(owner, ShardNumber::Record, start as u32 + 1);
+        true
+    }
+
+    /// The record of a shard, if the region has one.
+    pub(crate) fn saved_record(&self, owner: Owner) -> Option<ShardRecord> {
+        ShardRecord::read(&self.region, self.directory.number(owner, ShardNumber::Record))
+    }
+
+    /// Notes that a shard has no record, or that what it says is out of date.
+    pub(crate) fn forget_record(&self, owner: Owner) {
+        self.directory.set_number(owner, ShardNumber::Record, 0);
+    }
+
+    /// Whether an owner takes over what was kept for it now, for the first time.
+    fn begin_takeover(&self, owner: Owner) -> bool {
+        let number = owner.number();
+        let bit = 1_u64 << (number % u64::BITS as usize);
+        let unrecovered = &self.unrecovered[number / u64::BITS as usize];
+        unrecovered.fetch_and(!bit, Ordering::Relaxed) & bit != 0
     }
 
     /// Begins the generation of the stores: what they begin with fits the items of `shards` shards
@@ -220,6 +323,8 @@ impl PagePool {
             directory: PageDirectory::new(Arc::clone(&region)),
             unrecovered: core::array::from_fn(|_| AtomicU64::new(0)),
             generation: Generation::default(),
+            has_records: AtomicBool::new(false),
+            record_words: AtomicUsize::new(0),
             usable: pages,
             region,
             words: zeroed_words(pages),
@@ -242,10 +347,7 @@ impl PagePool {
 
     /// The pages with items of an owner, in a recovered pool. The second time there are none.
     pub(crate) fn take_kept(&self, owner: Owner) -> Vec<(Page, DirectoryEntry)> {
-        let number = owner.number();
-        let bit = 1_u64 << (number % u64::BITS as usize);
-        let unrecovered = &self.unrecovered[number / u64::BITS as usize];
-        if unrecovered.fetch_and(!bit, Ordering::Relaxed) & bit == 0 {
+        if !self.begin_takeover(owner) {
             return Vec::new();
         }
         let entries = (0..self.words.len() as u32).filter_map(|number| {
@@ -353,9 +455,9 @@ impl PagePool {
         self.limit.load(Ordering::Relaxed)
     }
 
-    /// Notes that the slab classes of some store have one page more than ever before.
-    pub(crate) fn count_class_page(&self) {
-        self.class_pages_max.fetch_add(1, Ordering::Relaxed);
+    /// Notes that the slab classes of some store have so many pages more than ever before.
+    pub(crate) fn count_class_pages(&self, pages: usize) {
+        self.class_pages_max.fetch_add(pages, Ordering::Relaxed);
     }
 
     /// About how many pages slab classes have used, without those returned to the system. Like

@@ -28,6 +28,8 @@ pub struct Region {
     bytes: usize,
     /// Words of the page directory, which lies behind the pages. 0: there is none.
     kept_words: usize,
+    /// Words for the records of the shards, behind the directory.
+    record_words: usize,
     /// A raw pointer, because moving a `Box` would end the borrow that `base` comes from.
     owner: *mut (dyn AsMut<[u8]> + Send),
 }
@@ -45,7 +47,7 @@ impl Region {
         // SAFETY: `owner` comes from `Box::into_raw` and nothing else points to it.
         let bytes = unsafe { (*owner).as_mut() };
         let (bytes, base) = (bytes.len(), NonNull::from(bytes).cast());
-        Region { base, bytes, kept_words: 0, owner }
+        Region { base, bytes, kept_words: 0, record_words: 0, owner }
     }
 
     /// As [`Self::new`], with a directory of this many pages in the memory itself, so that another
@@ -57,6 +59,7 @@ impl Region {
         assert!(region_bytes(pages) <= region.bytes, "memory that is too short");
         region.bytes = pages * PAGE_BYTES;
         region.kept_words = directory_words(pages);
+        region.record_words = record_words(pages);
         region
     }
 
@@ -72,6 +75,20 @@ impl Region {
         unsafe {
             let first = self.base.as_ptr().add(self.bytes).cast::<AtomicU32>();
             slice::from_raw_parts(first, self.kept_words)
+        }
+    }
+
+    /// The words for the records of the shards.
+    #[expect(clippy::cast_ptr_alignment, reason = "asserted when the region is made")]
+    pub(super) fn record_words(&self) -> &[AtomicU64] {
+        if self.record_words == 0 {
+            return &[];
+        }
+        let at = self.bytes + self.kept_words * size_of::<AtomicU32>();
+        // SAFETY: as in `kept_words`; the directory has an even number of words.
+        unsafe {
+            let first = self.base.as_ptr().add(at).cast::<AtomicU64>();
+            slice::from_raw_parts(first, self.record_words)
         }
     }
 
@@ -113,7 +130,7 @@ pub(super) const fn directory_words(pages: usize) -> usize {
 }
 
 /// Words for the records of the shards of a region of so many pages.
-const fn record_words(pages: usize) -> usize {
+pub(crate) const fn record_words(pages: usize) -> usize {
     pages * PAGE_RECORD_WORDS + SHARDS_KEPT_MAX * SHARD_RECORD_WORDS
 }
 

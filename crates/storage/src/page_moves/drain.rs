@@ -93,6 +93,12 @@ impl PageMoves {
         &mut self.eviction
     }
 
+    /// Ends what takes several steps: the drain of a page, and the search of one for dead items.
+    pub(crate) fn come_to_rest(&mut self) {
+        self.cancel_drain();
+        self.eviction.stop_sweep();
+    }
+
     pub(super) fn begin_drain(
         &mut self,
         page: RecordId,

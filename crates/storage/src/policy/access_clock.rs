@@ -5,6 +5,7 @@ use alloc::vec::Vec;
 use crate::item::access::AccessTick;
 use crate::limits::{CHECKPOINTS_MAX, TICKS_BETWEEN_NOTES};
 use crate::memory::page_directory::KeptNumber;
+use crate::memory::shard_record::{RecordWord, RecordWords};
 
 /// Ticks in which a store has as many requests as it has items.
 pub(super) const TURNOVER_TICKS: usize = 1024;
@@ -33,6 +34,17 @@ pub(crate) struct AccessClock {
     kept: Option<KeptNumber>,
 }
 
+impl RecordWord for Checkpoint {
+    fn word(&self) -> u64 {
+        (self.second, AccessTick::new(0).until(self.tick)).word()
+    }
+
+    fn of_word(word: u64) -> Option<Checkpoint> {
+        let (second, tick) = RecordWord::of_word(word)?;
+        Some(Checkpoint { second, tick: AccessTick::new(tick) })
+    }
+}
+
 fn tick_requests(items: usize) -> usize {
     (items / TURNOVER_TICKS).max(1)
 }
@@ -49,6 +61,18 @@ impl AccessClock {
         clock.kept = Some(kept);
         clock.note_tick();
         clock
+    }
+
+    /// Keeps the tick, and the seconds of earlier ones.
+    pub(crate) fn keep(&mut self, words: &mut RecordWords) {
+        words.keep(&mut self.number);
+        words.keep(&mut self.left);
+        words.keep(&mut self.second);
+        words.keep_list(&mut self.checkpoints);
+        if self.left == 0 || self.checkpoints.len() > CHECKPOINTS_MAX {
+            words.refuse();
+        }
+        self.note_tick();
     }
 
     /// Notes a tick that is reached only after the next note.

@@ -34,6 +34,11 @@ impl KeySample {
         KeySample { copied_below: END, ..self }
     }
 
+    /// The same sample, of which no item is copied yet.
+    pub(super) fn uncopied(self) -> KeySample {
+        KeySample { copied_below: 0, ..self }
+    }
+
     /// Whether there are keys in the sample.
     pub(super) fn has_keys(&self) -> bool {
         self.unsampled != UNSAMPLED_ALL

@@ -68,6 +68,13 @@ impl MissCurve {
         MissCurve::with_sample(KeySample::one_in(bits).copied(), CURVE_ITEMS_MAX)
     }
 
+    /// Has the sampled items of the store copied: it has items from the start.
+    pub(crate) fn copy_items(&mut self) {
+        if self.sample.has_keys() {
+            self.sample = core::mem::replace(&mut self.sample, KeySample::none()).uncopied();
+        }
+    }
+
     /// No curve: nothing is sampled.
     pub(crate) fn off() -> MissCurve {
         MissCurve::with_sample(KeySample::none().copied(), [0; CURVE_SIZES])

@@ -19,8 +19,19 @@ use crate::limits::{
     ORDER_GAIN_PERCENT, RECENT_GAIN_PERCENT, RECENT_REQUESTS, SHADOW_COPIES_MAX, SHADOW_ITEMS_MAX,
     SHADOW_REQUESTS,
 };
+use crate::memory::shard_record::{RecordWord, RecordWords};
 use crate::policy::key_sample::KeySample;
 use crate::policy::shadow_cache::{SampledItem, ShadowCache};
+
+impl RecordWord for EvictionOrder {
+    fn word(&self) -> u64 {
+        EvictionOrder::ALL.iter().position(|order| order == self).expect("all orders") as u64
+    }
+
+    fn of_word(word: u64) -> Option<EvictionOrder> {
+        EvictionOrder::ALL.get(usize::try_from(word).ok()?).copied()
+    }
+}
 
 /// The largest sample: one key in four.
 const SAMPLE_BITS_MIN: u32 = 2;
@@ -93,6 +104,12 @@ impl OrderChoice {
             recent_requests: 0,
             mean_sum: 0,
         }
+    }
+
+    /// Keeps the order that was chosen. The simulations begin again, with the items of the store.
+    pub(crate) fn keep(&mut self, words: &mut RecordWords) {
+        words.keep(&mut self.chosen);
+        words.keep(&mut self.mean_sum);
     }
 
     /// The order of eviction now.

@@ -4,6 +4,7 @@
 //! divided by the pages of this eighth. It is what a shard loses with a page, and about what it
 //! wins with one.
 
+use crate::memory::shard_record::RecordWords;
 use crate::policy::rate_meter::RateMeter;
 use crate::policy::stale_classes::HIT_SAMPLE;
 
@@ -24,6 +25,11 @@ pub(crate) struct PageWorth {
 }
 
 impl PageWorth {
+    /// Keeps what is known of the last seconds.
+    pub(crate) fn keep(&mut self, words: &mut RecordWords) {
+        self.uses.keep(words);
+    }
+
     /// Notes an item stored.
     #[inline]
     pub(crate) fn note_store(&mut self, now: u32) {

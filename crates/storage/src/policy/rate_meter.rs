@@ -1,5 +1,7 @@
 //! A meter of events per second.
 
+use crate::memory::shard_record::RecordWords;
+
 /// Seconds over which the rate is averaged.
 const SECONDS: u64 = 8;
 
@@ -15,6 +17,13 @@ pub(super) struct RateMeter {
 }
 
 impl RateMeter {
+    /// Keeps the rate.
+    pub(super) fn keep(&mut self, words: &mut RecordWords) {
+        words.keep(&mut self.second);
+        words.keep(&mut self.count);
+        words.keep(&mut self.rate);
+    }
+
     /// Counts this many events at this second (not 0). A second before the latest counts as the
     /// latest: another thread may use the store in a turn that began earlier.
     #[inline]

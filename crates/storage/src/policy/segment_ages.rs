@@ -17,6 +17,7 @@
 use crate::item::access::AccessWord;
 use crate::item::segment::Segment;
 use crate::limits::{AGE_SAMPLES, CONTROL_LOOKS};
+use crate::memory::shard_record::RecordWords;
 use crate::policy::access_clock::TURNOVER_TICKS;
 use crate::policy::segment_shares::SegmentShares;
 
@@ -39,6 +40,15 @@ struct ControlledAge {
 impl ControlledAge {
     fn new() -> ControlledAge {
         ControlledAge { age: (TURNOVER_TICKS as u64) << PART_SHIFT, overdue: 0 }
+    }
+
+    fn keep(&mut self, words: &mut RecordWords) {
+        words.keep(&mut self.age);
+        words.keep(&mut self.overdue);
+        let overdue_max = (TURNOVER_TICKS as u64) << PART_SHIFT;
+        if !(1..=AGE_MAX).contains(&self.age) || self.overdue > overdue_max {
+            words.refuse();
+        }
     }
 
     /// Adapts the age of a segment that has and shall have these shares of the bytes, in any unit,
@@ -90,6 +100,15 @@ impl SegmentAges {
             hot_ticks: TURNOVER_TICKS as u64,
             warm_ticks: TURNOVER_TICKS as u64,
         }
+    }
+
+    /// Keeps the ages.
+    pub(crate) fn keep(&mut self, words: &mut RecordWords) {
+        self.hot.keep(words);
+        self.warm.keep(words);
+        words.keep(&mut self.cold_age);
+        words.keep(&mut self.hot_ticks);
+        words.keep(&mut self.warm_ticks);
     }
 
     /// Whether there are segments.

@@ -8,6 +8,7 @@
 //! item of it was stored. The costs of its items are then multiplied by the square of the ratio of
 //! predicted to counted hits.
 
+use crate::memory::shard_record::RecordWords;
 use crate::slabs::slab_class::SlabClass;
 
 /// Ticks of a window.
@@ -35,6 +36,12 @@ pub(crate) struct StaleClasses {
 }
 
 impl StaleClasses {
+    /// Keeps the window.
+    pub(crate) fn keep(&mut self, words: &mut RecordWords) {
+        words.keep(&mut self.window);
+        words.keep(&mut self.hits);
+    }
+
     /// Whether this hit is one of the sampled ones. The choice is pseudorandom, so it does not
     /// follow a rhythm of the requests.
     #[inline]

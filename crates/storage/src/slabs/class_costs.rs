@@ -4,6 +4,7 @@
 //! the stores of a window of time tell whether they are right, see `policy/stale_classes.rs`.
 
 use crate::limits::EVICT_LOOKS;
+use crate::memory::shard_record::RecordWords;
 
 /// The cost of this rank, from 1, among some costs. Reorders them.
 fn nth_largest(costs: &mut [u64], rank: usize) -> Option<u64> {
@@ -58,6 +59,17 @@ impl ClassCosts {
             chunk_weight: 0,
             unbalanced_evictions: 0,
         }
+    }
+
+    /// Keeps the costs, and the window that they are judged by.
+    pub(super) fn keep(&mut self, words: &mut RecordWords) {
+        let costs = [&mut self.page_cost, &mut self.tail_cost, &mut self.expected_hits];
+        costs.into_iter().for_each(|cost| words.keep(cost));
+        words.keep(&mut self.window_hits);
+        words.keep(&mut self.window_stores);
+        words.keep(&mut self.staleness);
+        words.keep(&mut self.chunk_weight);
+        words.keep(&mut self.unbalanced_evictions);
     }
 
     /// Adds a sample of the items of a class with this many pages and items: the cost of each item,

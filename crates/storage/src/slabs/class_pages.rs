@@ -2,6 +2,7 @@
 
 use alloc::vec::Vec;
 
+use crate::memory::shard_record::RecordWords;
 use crate::slabs::page_record::{PageRecord, RecordId};
 
 /// The pages of a slab class: first the **movable** ones, which have no pinned chunk, then the
@@ -57,6 +58,12 @@ impl ClassPages {
         assert!(place >= self.movable, "a page with pins is among those without pins");
         self.swap(records, place, self.movable);
         self.movable += 1;
+    }
+
+    /// Keeps the pages, none of which is pinned.
+    pub(super) fn keep(&mut self, words: &mut RecordWords) {
+        words.keep_list(&mut self.pages);
+        self.movable = self.pages.len();
     }
 
     fn swap(&mut self, records: &mut [PageRecord], one: usize, other: usize) {

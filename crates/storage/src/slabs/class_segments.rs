@@ -2,6 +2,7 @@
 //! decided in `policy/segment_ages.rs`.
 
 use crate::item::segment::Segment;
+use crate::memory::shard_record::RecordWords;
 
 /// The segments of one class.
 #[derive(Default)]
@@ -19,6 +20,11 @@ impl ClassSegments {
     /// Items by segment.
     pub(crate) fn items(&self) -> [usize; Segment::ALL.len()] {
         self.items
+    }
+
+    /// Keeps the counts.
+    pub(super) fn keep(&mut self, words: &mut RecordWords) {
+        words.keep_each(&mut self.items);
     }
 
     /// Counts an item in.

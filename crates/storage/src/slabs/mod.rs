@@ -12,6 +12,7 @@ pub(crate) mod candidates;
 pub(crate) mod class_costs;
 mod class_pages;
 mod class_segments;
+mod kept_classes;
 mod kept_pages;
 pub(crate) mod page_record;
 pub(crate) mod page_search;

@@ -13,6 +13,7 @@ use crate::memory::page_directory::{
 };
 use crate::memory::page_pool::PagePool;
 use crate::memory::region::{Location, OwnedPages};
+use crate::memory::shard_record::{RecordWords, ShardRecord};
 use crate::slabs::page_record::{PageRecord, PageUse, RecordId};
 
 /// A store with this part of the pages that it may have is typical of a full one.
@@ -43,7 +44,7 @@ pub(crate) struct PageStock {
     /// First record that describes no page.
     vacant: RecordId,
     /// First record of a spare page.
-    spare: RecordId,
+    pub(super) spare: RecordId,
     spare_pages: usize,
     owned_pages: usize,
     /// Pages that are never given to the pool.
@@ -160,6 +161,23 @@ impl PageStock {
         self.record(id).page_use
     }
 
+    /// Pages of the hash table.
+    pub(crate) fn index_pages(&self) -> usize {
+        self.records.iter().filter(|record| record.page_use == PageUse::Index).count()
+    }
+
+    /// Whether a page of the hash table begins at this byte, which may be any.
+    pub(crate) fn is_index_page(&self, at: usize) -> bool {
+        let id = self.find_record(at).filter(|_| at.is_multiple_of(PAGE_BYTES));
+        id.is_some_and(|id| self.page_use(id) == PageUse::Index)
+    }
+
+    /// Whether a record, of any number, is that of a page of a class.
+    pub(crate) fn is_class_page(&self, id: RecordId) -> bool {
+        let record = self.records.get(id.index());
+        record.is_some_and(|record| matches!(record.page_use, PageUse::Class(_)))
+    }
+
     /// The record of the page that has byte `at`.
     #[inline]
     pub(crate) fn record_at(&self, at: usize) -> RecordId {
@@ -228,6 +246,76 @@ impl PageStock {
         record.page_use = PageUse::Index;
         self.owned_pages += 1;
         id
+    }
+
+    /// The pages of the store, each with the number of its record.
+    pub(crate) fn noted_pages(&self) -> Vec<(u32, u32)> {
+        let noted = |id| (self.page_number(id), id.0);
+        self.records().filter(|id| self.record(*id).page.is_some()).map(noted).collect()
+    }
+
+    /// The record of the store's shard, if the pool has one, and the tokens of its pages.
+    pub(crate) fn take_record(&self) -> Option<(Vec<Page>, ShardRecord)> {
+        self.pool.take_record(self.owner)
+    }
+
+    /// Saves the record of the store's shard. False: it has no room.
+    pub(crate) fn save_record(&self, words: RecordWords) -> bool {
+        let record = ShardRecord { pages: self.noted_pages(), words };
+        self.pool.save_record(self.owner, &record)
+    }
+
+    /// The record of the store's shard that was saved last, if nothing has changed since.
+    pub(crate) fn saved_record(&self) -> Option<ShardRecord> {
+        self.pool.saved_record(self.owner)
+    }
+
+    /// Takes over pages with the numbers of their records. Their use is unknown until
+    /// [`Self::settle`]. False: two have the same number.
+    pub(crate) fn attach(&mut self, pages: Vec<Page>) -> bool {
+        for page in pages {
+            let id = RecordId(self.pool.note(page.number()));
+            if id.index() >= self.pool.pages() {
+                return false;
+            }
+            if id.index() >= self.records.len() {
+                self.records.resize_with(id.index() + 1, || PageRecord::VACANT);
+            }
+            let record = self.record_mut(id);
+            // Set by the list of its class.
+            record.class_place = u32::MAX;
+            if record.page.replace(page).is_some() {
+                return false;
+            }
+            let page = self.records[id.index()].page.as_ref().expect("just set");
+            self.pages.add(page);
+            self.owned_pages += 1;
+        }
+        true
+    }
+
+    /// Links the records without a page, and counts the spare pages. False: their list or the
+    /// directory is wrong.
+    pub(super) fn settle(&mut self) -> bool {
+        for id in self.records() {
+            if self.record(id).page.is_none() {
+                self.record_mut(id).next = core::mem::replace(&mut self.vacant, id);
+            } else if !matches!(self.page_use(id), PageUse::Class(_)) && !self.is_noted(id, None) {
+                return false;
+            }
+        }
+        let is_spare = |record: &PageRecord| record.page_use == PageUse::Spare;
+        let spare = self.records.iter().filter(|record| is_spare(record)).count();
+        let mut next = self.spare;
+        for _ in 0..spare {
+            let Some(record) = self.records.get(next.index()) else { return false };
+            if !is_spare(record) {
+                return false;
+            }
+            next = record.next;
+        }
+        self.spare_pages = spare;
+        next == RecordId::NONE
     }
 
     /// As [`Self::take_page`], but leaves the reserve, and fills it first if the pool has a page.

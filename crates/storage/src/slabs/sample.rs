@@ -1,5 +1,7 @@
 //! Pseudorandom numbers that choose what a search looks at.
 
+use crate::memory::shard_record::RecordWords;
+
 /// A pseudorandom sequence of numbers.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Sample(u64);
@@ -18,6 +20,11 @@ impl Sample {
         word = (word ^ (word >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
         word = (word ^ (word >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
         word ^ (word >> 31)
+    }
+
+    /// Keeps the place in the sequence.
+    pub(super) fn keep(&mut self, words: &mut RecordWords) {
+        words.keep(&mut self.0);
     }
 
     /// Skips this many numbers.

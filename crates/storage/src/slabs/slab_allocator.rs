@@ -29,21 +29,21 @@ pub(crate) struct SlabAllocator {
     pub(super) classes: Vec<SlabClass>,
     pub(super) samples: PrefetchedSamples,
     /// The class that each record's page belongs to, or belonged to last: all that a hit needs.
-    classes_by_record: Vec<SlabClassId>,
+    pub(super) classes_by_record: Vec<SlabClassId>,
     /// Hits of each class and segment, and storage commands of each class, apart from its other
     /// counters: each request counts one.
     hits: [u64; CLASS_COUNTS * Segment::ALL.len()],
     sets: [u64; CLASS_COUNTS],
     sizes: ChunkSizes,
     /// A bit for each class that has pages. Most classes of a store have none.
-    populated: u64,
+    pub(super) populated: u64,
     /// Pages of all classes, and the most there were.
     pub(super) class_pages: usize,
-    class_pages_max: usize,
+    pub(super) class_pages_max: usize,
     /// The page whose items are being moved away. It hands out no chunk.
     draining: Option<RecordId>,
     /// Flushes so far that reused a mark which dead items still had, see `linked/flush.rs`.
-    marks_reused: u64,
+    pub(super) marks_reused: u64,
 }
 
 impl SlabAllocator {
@@ -203,7 +203,7 @@ impl SlabAllocator {
         self.class_pages += 1;
         if self.class_pages > self.class_pages_max {
             self.class_pages_max = self.class_pages;
-            self.stock.pool().count_class_page();
+            self.stock.pool().count_class_pages(1);
         }
     }
 

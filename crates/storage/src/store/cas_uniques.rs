@@ -2,6 +2,7 @@
 
 use crate::limits::UNIQUES_BETWEEN_NOTES_SHIFT;
 use crate::memory::page_directory::KeptNumber;
+use crate::memory::shard_record::RecordWords;
 
 /// The uniques of one store. No other store of the server hands out the same ones.
 pub(super) struct CasUniques {
@@ -23,6 +24,16 @@ impl CasUniques {
         // 0 means "no unique", and 1 is left out as in memcached.
         let next = noted.next_multiple_of(shards) + u64::from(shard) + 2;
         CasUniques { next, shards, noted, kept, is_on }
+    }
+
+    /// Keeps the unique that is handed out next.
+    pub(super) fn keep(&mut self, words: &mut RecordWords) {
+        let first = self.next;
+        words.keep(&mut self.next);
+        let is_own = self.next % self.shards == first % self.shards;
+        if !is_own || self.next > first.max(self.noted).saturating_add(self.shards) {
+            words.refuse();
+        }
     }
 
     /// Whether items get uniques.

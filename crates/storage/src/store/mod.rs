@@ -18,6 +18,8 @@ pub(crate) mod leaving_items;
 mod lookup;
 mod new_items;
 pub(crate) mod reading;
+#[cfg(test)]
+mod record_tests;
 mod recount;
 mod recovery;
 #[cfg(test)]
@@ -28,5 +30,6 @@ mod rehoming_tests;
 pub(crate) mod reservation;
 mod stats;
 pub(crate) mod store;
+mod store_record;
 pub(crate) mod store_verb;
 pub(crate) mod walk;

@@ -16,6 +16,10 @@ impl Store {
         if let Some(page) = drained.filter(|_| !moves.is_moving_page()) {
             return Err(alloc::format!("page {page:?} is drained for nobody"));
         }
+        let stock = &self.items().slabs().stock;
+        if stock.saved_record().is_some_and(|record| record.pages != stock.noted_pages()) {
+            return Err(String::from("the record is that of other pages"));
+        }
         Ok(())
     }
 }

@@ -121,20 +121,24 @@ pub(super) fn memory_of(copy: Vec<u8>) -> Box<dyn AsMut<[u8]> + Send> {
 }
 
 impl Shard {
-    fn new() -> Shard {
+    pub(super) fn new() -> Shard {
+        Shard::with_config(&Config::default())
+    }
+
+    pub(super) fn with_config(config: &Config) -> Shard {
         let region = Region::with_directory(memory_of(vec![0xa5; region_bytes(PAGES)]), PAGES);
         let (pool, hasher) = (Arc::new(PagePool::new(region)), KeyHasher::new(3));
-        let store = Store::new(&Config::default(), pool, hasher.clone()).unwrap();
+        let store = Store::new(config, pool, hasher.clone()).unwrap();
         Shard { store, hasher, now: 10 }
     }
 
     /// The store of a process that finds this memory.
-    fn recovered(memory: Vec<u8>, now: u32) -> Shard {
+    pub(super) fn recovered(memory: Vec<u8>, now: u32) -> Shard {
         let region = Region::with_directory(memory_of(memory), PAGES);
         Shard::of_pool(PagePool::recovered(region, usize::MAX, 1, Generation::First), now)
     }
 
-    fn of_pool(pool: PagePool, now: u32) -> Shard {
+    pub(super) fn of_pool(pool: PagePool, now: u32) -> Shard {
         assert!(pool.has_pages_for(1));
         let pool = Arc::new(pool);
         let hasher = KeyHasher::new(3);

@@ -47,6 +47,13 @@ pub struct Config {
     pub miss_curve: bool,
 }
 
+impl Config {
+    /// Pages that the store will have when the pool is empty.
+    fn pages_expected(&self, pool: &PagePool) -> usize {
+        self.fair_share_pages.min(pool.pages_total() / self.shards as usize)
+    }
+}
+
 impl Default for Config {
     fn default() -> Config {
         Config {
@@ -94,22 +101,29 @@ impl Store {
         hasher: KeyHasher,
         first: Option<usize>,
     ) -> Result<Store, NoMemory> {
+        let slabs = Store::slabs(config, pool);
+        let first = first.unwrap_or(slabs.stock.pages_min());
+        let items = LinkedItems::new(slabs, hasher, config.track_sizes, first).ok_or(NoMemory)?;
+        Ok(Store::with_items(config, items))
+    }
+
+    /// The slab classes of a store, without any page.
+    pub(super) fn slabs(config: &Config, pool: Arc<PagePool>) -> SlabAllocator {
         assert!(config.shard < config.shards, "shard number outside of the shards");
         let pages_min = config.fair_share_pages.clamp(INDEX_PAGES_MIN + 1, PAGES_MIN);
-        let pages_expected =
-            config.fair_share_pages.min(pool.pages_total() / config.shards as usize);
+        let pages_expected = config.pages_expected(&pool);
         let owner = pool.generation().owner(config.shard);
-        let slabs = SlabAllocator::new(
+        SlabAllocator::new(
             pool,
             owner,
             config.chunk_bytes_min,
             config.growth_factor,
             pages_min,
             pages_expected,
-        );
-        let mut items =
-            LinkedItems::new(slabs, hasher, config.track_sizes, first.unwrap_or(pages_min))
-                .ok_or(NoMemory)?;
+        )
+    }
+
+    pub(super) fn with_items(config: &Config, mut items: LinkedItems) -> Store {
         if config.evict {
             items.slabs_mut().stock.keep_reserve();
         } else {
@@ -117,13 +131,13 @@ impl Store {
         }
         let kept_uniques = items.slabs().stock.kept_number(ShardNumber::Uniques);
         let curve = if config.miss_curve && config.evict {
-            MissCurve::new(pages_expected)
+            MissCurve::new(config.pages_expected(items.slabs().stock.pool()))
         } else {
             MissCurve::off()
         };
         let eviction = Eviction::new(items, config.evict, curve);
         let moves = PageMoves::new(eviction, config.shards as usize);
-        Ok(Store {
+        Store {
             allocation: Allocation::new(moves),
             holds: HoldTable::default(),
             uniques: CasUniques::new(config.shard, config.shards, config.cas, kept_uniques),
@@ -135,7 +149,7 @@ impl Store {
             has_long_values: false,
             last_stored: SlabClassId::new(0),
             total_items: 0,
-        })
+        }
     }
 
     /// Removes the live item of a key.
