@@ -14,8 +14,8 @@ pub(crate) const OWNERS_KEPT_MAX: usize = 2 * SHARDS_KEPT_MAX;
 /// Numbers that a region keeps of each shard, unused ones included.
 pub(crate) const KEPT_NUMBERS: usize = 8;
 
-/// Words of 8 bytes that the record of a shard has for each of its pages at most: four for any page,
-/// and one for its place in the hash table or for its earliest expiry.
+/// Words of 8 bytes that the record of a shard has for each of its pages at most: four for any
+/// page, and one for its place in the hash table or for its earliest expiry.
 pub(crate) const PAGE_RECORD_WORDS: usize = 5;
 
 /// Words of the rest of a shard's record at most.

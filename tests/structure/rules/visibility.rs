@@ -8,10 +8,10 @@ const PUB_CRATE_MAX: &[(&str, usize)] = &[
     ("benches", 21),
     ("metrics", 2),
     ("protocol", 139),
-    ("server", 709),
+    ("server", 715),
     ("shard", 68),
     ("slabcore", 107),
-    ("storage", 698),
+    ("storage", 746),
     ("testkit", 7),
     ("tool", 237),
 ];

@@ -43,6 +43,17 @@ impl SharedShard {
     pub(crate) fn recover(&self, now: Now) -> Recovered {
         self.lock.lock().recover(now)
     }
+
+    /// Linked items.
+    pub(crate) fn items(&self) -> u64 {
+        self.lock.lock().store().stats().curr_items
+    }
+}
+
+/// Saves the records by which the next process attaches the shards. All executors have ended.
+/// False: it has to search for the items.
+pub(crate) fn save_records(shards: &[SharedShard]) -> bool {
+    shards.iter().all(|shard| shard.lock.lock().save_record())
 }
 
 /// See `page_demand.rs`.

@@ -54,7 +54,6 @@ impl ExecutorSetup {
     }
 
     /// All shards.
-    #[cfg(test)]
     pub(crate) fn shards(&self) -> Arc<[SharedShard]> {
         Arc::clone(&self.shards)
     }
@@ -135,21 +134,53 @@ fn addresses_of(listeners: &[Listener], chosen: impl Fn(Option<usize>) -> bool) 
     listeners.iter().filter(|it| chosen(it.shard)).filter_map(|it| it.address).collect()
 }
 
-/// Makes all shards. If there are items of an earlier process, each shard searches its own pages
-/// for them, on a thread of its own.
+/// How a shard is made.
+type MakeShard<'a> = dyn Fn(&Config, Arc<ShardMetrics>) -> Result<Shard, NoMemory> + 'a;
+
+/// Makes all shards. If there are items of an earlier process, the shards are attached by the
+/// records that it left. Without records each shard searches its own pages for items, on a thread
+/// of its own.
 fn make_shards(shared: &SharedState, pages: &ItemPages) -> Result<Arc<[SharedShard]>, StartError> {
-    let make = if pages.is_kept { Shard::for_recovery } else { Shard::new };
-    let shards = (0..shared.settings.shards).map(|index| {
-        make_shard(shared, index, |config, metrics| {
-            make(config, Arc::clone(&shared.pages), pages.hasher.clone(), metrics)
-        })
-    });
-    let shards = shards.collect::<Result<Arc<[SharedShard]>, _>>()?;
+    let all = |make: &MakeShard<'_>| {
+        let shards = (0..shared.settings.shards).map(|index| make_shard(shared, index, make));
+        shards.collect::<Result<Arc<[SharedShard]>, _>>()
+    };
+    let (pool, hasher) = (|| Arc::clone(&shared.pages), || pages.hasher.clone());
     if !pages.is_kept {
+        let shards = all(&|config, metrics| Shard::new(config, pool(), hasher(), metrics))?;
         pages.keep();
         return Ok(shards);
     }
-    let (begin, now) = (Instant::now(), shared.clock.now());
+    let begin = Instant::now();
+    if shared.pages.has_records() {
+        let attach = |config: &Config, metrics| {
+            Shard::attach(config, pool(), hasher(), metrics).ok_or(NoMemory)
+        };
+        if let Ok(shards) = all(&attach) {
+            note_attached(shared, &shards, begin);
+            return Ok(shards);
+        }
+        shared.pages.recover_instead(shared.settings.shards as u32);
+    }
+    let shards = all(&|config, metrics| Shard::for_recovery(config, pool(), hasher(), metrics))?;
+    search(shared, &shards, begin);
+    Ok(shards)
+}
+
+/// Notes that the shards were attached by their records.
+fn note_attached(shared: &SharedState, shards: &[SharedShard], begin: Instant) {
+    let items = shards.iter().map(SharedShard::items).sum();
+    let recovery = Recovery {
+        found: Recovered { items, ..Recovered::default() },
+        milliseconds: begin.elapsed().as_millis() as u64,
+    };
+    info!("slabcore: {items} items are there again, after {} ms", recovery.milliseconds);
+    let _ = shared.recovery.set(recovery);
+}
+
+/// Has the shards search for their items.
+fn search(shared: &SharedState, shards: &[SharedShard], begin: Instant) {
+    let now = shared.clock.now();
     let mut found = Recovered::default();
     thread::scope(|scope| {
         let threads: Vec<_> =
@@ -166,13 +197,12 @@ fn make_shards(shared: &SharedState, pages: &ItemPages) -> Result<Arc<[SharedSha
         recovery.milliseconds
     );
     let _ = shared.recovery.set(recovery);
-    Ok(shards)
 }
 
 fn make_shard(
     shared: &SharedState,
     index: usize,
-    make: impl FnOnce(&Config, Arc<ShardMetrics>) -> Result<Shard, NoMemory>,
+    make: &MakeShard<'_>,
 ) -> Result<SharedShard, StartError> {
     let settings = &shared.settings;
     let config = Config {

@@ -41,16 +41,12 @@ impl ItemPages {
         let map = || file.item_memory().map_err(|error| refused(error.to_string()));
         let reason = match file.kept() {
             Ok(kept) => {
-                let memory = map()?;
+                let (memory, has_records) = (map()?, file.take_records());
                 let (range, region) =
                     (memory.range(), Region::with_directory(Box::new(memory), pages_max));
-                let pool = PagePool::recovered(
-                    region,
-                    pages_max,
-                    settings.shards as u32,
-                    Generation::First,
-                );
-                if pool.has_pages_for(settings.shards) {
+                let make = if has_records { PagePool::attached } else { PagePool::recovered };
+                let pool = make(region, pages_max, settings.shards as u32, Generation::First);
+                if pool.has_records() || pool.has_pages_for(settings.shards) {
                     return Ok(Self::new(pool, range, Some(file), kept, true));
                 }
                 "it is damaged"

@@ -11,6 +11,7 @@ use rustix::event::{EventfdFlags, eventfd};
 use tracing::warn;
 
 use crate::admin::Admin;
+use crate::executor::shards::{SharedShard, save_records};
 use crate::launch::acceptor;
 use crate::launch::backend;
 use crate::launch::executor_setup::make_setups;
@@ -38,6 +39,7 @@ const FINISH_LOOK_EVERY: Duration = Duration::from_millis(1);
 /// A server that runs until [`Running::stop`].
 pub struct Running {
     shared: Arc<SharedState>,
+    shards: Arc<[SharedShard]>,
     executors: Vec<ExecutorThread>,
     acceptor: JoinHandle<()>,
     stop_acceptor: OwnedFd,
@@ -74,6 +76,7 @@ impl Listening {
         let (backend, waiting) = backend::start(&settings)?;
         let (shared, setups) =
             make_setups(settings, backend, &listeners, udp_sockets, random_seed())?;
+        let shards = setups[0].shards();
         let executors = WaitingExecutor::serve_all(waiting, setups, &shared)
             .map_err(|error| StartError::System("start an executor", error))?;
         if shared.settings.lock_memory {
@@ -91,8 +94,16 @@ impl Listening {
         let heartbeats = Vec::new();
         let system = |error| StartError::System("start a thread", error);
         let wake_timer = WakeTimer::start(&shared).map_err(system)?;
-        let mut running =
-            Running { shared, executors, acceptor, stop_acceptor, admin, heartbeats, wake_timer };
+        let mut running = Running {
+            shared,
+            shards,
+            executors,
+            acceptor,
+            stop_acceptor,
+            admin,
+            heartbeats,
+            wake_timer,
+        };
         if running.shared.settings.idle_timeout.is_some() {
             running.watch(IDLE_SWEEP_EVERY, || {}).map_err(system)?;
         }
@@ -176,6 +187,13 @@ impl Running {
         for executor in self.executors {
             // An executor that failed has ended the process.
             let _ = executor.join();
+        }
+        // Nobody changes an item any more.
+        if let Some(file) = &self.shared.memory_file {
+            if save_records(&self.shards) {
+                file.note_records();
+            }
+            file.release();
         }
     }
 }

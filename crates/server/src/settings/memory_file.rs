@@ -16,6 +16,7 @@ use std::os::unix::fs::FileExt;
 use std::sync::atomic::{Ordering, compiler_fence};
 use std::sync::{Mutex, PoisonError};
 
+use rustix::fs::{FlockOperation, flock};
 use slabcore_storage::PAGE_BYTES;
 
 use crate::settings::Settings;
@@ -65,6 +66,12 @@ pub(crate) struct Kept {
 
 /// Words of the header, in order. The last one says whether the records of the shards are valid.
 type Header = [u64; 11];
+
+/// The last word, if the records are valid.
+const VALID: u64 = u64::from_le_bytes(*b"attached");
+
+/// Byte of the last word in the header.
+const RECORDS_AT: usize = size_of::<Header>() - size_of::<u64>();
 
 impl MemoryFile {
     /// Opens the file that the settings name, which is made if need be, and allocates all of it.
@@ -151,6 +158,25 @@ impl MemoryFile {
             Some((_, reason)) => Err(reason),
             None => Ok(Kept { seed, monotonic_at_zero: zero }),
         }
+    }
+
+    /// Whether the records of the shards are those of the items. Then they are noted to be so no
+    /// longer: what follows changes items.
+    pub(crate) fn take_records(&self) -> bool {
+        let [.., records] = self.found;
+        self.write_header(RECORDS_AT, &0_u64.to_le_bytes());
+        records == VALID
+    }
+
+    /// Notes that the records of the shards are those of the items. Nothing changes any more.
+    pub(crate) fn note_records(&self) {
+        self.write_header(RECORDS_AT, &VALID.to_le_bytes());
+    }
+
+    /// Lets another process have the file. This one ends, and the system takes a while to unmap the
+    /// file.
+    pub(crate) fn release(&self) {
+        let _ = flock(&self.file, FlockOperation::Unlock);
     }
 
     /// Notes that the memory has no items that can be used.

@@ -67,6 +67,28 @@ impl Shard {
         Ok(Self::with_store(config, store, metrics))
     }
 
+    /// A shard of an attached pool, see [`Store::attach`].
+    pub fn attach(
+        config: &Config,
+        pool: Arc<PagePool>,
+        hasher: KeyHasher,
+        metrics: Arc<ShardMetrics>,
+    ) -> Option<Self> {
+        let store = Store::attach(config, pool, hasher)?;
+        Some(Self::with_store(config, store, metrics))
+    }
+
+    /// Saves the record by which the next process attaches the shard, see [`Store::save_record`].
+    /// Uploads under way end without effect. To be called last.
+    pub fn save_record(&mut self) -> bool {
+        for upload in self.uploads.take_all() {
+            if let Some(reservation) = upload.reservation {
+                self.store.abandon(reservation);
+            }
+        }
+        self.store.save_record()
+    }
+
     /// Finds the items that an earlier process left in the shard's pages, see [`Store::recover`].
     pub fn recover(&mut self, now: Now) -> Recovered {
         self.store.recover(now.tick)

@@ -79,6 +79,11 @@ impl Uploads {
         self.slot(id).take().expect("an upload ends once")
     }
 
+    /// Takes all uploads: those whose values they are have gone.
+    pub(super) fn take_all(&mut self) -> impl Iterator<Item = Upload> {
+        self.by_source.iter_mut().flatten().filter_map(|slot| slot.take().map(|boxed| *boxed))
+    }
+
     pub(super) fn recycle(&mut self, ended: Box<Upload>) {
         debug_assert!(ended.reservation.is_none());
         if self.spares.len() < SPARE_UPLOADS_MAX {

@@ -131,8 +131,8 @@ impl HashTable {
         words.keep(&mut self.items);
     }
 
-    /// Whether what was kept is possible. `is_index_page`: whether the store uses the page at a byte
-    /// offset for the table. `index_pages`: how many it does.
+    /// Whether what was kept is possible. `is_index_page`: whether the store uses the page at a
+    /// byte offset for the table. `index_pages`: how many it does.
     pub(crate) fn is_settled(
         &self,
         index_pages: usize,

@@ -242,8 +242,8 @@ impl PagePool {
         }
     }
 
-    /// The record of a shard of an attached pool, and the tokens of its pages. The second time there
-    /// is none. From now on the region has none.
+    /// The record of a shard of an attached pool, and the tokens of its pages. The second time
+    /// there is none. From now on the region has none.
     pub(crate) fn take_record(&self, owner: Owner) -> Option<(Vec<Page>, ShardRecord)> {
         if !self.has_records() || !self.begin_takeover(owner) {
             return None;

@@ -73,7 +73,9 @@ impl RecordWords {
 
     /// As [`Self::keep`], for several fields.
     pub(crate) fn keep_each<T: RecordWord>(&mut self, fields: &mut [T]) {
-        fields.iter_mut().for_each(|field| self.keep(field));
+        for field in fields {
+            self.keep(field);
+        }
     }
 
     /// As [`Self::keep`], for a list of any length.
@@ -119,7 +121,7 @@ macro_rules! number_is_word {
     ($($number:ty)+) => {$(
         impl RecordWord for $number {
             fn word(&self) -> u64 {
-                *self as u64
+                u64::try_from(*self).expect("no number is wider")
             }
 
             fn of_word(word: u64) -> Option<$number> {

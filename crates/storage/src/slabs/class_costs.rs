@@ -63,8 +63,9 @@ impl ClassCosts {
 
     /// Keeps the costs, and the window that they are judged by.
     pub(super) fn keep(&mut self, words: &mut RecordWords) {
-        let costs = [&mut self.page_cost, &mut self.tail_cost, &mut self.expected_hits];
-        costs.into_iter().for_each(|cost| words.keep(cost));
+        words.keep(&mut self.page_cost);
+        words.keep(&mut self.tail_cost);
+        words.keep(&mut self.expected_hits);
         words.keep(&mut self.window_hits);
         words.keep(&mut self.window_stores);
         words.keep(&mut self.staleness);

@@ -42,7 +42,9 @@ fn attached(memory: Vec<u8>, now: u32) -> Shard {
 /// A store that another process may have left, which goes on from there.
 fn left_after(operations: &[Operation]) -> Shard {
     let mut shard = Shard::with_config(&config());
-    operations.iter().for_each(|operation| shard.run(operation));
+    for operation in operations {
+        shard.run(operation);
+    }
     shard
 }
 

@@ -35,8 +35,8 @@ impl Store {
         self.items().slabs().stock.save_record(words)
     }
 
-    /// The store of an attached pool that has a record of it. `config` and `hasher` must be those of
-    /// the store that left it. `None`: the record does not fit, and nothing was changed.
+    /// The store of an attached pool that has a record of it. `config` and `hasher` must be those
+    /// of the store that left it. `None`: the record does not fit, and nothing was changed.
     pub fn attach(config: &Config, pool: Arc<PagePool>, hasher: KeyHasher) -> Option<Store> {
         let mut slabs = Store::slabs(config, pool);
         let (pages, mut record) = slabs.stock.take_record()?;
