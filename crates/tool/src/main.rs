@@ -1,53 +1,61 @@
-//! `slabcore-tool`: looks into a running Slabcore or memcached.
+//! `slabcore-tool`: looks into a running Slabcore or memcached, and moves its items.
 //!
 //! **Purpose.** `slabcore-tool top` shows what a server does: on a screen that is refreshed, or
-//! once as text or JSON.
+//! once as text or JSON. `slabcore-tool copy` copies all items of a server to another one.
 //!
-//! **Goals.** Works with every memcached, as far as its statistics tell.
+//! **Goals.** Works with every memcached, as far as its statistics and commands reach.
 //!
-//! **Non-goals.** Changing a server; keeping a history.
+//! **Non-goals.** Changing a server's settings; keeping a history.
 //!
 //! **Invariants.** A server can neither make it panic, nor keep memory without a bound, nor send
-//! control sequences to the terminal. The terminal is restored at every end.
+//! control sequences to the terminal. The terminal is restored at every end. An item that is stored
+//! has key, value, flags and ttl of one reply.
 //!
-//! **Rooms**, from the ground up: `statistics`, `report`, `view`, `link`, `screen`, `live`.
-//! `sampler.rs` joins `link` and `report`.
+//! **Rooms**, from the ground up: `statistics`, `report`, `view`, `item`, `link`, `screen`, `live`
+//! for `top`; `transfer`, `progress`, `job` for commands that move items; `options`. `sampler.rs`
+//! joins `link` and `report`.
 
 mod escaped;
+mod item;
+mod job;
 mod limits;
 mod link;
 mod live;
 mod options;
+mod progress;
 mod report;
 mod sampler;
 mod screen;
 mod statistics;
+mod transfer;
 mod view;
 
 use std::io::{self, IsTerminal, Write};
 use std::process::ExitCode;
 use std::thread;
 
-use crate::options::{Form, TopOptions};
-use crate::report::Report;
+use clap::ArgMatches;
+
+use crate::job::{Ending, Summary};
+use crate::options::{CopyOptions, Form, TopOptions};
 use crate::sampler::Sampler;
+use crate::transfer::Stop;
+
+/// Exit status of a command that ended early.
+const CUT: u8 = 1;
 
 /// Exit status of a mistake on the command line, as clap's.
 const USAGE: u8 = 2;
 
+/// Exit status of a command that tried everything, and failed with some items.
+const WITH_FAILURES: u8 = 3;
+
 fn main() -> ExitCode {
     let matches = options::command().get_matches();
-    let Some(matches) = matches.subcommand_matches("top") else { return ExitCode::from(USAGE) };
-    let options = match TopOptions::of(matches) {
-        Ok(options) => options,
-        Err(error) => return fail(&error, USAGE),
-    };
-    if options.form == Form::Screen && !io::stdout().is_terminal() {
-        return fail("the output is no terminal: --once prints a report", USAGE);
-    }
-    match top(options) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => fail(&error, 1),
+    match matches.subcommand() {
+        Some(("top", matches)) => top(matches),
+        Some(("copy", matches)) => copy(matches),
+        _ => ExitCode::from(USAGE),
     }
 }
 
@@ -56,9 +64,23 @@ fn fail(error: &str, status: u8) -> ExitCode {
     ExitCode::from(status)
 }
 
-fn top(options: TopOptions) -> Result<(), String> {
-    let TopOptions { address, encryption, login, form, interval } = options;
-    let mut sampler = Sampler::new(address, encryption, login);
+fn top(matches: &ArgMatches) -> ExitCode {
+    let options = match TopOptions::of(matches) {
+        Ok(options) => options,
+        Err(error) => return fail(&error, USAGE),
+    };
+    if options.form == Form::Screen && !io::stdout().is_terminal() {
+        return fail("the output is no terminal: --once prints a report", USAGE);
+    }
+    match show(options) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => fail(&error, CUT),
+    }
+}
+
+fn show(options: TopOptions) -> Result<(), String> {
+    let TopOptions { server, form, interval } = options;
+    let mut sampler = Sampler::new(server);
     if form == Form::Screen {
         return live::run(sampler, interval);
     }
@@ -70,12 +92,37 @@ fn top(options: TopOptions) -> Result<(), String> {
         thread::sleep(interval);
         latest = report(&mut sampler)?;
     }
-    print(&latest, form)
+    print(&if form == Form::Json { view::json(&latest) } else { view::plain_text(&latest) })
 }
 
-/// Prints a report to stdout. A reader that has gone is not an error.
-fn print(report: &Report, form: Form) -> Result<(), String> {
-    let text = if form == Form::Json { view::json(report) } else { view::plain_text(report) };
+fn copy(matches: &ArgMatches) -> ExitCode {
+    match CopyOptions::of(matches) {
+        Ok(CopyOptions { copy, json }) => finish(|stop| copy.run(stop), json),
+        Err(error) => fail(&error, USAGE),
+    }
+}
+
+/// Runs a command until it or a signal ends it, and prints its summary.
+fn finish(run: impl FnOnce(&Stop) -> Result<Summary, String>, json: bool) -> ExitCode {
+    let summary = Stop::by_signals()
+        .map_err(|error| format!("signals cannot be caught: {error}"))
+        .and_then(|stop| run(&stop));
+    let summary = match summary {
+        Ok(summary) => summary,
+        Err(error) => return fail(&error, CUT),
+    };
+    if let Err(error) = print(&if json { summary.json() } else { summary.text() }) {
+        return fail(&error, CUT);
+    }
+    match (summary.ending(), summary.error()) {
+        (Ending::Complete, _) => ExitCode::SUCCESS,
+        (Ending::WithFailures, _) => ExitCode::from(WITH_FAILURES),
+        (Ending::Cut, error) => fail(error.unwrap_or_default(), CUT),
+    }
+}
+
+/// Prints a text to stdout. A reader that has gone is not an error.
+fn print(text: &str) -> Result<(), String> {
     match io::stdout().write_all(text.as_bytes()) {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(error.to_string()),
         _ => Ok(()),

@@ -2,15 +2,13 @@
 
 use std::time::Instant;
 
-use crate::link::{Connection, Encryption, LinkError, Login, ServerAddress};
+use crate::link::{Connection, LinkError, Server, ServerAddress};
 use crate::report::{Report, Sample};
 
-/// A server, how to reach it, and the last sample.
+/// A server and its last sample.
 #[derive(Debug)]
 pub(crate) struct Sampler {
-    address: ServerAddress,
-    encryption: Option<Encryption>,
-    login: Option<Login>,
+    server: Server,
     began: Instant,
     connection: Option<Connection>,
     before: Option<Sample>,
@@ -18,18 +16,13 @@ pub(crate) struct Sampler {
 
 impl Sampler {
     /// A sampler that is not connected yet.
-    pub(crate) fn new(
-        address: ServerAddress,
-        encryption: Option<Encryption>,
-        login: Option<Login>,
-    ) -> Self {
-        let began = Instant::now();
-        Self { address, encryption, login, began, connection: None, before: None }
+    pub(crate) fn new(server: Server) -> Self {
+        Self { server, began: Instant::now(), connection: None, before: None }
     }
 
     /// Where it connects to.
     pub(crate) fn address(&self) -> &ServerAddress {
-        &self.address
+        self.server.address()
     }
 
     /// What the server says now, with rates since the last report. After an error the next report
@@ -37,12 +30,12 @@ impl Sampler {
     pub(crate) fn report(&mut self) -> Result<Report, LinkError> {
         let mut connection = match self.connection.take() {
             Some(connection) => connection,
-            None => Connection::open(&self.address, self.encryption.as_ref(), self.login.as_ref())?,
+            None => Connection::open(&self.server)?,
         };
         let replies = connection.ask()?;
         self.connection = Some(connection);
         let now = Sample::new(self.began.elapsed(), replies);
-        let report = Report::new(&self.address.to_string(), &now, self.before.as_ref());
+        let report = Report::new(&self.address().to_string(), &now, self.before.as_ref());
         self.before = Some(now);
         Ok(report)
     }

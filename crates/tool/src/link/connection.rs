@@ -1,16 +1,14 @@
-//! One connection to a server, and its answers to `stats`.
+//! One connection to a server: its answers to `stats`, and lines and blocks of other answers.
 
 use std::io::{self, ErrorKind, Read, Write};
-use std::net::{SocketAddr, TcpStream, ToSocketAddrs};
-use std::os::unix::net::UnixStream;
 use std::time::Instant;
 
-use super::encryption::{Encryption, TlsStream};
 use super::link_error::LinkError;
 use super::login::Login;
-use super::server_address::ServerAddress;
-use crate::limits::{ANSWER_DURATION_MAX, CONNECT_DURATION_MAX, LINE_BYTES_MAX, READ_BYTES};
-use crate::statistics::{ReplyReader, StatsReply, Topic};
+use super::server::Server;
+use super::socket::Socket;
+use crate::limits::{ANSWER_DURATION_MAX, LINE_BYTES_MAX, READ_BYTES, VALUE_BYTES_MAX};
+use crate::statistics::{ReplyError, ReplyReader, StatTable, StatsReply, Topic};
 
 /// First byte of an alert of TLS: the answer of a server that speaks TLS to one that does not.
 const TLS_ALERT: u8 = 0x15;
@@ -22,43 +20,22 @@ const UNAUTHENTICATED: &str = "CLIENT_ERROR unauthenticated";
 #[derive(Debug)]
 pub(crate) struct Connection {
     socket: Socket,
+    /// Received bytes; those before `taken` were returned.
+    received: Vec<u8>,
+    taken: usize,
     /// Whether the server has sent anything.
     answered: bool,
     /// Whether it knows Slabcore's topics. `None` before it was asked.
     is_slabcore: Option<bool>,
 }
 
-#[derive(Debug)]
-enum Socket {
-    Tcp(TcpStream),
-    Unix(UnixStream),
-    Tls(Box<TlsStream>),
-}
-
 impl Connection {
     /// Connects, begins TLS, and logs in, each if it is asked for.
-    pub(crate) fn open(
-        address: &ServerAddress,
-        encryption: Option<&Encryption>,
-        login: Option<&Login>,
-    ) -> Result<Self, LinkError> {
-        let socket = match address {
-            ServerAddress::Unix(path) => {
-                let socket = UnixStream::connect(path).map_err(LinkError::Unreachable)?;
-                socket.set_read_timeout(Some(ANSWER_DURATION_MAX)).map_err(LinkError::Broken)?;
-                socket.set_write_timeout(Some(ANSWER_DURATION_MAX)).map_err(LinkError::Broken)?;
-                Socket::Unix(socket)
-            }
-            ServerAddress::Tcp(host, port) => {
-                let socket = connect(host, *port)?;
-                match encryption {
-                    None => Socket::Tcp(socket),
-                    Some(encryption) => Socket::Tls(Box::new(encryption.begin(socket)?)),
-                }
-            }
-        };
-        let mut connection = Self { socket, answered: false, is_slabcore: None };
-        if let Some(login) = login {
+    pub(crate) fn open(server: &Server) -> Result<Self, LinkError> {
+        let socket = Socket::connect(server)?;
+        let (received, taken) = (Vec::new(), 0);
+        let mut connection = Self { socket, received, taken, answered: false, is_slabcore: None };
+        if let Some(login) = server.login() {
             connection.log_in(login)?;
         }
         Ok(connection)
@@ -68,6 +45,24 @@ impl Connection {
     pub(crate) fn ask(&mut self) -> Result<Vec<(Topic, StatsReply)>, LinkError> {
         let own = if self.is_slabcore == Some(false) { &[][..] } else { &Topic::OF_SLABCORE };
         let topics: Vec<Topic> = Topic::OF_ALL.iter().chain(own).copied().collect();
+        let replies = self.ask_for(&topics)?;
+        let knows = |(topic, reply): &(Topic, StatsReply)| {
+            *topic == Topic::Slabcore && matches!(reply, StatsReply::Table(_))
+        };
+        self.is_slabcore = Some(replies.iter().any(knows));
+        Ok(replies)
+    }
+
+    /// Asks for one table. A table that is refused is empty, except the general one.
+    pub(crate) fn table(&mut self, topic: Topic) -> Result<StatTable, LinkError> {
+        let reply = self.ask_for(&[topic])?.pop();
+        Ok(match reply {
+            Some((_, StatsReply::Table(table))) => table,
+            _ => StatTable::default(),
+        })
+    }
+
+    fn ask_for(&mut self, topics: &[Topic]) -> Result<Vec<(Topic, StatsReply)>, LinkError> {
         let lines = topics.iter().map(|topic| match topic.word() {
             "" => "stats\r\n".to_owned(),
             word => format!("stats {word}\r\n"),
@@ -76,20 +71,13 @@ impl Connection {
         self.send(lines.collect::<String>().as_bytes())?;
         let mut reader = ReplyReader::default();
         let mut replies = Vec::new();
-        for topic in topics {
+        for &topic in topics {
             let reply = self.next_reply(&mut reader, deadline)?;
             if let (Topic::General, StatsReply::Refused(line)) = (topic, &reply) {
-                return Err(match line.as_str() {
-                    UNAUTHENTICATED => LinkError::WantsLogin,
-                    _ => LinkError::Refused(line.clone()),
-                });
+                return Err(refusal(line));
             }
             replies.push((topic, reply));
         }
-        let knows = |(topic, reply): &(Topic, StatsReply)| {
-            *topic == Topic::Slabcore && matches!(reply, StatsReply::Table(_))
-        };
-        self.is_slabcore = Some(replies.iter().any(knows));
         Ok(replies)
     }
 
@@ -98,63 +86,89 @@ impl Connection {
         reader: &mut ReplyReader,
         deadline: Instant,
     ) -> Result<StatsReply, LinkError> {
-        let mut bytes = [0; READ_BYTES];
         loop {
             if let Some(reply) = reader.next_reply().map_err(LinkError::Odd)? {
                 return Ok(reply);
             }
-            let received = self.receive(&mut bytes, deadline)?;
-            reader.push(received);
+            if Instant::now() > deadline {
+                return Err(LinkError::Slow);
+            }
+            self.receive()?;
+            reader.push(&self.received[self.taken..]);
+            self.taken = self.received.len();
         }
     }
 
     fn log_in(&mut self, login: &Login) -> Result<(), LinkError> {
-        let deadline = Instant::now() + ANSWER_DURATION_MAX;
         self.send(&login.request())?;
-        let mut line = Vec::new();
-        let mut bytes = [0; READ_BYTES];
-        while !line.ends_with(b"\n") {
-            line.extend_from_slice(self.receive(&mut bytes, deadline)?);
-            if line.len() > LINE_BYTES_MAX {
-                break;
-            }
-        }
-        let line = String::from_utf8_lossy(&line).trim_end().to_owned();
+        let line = String::from_utf8_lossy(self.line()?).into_owned();
         if line == "STORED" { Ok(()) } else { Err(LinkError::LoginRefused(line)) }
     }
 
-    fn send(&mut self, bytes: &[u8]) -> Result<(), LinkError> {
-        let sent = match &mut self.socket {
-            Socket::Tcp(socket) => socket.write_all(bytes),
-            Socket::Unix(socket) => socket.write_all(bytes),
-            Socket::Tls(socket) => socket.write_all(bytes).and_then(|()| socket.flush()),
-        };
+    /// Sends all of these bytes.
+    pub(crate) fn send(&mut self, bytes: &[u8]) -> Result<(), LinkError> {
+        let sent = self.socket.write_all(bytes).and_then(|()| self.socket.flush());
         sent.map_err(|error| self.failed(error))
     }
 
-    /// The next bytes of the server.
-    fn receive<'b>(
-        &mut self,
-        bytes: &'b mut [u8],
-        deadline: Instant,
-    ) -> Result<&'b [u8], LinkError> {
-        if Instant::now() > deadline {
-            return Err(LinkError::Slow);
-        }
-        let read = match &mut self.socket {
-            Socket::Tcp(socket) => socket.read(bytes),
-            Socket::Unix(socket) => socket.read(bytes),
-            Socket::Tls(socket) => socket.read(bytes),
+    /// The next line, without its end.
+    pub(crate) fn line(&mut self) -> Result<&[u8], LinkError> {
+        let mut searched = 0;
+        let length = loop {
+            let rest = &self.received[self.taken..];
+            if let Some(at) = memchr::memchr(b'\n', &rest[searched..]) {
+                break searched + at;
+            }
+            searched = rest.len();
+            if searched > LINE_BYTES_MAX {
+                return Err(LinkError::Odd(ReplyError::LineTooLong));
+            }
+            self.receive()?;
         };
+        let line = &self.received[self.taken..][..length];
+        self.taken += length + 1;
+        Ok(line.strip_suffix(b"\r").unwrap_or(line))
+    }
+
+    /// The next bytes: a value and the line end after it. Memory grows with what has come.
+    pub(crate) fn value(&mut self, bytes: usize) -> Result<Vec<u8>, LinkError> {
+        if bytes > VALUE_BYTES_MAX {
+            return Err(LinkError::Odd(ReplyError::ValueTooLong));
+        }
+        let wanted = bytes + b"\r\n".len();
+        let here = (self.received.len() - self.taken).min(wanted);
+        let mut value = Vec::with_capacity(wanted.min(here.max(READ_BYTES)));
+        value.extend_from_slice(&self.received[self.taken..][..here]);
+        self.taken += here;
+        while value.len() < wanted {
+            self.receive()?;
+            let more = (self.received.len() - self.taken).min(wanted - value.len());
+            value.extend_from_slice(&self.received[self.taken..][..more]);
+            self.taken += more;
+        }
+        if !value.ends_with(b"\r\n") {
+            return Err(LinkError::Odd(ReplyError::ValueWithoutEnd));
+        }
+        value.truncate(bytes);
+        Ok(value)
+    }
+
+    /// Waits for bytes of the server, and adds them to those received.
+    fn receive(&mut self) -> Result<(), LinkError> {
+        self.received.drain(..self.taken);
+        self.taken = 0;
+        let before = self.received.len();
+        self.received.resize(before + READ_BYTES, 0);
+        let read = self.socket.read(&mut self.received[before..]);
+        self.received.truncate(before + *read.as_ref().unwrap_or(&0));
         let count = read.map_err(|error| self.failed(error))?;
-        let received = &bytes[..count];
-        match received.first() {
-            None if self.answered => Err(LinkError::Closed),
-            None => Err(LinkError::ClosedAtOnce),
+        match self.received.first() {
+            _ if count == 0 && self.answered => Err(LinkError::Closed),
+            _ if count == 0 => Err(LinkError::ClosedAtOnce),
             Some(&TLS_ALERT) if !self.answered => Err(LinkError::WantsTls),
-            Some(_) => {
+            _ => {
                 self.answered = true;
-                Ok(received)
+                Ok(())
             }
         }
     }
@@ -170,25 +184,12 @@ impl Connection {
     }
 }
 
-/// A connection to the first address of a host that accepts one.
-fn connect(host: &str, port: u16) -> Result<TcpStream, LinkError> {
-    let addresses = (host, port).to_socket_addrs().map_err(LinkError::UnknownHost)?;
-    let mut last = io::Error::from(ErrorKind::NotFound);
-    for address in addresses {
-        match connect_one(address) {
-            Ok(socket) => return Ok(socket),
-            Err(error) => last = error,
-        }
+/// What an error line means for a client that is to be served.
+fn refusal(line: &str) -> LinkError {
+    match line {
+        UNAUTHENTICATED => LinkError::WantsLogin,
+        _ => LinkError::Refused(line.to_owned()),
     }
-    Err(LinkError::Unreachable(last))
-}
-
-fn connect_one(address: SocketAddr) -> io::Result<TcpStream> {
-    let socket = TcpStream::connect_timeout(&address, CONNECT_DURATION_MAX)?;
-    socket.set_nodelay(true)?;
-    socket.set_read_timeout(Some(ANSWER_DURATION_MAX))?;
-    socket.set_write_timeout(Some(ANSWER_DURATION_MAX))?;
-    Ok(socket)
 }
 
 #[cfg(test)]

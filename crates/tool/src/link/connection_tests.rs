@@ -3,6 +3,7 @@ use std::thread;
 
 use super::*;
 use crate::limits::TABLE_BYTES_MAX;
+use crate::link::ServerAddress;
 
 /// What the tool says of a server that takes a request and answers this.
 fn answer_to(answer: Vec<u8>) -> Result<usize, String> {
@@ -20,7 +21,7 @@ fn answer_to(answer: Vec<u8>) -> Result<usize, String> {
         // The tool may have seen enough.
         let _ = socket.write_all(&answer);
     });
-    let replies = Connection::open(&address, None, None).and_then(|mut it| it.ask());
+    let replies = Connection::open(&Server::new(address, None, None)).and_then(|mut it| it.ask());
     server.join().unwrap();
     replies.map(|replies| replies.len()).map_err(|error| error.to_string())
 }
@@ -51,6 +52,6 @@ fn refused_tables_are_not_there() {
 #[test]
 fn nothing_listens() {
     let address = ServerAddress::Unix("/nonexistent/socket".into());
-    let error = Connection::open(&address, None, None).unwrap_err().to_string();
+    let error = Connection::open(&Server::new(address, None, None)).unwrap_err().to_string();
     assert!(error.starts_with("cannot connect: "), "{error}");
 }

@@ -1,4 +1,4 @@
-//! Why a server gives no statistics, and what its operator can do.
+//! Why a server gives no answer, and what its operator can do.
 
 use std::{fmt, io};
 
@@ -30,6 +30,10 @@ pub(crate) enum LinkError {
     Tls(String),
     /// The server refuses `stats`.
     Refused(String),
+    /// The server knows no meta commands.
+    WithoutMeta,
+    /// The server does not list its keys.
+    NotListed(String),
     /// What answers is no memcached.
     Odd(ReplyError),
 }
@@ -56,6 +60,13 @@ impl fmt::Display for LinkError {
             Self::WantsTls => f.write_str("the server speaks TLS: --tls-ca FILE"),
             Self::Tls(error) => write!(f, "TLS failed: {error}"),
             Self::Refused(line) => write!(f, "the server refuses stats: {}", visible(line)),
+            Self::WithoutMeta => f.write_str(
+                "the server knows no meta commands: it must be a Slabcore, or a memcached from \
+                 1.6 on",
+            ),
+            Self::NotListed(line) => {
+                write!(f, "the server does not list its keys: {}", visible(line))
+            }
             Self::Odd(error) => write!(f, "the answer is none of a memcached: {error}"),
         }
     }

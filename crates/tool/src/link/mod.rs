@@ -9,10 +9,13 @@ mod connection;
 mod encryption;
 mod link_error;
 mod login;
+mod server;
 mod server_address;
+mod socket;
 
 pub(crate) use self::connection::Connection;
 pub(crate) use self::encryption::Encryption;
 pub(crate) use self::link_error::LinkError;
 pub(crate) use self::login::Login;
+pub(crate) use self::server::Server;
 pub(crate) use self::server_address::ServerAddress;

@@ -4,7 +4,7 @@ use std::fmt;
 
 use super::stat_table::StatTable;
 use crate::escaped::visible;
-use crate::limits::{LINE_BYTES_MAX, TABLE_BYTES_MAX, TABLE_LINES_MAX};
+use crate::limits::{LINE_BYTES_MAX, TABLE_BYTES_MAX, TABLE_LINES_MAX, VALUE_BYTES_MAX};
 
 /// A whole reply.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -22,8 +22,20 @@ pub(crate) enum ReplyError {
     LineTooLong,
     /// A table is longer than [`TABLE_BYTES_MAX`] or [`TABLE_LINES_MAX`].
     TableTooLong,
-    /// A line is none of a reply to `stats`.
+    /// A value is longer than [`VALUE_BYTES_MAX`].
+    ValueTooLong,
+    /// No line end follows a value.
+    ValueWithoutEnd,
+    /// A line is none of a reply to what was asked.
     OtherLine(String),
+}
+
+impl ReplyError {
+    /// The error of a line that does not belong there.
+    pub(crate) fn other_line(line: &[u8]) -> Self {
+        let shown = line.get(..OTHER_LINE_BYTES_MAX).unwrap_or(line);
+        Self::OtherLine(String::from_utf8_lossy(shown).into_owned())
+    }
 }
 
 impl fmt::Display for ReplyError {
@@ -31,6 +43,8 @@ impl fmt::Display for ReplyError {
         match self {
             Self::LineTooLong => write!(f, "a line is longer than {LINE_BYTES_MAX} bytes"),
             Self::TableTooLong => f.write_str("a table is too long"),
+            Self::ValueTooLong => write!(f, "a value is longer than {VALUE_BYTES_MAX} bytes"),
+            Self::ValueWithoutEnd => f.write_str("no line end follows a value"),
             Self::OtherLine(line) => write!(f, "a line begins with \"{}\"", visible(line)),
         }
     }
@@ -122,8 +136,7 @@ fn read_line(line: &[u8], table: &mut StatTable) -> Result<LineKind, ReplyError>
     if ERRORS.contains(&word) {
         return Ok(LineKind::Refusal(String::from_utf8_lossy(line).into_owned()));
     }
-    let shown = line.get(..OTHER_LINE_BYTES_MAX).unwrap_or(line);
-    Err(ReplyError::OtherLine(String::from_utf8_lossy(shown).into_owned()))
+    Err(ReplyError::other_line(line))
 }
 
 #[cfg(test)]

@@ -16,4 +16,4 @@ pub(crate) use self::json::json;
 pub(crate) use self::panel::{Panel, PanelKind};
 pub(crate) use self::panels::panels;
 pub(crate) use self::plain_text::plain_text;
-pub(crate) use self::quantity::{percent, short};
+pub(crate) use self::quantity::{bytes, percent, seconds, short};

@@ -15,7 +15,7 @@ pub(super) fn short_or_absent(number: Option<f64>) -> String {
 }
 
 /// Bytes in binary units: `512 B`, `1.50 KiB`, `64.0 MiB`.
-pub(super) fn bytes(number: f64) -> String {
+pub(crate) fn bytes(number: f64) -> String {
     const UNITS: [&str; 5] = [" B", " KiB", " MiB", " GiB", " TiB"];
     scaled(number, 1024.0, &UNITS)
 }
@@ -37,7 +37,7 @@ pub(crate) fn percent(part: Option<f64>) -> String {
 }
 
 /// Seconds as the two largest units: `45 s`, `3 min 5 s`, `2 h 0 min`, `12 d 4 h`.
-pub(super) fn seconds(number: u64) -> String {
+pub(crate) fn seconds(number: u64) -> String {
     match number {
         0..60 => format!("{number} s"),
         60..3600 => format!("{} min {} s", number / 60, number % 60),

@@ -1,0 +1,103 @@
+//! The keys of a server, as its crawler lists them.
+
+use std::time::Instant;
+
+use super::pace::Pace;
+use super::stop::Stop;
+use crate::item::{ListLine, ListedKey};
+use crate::limits::{BATCH_KEY_BYTES_MAX, BUSY_DURATION_MAX, BUSY_PAUSE};
+use crate::link::{Connection, LinkError, Server};
+use crate::statistics::ReplyError;
+
+/// By its hash table: each item that is there all the time is listed once. memcached's order by age
+/// may miss those that clients read meanwhile, as they move in it.
+const BY_HASH_TABLE: &[u8] = b"lru_crawler metadump hash\r\n";
+
+/// What older servers know.
+const BY_AGE: &[u8] = b"lru_crawler metadump all\r\n";
+
+/// A list that is being read.
+#[derive(Debug)]
+pub(crate) struct Listing {
+    connection: Connection,
+    /// A key that was too much for the last batch.
+    next: Option<ListedKey>,
+    has_ended: bool,
+}
+
+impl Listing {
+    /// Asks a server for its keys. Asks again while its crawler is busy.
+    pub(crate) fn begin(server: &Server, stop: &Stop) -> Result<Self, LinkError> {
+        let mut connection = Connection::open(server)?;
+        let deadline = Instant::now() + BUSY_DURATION_MAX;
+        let mut command = BY_HASH_TABLE;
+        loop {
+            connection.send(command)?;
+            let line = connection.line()?;
+            let (next, has_ended) = match ListLine::parse(line) {
+                ListLine::Key(key) => (Some(key), false),
+                ListLine::Begin => (None, false),
+                ListLine::End => (None, true),
+                ListLine::Other if line.starts_with(b"NOTSTARTED") => (None, true),
+                ListLine::Other if line.starts_with(b"BADCLASS") && command == BY_HASH_TABLE => {
+                    command = BY_AGE;
+                    continue;
+                }
+                ListLine::Other => {
+                    let is_busy =
+                        line.starts_with(b"BUSY") || line == b"ERROR locked try again later";
+                    let may_wait = is_busy && Instant::now() < deadline && !stop.is_set();
+                    if !may_wait {
+                        return Err(refusal(line));
+                    }
+                    std::thread::sleep(BUSY_PAUSE);
+                    continue;
+                }
+            };
+            return Ok(Self { connection, next, has_ended });
+        }
+    }
+
+    /// The next keys; `None` after the last one.
+    pub(crate) fn next_batch(&mut self, pace: &Pace) -> Result<Option<Vec<ListedKey>>, LinkError> {
+        let mut batch = Vec::new();
+        let (mut bytes, mut key_bytes) = (0, 0);
+        while batch.len() < pace.batch_items_max() {
+            let Some(key) = self.next_key()? else { break };
+            bytes += key.bytes;
+            key_bytes += key.key.len();
+            let is_too_much = bytes > pace.batch_bytes_max() || key_bytes > BATCH_KEY_BYTES_MAX;
+            if is_too_much && !batch.is_empty() {
+                self.next = Some(key);
+                break;
+            }
+            batch.push(key);
+        }
+        Ok((!batch.is_empty()).then_some(batch))
+    }
+
+    fn next_key(&mut self) -> Result<Option<ListedKey>, LinkError> {
+        if let Some(key) = self.next.take() {
+            return Ok(Some(key));
+        }
+        while !self.has_ended {
+            let line = self.connection.line()?;
+            match ListLine::parse(line) {
+                ListLine::Key(key) => return Ok(Some(key)),
+                ListLine::End => self.has_ended = true,
+                ListLine::Begin => {}
+                ListLine::Other => return Err(LinkError::Odd(ReplyError::other_line(line))),
+            }
+        }
+        Ok(None)
+    }
+}
+
+fn refusal(line: &[u8]) -> LinkError {
+    let text = String::from_utf8_lossy(line);
+    LinkError::NotListed(match line {
+        b"CLIENT_ERROR lru crawler disabled" => format!("{text} (lru_crawler enable)"),
+        b"ERROR metadump not allowed" => format!("{text} (it was started with -X)"),
+        _ => text.into_owned(),
+    })
+}
