@@ -117,11 +117,48 @@ fn man_page() -> String {
     printed(&["--generate", "man"]).replace("\\fB", "").replace("\\fR", "").replace("\\-", "-")
 }
 
+/// Commands of the tool whose options the pages name alone.
+const TOOL_COMMANDS: [&str; 1] = ["copy"];
+
+/// The options of the tool's commands.
+fn tool_options(command: &str) -> BTreeSet<String> {
+    let output = Command::new(binaries::tool()).args([command, "--help"]).output();
+    let output = output.expect("the tool starts");
+    assert!(output.status.success(), "the tool has no command {command}");
+    let help = String::from_utf8(output.stdout).expect("UTF-8");
+    let words = help.split(|it: char| it.is_whitespace() || ",;:".contains(it));
+    words.filter(|word| word.starts_with("--")).map(ToOwned::to_owned).collect()
+}
+
+/// Commands of the tool in the pages have options that it knows.
+#[test]
+fn tool_options_exist() {
+    let mut wrong = Vec::new();
+    let mut checked = 0;
+    for page in Page::all() {
+        for span in page.code_spans() {
+            let words: Vec<&str> = span.split_whitespace().collect();
+            let Some((&"slabcore-tool", [command, rest @ ..])) = words.split_first() else {
+                continue;
+            };
+            let known = tool_options(command);
+            let options = rest.iter().filter(|it| it.starts_with("--"));
+            let unknown = options.filter(|it| !known.contains(**it));
+            wrong.extend(unknown.map(|it| format!("{}: {span}: {it}", page.name)));
+            checked += 1;
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    assert!(checked > 5, "the pages name commands of the tool");
+}
+
 #[test]
 fn options_exist() {
     let man = man_page();
-    let words: BTreeSet<&str> =
+    let mut words: BTreeSet<&str> =
         man.split(|it: char| it.is_whitespace() || it == ',').filter(|it| !it.is_empty()).collect();
+    let of_tool: Vec<_> = TOOL_COMMANDS.iter().map(|command| tool_options(command)).collect();
+    words.extend(of_tool.iter().flatten().map(String::as_str));
     let mut wrong = Vec::new();
     for page in Page::all().iter().filter(|page| page.name != "CHANGELOG.md") {
         for span in page.code_spans().iter().filter(|span| span.starts_with('-')) {

@@ -8,6 +8,7 @@ use slabcore_testkit::test_directory;
 
 mod binary;
 mod connections;
+mod copy;
 mod counters;
 mod daemon;
 mod datagrams;
@@ -26,6 +27,7 @@ mod login;
 mod memory_file;
 mod meta;
 mod miss_ratio_curve;
+mod moved_items;
 mod options;
 mod own_datagrams;
 mod pipelines;

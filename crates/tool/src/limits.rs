@@ -87,7 +87,7 @@ pub(crate) const BUSY_PAUSE: Duration = Duration::from_millis(200);
 /// Keys that a summary names for each reason.
 pub(crate) const EXAMPLES_MAX: usize = 5;
 
-/// Answers that a summary tells apart. Further ones count as one of them.
+/// Answers that a summary counts one by one. Further ones count as one of them.
 pub(crate) const REFUSALS_MAX: usize = 16;
 
 /// Time between two looks at the progress.

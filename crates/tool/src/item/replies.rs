@@ -24,7 +24,7 @@ pub(crate) enum GetReply {
     Other,
 }
 
-/// Marks of an item that a client is to store anew.
+/// Marks of an item that a client is to store again.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Marks {
     /// `W`: the client that reads this reply is to store it.

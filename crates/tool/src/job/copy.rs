@@ -2,14 +2,13 @@
 
 use std::time::Instant;
 
-use super::lanes::{self, of};
+use super::all_keys::{AllKeys, stat};
+use super::comparison::Comparison;
+use super::lanes::of;
 use super::summary::Summary;
-use super::verify;
 use crate::item::{ListedKey, StoreMode};
-use crate::link::{Connection, Server};
-use crate::progress::{Position, Progress};
-use crate::statistics::Topic;
-use crate::transfer::{Found, ItemReader, ItemWriter, Listing, Outcome, Pace, Rates, Stop, Tally};
+use crate::link::Server;
+use crate::transfer::{Found, ItemReader, ItemWriter, Outcome, Pace, RateLimits, Stop, Tally};
 
 /// What is to be copied, and how.
 #[derive(Debug)]
@@ -20,7 +19,7 @@ pub(crate) struct Copy {
     /// Whether values are left unread whose keys `to` has.
     pub(crate) resume: bool,
     pub(crate) verify: Verify,
-    pub(crate) rates: Rates,
+    pub(crate) rates: RateLimits,
     /// Connections to each server.
     pub(crate) connections: usize,
 }
@@ -37,33 +36,30 @@ pub(crate) enum Verify {
 impl Copy {
     /// Copies, and compares if it is asked for. An error means that nothing was begun.
     pub(crate) fn run(&self, stop: &Stop) -> Result<Summary, String> {
+        let Self { from, to, rates, connections, .. } = self;
+        let compare =
+            || Comparison { from, to, rates: *rates, connections: *connections }.run(stop);
         if self.verify == Verify::Only {
-            return verify::run(self, stop);
+            return compare();
         }
         let mut summary = self.copy(stop)?;
         if self.verify == Verify::AfterCopy && summary.error.is_none() {
-            summary.verified = Some(Box::new(verify::run(self, stop)?));
+            summary.verified = Some(Box::new(compare()?));
         }
         Ok(summary)
     }
 
     fn copy(&self, stop: &Stop) -> Result<Summary, String> {
         let began = Instant::now();
-        let evictions = evictions(&self.to)?;
-        let items_in_all = items(&self.from)?;
-        let pace = Pace::new(self.rates);
+        let evicted_before = stat(&self.to, "evictions")?;
+        let keys = AllKeys::new(&self.from, Pace::new(self.rates), stop);
         let mut lanes = Vec::new();
         for _ in 0..self.connections {
-            lanes.push(self.lane(&pace, stop)?);
+            lanes.push(self.lane(&keys)?);
         }
-        let mut listing = Listing::begin(&self.from, stop).map_err(of(&self.from))?;
-        let source = || listing.next_batch(&pace).map_err(of(&self.from));
-        let mut progress = Progress::new("copying");
-        let show = |tally: &Tally| progress.update(&position(tally, items_in_all));
-        let work = lanes::run(source, lanes, stop, show);
-        progress.finish();
+        let work = keys.run(lanes, "copying")?;
         let mut summary = Summary::new("copied", work, began.elapsed());
-        let evicted = self::evictions(&self.to).unwrap_or(evictions).saturating_sub(evictions);
+        let evicted = stat(&self.to, "evictions").unwrap_or(0).saturating_sub(evicted_before);
         if evicted > 0 {
             let text = format!("{} has evicted {evicted} items meanwhile", self.to.address());
             summary.notes.push(text);
@@ -77,8 +73,7 @@ impl Copy {
     /// A connection to each server, and what is done with a batch of keys.
     fn lane<'c>(
         &'c self,
-        pace: &'c Pace,
-        stop: &'c Stop,
+        all_keys: &'c AllKeys<'c>,
     ) -> Result<impl FnMut(Vec<ListedKey>, &mut Tally) -> Result<(), String> + use<'c>, String>
     {
         let of_from = of(&self.from);
@@ -90,7 +85,7 @@ impl Copy {
             probe = Some(ItemReader::connect(&self.to).map_err(&of_to)?);
         }
         Ok(move |mut keys: Vec<ListedKey>, tally: &mut Tally| {
-            pace.wait(keys.len() as u64, keys.iter().map(|key| key.bytes).sum(), stop);
+            all_keys.wait(&keys);
             if let Some(probe) = &mut probe {
                 let listed = keys.len();
                 keys = probe.absent(keys).map_err(&of_to)?;
@@ -108,28 +103,4 @@ impl Copy {
             writer.finish(tally).map_err(&of_to)
         })
     }
-}
-
-/// Where a command is that goes through a server's items.
-pub(super) fn position(tally: &Tally, items_in_all: u64) -> Position {
-    Position {
-        items: tally.items(),
-        bytes: tally.bytes(),
-        items_in_all: Some(items_in_all),
-        part: Some(tally.items() as f64 / items_in_all.max(1) as f64),
-    }
-}
-
-/// Items that a server has.
-pub(super) fn items(server: &Server) -> Result<u64, String> {
-    count(server, "curr_items")
-}
-
-fn evictions(server: &Server) -> Result<u64, String> {
-    count(server, "evictions")
-}
-
-fn count(server: &Server, name: &str) -> Result<u64, String> {
-    let table = Connection::open(server).and_then(|mut it| it.table(Topic::General));
-    Ok(table.map_err(of(server))?.count(name).unwrap_or(0))
 }

@@ -51,7 +51,8 @@ impl fmt::Display for LinkError {
             Self::Closed => f.write_str("the server closed the connection"),
             Self::Slow => f.write_str("the server does not answer"),
             Self::WantsLogin => f.write_str(
-                "the server wants a login: --user NAME, with the password in SLABCORE_PASSWORD or \
+                "the server wants a login: --user NAME (of copy: --from-user, --to-user), with the \
+                 password in SLABCORE_PASSWORD (SLABCORE_FROM_PASSWORD, SLABCORE_TO_PASSWORD) or \
                  --password-file",
             ),
             Self::LoginRefused(line) => {

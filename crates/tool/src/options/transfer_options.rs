@@ -5,12 +5,12 @@ use std::time::Duration;
 use clap::{Arg, ArgAction, ArgMatches, value_parser};
 
 use crate::limits::{CONNECTIONS_MAX, SILENCE_SECONDS_MAX};
-use crate::transfer::Rates;
+use crate::transfer::RateLimits;
 
 /// How items are moved.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct TransferOptions {
-    pub(super) rates: Rates,
+    pub(super) rates: RateLimits,
     /// Connections to a server.
     pub(super) connections: usize,
     /// How long a server may be silent.
@@ -46,7 +46,7 @@ impl TransferOptions {
     pub(super) fn of(matches: &ArgMatches) -> Self {
         let number = |name: &str| matches.get_one::<u64>(name).copied();
         Self {
-            rates: Rates {
+            rates: RateLimits {
                 items_per_second: number("rate"),
                 bytes_per_second: number("rate-bytes"),
             },

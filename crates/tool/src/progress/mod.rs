@@ -7,4 +7,4 @@
 mod progress;
 mod rate_window;
 
-pub(crate) use self::progress::{Position, Progress};
+pub(crate) use self::progress::{Position, ProgressDisplay};

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-use super::rate_window::{RateWindow, Sample};
+use super::rate_window::{CountsAt, RateWindow};
 use crate::limits::PROGRESS_LINE_INTERVAL;
 use crate::view::{bytes, seconds, short};
 
@@ -28,7 +28,7 @@ pub(crate) struct Position {
 
 /// Shows where a command is.
 #[derive(Debug)]
-pub(crate) struct Progress {
+pub(crate) struct ProgressDisplay {
     /// What the command does: `copying`.
     verb: &'static str,
     /// `None`: lines, because there is no terminal.
@@ -38,7 +38,7 @@ pub(crate) struct Progress {
     window: RateWindow,
 }
 
-impl Progress {
+impl ProgressDisplay {
     /// Shows progress on standard error.
     pub(crate) fn new(verb: &'static str) -> Self {
         let target = io::stderr().is_terminal().then(ProgressDrawTarget::stderr);
@@ -60,7 +60,7 @@ impl Progress {
     /// Shows a new position.
     pub(crate) fn update(&mut self, position: &Position) {
         let at = self.began.elapsed();
-        self.window.add(Sample { at, items: position.items, bytes: position.bytes });
+        self.window.add(CountsAt { at, items: position.items, bytes: position.bytes });
         let text = text(position, self.window.rates(), at);
         match &self.bar {
             Some(bar) => {
@@ -141,7 +141,7 @@ mod tests {
         let check = |columns: u16, part: f64, expected: &str| {
             let terminal = InMemoryTerm::new(10, columns);
             let target = ProgressDrawTarget::term_like(Box::new(terminal.clone()));
-            let mut progress = Progress::on("copying", Some(target));
+            let mut progress = ProgressDisplay::on("copying", Some(target));
             progress.update(&position((part * 2e6) as u64, Some(part)));
             let screen = terminal.contents();
             let shown = screen.split(", 3.00").next().unwrap_or_default();

@@ -7,17 +7,17 @@ use std::time::Duration;
 const WINDOW: Duration = Duration::from_secs(5);
 
 /// Samples in the window at most.
-const SAMPLES_MAX: usize = 100;
+const COUNTS_MAX: usize = 100;
 
 /// Counts at some times.
 #[derive(Debug, Default)]
 pub(super) struct RateWindow {
-    samples: VecDeque<Sample>,
+    samples: VecDeque<CountsAt>,
 }
 
 /// Counts at a time since the beginning.
 #[derive(Debug, Clone, Copy, Default)]
-pub(super) struct Sample {
+pub(super) struct CountsAt {
     pub(super) at: Duration,
     pub(super) items: u64,
     pub(super) bytes: u64,
@@ -25,10 +25,10 @@ pub(super) struct Sample {
 
 impl RateWindow {
     /// Adds the latest counts.
-    pub(super) fn add(&mut self, sample: Sample) {
+    pub(super) fn add(&mut self, sample: CountsAt) {
         self.samples.push_back(sample);
-        let is_old = |it: &Sample| sample.at.saturating_sub(it.at) > WINDOW;
-        while self.samples.len() > SAMPLES_MAX || self.samples.get(1).is_some_and(is_old) {
+        let is_old = |it: &CountsAt| sample.at.saturating_sub(it.at) > WINDOW;
+        while self.samples.len() > COUNTS_MAX || self.samples.get(1).is_some_and(is_old) {
             self.samples.pop_front();
         }
     }
@@ -54,7 +54,7 @@ mod tests {
             // Ten items a second, and 100 from the tenth second on.
             let items = if second < 10 { 10 * second } else { 100 * second };
             let at = Duration::from_secs(second);
-            window.add(Sample { at, items, bytes: 7 * items });
+            window.add(CountsAt { at, items, bytes: 7 * items });
         }
         assert_eq!(window.rates(), Some((100.0, 700.0)));
         assert!(window.samples.len() <= 7);

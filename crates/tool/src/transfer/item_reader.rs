@@ -15,7 +15,7 @@ pub(crate) struct ItemReader {
     connection: Connection,
     /// What was asked, and was not answered yet.
     asked: VecDeque<Question>,
-    /// Keys of stale items that the server now takes this client to store anew.
+    /// Keys of stale items that the server now takes this client to store again.
     won: Vec<Vec<u8>>,
 }
 
@@ -151,5 +151,45 @@ pub(super) fn odd(line: &[u8]) -> LinkError {
     match line {
         b"ERROR" => LinkError::WithoutMeta,
         _ => LinkError::Odd(ReplyError::other_line(line)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::transfer::fake_server::fake_server;
+
+    /// What is found of two keys, if a server answers so.
+    fn found(reply: &'static str) -> Result<String, String> {
+        let asked = "mg b k f t h l v u\r\n";
+        let (server, _) = fake_server(vec![(asked, reply)]);
+        let mut reader = ItemReader::connect(&server).map_err(|error| error.to_string())?;
+        let keys = ["a", "b"].map(|key| ListedKey { key: key.into(), bytes: 1, cas: 7 });
+        reader.ask(keys).map_err(|error| error.to_string())?;
+        let mut found = Vec::new();
+        while let Some((key, it)) = reader.next().map_err(|error| error.to_string())? {
+            let what = match it {
+                Found::Item(item) => format!("{} {}", item.value.escape_ascii(), item.cas),
+                Found::Nothing(outcome) => format!("{outcome:?}"),
+            };
+            found.push(format!("{}: {what}", key.key.escape_ascii()));
+        }
+        Ok(found.join("; "))
+    }
+
+    #[test]
+    fn replies_are_of_their_keys() {
+        let check = |reply, expected: &str| {
+            let found = found(reply).unwrap_or_else(|error| error);
+            assert!(found.contains(expected), "{reply:?}: {found}");
+        };
+        check("VA 2 ka f0 t-1\r\n\r\n\r\nEN kb\r\n", "a: \\r\\n 7; b: Vanished");
+        check("SERVER_ERROR x\r\nEN\r\n", "a: Refused(\"SERVER_ERROR x\"); b: Vanished");
+        // The replies of a proxy that has mixed up two requests.
+        check("VA 1 kb f0 t-1\r\nx\r\n", "a line begins with \"VA 1 kb f0 t-1\"");
+        check("VA 1 ka f0 t-1\r\nxy\r\n", "no line end follows a value");
+        check("VA 1073741825 ka f0 t-1\r\n", "a value is longer than 1073741824 bytes");
+        check("VA 5 ka f0 t-1\r\nx", "the server closed the connection");
+        check("ERROR\r\n", "the server knows no meta commands");
     }
 }

@@ -101,3 +101,46 @@ fn refusal(line: &[u8]) -> LinkError {
         _ => text.into_owned(),
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::transfer::RateLimits;
+    use crate::transfer::fake_server::fake_server;
+
+    const HASH: &str = "lru_crawler metadump hash\r\n";
+    const KEYS: &str = "key=a size=5\nkey=b size=6\nkey=%20 size=7\nEND\r\n";
+    const ALL: &str = "lru_crawler metadump all\r\n";
+
+    /// The keys that a server with these answers lists, by batch.
+    fn listed(answers: Vec<(&'static str, &'static str)>) -> Result<String, String> {
+        let (server, _) = fake_server(answers);
+        let mut listing =
+            Listing::begin(&server, &Stop::default()).map_err(|error| error.to_string())?;
+        let pace = Pace::new(RateLimits { items_per_second: Some(20), bytes_per_second: None });
+        let mut listed = Vec::new();
+        while let Some(batch) = listing.next_batch(&pace).map_err(|error| error.to_string())? {
+            let keys = batch.iter().map(|it| format!("{} {}", it.key.escape_ascii(), it.bytes));
+            listed.push(keys.collect::<Vec<_>>().join(", "));
+        }
+        Ok(listed.join("; "))
+    }
+
+    #[test]
+    fn lists_of_all_versions_are_read() {
+        let check = |answers, expected: &str| {
+            let listed = listed(answers).unwrap_or_else(|error| error);
+            assert!(listed.contains(expected), "{listed}");
+        };
+        check(vec![(HASH, KEYS)], "a 5, b 6;   7");
+        check(vec![(HASH, "OK\r\nEND\r\n")], "");
+        check(vec![(HASH, "NOTSTARTED no items to crawl\r\n")], "");
+        let busy = (HASH, "BUSY currently processing crawler request\r\n");
+        let locked = (HASH, "ERROR locked try again later\r\n");
+        check(vec![busy, locked, (HASH, KEYS)], "a 5, b 6;   7");
+        check(vec![(HASH, "BADCLASS invalid class id\r\n"), (ALL, KEYS)], "a 5, b 6;   7");
+        check(vec![(HASH, "ERROR\r\n")], "the server does not list its keys: ERROR");
+        check(vec![(HASH, "OK\r\nkey=a size=5\n")], "the server closed the connection");
+        check(vec![(HASH, "OK\r\nkey=%0\n")], "a line begins with \"key=%0\"");
+    }
+}

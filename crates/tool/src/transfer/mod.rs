@@ -5,6 +5,8 @@
 //!
 //! Start reading at `item_reader.rs`.
 
+#[cfg(test)]
+mod fake_server;
 mod item_reader;
 mod item_writer;
 mod listing;
@@ -17,6 +19,6 @@ pub(crate) use self::item_reader::{Found, ItemReader};
 pub(crate) use self::item_writer::ItemWriter;
 pub(crate) use self::listing::Listing;
 pub(crate) use self::outcome::Outcome;
-pub(crate) use self::pace::{Pace, Rates};
+pub(crate) use self::pace::{Pace, RateLimits};
 pub(crate) use self::stop::Stop;
 pub(crate) use self::tally::Tally;

@@ -9,7 +9,7 @@ use crate::limits::{BATCH_BYTES_MAX, BATCH_ITEMS_MAX, PACE_SLEEP_MAX, PACED_BATC
 
 /// The limits that an operator sets.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(crate) struct Rates {
+pub(crate) struct RateLimits {
     pub(crate) items_per_second: Option<u64>,
     pub(crate) bytes_per_second: Option<u64>,
 }
@@ -17,13 +17,13 @@ pub(crate) struct Rates {
 /// When the next batch may begin.
 #[derive(Debug)]
 pub(crate) struct Pace {
-    rates: Rates,
+    rates: RateLimits,
     next: Mutex<Instant>,
 }
 
 impl Pace {
     /// A pace that begins now.
-    pub(crate) fn new(rates: Rates) -> Self {
+    pub(crate) fn new(rates: RateLimits) -> Self {
         Self { rates, next: Mutex::new(Instant::now()) }
     }
 
@@ -58,7 +58,7 @@ impl Pace {
 }
 
 /// How long a batch takes at these rates.
-fn duration(rates: Rates, items: u64, bytes: u64) -> Duration {
+fn duration(rates: RateLimits, items: u64, bytes: u64) -> Duration {
     let seconds = |count: u64, rate: Option<u64>| rate.map_or(0.0, |it| count as f64 / it as f64);
     let seconds =
         seconds(items, rates.items_per_second).max(seconds(bytes, rates.bytes_per_second));
@@ -72,7 +72,7 @@ mod tests {
     #[test]
     fn the_slower_rate_counts() {
         let check = |items_per_second, bytes_per_second, expected: u64| {
-            let rates = Rates { items_per_second, bytes_per_second };
+            let rates = RateLimits { items_per_second, bytes_per_second };
             assert_eq!(duration(rates, 100, 5000), Duration::from_secs(expected));
         };
         check(None, None, 0);
@@ -84,7 +84,7 @@ mod tests {
     #[test]
     fn slow_rates_make_small_batches() {
         let check = |items_per_second, expected: usize| {
-            let pace = Pace::new(Rates { items_per_second, bytes_per_second: Some(50) });
+            let pace = Pace::new(RateLimits { items_per_second, bytes_per_second: Some(50) });
             assert_eq!((pace.batch_items_max(), pace.batch_bytes_max()), (expected, 5));
         };
         check(None, BATCH_ITEMS_MAX);
@@ -96,7 +96,7 @@ mod tests {
     /// What was waited for is given: batches may not begin before.
     #[test]
     fn batches_begin_one_after_the_other() {
-        let pace = Pace::new(Rates { items_per_second: Some(1000), bytes_per_second: None });
+        let pace = Pace::new(RateLimits { items_per_second: Some(1000), bytes_per_second: None });
         let begin = Instant::now();
         for _ in 0..3 {
             pace.wait(10, 0, &Stop::default());

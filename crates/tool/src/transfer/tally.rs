@@ -62,7 +62,7 @@ impl Tally {
         }
     }
 
-    /// A server may answer each item with another text: the first ones are told apart.
+    /// A server may answer each item with another text: the first ones are counted one by one.
     fn counted_as(&self, outcome: Outcome) -> Outcome {
         let is_refusal = |it: &Outcome| matches!(it, Outcome::Refused(_));
         let is_new = is_refusal(&outcome) && !self.counts.contains_key(&outcome);

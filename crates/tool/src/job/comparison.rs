@@ -2,12 +2,12 @@
 
 use std::time::Instant;
 
-use super::copy::{Copy, items, position};
-use super::lanes::{self, of};
+use super::all_keys::AllKeys;
+use super::lanes::of;
 use super::summary::Summary;
 use crate::item::{Item, ListedKey, Ttl};
-use crate::progress::Progress;
-use crate::transfer::{Found, ItemReader, Listing, Outcome, Pace, Stop, Tally};
+use crate::link::Server;
+use crate::transfer::{Found, ItemReader, Outcome, Pace, RateLimits, Stop, Tally};
 
 /// By how many seconds ttls may differ: servers count whole seconds, which begin at other times.
 const TTL_SECONDS_OFF_MAX: u64 = 1;
@@ -15,43 +15,47 @@ const TTL_SECONDS_OFF_MAX: u64 = 1;
 /// The same for a ttl that was given as a Unix time, which two clocks were needed for.
 const UNIX_TTL_SECONDS_OFF_MAX: u64 = 2;
 
-/// Reads each item of `from` on both servers.
-pub(super) fn run(copy: &Copy, stop: &Stop) -> Result<Summary, String> {
-    let began = Instant::now();
-    let items_in_all = items(&copy.from)?;
-    let pace = Pace::new(copy.rates);
-    let mut lanes = Vec::new();
-    for _ in 0..copy.connections {
-        let mut comparison = Comparison::connect(copy)?;
-        lanes.push({
-            let pace = &pace;
-            move |keys: Vec<ListedKey>, tally: &mut Tally| {
-                pace.wait(keys.len() as u64, keys.iter().map(|key| key.bytes).sum(), stop);
-                comparison.compare_all(keys, tally)
-            }
-        });
+/// Two servers that are compared.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Comparison<'s> {
+    pub(super) from: &'s Server,
+    pub(super) to: &'s Server,
+    pub(super) rates: RateLimits,
+    /// Connections to each server.
+    pub(super) connections: usize,
+}
+
+impl Comparison<'_> {
+    /// Reads each item of `from` on both servers.
+    pub(super) fn run(self, stop: &Stop) -> Result<Summary, String> {
+        let began = Instant::now();
+        let all_keys = AllKeys::new(self.from, Pace::new(self.rates), stop);
+        let mut lanes = Vec::new();
+        for _ in 0..self.connections {
+            let mut pair = Pair::connect(self)?;
+            let all_keys = &all_keys;
+            lanes.push(move |keys: Vec<ListedKey>, tally: &mut Tally| {
+                all_keys.wait(&keys);
+                pair.compare_all(keys, tally)
+            });
+        }
+        let work = all_keys.run(lanes, "verifying")?;
+        Ok(Summary::new("verified", work, began.elapsed()))
     }
-    let mut listing = Listing::begin(&copy.from, stop).map_err(of(&copy.from))?;
-    let source = || listing.next_batch(&pace).map_err(of(&copy.from));
-    let mut progress = Progress::new("verifying");
-    let show = |tally: &Tally| progress.update(&position(tally, items_in_all));
-    let work = lanes::run(source, lanes, stop, show);
-    progress.finish();
-    Ok(Summary::new("verified", work, began.elapsed()))
 }
 
 /// A connection to each server.
-struct Comparison<'c> {
-    copy: &'c Copy,
+struct Pair<'s> {
+    servers: Comparison<'s>,
     from: ItemReader,
     to: ItemReader,
 }
 
-impl<'c> Comparison<'c> {
-    fn connect(copy: &'c Copy) -> Result<Self, String> {
-        let from = ItemReader::connect(&copy.from).map_err(of(&copy.from))?;
-        let to = ItemReader::connect(&copy.to).map_err(of(&copy.to))?;
-        Ok(Self { copy, from, to })
+impl<'s> Pair<'s> {
+    fn connect(servers: Comparison<'s>) -> Result<Self, String> {
+        let from = ItemReader::connect(servers.from).map_err(of(servers.from))?;
+        let to = ItemReader::connect(servers.to).map_err(of(servers.to))?;
+        Ok(Self { servers, from, to })
     }
 
     /// Compares the items of some keys. What differs is looked at again, alone: it may have changed
@@ -83,13 +87,13 @@ impl<'c> Comparison<'c> {
     }
 
     fn ask(&mut self, keys: Vec<ListedKey>) -> Result<(), String> {
-        self.from.ask(keys.clone()).map_err(of(&self.copy.from))?;
-        self.to.ask(keys).map_err(of(&self.copy.to))
+        self.from.ask(keys.clone()).map_err(of(self.servers.from))?;
+        self.to.ask(keys).map_err(of(self.servers.to))
     }
 
     fn next(&mut self) -> Result<Option<(ListedKey, Found, Found)>, String> {
-        let from = self.from.next().map_err(of(&self.copy.from))?;
-        let to = self.to.next().map_err(of(&self.copy.to))?;
+        let from = self.from.next().map_err(of(self.servers.from))?;
+        let to = self.to.next().map_err(of(self.servers.to))?;
         Ok(from.zip(to).map(|((key, from), (_, to))| (key, from, to)))
     }
 }
