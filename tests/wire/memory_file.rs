@@ -2,14 +2,21 @@
 
 use std::collections::HashMap;
 use std::fs;
+use std::ops::Range;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
 
 use rustix::process::Signal;
+use slabcore_testkit::limits::POLL_PAUSE_MAX;
 use slabcore_testkit::server_process::{ServerKind, ServerOptions, ServerProcess};
 use slabcore_testkit::wire_client::WireClient;
 
 use crate::test_directory::TestDirectory;
+
+/// The longest time that a server may take to return or take memory.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// A file in memory, removed at the end.
 struct MemoryFile(PathBuf);
@@ -74,7 +81,7 @@ fn items_are_there_again() {
         client.expect("get n\r\n", "VALUE n 0 2\r\n42\r\nEND\r\n");
         client.expect("get long\r\n", format!("VALUE long 0 400000\r\n{long}\r\nEND\r\n"));
         // The time went on.
-        let patience = std::time::Instant::now();
+        let patience = Instant::now();
         while {
             client.send(b"get dies\r\n");
             client.read_line() != b"END\r\n"
@@ -284,4 +291,44 @@ fn a_file_on_a_disk_is_refused() {
     let (status, log) = file.options(1).start_in_vain();
     assert_eq!(status.code(), Some(71));
     assert!(log.contains("use a file system in memory (tmpfs, hugetlbfs)"), "{log}");
+}
+
+/// `cache_memlimit` gives a file's memory back to its file system, and takes it again.
+#[test]
+fn a_file_shrinks_and_grows() {
+    let file = MemoryFile::new();
+    let allocated = || fs::metadata(&file.0).expect("the file").blocks() * 512;
+    let server = file.start(2);
+    let mut client = server.connect();
+    let value = "v".repeat(10_000);
+    let fill = |client: &mut WireClient, keys: Range<usize>| {
+        for key in keys {
+            client.expect(format!("set key{key} 0 0 10000\r\n{value}\r\n"), "STORED\r\n");
+        }
+    };
+    fill(&mut client, 0..6_000);
+    assert!(allocated() >= 64 << 20);
+    client.expect("cache_memlimit 16\r\n", "OK\r\n");
+    wait_until(|| allocated() <= 18 << 20, "the file system has the memory back");
+    let few = server.stat("curr_items");
+    client.expect("cache_memlimit 48\r\n", "OK\r\n");
+    wait_until(|| allocated() >= 48 << 20, "the file has the memory again");
+    fill(&mut client, 6_000..12_000);
+    let more = server.stat("curr_items");
+    assert!(more > 2 * few, "{few} items, then {more}");
+    assert!(allocated() <= 50 << 20);
+    let refusal = "MEMLIMIT_ADJUST_FAILED out of bounds or unable to adjust\r\n";
+    client.expect("cache_memlimit 65\r\n", refusal);
+    drop(client);
+    server.stop_by(Signal::KILL);
+    let server = file.start(2);
+    assert!(server.stat("curr_items") >= more - 1);
+}
+
+fn wait_until(is_so: impl Fn() -> bool, what: &str) {
+    let deadline = Instant::now() + PATIENCE;
+    while !is_so() {
+        assert!(Instant::now() < deadline, "not in time: {what}");
+        std::thread::sleep(POLL_PAUSE_MAX);
+    }
 }

@@ -13,6 +13,7 @@ pub(crate) mod executor_setup;
 mod executor_start;
 mod executors;
 mod heartbeat;
+mod huge_pages;
 mod item_pages;
 mod port_file;
 mod ring_executor;

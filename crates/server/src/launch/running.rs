@@ -17,6 +17,7 @@ use crate::launch::backend;
 use crate::launch::executor_setup::make_setups;
 use crate::launch::executors::{ExecutorThread, WaitingExecutor};
 use crate::launch::heartbeat::Heartbeat;
+use crate::launch::huge_pages;
 use crate::launch::port_file;
 use crate::launch::summary::Summary;
 use crate::launch::wake_timer::WakeTimer;
@@ -90,6 +91,7 @@ impl Listening {
         let stop_acceptor = eventfd(0, flags).map_err(|e| system(e.into()))?;
         let stop = stop_acceptor.try_clone().map_err(system)?;
         let acceptor = acceptor::spawn(Arc::clone(&shared), listeners, stop).map_err(system)?;
+        huge_pages::ask_in_background(&shared);
         let admin = start_admin(&shared);
         let heartbeats = Vec::new();
         let system = |error| StartError::System("start a thread", error);

@@ -17,7 +17,10 @@ use slabcore_storage::region_reach;
 use tracing::warn;
 
 use crate::settings::Settings;
-use crate::settings::file_mapping::{FileMapping, HUGE_PAGE_BYTES};
+use crate::settings::file_mapping::{FileMapping, HUGE_PAGE_BYTES, collapse};
+
+/// Huge pages in a row that the system cannot make before it is asked for no more.
+const COLLAPSE_FAILURES_MAX: usize = 16;
 
 /// Size of the reserved huge pages that are asked for, whatever the system's default is.
 const HUGE_PAGE_BITS: u8 = HUGE_PAGE_BYTES.ilog2() as u8;
@@ -108,9 +111,31 @@ pub(crate) struct MappedRange {
 }
 
 impl MappedRange {
-    /// Whether the memory is that of a file, which keeps it whatever the process needs.
+    /// Whether the memory is that of a file: it must be allocated before it is touched.
     pub(crate) fn is_file(self) -> bool {
         self.is_file
+    }
+
+    /// Returns memory of this range to the system. It reads as zeros then. That of a file must be
+    /// allocated ([`allocate`]) before it is touched again; other memory is allocated by a touch.
+    pub(crate) fn return_to_system(self, bytes: &mut [u8]) {
+        let advice =
+            if self.is_file { MemoryAdvice::LinuxRemove } else { MemoryAdvice::LinuxDontNeed };
+        // SAFETY: the bytes are borrowed by nobody else, and their values are not needed. If the
+        // system refuses, the memory stays as it is.
+        let _ = unsafe { madvise(bytes.as_mut_ptr().cast(), bytes.len(), advice) };
+    }
+
+    /// Makes huge pages of the memory, as far as there are some. Calls `pause` after each, and ends
+    /// if that says false.
+    pub(crate) fn collapse(self, mut pause: impl FnMut() -> bool) {
+        let mut failures = 0;
+        for offset in (0..self.bytes / HUGE_PAGE_BYTES).map(|page| page * HUGE_PAGE_BYTES) {
+            failures = if collapse(self.address + offset) { 0 } else { failures + 1 };
+            if failures > COLLAPSE_FAILURES_MAX || !pause() {
+                return;
+            }
+        }
     }
 
     /// Asks the kernel for huge pages, or for none. After memory was returned the kernel would
@@ -124,11 +149,11 @@ impl MappedRange {
     }
 }
 
-/// Returns memory to the system. It reads as zeros, and is allocated again when it is touched.
-pub(crate) fn return_to_system(bytes: &mut [u8]) {
-    // SAFETY: the bytes are of a private anonymous mapping, borrowed by nobody else, and their
-    // values are not needed. If the system refuses, the memory stays as it is.
-    let _ = unsafe { madvise(bytes.as_mut_ptr().cast(), bytes.len(), MemoryAdvice::LinuxDontNeed) };
+/// Allocates memory of a file. False: the file's system has no room.
+pub(crate) fn allocate(bytes: &mut [u8]) -> bool {
+    let start: *mut libc::c_void = bytes.as_mut_ptr().cast();
+    // SAFETY: this advice changes no byte, wherever it is given.
+    unsafe { libc::madvise(start, bytes.len(), libc::MADV_POPULATE_WRITE) == 0 }
 }
 
 fn advised(bytes: usize) -> io::Result<MmapMut> {

@@ -1,6 +1,9 @@
 //! The limit on the memory of items and index, and where that memory is.
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
+
+use slabcore_storage::{PAGE_BYTES, PagePool};
 
 use crate::settings::item_memory::MappedRange;
 
@@ -10,13 +13,16 @@ pub(crate) struct ItemMemoryLimit {
     bytes: AtomicUsize,
     /// The memory, with the address space that it may grow into.
     range: MappedRange,
-    /// A thread returns memory to the system.
-    is_returning: AtomicBool,
+    /// A thread returns memory to the system, or allocates it.
+    is_at_work: AtomicBool,
+    /// Held while the pool's limit changes.
+    changing: Mutex<()>,
 }
 
 impl ItemMemoryLimit {
     pub(crate) fn new(bytes: usize, range: MappedRange) -> Self {
-        Self { bytes: AtomicUsize::new(bytes), range, is_returning: AtomicBool::new(false) }
+        let (is_at_work, changing) = (AtomicBool::new(false), Mutex::new(()));
+        Self { bytes: AtomicUsize::new(bytes), range, is_at_work, changing }
     }
 
     /// The limit in bytes.
@@ -24,20 +30,56 @@ impl ItemMemoryLimit {
         self.bytes.load(Ordering::Relaxed)
     }
 
-    /// Sets the limit. Until it grows again after it fell, the kernel is asked for no huge pages.
-    pub(super) fn set(&self, bytes: usize) {
+    /// Where the memory is.
+    pub(crate) fn range(&self) -> MappedRange {
+        self.range
+    }
+
+    /// Sets the limit, as far as the pages have memory. Until it grows again after it fell, the
+    /// kernel is asked for no huge pages. False, and nothing changes: there are fewer pages.
+    pub(super) fn set(&self, bytes: usize, pool: &PagePool) -> bool {
+        let _changing = self.changing.lock().unwrap_or_else(PoisonError::into_inner);
+        if bytes / PAGE_BYTES > pool.pages() {
+            return false;
+        }
         let before = self.bytes.swap(bytes, Ordering::Relaxed);
         self.range.advise_huge_pages(bytes >= before);
+        self.follow(pool);
+        true
     }
 
-    /// True if the caller is to return memory to the system: no other thread does, and the memory
-    /// is not that of a file.
-    pub(super) fn begin_returning(&self) -> bool {
-        !self.range.is_file() && !self.is_returning.swap(true, Ordering::AcqRel)
+    /// Raises the pool's limit after pages were allocated.
+    pub(super) fn follow_allocated(&self, pool: &PagePool) {
+        let _changing = self.changing.lock().unwrap_or_else(PoisonError::into_inner);
+        self.follow(pool);
     }
 
-    /// The thread that returned memory is about to end.
-    pub(super) fn end_returning(&self) {
-        self.is_returning.store(false, Ordering::Release);
+    /// No page finds memory any more: the limit is what there is.
+    pub(super) fn settle_for_allocated(&self, pool: &PagePool) {
+        let _changing = self.changing.lock().unwrap_or_else(PoisonError::into_inner);
+        self.bytes.fetch_min(pool.pages_allocated() * PAGE_BYTES, Ordering::Relaxed);
+        self.follow(pool);
+    }
+
+    fn follow(&self, pool: &PagePool) {
+        let pages = self.bytes() / PAGE_BYTES;
+        let is_file = self.range.is_file();
+        pool.set_limit(if is_file { pages.min(pool.pages_allocated()) } else { pages });
+    }
+
+    /// Whether pages need memory before they may be taken.
+    pub(super) fn has_to_allocate(&self, pool: &PagePool) -> bool {
+        self.range.is_file() && pool.pages_allocated() < self.bytes() / PAGE_BYTES
+    }
+
+    /// True if the caller is to return memory to the system, or to allocate it: no other thread
+    /// does.
+    pub(super) fn begin_work(&self) -> bool {
+        !self.is_at_work.swap(true, Ordering::AcqRel)
+    }
+
+    /// The thread that returned or allocated memory is about to end.
+    pub(super) fn end_work(&self) {
+        self.is_at_work.store(false, Ordering::Release);
     }
 }

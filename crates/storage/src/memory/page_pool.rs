@@ -12,6 +12,10 @@
 //! words = | next free page, or the owner's note |  one per page
 //! ```
 //!
+//! A region with a directory is a file's, and all of it was allocated: all free pages are in the
+//! stack of pages given back. A page that was returned to the system needs room in the file again
+//! before it is free ([`PagePool::take_to_allocate`]).
+//!
 //! The region may have more pages than the **limit**, which moves while the server runs. `room` is
 //! how many more pages may be taken. A `take` first takes one off `room`, then looks for the page.
 
@@ -125,6 +129,9 @@ impl PagePool {
     pub fn with_limit(region: Region, limit: usize) -> PagePool {
         let pool = PagePool::without_kept_pages(region, limit);
         pool.directory.clear();
+        if pool.directory.is_kept() {
+            pool.keep_pages(|_| false);
+        }
         pool
     }
 
@@ -219,13 +226,12 @@ impl PagePool {
             if is_kept(number as u32) {
                 kept += usize::from(is_usable);
             } else if is_usable {
-                // As if their memory had been returned: they may never have been touched.
-                self.keep_returned(Page::new(number as u32));
+                self.given.push(&self.words, Page::new(number as u32));
             }
         }
         let room = self.pages_total().cast_signed() - kept.cast_signed();
         self.untouched.store(pages, Ordering::Relaxed);
-        self.returned_pages.store(self.usable - kept, Ordering::Relaxed);
+        self.returned_pages.store(0, Ordering::Relaxed);
         self.class_pages_max.store(0, Ordering::Relaxed);
         self.room.store(room, Ordering::Relaxed);
     }
@@ -446,7 +452,7 @@ impl PagePool {
     }
 
     /// Pages of the region.
-    pub(crate) fn pages(&self) -> usize {
+    pub fn pages(&self) -> usize {
         self.words.len()
     }
 
@@ -509,7 +515,34 @@ impl PagePool {
         self.region.page_memory(page)
     }
 
+    /// A page whose memory was returned to the system, if fewer than `pages` have memory. The
+    /// caller allocates its memory and passes it to [`Self::keep_allocated`], or else to
+    /// [`Self::keep_unallocated`]. Only the thread that returns memory may call this.
+    pub fn take_to_allocate(&self, pages: usize) -> Option<Page> {
+        if self.pages_allocated() >= pages { None } else { self.returned.pop(&self.words) }
+    }
+
+    /// Takes back a page whose memory is allocated again. It may be taken when the limit is raised.
+    pub fn keep_allocated(&self, page: Page) {
+        self.given.push(&self.words, page);
+        self.returned_pages.fetch_sub(1, Ordering::Relaxed);
+    }
+
+    /// Takes back a page for whose memory there was no room.
+    pub fn keep_unallocated(&self, page: Page) {
+        self.returned.push(&self.words, page);
+    }
+
+    /// Pages whose memory was not returned to the system.
+    pub fn pages_allocated(&self) -> usize {
+        self.usable - self.returned_pages.load(Ordering::Relaxed)
+    }
+
+    /// Takes a page whose memory was returned, if a touch is enough to have it again.
     fn take_returned(&self) -> Option<Page> {
+        if self.directory.is_kept() {
+            return None;
+        }
         let page = self.returned.pop(&self.words)?;
         self.returned_pages.fetch_sub(1, Ordering::Relaxed);
         Some(page)
@@ -627,6 +660,29 @@ mod tests {
         let mut numbers: Vec<u32> = owned.iter().map(Page::number).collect();
         numbers.sort_unstable();
         assert_eq!(numbers, [0, 1, 2, 3, 4]);
+    }
+
+    /// Pages of a file have memory from the start. One that was returned is free only when it was
+    /// allocated again.
+    #[test]
+    fn pages_of_a_file_are_allocated_before_they_are_taken() {
+        let memory = vec![0_u8; crate::region_bytes(3)];
+        let pool = PagePool::with_limit(Region::with_directory(Box::new(memory), 3), 3);
+        assert_eq!(pool.take().map(|page| page.number()), Some(0));
+        assert!(pool.set_limit(1) && pool.has_to_return());
+        while let Some(page) = pool.take_to_return() {
+            pool.keep_returned(page);
+        }
+        assert_eq!((pool.pages_allocated(), pool.has_to_return()), (1, false));
+        assert!(pool.set_limit(3));
+        assert_eq!(pool.take(), None);
+        let page = pool.take_to_allocate(3).unwrap();
+        pool.keep_unallocated(page);
+        assert_eq!((pool.take(), pool.pages_allocated()), (None, 1));
+        let page = pool.take_to_allocate(2).unwrap();
+        pool.keep_allocated(page);
+        assert!(pool.take_to_allocate(2).is_none(), "two have memory");
+        assert!(pool.take().is_some() && pool.take().is_none());
     }
 
     /// A thread that had room waited for pages that another thread was returning to the system, on
