@@ -1,10 +1,10 @@
 //! `cache_memlimit`: the memory for items and index grows and shrinks while the server runs.
 //!
-//! To grow, shards are allowed to take more pages; the memory of a file is allocated before. To shrink, each shard gives pages back in the
-//! background of its turns, and a thread returns their memory to the system in small parts. With
-//! `-M` a shard gives pages only as items go. Pages with values that clients read or upload follow
-//! when they are done. Until the limit grows again, the kernel is asked for
-//! no huge pages.
+//! To grow, shards are allowed to take more pages; the memory of a file is allocated before. To
+//! shrink, each shard gives pages back in the background of its turns, and a thread returns their
+//! memory to the system in small parts. With `-M` a shard gives pages only as items go. Pages with
+//! values that clients read or upload follow when they are done. Until the limit grows again, the
+//! kernel is asked for no huge pages.
 
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Weak};
