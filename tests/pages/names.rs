@@ -118,7 +118,7 @@ fn man_page() -> String {
 }
 
 /// Commands of the tool whose options the pages name alone.
-const TOOL_COMMANDS: [&str; 1] = ["copy"];
+const TOOL_COMMANDS: [&str; 3] = ["copy", "dump", "restore"];
 
 /// The options of the tool's commands.
 fn tool_options(command: &str) -> BTreeSet<String> {

@@ -1,18 +1,18 @@
 //! `slabcore-tool copy` between all pairs of servers.
 
-use std::process::{Child, Stdio};
+use std::process::Stdio;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::Signal;
 use serde_json::Value;
 use slabcore_testkit::server_process::{ServerKind, ServerOptions, ServerProcess};
 use slabcore_testkit::terminal::Terminal;
 use slabcore_testkit::tls_files::TlsFiles;
 
 use crate::moved_items::{
-    LARGE, PAIRS, address, fill, items, odd_items, outcome, run, server, summary, tool, unix_now,
-    values,
+    LARGE, PAIRS, Running, address, fill, items, odd_items, outcome, run, server, summary, tool,
+    unix_now, values, wait_for_items,
 };
 use crate::users_file::UsersFile;
 
@@ -134,44 +134,6 @@ fn differences_are_found(kind: ServerKind) {
     assert_eq!(outcome(&copied["verified"], "missing").0, 0);
     assert_eq!(outcome(&copied["verified"], "other_value").0, 1);
     assert_eq!(copy(&from, &to, &["--overwrite", "--verify"], 0)["verified"]["items"], 1001);
-}
-
-/// A tool at work. Dropping it kills it.
-struct Running(Child);
-
-impl Running {
-    fn start(words: &[&str]) -> Self {
-        let mut command = tool(words);
-        command.stdout(Stdio::piped()).stderr(Stdio::piped());
-        Self(command.spawn().expect("the tool starts"))
-    }
-
-    fn signal(&self, signal: Signal) {
-        kill_process(Pid::from_child(&self.0), signal).expect("it runs");
-    }
-
-    /// Status, output and errors.
-    fn end(mut self) -> (Option<i32>, String, String) {
-        let stdout = std::io::read_to_string(self.0.stdout.take().expect("a pipe"));
-        let stderr = std::io::read_to_string(self.0.stderr.take().expect("a pipe"));
-        let status = self.0.wait().expect("it is a child");
-        (status.code(), stdout.expect("UTF-8"), stderr.expect("UTF-8"))
-    }
-}
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        // If it has ended already, both calls return an error.
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
-
-/// Waits until a server has an item.
-fn wait_for_items(server: &ServerProcess) {
-    while items(server) == 0 {
-        thread::yield_now();
-    }
 }
 
 /// A copy that is killed or interrupted is begun again, and reads only the rest.

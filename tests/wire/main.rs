@@ -12,6 +12,7 @@ mod copy;
 mod counters;
 mod daemon;
 mod datagrams;
+mod dump_files;
 mod dumps;
 mod eviction_order;
 mod fairness;

@@ -2,8 +2,10 @@
 //! kind.
 
 use std::collections::BTreeMap;
-use std::process::{Command, Output, Stdio};
+use std::process::{Child, Command, Output, Stdio};
+use std::thread;
 
+use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 use slabcore_testkit::binaries;
 use slabcore_testkit::server_process::{ServerKind, ServerOptions, ServerProcess};
@@ -179,4 +181,42 @@ pub(crate) fn values(client: &mut WireClient, keys: &[String]) -> BTreeMap<Strin
         }
     }
     values
+}
+
+/// A tool at work. Dropping it kills it.
+pub(crate) struct Running(pub(crate) Child);
+
+impl Running {
+    pub(crate) fn start(words: &[&str]) -> Self {
+        let mut command = tool(words);
+        command.stdout(Stdio::piped()).stderr(Stdio::piped());
+        Self(command.spawn().expect("the tool starts"))
+    }
+
+    pub(crate) fn signal(&self, signal: Signal) {
+        kill_process(Pid::from_child(&self.0), signal).expect("it runs");
+    }
+
+    /// Status, output and errors.
+    pub(crate) fn end(mut self) -> (Option<i32>, String, String) {
+        let stdout = std::io::read_to_string(self.0.stdout.take().expect("a pipe"));
+        let stderr = std::io::read_to_string(self.0.stderr.take().expect("a pipe"));
+        let status = self.0.wait().expect("it is a child");
+        (status.code(), stdout.expect("UTF-8"), stderr.expect("UTF-8"))
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        // If it has ended already, both calls return an error.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// Waits until a server has an item.
+pub(crate) fn wait_for_items(server: &ServerProcess) {
+    while items(server) == 0 {
+        thread::yield_now();
+    }
 }

@@ -1,7 +1,8 @@
 //! `slabcore-tool`: looks into a running Slabcore or memcached, and moves its items.
 //!
 //! **Purpose.** `slabcore-tool top` shows what a server does: on a screen that is refreshed, or
-//! once as text or JSON. `slabcore-tool copy` copies all items of a server to another one.
+//! once as text or JSON. `slabcore-tool copy` copies all items of a server to another one, `dump`
+//! writes them to a file or a pipe, and `restore` reads them back.
 //!
 //! **Goals.** Works with every memcached, as far as its statistics and commands reach.
 //!
@@ -12,10 +13,11 @@
 //! has key, value, flags and ttl of one reply.
 //!
 //! **Rooms**, from the ground up: `statistics`, `report`, `view`, `item`, `link`, `screen`, `live`
-//! for `top`; `transfer`, `progress`, `job` for commands that move items; `options`. `sampler.rs`
-//! joins `link` and `report`.
+//! for `top`; `transfer`, `file`, `progress`, `job` for commands that move items; `options`.
+//! `sampler.rs` joins `link` and `report`.
 
 mod escaped;
+mod file;
 mod item;
 mod job;
 mod limits;
@@ -36,8 +38,9 @@ use std::thread;
 
 use clap::ArgMatches;
 
+use crate::file::FileName;
 use crate::job::{Ending, Summary};
-use crate::options::{CopyOptions, Form, TopOptions};
+use crate::options::{CopyOptions, DumpOptions, Form, RestoreOptions, TopOptions};
 use crate::sampler::Sampler;
 use crate::transfer::Stop;
 
@@ -55,6 +58,8 @@ fn main() -> ExitCode {
     match matches.subcommand() {
         Some(("top", matches)) => top(matches),
         Some(("copy", matches)) => copy(matches),
+        Some(("dump", matches)) => dump(matches),
+        Some(("restore", matches)) => restore(matches),
         _ => ExitCode::from(USAGE),
     }
 }
@@ -92,18 +97,48 @@ fn show(options: TopOptions) -> Result<(), String> {
         thread::sleep(interval);
         latest = report(&mut sampler)?;
     }
-    print(&if form == Form::Json { view::json(&latest) } else { view::plain_text(&latest) })
+    let text = if form == Form::Json { view::json(&latest) } else { view::plain_text(&latest) };
+    print(&text, &mut io::stdout())
 }
 
 fn copy(matches: &ArgMatches) -> ExitCode {
     match CopyOptions::of(matches) {
-        Ok(CopyOptions { copy, json }) => finish(|stop| copy.run(stop), json),
+        Ok(CopyOptions { copy, json }) => finish(|stop| copy.run(stop), json, &mut io::stdout()),
         Err(error) => fail(&error, USAGE),
     }
 }
 
+fn dump(matches: &ArgMatches) -> ExitCode {
+    let DumpOptions { dump, json } = match DumpOptions::of(matches) {
+        Ok(options) => options,
+        Err(error) => return fail(&error, USAGE),
+    };
+    if dump.file != FileName::Standard {
+        return finish(|stop| dump.run(stop), json, &mut io::stdout());
+    }
+    if io::stdout().is_terminal() {
+        return fail("the output is a terminal: name a file, or pipe it to a program", USAGE);
+    }
+    finish(|stop| dump.run(stop), json, &mut io::stderr())
+}
+
+fn restore(matches: &ArgMatches) -> ExitCode {
+    let RestoreOptions { restore, json } = match RestoreOptions::of(matches) {
+        Ok(options) => options,
+        Err(error) => return fail(&error, USAGE),
+    };
+    if restore.file == FileName::Standard && io::stdin().is_terminal() {
+        return fail("the input is a terminal: name a file, or pipe it from a program", USAGE);
+    }
+    finish(|stop| restore.run(stop), json, &mut io::stdout())
+}
+
 /// Runs a command until it or a signal ends it, and prints its summary.
-fn finish(run: impl FnOnce(&Stop) -> Result<Summary, String>, json: bool) -> ExitCode {
+fn finish(
+    run: impl FnOnce(&Stop) -> Result<Summary, String>,
+    json: bool,
+    output: &mut impl Write,
+) -> ExitCode {
     let summary = Stop::by_signals()
         .map_err(|error| format!("signals cannot be caught: {error}"))
         .and_then(|stop| run(&stop));
@@ -111,7 +146,7 @@ fn finish(run: impl FnOnce(&Stop) -> Result<Summary, String>, json: bool) -> Exi
         Ok(summary) => summary,
         Err(error) => return fail(&error, CUT),
     };
-    if let Err(error) = print(&if json { summary.json() } else { summary.text() }) {
+    if let Err(error) = print(&if json { summary.json() } else { summary.text() }, output) {
         return fail(&error, CUT);
     }
     match (summary.ending(), summary.error()) {
@@ -121,9 +156,9 @@ fn finish(run: impl FnOnce(&Stop) -> Result<Summary, String>, json: bool) -> Exi
     }
 }
 
-/// Prints a text to stdout. A reader that has gone is not an error.
-fn print(text: &str) -> Result<(), String> {
-    match io::stdout().write_all(text.as_bytes()) {
+/// Prints a text. A reader that has gone is not an error.
+fn print(text: &str, output: &mut impl Write) -> Result<(), String> {
+    match output.write_all(text.as_bytes()) {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(error.to_string()),
         _ => Ok(()),
     }

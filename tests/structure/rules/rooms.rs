@@ -88,6 +88,7 @@ const ROOMS: &[Rooms] = &[
             "screen",
             "live",
             "transfer",
+            "file",
             "progress",
             "job",
             "options",

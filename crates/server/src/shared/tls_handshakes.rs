@@ -1,7 +1,6 @@
 //! TLS handshakes, on threads of their own, because a signature takes longer than a thousand gets.
 //! A connection comes to its shard after its handshake.
 
-use std::fmt;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::sync::Arc;
@@ -21,7 +20,6 @@ use crate::connection::new_connection::NewConnection;
 use crate::connection::tls_session::TlsSession;
 use crate::settings::fatal::end_process;
 use crate::settings::limits::{HANDSHAKE_DURATION_MAX, HANDSHAKE_THREADS_MAX};
-use crate::settings::log;
 use crate::settings::tls::ClientCertificates;
 use crate::shared::graceful_close;
 use crate::shared::mailbox::Message;
@@ -148,33 +146,12 @@ struct Handshake {
 }
 
 /// State of a handshake after a step.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum HandshakeStep {
     /// It waits for the socket.
     Waits(epoll::EventFlags),
     Done,
-    Failed(HandshakeFailure),
-}
-
-/// Why a handshake failed.
-enum HandshakeFailure {
-    /// The client closed the connection.
-    Closed,
-    /// It took longer than [`HANDSHAKE_DURATION_MAX`].
-    Slow,
-    System(Errno),
-    /// What the client sent is not TLS, or not a session that the server accepts.
-    Refused(rustls::Error),
-}
-
-impl fmt::Display for HandshakeFailure {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Closed => write!(f, "the client closed the connection"),
-            Self::Slow => write!(f, "it took longer than {} s", HANDSHAKE_DURATION_MAX.as_secs()),
-            Self::System(error) => write!(f, "{error}"),
-            Self::Refused(error) => write!(f, "{error}"),
-        }
-    }
+    Failed,
 }
 
 struct Worker {
@@ -244,9 +221,9 @@ impl Worker {
 
     fn begin(&mut self, newcomer: Newcomer) {
         let config = self.tls().config(newcomer.demanded);
-        let session = match ServerConnection::new(config) {
-            Ok(session) => session,
-            Err(error) => return self.failed(&HandshakeFailure::Refused(error)),
+        let Ok(session) = ServerConnection::new(config) else {
+            self.failed();
+            return;
         };
         let interest = epoll::EventFlags::IN;
         let (started, unsent) = (Instant::now(), Vec::new());
@@ -259,9 +236,10 @@ impl Worker {
     fn watch_new(&mut self, id: ConnectionId, interest: epoll::EventFlags) {
         let Some(handshake) = self.under_way.find_mut(id) else { return };
         let data = epoll::EventData::new_u64(id.to_bits());
-        if let Err(error) = epoll::add(&self.epoll, &handshake.newcomer.socket, data, interest) {
+        if epoll::add(&self.epoll, &handshake.newcomer.socket, data, interest).is_err() {
             self.under_way.remove(id.index);
-            return self.failed(&HandshakeFailure::System(error));
+            self.failed();
+            return;
         }
         self.go_on(id);
     }
@@ -273,10 +251,9 @@ impl Worker {
             HandshakeStep::Waits(wanted) => {
                 handshake.interest = wanted;
                 let data = epoll::EventData::new_u64(id.to_bits());
-                let socket = &handshake.newcomer.socket;
-                if let Err(error) = epoll::modify(&self.epoll, socket, data, wanted) {
+                if epoll::modify(&self.epoll, &handshake.newcomer.socket, data, wanted).is_err() {
                     self.end(id.index);
-                    self.failed(&HandshakeFailure::System(error));
+                    self.failed();
                 }
             }
             HandshakeStep::Done => {
@@ -284,11 +261,11 @@ impl Worker {
                     self.finish(handshake);
                 }
             }
-            HandshakeStep::Failed(why) => {
+            HandshakeStep::Failed => {
                 if let Some(handshake) = self.end(id.index) {
                     graceful_close::close(&handshake.newcomer.socket);
                 }
-                self.failed(&why);
+                self.failed();
             }
         }
     }
@@ -330,13 +307,12 @@ impl Worker {
             let late = |it: &Handshake| it.started.elapsed() >= HANDSHAKE_DURATION_MAX;
             if self.under_way.get(index).is_some_and(late) {
                 self.end(index);
-                self.failed(&HandshakeFailure::Slow);
+                self.failed();
             }
         }
     }
 
-    fn failed(&self, why: &HandshakeFailure) {
-        log::handshake_failed(self.shared.verbosity.load(Ordering::Relaxed), why);
+    fn failed(&self) {
         self.tls().handshake_errors.fetch_add(1, Ordering::Relaxed);
         self.shared.admission.connection_ended();
     }
@@ -352,44 +328,43 @@ impl Handshake {
         loop {
             while self.session.wants_write() {
                 // Writing to memory never fails.
-                let _ = self.session.write_tls(&mut self.unsent);
+                if self.session.write_tls(&mut self.unsent).is_err() {
+                    return HandshakeStep::Failed;
+                }
             }
             match self.send() {
                 Ok(()) if !self.session.is_handshaking() => return HandshakeStep::Done,
                 Ok(()) => {}
                 Err(Errno::AGAIN) => return HandshakeStep::Waits(epoll::EventFlags::OUT),
-                Err(error) => return HandshakeStep::Failed(HandshakeFailure::System(error)),
+                Err(_) => return HandshakeStep::Failed,
             }
             let mut received = [0; READ_BYTES];
             match recv(self.newcomer.socket.as_fd(), &mut received, RecvFlags::DONTWAIT) {
-                Ok((0, _)) => return HandshakeStep::Failed(HandshakeFailure::Closed),
+                Ok((0, _)) => return HandshakeStep::Failed,
                 Ok((bytes, _)) => {
-                    if let Err(error) = self.receive(&received[..bytes]) {
-                        return HandshakeStep::Failed(HandshakeFailure::Refused(error));
+                    if !self.receive(&received[..bytes]) {
+                        return HandshakeStep::Failed;
                     }
                 }
                 Err(Errno::AGAIN) => return HandshakeStep::Waits(epoll::EventFlags::IN),
                 Err(Errno::INTR) => {}
-                Err(error) => return HandshakeStep::Failed(HandshakeFailure::System(error)),
+                Err(_) => return HandshakeStep::Failed,
             }
         }
     }
 
-    /// Processes received bytes. An error: they are invalid; the client gets an alert.
-    fn receive(&mut self, mut received: &[u8]) -> Result<(), rustls::Error> {
+    /// Processes received bytes. False if they are invalid; the client gets an alert.
+    fn receive(&mut self, mut received: &[u8]) -> bool {
         while !received.is_empty() {
             let read = self.session.read_tls(&mut received);
-            let is_read = read.is_ok_and(|bytes| bytes > 0);
-            let full = || rustls::Error::General("its messages are too long".to_owned());
-            let processed = if is_read { self.session.process_new_packets() } else { Err(full()) };
-            if let Err(error) = processed {
+            if !matches!(read, Ok(1..)) || self.session.process_new_packets().is_err() {
                 // The alert is for the client's log. If it is lost, nothing changes.
                 let _ = self.session.write_tls(&mut self.unsent);
                 let _ = self.send();
-                return Err(error);
+                return false;
             }
         }
-        Ok(())
+        true
     }
 
     /// Sends what is unsent.

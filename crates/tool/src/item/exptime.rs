@@ -15,6 +15,16 @@ pub(crate) enum Ttl {
 }
 
 impl Ttl {
+    /// What an exptime means at the time `now`.
+    pub(crate) fn of_exptime(exptime: i64, now: impl FnOnce() -> u64) -> Self {
+        match u64::try_from(exptime) {
+            Ok(0) => Self::Never,
+            Ok(relative @ ..=RELATIVE_SECONDS_MAX) => Self::Seconds(relative),
+            Ok(unix_second) => Self::Seconds(unix_second.saturating_sub(now())),
+            Err(_) => Self::Seconds(0),
+        }
+    }
+
     /// What is left after some seconds.
     pub(crate) fn after(self, seconds: u64) -> Self {
         match self {

@@ -10,6 +10,7 @@ mod key;
 mod listed_key;
 mod replies;
 mod requests;
+mod store_line;
 
 pub(crate) use self::exptime::{ServerClock, Ttl};
 pub(crate) use self::item::Item;
@@ -18,3 +19,4 @@ pub(crate) use self::replies::{GetReply, Marks, StoreReply};
 pub(crate) use self::requests::{
     StoreMode, encode_get, encode_invalidate, encode_peek, encode_probe, encode_store,
 };
+pub(crate) use self::store_line::StoreLine;

@@ -7,31 +7,33 @@ use crate::progress::{Position, ProgressDisplay};
 use crate::statistics::Topic;
 use crate::transfer::{Listing, Pace, Stop, Tally};
 
-/// A server whose items are read, and how fast.
+/// A server's keys, as it lists them.
 #[derive(Debug)]
 pub(super) struct AllKeys<'s> {
     server: &'s Server,
-    pace: Pace,
-    stop: &'s Stop,
+    listing: Listing,
+    items_in_all: u64,
 }
 
 impl<'s> AllKeys<'s> {
-    /// All keys of a server, not asked for yet.
-    pub(super) fn new(server: &'s Server, pace: Pace, stop: &'s Stop) -> Self {
-        Self { server, pace, stop }
+    /// Asks for the keys.
+    pub(super) fn begin(server: &'s Server, stop: &Stop) -> Result<Self, String> {
+        let items_in_all = stat(server, "curr_items")?;
+        let listing = Listing::begin(server, stop).map_err(of(server))?;
+        Ok(Self { server, listing, items_in_all })
     }
 
-    /// Asks for the keys, gives them to the lanes, and shows how far they are.
+    /// Gives the keys to the lanes, and shows how far they are.
     pub(super) fn run(
-        &self,
+        mut self,
+        pace: &Pace,
         lanes: Vec<impl FnMut(Vec<ListedKey>, &mut Tally) -> Result<(), String> + Send>,
+        stop: &Stop,
         verb: &'static str,
-    ) -> Result<Work, String> {
-        let Self { server, pace, stop } = self;
-        let items_in_all = stat(server, "curr_items")?;
-        let mut listing = Listing::begin(server, stop).map_err(of(server))?;
-        let source = || listing.next_batch(pace).map_err(of(server));
+    ) -> Work {
+        let source = || self.listing.next_batch(pace).map_err(of(self.server));
         let mut progress = ProgressDisplay::new(verb);
+        let items_in_all = self.items_in_all;
         let show = |tally: &Tally| {
             progress.update(&Position {
                 items: tally.items(),
@@ -42,13 +44,7 @@ impl<'s> AllKeys<'s> {
         };
         let work = lanes::run(source, lanes, stop, show);
         progress.finish();
-        Ok(work)
-    }
-
-    /// Waits until the rate lets a batch begin.
-    pub(super) fn wait(&self, keys: &[ListedKey]) {
-        let bytes = keys.iter().map(|key| key.bytes).sum();
-        self.pace.wait(keys.len() as u64, bytes, self.stop);
+        work
     }
 }
 

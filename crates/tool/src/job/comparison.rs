@@ -29,17 +29,18 @@ impl Comparison<'_> {
     /// Reads each item of `from` on both servers.
     pub(super) fn run(self, stop: &Stop) -> Result<Summary, String> {
         let began = Instant::now();
-        let all_keys = AllKeys::new(self.from, Pace::new(self.rates), stop);
+        let all_keys = AllKeys::begin(self.from, stop)?;
+        let pace = Pace::new(self.rates, stop);
         let mut lanes = Vec::new();
         for _ in 0..self.connections {
             let mut pair = Pair::connect(self)?;
-            let all_keys = &all_keys;
+            let pace = &pace;
             lanes.push(move |keys: Vec<ListedKey>, tally: &mut Tally| {
-                all_keys.wait(&keys);
+                pace.wait_for(&keys);
                 pair.compare_all(keys, tally)
             });
         }
-        let work = all_keys.run(lanes, "verifying")?;
+        let work = all_keys.run(&pace, lanes, stop, "verifying");
         Ok(Summary::new("verified", work, began.elapsed()))
     }
 }

@@ -52,12 +52,13 @@ impl Copy {
     fn copy(&self, stop: &Stop) -> Result<Summary, String> {
         let began = Instant::now();
         let evicted_before = stat(&self.to, "evictions")?;
-        let keys = AllKeys::new(&self.from, Pace::new(self.rates), stop);
+        let keys = AllKeys::begin(&self.from, stop)?;
+        let pace = Pace::new(self.rates, stop);
         let mut lanes = Vec::new();
         for _ in 0..self.connections {
-            lanes.push(self.lane(&keys)?);
+            lanes.push(self.lane(&pace)?);
         }
-        let work = keys.run(lanes, "copying")?;
+        let work = keys.run(&pace, lanes, stop, "copying");
         let mut summary = Summary::new("copied", work, began.elapsed());
         let evicted = stat(&self.to, "evictions").unwrap_or(0).saturating_sub(evicted_before);
         if evicted > 0 {
@@ -73,7 +74,7 @@ impl Copy {
     /// A connection to each server, and what is done with a batch of keys.
     fn lane<'c>(
         &'c self,
-        all_keys: &'c AllKeys<'c>,
+        pace: &'c Pace,
     ) -> Result<impl FnMut(Vec<ListedKey>, &mut Tally) -> Result<(), String> + use<'c>, String>
     {
         let of_from = of(&self.from);
@@ -85,7 +86,7 @@ impl Copy {
             probe = Some(ItemReader::connect(&self.to).map_err(&of_to)?);
         }
         Ok(move |mut keys: Vec<ListedKey>, tally: &mut Tally| {
-            all_keys.wait(&keys);
+            pace.wait_for(&keys);
             if let Some(probe) = &mut probe {
                 let listed = keys.len();
                 keys = probe.absent(keys).map_err(&of_to)?;

@@ -2,7 +2,7 @@
 
 use clap::Command;
 
-use super::{copy_options, top_options};
+use super::{copy_options, dump_options, top_options};
 
 /// The program's command line.
 pub(crate) fn command() -> Command {
@@ -13,4 +13,6 @@ pub(crate) fn command() -> Command {
         .arg_required_else_help(true)
         .subcommand(top_options::command())
         .subcommand(copy_options::command())
+        .subcommand(dump_options::dump_command())
+        .subcommand(dump_options::restore_command())
 }

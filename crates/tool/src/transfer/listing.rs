@@ -117,7 +117,8 @@ mod tests {
         let (server, _) = fake_server(answers);
         let mut listing =
             Listing::begin(&server, &Stop::default()).map_err(|error| error.to_string())?;
-        let pace = Pace::new(RateLimits { items_per_second: Some(20), bytes_per_second: None });
+        let rates = RateLimits { items_per_second: Some(20), bytes_per_second: None };
+        let pace = Pace::new(rates, &Stop::default());
         let mut listed = Vec::new();
         while let Some(batch) = listing.next_batch(&pace).map_err(|error| error.to_string())? {
             let keys = batch.iter().map(|it| format!("{} {}", it.key.escape_ascii(), it.bytes));

@@ -5,6 +5,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use super::stop::Stop;
+use crate::item::ListedKey;
 use crate::limits::{BATCH_BYTES_MAX, BATCH_ITEMS_MAX, PACE_SLEEP_MAX, PACED_BATCHES_PER_SECOND};
 
 /// The limits that an operator sets.
@@ -19,12 +20,13 @@ pub(crate) struct RateLimits {
 pub(crate) struct Pace {
     rates: RateLimits,
     next: Mutex<Instant>,
+    stop: Stop,
 }
 
 impl Pace {
     /// A pace that begins now.
-    pub(crate) fn new(rates: RateLimits) -> Self {
-        Self { rates, next: Mutex::new(Instant::now()) }
+    pub(crate) fn new(rates: RateLimits, stop: &Stop) -> Self {
+        Self { rates, next: Mutex::new(Instant::now()), stop: stop.clone() }
     }
 
     /// Most items of a batch.
@@ -39,15 +41,20 @@ impl Pace {
         bytes.map_or(BATCH_BYTES_MAX, |it| it.clamp(1, BATCH_BYTES_MAX))
     }
 
+    /// Waits until a batch of these keys may begin, or all must end.
+    pub(crate) fn wait_for(&self, keys: &[ListedKey]) {
+        self.wait(keys.len() as u64, keys.iter().map(|key| key.bytes).sum());
+    }
+
     /// Waits until a batch may begin, or all must end.
-    pub(crate) fn wait(&self, items: u64, bytes: u64, stop: &Stop) {
+    pub(crate) fn wait(&self, items: u64, bytes: u64) {
         let begin = {
             let mut next = self.next.lock().unwrap_or_else(PoisonError::into_inner);
             let begin = (*next).max(Instant::now());
             *next = begin + duration(self.rates, items, bytes);
             begin
         };
-        while !stop.is_set() {
+        while !self.stop.is_set() {
             let left = begin.saturating_duration_since(Instant::now());
             if left.is_zero() {
                 return;
@@ -84,7 +91,10 @@ mod tests {
     #[test]
     fn slow_rates_make_small_batches() {
         let check = |items_per_second, expected: usize| {
-            let pace = Pace::new(RateLimits { items_per_second, bytes_per_second: Some(50) });
+            let pace = Pace::new(
+                RateLimits { items_per_second, bytes_per_second: Some(50) },
+                &Stop::default(),
+            );
             assert_eq!((pace.batch_items_max(), pace.batch_bytes_max()), (expected, 5));
         };
         check(None, BATCH_ITEMS_MAX);
@@ -96,10 +106,11 @@ mod tests {
     /// What was waited for is given: batches may not begin before.
     #[test]
     fn batches_begin_one_after_the_other() {
-        let pace = Pace::new(RateLimits { items_per_second: Some(1000), bytes_per_second: None });
+        let rates = RateLimits { items_per_second: Some(1000), bytes_per_second: None };
+        let pace = Pace::new(rates, &Stop::default());
         let begin = Instant::now();
         for _ in 0..3 {
-            pace.wait(10, 0, &Stop::default());
+            pace.wait(10, 0);
         }
         assert!(begin.elapsed() >= Duration::from_millis(20));
     }
