@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::fs;
 use std::ops::Range;
-use std::os::unix::fs::MetadataExt;
+use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
@@ -149,6 +149,199 @@ fn flushed_items_stay_away() {
         let server = file.start(2);
         server.connect().expect("get old new\r\n", "VALUE new 0 1\r\n1\r\nEND\r\n");
         server.stop();
+    }
+}
+
+fn text_of(client: &mut WireClient, name: &str) -> String {
+    let stats = client.stats("slabcore");
+    stats.into_iter().find(|(it, _)| it == name).expect("a statistic").1
+}
+
+/// How a start came to its items, and why not faster.
+fn expect_recovery(server: &ServerProcess, kind: &str, reason: &str) {
+    let mut client = server.connect();
+    let found = ["recovery_kind", "recovery_reason"].map(|name| text_of(&mut client, name));
+    assert_eq!(found, [kind, reason]);
+}
+
+/// A signal or `shutdown` leaves records, by which the next start attaches its shards. It also does
+/// if values were arriving, being sent, or moved.
+#[test]
+fn after_a_stop_no_item_is_searched() {
+    let long = "long".repeat(200_000);
+    for threads in [1, 4] {
+        let file = MemoryFile::new();
+        let start = || file.options(threads).arguments(&["-A"]).start();
+        let mut server = start();
+        expect_recovery(&server, "none", "");
+        let mut client = server.connect();
+        for number in 0..1_000 {
+            client.expect(format!("set k{number} 7 0 4\r\nv{number:03}\r\n"), "STORED\r\n");
+        }
+        client.expect(format!("set long 0 0 800000\r\n{long}\r\n"), "STORED\r\n");
+        for stop in [Some(Signal::TERM), Some(Signal::INT), Some(Signal::USR1), None] {
+            let mut client = server.connect();
+            let mut uploader = server.connect();
+            uploader.send(b"set k1 0 0 700000\r\nonly the beginning");
+            let mut reader = server.connect();
+            reader.send(b"get long\r\nget long\r\nget long\r\n");
+            client.round_trip();
+            match stop {
+                Some(signal) => server.stop_by(signal),
+                None => {
+                    client.send(b"shutdown\r\n");
+                    server.wait()
+                }
+            };
+            server = start();
+            expect_recovery(&server, "attached", "");
+            let mut client = server.connect();
+            assert_eq!(client.stat("curr_items").unwrap(), "1001");
+            for number in 0..1_000 {
+                let reply = format!("VALUE k{number} 7 4\r\nv{number:03}\r\nEND\r\n");
+                client.expect(format!("get k{number}\r\n"), reply);
+            }
+            client.expect("get long\r\n", format!("VALUE long 0 800000\r\n{long}\r\nEND\r\n"));
+        }
+        server.stop_by(Signal::KILL);
+        server = start();
+        expect_recovery(&server, "scanned", "the_last_process_was_killed");
+        server.stop();
+    }
+}
+
+/// A start that is killed at once leaves no record: what it changed would not be in it.
+#[test]
+fn a_record_is_used_once() {
+    let file = MemoryFile::new();
+    let server = file.start(2);
+    server.connect().expect("set a 0 0 1\r\n1\r\n", "STORED\r\n");
+    server.stop_by(Signal::TERM);
+    let server = file.start(2);
+    server.connect().expect("set b 0 0 1\r\n1\r\n", "STORED\r\n");
+    server.stop_by(Signal::KILL);
+    let server = file.start(2);
+    let mut client = server.connect();
+    assert_eq!(text_of(&mut client, "recovery_kind"), "scanned");
+    client.expect("get a b\r\n", "VALUE a 0 1\r\n1\r\nVALUE b 0 1\r\n1\r\nEND\r\n");
+}
+
+/// Bytes of the header from its end, of the words that the tests below change.
+const HEADER_BYTES: u64 = 4096;
+const BOOT_ID_AT: u64 = 6 * 8;
+const ZERO_AT: u64 = 9 * 8;
+const ALIVE_AT: u64 = 512;
+
+impl MemoryFile {
+    /// Changes a word of the header, while no server has the file.
+    fn change_word(&self, at: u64, change: impl Fn(u64) -> u64) {
+        let file = fs::OpenOptions::new().read(true).write(true).open(&self.0).unwrap();
+        let at = file.metadata().unwrap().len() - HEADER_BYTES + at;
+        let mut word = [0; 8];
+        file.read_exact_at(&mut word, at).unwrap();
+        file.write_all_at(&change(u64::from_le_bytes(word)).to_le_bytes(), at).unwrap();
+    }
+
+    /// Makes the file look as if no server had had it for so much longer.
+    fn age(&self, seconds: u64) {
+        for at in [ALIVE_AT, ALIVE_AT + 8] {
+            self.change_word(at, |alive| alive - seconds);
+        }
+    }
+}
+
+/// Deletes were missed while no server had the items. The time is known after a kill, too.
+#[test]
+fn after_a_long_absence_it_starts_empty() {
+    for signal in [Signal::TERM, Signal::KILL] {
+        let file = MemoryFile::new();
+        let start = || file.options(1).arguments(&["--restart-within", "100"]).start();
+        let server = start();
+        server.connect().expect("set a 0 0 1\r\n1\r\n", "STORED\r\n");
+        server.stop_by(signal);
+        file.age(50);
+        let server = start();
+        let mut client = server.connect();
+        client.expect("get a\r\n", "VALUE a 0 1\r\n1\r\nEND\r\n");
+        let absence: u64 = text_of(&mut client, "absence_seconds").parse().unwrap();
+        assert!((50..100).contains(&absence), "{absence}");
+        server.stop_by(signal);
+        file.age(1_000);
+        let server = start();
+        let mut client = server.connect();
+        client.expect("get a\r\n", "END\r\n");
+        assert_eq!(text_of(&mut client, "recovery_kind"), "empty");
+        let log = server.log();
+        assert!(log.contains("starts empty: nobody had it for 10"), "{log}");
+        assert!(log.contains("s (--restart-within 100)"), "{log}");
+        server.stop();
+    }
+}
+
+/// Memory that outlives the machine's boot, as DAX does, has a boot id that is not the present one.
+/// Then the wall clock counts, and only a clean stop leaves items that can be trusted.
+#[test]
+fn over_a_reboot_the_wall_clock_counts() {
+    let file = MemoryFile::new();
+    let server = file.start(1);
+    let mut client = server.connect();
+    client.expect("set short 0 500 1\r\n1\r\n", "STORED\r\n");
+    client.expect("set long 0 5000 1\r\n1\r\n", "STORED\r\n");
+    server.stop_by(Signal::TERM);
+    file.change_word(BOOT_ID_AT, |word| !word);
+    // The boot clock says nothing, and the wall clock that 1,000 seconds have passed.
+    file.change_word(ALIVE_AT + 8, |unix| unix - 1_000);
+    let server = file.start(1);
+    let mut client = server.connect();
+    assert_eq!(text_of(&mut client, "recovery_kind"), "attached");
+    client.expect("get short\r\n", "END\r\n");
+    client.send(b"mg long t\r\n");
+    let ttl = String::from_utf8(client.read_line()).unwrap();
+    let left: u32 = ttl.trim_end().strip_prefix("HD t").unwrap().parse().unwrap();
+    assert!((3_000..=4_000).contains(&left), "{ttl}");
+    // From now on it is a file of this boot.
+    server.stop_by(Signal::KILL);
+    let server = file.start(1);
+    server.connect().expect("get long\r\n", "VALUE long 0 1\r\n1\r\nEND\r\n");
+    server.stop_by(Signal::KILL);
+    file.change_word(BOOT_ID_AT, |word| !word);
+    let server = file.start(1);
+    server.connect().expect("get long\r\n", "END\r\n");
+    assert!(server.log().contains("starts empty: the machine was started again"));
+}
+
+/// A flush that was still to come outlives the process. One that came due meanwhile is made up for.
+#[test]
+fn a_later_flush_outlives_the_process() {
+    for signal in [Signal::TERM, Signal::KILL] {
+        let file = MemoryFile::new();
+        let server = file.start(2);
+        let mut client = server.connect();
+        client.expect("set a 0 0 1\r\n1\r\n", "STORED\r\n");
+        client.expect("flush_all 1000\r\n", "OK\r\n");
+        server.stop_by(signal);
+        let server = file.start(2);
+        server.connect().expect("get a\r\n", "VALUE a 0 1\r\n1\r\nEND\r\n");
+        server.stop_by(signal);
+        // Time is counted from a second of the boot clock. It seems to be long ago.
+        file.change_word(ZERO_AT, |zero| zero.wrapping_sub(2_000));
+        let server = file.start(2);
+        let mut client = server.connect();
+        client.expect("get a\r\n", "END\r\n");
+        // This was the only time.
+        client.expect("set b 0 0 1\r\n1\r\n", "STORED\r\n");
+        server.stop_by(signal);
+        let server = file.start(2);
+        let mut client = server.connect();
+        client.expect("get b\r\n", "VALUE b 0 1\r\n1\r\nEND\r\n");
+        // The next one is cancelled.
+        client.expect("flush_all 1000\r\n", "OK\r\n");
+        client.expect("flush_all\r\n", "OK\r\n");
+        client.expect("set c 0 0 1\r\n1\r\n", "STORED\r\n");
+        server.stop_by(signal);
+        file.change_word(ZERO_AT, |zero| zero.wrapping_sub(2_000));
+        let server = file.start(2);
+        server.connect().expect("get b c\r\n", "VALUE c 0 1\r\n1\r\nEND\r\n");
     }
 }
 

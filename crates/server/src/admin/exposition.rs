@@ -112,6 +112,18 @@ pub(super) static SERVER_FAMILIES: &[ServerFamily] = &[
         }),
     labelled("slabcore_backend_info", "How the sockets are driven.",
         &["backend"], |shared| vec![Label::new("backend", shared.backend.name())]),
+    labelled("slabcore_recovery_info", "What became of the items of an earlier process (-e).",
+        &["kind"], |shared| {
+            let kind = shared.recovery.get().map_or("none", |recovery| recovery.kind.name());
+            vec![Label::new("kind", kind)]
+        }),
+    gauge("slabcore_recovered_items", "Items of an earlier process that the start found.",
+        |shared| shared.recovery.get().map_or(0, |recovery| recovery.found.items)),
+    gauge("slabcore_recovered_dropped_items",
+        "Items of an earlier process that were not whole.",
+        |shared| shared.recovery.get().map_or(0, |recovery| recovery.found.dropped)),
+    gauge("slabcore_absence_seconds", "Seconds without a server before this one (-e).",
+        |shared| shared.recovery.get().map_or(0, |recovery| recovery.absence_seconds)),
     gauge("slabcore_shards", "Shards, one executor each.",
         |shared| shared.settings.shards as u64),
     gauge("slabcore_serving_executors", "Executors that connections are gathered on.",

@@ -44,6 +44,11 @@ impl SharedShard {
         self.lock.lock().recover(now)
     }
 
+    /// Goes on with a flush that was still to come, see [`Shard::resume_flush`].
+    pub(crate) fn resume_flush(&self, now: Now) {
+        self.lock.lock().resume_flush(now);
+    }
+
     /// Linked items.
     pub(crate) fn items(&self) -> u64 {
         self.lock.lock().store().stats().curr_items

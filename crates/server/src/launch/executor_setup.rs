@@ -34,7 +34,7 @@ use crate::shared::publication::Publications;
 use crate::shared::publish_signal::PublishSignal;
 use crate::shared::run_time_settings::RunTimeSettings;
 use crate::shared::serving::Serving;
-use crate::shared::shared_state::{Backend, Recovery, SharedState, SharedTls};
+use crate::shared::shared_state::{Backend, Recovery, RecoveryKind, SharedState, SharedTls};
 use crate::shared::watchers::Watchers;
 
 /// What one executor is made from.
@@ -141,6 +141,7 @@ type MakeShard<'a> = dyn Fn(&Config, Arc<ShardMetrics>) -> Result<Shard, NoMemor
 /// records that it left. Without records each shard searches its own pages for items, on a thread
 /// of its own.
 fn make_shards(shared: &SharedState, pages: &ItemPages) -> Result<Arc<[SharedShard]>, StartError> {
+    let begin = Instant::now();
     let all = |make: &MakeShard<'_>| {
         let shards = (0..shared.settings.shards).map(|index| make_shard(shared, index, make));
         shards.collect::<Result<Arc<[SharedShard]>, _>>()
@@ -149,37 +150,34 @@ fn make_shards(shared: &SharedState, pages: &ItemPages) -> Result<Arc<[SharedSha
     if !pages.is_kept {
         let shards = all(&|config, metrics| Shard::new(config, pool(), hasher(), metrics))?;
         pages.keep();
+        if pages.file.is_some() {
+            let is_first = pages.reason.is_empty();
+            let kind = if is_first { RecoveryKind::None } else { RecoveryKind::Empty };
+            note_recovery(shared, pages, kind, Recovered::default(), begin);
+        }
         return Ok(shards);
     }
-    let begin = Instant::now();
-    if shared.pages.has_records() {
-        let attach = |config: &Config, metrics| {
-            Shard::attach(config, pool(), hasher(), metrics).ok_or(NoMemory)
-        };
-        if let Ok(shards) = all(&attach) {
-            note_attached(shared, &shards, begin);
-            return Ok(shards);
-        }
+    let attach =
+        |config: &Config, metrics| Shard::attach(config, pool(), hasher(), metrics).ok_or(NoMemory);
+    let attached = if shared.pages.has_records() { all(&attach).ok() } else { None };
+    let (kind, found, shards) = if let Some(shards) = attached {
+        let items = shards.iter().map(SharedShard::items).sum();
+        (RecoveryKind::Attached, Recovered { items, ..Recovered::default() }, shards)
+    } else {
         shared.pages.recover_instead(shared.settings.shards as u32);
-    }
-    let shards = all(&|config, metrics| Shard::for_recovery(config, pool(), hasher(), metrics))?;
-    search(shared, &shards, begin);
+        let make =
+            |config: &Config, metrics| Shard::for_recovery(config, pool(), hasher(), metrics);
+        let shards = all(&make)?;
+        (RecoveryKind::Scanned, search(shared, &shards), shards)
+    };
+    shards.iter().for_each(|shard| shard.resume_flush(shared.clock.now()));
+    pages.keep_over_reboot();
+    note_recovery(shared, pages, kind, found, begin);
     Ok(shards)
 }
 
-/// Notes that the shards were attached by their records.
-fn note_attached(shared: &SharedState, shards: &[SharedShard], begin: Instant) {
-    let items = shards.iter().map(SharedShard::items).sum();
-    let recovery = Recovery {
-        found: Recovered { items, ..Recovered::default() },
-        milliseconds: begin.elapsed().as_millis() as u64,
-    };
-    info!("slabcore: {items} items are there again, after {} ms", recovery.milliseconds);
-    let _ = shared.recovery.set(recovery);
-}
-
 /// Has the shards search for their items.
-fn search(shared: &SharedState, shards: &[SharedShard], begin: Instant) {
+fn search(shared: &SharedState, shards: &[SharedShard]) -> Recovered {
     let now = shared.clock.now();
     let mut found = Recovered::default();
     thread::scope(|scope| {
@@ -189,13 +187,34 @@ fn search(shared: &SharedState, shards: &[SharedShard], begin: Instant) {
             found.add(thread.join().unwrap_or_else(|panic| resume_unwind(panic)));
         }
     });
-    let recovery = Recovery { found, milliseconds: begin.elapsed().as_millis() as u64 };
+    found
+}
+
+/// Notes what became of the items of an earlier process, for the log and statistics.
+fn note_recovery(
+    shared: &SharedState,
+    pages: &ItemPages,
+    kind: RecoveryKind,
+    found: Recovered,
+    begin: Instant,
+) {
     let Recovered { items, dead, dropped } = found;
-    info!(
-        "slabcore: {items} items are there again, {dead} were dead, {dropped} not whole; \
-         searched for {} ms",
-        recovery.milliseconds
-    );
+    let milliseconds = begin.elapsed().as_millis() as u64;
+    let absence_seconds = pages.file.as_ref().map_or(0, |file| file.absence_seconds());
+    match kind {
+        RecoveryKind::None | RecoveryKind::Empty => {}
+        RecoveryKind::Attached => info!(
+            "slabcore: {items} items are there again after {absence_seconds} s, attached in \
+             {milliseconds} ms"
+        ),
+        RecoveryKind::Scanned => info!(
+            "slabcore: {items} items are there again after {absence_seconds} s, {dead} were dead, \
+             {dropped} not whole; searched for {milliseconds} ms: {}",
+            pages.reason
+        ),
+    }
+    let reason = pages.reason.clone();
+    let recovery = Recovery { kind, reason, absence_seconds, found, milliseconds };
     let _ = shared.recovery.set(recovery);
 }
 

@@ -1,5 +1,6 @@
 //! The pages of the items: new memory, or that of a file with the items of an earlier process.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use slabcore_storage::{Generation, KeyHasher, PAGE_BYTES, PagePool, Region};
@@ -21,6 +22,8 @@ pub(super) struct ItemPages {
     pub(super) file: Option<Arc<MemoryFile>>,
     /// Whether there are items of an earlier process in the pages.
     pub(super) is_kept: bool,
+    /// Why the shards cannot be attached by their records, or why the pages are empty.
+    pub(super) reason: Cow<'static, str>,
     kept: Kept,
 }
 
@@ -28,13 +31,13 @@ impl ItemPages {
     /// Maps the pages. `seed`: of the hash of keys, if no items are there yet.
     pub(super) fn map(settings: &Settings, seed: u64) -> Result<Self, StartError> {
         let clock = Clock::start();
-        let fresh = Kept { seed, monotonic_at_zero: clock.monotonic_at_zero() };
+        let fresh = Kept { seed, boot_at_zero: clock.boot_at_zero() };
         let pages_max = settings.memory_bytes / PAGE_BYTES;
         let Some(place) = settings.keeping.place() else {
             let memory = ItemMemory::map(settings).map_err(StartError::Memory)?;
             let range = memory.range();
             let pool = PagePool::with_limit(Region::new(Box::new(memory)), pages_max);
-            return Ok(Self::new(pool, range, None, fresh, false));
+            return Ok(Self::new(pool, range, None, fresh, Err(Cow::default())));
         };
         let refused = |why: String| StartError::MemoryFile(place.clone(), why);
         let file = MemoryFile::open(settings).map_err(refused)?;
@@ -47,9 +50,14 @@ impl ItemPages {
                 let make = if has_records { PagePool::attached } else { PagePool::recovered };
                 let pool = make(region, pages_max, settings.shards as u32, Generation::First);
                 if pool.has_records() || pool.has_pages_for(settings.shards) {
-                    return Ok(Self::new(pool, range, Some(file), kept, true));
+                    let reason = match (has_records, pool.has_records()) {
+                        (_, true) => "",
+                        (false, _) => "the last process was killed",
+                        (true, _) => "the records are damaged",
+                    };
+                    return Ok(Self::new(pool, range, Some(file), kept, Ok(reason.into())));
                 }
-                "it is damaged"
+                "it is damaged".into()
             }
             Err(reason) => reason,
         };
@@ -60,7 +68,7 @@ impl ItemPages {
         let memory = map()?;
         let (range, region) = (memory.range(), Region::with_directory(Box::new(memory), pages_max));
         let pool = PagePool::with_limit(region, pages_max);
-        Ok(Self::new(pool, range, Some(file), fresh, false))
+        Ok(Self::new(pool, range, Some(file), fresh, Err(reason)))
     }
 
     fn new(
@@ -68,11 +76,22 @@ impl ItemPages {
         range: MappedRange,
         file: Option<MemoryFile>,
         kept: Kept,
-        is_kept: bool,
+        reason: Result<Cow<'static, str>, Cow<'static, str>>,
     ) -> Self {
-        let (hasher, clock) =
-            (KeyHasher::new(kept.seed), Clock::counting_from(kept.monotonic_at_zero));
-        Self { pool: Arc::new(pool), range, hasher, clock, file: file.map(Arc::new), is_kept, kept }
+        let (pool, file) = (Arc::new(pool), file.map(Arc::new));
+        let (hasher, clock) = (KeyHasher::new(kept.seed), Clock::counting_from(kept.boot_at_zero));
+        let is_kept = reason.is_ok();
+        let (Ok(reason) | Err(reason)) = reason;
+        Self { pool, range, hasher, clock, file, is_kept, reason, kept }
+    }
+
+    /// Notes in the file of an earlier boot how time is counted in this one.
+    pub(super) fn keep_over_reboot(&self) {
+        if let Some(file) = &self.file
+            && !file.is_same_boot()
+        {
+            file.keep(self.kept);
+        }
     }
 
     /// Notes in the file, if there is one, that the items in it can be used again.

@@ -3,7 +3,7 @@
 //! A sleeping executor reclaims nothing. Without this thread, the expired items of an idle server
 //! would be counted, and fill its memory, until the next request. The thread sleeps until the
 //! earliest tick in [`DueTicks`](crate::shared::due_ticks::DueTicks), so it is idle while nothing
-//! is due.
+//! is due. If the items are in a file, it notes there each second that the server has it.
 
 use std::io;
 use std::sync::Arc;
@@ -48,10 +48,15 @@ fn wake_when_due(shared: &SharedState, stopping: &AtomicBool) {
         for shard in shared.due_ticks.take_due(now) {
             shared.mailboxes[shard].wake();
         }
-        match shared.due_ticks.earliest() {
+        if let Some(file) = &shared.memory_file {
+            file.note_alive();
+        }
+        let longest = shared.memory_file.as_ref().map(|_| 1);
+        let due = shared.due_ticks.earliest().map(|tick| tick.saturating_sub(now));
+        match due.into_iter().chain(longest).min() {
             // It was set since, and is due: the next round takes it.
-            Some(tick) if tick <= now => {}
-            Some(tick) => std::thread::park_timeout(Duration::from_secs((tick - now).into())),
+            Some(0) => {}
+            Some(seconds) => std::thread::park_timeout(Duration::from_secs(seconds.into())),
             None => std::thread::park(),
         }
     }

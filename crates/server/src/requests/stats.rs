@@ -237,8 +237,10 @@ pub(super) fn slabcore(out: &mut Vec<u8>, shared: &SharedState, sum: &Snapshot) 
     for (shard, port) in shared.shard_ports.iter().enumerate() {
         encode_stat(out, format_args!("shard:{shard}:port"), port);
     }
-    if shared.memory_file.is_some() {
-        let recovery = shared.recovery.get().copied().unwrap_or_default();
+    if let Some(recovery) = shared.recovery.get() {
+        encode_stat(out, "recovery_kind", recovery.kind.name());
+        encode_stat(out, "recovery_reason", recovery.reason.replace(' ', "_"));
+        encode_stat(out, "absence_seconds", recovery.absence_seconds);
         encode_stat(out, "recovered_items", recovery.found.items);
         encode_stat(out, "recovered_dead", recovery.found.dead);
         encode_stat(out, "recovered_dropped", recovery.found.dropped);

@@ -6,8 +6,10 @@
 //!
 //! The header says how the rest is to be read. It is written when the memory is ready for items,
 //! and taken away before the memory is emptied. So a process that ends at any time leaves a file
-//! that is whole, or one without a header.
+//! that is whole, or one without a header. Behind its words is the second at which a server last
+//! had the file, written each second.
 
+use std::borrow::Cow;
 use std::fs::File;
 use std::io;
 use std::num::NonZeroUsize;
@@ -23,12 +25,15 @@ use crate::settings::Settings;
 use crate::settings::file_mapping::FileMapping;
 use crate::settings::item_memory::ItemMemory;
 use crate::settings::kept_file::KeptFile;
+use crate::settings::kept_time::{LastAlive, boot_id};
 
 const HEADER_BYTES: usize = 4096;
 /// Begins the header of a file with items.
 const MAGIC: u64 = u64::from_le_bytes(*b"slabcore");
 /// Number of the layout of items, directory and records. A change of any of them raises it.
-const LAYOUT: u64 = 3;
+const LAYOUT: u64 = 4;
+/// Byte of the header at which the words of [`LastAlive`] are.
+const ALIVE_AT: usize = 512;
 
 /// A file that this process alone uses for its items.
 #[derive(Debug)]
@@ -41,6 +46,10 @@ pub(crate) struct MemoryFile {
     layout: Layout,
     /// The header that the file had when it was opened.
     found: Header,
+    found_alive: LastAlive,
+    opened: LastAlive,
+    /// Seconds of absence after which items are not used any more.
+    restart_within: u64,
     /// The whole file. One on hugetlbfs can only be written to where it is mapped.
     mapping: Mutex<FileMapping>,
 }
@@ -60,8 +69,8 @@ struct Layout {
 pub(crate) struct Kept {
     /// Seed of the hash of keys.
     pub(crate) seed: u64,
-    /// Second of the system's monotonic clock that the server counts from.
-    pub(crate) monotonic_at_zero: u64,
+    /// Second of the system's boot clock that the server counts from, modulo 2^64.
+    pub(crate) boot_at_zero: u64,
 }
 
 /// Words of the header, in order. The last one says whether the records of the shards are valid.
@@ -78,7 +87,8 @@ impl MemoryFile {
     /// The error is for the operator.
     pub(crate) fn open(settings: &Settings) -> Result<MemoryFile, String> {
         let kept = KeptFile::open(settings)?;
-        let found = read_header(&kept.file).map_err(|error| error.to_string())?;
+        let found = read_words(&kept.file, 0).map_err(|error| error.to_string())?;
+        let alive = read_words(&kept.file, ALIVE_AT).map_err(|error| error.to_string())?;
         let pages = settings.memory_bytes / PAGE_BYTES;
         let bytes = slabcore_storage::region_bytes(pages).next_multiple_of(HEADER_BYTES);
         let block = kept.block_bytes.max(HEADER_BYTES);
@@ -94,7 +104,17 @@ impl MemoryFile {
         kept.allocate(file_bytes)?;
         let file = kept.file;
         let mapping = FileMapping::map(&file, file_bytes).map_err(|error| error.to_string())?;
-        Ok(MemoryFile { file, bytes, file_bytes, layout, found, mapping: Mutex::new(mapping) })
+        Ok(MemoryFile {
+            file,
+            bytes,
+            file_bytes,
+            layout,
+            found,
+            found_alive: LastAlive::of_words(alive),
+            opened: LastAlive::now(),
+            restart_within: settings.keeping.restart_within.unwrap_or(u64::MAX),
+            mapping: Mutex::new(mapping),
+        })
     }
 
     /// The file, for a process that keeps it.
@@ -109,7 +129,7 @@ impl MemoryFile {
 
     fn header(&self, kept: Kept) -> Header {
         let Layout { pages, shards, chunk_bytes_min, growth_factor, boot } = self.layout;
-        let Kept { seed, monotonic_at_zero } = kept;
+        let Kept { seed, boot_at_zero } = kept;
         let [boot, rest] = boot;
         [
             MAGIC,
@@ -121,14 +141,14 @@ impl MemoryFile {
             boot,
             rest,
             seed,
-            monotonic_at_zero,
+            boot_at_zero,
             0,
         ]
     }
 
     /// What an earlier process left. The error says why its items cannot be used; it is empty if
     /// there are none.
-    pub(crate) fn kept(&self) -> Result<Kept, &'static str> {
+    pub(crate) fn kept(&self) -> Result<Kept, Cow<'static, str>> {
         let [
             magic,
             layout,
@@ -136,28 +156,54 @@ impl MemoryFile {
             shards,
             chunk_bytes_min,
             growth_factor,
-            boot,
-            rest,
-            seed,
-            zero,
             _,
+            _,
+            seed,
+            boot_at_zero,
+            records,
         ] = self.found;
-        let Layout { boot: own_boot, .. } = self.layout;
+        let is_same_boot = self.is_same_boot();
         let reasons = [
             (magic == 0, ""),
-            (own_boot == [0; 2], "the system does not tell one boot from another"),
             (magic != MAGIC, "it is another program's"),
             (layout != LAYOUT, "its layout is of another version"),
             (pages != self.layout.pages, "-m was different"),
             (shards != self.layout.shards, "-t was different"),
             (chunk_bytes_min != self.layout.chunk_bytes_min, "-n was different"),
             (growth_factor != self.layout.growth_factor, "-f was different"),
-            ([boot, rest] != own_boot, "the machine was started again"),
+            // Nobody knows what of the processor's caches got to memory that outlives a boot.
+            (!is_same_boot && records != VALID, "the machine was started again"),
         ];
-        match reasons.into_iter().find(|(is_so, _)| *is_so) {
-            Some((_, reason)) => Err(reason),
-            None => Ok(Kept { seed, monotonic_at_zero: zero }),
+        if let Some((_, reason)) = reasons.into_iter().find(|(is_so, _)| *is_so) {
+            return Err(reason.into());
         }
+        let (absence, most) = (self.absence_seconds(), self.restart_within);
+        if absence > most {
+            return Err(format!("nobody had it for {absence} s (--restart-within {most})").into());
+        }
+        let boot_at_zero = self.found_alive.carry_over(self.opened, is_same_boot, boot_at_zero);
+        Ok(Kept { seed, boot_at_zero })
+    }
+
+    /// Seconds for which no server had the file; 0 if it has no items that this one knows.
+    pub(crate) fn absence_seconds(&self) -> u64 {
+        let [magic, layout, ..] = self.found;
+        let is_known = (magic, layout) == (MAGIC, LAYOUT);
+        let absence = self.found_alive.absence(self.opened, self.is_same_boot());
+        if is_known { absence } else { 0 }
+    }
+
+    /// Whether the file was used in this boot of the machine.
+    pub(crate) fn is_same_boot(&self) -> bool {
+        let [.., boot, rest, _, _, _] = self.found;
+        self.layout.boot != [0; 2] && self.layout.boot == [boot, rest]
+    }
+
+    /// Notes that a server has the file now.
+    pub(crate) fn note_alive(&self) {
+        let [boot, unix] = LastAlive::now().words();
+        self.write_header(ALIVE_AT, &boot.to_le_bytes());
+        self.write_header(ALIVE_AT + size_of::<u64>(), &unix.to_le_bytes());
     }
 
     /// Whether the records of the shards are those of the items. Then they are noted to be so no
@@ -170,7 +216,11 @@ impl MemoryFile {
 
     /// Notes that the records of the shards are those of the items. Nothing changes any more.
     pub(crate) fn note_records(&self) {
+        self.note_alive();
+        // For memory that outlives a boot.
+        let _ = self.file.sync_data();
         self.write_header(RECORDS_AT, &VALID.to_le_bytes());
+        let _ = self.file.sync_data();
     }
 
     /// Lets another process have the file. This one ends, and the system takes a while to unmap the
@@ -186,9 +236,11 @@ impl MemoryFile {
 
     /// Notes that the memory is ready for items.
     pub(crate) fn keep(&self, kept: Kept) {
+        self.note_alive();
         let header: Vec<u8> = self.header(kept).into_iter().flat_map(u64::to_le_bytes).collect();
         // The first word says that the others are there.
         let (magic, rest) = header.split_at(size_of::<u64>());
+        self.forget();
         self.write_header(magic.len(), rest);
         self.write_header(0, magic);
     }
@@ -202,23 +254,12 @@ impl MemoryFile {
     }
 }
 
-/// The words where the header of a file is; 0 if the file is too short.
-fn read_header(file: &File) -> io::Result<Header> {
-    let Some(at) = file.metadata()?.len().checked_sub(HEADER_BYTES as u64) else {
-        return Ok(Header::default());
+/// Words from a byte of the header on; 0 if the file is too short.
+fn read_words<const WORDS: usize>(file: &File, from: usize) -> io::Result<[u64; WORDS]> {
+    let Some(header) = file.metadata()?.len().checked_sub(HEADER_BYTES as u64) else {
+        return Ok([0; WORDS]);
     };
-    let mut bytes = [0; size_of::<Header>()];
-    file.read_exact_at(&mut bytes, at)?;
-    let (words, _) = bytes.as_chunks::<8>();
-    Ok(std::array::from_fn(|place| u64::from_le_bytes(words[place])))
-}
-
-/// The system's number of this boot; 0 if it has none.
-fn boot_id() -> [u64; 2] {
-    let text = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default();
-    let digits: String = text.chars().filter(char::is_ascii_hexdigit).collect();
-    let half = |range: std::ops::Range<usize>| {
-        digits.get(range).and_then(|part| u64::from_str_radix(part, 16).ok()).unwrap_or(0)
-    };
-    [half(0..16), half(16..32)]
+    let mut bytes = [[0; size_of::<u64>()]; WORDS];
+    file.read_exact_at(bytes.as_flattened_mut(), header + from as u64)?;
+    Ok(bytes.map(u64::from_le_bytes))
 }

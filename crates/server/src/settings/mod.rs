@@ -15,6 +15,7 @@ mod file_mapping;
 pub(crate) mod item_memory;
 mod kept_file;
 pub(crate) mod kept_settings;
+pub(crate) mod kept_time;
 pub(crate) mod key_text;
 pub mod limits;
 pub(crate) mod line_limit;

@@ -102,6 +102,9 @@ pub struct Keeping {
     /// The file of an earlier process, whose items this one takes over. `None`: the one that the
     /// other fields name.
     pub inherited: Option<Arc<OwnedFd>>,
+    /// Seconds without a server after which the items are not used (`--restart-within`). `None`:
+    /// however many.
+    pub restart_within: Option<u64>,
 }
 
 impl Keeping {

@@ -1,7 +1,14 @@
-//! The clock of the data path: monotonic seconds since shortly before the start, and nanoseconds.
+//! The clock of the data path: seconds since shortly before the start, and nanoseconds.
+//!
+//! The start may be that of an earlier process, whose items this one has. So tick 0 is a second of
+//! the system's boot clock, which goes on from one process to the next, also while the machine
+//! sleeps. The clock that is read is the monotonic one, which is cheaper. It stops while the
+//! machine sleeps, as memcached's does; the next start finds out.
 
 use rustix::time::{ClockId, clock_gettime};
 use slabcore_shard::Now;
+
+use crate::settings::kept_time::{boot_seconds, unix_seconds};
 
 /// The first tick. As in memcached, an expiry of 0 is never, and 1 is long ago.
 const TICK_START: u64 = 2;
@@ -11,7 +18,12 @@ const NANOSECONDS_PER_SECOND: u64 = 1_000_000_000;
 /// The clock of the data path.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Clock {
-    monotonic_at_zero: u64,
+    /// Second of the boot clock at tick 0, modulo 2^64.
+    boot_at_zero: u64,
+    /// The tick in which second 0 of the monotonic clock begins, modulo 2^64.
+    tick_at_zero: u64,
+    /// Nanosecond of a monotonic second in which the next tick begins.
+    next_from: u32,
     unix_at_zero: u64,
     /// The tick at the start of the process.
     start: u64,
@@ -20,43 +32,57 @@ pub(crate) struct Clock {
 impl Clock {
     /// A clock whose tick is 2 now.
     pub(crate) fn start() -> Self {
-        Self::counting_from(seconds(ClockId::MonotonicCoarse).saturating_sub(TICK_START))
+        Self::counting_from(boot_seconds().wrapping_sub(TICK_START))
     }
 
-    /// A clock whose tick 0 is this second of the system's monotonic clock, which goes on from one
-    /// process to the next.
-    pub(crate) fn counting_from(monotonic_at_zero: u64) -> Self {
-        let start = seconds(ClockId::MonotonicCoarse).saturating_sub(monotonic_at_zero);
-        let unix_at_zero = seconds(ClockId::Realtime).saturating_sub(start);
-        Self { monotonic_at_zero, unix_at_zero, start }
+    /// A clock whose tick 0 is this second of the system's boot clock, modulo 2^64.
+    pub(crate) fn counting_from(boot_at_zero: u64) -> Self {
+        let (monotonic, boot) = (nanoseconds(), nanoseconds_of(ClockId::Boottime));
+        // How long the machine has slept, and the time between the two readings.
+        let ahead = boot.saturating_sub(monotonic);
+        let (seconds, part) = (ahead / NANOSECONDS_PER_SECOND, ahead % NANOSECONDS_PER_SECOND);
+        let mut clock = Self {
+            boot_at_zero,
+            tick_at_zero: seconds.wrapping_sub(boot_at_zero),
+            next_from: (NANOSECONDS_PER_SECOND - part) as u32,
+            unix_at_zero: 0,
+            start: 0,
+        };
+        clock.start = u64::from(clock.now().tick);
+        clock.unix_at_zero = unix_seconds().saturating_sub(clock.start);
+        clock
     }
 
-    /// The second of the system's monotonic clock that is tick 0.
-    pub(crate) fn monotonic_at_zero(&self) -> u64 {
-        self.monotonic_at_zero
+    /// The second of the system's boot clock that is tick 0, modulo 2^64.
+    pub(crate) fn boot_at_zero(&self) -> u64 {
+        self.boot_at_zero
     }
 
     /// The current time. Makes no system call.
     #[inline]
     pub(crate) fn now(&self) -> Now {
-        self.at(seconds(ClockId::MonotonicCoarse))
+        let time = clock_gettime(ClockId::MonotonicCoarse);
+        self.at(time.tv_sec.cast_unsigned(), time.tv_nsec as u32)
     }
 
     /// The time of a reading.
     #[inline]
     pub(crate) fn at_reading(&self, nanoseconds: u64) -> Now {
-        self.at(nanoseconds / NANOSECONDS_PER_SECOND)
+        let part = (nanoseconds % NANOSECONDS_PER_SECOND) as u32;
+        self.at(nanoseconds / NANOSECONDS_PER_SECOND, part)
     }
 
+    /// The time at this nanosecond of a second of the monotonic clock.
     #[inline]
-    fn at(&self, monotonic: u64) -> Now {
-        let tick = monotonic - self.monotonic_at_zero;
+    fn at(&self, second: u64, nanosecond: u32) -> Now {
+        let carry = u64::from(nanosecond >= self.next_from);
+        let tick = self.tick_at_zero.wrapping_add(second).wrapping_add(carry);
         Now { tick: tick as u32, unix_at_zero: self.unix_at_zero }
     }
 
     /// Milliseconds since the start, of the same clock as [`Self::uptime`].
     pub(crate) fn uptime_ms(&self) -> u64 {
-        let started_ms = 1_000 * (self.monotonic_at_zero + self.start);
+        let started_ms = self.start.wrapping_sub(self.tick_at_zero).wrapping_mul(1_000);
         (nanoseconds() / 1_000_000).saturating_sub(started_ms)
     }
 
@@ -73,13 +99,13 @@ pub(crate) fn nanoseconds() -> u64 {
     if let Some(time) = stopped::time() {
         return time;
     }
-    let time = clock_gettime(ClockId::Monotonic);
-    time.tv_sec.cast_unsigned() * NANOSECONDS_PER_SECOND + time.tv_nsec.cast_unsigned()
+    nanoseconds_of(ClockId::Monotonic)
 }
 
 #[inline]
-fn seconds(clock: ClockId) -> u64 {
-    u64::try_from(clock_gettime(clock).tv_sec).unwrap_or(0)
+fn nanoseconds_of(clock: ClockId) -> u64 {
+    let time = clock_gettime(clock);
+    time.tv_sec.cast_unsigned() * NANOSECONDS_PER_SECOND + time.tv_nsec.cast_unsigned()
 }
 
 /// A clock that a test stops and advances, for all that runs on the test's thread.

@@ -1,6 +1,7 @@
 //! The state that all threads of the server share: settings, mailboxes, counters. The path of a
 //! request that stays on its executor writes none of it.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, AtomicU64};
@@ -135,7 +136,7 @@ pub(crate) struct SharedState {
     pub(crate) pages: Arc<slabcore_storage::PagePool>,
     /// The file that the items are in. While it is open, no other server uses it.
     pub(crate) memory_file: Option<Arc<MemoryFile>>,
-    /// What was found of an earlier process. Unset: nothing was searched.
+    /// What became of the items of an earlier process. Unset: the items are in no file.
     pub(crate) recovery: OnceLock<Recovery>,
     /// The counts that `stats reset` subtracts.
     pub(crate) baseline: Mutex<Baseline>,
@@ -162,9 +163,39 @@ pub(crate) struct SharedState {
     pub(crate) shard_ports: Vec<u16>,
 }
 
-/// The search for the items of an earlier process.
-#[derive(Debug, Clone, Copy, Default)]
+/// How a server came to its items.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum RecoveryKind {
+    /// There were none to be kept.
+    None,
+    /// By the shards' records.
+    Attached,
+    /// By a search.
+    Scanned,
+    /// Items of an earlier process were not used.
+    Empty,
+}
+
+impl RecoveryKind {
+    /// Its name in statistics.
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::None => "none",
+            Self::Attached => "attached",
+            Self::Scanned => "scanned",
+            Self::Empty => "empty",
+        }
+    }
+}
+
+/// What became of the items of an earlier process.
+#[derive(Debug, Clone)]
 pub(crate) struct Recovery {
+    pub(crate) kind: RecoveryKind,
+    /// Why no better way was taken; empty if there is none.
+    pub(crate) reason: Cow<'static, str>,
+    /// For how long no server had the items.
+    pub(crate) absence_seconds: u64,
     pub(crate) found: Recovered,
     /// How long it took.
     pub(crate) milliseconds: u64,

@@ -78,6 +78,13 @@ impl Shard {
         Some(Self::with_store(config, store, metrics))
     }
 
+    /// Goes on with a `flush_all` whose time had not come when the last process ended.
+    pub fn resume_flush(&mut self, now: Now) {
+        if let Some(tick) = self.store.later_flush() {
+            self.flush_all(now, FlushTime::Tick(tick));
+        }
+    }
+
     /// Saves the record by which the next process attaches the shard, see [`Store::save_record`].
     /// Uploads under way end without effect. To be called last.
     pub fn save_record(&mut self) -> bool {
@@ -128,6 +135,9 @@ impl Shard {
     fn flush_when_due(&mut self, now: Now) {
         self.flush_tick = (now.tick < self.flush_end).then_some(self.flush_end);
         self.store.flush_all();
+        if self.flush_tick.is_none() {
+            self.store.keep_later_flush(None);
+        }
     }
 
     /// Executes `flush_all`.
@@ -139,6 +149,7 @@ impl Shard {
         if time == FlushTime::Immediately {
             self.store.flush_all();
         }
+        self.store.keep_later_flush(self.flush_tick.map(|_| self.flush_end));
         self.begin_turn(now);
     }
 

@@ -212,6 +212,11 @@ pub(crate) const OPTIONS: &[OptionRow] = {
         own_flag("disable-miss-ratio-curve", "do not predict hit ratios with more or less memory"),
         own(CONFIG, "file", "file of options, read before the others; # begins a comment"),
         own_flag("keep-memory", "items outlive the process in memory that a service manager keeps"),
+        own(
+            "restart-within",
+            "seconds",
+            "kept items are used after so long without a server at most (default: ever)",
+        ),
         own("log-format", "name", "format of log lines: plain, json (default: plain)"),
         own(GENERATE, "text", "print the man page (man) or completions (bash, zsh, fish)"),
         own("drain", "seconds", "serve so long after a stop signal; /readyz says no (default: 0)"),

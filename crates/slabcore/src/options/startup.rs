@@ -118,14 +118,28 @@ impl Startup {
     }
 }
 
-/// `-e` or `--keep-memory`.
+/// `-e` or `--keep-memory`, and `--restart-within`.
 fn keeping(given: &GivenOptions) -> Result<Keeping, Refusal> {
     let memory_file = given.last("memory-file").map(PathBuf::from);
     let keep_memory = given.flag("keep-memory");
     if keep_memory && memory_file.is_some() {
         return Err(Refusal::usage("ERROR: --keep-memory and -e are two places for the items."));
     }
-    Ok(Keeping { memory_file, keep_memory, inherited: None })
+    let is_kept = keep_memory || memory_file.is_some();
+    let restart_within = restart_within(given, is_kept)?;
+    Ok(Keeping { memory_file, keep_memory, inherited: None, restart_within })
+}
+
+/// `--restart-within`.
+fn restart_within(given: &GivenOptions, is_kept: bool) -> Result<Option<u64>, Refusal> {
+    let Some(word) = given.last("restart-within") else { return Ok(None) };
+    let seconds = number(word).map(Some).ok_or_else(|| {
+        Refusal::usage(format!("Invalid time to restart within: {word}\n -- should be seconds"))
+    });
+    if !is_kept {
+        return Err(Refusal::usage("ERROR: --restart-within needs -e or --keep-memory."));
+    }
+    seconds
 }
 
 /// The values without effect, for `stats settings`.

@@ -6,7 +6,7 @@
 //! ```text
 //! word of a page:       | owner + 1: 8 bits | slab class: 8 bits | carved chunks: 16 bits |
 //!                         0: the page belongs to no slab class
-//! numbers of an owner:  flush mark | cas uniques | access tick | place of the record | 0 ...
+//! numbers of an owner:  flush mark | cas uniques | access tick | record | later flush | 0 ...
 //! ```
 //!
 //! An owner is a shard of one of two [generations](Generation). Mostly all are of the same one. The
@@ -126,6 +126,8 @@ pub(crate) enum ShardNumber {
     Tick,
     /// Where the shard's record is, from 1. 0: it has none, or it is out of date.
     Record,
+    /// The second of a flush that is still to come. 0: there is none.
+    Flush,
 }
 
 /// The directory of a region. Without one in the region, nothing is kept.

@@ -183,6 +183,18 @@ impl Store {
         self.eviction_mut().flush_all();
     }
 
+    /// Has the region keep the second of a flush that is still to come. `None`: there is none.
+    pub fn keep_later_flush(&self, second: Option<u32>) {
+        let kept = self.items().slabs().stock.kept_number(ShardNumber::Flush);
+        kept.set(second.unwrap_or_default());
+    }
+
+    /// The flush that is still to come, of this process or of the one that left the items.
+    pub fn later_flush(&self) -> Option<u32> {
+        let kept = self.items().slabs().stock.kept_number(ShardNumber::Flush);
+        Some(kept.get()).filter(|second| *second != 0)
+    }
+
     #[inline]
     pub(super) fn eviction(&self) -> &Eviction {
         self.allocation.moves().eviction()
