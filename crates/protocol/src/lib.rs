@@ -37,6 +37,7 @@ mod datagram;
 mod decoder;
 mod meta;
 mod requests;
+mod resp;
 mod single_get;
 mod text;
 mod words;
@@ -67,6 +68,11 @@ pub use requests::run_time_setting::{ExternalSetting, RunTimeSetting};
 pub use requests::server_command::{ServerCommand, ShutdownMode};
 pub use requests::stats_query::StatsQuery;
 pub use requests::streams::Streams;
+pub use resp::glob::matches_glob;
+pub use resp::resp_decoder::{RespDecoded, RespDecoder, RespLimits};
+pub use resp::resp_error::RespError;
+pub use resp::resp_words::RespWords;
+pub use resp::resp_writer::{RespVersion, RespWriter};
 pub use text::dump_lines::{DumpedItem, dump_end, encode_dump_line};
 pub use text::encode::{
     END, VALUE_END, VALUE_END_AND_END, encode_number, encode_stat, encode_value,
@@ -82,5 +88,6 @@ pub use words::error_lines;
 pub use words::keys::Keys;
 pub use words::limits::{
     AUTH_TOKEN_BYTES_MAX, BINARY_BODY_BYTES_MAX, GET_LINE_BYTES_MAX, KEY_BYTES_MAX, LINE_BYTES_MAX,
-    META_FLAGS_BYTES_MAX, VALUE_BYTES_MAX,
+    META_FLAGS_BYTES_MAX, RESP_COMMAND_BYTES_MAX, RESP_WORD_BYTES_MAX, RESP_WORDS_MAX,
+    VALUE_BYTES_MAX,
 };

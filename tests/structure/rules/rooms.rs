@@ -42,7 +42,7 @@ const ROOMS: &[Rooms] = &[
     },
     Rooms {
         of_crate: "protocol",
-        order: &["words", "requests", "text", "meta", "binary"],
+        order: &["words", "requests", "text", "meta", "binary", "resp"],
         files_outside_max: 4,
         upward_uses_max: 0,
     },

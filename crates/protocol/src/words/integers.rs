@@ -37,6 +37,20 @@ pub(crate) fn unsigned_32(word: &[u8]) -> Option<u32> {
     if word.len() > CHARS_32_MAX { None } else { u32::try_from(digits(word)?).ok() }
 }
 
+/// A signed 64-bit integer as Redis writes and reads it: a minus sign at most, and no leading zero,
+/// so that each number has one form.
+#[inline]
+pub(crate) fn strict_64(word: &[u8]) -> Option<i64> {
+    let magnitude = word.strip_prefix(b"-").unwrap_or(word);
+    let is_negative = magnitude.len() < word.len();
+    match magnitude {
+        b"0" if !is_negative => Some(0),
+        [b'0', ..] => None,
+        _ if is_negative => 0_i64.checked_sub_unsigned(digits(magnitude)?),
+        _ => i64::try_from(digits(magnitude)?).ok(),
+    }
+}
+
 /// The flags of a classic storage command: `strtoul`, cut to 32 bits.
 #[inline]
 pub(crate) fn loose_flags(word: &[u8]) -> Option<u32> {

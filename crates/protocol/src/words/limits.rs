@@ -49,3 +49,24 @@ const _: () = assert!(BINARY_BODY_BYTES_MAX < VALUE_BYTES_MAX);
 
 /// Largest number of a slab class; the smallest is 1.
 pub(crate) const SLAB_CLASS_MAX: u32 = 63;
+
+/// Most words of a Redis command.
+pub const RESP_WORDS_MAX: usize = 1 << 20;
+
+/// Longest word that a Redis command may announce, in bytes. A longer one is a protocol error.
+pub const RESP_WORD_BYTES_MAX: usize = 512 << 20;
+
+/// Most bytes of a Redis command that is buffered as a whole, beside its longest word. A longer
+/// command is read and refused.
+pub const RESP_COMMAND_BYTES_MAX: usize = 64 << 20;
+
+/// Longest incomplete line of the Redis dialect, in bytes.
+pub(crate) const RESP_LINE_BYTES_MAX: usize = 64 << 10;
+
+/// Most words of a Redis command before the login.
+pub(crate) const RESP_LOGIN_WORDS_MAX: usize = 10;
+
+/// Longest word of a Redis command before the login, in bytes.
+pub(crate) const RESP_LOGIN_WORD_BYTES_MAX: usize = 16 << 10;
+
+const _: () = assert!(RESP_LOGIN_WORD_BYTES_MAX < RESP_WORD_BYTES_MAX);
