@@ -35,6 +35,7 @@ mod pipelines;
 mod placement;
 mod pressure;
 mod process;
+mod rehoming;
 mod segments;
 mod server_commands;
 mod service;

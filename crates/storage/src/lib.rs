@@ -70,7 +70,7 @@ pub use linked::recovery::Recovered;
 pub use memory::page::Page;
 pub use memory::page_directory::Generation;
 pub use memory::page_pool::PagePool;
-pub use memory::region::{Region, region_bytes, region_reach};
+pub use memory::region::{Region, directory_end, move_directory, region_bytes, region_reach};
 pub use page_moves::page_sharing::{PageDemand, PageWish};
 pub use page_moves::reassign::Reassigned;
 pub use policy::curve_counts::CurveCounts;

@@ -120,7 +120,7 @@ pub(super) static SERVER_FAMILIES: &[ServerFamily] = &[
     gauge("slabcore_recovered_items", "Items of an earlier process that the start found.",
         |shared| shared.recovery.get().map_or(0, |recovery| recovery.found.items)),
     gauge("slabcore_recovered_dropped_items",
-        "Items of an earlier process that were not whole.",
+        "Items of an earlier process that were not whole or found no room.",
         |shared| shared.recovery.get().map_or(0, |recovery| recovery.found.dropped)),
     gauge("slabcore_absence_seconds", "Seconds without a server before this one (-e).",
         |shared| shared.recovery.get().map_or(0, |recovery| recovery.absence_seconds)),

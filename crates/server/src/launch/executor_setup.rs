@@ -67,6 +67,7 @@ pub(crate) fn make_setups(
     udp_sockets: Vec<DatagramSocket>,
     seed: u64,
 ) -> Result<(Arc<SharedState>, Vec<ExecutorSetup>), StartError> {
+    let begin = Instant::now();
     let pages = ItemPages::map(&settings, seed)?;
     let (mailboxes, receivers) = (0..settings.shards)
         .map(|_| Mailbox::new().map_err(|error| StartError::System("make a mailbox", error)))
@@ -106,7 +107,7 @@ pub(crate) fn make_setups(
             .collect(),
         settings,
     });
-    let shards = make_shards(&shared, &pages)?;
+    let shards = make_shards(&shared, &pages, begin)?;
     page_demand::connect(&shards);
     let setups = receivers.into_iter().enumerate().map(|(index, receiver)| ExecutorSetup {
         index,
@@ -140,8 +141,11 @@ type MakeShard<'a> = dyn Fn(&Config, Arc<ShardMetrics>) -> Result<Shard, NoMemor
 /// Makes all shards. If there are items of an earlier process, the shards are attached by the
 /// records that it left. Without records each shard searches its own pages for items, on a thread
 /// of its own.
-fn make_shards(shared: &SharedState, pages: &ItemPages) -> Result<Arc<[SharedShard]>, StartError> {
-    let begin = Instant::now();
+fn make_shards(
+    shared: &SharedState,
+    pages: &ItemPages,
+    begin: Instant,
+) -> Result<Arc<[SharedShard]>, StartError> {
     let all = |make: &MakeShard<'_>| {
         let shards = (0..shared.settings.shards).map(|index| make_shard(shared, index, make));
         shards.collect::<Result<Arc<[SharedShard]>, _>>()
@@ -172,6 +176,10 @@ fn make_shards(shared: &SharedState, pages: &ItemPages) -> Result<Arc<[SharedSha
     };
     shards.iter().for_each(|shard| shard.resume_flush(shared.clock.now()));
     pages.keep_over_reboot();
+    let (kind, found) = match pages.lost {
+        Some(lost) => (RecoveryKind::Rehomed, found.and(lost)),
+        None => (kind, found),
+    };
     note_recovery(shared, pages, kind, found, begin);
     Ok(shards)
 }
@@ -210,6 +218,11 @@ fn note_recovery(
         RecoveryKind::Scanned => info!(
             "slabcore: {items} items are there again after {absence_seconds} s, {dead} were dead, \
              {dropped} not whole; searched for {milliseconds} ms: {}",
+            pages.reason
+        ),
+        RecoveryKind::Rehomed => info!(
+            "slabcore: {items} items are there again after {absence_seconds} s, {dead} were dead, \
+             {dropped} not whole or without room; moved in {milliseconds} ms: {}",
             pages.reason
         ),
     }

@@ -3,9 +3,10 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use slabcore_storage::{Generation, KeyHasher, PAGE_BYTES, PagePool, Region};
+use slabcore_storage::{KeyHasher, PAGE_BYTES, PagePool, Recovered, Region};
 use tracing::info;
 
+use crate::launch::rehoming::{Unmoved, rehome};
 use crate::settings::Settings;
 use crate::settings::item_memory::{ItemMemory, MappedRange};
 use crate::settings::memory_file::{Kept, MemoryFile};
@@ -24,6 +25,8 @@ pub(super) struct ItemPages {
     pub(super) is_kept: bool,
     /// Why the shards cannot be attached by their records, or why the pages are empty.
     pub(super) reason: Cow<'static, str>,
+    /// Items that did not come along, if they moved to other shards or to memory of another size.
+    pub(super) lost: Option<Recovered>,
     kept: Kept,
 }
 
@@ -41,34 +44,53 @@ impl ItemPages {
         };
         let refused = |why: String| StartError::MemoryFile(place.clone(), why);
         let file = MemoryFile::open(settings).map_err(refused)?;
-        let map = || file.item_memory().map_err(|error| refused(error.to_string()));
-        let reason = match file.kept() {
-            Ok(kept) => {
-                let (memory, has_records) = (map()?, file.take_records());
-                let (range, region) =
-                    (memory.range(), Region::with_directory(Box::new(memory), pages_max));
-                let make = if has_records { PagePool::attached } else { PagePool::recovered };
-                let pool = make(region, pages_max, settings.shards as u32, Generation::First);
-                if pool.has_records() || pool.has_pages_for(settings.shards) {
-                    let reason = match (has_records, pool.has_records()) {
-                        (_, true) => "",
-                        (false, _) => "the last process was killed",
-                        (true, _) => "the records are damaged",
-                    };
-                    return Ok(Self::new(pool, range, Some(file), kept, Ok(reason.into())));
-                }
-                "it is damaged".into()
-            }
-            Err(reason) => reason,
+        let (file, reason) = match file.kept() {
+            Ok(kept) => match Self::of_kept(file, settings, kept).map_err(refused)? {
+                Ok(pages) => return Ok(pages),
+                Err((file, reason)) => (file, reason.into()),
+            },
+            Err(reason) => (file, reason),
         };
         if !reason.is_empty() {
             info!("slabcore: {place} starts empty: {reason}");
         }
-        file.forget();
-        let memory = map()?;
+        let file = file.emptied().map_err(refused)?;
+        let memory = file.item_memory().map_err(|error| refused(error.to_string()))?;
         let (range, region) = (memory.range(), Region::with_directory(Box::new(memory), pages_max));
         let pool = PagePool::with_limit(region, pages_max);
         Ok(Self::new(pool, range, Some(file), fresh, Err(reason)))
+    }
+
+    /// The pages of a file with items. The outer error is for the operator: the server cannot
+    /// start. After the inner one it starts without the items.
+    fn of_kept(
+        file: MemoryFile,
+        settings: &Settings,
+        kept: Kept,
+    ) -> Result<Result<Self, Unmoved>, String> {
+        let (hasher, clock) = (KeyHasher::new(kept.seed), Clock::counting_from(kept.boot_at_zero));
+        let was_stopped = file.take_records();
+        let (file, rehomed) = match rehome(file, settings, kept, &hasher, clock.now().tick)? {
+            Ok(file) => file,
+            Err(unmoved) => return Ok(Err(unmoved)),
+        };
+        let has_records = rehomed.as_ref().map_or(was_stopped, |rehomed| rehomed.has_records);
+        let memory = file.item_memory().map_err(|error| error.to_string())?;
+        let pages = file.pages();
+        let (range, region) = (memory.range(), Region::with_directory(Box::new(memory), pages));
+        let make = if has_records { PagePool::attached } else { PagePool::recovered };
+        let pool = make(region, pages, settings.shards as u32, file.generation());
+        if !pool.has_records() && !pool.has_pages_for(settings.shards) {
+            return Ok(Err((file, "it is damaged")));
+        }
+        let reason = match (&rehomed, was_stopped, pool.has_records()) {
+            (Some(rehomed), ..) => rehomed.reason.clone().into(),
+            (_, _, true) => "".into(),
+            (_, false, _) => "the last process was killed".into(),
+            (_, true, _) => "the records are damaged".into(),
+        };
+        let pages = Self::new(pool, range, Some(file), kept, Ok(reason));
+        Ok(Ok(Self { lost: rehomed.map(|rehomed| rehomed.lost), ..pages }))
     }
 
     fn new(
@@ -82,7 +104,7 @@ impl ItemPages {
         let (hasher, clock) = (KeyHasher::new(kept.seed), Clock::counting_from(kept.boot_at_zero));
         let is_kept = reason.is_ok();
         let (Ok(reason) | Err(reason)) = reason;
-        Self { pool, range, hasher, clock, file, is_kept, reason, kept }
+        Self { pool, range, hasher, clock, file, is_kept, reason, lost: None, kept }
     }
 
     /// Notes in the file of an earlier boot how time is counted in this one.

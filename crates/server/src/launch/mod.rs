@@ -16,6 +16,7 @@ mod heartbeat;
 mod huge_pages;
 mod item_pages;
 mod port_file;
+mod rehoming;
 mod ring_executor;
 pub(crate) mod running;
 pub(crate) mod summary;

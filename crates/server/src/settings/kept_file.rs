@@ -3,7 +3,7 @@
 use std::fs::{File, OpenOptions};
 use std::io;
 use std::num::NonZeroUsize;
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt};
 use std::path::Path;
 
 use rustix::fs::{
@@ -14,7 +14,7 @@ use rustix::io::{Errno, retry_on_intr};
 use tracing::warn;
 
 use crate::settings::Settings;
-use crate::settings::file_mapping::allocate_huge;
+use crate::settings::file_mapping::{FileMapping, allocate_huge};
 use crate::settings::item_memory::reserved_refused;
 
 /// Types of file systems that keep files in memory, by the magic numbers of `statfs(2)`.
@@ -68,15 +68,37 @@ impl KeptFile {
         Ok(KeptFile { file, block_bytes, is_tmpfs })
     }
 
+    /// Bytes of the file.
+    pub(super) fn bytes(&self) -> io::Result<usize> {
+        usize::try_from(self.file.metadata()?.len()).map_err(io::Error::other)
+    }
+
+    /// Makes the file longer, with its last block at the end as soon as it is longer. The error is
+    /// for the operator.
+    pub(super) fn extend(&self, bytes: NonZeroUsize, block_bytes: usize) -> Result<(), String> {
+        let said = |error: io::Error| said(&error, bytes);
+        let mut last = vec![0; block_bytes];
+        let found = self.bytes().map_err(said)?;
+        self.file.read_exact_at(&mut last, (found - block_bytes) as u64).map_err(said)?;
+        let length = bytes.get() as u64;
+        let flags = FallocateFlags::KEEP_SIZE;
+        let allocated = retry_on_intr(|| fallocate(&self.file, flags, 0, length));
+        allocated.map_err(|error| said(error.into()))?;
+        let at = length - block_bytes as u64;
+        if self.file.write_all_at(&last, at).is_ok() {
+            return Ok(());
+        }
+        // Files of reserved huge pages are written where they are mapped.
+        self.file.set_len(length).map_err(said)?;
+        let mut mapping = FileMapping::map(&self.file, bytes).map_err(said)?;
+        mapping.as_mut()[at as usize..][..block_bytes].copy_from_slice(&last);
+        Ok(())
+    }
+
     /// Gives the file this length, and has the system set all of it aside: a page that is missing
     /// when it is touched would end the process. The error is for the operator.
     pub(super) fn allocate(&self, bytes: NonZeroUsize) -> Result<(), String> {
-        self.try_allocate(bytes).map_err(|error| match Errno::from_io_error(&error) {
-            Some(Errno::NOSPC | Errno::NOMEM) => {
-                format!("its file system has no room for {} MiB", bytes.get().div_ceil(1 << 20))
-            }
-            _ => error.to_string(),
-        })
+        self.try_allocate(bytes).map_err(|error| said(&error, bytes))
     }
 
     fn try_allocate(&self, bytes: NonZeroUsize) -> io::Result<()> {
@@ -89,6 +111,16 @@ impl KeptFile {
         }
         // A signal, or what a ring has for this thread, interrupts it.
         Ok(retry_on_intr(|| fallocate(file, FallocateFlags::empty(), 0, length))?)
+    }
+}
+
+/// Why a file cannot have so many bytes, for the operator.
+fn said(error: &io::Error, bytes: NonZeroUsize) -> String {
+    match Errno::from_io_error(error) {
+        Some(Errno::NOSPC | Errno::NOMEM) => {
+            format!("its file system has no room for {} MiB", bytes.get().div_ceil(1 << 20))
+        }
+        _ => error.to_string(),
     }
 }
 

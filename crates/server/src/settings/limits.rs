@@ -8,6 +8,14 @@ use slabcore_shard::limits::SHARDS_MAX as SHARD_INDEX_MAX;
 /// Shards of one server at most.
 pub const SHARDS_MAX: usize = SHARD_INDEX_MAX;
 
+/// Steps until a file with other settings fits: it grows, ends a move that was cut off, moves the
+/// items, and shrinks.
+pub(crate) const REHOMING_STEPS_MAX: usize = 4;
+
+/// Before items move to other shards, their hash tables leave this part of the free pages to the
+/// items.
+pub(crate) const REHOMING_FREE_PART: usize = 8;
+
 /// Unsent output from which a connection is not served until some of it has left.
 pub const OUTPUT_BYTES_MAX: usize = 64 << 10;
 

@@ -10,6 +10,7 @@
 
 pub(crate) mod address;
 pub(crate) mod close_reason;
+pub(crate) mod division;
 pub(crate) mod fatal;
 mod file_mapping;
 pub(crate) mod item_memory;

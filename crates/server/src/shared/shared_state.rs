@@ -172,6 +172,8 @@ pub(crate) enum RecoveryKind {
     Attached,
     /// By a search.
     Scanned,
+    /// They moved to other shards, or to memory of another size.
+    Rehomed,
     /// Items of an earlier process were not used.
     Empty,
 }
@@ -183,6 +185,7 @@ impl RecoveryKind {
             Self::None => "none",
             Self::Attached => "attached",
             Self::Scanned => "scanned",
+            Self::Rehomed => "rehomed",
             Self::Empty => "empty",
         }
     }

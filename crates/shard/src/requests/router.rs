@@ -31,7 +31,13 @@ impl Router {
     #[inline]
     pub fn route<'a>(&self, key: &'a [u8]) -> Route<'a> {
         let key = self.hasher.hash(key);
-        Route { key, shard: ShardId((((key.hash() >> 32) * self.shards) >> 32) as u8) }
+        Route { key, shard: self.shard_of(key.hash()) }
+    }
+
+    /// The shard of a key with this hash.
+    #[inline]
+    pub fn shard_of(&self, hash: u64) -> ShardId {
+        ShardId((((hash >> 32) * self.shards) >> 32) as u8)
     }
 
     /// Number of shards.

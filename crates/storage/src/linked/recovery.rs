@@ -34,6 +34,13 @@ pub struct Recovered {
 }
 
 impl Recovered {
+    /// Both together.
+    #[must_use]
+    pub fn and(mut self, other: Recovered) -> Recovered {
+        self.add(other);
+        self
+    }
+
     /// Adds what another store found.
     pub fn add(&mut self, other: Recovered) {
         self.items += other.items;

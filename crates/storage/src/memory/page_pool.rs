@@ -298,11 +298,20 @@ impl PagePool {
             numbers.max().unwrap_or_default()
         };
         let (uniques, tick) = (most(ShardNumber::Uniques), most(ShardNumber::Tick));
+        let flush = most(ShardNumber::Flush);
         for owner in (0..SHARDS_KEPT_MAX as u32).map(|shard| new.owner(shard)) {
             self.directory.set_number(owner, ShardNumber::Epoch, 0);
             self.directory.set_number(owner, ShardNumber::Uniques, uniques);
             self.directory.set_number(owner, ShardNumber::Tick, tick);
+            self.directory.set_number(owner, ShardNumber::Record, 0);
+            self.directory.set_number(owner, ShardNumber::Flush, flush);
         }
+    }
+
+    /// Whether no page beyond the usable ones is in a slab class.
+    pub fn is_emptied(&self) -> bool {
+        let mut others = self.usable..self.words.len();
+        others.all(|page| self.directory.entry(page as u32).is_none())
     }
 
     /// Whether a page may be taken once it is free.

@@ -129,6 +129,25 @@ pub(super) const fn directory_words(pages: usize) -> usize {
     (pages + OWNERS_KEPT_MAX * KEPT_NUMBERS).next_multiple_of(2)
 }
 
+/// Offset of the end of the directory of a region of so many pages.
+pub const fn directory_end(pages: usize) -> usize {
+    pages * PAGE_BYTES + directory_words(pages) * size_of::<AtomicU32>()
+}
+
+/// Copies the directory of a region of `from` pages to where that of a region of `to` pages is, in
+/// memory that has both. Pages that only one of them has are in no slab class.
+pub fn move_directory(memory: &mut [u8], from: usize, to: usize) {
+    const WORD_BYTES: usize = size_of::<AtomicU32>();
+    let old = memory[from * PAGE_BYTES..directory_end(from)].to_vec();
+    let (pages, numbers) = old.split_at(from * WORD_BYTES);
+    let numbers = &numbers[..OWNERS_KEPT_MAX * KEPT_NUMBERS * WORD_BYTES];
+    let new = &mut memory[to * PAGE_BYTES..directory_end(to)];
+    new.fill(0);
+    let kept = from.min(to) * WORD_BYTES;
+    new[..kept].copy_from_slice(&pages[..kept]);
+    new[to * WORD_BYTES..][..numbers.len()].copy_from_slice(numbers);
+}
+
 /// Words for the records of the shards of a region of so many pages.
 pub(crate) const fn record_words(pages: usize) -> usize {
     pages * PAGE_RECORD_WORDS + SHARDS_KEPT_MAX * SHARD_RECORD_WORDS

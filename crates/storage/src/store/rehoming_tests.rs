@@ -9,7 +9,7 @@ use std::vec::Vec;
 use proptest::prelude::*;
 
 use crate::index::key_hasher::KeyHasher;
-use crate::limits::INDEX_PAGES_MIN;
+use crate::limits::{INDEX_PAGES_MIN, PAGE_BYTES};
 use crate::memory::cuts;
 use crate::memory::page_directory::Generation;
 use crate::memory::page_pool::PagePool;
@@ -303,6 +303,43 @@ proptest! {
             generation = generation.other();
             server = whole.left(generation).recovered();
             prop_assert_eq!(server.contents(), whole.contents());
+        }
+    }
+
+    /// A file that was damaged, or is of another program: nothing moves that is not well-formed,
+    /// and the shards work on.
+    #[test]
+    fn any_memory_is_rehomed(
+        first in geometries(),
+        second in geometries(),
+        steps in prop::collection::vec(operations(), 1..30),
+        damage in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 0..200),
+        words in prop::collection::vec((0..PAGES, any::<u32>()), 0..8),
+        block in any::<prop::sample::Index>(),
+        fill in any::<u8>(),
+    ) {
+        let mut server = Server::new(first);
+        for operation in &steps {
+            server.run(operation);
+        }
+        let mut left = server.left(Generation::First);
+        for (place, byte) in damage {
+            let place = place.index(left.memory.len());
+            left.memory[place] = byte;
+        }
+        for (page, word) in words {
+            let place = PAGES * PAGE_BYTES + page * 4;
+            left.memory[place..place + 4].copy_from_slice(&word.to_le_bytes());
+        }
+        let start = block.index(left.memory.len());
+        let end = left.memory.len().min(start + 5_000);
+        left.memory[start..end].fill(fill);
+        let (mut rehomed, _) = left.begun(second, PAGES).rehomed(second, PAGES);
+        for operation in &steps {
+            rehomed.run(operation);
+        }
+        for shard in &rehomed.shards {
+            shard.store.check().unwrap();
         }
     }
 }
