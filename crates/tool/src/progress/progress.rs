@@ -12,6 +12,10 @@ use crate::view::{bytes, seconds, short};
 /// Steps of the bar.
 const STEPS: u64 = 1000;
 
+/// The line if the whole is known, and if it is not.
+const WITH_BAR: &str = "{prefix} {bar:24} {wide_msg}";
+const WITHOUT_BAR: &str = "{prefix}: {wide_msg}";
+
 /// Below this part the time that is left is a guess, and not shown.
 const LEFT_FROM_PART: f64 = 0.01;
 
@@ -46,12 +50,9 @@ impl ProgressDisplay {
     }
 
     fn on(verb: &'static str, target: Option<ProgressDrawTarget>) -> Self {
-        let style = ProgressStyle::with_template("{prefix} {bar:24} {wide_msg}")
-            .expect("the template is well formed")
-            .progress_chars("━╸─");
         let bar = target.map(|target| {
-            let bar = ProgressBar::with_draw_target(Some(STEPS), target).with_style(style);
-            bar.with_prefix(verb)
+            let bar = ProgressBar::with_draw_target(Some(STEPS), target).with_prefix(verb);
+            bar.with_style(style(WITHOUT_BAR))
         });
         let (began, window) = (Instant::now(), RateWindow::default());
         Self { verb, bar, began, line_due: PROGRESS_LINE_INTERVAL, window }
@@ -64,6 +65,8 @@ impl ProgressDisplay {
         let text = text(position, self.window.rates(), at);
         match &self.bar {
             Some(bar) => {
+                let template = if position.part.is_some() { WITH_BAR } else { WITHOUT_BAR };
+                bar.set_style(style(template));
                 bar.set_position(steps(position.part));
                 bar.set_message(text);
             }
@@ -81,6 +84,11 @@ impl ProgressDisplay {
             bar.finish_and_clear();
         }
     }
+}
+
+fn style(template: &str) -> ProgressStyle {
+    let style = ProgressStyle::with_template(template).expect("the template is well formed");
+    style.progress_chars("━╸─")
 }
 
 fn steps(part: Option<f64>) -> u64 {
@@ -138,11 +146,11 @@ mod tests {
     /// What is seen on terminals of two widths. The rate depends on the machine.
     #[test]
     fn the_bar_is_drawn() {
-        let check = |columns: u16, part: f64, expected: &str| {
+        let check = |columns: u16, part: Option<f64>, expected: &str| {
             let terminal = InMemoryTerm::new(10, columns);
             let target = ProgressDrawTarget::term_like(Box::new(terminal.clone()));
             let mut progress = ProgressDisplay::on("copying", Some(target));
-            progress.update(&position((part * 2e6) as u64, Some(part)));
+            progress.update(&position((part.unwrap_or(0.5) * 2e6) as u64, part));
             let screen = terminal.contents();
             let shown = screen.split(", 3.00").next().unwrap_or_default();
             assert_eq!(shown, expected);
@@ -150,8 +158,9 @@ mod tests {
             progress.finish();
             assert_eq!(terminal.contents(), "");
         };
-        check(100, 0.5, "copying ━━━━━━━━━━━━╸─────────── 50 %, 1.00M of 2.00M items");
-        check(100, 1.0, "copying ━━━━━━━━━━━━━━━━━━━━━━━━ 100 %, 2.00M of 2.00M items");
-        check(40, 0.0, "copying ──────────────────────── 0 %, 0");
+        check(100, Some(0.5), "copying ━━━━━━━━━━━━╸─────────── 50 %, 1.00M of 2.00M items");
+        check(100, Some(1.0), "copying ━━━━━━━━━━━━━━━━━━━━━━━━ 100 %, 2.00M of 2.00M items");
+        check(100, None, "copying: 1.00M items");
+        check(40, Some(0.0), "copying ──────────────────────── 0 %, 0");
     }
 }

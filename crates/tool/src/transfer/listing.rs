@@ -1,5 +1,6 @@
 //! The keys of a server, as its crawler lists them.
 
+use std::thread;
 use std::time::Instant;
 
 use super::pace::Pace;
@@ -25,37 +26,50 @@ pub(crate) struct Listing {
     has_ended: bool,
 }
 
+/// What a server answers.
+enum Answer {
+    List(Listing),
+    /// A line that is no list.
+    Refusal(Vec<u8>),
+}
+
 impl Listing {
     /// Asks a server for its keys. Asks again while its crawler is busy.
     pub(crate) fn begin(server: &Server, stop: &Stop) -> Result<Self, LinkError> {
-        let mut connection = Connection::open(server)?;
         let deadline = Instant::now() + BUSY_DURATION_MAX;
         let mut command = BY_HASH_TABLE;
         loop {
-            connection.send(command)?;
-            let line = connection.line()?;
-            let (next, has_ended) = match ListLine::parse(line) {
-                ListLine::Key(key) => (Some(key), false),
-                ListLine::Begin => (None, false),
-                ListLine::End => (None, true),
-                ListLine::Other if line.starts_with(b"NOTSTARTED") => (None, true),
-                ListLine::Other if line.starts_with(b"BADCLASS") && command == BY_HASH_TABLE => {
+            // A connection that was refused a list may be deaf.
+            match Self::ask(Connection::open(server)?, command)? {
+                Answer::List(listing) => return Ok(listing),
+                Answer::Refusal(line) if line.starts_with(b"BADCLASS") && command != BY_AGE => {
                     command = BY_AGE;
-                    continue;
                 }
-                ListLine::Other => {
-                    let is_busy =
-                        line.starts_with(b"BUSY") || line == b"ERROR locked try again later";
-                    let may_wait = is_busy && Instant::now() < deadline && !stop.is_set();
-                    if !may_wait {
-                        return Err(refusal(line));
+                Answer::Refusal(line) => {
+                    let is_busy = line.starts_with(b"BUSY") || line.starts_with(b"ERROR locked");
+                    if !is_busy || Instant::now() > deadline || stop.is_set() {
+                        return Err(refusal(&line));
                     }
-                    std::thread::sleep(BUSY_PAUSE);
-                    continue;
+                    thread::sleep(BUSY_PAUSE);
                 }
-            };
-            return Ok(Self { connection, next, has_ended });
+            }
         }
+    }
+
+    /// Asks once. memcached may begin with `OK` and refuse then.
+    fn ask(mut connection: Connection, command: &[u8]) -> Result<Answer, LinkError> {
+        connection.send(command)?;
+        let (next, has_ended) = loop {
+            let line = connection.line()?;
+            match ListLine::parse(line) {
+                ListLine::Key(key) => break (Some(key), false),
+                ListLine::Begin => {}
+                ListLine::End => break (None, true),
+                ListLine::Other if line.starts_with(b"NOTSTARTED") => break (None, true),
+                ListLine::Other => return Ok(Answer::Refusal(line.to_owned())),
+            }
+        };
+        Ok(Answer::List(Self { connection, next, has_ended }))
     }
 
     /// The next keys; `None` after the last one.
@@ -85,8 +99,9 @@ impl Listing {
             match ListLine::parse(line) {
                 ListLine::Key(key) => return Ok(Some(key)),
                 ListLine::End => self.has_ended = true,
-                ListLine::Begin => {}
-                ListLine::Other => return Err(LinkError::Odd(ReplyError::other_line(line))),
+                ListLine::Begin | ListLine::Other => {
+                    return Err(LinkError::Odd(ReplyError::other_line(line)));
+                }
             }
         }
         Ok(None)
@@ -140,8 +155,10 @@ mod tests {
         let locked = (HASH, "ERROR locked try again later\r\n");
         check(vec![busy, locked, (HASH, KEYS)], "a 5, b 6;   7");
         check(vec![(HASH, "BADCLASS invalid class id\r\n"), (ALL, KEYS)], "a 5, b 6;   7");
+        let locked = (HASH, "OK\r\nERROR locked try again later\r\n");
+        check(vec![locked, (HASH, KEYS)], "a 5, b 6;   7");
         check(vec![(HASH, "ERROR\r\n")], "the server does not list its keys: ERROR");
         check(vec![(HASH, "OK\r\nkey=a size=5\n")], "the server closed the connection");
-        check(vec![(HASH, "OK\r\nkey=%0\n")], "a line begins with \"key=%0\"");
+        check(vec![(HASH, "OK\r\nkey=a size=1\nkey=%0\n")], "a line begins with \"key=%0\"");
     }
 }
