@@ -56,10 +56,11 @@ mod store;
 
 pub use eviction::event_log::StoreEvent;
 pub use index::key_hasher::{HashedKey, KeyHasher};
-pub use item::access::Marks;
+pub use item::access::{AccessHistory, Marks};
 pub use item::chunk_sizes::SlabClassId;
 pub use item::item_ref::ItemRef;
 pub use item::item_size_limit::ItemSizeLimit;
+pub use item::segment::Segment;
 pub use limits::{
     CHUNK_BYTES_MAX, CLASSES_MAX, CURVE_QUARTERS, CURVE_SIZES, KEY_BYTES_MAX, LONG_VALUE_BYTES,
     PAGE_BYTES, VALUE_BYTES_MAX,
@@ -84,6 +85,7 @@ pub use store::hit_counts::Hit;
 pub use store::leaving_items::{LeavingGroup, LeavingItems};
 pub use store::reading::{ReadHit, ReadTerms};
 pub use store::reservation::Reservation;
+pub use store::restoring::{RestoreOutcome, RestoredItem};
 pub use store::store::{Config, Store};
 pub use store::store_verb::{NewItem, StoreOutcome, StoreVerb};
 pub use store::walk::{WalkPosition, Walked};

@@ -2,6 +2,7 @@
 #![cfg(not(miri))]
 
 use std::collections::BTreeMap;
+use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use proptest::prelude::*;
@@ -52,6 +53,25 @@ impl Walker {
         let _ = self.store.delete(1, self.hasher.hash(&key));
     }
 
+    /// The same in order, with an end at some items.
+    fn walk_while(&mut self, looks: usize, items_max: usize) {
+        let (shown, mut left, mut last) = (&mut self.shown, items_max, None);
+        self.position = self.store.walk_while(1, self.position, looks, |walked| {
+            if left == 0 {
+                last = Some(walked.item.key().to_vec());
+                return ControlFlow::Break(());
+            }
+            left -= 1;
+            *shown.entry(walked.item.key().to_vec()).or_default() += 1;
+            ControlFlow::Continue(())
+        });
+        // The caller may take the last one in another way.
+        if let Some(key) = last.filter(|_| looks.is_multiple_of(2)) {
+            *shown.entry(key).or_default() += 1;
+            self.position = self.position.after();
+        }
+    }
+
     fn walk(&mut self, looks: usize) {
         let shown = &mut self.shown;
         self.position = self.store.walk(1, self.position, ALL, looks, |walked| {
@@ -77,11 +97,16 @@ proptest! {
     fn whoever_is_there_throughout_is_shown_once(
         seed in any::<u64>(),
         changes in prop::collection::vec((change(), 1_usize..2_500), 1..24),
+        is_in_order in any::<bool>(),
     ) {
         let mut walker = Walker::new(seed);
         (0..5_000).for_each(|number| walker.put(number * 2));
         for (change, looks) in changes {
-            walker.walk(looks);
+            if is_in_order {
+                (0..4).for_each(|part| walker.walk_while(looks / 3, looks / 7 + part));
+            } else {
+                walker.walk(looks);
+            }
             match change {
                 Change::Store { first, keys } => {
                     (first..first + keys).for_each(|number| walker.put(number * 2 + 1));
@@ -94,7 +119,7 @@ proptest! {
             walker.put(0);
         }
         while !walker.position.is_end() {
-            walker.walk(100);
+            if is_in_order { walker.walk_while(101, 3) } else { walker.walk(100) }
         }
         for number in 0..5_000 {
             prop_assert_eq!(walker.shown.get(&key(number * 2)), Some(&1), "key{}", number * 2);

@@ -4,7 +4,7 @@ use alloc::vec::Vec;
 
 use crate::eviction::crawl::Crawl;
 use crate::eviction::event_log::{EventLog, StoreEvent};
-use crate::item::access::{AccessTick, AccessWord};
+use crate::item::access::{AccessHistory, AccessTick, AccessWord};
 use crate::item::chunk::set_access;
 use crate::item::chunk_sizes::SlabClassId;
 use crate::item::eviction_order::{EvictionOrder, Judge};
@@ -193,6 +193,19 @@ impl Eviction {
         let access = AccessWord::stored(self.clock.advance(now, self.items.items()));
         set_access(self.items.pages_mut(), item, access);
         if self.starts_hot { access } else { self.place_new(now, item, access) }
+    }
+
+    /// Marks and dates an item that is about to be linked as one that has this history. Unlike
+    /// [`Self::date_new`] it counts no request: the ages of other items stay.
+    pub(crate) fn date_restored(&mut self, item: Location, history: &AccessHistory) {
+        self.items.mark_new(item);
+        let access = AccessWord::of_history(history, self.clock.tick());
+        set_access(self.items.pages_mut(), item, access);
+    }
+
+    /// The history of an item with this access word.
+    pub(crate) fn history(&self, access: AccessWord) -> AccessHistory {
+        access.history(self.clock.tick())
     }
 
     /// Moves a new item to its segment, which may not be HOT. Returns its access word.

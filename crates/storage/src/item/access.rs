@@ -45,6 +45,23 @@ pub struct Marks {
     pub key_encoded: bool,
 }
 
+/// How an item was accessed, apart from the clock of its store: it can be kept for another store.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct AccessHistory {
+    /// Ticks since the item was accessed: 1,024ths of a turnover, which is as many requests as the
+    /// store has items.
+    pub age: u32,
+    /// Reads since the item was stored, at most 3.
+    pub reads: u8,
+    /// Its segment.
+    pub segment: Segment,
+    /// Its marks.
+    pub marks: Marks,
+}
+
+/// The largest age of a history: half of the ticks that a word can tell apart.
+const AGE_MAX: u32 = TICK_MASK / 2;
+
 /// A time in ticks, modulo 2^25: 32,768 turnovers.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct AccessTick(u32);
@@ -65,6 +82,11 @@ impl AccessTick {
     pub(crate) fn until(self, later: AccessTick) -> u32 {
         later.0.wrapping_sub(self.0) & TICK_MASK
     }
+
+    /// The tick that was so many ticks before this one.
+    fn before(self, age: u32) -> AccessTick {
+        AccessTick::new(self.0.wrapping_sub(age))
+    }
 }
 
 impl AccessWord {
@@ -72,6 +94,21 @@ impl AccessWord {
     #[inline]
     pub(crate) fn stored(tick: AccessTick) -> AccessWord {
         AccessWord(tick.0 << TICK_SHIFT | (Segment::Hot as u32) << SEGMENT_SHIFT)
+    }
+
+    /// The word of an item with this history.
+    pub(crate) fn of_history(history: &AccessHistory, now: AccessTick) -> AccessWord {
+        let AccessHistory { age, reads, segment, marks } = *history;
+        let reads = u32::from(reads).min(READS_MAX);
+        AccessWord(now.before(age.min(AGE_MAX)).0 << TICK_SHIFT | reads)
+            .moved_to(segment)
+            .marked(marks)
+    }
+
+    /// The history of the item at a tick.
+    pub(crate) fn history(self, now: AccessTick) -> AccessHistory {
+        let (age, reads) = (self.tick().until(now), self.reads() as u8);
+        AccessHistory { age, reads, segment: self.segment(), marks: self.marks() }
     }
 
     /// The word after one more read. The first read leaves the tick as it is.
@@ -178,6 +215,29 @@ mod tests {
             assert_eq!(later.is_cold(), segment == Segment::Cold);
             assert_eq!(later.moved_to(Segment::Hot).moved_to(segment), later);
         }
+    }
+
+    #[test]
+    fn a_history_is_that_of_the_word_in_another_clock() {
+        for (age, reads, segment) in
+            [(0, 0, Segment::Hot), (1_000_000, 3, Segment::Warm), (AGE_MAX, 1, Segment::Cold)]
+        {
+            let marks = Marks { stale: true, claimed: false, key_encoded: true };
+            let history = AccessHistory { age, reads, segment, marks };
+            for now in [0, 7, u32::MAX] {
+                let now = AccessTick::new(now);
+                assert_eq!(AccessWord::of_history(&history, now).history(now), history);
+            }
+        }
+        let old = AccessHistory {
+            age: u32::MAX,
+            reads: 200,
+            segment: Segment::Cold,
+            marks: Marks::default(),
+        };
+        let now = AccessTick::new(5);
+        let kept = AccessWord::of_history(&old, now).history(now);
+        assert_eq!((kept.age, kept.reads), (AGE_MAX, 3));
     }
 
     #[test]

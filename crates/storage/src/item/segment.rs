@@ -6,7 +6,7 @@
 
 /// The segment of an item.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum Segment {
+pub enum Segment {
     /// The next victims: all items that are in no other segment. Its number is 0: each get asks
     /// whether its item is here.
     Cold,

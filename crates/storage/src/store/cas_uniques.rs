@@ -4,6 +4,9 @@ use crate::limits::UNIQUES_BETWEEN_NOTES_SHIFT;
 use crate::memory::page_directory::KeptNumber;
 use crate::memory::shard_record::RecordWords;
 
+/// The largest unique above which others go on. Only clients choose larger ones.
+const UNIQUE_MAX: u64 = (u32::MAX as u64 / 2) << UNIQUES_BETWEEN_NOTES_SHIFT;
+
 /// The uniques of one store. No other store of the server hands out the same ones.
 pub(super) struct CasUniques {
     next: u64,
@@ -56,6 +59,14 @@ impl CasUniques {
         let units = (self.next >> UNIQUES_BETWEEN_NOTES_SHIFT) as u32 + 1;
         self.kept.set(units);
         self.noted = u64::from(units) << UNIQUES_BETWEEN_NOTES_SHIFT;
+    }
+
+    /// Goes on above a unique, which an item of another store may have.
+    pub(super) fn go_on_above(&mut self, unique: u64) {
+        let unique = unique.min(UNIQUE_MAX);
+        if self.next <= unique {
+            self.next += ((unique - self.next) / self.shards + 1) * self.shards;
+        }
     }
 
     /// The unique that is handed out next.

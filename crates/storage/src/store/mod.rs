@@ -28,6 +28,7 @@ mod rehoming;
 #[cfg(test)]
 mod rehoming_tests;
 pub(crate) mod reservation;
+pub(crate) mod restoring;
 mod stats;
 pub(crate) mod store;
 mod store_record;

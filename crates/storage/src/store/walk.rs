@@ -7,6 +7,10 @@
 //! were not seen yet, items below were, even if the table grew or shrank meanwhile. An item that is
 //! in the store during the whole walk is seen exactly once, and no item is seen twice.
 
+use alloc::vec::Vec;
+use core::ops::ControlFlow;
+
+use crate::item::access::AccessHistory;
 use crate::item::chunk_sizes::SlabClassId;
 use crate::item::item_ref::ItemRef;
 use crate::memory::region::Location;
@@ -30,6 +34,12 @@ impl WalkPosition {
         self.0
     }
 
+    /// The position after the items at this one: for a walk that has taken the item with which it
+    /// ended.
+    pub const fn after(self) -> WalkPosition {
+        WalkPosition(self.0.saturating_add(1))
+    }
+
     /// Whether the walk has seen all items.
     pub const fn is_end(self) -> bool {
         self.0 >= END
@@ -45,6 +55,8 @@ pub struct Walked<'a> {
     pub class: SlabClassId,
     /// Seconds since it was accessed.
     pub idle: u32,
+    /// How it was accessed.
+    pub history: AccessHistory,
 }
 
 impl Store {
@@ -76,6 +88,45 @@ impl Store {
         WalkPosition(at)
     }
 
+    /// As [`Self::walk`] over all classes, but in the order of the reversed hashes. It also ends at
+    /// an item that `take` does not take; a walk from the returned position begins with that item.
+    pub fn walk_while(
+        &self,
+        now: u32,
+        position: WalkPosition,
+        looks: usize,
+        mut take: impl FnMut(&Walked<'_>) -> ControlFlow<()>,
+    ) -> WalkPosition {
+        let (mut at, mut left, mut found) = (position.0, looks, Vec::new());
+        while at < END && left > 0 {
+            let items = self.items();
+            let bucket = items.index().bucket_at_reversed(at as u32);
+            let find = |item| {
+                let reversed = u64::from((items.hash_of(item) as u32).reverse_bits());
+                if reversed >= at && items.death_of(now, item).is_none() {
+                    found.push((reversed, item));
+                }
+            };
+            let seen = items.index().for_each_in_bucket(self.pages(), bucket.number, find);
+            found.sort_unstable_by_key(|it| it.0);
+            for (reversed, item) in found.drain(..) {
+                if take(&self.walked(now, item)).is_break() {
+                    return WalkPosition(reversed);
+                }
+            }
+            at = bucket.end;
+            left = left.saturating_sub(seen + 1);
+        }
+        WalkPosition(at)
+    }
+
+    fn walked(&self, now: u32, location: Location) -> Walked<'_> {
+        let (items, eviction) = (self.items(), self.eviction());
+        let item = items.view(location);
+        let (idle, history) = (eviction.idle(now, item.access()), eviction.history(item.access()));
+        Walked { item, class: items.slabs().class_of(location), idle, history }
+    }
+
     fn has_items_of(&self, classes: u64) -> bool {
         let slabs = self.items().slabs();
         slabs.populated_classes().any(|(id, class)| is_in(classes, id) && class.items() > 0)
@@ -96,8 +147,7 @@ impl Store {
         if !is_wanted || seen_below.is_some_and(is_below) {
             return;
         }
-        let idle = self.eviction().idle(now, self.items().view(location).access());
-        show(&Walked { item: items.view(location), class, idle });
+        show(&self.walked(now, location));
     }
 }
 
