@@ -40,6 +40,7 @@ mod segments;
 mod server_commands;
 mod service;
 mod serving;
+mod snapshots;
 mod start_line;
 mod stat_tables;
 mod stat_truth;

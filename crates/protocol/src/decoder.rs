@@ -206,6 +206,7 @@ fn decode_admin_command<'a>(word: &'a [u8], line: Line<'a>) -> Decoded<'a> {
         b"cache_memlimit" => server_command_lines::cache_memlimit(line),
         b"extstore" => server_command_lines::extstore(line),
         b"refresh_certs" => server_command_lines::refresh_certs(line),
+        b"snapshot" => server_command_lines::snapshot(line),
         _ => unknown_lines::unknown(word, line),
     }
 }

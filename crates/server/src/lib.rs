@@ -26,6 +26,7 @@ pub mod settings;
 #[cfg(test)]
 mod shard_ports_tests;
 mod shared;
+mod snapshots;
 #[cfg(test)]
 mod whole_server;
 

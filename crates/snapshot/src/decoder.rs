@@ -113,8 +113,14 @@ impl<R: Read> Decoder<R> {
     /// Returns the next part. `None`: all was read. Damage is no error: it is skipped. After an
     /// error nothing more can be read.
     pub fn next_part(&mut self) -> Result<Option<Part<'_>>, DecodeError> {
+        Ok(self.next_timed_part()?.map(|(_, part)| part))
+    }
+
+    /// As [`Self::next_part`], with the clock of the part's stream.
+    pub fn next_timed_part(&mut self) -> Result<Option<(Clock, Part<'_>)>, DecodeError> {
         let Some(found) = self.advance()? else { return Ok(None) };
-        Ok(Some(match found {
+        let clock = self.stream.clock.unwrap_or_default();
+        let part = match found {
             Found::Items { payload, count } => {
                 Part::Items(Records::of_checked(&self.buffer[payload], count))
             }
@@ -125,7 +131,8 @@ impl<R: Read> Decoder<R> {
                 Part::Piece { bytes: &self.buffer[payload], is_last }
             }
             Found::LongCut => Part::LongCut,
-        }))
+        };
+        Ok(Some((clock, part)))
     }
 
     fn advance(&mut self) -> Result<Option<Found>, DecodeError> {

@@ -58,6 +58,7 @@ const ROOMS: &[Rooms] = &[
             "settings",
             "connection",
             "shared",
+            "snapshots",
             "executor",
             "admin",
             "requests",

@@ -59,6 +59,13 @@ pub enum Request<'a> {
         /// No error line is wanted.
         noreply: bool,
     },
+    /// `snapshot`.
+    Snapshot {
+        /// The name of a directory in the server's own one; empty: that one. As sent.
+        name: &'a [u8],
+        /// No reply is wanted.
+        noreply: bool,
+    },
     /// `watch`; `None`: a stream was named that does not exist.
     Watch(Option<Streams>),
     /// A command that changes something in the server as a whole.

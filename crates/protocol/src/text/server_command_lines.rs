@@ -271,6 +271,19 @@ pub(crate) fn refresh_certs(line: Line<'_>) -> Decoded<'_> {
     decoded(line, Ok(ServerCommand::RefreshCertificates))
 }
 
+/// Decodes `snapshot [<name>] [noreply]`.
+pub(crate) fn snapshot(line: Line<'_>) -> Decoded<'_> {
+    let mut rest = line.words;
+    let name = next_word(&mut rest).unwrap_or_default();
+    let noreply = line.is_noreply();
+    let is_name = name != b"noreply" || !skip_blanks(rest).is_empty();
+    let last = next_word(&mut rest);
+    if last.is_some_and(|word| word != b"noreply") || next_word(&mut rest).is_some() {
+        return line.error_unless_noreply(BAD_FORMAT);
+    }
+    line.request(Request::Snapshot { name: if is_name { name } else { b"" }, noreply })
+}
+
 /// A finite number with or without decimal places.
 fn factor(word: &[u8]) -> Option<f64> {
     core::str::from_utf8(word).ok()?.parse().ok().filter(|number: &f64| number.is_finite())
@@ -419,6 +432,21 @@ mod tests {
         {
             check_error(format!("lru {text}").as_bytes(), ERROR);
         }
+    }
+
+    #[test]
+    fn snapshots_have_a_name_or_none() {
+        let check = |text: &str, name: &[u8], noreply| {
+            check_request(text.as_bytes(), &Request::Snapshot { name, noreply });
+        };
+        check("snapshot", b"", false);
+        check("snapshot noreply", b"", true);
+        check("snapshot nightly", b"nightly", false);
+        check("snapshot nightly noreply", b"nightly", true);
+        check("snapshot noreply noreply", b"noreply", true);
+        check_error(b"snapshot a b", BAD_FORMAT);
+        check_error(b"snapshot a noreply b", BAD_FORMAT);
+        check_silent(b"snapshot a b noreply", 0);
     }
 
     #[test]

@@ -90,6 +90,10 @@ pub const CRAWLER_ENABLED_ALREADY: &[u8] = b"ERROR failed to start lru crawler t
 pub const CRAWLER_SLEEP_TOO_LONG: &[u8] = b"CLIENT_ERROR sleep must be one second or less\r\n";
 /// `lru_crawler metadump` is switched off.
 pub const METADUMP_NOT_ALLOWED: &[u8] = b"ERROR metadump not allowed\r\n";
+/// `snapshot` without a directory for snapshots.
+pub const SNAPSHOT_NOT_ENABLED: &[u8] = b"SERVER_ERROR snapshots not enabled (--snapshot-dir)\r\n";
+/// `snapshot` while one is written.
+pub const SNAPSHOT_UNDER_WAY: &[u8] = b"SERVER_ERROR a snapshot is under way\r\n";
 /// `lru_crawler mgdump` is switched off.
 pub const MGDUMP_NOT_ALLOWED: &[u8] = b"ERROR key dump not allowed\r\n";
 /// `lru_crawler metadump` after other commands of a packet.
@@ -182,6 +186,8 @@ mod tests {
         CRAWLER_ENABLED_ALREADY,
         CRAWLER_SLEEP_TOO_LONG,
         METADUMP_NOT_ALLOWED,
+        SNAPSHOT_NOT_ENABLED,
+        SNAPSHOT_UNDER_WAY,
         MGDUMP_NOT_ALLOWED,
         METADUMP_AFTER_COMMANDS,
         MGDUMP_AFTER_COMMANDS,

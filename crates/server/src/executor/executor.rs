@@ -17,11 +17,13 @@ use crate::connection::watcher_id::WatcherId;
 use crate::executor::load_meter::LoadMeter;
 use crate::executor::outboxes::Outboxes;
 use crate::executor::shards::{Shards, SharedShard};
+use crate::executor::snapshot_part::{SnapshotPace, SnapshotPart};
 use crate::executor::turn_times::TurnTimes;
 use crate::settings::limits::{OPEN_READS_MAX, OPEN_SLOTS_MAX};
 use crate::settings::log;
 use crate::shared::mailbox::Message;
 use crate::shared::shared_state::SharedState;
+use crate::shared::snapshot_feed::SnapshotFeed;
 
 /// The state of one executor that all its connections share.
 pub(crate) struct Executor {
@@ -56,6 +58,8 @@ pub(crate) struct Executor {
     pub(crate) shared: Arc<SharedState>,
     pub(crate) metrics: Arc<ShardMetrics>,
     pub(crate) times: TurnTimes,
+    /// The part of a snapshot that is under way.
+    snapshot: Option<Box<SnapshotPart>>,
 }
 
 impl Executor {
@@ -91,6 +95,45 @@ impl Executor {
             times: TurnTimes::new(Arc::clone(&shared.timings[shard.index()])),
             shards,
             shared,
+            snapshot: None,
+        }
+    }
+
+    /// Begins to show the items of the own shard to a snapshot.
+    pub(crate) fn begin_snapshot(&mut self, feed: SnapshotFeed) {
+        self.end_snapshot();
+        self.snapshot = Some(Box::new(SnapshotPart::new(feed)));
+    }
+
+    /// Shows the next few items to a snapshot, if one is under way. True if more can be shown at
+    /// once.
+    #[inline]
+    pub(crate) fn go_on_with_snapshot(&mut self) -> bool {
+        self.snapshot.is_some() && self.show_to_snapshot()
+    }
+
+    #[cold]
+    fn show_to_snapshot(&mut self) -> bool {
+        let Some(part) = &mut self.snapshot else { return false };
+        match part.go_on(self.shards.own_mut(), &self.router, self.now) {
+            SnapshotPace::More => true,
+            SnapshotPace::Waiting => false,
+            SnapshotPace::Over => {
+                self.end_snapshot();
+                false
+            }
+        }
+    }
+
+    /// Whether a snapshot is under way that has room for more.
+    pub(crate) fn can_go_on_with_snapshot(&self) -> bool {
+        self.snapshot.as_ref().is_some_and(|part| part.can_go_on())
+    }
+
+    /// Ends the part of a snapshot that is under way, whether or not it is complete.
+    pub(crate) fn end_snapshot(&mut self) {
+        if let Some(part) = self.snapshot.take() {
+            part.end(self.shards.own_mut());
         }
     }
 

@@ -11,6 +11,7 @@ mod load_meter;
 pub(crate) mod outboxes;
 pub(crate) mod page_demand;
 pub(crate) mod shards;
+mod snapshot_part;
 pub(crate) mod turn_times;
 
 pub(crate) use self::executor::Executor;

@@ -39,6 +39,11 @@ impl SharedShard {
 }
 
 impl SharedShard {
+    /// Calls `change` with the shard, before any executor has it.
+    pub(crate) fn with<T>(&self, change: impl FnOnce(&mut Shard) -> T) -> T {
+        change(&mut self.lock.lock())
+    }
+
     /// Finds the items that an earlier process left, see [`Shard::recover`].
     pub(crate) fn recover(&self, now: Now) -> Recovered {
         self.lock.lock().recover(now)

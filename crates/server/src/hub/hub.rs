@@ -150,7 +150,7 @@ impl Hub {
         if more {
             self.rest.note_work(executor.now.tick);
         }
-        more
+        executor.go_on_with_snapshot() || more
     }
 
     /// Publishes the shard's numbers and the tick at which background work is next due. The
@@ -168,6 +168,7 @@ impl Hub {
             self.remove(index);
         }
         self.datagrams.end_all(&mut self.executor);
+        self.executor.end_snapshot();
         self.executor.shards.own().publish();
     }
 }

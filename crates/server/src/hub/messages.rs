@@ -75,9 +75,10 @@ impl Hub {
                     open(index, socket);
                     self.finish_if_due(index);
                 }
-                Message::Reloaded { ticket, reply } => {
+                Message::Answered { ticket, reply } => {
                     self.deliver(self.executor.shard, ticket, ReplyPart::Bytes(reply.as_bytes()));
                 }
+                Message::Snapshot(feed) => self.executor.begin_snapshot(feed),
                 Message::Finish => {
                     self.phase = Phase::Finishing;
                     self.indices().into_iter().for_each(|index| self.end_of_input(index));
@@ -222,9 +223,12 @@ impl Hub {
     }
 
     /// True if the mailbox has a message, a signal to publish is not answered yet, or watchers are
-    /// to be served.
+    /// to be served, or a snapshot can go on.
     pub(crate) fn has_messages(&self) -> bool {
         let signals = &self.executor.shared.publish_signals[self.executor.shard.index()];
-        !self.receiver.is_empty() || signals.pending().is_some() || has_watch_work(&self.executor)
+        !self.receiver.is_empty()
+            || signals.pending().is_some()
+            || has_watch_work(&self.executor)
+            || self.executor.can_go_on_with_snapshot()
     }
 }

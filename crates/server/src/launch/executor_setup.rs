@@ -20,6 +20,7 @@ use crate::executor::page_demand;
 use crate::executor::shards::SharedShard;
 use crate::hub::Hub;
 use crate::launch::item_pages::ItemPages;
+use crate::launch::restoring;
 use crate::settings::Settings;
 use crate::settings::address::Transport;
 use crate::settings::listener::{DatagramSocket, Listener};
@@ -35,6 +36,7 @@ use crate::shared::publish_signal::PublishSignal;
 use crate::shared::run_time_settings::RunTimeSettings;
 use crate::shared::serving::Serving;
 use crate::shared::shared_state::{Backend, Recovery, RecoveryKind, SharedState, SharedTls};
+use crate::shared::snapshot_numbers::SnapshotNumbers;
 use crate::shared::watchers::Watchers;
 
 /// What one executor is made from.
@@ -95,6 +97,7 @@ pub(crate) fn make_setups(
         pages: Arc::clone(&pages.pool),
         memory_file: pages.file.clone(),
         recovery: OnceLock::new(),
+        snapshots: SnapshotNumbers::default(),
         baseline: Mutex::default(),
         admission: Admission::new(settings.connections_max),
         counts_prefixes: AtomicBool::new(settings.prefix_delimiter.is_some()),
@@ -109,6 +112,10 @@ pub(crate) fn make_setups(
     });
     let shards = make_shards(&shared, &pages, begin)?;
     page_demand::connect(&shards);
+    if let Some(path) = &shared.settings.snapshots.restore {
+        let router = Router::new(pages.hasher.clone(), shards.len());
+        restoring::restore(&shared, &shards, &router, path, pages.is_kept);
+    }
     let setups = receivers.into_iter().enumerate().map(|(index, receiver)| ExecutorSetup {
         index,
         shards: Arc::clone(&shards),

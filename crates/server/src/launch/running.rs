@@ -19,6 +19,7 @@ use crate::launch::executors::{ExecutorThread, WaitingExecutor};
 use crate::launch::heartbeat::Heartbeat;
 use crate::launch::huge_pages;
 use crate::launch::port_file;
+use crate::launch::snapshot_timer::SnapshotTimer;
 use crate::launch::summary::Summary;
 use crate::launch::wake_timer::WakeTimer;
 use crate::settings::Settings;
@@ -29,7 +30,9 @@ use crate::settings::log;
 use crate::settings::start_error::StartError;
 use crate::settings::tls::TlsError;
 use crate::settings::users::UsersError;
+use crate::shared::mailbox::Mailbox;
 use crate::shared::shared_state::{SharedState, SharedTls};
+use crate::snapshots;
 
 /// Time between two searches for idle connections.
 const IDLE_SWEEP_EVERY: Duration = Duration::from_secs(1);
@@ -48,6 +51,7 @@ pub struct Running {
     /// One for idle connections, and one for each [`Running::watch`].
     heartbeats: Vec<Heartbeat>,
     wake_timer: WakeTimer,
+    snapshot_timer: Option<SnapshotTimer>,
 }
 
 /// A server whose sockets listen, but that does not serve yet: clients that connect wait.
@@ -96,6 +100,7 @@ impl Listening {
         let heartbeats = Vec::new();
         let system = |error| StartError::System("start a thread", error);
         let wake_timer = WakeTimer::start(&shared).map_err(system)?;
+        let snapshot_timer = start_snapshot_timer(&shared).map_err(system)?;
         let mut running = Running {
             shared,
             shards,
@@ -105,6 +110,7 @@ impl Listening {
             admin,
             heartbeats,
             wake_timer,
+            snapshot_timer,
         };
         if running.shared.settings.idle_timeout.is_some() {
             running.watch(IDLE_SWEEP_EVERY, || {}).map_err(system)?;
@@ -176,6 +182,7 @@ impl Running {
         while self.shared.admission.open_connections() > 0 && Instant::now() < deadline {
             std::thread::sleep(FINISH_LOOK_EVERY);
         }
+        end_snapshots(&self.shared, self.snapshot_timer);
         for heartbeat in self.heartbeats {
             heartbeat.stop();
         }
@@ -197,6 +204,37 @@ impl Running {
             }
             file.release();
         }
+    }
+}
+
+/// Starts the thread for `--snapshot-every`.
+fn start_snapshot_timer(shared: &Arc<SharedState>) -> io::Result<Option<SnapshotTimer>> {
+    let every = shared.settings.snapshots.every;
+    let period = every.map(|seconds| Duration::from_secs(seconds.get().into()));
+    period.map(|period| SnapshotTimer::start(shared, period)).transpose()
+}
+
+/// Writes the last snapshot, if there is to be one, and else ends one that is under way. Executors
+/// still turn.
+fn end_snapshots(shared: &SharedState, timer: Option<SnapshotTimer>) {
+    let is_last_wanted = shared.settings.snapshots.at_stop;
+    if !is_last_wanted {
+        shared.snapshots.close();
+        shared.mailboxes.iter().for_each(Mailbox::wake);
+    }
+    if let Some(timer) = timer {
+        timer.stop();
+    }
+    if is_last_wanted {
+        let current = loop {
+            match shared.snapshots.begin() {
+                Some(current) => break current,
+                // A client has asked for one.
+                None => std::thread::sleep(FINISH_LOOK_EVERY),
+            }
+        };
+        // The log says why, if it fails.
+        let _ = snapshots::write(shared, current, None);
     }
 }
 

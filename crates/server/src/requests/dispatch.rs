@@ -57,6 +57,7 @@ impl Connection {
             Request::Dump { format, classes, noreply } => {
                 self.dump(executor, format, classes, noreply);
             }
+            Request::Snapshot { name, noreply } => self.snapshot(executor, name, noreply),
             Request::Watch(streams) => self.watch(executor, streams),
             Request::ServerCommand { command, noreply } => {
                 self.server_command(executor, command, noreply);

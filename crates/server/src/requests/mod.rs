@@ -25,6 +25,7 @@ mod request_command;
 mod server_commands;
 mod serving;
 mod shard_replies;
+mod snapshot_command;
 pub(crate) mod stage;
 mod staged_request;
 mod stats;

@@ -246,6 +246,7 @@ pub(super) fn slabcore(out: &mut Vec<u8>, shared: &SharedState, sum: &Snapshot) 
         encode_stat(out, "recovered_dropped", recovery.found.dropped);
         encode_stat(out, "recovery_milliseconds", recovery.milliseconds);
     }
+    snapshots(out, shared);
     encode_stat(out, "pages_total", shared.pages.pages_total());
     encode_stat(out, "pages_free", shared.pages.pages_free());
     encode_stat(out, "page_bytes", slabcore_storage::PAGE_BYTES);
@@ -274,6 +275,23 @@ pub(super) fn slabcore(out: &mut Vec<u8>, shared: &SharedState, sum: &Snapshot) 
         encode_stat(out, counter.stat_name(), sum.get(counter));
     }
     out.extend_from_slice(END);
+}
+
+/// Appends what `stats slabcore` says of snapshots, if they are configured.
+fn snapshots(out: &mut Vec<u8>, shared: &SharedState) {
+    let (settings, numbers) = (&shared.settings.snapshots, &shared.snapshots);
+    if settings.directory.is_some() {
+        let (items, bytes) = numbers.items_and_bytes();
+        encode_stat(out, "snapshot_state", numbers.state());
+        encode_stat(out, "snapshot_items", items);
+        encode_stat(out, "snapshot_bytes", bytes);
+        encode_stat(out, "snapshot_last_seconds", numbers.seconds_since_last());
+        encode_stat(out, "snapshot_errors", numbers.errors());
+    }
+    if settings.restore.is_some() {
+        encode_stat(out, "restored_items", numbers.restored().items);
+        encode_stat(out, "restored_dropped", numbers.restored().dropped);
+    }
 }
 
 /// Appends `stats slabcore owner KEY...`: the shard of each key.

@@ -63,7 +63,7 @@ fn seconds(clock: ClockId) -> u64 {
 }
 
 /// The system's number of this boot; 0 if it has none.
-pub(super) fn boot_id() -> [u64; 2] {
+pub(crate) fn boot_id() -> [u64; 2] {
     let text = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default();
     let digits: String = text.chars().filter(char::is_ascii_hexdigit).collect();
     let half = |range: std::ops::Range<usize>| {

@@ -43,6 +43,25 @@ pub const SEND_PIECES_MAX: usize = 64;
 /// Ready output from which a send does not wait for another shard's reply.
 pub const SEND_EARLY_BYTES: usize = 16 << 10;
 
+/// Items and buckets of a shard that a turn looks at for a snapshot. With short items that takes
+/// 10 to 20 us; with longer ones a turn ends with the block of 256 KiB that it fills.
+pub const SNAPSHOT_LOOKS: usize = 64;
+
+/// Blocks of a shard that a snapshot fills and writes in turn.
+pub const SNAPSHOT_BLOCKS: usize = 8;
+
+/// Memory of a snapshot for each shard, in bytes.
+const SNAPSHOT_BYTES_MAX: usize = 4 << 20;
+
+/// Threads that write the files of a snapshot at most. One writes 1 to 3 GB/s.
+pub const SNAPSHOT_WRITERS_MAX: usize = 4;
+
+/// Threads that read the files of a snapshot at most.
+pub const RESTORE_READERS_MAX: usize = SHARDS_MAX;
+
+/// Items of a snapshot whose buckets are prefetched together.
+pub const RESTORE_GROUP: usize = 16;
+
 /// How long a shard with nothing to evict waits for another shard's pages.
 pub const DEMAND_WAIT_MAX: Duration = Duration::from_millis(20);
 
@@ -254,3 +273,6 @@ const _: () = assert!(RECEIVE_BUFFERS.is_power_of_two());
 const _: () = assert!(SEND_EARLY_BYTES < OUTPUT_BYTES_MAX);
 const _: () = assert!(KEY_GROUP <= OPEN_SLOTS_MAX);
 const _: () = assert!(OPEN_READS_MAX <= OPEN_SLOTS_MAX);
+
+const _: () =
+    assert!(SNAPSHOT_BLOCKS * (slabcore_snapshot::BLOCK_BYTES_MAX + 64) <= SNAPSHOT_BYTES_MAX);

@@ -28,6 +28,7 @@ mod placement;
 pub(crate) mod port_socket;
 pub(crate) mod ring_size;
 mod settings;
+mod snapshot_settings;
 pub(crate) mod start_error;
 pub(crate) mod tls;
 pub(crate) mod tls_ciphers;
@@ -38,3 +39,4 @@ pub use self::placement::Placement;
 pub use self::settings::{
     BackendChoice, Encryption, Keeping, Listen, Moving, Protocol, Settings, TcpListen,
 };
+pub use self::snapshot_settings::SnapshotSettings;

@@ -11,6 +11,7 @@ use slabcore_storage::Config;
 
 use crate::settings::kept_settings::{KeptSettings, PORT};
 use crate::settings::placement::Placement;
+use crate::settings::snapshot_settings::SnapshotSettings;
 use crate::settings::tls::{ClientCertificates, Tls};
 use crate::settings::users::Users;
 
@@ -137,6 +138,8 @@ pub struct Settings {
     pub memory_bytes: usize,
     /// How the items outlive the process.
     pub keeping: Keeping,
+    /// Snapshots of the items.
+    pub snapshots: SnapshotSettings,
     /// Shards, one executor each (`-t`), 1..=`limits::SHARDS_MAX`.
     pub shards: usize,
     /// The cores that executors run on (`--cores`).
@@ -225,6 +228,7 @@ impl Default for Settings {
             gathers_connections: false,
             memory_bytes: 64 << 20,
             keeping: Keeping::default(),
+            snapshots: SnapshotSettings::default(),
             shards: 1,
             placement: Placement::Shared(vec![0]),
             connections_max: 1024,

@@ -3,9 +3,6 @@
 
 use std::sync::{Arc, Weak};
 use std::thread;
-use std::time::Duration;
-
-use slabcore_shard::ShardId;
 
 use crate::shared::mailbox::Message;
 use crate::shared::reload_requests::ReloadRequest;
@@ -14,10 +11,7 @@ use crate::shared::shared_state::{SharedState, SharedTls};
 /// Niceness of the thread: clients may start it again and again.
 const NICENESS: i32 = 5;
 
-/// Pause before a full mailbox is tried again.
-const RETRY_PAUSE: Duration = Duration::from_millis(10);
-
-/// Has the files read. The reply comes as [`Message::Reloaded`]. False if no thread can be started.
+/// Has the files read. The reply comes as [`Message::Answered`]. False if no thread can be started.
 pub(crate) fn request(shared: &Arc<SharedState>, tls: &SharedTls, request: ReloadRequest) -> bool {
     let mut requests = tls.reload_requests();
     if !requests.push(request) {
@@ -44,21 +38,7 @@ fn reload_files(shared: &Weak<SharedState>) {
         for ReloadRequest { shard, ticket, noreply } in requests {
             let done = if noreply { "" } else { "OK\r\n" };
             let reply = failure.clone().unwrap_or_else(|| done.to_owned());
-            answer(&shared, shard, Message::Reloaded { ticket, reply });
+            shared.mailboxes[shard.index()].deliver(Message::Answered { ticket, reply });
         }
-    }
-}
-
-/// Posts the reply to a shard's mailbox, once that has room beside all batches.
-fn answer(shared: &SharedState, shard: ShardId, mut message: Message) {
-    let mailbox = &shared.mailboxes[shard.index()];
-    loop {
-        if mailbox.takes_connection() {
-            match mailbox.hand_over(message) {
-                Ok(()) => return,
-                Err(refused) => message = refused,
-            }
-        }
-        thread::sleep(RETRY_PAUSE);
     }
 }

@@ -72,6 +72,12 @@ impl Clock {
         self.at(nanoseconds / NANOSECONDS_PER_SECOND, part)
     }
 
+    /// Nanoseconds since the tick of a reading began.
+    pub(crate) fn since_tick(&self, nanoseconds: u64) -> u64 {
+        let next_from = u64::from(self.next_from);
+        (nanoseconds + NANOSECONDS_PER_SECOND - next_from) % NANOSECONDS_PER_SECOND
+    }
+
     /// The time at this nanosecond of a second of the monotonic clock.
     #[inline]
     fn at(&self, second: u64, nanosecond: u32) -> Now {

@@ -3,6 +3,7 @@
 
 use std::os::fd::OwnedFd;
 use std::sync::atomic::{AtomicBool, AtomicI32, Ordering, fence};
+use std::time::Duration;
 
 use crossbeam_channel::{Receiver, Sender, TrySendError, bounded};
 use rustix::pipe::{PipeFlags, pipe_with};
@@ -10,7 +11,11 @@ use rustix::pipe::{PipeFlags, pipe_with};
 use crate::connection::hub_connection::HubConnection;
 use crate::connection::new_connection::NewConnection;
 use crate::settings::limits::{HANDED_OVER_MAX, MAILBOX_MESSAGES_MAX};
+use crate::shared::snapshot_feed::SnapshotFeed;
 use slabcore_shard::{Batch, ShardId, Ticket};
+
+/// Pause of a thread before it tries a full mailbox again.
+const RETRY_PAUSE: Duration = Duration::from_millis(10);
 
 /// A message to an executor.
 #[derive(Debug)]
@@ -23,8 +28,10 @@ pub(crate) enum Message {
     Connection(OwnedFd, Box<NewConnection>),
     /// A connection that moves here from another executor.
     Moved(OwnedFd, Box<HubConnection>),
-    /// The certificate was read again, or an error: the reply to `refresh_certs`.
-    Reloaded { ticket: Ticket, reply: String },
+    /// The reply of a thread that has done what a client asked for: `refresh_certs`, `snapshot`.
+    Answered { ticket: Ticket, reply: String },
+    /// Show the items of the shard to a snapshot.
+    Snapshot(SnapshotFeed),
     /// Take no more requests. Each connection ends once its replies have left.
     Finish,
     /// Close everything and end.
@@ -109,6 +116,19 @@ impl Mailbox {
     pub(crate) fn ring_doorbell(&self) {
         // A full pipe rings already.
         let _ = rustix::io::write(&self.doorbell.1, &[0]);
+    }
+
+    /// Posts a message of another thread, once there is room beside all possible batches.
+    pub(crate) fn deliver(&self, mut message: Message) {
+        loop {
+            if self.takes_connection() {
+                match self.hand_over(message) {
+                    Ok(()) => return,
+                    Err(refused) => message = refused,
+                }
+            }
+            std::thread::sleep(RETRY_PAUSE);
+        }
     }
 
     /// Posts [`Message::Finish`].

@@ -24,5 +24,7 @@ pub(crate) mod run_time_settings;
 pub(crate) mod serving;
 pub(crate) mod shared_state;
 pub(crate) mod slot_map;
+pub(crate) mod snapshot_feed;
+pub(crate) mod snapshot_numbers;
 pub(crate) mod tls_handshakes;
 pub(crate) mod watchers;

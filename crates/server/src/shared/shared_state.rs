@@ -28,6 +28,7 @@ use crate::shared::publish_signal::PublishSignal;
 use crate::shared::reload_requests::ReloadRequests;
 use crate::shared::run_time_settings::RunTimeSettings;
 use crate::shared::serving::Serving;
+use crate::shared::snapshot_numbers::SnapshotNumbers;
 use crate::shared::watchers::Watchers;
 
 /// The backend in use.
@@ -138,6 +139,8 @@ pub(crate) struct SharedState {
     pub(crate) memory_file: Option<Arc<MemoryFile>>,
     /// What became of the items of an earlier process. Unset: the items are in no file.
     pub(crate) recovery: OnceLock<Recovery>,
+    /// Snapshots of the items.
+    pub(crate) snapshots: SnapshotNumbers,
     /// The counts that `stats reset` subtracts.
     pub(crate) baseline: Mutex<Baseline>,
     pub(crate) watchers: Watchers,

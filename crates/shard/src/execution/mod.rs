@@ -17,6 +17,7 @@ mod meta_get;
 mod meta_item;
 mod meta_store;
 mod plain_get;
+mod restoring;
 mod shard;
 mod stats;
 mod streamed_store;

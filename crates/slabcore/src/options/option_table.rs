@@ -210,6 +210,10 @@ pub(crate) const OPTIONS: &[OptionRow] = {
         ),
         own_flag("disable-hot-keys", "do not look for the keys that are asked for most often"),
         own_flag("disable-miss-ratio-curve", "do not predict hit ratios with more or less memory"),
+        own("snapshot-dir", "dir", "directory of snapshots: the command \"snapshot\" writes there"),
+        own("snapshot-every", "seconds", "write a snapshot at this interval"),
+        own_flag("snapshot-at-stop", "write a snapshot before the server stops"),
+        own("restore", "dir", "start with the items of the snapshot in this directory, or file"),
         own(CONFIG, "file", "file of options, read before the others; # begins a comment"),
         own_flag("keep-memory", "items outlive the process in memory that a service manager keeps"),
         own(

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::num::NonZeroU32;
 use std::path::PathBuf;
 
-use slabcore_server::settings::{BackendChoice, Keeping, Placement, Settings};
+use slabcore_server::settings::{BackendChoice, Keeping, Placement, Settings, SnapshotSettings};
 use slabcore_server::{KeptSettings, Tls};
 
 use super::access::Access;
@@ -32,6 +32,9 @@ const VERBOSITY_LOGGED_MAX: u8 = 2;
 const VERBOSITY_MAX: u8 = 3;
 /// The range of `-I` in bytes.
 const ITEM_BYTES: std::ops::RangeInclusive<usize> = 1 << 10..=1 << 30;
+
+/// The largest `--snapshot-every`: a month.
+const SNAPSHOT_SECONDS_MAX: u32 = 31 * 24 * 60 * 60;
 
 /// What the program starts: the server's settings, the life of the process, and its user.
 #[derive(Debug)]
@@ -60,7 +63,6 @@ impl Startup {
         let requests_per_event_max = requests_per_event_max(given, &defaults)?;
         let chunk_bytes_min = chunk_bytes_min(given, &defaults)?;
         let (shards, placement) = shards(given, cores, &mut warnings)?;
-        check_napi_ids(given, shards)?;
         let memory_bytes = memory(given, &defaults)?;
         let item_bytes_max =
             largest_item(given, &defaults, memory_bytes, &mut suboptions.slab_chunks)?;
@@ -77,6 +79,7 @@ impl Startup {
             listen,
             memory_bytes,
             keeping: keeping(given)?,
+            snapshots: snapshots(given)?,
             shards,
             placement,
             connections_max,
@@ -245,6 +248,7 @@ fn shards(
         warnings.push(format!("warning: -t {shards}: only {SHARDS_MAX} shards are started"));
     }
     let shards = shards.min(SHARDS_MAX);
+    check_napi_ids(given, shards)?;
     Ok((shards, Placement::choose(shards, &cores.usable, named)))
 }
 
@@ -319,6 +323,29 @@ fn largest_item(
         ));
     }
     Ok(bytes)
+}
+
+/// `--snapshot-dir`, `--snapshot-every`, `--snapshot-at-stop`, `--restore`.
+fn snapshots(given: &GivenOptions) -> Result<SnapshotSettings, Refusal> {
+    let every = given.last("snapshot-every").map(|word| {
+        let seconds = number(word).filter(|seconds| *seconds <= SNAPSHOT_SECONDS_MAX);
+        seconds.and_then(NonZeroU32::new).ok_or_else(|| {
+            let wanted = format!("should be seconds, 1 to {SNAPSHOT_SECONDS_MAX}");
+            Refusal::usage(format!("Invalid time between snapshots: {word}\n -- {wanted}"))
+        })
+    });
+    let snapshots = SnapshotSettings {
+        directory: given.last("snapshot-dir").map(PathBuf::from),
+        every: every.transpose()?,
+        at_stop: given.flag("snapshot-at-stop"),
+        restore: given.last("restore").map(PathBuf::from),
+    };
+    let is_written = snapshots.every.is_some() || snapshots.at_stop;
+    if is_written && snapshots.directory.is_none() {
+        let wanted = "--snapshot-every and --snapshot-at-stop need --snapshot-dir";
+        return Err(Refusal::usage(wanted));
+    }
+    Ok(snapshots)
 }
 
 /// `-f`.

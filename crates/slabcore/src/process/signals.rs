@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGUSR1};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGUSR1, SIGXFSZ};
 use signal_hook::flag;
 use signal_hook::iterator::{Handle, Signals};
 use tracing::info;
@@ -76,6 +76,8 @@ impl StopSignals {
             // A second signal ends a server that hangs while it stops.
             flag::register_conditional_shutdown(signal, STOPPED_TWICE, Arc::clone(&stopping))?;
         }
+        // A snapshot that outgrows a limit on files (`ulimit -f`) fails, and the server goes on.
+        flag::register(SIGXFSZ, Arc::default())?;
         Ok(Self { signals: Signals::new([SIGTERM, SIGINT, SIGUSR1, SIGHUP])?, stopping })
     }
 

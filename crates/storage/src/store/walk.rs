@@ -36,6 +36,7 @@ impl WalkPosition {
 
     /// The position after the items at this one: for a walk that has taken the item with which it
     /// ended.
+    #[must_use]
     pub const fn after(self) -> WalkPosition {
         WalkPosition(self.0.saturating_add(1))
     }
