@@ -7,6 +7,7 @@
 //! Entry point: `run-short` builds the targets with coverage counters and runs them.
 
 pub mod decoder_run;
+pub mod kept_memory_run;
 pub mod session_input;
 pub mod session_run;
 pub mod snapshot_run;

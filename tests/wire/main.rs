@@ -36,6 +36,7 @@ mod placement;
 mod pressure;
 mod process;
 mod rehoming;
+mod restarts;
 mod segments;
 mod server_commands;
 mod service;

@@ -28,6 +28,7 @@ impl MemoryFile {
         Self(Path::new("/dev/shm").join(format!("slabcore-test-{}-{number}", std::process::id())))
     }
 
+    /// Its name.
     pub(crate) fn path(&self) -> &str {
         self.0.to_str().unwrap()
     }
@@ -45,6 +46,8 @@ impl MemoryFile {
 impl Drop for MemoryFile {
     fn drop(&mut self) {
         let _ = fs::remove_file(&self.0);
+        // What memcached keeps beside it.
+        let _ = fs::remove_file(self.0.with_added_extension("meta"));
     }
 }
 

@@ -55,11 +55,12 @@ impl RecordWords {
             self.words.push(word);
             return word;
         };
-        *next += 1;
-        self.words.get(*next - 1).copied().unwrap_or_else(|| {
+        let Some(kept) = self.words.get(*next) else {
             self.fits = false;
-            word
-        })
+            return word;
+        };
+        *next += 1;
+        *kept
     }
 
     /// Writes a field, or sets it to what was written.
@@ -89,7 +90,7 @@ impl RecordWords {
             Some(Some(kept)) => *list = kept,
             _ => self.fits = false,
         }
-        self.next = Some(next.saturating_add(len));
+        self.next = Some(next.saturating_add(len).min(self.words.len()));
     }
 
     /// Notes that what was read makes no sense.
