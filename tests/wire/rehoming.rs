@@ -237,6 +237,41 @@ fn a_full_server_moves() {
     }
 }
 
+/// With `-M` the new shards evict nothing. What finds no room is dropped, and sets go on after a
+/// delete.
+#[test]
+fn a_full_server_that_evicts_nothing_moves() {
+    for (after, percent) in
+        [(&["-m", "16", "-M"], 97), (&["-m", "24", "-M"], 100), (&["-m", "8", "-M"], 40)]
+    {
+        let file = MemoryFile::new();
+        let server = start(&file, (1, &["-m", "16", "-M"]));
+        let mut client = server.connect();
+        fill(&mut client, 16 * 10_000, 100);
+        let items: usize = client.stat("curr_items").unwrap().parse().unwrap();
+        assert!(items < 16 * 10_000, "it is not full");
+        drop(client);
+        server.stop_by(Signal::KILL);
+        let server = start(&file, (2, after));
+        let mut client = server.connect();
+        let found = number_of(&mut client, "recovered_items") as usize;
+        let dropped = number_of(&mut client, "recovered_dropped") as usize;
+        assert_eq!(found + dropped, items);
+        assert!(found * 100 >= items * percent, "{after:?}: {found} of {items}");
+        assert_eq!(present(&mut client, 16 * 10_000), found);
+        let key = (0..16 * 10_000).find(|key| present_key(&mut client, *key)).unwrap();
+        client.expect(format!("delete {key}\r\n"), "DELETED\r\n");
+        let value = "w".repeat(100);
+        client.expect(format!("set {key} 0 0 100\r\n{value}\r\n"), "STORED\r\n");
+        assert_eq!(server.stat("evictions"), 0);
+    }
+}
+
+fn present_key(client: &mut WireClient, key: usize) -> bool {
+    client.send(format!("mg {key}\r\n").as_bytes());
+    client.read_line() == b"HD\r\n"
+}
+
 /// Bytes of the header, and of its words.
 const HEADER_BYTES: u64 = 4096;
 /// The word of the generations in use.

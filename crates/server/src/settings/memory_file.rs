@@ -456,3 +456,7 @@ fn read_words<const WORDS: usize>(file: &File, from: usize) -> io::Result<[u64; 
     file.read_exact_at(bytes.as_flattened_mut(), header + from as u64)?;
     Ok(bytes.map(u64::from_le_bytes))
 }
+
+#[cfg(test)]
+#[path = "memory_file_tests.rs"]
+mod tests;

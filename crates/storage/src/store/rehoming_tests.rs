@@ -254,16 +254,20 @@ fn every_cut_leaves_each_item_once() {
     let left = server.left(Generation::First).begun(geometry, PAGES);
     let stores = cuts::stores_of(|| _ = left.rehomed(geometry, PAGES));
     let mut twice = 0;
-    for store in 0..stores {
+    // Under Miri each takes long.
+    for store in (0..stores).step_by(if cfg!(miri) { stores / 2 } else { 1 }) {
         let (resumed, lost) = left.cut(store, geometry, PAGES);
         check_arrived(&resumed, &before, &Lost::default());
         twice += lost.twice;
     }
-    assert!(twice > 0, "no cut was between the copy and the end of the old item");
+    assert!(twice > 0 || cfg!(miri), "no cut was between the copy and the end of the old item");
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 48, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig {
+        cases: if cfg!(miri) { 1 } else { 48 },
+        ..ProptestConfig::default()
+    })]
 
     #[test]
     fn items_move_as_they_are(
