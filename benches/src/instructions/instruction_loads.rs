@@ -92,25 +92,40 @@ pub struct InstructionLoad {
     foreign: bool,
     /// Whether the keys are stored.
     stored: bool,
+    /// Whether the items could outlive the process.
+    kept: bool,
 }
 
 const fn load(name: &'static str, request: Request, reply: &'static [u8]) -> InstructionLoad {
-    InstructionLoad { name, request, reply, keys: 1, foreign: false, stored: true }
+    InstructionLoad { name, request, reply, keys: 1, foreign: false, stored: true, kept: false }
 }
 
 const GET: Request = Request::Line("get", "");
+
+const SET_NEW: InstructionLoad =
+    InstructionLoad { stored: false, ..load("set of a new key", Request::Set, b"STORED\r\n") };
 
 /// All rows in the table's order.
 pub const LOADS: &[InstructionLoad] = &[
     load("get hit", GET, b"VALUE "),
     InstructionLoad { stored: false, ..load("get miss", GET, b"END\r\n") },
     load("set", Request::Set, b"STORED\r\n"),
+    SET_NEW,
     load("delete", Request::Line("delete", ""), b"DELETED\r\n"),
     load("mg hit", Request::Line("mg", " v"), b"VA "),
     load("binary get hit", Request::BinaryGet, &[0x81, 0, 0, 0, 4]),
     InstructionLoad { keys: 50, ..load("get of 50 keys", GET, b"VALUE ") },
     InstructionLoad { foreign: true, ..load("foreign get hit", GET, b"VALUE ") },
+    kept(load("get hit, kept memory", GET, b"VALUE ")),
+    kept(load("set, kept memory", Request::Set, b"STORED\r\n")),
+    kept(InstructionLoad { name: "set of a new key, kept memory", ..SET_NEW }),
+    kept(load("delete, kept memory", Request::Line("delete", ""), b"DELETED\r\n")),
 ];
+
+/// The same load on items that could outlive the process.
+const fn kept(load: InstructionLoad) -> InstructionLoad {
+    InstructionLoad { kept: true, ..load }
+}
 
 /// The clients of one load, and the writes of each turn.
 struct Script {
@@ -147,8 +162,9 @@ impl InstructionLoad {
 
     fn script(&self, depth: usize) -> Script {
         let shards = if self.foreign { 2 } else { 1 };
-        let mut server = InMemoryServer::new(shards, MEMORY_BYTES, HASH_SEED)
-            .expect("memory for the items is to be had");
+        let make = if self.kept { InMemoryServer::with_kept_memory } else { InMemoryServer::new };
+        let server = make(shards, MEMORY_BYTES, HASH_SEED);
+        let mut server = server.expect("memory for the items is to be had");
         let all: Vec<_> = (0..CLIENTS * shards).map(|_| server.connect()).collect();
         let connections: Vec<_> = all.into_iter().filter(|it| it.shard() == 0).collect();
         let format = ItemFormat::new(KEY_BYTES, &[VALUE_BYTES]);

@@ -19,7 +19,7 @@ use crate::hub::driver_actions::SocketAction;
 use crate::launch::executor_setup::make_setups;
 use crate::settings::address::Addresses;
 use crate::settings::start_error::StartError;
-use crate::settings::{BackendChoice, Listen, Protocol, Settings};
+use crate::settings::{BackendChoice, Keeping, Listen, Protocol, Settings};
 use crate::shared::shared_state::{Backend, SharedState};
 
 /// A server that benches and tests drive by hand: [`connect`](Self::connect),
@@ -74,10 +74,23 @@ impl InMemoryServer {
     /// Errors: as those of [`Listening::serve`](crate::Listening::serve) about memory and
     /// descriptors; a mailbox has a doorbell, though nobody sleeps here.
     pub fn new(shards: usize, memory_bytes: usize, hash_seed: u64) -> Result<Self, StartError> {
+        Self::with_settings(settings(shards, memory_bytes), hash_seed)
+    }
+
+    /// As [`Self::new`], with items that could outlive the process (`--keep-memory`).
+    pub fn with_kept_memory(
+        shards: usize,
+        memory_bytes: usize,
+        hash_seed: u64,
+    ) -> Result<Self, StartError> {
+        let keeping = Keeping { keep_memory: true, ..Keeping::default() };
+        Self::with_settings(Settings { keeping, ..settings(shards, memory_bytes) }, hash_seed)
+    }
+
+    fn with_settings(settings: Settings, hash_seed: u64) -> Result<Self, StartError> {
         let hasher = KeyHasher::new(hash_seed);
-        let router = Router::new(hasher.clone(), shards);
+        let router = Router::new(hasher.clone(), settings.shards);
         let backend = Backend::Epoll("there are no sockets".to_owned());
-        let settings = settings(shards, memory_bytes);
         let (shared, setups) = make_setups(settings, backend, &[], Vec::new(), hash_seed)?;
         let shards = setups.into_iter().map(|setup| InMemoryShard {
             hub: setup.make_hub(Arc::clone(&shared)).0,
