@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::io::Read;
 use std::time::Instant;
 
-use slabcore_snapshot::{Attributes, Clock, Decoder, LongItem, Part, Report};
+use slabcore_snapshot::{Attributes, Decoder, LongItem, Part, Report};
 
 use super::dump_clock;
 use super::record::Record;
@@ -16,6 +16,8 @@ pub(super) struct SnapshotReader<R> {
     decoder: Decoder<R>,
     /// Items of the last block.
     items: VecDeque<RecordedItem>,
+    /// How old they are. It is read once for a block: that takes as long as many items.
+    age_seconds: u64,
     /// An item whose value comes in pieces.
     long: Option<RecordedItem>,
 }
@@ -31,7 +33,7 @@ struct RecordedItem {
 impl<R: Read> SnapshotReader<R> {
     /// Reads from here on.
     pub(super) fn new(read: R) -> Self {
-        Self { decoder: Decoder::new(read), items: VecDeque::new(), long: None }
+        Self { decoder: Decoder::new(read), items: VecDeque::new(), age_seconds: 0, long: None }
     }
 
     /// The next item; `None` after the last one. What is damaged is left out.
@@ -57,9 +59,10 @@ impl<R: Read> SnapshotReader<R> {
                 }
                 Some(Part::LongCut) => self.long = None,
             }
+            let clock = self.decoder.clock().unwrap_or_default();
+            self.age_seconds = clock.seconds_until(&dump_clock::now());
         }
-        let clock = self.decoder.clock().unwrap_or_default();
-        Ok(self.items.pop_front().map(|item| item.now(&clock)))
+        Ok(self.items.pop_front().map(|item| item.after(self.age_seconds)))
     }
 
     /// What was found.
@@ -69,11 +72,10 @@ impl<R: Read> SnapshotReader<R> {
 }
 
 impl RecordedItem {
-    /// What is left of it now, by the clock of its stream.
-    fn now(self, clock: &Clock) -> Record {
+    /// What is left of it so many seconds after the clock of its stream.
+    fn after(self, seconds: u64) -> Record {
         let Self { key, value, attributes } = self;
-        let age = clock.seconds_until(&dump_clock::now());
-        let Some(attributes) = attributes.after(age) else { return Record::Expired(key) };
+        let Some(attributes) = attributes.after(seconds) else { return Record::Expired(key) };
         if attributes.marks.stale || attributes.marks.claimed {
             return Record::Unfinished(key);
         }
@@ -93,7 +95,7 @@ impl RecordedItem {
 
 #[cfg(test)]
 mod tests {
-    use slabcore_snapshot::{Encoder, Marks, Start};
+    use slabcore_snapshot::{Clock, Encoder, Marks, Start};
 
     use super::*;
 
