@@ -46,6 +46,7 @@ mod start_line;
 mod stat_tables;
 mod stat_truth;
 mod stuck_clients;
+mod take_over;
 mod time;
 mod tls;
 mod top;

@@ -33,7 +33,7 @@ impl MemoryFile {
         self.0.to_str().unwrap()
     }
 
-    fn options(&self, threads: usize) -> ServerOptions {
+    pub(crate) fn options(&self, threads: usize) -> ServerOptions {
         let options = ServerOptions::new(ServerKind::Slabcore, threads);
         options.arguments(&["-m", "64", "-e", self.path()])
     }

@@ -27,12 +27,14 @@ pub mod settings;
 mod shard_ports_tests;
 mod shared;
 mod snapshots;
+mod takeover;
 #[cfg(test)]
 mod whole_server;
 
 pub use admin::metric_families::{MetricFamily, metric_families};
 pub use in_memory::{InMemoryConnection, InMemoryServer};
-pub use launch::running::{Listening, Running, listen};
+pub use launch::hand_over::{HandOverError, HandedOver};
+pub use launch::running::{Listening, Running, listen, take_over};
 pub use launch::summary::Summary;
 pub use settings::kept_settings::{ExternalStorage, KeptSettings, TlsWords};
 pub use settings::start_error::StartError;

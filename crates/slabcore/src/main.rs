@@ -18,6 +18,7 @@ mod process;
 mod refusal;
 mod serve;
 mod texts;
+mod upgrade;
 
 use std::env;
 use std::ffi::OsString;
@@ -28,7 +29,7 @@ use std::process::ExitCode;
 use tracing::error;
 
 use crate::options::{Invocation, Startup};
-use crate::process::Cores;
+use crate::process::{Cores, Invoked};
 use crate::refusal::Refusal;
 use crate::serve::serve;
 
@@ -65,7 +66,8 @@ fn run(words: &[OsString]) -> Result<(), Refusal> {
             let port_file = port_file.map(PathBuf::from);
             let sasl_users = env::var_os("MEMCACHED_SASL_PWDB").map(PathBuf::from);
             let access = options::access(&given, sasl_users.as_deref())?;
-            return serve(Startup::of(&given, &Cores::of_this_process(), port_file, access)?);
+            let startup = Startup::of(&given, &Cores::of_this_process(), port_file, access)?;
+            return serve(startup, &Invoked::by(words));
         }
     }
     Ok(())

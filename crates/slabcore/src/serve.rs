@@ -1,7 +1,8 @@
-//! A server process from start to stop: identity, sockets, signals, reload, drain.
+//! A server process from start to stop: identity, sockets, signals, reload, drain, take-over.
 
 use std::io::{self, IsTerminal};
 use std::os::fd::OwnedFd;
+use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -10,37 +11,58 @@ use tracing::{info, warn};
 
 use crate::options::{self, Lifecycle, Startup};
 use crate::process::{
-    self, InheritedDescriptors, PidFile, ServiceNotice, StartSignals, StopSignals,
+    self, InheritedDescriptors, Invoked, Order, PidFile, ServiceNotice, StartSignals, StopSignals,
 };
 use crate::refusal::Refusal;
 use crate::texts;
+use crate::upgrade::Upgrade;
 
-/// Runs the server until a stop signal.
-pub(crate) fn serve(startup: Startup) -> Result<(), Refusal> {
+/// Runs the server until a stop signal, or until another process has taken over.
+pub(crate) fn serve(startup: Startup, invoked: &Invoked) -> Result<(), Refusal> {
     let Startup { mut settings, lifecycle, user, warnings } = startup;
     for warning in options::environment_warnings().chain(warnings) {
         warn!("{warning}");
     }
+    let earlier = earlier_process(&settings, &lifecycle)?;
     let InheritedDescriptors { sockets, item_memory } = InheritedDescriptors::take()?;
     let is_dropped = item_memory.is_some() && !settings.keeping.keep_memory;
     if settings.keeping.keep_memory {
         settings.keeping.inherited = item_memory.map(Arc::new);
     }
-    prepare_process(&mut settings, &lifecycle, user.as_deref())?;
+    let becomes_daemon = lifecycle.daemon && earlier.is_none();
+    prepare_process(&mut settings, &lifecycle, user.as_deref(), becomes_daemon)?;
     let mut signals = StopSignals::catch().map_err(|error| no_signals(&error))?;
     let (verbosity, keeps_memory) = (settings.verbosity, settings.keeping.keep_memory);
     let pid_file = SharedPidFile::default();
-    let mut running = start(settings, sockets, &lifecycle, &pid_file)?;
+    let memory_file = settings.keeping.memory_file.clone();
+    let mut running = start(settings, sockets, earlier, &lifecycle, &pid_file)?;
     let notice = Arc::new(ServiceNotice::from_environment());
     watch(&mut running, &notice)?;
     keep_items(&running, keeps_memory, is_dropped, &notice);
     notice.ready();
     greet(&running, &lifecycle);
-    signals.wait(verbosity, || {
-        notice.reloading();
-        reload(&running);
-        notice.ready();
-    });
+    let mut upgrade = Upgrade::new(invoked, memory_file.as_deref());
+    loop {
+        match signals.wait(verbosity) {
+            Order::Stop => break,
+            Order::Reload => {
+                notice.reloading();
+                reload(&running);
+                notice.ready();
+            }
+            Order::TakeOver => {
+                notice.reloading();
+                match upgrade.run(&mut running, &mut signals)? {
+                    Some(process) => {
+                        notice.replaced_by(process);
+                        // Nothing that both processes have may be changed any more.
+                        std::process::exit(0);
+                    }
+                    None => notice.ready(),
+                }
+            }
+        }
+    }
     notice.stopping();
     running.drain();
     signals.drain(lifecycle.drain);
@@ -62,6 +84,27 @@ fn keep_items(running: &Running, keeps_memory: bool, is_dropped: bool, notice: &
     }
 }
 
+/// The process from which this one is to take over.
+fn earlier_process(
+    settings: &Settings,
+    lifecycle: &Lifecycle,
+) -> Result<Option<UnixStream>, Refusal> {
+    let refuse =
+        |error: &dyn std::fmt::Display| Refusal::os_error(format!("failed to take over: {error}"));
+    let started_by = process::predecessor().map_err(|error| refuse(&error))?;
+    if started_by.is_some() || !lifecycle.takes_over {
+        return Ok(started_by);
+    }
+    let Some(file) = &settings.keeping.memory_file else {
+        return Err(Refusal::usage("--takeover needs the memory file of the server (-e)"));
+    };
+    let asked = process::ask_to_take_over(file).map_err(|error| refuse(&error))?;
+    if asked.is_none() {
+        info!("slabcore: no server has {}: there is nothing to take over", file.display());
+    }
+    Ok(asked)
+}
+
 /// Says on a terminal where the server listens. Elsewhere it starts silently, as memcached does.
 fn greet(running: &Running, lifecycle: &Lifecycle) {
     if !lifecycle.daemon && io::stderr().is_terminal() {
@@ -77,6 +120,7 @@ type SharedPidFile = Arc<Mutex<Option<PidFile>>>;
 fn start(
     settings: Settings,
     sockets: Vec<OwnedFd>,
+    earlier: Option<UnixStream>,
     lifecycle: &Lifecycle,
     pid_file: &SharedPidFile,
 ) -> Result<Running, Refusal> {
@@ -85,18 +129,30 @@ fn start(
     let before_end = move || removed.iter().for_each(remove);
     let signals =
         StartSignals::catch(settings.verbosity, before_end).map_err(|error| no_signals(&error))?;
-    let listening =
-        slabcore_server::listen(settings, sockets).map_err(|error| start_refusal(&error))?;
+    let takes_over = earlier.is_some();
+    let listening = match earlier {
+        Some(earlier) => slabcore_server::take_over(settings, earlier),
+        None => slabcore_server::listen(settings, sockets),
+    };
+    let listening = listening.map_err(|error| start_refusal(&error))?;
+    // Written under the lock, so that a signal in between removes it.
+    let write = |write: fn(&Path) -> io::Result<PidFile>| {
+        if let Some(path) = &lifecycle.pid_file {
+            let mut pid_file = lock(pid_file);
+            *pid_file = write_pid_file(path, write);
+        }
+    };
     // After the sockets are bound, so that a server that cannot bind leaves another's file alone.
-    if let Some(path) = &lifecycle.pid_file {
-        // Written under the lock, so that a signal in between removes it.
-        let mut pid_file = lock(pid_file);
-        *pid_file = write_pid_file(path);
+    if !takes_over {
+        write(PidFile::write);
     }
     let running = listening.serve().map_err(|error| {
         remove(pid_file);
         start_refusal(&error)
     })?;
+    if takes_over {
+        write(PidFile::replace);
+    }
     signals.end();
     Ok(running)
 }
@@ -129,6 +185,7 @@ fn prepare_process(
     settings: &mut Settings,
     lifecycle: &Lifecycle,
     user: Option<&str>,
+    becomes_daemon: bool,
 ) -> Result<(), Refusal> {
     let identity = process::identity(user)?;
     if lifecycle.core_dumps {
@@ -148,7 +205,7 @@ fn prepare_process(
     if lifecycle.core_dumps {
         process::stay_dumpable()?;
     }
-    if lifecycle.daemon {
+    if becomes_daemon {
         process::become_daemon(lifecycle.core_dumps, settings.verbosity)?;
     }
     Ok(())
@@ -160,8 +217,8 @@ fn start_refusal(error: &StartError) -> Refusal {
 }
 
 /// Writes the pid file. As in memcached, a failure is only logged.
-fn write_pid_file(path: &Path) -> Option<PidFile> {
-    PidFile::write(path)
+fn write_pid_file(path: &Path, write: fn(&Path) -> io::Result<PidFile>) -> Option<PidFile> {
+    write(path)
         .inspect_err(|error| {
             warn!("Could not open the pid file {} for writing: {error}", path.display());
         })

@@ -56,9 +56,8 @@ pub(crate) struct Admin {
 }
 
 impl Admin {
-    /// Binds `address` and serves it.
-    pub(crate) fn start(shared: &Arc<SharedState>, address: SocketAddr) -> io::Result<Self> {
-        let listener = TcpListener::bind(address)?;
+    /// Serves a socket that listens.
+    pub(crate) fn start_on(shared: &Arc<SharedState>, listener: TcpListener) -> io::Result<Self> {
         listener.set_nonblocking(true)?;
         let address = listener.local_addr()?;
         let stop = eventfd(0, EventfdFlags::CLOEXEC)?;

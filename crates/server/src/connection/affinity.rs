@@ -79,6 +79,11 @@ impl Affinity {
         affinity
     }
 
+    /// The connection's number among those that have homes.
+    pub(crate) fn number(&self) -> Option<u32> {
+        self.number
+    }
+
     /// Counts a request for one key of `shard`.
     #[inline]
     pub(crate) fn count(&mut self, shard: ShardId) {

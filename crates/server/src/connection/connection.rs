@@ -9,10 +9,12 @@ use slabcore_metrics::Command;
 use slabcore_protocol::{Decoder, Protocol};
 
 use crate::connection::affinity::Affinity;
+use crate::connection::connection_record::InputPlace;
 use crate::connection::dump_progress::DumpProgress;
-use crate::connection::input_state::{Ignored, IgnoredReply, InputState, PausedGet, Upload};
+use crate::connection::input_state::{Ignored, IgnoredReply, InputState, Upload};
 use crate::connection::login::Login;
 use crate::connection::output::Output;
+use crate::connection::paused_get::PausedGet;
 use crate::connection::watcher_id::WatcherId;
 use crate::settings::close_reason::CloseReason;
 
@@ -203,6 +205,30 @@ impl Connection {
             InputState::Dump(dump) => Some(dump),
             _ => None,
         }
+    }
+
+    /// Goes on where another process has stopped. A watcher is one again by
+    /// [`Self::become_watcher`].
+    pub(crate) fn go_on_at(&mut self, place: InputPlace) {
+        self.input = match place {
+            InputPlace::Request | InputPlace::Watching(_) => InputState::Request,
+            InputPlace::Get(get) => InputState::Get(get),
+            InputPlace::Ignored { bytes, reply, closes, command } => {
+                let reply = IgnoredReply::Encoded(reply.into(), closes);
+                InputState::Ignored(Ignored::new(bytes, reply, command))
+            }
+            InputPlace::Closing => InputState::Closing,
+        };
+    }
+
+    /// True while a value is taken as it arrives.
+    pub(crate) fn is_uploading(&self) -> bool {
+        matches!(self.input, InputState::Upload(_))
+    }
+
+    /// True while bytes are ignored.
+    pub(crate) fn is_ignoring(&self) -> bool {
+        matches!(self.input, InputState::Ignored(_))
     }
 
     /// The connection is a watcher from now on.

@@ -6,7 +6,9 @@ use slabcore_metrics::Command;
 use slabcore_protocol::{BinaryError, BinaryReply};
 use slabcore_shard::{ShardId, UploadId};
 
+use crate::connection::connection_record::InputPlace;
 use crate::connection::dump_progress::DumpProgress;
+use crate::connection::paused_get::PausedGet;
 use crate::connection::watcher_id::WatcherId;
 
 /// What the next bytes of the input are.
@@ -28,15 +30,6 @@ pub(crate) enum InputState {
     Closing,
 }
 
-/// A get that has paused between two of its keys. The input starts with the next key.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct PausedGet {
-    pub(crate) with_cas: bool,
-    pub(crate) exptime: Option<i32>,
-    /// Bytes of the remaining keys with the line end. All of them have arrived.
-    pub(crate) line_bytes: usize,
-}
-
 /// A value that goes to its reservation as it arrives.
 #[derive(Debug)]
 pub(crate) struct Upload {
@@ -45,6 +38,8 @@ pub(crate) struct Upload {
     noreply: bool,
     /// Bytes of the value that have not arrived.
     left: u32,
+    /// Bytes of line end that the protocol has.
+    line_end_bytes: u8,
     /// The two bytes after the value, as far as they have arrived. CRLF where the protocol has no
     /// line end there.
     line_end: [u8; 2],
@@ -62,8 +57,10 @@ impl Upload {
         line_end_bytes: usize,
     ) -> Self {
         debug_assert!(line_end_bytes <= 2);
-        let line_end_len = 2 - line_end_bytes as u8;
-        Self { id, shard, noreply, left: value_bytes, line_end: *b"\r\n", line_end_len }
+        let line_end_bytes = line_end_bytes as u8;
+        let line_end_len = 2 - line_end_bytes;
+        let line_end = *b"\r\n";
+        Self { id, shard, noreply, left: value_bytes, line_end_bytes, line_end, line_end_len }
     }
 
     /// Number of the upload.
@@ -100,6 +97,12 @@ impl Upload {
         count
     }
 
+    /// The bytes of the line end that have arrived.
+    pub(crate) fn arrived_line_end(&self) -> &[u8] {
+        let before = usize::from(2 - self.line_end_bytes);
+        &self.line_end[before..usize::from(self.line_end_len)]
+    }
+
     /// Whether the line end is right; `None` before all bytes have arrived.
     pub(crate) fn has_good_end(&self) -> Option<bool> {
         (self.left == 0 && self.line_end_len == 2).then_some(self.line_end == *b"\r\n")
@@ -115,25 +118,32 @@ pub(crate) struct Ignored {
 }
 
 /// The reply to ignored bytes, sent once all of them have arrived.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub(crate) enum IgnoredReply {
     /// A line, or nothing.
     Line(Option<&'static [u8]>),
     /// A binary reply, which may be the last of the connection.
     Error(BinaryError),
+    /// The bytes that another process would have sent, and whether the connection closes then.
+    Encoded(Box<[u8]>, bool),
 }
 
 impl IgnoredReply {
-    pub(super) fn encode(self, out: &mut Vec<u8>) {
+    pub(super) fn encode(&self, out: &mut Vec<u8>) {
         match self {
             Self::Line(line) => out.extend_from_slice(line.unwrap_or_default()),
             Self::Error(error) => BinaryReply::new(error.echo, error.status).encode(out),
+            Self::Encoded(bytes, _) => out.extend_from_slice(bytes),
         }
     }
 
     /// True if the connection closes after it.
-    pub(super) fn closes(self) -> bool {
-        matches!(self, Self::Error(error) if error.closes)
+    pub(super) fn closes(&self) -> bool {
+        match self {
+            Self::Line(_) => false,
+            Self::Error(error) => error.closes,
+            Self::Encoded(_, closes) => *closes,
+        }
     }
 }
 
@@ -157,6 +167,14 @@ impl Ignored {
 
     /// The reply, once all bytes have arrived.
     pub(super) fn reply(&self) -> Option<IgnoredReply> {
-        (self.left == 0).then_some(self.reply)
+        (self.left == 0).then(|| self.reply.clone())
+    }
+
+    /// The same for a [`ConnectionRecord`](super::connection_record::ConnectionRecord).
+    pub(crate) fn into_place(self) -> InputPlace {
+        let mut reply = Vec::new();
+        self.reply.encode(&mut reply);
+        let closes = self.reply.closes();
+        InputPlace::Ignored { bytes: self.left, reply, closes, command: self.command }
     }
 }

@@ -12,6 +12,7 @@
 pub(crate) mod affinity;
 pub(crate) mod carry;
 mod connection;
+pub(crate) mod connection_record;
 pub(crate) mod connection_reports;
 pub(crate) mod dump_progress;
 pub(crate) mod gather;
@@ -21,6 +22,7 @@ pub(crate) mod login;
 pub(crate) mod new_connection;
 pub(crate) mod outgoing;
 pub(crate) mod output;
+pub(crate) mod paused_get;
 pub(crate) mod receipt;
 pub(crate) mod request_group;
 pub(crate) mod sizes;

@@ -377,6 +377,13 @@ impl Output {
         self.sending = 0;
     }
 
+    /// The bytes taken last have not left, except for those before `unsent`.
+    pub(crate) fn take_back(&mut self, mut unsent: Vec<u8>) {
+        self.sending = 0;
+        unsent.append(&mut self.ready);
+        self.ready = unsent;
+    }
+
     /// The parts of values among them have left.
     pub(crate) fn parts_sent(&mut self) {
         self.owed_bytes -= mem::take(&mut self.sending_held);

@@ -279,7 +279,10 @@ impl EpollSockets {
     /// Sends a connection with its socket to another shard.
     fn depart(&mut self, hub: &mut Hub, index: u32, wakes: &mut Vec<ShardId>) {
         let connection = &mut self.connections[index as usize];
-        debug_assert!(connection.unsent.is_none(), "all output has left");
+        if let Some((outgoing, offset)) = connection.unsent.take() {
+            // Its client does not read. What has not left moves with the rest.
+            hub.unsent(index, outgoing, offset);
+        }
         let Some(socket) = connection.socket.take() else { return };
         if connection.interest.take().is_some()
             && let Err(errno) = epoll::delete(&self.epoll, &socket)

@@ -163,6 +163,14 @@ impl Ring {
         self.push(&entry);
     }
 
+    /// Cancels the send of a connection. It completes with ECANCELED, or with what has left.
+    pub(super) fn cancel_send(&mut self, index: u32) {
+        let entry = opcode::AsyncCancel::new(user_data(Operation::Send, index))
+            .build()
+            .user_data(user_data(Operation::Nothing, 0));
+        self.push(&entry);
+    }
+
     /// Sends the bytes from `offset` on. `outgoing` comes back with the completion. A connection
     /// has one send at a time. The completion ends a wait if work follows from it.
     pub(super) fn send(

@@ -25,6 +25,8 @@ enum SendSpace {
     Enough,
     /// The last send had to wait, so the next may have to.
     Short,
+    /// The send under way is being cancelled.
+    Recalled,
 }
 
 /// A connection's socket and what the kernel is doing with it.
@@ -169,9 +171,16 @@ impl Sockets for RingSockets {
                 hub.remove(index);
             }
         } else if actions.socket == SocketAction::HandOver {
+            if connection.sending.is_some() {
+                // Its client does not read. What has not left moves with the rest.
+                if connection.room != SendSpace::Recalled {
+                    connection.room = SendSpace::Recalled;
+                    self.ring.cancel_send(index);
+                }
+                return;
+            }
             // The receive ends first. What it still receives is kept, and moves with the rest.
             if !connection.receiving {
-                debug_assert!(connection.sending.is_none(), "all output has left");
                 let socket = connection.socket.take().expect("an open connection has a socket");
                 connection.socket = hub.depart(index, socket, |shard| wakes.push(shard));
             }
@@ -282,6 +291,9 @@ impl RingSockets {
     fn sent(&mut self, hub: &mut Hub, index: u32, outgoing: Outgoing, result: i32) {
         let connection = &mut self.connections[index as usize];
         let (offset, turn) = connection.sending.take().expect("a send was under way");
+        if connection.room == SendSpace::Recalled {
+            return self.recalled(hub, index, outgoing, offset, result);
+        }
         connection.room = if self.turns > turn + 1 { SendSpace::Short } else { SendSpace::Enough };
         let Ok(count) = usize::try_from(result) else {
             let again = [Errno::INTR, Errno::AGAIN].map(Errno::raw_os_error).contains(&-result);
@@ -299,6 +311,31 @@ impl RingSockets {
             self.send(index, outgoing, offset + count, AfterSend::Work);
         } else {
             hub.sent(index, outgoing);
+        }
+    }
+
+    /// A send that was cancelled is over, before its end or not.
+    #[cold]
+    fn recalled(
+        &mut self,
+        hub: &mut Hub,
+        index: u32,
+        outgoing: Outgoing,
+        offset: usize,
+        result: i32,
+    ) {
+        let connection = &mut self.connections[index as usize];
+        connection.room = SendSpace::Short;
+        let offset = offset + usize::try_from(result).unwrap_or(0);
+        let errors = [Errno::CANCELED, Errno::INTR, Errno::AGAIN].map(Errno::raw_os_error);
+        if connection.ending || result < 0 && !errors.contains(&-result) {
+            connection.ending = true;
+            hub.send_failed(index, outgoing);
+        } else if offset < outgoing.total_bytes() {
+            hub.unsent(index, outgoing, offset);
+        } else {
+            hub.sent(index, outgoing);
+            hub.touch(index);
         }
     }
 

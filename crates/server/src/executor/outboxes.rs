@@ -73,6 +73,11 @@ impl Outboxes {
         outbox.in_flight == 0 && outbox.batch.is_empty()
     }
 
+    /// True if no batch is under way or waits to be sent.
+    pub(crate) fn are_all_quiet(&self) -> bool {
+        self.boxes.iter().all(|it| it.in_flight == 0 && it.batch.is_empty())
+    }
+
     /// For each shard, how many batches must have returned until it has done all requests pushed so
     /// far.
     pub(crate) fn marks(&self) -> Vec<u64> {

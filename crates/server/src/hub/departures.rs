@@ -43,6 +43,11 @@ impl Departures {
         self.leaving.is_empty()
     }
 
+    /// Forgets which connections are to move. They stay quiet: all of them leave the process.
+    pub(super) fn give_up(&mut self) {
+        self.leaving.clear();
+    }
+
     /// Decides about a connection that just ran and would be better served elsewhere: it leaves, or
     /// its wish is dropped, or it is left as it is until it is between two requests.
     #[cold]

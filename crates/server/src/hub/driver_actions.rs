@@ -66,6 +66,25 @@ impl Hub {
         self.connections.touch(index);
     }
 
+    /// Takes back the last [`DriverActions::send`], of which the bytes from `offset` on have not
+    /// left. They leave with the connection.
+    #[cold]
+    pub(crate) fn unsent(&mut self, index: u32, outgoing: Outgoing, offset: usize) {
+        let Some(conn) = self.connections.get_mut(index) else {
+            unreachable!("a connection outlives its send");
+        };
+        let mut unsent = Vec::new();
+        outgoing.append_to(&mut unsent);
+        unsent.drain(..offset);
+        self.executor.spares.put(outgoing.replies);
+        let output = &mut conn.connection.output;
+        output.take_back(unsent);
+        if let Some(parts) = outgoing.parts {
+            self.executor.parts_sent(output, parts);
+        }
+        self.connections.touch(index);
+    }
+
     /// Takes back the last [`DriverActions::send`], which failed: the connection is to end.
     pub(crate) fn send_failed(&mut self, index: u32, outgoing: Outgoing) {
         self.executor.spares.put(outgoing.replies);
@@ -107,8 +126,7 @@ impl Hub {
         let closing = conn.connection.is_closing();
         let output = &mut conn.connection.output;
         let send = match conn.tls.as_mut() {
-            None => output
-                .can_send()
+            None => (output.can_send() && conn.waiting != Waiting::Departure)
                 .then(|| output.take(&mut self.executor.spares, SEND_VALUE_BYTES_MAX)),
             Some(tls) => take_encrypted(&mut self.executor, tls, output, closing),
         };

@@ -5,6 +5,7 @@ use crossbeam_channel::Receiver;
 use slabcore_metrics::Counter;
 
 use crate::connection::affinity::Affinity;
+use crate::connection::connection_record::{ConnectionRecord, InputPlace};
 use crate::connection::hub_connection::{HubConnection, Waiting};
 use crate::connection::login::Login;
 use crate::connection::new_connection::NewConnection;
@@ -13,8 +14,10 @@ use crate::executor::Executor;
 use crate::hub::background_rest::BackgroundRest;
 use crate::hub::connections::Connections;
 use crate::hub::departures::Departures;
+use crate::hub::handing_over::HandingOver;
 use crate::hub::idle::IdleSweep;
 use crate::hub::pending_datagrams::PendingDatagrams;
+use crate::settings::address::Addresses;
 use crate::settings::close_reason::CloseReason;
 use crate::settings::limits::MAINTAIN_STEPS;
 use crate::settings::log;
@@ -25,6 +28,13 @@ use crate::shared::mailbox::{Mailbox, Message};
 pub(super) enum Phase {
     /// It serves them.
     Serving,
+    /// Another process is about to take over: connections under TLS end, because their session
+    /// cannot leave. It serves the others.
+    FinishingEncrypted,
+    /// All connections leave the process.
+    HandingOver,
+    /// It does not touch the item memory.
+    Resting,
     /// It takes no more requests: a connection ends once its client has what it is owed.
     Finishing,
     /// It closes all connections and ends.
@@ -39,6 +49,8 @@ pub(crate) struct Hub {
     pub(super) decrypted: Vec<u32>,
     /// Connections that are to move to other shards.
     pub(super) departures: Departures,
+    /// Connections that leave the process.
+    pub(super) handing_over: HandingOver,
     /// Requests that came by datagram.
     pub(super) datagrams: PendingDatagrams,
     pub(super) receiver: Receiver<Message>,
@@ -57,6 +69,7 @@ impl Hub {
             connections: Connections::default(),
             decrypted: Vec::new(),
             departures: Departures::default(),
+            handing_over: HandingOver::default(),
             datagrams: PendingDatagrams::default(),
             receiver,
             rest: BackgroundRest::default(),
@@ -90,10 +103,44 @@ impl Hub {
         let affinity = Affinity::new(executor.shard, moving, number);
         let login = if shared.users.is_some() { Login::Due } else { Login::Free };
         executor.metrics.add(Counter::TotalConnections, 1);
+        if tls.is_some() {
+            shared.hand_over.encrypted_opened();
+        }
         self.connections.insert_with(executor, |id| {
             let connection = Connection::new(id, protocol, login, affinity);
             Box::new(HubConnection::new(connection, addresses, tls, executor.now.tick))
         })
+    }
+
+    /// Adds a connection that another process has handed over.
+    pub(super) fn adopt(&mut self, record: ConnectionRecord, addresses: Addresses) -> ConnectionId {
+        let ConnectionRecord { number, protocol, login, place, input, output, .. } = record;
+        let new = NewConnection { addresses, number, protocol, tls: None };
+        let id = self.insert(new);
+        let conn = self.connections.get_mut(id.index).expect("it was just added");
+        // The users may be others than those of the earlier process.
+        if conn.connection.login == Login::Due && login != Login::Free {
+            conn.connection.login = login;
+        }
+        let executor = &mut self.executor;
+        let watched = match place {
+            InputPlace::Watching(streams) => Some(streams),
+            _ => None,
+        };
+        conn.connection.go_on_at(place);
+        if let Some(streams) = watched {
+            conn.connection.go_on_watching(executor, streams);
+        }
+        conn.connection.output.borrow_buffers(&mut executor.spares);
+        conn.connection.output.encode(|out| out.extend_from_slice(&output));
+        if !input.is_empty() {
+            conn.carry.buffer(&mut executor.spares).extend_from_slice(&input);
+            conn.receipt.add(executor.times.begun(), input.len());
+        }
+        self.connections.count_carry(executor, id.index);
+        // Serving it finds out what there is to do.
+        self.connections.make_runnable(id.index);
+        id
     }
 
     /// A connection's socket is closed: everything it holds is given back.
@@ -104,6 +151,9 @@ impl Hub {
         conn.connection.output.return_buffers(&mut executor.spares);
         executor.spares.put(conn.carry.take_bytes());
         executor.shared.admission.connection_ended();
+        if conn.tls.is_some() {
+            executor.shared.hand_over.encrypted_ended();
+        }
         if executor.verbosity >= log::COMMANDS {
             log::connection_closed(conn.connection.descriptor());
         }
@@ -138,11 +188,15 @@ impl Hub {
             || self.executor.outboxes.can_dispatch()
             || self.departures.wait_for_output(&self.connections)
             || self.datagrams.has_runnable()
+            || self.handing_over.is_under_way() && self.connections.len() > 0
     }
 
     /// Does the background work of a turn, well below 200 microseconds of it. True if there is
     /// more.
     pub(crate) fn maintain(&mut self) -> bool {
+        if self.phase == Phase::Resting {
+            return false;
+        }
         let executor = &mut self.executor;
         let shard = executor.shards.own_mut();
         executor.shared.run_time.apply_to(shard);

@@ -152,7 +152,7 @@ impl Hub {
             _ => {}
         }
         self.connections.count_carry(executor, index);
-        if prefers_another {
+        if prefers_another && !self.handing_over.is_under_way() {
             self.departures.consider(executor, &mut self.connections, index);
         }
         let Some(conn) = self.connections.get_mut(index) else { return };

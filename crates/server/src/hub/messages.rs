@@ -10,10 +10,13 @@ use crate::executor::Executor;
 use crate::hub::Hub;
 use crate::hub::connection_report::report_of;
 use crate::hub::departures::arrive;
+use crate::hub::handing_over::HandingOver;
 use crate::hub::hub::Phase;
 use crate::hub::idle::Swept;
 use crate::hub::watching::{begin_connection, has_watch_work, serve_watchers};
+use crate::settings::address::Addresses;
 use crate::settings::close_reason::CloseReason;
+use crate::shared::hand_over::{Departed, TakeOverOrder};
 use crate::shared::mailbox::{Message, next_message};
 
 impl Hub {
@@ -75,24 +78,79 @@ impl Hub {
                     open(index, socket);
                     self.finish_if_due(index);
                 }
+                Message::Adopted(departed) => self.take_adopted(*departed, &mut open),
+                Message::TakeOver(order) => self.obey(order),
                 Message::Answered { ticket, reply } => {
                     self.deliver(self.executor.shard, ticket, ReplyPart::Bytes(reply.as_bytes()));
                 }
                 Message::Snapshot(feed) => self.executor.begin_snapshot(feed),
-                Message::Finish => {
-                    self.phase = Phase::Finishing;
-                    self.indices().into_iter().for_each(|index| self.end_of_input(index));
-                }
+                Message::Finish => self.finish(),
                 Message::Stop => self.phase = Phase::Stopping,
             }
         }
         any
     }
 
-    /// Takes no requests of a connection that has come after the order to finish.
+    /// Takes no more requests.
+    #[cold]
+    fn finish(&mut self) {
+        self.phase = Phase::Finishing;
+        self.indices().into_iter().for_each(|index| self.end_of_input(index));
+    }
+
+    /// Takes no requests of a connection that has come after the order to finish. One under TLS
+    /// does not leave the process either.
     fn finish_if_due(&mut self, index: u32) {
-        if self.phase != Phase::Serving {
+        let ends = match self.phase {
+            Phase::Serving => false,
+            Phase::FinishingEncrypted | Phase::HandingOver | Phase::Resting => {
+                self.connections.get(index).is_some_and(|conn| conn.tls.is_some())
+            }
+            Phase::Finishing | Phase::Stopping => true,
+        };
+        if ends {
             self.end_of_input(index);
+        }
+    }
+
+    /// Adds a connection of another process. Its addresses are those of its socket.
+    #[cold]
+    fn take_adopted(&mut self, departed: Departed, open: &mut impl FnMut(u32, OwnedFd)) {
+        let Departed { socket, record, upload } = departed;
+        let protocol = record.protocol;
+        let index = self.adopt(record, Addresses::of_socket(&socket)).index;
+        if let (Some(upload), Some(conn)) = (upload, self.connections.get_mut(index)) {
+            // It has never left this process.
+            conn.connection.begin_upload(upload);
+        }
+        begin_connection(&mut self.executor, &mut self.connections, index, &socket, protocol);
+        open(index, socket);
+        self.finish_if_due(index);
+    }
+
+    /// Does what a take-over by another process needs next.
+    #[cold]
+    fn obey(&mut self, order: TakeOverOrder) {
+        match order {
+            TakeOverOrder::FinishEncrypted => {
+                self.phase = Phase::FinishingEncrypted;
+                self.indices().into_iter().for_each(|index| self.finish_if_due(index));
+            }
+            TakeOverOrder::HandOver => {
+                self.phase = Phase::HandingOver;
+                self.departures.give_up();
+                self.handing_over.begin();
+                self.datagrams.is_closed = true;
+            }
+            TakeOverOrder::Rest => {
+                self.phase = Phase::Resting;
+                self.executor.end_snapshot();
+            }
+            TakeOverOrder::Serve => {
+                self.phase = Phase::Serving;
+                self.handing_over.end();
+                self.datagrams.is_closed = false;
+            }
         }
     }
 
@@ -192,7 +250,9 @@ impl Hub {
         if !self.executor.report_tickets.is_empty() {
             self.answer_report_tickets();
         }
-        self.executor.ask_for_pages();
+        if self.phase != Phase::Resting {
+            self.executor.ask_for_pages();
+        }
         if !self.executor.watched.is_empty() {
             serve_watchers(&mut self.executor, &mut self.connections, &mut wake);
         }
@@ -203,6 +263,23 @@ impl Hub {
         if !self.departures.is_empty() {
             self.departures.prepare(&self.executor, &mut self.connections);
         }
+        if self.handing_over.is_under_way() {
+            self.go_on_handing_over();
+        }
+    }
+
+    #[cold]
+    fn go_on_handing_over(&mut self) {
+        self.handing_over.prepare(&mut self.executor, &mut self.connections);
+        if self.phase == Phase::Resting {
+            HandingOver::release_all(&mut self.executor, &mut self.connections);
+        }
+        let is_quiet = self.executor.outboxes.are_all_quiet() && self.datagrams.is_empty();
+        if self.phase == Phase::Resting && is_quiet {
+            self.handing_over.end();
+            let is_saved = self.executor.shards.own_mut().save_record();
+            self.executor.shared.hand_over.note_rest(is_saved);
+        }
     }
 
     /// A batch has left: connections and datagrams that waited for it go on.
@@ -211,7 +288,8 @@ impl Hub {
         self.datagrams.resume_stalled();
     }
 
-    /// Sends a connection with its socket to the shard that it is to move to. Gives the socket back
+    /// Sends a connection with its socket to the shard that it is to move to, or to another
+    /// process. Gives the socket back
     /// if that has no room: the connection goes on here.
     pub(crate) fn depart(
         &mut self,
@@ -219,6 +297,10 @@ impl Hub {
         socket: OwnedFd,
         wake: impl FnOnce(ShardId),
     ) -> Option<OwnedFd> {
+        if self.handing_over.is_under_way() {
+            HandingOver::depart(&mut self.executor, &mut self.connections, index, socket);
+            return None;
+        }
         self.departures.depart(&mut self.executor, &mut self.connections, index, socket, wake)
     }
 

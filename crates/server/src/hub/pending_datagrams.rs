@@ -32,12 +32,19 @@ pub(crate) struct PendingDatagrams {
     stalled: Vec<u32>,
     /// Bytes of the messages of all.
     kept_bytes: usize,
+    /// No datagram is taken: another process may answer it.
+    pub(super) is_closed: bool,
 }
 
 impl PendingDatagrams {
     /// True if another datagram may be taken.
     pub(crate) fn has_room(&self) -> bool {
-        self.requests.len() < PENDING_DATAGRAMS_MAX
+        self.requests.len() < PENDING_DATAGRAMS_MAX && !self.is_closed
+    }
+
+    /// True if all datagrams are answered.
+    pub(super) fn is_empty(&self) -> bool {
+        self.requests.len() == 0
     }
 
     /// True if a request can go on.

@@ -30,17 +30,45 @@ use crate::shared::tls_handshakes::{Handshakes, Newcomer};
 /// Pause after something ran out or failed, so that the thread does not spin. It is memcached's.
 const RETRY_PAUSE: Duration = Duration::from_millis(10);
 
-/// Starts the acceptor. It ends when `stop` becomes readable. `stop` must not block.
-pub(super) fn spawn(
+/// The running acceptor.
+pub(super) struct AcceptorThread {
+    stop: OwnedFd,
+    thread: JoinHandle<()>,
+}
+
+impl AcceptorThread {
+    /// Starts the acceptor.
+    pub(super) fn start(
+        shared: &Arc<SharedState>,
+        listeners: &Arc<[Listener]>,
+    ) -> io::Result<Self> {
+        let stop = eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?;
+        let thread = spawn(Arc::clone(shared), Arc::clone(listeners), stop.try_clone()?)?;
+        Ok(Self { stop, thread })
+    }
+
+    /// Ends it. Connections wait in the kernel then.
+    pub(super) fn stop(self) {
+        // The counter cannot overflow.
+        let _ = rustix::io::write(&self.stop, &1_u64.to_ne_bytes());
+        // It has ended either way.
+        let _ = self.thread.join();
+    }
+}
+
+/// Starts the thread. It ends when `stop` becomes readable. `stop` must not block.
+fn spawn(
     shared: Arc<SharedState>,
-    listeners: Vec<Listener>,
+    listeners: Arc<[Listener]>,
     stop: OwnedFd,
 ) -> io::Result<JoinHandle<()>> {
     let has_tls = listeners.iter().any(|listener| listener.tls.is_some());
     let handshakes = if has_tls { Some(Handshakes::start(&shared)?) } else { None };
+    // Those that another process has handed over were dealt out like these.
+    let dealt = shared.admission.open_connections() as u32;
     std::thread::Builder::new()
         .name("slabcore-accept".to_owned())
-        .spawn(move || Acceptor { shared, dealt: 0, handshakes }.run(&listeners, &stop))
+        .spawn(move || Acceptor { shared, dealt, handshakes }.run(&listeners, &stop))
 }
 
 struct Acceptor {

@@ -70,7 +70,7 @@ fn a_shard_without_room_is_passed_over() {
     }
     let stop = stop_order();
     let stops = stop.try_clone().unwrap();
-    let acceptor = spawn(Arc::clone(&shared), vec![of_full_shard, dealt], stops).unwrap();
+    let acceptor = spawn(Arc::clone(&shared), [of_full_shard, dealt].into(), stops).unwrap();
     let _waiting = connect(its_address, 3);
     let _clients = connect(address, 5);
     wait_until(|| shared.mailboxes[1].waiting() == 5);

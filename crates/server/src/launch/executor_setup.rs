@@ -29,6 +29,7 @@ use crate::settings::port_socket::PortSocket;
 use crate::settings::start_error::StartError;
 use crate::shared::admission::Admission;
 use crate::shared::due_ticks::DueTicks;
+use crate::shared::hand_over::HandOver;
 use crate::shared::item_memory_limit::ItemMemoryLimit;
 use crate::shared::mailbox::{Mailbox, Message};
 use crate::shared::publication::Publications;
@@ -99,6 +100,7 @@ pub(crate) fn make_setups(
         recovery: OnceLock::new(),
         snapshots: SnapshotNumbers::default(),
         baseline: Mutex::default(),
+        hand_over: HandOver::default(),
         admission: Admission::new(settings.connections_max),
         counts_prefixes: AtomicBool::new(settings.prefix_delimiter.is_some()),
         addresses: addresses_of(listeners, |shard| shard.is_none()),

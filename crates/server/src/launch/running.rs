@@ -1,18 +1,17 @@
 //! The start of a server from its settings, and its stop.
 
 use std::io;
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpListener};
 use std::os::fd::{BorrowedFd, OwnedFd};
+use std::os::unix::net::UnixStream;
 use std::sync::Arc;
-use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use rustix::event::{EventfdFlags, eventfd};
 use tracing::warn;
 
 use crate::admin::Admin;
 use crate::executor::shards::{SharedShard, save_records};
-use crate::launch::acceptor;
+use crate::launch::acceptor::AcceptorThread;
 use crate::launch::backend;
 use crate::launch::executor_setup::make_setups;
 use crate::launch::executors::{ExecutorThread, WaitingExecutor};
@@ -21,6 +20,7 @@ use crate::launch::huge_pages;
 use crate::launch::port_file;
 use crate::launch::snapshot_timer::SnapshotTimer;
 use crate::launch::summary::Summary;
+use crate::launch::take_over::EarlierProcess;
 use crate::launch::wake_timer::WakeTimer;
 use crate::settings::Settings;
 use crate::settings::limits::FINISH_DURATION;
@@ -42,11 +42,16 @@ const FINISH_LOOK_EVERY: Duration = Duration::from_millis(1);
 
 /// A server that runs until [`Running::stop`].
 pub struct Running {
-    shared: Arc<SharedState>,
+    pub(super) shared: Arc<SharedState>,
     shards: Arc<[SharedShard]>,
     executors: Vec<ExecutorThread>,
-    acceptor: JoinHandle<()>,
-    stop_acceptor: OwnedFd,
+    /// `None` while another process takes over.
+    pub(super) acceptor: Option<AcceptorThread>,
+    pub(super) listeners: Arc<[Listener]>,
+    /// The executors have the same sockets.
+    pub(super) udp_sockets: Vec<OwnedFd>,
+    /// The listening socket of the metrics.
+    pub(super) metrics_socket: Option<TcpListener>,
     admin: Option<Admin>,
     /// One for idle connections, and one for each [`Running::watch`].
     heartbeats: Vec<Heartbeat>,
@@ -59,6 +64,15 @@ pub struct Listening {
     settings: Settings,
     listeners: Vec<Listener>,
     udp_sockets: Vec<DatagramSocket>,
+    /// The process that this one takes over from.
+    earlier: Option<EarlierProcess>,
+}
+
+/// Takes over from the process at the other end of the socket: listens on its sockets.
+/// [`Listening::serve`] takes its connections and its item memory.
+pub fn take_over(settings: Settings, from: UnixStream) -> Result<Listening, StartError> {
+    let (earlier, listeners, udp_sockets) = EarlierProcess::connect(from)?;
+    Ok(Listening { settings, listeners, udp_sockets, earlier: Some(earlier) })
 }
 
 /// Listens on `sockets`, which are stream sockets that listen already, or if there are none on
@@ -71,55 +85,83 @@ pub fn listen(settings: Settings, sockets: Vec<OwnedFd>) -> Result<Listening, St
     if u64::from(settings.verbosity) >= log::COMMANDS {
         log::listeners(&listeners, &udp_sockets, settings.protocol);
     }
-    Ok(Listening { settings, listeners, udp_sockets })
+    Ok(Listening { settings, listeners, udp_sockets, earlier: None })
 }
 
 impl Listening {
     /// Starts the server. When this returns, clients are served and the port file is there.
     pub fn serve(self) -> Result<Running, StartError> {
-        let Self { settings, listeners, udp_sockets } = self;
+        let Self { mut settings, listeners, udp_sockets, earlier } = self;
+        let system = |what| move |error: io::Error| StartError::System(what, error);
         let (backend, waiting) = backend::start(&settings)?;
+        let taken = earlier.map(|earlier| earlier.take(&mut settings, &backend)).transpose()?;
+        let same_udp_sockets = udp_sockets.iter().map(|it| it.socket.try_clone());
+        let same_udp_sockets =
+            same_udp_sockets.collect::<io::Result<_>>().map_err(system("keep a UDP socket"))?;
         let (shared, setups) =
             make_setups(settings, backend, &listeners, udp_sockets, random_seed())?;
         let shards = setups[0].shards();
         let executors = WaitingExecutor::serve_all(waiting, setups, &shared)
-            .map_err(|error| StartError::System("start an executor", error))?;
+            .map_err(system("start an executor"))?;
+        let metrics_socket = match taken {
+            Some(taken) => taken.serve(&shared),
+            None => bind_metrics(&shared),
+        };
         if shared.settings.lock_memory {
             locked_memory::lock_all();
         }
         if let Some(path) = &shared.settings.port_file {
             port_file::write(path, &shared.addresses, &shared.udp_addresses);
         }
-        let system = |error: io::Error| StartError::System("start the acceptor", error);
-        let flags = EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK;
-        let stop_acceptor = eventfd(0, flags).map_err(|e| system(e.into()))?;
-        let stop = stop_acceptor.try_clone().map_err(system)?;
-        let acceptor = acceptor::spawn(Arc::clone(&shared), listeners, stop).map_err(system)?;
         huge_pages::ask_in_background(&shared);
-        let admin = start_admin(&shared);
-        let heartbeats = Vec::new();
-        let system = |error| StartError::System("start a thread", error);
-        let wake_timer = WakeTimer::start(&shared).map_err(system)?;
-        let snapshot_timer = start_snapshot_timer(&shared).map_err(system)?;
+        let thread = system("start a thread");
         let mut running = Running {
-            shared,
-            shards,
+            acceptor: None,
+            listeners: listeners.into(),
+            udp_sockets: same_udp_sockets,
+            metrics_socket,
+            admin: None,
+            heartbeats: Vec::new(),
+            wake_timer: WakeTimer::start(&shared).map_err(thread)?,
             executors,
-            acceptor,
-            stop_acceptor,
-            admin,
-            heartbeats,
-            wake_timer,
-            snapshot_timer,
+            shards,
+            snapshot_timer: start_snapshot_timer(&shared).map_err(thread)?,
+            shared,
         };
+        running.open().map_err(system("start the acceptor"))?;
         if running.shared.settings.idle_timeout.is_some() {
-            running.watch(IDLE_SWEEP_EVERY, || {}).map_err(system)?;
+            running.watch(IDLE_SWEEP_EVERY, || {}).map_err(thread)?;
         }
         Ok(running)
     }
 }
 
 impl Running {
+    /// Accepts connections, and serves the metrics.
+    pub(super) fn open(&mut self) -> io::Result<()> {
+        self.acceptor = Some(AcceptorThread::start(&self.shared, &self.listeners)?);
+        let socket = self.metrics_socket.as_ref().map(TcpListener::try_clone);
+        let admin = socket.map(|socket| Admin::start_on(&self.shared, socket?));
+        self.admin = admin.and_then(|admin| {
+            admin.inspect_err(|error| warn!("warning: /metrics is not served: {error}")).ok()
+        });
+        Ok(())
+    }
+
+    /// Accepts no connections. They wait in the kernel.
+    pub(super) fn close(&mut self) {
+        if let Some(acceptor) = self.acceptor.take() {
+            acceptor.stop();
+        }
+    }
+
+    /// Serves no metrics.
+    pub(super) fn stop_admin(&mut self) {
+        if let Some(admin) = self.admin.take() {
+            admin.stop();
+        }
+    }
+
     /// Has another number of executors serve connections.
     #[cfg(test)]
     pub(crate) fn set_serving(&self, executors: usize) {
@@ -170,11 +212,8 @@ impl Running {
 
     /// Stops the server: it takes no new connections, sends the replies to what came in, for two
     /// seconds at most, and ends all threads.
-    pub fn stop(self) {
-        // The counter cannot overflow.
-        let _ = rustix::io::write(&self.stop_acceptor, &1_u64.to_ne_bytes());
-        // It has ended either way.
-        let _ = self.acceptor.join();
+    pub fn stop(mut self) {
+        self.close();
         for mailbox in &self.shared.mailboxes {
             mailbox.finish();
         }
@@ -238,10 +277,10 @@ fn end_snapshots(shared: &SharedState, timer: Option<SnapshotTimer>) {
     }
 }
 
-/// Starts the admin endpoint. If that fails, the server serves without it.
-fn start_admin(shared: &Arc<SharedState>) -> Option<Admin> {
+/// Binds the socket of the metrics. If that fails, the server serves without them.
+fn bind_metrics(shared: &SharedState) -> Option<TcpListener> {
     let address = shared.settings.metrics_listen?;
-    Admin::start(shared, address)
+    TcpListener::bind(address)
         .inspect_err(|error| warn!("warning: /metrics is not served on {address}: {error}"))
         .ok()
 }

@@ -9,8 +9,8 @@ use slabcore_protocol::{
 use slabcore_shard::{ForwardedRequest, KeyRequest, LargeHit, Response, Route, ValueEnd};
 
 use crate::connection::Connection;
-use crate::connection::input_state::PausedGet;
 use crate::connection::outgoing::LargeValue;
+use crate::connection::paused_get::PausedGet;
 use crate::executor::Executor;
 use crate::requests::reply_form::ReplyForm;
 use crate::settings::limits::{KEY_GROUP, KEYS_PER_SERVING_MAX};

@@ -9,7 +9,8 @@
 use slabcore_metrics::Command;
 use slabcore_protocol::{Decoded, Echo, Keys, Protocol, Request};
 
-use crate::connection::input_state::{IgnoredReply, InputState, PausedGet};
+use crate::connection::input_state::{IgnoredReply, InputState};
+use crate::connection::paused_get::PausedGet;
 use crate::connection::{Connection, Pause};
 use crate::executor::Executor;
 use crate::requests::authentication::refused_before_login;

@@ -49,7 +49,7 @@ impl Connection {
 
     /// Counts a refused request once all its bytes are ignored.
     fn count_refused(&self, executor: &mut Executor, command: Command) {
-        if !matches!(self.input(), InputState::Ignored(_)) {
+        if !self.is_ignoring() {
             executor.times.count(command);
         }
     }

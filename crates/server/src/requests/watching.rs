@@ -44,6 +44,14 @@ impl Connection {
         self.reply(begun.map_or_else(Reply::Error, |()| Reply::Ok));
     }
 
+    /// The client has watched these streams in another process.
+    #[cold]
+    pub(crate) fn go_on_watching(&mut self, executor: &mut Executor, streams: Streams) {
+        if self.add_watcher(executor, streams).is_err() {
+            self.close(executor);
+        }
+    }
+
     fn begin_watching(
         &mut self,
         executor: &mut Executor,
@@ -55,7 +63,14 @@ impl Connection {
         if self.follows_requests() {
             return Err(error_lines::WATCH_AFTER_COMMANDS);
         }
-        let streams = streams.ok_or(error_lines::ERROR)?;
+        self.add_watcher(executor, streams.ok_or(error_lines::ERROR)?)
+    }
+
+    fn add_watcher(
+        &mut self,
+        executor: &mut Executor,
+        streams: Streams,
+    ) -> Result<(), &'static [u8]> {
         let id = executor.shared.watchers.add(executor.shard.index(), streams);
         let id = id.ok_or(error_lines::TOO_MANY_WATCHERS)?;
         self.become_watcher(id);

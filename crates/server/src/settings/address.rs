@@ -2,8 +2,9 @@
 
 use std::fmt;
 use std::net::SocketAddr;
+use std::os::fd::OwnedFd;
 
-use rustix::net::{SocketAddrAny, SocketAddrUnix};
+use rustix::net::{SocketAddrAny, SocketAddrUnix, getpeername, getsockname};
 
 /// What memcached shows where there is no address.
 const NO_ADDRESS: &str = "?:<AF 0>";
@@ -61,6 +62,12 @@ pub(crate) struct Addresses {
 impl Addresses {
     /// The addresses of a connection without a socket.
     pub(crate) const UNNAMED: Self = Self { peer: Address::Unnamed, local: Address::Unnamed };
+
+    /// The addresses of a connected socket.
+    pub(crate) fn of_socket(socket: &OwnedFd) -> Self {
+        let (peer, local) = (getpeername(socket), getsockname(socket));
+        Self { peer: Address::of(peer.ok().flatten()), local: Address::of(local.ok()) }
+    }
 }
 
 // One pair for each connection.

@@ -220,6 +220,42 @@ pub const LEAVE_PATIENCE_TURNS: u8 = 8;
 /// its client, its executor does not sleep.
 pub const HOME_PAUSE_SERVINGS: u8 = 32;
 
+/// Time that connections have to end what they are at when another process takes over. All others
+/// wait for it.
+pub const HAND_OVER_PATIENCE: Duration = Duration::from_millis(10);
+
+/// Bytes of unread replies and unexecuted input that a connection may take to another process. One
+/// with more is closed.
+pub const RECORD_BYTES_MAX: usize = 64 << 20;
+
+/// Bytes of one message of a take-over.
+pub const MESSAGE_BYTES_MAX: usize = 2 * RECORD_BYTES_MAX;
+
+/// Connections in one message of a take-over.
+pub const MESSAGE_CONNECTIONS_MAX: usize = 250;
+
+/// Descriptors in one message of a take-over: those of connections, or all listening sockets.
+pub const MESSAGE_DESCRIPTORS_MAX: usize = 4096;
+
+/// Time for which one process waits in the middle of a message of the other one.
+pub const MESSAGE_PART_DURATION_MAX: Duration = Duration::from_secs(5);
+
+/// Time for which the old process waits until the new one is ready to take over.
+pub const SUCCESSOR_START_MAX: Duration = Duration::from_secs(10);
+
+/// Time for which one process waits for the other's next message while nobody serves. Then the old
+/// one serves on.
+pub const HAND_OVER_ANSWER_MAX: Duration = Duration::from_secs(2);
+
+/// Time for which the old process waits until the new one serves. It may have to search the items.
+pub const SUCCESSOR_SERVES_MAX: Duration = Duration::from_mins(5);
+
+/// Time in which connections under TLS end before a take-over. The others are served meanwhile.
+pub const ENCRYPTED_END_MAX: Duration = Duration::from_secs(2);
+
+/// Time in which all connections have left, or the take-over is given up.
+pub const HAND_OVER_DURATION_MAX: Duration = Duration::from_secs(2);
+
 /// Datagrams of one shard that are being answered. Others wait in the sockets, where the kernel
 /// bounds them and drops the rest.
 pub const PENDING_DATAGRAMS_MAX: usize = 64;
@@ -269,6 +305,8 @@ pub const HANDSHAKE_THREADS_MAX: usize = 4;
 pub const HANDSHAKE_DURATION_MAX: Duration = Duration::from_secs(10);
 
 const _: () = assert!(2 * GET_LINE_BYTES_MAX + RECEIVE_BUFFER_BYTES < CUT_LINES_BYTES_MAX);
+const _: () = assert!(OUTPUT_BYTES_MAX + CARRY_READ_BYTES_MAX < RECORD_BYTES_MAX);
+const _: () = assert!(MESSAGE_CONNECTIONS_MAX <= MESSAGE_DESCRIPTORS_MAX);
 const _: () = assert!(RECEIVE_BUFFERS.is_power_of_two());
 const _: () = assert!(SEND_EARLY_BYTES < OUTPUT_BYTES_MAX);
 const _: () = assert!(KEY_GROUP <= OPEN_SLOTS_MAX);

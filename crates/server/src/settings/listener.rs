@@ -42,6 +42,23 @@ pub(crate) struct DatagramSocket {
     pub(crate) address: SocketAddr,
 }
 
+impl Listener {
+    /// A socket that listens, of another process with the same settings.
+    pub(crate) fn of_socket(socket: OwnedFd) -> io::Result<Self> {
+        let address = bound_address(&socket)?;
+        Ok(Self { socket, address, shard: None, protocol: None, tls: None })
+    }
+}
+
+impl DatagramSocket {
+    /// A bound socket of another process.
+    pub(crate) fn of_socket(socket: OwnedFd) -> io::Result<Self> {
+        let unbound = || io::Error::new(io::ErrorKind::InvalidInput, "it is no UDP socket");
+        let address = bound_address(&socket)?.ok_or_else(unbound)?;
+        Ok(Self { socket, address })
+    }
+}
+
 /// Adopts the stream sockets that a service manager bound, or else binds those of the settings. The
 /// shards' ports come last.
 pub(crate) fn bind(settings: &Settings, inherited: Vec<OwnedFd>) -> io::Result<Vec<Listener>> {

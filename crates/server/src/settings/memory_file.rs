@@ -252,6 +252,11 @@ impl MemoryFile {
         let _ = self.file.file.sync_data();
     }
 
+    /// Notes that the items are about to change: the records are not those of the items.
+    pub(crate) fn forget_records(&self) {
+        self.write_header(RECORDS_AT, &0_u64.to_le_bytes());
+    }
+
     /// Lets another process have the file. This one ends, and the system takes a while to unmap the
     /// file.
     pub(crate) fn release(&self) {

@@ -23,6 +23,8 @@ pub enum StartError {
     TooLittleMemory,
     /// `io_uring` was demanded and is not available.
     Uring(String),
+    /// The process cannot take over from the one that serves.
+    TakeOver(String),
     /// A thread, a ring or a file could not be made.
     System(&'static str, io::Error),
 }
@@ -48,6 +50,7 @@ impl fmt::Display for StartError {
                 write!(f, "the memory limit (-m) is too small for this many threads (-t)")
             }
             Self::Uring(reason) => write!(f, "io_uring is not available: {reason}"),
+            Self::TakeOver(reason) => write!(f, "failed to take over: {reason}"),
             Self::System(what, error) => write!(f, "failed to {what}: {error}"),
         }
     }

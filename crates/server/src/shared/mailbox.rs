@@ -11,6 +11,7 @@ use rustix::pipe::{PipeFlags, pipe_with};
 use crate::connection::hub_connection::HubConnection;
 use crate::connection::new_connection::NewConnection;
 use crate::settings::limits::{HANDED_OVER_MAX, MAILBOX_MESSAGES_MAX};
+use crate::shared::hand_over::{Departed, TakeOverOrder};
 use crate::shared::snapshot_feed::SnapshotFeed;
 use slabcore_shard::{Batch, ShardId, Ticket};
 
@@ -32,6 +33,10 @@ pub(crate) enum Message {
     Answered { ticket: Ticket, reply: String },
     /// Show the items of the shard to a snapshot.
     Snapshot(SnapshotFeed),
+    /// A connection that comes from another process.
+    Adopted(Box<Departed>),
+    /// Another process takes over.
+    TakeOver(TakeOverOrder),
     /// Take no more requests. Each connection ends once its replies have left.
     Finish,
     /// Close everything and end.
@@ -142,7 +147,7 @@ impl Mailbox {
     }
 
     /// Posts a message from a thread that is not an executor, and wakes the owner.
-    fn post_from_outside(&self, message: impl Fn() -> Message) {
+    pub(crate) fn post_from_outside(&self, message: impl Fn() -> Message) {
         // If the mailbox is full, the owner is awake and takes messages.
         while let Err(_full) = self.hand_over(message()) {
             std::thread::yield_now();

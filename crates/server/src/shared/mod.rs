@@ -12,6 +12,7 @@ pub(crate) mod certificate_reload;
 pub(crate) mod clock;
 pub(crate) mod due_ticks;
 pub(crate) mod graceful_close;
+pub(crate) mod hand_over;
 mod idle_cores;
 pub(crate) mod item_memory_limit;
 pub(crate) mod mailbox;

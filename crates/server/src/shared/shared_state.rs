@@ -21,6 +21,7 @@ use crate::settings::users::{Users, UsersError};
 use crate::shared::admission::Admission;
 use crate::shared::clock::Clock;
 use crate::shared::due_ticks::DueTicks;
+use crate::shared::hand_over::HandOver;
 use crate::shared::item_memory_limit::ItemMemoryLimit;
 use crate::shared::mailbox::Mailbox;
 use crate::shared::publication::Publications;
@@ -143,6 +144,8 @@ pub(crate) struct SharedState {
     pub(crate) snapshots: SnapshotNumbers,
     /// The counts that `stats reset` subtracts.
     pub(crate) baseline: Mutex<Baseline>,
+    /// What executors give up while another process takes over.
+    pub(crate) hand_over: HandOver,
     pub(crate) watchers: Watchers,
     /// The limit on the memory of the items, which `cache_memlimit` sets.
     pub(crate) memory: ItemMemoryLimit,

@@ -91,6 +91,13 @@ impl Watchers {
         Some(id)
     }
 
+    /// The streams that a watcher reads.
+    pub(crate) fn streams_of(&self, id: WatcherId) -> Streams {
+        let list = self.list();
+        let watcher = list.watchers.iter().find(|watcher| watcher.id == id);
+        watcher.map_or_else(Streams::default, |watcher| watcher.streams)
+    }
+
     /// Removes a watcher.
     pub(crate) fn remove(&self, id: WatcherId) {
         let mut list = self.list();

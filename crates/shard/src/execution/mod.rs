@@ -21,6 +21,7 @@ mod restoring;
 mod shard;
 mod stats;
 mod streamed_store;
+mod upload_requests;
 mod uploads;
 
 pub use self::plain_get::LargeHit;

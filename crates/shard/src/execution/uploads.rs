@@ -7,6 +7,7 @@ use slabcore_protocol::{StoreForm, StoreRequest};
 use slabcore_storage::{HashedKey, Reservation};
 
 use crate::limits::{KEY_BYTES_MAX, SPARE_UPLOADS_MAX};
+use crate::requests::shard_id::ShardId;
 use crate::requests::upload_id::UploadId;
 
 /// A value that arrives in pieces.
@@ -73,6 +74,16 @@ impl Uploads {
         let slot = self.slot(id);
         assert!(slot.is_none(), "an upload number is free when it starts");
         *slot = Some(boxed);
+    }
+
+    /// The uploads under way.
+    pub(super) fn ids(&self) -> Vec<UploadId> {
+        let sources = ShardId::first(self.by_source.len()).zip(&self.by_source);
+        let ids = sources.flat_map(|(source, numbers)| {
+            let used = numbers.iter().enumerate().filter(|(_, upload)| upload.is_some());
+            used.map(move |(number, _)| UploadId { source, number: number as u32 })
+        });
+        ids.collect()
     }
 
     pub(super) fn take(&mut self, id: UploadId) -> Box<Upload> {

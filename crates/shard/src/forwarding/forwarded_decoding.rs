@@ -8,10 +8,10 @@ use slabcore_protocol::{
 use slabcore_storage::{HashedKey, PageWish, WalkPosition};
 
 use crate::forwarding::forwarded_head::{
-    ARITHMETIC, BINARY, BIT_BINARY, BIT_CAS, BIT_EXPTIME, BIT_GOOD, BIT_INCR, BIT_META, BIT_TICKET,
-    COMMAND, DELETE, DUMP, FLUSH, GET, HAS_KEY, HEAD_BYTES, Head, META, NO_TICK, PAGES_WANTED,
-    PLAIN_BINARY_GET, PLAIN_GET, QUERY, REASSIGN, SHORT_HEAD_BYTES, STORE, TOO_LARGE, TOUCH,
-    UPLOAD_ABANDON, UPLOAD_BEGIN, UPLOAD_BYTES, UPLOAD_END, WATCH,
+    ARITHMETIC, BINARY, BIT_BINARY, BIT_CAS, BIT_EXPTIME, BIT_GOOD, BIT_INCR, BIT_META,
+    BIT_NOREPLY, BIT_TICKET, COMMAND, DELETE, DUMP, FLUSH, GET, HAS_KEY, HEAD_BYTES, Head, META,
+    NO_TICK, PAGES_WANTED, PLAIN_BINARY_GET, PLAIN_GET, QUERY, REASSIGN, SHORT_HEAD_BYTES, STORE,
+    TOO_LARGE, TOUCH, UPLOAD_ABANDON, UPLOAD_BEGIN, UPLOAD_BYTES, UPLOAD_END, WATCH,
 };
 use crate::forwarding::forwarded_request::ForwardedRequest;
 use crate::observation::dump::DumpPart;
@@ -220,7 +220,7 @@ impl Head {
             exptime: self.b.cast_signed(),
             value_bytes: self.d,
             cas_unique: self.c,
-            noreply: false,
+            noreply: self.bits & BIT_NOREPLY != 0,
             form: match self.bits & (BIT_META | BIT_BINARY) {
                 0 => StoreForm::Classic,
                 BIT_META => StoreForm::Meta(form),

@@ -6,10 +6,10 @@ use slabcore_protocol::{DumpFormat, ECHO_BYTES, MetaCommand, StoreForm, StoreReq
 use slabcore_storage::{HashedKey, PageWish};
 
 use crate::forwarding::forwarded_head::{
-    ARITHMETIC, BINARY, BIT_BINARY, BIT_CAS, BIT_EXPTIME, BIT_GOOD, BIT_INCR, BIT_META, BIT_TICKET,
-    COMMAND, DELETE, DUMP, FLUSH, GET, HEAD_BYTES, Head, META, NO_TICK, PAGES_WANTED,
-    PLAIN_BINARY_GET, PLAIN_GET, QUERY, REASSIGN, SHORT_HEAD_BYTES, STORE, TOO_LARGE, TOUCH,
-    UPLOAD_ABANDON, UPLOAD_BEGIN, UPLOAD_BYTES, UPLOAD_END, WATCH,
+    ARITHMETIC, BINARY, BIT_BINARY, BIT_CAS, BIT_EXPTIME, BIT_GOOD, BIT_INCR, BIT_META,
+    BIT_NOREPLY, BIT_TICKET, COMMAND, DELETE, DUMP, FLUSH, GET, HEAD_BYTES, Head, META, NO_TICK,
+    PAGES_WANTED, PLAIN_BINARY_GET, PLAIN_GET, QUERY, REASSIGN, SHORT_HEAD_BYTES, STORE, TOO_LARGE,
+    TOUCH, UPLOAD_ABANDON, UPLOAD_BEGIN, UPLOAD_BYTES, UPLOAD_END, WATCH,
 };
 use crate::forwarding::forwarded_request::ForwardedRequest;
 use crate::observation::dump::DumpPart;
@@ -96,7 +96,9 @@ fn parts<'a>(request: &'a ForwardedRequest<'_>) -> Parts<'a> {
         }
         ForwardedRequest::Key(key, ref key_request) => return key_parts(key.hash(), key_request),
         ForwardedRequest::UploadBegin(key, id, ref store) => {
-            let head = Head { hash: key.hash(), e: id.number, ..store_head(UPLOAD_BEGIN, store) };
+            let mut head = store_head(UPLOAD_BEGIN, store);
+            (head.hash, head.e) = (key.hash(), id.number);
+            head.bits |= if store.noreply { BIT_NOREPLY } else { 0 };
             return Parts { head, key: store.key, form: form_bytes(store), bytes: &[] };
         }
         ForwardedRequest::UploadBytes(id, bytes) => {

@@ -22,6 +22,8 @@ pub(super) const BIT_INCR: u8 = 8;
 pub(super) const BIT_GOOD: u8 = 16;
 pub(super) const BIT_META: u8 = 32;
 pub(super) const BIT_BINARY: u8 = 64;
+/// Of an upload only: it may begin again elsewhere. For others a ticket says it.
+pub(super) const BIT_NOREPLY: u8 = 128;
 
 pub(super) const GET: u8 = 0;
 pub(super) const STORE: u8 = 1;

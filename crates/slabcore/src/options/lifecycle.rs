@@ -20,6 +20,8 @@ pub(crate) struct Lifecycle {
     pub(crate) pid_file: Option<PathBuf>,
     /// `-r`.
     pub(crate) core_dumps: bool,
+    /// `--takeover`.
+    pub(crate) takes_over: bool,
     /// `--drain`: how long the server serves after a stop signal.
     pub(crate) drain: Duration,
 }
@@ -41,6 +43,7 @@ impl Lifecycle {
             daemon: given.flag("daemon"),
             pid_file: given.last("pidfile").map(PathBuf::from),
             core_dumps: given.flag("enable-coredumps"),
+            takes_over: given.flag("takeover"),
             drain: Duration::from_secs(drain),
         })
     }

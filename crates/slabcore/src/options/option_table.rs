@@ -224,13 +224,19 @@ pub(crate) const OPTIONS: &[OptionRow] = {
         own("log-format", "name", "format of log lines: plain, json (default: plain)"),
         own(GENERATE, "text", "print the man page (man) or completions (bash, zsh, fish)"),
         own("drain", "seconds", "serve so long after a stop signal; /readyz says no (default: 0)"),
+        own_flag("takeover", "take over from the server that has the memory file (-e)"),
         own("cores", "list", "cores, such as 0-3,6 (default: all); one for each thread pins it"),
     ]
 };
 
 /// Beginnings of long names that are unambiguous in memcached, but not with our own options.
-const SHORT_FORMS: &[(&str, &str)] =
-    &[("c", "conn-limit"), ("co", "conn-limit"), ("con", "conn-limit"), ("lo", "lock-memory")];
+const SHORT_FORMS: &[(&str, &str)] = &[
+    ("c", "conn-limit"),
+    ("co", "conn-limit"),
+    ("con", "conn-limit"),
+    ("lo", "lock-memory"),
+    ("t", "threads"),
+];
 
 /// memcached's long names, in the order in which its getopt lists possibilities.
 #[rustfmt::skip]

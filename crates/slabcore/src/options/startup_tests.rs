@@ -146,6 +146,7 @@ fn the_process() {
         daemon: true,
         pid_file: Some("/run/pid".into()),
         core_dumps: true,
+        takes_over: false,
         drain: std::time::Duration::from_secs(5),
     };
     assert_eq!(lifecycle, expected);

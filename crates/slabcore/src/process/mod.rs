@@ -1,4 +1,5 @@
-//! The process: identity, limits, cores, signals, log output, and the service manager.
+//! The process: identity, limits, cores, signals, log output, the service manager, and a new
+//! process that takes over.
 //!
 //! May use: [`crate::refusal`] and the settings of the server. Must not come in: an option, or
 //! anything that reads the command line.
@@ -14,6 +15,8 @@ mod privileges;
 mod resource_limits;
 mod service_notice;
 mod signals;
+mod successor;
+mod takeover_socket;
 
 pub(crate) use self::cores::Cores;
 pub(crate) use self::daemon::become_daemon;
@@ -23,4 +26,6 @@ pub(crate) use self::pid_file::PidFile;
 pub(crate) use self::privileges::{become_user, identity, needs_low_port, stay_dumpable};
 pub(crate) use self::resource_limits::{allow_core_files, allow_locked_memory, allow_open_files};
 pub(crate) use self::service_notice::{ServiceNotice, watchdog_interval};
-pub(crate) use self::signals::{StartSignals, StopSignals};
+pub(crate) use self::signals::{Order, StartSignals, StopSignals};
+pub(crate) use self::successor::{Invoked, Successor, predecessor};
+pub(crate) use self::takeover_socket::{TakeoverSocket, ask as ask_to_take_over};

@@ -24,6 +24,11 @@ impl PidFile {
             let pid = pid.as_raw_nonzero();
             warn!("WARNING: The pid file contained the following (running) pid: {pid}");
         }
+        Self::replace(path)
+    }
+
+    /// As [`Self::write`], for a process that takes over from the one in the file.
+    pub(crate) fn replace(path: &Path) -> io::Result<Self> {
         let mut unfinished = path.as_os_str().to_owned();
         unfinished.push(".tmp");
         fs::write(&unfinished, format!("{}\n", process::id()))?;

@@ -45,6 +45,11 @@ impl ServiceNotice {
         self.send(&format!("RELOADING=1\nMONOTONIC_USEC={microseconds}"));
     }
 
+    /// Reports that another process of the service is the main one now, and serves.
+    pub(crate) fn replaced_by(&self, process: u32) {
+        self.send(&format!("MAINPID={process}\nREADY=1"));
+    }
+
     /// Reports that the server stops.
     pub(crate) fn stopping(&self) {
         self.send("STOPPING=1");

@@ -1,4 +1,4 @@
-//! Signals: stop, reload, and stop while the server starts.
+//! Signals: stop, reload, take-over, and stop while the server starts.
 
 use std::io;
 use std::process;
@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGUSR1, SIGXFSZ};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGUSR1, SIGUSR2, SIGXFSZ};
 use signal_hook::flag;
 use signal_hook::iterator::{Handle, Signals};
 use tracing::info;
@@ -62,10 +62,25 @@ fn say_why(signal: i32, verbosity: u8) {
     }
 }
 
+/// What a signal orders.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Order {
+    /// Reads users and certificates again.
+    Reload,
+    /// Has a new process take over.
+    TakeOver,
+    /// Ends.
+    Stop,
+}
+
 /// Signals while the server serves. Rust's runtime ignores SIGPIPE already.
 pub(crate) struct StopSignals {
     signals: Signals,
     stopping: Arc<AtomicBool>,
+    /// A stop signal that came during a take-over.
+    stop: Option<i32>,
+    /// SIGHUP came during a take-over.
+    reload: bool,
 }
 
 impl StopSignals {
@@ -78,20 +93,37 @@ impl StopSignals {
         }
         // A snapshot that outgrows a limit on files (`ulimit -f`) fails, and the server goes on.
         flag::register(SIGXFSZ, Arc::default())?;
-        Ok(Self { signals: Signals::new([SIGTERM, SIGINT, SIGUSR1, SIGHUP])?, stopping })
+        let signals = Signals::new([SIGTERM, SIGINT, SIGUSR1, SIGHUP, SIGUSR2])?;
+        Ok(Self { signals, stopping, stop: None, reload: false })
     }
 
-    /// Blocks until a stop signal; calls `reload` at each SIGHUP.
-    pub(crate) fn wait(&mut self, verbosity: u8, reload: impl Fn()) {
-        for signal in &mut self.signals.forever() {
-            match signal {
-                SIGHUP => reload(),
-                signal => {
-                    say_why(signal, verbosity);
-                    break;
-                }
+    /// Blocks until a signal.
+    pub(crate) fn wait(&mut self, verbosity: u8) -> Order {
+        if std::mem::take(&mut self.reload) {
+            return Order::Reload;
+        }
+        let stop = self.stop.take();
+        match stop.or_else(|| self.signals.forever().next()) {
+            Some(SIGHUP) => Order::Reload,
+            Some(SIGUSR2) => Order::TakeOver,
+            signal => {
+                say_why(signal.unwrap_or(SIGTERM), verbosity);
+                Order::Stop
             }
         }
+    }
+
+    /// Whether a stop signal has come during a take-over. Others wait for its end, except that one
+    /// take-over is enough.
+    pub(crate) fn is_stop_due(&mut self) -> bool {
+        for signal in self.signals.pending() {
+            match signal {
+                SIGHUP => self.reload = true,
+                SIGUSR2 => info!("SIGUSR2 ignored: a take-over is under way"),
+                signal => self.stop = Some(signal),
+            }
+        }
+        self.stop.is_some()
     }
 
     /// Blocks for `time`, or until another stop signal. After that, a further one ends the process.
@@ -100,9 +132,13 @@ impl StopSignals {
         if !time.is_zero() {
             info!("Serving on for {} s, or until another signal", time.as_secs());
         }
-        while begun.elapsed() < time && self.signals.pending().all(|signal| signal == SIGHUP) {
+        while begun.elapsed() < time && !self.is_another_stop_due() {
             thread::sleep(DRAIN_LOOK_EVERY.min(time));
         }
         self.stopping.store(true, Ordering::SeqCst);
+    }
+
+    fn is_another_stop_due(&mut self) -> bool {
+        self.signals.pending().any(|signal| ![SIGHUP, SIGUSR2].contains(&signal))
     }
 }

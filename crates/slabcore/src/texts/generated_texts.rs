@@ -18,6 +18,7 @@ const PAGE_DATE: &str = "2026-11-30";
 /// The effects of signals.
 const SIGNALS: &[(&str, &str)] = &[
     ("SIGTERM, SIGINT, SIGUSR1", "finish replies and stop; see --drain"),
+    ("SIGUSR2", "start the program again, which takes over items and connections (needs -e)"),
     ("SIGHUP", "read the file of users (-Y) and the TLS certificate and key again"),
 ];
 

@@ -1,6 +1,8 @@
 //! Reservations: items whose value arrives in parts. The parts are written directly into memory
 //! that is reserved for them, at most one chunk ahead of the bytes.
 
+use alloc::vec::Vec;
+
 use crate::index::key_hasher::HashedKey;
 use crate::item::body::BODY_HEADER_BYTES;
 use crate::item::chain;
@@ -155,6 +157,17 @@ impl Store {
         reservation.room -= n;
     }
 
+    /// Appends the bytes of the value that are written.
+    pub fn copy_written(&self, reservation: &Reservation, out: &mut Vec<u8>) {
+        let mut left = reservation.written;
+        for part in self.items().view(reservation.head).value_parts() {
+            let part = &part[..part.len().min(left)];
+            out.extend_from_slice(part);
+            left -= part.len();
+        }
+        debug_assert_eq!(left, 0, "each written byte has its chunk");
+    }
+
     /// Frees the reserved memory. The present item of the key stays.
     pub fn abandon(&mut self, reservation: Reservation) {
         let item = self.finish(reservation);
@@ -268,7 +281,7 @@ impl Store {
 #[cfg(all(test, not(miri)))]
 mod tests {
     use alloc::{boxed::Box, sync::Arc};
-    use std::{vec, vec::Vec};
+    use std::vec;
 
     use super::*;
     use crate::item::chunk::steps;
@@ -318,6 +331,28 @@ mod tests {
             }
             assert!(rest.is_empty());
         }
+        store.check().unwrap();
+    }
+
+    #[test]
+    fn what_is_written_is_copied() {
+        let mut store = store_of(100);
+        let value = value_of(1 << 20);
+        let key = KeyHasher::new(SEED).hash(b"long");
+        let mut reservation = store.reserve(1, key, 0, 0, value.len()).unwrap();
+        for end in [0, 1, 5_000, 300_000, 300_001, value.len()] {
+            while reservation.missing() > value.len() - end {
+                let written = value.len() - reservation.missing();
+                let room = store.spare(1, &mut reservation).unwrap();
+                let count = room.len().min(end - written);
+                room[..count].copy_from_slice(&value[written..written + count]);
+                store.advance(&mut reservation, count);
+            }
+            let mut copied = Vec::new();
+            store.copy_written(&reservation, &mut copied);
+            assert!(copied == value[..end], "{end}");
+        }
+        store.abandon(reservation);
         store.check().unwrap();
     }
 

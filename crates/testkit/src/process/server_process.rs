@@ -58,6 +58,7 @@ pub struct ServerOptions {
     environment: Vec<(&'static str, String)>,
     arguments: Vec<String>,
     stderr: Option<Arc<File>>,
+    program: Option<PathBuf>,
 }
 
 impl ServerOptions {
@@ -74,6 +75,7 @@ impl ServerOptions {
             environment: Vec::new(),
             arguments,
             stderr: None,
+            program: None,
         }
     }
 
@@ -95,6 +97,13 @@ impl ServerOptions {
     #[must_use]
     pub fn launched_by(mut self, words: &[&str]) -> Self {
         self.launcher = words.iter().map(ToString::to_string).collect();
+        self
+    }
+
+    /// Starts this program, a copy of the server.
+    #[must_use]
+    pub fn program(mut self, path: &Path) -> Self {
+        self.program = Some(path.to_owned());
         self
     }
 
@@ -141,6 +150,17 @@ impl ServerOptions {
         server
     }
 
+    /// Starts the server with the option that has it take over from `old`, and returns when it has.
+    pub fn take_over_from(self, mut old: ServerProcess) -> ServerProcess {
+        let mut server = ServerProcess::spawn(&self.arguments(&["--takeover"]));
+        old.wait_for_successor();
+        assert_eq!(old.pid(), server.pid(), "it has taken over");
+        // It is not the old one's to kill.
+        old.successor = None;
+        std::mem::swap(&mut server.address, &mut old.address);
+        server
+    }
+
     /// As [`Self::start`], for Slabcore, with metrics on a free port. Returns their address, too.
     pub fn start_with_metrics(mut self) -> (ServerProcess, SocketAddr) {
         let begin = Instant::now();
@@ -178,6 +198,8 @@ impl ServerOptions {
 pub struct ServerProcess {
     kind: ServerKind,
     child: Child,
+    /// The process that has taken over from the child, directly or through others.
+    successor: Option<u32>,
     directory: TestDirectory,
     address: Address,
     tls: Option<Arc<ClientConfig>>,
@@ -199,9 +221,10 @@ impl ServerProcess {
 
     fn spawn(options: &ServerOptions) -> Self {
         let directory = TestDirectory::new();
-        let binary = match options.kind {
-            ServerKind::Slabcore => binaries::slabcore(),
-            ServerKind::Stock => binaries::stock(),
+        let binary = match (&options.program, options.kind) {
+            (Some(program), _) => program.as_path(),
+            (None, ServerKind::Slabcore) => binaries::slabcore(),
+            (None, ServerKind::Stock) => binaries::stock(),
         };
         let port_file = directory.file("ports");
         let socket = directory.file("socket");
@@ -244,7 +267,7 @@ impl ServerProcess {
             .unwrap_or_else(|error| panic!("{} does not start: {error}", binary.display()));
         let address = if options.unix { Address::Unix(socket) } else { Address::Unknown };
         let tls = options.tls.clone();
-        Self { kind: options.kind, child, directory, address, tls }
+        Self { kind: options.kind, child, successor: None, directory, address, tls }
     }
 
     fn wait_until_it_accepts(&mut self) {
@@ -263,7 +286,45 @@ impl ServerProcess {
 
     /// The process id.
     pub fn pid(&self) -> u32 {
-        self.child.id()
+        self.successor.unwrap_or_else(|| self.child.id())
+    }
+
+    /// Orders another process to take over, and returns when it has.
+    pub fn take_over(&mut self) {
+        self.signal(Signal::USR2);
+        self.wait_for_successor();
+    }
+
+    /// Returns when another process has taken over. Panics if it does not.
+    pub fn wait_for_successor(&mut self) {
+        let (old, deadline) = (self.pid(), Instant::now() + START_MAX);
+        while !self.has_ended() {
+            assert!(Instant::now() < deadline, "nobody takes over:\n{}", self.log());
+            thread::sleep(Duration::from_millis(1));
+        }
+        self.poll("be taken over", |server| {
+            let id: u32 = server.try_connect().ok()?.stat("pid")?.parse().ok()?;
+            (id != old).then_some(id)
+        });
+        let id = self.stat("pid");
+        self.adopt_successor(u32::try_from(id).expect("a process id"));
+    }
+
+    /// The process that has taken over. It ends with this one.
+    pub fn adopt_successor(&mut self, pid: u32) {
+        self.successor = Some(pid);
+    }
+
+    /// Whether the process has ended.
+    fn has_ended(&mut self) -> bool {
+        let Some(successor) = self.successor else {
+            return self.child.try_wait().expect("the server is a child").is_some();
+        };
+        // Nobody may have waited for it. Its files are closed with its last thread.
+        let stat = std::fs::read_to_string(format!("/proc/{successor}/stat")).unwrap_or_default();
+        let threads = std::fs::read_dir(format!("/proc/{successor}/task"));
+        let is_zombie = stat.rsplit_once(") ").is_none_or(|(_, state)| state.starts_with('Z'));
+        is_zombie && threads.map_or(0, Iterator::count) <= 1
     }
 
     /// The server's standard output and error so far.
@@ -354,7 +415,7 @@ impl ServerProcess {
 
     /// Sends the server a signal.
     pub fn signal(&self, signal: Signal) {
-        let pid = Pid::from_child(&self.child);
+        let pid = i32::try_from(self.pid()).ok().and_then(Pid::from_raw).expect("a process id");
         kill_process(pid, signal).expect("the server takes a signal");
     }
 
@@ -374,7 +435,9 @@ impl ServerProcess {
     pub fn wait(&mut self) -> ExitStatus {
         let deadline = Instant::now() + START_MAX;
         loop {
-            if let Some(status) = self.child.try_wait().expect("the server is a child") {
+            // One that has been taken over has ended before its successor.
+            let status = self.child.try_wait().expect("the server is a child");
+            if let Some(status) = status.filter(|_| self.has_ended()) {
                 return status;
             }
             assert!(Instant::now() < deadline, "the server goes on after a signal");
@@ -384,14 +447,15 @@ impl ServerProcess {
 
     /// Calls `look` until it returns a value. Panics after [`START_MAX`], or if the server ended.
     fn poll<T>(&mut self, what: &str, mut look: impl FnMut(&Self) -> Option<T>) -> T {
+        let had_ended = self.has_ended();
         let deadline = Instant::now() + START_MAX;
         let mut pause = Duration::from_millis(1);
         loop {
             if let Some(seen) = look(self) {
                 return seen;
             }
-            let ended = self.child.try_wait().expect("the server is a child");
-            assert!(ended.is_none(), "the server ended ({ended:?}) and did not {what}");
+            let ended = self.has_ended() && !had_ended;
+            assert!(!ended, "the server ended and did not {what}: {:?}", self.child.try_wait());
             assert!(Instant::now() < deadline, "the server did not {what}");
             thread::sleep(pause);
             pause = (pause * 2).min(POLL_PAUSE_MAX);
@@ -401,6 +465,14 @@ impl ServerProcess {
 
 impl Drop for ServerProcess {
     fn drop(&mut self) {
+        let successor = self.successor.and_then(|id| Pid::from_raw(i32::try_from(id).ok()?));
+        if let Some(successor) = successor {
+            let _ = kill_process(successor, Signal::KILL);
+            let deadline = Instant::now() + START_MAX;
+            while !self.has_ended() && Instant::now() < deadline {
+                thread::sleep(Duration::from_millis(1));
+            }
+        }
         // If it has ended already, both calls return an error.
         let _ = self.child.kill();
         let _ = self.child.wait();
