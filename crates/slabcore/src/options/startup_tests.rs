@@ -157,6 +157,19 @@ fn check_refusal(line: &str, exit_code: u8, message: &str) {
     assert_eq!((refusal.exit_code, refusal.to_string()), (exit_code, message.into()), "{line}");
 }
 
+/// Without items that outlive the process the option has no meaning.
+#[test]
+fn a_time_to_restart_within_is_for_kept_items() {
+    for line in ["-e /x --restart-within 60", "--keep-memory --restart-within 60"] {
+        assert_eq!(settings(line).keeping.restart_within, Some(60), "{line}");
+    }
+    assert_eq!(settings("-e /x").keeping.restart_within, None);
+    let refusal = "ERROR: --restart-within needs -e or --keep-memory.";
+    check_refusal("--restart-within 60", 64, refusal);
+    let refusal = "Invalid time to restart within: soon\n -- should be seconds";
+    check_refusal("-e /x --restart-within soon", 64, refusal);
+}
+
 #[test]
 fn an_address_given_twice_is_bound_once() {
     let settings = settings("-l a:5 -l b -l a:5");
