@@ -14,6 +14,7 @@ use slabcore_testkit::limits::{POLL_PAUSE_MAX, START_MAX};
 use slabcore_testkit::model::Model;
 use slabcore_testkit::server_process::{ServerKind, ServerOptions, ServerProcess};
 use slabcore_testkit::splits::Splits;
+use slabcore_testkit::tls_files::TlsFiles;
 use slabcore_testkit::wire_client::WireClient;
 
 use crate::memory_file::MemoryFile;
@@ -504,4 +505,20 @@ fn a_process_may_ask_to_take_over() {
     // Without anybody to take over from, it just starts.
     let server = file.options(2).arguments(&["--takeover"]).start();
     server.connect().expect("get k\r\n", "VALUE k 0 1\r\n1\r\nEND\r\n");
+}
+
+/// A session cannot move: what was asked for is answered, then the connection ends as TLS demands.
+#[test]
+fn connections_under_tls_end_after_their_replies() {
+    let (file, files) = (MemoryFile::new(), TlsFiles::new());
+    for options in on_each_backend(&file, 2) {
+        let mut server = options.tls(&files, files.certified_client()).start();
+        let (mut client, mut idle) = (server.connect(), server.connect());
+        idle.expect("set k 0 0 1\r\n1\r\n", "STORED\r\n");
+        client.send(b"get k\r\n");
+        server.take_over();
+        assert_eq!(client.read_to_close(), b"VALUE k 0 1\r\n1\r\nEND\r\n");
+        assert_eq!(idle.read_to_close(), b"");
+        server.connect().expect("get k\r\n", "VALUE k 0 1\r\n1\r\nEND\r\n");
+    }
 }
