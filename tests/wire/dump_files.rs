@@ -5,6 +5,7 @@ use std::io::{Read, Write};
 use std::path::Path;
 use std::process::Stdio;
 
+use slabcore_testkit::binaries;
 use slabcore_testkit::server_process::{ServerKind, ServerProcess};
 use slabcore_testkit::terminal::Terminal;
 
@@ -248,4 +249,51 @@ fn a_closed_pipe_is_an_error() {
     assert_eq!(restored.status.code(), Some(3), "{text}");
     assert!(text.contains("1 items; damaged: a value has not its length"), "{text}");
     assert_eq!(items(&to), 1);
+}
+
+/// The server's own snapshots are restored by the tool, also if one of their files is missing.
+#[test]
+fn snapshots_of_the_server_are_restored() {
+    if !binaries::slabcore_is_itself() {
+        return;
+    }
+    let begin = unix_now();
+    let directory = TestDirectory::new();
+    let path = text_of(directory.path());
+    let from = server(ServerKind::Slabcore, &[LARGE, &["--snapshot-dir", path]].concat());
+    fill(&from, KEYS);
+    for item in odd_items() {
+        item.store(&mut from.connect());
+    }
+    from.connect().expect("snapshot\r\n", "OK\r\n");
+    for kind in [ServerKind::Slabcore, ServerKind::Stock] {
+        let to = server(kind, LARGE);
+        let restored = summary(&["restore", path, &address(&to)], 0);
+        assert_eq!(restored["items"], KEYS + odd_items().len(), "{restored}");
+        expect_the_same(&from, &to, begin);
+    }
+    let mut files = fs::read_dir(directory.path()).expect("a directory");
+    let is_of_shard = |path: &Path| path.extension().is_some_and(|it| it == "slab");
+    let removed = files.find_map(|file| Some(file.ok()?.path()).filter(|it| is_of_shard(it)));
+    fs::remove_file(removed.expect("a file for each shard")).expect("it is there");
+    let to = server(ServerKind::Stock, LARGE);
+    let restored = summary(&["restore", path, &address(&to)], 3);
+    assert!(restored["notes"][0].as_str().expect("a note").starts_with("missing: "), "{restored}");
+    let done = outcome(&restored, "done").0;
+    assert!(done > 0 && done < KEYS as u64, "{restored}");
+}
+
+/// The tool's snapshots are restored by the server at its start.
+#[test]
+fn the_server_starts_with_a_dump_of_memcached() {
+    if !binaries::slabcore_is_itself() {
+        return;
+    }
+    let begin = unix_now();
+    let from = filled(ServerKind::Stock);
+    let directory = TestDirectory::new();
+    let file = directory.file("items");
+    run(&["dump", &address(&from), text_of(&file)], 0);
+    let words = [LARGE, &["--restore", text_of(&file)]].concat();
+    expect_the_same(&from, &server(ServerKind::Slabcore, &words), begin);
 }
