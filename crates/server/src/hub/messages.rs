@@ -83,6 +83,8 @@ impl Hub {
                 Message::Answered { ticket, reply } => {
                     self.deliver(self.executor.shard, ticket, ReplyPart::Bytes(reply.as_bytes()));
                 }
+                // Without its feed the snapshot fails: the items are another process's now.
+                Message::Snapshot(feed) if self.phase == Phase::Resting => drop(feed),
                 Message::Snapshot(feed) => self.executor.begin_snapshot(feed),
                 Message::Finish => self.finish(),
                 Message::Stop => self.phase = Phase::Stopping,
