@@ -180,7 +180,7 @@ fn after_a_stop_no_item_is_searched() {
         let file = MemoryFile::new();
         let start = || file.options(threads).arguments(&["-A"]).start();
         let mut server = start();
-        expect_recovery(&server, "none", "");
+        expect_recovery(&server, "none", "none");
         let mut client = server.connect();
         for number in 0..1_000 {
             client.expect(format!("set k{number} 7 0 4\r\nv{number:03}\r\n"), "STORED\r\n");
@@ -201,7 +201,7 @@ fn after_a_stop_no_item_is_searched() {
                 }
             };
             server = start();
-            expect_recovery(&server, "attached", "");
+            expect_recovery(&server, "attached", "none");
             let mut client = server.connect();
             assert_eq!(client.stat("curr_items").unwrap(), "1001");
             for number in 0..1_000 {

@@ -83,6 +83,7 @@ pub fn encode_number(out: &mut Vec<u8>, n: u64) {
 /// words.
 pub fn encode_stat(out: &mut Vec<u8>, name: impl Display, value: impl Display) {
     encode_text(out, format_args!("STAT {name} {value}\r\n"));
+    debug_assert!(!out.ends_with(b" \r\n"), "a statistic without a value");
 }
 
 /// Appends formatted text.

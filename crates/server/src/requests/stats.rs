@@ -239,7 +239,9 @@ pub(super) fn slabcore(out: &mut Vec<u8>, shared: &SharedState, sum: &Snapshot) 
     }
     if let Some(recovery) = shared.recovery.get() {
         encode_stat(out, "recovery_kind", recovery.kind.name());
-        encode_stat(out, "recovery_reason", recovery.reason.replace(' ', "_"));
+        let reason = Some(&recovery.reason).filter(|reason| !reason.is_empty());
+        let reason = reason.map_or("none".to_owned(), |reason| reason.replace(' ', "_"));
+        encode_stat(out, "recovery_reason", reason);
         encode_stat(out, "absence_seconds", recovery.absence_seconds);
         encode_stat(out, "recovered_items", recovery.found.items);
         encode_stat(out, "recovered_dead", recovery.found.dead);

@@ -19,9 +19,6 @@ use tracing::warn;
 use crate::settings::Settings;
 use crate::settings::file_mapping::{FileMapping, HUGE_PAGE_BYTES, collapse};
 
-/// Huge pages in a row that the system cannot make before it is asked for no more.
-const COLLAPSE_FAILURES_MAX: usize = 16;
-
 /// Size of the reserved huge pages that are asked for, whatever the system's default is.
 const HUGE_PAGE_BITS: u8 = HUGE_PAGE_BYTES.ilog2() as u8;
 
@@ -126,16 +123,15 @@ impl MappedRange {
         let _ = unsafe { madvise(bytes.as_mut_ptr().cast(), bytes.len(), advice) };
     }
 
-    /// Makes huge pages of the memory, as far as there are some. Calls `pause` after each, and ends
-    /// if that says false.
-    pub(crate) fn collapse(self, mut pause: impl FnMut() -> bool) {
-        let mut failures = 0;
-        for offset in (0..self.bytes / HUGE_PAGE_BYTES).map(|page| page * HUGE_PAGE_BYTES) {
-            failures = if collapse(self.address + offset) { 0 } else { failures + 1 };
-            if failures > COLLAPSE_FAILURES_MAX || !pause() {
-                return;
-            }
-        }
+    /// How many huge pages the memory has room for.
+    pub(crate) fn huge_pages(self) -> usize {
+        self.bytes / HUGE_PAGE_BYTES
+    }
+
+    /// Makes a huge page of a part of the memory. Parts of it that were returned to the system are
+    /// allocated. False: the system has no huge page.
+    pub(crate) fn make_huge(self, page: usize) -> bool {
+        collapse(self.address + page * HUGE_PAGE_BYTES)
     }
 
     /// Asks the kernel for huge pages, or for none. After memory was returned the kernel would

@@ -13,6 +13,8 @@ pub(crate) struct ItemMemoryLimit {
     bytes: AtomicUsize,
     /// The memory, with the address space that it may grow into.
     range: MappedRange,
+    /// The limit at the start.
+    bytes_at_start: usize,
     /// A thread returns memory to the system, or allocates it.
     is_at_work: AtomicBool,
     /// Held while the pool's limit changes.
@@ -22,7 +24,8 @@ pub(crate) struct ItemMemoryLimit {
 impl ItemMemoryLimit {
     pub(crate) fn new(bytes: usize, range: MappedRange) -> Self {
         let (is_at_work, changing) = (AtomicBool::new(false), Mutex::new(()));
-        Self { bytes: AtomicUsize::new(bytes), range, is_at_work, changing }
+        let bytes_at_start = bytes;
+        Self { bytes: AtomicUsize::new(bytes), range, bytes_at_start, is_at_work, changing }
     }
 
     /// The limit in bytes.
@@ -33,6 +36,13 @@ impl ItemMemoryLimit {
     /// Where the memory is.
     pub(crate) fn range(&self) -> MappedRange {
         self.range
+    }
+
+    /// Does something while the limit is what it was at the start, or more, and cannot change.
+    /// `None`: it is lower.
+    pub(crate) fn unless_lowered<T>(&self, f: impl FnOnce() -> T) -> Option<T> {
+        let _changing = self.changing.lock().unwrap_or_else(PoisonError::into_inner);
+        (self.bytes() >= self.bytes_at_start).then(f)
     }
 
     /// Sets the limit, as far as the pages have memory. Until it grows again after it fell, the

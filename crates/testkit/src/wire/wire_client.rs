@@ -271,6 +271,7 @@ impl WireClient {
             }
             let pair = line.strip_prefix("STAT ").and_then(|line| line.strip_suffix("\r\n"));
             let pair = pair.and_then(|pair| pair.split_once(' '));
+            let pair = pair.filter(|(_, value)| !value.is_empty());
             let (name, value) = pair.unwrap_or_else(|| panic!("a line in stats: {line:?}"));
             found.push((name.to_string(), value.to_string()));
         }
