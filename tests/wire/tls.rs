@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use rustix::fs::{CWD, FileType, Mode, mknodat};
 use rustix::process::{Pid, Signal, kill_process};
 use rustls::{ClientConfig, HandshakeKind};
+use slabcore_testkit::limits::{POLL_PAUSE_MAX, START_MAX};
 use slabcore_testkit::server_process::{ServerKind, ServerOptions, ServerProcess};
 use slabcore_testkit::tls_files::TlsFiles;
 use slabcore_testkit::wire_client::WireClient;
@@ -176,6 +177,23 @@ fn versions_below_the_oldest_are_refused(kind: ServerKind) {
     let (files, server) = start(kind, &["-o", "ssl_min_version=3"]);
     assert!(is_answered(&server, &files.client()));
     assert!(!is_answered(&server, &files.old_client()));
+}
+
+/// With `-v` the log says why a handshake failed.
+#[test]
+fn a_failed_handshake_is_logged() {
+    let (_files, server) = start(ServerKind::Slabcore, &["-v"]);
+    let address = ([127, 0, 0, 1], server.port()).into();
+    let mut plain = WireClient::connect_tcp(address).expect("a port");
+    plain.send(b"get k\r\n");
+    plain.read_to_close();
+    drop(WireClient::connect_tcp(address).expect("a port"));
+    let deadline = Instant::now() + START_MAX;
+    let has = |reason: &str| server.log().contains(&format!("SSL connection failed: {reason}"));
+    while !has("received corrupt message") || !has("the client closed the connection") {
+        assert!(Instant::now() < deadline, "{}", server.log());
+        std::thread::sleep(POLL_PAUSE_MAX);
+    }
 }
 
 /// Slabcore only: memcached 1.6.38 reads certificates again only after `refresh_certs`.

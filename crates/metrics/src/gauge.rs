@@ -32,12 +32,6 @@ crate::stat_names! {
         WaitingInputBytes = "waiting_input_bytes",
         /// Bytes of output buffers kept for reuse.
         SpareBufferBytes = "spare_buffer_bytes",
-        /// Buffers for received bytes, free ones included.
-        ReadBufCount = "read_buf_count",
-        /// Bytes of all these buffers.
-        ReadBufBytes = "read_buf_bytes",
-        /// Bytes of the free ones.
-        ReadBufBytesFree = "read_buf_bytes_free",
     }
 }
 

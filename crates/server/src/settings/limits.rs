@@ -200,6 +200,8 @@ pub const LOG_COMMANDS_PER_SECOND_MAX: u32 = 10_000;
 pub const LOG_CONNECTIONS_PER_SECOND_MAX: u32 = 1_000;
 /// Log lines in a second about connections refused (`-v`).
 pub const LOG_REFUSALS_PER_SECOND_MAX: u32 = 10;
+/// Log lines in a second about failed TLS handshakes (`-v`).
+pub const LOG_HANDSHAKES_PER_SECOND_MAX: u32 = 10;
 
 /// Log lines in a second about failed accepts, except for `-c`.
 pub const LOG_ACCEPT_FAILURES_PER_SECOND_MAX: u32 = 1;

@@ -3,6 +3,7 @@
 //! A connection is named by its socket's descriptor, as in `stats conns`. Lines that clients can
 //! cause are limited, so that a flood of requests does not flood the log.
 
+use std::fmt::Display;
 use std::os::fd::AsRawFd;
 
 use memchr::memchr;
@@ -14,8 +15,8 @@ use tracing::{error, info, warn};
 use crate::settings::Protocol;
 use crate::settings::limits::{
     LOG_ACCEPT_FAILURES_PER_SECOND_MAX, LOG_COMMANDS_PER_SECOND_MAX,
-    LOG_CONNECTIONS_PER_SECOND_MAX, LOG_REFUSALS_PER_SECOND_MAX, LOG_SETTINGS_PER_SECOND_MAX,
-    LOG_WATCH_FAILURES_PER_SECOND_MAX,
+    LOG_CONNECTIONS_PER_SECOND_MAX, LOG_HANDSHAKES_PER_SECOND_MAX, LOG_REFUSALS_PER_SECOND_MAX,
+    LOG_SETTINGS_PER_SECOND_MAX, LOG_WATCH_FAILURES_PER_SECOND_MAX,
 };
 use crate::settings::line_limit::LineLimit;
 use crate::settings::listener::{DatagramSocket, Listener};
@@ -35,6 +36,7 @@ static COMMAND_LINES: LineLimit = LineLimit::new("commands", LOG_COMMANDS_PER_SE
 static CONNECTION_LINES: LineLimit = LineLimit::new("connections", LOG_CONNECTIONS_PER_SECOND_MAX);
 static SETTING_LINES: LineLimit = LineLimit::new("settings", LOG_SETTINGS_PER_SECOND_MAX);
 static REFUSAL_LINES: LineLimit = LineLimit::new("refusals", LOG_REFUSALS_PER_SECOND_MAX);
+static HANDSHAKE_LINES: LineLimit = LineLimit::new("TLS handshakes", LOG_HANDSHAKES_PER_SECOND_MAX);
 static ACCEPT_LINES: LineLimit =
     LineLimit::new("failures to accept", LOG_ACCEPT_FAILURES_PER_SECOND_MAX);
 static WATCH_LINES: LineLimit =
@@ -146,6 +148,14 @@ pub(crate) fn connection_closed(client: i32) {
 pub(crate) fn connection_refused(verbosity: u64) {
     if verbosity >= TROUBLE && REFUSAL_LINES.admits() {
         warn!("Too many open connections");
+    }
+}
+
+/// Logs a client that did not get through its TLS handshake.
+#[cold]
+pub(crate) fn handshake_failed(verbosity: u64, why: &dyn Display) {
+    if verbosity >= TROUBLE && HANDSHAKE_LINES.admits() {
+        info!("SSL connection failed: {why}");
     }
 }
 

@@ -1,6 +1,7 @@
 //! TLS handshakes, on threads of their own, because a signature takes longer than a thousand gets.
 //! A connection comes to its shard after its handshake.
 
+use std::fmt;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::sync::Arc;
@@ -20,6 +21,7 @@ use crate::connection::new_connection::NewConnection;
 use crate::connection::tls_session::TlsSession;
 use crate::settings::fatal::end_process;
 use crate::settings::limits::{HANDSHAKE_DURATION_MAX, HANDSHAKE_THREADS_MAX};
+use crate::settings::log;
 use crate::settings::tls::ClientCertificates;
 use crate::shared::graceful_close;
 use crate::shared::mailbox::Message;
@@ -146,12 +148,33 @@ struct Handshake {
 }
 
 /// State of a handshake after a step.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum HandshakeStep {
     /// It waits for the socket.
     Waits(epoll::EventFlags),
     Done,
-    Failed,
+    Failed(HandshakeFailure),
+}
+
+/// Why a handshake failed.
+enum HandshakeFailure {
+    /// The client closed the connection.
+    Closed,
+    /// It took longer than [`HANDSHAKE_DURATION_MAX`].
+    Slow,
+    System(Errno),
+    /// What the client sent is not TLS, or not a session that the server accepts.
+    Refused(rustls::Error),
+}
+
+impl fmt::Display for HandshakeFailure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Closed => write!(f, "the client closed the connection"),
+            Self::Slow => write!(f, "it took longer than {} s", HANDSHAKE_DURATION_MAX.as_secs()),
+            Self::System(error) => write!(f, "{error}"),
+            Self::Refused(error) => write!(f, "{error}"),
+        }
+    }
 }
 
 struct Worker {
@@ -221,9 +244,9 @@ impl Worker {
 
     fn begin(&mut self, newcomer: Newcomer) {
         let config = self.tls().config(newcomer.demanded);
-        let Ok(session) = ServerConnection::new(config) else {
-            self.failed();
-            return;
+        let session = match ServerConnection::new(config) {
+            Ok(session) => session,
+            Err(error) => return self.failed(&HandshakeFailure::Refused(error)),
         };
         let interest = epoll::EventFlags::IN;
         let (started, unsent) = (Instant::now(), Vec::new());
@@ -236,10 +259,9 @@ impl Worker {
     fn watch_new(&mut self, id: ConnectionId, interest: epoll::EventFlags) {
         let Some(handshake) = self.under_way.find_mut(id) else { return };
         let data = epoll::EventData::new_u64(id.to_bits());
-        if epoll::add(&self.epoll, &handshake.newcomer.socket, data, interest).is_err() {
+        if let Err(error) = epoll::add(&self.epoll, &handshake.newcomer.socket, data, interest) {
             self.under_way.remove(id.index);
-            self.failed();
-            return;
+            return self.failed(&HandshakeFailure::System(error));
         }
         self.go_on(id);
     }
@@ -251,9 +273,10 @@ impl Worker {
             HandshakeStep::Waits(wanted) => {
                 handshake.interest = wanted;
                 let data = epoll::EventData::new_u64(id.to_bits());
-                if epoll::modify(&self.epoll, &handshake.newcomer.socket, data, wanted).is_err() {
+                let socket = &handshake.newcomer.socket;
+                if let Err(error) = epoll::modify(&self.epoll, socket, data, wanted) {
                     self.end(id.index);
-                    self.failed();
+                    self.failed(&HandshakeFailure::System(error));
                 }
             }
             HandshakeStep::Done => {
@@ -261,11 +284,11 @@ impl Worker {
                     self.finish(handshake);
                 }
             }
-            HandshakeStep::Failed => {
+            HandshakeStep::Failed(why) => {
                 if let Some(handshake) = self.end(id.index) {
                     graceful_close::close(&handshake.newcomer.socket);
                 }
-                self.failed();
+                self.failed(&why);
             }
         }
     }
@@ -307,12 +330,13 @@ impl Worker {
             let late = |it: &Handshake| it.started.elapsed() >= HANDSHAKE_DURATION_MAX;
             if self.under_way.get(index).is_some_and(late) {
                 self.end(index);
-                self.failed();
+                self.failed(&HandshakeFailure::Slow);
             }
         }
     }
 
-    fn failed(&self) {
+    fn failed(&self, why: &HandshakeFailure) {
+        log::handshake_failed(self.shared.verbosity.load(Ordering::Relaxed), why);
         self.tls().handshake_errors.fetch_add(1, Ordering::Relaxed);
         self.shared.admission.connection_ended();
     }
@@ -328,43 +352,44 @@ impl Handshake {
         loop {
             while self.session.wants_write() {
                 // Writing to memory never fails.
-                if self.session.write_tls(&mut self.unsent).is_err() {
-                    return HandshakeStep::Failed;
-                }
+                let _ = self.session.write_tls(&mut self.unsent);
             }
             match self.send() {
                 Ok(()) if !self.session.is_handshaking() => return HandshakeStep::Done,
                 Ok(()) => {}
                 Err(Errno::AGAIN) => return HandshakeStep::Waits(epoll::EventFlags::OUT),
-                Err(_) => return HandshakeStep::Failed,
+                Err(error) => return HandshakeStep::Failed(HandshakeFailure::System(error)),
             }
             let mut received = [0; READ_BYTES];
             match recv(self.newcomer.socket.as_fd(), &mut received, RecvFlags::DONTWAIT) {
-                Ok((0, _)) => return HandshakeStep::Failed,
+                Ok((0, _)) => return HandshakeStep::Failed(HandshakeFailure::Closed),
                 Ok((bytes, _)) => {
-                    if !self.receive(&received[..bytes]) {
-                        return HandshakeStep::Failed;
+                    if let Err(error) = self.receive(&received[..bytes]) {
+                        return HandshakeStep::Failed(HandshakeFailure::Refused(error));
                     }
                 }
                 Err(Errno::AGAIN) => return HandshakeStep::Waits(epoll::EventFlags::IN),
                 Err(Errno::INTR) => {}
-                Err(_) => return HandshakeStep::Failed,
+                Err(error) => return HandshakeStep::Failed(HandshakeFailure::System(error)),
             }
         }
     }
 
-    /// Processes received bytes. False if they are invalid; the client gets an alert.
-    fn receive(&mut self, mut received: &[u8]) -> bool {
+    /// Processes received bytes. An error: they are invalid; the client gets an alert.
+    fn receive(&mut self, mut received: &[u8]) -> Result<(), rustls::Error> {
         while !received.is_empty() {
             let read = self.session.read_tls(&mut received);
-            if !matches!(read, Ok(1..)) || self.session.process_new_packets().is_err() {
+            let is_read = read.is_ok_and(|bytes| bytes > 0);
+            let full = || rustls::Error::General("its messages are too long".to_owned());
+            let processed = if is_read { self.session.process_new_packets() } else { Err(full()) };
+            if let Err(error) = processed {
                 // The alert is for the client's log. If it is lost, nothing changes.
                 let _ = self.session.write_tls(&mut self.unsent);
                 let _ = self.send();
-                return false;
+                return Err(error);
             }
         }
-        true
+        Ok(())
     }
 
     /// Sends what is unsent.
