@@ -9,5 +9,7 @@ pub(crate) mod cuts;
 pub(crate) mod page;
 pub(crate) mod page_directory;
 pub(crate) mod page_pool;
+#[cfg(test)]
+mod page_pool_tests;
 pub(crate) mod region;
 pub(crate) mod shard_record;
