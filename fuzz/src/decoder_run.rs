@@ -191,6 +191,7 @@ fn check_request(request: &Request<'_>) {
         | Request::MetaNoop
         | Request::Quit
         | Request::Dump { .. }
+        | Request::Snapshot { .. }
         | Request::Watch(_)
         | Request::ServerCommand { .. } => {}
         Request::Binary(_) | Request::BinaryServer(..) => panic!("binary in a text"),

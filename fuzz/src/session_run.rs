@@ -269,6 +269,7 @@ impl Session {
             // Counters differ by shards, and the server executes these, not a shard.
             Request::Stats(_)
             | Request::Dump { .. }
+            | Request::Snapshot { .. }
             | Request::Watch(_)
             | Request::ServerCommand { .. } => self.line_reply(Reply::Reset),
             Request::Quit => self.state = State::Quit,

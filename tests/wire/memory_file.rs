@@ -515,7 +515,8 @@ fn a_file_shrinks_and_grows() {
     drop(client);
     server.stop_by(Signal::KILL);
     let server = file.start(2);
-    assert!(server.stat("curr_items") >= more - 1);
+    let found = server.stat("curr_items");
+    assert!(found >= more - 1, "{found} of {more}: {:?}", server.connect().stats("slabcore"));
 }
 
 fn wait_until(is_so: impl Fn() -> bool, what: &str) {

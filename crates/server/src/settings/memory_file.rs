@@ -20,7 +20,7 @@ use std::io;
 use std::num::NonZeroUsize;
 use std::ops::Range;
 use std::os::fd::{AsFd, BorrowedFd};
-use std::os::unix::fs::FileExt;
+use std::os::unix::fs::{FileExt, MetadataExt};
 use std::sync::atomic::{Ordering, compiler_fence};
 use std::sync::{Mutex, PoisonError};
 
@@ -33,6 +33,9 @@ use crate::settings::file_mapping::FileMapping;
 use crate::settings::item_memory::ItemMemory;
 use crate::settings::kept_file::KeptFile;
 use crate::settings::kept_time::{LastAlive, boot_id};
+
+/// Unit in which the system says how much memory a file has.
+const BLOCK_BYTES: u64 = 512;
 
 const HEADER_BYTES: usize = 4096;
 /// Begins the header of a file with items.
@@ -150,6 +153,13 @@ impl MemoryFile {
     /// The file, for a process that keeps it.
     pub(crate) fn descriptor(&self) -> BorrowedFd<'_> {
         self.file.file.as_fd()
+    }
+
+    /// Whether the system holds more memory for the file than it needs without so many pages.
+    pub(crate) fn holds_more_than_without(&self, pages: usize) -> bool {
+        let needed = self.file_bytes.get().saturating_sub(pages * PAGE_BYTES);
+        let blocks = self.file.file.metadata().map_or(0, |found| found.blocks());
+        blocks * BLOCK_BYTES > needed as u64
     }
 
     /// Maps the pages and their directory.

@@ -30,6 +30,9 @@ const RETURN_PAUSE: Duration = Duration::from_millis(10);
 /// long as their clients like.
 const RETURN_PAUSE_MAX: Duration = Duration::from_secs(1);
 
+/// How often memory is returned that the system did not take.
+const RETURN_TRIES_MAX: usize = 20;
+
 /// Sets the limit in MiB, or says why not.
 pub(crate) fn change(shared: &Arc<SharedState>, megabytes: u32) -> Result<(), &'static [u8]> {
     if megabytes < *MEGABYTES.start() {
@@ -66,13 +69,16 @@ fn has_work(shared: &SharedState) -> bool {
 /// Returns the memory of pages that were given back, until no more has to go, or allocates that of
 /// a file, until the limit is reached.
 fn follow_limit(shared: &Weak<SharedState>) {
-    let mut pause = RETURN_PAUSE;
+    let (mut pause, mut tries) = (RETURN_PAUSE, 0);
     while let Some(shared) = shared.upgrade() {
         pause = RETURN_PAUSE_MAX.min(2 * pause);
         if return_pages(&shared) | allocate_pages(&shared) {
-            pause = RETURN_PAUSE;
+            (pause, tries) = (RETURN_PAUSE, 0);
         }
-        if !has_work(&shared) {
+        let is_done = !has_work(&shared);
+        if is_done && tries < RETURN_TRIES_MAX && return_again(&shared) {
+            tries += 1;
+        } else if is_done {
             shared.memory.end_work();
             // Another command may have come since, and found a thread at work.
             if !has_work(&shared) || !shared.memory.begin_work() {
@@ -92,6 +98,22 @@ fn return_pages(shared: &SharedState) -> bool {
         shared.pages.keep_returned(page);
     });
     returned.count() > 0
+}
+
+/// The kernel keeps pages of a file in a huge page that another thread is using. This returns them
+/// once more. False: none are left.
+fn return_again(shared: &SharedState) -> bool {
+    let pool = &shared.pages;
+    let returned = pool.pages() - pool.pages_allocated();
+    if !shared.memory_file.as_ref().is_some_and(|file| file.holds_more_than_without(returned)) {
+        return false;
+    }
+    let pages = std::iter::from_fn(|| pool.take_to_allocate(usize::MAX));
+    for mut page in pages.collect::<Vec<_>>() {
+        shared.memory.range().return_to_system(pool.memory(&mut page));
+        pool.keep_unallocated(page);
+    }
+    true
 }
 
 /// Allocates the memory of some pages of a file, and raises the limit by them. False: there are
