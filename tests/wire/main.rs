@@ -29,6 +29,7 @@ mod memory_file;
 mod meta;
 mod miss_ratio_curve;
 mod moved_items;
+mod notices;
 mod options;
 mod own_datagrams;
 mod pipelines;

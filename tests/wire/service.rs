@@ -15,6 +15,7 @@ use slabcore_testkit::limits::{POLL_PAUSE_MAX, START_MAX};
 use slabcore_testkit::server_process::{ServerKind, ServerOptions};
 use slabcore_testkit::wire_client::WireClient;
 
+use crate::notices;
 use crate::test_directory::TestDirectory;
 
 /// At shutdown, clients without outstanding replies are closed, and the others get their replies.
@@ -155,7 +156,7 @@ fn a_service_manager_gets_notices() {
     let mut server = command.spawn().expect("the server starts");
     let next = || {
         let mut bytes = [0; 100];
-        let length = manager.recv(&mut bytes).expect("a notice");
+        let length = notices::receive(&manager, &mut bytes).expect("a notice");
         String::from_utf8_lossy(&bytes[..length]).lines().next().unwrap_or_default().to_owned()
     };
     assert_eq!(next(), "READY=1");

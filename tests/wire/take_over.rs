@@ -18,6 +18,7 @@ use slabcore_testkit::tls_files::TlsFiles;
 use slabcore_testkit::wire_client::WireClient;
 
 use crate::memory_file::MemoryFile;
+use crate::notices;
 use crate::test_directory::TestDirectory;
 
 /// Servers with this file, with each backend.
@@ -472,7 +473,7 @@ fn the_service_manager_follows() {
     let mut server = file.options(2).arguments(&words).environment("NOTIFY_SOCKET", socket).start();
     let next = || {
         let mut bytes = [0; 100];
-        let length = manager.recv(&mut bytes).expect("a notice");
+        let length = notices::receive(&manager, &mut bytes).expect("a notice");
         String::from_utf8_lossy(&bytes[..length]).into_owned()
     };
     assert_eq!(next(), "READY=1");

@@ -8,6 +8,7 @@ use slabcore_testkit::binaries;
 use slabcore_testkit::server_process::{ServerKind, ServerOptions};
 use slabcore_testkit::stopped_thread::StoppedThread;
 
+use crate::notices;
 use crate::test_directory::TestDirectory;
 
 /// Longest wait for a notice.
@@ -23,7 +24,7 @@ impl Manager {
     fn next(&self, patience: Duration) -> Option<String> {
         self.0.set_read_timeout(Some(patience)).expect("a timeout");
         let mut bytes = [0; 100];
-        match self.0.recv(&mut bytes) {
+        match notices::receive(&self.0, &mut bytes) {
             Ok(length) => Some(String::from_utf8_lossy(&bytes[..length]).into_owned()),
             Err(error) if error.kind() == ErrorKind::WouldBlock => None,
             Err(error) => panic!("no notice: {error}"),

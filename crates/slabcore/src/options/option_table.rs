@@ -219,7 +219,7 @@ pub(crate) const OPTIONS: &[OptionRow] = {
         own(
             "restart-within",
             "seconds",
-            "kept items are used after so long without a server at most (default: ever)",
+            "longest time without a server after which items are kept",
         ),
         own("log-format", "name", "format of log lines: plain, json (default: plain)"),
         own(GENERATE, "text", "print the man page (man) or completions (bash, zsh, fish)"),

@@ -12,9 +12,9 @@ pub(crate) struct ClassSegments {
 }
 
 impl ClassSegments {
-    /// Items of all segments.
+    /// Items of all segments. What a record says may be any numbers until it is settled.
     pub(super) fn all(&self) -> usize {
-        self.items.iter().sum()
+        self.items.iter().copied().fold(0, usize::saturating_add)
     }
 
     /// Items by segment.
