@@ -281,14 +281,14 @@ impl PageStock {
             if id.index() >= self.records.len() {
                 self.records.resize_with(id.index() + 1, || PageRecord::VACANT);
             }
+            if self.record(id).page.is_some() {
+                return false;
+            }
+            self.pages.add(&page);
             let record = self.record_mut(id);
             // Set by the list of its class.
             record.class_place = u32::MAX;
-            if record.page.replace(page).is_some() {
-                return false;
-            }
-            let page = self.records[id.index()].page.as_ref().expect("just set");
-            self.pages.add(page);
+            record.page = Some(page);
             self.owned_pages += 1;
         }
         true
