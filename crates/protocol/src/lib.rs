@@ -68,6 +68,10 @@ pub use requests::run_time_setting::{ExternalSetting, RunTimeSetting};
 pub use requests::server_command::{ServerCommand, ShutdownMode};
 pub use requests::stats_query::StatsQuery;
 pub use requests::streams::Streams;
+pub use requests::string_request::{
+    ExpireCondition, ExpiryForm, NewExpiry, SetCondition, SetReply, StringOperation, StringRequest,
+    StringSet,
+};
 pub use resp::glob::matches_glob;
 pub use resp::resp_decoder::{RespDecoded, RespDecoder, RespLimits};
 pub use resp::resp_error::RespError;
@@ -87,7 +91,7 @@ pub use words::base64::{DECODED_KEY_BYTES_MAX, encode_base64};
 pub use words::error_lines;
 pub use words::keys::Keys;
 pub use words::limits::{
-    AUTH_TOKEN_BYTES_MAX, BINARY_BODY_BYTES_MAX, GET_LINE_BYTES_MAX, KEY_BYTES_MAX, LINE_BYTES_MAX,
-    META_FLAGS_BYTES_MAX, RESP_COMMAND_BYTES_MAX, RESP_WORD_BYTES_MAX, RESP_WORDS_MAX,
-    VALUE_BYTES_MAX,
+    AUTH_TOKEN_BYTES_MAX, BINARY_BODY_BYTES_MAX, DATABASES, GET_LINE_BYTES_MAX, KEY_BYTES_MAX,
+    LINE_BYTES_MAX, META_FLAGS_BYTES_MAX, RESP_COMMAND_BYTES_MAX, RESP_KEY_BYTES_MAX,
+    RESP_WORD_BYTES_MAX, RESP_WORDS_MAX, VALUE_BYTES_MAX,
 };

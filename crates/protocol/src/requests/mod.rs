@@ -20,3 +20,4 @@ pub(crate) mod run_time_setting;
 pub(crate) mod server_command;
 pub(crate) mod stats_query;
 pub(crate) mod streams;
+pub(crate) mod string_request;

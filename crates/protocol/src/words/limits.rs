@@ -70,3 +70,11 @@ pub(crate) const RESP_LOGIN_WORDS_MAX: usize = 10;
 pub(crate) const RESP_LOGIN_WORD_BYTES_MAX: usize = 16 << 10;
 
 const _: () = assert!(RESP_LOGIN_WORD_BYTES_MAX < RESP_WORD_BYTES_MAX);
+
+/// Longest key of the Redis dialect, in bytes.
+pub const RESP_KEY_BYTES_MAX: usize = 16 << 10;
+
+const _: () = assert!(KEY_BYTES_MAX < RESP_KEY_BYTES_MAX);
+
+/// Databases of the Redis dialect.
+pub const DATABASES: u8 = 16;
