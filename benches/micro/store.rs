@@ -11,7 +11,7 @@ use criterion::{BenchmarkId, Criterion, Throughput};
 use slabcore_benches::growth::mapped_store::Populate;
 use slabcore_benches::replay::trace_copies::write_key;
 use slabcore_benches::{MappedStore, Splitmix64};
-use slabcore_storage::{HashedKey, NewItem, Store, StoreOutcome, StoreVerb};
+use slabcore_storage::{Expiry, HashedKey, Moment, NewItem, Store, StoreOutcome, StoreVerb};
 
 const KEY_BYTES: usize = 36;
 const VALUE_BYTES: usize = 100;
@@ -69,7 +69,7 @@ impl LoadedStore {
             write_key(&mut store.keys[0], number);
             let hashed = store.mapped.hasher.hash(&store.keys[0]);
             // The fill may have evicted it.
-            let _ = store.mapped.store.delete(NOW, hashed);
+            let _ = store.mapped.store.delete(Moment::at(NOW), hashed);
         }
         store
     }
@@ -109,12 +109,13 @@ impl LoadedStore {
         let mut done = 0;
         let mut one = |store: &mut Store, key: HashedKey<'_>| match load {
             Load::Hit | Load::Miss => {
-                let found = store.get(NOW, key).map(|item| black_box(item.value_len()));
+                let found = store.get(Moment::at(NOW), key).map(|item| black_box(item.value_len()));
                 done += usize::from(found.is_ok());
             }
             Load::Overwrite | Load::Evict => {
-                let item = NewItem { key, value: &[b'v'; VALUE_BYTES], flags: 0, exptime: 0 };
-                let outcome = store.store(NOW, &item, StoreVerb::Set);
+                let item =
+                    NewItem { key, value: &[b'v'; VALUE_BYTES], flags: 0, expiry: Expiry::NEVER };
+                let outcome = store.store(Moment::at(NOW), &item, StoreVerb::Set);
                 done += usize::from(outcome == StoreOutcome::Stored);
             }
         };

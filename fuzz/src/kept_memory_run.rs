@@ -6,8 +6,8 @@ use std::sync::mpsc::{Sender, channel};
 
 use arbitrary::Arbitrary;
 use slabcore_storage::{
-    Config, Generation, KeyHasher, NewItem, PAGE_BYTES, PagePool, Region, Store, StoreVerb,
-    region_bytes,
+    Config, Expiry, Generation, KeyHasher, Moment, NewItem, PAGE_BYTES, PagePool, Region, Store,
+    StoreVerb, region_bytes,
 };
 
 /// Pages of the memory.
@@ -102,7 +102,7 @@ pub fn run(input: &KeptMemory<'_>) {
     }
     let store = Store::for_recovery(&Config::default(), pool, hasher.clone());
     let mut store = store.expect("pages enough");
-    let found = store.recover(now);
+    let found = store.recover(Moment::at(now));
     assert_eq!(store.stats().curr_items, found.items);
     store.check().expect("a sound store");
     play(&mut store, &hasher, &mut now, &input.operations);
@@ -117,15 +117,24 @@ fn play(store: &mut Store, hasher: &KeyHasher, now: &mut u32, operations: &[Earl
                 let value = vec![key; bytes];
                 let exptime = if ttl == 0 { 0 } else { *now + u32::from(ttl) };
                 let key = [b'k', key];
-                let item = NewItem { key: hasher.hash(&key), value: &value, flags: 0, exptime };
-                let _ = store.store(*now, &item, StoreVerb::Set);
+                let item = NewItem {
+                    key: hasher.hash(&key),
+                    value: &value,
+                    flags: 0,
+                    expiry: Expiry::at(exptime),
+                };
+                let _ = store.store(Moment::at(*now), &item, StoreVerb::Set);
             }
-            EarlierOperation::Delete { key } => _ = store.delete(*now, hasher.hash(&[b'k', key])),
-            EarlierOperation::Get { key } => _ = store.get(*now, hasher.hash(&[b'k', key])).is_ok(),
+            EarlierOperation::Delete { key } => {
+                _ = store.delete(Moment::at(*now), hasher.hash(&[b'k', key]))
+            }
+            EarlierOperation::Get { key } => {
+                _ = store.get(Moment::at(*now), hasher.hash(&[b'k', key])).is_ok()
+            }
             EarlierOperation::Flush => store.flush_all(),
             EarlierOperation::Wait { seconds } => {
                 *now += u32::from(seconds);
-                store.maintain(*now, 64);
+                store.maintain(Moment::at(*now), 64);
             }
         }
     }

@@ -126,7 +126,7 @@ impl Session {
             shards: (0..shards).map(shard).collect(),
             router: Router::new(hasher.clone(), shards),
             batches: (0..shards).map(|_| Batch::new(ShardId::new(0))).collect(),
-            now: Now { tick: 2, unix_at_zero: UNIX_AT_ZERO },
+            now: Now { tick: 2, millisecond: 0, unix_ms_part: 0, unix_at_zero: UNIX_AT_ZERO },
             decoder: Decoder::of(Protocol::Text),
             state: State::Line,
             input: Vec::new(),

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use slabcore_storage::{
-    ArithmeticError, Delta, HashedKey, Hold, KeyHasher, Miss, NewItem, PAGE_BYTES, Page, PagePool,
-    PageWish, Region, Reservation, Store, StoreOutcome, StoreVerb,
+    ArithmeticError, Delta, Expiry, HashedKey, Hold, KeyHasher, Miss, Moment, NewItem, PAGE_BYTES,
+    Page, PagePool, PageWish, Region, Reservation, Store, StoreOutcome, StoreVerb,
 };
 
 use crate::store_model::{Hit, Model, ModelItem, changed_number, expected};
@@ -126,7 +126,7 @@ impl Run {
                 self.store.grant(PageWish { pages: u32::from(pages % 16), worth });
             }
             Op::Maintain { budget } => {
-                self.store.maintain(self.now, u32::from(budget));
+                self.store.maintain(Moment::at(self.now), u32::from(budget));
             }
             Op::OtherShard { takes: true } => self.pages_elsewhere.extend(self.pool.take()),
             Op::OtherShard { takes: false } => {
@@ -181,9 +181,9 @@ impl Run {
         self.store.prefetch_bucket(hashed.hash());
         self.store.prefetch_item(hashed.hash());
         let found = if with_cas {
-            self.store.get_with_cas(now, hashed)
+            self.store.get_with_cas(Moment::at(now), hashed)
         } else {
-            self.store.get(now, hashed)
+            self.store.get(Moment::at(now), hashed)
         };
         let found = found.map(|item| Hit::of(&item, key, with_cas));
         self.saw(key, found);
@@ -192,9 +192,9 @@ impl Run {
     fn peek(&mut self, key: &[u8], with_cas: bool) {
         let (now, hashed) = (self.now, self.hash(key));
         let found = if with_cas {
-            self.store.peek_with_cas(now, hashed)
+            self.store.peek_with_cas(Moment::at(now), hashed)
         } else {
-            self.store.peek(now, hashed)
+            self.store.peek(Moment::at(now), hashed)
         };
         let found = found.map(|item| Hit::of(&item, key, with_cas));
         self.saw(key, found);
@@ -205,10 +205,15 @@ impl Run {
         let hashed = self.hash(&key);
         let found = match read {
             Some(with_cas) => {
-                let found = self.store.get_and_touch(now, hashed, exptime, with_cas);
+                let found = self.store.get_and_touch(
+                    Moment::at(now),
+                    hashed,
+                    Expiry::at(exptime),
+                    with_cas,
+                );
                 found.map(|item| Some(Hit::of(&item, &key, with_cas)))
             }
-            None => self.store.touch(now, hashed, exptime).map(|()| None),
+            None => self.store.touch(Moment::at(now), hashed, Expiry::at(exptime)).map(|()| None),
         };
         match found {
             Ok(hit) => {
@@ -225,7 +230,7 @@ impl Run {
     }
 
     fn delete(&mut self, key: &[u8]) {
-        match self.store.delete(self.now, self.hash(key)) {
+        match self.store.delete(Moment::at(self.now), self.hash(key)) {
             Ok(()) => assert!(self.model.live(self.now, key).is_some(), "a dead key was deleted"),
             Err(miss) => self.missed(key, Some(miss)),
         }
@@ -256,9 +261,9 @@ impl Run {
             key: self.hash(key),
             value: &new.value,
             flags: new.flags,
-            exptime: new.exptime,
+            expiry: Expiry::at(new.exptime),
         };
-        let outcome = self.store.store(self.now, &item, verb);
+        let outcome = self.store.store(Moment::at(self.now), &item, verb);
         self.stored(key, new, verb, outcome);
     }
 
@@ -298,7 +303,7 @@ impl Run {
 
     fn arithmetic(&mut self, key: &[u8], delta: Delta) {
         let (now, hashed) = (self.now, self.hash(key));
-        let result = self.store.arithmetic(now, hashed, delta);
+        let result = self.store.arithmetic(Moment::at(now), hashed, delta);
         let Some(known) = self.model.live(now, key) else {
             assert_eq!(result, Err(ArithmeticError::NotFound));
             return;
@@ -310,7 +315,7 @@ impl Run {
             (Err(ArithmeticError::NoMemory), Some(_)) => assert!(self.is_tight(0)),
             (Ok(number), Some((expected, padded, exact))) => {
                 assert_eq!(number, expected);
-                let item = self.store.peek(now, hashed).expect("it was just changed");
+                let item = self.store.peek(Moment::at(now), hashed).expect("it was just changed");
                 let value = item.value().expect("a number is short").to_vec();
                 // A held value is not padded in place but replaced.
                 assert!(value == padded || !self.holds.is_empty() && value == exact);
@@ -327,7 +332,13 @@ impl Run {
         }
         let (key, new) = (item.key.bytes(), self.new_item(item));
         let (bytes, hashed) = (new.value.len(), self.hash(&key));
-        match self.store.reserve(self.now, hashed, new.flags, new.exptime, bytes) {
+        match self.store.reserve(
+            Moment::at(self.now),
+            hashed,
+            new.flags,
+            Expiry::at(new.exptime),
+            bytes,
+        ) {
             Ok(reservation) => {
                 self.streams.push(Stream { key, item: new, written: 0, reservation });
             }
@@ -345,7 +356,7 @@ impl Run {
         let Some(number) = usize::from(number).checked_rem(self.streams.len()) else { return true };
         let stream = &mut self.streams[number];
         while bytes > 0 && stream.reservation.missing() > 0 {
-            let Ok(room) = self.store.spare(self.now, &mut stream.reservation) else {
+            let Ok(room) = self.store.spare(Moment::at(self.now), &mut stream.reservation) else {
                 return false;
             };
             assert!(!room.is_empty(), "room for what is missing");
@@ -365,7 +376,7 @@ impl Run {
         }
         let Some(Stream { key, item, reservation, .. }) = self.take_stream(number) else { return };
         let verb = self.store_verb(&key, verb);
-        let outcome = self.store.commit(self.now, reservation, verb);
+        let outcome = self.store.commit(Moment::at(self.now), reservation, verb);
         // The new value itself was pinned meanwhile.
         let joins = matches!(verb, StoreVerb::Append | StoreVerb::Prepend);
         if outcome != StoreOutcome::NoMemory || !joins {
@@ -377,7 +388,7 @@ impl Run {
         if self.holds.len() == HOLDS_ALIVE_MAX {
             return;
         }
-        let Some(hold) = self.store.hold(self.now, self.hash(key)) else {
+        let Some(hold) = self.store.hold(Moment::at(self.now), self.hash(key)) else {
             self.missed(key, None);
             return;
         };
@@ -428,7 +439,7 @@ impl Run {
         }
         self.check();
         self.store.flush_all();
-        while self.store.maintain(self.now, u32::MAX >> 8) {}
+        while self.store.maintain(Moment::at(self.now), u32::MAX >> 8) {}
         self.model.clear();
         self.check();
         let stats = self.store.stats();

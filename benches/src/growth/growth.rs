@@ -10,7 +10,7 @@ use std::error::Error;
 use std::time::{Duration, Instant};
 
 use hdrhistogram::Histogram;
-use slabcore_storage::{NewItem, StoreOutcome, StoreStats, StoreVerb};
+use slabcore_storage::{Expiry, Moment, NewItem, StoreOutcome, StoreStats, StoreVerb};
 
 use crate::MappedStore;
 use crate::growth::mapped_store::Populate;
@@ -136,7 +136,7 @@ impl Growth {
         let mut key = vec![0; self.key_bytes];
         for number in (0..self.items).step_by(CHECKED_ONE_OF) {
             write_key(&mut key, number as u64);
-            let found = mapped.store.get(NOW, mapped.hasher.hash(&key));
+            let found = mapped.store.get(Moment::at(NOW), mapped.hasher.hash(&key));
             assert_eq!(found.map(|item| item.value_len()), Ok(self.value_bytes), "item {number}");
         }
         Ok(())
@@ -146,9 +146,9 @@ impl Growth {
 /// Nanoseconds of one set, hash included, or `None` if it was refused.
 #[inline]
 fn timed_set(mapped: &mut MappedStore, key: &[u8], value: &[u8]) -> Option<u32> {
-    let item = NewItem { key: mapped.hasher.hash(key), value, flags: 0, exptime: 0 };
+    let item = NewItem { key: mapped.hasher.hash(key), value, flags: 0, expiry: Expiry::NEVER };
     let start = Instant::now();
-    let outcome = mapped.store.store(NOW, &item, StoreVerb::Set);
+    let outcome = mapped.store.store(Moment::at(NOW), &item, StoreVerb::Set);
     let nanos = start.elapsed().as_nanos();
     (outcome == StoreOutcome::Stored).then(|| u32::try_from(nanos).unwrap_or(u32::MAX))
 }

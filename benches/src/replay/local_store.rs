@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use slabcore_storage::{
-    Config, CurveCounts, HashedKey, KeyHasher, NewItem, PAGE_BYTES, PagePool, Region, Store,
-    StoreOutcome, StoreVerb,
+    Config, CurveCounts, Expiry, HashedKey, KeyHasher, Moment, NewItem, PAGE_BYTES, PagePool,
+    Region, Store, StoreOutcome, StoreVerb,
 };
 
 use crate::MissTally;
@@ -66,7 +66,8 @@ impl LocalStore {
             let hashed = self.hasher.hash(&key);
             let write = match request.verb {
                 Verb::Get => {
-                    let hit = self.store.get(now, hashed).ok().map(|item| item.value_len());
+                    let hit =
+                        self.store.get(Moment::at(now), hashed).ok().map(|item| item.value_len());
                     if let Some(bytes) = hit {
                         assert_eq!(bytes, request.value_bytes as usize, "key {}", request.key);
                     }
@@ -76,7 +77,7 @@ impl LocalStore {
                 Verb::Set => true,
                 Verb::Delete => {
                     // Deleting an absent key changes nothing.
-                    let _ = self.store.delete(now, hashed);
+                    let _ = self.store.delete(Moment::at(now), hashed);
                     false
                 }
             };
@@ -98,11 +99,13 @@ impl LocalStore {
     }
 
     fn store(&mut self, now: u32, key: HashedKey<'_>, bytes: usize, exptime: u32) -> bool {
-        let item = NewItem { key, value: &self.filler[..bytes], flags: 0, exptime };
-        let stored = self.store.store(now, &item, StoreVerb::Set) == StoreOutcome::Stored;
+        let item =
+            NewItem { key, value: &self.filler[..bytes], flags: 0, expiry: Expiry::at(exptime) };
+        let stored =
+            self.store.store(Moment::at(now), &item, StoreVerb::Set) == StoreOutcome::Stored;
         if !stored {
             // A refused set leaves no older value behind.
-            let _ = self.store.delete(now, key);
+            let _ = self.store.delete(Moment::at(now), key);
         }
         stored
     }
@@ -111,7 +114,7 @@ impl LocalStore {
         self.requests += 1;
         if self.requests == TURN_REQUESTS {
             self.requests = 0;
-            self.store.maintain(now, MAINTAIN_STEPS);
+            self.store.maintain(Moment::at(now), MAINTAIN_STEPS);
         }
     }
 

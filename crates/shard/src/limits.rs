@@ -50,5 +50,8 @@ pub const KEY_BYTES_MAX: usize = 250;
 const _: () = assert!(VALUE_INLINE_BYTES_MAX == slabcore_storage::LONG_VALUE_BYTES);
 const _: () = assert!(VALUE_INLINE_BYTES_MAX < BATCH_REPLY_BYTES_SOFT_MAX);
 const _: () = assert!(KEY_BYTES_MAX <= u8::MAX as usize);
+const _: () =
+    assert!(slabcore_protocol::RESP_KEY_BYTES_MAX <= slabcore_storage::LONG_KEY_BYTES_MAX);
+const _: () = assert!(slabcore_protocol::DATABASES == slabcore_storage::DATABASES);
 const _: () = assert!(SHARDS_MAX <= u8::MAX as usize);
 const _: () = assert!(HOT_KEYS_SHOWN_MAX < FREQUENT_KEYS_MAX);

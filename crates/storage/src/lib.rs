@@ -8,7 +8,7 @@
 //! A lookup that touches one bucket and one item. No pause when the table grows. No allocation, no
 //! lock and no reference count on a hit. Values of any length, written and read in place.
 //!
-//! **Non-goals.** No clock (`now` is an argument, in seconds), no I/O, no threads, no protocol. The
+//! **Non-goals.** No clock (`now` is an argument), no I/O, no threads, no protocol. The
 //! caller checks the item size limit, except for append and prepend.
 //!
 //! **Invariants.** [`Store::check`] recounts them:
@@ -55,15 +55,17 @@ mod slabs;
 mod store;
 
 pub use eviction::event_log::StoreEvent;
-pub use index::key_hasher::{HashedKey, KeyHasher};
+pub use index::key_hasher::KeyHasher;
 pub use item::access::{AccessHistory, Marks};
 pub use item::chunk_sizes::SlabClassId;
+pub use item::expiry::{Expiry, Moment};
+pub use item::hashed_key::HashedKey;
 pub use item::item_ref::ItemRef;
 pub use item::item_size_limit::ItemSizeLimit;
 pub use item::segment::Segment;
 pub use limits::{
-    CHUNK_BYTES_MAX, CLASSES_MAX, CURVE_QUARTERS, CURVE_SIZES, KEY_BYTES_MAX, LONG_VALUE_BYTES,
-    PAGE_BYTES, VALUE_BYTES_MAX,
+    CHUNK_BYTES_MAX, CLASSES_MAX, CURVE_QUARTERS, CURVE_SIZES, DATABASES, KEY_BYTES_MAX,
+    LONG_KEY_BYTES_MAX, LONG_VALUE_BYTES, PAGE_BYTES, VALUE_BYTES_MAX,
 };
 pub use linked::hold::Hold;
 pub use linked::linked_items::Miss;

@@ -30,6 +30,10 @@ pub(crate) const LEAVING_AGE_LOOKS: usize = 16;
 /// Pages of leaving items that are given up for one item that finds no memory.
 pub(crate) const LEAVING_PAGES_GIVEN_UP: usize = 8;
 
+/// Buckets ahead of which a flush of one database prefetches the items; the buckets themselves are
+/// prefetched as many ahead of that.
+pub(crate) const FLUSH_AHEAD: usize = 2;
+
 /// Items of a recovery whose buckets are prefetched together.
 pub(crate) const RECOVERY_GROUP: usize = 32;
 
@@ -53,8 +57,16 @@ pub const CLASSES_MAX: usize = 63;
 /// Length of an array with a count for each slab class. A power of two, so an index is masked.
 pub(crate) const CLASS_COUNTS: usize = 64;
 
-/// Bytes of a key.
+/// Bytes of a key of memcached's protocols, at least 1.
 pub const KEY_BYTES_MAX: usize = 250;
+
+/// Bytes of any key. Half of the largest chunk, so that the head chunk of an item takes it.
+pub const LONG_KEY_BYTES_MAX: usize = 16 << 10;
+
+const _: () = assert!(LONG_KEY_BYTES_MAX <= CHUNK_BYTES_MAX / 2);
+
+/// Databases: key spaces of their own. memcached's protocols use the first one only.
+pub const DATABASES: u8 = 16;
 
 /// Bytes of a value, whatever `-I` says.
 pub const VALUE_BYTES_MAX: usize = 1 << 30;

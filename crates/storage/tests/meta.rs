@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use proptest::prelude::*;
 use slabcore_storage::{
-    Amendment, Config, Delta, KeyHasher, Marks, NewItem, NewUnique, PAGE_BYTES, PagePool,
-    ReadTerms, Region, Store, StoreOutcome, StoreVerb,
+    Amendment, Config, Delta, Expiry, KeyHasher, Marks, Moment, NewItem, NewUnique, PAGE_BYTES,
+    PagePool, ReadTerms, Region, Store, StoreOutcome, StoreVerb,
 };
 
 /// Size of the search. Miri is slow, so it runs little.
@@ -69,7 +69,7 @@ fn ops() -> impl Strategy<Value = Op> {
             let terms =
                 ReadTerms {
                     unseen,
-                    exptime,
+                    expiry: exptime.map(Expiry::at),
                     with_cas,
                     recache,
                     recache_after_touch,
@@ -80,7 +80,8 @@ fn ops() -> impl Strategy<Value = Op> {
         }),
         5 => (0..6_u8, amendments, any::<(bool, bool)>())
             .prop_map(|(key, (marks, exptime, unique), (with_cas, is_read))| {
-                let amendment = Amendment { marks, exptime, unique, with_cas, is_read };
+                let expiry = exptime.map(Expiry::at);
+                let amendment = Amendment { marks, expiry, unique, with_cas, is_read };
                 Op::Amend { key, amendment }
             }),
         1 => (0..6_u8).prop_map(|key| Op::Delete { key }),
@@ -111,9 +112,9 @@ impl Pair {
             Op::Arithmetic { key, delta } => {
                 let text = [key];
                 let hashed = self.hasher.hash(&text);
-                let before = self.store.peek(NOW, hashed).map(|item| item.value_len());
-                if self.store.arithmetic(NOW, hashed, Delta::Incr(delta)).is_ok() {
-                    let item = self.store.peek(NOW, hashed).expect("it was there");
+                let before = self.store.peek(Moment::at(NOW), hashed).map(|item| item.value_len());
+                if self.store.arithmetic(Moment::at(NOW), hashed, Delta::Incr(delta)).is_ok() {
+                    let item = self.store.peek(Moment::at(NOW), hashed).expect("it was there");
                     let known = self.model.get_mut(&key).expect("a hit is known");
                     known.unique = None;
                     if before != Ok(item.value_len()) {
@@ -124,7 +125,7 @@ impl Pair {
             Op::Read { key, ref terms } => self.read(key, terms),
             Op::Amend { key, ref amendment } => self.amend(key, amendment),
             Op::Delete { key } => {
-                let deleted = self.store.delete(NOW, self.hasher.hash(&[key]));
+                let deleted = self.store.delete(Moment::at(NOW), self.hasher.hash(&[key]));
                 assert_eq!(deleted.is_ok(), self.model.remove(&key).is_some());
             }
         }
@@ -133,8 +134,9 @@ impl Pair {
 
     fn store(&mut self, key: u8, value: &[u8], exptime: u32, verb: StoreVerb) {
         let text = [key];
-        let item = NewItem { key: self.hasher.hash(&text), value, flags: 0, exptime };
-        if self.store.store(NOW, &item, verb) == StoreOutcome::Stored {
+        let item =
+            NewItem { key: self.hasher.hash(&text), value, flags: 0, expiry: Expiry::at(exptime) };
+        if self.store.store(Moment::at(NOW), &item, verb) == StoreOutcome::Stored {
             let kept = self.model.get(&key).filter(|_| verb == StoreVerb::Append);
             let exptime = kept.map_or(exptime, |known| known.exptime);
             self.model.insert(key, Known { exptime, ..Known::default() });
@@ -142,13 +144,13 @@ impl Pair {
     }
 
     fn read(&mut self, key: u8, terms: &ReadTerms) {
-        let found = self.store.read(NOW, self.hasher.hash(&[key]), terms);
+        let found = self.store.read(Moment::at(NOW), self.hasher.hash(&[key]), terms);
         let Some(known) = self.model.get_mut(&key) else { return assert!(found.is_err()) };
         let hit = found.expect("a known item is a hit");
         assert_eq!((hit.marks, hit.exptime), (known.marks, known.exptime));
         assert_eq!((hit.fetched, hit.idle), (known.fetched, 0));
         assert!(known.unique.is_none_or(|unique| hit.cas == unique));
-        let after = terms.exptime.unwrap_or(known.exptime);
+        let after = terms.expiry.map_or(known.exptime, Expiry::tick);
         let compared = if terms.recache_after_touch { after } else { known.exptime };
         let is_due = compared != 0 && compared < terms.recache;
         assert_eq!(hit.won, !known.marks.claimed && (known.marks.stale || is_due));
@@ -161,11 +163,11 @@ impl Pair {
     }
 
     fn amend(&mut self, key: u8, amendment: &Amendment) {
-        let found = self.store.amend(NOW, self.hasher.hash(&[key]), amendment);
+        let found = self.store.amend(Moment::at(NOW), self.hasher.hash(&[key]), amendment);
         let Some(known) = self.model.get_mut(&key) else { return assert!(found.is_none()) };
         let item = found.expect("a known item is there");
         known.marks = amendment.marks.unwrap_or(known.marks);
-        known.exptime = amendment.exptime.unwrap_or(known.exptime);
+        known.exptime = amendment.expiry.map_or(known.exptime, Expiry::tick);
         known.fetched |= amendment.is_read;
         match amendment.unique {
             NewUnique::Keep => {}
@@ -183,7 +185,7 @@ impl Pair {
 
     fn compare(&mut self) {
         for (key, known) in &self.model {
-            let item = self.store.peek(NOW, self.hasher.hash(&[*key]));
+            let item = self.store.peek(Moment::at(NOW), self.hasher.hash(&[*key]));
             let item = item.expect("a known item is there");
             assert_eq!((item.marks(), item.exptime()), (known.marks, known.exptime));
             assert_eq!(item.is_fetched(), known.fetched);

@@ -5,8 +5,9 @@ use std::sync::Arc;
 
 use proptest::prelude::*;
 use slabcore_storage::{
-    ArithmeticError, Config, Delta, Hold, ItemRef, KeyHasher, Miss, NewItem, PAGE_BYTES, PagePool,
-    PageWish, Region, Reservation, SlabClassId, Store, StoreOutcome, StoreVerb,
+    ArithmeticError, Config, Delta, Expiry, Hold, ItemRef, KeyHasher, Miss, Moment, NewItem,
+    PAGE_BYTES, PagePool, PageWish, Region, Reservation, SlabClassId, Store, StoreOutcome,
+    StoreVerb,
 };
 
 /// Size of the search. Miri is slow, so it runs little.
@@ -268,7 +269,7 @@ impl Pair {
     fn sync(&mut self, key: &[u8]) -> Option<ModelItem> {
         let (hashed, now) = (self.hasher.hash(key), self.now);
         let known = self.model.get(key).filter(|item| item.exptime == 0 || item.exptime > now);
-        match (self.store.peek(now, hashed), known) {
+        match (self.store.peek(Moment::at(now), hashed), known) {
             (Ok(item), Some(known)) => {
                 assert_eq!(item.key(), key);
                 assert!(parts(&item) == known.value, "another value than the last written");
@@ -355,9 +356,9 @@ impl Pair {
             key: self.hasher.hash(key),
             value: &new.value,
             flags: new.flags,
-            exptime: new.exptime,
+            expiry: Expiry::at(new.exptime),
         };
-        let outcome = self.store.store(self.now, &item, verb);
+        let outcome = self.store.store(Moment::at(self.now), &item, verb);
         self.apply(key, new, verb, outcome);
     }
 
@@ -365,9 +366,9 @@ impl Pair {
         let known = self.sync(key);
         let (hashed, now) = (self.hasher.hash(key), self.now);
         let found = if with_cas {
-            self.store.get_with_cas(now, hashed)
+            self.store.get_with_cas(Moment::at(now), hashed)
         } else {
-            self.store.get(now, hashed)
+            self.store.get(Moment::at(now), hashed)
         };
         let Ok(item) = found else {
             assert!(known.is_none());
@@ -388,9 +389,11 @@ impl Pair {
         let known = self.sync(key).is_some();
         let (hashed, now) = (self.hasher.hash(key), self.now);
         let found = if read {
-            self.store.get_and_touch(now, hashed, exptime, false).map(|_| ())
+            self.store
+                .get_and_touch(Moment::at(now), hashed, Expiry::at(exptime), false)
+                .map(|_| ())
         } else {
-            self.store.touch(now, hashed, exptime)
+            self.store.touch(Moment::at(now), hashed, Expiry::at(exptime))
         };
         match found {
             Ok(()) => self.model.get_mut(key).expect("a hit is known").exptime = exptime,
@@ -406,7 +409,7 @@ impl Pair {
         let known = self.sync(key);
         let hashed = self.hasher.hash(key);
         let held = self.holds.len();
-        let result = self.store.arithmetic(self.now, hashed, delta);
+        let result = self.store.arithmetic(Moment::at(self.now), hashed, delta);
         let Some(known) = known else {
             assert_eq!(result, Err(ArithmeticError::NotFound));
             return;
@@ -415,7 +418,7 @@ impl Pair {
         let Some(number) = text.and_then(|text| text.parse::<u64>().ok()) else {
             // Random bytes may be a number to memcached. Then the store's answer is taken.
             self.model.remove(key);
-            self.store.delete(self.now, hashed).unwrap();
+            self.store.delete(Moment::at(self.now), hashed).unwrap();
             return;
         };
         let expected = match delta {
@@ -429,7 +432,7 @@ impl Pair {
         assert_eq!(result, Ok(expected));
         let exact = expected.to_string();
         let padded = format!("{exact:<len$}", len = known.value.len());
-        let stored = parts(&self.store.peek(self.now, hashed).unwrap());
+        let stored = parts(&self.store.peek(Moment::at(self.now), hashed).unwrap());
         // A held value is not padded in place. The item is replaced by one with the exact text.
         assert!(stored == padded.as_bytes() || held > 0 && stored == exact.as_bytes());
         let item = self.model.get_mut(key).unwrap();
@@ -439,7 +442,7 @@ impl Pair {
     fn write(&mut self, chunks: usize) {
         let Some(stream) = &mut self.stream else { return };
         for _ in 0..chunks {
-            let Ok(room) = self.store.spare(self.now, &mut stream.reservation) else {
+            let Ok(room) = self.store.spare(Moment::at(self.now), &mut stream.reservation) else {
                 assert!(self.evict);
                 return;
             };
@@ -455,7 +458,7 @@ impl Pair {
             return;
         }
         let hashed = self.hasher.hash(&key);
-        match self.store.reserve(self.now, hashed, flags, exptime, len) {
+        match self.store.reserve(Moment::at(self.now), hashed, flags, Expiry::at(exptime), len) {
             Ok(reservation) => {
                 let value = self.value(len);
                 let written = 0;
@@ -474,7 +477,7 @@ impl Pair {
         let Stream { key, value, flags, exptime, reservation, .. } = stream;
         let old = self.sync(&key);
         let verb = self.verb(verb, old.as_ref());
-        let outcome = self.store.commit(self.now, reservation, verb);
+        let outcome = self.store.commit(Moment::at(self.now), reservation, verb);
         let pinned = matches!(verb, StoreVerb::Append | StoreVerb::Prepend);
         if outcome == StoreOutcome::NoMemory && pinned {
             assert!(self.evict);
@@ -488,7 +491,7 @@ impl Pair {
         if self.holds.len() >= 4 {
             return;
         }
-        let hold = self.store.hold(self.now, self.hasher.hash(key));
+        let hold = self.store.hold(Moment::at(self.now), self.hasher.hash(key));
         assert_eq!(hold.is_some(), known.is_some());
         if let (Some(hold), Some(known)) = (hold, known) {
             self.holds.push((hold, known.value));
@@ -505,7 +508,7 @@ impl Pair {
         let pages = 6 + pages % self.pages.saturating_sub(6);
         assert!(self.pool.set_limit(pages));
         let mut steps = 0;
-        while self.store.maintain(self.now, 40) {
+        while self.store.maintain(Moment::at(self.now), 40) {
             steps += 1;
             assert!(steps < 100_000, "background work without an end");
         }
@@ -553,7 +556,7 @@ impl Pair {
             Op::Delete { key } => {
                 let key = key_of(key);
                 let known = self.sync(&key).is_some();
-                let deleted = self.store.delete(self.now, self.hasher.hash(&key));
+                let deleted = self.store.delete(Moment::at(self.now), self.hasher.hash(&key));
                 assert_eq!(deleted.is_ok(), known);
                 self.model.remove(&key);
             }
@@ -586,7 +589,7 @@ impl Pair {
                 self.store.grant(PageWish { pages: pages as u32, worth });
             }
             Op::Maintain { budget } => {
-                self.store.maintain(self.now, budget);
+                self.store.maintain(Moment::at(self.now), budget);
             }
             Op::Limit { pages } => self.limit(pages),
             Op::Protect { ttl } => self.store.set_temporary_ttl(ttl),
@@ -618,7 +621,7 @@ impl Pair {
             self.sync(&key_of(number));
         }
         self.store.flush_all();
-        while self.store.maintain(self.now, 100) {}
+        while self.store.maintain(Moment::at(self.now), 100) {}
         self.check();
         let stats = self.store.stats();
         assert_eq!((stats.curr_items, stats.bytes), (0, 0));

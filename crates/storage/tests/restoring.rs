@@ -6,8 +6,9 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use slabcore_storage::{
-    AccessHistory, Amendment, Config, KeyHasher, Marks, NewItem, PAGE_BYTES, PagePool, Region,
-    RestoreOutcome, RestoredItem, Segment, Store, StoreOutcome, StoreVerb, WalkPosition,
+    AccessHistory, Amendment, Config, Expiry, KeyHasher, Marks, Moment, NewItem, PAGE_BYTES,
+    PagePool, Region, RestoreOutcome, RestoredItem, Segment, Store, StoreOutcome, StoreVerb,
+    WalkPosition,
 };
 
 const SEED: u64 = 7;
@@ -29,13 +30,13 @@ fn store_of(pages: usize, config: &Config) -> Store {
 
 fn put(store: &mut Store, key: &str, value: &[u8], flags: u32, exptime: u32) {
     let key = KeyHasher::new(SEED).hash(key.as_bytes());
-    let item = NewItem { key, value, flags, exptime };
-    assert_eq!(store.store(1, &item, StoreVerb::Set), StoreOutcome::Stored);
+    let item = NewItem { key, value, flags, expiry: Expiry::at(exptime) };
+    assert_eq!(store.store(Moment::at(1), &item, StoreVerb::Set), StoreOutcome::Stored);
 }
 
 fn all_items(store: &Store) -> BTreeMap<Vec<u8>, Kept> {
     let mut items = BTreeMap::new();
-    let end = store.walk_while(1, WalkPosition::default(), usize::MAX, |walked| {
+    let end = store.walk_while(Moment::at(1), WalkPosition::default(), usize::MAX, |walked| {
         let item = walked.item;
         let value = item.value_parts().flatten().copied().collect();
         let (flags, exptime, cas) = (item.flags(), item.exptime(), item.cas());
@@ -50,8 +51,8 @@ fn all_items(store: &Store) -> BTreeMap<Vec<u8>, Kept> {
 fn restore(store: &mut Store, key: &[u8], kept: &Kept) -> RestoreOutcome {
     let key = KeyHasher::new(SEED).hash(key);
     let Kept { ref value, flags, exptime, cas, history } = *kept;
-    let item = NewItem { key, value, flags, exptime };
-    store.restore(1, &RestoredItem { item, cas, history })
+    let item = NewItem { key, value, flags, expiry: Expiry::at(exptime) };
+    store.restore(Moment::at(1), &RestoredItem { item, cas, history })
 }
 
 /// A store with items of all kinds.
@@ -63,12 +64,12 @@ fn filled() -> Store {
         let flags = [0, 1, 300, u32::MAX][number as usize % 4];
         put(&mut store, &key, &value, flags, number % 3 * 1_000);
         for _ in 0..number % 5 {
-            let _ = store.get(1, hasher.hash(key.as_bytes()));
+            let _ = store.get(Moment::at(1), hasher.hash(key.as_bytes()));
         }
         if number % 7 == 0 {
             let marks = Some(Marks { stale: true, claimed: number % 2 == 0, key_encoded: false });
             let amendment = Amendment { marks, with_cas: true, ..Amendment::default() };
-            assert!(store.amend(1, hasher.hash(key.as_bytes()), &amendment).is_some());
+            assert!(store.amend(Moment::at(1), hasher.hash(key.as_bytes()), &amendment).is_some());
         }
     }
     for number in 1..6_usize {
@@ -91,7 +92,7 @@ fn items_are_what_they_were() {
     other.go_on_above_unique(highest);
     let key = KeyHasher::new(SEED).hash(b"key1");
     let amendment = Amendment { with_cas: true, ..Amendment::default() };
-    let unique = other.amend(1, key, &amendment).unwrap().cas();
+    let unique = other.amend(Moment::at(1), key, &amendment).unwrap().cas();
     assert!((highest + 1..=highest + 3).contains(&unique), "{unique} after {highest}");
 }
 
@@ -115,19 +116,25 @@ fn long_values_come_in_parts() {
     let mut other = store_of(256, &Config::default());
     for (key, kept) in items.iter().filter(|it| it.0.starts_with(b"long")) {
         let (hashed, value) = (KeyHasher::new(SEED).hash(key), &kept.value[..]);
-        let mut reservation =
-            other.reserve(1, hashed, kept.flags, kept.exptime, value.len()).unwrap();
+        let mut reservation = other
+            .reserve(Moment::at(1), hashed, kept.flags, Expiry::at(kept.exptime), value.len())
+            .unwrap();
         let mut rest = value;
         while !rest.is_empty() {
-            let room = other.spare(1, &mut reservation).unwrap();
+            let room = other.spare(Moment::at(1), &mut reservation).unwrap();
             let len = room.len().min(rest.len()).min(10_000);
             room[..len].copy_from_slice(&rest[..len]);
             other.advance(&mut reservation, len);
             rest = &rest[len..];
         }
-        let item = NewItem { key: hashed, value: b"", flags: kept.flags, exptime: kept.exptime };
+        let item = NewItem {
+            key: hashed,
+            value: b"",
+            flags: kept.flags,
+            expiry: Expiry::at(kept.exptime),
+        };
         let restored = RestoredItem { item, cas: kept.cas, history: kept.history };
-        let outcome = other.commit_restored(1, reservation, &restored);
+        let outcome = other.commit_restored(Moment::at(1), reservation, &restored);
         assert_eq!(outcome, RestoreOutcome::Restored);
         assert_eq!(all_items(&other)[key], *kept);
     }

@@ -7,8 +7,8 @@ use std::sync::Arc;
 
 use proptest::prelude::*;
 use slabcore_storage::{
-    CLASSES_MAX, Config, KeyHasher, NewItem, PAGE_BYTES, PagePool, Region, Store, StoreOutcome,
-    StoreVerb, WalkPosition,
+    CLASSES_MAX, Config, Expiry, KeyHasher, Moment, NewItem, PAGE_BYTES, PagePool, Region, Store,
+    StoreOutcome, StoreVerb, WalkPosition,
 };
 
 /// Every slab class.
@@ -44,19 +44,20 @@ impl Walker {
 
     fn put(&mut self, number: u32) {
         let key = key(number);
-        let item = NewItem { key: self.hasher.hash(&key), value: b"v", flags: 0, exptime: 0 };
-        let _ = self.store.store(1, &item, StoreVerb::Set);
+        let item =
+            NewItem { key: self.hasher.hash(&key), value: b"v", flags: 0, expiry: Expiry::NEVER };
+        let _ = self.store.store(Moment::at(1), &item, StoreVerb::Set);
     }
 
     fn delete(&mut self, number: u32) {
         let key = key(number);
-        let _ = self.store.delete(1, self.hasher.hash(&key));
+        let _ = self.store.delete(Moment::at(1), self.hasher.hash(&key));
     }
 
     /// The same in order, with an end at some items.
     fn walk_while(&mut self, looks: usize, items_max: usize) {
         let (shown, mut left, mut last) = (&mut self.shown, items_max, None);
-        self.position = self.store.walk_while(1, self.position, looks, |walked| {
+        self.position = self.store.walk_while(Moment::at(1), self.position, looks, |walked| {
             if left == 0 {
                 last = Some(walked.item.key().to_vec());
                 return ControlFlow::Break(());
@@ -74,7 +75,7 @@ impl Walker {
 
     fn walk(&mut self, looks: usize) {
         let shown = &mut self.shown;
-        self.position = self.store.walk(1, self.position, ALL, looks, |walked| {
+        self.position = self.store.walk(Moment::at(1), self.position, ALL, looks, |walked| {
             *shown.entry(walked.item.key().to_vec()).or_default() += 1;
         });
     }
@@ -134,7 +135,9 @@ fn a_part_is_short_and_empty_classes_take_none() {
     (0..5_000).for_each(|number| walker.put(number));
     walker.walk(50);
     assert!((1..=70).contains(&walker.shown.len()), "{} items in a part", walker.shown.len());
-    let end = walker.store.walk(1, WalkPosition::default(), 1 << 40, 1, |_| panic!("no item"));
+    let end = walker
+        .store
+        .walk(Moment::at(1), WalkPosition::default(), 1 << 40, 1, |_| panic!("no item"));
     assert!(end.is_end());
 }
 
@@ -151,13 +154,17 @@ fn items_of_all_classes_are_shown_however_many_there_are() {
         let lengths = || (1..33_000).step_by(97).chain([40_000]);
         for len in lengths() {
             let (key, value) = (format!("k{len}"), vec![b'v'; len]);
-            let item =
-                NewItem { key: hasher.hash(key.as_bytes()), value: &value, flags: 0, exptime: 0 };
-            let outcome = store.store(1, &item, StoreVerb::Set);
+            let item = NewItem {
+                key: hasher.hash(key.as_bytes()),
+                value: &value,
+                flags: 0,
+                expiry: Expiry::NEVER,
+            };
+            let outcome = store.store(Moment::at(1), &item, StoreVerb::Set);
             assert_eq!(outcome, StoreOutcome::Stored);
         }
         let (mut shown, mut highest) = (0, 0);
-        let end = store.walk(1, WalkPosition::default(), ALL, usize::MAX, |walked| {
+        let end = store.walk(Moment::at(1), WalkPosition::default(), ALL, usize::MAX, |walked| {
             shown += 1;
             highest = highest.max(walked.class.number());
         });

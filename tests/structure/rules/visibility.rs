@@ -11,7 +11,7 @@ const PUB_CRATE_MAX: &[(&str, usize)] = &[
     ("server", 887),
     ("shard", 68),
     ("slabcore", 130),
-    ("storage", 749),
+    ("storage", 765),
     ("testkit", 7),
     ("tool", 444),
 ];

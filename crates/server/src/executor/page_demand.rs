@@ -17,6 +17,8 @@ use std::sync::{Arc, Weak};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use slabcore_storage::Moment;
+
 use crate::executor::shards::SharedShard;
 use crate::settings::limits::{DEMAND_PAUSE, DEMAND_WAIT_MAX};
 
@@ -28,14 +30,14 @@ pub(crate) fn connect(shards: &Arc<[SharedShard]>) {
     for (own, shard) in shards.iter().enumerate() {
         let all: Weak<[SharedShard]> = Arc::downgrade(shards);
         let mut asked_last = own;
-        shard.set_page_demand(Box::new(move |tick| {
-            all.upgrade().is_some_and(|all| demand(&all, own, &mut asked_last, tick))
+        shard.set_page_demand(Box::new(move |now| {
+            all.upgrade().is_some_and(|all| demand(&all, own, &mut asked_last, now))
         }));
     }
 }
 
 /// Tries the other shards in turn, until one has given pages.
-fn demand(all: &[SharedShard], own: usize, asked_last: &mut usize, tick: u32) -> bool {
+fn demand(all: &[SharedShard], own: usize, asked_last: &mut usize, now: Moment) -> bool {
     let wait = if all[own].holder() == own { DEMAND_WAIT_MAX } else { Duration::ZERO };
     all[own].set_demanding(true);
     let giver = givers(all, own, *asked_last).find(|&other| {
@@ -44,7 +46,7 @@ fn demand(all: &[SharedShard], own: usize, asked_last: &mut usize, tick: u32) ->
         while shard.is_demanding() && own < other && Instant::now() < until {
             thread::sleep(DEMAND_PAUSE);
         }
-        !shard.is_demanding() && shard.give_pages_now(tick, wait)
+        !shard.is_demanding() && shard.give_pages_now(now, wait)
     });
     all[own].set_demanding(false);
     *asked_last = giver.unwrap_or(*asked_last);

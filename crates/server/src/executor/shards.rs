@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use parking_lot::{ArcMutexGuard, Mutex, RawMutex};
 use slabcore_shard::{Now, Shard, ShardId};
-use slabcore_storage::{PageDemand, Recovered};
+use slabcore_storage::{Moment, PageDemand, Recovered};
 
 /// A shard that one executor at a time may hold.
 pub(crate) struct SharedShard {
@@ -89,8 +89,8 @@ impl SharedShard {
 
     /// Clears pages of it, once its lock is free. False if it has none to give, or if the lock is
     /// not free within `wait`.
-    pub(super) fn give_pages_now(&self, tick: u32, wait: Duration) -> bool {
-        self.lock.try_lock_for(wait).is_some_and(|mut shard| shard.give_pages_now(tick))
+    pub(super) fn give_pages_now(&self, now: Moment, wait: Duration) -> bool {
+        self.lock.try_lock_for(wait).is_some_and(|mut shard| shard.give_pages_now(now))
     }
 }
 

@@ -106,7 +106,7 @@ impl SnapshotPart {
             }
             ControlFlow::Break(())
         };
-        self.position = shard.store().walk_while(now.tick, self.position, SNAPSHOT_LOOKS, take);
+        self.position = shard.store().walk_while(now.moment(), self.position, SNAPSHOT_LOOKS, take);
         let Some(LongKey { key, attributes }) = long else { return is_full };
         if !block.is_empty() {
             return true;

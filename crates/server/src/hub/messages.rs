@@ -167,7 +167,7 @@ impl Hub {
             self.executor.spares.publish(&self.executor.metrics);
             let shard = self.executor.shards.own();
             shard.publish();
-            let table = shard.class_table(self.executor.now.tick);
+            let table = shard.class_table(self.executor.now);
             self.executor.shared.publish_classes(self.executor.shard.index(), table);
             self.publish_wanted();
             self.executor.shared.publish_signals[self.executor.shard.index()].answer(signal);

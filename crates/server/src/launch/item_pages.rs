@@ -70,7 +70,7 @@ impl ItemPages {
     ) -> Result<Result<Self, Unmoved>, String> {
         let (hasher, clock) = (KeyHasher::new(kept.seed), Clock::counting_from(kept.boot_at_zero));
         let was_stopped = file.take_records();
-        let (file, rehomed) = match rehome(file, settings, kept, &hasher, clock.now().tick)? {
+        let (file, rehomed) = match rehome(file, settings, kept, &hasher, clock.now().moment())? {
             Ok(file) => file,
             Err(unmoved) => return Ok(Err(unmoved)),
         };

@@ -10,7 +10,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 
 use slabcore_shard::Router;
-use slabcore_storage::{KeyHasher, LeavingGroup, LeavingItems, PagePool, Recovered, Region, Store};
+use slabcore_storage::{
+    KeyHasher, LeavingGroup, LeavingItems, Moment, PagePool, Recovered, Region, Store,
+};
 
 use crate::settings::Settings;
 use crate::settings::division::Move;
@@ -38,7 +40,7 @@ pub(super) fn rehome(
     settings: &Settings,
     kept: Kept,
     hasher: &KeyHasher,
-    now: u32,
+    now: Moment,
 ) -> Result<Result<(MemoryFile, Option<Rehomed>), Unmoved>, String> {
     let reason = match file.differences().join(", ") {
         options if options.is_empty() => "the last start was cut off".to_owned(),
@@ -98,7 +100,7 @@ impl OldAndNew {
         settings: &Settings,
         step: &Move,
         hasher: &KeyHasher,
-        now: u32,
+        now: Moment,
     ) -> Option<OldAndNew> {
         if !step.is_resumed {
             pool.begin_generation(step.from.shards());
@@ -131,7 +133,7 @@ impl OldAndNew {
     }
 
     /// Moves all items. Returns whether no item is in a page beyond the usable ones.
-    fn move_all(self, router: &Router, now: u32, rehomed: &mut Rehomed) -> bool {
+    fn move_all(self, router: &Router, now: Moment, rehomed: &mut Rehomed) -> bool {
         let OldAndNew { pool, old, new } = self;
         let old = old.into_iter().enumerate().collect();
         let lost =
@@ -158,7 +160,7 @@ fn move_shard(
     mut leaving: LeavingItems,
     new: &[Mutex<Store>],
     router: &Router,
-    now: u32,
+    now: Moment,
 ) -> (Recovered, u64) {
     let mut groups: Vec<LeavingGroup> = new.iter().map(|_| LeavingGroup::default()).collect();
     let mut found = leaving.found();

@@ -18,7 +18,7 @@ use slabcore_snapshot::{
     Report, Segment,
 };
 use slabcore_storage::{
-    AccessHistory, HashedKey, ItemSizeLimit, Marks, NewItem, Reservation, RestoreOutcome,
+    AccessHistory, Expiry, HashedKey, ItemSizeLimit, Marks, NewItem, Reservation, RestoreOutcome,
     RestoredItem, Segment as StoreSegment,
 };
 use tracing::{info, warn};
@@ -277,7 +277,8 @@ impl Restore<'_> {
         attributes: &Attributes,
     ) -> RestoredItem<'a> {
         let exptime = attributes.ttl_seconds.map_or(0, |ttl| self.now.tick.saturating_add(ttl));
-        let item = NewItem { key, value, flags: attributes.flags, exptime };
+        let expiry = Expiry::at(exptime);
+        let item = NewItem { key, value, flags: attributes.flags, expiry };
         RestoredItem { item, cas: attributes.cas, history: history_of(attributes) }
     }
 

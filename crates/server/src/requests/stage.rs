@@ -30,7 +30,9 @@ pub(crate) struct Stage<'a> {
 /// no other effect.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct StageSlot<'a> {
-    key: HashedKey<'a>,
+    key: &'a [u8],
+    hash: u64,
+    database: u8,
     /// Input bytes of a plain read.
     consumed: u32,
     shard: ShardId,
@@ -53,7 +55,8 @@ const _: () = assert!(size_of::<StageSlot<'_>>() == 32);
 impl<'a> StageSlot<'a> {
     #[inline]
     pub(super) fn route(&self) -> Route<'a> {
-        Route { key: self.key, shard: self.shard }
+        let key = HashedKey::rejoin_in(self.database, self.key, self.hash);
+        Route { key, shard: self.shard }
     }
 }
 
@@ -166,7 +169,8 @@ impl<'a> Stage<'a> {
             shard.prefetch_bucket(route.key.hash());
         }
         let (consumed, shard, index) = (consumed as u32, route.shard, index as u8);
-        self.slots.push(StageSlot { key: route.key, consumed, shard, kind, index });
+        let (hash, database) = (route.key.hash(), route.key.database());
+        self.slots.push(StageSlot { key, hash, database, consumed, shard, kind, index });
     }
 
     /// Prefetches the items. Called once all requests are decoded.
@@ -175,7 +179,7 @@ impl<'a> Stage<'a> {
         executor.shards.begin_group();
         for slot in &self.slots {
             if let Some(shard) = executor.shards.held(slot.shard) {
-                shard.prefetch_item(slot.key.hash());
+                shard.prefetch_item(slot.hash);
             }
         }
     }

@@ -9,7 +9,7 @@ use std::os::fd::AsRawFd;
 use memchr::memchr;
 use nix::errno;
 use rustix::io::Errno;
-use slabcore_storage::Store;
+use slabcore_storage::{Moment, Store};
 use tracing::{error, info, warn};
 
 use crate::settings::Protocol;
@@ -203,7 +203,7 @@ pub(crate) fn listeners(
 /// Logs the slab classes that each shard has.
 pub(crate) fn slab_classes(store: &Store) {
     for class in store.classes() {
-        let stats = store.class_stats(0, class);
+        let stats = store.class_stats(Moment::at(0), class);
         let class = class.number();
         let (size, count) = (stats.chunk_size, stats.chunks_per_page);
         info!("slab class {class:3}: chunk size {size:9} perslab {count:7}");

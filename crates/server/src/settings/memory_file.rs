@@ -41,7 +41,7 @@ const HEADER_BYTES: usize = 4096;
 /// Begins the header of a file with items.
 const MAGIC: u64 = u64::from_le_bytes(*b"slabcore");
 /// Number of the layout of items, directory and records. A change of any of them raises it.
-const LAYOUT: u64 = 5;
+const LAYOUT: u64 = 6;
 /// Byte of the header at which there are: the generations in use, and the division of the second.
 const DIVISIONS_AT: usize = 256;
 /// Byte of the header at which the words of [`LastAlive`] are.

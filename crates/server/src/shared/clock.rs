@@ -8,12 +8,13 @@
 use rustix::time::{ClockId, clock_gettime};
 use slabcore_shard::Now;
 
-use crate::settings::kept_time::{boot_seconds, unix_seconds};
+use crate::settings::kept_time::{boot_seconds, unix_milliseconds};
 
 /// The first tick. As in memcached, an expiry of 0 is never, and 1 is long ago.
 const TICK_START: u64 = 2;
 
 const NANOSECONDS_PER_SECOND: u64 = 1_000_000_000;
+const NANOSECONDS_PER_MILLISECOND: u32 = 1_000_000;
 
 /// The clock of the data path.
 #[derive(Debug, Clone, Copy)]
@@ -25,6 +26,8 @@ pub(crate) struct Clock {
     /// Nanosecond of a monotonic second in which the next tick begins.
     next_from: u32,
     unix_at_zero: u64,
+    /// Milliseconds of the wall clock at tick 0.
+    unix_ms_part: u16,
     /// The tick at the start of the process.
     start: u64,
 }
@@ -46,10 +49,15 @@ impl Clock {
             tick_at_zero: seconds.wrapping_sub(boot_at_zero),
             next_from: (NANOSECONDS_PER_SECOND - part) as u32,
             unix_at_zero: 0,
+            unix_ms_part: 0,
             start: 0,
         };
-        clock.start = u64::from(clock.now().tick);
-        clock.unix_at_zero = unix_seconds().saturating_sub(clock.start);
+        let now = clock.at_reading(nanoseconds_of(ClockId::Monotonic));
+        clock.start = u64::from(now.tick);
+        let since_zero = clock.start * 1_000 + u64::from(now.millisecond);
+        let unix_ms_at_zero = unix_milliseconds().saturating_sub(since_zero);
+        clock.unix_at_zero = unix_ms_at_zero / 1_000;
+        clock.unix_ms_part = (unix_ms_at_zero % 1_000) as u16;
         clock
     }
 
@@ -83,7 +91,14 @@ impl Clock {
     fn at(&self, second: u64, nanosecond: u32) -> Now {
         let carry = u64::from(nanosecond >= self.next_from);
         let tick = self.tick_at_zero.wrapping_add(second).wrapping_add(carry);
-        Now { tick: tick as u32, unix_at_zero: self.unix_at_zero }
+        let begin = if carry == 1 { 0 } else { NANOSECONDS_PER_SECOND as u32 };
+        let nanoseconds = begin.wrapping_add(nanosecond).wrapping_sub(self.next_from);
+        Now {
+            tick: tick as u32,
+            millisecond: (nanoseconds / NANOSECONDS_PER_MILLISECOND) as u16,
+            unix_at_zero: self.unix_at_zero,
+            unix_ms_part: self.unix_ms_part,
+        }
     }
 
     /// Milliseconds since the start, of the same clock as [`Self::uptime`].

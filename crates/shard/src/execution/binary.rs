@@ -6,7 +6,7 @@ use slabcore_protocol::{
     binary_opcode,
 };
 use slabcore_storage::{
-    Amendment, ArithmeticError, Delta, HashedKey, ItemRef, NewItem, StoreOutcome, StoreVerb,
+    Amendment, ArithmeticError, Delta, Expiry, HashedKey, ItemRef, NewItem, StoreOutcome, StoreVerb,
 };
 
 use crate::execution::decimal::{DIGITS_MAX, decimal};
@@ -67,7 +67,7 @@ impl Shard {
         expiry: u32,
     ) -> Response<'a> {
         self.metrics.add(Counter::CmdTouch, 1);
-        match self.store.get_and_touch(now.tick, key, expiry, true) {
+        match self.store.get_and_touch(now.moment(), key, Expiry::at(expiry), true) {
             Ok(item) => hit(request, &item),
             Err(_) => {
                 self.metrics.add(Counter::TouchMisses, 1);
@@ -82,11 +82,11 @@ impl Shard {
         key: HashedKey<'_>,
         request: &BinaryRequest<'_>,
     ) -> BinaryStatus {
-        match self.store.peek(now.tick, key) {
+        match self.store.peek(now.moment(), key) {
             Ok(item) if request.cas != 0 && request.cas != item.cas() => BinaryStatus::Exists,
             Ok(_) => {
                 // The item was just seen.
-                let _ = self.store.delete(now.tick, key);
+                let _ = self.store.delete(now.moment(), key);
                 BinaryStatus::Done
             }
             Err(_) => {
@@ -109,7 +109,7 @@ impl Shard {
             (Delta::Decr(change.delta), Counter::DecrMisses)
         };
         let error = |status| BinaryReply::new(request.echo, status);
-        let (cas, is_empty) = match self.store.peek(now.tick, key) {
+        let (cas, is_empty) = match self.store.peek(now.moment(), key) {
             Ok(item) => (item.cas(), item.value_len() == 0),
             Err(_) => {
                 let Some(exptime) = change.exptime else {
@@ -124,7 +124,7 @@ impl Shard {
         if !is_empty && request.cas != 0 && request.cas != cas {
             return error(BinaryStatus::Exists);
         }
-        match self.store.arithmetic(now.tick, key, delta) {
+        match self.store.arithmetic(now.moment(), key, delta) {
             Ok(number) => self.number_reply(now, key, request, number),
             Err(ArithmeticError::NotFound) => error(BinaryStatus::NotFound),
             Err(ArithmeticError::NonNumeric) => error(BinaryStatus::NonNumeric),
@@ -142,10 +142,10 @@ impl Shard {
     ) -> BinaryReply<'static> {
         let mut digits = [0; DIGITS_MAX];
         let value = decimal(initial, &mut digits);
-        let exptime = now.unsigned_expiry(exptime);
-        let item = NewItem { key, value, flags: 0, exptime };
+        let expiry = Expiry::at(now.unsigned_expiry(exptime));
+        let item = NewItem { key, value, flags: 0, expiry };
         self.watch_log.show_look(&self.store, now, key);
-        if self.store.store(now.tick, &item, StoreVerb::Set) == StoreOutcome::NoMemory {
+        if self.store.store(now.moment(), &item, StoreVerb::Set) == StoreOutcome::NoMemory {
             return BinaryReply::new(request.echo, BinaryStatus::OutOfMemory);
         }
         self.watch_log.show_stored(&self.store, now, &item, Verb::Add);
@@ -176,7 +176,7 @@ impl Shard {
             return reply;
         }
         let amendment = Amendment { with_cas: true, ..Amendment::default() };
-        let item = self.store.amend(now.tick, key, &amendment);
+        let item = self.store.amend(now.moment(), key, &amendment);
         BinaryReply { cas: item.map_or(0, |item| item.cas()), ..reply }
     }
 }

@@ -3,7 +3,7 @@
 
 use slabcore_metrics::Counter;
 use slabcore_protocol::{BinaryReply, BinaryStatus, Echo, Reply, StoreRequest, Verb};
-use slabcore_storage::{HashedKey, NewItem, StoreOutcome};
+use slabcore_storage::{Expiry, HashedKey, NewItem, StoreOutcome};
 
 use crate::execution::binary::changed;
 use crate::execution::finished_store::store_verb;
@@ -24,9 +24,9 @@ impl Shard {
         let outcome = if self.is_joined_to_another(now, key, store) {
             StoreOutcome::Exists
         } else {
-            let exptime = now.store_expiry(store);
-            let item = NewItem { key, value, flags: store.flags, exptime };
-            self.store.store(now.tick, &item, store_verb(store))
+            let expiry = Expiry::at(now.store_expiry(store));
+            let item = NewItem { key, value, flags: store.flags, expiry };
+            self.store.store(now.moment(), &item, store_verb(store))
         };
         self.binary_stored(now, key, store, echo, outcome)
     }
@@ -40,7 +40,7 @@ impl Shard {
     ) -> bool {
         matches!(store.verb, Verb::Append | Verb::Prepend)
             && store.cas_unique != 0
-            && (self.store.peek(now.tick, key)).is_ok_and(|item| item.cas() != store.cas_unique)
+            && (self.store.peek(now.moment(), key)).is_ok_and(|item| item.cas() != store.cas_unique)
     }
 
     /// Counts a finished storage request and makes its reply.

@@ -4,7 +4,7 @@ use slabcore_metrics::Counter;
 use slabcore_protocol::{
     BinaryReply, BinaryStatus, MetaCommand, Reply, StoreForm, StoreRequest, error_lines,
 };
-use slabcore_storage::{ArithmeticError, Delta, HashedKey, ItemRef, NewItem};
+use slabcore_storage::{ArithmeticError, Delta, Expiry, HashedKey, ItemRef, NewItem};
 
 use crate::execution::finished_store::store_verb;
 use crate::execution::shard::Shard;
@@ -35,9 +35,13 @@ impl Shard {
                 if !matches!(store.form, StoreForm::Classic) {
                     return self.other_store(now, key, &store, value);
                 }
-                let item =
-                    NewItem { key, value, flags: store.flags, exptime: now.expiry(store.exptime) };
-                let outcome = self.store.store(now.tick, &item, store_verb(&store));
+                let item = NewItem {
+                    key,
+                    value,
+                    flags: store.flags,
+                    expiry: Expiry::at(now.expiry(store.exptime)),
+                };
+                let outcome = self.store.store(now.moment(), &item, store_verb(&store));
                 Response::Line(self.stored(now, key, &store, outcome))
             }
             KeyRequest::TooLarge { store } => {
@@ -97,11 +101,11 @@ impl Shard {
         metrics.add(requests, 1);
         let found = match exptime {
             Some(exptime) => {
-                let expiry = now.expiry(exptime);
-                self.store.get_and_touch(now.tick, key, expiry, with_cas)
+                let expiry = Expiry::at(now.expiry(exptime));
+                self.store.get_and_touch(now.moment(), key, expiry, with_cas)
             }
-            None if with_cas => self.store.get_with_cas(now.tick, key),
-            None => self.store.get(now.tick, key),
+            None if with_cas => self.store.get_with_cas(now.moment(), key),
+            None => self.store.get(now.moment(), key),
         };
         match found {
             Ok(item) => hit(key.key(), with_cas, &item),
@@ -118,7 +122,7 @@ impl Shard {
         } else {
             (Delta::Decr(delta), Counter::DecrMisses)
         };
-        match self.store.arithmetic(now.tick, key, change) {
+        match self.store.arithmetic(now.moment(), key, change) {
             Ok(number) => Response::Line(Reply::Number(number)),
             Err(ArithmeticError::NotFound) => {
                 self.metrics.add(misses, 1);
@@ -135,7 +139,7 @@ impl Shard {
 
     fn touch(&mut self, now: Now, key: HashedKey<'_>, exptime: i32) -> Response<'_> {
         self.metrics.add(Counter::CmdTouch, 1);
-        match self.store.touch(now.tick, key, now.expiry(exptime)) {
+        match self.store.touch(now.moment(), key, Expiry::at(now.expiry(exptime))) {
             Ok(()) => Response::Line(Reply::Touched),
             Err(_) => {
                 self.metrics.add(Counter::TouchMisses, 1);
@@ -146,7 +150,7 @@ impl Shard {
 
     fn delete(&mut self, now: Now, key: HashedKey<'_>) -> Response<'_> {
         self.detail.note_delete(&self.metrics, key.key());
-        match self.store.delete(now.tick, key) {
+        match self.store.delete(now.moment(), key) {
             Ok(()) => Response::Line(Reply::Deleted),
             Err(_) => {
                 self.metrics.add(Counter::DeleteMisses, 1);

@@ -3,7 +3,7 @@
 
 use slabcore_metrics::Counter;
 use slabcore_protocol::{Reply, StoreRequest, Verb, error_lines};
-use slabcore_storage::{HashedKey, StoreOutcome, StoreVerb};
+use slabcore_storage::{Expiry, HashedKey, StoreOutcome, StoreVerb};
 
 use crate::execution::shard::Shard;
 use crate::requests::clock::Now;
@@ -53,7 +53,7 @@ impl Shard {
         if outcome == StoreOutcome::Stored {
             self.store.count_set();
         } else {
-            self.count_set_in_vain(store);
+            self.count_set_in_vain(now, key, store);
         }
         if store.verb == Verb::Cas && outcome == StoreOutcome::NotFound {
             self.metrics.add(Counter::CasMisses, 1);
@@ -69,16 +69,22 @@ impl Shard {
 
     /// Counts a storage command that got memory but stored nothing.
     #[cold]
-    pub(super) fn count_set_in_vain(&mut self, store: &StoreRequest<'_>) {
+    pub(super) fn count_set_in_vain(
+        &mut self,
+        now: Now,
+        key: HashedKey<'_>,
+        store: &StoreRequest<'_>,
+    ) {
         let value_bytes = store.value_bytes as usize;
-        self.store.count_set_in_vain(store.key.len(), value_bytes, store.flags, store.exptime != 0);
+        let expiry = Expiry::at(now.store_expiry(store));
+        self.store.count_set_in_vain(key, value_bytes, store.flags, expiry);
     }
 
     /// Deletes the old item of a set that could not be stored, so that nobody reads the old value.
     pub(super) fn drop_old(&mut self, now: Now, key: HashedKey<'_>, store: &StoreRequest<'_>) {
         if store.drops_old() {
             // After a miss there is no old value either.
-            let _ = self.store.discard(now.tick, key);
+            let _ = self.store.discard(now.moment(), key);
         }
     }
 }

@@ -5,8 +5,8 @@ use slabcore_protocol::{
     ItemFacts, MetaFlags, MetaReply, MetaStatus, MetaValue, Reply, Verb, error_lines,
 };
 use slabcore_storage::{
-    Amendment, ArithmeticError, Delta, HashedKey, Hit, Marks, NewItem, NewUnique, StoreOutcome,
-    StoreVerb,
+    Amendment, ArithmeticError, Delta, Expiry, HashedKey, Hit, Marks, NewItem, NewUnique,
+    StoreOutcome, StoreVerb,
 };
 
 use crate::execution::decimal::{DIGITS_MAX, decimal};
@@ -39,7 +39,7 @@ impl Shard {
         key: HashedKey<'_>,
         flags: MetaFlags<'_>,
     ) -> Option<MetaStatus> {
-        let old = match self.store.peek(now.tick, key) {
+        let old = match self.store.peek(now.moment(), key) {
             Ok(item) => (item.cas(), item.marks()),
             Err(_) => {
                 self.metrics.add(Counter::DeleteMisses, 1);
@@ -52,16 +52,20 @@ impl Shard {
             return Some(MetaStatus::Exists);
         }
         let (invalidates, empties) = (flags.has(b'I'), flags.has(b'x'));
-        let exptime = flags.seconds(b'T').map(|exptime| now.expiry(exptime));
+        let expiry = flags.seconds(b'T').map(|exptime| Expiry::at(now.expiry(exptime)));
         if empties {
             if !invalidates {
                 self.store.count_hit(key, Hit::Delete);
             }
             let client_flags = flags.number(b'F').unwrap_or(0) as u32;
-            let item =
-                NewItem { key, value: b"", flags: client_flags, exptime: exptime.unwrap_or(0) };
+            let item = NewItem {
+                key,
+                value: b"",
+                flags: client_flags,
+                expiry: expiry.unwrap_or(Expiry::NEVER),
+            };
             self.watch_log.show_look(&self.store, now, key);
-            let outcome = self.store.store(now.tick, &item, StoreVerb::Set);
+            let outcome = self.store.store(now.moment(), &item, StoreVerb::Set);
             if outcome == StoreOutcome::NoMemory {
                 return None;
             }
@@ -72,18 +76,18 @@ impl Shard {
             };
             let marks = Marks { stale: invalidates, ..Marks::default() };
             let amendment = Amendment { marks: Some(marks), unique, ..Amendment::default() };
-            self.store.amend(now.tick, key, &amendment);
+            self.store.amend(now.moment(), key, &amendment);
         } else if invalidates {
             let unique = match named_unique(flags) {
                 NewUnique::Keep => NewUnique::Renew,
                 unique => unique,
             };
             let marks = Some(Marks { stale: true, claimed: false, ..marks });
-            let amendment = Amendment { marks, exptime, unique, ..Amendment::default() };
-            self.store.amend(now.tick, key, &amendment);
+            let amendment = Amendment { marks, expiry, unique, ..Amendment::default() };
+            self.store.amend(now.moment(), key, &amendment);
         } else {
             // The item was just seen.
-            let _ = self.store.delete(now.tick, key);
+            let _ = self.store.delete(now.moment(), key);
         }
         Some(MetaStatus::Done)
     }
@@ -97,7 +101,7 @@ impl Shard {
         incr: bool,
     ) -> Response<'a> {
         let misses = if incr { Counter::IncrMisses } else { Counter::DecrMisses };
-        let (exptime, cas, is_empty) = match self.store.peek(now.tick, key) {
+        let (exptime, cas, is_empty) = match self.store.peek(now.moment(), key) {
             Ok(item) => (item.exptime(), item.cas(), item.value_len() == 0),
             Err(_) => {
                 if flags.has(b'N') {
@@ -113,18 +117,18 @@ impl Shard {
         }
         let delta = flags.number(b'D').unwrap_or(1);
         let delta = if incr { Delta::Incr(delta) } else { Delta::Decr(delta) };
-        let number = match self.store.arithmetic(now.tick, key, delta) {
+        let number = match self.store.arithmetic(now.moment(), key, delta) {
             Ok(number) => number,
             Err(error) => return Response::Line(arithmetic_error(error)),
         };
         let (after, shown) = exptimes(now, flags, exptime, false);
         let amendment = Amendment {
-            exptime: flags.has(b'T').then_some(after),
+            expiry: flags.has(b'T').then(|| Expiry::at(after)),
             unique: named_unique(flags),
             with_cas: flags.has(b'c'),
             ..Amendment::default()
         };
-        let item = self.store.amend(now.tick, key, &amendment);
+        let item = self.store.amend(now.moment(), key, &amendment);
         let cas = item.map_or(0, |item| item.cas());
         let reply = number_reply(now, key.key(), flags, number, (shown, cas));
         Response::meta(reply, MetaStatus::Done)
@@ -145,7 +149,7 @@ impl Shard {
         match self.create(now, key, flags, value, false) {
             Some(cas) => {
                 // Watchers read exptime 0, as from memcached, which sets the exptime later.
-                let item = NewItem { key, value: value.0, flags: 0, exptime: 0 };
+                let item = NewItem { key, value: value.0, flags: 0, expiry: Expiry::NEVER };
                 self.watch_log.show_stored(&self.store, now, &item, Verb::Add);
                 let reply = number_reply(now, key.key(), flags, number, (shown, cas));
                 Response::meta(reply, MetaStatus::Done)

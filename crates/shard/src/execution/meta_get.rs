@@ -6,7 +6,7 @@ use slabcore_metrics::{Counter, ShardMetrics};
 use slabcore_protocol::{
     ItemFacts, MetaFlags, MetaReply, MetaStatus, MetaValue, encode_meta_debug,
 };
-use slabcore_storage::{HashedKey, Hit, ReadHit, ReadTerms};
+use slabcore_storage::{Expiry, HashedKey, Hit, ReadHit, ReadTerms};
 
 use crate::execution::meta_item::{exptimes, ttl};
 use crate::execution::shard::Shard;
@@ -23,12 +23,12 @@ impl Shard {
         key: HashedKey<'a>,
         flags: MetaFlags<'a>,
     ) -> Response<'a> {
-        if flags.has(b'N') && self.store.peek(now.tick, key).is_err() {
+        if flags.has(b'N') && self.store.peek(now.moment(), key).is_err() {
             return self.create_on_miss(now, key, flags);
         }
         let terms = ReadTerms {
             unseen: flags.has(b'u'),
-            exptime: flags.seconds(b'T').map(|exptime| now.expiry(exptime)),
+            expiry: flags.seconds(b'T').map(|exptime| Expiry::at(now.expiry(exptime))),
             with_cas: flags.has(b'c'),
             recache: flags.seconds(b'R').map_or(0, |exptime| now.expiry(exptime)),
             recache_after_touch: flags.is_before(b'T', b'R'),
@@ -36,7 +36,7 @@ impl Shard {
             again: false,
         };
         let metrics = &self.metrics;
-        match self.store.read(now.tick, key, &terms) {
+        match self.store.read(now.moment(), key, &terms) {
             Ok(hit) => {
                 metrics.add(if flags.has(b'T') { Counter::CmdTouch } else { Counter::CmdGet }, 1);
                 meta_hit(now, key.key(), flags, &hit)
@@ -88,8 +88,8 @@ impl Shard {
     /// Executes an me: a read that changes nothing.
     pub(super) fn meta_debug<'a>(&'a mut self, now: Now, key: HashedKey<'a>) -> Response<'a> {
         self.metrics.add(Counter::CmdMeta, 1);
-        let class_and_idle = self.store.class_and_idle(now.tick, key);
-        let item = self.store.peek_with_cas(now.tick, key);
+        let class_and_idle = self.store.class_and_idle(now.moment(), key);
+        let item = self.store.peek_with_cas(now.moment(), key);
         let (Some((slab_class, idle)), Ok(item)) = (class_and_idle, item) else {
             // An me has no flags: none is shown, and no miss is hidden.
             let none = MetaFlags::default();

@@ -1,7 +1,9 @@
 //! The item that a meta command creates or changes: its exptime and its cas unique.
 
 use slabcore_protocol::MetaFlags;
-use slabcore_storage::{Amendment, HashedKey, Marks, NewItem, NewUnique, StoreOutcome, StoreVerb};
+use slabcore_storage::{
+    Amendment, Expiry, HashedKey, Marks, NewItem, NewUnique, StoreOutcome, StoreVerb,
+};
 
 use crate::execution::shard::Shard;
 use crate::requests::clock::Now;
@@ -17,8 +19,8 @@ impl Shard {
         (value, exptime): (&[u8], u32),
         claimed: bool,
     ) -> Option<u64> {
-        let item = NewItem { key, value, flags: 0, exptime };
-        let outcome = self.store.store(now.tick, &item, StoreVerb::Set);
+        let item = NewItem { key, value, flags: 0, expiry: Expiry::at(exptime) };
+        let outcome = self.store.store(now.moment(), &item, StoreVerb::Set);
         if outcome == StoreOutcome::NoMemory {
             return None;
         }
@@ -27,9 +29,9 @@ impl Shard {
             unique: named_unique(flags),
             with_cas: flags.has(b'c'),
             is_read: claimed && !flags.has(b'u'),
-            exptime: None,
+            expiry: None,
         };
-        Some(self.store.amend(now.tick, key, &amendment).map_or(0, |item| item.cas()))
+        Some(self.store.amend(now.moment(), key, &amendment).map_or(0, |item| item.cas()))
     }
 }
 

@@ -4,7 +4,9 @@
 use slabcore_protocol::{
     ItemFacts, MetaFlags, MetaReply, MetaStatus, Reply, StoreRequest, Verb, error_lines,
 };
-use slabcore_storage::{Amendment, HashedKey, Hit, Marks, NewItem, StoreOutcome, StoreVerb};
+use slabcore_storage::{
+    Amendment, Expiry, HashedKey, Hit, Marks, NewItem, StoreOutcome, StoreVerb,
+};
 
 use crate::execution::finished_store::store_verb;
 use crate::execution::meta_item::named_unique;
@@ -18,8 +20,8 @@ pub(super) struct MetaStorePlan {
     pub(super) verb: StoreVerb,
     /// Marks of the stored item.
     marks: Marks,
-    /// Exptime that replaces the request's.
-    exptime: Option<u32>,
+    /// Expiry that replaces the request's.
+    expiry: Option<Expiry>,
 }
 
 impl Shard {
@@ -36,9 +38,9 @@ impl Shard {
         let outcome = match &plan {
             Err(outcome) => *outcome,
             Ok(plan) => {
-                let exptime = now.expiry(store.exptime);
-                let item = NewItem { key, value, flags: store.flags, exptime };
-                self.store.store(now.tick, &item, plan.verb)
+                let expiry = Expiry::at(now.expiry(store.exptime));
+                let item = NewItem { key, value, flags: store.flags, expiry };
+                self.store.store(now.moment(), &item, plan.verb)
             }
         };
         self.meta_stored(now, key, store, flags, plan.ok(), outcome)
@@ -54,10 +56,10 @@ impl Shard {
     ) -> Result<MetaStorePlan, StoreOutcome> {
         let verb = store_verb(store);
         let marks = Marks { key_encoded: flags.has(b'b'), ..Marks::default() };
-        let plan = MetaStorePlan { verb, marks, exptime: None };
+        let plan = MetaStorePlan { verb, marks, expiry: None };
         match store.verb {
             Verb::Append | Verb::Prepend => {
-                let Ok(old) = self.store.peek(now.tick, key) else {
+                let Ok(old) = self.store.peek(now.moment(), key) else {
                     let created = MetaStorePlan { verb: StoreVerb::Set, ..plan };
                     return if flags.has(b'N') {
                         Ok(created)
@@ -71,16 +73,16 @@ impl Shard {
                 Ok(MetaStorePlan { marks: Marks::default(), ..plan })
             }
             Verb::Cas if flags.has(b'I') => {
-                let Ok(old) = self.store.peek(now.tick, key) else {
+                let Ok(old) = self.store.peek(now.moment(), key) else {
                     return Ok(plan);
                 };
-                let (cas, exptime, claimed) = (old.cas(), old.exptime(), old.marks().claimed);
+                let (cas, expiry, claimed) = (old.cas(), old.expiry(), old.marks().claimed);
                 if store.cas_unique == cas || !self.store.is_older_unique(store.cas_unique, cas) {
                     return Ok(plan);
                 }
                 // The value is older than the current one: it is stored, marked as stale.
                 let marks = Marks { stale: true, claimed, ..marks };
-                Ok(MetaStorePlan { verb: StoreVerb::Set, marks, exptime: Some(exptime) })
+                Ok(MetaStorePlan { verb: StoreVerb::Set, marks, expiry: Some(expiry) })
             }
             _ => Ok(plan),
         }
@@ -110,13 +112,13 @@ impl Shard {
             }
             let amendment = Amendment {
                 marks: (plan.marks != Marks::default()).then_some(plan.marks),
-                exptime: plan.exptime,
+                expiry: plan.expiry,
                 unique: named_unique(flags),
                 with_cas: flags.has(b'c'),
                 is_read: false,
             };
             if needs_second_look(&amendment, flags) {
-                match self.store.amend(now.tick, key, &amendment) {
+                match self.store.amend(now.moment(), key, &amendment) {
                     Some(item) => (cas, value_bytes) = (item.cas(), item.value_len()),
                     None => {
                         return Response::Line(Reply::Error(error_lines::OUT_OF_MEMORY_STORING));
@@ -134,5 +136,5 @@ impl Shard {
 /// Whether there is anything to amend, or the reply shows a field of the stored item.
 fn needs_second_look(amendment: &Amendment, flags: MetaFlags<'_>) -> bool {
     let shown = flags.has(b'c') || flags.has(b's');
-    shown || flags.has(b'E') || amendment.marks.is_some() || amendment.exptime.is_some()
+    shown || flags.has(b'E') || amendment.marks.is_some() || amendment.expiry.is_some()
 }

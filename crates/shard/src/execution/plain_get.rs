@@ -134,7 +134,7 @@ impl Shard {
         out: &mut Vec<u8>,
     ) -> Option<Vec<u8>> {
         let terms = ReadTerms { unseen: true, again: true, ..ReadTerms::default() };
-        let hit = self.store.read(now.tick, key, &terms).ok()?;
+        let hit = self.store.read(now.moment(), key, &terms).ok()?;
         match meta_hit(now, key.key(), flags, &hit) {
             Response::LargeWithHead { head, .. } => Some(head),
             response => {
@@ -154,9 +154,9 @@ impl Shard {
         let metrics = &self.metrics;
         metrics.add(Counter::CmdGet, 1);
         let found = if WITH_CAS {
-            self.store.get_with_cas(now.tick, key)
+            self.store.get_with_cas(now.moment(), key)
         } else {
-            self.store.get(now.tick, key)
+            self.store.get(now.moment(), key)
         };
         match found {
             Ok(item) => Some(item),

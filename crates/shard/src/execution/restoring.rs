@@ -10,12 +10,12 @@ use crate::requests::clock::Now;
 impl Shard {
     /// Holds the live item of a key, which does not count as a read.
     pub fn hold_unread(&mut self, now: Now, key: HashedKey<'_>) -> Option<Hold> {
-        self.store.hold(now.tick, key)
+        self.store.hold(now.moment(), key)
     }
 
     /// Stores an item of a snapshot, see [`slabcore_storage::Store::restore`].
     pub fn restore(&mut self, now: Now, restored: &RestoredItem<'_>) -> RestoreOutcome {
-        self.store.restore(now.tick, restored)
+        self.store.restore(now.moment(), restored)
     }
 
     /// Begins an item of a snapshot whose value comes in parts. The value in `item` is not looked
@@ -26,7 +26,7 @@ impl Shard {
         item: &NewItem<'_>,
         value_bytes: usize,
     ) -> Result<Reservation, NoMemory> {
-        self.store.reserve(now.tick, item.key, item.flags, item.exptime, value_bytes)
+        self.store.reserve(now.moment(), item.key, item.flags, item.expiry, value_bytes)
     }
 
     /// Adds bytes to its value. On `NoMemory` the reservation is to be given to
@@ -38,7 +38,7 @@ impl Shard {
         mut bytes: &[u8],
     ) -> Result<(), NoMemory> {
         while !bytes.is_empty() {
-            let room = self.store.spare(now.tick, reservation)?;
+            let room = self.store.spare(now.moment(), reservation)?;
             let (part, rest) = bytes.split_at(room.len().min(bytes.len()));
             room[..part.len()].copy_from_slice(part);
             self.store.advance(reservation, part.len());
@@ -55,7 +55,7 @@ impl Shard {
         restored: &RestoredItem<'_>,
     ) -> RestoreOutcome {
         if reservation.missing() == 0 {
-            return self.store.commit_restored(now.tick, reservation, restored);
+            return self.store.commit_restored(now.moment(), reservation, restored);
         }
         self.store.abandon(reservation);
         RestoreOutcome::NoMemory

@@ -9,8 +9,8 @@ use alloc::vec::Vec;
 use slabcore_metrics::ShardMetrics;
 use slabcore_protocol::Streams;
 use slabcore_storage::{
-    Config, HashedKey, Hold, KeyHasher, NoMemory, PageDemand, PagePool, PageWish, Reassigned,
-    Recovered, SegmentShares, SlabClassId, Store, WalkPosition,
+    Config, HashedKey, Hold, KeyHasher, Moment, NoMemory, PageDemand, PagePool, PageWish,
+    Reassigned, Recovered, SegmentShares, SlabClassId, Store, WalkPosition,
 };
 
 use crate::execution::uploads::Uploads;
@@ -98,7 +98,7 @@ impl Shard {
 
     /// Finds the items that an earlier process left in the shard's pages, see [`Store::recover`].
     pub fn recover(&mut self, now: Now) -> Recovered {
-        self.store.recover(now.tick)
+        self.store.recover(now.moment())
     }
 
     fn with_store(config: &Config, store: Store, metrics: Arc<ShardMetrics>) -> Self {
@@ -191,13 +191,13 @@ impl Shard {
 
     /// Does about `budget` small steps of background work; true if there is more to do.
     pub fn maintain(&mut self, now: Now, budget: u32) -> bool {
-        self.store.maintain(now.tick, budget)
+        self.store.maintain(now.moment(), budget)
     }
 
     /// The tick at which background work or a `flush_all` is next due; `u32::MAX`: never.
     pub fn take_background_due(&mut self, now: Now) -> u32 {
         let flush_tick = self.flush_tick.unwrap_or(u32::MAX);
-        self.reported_due = self.store.background_due(now.tick).min(flush_tick);
+        self.reported_due = self.store.background_due(now.moment()).min(flush_tick);
         self.reported_due
     }
 
@@ -241,8 +241,8 @@ impl Shard {
     }
 
     /// Clears some pages for a shard that has nothing left to evict; false if there is none.
-    pub fn give_pages_now(&mut self, tick: u32) -> bool {
-        self.store.give_now(tick)
+    pub fn give_pages_now(&mut self, now: Moment) -> bool {
+        self.store.give_now(now)
     }
 
     /// Starts to move a page from slab class `from` (-1: any, 0: the pool) to class `to` (0: the

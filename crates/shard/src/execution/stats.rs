@@ -66,9 +66,9 @@ impl Shard {
         }
     }
 
-    /// The slab classes, counted since the start; `tick` is the time.
-    pub fn class_table(&self, tick: u32) -> ClassTable {
-        ClassTable::of(&self.store, tick)
+    /// The slab classes, counted since the start.
+    pub fn class_table(&self, now: Now) -> ClassTable {
+        ClassTable::of(&self.store, now.moment())
     }
 
     /// The hottest keys. `None`: they are not looked for.
@@ -93,7 +93,7 @@ impl Shard {
         match query {
             ShardQuery::Metrics => self.append_metrics(out),
             ShardQuery::Classes => {
-                let table = ClassTable::of(&self.store, now.tick);
+                let table = ClassTable::of(&self.store, now.moment());
                 table.since(&self.class_baseline).append_to(out);
             }
             ShardQuery::Sizes => {
@@ -120,7 +120,7 @@ impl Shard {
     pub fn execute_command(&mut self, now: Now, command: ShardCommand, out: &mut Vec<u8>) {
         match command {
             ShardCommand::ResetStats => {
-                self.class_baseline = ClassTable::of(&self.store, now.tick);
+                self.class_baseline = ClassTable::of(&self.store, now.moment());
                 self.detail.clear();
                 self.hot_keys.clear();
                 self.append_metrics(out);

@@ -7,7 +7,7 @@ use slabcore_metrics::Counter;
 use slabcore_protocol::{
     META_FLAGS_BYTES_MAX, MetaFlags, Reply, StoreForm, StoreRequest, error_lines,
 };
-use slabcore_storage::{HashedKey, Reservation, StoreOutcome};
+use slabcore_storage::{Expiry, HashedKey, Reservation, StoreOutcome};
 
 use crate::execution::finished_store::store_verb;
 use crate::execution::shard::Shard;
@@ -32,10 +32,10 @@ impl Shard {
         let reservation = self
             .store
             .reserve(
-                now.tick,
+                now.moment(),
                 key,
                 store.flags,
-                now.store_expiry(store),
+                Expiry::at(now.store_expiry(store)),
                 store.value_bytes as usize,
             )
             .ok();
@@ -77,7 +77,7 @@ impl Shard {
         let upload = self.uploads.slot(id).as_mut().expect("an upload has begun");
         while !bytes.is_empty() {
             let Some(reservation) = upload.reservation.as_mut() else { return };
-            let Ok(spare) = self.store.spare(now.tick, reservation) else {
+            let Ok(spare) = self.store.spare(now.moment(), reservation) else {
                 let failed = upload.reservation.take().expect("checked above");
                 self.store.give_up(failed);
                 return;
@@ -123,7 +123,7 @@ impl Shard {
             }
             Some(reservation) if good => self.commit(now, upload.hashed_key(), &store, reservation),
             Some(reservation) => {
-                self.count_set_in_vain(&store);
+                self.count_set_in_vain(now, upload.hashed_key(), &store);
                 self.store.abandon(reservation);
                 Response::Line(Reply::Error(error_lines::BAD_DATA_CHUNK))
             }
@@ -146,17 +146,17 @@ impl Shard {
                 self.store.abandon(reservation);
                 StoreOutcome::Exists
             } else {
-                self.store.commit(now.tick, reservation, store_verb(store))
+                self.store.commit(now.moment(), reservation, store_verb(store))
             };
             return self.binary_stored(now, key, store, echo, outcome);
         }
         let Some(flags) = store.meta() else {
-            let outcome = self.store.commit(now.tick, reservation, store_verb(store));
+            let outcome = self.store.commit(now.moment(), reservation, store_verb(store));
             return Response::Line(self.stored(now, key, store, outcome));
         };
         let plan = self.plan_meta_store(now, key, store, flags);
         let outcome = match &plan {
-            Ok(plan) => self.store.commit(now.tick, reservation, plan.verb),
+            Ok(plan) => self.store.commit(now.moment(), reservation, plan.verb),
             Err(outcome) => {
                 self.store.abandon(reservation);
                 *outcome

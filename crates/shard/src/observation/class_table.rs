@@ -4,7 +4,7 @@
 use alloc::vec::Vec;
 
 use slabcore_protocol::encode_stat;
-use slabcore_storage::{ClassStats, Store};
+use slabcore_storage::{ClassStats, Moment, Store};
 
 /// How the values of several shards are combined.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -170,10 +170,10 @@ pub struct ClassTable {
 }
 
 impl ClassTable {
-    /// The table of one store; `tick` is the time.
-    pub(crate) fn of(store: &Store, tick: u32) -> Self {
+    /// The table of one store.
+    pub(crate) fn of(store: &Store, now: Moment) -> Self {
         let row = |class| {
-            let stats = store.class_stats(tick, class);
+            let stats = store.class_stats(now, class);
             core::array::from_fn(|index| (TABLE[index].value)(&stats))
         };
         Self { classes: store.classes().map(row).collect() }

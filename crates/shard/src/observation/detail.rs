@@ -62,7 +62,7 @@ impl Detail {
     #[cold]
     #[inline(never)]
     fn count_get(&mut self, store: &Store, metrics: &ShardMetrics, now: Now, key: HashedKey<'_>) {
-        let is_hit = store.is_live(now.tick, key);
+        let is_hit = store.is_live(now.moment(), key);
         self.count(metrics, key.key(), if is_hit { PrefixEvent::Hit } else { PrefixEvent::Miss });
     }
 

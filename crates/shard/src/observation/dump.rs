@@ -26,8 +26,10 @@ impl DumpPart {
     /// next part begins.
     pub(crate) fn append_lines(&self, store: &Store, now: Now, out: &mut Vec<u8>) -> WalkPosition {
         let &Self { format, classes, position } = self;
-        store.walk(now.tick, position, classes, DUMP_LOOKS, |walked| {
-            encode_dump_line(out, format, &dumped(now, walked));
+        store.walk(now.moment(), position, classes, DUMP_LOOKS, |walked| {
+            if walked.item.has_plain_key() {
+                encode_dump_line(out, format, &dumped(now, walked));
+            }
         })
     }
 

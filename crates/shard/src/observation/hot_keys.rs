@@ -6,7 +6,7 @@
 
 use slabcore_storage::HashedKey;
 
-use crate::limits::{HOT_KEY_GAP_MEAN, HOT_KEY_HALVING_SECONDS, HOT_KEYS_SHOWN_MAX};
+use crate::limits::{HOT_KEY_GAP_MEAN, HOT_KEY_HALVING_SECONDS, HOT_KEYS_SHOWN_MAX, KEY_BYTES_MAX};
 use crate::observation::frequent_keys::FrequentKeys;
 use crate::observation::hot_key_list::HotKeyList;
 use crate::requests::clock::Now;
@@ -52,7 +52,10 @@ impl HotKeys {
             keys.halve(halving - self.halving);
             self.halving = halving;
         }
-        keys.count(key);
+        // Longer keys, which only the Redis dialect has, are not counted.
+        if key.key().len() <= KEY_BYTES_MAX {
+            keys.count(key);
+        }
         self.left = self.draw_gap();
     }
 
@@ -108,7 +111,7 @@ mod tests {
     use crate::observation::hot_key_list::HotKey;
 
     fn at(tick: u32) -> Now {
-        Now { tick, unix_at_zero: 0 }
+        Now { tick, millisecond: 0, unix_at_zero: 0, unix_ms_part: 0 }
     }
 
     fn note(hot: &mut HotKeys, tick: u32, key: &str, requests: u32) {

@@ -9,7 +9,7 @@ use slabcore_protocol::{
     encode_deletion, encode_eviction, encode_look, encode_page_move, encode_store,
 };
 use slabcore_storage::{
-    Glance, HashedKey, Miss, NewItem, SlabClassId, Store, StoreEvent, StoreOutcome,
+    Expiry, Glance, HashedKey, Miss, NewItem, SlabClassId, Store, StoreEvent, StoreOutcome,
 };
 
 use crate::observation::watched_lines::{Watch, WatchedLines};
@@ -21,8 +21,7 @@ struct NewItemShown<'a> {
     key: HashedKey<'a>,
     value_bytes: usize,
     flags: u32,
-    /// As a tick; 0: never.
-    expiry: u32,
+    expiry: Expiry,
     verb: Verb,
 }
 
@@ -134,7 +133,7 @@ impl WatchLog {
         key: HashedKey<'_>,
     ) -> Option<Glance> {
         let client = self.watched.as_ref()?.watch.client;
-        let found = store.glance(now.tick, key);
+        let found = store.glance(now.moment(), key);
         let status = match found {
             Ok(_) => LookStatus::Found,
             Err(Miss::NotFound) => LookStatus::NotFound,
@@ -179,7 +178,7 @@ impl WatchLog {
             key,
             value_bytes: request.value_bytes as usize,
             flags: request.flags,
-            expiry: now.store_expiry(request),
+            expiry: Expiry::at(now.store_expiry(request)),
             verb: request.verb,
         };
         self.show_new(store, now, &new, status);
@@ -191,7 +190,7 @@ impl WatchLog {
             key: item.key,
             value_bytes: item.value.len(),
             flags: item.flags,
-            expiry: item.exptime,
+            expiry: item.expiry,
             verb,
         };
         self.show_new(store, now, &new, StoreStatus::Stored);
@@ -209,7 +208,7 @@ impl WatchLog {
         self.show_stored(store, now, item, Verb::Set);
         if is_deleted && self.is_on() {
             let key = item.key.key();
-            let class = store.class_of_new(key.len(), 0, item.flags, item.exptime);
+            let class = store.class_of_new(item.key, 0, item.flags, item.expiry);
             let item = WatchedItem { key, class: class.number(), value_bytes: 0 };
             self.show(Streams::DELETIONS, |out| encode_deletion(out, &item, "md"));
         }
@@ -220,19 +219,22 @@ impl WatchLog {
         let client = watched.watch.client;
         let &NewItemShown { key, value_bytes, flags, expiry, verb } = new;
         let stored =
-            (status == StoreStatus::Stored).then(|| store.glance(now.tick, key).ok()).flatten();
-        let class = || store.class_of_new(key.key().len(), value_bytes, flags, expiry);
+            (status == StoreStatus::Stored).then(|| store.glance(now.moment(), key).ok()).flatten();
+        let class = || store.class_of_new(key, value_bytes, flags, expiry);
         let (item, exptime) = match stored {
             Some(glance) => {
                 let is_joined = matches!(verb, Verb::Append | Verb::Prepend);
-                let exptime = if is_joined { glance.exptime } else { expiry };
+                let exptime = if is_joined { glance.exptime } else { expiry.whole_tick() };
                 (watched_item(key.key(), &glance), exptime)
             }
             // No slab class takes such an item.
             None if status == StoreStatus::TooLarge => {
-                (WatchedItem { key: key.key(), ..WatchedItem::default() }, expiry)
+                (WatchedItem { key: key.key(), ..WatchedItem::default() }, expiry.whole_tick())
             }
-            None => (WatchedItem { key: key.key(), class: class().number(), value_bytes }, expiry),
+            None => {
+                let item = WatchedItem { key: key.key(), class: class().number(), value_bytes };
+                (item, expiry.whole_tick())
+            }
         };
         let ttl = if exptime == 0 { 0 } else { exptime.wrapping_sub(now.tick) };
         self.show(Streams::MUTATIONS, |out| {

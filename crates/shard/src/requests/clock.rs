@@ -1,6 +1,7 @@
-//! Time in whole seconds since shortly before the start, as in memcached.
+//! Time in seconds since shortly before the start, as in memcached, and in milliseconds of them.
 
 use slabcore_protocol::{StoreForm, StoreRequest};
+use slabcore_storage::{Expiry, Moment};
 
 use crate::requests::flush_time::FlushTime;
 
@@ -12,11 +13,51 @@ const RELATIVE_EXPTIME_MAX: u32 = 60 * 60 * 24 * 30;
 pub struct Now {
     /// Seconds since the start, plus 2. As an expiry 0 means never, and 1 long ago.
     pub tick: u32,
+    /// Milliseconds since the tick began, below 1,000.
+    pub millisecond: u16,
     /// Unix time in seconds at tick 0.
     pub unix_at_zero: u64,
+    /// The milliseconds of that time beside the seconds, below 1,000.
+    pub unix_ms_part: u16,
 }
 
+const TICK_MS: i64 = 1_000;
+
 impl Now {
+    /// The time as the store counts it.
+    #[inline]
+    pub const fn moment(self) -> Moment {
+        Moment { tick: self.tick, millisecond: self.millisecond }
+    }
+
+    /// Unix time in milliseconds.
+    pub const fn unix_ms(self) -> i64 {
+        self.unix_ms_at_zero() + self.tick as i64 * TICK_MS + self.millisecond as i64
+    }
+
+    /// When an item expires that a client wants to expire at this Unix time in milliseconds. A past
+    /// one is dead at once, and one beyond the clock's last tick (136 years) expires with it.
+    pub const fn expiry_at_unix_ms(self, unix_ms: i64) -> Expiry {
+        if unix_ms <= self.unix_ms() {
+            return Expiry::at(1);
+        }
+        // After now, so after tick 0.
+        let ms = unix_ms.saturating_sub(self.unix_ms_at_zero());
+        if ms / TICK_MS >= u32::MAX as i64 {
+            return Expiry::at(u32::MAX);
+        }
+        Expiry::at_millisecond((ms / TICK_MS) as u32, (ms % TICK_MS) as u16)
+    }
+
+    /// The Unix time in milliseconds at which an item expires, which does.
+    pub const fn unix_ms_of(self, expiry: Expiry) -> i64 {
+        self.unix_ms_at_zero() + expiry.tick() as i64 * TICK_MS + expiry.millisecond() as i64
+    }
+
+    const fn unix_ms_at_zero(self) -> i64 {
+        self.unix_at_zero.cast_signed().saturating_mul(TICK_MS) + self.unix_ms_part as i64
+    }
+
     /// Unix time in seconds.
     pub const fn unix(self) -> u64 {
         self.unix_at_zero + self.tick as u64
@@ -74,8 +115,27 @@ impl Now {
 mod tests {
     use super::*;
 
+    const fn at(tick: u32) -> Now {
+        Now { tick, millisecond: 250, unix_at_zero: 1_700_000_000, unix_ms_part: 900 }
+    }
+
+    #[test]
+    fn milliseconds_go_to_and_fro() {
+        let now = at(100);
+        assert_eq!(now.unix_ms(), 1_700_000_101_150);
+        for later in [1, 749, 750, 999, 1_000, 86_400_000] {
+            let expiry = now.expiry_at_unix_ms(now.unix_ms() + later);
+            assert_eq!(now.unix_ms_of(expiry), now.unix_ms() + later);
+            assert!(!expiry.has_come(now.moment()), "{later}");
+        }
+        for past in [i64::MIN, -1, 0, now.unix_ms()] {
+            assert!(now.expiry_at_unix_ms(past).has_come(now.moment()), "{past}");
+        }
+        assert_eq!(now.expiry_at_unix_ms(i64::MAX), Expiry::at(u32::MAX));
+    }
+
     fn check(exptime: i32, expected: u32) {
-        let now = Now { tick: 100, unix_at_zero: 1_700_000_000 };
+        let now = at(100);
         assert_eq!(now.expiry(exptime), expected, "exptime {exptime}");
     }
 
@@ -91,13 +151,13 @@ mod tests {
         check(1_700_000_050, 50);
         check(1_700_000_200, 200);
         check(i32::MAX, 447_483_647);
-        let now = Now { tick: 100, unix_at_zero: 1_700_000_000 };
+        let now = at(100);
         assert_eq!(now.unsigned_expiry(u32::MAX), 2_594_967_295, "in 2106");
     }
 
     #[test]
     fn flushes_are_immediate_later_or_never() {
-        let now = Now { tick: 100, unix_at_zero: 1_700_000_000 };
+        let now = at(100);
         assert_eq!(now.flush_time(0), FlushTime::Immediately);
         assert_eq!(now.flush_time(-1), FlushTime::Immediately);
         assert_eq!(now.flush_time(5), FlushTime::Tick(105));

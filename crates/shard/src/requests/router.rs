@@ -27,10 +27,17 @@ impl Router {
         Self { hasher, shards: shards as u64 }
     }
 
-    /// Hashes `key` and finds its shard.
+    /// Hashes a key of database 0 and finds its shard.
     #[inline]
     pub fn route<'a>(&self, key: &'a [u8]) -> Route<'a> {
         let key = self.hasher.hash(key);
+        Route { key, shard: self.shard_of(key.hash()) }
+    }
+
+    /// As [`Self::route`], for a key of any database, below 16.
+    #[inline]
+    pub fn route_in<'a>(&self, database: u8, key: &'a [u8]) -> Route<'a> {
+        let key = self.hasher.hash_in(database, key);
         Route { key, shard: self.shard_of(key.hash()) }
     }
 

@@ -6,6 +6,7 @@
 
 use crate::index::expiry_index::NEVER;
 use crate::item::chunk::{self, ChunkUse};
+use crate::item::expiry::Moment;
 use crate::linked::linked_items::{Finder, LinkedItems};
 use crate::memory::region::Location;
 use crate::slabs::page_record::RecordId;
@@ -63,8 +64,8 @@ impl Crawl {
     }
 
     /// Whether something may have expired that was not searched yet.
-    pub(super) fn may_have_expired(&self, items: &LinkedItems, now: u32) -> bool {
-        self.sweep.is_some() || items.expiry().due_page(now).is_some()
+    pub(super) fn may_have_expired(&self, items: &LinkedItems, now: Moment) -> bool {
+        self.sweep.is_some() || items.expiry().due_page(now.tick).is_some()
     }
 
     /// Whether a page is being swept, for the recount.
@@ -78,11 +79,11 @@ impl Crawl {
         if self.is_off { items.are_marks_scarce() } else { items.has_flushed_items() }
     }
 
-    /// The second at which background work is due, or a second earlier: `now + 1` if it is due
+    /// The second at which background work is due, or a second earlier: `now.tick + 1` if it is due
     /// already, `u32::MAX` if no second is known.
-    pub(super) fn due(&self, items: &LinkedItems, now: u32) -> u32 {
+    pub(super) fn due(&self, items: &LinkedItems, now: Moment) -> u32 {
         if self.is_collection_due(items) || !self.is_off && self.sweep.is_some() {
-            now + 1
+            now.tick + 1
         } else if self.is_off {
             u32::MAX
         } else {
@@ -91,7 +92,7 @@ impl Crawl {
     }
 
     /// Searches up to `budget` chunks in the background. Returns how many of the budget are left.
-    pub(super) fn crawl(&mut self, items: &mut LinkedItems, now: u32, budget: u32) -> u32 {
+    pub(super) fn crawl(&mut self, items: &mut LinkedItems, now: Moment, budget: u32) -> u32 {
         let mut left = budget;
         while left > 0 && !self.is_off && self.sweep_step(items, now, Finder::Crawler) {
             left -= 1;
@@ -104,7 +105,7 @@ impl Crawl {
     }
 
     /// Searches up to `looks` chunks for an allocation. True: something was freed.
-    pub(super) fn sweep(&mut self, items: &mut LinkedItems, now: u32, looks: usize) -> bool {
+    pub(super) fn sweep(&mut self, items: &mut LinkedItems, now: Moment, looks: usize) -> bool {
         let before = items.items();
         for _ in 0..looks {
             if !self.sweep_step(items, now, Finder::Allocation) {
@@ -115,11 +116,11 @@ impl Crawl {
     }
 
     /// Searches one chunk of a page in which something has expired. False: there is no such page.
-    fn sweep_step(&mut self, items: &mut LinkedItems, now: u32, finder: Finder) -> bool {
+    fn sweep_step(&mut self, items: &mut LinkedItems, now: Moment, finder: Finder) -> bool {
         let mut sweep = match self.sweep {
             Some(sweep) => sweep,
             None => {
-                let Some(page) = items.expiry().due_page(now) else { return false };
+                let Some(page) = items.expiry().due_page(now.tick) else { return false };
                 items.expiry_mut().clear(page);
                 self.starts += u64::from(finder == Finder::Crawler);
                 Sweep { page, chunk: 0, earliest: NEVER }
@@ -143,7 +144,7 @@ impl Crawl {
         true
     }
 
-    fn collect_step(&mut self, items: &mut LinkedItems, now: u32) {
+    fn collect_step(&mut self, items: &mut LinkedItems, now: Moment) {
         if self.page.index() >= items.slabs().stock.records().len() {
             (self.page, self.chunk) = (RecordId::new(0), 0);
             return;
@@ -160,7 +161,7 @@ impl Crawl {
 }
 
 /// Takes back a linked item if it is dead and not guarded. True: it did.
-fn take_back_dead(items: &mut LinkedItems, now: u32, item: Location, finder: Finder) -> bool {
+fn take_back_dead(items: &mut LinkedItems, now: Moment, item: Location, finder: Finder) -> bool {
     let dead = items.death_of(now, item).is_some() && !items.is_guarded(item);
     let counters = items.slabs_mut().counters_of(item);
     counters.crawler_items_checked += u64::from(finder == Finder::Crawler);

@@ -5,6 +5,7 @@ use crate::eviction::eviction::Eviction;
 use crate::eviction::victims::{Emptied, Temporary};
 use crate::item::chain;
 use crate::item::chunk::{self, ChunkUse};
+use crate::item::expiry::Moment;
 use crate::limits::{
     EMPTYING_ROUNDS, EVICTION_WORK, PREFETCH_CHUNKS, RECLAIM_WORK, RELOCATION_WORK,
     RELOCATION_WORK_BYTES, WALK_WORK,
@@ -18,7 +19,7 @@ impl Eviction {
     /// so.
     pub(crate) fn empty_chunk(
         &mut self,
-        now: u32,
+        now: Moment,
         chunk: Location,
         temporary: Temporary,
         work: &mut usize,
@@ -37,7 +38,7 @@ impl Eviction {
 
     /// Empties a page at once, which then leaves its class, or another one in its place. Its items
     /// move while their class has others to evict for them.
-    pub(crate) fn clear_page(&mut self, now: u32, page: RecordId) {
+    pub(crate) fn clear_page(&mut self, now: Moment, page: RecordId) {
         assert!(!self.items().slabs().is_pinned(page), "a pinned page is cleared");
         self.items_mut().slabs_mut().begin_drain(page);
         let (mut number, mut has_room) = (0, true);
@@ -63,7 +64,7 @@ impl Eviction {
 
     /// Takes a dead item of a drained page back, or moves this chunk of a live one to another page.
     /// The most dispensable items of the class make room. Adds the work done.
-    fn move_away(&mut self, now: u32, chunk: Location, work: &mut usize) -> Emptied {
+    fn move_away(&mut self, now: Moment, chunk: Location, work: &mut usize) -> Emptied {
         let slabs = self.items().slabs();
         let (page, class) = (slabs.stock.record_of(chunk), slabs.class_of(chunk));
         let bytes = slabs.class(class).chunk_bytes();

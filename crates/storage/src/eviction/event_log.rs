@@ -9,7 +9,7 @@ use crate::limits::EVENTS_MAX;
 /// Something that a store did without a request for it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum StoreEvent {
-    /// A live item was evicted.
+    /// A live item was evicted whose key memcached's protocols can name.
     Evicted {
         /// The key.
         key: Vec<u8>,

@@ -8,6 +8,7 @@ use crate::item::access::{AccessHistory, AccessTick, AccessWord};
 use crate::item::chunk::set_access;
 use crate::item::chunk_sizes::SlabClassId;
 use crate::item::eviction_order::{EvictionOrder, Judge};
+use crate::item::expiry::Moment;
 use crate::item::item_head::ItemHead;
 use crate::item::item_ref::ItemRef;
 use crate::item::segment::Segment;
@@ -115,8 +116,8 @@ impl Eviction {
     /// so that the cache line of a busy item stays clean.
     #[expect(clippy::inline_always, reason = "most requests do this")]
     #[inline(always)]
-    pub(crate) fn note_read(&mut self, now: u32, head: ItemHead) -> AccessWord {
-        let tick = self.clock.advance(now, self.items.items());
+    pub(crate) fn note_read(&mut self, now: Moment, head: ItemHead) -> AccessWord {
+        let tick = self.clock.advance(now.tick, self.items.items());
         let old = head.access();
         let mut new = old.after_read(tick);
         if old.is_cold() {
@@ -175,22 +176,22 @@ impl Eviction {
 
     /// Counts a sampled hit on an item that had this access word.
     #[inline(never)]
-    fn note_sampled_hit(&mut self, now: u32, item: Location, access: AccessWord) {
+    fn note_sampled_hit(&mut self, now: Moment, item: Location, access: AccessWord) {
         let judge = self.judge();
         let class = self.items.slabs().class_of(item);
         let class = self.items.slabs_mut().class_mut(class);
         class.costs.count_hit();
         if access.is_cold() && class.costs.is_tail(judge.dispensability(access)) {
-            self.worth.note_tail_hit(now);
+            self.worth.note_tail_hit(now.tick);
         }
     }
 
     /// Marks and dates an item that is about to be linked, or was just written in place. Returns
     /// its access word.
     #[inline]
-    pub(crate) fn date_new(&mut self, now: u32, item: Location) -> AccessWord {
+    pub(crate) fn date_new(&mut self, now: Moment, item: Location) -> AccessWord {
         self.items.mark_new(item);
-        let access = AccessWord::stored(self.clock.advance(now, self.items.items()));
+        let access = AccessWord::stored(self.clock.advance(now.tick, self.items.items()));
         set_access(self.items.pages_mut(), item, access);
         if self.starts_hot { access } else { self.place_new(now, item, access) }
     }
@@ -210,9 +211,9 @@ impl Eviction {
 
     /// Moves a new item to its segment, which may not be HOT. Returns its access word.
     #[inline(never)]
-    fn place_new(&mut self, now: u32, item: Location, access: AccessWord) -> AccessWord {
+    fn place_new(&mut self, now: Moment, item: Location, access: AccessWord) -> AccessWord {
         let exptime = self.items.view(item).exptime();
-        let segment = if exptime != 0 && exptime.saturating_sub(now) <= self.temporary_ttl {
+        let segment = if exptime != 0 && exptime.saturating_sub(now.tick) <= self.temporary_ttl {
             Segment::Temporary
         } else if self.segments.are_on() {
             Segment::Hot
@@ -226,9 +227,9 @@ impl Eviction {
 
     /// Counts an item that was stored in a class.
     #[inline]
-    pub(crate) fn note_store(&mut self, now: u32, class: SlabClassId) {
+    pub(crate) fn note_store(&mut self, now: Moment, class: SlabClassId) {
         self.items.slabs_mut().class_mut(class).costs.count_store();
-        self.worth.note_store(now);
+        self.worth.note_store(now.tick);
     }
 
     /// The current access tick.
@@ -237,12 +238,12 @@ impl Eviction {
     }
 
     /// Seconds since an item with this access word was accessed.
-    pub(crate) fn idle(&self, now: u32, access: AccessWord) -> u32 {
-        self.clock.seconds_since(now, access.tick())
+    pub(crate) fn idle(&self, now: Moment, access: AccessWord) -> u32 {
+        self.clock.seconds_since(now.tick, access.tick())
     }
 
     /// Seconds since the longest idle of some items was accessed.
-    pub(crate) fn longest_idle(&self, now: u32, items: impl Iterator<Item = AccessWord>) -> u32 {
+    pub(crate) fn longest_idle(&self, now: Moment, items: impl Iterator<Item = AccessWord>) -> u32 {
         let oldest = items.max_by_key(|access| access.tick().until(self.clock.tick()));
         oldest.map_or(0, |access| self.idle(now, access))
     }
@@ -269,17 +270,17 @@ impl Eviction {
 
     /// Notes a read of a sampled key. `found`: its item, if it has one.
     #[cold]
-    pub(crate) fn note_sampled_read(&mut self, now: u32, hash: u64, found: Option<Location>) {
+    pub(crate) fn note_sampled_read(&mut self, now: Moment, hash: u64, found: Option<Location>) {
         let found = found.map(|item| self.items.view(item));
         let found = found.map(|item| (item.total_bytes(), item.exptime()));
         if self.curve.is_sampled(hash) {
             let measures = self.measures();
-            if self.curve.note_read(now, hash, found, &measures) {
+            if self.curve.note_read(now.tick, hash, found, &measures) {
                 let (reads, misses) = self.reads();
                 self.curve.halve_window(reads, misses);
             }
         }
-        if self.orders.is_sampled(hash) && self.orders.note_read(now, hash, found) {
+        if self.orders.is_sampled(hash) && self.orders.note_read(now.tick, hash, found) {
             // The costs of the order before are not comparable.
             self.items.slabs_mut().classes_mut().iter_mut().for_each(SlabClass::forget_costs);
         }
@@ -288,18 +289,18 @@ impl Eviction {
 
     /// Notes that an item of a sampled key was stored.
     #[cold]
-    pub(crate) fn note_sampled_store(&mut self, now: u32, hash: u64, item: Location) {
+    pub(crate) fn note_sampled_store(&mut self, now: Moment, hash: u64, item: Location) {
         let item = self.items.view(item);
         let size = (item.total_bytes(), item.exptime());
         if self.curve.is_sampled(hash) {
             let measures = self.measures();
-            self.curve.note_store(now, hash, size, &measures);
+            self.curve.note_store(now.tick, hash, size, &measures);
             if !self.curve.is_copied() {
                 self.copy_to_curve(now, &measures);
             }
         }
         if self.orders.is_sampled(hash) {
-            self.orders.note_store(now, hash, size, self.items.bytes());
+            self.orders.note_store(now.tick, hash, size, self.items.bytes());
         }
         self.join_samples();
     }
@@ -366,7 +367,7 @@ impl Eviction {
 
     /// Copies some of the sampled items to the simulations of the orders of eviction.
     #[cold]
-    fn copy_to_orders(&mut self, now: u32) {
+    fn copy_to_orders(&mut self, now: Moment) {
         let (items, orders, tick) = (&self.items, &mut self.orders, self.clock.tick());
         let mut looks = 0;
         while looks < SHADOW_COPY_LOOKS
@@ -384,7 +385,7 @@ impl Eviction {
     }
 
     /// Copies some of the sampled items to the simulations of other sizes.
-    fn copy_to_curve(&mut self, now: u32, measures: &StoreMeasures) {
+    fn copy_to_curve(&mut self, now: Moment, measures: &StoreMeasures) {
         let (items, curve, tick) = (&self.items, &mut self.curve, self.clock.tick());
         let mut looks = 0;
         while looks < SHADOW_COPY_LOOKS
@@ -392,7 +393,7 @@ impl Eviction {
         {
             let copy = |hash, item: ItemRef<'_>| {
                 let access = (item.access(), item.access().tick().until(tick));
-                curve.copy(now, hash, (item.total_bytes(), item.exptime()), access, measures);
+                curve.copy(now.tick, hash, (item.total_bytes(), item.exptime()), access, measures);
             };
             let (end, seen) = show_live(items, now, from, copy);
             looks += seen;
@@ -413,9 +414,9 @@ impl Eviction {
     }
 
     /// The worth of a page of this store now.
-    pub(crate) fn page_worth(&self, now: u32) -> u64 {
+    pub(crate) fn page_worth(&self, now: Moment) -> u64 {
         let stock = &self.items.slabs().stock;
-        self.worth.per_page(now, stock.owned_pages() - stock.spare_pages())
+        self.worth.per_page(now.tick, stock.owned_pages() - stock.spare_pages())
     }
 
     /// From now on items that expire within this many seconds when they are stored are evicted only
@@ -456,7 +457,7 @@ impl Eviction {
 
     /// Evicts a live item, or takes back a dead one. The item is not held. It is counted for its
     /// own class, even if a chunk of another class was wanted.
-    pub(super) fn evict(&mut self, now: u32, item: Location) {
+    pub(super) fn evict(&mut self, now: Moment, item: Location) {
         let evicted = self.evict_untimed(now, item);
         self.note_evicted_time(now, evicted);
     }
@@ -465,7 +466,7 @@ impl Eviction {
     /// access word of a live item.
     pub(super) fn evict_untimed(
         &mut self,
-        now: u32,
+        now: Moment,
         item: Location,
     ) -> Option<(SlabClassId, AccessWord)> {
         let class = self.items.slabs().class_of(item);
@@ -499,7 +500,7 @@ impl Eviction {
     /// Notes how long the item that was evicted last had been idle.
     pub(super) fn note_evicted_time(
         &mut self,
-        now: u32,
+        now: Moment,
         evicted: Option<(SlabClassId, AccessWord)>,
     ) {
         let Some((class, access)) = evicted else { return };
@@ -508,8 +509,11 @@ impl Eviction {
     }
 
     #[cold]
-    fn note_eviction(&mut self, now: u32, item: Location) {
+    fn note_eviction(&mut self, now: Moment, item: Location) {
         let view = self.items.view(item);
+        if !view.has_plain_key() {
+            return;
+        }
         let event = StoreEvent::Evicted {
             key: Vec::from(view.key()),
             fetched: view.is_fetched(),
@@ -522,27 +526,27 @@ impl Eviction {
     }
 
     /// Whether dead items may be left that would make room.
-    pub(crate) fn may_have_dead(&self, now: u32) -> bool {
+    pub(crate) fn may_have_dead(&self, now: Moment) -> bool {
         self.may_have_expired(now) || self.items.has_flushed_items()
     }
 
     /// Whether something may have expired that was not searched yet.
-    pub(crate) fn may_have_expired(&self, now: u32) -> bool {
+    pub(crate) fn may_have_expired(&self, now: Moment) -> bool {
         self.crawl.may_have_expired(&self.items, now)
     }
 
     /// Searches up to `looks` chunks for expired items. True: something was freed.
-    pub(crate) fn sweep(&mut self, now: u32, looks: usize) -> bool {
+    pub(crate) fn sweep(&mut self, now: Moment, looks: usize) -> bool {
         self.crawl.sweep(&mut self.items, now, looks)
     }
 
     /// Searches up to `budget` chunks in the background. Returns how many of the budget are left.
-    pub(crate) fn crawl(&mut self, now: u32, budget: u32) -> u32 {
+    pub(crate) fn crawl(&mut self, now: Moment, budget: u32) -> u32 {
         self.crawl.crawl(&mut self.items, now, budget)
     }
 
     /// The second at which [`Self::crawl`] has something to do, see [`Crawl::due`].
-    pub(crate) fn crawl_due(&self, now: u32) -> u32 {
+    pub(crate) fn crawl_due(&self, now: Moment) -> u32 {
         self.crawl.due(&self.items, now)
     }
 
@@ -574,7 +578,7 @@ impl Eviction {
 /// reversed hash of the next bucket, and the looks that it took.
 fn show_live(
     items: &LinkedItems,
-    now: u32,
+    now: Moment,
     reversed_hash: u32,
     mut show: impl FnMut(u64, ItemRef<'_>),
 ) -> (u64, usize) {

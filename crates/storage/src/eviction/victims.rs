@@ -4,6 +4,7 @@ use crate::eviction::eviction::Eviction;
 use crate::item::access::AccessWord;
 use crate::item::chunk_sizes::SlabClassId;
 use crate::item::eviction_order::Judge;
+use crate::item::expiry::Moment;
 use crate::item::segment::Segment;
 use crate::limits::{
     AHEAD_CHUNK_BYTES_MAX, CACHE_LINE_BYTES, EVICT_LOOKS, EVICT_WALK_MAX, VICTIMS_MAX,
@@ -49,7 +50,7 @@ impl Eviction {
     /// ones, those that cost most to keep. False: the bounded search found no item that may go.
     pub(crate) fn evict_from_class(
         &mut self,
-        now: u32,
+        now: Moment,
         class: SlabClassId,
         victims: usize,
     ) -> bool {
@@ -119,7 +120,7 @@ impl Eviction {
     /// class is free or pinned, or alive while evictions are off.
     pub(crate) fn evict_first(
         &mut self,
-        now: u32,
+        now: Moment,
         class: SlabClassId,
         temporary: Temporary,
     ) -> bool {
@@ -133,7 +134,7 @@ impl Eviction {
     /// Of the first few items in that page, the one that goes first.
     fn first_evictable(
         &self,
-        now: u32,
+        now: Moment,
         class: SlabClassId,
         temporary: Temporary,
     ) -> Option<Location> {
@@ -164,7 +165,7 @@ impl Eviction {
     /// found a dead item and took it back.
     pub(crate) fn look_for_candidates(
         &mut self,
-        now: u32,
+        now: Moment,
         judge: Judge,
         class: SlabClassId,
     ) -> bool {
@@ -182,7 +183,7 @@ impl Eviction {
     /// As [`Self::look`], and adds the sample to the class's costs.
     fn look_and_count(
         &mut self,
-        now: u32,
+        now: Moment,
         judge: Judge,
         class: SlabClassId,
         bar: &mut u64,
@@ -210,7 +211,7 @@ impl Eviction {
     #[inline]
     fn look(
         &mut self,
-        now: u32,
+        now: Moment,
         judge: Judge,
         class: SlabClassId,
         bar: &mut u64,

@@ -434,6 +434,24 @@ impl HashTable {
         BucketRange { number, start, end: start + hashes }
     }
 
+    /// Asks the processor for the bucket of this number, if there is one.
+    pub(crate) fn prefetch_number(&self, pages: &OwnedPages, number: usize) {
+        if number < self.buckets() {
+            pages.prefetch(self.bucket_at(number));
+        }
+    }
+
+    /// Asks the processor for the items of the bucket of this number, if there is one. Not for
+    /// those of its overflow buckets.
+    pub(crate) fn prefetch_items(&self, pages: &OwnedPages, number: usize) {
+        if number < self.buckets() {
+            let bucket = self.bucket_at(number);
+            let slots = (0..BUCKET_SLOTS).map(|number| Slot { bucket, number });
+            let items = slots.map_while(|slot| slot.location(pages).some());
+            items.for_each(|item| pages.prefetch(pages.at(item)));
+        }
+    }
+
     /// Shows each item of a bucket. Returns how many there are.
     pub(crate) fn for_each_in_bucket(
         &self,

@@ -1,7 +1,30 @@
-//! The hash of a key, and a key together with its hash.
+//! The hash of a key.
 
 use ahash::RandomState;
 use core::hash::{BuildHasher, Hasher};
+
+use crate::item::hashed_key::HashedKey;
+use crate::item::item_ref::ItemRef;
+use crate::limits::DATABASES;
+
+/// What distinguishes the hashes of the same key in several databases.
+const DATABASE_HASHES: [u64; DATABASES as usize] = {
+    let mut hashes = [0; DATABASES as usize];
+    let mut database = 1;
+    while database < hashes.len() {
+        hashes[database] = mixed(database as u64);
+        database += 1;
+    }
+    hashes
+};
+
+/// A number each of whose bits depends on all bits of `word` (`SplitMix64`).
+const fn mixed(word: u64) -> u64 {
+    let word = word.wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    let word = (word ^ word >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    let word = (word ^ word >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
+    word ^ word >> 31
+}
 
 /// Hashes keys. All shards of a server use the same seed.
 ///
@@ -20,42 +43,28 @@ impl KeyHasher {
         KeyHasher { state: RandomState::with_seeds(word(1), word(2), word(3), word(4)) }
     }
 
-    /// Hashes a key.
+    /// Hashes a key of database 0.
     #[inline]
     pub fn hash<'a>(&self, key: &'a [u8]) -> HashedKey<'a> {
+        HashedKey::rejoin(key, self.hash_bytes(key))
+    }
+
+    /// Hashes a key of any database, below 16.
+    #[inline]
+    pub fn hash_in<'a>(&self, database: u8, key: &'a [u8]) -> HashedKey<'a> {
+        let hash = self.hash_bytes(key) ^ DATABASE_HASHES[usize::from(database)];
+        HashedKey::rejoin_in(database, key, hash)
+    }
+
+    /// Hashes the key of an item.
+    pub(crate) fn hash_item<'a>(&self, item: ItemRef<'a>) -> HashedKey<'a> {
+        self.hash_in(item.database(), item.key())
+    }
+
+    #[inline]
+    fn hash_bytes(&self, key: &[u8]) -> u64 {
         let mut hasher = self.state.build_hasher();
         hasher.write(key);
-        HashedKey { key, hash: hasher.finish() }
-    }
-}
-
-/// A key and its hash. Only [`KeyHasher::hash`] makes one from a key, so no store is asked for a
-/// key under the hash of another one.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct HashedKey<'a> {
-    key: &'a [u8],
-    hash: u64,
-}
-
-impl<'a> HashedKey<'a> {
-    /// Joins a key and its hash again that were kept or sent apart, as bytes.
-    ///
-    /// The hash must be that of a `HashedKey` of the same key, from the same hasher. That holds for
-    /// bytes that do not leave the process. Debug builds check it at each lookup.
-    #[inline]
-    pub const fn rejoin(key: &'a [u8], hash: u64) -> Self {
-        Self { key, hash }
-    }
-
-    /// The key.
-    #[inline]
-    pub const fn key(self) -> &'a [u8] {
-        self.key
-    }
-
-    /// Its hash.
-    #[inline]
-    pub const fn hash(self) -> u64 {
-        self.hash
+        hasher.finish()
     }
 }

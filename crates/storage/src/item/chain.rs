@@ -76,11 +76,11 @@ pub(crate) fn relink_head(pages: &mut OwnedPages, head: Location) {
 fn set_first_body(pages: &mut OwnedPages, item: Location, body: Location) {
     let item = ItemRef::new(pages, item);
     debug_assert!(item.is_chained());
-    pages.set_u32(item.key_at() - FIRST_BODY, body.0);
+    pages.set_u32(item.fields_end_at() - FIRST_BODY, body.0);
 }
 
 fn set_body_count(pages: &mut OwnedPages, item: Location, bodies: u16) {
     let item = ItemRef::new(pages, item);
     debug_assert!(item.is_chained());
-    pages.set_array(item.key_at() - BODIES, bodies.to_le_bytes());
+    pages.set_array(item.fields_end_at() - BODIES, bodies.to_le_bytes());
 }

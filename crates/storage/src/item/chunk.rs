@@ -11,10 +11,15 @@
 //!  then, each only if the item has it:
 //!    exptime u32 | flags u8, u16 or u32 | cas unique u64
 //!    | chained: value len u32, first body u32, bytes used in this chunk u16, bodies u16
+//!    | extended: the extension u32, see `extension.rs`
 //!  then the key, then the value or its first part.
 //!
 //!  state:     bit 0 exptime, 1 cas unique, 2-3 width of the flags (0, 1, 2, 4 bytes), 4 linked,
 //!             5 held, 6-7 flush epoch
+//!  key len:   1 to 250: a plain item, in database 0. 254: an extended one, whose extension has the
+//!             key's length and database, and the millisecond of the expiry. An item is extended if
+//!             its key needs it, or if it once expired at a millisecond other than 0. 251 to 253
+//!             are unused
 //!  value len: 65,535 in a chained item, whose value lies in more than one chunk
 //!  access:    when the item was last accessed, how often it was read, and the marks of meta
 //!             commands, see `access.rs`
@@ -32,19 +37,22 @@
 use core::sync::atomic::{Ordering, compiler_fence};
 
 use crate::item::access::AccessWord;
-use crate::limits::{CHUNK_BYTES_MAX, KEY_BYTES_MAX};
+use crate::item::extension::EXTENSION_BYTES;
+use crate::limits::{CHUNK_BYTES_MAX, KEY_BYTES_MAX, LONG_KEY_BYTES_MAX};
 use crate::memory::region::{Location, OwnedPages};
 
 /// Bytes of the fixed part of an item.
 pub(super) const HEADER_BYTES: usize = 8;
 
-const KEY_LEN: usize = 1;
+pub(super) const KEY_LEN: usize = 1;
 pub(super) const ACCESS: usize = 4;
 /// Offset of the link from a free chunk to the next one, and from a body chunk to the next body.
 pub(super) const NEXT: usize = 4;
 
 /// The key length that marks a free chunk.
 pub(super) const KEY_LEN_FREE: u8 = 0;
+/// The key length that marks an extended item.
+pub(super) const KEY_LEN_EXTENDED: u8 = 254;
 /// The key length that marks a body chunk.
 pub(super) const KEY_LEN_BODY: u8 = 255;
 pub(super) const VALUE_LEN_CHAINED: u16 = u16::MAX;
@@ -60,14 +68,16 @@ pub(super) const EPOCH_SHIFT: u32 = 6;
 pub(super) const OPTIONAL_BYTES: [u8; 16] = [0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 4, 8, 12, 16];
 pub(super) const CHAIN_BYTES: usize = 12;
 
-/// Offsets of the chain fields, counted back from the key.
+/// Offsets of the chain fields, counted back from the end of the fields.
 pub(super) const FIRST_BODY: usize = 8;
 pub(super) const HEAD_USED: usize = 4;
 pub(super) const BODIES: usize = 2;
 
 const _: () = {
     assert!(HEADER_BYTES == ACCESS + 4);
-    assert!(HEADER_BYTES + 16 + CHAIN_BYTES + KEY_BYTES_MAX < CHUNK_BYTES_MAX);
+    let fields_bytes = HEADER_BYTES + 16 + CHAIN_BYTES + EXTENSION_BYTES;
+    assert!(fields_bytes + LONG_KEY_BYTES_MAX < CHUNK_BYTES_MAX);
+    assert!(KEY_BYTES_MAX < KEY_LEN_EXTENDED as usize);
     assert!(CHUNK_BYTES_MAX < VALUE_LEN_CHAINED as usize);
 };
 

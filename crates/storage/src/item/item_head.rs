@@ -3,9 +3,12 @@
 
 use crate::item::access::AccessWord;
 use crate::item::chunk::{
-    ACCESS, CHAIN_BYTES, EPOCH_SHIFT, HAS_EXPTIME, HEADER_BYTES, KEY_LEN_BODY, KEY_LEN_FREE,
-    OPTIONAL_BYTES, VALUE_LEN_CHAINED,
+    ACCESS, CHAIN_BYTES, EPOCH_SHIFT, HAS_EXPTIME, HEADER_BYTES, KEY_LEN_BODY, KEY_LEN_EXTENDED,
+    KEY_LEN_FREE, OPTIONAL_BYTES, VALUE_LEN_CHAINED,
 };
+use crate::item::expiry::{Expiry, Moment};
+use crate::item::extension::{EXTENSION_BYTES, Extension};
+use crate::item::hashed_key::HashedKey;
 use crate::memory::region::{Location, OwnedPages};
 
 /// An item's header, and the item's offset in the region.
@@ -20,11 +23,7 @@ impl ItemHead {
     pub(crate) fn read(pages: &OwnedPages, item: Location) -> ItemHead {
         let at = pages.at(item);
         let head = ItemHead { at, header: pages.u64(at) };
-        debug_assert!(
-            head.key_len() != usize::from(KEY_LEN_FREE)
-                && head.key_len() != usize::from(KEY_LEN_BODY),
-            "not an item"
-        );
+        debug_assert!(head.code() != KEY_LEN_FREE && head.code() != KEY_LEN_BODY, "not an item");
         head
     }
 
@@ -40,9 +39,16 @@ impl ItemHead {
         self.header as u8
     }
 
+    /// The key length, or that the item is extended.
     #[inline]
-    pub(super) fn key_len(self) -> usize {
-        usize::from((self.header >> 8) as u8)
+    pub(super) fn code(self) -> u8 {
+        (self.header >> 8) as u8
+    }
+
+    /// Whether the item has an extension.
+    #[inline]
+    pub(super) fn is_extended(self) -> bool {
+        self.code() == KEY_LEN_EXTENDED
     }
 
     #[inline]
@@ -74,36 +80,66 @@ impl ItemHead {
         ItemHead { header: self.header & u64::from(u32::MAX) | u64::from(access.0) << 32, ..self }
     }
 
-    /// Offset of the key in the item.
+    /// Offset in the item of the end of its fields. There is the extension, or the key.
     #[inline]
-    fn key_offset(self) -> usize {
+    pub(super) fn fields_end(self) -> usize {
         let optional = usize::from(OPTIONAL_BYTES[usize::from(self.state() & 0xf)]);
         HEADER_BYTES + optional + if self.is_chained() { CHAIN_BYTES } else { 0 }
     }
 
-    /// Offset of the key in the region.
+    /// Offset of that end in the region.
     #[inline]
-    pub(super) fn key_at(self) -> usize {
-        self.at + self.key_offset()
+    pub(super) fn fields_end_at(self) -> usize {
+        self.at + self.fields_end()
+    }
+
+    /// The extension of an extended item.
+    pub(super) fn extension(self, pages: &OwnedPages) -> Extension {
+        debug_assert!(self.is_extended());
+        Extension(pages.u32(self.fields_end_at()))
     }
 
     /// Offset of the value, or of its first part, in the item.
     #[inline]
-    pub(super) fn value_offset(self) -> usize {
-        self.key_offset() + self.key_len()
+    pub(super) fn value_offset(self, pages: &OwnedPages) -> usize {
+        if self.is_extended() {
+            return self.extended_value_offset(pages);
+        }
+        self.fields_end() + usize::from(self.code())
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn extended_value_offset(self, pages: &OwnedPages) -> usize {
+        self.fields_end() + EXTENSION_BYTES + self.extension(pages).key_len()
     }
 
     /// The key.
     #[inline]
     pub(super) fn key(self, pages: &OwnedPages) -> &[u8] {
-        pages.bytes(self.key_at(), self.key_len())
+        if self.is_extended() {
+            return self.extended_key(pages);
+        }
+        pages.bytes(self.fields_end_at(), usize::from(self.code()))
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn extended_key(self, pages: &OwnedPages) -> &[u8] {
+        pages.bytes(self.fields_end_at() + EXTENSION_BYTES, self.extension(pages).key_len())
+    }
+
+    /// The database of the key.
+    #[inline]
+    pub(crate) fn database(self, pages: &OwnedPages) -> u8 {
+        if self.is_extended() { self.extension(pages).database() } else { 0 }
     }
 
     /// Bytes of the value.
     #[inline]
     pub(super) fn value_len(self, pages: &OwnedPages) -> usize {
         if self.is_chained() {
-            pages.u32(self.key_at() - CHAIN_BYTES) as usize
+            pages.u32(self.fields_end_at() - CHAIN_BYTES) as usize
         } else {
             usize::from((self.header >> 16) as u16)
         }
@@ -115,16 +151,49 @@ impl ItemHead {
         self.is_chained().then(|| self.value_len(pages))
     }
 
-    /// Whether the item has this key.
+    /// Whether the item has this key, in its database.
     #[inline]
-    pub(crate) fn has_key(self, pages: &OwnedPages, key: &[u8]) -> bool {
-        self.key_len() == key.len() && self.key(pages) == key
+    pub(crate) fn has_key(self, pages: &OwnedPages, key: HashedKey<'_>) -> bool {
+        if self.code() == key.code() {
+            // A plain item, whose code is the key's length.
+            return pages.bytes(self.fields_end_at(), key.key().len()) == key.key();
+        }
+        self.is_extended() && self.has_extended_key(pages, key)
     }
 
-    /// Second at which the item expires. 0: never.
+    #[cold]
+    #[inline(never)]
+    fn has_extended_key(self, pages: &OwnedPages, key: HashedKey<'_>) -> bool {
+        self.extension(pages).database() == key.database() && self.key(pages) == key.key()
+    }
+
+    /// The tick in which the item expires. 0: never.
     #[inline]
-    pub(crate) fn exptime(self, pages: &OwnedPages) -> u32 {
+    fn expiry_tick(self, pages: &OwnedPages) -> u32 {
         if self.state() & HAS_EXPTIME == 0 { 0 } else { pages.u32(self.at + HEADER_BYTES) }
+    }
+
+    /// When the item expires.
+    #[inline]
+    pub(crate) fn expiry(self, pages: &OwnedPages) -> Expiry {
+        let tick = self.expiry_tick(pages);
+        if self.is_extended() { self.extended_expiry(pages, tick) } else { Expiry::at(tick) }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn extended_expiry(self, pages: &OwnedPages, tick: u32) -> Expiry {
+        Expiry::at_millisecond(tick, self.extension(pages).millisecond())
+    }
+
+    /// Whether the item has expired.
+    #[inline]
+    pub(crate) fn has_expired(self, pages: &OwnedPages, now: Moment) -> bool {
+        let tick = self.expiry_tick(pages);
+        // What expires in this tick may do so at a later millisecond.
+        tick != 0
+            && tick <= now.tick
+            && (!self.is_extended() || self.extended_expiry(pages, tick).has_come(now))
     }
 
     /// The flush epoch in which the item was stored.

@@ -8,7 +8,10 @@ use crate::item::chunk::{
     BODIES, FIRST_BODY, HAS_CAS, HAS_EXPTIME, HEAD_USED, HEADER_BYTES, HELD, WIDTH_SHIFT,
     flags_bytes, next,
 };
+use crate::item::expiry::Expiry;
+use crate::item::hashed_key::HashedKey;
 use crate::item::item_head::ItemHead;
+use crate::limits::KEY_BYTES_MAX;
 use crate::memory::region::{Location, OwnedPages};
 
 /// An item in place. While it is borrowed, the item is not evicted.
@@ -37,9 +40,9 @@ impl<'a> ItemRef<'a> {
         ItemRef { pages, head }
     }
 
-    /// Offset of the key in the region.
-    pub(super) fn key_at(&self) -> usize {
-        self.head.key_at()
+    /// Offset in the region of the end of the fields. There is the extension, or the key.
+    pub(super) fn fields_end_at(&self) -> usize {
+        self.head.fields_end_at()
     }
 
     /// Offset of the item in the region.
@@ -72,10 +75,33 @@ impl<'a> ItemRef<'a> {
         }
     }
 
-    /// Second at which the item expires. 0: never.
+    /// The database of the key.
+    #[inline]
+    pub fn database(&self) -> u8 {
+        self.head.database(self.pages)
+    }
+
+    /// Whether memcached's protocols can name the key: it is in database 0 and has 1 to 250 bytes.
+    #[inline]
+    pub fn has_plain_key(&self) -> bool {
+        self.database() == 0 && (1..=KEY_BYTES_MAX).contains(&self.key().len())
+    }
+
+    /// The key, under its hash.
+    pub(crate) fn hashed_key(&self, hash: u64) -> HashedKey<'a> {
+        HashedKey::rejoin_in(self.database(), self.key(), hash)
+    }
+
+    /// When the item expires.
+    #[inline]
+    pub fn expiry(&self) -> Expiry {
+        self.head.expiry(self.pages)
+    }
+
+    /// The second at whose begin the item has expired. 0: never.
     #[inline]
     pub fn exptime(&self) -> u32 {
-        self.head.exptime(self.pages)
+        self.expiry().whole_tick()
     }
 
     /// Offset of the cas field in the region.
@@ -107,7 +133,9 @@ impl<'a> ItemRef<'a> {
         if self.head.is_chained() {
             return None;
         }
-        Some(self.pages.bytes(self.head.at() + self.head.value_offset(), self.value_len()))
+        Some(
+            self.pages.bytes(self.head.at() + self.head.value_offset(self.pages), self.value_len()),
+        )
     }
 
     /// The value's parts in order. None is empty.
@@ -130,7 +158,9 @@ impl<'a> ItemRef<'a> {
 
     /// Bytes of memory that the item uses: header, optional fields, key, value, chain links.
     pub fn total_bytes(&self) -> usize {
-        self.head.value_offset() + self.value_len() + self.body_count() * BODY_HEADER_BYTES
+        self.head.value_offset(self.pages)
+            + self.value_len()
+            + self.body_count() * BODY_HEADER_BYTES
     }
 
     /// The access word.
@@ -145,6 +175,10 @@ impl<'a> ItemRef<'a> {
 
     pub(super) fn has_exptime_field(&self) -> bool {
         self.head.state() & HAS_EXPTIME != 0
+    }
+
+    pub(crate) fn is_extended(&self) -> bool {
+        self.head.is_extended()
     }
 
     pub(crate) fn has_cas_field(&self) -> bool {
@@ -162,16 +196,16 @@ impl<'a> ItemRef<'a> {
     /// Bytes used in the head chunk.
     pub(crate) fn head_bytes(&self) -> usize {
         if self.is_chained() {
-            usize::from(u16::from_le_bytes(self.pages.array(self.key_at() - HEAD_USED)))
+            usize::from(u16::from_le_bytes(self.pages.array(self.head.fields_end_at() - HEAD_USED)))
         } else {
-            self.head.value_offset() + self.value_len()
+            self.head.value_offset(self.pages) + self.value_len()
         }
     }
 
     /// Offset in the region and length of the value's part in the head chunk.
     #[inline]
     pub(crate) fn head_span(&self) -> (usize, usize) {
-        let value_offset = self.head.value_offset();
+        let value_offset = self.head.value_offset(self.pages);
         (self.head.at() + value_offset, self.head_bytes() - value_offset)
     }
 
@@ -184,7 +218,7 @@ impl<'a> ItemRef<'a> {
     /// The first body chunk. `NONE`: the item is not chained, or has no body yet.
     pub(crate) fn first_body(&self) -> Location {
         if self.head.is_chained() {
-            Location(self.pages.u32(self.key_at() - FIRST_BODY))
+            Location(self.pages.u32(self.head.fields_end_at() - FIRST_BODY))
         } else {
             Location::NONE
         }
@@ -193,7 +227,7 @@ impl<'a> ItemRef<'a> {
     /// Number of body chunks.
     pub(crate) fn body_count(&self) -> usize {
         if self.head.is_chained() {
-            usize::from(u16::from_le_bytes(self.pages.array(self.key_at() - BODIES)))
+            usize::from(u16::from_le_bytes(self.pages.array(self.head.fields_end_at() - BODIES)))
         } else {
             0
         }

@@ -3,11 +3,14 @@
 use core::sync::atomic::{Ordering, compiler_fence};
 
 use crate::item::chunk::{
-    CHAIN_BYTES, HAS_CAS, HAS_EXPTIME, HEADER_BYTES, OPTIONAL_BYTES, VALUE_LEN_CHAINED,
-    WIDTH_SHIFT, flags_bytes,
+    CHAIN_BYTES, HAS_CAS, HAS_EXPTIME, HEADER_BYTES, KEY_LEN_EXTENDED, KEY_LEN_FREE,
+    OPTIONAL_BYTES, VALUE_LEN_CHAINED, WIDTH_SHIFT, flags_bytes,
 };
 use crate::item::chunk_sizes::ChunkSizes;
-use crate::limits::KEY_BYTES_MAX;
+use crate::item::expiry::Expiry;
+use crate::item::extension::{EXTENSION_BYTES, Extension};
+use crate::item::hashed_key::HashedKey;
+use crate::limits::LONG_KEY_BYTES_MAX;
 use crate::memory::region::{Location, OwnedPages};
 
 /// Whether an item has a cas field from the start.
@@ -23,22 +26,26 @@ pub(crate) struct ItemShape {
     key_len: usize,
     value_len: usize,
     optional: u8,
+    /// The key length that the item notes.
+    code: u8,
     pub(crate) chained: bool,
     /// Bytes of the head chunk.
     pub(crate) head_bytes: usize,
 }
 
 impl ItemShape {
-    /// The smallest shape of an item. An `exptime` of 0 and `flags` of 0 take no bytes.
+    /// The smallest shape of an item. An expiry of never and `flags` of 0 take no bytes.
     pub(crate) fn new(
         sizes: &ChunkSizes,
-        key_len: usize,
+        key: HashedKey<'_>,
         value_len: usize,
         flags: u32,
-        exptime: u32,
+        expiry: Expiry,
         cas: CasField,
     ) -> ItemShape {
-        assert!((1..=KEY_BYTES_MAX).contains(&key_len), "key length outside 1..=250");
+        let key_len = key.key().len();
+        let is_plain = key.code() != KEY_LEN_FREE && expiry.millisecond() == 0;
+        assert!(key_len <= LONG_KEY_BYTES_MAX, "a key of more than 16 KiB");
         let width = match flags {
             0 => 0,
             1..=0xff => 1,
@@ -46,25 +53,38 @@ impl ItemShape {
             _ => 3,
         };
         let optional = width << WIDTH_SHIFT
-            | if exptime == 0 { 0 } else { HAS_EXPTIME }
+            | if expiry.is_never() { 0 } else { HAS_EXPTIME }
             | match cas {
                 CasField::Absent => 0,
                 CasField::Present => HAS_CAS,
             };
-        let mut shape = ItemShape { key_len, value_len, optional, chained: false, head_bytes: 0 };
+        let code = if is_plain { key.code() } else { KEY_LEN_EXTENDED };
+        let mut shape =
+            ItemShape { key_len, value_len, optional, code, chained: false, head_bytes: 0 };
         shape.head_bytes = shape.value_at() + value_len;
         if sizes.piece_bytes(shape.head_bytes) < shape.head_bytes {
-            shape.optional |= HAS_EXPTIME | HAS_CAS;
-            shape.chained = true;
-            shape.head_bytes = sizes.piece_bytes(shape.value_at() + value_len);
+            shape.in_pieces(sizes)
+        } else {
+            shape
         }
-        shape
+    }
+
+    /// The shape of the item in several chunks.
+    #[inline(never)]
+    fn in_pieces(self, sizes: &ChunkSizes) -> ItemShape {
+        let optional = self.optional | HAS_EXPTIME | HAS_CAS;
+        let mut shape = ItemShape { optional, chained: true, ..self };
+        shape.head_bytes = sizes.piece_bytes(shape.value_at() + self.value_len);
+        // The head chunk takes the key: a long one may not fit the smaller chunk.
+        if shape.head_bytes < shape.value_at() { self } else { shape }
     }
 
     /// Offset of the value in the head chunk.
     pub(crate) fn value_at(self) -> usize {
         let optional = usize::from(OPTIONAL_BYTES[usize::from(self.optional)]);
-        HEADER_BYTES + optional + if self.chained { CHAIN_BYTES } else { 0 } + self.key_len
+        let chain = if self.chained { CHAIN_BYTES } else { 0 };
+        let extension = if self.code == KEY_LEN_EXTENDED { EXTENSION_BYTES } else { 0 };
+        HEADER_BYTES + optional + chain + extension + self.key_len
     }
 
     /// Writes everything but the value. The item is neither linked nor held, and has no reads.
@@ -72,19 +92,19 @@ impl ItemShape {
         self,
         pages: &mut OwnedPages,
         item: Location,
-        key: &[u8],
+        key: HashedKey<'_>,
         flags: u32,
-        exptime: u32,
+        expiry: Expiry,
     ) {
         let at = pages.at(item);
         let value_len = if self.chained { VALUE_LEN_CHAINED } else { self.value_len as u16 };
         let [low, high] = value_len.to_le_bytes();
-        pages.set_array(at, [self.optional, self.key_len as u8, low, high, 0, 0, 0, 0]);
+        pages.set_array(at, [self.optional, self.code, low, high, 0, 0, 0, 0]);
         // The chunk may have been a linked item. It is none before anything else of it changes.
         compiler_fence(Ordering::SeqCst);
         let mut field = at + HEADER_BYTES;
         if self.optional & HAS_EXPTIME != 0 {
-            pages.set_u32(field, exptime);
+            pages.set_u32(field, expiry.tick());
             field += 4;
         }
         let width = flags_bytes(self.optional);
@@ -101,7 +121,12 @@ impl ItemShape {
             pages.set_array(field + 10, [0, 0]);
             field += CHAIN_BYTES;
         }
+        if self.code == KEY_LEN_EXTENDED {
+            let extension = Extension::new(self.key_len, key.database(), expiry.millisecond());
+            pages.set_u32(field, extension.0);
+            field += EXTENSION_BYTES;
+        }
         debug_assert_eq!(field + self.key_len, at + self.value_at());
-        pages.bytes_mut(field, self.key_len).copy_from_slice(key);
+        pages.bytes_mut(field, self.key_len).copy_from_slice(key.key());
     }
 }

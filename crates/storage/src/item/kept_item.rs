@@ -5,6 +5,7 @@
 
 use crate::item::body::{BODY_HEADER_BYTES, body_head, body_previous, body_used};
 use crate::item::chunk::{ChunkUse, HAS_CAS, HAS_EXPTIME, chunk_use, next};
+use crate::item::extension::EXTENSION_BYTES;
 use crate::item::item_head::ItemHead;
 use crate::item::item_ref::ItemRef;
 use crate::limits::{CHUNK_BYTES_MAX, KEY_BYTES_MAX};
@@ -13,14 +14,22 @@ use crate::memory::region::{Location, OwnedPages};
 /// Whether the linked item in a chunk of `chunk_bytes` is well-formed, apart from its bodies.
 pub(crate) fn is_whole_head(pages: &OwnedPages, item: Location, chunk_bytes: usize) -> bool {
     let head = ItemHead::read(pages, item);
-    if head.key_len() > KEY_BYTES_MAX || head.value_offset() > chunk_bytes {
+    if !has_possible_key(pages, head, chunk_bytes) || head.value_offset(pages) > chunk_bytes {
         return false;
     }
     let view = ItemRef::with_head(pages, head);
     let used = view.head_bytes();
     let has_fields = head.state() & (HAS_EXPTIME | HAS_CAS) == HAS_EXPTIME | HAS_CAS;
-    (head.value_offset()..=chunk_bytes.min(CHUNK_BYTES_MAX)).contains(&used)
+    (head.value_offset(pages)..=chunk_bytes.min(CHUNK_BYTES_MAX)).contains(&used)
         && (!head.is_chained() || has_fields)
+}
+
+/// Whether what the item says of its key is possible. If it is extended, so is its extension.
+fn has_possible_key(pages: &OwnedPages, head: ItemHead, chunk_bytes: usize) -> bool {
+    if !head.is_extended() {
+        return usize::from(head.code()) <= KEY_BYTES_MAX;
+    }
+    head.fields_end() + EXTENSION_BYTES <= chunk_bytes && head.extension(pages).is_possible()
 }
 
 /// Whether a body chunk of `chunk_bytes` is well-formed, belongs to this head and follows

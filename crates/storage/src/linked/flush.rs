@@ -19,6 +19,7 @@ impl LinkedItems {
     /// Makes everything stored so far a miss. O(1).
     pub(crate) fn flush_all(&mut self) {
         self.epochs.advance();
+        self.accounts.empty_databases();
         if self.epochs.is_ambiguous() {
             self.slabs_mut().note_reused_mark();
         }

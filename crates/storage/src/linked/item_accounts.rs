@@ -1,6 +1,7 @@
 //! The counts of a store's items as a whole. Slab classes count their own.
 
 use crate::item::segment::Segment;
+use crate::limits::DATABASES;
 use crate::linked::item_sizes::ItemSizes;
 use crate::memory::shard_record::RecordWords;
 
@@ -10,6 +11,8 @@ pub(super) struct ItemAccounts {
     /// Bytes that linked items use, by segment.
     bytes: [usize; Segment::ALL.len()],
     sizes: Option<ItemSizes>,
+    /// Items of each database but the first that no flush has ended.
+    databases: [u64; DATABASES as usize],
     /// Requests that found an expired item.
     pub(super) expired_met: u64,
     /// Requests that found a flushed item.
@@ -24,9 +27,31 @@ impl ItemAccounts {
         ItemAccounts { sizes: track_sizes.then(ItemSizes::default), ..ItemAccounts::default() }
     }
 
-    /// Keeps the bytes. Counters of requests begin again.
+    /// Keeps the gauges. Counters of requests begin again.
     pub(super) fn keep(&mut self, words: &mut RecordWords) {
         words.keep_each(&mut self.bytes);
+        words.keep_each(&mut self.databases);
+    }
+
+    /// Items of each database but the first that no flush has ended.
+    pub(super) fn databases(&self) -> [u64; DATABASES as usize] {
+        self.databases
+    }
+
+    /// Counts an item of a database.
+    pub(super) fn add_to_database(&mut self, database: u8) {
+        self.databases[usize::from(database)] += 1;
+    }
+
+    /// Counts an item of a database out. A record may have said that there are fewer.
+    pub(super) fn remove_from_database(&mut self, database: u8) {
+        let items = &mut self.databases[usize::from(database)];
+        *items = items.saturating_sub(1);
+    }
+
+    /// Notes that a flush has ended all items.
+    pub(super) fn empty_databases(&mut self) {
+        self.databases = Default::default();
     }
 
     /// Bytes that linked items use.

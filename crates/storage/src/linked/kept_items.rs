@@ -28,6 +28,12 @@ impl LinkedItems {
             self.index().is_settled(stock.index_pages(), |page_at| stock.is_index_page(page_at));
         let items = self.slabs().class_ids().map(|class| self.slabs().class(class).items());
         let items = items.fold(0_usize, usize::saturating_add);
-        is_settled && items == self.items() && self.epochs.all_items() == Some(items)
+        let (live, databases) = (self.epochs.live_items() as u64, self.accounts.databases());
+        let others = databases.iter().try_fold(0_u64, |sum, items| sum.checked_add(*items));
+        let has_databases = databases[0] == 0 && others.is_some_and(|others| others <= live);
+        is_settled
+            && has_databases
+            && items == self.items()
+            && self.epochs.all_items() == Some(items)
     }
 }

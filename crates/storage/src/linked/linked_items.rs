@@ -8,10 +8,12 @@ use alloc::vec::Vec;
 use crate::index::expiry_index::ExpiryIndex;
 use crate::index::hash_table::HashTable;
 use crate::index::hints::{Hinted, Hints};
-use crate::index::key_hasher::{HashedKey, KeyHasher};
+use crate::index::key_hasher::KeyHasher;
 use crate::item::access::AccessWord;
 use crate::item::chain;
 use crate::item::chunk::{self, ChunkUse};
+use crate::item::expiry::{Expiry, Moment};
+use crate::item::hashed_key::HashedKey;
 use crate::item::item_fields::{self, NeededFields};
 use crate::item::item_head::ItemHead;
 use crate::item::item_ref::ItemRef;
@@ -189,7 +191,7 @@ impl LinkedItems {
     }
 
     pub(crate) fn hash_of(&self, item: Location) -> u64 {
-        self.hasher.hash(self.view(item).key()).hash()
+        self.hasher.hash_item(self.view(item)).hash()
     }
 
     /// Asks the processor for the bucket of a hash.
@@ -223,16 +225,20 @@ impl LinkedItems {
         let pages = self.pages();
         match self.hints.get(key.hash(), &self.index) {
             Hinted::Nothing => return None,
-            Hinted::Item(item) if self.head(item).has_key(pages, key.key()) => return Some(item),
+            Hinted::Item(item) if self.head(item).has_key(pages, key) => return Some(item),
             _ => {}
         }
-        self.index.find(pages, key.hash(), |item| self.head(item).has_key(pages, key.key()))
+        self.index.find(pages, key.hash(), |item| self.head(item).has_key(pages, key))
     }
 
     /// The live item of a key. A dead one is unlinked.
     #[inline]
-    pub(crate) fn find_live(&mut self, now: u32, key: HashedKey<'_>) -> Result<Location, Miss> {
-        debug_assert_eq!(key, self.hasher.hash(key.key()), "the hash is another key's");
+    pub(crate) fn find_live(&mut self, now: Moment, key: HashedKey<'_>) -> Result<Location, Miss> {
+        debug_assert_eq!(
+            key,
+            self.hasher.hash_in(key.database(), key.key()),
+            "the hash is another key's"
+        );
         let item = self.find_linked(key).ok_or(Miss::NotFound)?;
         match self.death_of(now, item) {
             None => Ok(item),
@@ -245,14 +251,14 @@ impl LinkedItems {
     #[inline(always)]
     pub(crate) fn find_live_head(
         &mut self,
-        now: u32,
+        now: Moment,
         key: HashedKey<'_>,
     ) -> Result<ItemHead, Miss> {
         match self.hints.get(key.hash(), &self.index) {
             Hinted::Nothing => return Err(Miss::NotFound),
             Hinted::Item(item) => {
                 let head = self.head(item);
-                if self.is_hit(now, head, key.key()) {
+                if self.is_hit(now, head, key) {
                     return Ok(head);
                 }
             }
@@ -275,27 +281,32 @@ impl LinkedItems {
     }
 
     #[inline]
-    fn is_hit(&self, now: u32, head: ItemHead, key: &[u8]) -> bool {
+    fn is_hit(&self, now: Moment, head: ItemHead, key: HashedKey<'_>) -> bool {
         head.has_key(self.pages(), key) && self.judge(now, head).is_none()
     }
 
     /// Why a linked item is dead. `None`: it is alive.
     #[inline]
-    pub(crate) fn death_of(&self, now: u32, item: Location) -> Option<Miss> {
+    pub(crate) fn death_of(&self, now: Moment, item: Location) -> Option<Miss> {
         self.judge(now, self.head(item))
     }
 
     /// Why the linked item with this header is dead. `None`: it is alive.
     #[inline]
-    pub(crate) fn judge(&self, now: u32, head: ItemHead) -> Option<Miss> {
-        let exptime = head.exptime(self.pages());
-        if !self.epochs.is_live(head.epoch()) && self.is_flushed(head.at()) {
+    pub(crate) fn judge(&self, now: Moment, head: ItemHead) -> Option<Miss> {
+        if self.has_been_flushed(head) {
             Some(Miss::Flushed)
-        } else if exptime != 0 && exptime <= now {
+        } else if head.has_expired(self.pages(), now) {
             Some(Miss::Expired)
         } else {
             None
         }
+    }
+
+    /// Whether a flush has ended the linked item with this header.
+    #[inline]
+    pub(super) fn has_been_flushed(&self, head: ItemHead) -> bool {
+        !self.epochs.is_live(head.epoch()) && self.is_flushed(head.at())
     }
 
     /// Whether a flush has ended the linked item at this byte. Dead items may have its mark.
@@ -385,6 +396,9 @@ impl LinkedItems {
         let view = self.view(item);
         let (bytes, segment) = (view.total_bytes(), view.access().segment());
         let (mark, exptime) = (view.epoch(), view.exptime());
+        if view.is_extended() {
+            self.count_in_database(item, ItemAccounts::add_to_database);
+        }
         self.accounts.add(bytes, segment);
         if exptime != 0 {
             self.expiry.note(self.slabs.stock.record_of(item), exptime);
@@ -396,11 +410,35 @@ impl LinkedItems {
     pub(crate) fn count_out(&mut self, item: Location) {
         let view = self.view(item);
         let (bytes, segment, mark) = (view.total_bytes(), view.access().segment(), view.epoch());
+        if view.is_extended() {
+            self.count_in_database(item, ItemAccounts::remove_from_database);
+        }
         self.accounts.remove(bytes, segment);
         self.epochs.remove(mark);
         if self.epochs.is_ambiguous() {
             self.count_dead_out(item, mark);
         }
+    }
+
+    /// Counts an extended item in its database, in or out. The first database has what the others
+    /// have not, and flushed items are in none.
+    #[cold]
+    #[inline(never)]
+    fn count_in_database(&mut self, item: Location, count: fn(&mut ItemAccounts, u8)) {
+        let head = self.head(item);
+        let database = head.database(self.pages());
+        if database != 0 && !self.has_been_flushed(head) {
+            count(&mut self.accounts, database);
+        }
+    }
+
+    /// Items of a database that no flush has ended.
+    pub(crate) fn items_in(&self, database: u8) -> u64 {
+        let others = self.accounts.databases();
+        if database != 0 {
+            return others[usize::from(database)];
+        }
+        (self.epochs.live_items() as u64).saturating_sub(others.iter().sum())
     }
 
     #[cold]
@@ -420,10 +458,10 @@ impl LinkedItems {
         self.kept_epoch.set(if is_known { self.epochs.current().into() } else { NO_EPOCH });
     }
 
-    /// Sets the exptime of an item that has the field.
-    pub(crate) fn set_exptime(&mut self, item: Location, exptime: u32) {
+    /// Sets the expiry of an item that has the fields.
+    pub(crate) fn set_expiry(&mut self, item: Location, expiry: Expiry) {
         self.count_out(item);
-        item_fields::set_exptime(self.slabs.pages_mut(), item, exptime);
+        item_fields::set_expiry(self.slabs.pages_mut(), item, expiry);
         self.count_in(item);
     }
 
@@ -500,7 +538,7 @@ impl LinkedItems {
     pub(crate) fn split_bucket(&mut self) {
         let hasher = &self.hasher;
         self.index.split_bucket(self.slabs.pages_mut(), |pages, item| {
-            hasher.hash(ItemRef::new(pages, item).key()).hash()
+            hasher.hash_item(ItemRef::new(pages, item)).hash()
         });
     }
 

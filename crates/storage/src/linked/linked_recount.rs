@@ -6,7 +6,7 @@ use crate::item::body::{body_head, body_previous};
 use crate::item::chain::chunk_used_bytes;
 use crate::item::chunk::{self, ChunkUse};
 use crate::item::segment::Segment;
-use crate::limits::PAGE_BYTES;
+use crate::limits::{DATABASES, PAGE_BYTES};
 use crate::linked::linked_items::LinkedItems;
 use crate::memory::region::Location;
 use crate::slabs::page_record::RecordId;
@@ -58,6 +58,7 @@ impl LinkedItems {
         is_swept: impl Fn(RecordId) -> bool,
     ) -> Result<(), String> {
         let (mut bytes, mut epochs, mut bodies) = ([0; Segment::ALL.len()], [0; 4], 0);
+        let mut databases = [0; DATABASES as usize];
         let mut linked = Vec::new();
         for (chunk, chunk_use) in chunks {
             if !matches!(chunk_use, ChunkUse::Linked | ChunkUse::Unlinked) {
@@ -81,11 +82,15 @@ impl LinkedItems {
                 "{chunk:?}: its page does not know that it expires"
             );
             epochs[usize::from(view.epoch())] += 1;
+            let is_counted = view.database() != 0 && !self.has_been_flushed(self.head(*chunk));
+            databases[usize::from(view.database())] += u64::from(is_counted);
         }
         let all_bodies = chunks.values().filter(|chunk| **chunk == ChunkUse::Body).count();
         ensure!(bodies == all_bodies, "{all_bodies} body chunks, {bodies} of them in chains");
         let counted = self.accounts.bytes_by_segment();
         ensure!(bytes == counted, "item bytes: {counted:?} by segment, recount {bytes:?}");
+        let counted = self.accounts.databases();
+        ensure!(databases == counted, "items by database: {counted:?}, recount {databases:?}");
         if let Some(sizes) = self.accounts.sizes() {
             let sized: u64 = sizes.map(|(_, items)| items).sum();
             ensure!(sized == self.items() as u64, "{sized} items by size of {}", self.items());

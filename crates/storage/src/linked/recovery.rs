@@ -12,7 +12,7 @@ use alloc::collections::BTreeSet;
 use alloc::vec::Vec;
 
 use crate::item::chunk::{self, ChunkUse};
-use crate::item::item_ref::ItemRef;
+use crate::item::expiry::Moment;
 use crate::item::kept_item::{is_whole_chain, is_whole_head};
 use crate::limits::{BUCKET_LOAD_MAX, RECOVERY_GROUP};
 use crate::linked::flush_epochs::FlushEpochs;
@@ -54,7 +54,7 @@ impl LinkedItems {
     /// `None`: no item is alive.
     pub(crate) fn recover(
         &mut self,
-        now: u32,
+        now: Moment,
         pages: Vec<(Page, DirectoryEntry)>,
         epoch: Option<u8>,
     ) -> Recovered {
@@ -75,7 +75,7 @@ impl LinkedItems {
     /// afterwards, and all else is free. Returns the pages, and how many items there are.
     pub(crate) fn adopt(
         &mut self,
-        now: u32,
+        now: Moment,
         pages: Vec<(Page, DirectoryEntry)>,
         epoch: Option<u8>,
         found: &mut Recovered,
@@ -113,7 +113,7 @@ impl LinkedItems {
     /// Returns how many others there are.
     fn judge_page(
         &mut self,
-        now: u32,
+        now: Moment,
         page: RecordId,
         epoch: Option<u8>,
         bodies: &mut BTreeSet<u32>,
@@ -180,8 +180,8 @@ impl LinkedItems {
     /// table has no room, it is dropped.
     fn link_or_drop(&mut self, hash: u64, item: Location, found: &mut Recovered) {
         chunk::set_held(self.pages_mut(), item, false);
-        let (pages, key) = (self.pages(), self.view(item).key());
-        let is_there = |other| ItemRef::new(pages, other).key() == key;
+        let (pages, key) = (self.pages(), self.view(item).hashed_key(hash));
+        let is_there = |other| self.head(other).has_key(pages, key);
         if self.index().find(pages, hash, is_there).is_none() && self.make_index_room() {
             self.link_kept_item(hash, item);
             found.items += 1;

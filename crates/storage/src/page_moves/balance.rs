@@ -2,6 +2,7 @@
 //! items per byte to one that has to evict better ones.
 
 use crate::item::chunk_sizes::SlabClassId;
+use crate::item::expiry::Moment;
 use crate::limits::{
     DRAIN_WORK_BYTES, DRAIN_WORK_MAX, EVICTION_WORK, RELOCATION_WORK, SWEEP_LOOKS,
 };
@@ -10,7 +11,7 @@ use crate::page_moves::drain::{DrainReason, PageMoves, Recipient};
 impl PageMoves {
     /// Before some evictions: looks for a page that another class could spare, and goes on with the
     /// drain of one that class `wanted` gets. True: a page is free now.
-    pub(crate) fn balance(&mut self, now: u32, wanted: SlabClassId, evictions: usize) -> bool {
+    pub(crate) fn balance(&mut self, now: Moment, wanted: SlabClassId, evictions: usize) -> bool {
         let is_begun = self.is_draining_for(Recipient::Class(wanted));
         if !self.eviction.evicts() || !is_begun && !self.begin_balance(now, wanted, evictions) {
             return false;
@@ -27,7 +28,12 @@ impl PageMoves {
 
     /// Evicts items of a class for new ones of the same class, about as many as `victims`. False:
     /// there are none. The store may wish for pages of others.
-    pub(crate) fn evict_for_own(&mut self, now: u32, class: SlabClassId, victims: usize) -> bool {
+    pub(crate) fn evict_for_own(
+        &mut self,
+        now: Moment,
+        class: SlabClassId,
+        victims: usize,
+    ) -> bool {
         self.wish_for_pages(now, class, victims);
         let used_chunks = self.eviction.items().slabs().class(class).used_chunks();
         let evicted = self.eviction.evict_from_class(now, class, victims);
@@ -43,7 +49,7 @@ impl PageMoves {
     }
 
     /// Begins to drain a page that another class could spare, if one is due. False: none is.
-    fn begin_balance(&mut self, now: u32, wanted: SlabClassId, evictions: usize) -> bool {
+    fn begin_balance(&mut self, now: Moment, wanted: SlabClassId, evictions: usize) -> bool {
         if !self.eviction.evicts() || self.is_draining_as(DrainReason::Ordered) {
             return false;
         }
@@ -65,7 +71,7 @@ impl PageMoves {
     /// page if it got the last one. So the class need not evict what it stored meanwhile. True: the
     /// class got the last page, or gets the next one.
     #[inline]
-    pub(crate) fn drain_ahead(&mut self, now: u32, class: SlabClassId) -> bool {
+    pub(crate) fn drain_ahead(&mut self, now: Moment, class: SlabClassId) -> bool {
         let is_recipient = self.drained_for == Some(Recipient::Class(class));
         if is_recipient && !self.eviction.items().slabs().stock.has_unreserved_page() {
             self.go_on_ahead(now, class);
@@ -74,7 +80,7 @@ impl PageMoves {
     }
 
     #[inline(never)]
-    fn go_on_ahead(&mut self, now: u32, class: SlabClassId) {
+    fn go_on_ahead(&mut self, now: Moment, class: SlabClassId) {
         let own = Recipient::Class(class);
         if !self.is_moving_page() {
             // No live item is evicted while something has expired.

@@ -1,6 +1,7 @@
 //! The clearing of a page at once, for a class that has nothing to evict.
 
 use crate::item::chunk_sizes::SlabClassId;
+use crate::item::expiry::Moment;
 use crate::page_moves::drain::PageMoves;
 use crate::page_moves::page_choice::dispensable_page;
 use crate::slabs::page_record::RecordId;
@@ -9,7 +10,7 @@ impl PageMoves {
     /// Frees a page at once for a class, or for the hash table (`None`). Its items move to other
     /// pages of their class, for which more dispensable ones go. False: all pages are pinned, or
     /// evictions are off.
-    pub(crate) fn clear_any_page(&mut self, now: u32, wanted: Option<SlabClassId>) -> bool {
+    pub(crate) fn clear_any_page(&mut self, now: Moment, wanted: Option<SlabClassId>) -> bool {
         if !self.eviction.evicts() {
             return false;
         }

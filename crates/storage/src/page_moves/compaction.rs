@@ -1,6 +1,7 @@
 //! Lossless drains: a class with more free chunks than it will soon fill gives a page.
 
 use crate::item::chunk_sizes::SlabClassId;
+use crate::item::expiry::Moment;
 use crate::limits::{COMPACT_WORK, RESERVE_WORK};
 use crate::page_moves::drain::{DrainReason, PageMoves, Recipient};
 use crate::page_moves::page_choice::dispensable_page;
@@ -8,7 +9,7 @@ use crate::page_moves::page_choice::dispensable_page;
 impl PageMoves {
     /// Drains a page of a class with more free chunks than it will soon fill, for class `wanted`.
     /// True: a chunk or a page is free now.
-    pub(crate) fn compact_page(&mut self, now: u32, wanted: SlabClassId) -> bool {
+    pub(crate) fn compact_page(&mut self, now: Moment, wanted: SlabClassId) -> bool {
         if !self.is_moving_page() && !self.begin_compaction(wanted) {
             return false;
         }
@@ -42,7 +43,7 @@ impl PageMoves {
 
     /// Prepares a page for uses that cannot wait: growth of the hash table, and a class that has
     /// nothing to evict.
-    pub(crate) fn refill_reserve(&mut self, now: u32) {
+    pub(crate) fn refill_reserve(&mut self, now: Moment) {
         let stock = &self.eviction.items().slabs().stock;
         if stock.spare_pages() >= stock.reserve_pages() {
             return;

@@ -16,6 +16,7 @@ use crate::eviction::event_log::StoreEvent;
 use crate::eviction::eviction::Eviction;
 use crate::eviction::victims::{Emptied, Temporary};
 use crate::item::chunk_sizes::SlabClassId;
+use crate::item::expiry::Moment;
 use crate::limits::{DRAIN_WORK_MAX, PREFETCH_CHUNKS};
 use crate::page_moves::page_choice::PageChoice;
 use crate::page_moves::page_sharing::PageSharing;
@@ -200,7 +201,7 @@ impl PageMoves {
     }
 
     /// Goes on with the drain until so much work is done. True: its page is free now.
-    pub(super) fn go_on_draining(&mut self, now: u32, work: usize) -> bool {
+    pub(super) fn go_on_draining(&mut self, now: Moment, work: usize) -> bool {
         let mut left = work.cast_signed();
         while left > 0 {
             let Some(mut drain) = self.drain else { return false };
@@ -250,7 +251,7 @@ impl PageMoves {
 
     /// Goes on with a drain that an operator ordered, or that no allocation has gone on with since
     /// the last call. True: there is more to do.
-    pub(crate) fn go_on_draining_in_background(&mut self, now: u32) -> bool {
+    pub(crate) fn go_on_draining_in_background(&mut self, now: Moment) -> bool {
         let Some(drain) = &mut self.drain else { return false };
         let was_stalled = core::mem::replace(&mut drain.is_stalled, true);
         if was_stalled || drain.reason == DrainReason::Ordered {

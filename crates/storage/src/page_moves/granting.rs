@@ -2,6 +2,7 @@
 //! explained in `page_sharing.rs`.
 
 use crate::item::chunk_sizes::SlabClassId;
+use crate::item::expiry::Moment;
 use crate::limits::{
     DEMANDED_PAGES, DRAIN_WORK_MAX, GRANT_PROBES, MERGES_OVER_LIMIT, PAGE_BYTES, WISH_PAGES,
 };
@@ -23,7 +24,7 @@ impl PageMoves {
     }
 
     /// The store may wish for pages, as it evicts a class's items in this many chunks.
-    pub(super) fn wish_for_pages(&mut self, now: u32, class: SlabClassId, chunks: usize) {
+    pub(super) fn wish_for_pages(&mut self, now: Moment, class: SlabClassId, chunks: usize) {
         if self.eviction.evicts() {
             let chunk_bytes = self.eviction.items().slabs().class(class).chunk_bytes();
             self.sharing.note_evictions(chunks * chunk_bytes, || self.eviction.page_worth(now));
@@ -70,13 +71,13 @@ impl PageMoves {
     }
 
     /// Has another shard give pages at once. False: none does.
-    pub(crate) fn demand_pages(&mut self, now: u32) -> bool {
+    pub(crate) fn demand_pages(&mut self, now: Moment) -> bool {
         self.eviction.evicts() && self.sharing.demand(now)
     }
 
     /// Clears some pages for another shard that has nothing left to evict. False: there is none
     /// that is neither pinned nor one that the store never gives.
-    pub(crate) fn give_now(&mut self, now: u32) -> bool {
+    pub(crate) fn give_now(&mut self, now: Moment) -> bool {
         let give = |_: &u32| {
             self.may_give()
                 && (self.give_granted_page()
@@ -97,7 +98,7 @@ impl PageMoves {
     }
 
     /// Goes on giving promised pages. True: there is more to do.
-    pub(crate) fn go_on_granting(&mut self, now: u32) -> bool {
+    pub(crate) fn go_on_granting(&mut self, now: Moment) -> bool {
         let over = self.eviction.items().slabs().stock.pool().pages_over();
         if let Some(wish) = self.sharing.wish_of_limit(over) {
             self.grant(wish);
@@ -147,7 +148,7 @@ impl PageMoves {
 
     /// Begins to drain a page for another shard. Returns how many pages are to be given: one for
     /// each sixteenth by which a page is worth more there than here, beyond a quarter.
-    fn begin_granting(&mut self, now: u32, wish: PageWish) -> u32 {
+    fn begin_granting(&mut self, now: Moment, wish: PageWish) -> u32 {
         if !self.has_movable_page() {
             return 0;
         }

@@ -2,6 +2,7 @@
 
 use crate::eviction::eviction::Eviction;
 use crate::item::chunk_sizes::SlabClassId;
+use crate::item::expiry::Moment;
 use crate::limits::{FRESH_LOOKS, PAGE_MOVE_RATIO, PROBE_EVICTIONS};
 use crate::slabs::candidates::Candidate;
 use crate::slabs::page_record::RecordId;
@@ -28,7 +29,7 @@ impl PageChoice {
     pub(super) fn donor(
         &mut self,
         eviction: &mut Eviction,
-        now: u32,
+        now: Moment,
         wanted: SlabClassId,
         evictions: u32,
     ) -> Option<SlabClassId> {
@@ -54,7 +55,7 @@ impl PageChoice {
     }
 
     /// Looks at a sample of the next class that has pages, whether or not it evicts.
-    pub(super) fn probe(&mut self, eviction: &mut Eviction, now: u32) {
+    pub(super) fn probe(&mut self, eviction: &mut Eviction, now: Moment) {
         let populated = || eviction.items().slabs().populated_classes().map(|(id, _)| id);
         let next = populated().find(|id| *id > self.probed).or_else(|| populated().next());
         if let Some(class) = next {
@@ -70,7 +71,7 @@ impl PageChoice {
 /// page. A page of `wanted` only if all others are pinned. `None`: every page is pinned.
 pub(super) fn dispensable_page(
     eviction: &mut Eviction,
-    now: u32,
+    now: Moment,
     wanted: Option<SlabClassId>,
 ) -> Option<RecordId> {
     let judge = eviction.judge();

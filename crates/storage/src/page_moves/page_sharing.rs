@@ -10,6 +10,7 @@
 
 use alloc::boxed::Box;
 
+use crate::item::expiry::Moment;
 use crate::limits::{GRANTED_PAGES_MAX, INDEX_PAGES_MIN, PAGE_BYTES, SHARE_KEPT_PART, WISH_PAGES};
 use crate::slabs::page_stock::PageStock;
 
@@ -37,7 +38,7 @@ impl PageWish {
 /// current second. False: no shard has any that it could give.
 ///
 /// [`Store::give_now`]: crate::Store::give_now
-pub type PageDemand = Box<dyn FnMut(u32) -> bool + Send>;
+pub type PageDemand = Box<dyn FnMut(Moment) -> bool + Send>;
 
 /// The wish, the grant and the demand of one store.
 pub(super) struct PageSharing {
@@ -177,7 +178,7 @@ impl PageSharing {
     }
 
     /// Has another shard give pages at once. False: none does.
-    pub(super) fn demand(&mut self, now: u32) -> bool {
+    pub(super) fn demand(&mut self, now: Moment) -> bool {
         self.demand.as_mut().is_some_and(|demand| demand(now))
     }
 }

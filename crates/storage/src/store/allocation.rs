@@ -3,6 +3,7 @@
 
 use crate::eviction::victims::Temporary;
 use crate::item::chunk_sizes::SlabClassId;
+use crate::item::expiry::Moment;
 use crate::limits::{
     ALLOCATION_ROUNDS_MAX, BORROW_FACTOR, CHUNK_BYTES_MAX, DEMANDS_MAX, SWEEP_LOOKS,
     SWEEPS_PER_ALLOCATION,
@@ -44,12 +45,12 @@ impl Allocation {
 
     /// Grows or shrinks the hash table if that is due, and makes room for an insertion. False:
     /// there is none, and no page could be had.
-    pub(super) fn prepare_insert(&mut self, now: u32) -> bool {
+    pub(super) fn prepare_insert(&mut self, now: Moment) -> bool {
         self.growth.prepare_insert(&mut self.moves, now)
     }
 
     /// A chunk for `bytes`. Items may be evicted for it. The caller writes it at once.
-    pub(super) fn allocate(&mut self, now: u32, bytes: usize) -> Option<Location> {
+    pub(super) fn allocate(&mut self, now: Moment, bytes: usize) -> Option<Location> {
         let class = self.items_mut().slabs().sizes().class_for(bytes);
         // Dead items make room even if the class is refused.
         if self.items_mut().slabs().refusals.has_class(class)
@@ -71,7 +72,7 @@ impl Allocation {
     #[inline(never)]
     fn allocate_from_full(
         &mut self,
-        now: u32,
+        now: Moment,
         class: SlabClassId,
         bytes: usize,
         gets_page: bool,
@@ -132,7 +133,7 @@ impl Allocation {
     #[cold]
     fn allocate_from_others(
         &mut self,
-        now: u32,
+        now: Moment,
         class: SlabClassId,
         bytes: usize,
     ) -> Option<Location> {
@@ -167,7 +168,7 @@ impl Allocation {
     /// nothing to evict: while a page is drained for it, or if every page is pinned.
     fn borrow_chunk(
         &mut self,
-        now: u32,
+        now: Moment,
         class: SlabClassId,
         bytes: usize,
         factor: usize,

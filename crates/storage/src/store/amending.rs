@@ -1,7 +1,8 @@
-//! Amendments: later changes of an item's exptime, cas unique and marks.
+//! Amendments: later changes of an item's expiry, cas unique and marks.
 
-use crate::index::key_hasher::HashedKey;
 use crate::item::access::Marks;
+use crate::item::expiry::{Expiry, Moment};
+use crate::item::hashed_key::HashedKey;
 use crate::item::item_ref::ItemRef;
 use crate::memory::region::Location;
 use crate::store::store::Store;
@@ -23,8 +24,8 @@ pub enum NewUnique {
 pub struct Amendment {
     /// New marks.
     pub marks: Option<Marks>,
-    /// New exptime: an absolute second; 0: never.
-    pub exptime: Option<u32>,
+    /// New expiry.
+    pub expiry: Option<Expiry>,
     /// New cas unique.
     pub unique: NewUnique,
     /// The item gets a cas unique if it then has none.
@@ -35,10 +36,10 @@ pub struct Amendment {
 
 impl Store {
     /// Amends the item of a key, dead or alive: an item that was just stored may be dead already.
-    /// `None`: there is none, or there was no memory for an exptime and the item is dropped.
+    /// `None`: there is none, or there was no memory for an expiry and the item is dropped.
     pub fn amend(
         &mut self,
-        now: u32,
+        now: Moment,
         key: HashedKey<'_>,
         amendment: &Amendment,
     ) -> Option<ItemRef<'_>> {
@@ -50,8 +51,8 @@ impl Store {
         if let Some(marks) = amendment.marks {
             self.set_marks(item, marks);
         }
-        if let Some(exptime) = amendment.exptime {
-            item = self.change_exptime(now, key.hash(), item, exptime).ok()?;
+        if let Some(expiry) = amendment.expiry {
+            item = self.change_expiry(now, key.hash(), item, expiry).ok()?;
         }
         let unique = self.new_unique(item, amendment.unique);
         if let Some(unique) = unique {

@@ -2,10 +2,11 @@
 
 use core::fmt::Write;
 
-use crate::index::key_hasher::HashedKey;
 use crate::item::body::body_span;
 use crate::item::chunk;
 use crate::item::chunk_sizes::SlabClassId;
+use crate::item::expiry::Moment;
+use crate::item::hashed_key::HashedKey;
 use crate::item::item_fields;
 use crate::item::item_shape::CasField;
 use crate::memory::region::Location;
@@ -46,7 +47,7 @@ impl Store {
     /// cas unique that was handed out before no longer matches.
     pub fn arithmetic(
         &mut self,
-        now: u32,
+        now: Moment,
         key: HashedKey<'_>,
         delta: Delta,
     ) -> Result<u64, ArithmeticError> {
@@ -69,8 +70,8 @@ impl Store {
             self.overwrite_number(item, text);
         } else {
             // A held value must not change, so even a shorter text goes into a new item.
-            let (flags, exptime) = (view.flags(), view.exptime());
-            let fields = ItemFields { key, flags, exptime, cas: CasField::Absent };
+            let (flags, expiry) = (view.flags(), view.expiry());
+            let fields = ItemFields { key, flags, expiry, cas: CasField::Absent };
             let guard = self.items_mut().guard(item);
             let new = self.new_item(now, fields, text);
             self.items_mut().end_guard(guard);

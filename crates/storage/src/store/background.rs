@@ -4,6 +4,7 @@ use alloc::vec::Vec;
 
 use crate::eviction::event_log::StoreEvent;
 use crate::item::chunk_sizes::SlabClassId;
+use crate::item::expiry::Moment;
 use crate::page_moves::page_sharing::{PageDemand, PageWish};
 use crate::page_moves::reassign::Reassigned;
 use crate::policy::segment_shares::SegmentShares;
@@ -13,7 +14,7 @@ impl Store {
     /// Does up to `budget` small steps of background work. True: there is more to do now.
     ///
     /// A step looks at one item. Giving pages to other shards takes longer, tens of microseconds.
-    pub fn maintain(&mut self, now: u32, budget: u32) -> bool {
+    pub fn maintain(&mut self, now: Moment, budget: u32) -> bool {
         let moves = self.allocation.moves_mut();
         let left = moves.eviction_mut().crawl(now, budget);
         let draining = moves.go_on_draining_in_background(now);
@@ -24,10 +25,10 @@ impl Store {
     /// The second at which [`Self::maintain`] next has something to do. It may be one second too
     /// early. It is the next second if there is something to do now, and `u32::MAX` if nothing is
     /// known.
-    pub fn background_due(&self, now: u32) -> u32 {
+    pub fn background_due(&self, now: Moment) -> u32 {
         let moves = self.allocation.moves();
         if moves.is_moving_page() || moves.is_over_limit() {
-            return now + 1;
+            return now.tick + 1;
         }
         moves.eviction().crawl_due(now)
     }
@@ -89,7 +90,7 @@ impl Store {
 
     /// Clears some pages for another shard that has nothing left to evict. False: there is none
     /// that is neither pinned nor one that the store never gives.
-    pub fn give_now(&mut self, now: u32) -> bool {
+    pub fn give_now(&mut self, now: Moment) -> bool {
         self.allocation.moves_mut().give_now(now)
     }
 

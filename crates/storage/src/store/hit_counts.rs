@@ -1,7 +1,8 @@
 //! Hits and storage commands that the caller counts. They are counted by slab class only, so the
 //! counts of the classes and of the store agree.
 
-use crate::index::key_hasher::HashedKey;
+use crate::item::expiry::Expiry;
+use crate::item::hashed_key::HashedKey;
 use crate::item::item_shape::{CasField, ItemShape};
 use crate::item::segment::Segment;
 use crate::memory::region::Location;
@@ -52,20 +53,18 @@ impl Store {
         self.items_mut().slabs_mut().count_set(class);
     }
 
-    /// Counts a storage command that had memory for an item of these lengths and flags, with an
-    /// exptime or without, and did not store it.
+    /// Counts a storage command that had memory for an item of this key, value length, flags
+    /// and expiry, and did not store it.
     #[inline(never)]
     pub fn count_set_in_vain(
         &mut self,
-        key_len: usize,
+        key: HashedKey<'_>,
         value_len: usize,
         flags: u32,
-        expires: bool,
+        expiry: Expiry,
     ) {
         let slabs = self.items_mut().slabs_mut();
-        let exptime = u32::from(expires);
-        let shape =
-            ItemShape::new(slabs.sizes(), key_len, value_len, flags, exptime, CasField::Absent);
+        let shape = ItemShape::new(slabs.sizes(), key, value_len, flags, expiry, CasField::Absent);
         let class = slabs.sizes().class_for(shape.head_bytes);
         slabs.count_set(class);
     }

@@ -1,12 +1,13 @@
 //! Holds of items, see `linked/hold.rs`.
 
-use crate::index::key_hasher::HashedKey;
+use crate::item::expiry::Moment;
+use crate::item::hashed_key::HashedKey;
 use crate::linked::hold::Hold;
 use crate::store::store::Store;
 
 impl Store {
     /// Holds the live item of a key. `None`: a miss. Does not count as a read.
-    pub fn hold(&mut self, now: u32, key: HashedKey<'_>) -> Option<Hold> {
+    pub fn hold(&mut self, now: Moment, key: HashedKey<'_>) -> Option<Hold> {
         self.items_mut().find_live(now, key).ok()?;
         self.hold_hit(key)
     }

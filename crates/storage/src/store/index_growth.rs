@@ -1,5 +1,6 @@
 //! The growth and shrinking of the hash table, a little with each insertion.
 
+use crate::item::expiry::Moment;
 use crate::limits::{GROWTH_RETRY_INSERTS, MERGES_PER_INSERT, SPLITS_PER_INSERT};
 use crate::linked::linked_items::LinkedItems;
 use crate::page_moves::drain::PageMoves;
@@ -15,7 +16,7 @@ pub(super) struct IndexGrowth {
 impl IndexGrowth {
     /// Grows or shrinks the hash table if that is due, and makes room for an insertion. False:
     /// there is none, and no page could be had.
-    pub(super) fn prepare_insert(&mut self, moves: &mut PageMoves, now: u32) -> bool {
+    pub(super) fn prepare_insert(&mut self, moves: &mut PageMoves, now: Moment) -> bool {
         if moves.eviction().items().index().is_growth_due() {
             self.grow(moves, now);
         } else {
@@ -29,7 +30,7 @@ impl IndexGrowth {
         true
     }
 
-    fn grow(&mut self, moves: &mut PageMoves, now: u32) {
+    fn grow(&mut self, moves: &mut PageMoves, now: Moment) {
         for _ in 0..SPLITS_PER_INSERT {
             if moves.eviction().items().index().needs_bucket_page() {
                 if self.pause > 0 {
@@ -61,7 +62,7 @@ fn shrink(items: &mut LinkedItems) {
 }
 
 /// A page for the hash table.
-fn take_page(moves: &mut PageMoves, now: u32) -> Option<RecordId> {
+fn take_page(moves: &mut PageMoves, now: Moment) -> Option<RecordId> {
     let page = moves.eviction_mut().items_mut().slabs_mut().stock.take_page();
     if page.is_some() || !moves.clear_any_page(now, None) {
         return page;

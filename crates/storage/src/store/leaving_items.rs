@@ -11,6 +11,7 @@ use crate::index::key_hasher::KeyHasher;
 use crate::item::access::{AccessTick, AccessWord};
 use crate::item::chain;
 use crate::item::chunk::{self, ChunkUse};
+use crate::item::expiry::Moment;
 use crate::item::item_ref::ItemRef;
 use crate::limits::{LEAVING_AGE_LOOKS, PAGE_BYTES};
 use crate::linked::linked_items::LinkedItems;
@@ -56,7 +57,12 @@ impl LeavingItems {
     /// The items of shard `config.shard` of the generation before that of the pool's stores.
     /// `config` and `hasher` must be those of the store that left them, and `now` must go on from
     /// its time. Dead items are left out.
-    pub fn new(config: &Config, pool: &Arc<PagePool>, hasher: KeyHasher, now: u32) -> LeavingItems {
+    pub fn new(
+        config: &Config,
+        pool: &Arc<PagePool>,
+        hasher: KeyHasher,
+        now: Moment,
+    ) -> LeavingItems {
         let owner = pool.generation().other().owner(config.shard);
         let mut slabs = SlabAllocator::new(
             Arc::clone(pool),

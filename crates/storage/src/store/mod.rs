@@ -9,6 +9,7 @@ pub(crate) mod amending;
 pub(crate) mod arithmetic;
 mod background;
 mod cas_uniques;
+mod databases;
 pub(crate) mod glance;
 pub(crate) mod hit_counts;
 mod holding;

@@ -1,9 +1,10 @@
 //! Reads on terms: what a read changes of an item, and what it returns of the item's state before.
 
-use crate::index::key_hasher::HashedKey;
 use crate::item::access::Marks;
 use crate::item::chunk;
 use crate::item::chunk_sizes::SlabClassId;
+use crate::item::expiry::{Expiry, Moment};
+use crate::item::hashed_key::HashedKey;
 use crate::item::item_ref::ItemRef;
 use crate::linked::linked_items::Miss;
 use crate::memory::region::Location;
@@ -15,13 +16,13 @@ use crate::store::store::Store;
 pub struct ReadTerms {
     /// The item does not count as read.
     pub unseen: bool,
-    /// New exptime: an absolute second; 0: never.
-    pub exptime: Option<u32>,
+    /// New expiry.
+    pub expiry: Option<Expiry>,
     /// The item gets a cas unique if it has none.
     pub with_cas: bool,
     /// If the item expires before this second, one reader is asked to fetch the value again. 0: no.
     pub recache: u32,
-    /// `recache` is compared with the new exptime.
+    /// `recache` is compared with the new expiry.
     pub recache_after_touch: bool,
     /// [`ReadHit::idle`] is needed.
     pub with_idle: bool,
@@ -33,7 +34,7 @@ pub struct ReadTerms {
 pub struct ReadHit<'a> {
     /// The item as it is now.
     pub item: ItemRef<'a>,
-    /// Second at which it would have expired. 0: never.
+    /// Second at whose begin it would have expired. 0: never.
     pub exptime: u32,
     /// Cas unique. 0: it had none.
     pub cas: u64,
@@ -49,11 +50,11 @@ pub struct ReadHit<'a> {
 
 impl Store {
     /// The live item of a key, read on these terms. If there is no memory to give the item an
-    /// exptime, it is dropped: `NotFound`.
+    /// expiry, it is dropped: `NotFound`.
     #[inline]
     pub fn read(
         &mut self,
-        now: u32,
+        now: Moment,
         key: HashedKey<'_>,
         terms: &ReadTerms,
     ) -> Result<ReadHit<'_>, Miss> {
@@ -73,17 +74,18 @@ impl Store {
             self.eviction_mut().note_read(now, head);
         }
         let marks = access.marks();
-        let compared = terms.exptime.filter(|_| terms.recache_after_touch).unwrap_or(exptime);
+        let compared =
+            terms.expiry.filter(|_| terms.recache_after_touch).map_or(exptime, Expiry::whole_tick);
         let is_due = compared != 0 && compared < terms.recache;
         let won = !marks.claimed && (marks.stale || is_due);
         if won {
             self.set_marks(item, Marks { claimed: true, ..marks });
         }
-        if let Some(exptime) = terms.exptime {
-            item = self.change_exptime(now, key.hash(), item, exptime)?;
+        if let Some(expiry) = terms.expiry {
+            item = self.change_expiry(now, key.hash(), item, expiry)?;
         }
         if !terms.again {
-            if terms.exptime.is_some() {
+            if terms.expiry.is_some() {
                 self.items_mut().slabs_mut().counters_of(item).touch_hits += 1;
             } else {
                 self.count_get(item, access.segment());
@@ -97,7 +99,7 @@ impl Store {
     }
 
     /// The slab class of a key's item, dead or alive, and the seconds since the item was accessed.
-    pub fn class_and_idle(&self, now: u32, key: HashedKey<'_>) -> Option<(SlabClassId, u32)> {
+    pub fn class_and_idle(&self, now: Moment, key: HashedKey<'_>) -> Option<(SlabClassId, u32)> {
         let item = self.items().find_linked(key)?;
         let idle = self.eviction().idle(now, self.items().view(item).access());
         Some((self.items().slabs().class_of(item), idle))

@@ -7,6 +7,8 @@ use std::vec::Vec;
 use proptest::prelude::*;
 
 use crate::index::key_hasher::KeyHasher;
+use crate::item::expiry::Expiry;
+use crate::item::expiry::Moment;
 use crate::memory::page_directory::{Generation, ShardNumber};
 use crate::memory::page_pool::PagePool;
 use crate::memory::region::{Region, record_words, region_bytes};
@@ -104,8 +106,8 @@ proptest! {
             shard.run(operation);
             if let Some(key) = operation.key().filter(|_| *holds_next).map(key_text) {
                 let key = shard.hasher.hash(key.as_bytes());
-                if shard.store.get(shard.now, key).is_ok() {
-                    holds.extend(shard.store.hold(shard.now, key));
+                if shard.store.get(Moment::at(shard.now), key).is_ok() {
+                    holds.extend(shard.store.hold(Moment::at(shard.now), key));
                 }
             }
         }
@@ -160,7 +162,7 @@ proptest! {
         }
         pool.recover_instead(1);
         let mut store = Store::for_recovery(&config(), pool, hasher.clone()).unwrap();
-        store.recover(shard.now);
+        store.recover(Moment::at(shard.now));
         store.check().unwrap();
         let searched = Shard { store, hasher, now: shard.now };
         prop_assert!(!shard.knows_epoch() || shard.contents() == searched.contents());
@@ -171,7 +173,8 @@ proptest! {
 fn a_value_that_is_arriving_leaves_no_record() {
     let mut shard = Shard::with_config(&config());
     let key = shard.hasher.hash(b"key");
-    let reservation = shard.store.reserve(shard.now, key, 0, 0, 100_000).unwrap();
+    let reservation =
+        shard.store.reserve(Moment::at(shard.now), key, 0, Expiry::NEVER, 100_000).unwrap();
     assert!(!shard.store.save_record());
     shard.store.abandon(reservation);
     assert!(shard.store.save_record());

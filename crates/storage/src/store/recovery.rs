@@ -3,6 +3,7 @@
 use alloc::sync::Arc;
 
 use crate::index::key_hasher::KeyHasher;
+use crate::item::expiry::Moment;
 use crate::limits::INDEX_PAGES_MIN;
 use crate::linked::recovery::Recovered;
 use crate::memory::page_directory::{NO_EPOCH, ShardNumber};
@@ -28,7 +29,7 @@ impl Store {
 
     /// Finds the items in the pages of the store's shard. `now` must go on from the time of the
     /// store that left them. O(n). To be called once, before anything else.
-    pub fn recover(&mut self, now: u32) -> Recovered {
+    pub fn recover(&mut self, now: Moment) -> Recovered {
         let stock = &self.items().slabs().stock;
         let pages = stock.take_kept();
         let epoch = stock.kept_number(ShardNumber::Epoch).get();

@@ -12,6 +12,8 @@ use proptest::prelude::*;
 
 use crate::index::key_hasher::KeyHasher;
 use crate::item::chunk_sizes::SlabClassId;
+use crate::item::expiry::Expiry;
+use crate::item::expiry::Moment;
 use crate::memory::cuts;
 use crate::memory::page_directory::{Generation, NO_EPOCH, ShardNumber};
 use crate::memory::page_pool::PagePool;
@@ -144,7 +146,7 @@ impl Shard {
         let hasher = KeyHasher::new(3);
         let store = Store::for_recovery(&Config::default(), pool, hasher.clone());
         let mut store = store.unwrap();
-        let found = store.recover(now);
+        let found = store.recover(Moment::at(now));
         store.check().unwrap();
         assert_eq!(store.stats().curr_items, found.items);
         Shard { store, hasher, now }
@@ -167,47 +169,48 @@ impl Shard {
         match *operation {
             Operation::Set { len, flags, ttl, .. } => {
                 let value = fake_items(len);
-                let item = NewItem { key, value: &value, flags, exptime: until(ttl) };
-                let _ = store.store(now, &item, StoreVerb::Set);
+                let item = NewItem { key, value: &value, flags, expiry: Expiry::at(until(ttl)) };
+                let _ = store.store(Moment::at(now), &item, StoreVerb::Set);
             }
             Operation::Append { len, .. } => {
                 let value = vec![b'+'; len];
-                let item = NewItem { key, value: &value, flags: 0, exptime: 0 };
-                let _ = store.store(now, &item, StoreVerb::Append);
+                let item = NewItem { key, value: &value, flags: 0, expiry: Expiry::NEVER };
+                let _ = store.store(Moment::at(now), &item, StoreVerb::Append);
             }
             Operation::SetNumber { number, .. } => {
                 let value = format!("{number}");
-                let item = NewItem { key, value: value.as_bytes(), flags: 0, exptime: 0 };
-                let _ = store.store(now, &item, StoreVerb::Set);
+                let item =
+                    NewItem { key, value: value.as_bytes(), flags: 0, expiry: Expiry::NEVER };
+                let _ = store.store(Moment::at(now), &item, StoreVerb::Set);
             }
             Operation::Incr { by, .. } => {
-                let _ = store.arithmetic(now, key, Delta::Incr(by));
+                let _ = store.arithmetic(Moment::at(now), key, Delta::Incr(by));
             }
             Operation::Delete { .. } => {
-                let _ = store.delete(now, key);
+                let _ = store.delete(Moment::at(now), key);
             }
             Operation::Touch { ttl, .. } => {
-                let _ = store.touch(now, key, until(ttl));
+                let _ = store.touch(Moment::at(now), key, Expiry::at(until(ttl)));
             }
             Operation::AskForCas { .. } => {
                 let amendment =
                     Amendment { with_cas: true, unique: NewUnique::Renew, ..Amendment::default() };
-                if store.get(now, key).is_ok() {
-                    let _ = store.amend(now, key, &amendment);
+                if store.get(Moment::at(now), key).is_ok() {
+                    let _ = store.amend(Moment::at(now), key, &amendment);
                 }
             }
             Operation::Get { .. } => {
-                let _ = store.get(now, key);
+                let _ = store.get(Moment::at(now), key);
             }
             Operation::Flush => store.flush_all(),
             Operation::Reassign { from } => {
                 let from = SlabClassId::from_number(from + 1);
                 let _ = store.reassign(from, None);
-                (0..20).for_each(|_| _ = store.maintain(now, 64));
+                (0..20).for_each(|_| _ = store.maintain(Moment::at(now), 64));
             }
             Operation::Wait { seconds } => {
                 self.now += seconds;
-                let _ = self.store.maintain(self.now, 64);
+                let _ = self.store.maintain(Moment::at(self.now), 64);
             }
         }
     }
@@ -220,7 +223,7 @@ impl Shard {
             let view = items.view(item);
             let value = view.value_parts().flatten().copied().collect();
             let (flags, exptime, cas) = (view.flags(), view.exptime(), view.cas());
-            let is_alive = items.death_of(self.now, item).is_none();
+            let is_alive = items.death_of(Moment::at(self.now), item).is_none();
             is_alive.then_some((text, Seen { value, flags, exptime, cas }))
         });
         seen.collect()

@@ -15,8 +15,9 @@
 //! An item keeps its age in ticks, its reads and its segment, so that the new shard evicts it when
 //! the old one would have. If there is no room for all, the new shards evict as they always do.
 
-use crate::index::key_hasher::HashedKey;
 use crate::item::chunk;
+use crate::item::expiry::Moment;
+use crate::item::hashed_key::HashedKey;
 use crate::item::item_fields;
 use crate::item::item_ref::ItemRef;
 use crate::item::item_shape::CasField;
@@ -37,7 +38,7 @@ impl Store {
     /// Takes over the items of a group. Returns how many of them it had already.
     pub fn take_over(
         &mut self,
-        now: u32,
+        now: Moment,
         leaving: &mut LeavingItems,
         group: &mut LeavingGroup,
     ) -> u64 {
@@ -57,14 +58,14 @@ impl Store {
     /// Takes over an item, unless it finds no memory. Returns whether it was there already.
     fn take_over_item(
         &mut self,
-        now: u32,
+        now: Moment,
         leaving: &mut LeavingItems,
         hash: u64,
         item: Location,
     ) -> bool {
         for _ in 0..=LEAVING_PAGES_GIVEN_UP {
             let Some(source) = leaving.item(item) else { return false };
-            let key = HashedKey::rejoin(source.key(), hash);
+            let key = source.hashed_key(hash);
             if self.items().find_linked(key).is_some() {
                 leaving.release(item);
                 return true;
@@ -87,7 +88,7 @@ impl Store {
     /// Links a copy of an item of another store. `age`: ticks since it was accessed.
     fn copy_in(
         &mut self,
-        now: u32,
+        now: Moment,
         key: HashedKey<'_>,
         source: ItemRef<'_>,
         age: u32,
@@ -98,7 +99,7 @@ impl Store {
         self.has_long_values |= source.value_len() > LONG_VALUE_BYTES;
         let unique = source.cas();
         let cas = if unique == 0 { CasField::Absent } else { CasField::Present };
-        let fields = ItemFields { key, flags: source.flags(), exptime: source.exptime(), cas };
+        let fields = ItemFields { key, flags: source.flags(), expiry: source.expiry(), cas };
         let copy = match source.value() {
             Some(value) => self.new_item(now, fields, value),
             None => self.build_from_parts(now, fields, source.value_len(), source.value_parts()),

@@ -9,6 +9,7 @@ use std::vec::Vec;
 use proptest::prelude::*;
 
 use crate::index::key_hasher::KeyHasher;
+use crate::item::expiry::Moment;
 use crate::limits::{INDEX_PAGES_MIN, PAGE_BYTES};
 use crate::memory::cuts;
 use crate::memory::page_directory::Generation;
@@ -170,8 +171,9 @@ impl Left {
         let pool = Arc::new(self.pool_for(geometry, usable));
         let hasher = || KeyHasher::new(SEED);
         let old = (0..self.geometry.shards).map(|shard| self.geometry.config(shard));
-        let mut leaving: Vec<LeavingItems> =
-            old.map(|config| LeavingItems::new(&config, &pool, hasher(), self.now)).collect();
+        let mut leaving: Vec<LeavingItems> = old
+            .map(|config| LeavingItems::new(&config, &pool, hasher(), Moment::at(self.now)))
+            .collect();
         let mut lost = Lost::default();
         while !pool.has_pages_for(geometry.shards as usize) {
             assert!(leaving.iter_mut().any(LeavingItems::give_up_page), "no room for the shards");
@@ -186,7 +188,7 @@ impl Left {
             }
             while leaving.sort_next_page(|hash| geometry.shard_of(hash), &mut groups) {
                 for (store, group) in stores.iter_mut().zip(&mut groups) {
-                    lost.twice += store.take_over(self.now, leaving, group);
+                    lost.twice += store.take_over(Moment::at(self.now), leaving, group);
                 }
             }
             lost.no_room += leaving.given_up();
@@ -214,7 +216,7 @@ fn recovered_stores(geometry: Geometry, pool: &Arc<PagePool>, now: u32) -> Vec<S
     };
     let mut stores: Vec<Store> = (0..geometry.shards).map(make).collect();
     for store in &mut stores {
-        store.recover(now);
+        store.recover(Moment::at(now));
     }
     stores
 }

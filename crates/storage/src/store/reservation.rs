@@ -3,9 +3,10 @@
 
 use alloc::vec::Vec;
 
-use crate::index::key_hasher::HashedKey;
 use crate::item::body::BODY_HEADER_BYTES;
 use crate::item::chain;
+use crate::item::expiry::{Expiry, Moment};
+use crate::item::hashed_key::HashedKey;
 use crate::item::item_shape::{CasField, ItemShape};
 use crate::limits::{LONG_VALUE_BYTES, VALUE_BYTES_MAX};
 use crate::memory::region::Location;
@@ -53,7 +54,7 @@ pub(super) enum ValuePart<'a> {
 pub(super) struct ItemFields<'a> {
     pub(super) key: HashedKey<'a>,
     pub(super) flags: u32,
-    pub(super) exptime: u32,
+    pub(super) expiry: Expiry,
     pub(super) cas: CasField,
 }
 
@@ -64,29 +65,28 @@ impl Store {
     }
 
     /// Reserves the head chunk for a value of `value_len` bytes, or the whole item if it fits one
-    /// chunk. `exptime` is an absolute second, 0: never. The present item of the key stays until
-    /// [`Self::commit`].
+    /// chunk. The present item of the key stays until [`Self::commit`].
     pub fn reserve(
         &mut self,
-        now: u32,
+        now: Moment,
         key: HashedKey<'_>,
         flags: u32,
-        exptime: u32,
+        expiry: Expiry,
         value_len: usize,
     ) -> Result<Reservation, NoMemory> {
-        let fields = ItemFields { key, flags, exptime, cas: CasField::Absent };
+        let fields = ItemFields { key, flags, expiry, cas: CasField::Absent };
         self.begin(now, fields, value_len)
     }
 
     fn begin(
         &mut self,
-        now: u32,
+        now: Moment,
         fields: ItemFields<'_>,
         value_len: usize,
     ) -> Result<Reservation, NoMemory> {
-        let ItemFields { key, flags, exptime, cas } = fields;
+        let ItemFields { key, flags, expiry, cas } = fields;
         let sizes = self.items().slabs().sizes();
-        let shape = ItemShape::new(sizes, key.key().len(), value_len, flags, exptime, cas);
+        let shape = ItemShape::new(sizes, key, value_len, flags, expiry, cas);
         let is_long = value_len > LONG_VALUE_BYTES;
         self.has_long_values |= is_long;
         if is_long && self.is_refused(now, value_len)
@@ -98,7 +98,7 @@ impl Store {
             return Err(NoMemory);
         }
         let head = self.allocation.allocate(now, shape.head_bytes).ok_or(NoMemory)?;
-        shape.write(self.pages_mut(), head, key.key(), flags, exptime);
+        shape.write(self.pages_mut(), head, key, flags, expiry);
         self.items_mut().slabs_mut().pin_chunk(head);
         self.reservations += 1;
         let at = self.pages().at(head) + shape.value_at();
@@ -112,7 +112,7 @@ impl Store {
     /// Whether there is known to be no memory for a value of this many bytes. Dead items would make
     /// room.
     #[cold]
-    fn is_refused(&self, now: u32, value_len: usize) -> bool {
+    fn is_refused(&self, now: Moment, value_len: usize) -> bool {
         let is_refused = self.items().slabs().refusals.has_value(value_len);
         value_len > VALUE_BYTES_MAX || is_refused && !self.eviction().may_have_dead(now)
     }
@@ -121,7 +121,7 @@ impl Store {
     /// further chunk could be had. The caller gives the reservation up, or tries again later.
     pub fn spare(
         &mut self,
-        now: u32,
+        now: Moment,
         reservation: &mut Reservation,
     ) -> Result<&mut [u8], NoMemory> {
         let (at, len) = self.spare_span(now, reservation)?;
@@ -130,7 +130,7 @@ impl Store {
 
     fn spare_span(
         &mut self,
-        now: u32,
+        now: Moment,
         reservation: &mut Reservation,
     ) -> Result<(usize, usize), NoMemory> {
         let missing = reservation.missing();
@@ -196,7 +196,7 @@ impl Store {
     /// before anything else is allocated.
     pub(super) fn build(
         &mut self,
-        now: u32,
+        now: Moment,
         fields: ItemFields<'_>,
         value_len: usize,
         parts: &[ValuePart<'_>],
@@ -207,7 +207,7 @@ impl Store {
     /// As [`Self::build`], with parts of another store's memory.
     pub(super) fn build_from_parts<'a>(
         &mut self,
-        now: u32,
+        now: Moment,
         fields: ItemFields<'_>,
         value_len: usize,
         parts: impl Iterator<Item = &'a [u8]>,
@@ -217,7 +217,7 @@ impl Store {
 
     fn build_from<'a>(
         &mut self,
-        now: u32,
+        now: Moment,
         fields: ItemFields<'_>,
         value_len: usize,
         parts: impl Iterator<Item = ValuePart<'a>>,
@@ -239,7 +239,7 @@ impl Store {
 
     fn fill_from_bytes(
         &mut self,
-        now: u32,
+        now: Moment,
         reservation: &mut Reservation,
         mut bytes: &[u8],
     ) -> Result<(), NoMemory> {
@@ -256,7 +256,7 @@ impl Store {
     /// The caller has pinned the item, so its chunks stay where they are.
     fn fill_from_item(
         &mut self,
-        now: u32,
+        now: Moment,
         reservation: &mut Reservation,
         item: Location,
     ) -> Result<(), NoMemory> {
@@ -290,6 +290,7 @@ mod tests {
     use crate::{StoreOutcome, StoreVerb};
 
     const SEED: u64 = 1;
+    const NOW: Moment = Moment::at(1);
 
     fn store_of(pages: usize) -> Store {
         let region = Region::new(Box::new(vec![0; pages * PAGE_BYTES]));
@@ -303,8 +304,8 @@ mod tests {
 
     fn put<'a>(store: &mut Store, key: &'a [u8], value: &[u8], verb: StoreVerb) -> HashedKey<'a> {
         let key = KeyHasher::new(SEED).hash(key);
-        let item = NewItem { key, value, flags: 0, exptime: 0 };
-        assert_eq!(store.store(1, &item, verb), StoreOutcome::Stored);
+        let item = NewItem { key, value, flags: 0, expiry: Expiry::NEVER };
+        assert_eq!(store.store(NOW, &item, verb), StoreOutcome::Stored);
         key
     }
 
@@ -324,7 +325,7 @@ mod tests {
             });
             // Guard, copy, unguard, unpin the new chain, free the old one, reuse freed chunks.
             assert!(steps <= 8 * (LEN / CHUNK_BYTES_MAX + 4), "{steps} steps");
-            let item = store.get(1, key).unwrap();
+            let item = store.get(NOW, key).unwrap();
             let mut rest = &value[..];
             for part in item.value_parts() {
                 rest = rest.strip_prefix(part).expect("another value than was joined");
@@ -339,11 +340,11 @@ mod tests {
         let mut store = store_of(100);
         let value = value_of(1 << 20);
         let key = KeyHasher::new(SEED).hash(b"long");
-        let mut reservation = store.reserve(1, key, 0, 0, value.len()).unwrap();
+        let mut reservation = store.reserve(NOW, key, 0, Expiry::NEVER, value.len()).unwrap();
         for end in [0, 1, 5_000, 300_000, 300_001, value.len()] {
             while reservation.missing() > value.len() - end {
                 let written = value.len() - reservation.missing();
-                let room = store.spare(1, &mut reservation).unwrap();
+                let room = store.spare(NOW, &mut reservation).unwrap();
                 let count = room.len().min(end - written);
                 room[..count].copy_from_slice(&value[written..written + count]);
                 store.advance(&mut reservation, count);
@@ -360,7 +361,7 @@ mod tests {
     fn an_item_is_counted_without_a_walk() {
         let mut store = store_of(100);
         let key = put(&mut store, b"long", &value_of(3 << 20), StoreVerb::Set);
-        assert_eq!(steps::of(|| store.touch(1, key, 90).unwrap()), 0);
+        assert_eq!(steps::of(|| store.touch(NOW, key, Expiry::at(90)).unwrap()), 0);
         store.check().unwrap();
     }
 
@@ -386,7 +387,7 @@ mod tests {
             store.check().unwrap();
         }
         assert_eq!(store.stats().items_moved, bodies.len() as u64 + 1);
-        let item = store.get(1, key).unwrap();
+        let item = store.get(NOW, key).unwrap();
         let moved: Vec<u8> = item.value_parts().flatten().copied().collect();
         assert!(moved == value);
     }

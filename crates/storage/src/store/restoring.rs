@@ -1,7 +1,8 @@
 //! Items of a snapshot, which are stored as they were: with their cas unique and their age.
 
-use crate::index::key_hasher::HashedKey;
 use crate::item::access::AccessHistory;
+use crate::item::expiry::Moment;
+use crate::item::hashed_key::HashedKey;
 use crate::item::item_fields;
 use crate::item::item_shape::CasField;
 use crate::limits::LONG_VALUE_BYTES;
@@ -35,8 +36,8 @@ pub enum RestoreOutcome {
 impl Store {
     /// Stores an item of a snapshot, unless its key has one. It counts as no request. If there is
     /// too little memory, items are evicted: by their ages, whatever the order in which they come.
-    pub fn restore(&mut self, now: u32, restored: &RestoredItem<'_>) -> RestoreOutcome {
-        let NewItem { key, value, flags, exptime } = restored.item;
+    pub fn restore(&mut self, now: Moment, restored: &RestoredItem<'_>) -> RestoreOutcome {
+        let NewItem { key, value, flags, expiry } = restored.item;
         self.has_long_values |= value.len() > LONG_VALUE_BYTES;
         if self.items_mut().find_live(now, key).is_ok() {
             return RestoreOutcome::Present;
@@ -46,7 +47,7 @@ impl Store {
         }
         let has_cas = restored.cas != 0 && self.uniques.are_on();
         let cas = if has_cas { CasField::Present } else { CasField::Absent };
-        let Some(new) = self.new_item(now, ItemFields { key, flags, exptime, cas }, value) else {
+        let Some(new) = self.new_item(now, ItemFields { key, flags, expiry, cas }, value) else {
             return RestoreOutcome::NoMemory;
         };
         self.link_restored(key, new, restored);
@@ -56,7 +57,7 @@ impl Store {
     /// As [`Self::restore`], for an item whose value was written into a reservation of its key.
     pub fn commit_restored(
         &mut self,
-        now: u32,
+        now: Moment,
         reservation: Reservation,
         restored: &RestoredItem<'_>,
     ) -> RestoreOutcome {

@@ -5,6 +5,7 @@ use alloc::vec::Vec;
 use crate::item::access::AccessWord;
 use crate::item::chunk::{self, ChunkUse};
 use crate::item::chunk_sizes::SlabClassId;
+use crate::item::expiry::Moment;
 use crate::item::segment::Segment;
 use crate::limits::AGE_LOOKS_MAX;
 use crate::policy::curve_counts::CurveCounts;
@@ -59,7 +60,7 @@ impl Store {
     }
 
     /// Counters and gauges of a slab class, which is one of [`Self::classes`].
-    pub fn class_stats(&self, now: u32, id: SlabClassId) -> ClassStats {
+    pub fn class_stats(&self, now: Moment, id: SlabClassId) -> ClassStats {
         let class = self.items().slabs().class(id);
         ClassStats {
             chunk_size: class.chunk_bytes() as u64,
@@ -78,7 +79,7 @@ impl Store {
 
     /// Seconds since the longest idle item of each segment of a class was accessed, of those in the
     /// first chunks of its first pages.
-    fn longest_idle(&self, now: u32, class: SlabClassId) -> [u64; Segment::ALL.len()] {
+    fn longest_idle(&self, now: Moment, class: SlabClassId) -> [u64; Segment::ALL.len()] {
         let (pages, slabs) = (self.pages(), self.items().slabs());
         let chunks =
             slabs.pages_of(class).flat_map(|page| slabs.chunks_of_page(page).take(AGE_LOOKS_MAX));

@@ -3,9 +3,10 @@
 use alloc::sync::Arc;
 
 use crate::eviction::eviction::Eviction;
-use crate::index::key_hasher::HashedKey;
 use crate::index::key_hasher::KeyHasher;
 use crate::item::chunk_sizes::SlabClassId;
+use crate::item::expiry::Moment;
+use crate::item::hashed_key::HashedKey;
 use crate::item::item_size_limit::ItemSizeLimit;
 use crate::limits::{INDEX_PAGES_MIN, PAGES_MIN};
 use crate::linked::hold::HoldTable;
@@ -153,7 +154,7 @@ impl Store {
     }
 
     /// Removes the live item of a key.
-    pub fn delete(&mut self, now: u32, key: HashedKey<'_>) -> Result<(), Miss> {
+    pub fn delete(&mut self, now: Moment, key: HashedKey<'_>) -> Result<(), Miss> {
         let items = self.items_mut();
         let item = items.find_live(now, key)?;
         items.slabs_mut().counters_of(item).delete_hits += 1;
@@ -163,14 +164,14 @@ impl Store {
     }
 
     /// Notes a removal for the simulations.
-    fn sample_removal(&mut self, hash: u64) {
+    pub(super) fn sample_removal(&mut self, hash: u64) {
         if self.eviction().is_sampled(hash) {
             self.eviction_mut().note_sampled_removal(hash);
         }
     }
 
     /// Removes the live item of a key without counting it: no client asked for it.
-    pub fn discard(&mut self, now: u32, key: HashedKey<'_>) -> Result<(), Miss> {
+    pub fn discard(&mut self, now: Moment, key: HashedKey<'_>) -> Result<(), Miss> {
         let items = self.items_mut();
         let item = items.find_live(now, key)?;
         items.unlink(item);

@@ -1,10 +1,12 @@
 //! The storage commands: set, add, replace, append, prepend and cas.
 
-use crate::index::key_hasher::HashedKey;
 use crate::item::chunk::set_linked;
 use crate::item::chunk_sizes::SlabClassId;
+use crate::item::expiry::{Expiry, Moment};
+use crate::item::hashed_key::HashedKey;
 use crate::item::item_shape::{CasField, ItemShape};
-use crate::limits::{KEY_BYTES_MAX, LONG_VALUE_BYTES};
+use crate::item::key_copy::KeyCopy;
+use crate::limits::LONG_VALUE_BYTES;
 use crate::memory::region::Location;
 use crate::store::reservation::{ItemFields, Reservation, ValuePart};
 use crate::store::store::Store;
@@ -12,14 +14,14 @@ use crate::store::store::Store;
 /// An item to be stored, with its whole value.
 #[derive(Clone, Copy, Debug)]
 pub struct NewItem<'a> {
-    /// 1 to 250 bytes, and their hash.
+    /// At most 16 KiB, and their hash.
     pub key: HashedKey<'a>,
     /// The value.
     pub value: &'a [u8],
     /// The client flags.
     pub flags: u32,
-    /// Second at which the item expires. 0: never.
-    pub exptime: u32,
+    /// When the item expires.
+    pub expiry: Expiry,
 }
 
 /// A storage command: what it requires of the key's present item.
@@ -31,9 +33,9 @@ pub enum StoreVerb {
     Add,
     /// The key has an item.
     Replace,
-    /// The key has an item. The new value follows its value; its flags and exptime stay.
+    /// The key has an item. The new value follows its value; its flags and expiry stay.
     Append,
-    /// The key has an item. The new value precedes its value; its flags and exptime stay.
+    /// The key has an item. The new value precedes its value; its flags and expiry stay.
     Prepend,
     /// The item has this cas unique.
     Cas(u64),
@@ -72,7 +74,7 @@ enum Side {
 
 impl Store {
     /// Stores an item with its whole value.
-    pub fn store(&mut self, now: u32, item: &NewItem<'_>, verb: StoreVerb) -> StoreOutcome {
+    pub fn store(&mut self, now: Moment, item: &NewItem<'_>, verb: StoreVerb) -> StoreOutcome {
         self.has_long_values |= item.value.len() > LONG_VALUE_BYTES;
         if verb == StoreVerb::Set {
             return self.set(now, item);
@@ -96,7 +98,7 @@ impl Store {
 
     /// Stores an item, whether or not the key has one.
     #[inline]
-    fn set(&mut self, now: u32, item: &NewItem<'_>) -> StoreOutcome {
+    fn set(&mut self, now: Moment, item: &NewItem<'_>) -> StoreOutcome {
         let old = self.items_mut().find_live(now, item.key);
         if old.is_ok_and(|old| self.overwrite(now, old, item)) {
             return StoreOutcome::Stored;
@@ -107,8 +109,8 @@ impl Store {
         if old.is_ok() {
             return self.insert(now, item);
         }
-        let NewItem { key, flags, exptime, .. } = *item;
-        let fields = ItemFields { key, flags, exptime, cas: CasField::Absent };
+        let NewItem { key, flags, expiry, .. } = *item;
+        let fields = ItemFields { key, flags, expiry, cas: CasField::Absent };
         let Some(new) = self.new_item(now, fields, item.value) else {
             return StoreOutcome::NoMemory;
         };
@@ -118,9 +120,9 @@ impl Store {
 
     /// Stores an item. The key may have one.
     #[inline]
-    fn insert(&mut self, now: u32, item: &NewItem<'_>) -> StoreOutcome {
-        let NewItem { key, flags, exptime, .. } = *item;
-        let fields = ItemFields { key, flags, exptime, cas: CasField::Absent };
+    fn insert(&mut self, now: Moment, item: &NewItem<'_>) -> StoreOutcome {
+        let NewItem { key, flags, expiry, .. } = *item;
+        let fields = ItemFields { key, flags, expiry, cas: CasField::Absent };
         match self.new_item(now, fields, item.value) {
             Some(new) => {
                 self.link_new(now, item.key, new);
@@ -132,11 +134,10 @@ impl Store {
 
     /// Writes an item over the key's live one, if both need a chunk of the same class and the old
     /// one is not held. False: it did not.
-    fn overwrite(&mut self, now: u32, item: Location, new: &NewItem<'_>) -> bool {
-        let NewItem { key, value, flags, exptime } = *new;
+    fn overwrite(&mut self, now: Moment, item: Location, new: &NewItem<'_>) -> bool {
+        let NewItem { key, value, flags, expiry } = *new;
         let sizes = self.items().slabs().sizes();
-        let shape =
-            ItemShape::new(sizes, key.key().len(), value.len(), flags, exptime, CasField::Absent);
+        let shape = ItemShape::new(sizes, key, value.len(), flags, expiry, CasField::Absent);
         let view = self.items().view(item);
         let fits = !shape.chained && !view.is_chained() && !view.is_held();
         let (head_bytes, old_access) = (view.head_bytes(), view.access());
@@ -146,7 +147,7 @@ impl Store {
         }
         self.items_mut().count_out(item);
         let pages = self.pages_mut();
-        shape.write(pages, item, key.key(), flags, exptime);
+        shape.write(pages, item, key, flags, expiry);
         let at = pages.at(item) + shape.value_at();
         pages.bytes_mut(at, value.len()).copy_from_slice(value);
         let access = self.eviction_mut().date_new(now, item);
@@ -161,7 +162,12 @@ impl Store {
 
     /// Links a reservation whose value is complete, if the verb's condition holds. Frees it
     /// otherwise.
-    pub fn commit(&mut self, now: u32, reservation: Reservation, verb: StoreVerb) -> StoreOutcome {
+    pub fn commit(
+        &mut self,
+        now: Moment,
+        reservation: Reservation,
+        verb: StoreVerb,
+    ) -> StoreOutcome {
         assert_eq!(reservation.missing(), 0, "a value is committed before it is complete");
         let (hash, head) = (reservation.hash, reservation.head);
         if !self.allocation.prepare_insert(now) {
@@ -170,10 +176,8 @@ impl Store {
         }
         let view = self.items().view(head);
         let value_len = view.value_len();
-        let mut key = [0; KEY_BYTES_MAX];
-        let key = &mut key[..view.key().len()];
-        key.copy_from_slice(view.key());
-        let key = HashedKey::rejoin(key, hash);
+        let key = KeyCopy::new(view.hashed_key(hash));
+        let key = key.hashed_key();
         let old = self.items_mut().find_live(now, key).ok();
         let old_class = old.map(|old| self.items().slabs().class_of(old));
         let outcome = match self.decide(key.key(), value_len, old, verb) {
@@ -227,7 +231,7 @@ impl Store {
     /// Replaces `old` by an item with both values.
     fn join(
         &mut self,
-        now: u32,
+        now: Moment,
         key: HashedKey<'_>,
         old: Location,
         (new, new_len): (ValuePart<'_>, usize),
@@ -235,8 +239,8 @@ impl Store {
     ) -> StoreOutcome {
         let view = self.items().view(old);
         let value_len = view.value_len() + new_len;
-        let (flags, exptime) = (view.flags(), view.exptime());
-        let fields = ItemFields { key, flags, exptime, cas: CasField::Absent };
+        let (flags, expiry) = (view.flags(), view.expiry());
+        let fields = ItemFields { key, flags, expiry, cas: CasField::Absent };
         let parts = match side {
             Side::Front => [new, ValuePart::Item(old)],
             Side::Back => [ValuePart::Item(old), new],

@@ -12,6 +12,7 @@ use core::ops::ControlFlow;
 
 use crate::item::access::AccessHistory;
 use crate::item::chunk_sizes::SlabClassId;
+use crate::item::expiry::Moment;
 use crate::item::item_ref::ItemRef;
 use crate::memory::region::Location;
 use crate::store::store::Store;
@@ -66,7 +67,7 @@ impl Store {
     /// counts as read.
     pub fn walk(
         &self,
-        now: u32,
+        now: Moment,
         position: WalkPosition,
         classes: u64,
         looks: usize,
@@ -75,25 +76,64 @@ impl Store {
         if !self.has_items_of(classes) {
             return WalkPosition(END);
         }
-        let (mut at, mut left) = (position.0, looks);
+        let slabs = self.items().slabs();
+        let is_wanted = |item| is_in(classes, slabs.class_of(item));
+        let show_item = |item| show(&self.walked(now, item));
+        self.walk_items(now, position, looks, is_wanted, show_item)
+    }
+
+    /// Shows the live items that are wanted.
+    fn walk_items(
+        &self,
+        now: Moment,
+        position: WalkPosition,
+        looks: usize,
+        is_wanted: impl Fn(Location) -> bool,
+        mut show: impl FnMut(Location),
+    ) -> WalkPosition {
+        let (mut at, mut left, items) = (position.0, looks, self.items());
         while at < END && left > 0 {
-            let bucket = self.items().index().bucket_at_reversed(at as u32);
+            let bucket = items.index().bucket_at_reversed(at as u32);
             // If buckets were merged since, some items of this one were seen.
-            let seen_below = (at > bucket.start).then_some(at as u32);
-            let show_wanted = |item| self.show_if_wanted(now, item, seen_below, classes, &mut show);
-            let index = self.items().index();
-            let seen = index.for_each_in_bucket(self.pages(), bucket.number, show_wanted);
+            let is_partly_seen = at > bucket.start;
+            let is_seen = |item| (items.hash_of(item) as u32).reverse_bits() < at as u32;
+            let show_wanted = |item| {
+                let is_live = items.death_of(now, item).is_none();
+                if is_wanted(item) && is_live && !(is_partly_seen && is_seen(item)) {
+                    show(item);
+                }
+            };
+            let seen = items.index().for_each_in_bucket(self.pages(), bucket.number, show_wanted);
             at = bucket.end;
             left = left.saturating_sub(seen + 1);
         }
         WalkPosition(at)
     }
 
+    /// Shows live items of one database, for a dialect whose clients keep the position as a number.
+    /// `cursor`: 0 to begin, then what the last call returned, which is below 2^32; 0: all were
+    /// seen. About `looks` items and buckets are looked at, of all databases. An item that is in
+    /// the store from begin to end is shown exactly once.
+    pub fn scan(
+        &self,
+        now: Moment,
+        cursor: u64,
+        database: u8,
+        looks: usize,
+        mut show: impl FnMut(ItemRef<'_>),
+    ) -> u64 {
+        let items = self.items();
+        let is_wanted = |item| items.view(item).database() == database;
+        let show_item = |item| show(items.view(item));
+        let next = self.walk_items(now, WalkPosition(cursor), looks, is_wanted, show_item);
+        if next.is_end() { 0 } else { next.0 }
+    }
+
     /// As [`Self::walk`] over all classes, but in the order of the reversed hashes. It also ends at
     /// an item that `take` does not take; a walk from the returned position begins with that item.
     pub fn walk_while(
         &self,
-        now: u32,
+        now: Moment,
         position: WalkPosition,
         looks: usize,
         mut take: impl FnMut(&Walked<'_>) -> ControlFlow<()>,
@@ -121,7 +161,7 @@ impl Store {
         WalkPosition(at)
     }
 
-    fn walked(&self, now: u32, location: Location) -> Walked<'_> {
+    fn walked(&self, now: Moment, location: Location) -> Walked<'_> {
         let (items, eviction) = (self.items(), self.eviction());
         let item = items.view(location);
         let (idle, history) = (eviction.idle(now, item.access()), eviction.history(item.access()));
@@ -131,24 +171,6 @@ impl Store {
     fn has_items_of(&self, classes: u64) -> bool {
         let slabs = self.items().slabs();
         slabs.populated_classes().any(|(id, class)| is_in(classes, id) && class.items() > 0)
-    }
-
-    fn show_if_wanted(
-        &self,
-        now: u32,
-        location: Location,
-        seen_below: Option<u32>,
-        classes: u64,
-        show: &mut impl FnMut(&Walked<'_>),
-    ) {
-        let items = self.items();
-        let class = items.slabs().class_of(location);
-        let is_below = |at: u32| ((items.hash_of(location) as u32).reverse_bits()) < at;
-        let is_wanted = is_in(classes, class) && items.death_of(now, location).is_none();
-        if !is_wanted || seen_below.is_some_and(is_below) {
-            return;
-        }
-        show(&self.walked(now, location));
     }
 }
 

@@ -1,6 +1,6 @@
 //! Evictions ahead of need: they are few, and only of small items.
 
-use slabcore_storage::{Config, StoreOutcome};
+use slabcore_storage::{Config, Moment, StoreOutcome};
 
 use crate::shard::{Shard, pool};
 
@@ -38,7 +38,7 @@ fn small_items_are_evicted_a_few_at_a_time() {
     assert!(evicted.abs_diff(full.len() as u64) <= VICTIMS_MAX, "{evicted} of {}", full.len());
     // A store that nothing is stored in evicts nothing.
     let before = shard.store.stats().counters.evicted;
-    while shard.store.maintain(shard.now, 100) {}
+    while shard.store.maintain(Moment::at(shard.now), 100) {}
     assert_eq!(shard.store.stats().counters.evicted, before);
 }
 

@@ -1,6 +1,6 @@
 //! Flushes end the items stored before them, and none stored after.
 
-use slabcore_storage::{Config, Miss, Reassigned, StoreOutcome};
+use slabcore_storage::{Config, Expiry, Miss, Moment, Reassigned, StoreOutcome};
 
 use crate::shard::{Shard, pool};
 
@@ -17,7 +17,7 @@ fn a_flush_hides_what_was_stored_before_and_nothing_after() {
         shard.store.check().unwrap();
     }
     assert_eq!(shard.set("after", 1, 0), StoreOutcome::Stored);
-    while shard.store.maintain(1, 100) {}
+    while shard.store.maintain(Moment::at(1), 100) {}
     assert_eq!(shard.store.stats().curr_items, 1);
     assert_eq!(shard.get("after"), Ok(1));
 }
@@ -43,8 +43,8 @@ fn a_flush_takes_back_nothing_by_itself() {
     }
     assert_eq!(shard.hits("old", 10_000), 0);
     let hashed = shard.hasher.hash(b"new0");
-    shard.store.touch(1, hashed, 90).unwrap();
-    while shard.store.maintain(1, 100) {}
+    shard.store.touch(Moment::at(1), hashed, Expiry::at(90)).unwrap();
+    while shard.store.maintain(Moment::at(1), 100) {}
     shard.store.check().unwrap();
     assert_eq!(shard.store.stats().curr_items, 100);
     assert_eq!(shard.hits("new", 100), 100);
@@ -68,12 +68,12 @@ fn live_items_that_move_among_flushed_ones_stay_alive() {
     assert_eq!(shard.store.reassign(None, None), Reassigned::Begun);
     shard.store.crawl_in_background(false);
     while shard.store.stats().is_moving_page {
-        shard.store.maintain(1, 0);
+        shard.store.maintain(Moment::at(1), 0);
         shard.store.check().unwrap();
     }
     assert!(shard.store.stats().items_moved >= moved + 100);
     assert_eq!(shard.hits("new", 100), 100);
-    while shard.store.maintain(1, 100) {}
+    while shard.store.maintain(Moment::at(1), 100) {}
     assert_eq!(shard.hits("new", 100), 100);
 }
 
@@ -86,7 +86,7 @@ fn a_crawler_that_is_off_keeps_a_mark_for_the_next_flush() {
     for (round, left) in [50, 100, 100, 100].into_iter().enumerate() {
         assert_eq!(shard.fill(&format!("f{round}-"), 50, 30), 50);
         shard.store.flush_all();
-        while shard.store.maintain(1, 100) {}
+        while shard.store.maintain(Moment::at(1), 100) {}
         assert!(shard.store.stats().curr_items <= left, "round {round}");
         assert!(shard.store.stats().curr_items > 0, "what is off collects no more than it must");
         shard.store.check().unwrap();

@@ -1,6 +1,6 @@
 //! A store that is full, as a cache is nearly always, and the traffic to it.
 
-use slabcore_storage::{Config, PAGE_BYTES, Reservation, StoreOutcome, StoreVerb};
+use slabcore_storage::{Config, Expiry, Moment, PAGE_BYTES, Reservation, StoreOutcome, StoreVerb};
 
 use crate::shard::{Shard, pool};
 
@@ -72,13 +72,13 @@ impl FullStore {
     /// Begins to receive a value that arrives in parts.
     pub(super) fn reserve(&mut self, key: &str, len: usize) -> Reservation {
         let hashed = self.shard.hasher.hash(key.as_bytes());
-        self.shard.store.reserve(self.shard.now, hashed, 0, 0, len).unwrap()
+        self.shard.store.reserve(Moment::at(self.shard.now), hashed, 0, Expiry::NEVER, len).unwrap()
     }
 
     /// Receives the next part of this value, of 16 KiB at most.
     pub(super) fn receive(&mut self, arriving: &mut Reservation, value: &[u8]) {
         let at = value.len() - arriving.missing();
-        let room = self.shard.store.spare(self.shard.now, arriving).unwrap();
+        let room = self.shard.store.spare(Moment::at(self.shard.now), arriving).unwrap();
         let part = room.len().min(16 << 10);
         room[..part].copy_from_slice(&value[at..at + part]);
         self.shard.store.advance(arriving, part);
@@ -86,7 +86,7 @@ impl FullStore {
 
     /// Stores the value that has arrived.
     pub(super) fn commit(&mut self, arrived: Reservation) {
-        let outcome = self.shard.store.commit(self.shard.now, arrived, StoreVerb::Set);
+        let outcome = self.shard.store.commit(Moment::at(self.shard.now), arrived, StoreVerb::Set);
         assert_eq!(outcome, StoreOutcome::Stored);
     }
 
@@ -94,7 +94,7 @@ impl FullStore {
         self.requests += 1;
         self.shard.now += u32::from(self.requests.is_multiple_of(REQUESTS_PER_SECOND));
         if self.requests.is_multiple_of(TURN_REQUESTS) {
-            self.shard.store.maintain(self.shard.now, 64);
+            self.shard.store.maintain(Moment::at(self.shard.now), 64);
         }
     }
 }

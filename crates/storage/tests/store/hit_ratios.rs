@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use slabcore_storage::{Config, PAGE_BYTES, PagePool, StoreOutcome};
+use slabcore_storage::{Config, Moment, PAGE_BYTES, PagePool, StoreOutcome};
 
 use crate::shard::{Shard, pool};
 
@@ -71,7 +71,7 @@ impl HotAndCold {
             for shard in &mut self.0 {
                 shard.shard.now += u32::from(request % 1000 == 0);
                 if request % 16 == 0 {
-                    shard.shard.store.maintain(shard.shard.now, 1);
+                    shard.shard.store.maintain(Moment::at(shard.shard.now), 1);
                 }
             }
         }

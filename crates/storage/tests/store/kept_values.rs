@@ -3,7 +3,7 @@
 
 use std::sync::{Arc, Mutex};
 
-use slabcore_storage::{Config, PAGE_BYTES};
+use slabcore_storage::{Config, Moment, PAGE_BYTES};
 
 use crate::full_store::{FullStore, ITEM_BYTES};
 use crate::shard::{Shard, pattern, pool};
@@ -310,7 +310,7 @@ fn values_stay_when_the_limit_falls_while_one_arrives() {
             store.commit(arriving);
             let what = format!("limit of {pages} pages, reads per turnover: {parts}");
             assert!(store.shard.has_value(&key, &value), "{what}");
-            while store.shard.store.maintain(store.shard.now, 64) {}
+            while store.shard.store.maintain(Moment::at(store.shard.now), 64) {}
             assert_eq!(pool.pages_over(), 0, "{what}");
             for _ in 0..2 {
                 let part = 1.0 / f64::from(parts);

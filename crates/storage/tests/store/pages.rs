@@ -3,7 +3,8 @@
 use std::sync::{Arc, Mutex};
 
 use slabcore_storage::{
-    Config, NoMemory, PAGE_BYTES, PageWish, Reassigned, SlabClassId, Store, StoreOutcome, StoreVerb,
+    Config, Expiry, Moment, NoMemory, PAGE_BYTES, PageWish, Reassigned, SlabClassId, Store,
+    StoreOutcome, StoreVerb,
 };
 
 use crate::shard::{Shard, pattern, pool};
@@ -21,7 +22,7 @@ fn shards_with_many_pages_give_for_those_with_few() {
     assert!(pool.set_limit(32));
     // Like executors, which sleep once they have nothing to do.
     for shard in &mut shards {
-        while shard.store.maintain(shard.now, 64) {}
+        while shard.store.maintain(Moment::at(shard.now), 64) {}
         shard.store.check().unwrap();
     }
     assert_eq!(pool.pages_over(), 0);
@@ -38,7 +39,7 @@ fn pages_pass_from_a_rich_shard_to_a_poor_one() {
     poor.fill("p", 5_000, 1_000);
     let wish = PageWish { worth: u64::MAX, pages: 10 };
     rich.store.grant(wish);
-    while rich.store.maintain(1, 64) {}
+    while rich.store.maintain(Moment::at(1), 64) {}
     assert_eq!(pool.pages_free(), 10);
     poor.fill("p", 5_000, 1_000);
     assert_eq!(pool.pages_free(), 0);
@@ -61,7 +62,7 @@ fn a_lower_limit_is_reached_and_a_higher_one_used() {
     assert_eq!((pool.pages_free(), pool.pages_over()), (0, 0));
     assert!(pool.set_limit(40));
     let owned = |one: &Shard, other: &Shard| one.store.pages_owned() + other.store.pages_owned();
-    while one.store.maintain(1, 64) | other.store.maintain(1, 64) {}
+    while one.store.maintain(Moment::at(1), 64) | other.store.maintain(Moment::at(1), 64) {}
     assert_eq!((pool.pages_over(), pool.pages_total()), (0, 40));
     assert!((36..=40).contains(&owned(&one, &other)), "{} pages", owned(&one, &other));
     one.store.check().unwrap();
@@ -82,13 +83,13 @@ fn a_page_is_reassigned() {
     (0..1_000).filter(|n| n % 3 > 0).for_each(|n| shard.delete(&format!("a{n}")));
     let items = shard.store.stats().curr_items;
     let in_classes = |store: &Store| -> u64 {
-        let classes = store.classes().map(|class| store.class_stats(1, class));
+        let classes = store.classes().map(|class| store.class_stats(Moment::at(1), class));
         classes.map(|class| class.total_pages).sum()
     };
     assert_eq!(in_classes(&shard.store), 2);
     assert_eq!(shard.store.reassign(None, None), Reassigned::Begun);
     assert_eq!(shard.store.reassign(None, None), Reassigned::Busy);
-    while shard.store.maintain(1, 64) {}
+    while shard.store.maintain(Moment::at(1), 64) {}
     assert_eq!(shard.store.stats().curr_items, items);
     assert_eq!(in_classes(&shard.store), 1);
     shard.store.check().unwrap();
@@ -116,7 +117,7 @@ fn a_page_moves_without_further_allocations() {
     let mut shard = store_that_moves_a_page();
     let before = shard.store.stats();
     shard.hits("a", 1_500);
-    while shard.store.maintain(1, 64) {
+    while shard.store.maintain(Moment::at(1), 64) {
         shard.store.check().unwrap();
     }
     let after = shard.store.stats();
@@ -133,7 +134,7 @@ fn an_order_takes_the_place_of_a_move_of_the_stores_own() {
     shard.store.check().unwrap();
     assert_eq!(shard.store.reassign(None, None), Reassigned::Busy);
     let free = shard.store.pages_owned();
-    while shard.store.maintain(1, 64) {}
+    while shard.store.maintain(Moment::at(1), 64) {}
     assert_eq!(shard.store.pages_owned(), free - 1);
     assert_eq!(shard.store.stats().slabs_moved, moved + 1);
     assert_eq!(shard.store.reassign(None, None), Reassigned::Begun);
@@ -150,7 +151,7 @@ fn pages_stay_malloced_when_items_go() {
     let malloced = pool.pages_malloced();
     assert!(malloced > 15, "{malloced} pages");
     shard.store.flush_all();
-    while shard.store.maintain(1, 64) {}
+    while shard.store.maintain(Moment::at(1), 64) {}
     assert_eq!((shard.store.stats().curr_items, pool.pages_malloced()), (0, malloced));
     shard.fill("b", 1_000, 1_000);
     assert_eq!(pool.pages_malloced(), malloced);
@@ -165,14 +166,14 @@ fn a_reassigned_page_belongs_to_its_class() {
     let mut shard = Shard::new(&Config { fair_share_pages: 64, ..Config::default() }, &pool);
     let stored = shard.fill("a", 3_000, 1_000);
     assert_eq!(stored, 3_000);
-    let pages = |store: &Store, class| store.class_stats(1, class).total_pages;
+    let pages = |store: &Store, class| store.class_stats(Moment::at(1), class).total_pages;
     let full = shard.store.classes().max_by_key(|class| pages(&shard.store, *class)).unwrap();
     let before = pages(&shard.store, full);
-    let small = shard.store.class_of_new(2, 10, 0, 0);
+    let small = shard.store.class_of_new(shard.hasher.hash(b"kk"), 10, 0, Expiry::NEVER);
     assert_ne!(small, full);
     for (from, to) in [(Some(full), Some(small)), (None, Some(small)), (Some(small), Some(full))] {
         assert_eq!(shard.store.reassign(from, to), Reassigned::Begun);
-        while shard.store.maintain(1, 64) {}
+        while shard.store.maintain(Moment::at(1), 64) {}
         shard.store.check().unwrap();
     }
     assert_eq!((pages(&shard.store, full), pages(&shard.store, small)), (before - 1, 1));
@@ -213,21 +214,21 @@ fn a_value_larger_than_its_shard_takes_pages_of_others() {
     let [mut small, mut other] = two_full_shards();
     let hashed = small.hasher.hash(b"huge");
     let len = 100 * PAGE_BYTES;
-    let mut value = small.store.reserve(1, hashed, 0, 0, len).unwrap();
+    let mut value = small.store.reserve(Moment::at(1), hashed, 0, Expiry::NEVER, len).unwrap();
     while value.missing() > 0 {
         if let Some(wish) = small.store.take_page_wish() {
             other.store.grant(wish);
         }
-        other.store.maintain(1, 64);
-        let written = small.store.spare(1, &mut value).unwrap().len();
+        other.store.maintain(Moment::at(1), 64);
+        let written = small.store.spare(Moment::at(1), &mut value).unwrap().len();
         small.store.advance(&mut value, written);
     }
-    assert_eq!(small.store.commit(1, value, StoreVerb::Set), StoreOutcome::Stored);
+    assert_eq!(small.store.commit(Moment::at(1), value, StoreVerb::Set), StoreOutcome::Stored);
     assert_eq!(small.get("huge"), Ok(len));
     small.store.check().unwrap();
     other.store.check().unwrap();
     // A shard keeps some of its pages.
-    let too_large = small.store.reserve(1, hashed, 0, 0, 124 * PAGE_BYTES);
+    let too_large = small.store.reserve(Moment::at(1), hashed, 0, Expiry::NEVER, 124 * PAGE_BYTES);
     assert_eq!(too_large.err(), Some(NoMemory));
 }
 
@@ -245,7 +246,7 @@ fn a_value_demands_pages_of_others_at_once() {
     other.store.check().unwrap();
     assert!(other.store.pages_owned() < 28);
     // Some pages are never given.
-    while other.store.give_now(1) {}
+    while other.store.give_now(Moment::at(1)) {}
     assert_eq!(other.store.pages_owned(), 8);
 }
 

@@ -4,8 +4,8 @@
 use std::sync::{Arc, Mutex};
 
 use slabcore_storage::{
-    Config, Hold, PAGE_BYTES, PageWish, Reassigned, Reservation, SlabClassId, StoreOutcome,
-    StoreVerb,
+    Config, Expiry, Hold, Moment, PAGE_BYTES, PageWish, Reassigned, Reservation, SlabClassId,
+    StoreOutcome, StoreVerb,
 };
 
 use crate::shard::{Shard, pattern, pool};
@@ -15,7 +15,7 @@ const LENGTHS: [usize; 5] = [17_000, 21_000, 32_000, 150_000, 3_000_000];
 
 fn hold(shard: &mut Shard, key: &str) -> Hold {
     let hashed = shard.hasher.hash(key.as_bytes());
-    shard.store.hold(shard.now, hashed).expect("a live item")
+    shard.store.hold(Moment::at(shard.now), hashed).expect("a live item")
 }
 
 fn release(shard: &mut Shard, holds: impl IntoIterator<Item = Hold>) {
@@ -27,7 +27,8 @@ fn release(shard: &mut Shard, holds: impl IntoIterator<Item = Hold>) {
 /// Begins to store a value of `len` bytes, and writes half of it.
 fn half_upload(shard: &mut Shard, len: usize) -> Reservation {
     let hashed = shard.hasher.hash(b"upload");
-    let mut upload = shard.store.reserve(shard.now, hashed, 0, 0, len).unwrap();
+    let mut upload =
+        shard.store.reserve(Moment::at(shard.now), hashed, 0, Expiry::NEVER, len).unwrap();
     while upload.missing() > len / 2 {
         write(shard, &mut upload);
     }
@@ -36,7 +37,7 @@ fn half_upload(shard: &mut Shard, len: usize) -> Reservation {
 
 /// Writes zeros to the next contiguous room.
 fn write(shard: &mut Shard, upload: &mut Reservation) {
-    let room = shard.store.spare(shard.now, upload).unwrap();
+    let room = shard.store.spare(Moment::at(shard.now), upload).unwrap();
     room.fill(0);
     let len = room.len();
     shard.store.advance(upload, len);
@@ -45,7 +46,7 @@ fn write(shard: &mut Shard, upload: &mut Reservation) {
 /// Does the background work that there is now.
 fn maintain(shard: &mut Shard) {
     let mut steps = 0;
-    while shard.store.maintain(shard.now, 64) {
+    while shard.store.maintain(Moment::at(shard.now), 64) {
         steps += 1;
         assert!(steps < 1_000_000, "background work without an end");
     }
@@ -86,7 +87,7 @@ fn check_held(shard: &mut Shard, held: &[(String, Vec<u8>, Hold)]) {
 }
 
 fn pages_of(shard: &Shard, class: SlabClassId) -> u64 {
-    shard.store.class_stats(shard.now, class).total_pages
+    shard.store.class_stats(Moment::at(shard.now), class).total_pages
 }
 
 /// The class that costs most to keep had pinned pages only. Then no class gave any, until the
@@ -124,16 +125,16 @@ fn held_values_above_the_limit_are_all_that_stays() {
     let over = pool.pages_over();
     // The values take 52 pages.
     assert!((20..32).contains(&over), "{over} pages");
-    assert!(shard.store.background_due(1) > 2, "nothing is due");
+    assert!(shard.store.background_due(Moment::at(1)) > 2, "nothing is due");
     assert_eq!(shard.fill("b", 1_000, 300), 1_000);
     assert_eq!(shard.fill("c", 100, 3_000), 100);
     assert_eq!(pool.pages_over(), over);
     check_held(&mut shard, &held);
     release(&mut shard, held.into_iter().map(|(_, _, hold)| hold));
-    assert_eq!(shard.store.background_due(1), 2);
+    assert_eq!(shard.store.background_due(Moment::at(1)), 2);
     maintain(&mut shard);
     assert_eq!(pool.pages_over(), 0);
-    assert!(shard.store.background_due(1) > 2, "nothing is due");
+    assert!(shard.store.background_due(Moment::at(1)) > 2, "nothing is due");
 }
 
 /// The same with an upload that its client does not go on with.
@@ -154,14 +155,14 @@ fn half_an_upload_stays_alone_and_goes_on() {
                 write(&mut shard, &mut upload);
                 assert_eq!(pool.pages_over(), 0);
             }
-            let outcome = shard.store.commit(shard.now, upload, StoreVerb::Set);
+            let outcome = shard.store.commit(Moment::at(shard.now), upload, StoreVerb::Set);
             assert_eq!(outcome, StoreOutcome::Stored);
             assert_eq!(shard.get("upload"), Ok(90 * PAGE_BYTES));
         } else {
             assert!((5..25).contains(&pool.pages_over()), "{} pages", pool.pages_over());
             let mut refused = false;
             while upload.missing() > 0 && !refused {
-                refused = shard.store.spare(shard.now, &mut upload).is_err();
+                refused = shard.store.spare(Moment::at(shard.now), &mut upload).is_err();
                 if !refused {
                     write(&mut shard, &mut upload);
                 }
@@ -186,10 +187,10 @@ fn uploads_end_while_the_limit_falls() {
         let mut upload = half_upload(&mut shard, 60 * PAGE_BYTES);
         assert!(pool.set_limit(limit));
         while upload.missing() > 0 {
-            shard.store.maintain(shard.now, 64);
+            shard.store.maintain(Moment::at(shard.now), 64);
             write(&mut shard, &mut upload);
         }
-        let outcome = shard.store.commit(shard.now, upload, StoreVerb::Set);
+        let outcome = shard.store.commit(Moment::at(shard.now), upload, StoreVerb::Set);
         assert_eq!(outcome, StoreOutcome::Stored);
         assert_eq!(shard.get("upload"), Ok(60 * PAGE_BYTES));
         maintain(&mut shard);
@@ -231,7 +232,7 @@ fn wishes_are_granted_round_held_values() {
     assert_eq!(pool.pages_free(), 200);
     // At once, and until the least that a shard keeps is left.
     let before = shard.store.pages_owned();
-    while shard.store.give_now(shard.now) {}
+    while shard.store.give_now(Moment::at(shard.now)) {}
     let kept = shard.store.pages_owned();
     assert!(kept < before && (37..37 + 60).contains(&kept), "{kept} pages");
     shard.store.check().unwrap();
@@ -247,7 +248,7 @@ fn an_order_finds_a_page_without_pins() {
     let config = Config { fair_share_pages: 300, ..Config::default() };
     let mut shard = Shard::new(&config, &pool);
     shard.fill("k", 200, 32_000);
-    let class = shard.store.class_of_new(4, 32_000, 0, 0);
+    let class = shard.store.class_of_new(shard.hasher.hash(b"kkkk"), 32_000, 0, Expiry::NEVER);
     let pages = pages_of(&shard, class);
     assert_eq!(pages, 100);
     let mut holds: Vec<Hold> = (2..200).map(|n| hold(&mut shard, &format!("k{n}"))).collect();
@@ -279,7 +280,7 @@ fn a_drain_goes_round_a_reader_that_comes_meanwhile() {
     let config = Config { fair_share_pages: 300, ..Config::default() };
     let mut shard = Shard::new(&config, &pool);
     shard.fill("k", 200, 32_000);
-    let class = shard.store.class_of_new(4, 32_000, 0, 0);
+    let class = shard.store.class_of_new(shard.hasher.hash(b"kkkk"), 32_000, 0, Expiry::NEVER);
     let mut holds = Vec::new();
     for number in 0..40 {
         // The page of this pair is the emptiest one, so it is chosen.
@@ -313,8 +314,8 @@ fn lossless_moves_leave_out_a_class_with_pins() {
     }
     let holds: Vec<Hold> = (1..60).step_by(2).map(|n| hold(&mut shard, &format!("p{n}"))).collect();
     assert_eq!(shard.fill("r", 5_000, 300), 5_000);
-    let class = shard.store.class_of_new(3, 21_000, 0, 0);
-    assert_eq!(shard.store.class_stats(1, class).used_chunks, 30);
+    let class = shard.store.class_of_new(shard.hasher.hash(b"kkk"), 21_000, 0, Expiry::NEVER);
+    assert_eq!(shard.store.class_stats(Moment::at(1), class).used_chunks, 30);
     release(&mut shard, holds);
     shard.store.check().unwrap();
 }
@@ -358,7 +359,7 @@ fn an_upload_gets_pages_of_others_while_the_limit_falls() {
         write(&mut shard, &mut upload);
     }
     assert!(pool.pages_over() <= over);
-    let outcome = shard.store.commit(shard.now, upload, StoreVerb::Set);
+    let outcome = shard.store.commit(Moment::at(shard.now), upload, StoreVerb::Set);
     assert_eq!(outcome, StoreOutcome::Stored);
     maintain(&mut shard);
     maintain(&mut other.lock().unwrap());
@@ -408,7 +409,7 @@ fn an_upload_keeps_the_pages_that_it_needs() {
     // The other shard gives none while these bytes come in.
     while upload.missing() > 0 {
         write(&mut shard, &mut upload);
-        shard.store.maintain(shard.now, 64);
+        shard.store.maintain(Moment::at(shard.now), 64);
     }
     shard.store.abandon(upload);
     // What an upload that ended had kept is given again.

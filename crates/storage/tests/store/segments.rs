@@ -1,6 +1,6 @@
 //! The segments of a slab class: what is in them, and what they protect.
 
-use slabcore_storage::{ClassStats, Config, SegmentShares, StoreOutcome};
+use slabcore_storage::{ClassStats, Config, Moment, SegmentShares, StoreOutcome};
 
 use crate::shard::{Shard, pool};
 
@@ -27,7 +27,8 @@ fn store(shard: &mut Shard, numbers: core::ops::Range<u32>) {
 
 /// The stats of the class of the items of [`store`].
 fn class(shard: &Shard) -> ClassStats {
-    let classes = shard.store.classes().map(|class| shard.store.class_stats(shard.now, class));
+    let classes =
+        shard.store.classes().map(|class| shard.store.class_stats(Moment::at(shard.now), class));
     let found = classes.max_by_key(|class| class.number).unwrap();
     assert_eq!(found.number_by_segment.iter().sum::<u64>(), found.number);
     found

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use slabcore_storage::{
-    Config, KeyHasher, Miss, NewItem, PAGE_BYTES, PagePool, Region, Store, StoreOutcome, StoreVerb,
+    Config, Expiry, KeyHasher, Miss, Moment, NewItem, PAGE_BYTES, PagePool, Region, Store,
+    StoreOutcome, StoreVerb,
 };
 
 pub(super) fn pool(pages: usize) -> Arc<PagePool> {
@@ -30,32 +31,32 @@ impl Shard {
 
     pub(super) fn store(&mut self, key: &str, value: &[u8], verb: StoreVerb) -> StoreOutcome {
         let key = self.hasher.hash(key.as_bytes());
-        let item = NewItem { key, value, flags: 0, exptime: 0 };
-        self.store.store(self.now, &item, verb)
+        let item = NewItem { key, value, flags: 0, expiry: Expiry::NEVER };
+        self.store.store(Moment::at(self.now), &item, verb)
     }
 
     pub(super) fn delete(&mut self, key: &str) {
         let hashed = self.hasher.hash(key.as_bytes());
-        let _ = self.store.delete(self.now, hashed);
+        let _ = self.store.delete(Moment::at(self.now), hashed);
     }
 
     /// Stores a value under two keys, the chunks of both in turn.
     pub(super) fn store_side_by_side(&mut self, keys: [&str; 2], value: &[u8]) {
         let mut reservations = keys.map(|key| {
             let hashed = self.hasher.hash(key.as_bytes());
-            self.store.reserve(self.now, hashed, 0, 0, value.len()).unwrap()
+            self.store.reserve(Moment::at(self.now), hashed, 0, Expiry::NEVER, value.len()).unwrap()
         });
         while reservations.iter().any(|reservation| reservation.missing() > 0) {
             for reservation in &mut reservations {
                 let at = value.len() - reservation.missing();
-                let room = self.store.spare(self.now, reservation).unwrap();
+                let room = self.store.spare(Moment::at(self.now), reservation).unwrap();
                 let len = room.len();
                 room.copy_from_slice(&value[at..at + len]);
                 self.store.advance(reservation, len);
             }
         }
         for reservation in reservations {
-            let outcome = self.store.commit(self.now, reservation, StoreVerb::Set);
+            let outcome = self.store.commit(Moment::at(self.now), reservation, StoreVerb::Set);
             assert_eq!(outcome, StoreOutcome::Stored);
         }
     }
@@ -63,7 +64,7 @@ impl Shard {
     /// Whether the key has this value.
     pub(super) fn has_value(&mut self, key: &str, value: &[u8]) -> bool {
         let hashed = self.hasher.hash(key.as_bytes());
-        let Ok(item) = self.store.get(self.now, hashed) else { return false };
+        let Ok(item) = self.store.get(Moment::at(self.now), hashed) else { return false };
         let rest = item.value_parts().try_fold(value, |rest, part| rest.strip_prefix(part));
         rest.is_some_and(<[u8]>::is_empty)
     }
@@ -71,13 +72,13 @@ impl Shard {
     pub(super) fn set(&mut self, key: &str, len: usize, exptime: u32) -> StoreOutcome {
         let value = vec![b'v'; len];
         let key = self.hasher.hash(key.as_bytes());
-        let item = NewItem { key, value: &value, flags: 0, exptime };
-        self.store.store(self.now, &item, StoreVerb::Set)
+        let item = NewItem { key, value: &value, flags: 0, expiry: Expiry::at(exptime) };
+        self.store.store(Moment::at(self.now), &item, StoreVerb::Set)
     }
 
     pub(super) fn get(&mut self, key: &str) -> Result<usize, Miss> {
         let hashed = self.hasher.hash(key.as_bytes());
-        self.store.get(self.now, hashed).map(|item| item.value_len())
+        self.store.get(Moment::at(self.now), hashed).map(|item| item.value_len())
     }
 
     pub(super) fn fill(&mut self, prefix: &str, items: usize, len: usize) -> usize {
@@ -89,7 +90,9 @@ impl Shard {
     /// As [`Self::hits`], but takes no dead item back.
     pub(super) fn live(&self, prefix: &str, items: usize) -> usize {
         let keys = (0..items).map(|n| format!("{prefix}{n}"));
-        let is_live = |key: &String| self.store.is_live(self.now, self.hasher.hash(key.as_bytes()));
+        let is_live = |key: &String| {
+            self.store.is_live(Moment::at(self.now), self.hasher.hash(key.as_bytes()))
+        };
         keys.filter(is_live).count()
     }
 

@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::thread;
 
 use slabcore_storage::{
-    Config, KeyHasher, LONG_VALUE_BYTES, Miss, NewItem, NoMemory, PAGE_BYTES, PageWish, Reassigned,
-    Store, StoreOutcome, StoreVerb,
+    Config, Expiry, KeyHasher, LONG_VALUE_BYTES, Miss, Moment, NewItem, NoMemory, PAGE_BYTES,
+    PageWish, Reassigned, Store, StoreOutcome, StoreVerb,
 };
 
 use crate::shard::{Shard, pattern, pool};
@@ -23,7 +23,7 @@ fn a_growing_table_finds_every_item() {
     for n in 0..10_000 {
         let key = format!("r1-{n}");
         let hashed = shard.hasher.hash(key.as_bytes());
-        shard.store.delete(1, hashed).unwrap();
+        shard.store.delete(Moment::at(1), hashed).unwrap();
     }
     shard.store.check().unwrap();
     assert_eq!(shard.hits("r1-", 10_000), 0);
@@ -85,7 +85,7 @@ fn without_evictions_a_full_store_refuses_and_keeps_all() {
     shard.now = 50;
     assert_eq!(shard.set("new", 1_000, 0), StoreOutcome::Stored);
     assert_eq!(shard.get("k500"), Err(Miss::Expired));
-    while shard.store.maintain(50, 1_000) {}
+    while shard.store.maintain(Moment::at(50), 1_000) {}
     assert_eq!(shard.store.stats().curr_items, 1);
     shard.store.check().unwrap();
 }
@@ -122,9 +122,9 @@ fn temporary_items_outlive_others() {
     assert_eq!(shard.set("plain", 500, 0), StoreOutcome::Stored);
     // An operator's command and other shards' needs come first.
     assert_eq!(shard.store.reassign(None, None), Reassigned::Begun);
-    while shard.store.maintain(shard.now, 64) {}
+    while shard.store.maintain(Moment::at(shard.now), 64) {}
     shard.store.grant(PageWish { pages: 5, worth: u64::MAX });
-    while shard.store.maintain(shard.now, 64) {}
+    while shard.store.maintain(Moment::at(shard.now), 64) {}
     assert_eq!(shard.store.pages_owned(), 32 - 6);
     shard.store.check().unwrap();
 }
@@ -169,13 +169,13 @@ fn uniques_differ_over_shards_and_stay_until_a_store() {
         let hashed = shard.hasher.hash(b"k");
         for len in [1, 40_000] {
             shard.set("k", len, 0);
-            let first = shard.store.get_with_cas(1, hashed).unwrap().cas();
-            assert_eq!(shard.store.get_with_cas(1, hashed).unwrap().cas(), first);
-            shard.store.touch(1, hashed, 90).unwrap();
-            assert_eq!(shard.store.get_with_cas(1, hashed).unwrap().cas(), first);
+            let first = shard.store.get_with_cas(Moment::at(1), hashed).unwrap().cas();
+            assert_eq!(shard.store.get_with_cas(Moment::at(1), hashed).unwrap().cas(), first);
+            shard.store.touch(Moment::at(1), hashed, Expiry::at(90)).unwrap();
+            assert_eq!(shard.store.get_with_cas(Moment::at(1), hashed).unwrap().cas(), first);
             uniques.push(first);
-            let item = NewItem { key: hashed, value: b"new", flags: 0, exptime: 0 };
-            let mut cas = |unique| shard.store.store(1, &item, StoreVerb::Cas(unique));
+            let item = NewItem { key: hashed, value: b"new", flags: 0, expiry: Expiry::NEVER };
+            let mut cas = |unique| shard.store.store(Moment::at(1), &item, StoreVerb::Cas(unique));
             assert_eq!(cas(first), StoreOutcome::Stored);
             assert_eq!(cas(first), StoreOutcome::Exists);
             assert_eq!(cas(0), StoreOutcome::Exists);
@@ -194,9 +194,9 @@ fn dead_items_that_are_met_are_counted() {
     shard.store.flush_all();
     shard.fill("a", 1, 10);
     let hashed = shard.hasher.hash(b"a0");
-    shard.store.touch(1, hashed, 5).unwrap();
-    assert_eq!(shard.store.touch(5, hashed, 9), Err(Miss::Expired));
-    assert_eq!(shard.store.touch(5, hashed, 9), Err(Miss::NotFound));
+    shard.store.touch(Moment::at(1), hashed, Expiry::at(5)).unwrap();
+    assert_eq!(shard.store.touch(Moment::at(5), hashed, Expiry::at(9)), Err(Miss::Expired));
+    assert_eq!(shard.store.touch(Moment::at(5), hashed, Expiry::at(9)), Err(Miss::NotFound));
     let stats = shard.store.stats();
     assert_eq!((stats.get_flushed, stats.get_expired), (1, 1));
 }
@@ -207,7 +207,7 @@ fn a_value_larger_than_all_memory_evicts_nothing() {
     let mut shard = Shard::new(&config, &pool(16));
     let stored = shard.fill("k", 300, 1_000);
     let hashed = shard.hasher.hash(b"huge");
-    let refused = shard.store.reserve(1, hashed, 0, 0, 20 * PAGE_BYTES);
+    let refused = shard.store.reserve(Moment::at(1), hashed, 0, Expiry::NEVER, 20 * PAGE_BYTES);
     assert_eq!(refused.err(), Some(NoMemory));
     assert_eq!(shard.hits("k", 300), stored);
 }
@@ -232,7 +232,7 @@ fn evictions_count_for_the_class_of_the_item() {
         let mut shard = Shard::new(&Config::default(), &pool(pages));
         assert_eq!(shard.fill("k", 200, 100_000), 200);
         shard.store.check().unwrap();
-        let classes = shard.store.classes().map(|it| shard.store.class_stats(1, it));
+        let classes = shard.store.classes().map(|it| shard.store.class_stats(Moment::at(1), it));
         let used: Vec<_> = classes.filter(|class| class.used_chunks > 0).collect();
         assert_eq!(used.len(), 2, "heads and last parts: {used:?}");
         for class in used {
@@ -273,7 +273,7 @@ fn an_item_that_dies_while_it_is_rewritten_stays_until_it_is_rewritten() {
             let key = format!("r{round}-{number}");
             let hashed = shard.hasher.hash(key.as_bytes());
             // A hit or a miss. The store must stay sound.
-            let _ = shard.store.get_and_touch(shard.now, hashed, 1, true);
+            let _ = shard.store.get_and_touch(Moment::at(shard.now), hashed, Expiry::at(1), true);
         }
         shard.store.check().unwrap();
     }
@@ -287,7 +287,7 @@ fn without_evictions_what_deletes_freed_serves_other_sizes() {
     for number in (0..stored).filter(|number| number % 3 != 0) {
         let key = format!("k{number}");
         let hashed = shard.hasher.hash(key.as_bytes());
-        shard.store.delete(1, hashed).unwrap();
+        shard.store.delete(Moment::at(1), hashed).unwrap();
     }
     for number in 0..100 {
         assert_eq!(shard.set(&format!("large{number}"), 2_000, 0), StoreOutcome::Stored);
@@ -336,7 +336,7 @@ fn values_stay_whole_and_grow_while_their_chunks_move() {
             shard.store.check().unwrap();
         }
         shard.store.flush_all();
-        while shard.store.maintain(1, 1_000) {}
+        while shard.store.maintain(Moment::at(1), 1_000) {}
     }
     let moved = shard.store.stats().items_moved;
     assert!(joins > 500 && moved > 5_000, "{joins} joins, {moved} chunks moved");
@@ -354,7 +354,7 @@ fn held_values_are_read_on_other_threads_while_the_store_works() {
         let key = format!("held{number}");
         assert_eq!(shard.store(&key, value, StoreVerb::Set), StoreOutcome::Stored);
         let hashed = shard.hasher.hash(key.as_bytes());
-        let hold = shard.store.hold(shard.now, hashed).unwrap();
+        let hold = shard.store.hold(Moment::at(shard.now), hashed).unwrap();
         holds.push((hold, value));
         if number % 2 == 0 {
             shard.delete(&key);
@@ -381,7 +381,7 @@ fn held_values_are_read_on_other_threads_while_the_store_works() {
             if rounds % 8 == 0 {
                 shard.store.flush_all();
             }
-            shard.store.maintain(shard.now, 1_000);
+            shard.store.maintain(Moment::at(shard.now), 1_000);
             rounds += 1;
         }
         readers.into_iter().map(|reader| reader.join().unwrap()).collect::<Vec<_>>()
