@@ -72,7 +72,7 @@ pub fn decode_all(stream: &[u8], cuts: impl IntoIterator<Item = usize>) -> (Vec<
                     let decoded = decoder.decode(input);
                     let consumed = match decoder.protocol() {
                         Protocol::Binary => check_binary(&decoded, input),
-                        Protocol::Auto | Protocol::Text => check(&decoded, input),
+                        Protocol::Auto | Protocol::Text | Protocol::Resp => check(&decoded, input),
                     };
                     let Some(consumed) = consumed else { break };
                     due = match &decoded {

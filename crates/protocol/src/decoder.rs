@@ -36,6 +36,8 @@ pub enum Protocol {
     Text,
     /// The binary protocol.
     Binary,
+    /// Redis' dialect. [`RespDecoder`](crate::RespDecoder) decodes it.
+    Resp,
 }
 
 impl Decoder {
@@ -111,6 +113,7 @@ impl Decoder {
         match self.protocol {
             Protocol::Binary => binary_decoder::decode(input),
             Protocol::Auto | Protocol::Text => self.decode_text(input),
+            Protocol::Resp => Decoded::NeedMore,
         }
     }
 

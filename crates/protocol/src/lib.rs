@@ -64,19 +64,23 @@ pub use requests::meta_flags::MetaFlags;
 pub use requests::request::{
     GetRequest, MetaCommand, MetaRequest, Request, StoreForm, StoreRequest, Verb,
 };
+pub use requests::resp_request::{ClientRequest, CommandRequest, FixedReply, RespRequest};
 pub use requests::run_time_setting::{ExternalSetting, RunTimeSetting};
 pub use requests::server_command::{ServerCommand, ShutdownMode};
 pub use requests::stats_query::StatsQuery;
 pub use requests::streams::Streams;
 pub use requests::string_request::{
     ExpireCondition, ExpiryForm, NewExpiry, SetCondition, SetReply, StringOperation, StringRequest,
-    StringSet,
+    StringSet, TimeRefusal,
 };
+pub use resp::decimals::{DecimalError, add_decimals};
 pub use resp::glob::matches_glob;
-pub use resp::resp_decoder::{RespDecoded, RespDecoder, RespLimits};
+pub use resp::resp_command::RespCommand;
+pub use resp::resp_decoder::{RespDecoded, RespDecoder, RespLimits, inline_words};
 pub use resp::resp_error::RespError;
-pub use resp::resp_words::RespWords;
-pub use resp::resp_writer::{RespVersion, RespWriter};
+pub use resp::resp_refusal::RespRefusal;
+pub use resp::resp_writer::{RespWriter, write_bulk};
+pub use resp::single_resp_get::single_resp_get;
 pub use text::dump_lines::{DumpedItem, dump_end, encode_dump_line};
 pub use text::encode::{
     END, VALUE_END, VALUE_END_AND_END, encode_number, encode_stat, encode_value,
@@ -89,9 +93,12 @@ pub use text::event_lines::{
 pub use text::reply::{MEMCACHED_VERSION, Reply};
 pub use words::base64::{DECODED_KEY_BYTES_MAX, encode_base64};
 pub use words::error_lines;
+pub use words::integers::strict_64;
 pub use words::keys::Keys;
 pub use words::limits::{
     AUTH_TOKEN_BYTES_MAX, BINARY_BODY_BYTES_MAX, DATABASES, GET_LINE_BYTES_MAX, KEY_BYTES_MAX,
     LINE_BYTES_MAX, META_FLAGS_BYTES_MAX, RESP_COMMAND_BYTES_MAX, RESP_KEY_BYTES_MAX,
     RESP_WORD_BYTES_MAX, RESP_WORDS_MAX, VALUE_BYTES_MAX,
 };
+pub use words::resp_version::RespVersion;
+pub use words::resp_words::RespWords;

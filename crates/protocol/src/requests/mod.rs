@@ -16,6 +16,7 @@ pub(crate) mod dump_format;
 pub(crate) mod echo;
 pub(crate) mod meta_flags;
 pub(crate) mod request;
+pub(crate) mod resp_request;
 pub(crate) mod run_time_setting;
 pub(crate) mod server_command;
 pub(crate) mod stats_query;

@@ -2,6 +2,8 @@
 //!
 //! Times are absolute: milliseconds of Unix time.
 
+use crate::words::resp_version::RespVersion;
+
 /// A request for one key of a database, as the Redis dialect knows them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct StringRequest<'a> {
@@ -9,8 +11,8 @@ pub struct StringRequest<'a> {
     pub key: &'a [u8],
     /// Number of the database, below [`DATABASES`](crate::DATABASES). memcached's keys are in 0.
     pub database: u8,
-    /// Whether the reply is in RESP3: a missing value has another form there.
-    pub is_resp3: bool,
+    /// The version of the protocol of the reply: a missing value has another form in RESP3.
+    pub version: RespVersion,
     /// What is done.
     pub operation: StringOperation<'a>,
 }
@@ -74,10 +76,27 @@ pub enum StringOperation<'a> {
     IdleTime,
     /// 1, or nil: `OBJECT REFCOUNT`.
     ReferenceCount,
+    /// Refused, or nil: `OBJECT FREQ` without a policy that counts.
+    Frequency,
     /// Bytes of memory of the item, or nil: `MEMORY USAGE`.
     MemoryUsage,
     /// A number that changes with each change of the item, or nil: for `WATCH`.
     Version,
+}
+
+impl StringOperation<'_> {
+    /// True if the reply can have the item's value.
+    #[inline]
+    pub const fn reads_value(&self) -> bool {
+        matches!(
+            self,
+            Self::Get
+                | Self::GetDelete
+                | Self::GetExpire(_)
+                | Self::Range { .. }
+                | Self::Set(StringSet { reply: SetReply::OldValue, .. })
+        )
+    }
 }
 
 /// A value to store.
@@ -124,6 +143,17 @@ pub enum NewExpiry {
     Never,
     /// Unix time in milliseconds. Past times are legal: the item is deleted.
     At(i64),
+    /// A time that is refused if the key has an item: `GETEX`.
+    Refused(TimeRefusal),
+}
+
+/// Why a time is refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TimeRefusal {
+    /// It is no number.
+    NotAnInteger,
+    /// It is not positive, or too large.
+    OutOfRange,
 }
 
 /// When an expiry is set. No expiry counts as the latest.

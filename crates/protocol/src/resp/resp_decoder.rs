@@ -4,12 +4,12 @@ use alloc::vec::Vec;
 
 use crate::resp::inline_line::split_into_bulks;
 use crate::resp::resp_error::RespError;
-use crate::resp::resp_words::RespWords;
 use crate::words::integers::strict_64;
 use crate::words::limits::{
     RESP_COMMAND_BYTES_MAX, RESP_LINE_BYTES_MAX, RESP_LOGIN_WORD_BYTES_MAX, RESP_LOGIN_WORDS_MAX,
     RESP_WORD_BYTES_MAX, RESP_WORDS_MAX,
 };
+use crate::words::resp_words::RespWords;
 
 /// The start of the input, decoded.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,6 +24,13 @@ pub enum RespDecoded<'a> {
         /// Its words.
         words: RespWords<'a>,
         /// Bytes of the command.
+        consumed: usize,
+    },
+    /// A whole inline command. [`inline_words`] splits it into words.
+    Inline {
+        /// The line, without its end.
+        line: &'a [u8],
+        /// Bytes of the line.
         consumed: usize,
     },
     /// A word of a command, or the whole of it, was too long. It is read to its end, and these are
@@ -48,8 +55,6 @@ pub struct RespLimits {
 pub struct RespDecoder {
     /// The command under way.
     command: Partial,
-    /// Words of an inline command, as bulk strings.
-    inline: Vec<u8>,
 }
 
 /// How far a command was read.
@@ -86,13 +91,38 @@ impl RespDecoder {
             is_refused: false,
             unread: 0,
         };
-        Self { command, inline: Vec::new() }
+        Self { command }
+    }
+
+    /// Restarts after decoded commands that were not executed: they will be decoded again.
+    pub fn restart(&mut self) {
+        debug_assert!(!self.command.is_refused, "the words of a long command were consumed");
+        *self = Self::new();
+    }
+
+    /// What is left of a command that is too long and dropped: words, and bytes of the word under
+    /// way. `None`: no such command is under way.
+    pub fn dropped(&self) -> Option<(usize, usize)> {
+        self.command.is_refused.then_some((self.command.words_left, self.command.unread))
+    }
+
+    /// A decoder that goes on with what [`Self::dropped`] has returned.
+    pub fn dropping(words_left: usize, unread: usize) -> Self {
+        // The number of all its words is not needed any more.
+        let words = words_left.saturating_add(1);
+        let command = Partial { words, words_left, unread, is_refused: true, ..Partial::default() };
+        Self { command }
+    }
+
+    /// True between commands, also if the start of one was seen.
+    pub const fn is_at_command(&self) -> bool {
+        !self.command.is_refused
     }
 
     /// Decodes the start of `input`, the connection's unconsumed bytes. After
     /// [`RespDecoded::NeedMore`] the next call must see the same bytes and more after them;
     /// otherwise the bytes that follow those that were consumed.
-    pub fn decode<'a>(&'a mut self, input: &'a [u8], limits: RespLimits) -> RespDecoded<'a> {
+    pub fn decode<'a>(&mut self, input: &'a [u8], limits: RespLimits) -> RespDecoded<'a> {
         if self.command.words == 0 {
             let found = match input.first() {
                 None => return RespDecoded::NeedMore,
@@ -111,7 +141,7 @@ impl RespDecoder {
         }
     }
 
-    fn decode_inline<'a>(&'a mut self, input: &[u8]) -> RespDecoded<'a> {
+    fn decode_inline<'a>(&mut self, input: &'a [u8]) -> RespDecoded<'a> {
         let scanned = self.command.scanned;
         let unseen = input.get(scanned..).unwrap_or_default();
         let Some(found) = memchr::memchr(b'\n', unseen) else {
@@ -121,16 +151,23 @@ impl RespDecoder {
         };
         self.command.scanned = 0;
         let end = scanned.saturating_add(found);
-        let consumed = end.saturating_add(1);
         let line = input.get(..end).unwrap_or_default();
-        self.inline.clear();
-        match split_into_bulks(line.strip_suffix(b"\r").unwrap_or(line), &mut self.inline) {
-            None => error(RespError::UnbalancedQuotes),
-            Some(0) => RespDecoded::Skip(consumed),
-            Some(count) => {
-                RespDecoded::Command { words: RespWords::new(&self.inline, count), consumed }
-            }
-        }
+        let line = line.strip_suffix(b"\r").unwrap_or(line);
+        RespDecoded::Inline { line, consumed: end.saturating_add(1) }
+    }
+}
+
+/// Splits an inline command into words, as bulk strings in `out`. `None`: there are no words, and
+/// there is no reply.
+pub fn inline_words<'a>(
+    line: &[u8],
+    out: &'a mut Vec<u8>,
+) -> Result<Option<RespWords<'a>>, RespError> {
+    out.clear();
+    match split_into_bulks(line, out) {
+        None => Err(RespError::UnbalancedQuotes),
+        Some(0) => Ok(None),
+        Some(count) => Ok(Some(RespWords::new(out, count))),
     }
 }
 
@@ -278,6 +315,17 @@ mod tests {
 
     const LIMITS: RespLimits = RespLimits { word_bytes_max: 1 << 20, is_logged_in: true };
 
+    fn shown(words: RespWords<'_>) -> String {
+        let words: Vec<String> = words.map(|word| word.escape_ascii().to_string()).collect();
+        words.join(" ")
+    }
+
+    fn text_of(error: RespError) -> String {
+        let mut reply = Vec::new();
+        error.encode(&mut reply);
+        String::from_utf8_lossy(&reply).trim_end().to_string()
+    }
+
     /// What an input is decoded to: commands as words with blanks between them, and errors.
     fn decoded(parts: &[&[u8]], limits: RespLimits) -> Vec<String> {
         let (mut decoder, mut input, mut found) = (RespDecoder::new(), Vec::new(), Vec::new());
@@ -293,15 +341,23 @@ mod tests {
                     }
                     RespDecoded::Command { words, consumed } => {
                         assert_eq!(words.len(), words.clone().count());
-                        let words: Vec<String> =
-                            words.map(|word| word.escape_ascii().to_string()).collect();
-                        found.push(words.join(" "));
+                        found.push(shown(words));
+                        consumed
+                    }
+                    RespDecoded::Inline { line, consumed } => {
+                        let mut bulks = Vec::new();
+                        match inline_words(line, &mut bulks) {
+                            Ok(Some(words)) => found.push(shown(words)),
+                            Ok(None) => {}
+                            Err(error) => {
+                                found.push(text_of(error));
+                                return found;
+                            }
+                        }
                         consumed
                     }
                     RespDecoded::Error(error) => {
-                        let mut reply = Vec::new();
-                        error.encode(&mut reply);
-                        found.push(String::from_utf8_lossy(&reply).trim_end().to_string());
+                        found.push(text_of(error));
                         return found;
                     }
                 };

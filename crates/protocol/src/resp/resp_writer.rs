@@ -3,16 +3,7 @@
 use alloc::vec::Vec;
 
 use crate::words::decimal::Tail;
-
-/// The version of the protocol that a client chose with `HELLO`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
-pub enum RespVersion {
-    /// RESP2, the version of a connection that says nothing.
-    #[default]
-    Two,
-    /// RESP3.
-    Three,
-}
+use crate::words::resp_version::RespVersion;
 
 /// Writes a reply, or a part of one, to the end of a buffer.
 #[derive(Debug)]
@@ -128,8 +119,8 @@ impl<'a> RespWriter<'a> {
     }
 }
 
-/// Writes a bulk string.
-pub(super) fn write_bulk(out: &mut Vec<u8>, bytes: &[u8]) {
+/// Appends a bulk string, which is the same in all versions.
+pub fn write_bulk(out: &mut Vec<u8>, bytes: &[u8]) {
     write_head(out, b'$', bytes.len());
     out.extend_from_slice(bytes);
     out.extend_from_slice(b"\r\n");

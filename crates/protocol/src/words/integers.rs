@@ -40,7 +40,7 @@ pub(crate) fn unsigned_32(word: &[u8]) -> Option<u32> {
 /// A signed 64-bit integer as Redis writes and reads it: a minus sign at most, and no leading zero,
 /// so that each number has one form.
 #[inline]
-pub(crate) fn strict_64(word: &[u8]) -> Option<i64> {
+pub fn strict_64(word: &[u8]) -> Option<i64> {
     let magnitude = word.strip_prefix(b"-").unwrap_or(word);
     let is_negative = magnitude.len() < word.len();
     match magnitude {

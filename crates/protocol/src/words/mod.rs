@@ -14,4 +14,6 @@ pub(crate) mod integers;
 pub(crate) mod keys;
 pub(crate) mod limits;
 pub(crate) mod line_words;
+pub(crate) mod resp_version;
+pub(crate) mod resp_words;
 pub(crate) mod short_search;

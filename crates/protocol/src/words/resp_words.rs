@@ -12,8 +12,32 @@ pub struct RespWords<'a> {
 }
 
 impl<'a> RespWords<'a> {
-    pub(super) const fn new(bulks: &'a [u8], count: usize) -> Self {
+    pub(crate) const fn new(bulks: &'a [u8], count: usize) -> Self {
         Self { bulks, count }
+    }
+
+    /// The words that are left, as the bulk strings that the client sent.
+    pub const fn bulks(&self) -> &'a [u8] {
+        self.bulks
+    }
+
+    /// Words that were kept apart: `bulks` begins with so many whole bulk strings of
+    /// [`Self::bulks`].
+    pub const fn of_bulks(bulks: &'a [u8], count: usize) -> Self {
+        Self::new(bulks, count)
+    }
+}
+
+impl RespWords<'_> {
+    /// The first `count` words, and those after them. `None`: there are fewer.
+    pub fn split(mut self, count: usize) -> Option<(Self, Self)> {
+        let left = self.count.checked_sub(count)?;
+        let first = Self { bulks: self.bulks, count };
+        for _ in 0..count {
+            self.next();
+        }
+        debug_assert_eq!(self.count, left);
+        Some((first, self))
     }
 }
 
