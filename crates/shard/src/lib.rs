@@ -24,7 +24,7 @@ pub mod limits;
 mod observation;
 mod requests;
 
-pub use execution::{LargeHit, Shard};
+pub use execution::{CopiedItem, ExpirySample, LargeHit, Shard};
 pub use forwarding::batch::{Batch, ReplyPart, Ticket};
 pub use forwarding::forwarded_request::ForwardedRequest;
 pub use observation::class_table::{ClassTable, ItemColumns};
@@ -40,4 +40,5 @@ pub use requests::request::KeyRequest;
 pub use requests::response::{Response, ValueEnd};
 pub use requests::router::{Route, Router};
 pub use requests::shard_id::ShardId;
+pub use requests::string_reply::StringReply;
 pub use requests::upload_id::UploadId;

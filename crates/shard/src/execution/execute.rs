@@ -66,6 +66,7 @@ impl Shard {
                 MetaCommand::Debug => self.meta_debug(now, key),
             },
             KeyRequest::Binary(ref request) => self.binary(now, key, request),
+            KeyRequest::String(ref request) => self.string(now, key, request),
         }
     }
 

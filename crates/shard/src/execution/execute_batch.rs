@@ -2,12 +2,15 @@
 
 use alloc::vec::Vec;
 
-use slabcore_protocol::{BinaryRequest, Echo, encode_value_header};
+use slabcore_protocol::{
+    BinaryRequest, Echo, RespVersion, StringOperation, StringRequest, encode_value_header,
+};
 
 use slabcore_storage::HashedKey;
 
 use crate::execution::plain_get::LargeHit;
 use crate::execution::shard::Shard;
+use crate::execution::string_values::bulk_head;
 use crate::forwarding::batch::{Batch, Replies};
 use crate::forwarding::forwarded_decoding::ForwardedRequests;
 use crate::forwarding::forwarded_request::ForwardedRequest;
@@ -15,6 +18,7 @@ use crate::limits::{BATCH_REPLY_BYTES_SOFT_MAX, PREFETCH_GROUP};
 use crate::requests::clock::Now;
 use crate::requests::request::KeyRequest;
 use crate::requests::response::{Response, ValueEnd};
+use crate::requests::string_reply::StringReply;
 
 /// The bytes before a held value.
 enum ValueHead {
@@ -59,6 +63,9 @@ impl Shard {
                 }
                 ForwardedRequest::PlainBinaryGet(key, echo) => {
                     self.execute_plain_binary_get(now, key, echo, replies);
+                }
+                ForwardedRequest::PlainRespGet(key, version) => {
+                    self.execute_plain_resp_get(now, key, version, replies);
                 }
                 ForwardedRequest::Key(key, request) => {
                     self.execute_key_request(now, key, &request, answered.then_some(&mut *replies));
@@ -105,6 +112,32 @@ impl Shard {
         }
     }
 
+    #[inline(never)]
+    fn execute_plain_resp_get(
+        &mut self,
+        now: Now,
+        key: HashedKey<'_>,
+        version: RespVersion,
+        replies: &mut Replies<'_>,
+    ) {
+        if replies.bytes.len() >= BATCH_REPLY_BYTES_SOFT_MAX {
+            let (operation, database) = (StringOperation::Get, key.database());
+            let request = StringRequest { key: key.key(), database, version, operation };
+            let request = KeyRequest::String(request);
+            return self.execute_key_request(now, key, &request, Some(replies));
+        }
+        let mut large = None;
+        replies.push(|out| large = self.resp_get_into(now, key, version, out));
+        if let Some(LargeHit { value_bytes, .. }) = large {
+            replies.take_back_empty();
+            self.reply_held(
+                key,
+                &ValueHead::Other(bulk_head(value_bytes), ValueEnd::LineEnd),
+                replies,
+            );
+        }
+    }
+
     #[inline]
     fn execute_key_request(
         &mut self,
@@ -129,6 +162,11 @@ impl Shard {
                 ValueHead::Classic(item.flags(), cas)
             }
             Response::LargeWithHead { head, end } => ValueHead::Other(head, end),
+            Response::String(StringReply::Bulk(value))
+                if replies_full && request.returns_whole_value() =>
+            {
+                ValueHead::Other(bulk_head(value.len()), ValueEnd::LineEnd)
+            }
             Response::PartsWithHead { head, end, .. } if replies_full => {
                 ValueHead::Other(head, end)
             }
@@ -173,6 +211,7 @@ impl Shard {
         match *request {
             ForwardedRequest::PlainGet(..)
             | ForwardedRequest::PlainBinaryGet(..)
+            | ForwardedRequest::PlainRespGet(..)
             | ForwardedRequest::Key(..) => {
                 unreachable!("keys are executed elsewhere")
             }

@@ -5,14 +5,15 @@ use alloc::vec::Vec;
 
 use slabcore_metrics::Counter;
 use slabcore_protocol::{
-    BinaryReply, BinaryRequest, END, Echo, MetaFlags, MetaReply, MetaStatus, VALUE_END,
-    VALUE_END_AND_END, encode_short_meta_value, encode_value,
+    BinaryReply, BinaryRequest, END, Echo, MetaFlags, MetaReply, MetaStatus, RespVersion,
+    RespWriter, VALUE_END, VALUE_END_AND_END, encode_short_meta_value, encode_value, write_bulk,
 };
 use slabcore_storage::{HashedKey, ItemRef, Marks, ReadTerms};
 
 use crate::execution::binary::hit;
 use crate::execution::meta_get::meta_hit;
 use crate::execution::shard::Shard;
+use crate::execution::string_values::value_reply;
 use crate::limits::VALUE_INLINE_BYTES_MAX;
 use crate::requests::clock::Now;
 use crate::requests::response::Response;
@@ -61,6 +62,39 @@ impl Shard {
                 None
             }
             _ => Some(LargeHit { flags: item.flags(), value_bytes: item.value_len() }),
+        }
+    }
+
+    /// Executes a `GET` of the Redis dialect and appends the reply to `out`. `Some`: the value is
+    /// too long to be copied, and nothing was appended.
+    #[inline]
+    pub fn resp_get_into(
+        &mut self,
+        now: Now,
+        key: HashedKey<'_>,
+        version: RespVersion,
+        out: &mut Vec<u8>,
+    ) -> Option<LargeHit> {
+        self.hot_keys.note(now, key);
+        self.detail.note_get(&self.store, &self.metrics, now, key);
+        let Some(item) = self.get_counted::<false>(now, key) else {
+            RespWriter::new(out, version).nil();
+            return None;
+        };
+        if let Some(value) = item.value()
+            && value.len() <= VALUE_INLINE_BYTES_MAX
+        {
+            write_bulk(out, value);
+            return None;
+        }
+        match value_reply(item) {
+            Response::LargeWithHead { .. } => {
+                Some(LargeHit { flags: item.flags(), value_bytes: item.value_len() })
+            }
+            response => {
+                response.encode(out);
+                None
+            }
         }
     }
 

@@ -10,10 +10,12 @@ use slabcore_storage::{HashedKey, PageWish, WalkPosition};
 use crate::forwarding::forwarded_head::{
     ARITHMETIC, BINARY, BIT_BINARY, BIT_CAS, BIT_EXPTIME, BIT_GOOD, BIT_INCR, BIT_META,
     BIT_NOREPLY, BIT_TICKET, COMMAND, DELETE, DUMP, FLUSH, GET, HAS_KEY, HEAD_BYTES, Head, META,
-    NO_TICK, PAGES_WANTED, PLAIN_BINARY_GET, PLAIN_GET, QUERY, REASSIGN, SHORT_HEAD_BYTES, STORE,
-    TOO_LARGE, TOUCH, UPLOAD_ABANDON, UPLOAD_BEGIN, UPLOAD_BYTES, UPLOAD_END, WATCH,
+    NO_TICK, PAGES_WANTED, PLAIN_BINARY_GET, PLAIN_GET, PLAIN_RESP_GET, QUERY, REASSIGN,
+    SHORT_HEAD_BYTES, STORE, STRING, TOO_LARGE, TOUCH, UPLOAD_ABANDON, UPLOAD_BEGIN, UPLOAD_BYTES,
+    UPLOAD_END, WATCH,
 };
 use crate::forwarding::forwarded_request::ForwardedRequest;
+use crate::forwarding::forwarded_strings::{request_of, version_of};
 use crate::observation::dump::DumpPart;
 use crate::observation::shard_query::{ShardCommand, ShardQuery};
 use crate::observation::watched_lines::Watch;
@@ -77,8 +79,10 @@ impl<'a> ForwardedRequests<'a> {
 
     /// A request other than a plain get.
     fn next_other(&mut self) -> Option<(bool, ForwardedRequest<'a>)> {
-        if self.rest.first() == Some(&PLAIN_BINARY_GET) {
-            return self.next_binary_get();
+        match self.rest.first() {
+            Some(&PLAIN_BINARY_GET) => return self.next_binary_get(),
+            Some(&PLAIN_RESP_GET) => return self.next_resp_get(),
+            _ => {}
         }
         let (raw, rest) = self.rest.split_first_chunk::<HEAD_BYTES>()?;
         let bytes_len = word(raw, 4) as usize;
@@ -97,6 +101,15 @@ impl<'a> ForwardedRequests<'a> {
         let (bytes, rest) = rest.split_at(bytes_len);
         self.rest = rest;
         Some((head.bits & BIT_TICKET != 0, head.request(self.source, key, bytes)))
+    }
+
+    fn next_resp_get(&mut self) -> Option<(bool, ForwardedRequest<'a>)> {
+        let (head, rest) = self.rest.split_first_chunk::<SHORT_HEAD_BYTES>()?;
+        let [_, bits, _, key_len, database, version, ..] = *head;
+        let (key, rest) = rest.split_at(usize::from(key_len));
+        self.rest = rest;
+        let key = HashedKey::rejoin_in(database, key, hash_in(head));
+        Some((bits & BIT_TICKET != 0, ForwardedRequest::PlainRespGet(key, version_of(version))))
     }
 
     fn next_binary_get(&mut self) -> Option<(bool, ForwardedRequest<'a>)> {
@@ -136,6 +149,11 @@ impl Head {
                 streams: Streams::from_bits(self.verb),
                 client: self.a.cast_signed(),
             }),
+            STRING => {
+                let request = request_of(self, bytes);
+                let key = HashedKey::rejoin_in(request.database, request.key, self.hash);
+                ForwardedRequest::Key(key, KeyRequest::String(request))
+            }
             _ => {
                 let request = self.key_request(key, bytes);
                 ForwardedRequest::Key(HashedKey::rejoin(request.key(), self.hash), request)

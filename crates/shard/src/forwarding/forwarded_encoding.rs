@@ -8,10 +8,11 @@ use slabcore_storage::{HashedKey, PageWish};
 use crate::forwarding::forwarded_head::{
     ARITHMETIC, BINARY, BIT_BINARY, BIT_CAS, BIT_EXPTIME, BIT_GOOD, BIT_INCR, BIT_META,
     BIT_NOREPLY, BIT_TICKET, COMMAND, DELETE, DUMP, FLUSH, GET, HEAD_BYTES, Head, META, NO_TICK,
-    PAGES_WANTED, PLAIN_BINARY_GET, PLAIN_GET, QUERY, REASSIGN, SHORT_HEAD_BYTES, STORE, TOO_LARGE,
-    TOUCH, UPLOAD_ABANDON, UPLOAD_BEGIN, UPLOAD_BYTES, UPLOAD_END, WATCH,
+    PAGES_WANTED, PLAIN_BINARY_GET, PLAIN_GET, PLAIN_RESP_GET, QUERY, REASSIGN, SHORT_HEAD_BYTES,
+    STORE, TOO_LARGE, TOUCH, UPLOAD_ABANDON, UPLOAD_BEGIN, UPLOAD_BYTES, UPLOAD_END, WATCH,
 };
 use crate::forwarding::forwarded_request::ForwardedRequest;
+use crate::forwarding::forwarded_strings::head_of;
 use crate::observation::dump::DumpPart;
 use crate::observation::watched_lines::Watch;
 use crate::requests::flush_time::FlushTime;
@@ -52,6 +53,10 @@ pub(super) fn encode_forwarded(out: &mut Vec<u8>, request: &ForwardedRequest<'_>
         ForwardedRequest::PlainBinaryGet(key, echo) => {
             return encode_short(out, PLAIN_BINARY_GET, key, *echo.bytes(), answered);
         }
+        ForwardedRequest::PlainRespGet(key, version) => {
+            let numbers = [0, key.database(), version.number(), 0, 0];
+            return encode_short(out, PLAIN_RESP_GET, key, numbers, answered);
+        }
         _ => {}
     }
     let Parts { mut head, key, form, bytes } = parts(request);
@@ -82,7 +87,7 @@ pub(super) fn encode_forwarded(out: &mut Vec<u8>, request: &ForwardedRequest<'_>
 struct Parts<'a> {
     head: Head,
     key: &'a [u8],
-    /// Flags of a meta command, or the echo of a binary one.
+    /// Flags of a meta command, the echo of a binary one, or the key of one of the Redis dialect.
     form: &'a [u8],
     bytes: &'a [u8],
 }
@@ -91,7 +96,9 @@ fn parts<'a>(request: &'a ForwardedRequest<'_>) -> Parts<'a> {
     let simple = |kind| Head { kind, ..Head::default() };
     let numbered = |kind, number| Head { e: number, ..simple(kind) };
     let head = match *request {
-        ForwardedRequest::PlainGet(..) | ForwardedRequest::PlainBinaryGet(..) => {
+        ForwardedRequest::PlainGet(..)
+        | ForwardedRequest::PlainBinaryGet(..)
+        | ForwardedRequest::PlainRespGet(..) => {
             unreachable!("it has a head of its own")
         }
         ForwardedRequest::Key(key, ref key_request) => return key_parts(key.hash(), key_request),
@@ -175,6 +182,11 @@ fn key_parts<'a>(hash: u64, request: &'a KeyRequest<'_>) -> Parts<'a> {
                 MetaCommand::Debug => 4,
             };
             (Head { verb, ..simple(META) }, flags.text(), NONE)
+        }
+        KeyRequest::String(ref request) => {
+            // The key may be longer than its field in the head.
+            let (head, bytes) = head_of(hash, request);
+            return Parts { head, key: NONE, form: request.key, bytes };
         }
         KeyRequest::Binary(ref request) => {
             // Extras and key stay together, as the client sent them.

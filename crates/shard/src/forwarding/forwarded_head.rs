@@ -6,9 +6,10 @@
 //! ```
 //! Little endian. The head has 40 bytes; `a` to `e` mean what the kind needs. The head of a plain
 //! get, the most frequent request, is the first 16 bytes only. A plain binary get has what its
-//! reply repeats in the place of `verb` and `bytes len`. `bytes` begins with the text of a meta
-//! command's flags, or with what the reply to a binary request repeats; `e` counts these bytes
-//! before a value.
+//! reply repeats in the place of `verb` and `bytes len`; a plain get of the Redis dialect has the
+//! database and the version of the protocol in the place of the latter. `bytes` begins with the
+//! text of a meta command's flags, or with what the reply to a binary request repeats; `e` counts
+//! these bytes before a value.
 
 /// The head of a plain get.
 pub(super) const SHORT_HEAD_BYTES: usize = 16;
@@ -44,9 +45,11 @@ pub(super) const BINARY: u8 = 15;
 pub(super) const DUMP: u8 = 16;
 pub(super) const WATCH: u8 = 17;
 pub(super) const REASSIGN: u8 = 18;
+pub(super) const STRING: u8 = 19;
 /// The first kind with a short head; all later kinds have one, too.
-pub(super) const PLAIN_GET: u8 = 19;
-pub(super) const PLAIN_BINARY_GET: u8 = 20;
+pub(super) const PLAIN_GET: u8 = 20;
+pub(super) const PLAIN_BINARY_GET: u8 = 21;
+pub(super) const PLAIN_RESP_GET: u8 = 22;
 
 /// `a` of a `flush_all` that only cancels a pending one: no time of a flush.
 pub(super) const NO_TICK: u32 = 0;
@@ -59,7 +62,8 @@ pub(super) const HAS_KEY: u32 = 1 << GET
     | 1 << TOUCH
     | 1 << DELETE
     | 1 << META
-    | 1 << BINARY;
+    | 1 << BINARY
+    | 1 << STRING;
 
 /// The fields of a head, except lengths.
 #[derive(Clone, Copy, Default)]

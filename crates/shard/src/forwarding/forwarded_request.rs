@@ -1,6 +1,6 @@
 //! A request that one shard forwards to another.
 
-use slabcore_protocol::{Echo, StoreRequest};
+use slabcore_protocol::{Echo, RespVersion, StoreRequest};
 use slabcore_storage::{HashedKey, PageWish};
 
 use crate::observation::dump::DumpPart;
@@ -17,6 +17,8 @@ pub enum ForwardedRequest<'a> {
     PlainGet(HashedKey<'a>),
     /// The same in the binary protocol, with the bytes that the reply repeats.
     PlainBinaryGet(HashedKey<'a>, Echo),
+    /// A `GET` of the Redis dialect, with a key that is not longer than memcached's keys.
+    PlainRespGet(HashedKey<'a>, RespVersion),
     /// Another request for a key, with the key of the request.
     Key(HashedKey<'a>, KeyRequest<'a>),
     /// The start of an upload, with the key of the command.

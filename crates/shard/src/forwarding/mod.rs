@@ -9,3 +9,4 @@ pub(crate) mod forwarded_decoding;
 mod forwarded_encoding;
 mod forwarded_head;
 pub(crate) mod forwarded_request;
+mod forwarded_strings;

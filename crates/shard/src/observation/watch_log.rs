@@ -5,8 +5,9 @@ use alloc::boxed::Box;
 use alloc::vec::Vec;
 
 use slabcore_protocol::{
-    BinaryCommand, LookStatus, MetaCommand, StoreRequest, StoreStatus, Streams, Verb, WatchedItem,
-    encode_deletion, encode_eviction, encode_look, encode_page_move, encode_store,
+    BinaryCommand, LookStatus, MetaCommand, StoreRequest, StoreStatus, Streams, StringOperation,
+    StringRequest, Verb, WatchedItem, encode_deletion, encode_eviction, encode_look,
+    encode_page_move, encode_store,
 };
 use slabcore_storage::{
     Expiry, Glance, HashedKey, Miss, NewItem, SlabClassId, Store, StoreEvent, StoreOutcome,
@@ -113,6 +114,7 @@ impl WatchLog {
                 }
                 "md"
             }
+            KeyRequest::String(StringRequest { operation: StringOperation::Delete, .. }) => "del",
             KeyRequest::Binary(request)
                 if matches!(request.command(), BinaryCommand::Delete)
                     && [0, glance.cas].contains(&request.cas) =>

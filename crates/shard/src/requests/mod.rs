@@ -14,4 +14,5 @@ pub(crate) mod request;
 pub(crate) mod response;
 pub(crate) mod router;
 pub(crate) mod shard_id;
+pub(crate) mod string_reply;
 pub(crate) mod upload_id;

@@ -1,6 +1,8 @@
 //! A request for one key, as a shard executes it.
 
-use slabcore_protocol::{BinaryRequest, MetaCommand, MetaFlags, StoreRequest};
+use slabcore_protocol::{
+    BinaryRequest, MetaCommand, MetaFlags, StoreRequest, StringOperation, StringRequest,
+};
 
 /// A request for one key. Whether the client wants a reply is not part of it: the connection knows.
 #[derive(Debug, Clone, Copy)]
@@ -58,6 +60,8 @@ pub enum KeyRequest<'a> {
     },
     /// Any request of the binary protocol, except storage requests.
     Binary(BinaryRequest<'a>),
+    /// Any request of the Redis dialect.
+    String(StringRequest<'a>),
 }
 
 impl<'a> KeyRequest<'a> {
@@ -71,7 +75,22 @@ impl<'a> KeyRequest<'a> {
             | Self::Meta { key, .. } => key,
             Self::Store { store, .. } | Self::TooLarge { store } => store.key,
             Self::Binary(request) => request.key(),
+            Self::String(request) => request.key,
         }
+    }
+
+    /// The database of the key. memcached's keys are in 0.
+    pub const fn database(&self) -> u8 {
+        match self {
+            Self::String(request) => request.database,
+            _ => 0,
+        }
+    }
+
+    /// True if a value in the reply is the item's, as a whole and as it is now.
+    pub(crate) const fn returns_whole_value(&self) -> bool {
+        let Self::String(request) = self else { return false };
+        matches!(request.operation, StringOperation::Get | StringOperation::GetExpire(_))
     }
 
     /// True if the reply can have the item's value.
@@ -87,6 +106,7 @@ impl<'a> KeyRequest<'a> {
             | Self::Touch { .. }
             | Self::Delete { .. }
             | Self::Meta { .. } => false,
+            Self::String(request) => request.operation.reads_value(),
         }
     }
 }

@@ -8,6 +8,8 @@ use slabcore_protocol::{
 };
 use slabcore_storage::ItemRef;
 
+use crate::requests::string_reply::StringReply;
+
 /// The response to one [`crate::KeyRequest`]. It borrows the item, so nothing evicts the item
 /// before the response is encoded.
 #[derive(Debug)]
@@ -66,6 +68,8 @@ pub enum Response<'a> {
         /// The bytes after the value.
         end: ValueEnd,
     },
+    /// A reply of the Redis dialect, except values that are longer or lie in several chunks.
+    String(StringReply<'a>),
     /// The reply to an me.
     Text(Vec<u8>),
     /// The client wants no reply: no bytes.
@@ -124,6 +128,7 @@ impl<'a> Response<'a> {
             Response::Line(reply) => reply.encode(out),
             Response::Meta(reply) => reply.encode(out),
             Response::Binary(reply) => reply.encode(out),
+            Response::String(reply) => reply.encode(out),
             Response::Text(text) => out.extend_from_slice(text),
         }
     }

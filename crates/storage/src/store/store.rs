@@ -153,6 +153,11 @@ impl Store {
         }
     }
 
+    /// The largest item. Only append and prepend check it; for other commands the caller does.
+    pub fn item_size_limit(&self) -> &ItemSizeLimit {
+        &self.item_size_limit
+    }
+
     /// Removes the live item of a key.
     pub fn delete(&mut self, now: Moment, key: HashedKey<'_>) -> Result<(), Miss> {
         let items = self.items_mut();
