@@ -34,6 +34,9 @@ pub struct InMemoryServer {
     router: Router,
     /// Shard of the next connection.
     next_shard: usize,
+    /// An executor may take the shards of others. All are on one thread, so one that does not turn
+    /// must not hold its shard then.
+    takes_others: bool,
 }
 
 /// The client's end of a connection.
@@ -99,7 +102,7 @@ impl InMemoryServer {
             arrived: Vec::new(),
             inputs: Vec::new(),
         });
-        Ok(Self { shards: shards.collect(), shared, router, next_shard: 0 })
+        Ok(Self { shards: shards.collect(), shared, router, next_shard: 0, takes_others: false })
     }
 
     /// The shard that owns a key.
@@ -109,10 +112,20 @@ impl InMemoryServer {
 
     /// A new connection; they are dealt out to the shards in turn, the first to shard 0.
     pub fn connect(&mut self) -> InMemoryConnection {
+        self.connect_with(Protocol::Auto)
+    }
+
+    /// As [`Self::connect`], of a client that speaks Redis' dialect.
+    pub fn connect_redis(&mut self) -> InMemoryConnection {
+        self.takes_others = true;
+        self.connect_with(Protocol::Resp)
+    }
+
+    fn connect_with(&mut self, protocol: Protocol) -> InMemoryConnection {
         let shard = self.next_shard;
         self.next_shard = (shard + 1) % self.shards.len();
         self.shared.admission.connection_opened();
-        InMemoryConnection { shard, id: self.shards[shard].connect() }
+        InMemoryConnection { shard, id: self.shards[shard].connect(protocol) }
     }
 
     /// Bytes from a client; they wait for the next turn. Does nothing if the server has closed the
@@ -142,16 +155,29 @@ impl InMemoryServer {
     pub fn turn(&mut self, mut send: impl FnMut(InMemoryConnection, &[u8])) {
         loop {
             let mut idle = true;
-            for (index, shard) in self.shards.iter_mut().enumerate() {
-                if shard.has_work() {
-                    shard.turn(|id, bytes| send(InMemoryConnection { shard: index, id }, bytes));
-                    idle = false;
+            for index in 0..self.shards.len() {
+                if !self.shards[index].has_work() {
+                    continue;
+                }
+                idle = false;
+                if self.takes_others {
+                    self.others(index).for_each(|it| it.hub.executor.shards.free());
+                }
+                let shard = &mut self.shards[index];
+                shard.turn(|id, bytes| send(InMemoryConnection { shard: index, id }, bytes));
+                if self.takes_others {
+                    self.others(index).for_each(|it| it.hub.executor.shards.take_back());
                 }
             }
             if idle {
                 return;
             }
         }
+    }
+
+    fn others(&mut self, index: usize) -> impl Iterator<Item = &mut InMemoryShard> {
+        let all = self.shards.iter_mut().enumerate();
+        all.filter(move |(other, _)| *other != index).map(|(_, shard)| shard)
     }
 
     /// Whether the server has not closed a connection.
@@ -161,11 +187,11 @@ impl InMemoryServer {
 }
 
 impl InMemoryShard {
-    fn connect(&mut self) -> ConnectionId {
+    fn connect(&mut self, protocol: Protocol) -> ConnectionId {
         let id = self.hub.insert(NewConnection {
             addresses: Addresses::UNNAMED,
             number: Some(self.hub.executor.shard.index() as u32),
-            protocol: Protocol::Auto,
+            protocol,
             tls: None,
         });
         let connection = MemoryConnection { id, closed: false };

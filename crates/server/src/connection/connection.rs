@@ -15,6 +15,7 @@ use crate::connection::input_state::{Ignored, IgnoredReply, InputState, Upload};
 use crate::connection::login::Login;
 use crate::connection::output::Output;
 use crate::connection::paused_get::PausedGet;
+use crate::connection::redis_session::RedisSession;
 use crate::connection::watcher_id::WatcherId;
 use crate::settings::close_reason::CloseReason;
 
@@ -66,6 +67,10 @@ pub(crate) struct Connection {
     /// The next request follows others that arrived with it. memcached refuses `watch` and dumps
     /// then, because its replies to those have not left.
     follows_requests: bool,
+    /// What a connection that speaks Redis' dialect has beside others.
+    pub(crate) redis: Option<Box<RedisSession>>,
+    /// The next command waits until all replies of other shards are there.
+    waits_for_replies: bool,
     /// Descriptor of the socket.
     descriptor: Option<i32>,
     /// The log needs no line that says which protocol the client speaks.
@@ -89,6 +94,8 @@ impl Connection {
             id,
             input: InputState::Request,
             follows_requests: false,
+            redis: None,
+            waits_for_replies: false,
             descriptor: None,
             is_protocol_logged: protocol != Protocol::Auto,
             close_reason: CloseReason::default(),
@@ -151,7 +158,7 @@ impl Connection {
     /// True if a get has paused between two of its keys.
     #[inline]
     pub(crate) fn has_paused_get(&self) -> bool {
-        matches!(self.input, InputState::Get(_))
+        matches!(self.input, InputState::Get(_) | InputState::Values(_))
     }
 
     /// True while a dump is under way.
@@ -179,6 +186,21 @@ impl Connection {
     /// A get has paused between two of its keys.
     pub(crate) fn pause_get(&mut self, rest: PausedGet) {
         self.input = InputState::Get(rest);
+    }
+
+    /// So many keys of a command for several values are left.
+    pub(crate) fn pause_values(&mut self, keys: usize) {
+        self.input = InputState::Values(keys);
+    }
+
+    /// Whether the next command waits until all replies of other shards are there.
+    pub(crate) fn set_waits_for_replies(&mut self, waits: bool) {
+        self.waits_for_replies = waits;
+    }
+
+    /// True if the next command waits until all replies of other shards are there.
+    pub(crate) fn waits_for_replies(&self) -> bool {
+        self.waits_for_replies
     }
 
     /// A value is taken as it arrives.
@@ -213,6 +235,7 @@ impl Connection {
         self.input = match place {
             InputPlace::Request | InputPlace::Watching(_) => InputState::Request,
             InputPlace::Get(get) => InputState::Get(get),
+            InputPlace::Values(keys) => InputState::Values(keys),
             InputPlace::Ignored { bytes, reply, closes, command } => {
                 let reply = IgnoredReply::Encoded(reply.into(), closes);
                 InputState::Ignored(Ignored::new(bytes, reply, command))

@@ -3,15 +3,16 @@
 //!
 //! ```text
 //! | dialect | login | home: u32 | number: u32 + 1, 0: none | place | place's bytes |
-//! | input: u32, bytes | output: u32, bytes |
+//! | session: u32, bytes | input: u32, bytes | output: u32, bytes |
 //! ```
 //! Numbers are little-endian. The version of the encoding is that of the take-over's messages.
 
 use slabcore_metrics::Command;
-use slabcore_protocol::{Protocol, Streams};
+use slabcore_protocol::{Protocol, RespWords, Streams};
 
 use crate::connection::login::Login;
 use crate::connection::paused_get::PausedGet;
+use crate::connection::record_bytes::{put_bytes, take_byte, take_bytes, take_u32, take_u64};
 use crate::settings::limits::RECORD_BYTES_MAX;
 
 /// A connection that no executor serves. Its socket travels beside it.
@@ -24,6 +25,8 @@ pub(crate) struct ConnectionRecord {
     pub(crate) protocol: Protocol,
     pub(crate) login: Login,
     pub(crate) place: InputPlace,
+    /// The session of a connection that speaks Redis' dialect, as bytes. Else empty.
+    pub(crate) redis: Vec<u8>,
     /// Input that is not executed.
     pub(crate) input: Vec<u8>,
     /// Replies that have not left.
@@ -37,6 +40,8 @@ pub(crate) enum InputPlace {
     Request,
     /// The rest of a get's keys.
     Get(PausedGet),
+    /// So many keys of a Redis command for several values.
+    Values(usize),
     /// So many bytes to ignore, and the reply after them.
     Ignored { bytes: u64, reply: Vec<u8>, closes: bool, command: Command },
     /// Bytes without effect: the client watches these streams.
@@ -48,7 +53,7 @@ pub(crate) enum InputPlace {
 impl ConnectionRecord {
     /// True if the record is short enough to be handed over.
     pub(crate) fn fits(&self) -> bool {
-        self.input.len() + self.output.len() <= RECORD_BYTES_MAX
+        self.redis.len() + self.input.len() + self.output.len() <= RECORD_BYTES_MAX
     }
 
     /// Appends the record to `out`.
@@ -57,6 +62,7 @@ impl ConnectionRecord {
             Protocol::Auto => 0,
             Protocol::Text => 1,
             Protocol::Binary => 2,
+            Protocol::Resp => 3,
         });
         out.push(match self.login {
             Login::Free => 0,
@@ -67,6 +73,7 @@ impl ConnectionRecord {
         out.extend(self.home.to_le_bytes());
         out.extend(self.number.map_or(0, |number| number.wrapping_add(1)).to_le_bytes());
         self.place.encode(out);
+        put_bytes(out, &self.redis);
         put_bytes(out, &self.input);
         put_bytes(out, &self.output);
     }
@@ -77,6 +84,7 @@ impl ConnectionRecord {
             0 => Protocol::Auto,
             1 => Protocol::Text,
             2 => Protocol::Binary,
+            3 => Protocol::Resp,
             _ => return None,
         };
         let login = match take_byte(bytes)? {
@@ -89,12 +97,18 @@ impl ConnectionRecord {
         let home = take_u32(bytes)?;
         let number = take_u32(bytes)?.checked_sub(1);
         let place = InputPlace::decode(bytes)?;
+        let redis = take_bytes(bytes)?;
         let (input, output) = (take_bytes(bytes)?, take_bytes(bytes)?);
         if let InputPlace::Get(get) = place {
             // The rest of the line is there, with its end.
             input.get(..get.line_bytes)?.strip_suffix(b"\n")?;
         }
-        Some(Self { home, number, protocol, login, place, input, output })
+        if let InputPlace::Values(keys) = place
+            && RespWords::of_bulks(&input, keys).count() != keys
+        {
+            return None;
+        }
+        Some(Self { home, number, protocol, login, place, redis, input, output })
     }
 }
 
@@ -115,6 +129,10 @@ impl InputPlace {
             }
             Self::Watching(streams) => out.extend([3, streams.bits()]),
             Self::Closing => out.push(4),
+            Self::Values(keys) => {
+                out.push(5);
+                out.extend((*keys as u64).to_le_bytes());
+            }
         }
     }
 
@@ -137,40 +155,10 @@ impl InputPlace {
             }
             3 => Self::Watching(Streams::from_bits(take_byte(bytes)?)),
             4 => Self::Closing,
+            5 => Self::Values(usize::try_from(take_u64(bytes)?).ok()?),
             _ => return None,
         })
     }
-}
-
-fn put_bytes(out: &mut Vec<u8>, bytes: &[u8]) {
-    let length = u32::try_from(bytes.len()).expect("a record that fits is shorter");
-    out.extend(length.to_le_bytes());
-    out.extend_from_slice(bytes);
-}
-
-fn take_byte(bytes: &mut &[u8]) -> Option<u8> {
-    let (&byte, rest) = bytes.split_first()?;
-    *bytes = rest;
-    Some(byte)
-}
-
-fn take_u32(bytes: &mut &[u8]) -> Option<u32> {
-    let (number, rest) = bytes.split_first_chunk()?;
-    *bytes = rest;
-    Some(u32::from_le_bytes(*number))
-}
-
-fn take_u64(bytes: &mut &[u8]) -> Option<u64> {
-    let (number, rest) = bytes.split_first_chunk()?;
-    *bytes = rest;
-    Some(u64::from_le_bytes(*number))
-}
-
-fn take_bytes(bytes: &mut &[u8]) -> Option<Vec<u8>> {
-    let length = take_u32(bytes)? as usize;
-    let (taken, rest) = bytes.split_at_checked(length)?;
-    *bytes = rest;
-    Some(taken.to_vec())
 }
 
 #[cfg(test)]
@@ -193,6 +181,7 @@ mod tests {
             protocol: Protocol::Binary,
             login: Login::Begun,
             place,
+            redis: b"session".to_vec(),
             input: b"k1 k\ngets".to_vec(),
             output: vec![1; 300],
         };
@@ -202,6 +191,7 @@ mod tests {
             protocol: Protocol::Auto,
             login: Login::Free,
             place: InputPlace::Closing,
+            redis: Vec::new(),
             input: Vec::new(),
             output: Vec::new(),
         };

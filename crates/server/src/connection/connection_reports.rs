@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use slabcore_protocol::{END, encode_stat};
 
+use crate::connection::redis_clients::{RedisClients, halves};
 use crate::settings::port_socket::PortSocket;
 
 /// The lines of all connections by descriptor.
@@ -14,16 +15,23 @@ pub(crate) struct ConnectionReports {
     left_out: u64,
 }
 
-/// One executor's report: how many connections it leaves out, and the lines of the others.
+/// One executor's report: how many connections it leaves out, and the lines of the others; then the
+/// lines of those that speak Redis' dialect.
 #[derive(Debug)]
 pub(crate) struct ConnectionReport {
     bytes: Vec<u8>,
+    redis: Vec<u8>,
 }
 
 impl ConnectionReport {
     /// A report without connections yet.
     pub(crate) fn new(left_out: usize) -> Self {
-        Self { bytes: (left_out as u64).to_le_bytes().to_vec() }
+        Self { bytes: (left_out as u64).to_le_bytes().to_vec(), redis: Vec::new() }
+    }
+
+    /// Adds the line of a connection that speaks Redis' dialect.
+    pub(crate) fn push_redis(&mut self, number: u64, line: &str) {
+        RedisClients::push(&mut self.redis, number, line);
     }
 
     /// Adds the lines of one connection.
@@ -33,16 +41,16 @@ impl ConnectionReport {
         self.bytes.extend_from_slice(lines.as_bytes());
     }
 
-    /// The report in the form that [`ConnectionReports::merge_bytes`] takes.
-    pub(crate) fn as_bytes(&self) -> &[u8] {
-        &self.bytes
+    /// The report in the form that [`halves`] takes.
+    pub(crate) fn to_bytes(&self) -> Vec<u8> {
+        [&(self.bytes.len() as u64).to_le_bytes(), &self.bytes[..], &self.redis].concat()
     }
 }
 
 impl ConnectionReports {
     /// Adds the report of one executor.
     pub(super) fn merge_bytes(&mut self, bytes: &[u8]) {
-        let Some((left_out, mut rest)) = bytes.split_first_chunk() else { return };
+        let Some((left_out, mut rest)) = halves(bytes).0.split_first_chunk() else { return };
         self.left_out += u64::from_le_bytes(*left_out);
         while let Some((head, tail)) = rest.split_first_chunk::<8>() {
             let [a, b, c, d, length @ ..] = *head;

@@ -3,11 +3,12 @@
 //! Dialects: the replies to questions that all shards answer.
 
 use slabcore_metrics::Snapshot;
-use slabcore_protocol::Echo;
+use slabcore_protocol::{Echo, RespVersion, RespWriter};
 use slabcore_shard::{ClassTable, HotKeyList, MissRatioCurve, PrefixCounts, ShardId};
 use slabcore_storage::Reassigned;
 
 use crate::connection::connection_reports::ConnectionReports;
+use crate::connection::redis_clients::RedisClients;
 use crate::connection::sizes::Sizes;
 use crate::settings::limits::OPEN_GATHERS_MAX;
 
@@ -38,6 +39,12 @@ pub(crate) enum Gathering {
     Latency,
     /// `stats shards`: the numbers of each.
     Shards(Vec<Snapshot>),
+    /// A Redis command that counts keys: how many there are so far.
+    Count(i64),
+    /// A Redis command that stores several values: the first reply that is an error.
+    Stored(Option<Box<[u8]>>),
+    /// `CLIENT LIST` and `CLIENT INFO`.
+    RedisClients(Box<RedisClients>),
 }
 
 /// Replies made of counters.
@@ -80,9 +87,12 @@ impl Gather {
     /// the number of prefixes, sizes or connections has the whole weight.
     pub(super) fn weight(&self) -> usize {
         match self.gathering {
-            Gathering::Prefixes(_) | Gathering::Sizes(_) | Gathering::Connections(_) => {
-                OPEN_GATHERS_MAX
-            }
+            Gathering::Prefixes(_)
+            | Gathering::Sizes(_)
+            | Gathering::Connections(_)
+            | Gathering::RedisClients(_) => OPEN_GATHERS_MAX,
+            // They are as small as other slots.
+            Gathering::Count(_) | Gathering::Stored(_) => 0,
             _ => 1,
         }
     }
@@ -101,9 +111,47 @@ impl Gather {
             Gathering::Classes(sum, _) => sum.merge_bytes(bytes),
             Gathering::Reassign(best) => *best = better(*best, bytes),
             Gathering::Dump(part) => part.extend_from_slice(bytes),
+            Gathering::RedisClients(clients) => clients.merge_bytes(bytes),
+            Gathering::Count(_) | Gathering::Stored(_) => self.add_part(bytes),
         }
+        self.end_part()
+    }
+
+    /// One more answer is to come.
+    pub(crate) fn expect_part(&mut self) {
+        self.remaining += 1;
+    }
+
+    /// An answer has come; true if it was the last.
+    pub(crate) fn end_part(&mut self) -> bool {
         self.remaining -= 1;
         self.remaining == 0
+    }
+
+    /// Adds the reply to the part of a Redis command for one key.
+    pub(crate) fn add_part(&mut self, reply: &[u8]) {
+        match (&mut self.gathering, reply) {
+            (Gathering::Count(sum), [b':', digits @ .., b'\r', b'\n']) => {
+                let number = std::str::from_utf8(digits).ok().and_then(|it| it.parse::<i64>().ok());
+                *sum += number.expect("a shard counts");
+            }
+            (Gathering::Stored(error), [b'-', ..]) => {
+                error.get_or_insert_with(|| reply.into());
+            }
+            _ => {}
+        }
+    }
+
+    /// Appends the reply to a Redis command for several keys.
+    pub(crate) fn encode_redis(&self, out: &mut Vec<u8>) {
+        // It is the same in all versions.
+        let mut writer = RespWriter::new(out, RespVersion::Two);
+        match &self.gathering {
+            Gathering::Count(sum) => writer.integer(*sum),
+            Gathering::Stored(None) => writer.status("OK"),
+            Gathering::Stored(Some(error)) => out.extend_from_slice(error),
+            _ => unreachable!("it is for one of these commands"),
+        }
     }
 
     /// The part of a dump that has come.

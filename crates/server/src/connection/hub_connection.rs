@@ -7,6 +7,7 @@ use crate::connection::carry::Carry;
 use crate::connection::receipt::Receipt;
 use crate::connection::tls_session::TlsSession;
 use crate::settings::address::Addresses;
+use crate::settings::limits::CARRY_READ_BYTES_MAX;
 
 /// What the input of a connection waits for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -74,10 +75,22 @@ impl HubConnection {
         }
     }
 
-    /// True if the carry is an incomplete long request. Complete requests that wait for their turn
-    /// do not count.
-    pub(crate) fn waits_for_long_line(&self) -> bool {
-        self.waiting == Waiting::Input && self.carry.pending().len() > LINE_BYTES_MAX
+    /// True if the carry is an incomplete long request, or a long pipeline that its client writes
+    /// before it reads. Other complete requests that wait for their turn do not count.
+    pub(crate) fn waits_for_client(&self) -> bool {
+        match self.waiting {
+            Waiting::Input => self.carry.pending().len() > LINE_BYTES_MAX,
+            Waiting::OutputSpace => {
+                self.reads_ahead() && self.carry.pending().len() > CARRY_READ_BYTES_MAX
+            }
+            Waiting::Turn | Waiting::Quiet | Waiting::Departure => false,
+        }
+    }
+
+    /// True if requests are read while the client does not read the replies.
+    #[inline]
+    pub(crate) fn reads_ahead(&self) -> bool {
+        self.connection.redis.is_some()
     }
 
     /// Notes that bytes of requests were executed in the turn of tick `now`. As in memcached, a

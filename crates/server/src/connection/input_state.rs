@@ -18,6 +18,8 @@ pub(crate) enum InputState {
     Request,
     /// The rest of a get's keys.
     Get(PausedGet),
+    /// So many keys of a Redis command for several values, and more commands after them.
+    Values(usize),
     /// The rest of a value that goes to its reservation as it arrives.
     Upload(Upload),
     /// Bytes to ignore.

@@ -280,6 +280,11 @@ impl Output {
         self.owed_bytes >= HELD_BYTES_MAX
     }
 
+    /// Bytes of memory of the buffers.
+    pub(crate) fn memory_bytes(&self) -> usize {
+        self.ready.capacity() + self.tail.capacity() + self.late.capacity() + self.sending
+    }
+
     /// Bytes of memory that the replies take.
     fn unsent_bytes(&self) -> usize {
         let sending = self.sending - self.sending_held;

@@ -16,12 +16,13 @@ use crate::connection::spare_buffers::SpareBuffers;
 use crate::connection::watcher_id::WatcherId;
 use crate::executor::load_meter::LoadMeter;
 use crate::executor::outboxes::Outboxes;
-use crate::executor::shards::{Shards, SharedShard};
+use crate::executor::shards::{ShardSet, Shards, SharedShard};
 use crate::executor::snapshot_part::{SnapshotPace, SnapshotPart};
 use crate::executor::turn_times::TurnTimes;
 use crate::settings::limits::{OPEN_READS_MAX, OPEN_SLOTS_MAX};
 use crate::settings::log;
 use crate::shared::mailbox::Message;
+use crate::shared::redis_counts::RedisCounts;
 use crate::shared::shared_state::SharedState;
 use crate::shared::snapshot_feed::SnapshotFeed;
 
@@ -60,6 +61,8 @@ pub(crate) struct Executor {
     pub(crate) times: TurnTimes,
     /// The part of a snapshot that is under way.
     snapshot: Option<Box<SnapshotPart>>,
+    /// The last random number. Not 0.
+    random: u64,
 }
 
 impl Executor {
@@ -94,6 +97,7 @@ impl Executor {
             metrics: Arc::clone(shards.own().metrics()),
             times: TurnTimes::new(Arc::clone(&shared.timings[shard.index()])),
             shards,
+            random: shared.clock.now().unix_ms().cast_unsigned() << 8 | shard.index() as u64 | 1,
             shared,
             snapshot: None,
         }
@@ -184,6 +188,9 @@ impl Executor {
     }
 
     fn borrow(&mut self, shard: ShardId) -> bool {
+        if self.shards.is_exclusive() {
+            return self.shards.held(shard).is_some();
+        }
         if !self.outboxes.is_quiet(shard) {
             return false;
         }
@@ -196,9 +203,51 @@ impl Executor {
         borrowed
     }
 
+    /// What this executor counts of Redis' dialect.
+    #[inline]
+    pub(crate) fn redis_counts(&self) -> &RedisCounts {
+        &self.shared.redis.counts[self.shard.index()]
+    }
+
+    /// True while several shards are held for requests that nobody may see a part of.
+    #[inline]
+    pub(crate) fn is_exclusive(&self) -> bool {
+        self.shards.is_exclusive()
+    }
+
+    /// A random number, for a choice that nobody depends on.
+    pub(crate) fn random(&mut self) -> u64 {
+        // xorshift64
+        self.random ^= self.random << 13;
+        self.random ^= self.random >> 7;
+        self.random ^= self.random << 17;
+        self.random
+    }
+
+    /// Executes `change` while this executor holds all of these shards, its own one too: nobody
+    /// sees a part of what it does. No request of the connection is under way to them.
+    pub(crate) fn exclusively<T>(
+        &mut self,
+        shards: ShardSet,
+        change: impl FnOnce(&mut Self) -> T,
+    ) -> T {
+        if self.shards.is_exclusive() {
+            return change(self);
+        }
+        self.give_back();
+        self.shards.take_exclusively(shards, self.now);
+        let changed = change(self);
+        self.shards.end_exclusive();
+        self.give_back();
+        changed
+    }
+
     /// Returns the borrowed shards, after each group of requests.
     #[inline]
     pub(crate) fn give_back(&mut self) {
+        if self.shards.is_exclusive() {
+            return;
+        }
         let (to_wake, due_ticks) = (&mut self.to_wake, &self.shared.due_ticks);
         self.shards.give_back(
             self.now,

@@ -13,6 +13,8 @@ use parking_lot::{ArcMutexGuard, Mutex, RawMutex};
 use slabcore_shard::{Now, Shard, ShardId};
 use slabcore_storage::{Moment, PageDemand, Recovered};
 
+use crate::settings::limits::SHARDS_MAX;
+
 /// A shard that one executor at a time may hold.
 pub(crate) struct SharedShard {
     lock: Arc<Mutex<Shard>>,
@@ -22,6 +24,33 @@ pub(crate) struct SharedShard {
     demands: AtomicBool,
     /// The executor that holds its lock, or [`NOBODY`]. Only exact for that executor.
     holder: AtomicUsize,
+}
+
+/// A set of shards.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct ShardSet(u64);
+
+const _: () = assert!(SHARDS_MAX <= u64::BITS as usize);
+
+impl ShardSet {
+    /// The first `shards` shards.
+    pub(crate) fn all(shards: usize) -> Self {
+        Self(u64::MAX >> (u64::BITS as usize - shards))
+    }
+
+    /// Adds a shard.
+    pub(crate) fn add(&mut self, shard: ShardId) {
+        self.0 |= 1 << shard.index();
+    }
+
+    fn has(self, shard: ShardId) -> bool {
+        self.0 >> shard.index() & 1 != 0
+    }
+
+    /// True if no other shard is in it.
+    fn is_only(self, shard: ShardId) -> bool {
+        self.0 & !(1 << shard.index()) == 0
+    }
 }
 
 /// No executor has this number.
@@ -102,13 +131,15 @@ pub(crate) struct Shards {
     held: Vec<Option<ArcMutexGuard<RawMutex, Shard>>>,
     /// Numbers of the borrowed shards.
     borrowed: Vec<ShardId>,
+    /// The borrowed shards are held for several requests that nobody may see a part of.
+    is_exclusive: bool,
 }
 
 impl Shards {
     /// The shards as executor `own` sees them. Takes its own.
     pub(super) fn new(own: ShardId, all: Arc<[SharedShard]>) -> Self {
         let held = all.iter().map(|_| None).collect();
-        let mut shards = Self { own, all, held, borrowed: Vec::new() };
+        let mut shards = Self { own, all, held, borrowed: Vec::new(), is_exclusive: false };
         shards.take_back();
         shards
     }
@@ -141,6 +172,44 @@ impl Shards {
     #[inline]
     pub(crate) fn begin_group(&self) {
         self.held.iter().flatten().for_each(|shard| shard.begin_group());
+    }
+
+    /// Takes these shards besides the own one, and keeps them until [`Self::end_exclusive`]. Waits
+    /// until all of them are free: each owner frees its shard whenever it enters the kernel.
+    ///
+    /// Executors take shards in the order of their numbers, and wait for one while they hold none
+    /// with a higher number. So two of them never wait for each other.
+    #[cold]
+    pub(super) fn take_exclusively(&mut self, shards: ShardSet, now: Now) {
+        debug_assert!(self.borrowed.is_empty() && !self.is_exclusive, "they are returned before");
+        self.is_exclusive = true;
+        if shards.is_only(self.own) {
+            return;
+        }
+        self.lend();
+        for shard in ShardId::first(self.all.len()) {
+            if shard == self.own {
+                self.take_back();
+            } else if shards.has(shard) {
+                let shared = &self.all[shard.index()];
+                let mut guard = shared.lock.lock_arc();
+                guard.begin_turn(now);
+                shared.holder.store(self.own.index(), Ordering::Relaxed);
+                self.held[shard.index()] = Some(guard);
+                self.borrowed.push(shard);
+            }
+        }
+    }
+
+    /// True while shards are held exclusively.
+    #[inline]
+    pub(super) fn is_exclusive(&self) -> bool {
+        self.is_exclusive
+    }
+
+    /// From now on the borrowed shards may be returned.
+    pub(super) fn end_exclusive(&mut self) {
+        self.is_exclusive = false;
     }
 
     /// Borrows a lent shard. False if it is not lent, or if another executor holds it.
@@ -188,6 +257,14 @@ impl Shards {
             self.all[self.own.index()].holder.store(NOBODY, Ordering::Relaxed);
             self.held[self.own.index()] = None;
             self.all[self.own.index()].lent.store(true, Ordering::Relaxed);
+        }
+    }
+
+    /// Frees the own shard without lending it: others may only take it exclusively.
+    pub(crate) fn free(&mut self) {
+        if self.all.len() > 1 {
+            self.all[self.own.index()].holder.store(NOBODY, Ordering::Relaxed);
+            self.held[self.own.index()] = None;
         }
     }
 

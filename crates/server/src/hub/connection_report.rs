@@ -3,6 +3,7 @@
 use crate::connection::connection_reports::ConnectionReport;
 use crate::connection::hub_connection::{HubConnection, Waiting};
 use crate::connection::input_state::InputState;
+use crate::connection::redis_session::{RedisSession, Transaction};
 use crate::hub::connections::Connections;
 use crate::settings::address::Transport;
 use crate::settings::limits::CONNECTIONS_REPORTED_MAX;
@@ -16,6 +17,9 @@ pub(super) fn report_of(connections: &Connections, now: u32) -> ConnectionReport
         // The server in memory has connections without a socket.
         if conn.connection.descriptor() >= 0 {
             report.push(conn.connection.descriptor(), &lines_of(conn, now));
+        }
+        if let Some(session) = &conn.connection.redis {
+            report.push_redis(session.number, &redis_line_of(conn, session, now));
         }
     }
     report
@@ -34,6 +38,41 @@ fn lines_of(conn: &HubConnection, now: u32) -> String {
     )
 }
 
+/// The line of a connection that speaks Redis' dialect, in Redis' words. What does not exist here
+/// is left out.
+fn redis_line_of(conn: &HubConnection, session: &RedisSession, now: u32) -> String {
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    let (queued, unsent) = (conn.carry.pending().len(), conn.connection.output.memory_bytes());
+    let free = conn.carry.memory_bytes() - queued;
+    let flags = match (&session.transaction, conn.connection.is_closing()) {
+        (_, true) => "c",
+        (Some(_), false) => "x",
+        (None, false) => "N",
+    };
+    let commands = session.transaction.as_ref().map_or(-1, |it| it.len() as i64);
+    let transaction_bytes = session.transaction.as_ref().map_or(0, Transaction::memory_bytes);
+    let total = queued + free + unsent + transaction_bytes + size_of::<RedisSession>();
+    format!(
+        "id={} addr={} laddr={} fd={} name={} age={} idle={} flags={flags} db={} sub=0 psub=0 \
+         ssub=0 multi={commands} watch={} qbuf={queued} qbuf-free={free} \
+         multi-mem={transaction_bytes} obl={unsent} oll=0 omem={unsent} tot-mem={total} events=r \
+         cmd={} user=default redir=-1 resp={} lib-name={} lib-ver={}\n",
+        session.number,
+        conn.addresses.peer.in_redis_form(),
+        conn.addresses.local.in_redis_form(),
+        conn.connection.descriptor(),
+        text(&session.name),
+        now.saturating_sub(session.begun),
+        now.saturating_sub(conn.last_request),
+        session.database,
+        session.watched.len(),
+        session.last_command,
+        session.version.number(),
+        text(&session.library),
+        text(&session.library_version),
+    )
+}
+
 /// memcached's name of a connection's state.
 fn state_name(conn: &HubConnection) -> &'static str {
     let output = &conn.connection.output;
@@ -45,7 +84,8 @@ fn state_name(conn: &HubConnection) -> &'static str {
         (_, Waiting::OutputSpace) if output.has_gathers() => "conn_parse_cmd",
         (_, Waiting::OutputSpace) => "conn_mwrite",
         (_, Waiting::Quiet | Waiting::Departure) => "conn_waiting",
-        (InputState::Get(_) | InputState::Dump(_), _) | (_, Waiting::Turn) => "conn_parse_cmd",
+        (InputState::Get(_) | InputState::Values(_) | InputState::Dump(_), _)
+        | (_, Waiting::Turn) => "conn_parse_cmd",
         (InputState::Request, Waiting::Input) if !output.is_empty() => "conn_parse_cmd",
         (InputState::Request, Waiting::Input) => "conn_read",
     }

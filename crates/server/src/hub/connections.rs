@@ -202,7 +202,7 @@ impl Connections {
             return;
         }
         conn.carry.trim();
-        let is_cut_line = conn.waits_for_long_line();
+        let is_cut_line = conn.waits_for_client();
         if self.carries.count(index, &mut conn.carry, is_cut_line) {
             self.refuse_largest_cut_lines(executor);
         }

@@ -143,7 +143,8 @@ impl Hub {
             && match waiting {
                 Waiting::Input => true,
                 Waiting::Turn => conn.carry.pending().len() <= CARRY_READ_BYTES_MAX,
-                Waiting::OutputSpace | Waiting::Quiet | Waiting::Departure => false,
+                Waiting::OutputSpace => conn.reads_ahead(),
+                Waiting::Quiet | Waiting::Departure => false,
             };
         let output = &conn.connection.output;
         let socket = match waiting {

@@ -139,6 +139,7 @@ fn record_of(
     let place = match connection.close_input() {
         InputState::Request => InputPlace::Request,
         InputState::Get(get) => InputPlace::Get(get),
+        InputState::Values(keys) => InputPlace::Values(keys),
         InputState::Ignored(ignored) => ignored.into_place(),
         InputState::Watching(id) => {
             let streams = executor.shared.watchers.streams_of(id);
@@ -153,8 +154,12 @@ fn record_of(
         InputState::Dump(_) => unreachable!("it has ended"),
     };
     let (protocol, login) = (connection.decoder.protocol(), connection.login);
+    let mut redis = Vec::new();
+    if let Some(session) = &connection.redis {
+        session.encode(&mut redis);
+    }
     let input = conn.carry.pending().to_vec();
-    (ConnectionRecord { home, number, protocol, login, place, input, output }, cut)
+    (ConnectionRecord { home, number, protocol, login, place, redis, input, output }, cut)
 }
 
 /// Copies what a connection is still owed, up to one send more than may be handed over.

@@ -114,7 +114,7 @@ impl Hub {
 
     /// Adds a connection that another process has handed over.
     pub(super) fn adopt(&mut self, record: ConnectionRecord, addresses: Addresses) -> ConnectionId {
-        let ConnectionRecord { number, protocol, login, place, input, output, .. } = record;
+        let ConnectionRecord { number, protocol, login, place, redis, input, output, .. } = record;
         let new = NewConnection { addresses, number, protocol, tls: None };
         let id = self.insert(new);
         let conn = self.connections.get_mut(id.index).expect("it was just added");
@@ -123,6 +123,9 @@ impl Hub {
             conn.connection.login = login;
         }
         let executor = &mut self.executor;
+        if !redis.is_empty() {
+            conn.connection.go_on_with_redis(executor, &redis);
+        }
         let watched = match place {
             InputPlace::Watching(streams) => Some(streams),
             _ => None,

@@ -44,9 +44,9 @@ impl Hub {
                     shard.execute_batch(self.executor.now, &mut batch);
                     if batch.asks_for_report() {
                         let report = report.get_or_insert_with(|| {
-                            report_of(&self.connections, self.executor.now.tick)
+                            report_of(&self.connections, self.executor.now.tick).to_bytes()
                         });
-                        batch.put_report(report.as_bytes());
+                        batch.put_report(report);
                     }
                     let source = batch.source();
                     let reply = Message::Replies(self.executor.shard, batch);
@@ -232,9 +232,9 @@ impl Hub {
     /// Gives the report of this executor to those of its connections that asked for it.
     #[cold]
     fn answer_report_tickets(&mut self) {
-        let report = report_of(&self.connections, self.executor.now.tick);
+        let report = report_of(&self.connections, self.executor.now.tick).to_bytes();
         for ticket in std::mem::take(&mut self.executor.report_tickets) {
-            self.deliver(self.executor.shard, ticket, ReplyPart::Bytes(report.as_bytes()));
+            self.deliver(self.executor.shard, ticket, ReplyPart::Bytes(&report));
         }
     }
 

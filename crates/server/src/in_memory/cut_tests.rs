@@ -18,10 +18,21 @@ const META: &str = "ms a 5 T100 F7\r\nhello\r\nmg a s v f k Oxyz q\r\nmg b v q\r
     md a I T30\r\nmg a v\r\nmg a v\r\nms a 2 ME\r\nno\r\nms a 1 MA\r\n?\r\nmd a q\r\nmd a q\r\n\
     mg\r\nms a S1\r\nms a 2 T-1\r\nxx\r\nmg bad! z\r\nms a 3\r\nlonger\r\nmn\r\nquit\r\n";
 
+/// Commands of Redis' dialect, in both forms and both versions.
+const REDIS: &str = "*3\r\n$3\r\nSET\r\n$1\r\na\r\n$5\r\nhello\r\n*2\r\n$3\r\nGET\r\n$1\r\na\r\n\
+    set b 'x y' px 100000\r\nmget a b c d e f\r\nmset c 1 d 2 e 3 f 4\r\ndel c d g h\r\n\
+    *0\r\n\r\n*1\r\n$4\r\nPING\r\nfoo bar\r\nhello 3\r\nget nokey\r\nincr e\r\n\
+    append e 5\r\nmulti\r\n*3\r\n$3\r\nset\r\n$1\r\nz\r\n$1\r\n1\r\nmget z a e\r\nexec\r\n\
+    watch z y\r\nset y 1\r\nmulti\r\nget z\r\nexec\r\nrename a q\r\nexists a q q\r\n\
+    select 3\r\nset q 3\r\ndbsize\r\nselect 0\r\ndbsize\r\nclient reply skip\r\nget q\r\n\
+    client reply off\r\nget q\r\nclient reply on\r\nget q\r\nget\r\nset q\r\n\
+    msetnx q 1 w 2\r\ncopy q w\r\nget w\r\nflushall\r\ndbsize\r\n*1\r\n$4\r\nQUIT\r\n";
+
 /// The replies of a new server of `shards` to these pieces.
 fn replies(shards: usize, pieces: [&[u8]; 2]) -> Vec<u8> {
     let mut server = InMemoryServer::new(shards, 8 << 20, 1).unwrap();
-    let connection = server.connect();
+    let is_redis = [pieces[0], pieces[1]].concat().starts_with(b"*3\r\n");
+    let connection = if is_redis { server.connect_redis() } else { server.connect() };
     let mut output = Vec::new();
     for piece in pieces {
         server.receive(connection, piece);
@@ -46,6 +57,11 @@ fn check(session: &[u8]) {
 #[test]
 fn text_is_cut_anywhere() {
     check(TEXT.as_bytes());
+}
+
+#[test]
+fn redis_is_cut_anywhere() {
+    check(REDIS.as_bytes());
 }
 
 #[test]

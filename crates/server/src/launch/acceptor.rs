@@ -14,6 +14,7 @@ use std::time::{Duration, Instant};
 use rustix::event::{EventfdFlags, PollFd, PollFlags, Timespec, eventfd, poll};
 use rustix::io::Errno;
 use rustix::net::{SocketAddrAny, SocketFlags, acceptfrom_with, getsockname};
+use slabcore_protocol::Protocol;
 use slabcore_protocol::error_lines::TOO_MANY_CONNECTIONS;
 
 use crate::connection::affinity::home_of;
@@ -221,8 +222,9 @@ impl Acceptor {
         shared.admission.connection_opened();
         let number = owner.is_none().then_some(self.dealt);
         self.dealt = self.dealt.wrapping_add(u32::from(owner.is_none()));
-        // With logins, all listeners speak the one protocol that has them.
-        let own = listener.protocol.filter(|_| shared.users.is_none());
+        // With logins, all listeners of memcached's protocols speak the one that has them.
+        let has_logins = shared.users.is_some();
+        let own = listener.protocol.filter(|own| !has_logins || *own == Protocol::Resp);
         let protocol = own.unwrap_or(shared.settings.protocol);
         let local = Address::of(getsockname(&socket).ok());
         let addresses = Addresses { peer: Address::of(peer), local };

@@ -36,6 +36,7 @@ use crate::shared::publication::Publications;
 use crate::shared::publish_signal::PublishSignal;
 use crate::shared::run_time_settings::RunTimeSettings;
 use crate::shared::serving::Serving;
+use crate::shared::shared_redis::SharedRedis;
 use crate::shared::shared_state::{Backend, Recovery, RecoveryKind, SharedState, SharedTls};
 use crate::shared::snapshot_numbers::SnapshotNumbers;
 use crate::shared::watchers::Watchers;
@@ -103,13 +104,15 @@ pub(crate) fn make_setups(
         hand_over: HandOver::default(),
         admission: Admission::new(settings.connections_max),
         counts_prefixes: AtomicBool::new(settings.prefix_delimiter.is_some()),
-        addresses: addresses_of(listeners, |shard| shard.is_none()),
+        addresses: addresses_of(listeners, |it| it.shard.is_none() && !it.speaks_redis()),
+        redis_addresses: addresses_of(listeners, Listener::speaks_redis),
         udp_addresses: udp_sockets.iter().map(|it| it.address).collect(),
         port_sockets: port_sockets(listeners, &udp_sockets),
         shard_ports: (0..settings.shards)
-            .filter_map(|index| addresses_of(listeners, |shard| shard == Some(index)).pop())
+            .filter_map(|index| addresses_of(listeners, |it| it.shard == Some(index)).pop())
             .map(|address| address.port())
             .collect(),
+        redis: SharedRedis::new(settings.shards),
         settings,
     });
     let shards = make_shards(&shared, &pages, begin)?;
@@ -139,9 +142,9 @@ fn port_sockets(listeners: &[Listener], udp_sockets: &[DatagramSocket]) -> Vec<P
     listening.chain(datagrams).collect()
 }
 
-/// The addresses of the listeners whose shard `chosen` accepts.
-fn addresses_of(listeners: &[Listener], chosen: impl Fn(Option<usize>) -> bool) -> Vec<SocketAddr> {
-    listeners.iter().filter(|it| chosen(it.shard)).filter_map(|it| it.address).collect()
+/// The addresses of the chosen listeners.
+fn addresses_of(listeners: &[Listener], chosen: impl Fn(&Listener) -> bool) -> Vec<SocketAddr> {
+    listeners.iter().filter(|it| chosen(it)).filter_map(|it| it.address).collect()
 }
 
 /// How a shard is made.

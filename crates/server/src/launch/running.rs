@@ -111,7 +111,7 @@ impl Listening {
             locked_memory::lock_all();
         }
         if let Some(path) = &shared.settings.port_file {
-            port_file::write(path, &shared.addresses, &shared.udp_addresses);
+            port_file::write(path, &shared);
         }
         huge_pages::ask_in_background(&shared);
         let thread = system("start a thread");

@@ -11,6 +11,8 @@ use crate::shared::shared_state::SharedState;
 pub struct Summary {
     /// TCP addresses that any client may connect to; without the shards' own ports.
     pub addresses: Vec<SocketAddr>,
+    /// TCP addresses whose connections speak Redis' dialect.
+    pub redis_addresses: Vec<SocketAddr>,
     /// UDP addresses.
     pub udp_addresses: Vec<SocketAddr>,
     /// Path of the Unix socket, if clients connect there.
@@ -33,6 +35,7 @@ impl Summary {
         };
         Self {
             addresses: shared.addresses.clone(),
+            redis_addresses: shared.redis_addresses.clone(),
             udp_addresses: shared.udp_addresses.clone(),
             unix_socket,
             memory_bytes: shared.memory.bytes(),

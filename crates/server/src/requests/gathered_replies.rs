@@ -53,6 +53,8 @@ pub(super) fn gathered_reply(gather: &Gather, executor: &Executor) -> Vec<u8> {
         Gathering::Reassign(Reassigned::NoSpare) => {
             out.extend_from_slice(error_lines::REASSIGN_NO_SPARE);
         }
+        Gathering::Count(_) | Gathering::Stored(_) => gather.encode_redis(&mut out),
+        Gathering::RedisClients(clients) => clients.encode(&mut out),
         Gathering::Dump(_) => unreachable!("its connection takes the part"),
     }
     match gather.echo {

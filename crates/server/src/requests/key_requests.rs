@@ -250,7 +250,7 @@ impl Connection {
 
     /// Sends the value that a request for this key has just found, without copying it. `head`
     /// appends the bytes before it.
-    fn large_value(
+    pub(super) fn large_value(
         &mut self,
         executor: &mut Executor,
         route: Route<'_>,

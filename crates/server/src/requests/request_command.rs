@@ -3,7 +3,9 @@
 //! Dialects: an arm for the requests of each.
 
 use slabcore_metrics::Command;
-use slabcore_protocol::{BinaryCommand, BinaryRequest, MetaCommand, Request};
+use slabcore_protocol::{
+    BinaryCommand, BinaryRequest, MetaCommand, Request, RespCommand, StringOperation,
+};
 use slabcore_shard::KeyRequest;
 
 /// The command of a request for one key.
@@ -17,6 +19,25 @@ pub(super) fn command_of_key(request: &KeyRequest<'_>) -> Command {
         KeyRequest::Delete { .. } => Command::Delete,
         KeyRequest::Meta { command, .. } => command_of_meta(*command),
         KeyRequest::Binary(request) => command_of_binary(request),
+        KeyRequest::String(request) => command_of_string(&request.operation),
+    }
+}
+
+fn command_of_string(operation: &StringOperation<'_>) -> Command {
+    match operation {
+        StringOperation::Get | StringOperation::Range { .. } | StringOperation::Length => {
+            Command::Get
+        }
+        StringOperation::Set(_) | StringOperation::Append(_) | StringOperation::SetRange { .. } => {
+            Command::Set
+        }
+        StringOperation::Delete | StringOperation::GetDelete => Command::Delete,
+        StringOperation::Add(_) | StringOperation::AddDecimal(_) => Command::Arithmetic,
+        StringOperation::Expire { .. }
+        | StringOperation::Persist
+        | StringOperation::GetExpire(_)
+        | StringOperation::Touch => Command::Touch,
+        _ => Command::Other,
     }
 }
 
@@ -54,5 +75,20 @@ fn command_of_binary(request: &BinaryRequest<'_>) -> Command {
         BinaryCommand::GetAndTouch { .. } => Command::Touch,
         BinaryCommand::Delete => Command::Delete,
         BinaryCommand::Arithmetic(_) => Command::Arithmetic,
+    }
+}
+
+/// The command that a command of Redis' dialect is timed as.
+pub(super) fn command_of_redis(command: &RespCommand) -> Command {
+    match command.name() {
+        "get" | "mget" | "getrange" | "substr" | "strlen" | "exists" => Command::Get,
+        "set" | "setex" | "psetex" | "setnx" | "mset" | "msetnx" | "append" | "setrange"
+        | "getset" => Command::Set,
+        "del" | "unlink" | "getdel" => Command::Delete,
+        "incr" | "decr" | "incrby" | "decrby" | "incrbyfloat" => Command::Arithmetic,
+        "expire" | "pexpire" | "expireat" | "pexpireat" | "persist" | "touch" | "getex" => {
+            Command::Touch
+        }
+        _ => Command::Other,
     }
 }

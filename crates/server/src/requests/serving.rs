@@ -59,7 +59,8 @@ impl Connection {
             executor.give_back();
             let consumed = self.serve_next(executor, &input[at..], &mut budget);
             if consumed == 0 && !self.is_closing() {
-                return (at, Pause::NeedsInput);
+                let waits = self.waits_for_replies();
+                return (at, if waits { Pause::Blocked } else { Pause::NeedsInput });
             }
             at += consumed;
             if self.has_paused_get() {
@@ -139,6 +140,7 @@ impl Connection {
                 }
                 self.line_done(input, line_bytes, paused)
             }
+            InputState::Values(keys) => self.go_on_with_values(executor, input, keys, budget),
             InputState::Upload(_) => self.upload(executor, input),
             InputState::Ignored(_) => self.go_on_ignoring(executor, input.len()),
             InputState::Watching(_) | InputState::Closing => input.len(),
@@ -155,6 +157,9 @@ impl Connection {
         stage: &mut Stage<'a>,
     ) -> StagedRequests<'a> {
         let start = stage.len();
+        if self.may_speak_redis(executor, input) {
+            return self.stage_redis(executor, input, limit, stage);
+        }
         if self.login.is_due() {
             let next = (!input.is_empty()).then(|| self.decoder.decode_before_login(input));
             return StagedRequests { requests: start..start, next };
@@ -194,7 +199,7 @@ impl Connection {
         }
         match protocol {
             Protocol::Binary => log::packet(client, &input[..head_bytes]),
-            Protocol::Auto | Protocol::Text => log::command(client, input),
+            Protocol::Auto | Protocol::Text | Protocol::Resp => log::command(client, input),
         }
     }
 
@@ -224,7 +229,8 @@ impl Connection {
         let mut budget = executor.requests_per_serving_max();
         let consumed = self.execute(executor, input, stage, requests, &mut budget);
         let blocked = self.output.is_full() || executor.outboxes.is_any_full();
-        if consumed == 0 && !self.is_closing() && !blocked {
+        // A command of Redis' dialect may be one that is not staged.
+        if consumed == 0 && !self.is_closing() && !blocked && self.redis.is_none() {
             return (0, Pause::NeedsInput);
         }
         if self.has_paused_get() {
@@ -243,6 +249,10 @@ impl Connection {
     ) -> usize {
         let mut stage = Stage::new();
         let requests = self.stage_requests(executor, input, *budget, &mut stage);
+        if requests.is_empty() && self.redis.is_some() {
+            *budget -= 1;
+            return self.redis_command(executor, input, budget);
+        }
         stage.prefetch_items(executor);
         self.execute(executor, input, &stage, requests, budget)
     }
@@ -266,7 +276,7 @@ impl Connection {
         for slot in slots {
             if self.output.is_full() || executor.outboxes.is_any_full() {
                 // The remaining requests are decoded again when there is room.
-                self.decoder.restart();
+                self.restart_decoder();
                 return consumed;
             }
             *budget -= 1;
@@ -279,6 +289,11 @@ impl Connection {
                 SlotRequest::PlainMetaGet(flags, line_bytes) => {
                     consumed += line_bytes;
                     self.plain_meta_get(executor, slot.route(), flags);
+                    executor.times.count(Command::Get);
+                }
+                SlotRequest::PlainRedisGet(bytes) => {
+                    consumed += bytes;
+                    self.plain_redis_get(executor, slot.route());
                     executor.times.count(Command::Get);
                 }
                 SlotRequest::PlainBinaryGet(bytes) => {

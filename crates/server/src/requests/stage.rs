@@ -46,6 +46,7 @@ enum Kind {
     PlainGet,
     PlainMetaGet,
     PlainBinaryGet,
+    PlainRedisGet,
     Other,
 }
 
@@ -70,6 +71,11 @@ pub(crate) struct StagedRequests<'a> {
 }
 
 impl StagedRequests<'_> {
+    /// True if nothing was staged.
+    pub(super) fn is_empty(&self) -> bool {
+        self.requests.is_empty() && self.next.is_none()
+    }
+
     /// True if the request after them needs a connection for its reply.
     pub(super) fn is_endless(&self) -> bool {
         matches!(&self.next, Some(Decoded::Request { request, .. }) if request.is_endless())
@@ -84,6 +90,8 @@ pub(super) enum SlotRequest<'s, 'a> {
     PlainMetaGet(MetaFlags<'a>, usize),
     /// Binary get, with its bytes.
     PlainBinaryGet(usize),
+    /// `GET` of Redis' dialect, with its bytes.
+    PlainRedisGet(usize),
     /// Another request.
     Other(&'s StagedRequest<'a>),
 }
@@ -148,6 +156,27 @@ impl<'a> Stage<'a> {
         bytes
     }
 
+    /// Adds a plain `GET` of Redis' dialect and prefetches its bucket.
+    #[inline]
+    pub(super) fn push_redis_get(
+        &mut self,
+        executor: &mut Executor,
+        database: u8,
+        key: &'a [u8],
+        bytes: usize,
+    ) {
+        let route = executor.router.route_in(database, key);
+        self.push_route(executor, route, bytes, Kind::PlainRedisGet, 0);
+    }
+
+    /// Adds a request of Redis' dialect and prefetches its bucket.
+    pub(super) fn push_redis(&mut self, executor: &mut Executor, request: StagedRequest<'a>) {
+        let (key, database) = (request.request.key(), request.request.database());
+        let route = executor.router.route_in(database, key);
+        self.push_route(executor, route, 0, Kind::Other, self.others.len());
+        self.others.push(request);
+    }
+
     /// Adds a request and prefetches its bucket.
     #[inline]
     pub(super) fn push(&mut self, executor: &mut Executor, request: StagedRequest<'a>) {
@@ -165,9 +194,22 @@ impl<'a> Stage<'a> {
         index: usize,
     ) {
         let route = executor.router.route(key);
+        self.push_route(executor, route, consumed, kind, index);
+    }
+
+    #[inline]
+    fn push_route(
+        &mut self,
+        executor: &mut Executor,
+        route: Route<'a>,
+        consumed: usize,
+        kind: Kind,
+        index: usize,
+    ) {
         if let Some(shard) = executor.reach(route.shard) {
             shard.prefetch_bucket(route.key.hash());
         }
+        let key = route.key.key();
         let (consumed, shard, index) = (consumed as u32, route.shard, index as u8);
         let (hash, database) = (route.key.hash(), route.key.database());
         self.slots.push(StageSlot { key, hash, database, consumed, shard, kind, index });
@@ -198,6 +240,7 @@ impl<'a> Stage<'a> {
             Kind::PlainGet => SlotRequest::PlainGet(consumed),
             Kind::PlainMetaGet => SlotRequest::PlainMetaGet(self.meta_flags[index], consumed),
             Kind::PlainBinaryGet => SlotRequest::PlainBinaryGet(consumed),
+            Kind::PlainRedisGet => SlotRequest::PlainRedisGet(consumed),
             Kind::Other => SlotRequest::Other(&self.others[index]),
         }
     }

@@ -369,6 +369,7 @@ pub(super) fn settings(out: &mut Vec<u8>, shared: &SharedState) {
         Protocol::Auto => "auto-negotiate",
         Protocol::Text => "ascii",
         Protocol::Binary => "binary",
+        Protocol::Resp => "redis",
     });
     stat("auth_enabled_sasl", yes_no(settings.sasl));
     let file = settings.users.as_ref().filter(|_| !settings.sasl).map(Users::file);

@@ -38,6 +38,15 @@ impl Address {
         SocketAddr::try_from(address).map_or(Self::Unnamed, Self::Ip)
     }
 
+    /// The address in Redis' form.
+    pub(crate) fn in_redis_form(&self) -> String {
+        match self {
+            Self::Ip(address) => address.to_string(),
+            Self::Unix(path) => format!("{path}:0"),
+            Self::Unnamed => "?:0".to_owned(),
+        }
+    }
+
     /// The address in memcached's form.
     pub(crate) fn shown(&self, transport: Transport) -> impl fmt::Display {
         let kind = if transport == Transport::Udp { "udp" } else { "tcp" };

@@ -58,6 +58,12 @@ fn unix_seconds() -> u64 {
     seconds(ClockId::Realtime)
 }
 
+/// Microseconds since 1970.
+pub(crate) fn unix_microseconds() -> u64 {
+    let time = clock_gettime(ClockId::Realtime);
+    u64::try_from(time.tv_sec).unwrap_or(0) * 1_000_000 + time.tv_nsec.cast_unsigned() / 1_000
+}
+
 /// Milliseconds since 1970.
 pub(crate) fn unix_milliseconds() -> u64 {
     let time = clock_gettime(ClockId::Realtime);

@@ -162,6 +162,29 @@ pub const CARRIED_BYTES_MAX: usize = 64 << 20;
 /// with most of it is closed.
 pub const CUT_LINES_BYTES_MAX: usize = 64 << 20;
 
+/// Bytes of the commands between `MULTI` and `EXEC` of one connection.
+pub const REDIS_QUEUED_BYTES_MAX: usize = 64 << 20;
+
+/// Bytes of memory that a connection keeps for inline commands.
+pub const INLINE_BYTES_KEPT: usize = 1 << 10;
+
+/// Bytes of a reply to `KEYS`.
+pub const KEYS_REPLY_BYTES_MAX: usize = 64 << 20;
+
+/// Items and buckets that one `SCAN` looks at, whatever its `COUNT`.
+pub const SCAN_COUNT_MAX: usize = 1 << 16;
+
+/// Items and buckets of a shard that `INFO` looks at to estimate how many items expire.
+pub const INFO_SAMPLE_LOOKS: usize = 64;
+
+/// Keys that one connection watches.
+pub const REDIS_WATCHED_MAX: usize = 1 << 14;
+
+/// Bytes of requests of a connection that speaks Redis' dialect, that wait until its client reads:
+/// client libraries write a whole pipeline before they read the first reply. A connection with more
+/// is closed.
+pub const REDIS_PIPELINE_BYTES_MAX: usize = 64 << 20;
+
 /// Output buffers kept for reuse by one shard.
 pub const SPARE_OUTPUTS_MAX: usize = 1024;
 /// Memory of one output buffer that is kept for reuse: enough for usual output or an incomplete

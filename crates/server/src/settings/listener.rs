@@ -43,6 +43,11 @@ pub(crate) struct DatagramSocket {
 }
 
 impl Listener {
+    /// True if its connections speak Redis' dialect only.
+    pub(crate) fn speaks_redis(&self) -> bool {
+        self.protocol == Some(Protocol::Resp)
+    }
+
     /// A socket that listens, of another process with the same settings.
     pub(crate) fn of_socket(socket: OwnedFd) -> io::Result<Self> {
         let address = bound_address(&socket)?;

@@ -117,7 +117,11 @@ fn split_reply(replies: &[u8]) -> Option<(&[u8], &[u8])> {
 /// Logs the protocol of a client that may use any.
 #[cold]
 pub(crate) fn protocol(client: i32, protocol: Protocol) {
-    let name = if protocol == Protocol::Binary { "binary" } else { "ascii" };
+    let name = match protocol {
+        Protocol::Binary => "binary",
+        Protocol::Resp => "redis",
+        Protocol::Auto | Protocol::Text => "ascii",
+    };
     if CONNECTION_LINES.admits() {
         info!(connection = client, "{client}: Client using the {name} protocol");
     }
@@ -130,6 +134,7 @@ pub(crate) fn connection_opened(client: i32, protocol: Protocol) {
         Protocol::Auto => "auto-negotiating client connection",
         Protocol::Text => "ascii client connection.",
         Protocol::Binary => "binary client connection.",
+        Protocol::Resp => "redis client connection.",
     };
     if CONNECTION_LINES.admits() {
         info!(connection = client, "<{client} new {ends}");
@@ -192,6 +197,7 @@ pub(crate) fn listeners(
             Protocol::Auto => "auto-negotiate",
             Protocol::Text => "ascii",
             Protocol::Binary => "binary",
+            Protocol::Resp => "redis",
         };
         info!("<{} server listening ({speaks})", listener.socket.as_raw_fd());
     }

@@ -29,6 +29,7 @@ use crate::shared::publish_signal::PublishSignal;
 use crate::shared::reload_requests::ReloadRequests;
 use crate::shared::run_time_settings::RunTimeSettings;
 use crate::shared::serving::Serving;
+use crate::shared::shared_redis::SharedRedis;
 use crate::shared::snapshot_numbers::SnapshotNumbers;
 use crate::shared::watchers::Watchers;
 
@@ -151,6 +152,8 @@ pub(crate) struct SharedState {
     pub(crate) memory: ItemMemoryLimit,
     /// Some shard has stored a value that is large enough to be sent without a copy.
     pub(crate) has_large_values: AtomicBool,
+    /// What connections that speak Redis' dialect share.
+    pub(crate) redis: SharedRedis,
     /// Settings that operators may change while the server runs.
     pub(crate) run_time: RunTimeSettings,
     /// Verbosity: 0 to 3 at the start (`-vvv`); the command `verbosity` sets 0 to 2.
@@ -161,6 +164,8 @@ pub(crate) struct SharedState {
     pub(crate) counts_prefixes: AtomicBool,
     /// Bound TCP addresses, except the shards' own.
     pub(crate) addresses: Vec<SocketAddr>,
+    /// Bound TCP addresses whose connections speak Redis' dialect only.
+    pub(crate) redis_addresses: Vec<SocketAddr>,
     /// Bound UDP addresses.
     pub(crate) udp_addresses: Vec<SocketAddr>,
     /// All listening and UDP sockets, for `stats conns`.

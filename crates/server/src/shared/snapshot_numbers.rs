@@ -105,7 +105,12 @@ impl SnapshotNumbers {
 
     /// Seconds since the last complete one; 0 if there is none.
     pub(crate) fn seconds_since_last(&self) -> u64 {
-        self.last().completed.map_or(0, |at| at.elapsed().as_secs())
+        self.seconds_since_last_complete().unwrap_or(0)
+    }
+
+    /// Seconds since the last complete one.
+    pub(crate) fn seconds_since_last_complete(&self) -> Option<u64> {
+        self.last().completed.map(|at| at.elapsed().as_secs())
     }
 
     /// Snapshots that failed.

@@ -238,6 +238,7 @@ fn encode_protocol(protocol: Option<Protocol>) -> u8 {
         Some(Protocol::Auto) => 1,
         Some(Protocol::Text) => 2,
         Some(Protocol::Binary) => 3,
+        Some(Protocol::Resp) => 4,
     }
 }
 
@@ -247,6 +248,7 @@ fn decode_protocol(byte: u8) -> io::Result<Option<Protocol>> {
         1 => Ok(Some(Protocol::Auto)),
         2 => Ok(Some(Protocol::Text)),
         3 => Ok(Some(Protocol::Binary)),
+        4 => Ok(Some(Protocol::Resp)),
         _ => Err(nonsense()),
     }
 }

@@ -116,6 +116,8 @@ const PROTOCOLS: &[(&str, Named)] = &[
     ("binary", Named::Protocol(Protocol::Binary)),
     ("negotiating", Named::Protocol(Protocol::Auto)),
     ("proxy", Named::Proxy),
+    // memcached has no such name.
+    ("redis", Named::Protocol(Protocol::Resp)),
 ];
 
 /// The meaning of a name in `proto[name]:`.
@@ -144,6 +146,8 @@ fn protocol<'a>(
     };
     let meant = PROTOCOLS.iter().find(|(whole, _)| whole.starts_with(name));
     let protocol = match (meant.map(|(_, meant)| *meant), login) {
+        // Its own login works with both.
+        (Some(Named::Protocol(Protocol::Resp)), _) => Some(Protocol::Resp),
         (Some(Named::Proxy), _) => {
             return Err(format!("Server not built with proxy: \"proto[{name}\""));
         }

@@ -204,6 +204,7 @@ pub(crate) const OPTIONS: &[OptionRow] = {
             "num",
             "first of one TCP port per shard (default: 0, none; -1: any free)",
         ),
+        own("redis-port", "num", "TCP port that speaks Redis' dialect (default: 0, none; -1: any)"),
         own_flag(
             "spread-connections",
             "serve connections on all threads, even if fewer can serve them",

@@ -33,16 +33,36 @@ pub(super) fn listening(
 ) -> Result<Listen, Refusal> {
     let port = tcp_port(given)?;
     if let Some(path) = given.last("unix-socket") {
+        if given.last("redis-port").is_some() {
+            let warning = "warning: --redis-port without effect: with -s there is no TCP port; \
+                           the Unix socket speaks Redis' dialect too";
+            warnings.push(warning.to_owned());
+        }
         return Ok(Listen::Unix { path: path.into(), mask: unix_mask(given)? });
     }
-    let port = match port {
-        Port::None => return Ok(Listen::Tcp(Vec::new())),
-        Port::AnyFree => 0,
-        Port::Number(port) => port,
+    let mut addresses = Vec::new();
+    if let Some(port) = port.to_bind() {
+        let listening = listen::parse(given.all("listen"), port, tls, login)?;
+        warnings.extend(listening.warnings);
+        addresses = listening.addresses;
+    }
+    addresses.extend(redis_addresses(given, tls)?);
+    Ok(Listen::Tcp(addresses))
+}
+
+/// `--redis-port`: the hosts of `-l`, with this port.
+fn redis_addresses(given: &GivenOptions, tls: Option<&Tls>) -> Result<Vec<TcpListen>, Refusal> {
+    let Some(port) = given.last("redis-port").map(port).transpose()?.and_then(Port::to_bind) else {
+        return Ok(Vec::new());
     };
-    let listening = listen::parse(given.all("listen"), port, tls, login)?;
-    warnings.extend(listening.warnings);
-    Ok(Listen::Tcp(listening.addresses))
+    let mut addresses: Vec<TcpListen> = Vec::new();
+    for address in listen::parse(given.all("listen"), port, tls, None)?.addresses {
+        let address = TcpListen { port, protocol: Some(Protocol::Resp), ..address };
+        if !addresses.contains(&address) {
+            addresses.push(address);
+        }
+    }
+    Ok(addresses)
 }
 
 /// The values of all `-l` as written, without values whose addresses were all named before.
@@ -93,6 +113,15 @@ pub(super) enum Port {
 }
 
 impl Port {
+    /// The port to bind; 0: the system picks one. `None`: there is none.
+    fn to_bind(self) -> Option<u16> {
+        match self {
+            Self::None => None,
+            Self::AnyFree => Some(0),
+            Self::Number(port) => Some(port),
+        }
+    }
+
     /// The number as the command line spells it.
     pub(super) fn as_written(self) -> i32 {
         match self {

@@ -16,6 +16,9 @@ pub(crate) fn start_line(summary: &Summary) -> String {
     if !summary.udp_addresses.is_empty() {
         write!(line, " and UDP {}", named(&summary.udp_addresses)).expect("a string grows");
     }
+    if !summary.redis_addresses.is_empty() {
+        write!(line, " and Redis {}", named(&summary.redis_addresses)).expect("a string grows");
+    }
     let shards = if summary.shards == 1 { "shard" } else { "shards" };
     let page = match summary.metrics_address {
         Some(address) => format!("page http://{address}/"),
@@ -67,6 +70,7 @@ mod tests {
         let check = |change: fn(&mut Summary), expected: &str| {
             let mut summary = Summary {
                 addresses: vec!["[::]:11211".parse().unwrap(), "0.0.0.0:11211".parse().unwrap()],
+                redis_addresses: Vec::new(),
                 udp_addresses: Vec::new(),
                 unix_socket: None,
                 memory_bytes: 64 << 20,
@@ -95,9 +99,11 @@ mod tests {
             |it| {
                 it.addresses = vec!["[::1]:5".parse().unwrap()];
                 it.udp_addresses = vec!["[::1]:6".parse().unwrap()];
+                it.redis_addresses = vec!["[::1]:7".parse().unwrap()];
                 it.backend = "epoll";
             },
-            "[::1]:5 and UDP [::1]:6; 64 MiB, 2 shards, epoll; page http://127.0.0.1:9150/",
+            "[::1]:5 and UDP [::1]:6 and Redis [::1]:7; 64 MiB, 2 shards, epoll; \
+             page http://127.0.0.1:9150/",
         );
         check(
             |it| {
