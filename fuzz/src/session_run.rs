@@ -98,7 +98,7 @@ pub fn replies(pieces: &[Piece], shards: usize) -> Replies {
         session.deliver_batches();
         replies.extend(session.take_replies());
         session.check();
-        session.now.tick += piece.seconds;
+        session.now = Now::at(session.now.tick() + piece.seconds, session.now.unix_at_zero());
         session.shards.iter_mut().for_each(|shard| shard.begin_turn(session.now));
     }
     let closed = matches!(session.state, State::Closed);
@@ -126,7 +126,7 @@ impl Session {
             shards: (0..shards).map(shard).collect(),
             router: Router::new(hasher.clone(), shards),
             batches: (0..shards).map(|_| Batch::new(ShardId::new(0))).collect(),
-            now: Now { tick: 2, millisecond: 0, unix_ms_part: 0, unix_at_zero: UNIX_AT_ZERO },
+            now: Now::at(2, UNIX_AT_ZERO),
             decoder: Decoder::of(Protocol::Text),
             state: State::Line,
             input: Vec::new(),

@@ -8,7 +8,7 @@ use slabcore_shard::{KeyRequest, Now, Response, Shard};
 use slabcore_storage::{Config, KeyHasher, PAGE_BYTES, PagePool, Region};
 
 fn at(tick: u32) -> Now {
-    Now { tick, millisecond: 0, unix_ms_part: 0, unix_at_zero: 1_700_000_000 }
+    Now::at(tick, 1_700_000_000)
 }
 
 /// A shard, the hasher of its keys, and the time of its turn.

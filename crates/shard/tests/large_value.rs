@@ -10,7 +10,7 @@ use slabcore_shard::{
 };
 use slabcore_storage::{Config, HashedKey, Hold, KeyHasher, PAGE_BYTES, PagePool, Region};
 
-const NOW: Now = Now { tick: 5, millisecond: 0, unix_ms_part: 0, unix_at_zero: 1_700_000_000 };
+const NOW: Now = Now::at(5, 1_700_000_000);
 const KEY: &[u8] = b"large";
 
 /// A shard with one large value, and its key.

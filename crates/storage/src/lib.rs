@@ -59,7 +59,7 @@ pub use index::key_hasher::KeyHasher;
 pub use item::access::{AccessHistory, Marks};
 pub use item::chunk_sizes::SlabClassId;
 pub use item::expiry::{Expiry, Moment};
-pub use item::hashed_key::HashedKey;
+pub use item::hashed_key::{HashedKey, KeyPlace};
 pub use item::item_ref::ItemRef;
 pub use item::item_size_limit::ItemSizeLimit;
 pub use item::segment::Segment;

@@ -11,7 +11,7 @@ const PUB_CRATE_MAX: &[(&str, usize)] = &[
     ("server", 972),
     ("shard", 72),
     ("slabcore", 130),
-    ("storage", 765),
+    ("storage", 769),
     ("testkit", 7),
     ("tool", 444),
 ];

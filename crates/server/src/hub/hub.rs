@@ -108,7 +108,7 @@ impl Hub {
         }
         self.connections.insert_with(executor, |id| {
             let connection = Connection::new(id, protocol, login, affinity);
-            Box::new(HubConnection::new(connection, addresses, tls, executor.now.tick))
+            Box::new(HubConnection::new(connection, addresses, tls, executor.now.tick()))
         })
     }
 
@@ -205,7 +205,7 @@ impl Hub {
         executor.shared.run_time.apply_to(shard);
         let more = shard.maintain(executor.now, MAINTAIN_STEPS);
         if more {
-            self.rest.note_work(executor.now.tick);
+            self.rest.note_work(executor.now.tick());
         }
         executor.go_on_with_snapshot() || more
     }

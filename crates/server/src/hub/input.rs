@@ -81,7 +81,7 @@ impl Hub {
             Some(requests) => conn.connection.serve_staged(executor, bytes, stage, requests),
             None => conn.connection.serve(executor, bytes),
         };
-        conn.note_requests(consumed, executor.now.tick);
+        conn.note_requests(consumed, executor.now.tick());
         if consumed < bytes.len() {
             let rest = &bytes[consumed..];
             conn.carry.buffer(&mut executor.spares).extend_from_slice(rest);
@@ -123,7 +123,7 @@ impl Hub {
         executor.times.end_receipt();
         conn.carry.consume(consumed, &mut executor.spares);
         conn.receipt.consume(consumed, conn.carry.pending().len());
-        conn.note_requests(consumed, executor.now.tick);
+        conn.note_requests(consumed, executor.now.tick());
         self.after_run(index, pause);
     }
 

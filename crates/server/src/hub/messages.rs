@@ -44,7 +44,7 @@ impl Hub {
                     shard.execute_batch(self.executor.now, &mut batch);
                     if batch.asks_for_report() {
                         let report = report.get_or_insert_with(|| {
-                            report_of(&self.connections, self.executor.now.tick).to_bytes()
+                            report_of(&self.connections, self.executor.now.tick()).to_bytes()
                         });
                         batch.put_report(report);
                     }
@@ -190,7 +190,7 @@ impl Hub {
 
     /// Goes on with the sweep for idle connections, and closes those it finds.
     fn sweep_idle(&mut self) -> Swept {
-        let (swept, idle) = self.idle.go_on(self.executor.now.tick, &self.connections);
+        let (swept, idle) = self.idle.go_on(self.executor.now.tick(), &self.connections);
         for index in idle {
             self.executor.metrics.add(Counter::IdleKicks, 1);
             self.end_of_input(index);
@@ -232,7 +232,7 @@ impl Hub {
     /// Gives the report of this executor to those of its connections that asked for it.
     #[cold]
     fn answer_report_tickets(&mut self) {
-        let report = report_of(&self.connections, self.executor.now.tick).to_bytes();
+        let report = report_of(&self.connections, self.executor.now.tick()).to_bytes();
         for ticket in std::mem::take(&mut self.executor.report_tickets) {
             self.deliver(self.executor.shard, ticket, ReplyPart::Bytes(&report));
         }

@@ -276,7 +276,7 @@ impl Restore<'_> {
         value: &'a [u8],
         attributes: &Attributes,
     ) -> RestoredItem<'a> {
-        let exptime = attributes.ttl_seconds.map_or(0, |ttl| self.now.tick.saturating_add(ttl));
+        let exptime = attributes.ttl_seconds.map_or(0, |ttl| self.now.tick().saturating_add(ttl));
         let expiry = Expiry::at(exptime);
         let item = NewItem { key, value, flags: attributes.flags, expiry };
         RestoredItem { item, cas: attributes.cas, history: history_of(attributes) }

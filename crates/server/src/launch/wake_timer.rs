@@ -44,7 +44,7 @@ impl WakeTimer {
 fn wake_when_due(shared: &SharedState, stopping: &AtomicBool) {
     shared.due_ticks.register_thread();
     while !stopping.load(Ordering::SeqCst) {
-        let now = shared.clock.now().tick;
+        let now = shared.clock.now().tick();
         for shard in shared.due_ticks.take_due(now) {
             shared.mailboxes[shard].wake();
         }

@@ -45,14 +45,14 @@ impl Connection {
     fn begin_redis(&mut self, executor: &Executor) {
         self.decoder = Decoder::of(Protocol::Resp);
         let number = executor.shared.redis.next_client();
-        self.redis = Some(Box::new(RedisSession::new(number, executor.now.tick)));
+        self.redis = Some(Box::new(RedisSession::new(number, executor.now.tick())));
     }
 
     /// Goes on with the session of another process. A connection whose session is not understood
     /// ends.
     #[cold]
     pub(crate) fn go_on_with_redis(&mut self, executor: &mut Executor, mut session: &[u8]) {
-        let (number, now) = (executor.shared.redis.next_client(), executor.now.tick);
+        let (number, now) = (executor.shared.redis.next_client(), executor.now.tick());
         match RedisSession::decode(&mut session, number, now) {
             Some(session) => self.redis = Some(Box::new(session)),
             None => self.close(executor),

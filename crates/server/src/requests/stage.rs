@@ -11,7 +11,7 @@ use std::ops::Range;
 use arrayvec::ArrayVec;
 use slabcore_protocol::{Decoded, Decoder, MetaFlags, Protocol};
 use slabcore_shard::{Route, ShardId};
-use slabcore_storage::HashedKey;
+use slabcore_storage::{HashedKey, KeyPlace};
 
 use crate::executor::Executor;
 use crate::requests::staged_request::StagedRequest;
@@ -32,9 +32,9 @@ pub(crate) struct Stage<'a> {
 pub(super) struct StageSlot<'a> {
     key: &'a [u8],
     hash: u64,
-    database: u8,
+    place: KeyPlace,
     /// Input bytes of a plain read.
-    consumed: u32,
+    consumed: u16,
     shard: ShardId,
     kind: Kind,
     /// Index among the requests of its kind.
@@ -50,13 +50,16 @@ enum Kind {
     Other,
 }
 
+/// Input bytes of a plain read in a slot. Only flags could make a longer one.
+const READ_BYTES_MAX: usize = u16::MAX as usize;
+
 const _: () = assert!(STAGE_REQUESTS <= u8::MAX as usize);
 const _: () = assert!(size_of::<StageSlot<'_>>() == 32);
 
 impl<'a> StageSlot<'a> {
     #[inline]
     pub(super) fn route(&self) -> Route<'a> {
-        let key = HashedKey::rejoin_in(self.database, self.key, self.hash);
+        let key = HashedKey::rejoin_at(self.place, self.key, self.hash);
         Route { key, shard: self.shard }
     }
 }
@@ -134,7 +137,9 @@ impl<'a> Stage<'a> {
             self.push_slot(executor, key, line_bytes, Kind::PlainGet, 0);
             return line_bytes;
         }
-        if let Some((key, flags, line_bytes)) = decoder.single_meta_get(input) {
+        if let Some((key, flags, line_bytes)) = decoder.single_meta_get(input)
+            && line_bytes <= READ_BYTES_MAX
+        {
             self.push_slot(executor, key, line_bytes, Kind::PlainMetaGet, self.meta_flags.len());
             self.meta_flags.push(flags);
             return line_bytes;
@@ -210,9 +215,10 @@ impl<'a> Stage<'a> {
             shard.prefetch_bucket(route.key.hash());
         }
         let key = route.key.key();
-        let (consumed, shard, index) = (consumed as u32, route.shard, index as u8);
-        let (hash, database) = (route.key.hash(), route.key.database());
-        self.slots.push(StageSlot { key, hash, database, consumed, shard, kind, index });
+        debug_assert!(consumed <= READ_BYTES_MAX, "a plain read is short");
+        let (consumed, shard, index) = (consumed as u16, route.shard, index as u8);
+        let (hash, place) = (route.key.hash(), route.key.place());
+        self.slots.push(StageSlot { key, hash, place, consumed, shard, kind, index });
     }
 
     /// Prefetches the items. Called once all requests are decoded.
@@ -235,7 +241,7 @@ impl<'a> Stage<'a> {
     /// The request of one of the slots.
     #[inline]
     pub(super) fn request(&self, slot: &StageSlot<'a>) -> SlotRequest<'_, 'a> {
-        let (index, consumed) = (usize::from(slot.index), slot.consumed as usize);
+        let (index, consumed) = (usize::from(slot.index), usize::from(slot.consumed));
         match slot.kind {
             Kind::PlainGet => SlotRequest::PlainGet(consumed),
             Kind::PlainMetaGet => SlotRequest::PlainMetaGet(self.meta_flags[index], consumed),

@@ -53,8 +53,8 @@ impl Clock {
             start: 0,
         };
         let now = clock.at_reading(nanoseconds_of(ClockId::Monotonic));
-        clock.start = u64::from(now.tick);
-        let since_zero = clock.start * 1_000 + u64::from(now.millisecond);
+        clock.start = u64::from(now.tick());
+        let since_zero = clock.start * 1_000 + u64::from(now.moment().millisecond());
         let unix_ms_at_zero = unix_milliseconds().saturating_sub(since_zero);
         clock.unix_at_zero = unix_ms_at_zero / 1_000;
         clock.unix_ms_part = (unix_ms_at_zero % 1_000) as u16;
@@ -93,12 +93,8 @@ impl Clock {
         let tick = self.tick_at_zero.wrapping_add(second).wrapping_add(carry);
         let begin = if carry == 1 { 0 } else { NANOSECONDS_PER_SECOND as u32 };
         let nanoseconds = begin.wrapping_add(nanosecond).wrapping_sub(self.next_from);
-        Now {
-            tick: tick as u32,
-            millisecond: (nanoseconds / NANOSECONDS_PER_MILLISECOND) as u16,
-            unix_at_zero: self.unix_at_zero,
-            unix_ms_part: self.unix_ms_part,
-        }
+        let millisecond = (nanoseconds / NANOSECONDS_PER_MILLISECOND) as u16;
+        Now::at(tick as u32, self.unix_at_zero).with_milliseconds(millisecond, self.unix_ms_part)
     }
 
     /// Milliseconds since the start, of the same clock as [`Self::uptime`].
@@ -109,7 +105,7 @@ impl Clock {
 
     /// Seconds since the start.
     pub(crate) fn uptime(&self) -> u64 {
-        u64::from(self.now().tick).saturating_sub(self.start)
+        u64::from(self.now().tick()).saturating_sub(self.start)
     }
 }
 

@@ -102,7 +102,7 @@ fn write_files(
             }
         }
     }
-    let written = write_shards(shared, current, made, (now.tick, clock));
+    let written = write_shards(shared, current, made, (now.tick(), clock));
     let manifest = Manifest { items: current.items(), files };
     let written = written.and_then(|()| directory.commit(&manifest).map_err(SnapshotError::Write));
     match written {

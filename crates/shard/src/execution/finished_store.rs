@@ -19,6 +19,7 @@ struct Finished<'a> {
 
 impl Shard {
     /// Counts a finished storage command and makes its reply.
+    #[inline]
     pub(super) fn stored(
         &mut self,
         now: Now,

@@ -53,7 +53,7 @@ pub(super) fn exptimes(now: Now, flags: MetaFlags<'_>, old: u32, created: bool) 
 /// Seconds that an item has left to live; -1: no limit. For a dead item this is a huge number, as
 /// in memcached.
 pub(super) fn ttl(now: Now, exptime: u32) -> i64 {
-    if exptime == 0 { -1 } else { i64::from(exptime.wrapping_sub(now.tick)) }
+    if exptime == 0 { -1 } else { i64::from(exptime.wrapping_sub(now.tick())) }
 }
 
 /// The cas unique that the flag `E` sets; 0 sets none.

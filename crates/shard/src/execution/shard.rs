@@ -125,7 +125,7 @@ impl Shard {
     /// Starts a turn: to be called with its time, before its first request.
     #[inline]
     pub fn begin_turn(&mut self, now: Now) {
-        if self.flush_tick.is_some_and(|tick| tick <= now.tick) {
+        if self.flush_tick.is_some_and(|tick| tick <= now.tick()) {
             self.flush_when_due(now);
         }
     }
@@ -133,7 +133,7 @@ impl Shard {
     /// Flushes for a pending `flush_all` that is due, see [`FlushTime::Tick`].
     #[cold]
     fn flush_when_due(&mut self, now: Now) {
-        self.flush_tick = (now.tick < self.flush_end).then_some(self.flush_end);
+        self.flush_tick = (now.tick() < self.flush_end).then_some(self.flush_end);
         self.store.flush_all();
         if self.flush_tick.is_none() {
             self.store.keep_later_flush(None);
@@ -206,7 +206,7 @@ impl Shard {
     pub fn sooner_background_due(&mut self, now: Now) -> Option<u32> {
         let reported = self.reported_due;
         // Nothing can be due sooner.
-        if reported <= now.tick.saturating_add(1) {
+        if reported <= now.tick().saturating_add(1) {
             return None;
         }
         let due = self.take_background_due(now);

@@ -56,7 +56,7 @@ fn dumped<'a>(now: Now, walked: &Walked<'a>) -> DumpedItem<'a> {
         key: item.key(),
         key_is_encoded: item.marks().key_encoded,
         value_bytes: item.value_len(),
-        exptime: (exptime != 0).then(|| now.unix_at_zero + u64::from(exptime)),
+        exptime: (exptime != 0).then(|| now.unix_at_zero() + u64::from(exptime)),
         accessed: now.unix().saturating_sub(u64::from(walked.idle)),
         cas: item.cas(),
         fetched: item.is_fetched(),

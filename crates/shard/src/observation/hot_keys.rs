@@ -91,14 +91,14 @@ impl HotKeys {
 
 /// The number of the last halving. All shards halve at the same time.
 fn halving_at(now: Now) -> u32 {
-    now.tick / HOT_KEY_HALVING_SECONDS
+    now.tick() / HOT_KEY_HALVING_SECONDS
 }
 
 /// The sum of all seconds, each weighted as its requests are.
 fn window_seconds(now: Now) -> u64 {
     let halvings = halving_at(now).min(u32::BITS - 1);
     let halved = HOT_KEY_HALVING_SECONDS - (HOT_KEY_HALVING_SECONDS >> halvings);
-    u64::from(now.tick % HOT_KEY_HALVING_SECONDS + halved).max(1)
+    u64::from(now.tick() % HOT_KEY_HALVING_SECONDS + halved).max(1)
 }
 
 #[cfg(test)]
@@ -111,7 +111,7 @@ mod tests {
     use crate::observation::hot_key_list::HotKey;
 
     fn at(tick: u32) -> Now {
-        Now { tick, millisecond: 0, unix_at_zero: 0, unix_ms_part: 0 }
+        Now::at(tick, 0)
     }
 
     fn note(hot: &mut HotKeys, tick: u32, key: &str, requests: u32) {

@@ -238,7 +238,7 @@ impl WatchLog {
                 (item, expiry.whole_tick())
             }
         };
-        let ttl = if exptime == 0 { 0 } else { exptime.wrapping_sub(now.tick) };
+        let ttl = if exptime == 0 { 0 } else { exptime.wrapping_sub(now.tick()) };
         self.show(Streams::MUTATIONS, |out| {
             encode_store(out, &item, status, verb, ttl, client);
         });
@@ -249,7 +249,7 @@ impl WatchLog {
         match *event {
             StoreEvent::Evicted { ref key, fetched, exptime, idle, class, value_bytes } => {
                 let item = WatchedItem { key, class: class.number(), value_bytes };
-                let ttl = (exptime != 0).then(|| exptime.saturating_sub(now.tick));
+                let ttl = (exptime != 0).then(|| exptime.saturating_sub(now.tick()));
                 self.show(Streams::EVICTIONS, |out| {
                     encode_eviction(out, &item, fetched, ttl, idle);
                 });

@@ -8,31 +8,61 @@ use crate::requests::flush_time::FlushTime;
 /// Relative exptimes reach 30 days; larger values are Unix times (protocol.txt).
 const RELATIVE_EXPTIME_MAX: u32 = 60 * 60 * 24 * 30;
 
-/// The time of one turn.
+/// The time of one turn: of the server's clock, and of the wall clock.
+///
+/// It is two words, so that it takes two registers on the way of each request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Now {
-    /// Seconds since the start, plus 2. As an expiry 0 means never, and 1 long ago.
-    pub tick: u32,
-    /// Milliseconds since the tick began, below 1,000.
-    pub millisecond: u16,
-    /// Unix time in seconds at tick 0.
-    pub unix_at_zero: u64,
-    /// The milliseconds of that time beside the seconds, below 1,000.
-    pub unix_ms_part: u16,
+    /// Tick in the low half, then millisecond of the tick, then milliseconds of the Unix time at
+    /// tick 0 beside its seconds.
+    word: u64,
+    unix_at_zero: u64,
 }
 
 const TICK_MS: i64 = 1_000;
+const MILLISECOND_SHIFT: u32 = 32;
+const UNIX_MS_SHIFT: u32 = 48;
 
 impl Now {
+    /// A tick: seconds since the start, plus 2. As an expiry 0 means never, and 1 long ago.
+    /// `unix_at_zero`: Unix time in seconds at tick 0.
+    #[inline]
+    pub const fn at(tick: u32, unix_at_zero: u64) -> Self {
+        Self { word: tick as u64, unix_at_zero }
+    }
+
+    /// The time a number of milliseconds later, below 1,000, and the milliseconds (below 1,000) of
+    /// the Unix time at tick 0 beside its seconds.
+    #[inline]
+    #[must_use]
+    pub const fn with_milliseconds(self, millisecond: u16, unix_at_zero: u16) -> Self {
+        let word = self.word & u32::MAX as u64
+            | (millisecond as u64) << MILLISECOND_SHIFT
+            | (unix_at_zero as u64) << UNIX_MS_SHIFT;
+        Self { word, ..self }
+    }
+
+    /// Seconds since the start, plus 2.
+    #[inline]
+    pub const fn tick(self) -> u32 {
+        self.word as u32
+    }
+
+    /// Unix time in seconds at tick 0.
+    #[inline]
+    pub const fn unix_at_zero(self) -> u64 {
+        self.unix_at_zero
+    }
+
     /// The time as the store counts it.
     #[inline]
     pub const fn moment(self) -> Moment {
-        Moment { tick: self.tick, millisecond: self.millisecond }
+        Moment::at_millisecond(self.tick(), (self.word >> MILLISECOND_SHIFT) as u16)
     }
 
     /// Unix time in milliseconds.
     pub const fn unix_ms(self) -> i64 {
-        self.unix_ms_at_zero() + self.tick as i64 * TICK_MS + self.millisecond as i64
+        self.unix_ms_at_zero() + self.tick() as i64 * TICK_MS + self.moment().millisecond() as i64
     }
 
     /// When an item expires that a client wants to expire at this Unix time in milliseconds. A past
@@ -55,12 +85,13 @@ impl Now {
     }
 
     const fn unix_ms_at_zero(self) -> i64 {
-        self.unix_at_zero.cast_signed().saturating_mul(TICK_MS) + self.unix_ms_part as i64
+        self.unix_at_zero.cast_signed().saturating_mul(TICK_MS)
+            + (self.word >> UNIX_MS_SHIFT) as i64
     }
 
     /// Unix time in seconds.
     pub const fn unix(self) -> u64 {
-        self.unix_at_zero + self.tick as u64
+        self.unix_at_zero + self.tick() as u64
     }
 
     /// The tick at which an item with this exptime of a client is dead; 0: never. A negative or
@@ -77,7 +108,7 @@ impl Now {
             return 0;
         }
         if exptime <= RELATIVE_EXPTIME_MAX {
-            return self.tick.saturating_add(exptime);
+            return self.tick().saturating_add(exptime);
         }
         let unix = exptime as u64;
         if unix <= self.unix_at_zero + 1 { 1 } else { (unix - self.unix_at_zero) as u32 }
@@ -105,7 +136,7 @@ impl Now {
         }
         match self.unsigned_expiry(delay) {
             1 => FlushTime::Never,
-            tick if tick <= self.tick => FlushTime::Immediately,
+            tick if tick <= self.tick() => FlushTime::Immediately,
             tick => FlushTime::Tick(tick),
         }
     }
@@ -116,7 +147,7 @@ mod tests {
     use super::*;
 
     const fn at(tick: u32) -> Now {
-        Now { tick, millisecond: 250, unix_at_zero: 1_700_000_000, unix_ms_part: 900 }
+        Now::at(tick, 1_700_000_000).with_milliseconds(250, 900)
     }
 
     #[test]

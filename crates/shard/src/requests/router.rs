@@ -27,14 +27,14 @@ impl Router {
         Self { hasher, shards: shards as u64 }
     }
 
-    /// Hashes a key of database 0 and finds its shard.
+    /// Hashes a key of memcached's protocols, 1 to 250 bytes of database 0, and finds its shard.
     #[inline]
     pub fn route<'a>(&self, key: &'a [u8]) -> Route<'a> {
-        let key = self.hasher.hash(key);
+        let key = self.hasher.hash_plain(key);
         Route { key, shard: self.shard_of(key.hash()) }
     }
 
-    /// As [`Self::route`], for a key of any database, below 16.
+    /// As [`Self::route`], for a key of any length and database, below 16.
     #[inline]
     pub fn route_in<'a>(&self, database: u8, key: &'a [u8]) -> Route<'a> {
         let key = self.hasher.hash_in(database, key);

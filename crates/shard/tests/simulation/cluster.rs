@@ -398,5 +398,5 @@ impl Carried {
 }
 
 fn now(tick: u32) -> Now {
-    Now { tick, millisecond: 0, unix_ms_part: 0, unix_at_zero: 1_700_000_000 }
+    Now::at(tick, 1_700_000_000)
 }

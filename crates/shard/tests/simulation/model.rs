@@ -64,8 +64,8 @@ impl Model {
     }
 
     pub(crate) fn begin_turn(&mut self, now: Now) {
-        if self.flush_tick != 0 && self.flush_tick <= now.tick {
-            self.flush_tick = if now.tick < self.flush_end { self.flush_end } else { 0 };
+        if self.flush_tick != 0 && self.flush_tick <= now.tick() {
+            self.flush_tick = if now.tick() < self.flush_end { self.flush_end } else { 0 };
             self.items.clear();
         }
     }
@@ -311,7 +311,7 @@ fn outcome(old: Option<&ModelItem>, storage: &Storage, expiry: u32) -> (Reply, O
 }
 
 fn is_dead(item: &ModelItem, now: Now) -> bool {
-    item.expiry != 0 && item.expiry <= now.tick
+    item.expiry != 0 && item.expiry <= now.tick()
 }
 
 fn place(id: UploadId) -> (ShardId, u32) {

@@ -72,7 +72,7 @@ pub(crate) struct Sent {
 impl Sent {
     /// The request as a batch takes it.
     pub(crate) fn forwarded(&self) -> ForwardedRequest<'_> {
-        let hashed = HashedKey::rejoin(&self.key, self.hash);
+        let hashed = HashedKey::rejoin_in(0, &self.key, self.hash);
         let key = hashed.key();
         let request = match &self.ask {
             Ask::Get { with_cas, exptime } => {

@@ -65,7 +65,7 @@ impl Crawl {
 
     /// Whether something may have expired that was not searched yet.
     pub(super) fn may_have_expired(&self, items: &LinkedItems, now: Moment) -> bool {
-        self.sweep.is_some() || items.expiry().due_page(now.tick).is_some()
+        self.sweep.is_some() || items.expiry().due_page(now.tick()).is_some()
     }
 
     /// Whether a page is being swept, for the recount.
@@ -79,11 +79,11 @@ impl Crawl {
         if self.is_off { items.are_marks_scarce() } else { items.has_flushed_items() }
     }
 
-    /// The second at which background work is due, or a second earlier: `now.tick + 1` if it is due
-    /// already, `u32::MAX` if no second is known.
+    /// The second at which background work is due, or a second earlier: the next second if it is
+    /// due already, `u32::MAX` if no second is known.
     pub(super) fn due(&self, items: &LinkedItems, now: Moment) -> u32 {
         if self.is_collection_due(items) || !self.is_off && self.sweep.is_some() {
-            now.tick + 1
+            now.tick() + 1
         } else if self.is_off {
             u32::MAX
         } else {
@@ -120,7 +120,7 @@ impl Crawl {
         let mut sweep = match self.sweep {
             Some(sweep) => sweep,
             None => {
-                let Some(page) = items.expiry().due_page(now.tick) else { return false };
+                let Some(page) = items.expiry().due_page(now.tick()) else { return false };
                 items.expiry_mut().clear(page);
                 self.starts += u64::from(finder == Finder::Crawler);
                 Sweep { page, chunk: 0, earliest: NEVER }

@@ -117,7 +117,7 @@ impl Eviction {
     #[expect(clippy::inline_always, reason = "most requests do this")]
     #[inline(always)]
     pub(crate) fn note_read(&mut self, now: Moment, head: ItemHead) -> AccessWord {
-        let tick = self.clock.advance(now.tick, self.items.items());
+        let tick = self.clock.advance(now.tick(), self.items.items());
         let old = head.access();
         let mut new = old.after_read(tick);
         if old.is_cold() {
@@ -182,7 +182,7 @@ impl Eviction {
         let class = self.items.slabs_mut().class_mut(class);
         class.costs.count_hit();
         if access.is_cold() && class.costs.is_tail(judge.dispensability(access)) {
-            self.worth.note_tail_hit(now.tick);
+            self.worth.note_tail_hit(now.tick());
         }
     }
 
@@ -191,7 +191,7 @@ impl Eviction {
     #[inline]
     pub(crate) fn date_new(&mut self, now: Moment, item: Location) -> AccessWord {
         self.items.mark_new(item);
-        let access = AccessWord::stored(self.clock.advance(now.tick, self.items.items()));
+        let access = AccessWord::stored(self.clock.advance(now.tick(), self.items.items()));
         set_access(self.items.pages_mut(), item, access);
         if self.starts_hot { access } else { self.place_new(now, item, access) }
     }
@@ -213,7 +213,7 @@ impl Eviction {
     #[inline(never)]
     fn place_new(&mut self, now: Moment, item: Location, access: AccessWord) -> AccessWord {
         let exptime = self.items.view(item).exptime();
-        let segment = if exptime != 0 && exptime.saturating_sub(now.tick) <= self.temporary_ttl {
+        let segment = if exptime != 0 && exptime.saturating_sub(now.tick()) <= self.temporary_ttl {
             Segment::Temporary
         } else if self.segments.are_on() {
             Segment::Hot
@@ -229,7 +229,7 @@ impl Eviction {
     #[inline]
     pub(crate) fn note_store(&mut self, now: Moment, class: SlabClassId) {
         self.items.slabs_mut().class_mut(class).costs.count_store();
-        self.worth.note_store(now.tick);
+        self.worth.note_store(now.tick());
     }
 
     /// The current access tick.
@@ -239,7 +239,7 @@ impl Eviction {
 
     /// Seconds since an item with this access word was accessed.
     pub(crate) fn idle(&self, now: Moment, access: AccessWord) -> u32 {
-        self.clock.seconds_since(now.tick, access.tick())
+        self.clock.seconds_since(now.tick(), access.tick())
     }
 
     /// Seconds since the longest idle of some items was accessed.
@@ -275,12 +275,12 @@ impl Eviction {
         let found = found.map(|item| (item.total_bytes(), item.exptime()));
         if self.curve.is_sampled(hash) {
             let measures = self.measures();
-            if self.curve.note_read(now.tick, hash, found, &measures) {
+            if self.curve.note_read(now.tick(), hash, found, &measures) {
                 let (reads, misses) = self.reads();
                 self.curve.halve_window(reads, misses);
             }
         }
-        if self.orders.is_sampled(hash) && self.orders.note_read(now.tick, hash, found) {
+        if self.orders.is_sampled(hash) && self.orders.note_read(now.tick(), hash, found) {
             // The costs of the order before are not comparable.
             self.items.slabs_mut().classes_mut().iter_mut().for_each(SlabClass::forget_costs);
         }
@@ -294,13 +294,13 @@ impl Eviction {
         let size = (item.total_bytes(), item.exptime());
         if self.curve.is_sampled(hash) {
             let measures = self.measures();
-            self.curve.note_store(now.tick, hash, size, &measures);
+            self.curve.note_store(now.tick(), hash, size, &measures);
             if !self.curve.is_copied() {
                 self.copy_to_curve(now, &measures);
             }
         }
         if self.orders.is_sampled(hash) {
-            self.orders.note_store(now.tick, hash, size, self.items.bytes());
+            self.orders.note_store(now.tick(), hash, size, self.items.bytes());
         }
         self.join_samples();
     }
@@ -393,7 +393,13 @@ impl Eviction {
         {
             let copy = |hash, item: ItemRef<'_>| {
                 let access = (item.access(), item.access().tick().until(tick));
-                curve.copy(now.tick, hash, (item.total_bytes(), item.exptime()), access, measures);
+                curve.copy(
+                    now.tick(),
+                    hash,
+                    (item.total_bytes(), item.exptime()),
+                    access,
+                    measures,
+                );
             };
             let (end, seen) = show_live(items, now, from, copy);
             looks += seen;
@@ -416,7 +422,7 @@ impl Eviction {
     /// The worth of a page of this store now.
     pub(crate) fn page_worth(&self, now: Moment) -> u64 {
         let stock = &self.items.slabs().stock;
-        self.worth.per_page(now.tick, stock.owned_pages() - stock.spare_pages())
+        self.worth.per_page(now.tick(), stock.owned_pages() - stock.spare_pages())
     }
 
     /// From now on items that expire within this many seconds when they are stored are evicted only

@@ -46,6 +46,13 @@ impl KeyHasher {
     /// Hashes a key of database 0.
     #[inline]
     pub fn hash<'a>(&self, key: &'a [u8]) -> HashedKey<'a> {
+        self.hash_in(0, key)
+    }
+
+    /// Hashes a key of memcached's protocols: 1 to 250 bytes of database 0.
+    #[expect(clippy::inline_always, reason = "each request does this")]
+    #[inline(always)]
+    pub fn hash_plain<'a>(&self, key: &'a [u8]) -> HashedKey<'a> {
         HashedKey::rejoin(key, self.hash_bytes(key))
     }
 
@@ -56,12 +63,23 @@ impl KeyHasher {
         HashedKey::rejoin_in(database, key, hash)
     }
 
-    /// Hashes the key of an item.
-    pub(crate) fn hash_item<'a>(&self, item: ItemRef<'a>) -> HashedKey<'a> {
-        self.hash_in(item.database(), item.key())
+    /// The hash of an item's key.
+    #[expect(clippy::inline_always, reason = "each delete and split does this")]
+    #[inline(always)]
+    pub(crate) fn hash_of(&self, item: ItemRef<'_>) -> u64 {
+        if item.is_simple() {
+            return self.hash_bytes(item.key());
+        }
+        self.hash_of_others(item)
     }
 
-    #[inline]
+    #[inline(never)]
+    fn hash_of_others(&self, item: ItemRef<'_>) -> u64 {
+        self.hash_in(item.database(), item.key()).hash()
+    }
+
+    #[expect(clippy::inline_always, reason = "each request does this")]
+    #[inline(always)]
     fn hash_bytes(&self, key: &[u8]) -> u64 {
         let mut hasher = self.state.build_hasher();
         hasher.write(key);

@@ -16,11 +16,13 @@
 //!
 //!  state:     bit 0 exptime, 1 cas unique, 2-3 width of the flags (0, 1, 2, 4 bytes), 4 linked,
 //!             5 held, 6-7 flush epoch
-//!  key len:   1 to 250: a plain item, in database 0. 254: an extended one, whose extension has the
-//!             key's length and database, and the millisecond of the expiry. An item is extended if
-//!             its key needs it, or if it once expired at a millisecond other than 0. 251 to 253
-//!             are unused
-//!  value len: 65,535 in a chained item, whose value lies in more than one chunk
+//!  key len:   1 to 250: a plain item, in database 0. 254: an extended one, whose extension has
+//!             the key's length and database, and the millisecond of the expiry. An item is
+//!             extended if its key needs it, or if it once expired at a millisecond other than 0.
+//!             251 to 253 are unused
+//!  value len: 65,535 in a chained item, whose value lies in more than one chunk. Else 15 bits;
+//!             the last one is set in an extended item. So one bit tells whether an item is neither
+//!             chained nor extended
 //!  access:    when the item was last accessed, how often it was read, and the marks of meta
 //!             commands, see `access.rs`
 //!
@@ -45,6 +47,7 @@ use crate::memory::region::{Location, OwnedPages};
 pub(super) const HEADER_BYTES: usize = 8;
 
 pub(super) const KEY_LEN: usize = 1;
+pub(super) const VALUE_LEN: usize = 2;
 pub(super) const ACCESS: usize = 4;
 /// Offset of the link from a free chunk to the next one, and from a body chunk to the next body.
 pub(super) const NEXT: usize = 4;
@@ -56,6 +59,8 @@ pub(super) const KEY_LEN_EXTENDED: u8 = 254;
 /// The key length that marks a body chunk.
 pub(super) const KEY_LEN_BODY: u8 = 255;
 pub(super) const VALUE_LEN_CHAINED: u16 = u16::MAX;
+/// The bit of the value length that chained and extended items have.
+pub(super) const VALUE_LEN_NOT_SIMPLE: u16 = 1 << 15;
 
 pub(super) const HAS_EXPTIME: u8 = 1;
 pub(super) const HAS_CAS: u8 = 1 << 1;
@@ -78,7 +83,7 @@ const _: () = {
     let fields_bytes = HEADER_BYTES + 16 + CHAIN_BYTES + EXTENSION_BYTES;
     assert!(fields_bytes + LONG_KEY_BYTES_MAX < CHUNK_BYTES_MAX);
     assert!(KEY_BYTES_MAX < KEY_LEN_EXTENDED as usize);
-    assert!(CHUNK_BYTES_MAX < VALUE_LEN_CHAINED as usize);
+    assert!(CHUNK_BYTES_MAX - HEADER_BYTES < VALUE_LEN_NOT_SIMPLE as usize - 1);
 };
 
 /// What a chunk holds, read from the chunk itself.

@@ -11,28 +11,48 @@ use crate::limits::{DATABASES, KEY_BYTES_MAX};
 pub struct HashedKey<'a> {
     key: &'a [u8],
     hash: u64,
+    place: KeyPlace,
+}
+
+/// Which database a key is in, and whether it is a plain one: what [`HashedKey::rejoin_at`] needs
+/// beside key and hash.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct KeyPlace {
     database: u8,
-    /// See [`Self::code`].
+    /// See [`HashedKey::code`].
     code: u8,
 }
 
 impl<'a> HashedKey<'a> {
-    /// Joins a key of database 0 and its hash again that were kept or sent apart, as bytes.
+    /// Joins a key of memcached's protocols and its hash again that were kept or sent apart, as
+    /// bytes. The key has 1 to 250 bytes, and is in database 0.
     ///
     /// The hash must be that of a `HashedKey` of the same key, from the same hasher. That holds for
     /// bytes that do not leave the process. Debug builds check it at each lookup.
     #[inline]
     pub const fn rejoin(key: &'a [u8], hash: u64) -> Self {
-        Self::rejoin_in(0, key, hash)
+        debug_assert!(is_plain(0, key));
+        Self { key, hash, place: KeyPlace { database: 0, code: key.len() as u8 } }
     }
 
-    /// As [`Self::rejoin`], for a key of any database, below 16.
+    /// As [`Self::rejoin`], for a key of any length and database, below 16.
     #[inline]
     pub const fn rejoin_in(database: u8, key: &'a [u8], hash: u64) -> Self {
         debug_assert!(database < DATABASES);
-        let is_plain = database == 0 && key.len().wrapping_sub(1) < KEY_BYTES_MAX;
-        let code = if is_plain { key.len() as u8 } else { KEY_LEN_FREE };
-        Self { key, hash, database, code }
+        let code = if is_plain(database, key) { key.len() as u8 } else { KEY_LEN_FREE };
+        Self { key, hash, place: KeyPlace { database, code } }
+    }
+
+    /// As [`Self::rejoin`], for the key of a `HashedKey` that had this place.
+    #[inline]
+    pub const fn rejoin_at(place: KeyPlace, key: &'a [u8], hash: u64) -> Self {
+        Self { key, hash, place }
+    }
+
+    /// The place of the key.
+    #[inline]
+    pub const fn place(self) -> KeyPlace {
+        self.place
     }
 
     /// The key.
@@ -44,7 +64,7 @@ impl<'a> HashedKey<'a> {
     /// Its database.
     #[inline]
     pub const fn database(self) -> u8 {
-        self.database
+        self.place.database
     }
 
     /// Its hash.
@@ -53,9 +73,16 @@ impl<'a> HashedKey<'a> {
         self.hash
     }
 
-    /// The key length of an item that needs no extension for this key, or 0 if each does.
+    /// The key length that a plain item of this key notes. 0, which no item has: each item of this
+    /// key is extended.
     #[inline]
     pub(super) const fn code(self) -> u8 {
-        self.code
+        self.place.code
     }
+}
+
+/// Whether an item of this key needs no extension for it.
+#[inline]
+const fn is_plain(database: u8, key: &[u8]) -> bool {
+    database == 0 && key.len().wrapping_sub(1) < KEY_BYTES_MAX
 }

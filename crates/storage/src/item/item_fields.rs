@@ -1,8 +1,8 @@
 //! Changes of an item's optional fields in place.
 
 use crate::item::chunk::{
-    HAS_CAS, HAS_EXPTIME, HEADER_BYTES, KEY_LEN, KEY_LEN_EXTENDED, flags_bytes, set_linked,
-    set_state, state,
+    HAS_CAS, HAS_EXPTIME, HEADER_BYTES, KEY_LEN, KEY_LEN_EXTENDED, VALUE_LEN, VALUE_LEN_NOT_SIMPLE,
+    flags_bytes, set_linked, set_state, state,
 };
 use crate::item::expiry::Expiry;
 use crate::item::extension::{EXTENSION_BYTES, Extension};
@@ -68,6 +68,7 @@ pub(crate) fn widen(pages: &mut OwnedPages, item: Location, needed: NeededFields
     let from = old.fields_end_at();
     // What follows the fields: perhaps an extension, the key, the value.
     let (tail, key_len) = (at + old.head_bytes() - from, old.key().len());
+    let value_len = old.value_len();
     let is_extended_now = needed.extension && !old.is_extended();
     let (exptime, flags, unique) = (old.exptime(), old.flags(), old.cas());
     pages.copy(from, from + shift, tail);
@@ -76,6 +77,8 @@ pub(crate) fn widen(pages: &mut OwnedPages, item: Location, needed: NeededFields
     set_state(pages, item, state);
     if is_extended_now {
         pages.set_u8(at + KEY_LEN, KEY_LEN_EXTENDED);
+        let [low, high] = (value_len as u16 | VALUE_LEN_NOT_SIMPLE).to_le_bytes();
+        pages.set_array(at + VALUE_LEN, [low, high]);
         // A plain key is in database 0.
         pages.set_u32(from + shift - EXTENSION_BYTES, Extension::new(key_len, 0, 0).0);
     }

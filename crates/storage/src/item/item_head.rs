@@ -4,7 +4,7 @@
 use crate::item::access::AccessWord;
 use crate::item::chunk::{
     ACCESS, CHAIN_BYTES, EPOCH_SHIFT, HAS_EXPTIME, HEADER_BYTES, KEY_LEN_BODY, KEY_LEN_EXTENDED,
-    KEY_LEN_FREE, OPTIONAL_BYTES, VALUE_LEN_CHAINED,
+    KEY_LEN_FREE, OPTIONAL_BYTES, VALUE_LEN_CHAINED, VALUE_LEN_NOT_SIMPLE,
 };
 use crate::item::expiry::{Expiry, Moment};
 use crate::item::extension::{EXTENSION_BYTES, Extension};
@@ -47,13 +47,21 @@ impl ItemHead {
 
     /// Whether the item has an extension.
     #[inline]
-    pub(super) fn is_extended(self) -> bool {
-        self.code() == KEY_LEN_EXTENDED
+    pub(crate) fn is_extended(self) -> bool {
+        !self.is_simple() && self.code() == KEY_LEN_EXTENDED
+    }
+
+    /// Whether key length and value length agree on what the item is.
+    pub(super) fn is_consistent(self) -> bool {
+        match self.code() {
+            KEY_LEN_EXTENDED => !self.is_simple(),
+            _ => self.is_simple() || self.is_chained(),
+        }
     }
 
     #[inline]
     pub(super) fn is_chained(self) -> bool {
-        (self.header >> 16) as u16 == VALUE_LEN_CHAINED
+        self.value_word() == VALUE_LEN_CHAINED
     }
 
     /// The item's access word.
@@ -80,11 +88,28 @@ impl ItemHead {
         ItemHead { header: self.header & u64::from(u32::MAX) | u64::from(access.0) << 32, ..self }
     }
 
+    /// Whether the item is neither chained nor extended, as most are. One bit tells.
+    #[inline]
+    pub(crate) fn is_simple(self) -> bool {
+        self.value_word() & VALUE_LEN_NOT_SIMPLE == 0
+    }
+
+    /// The field of the value's length.
+    #[inline]
+    fn value_word(self) -> u16 {
+        (self.header >> 16) as u16
+    }
+
+    /// Bytes of the fixed part and the optional fields.
+    #[inline]
+    fn optional_end(self) -> usize {
+        HEADER_BYTES + usize::from(OPTIONAL_BYTES[usize::from(self.state() & 0xf)])
+    }
+
     /// Offset in the item of the end of its fields. There is the extension, or the key.
     #[inline]
     pub(super) fn fields_end(self) -> usize {
-        let optional = usize::from(OPTIONAL_BYTES[usize::from(self.state() & 0xf)]);
-        HEADER_BYTES + optional + if self.is_chained() { CHAIN_BYTES } else { 0 }
+        self.optional_end() + if self.is_chained() { CHAIN_BYTES } else { 0 }
     }
 
     /// Offset of that end in the region.
@@ -102,31 +127,39 @@ impl ItemHead {
     /// Offset of the value, or of its first part, in the item.
     #[inline]
     pub(super) fn value_offset(self, pages: &OwnedPages) -> usize {
-        if self.is_extended() {
-            return self.extended_value_offset(pages);
+        if self.is_simple() {
+            return self.optional_end() + usize::from(self.code());
         }
-        self.fields_end() + usize::from(self.code())
+        self.value_offset_of_others(pages)
     }
 
-    #[cold]
     #[inline(never)]
-    fn extended_value_offset(self, pages: &OwnedPages) -> usize {
-        self.fields_end() + EXTENSION_BYTES + self.extension(pages).key_len()
+    fn value_offset_of_others(self, pages: &OwnedPages) -> usize {
+        self.key_offset() + self.key(pages).len()
+    }
+
+    /// Offset of the key in the item.
+    fn key_offset(self) -> usize {
+        self.fields_end() + if self.is_extended() { EXTENSION_BYTES } else { 0 }
     }
 
     /// The key.
     #[inline]
     pub(super) fn key(self, pages: &OwnedPages) -> &[u8] {
-        if self.is_extended() {
-            return self.extended_key(pages);
+        if self.is_simple() {
+            return pages.bytes(self.at + self.optional_end(), usize::from(self.code()));
         }
-        pages.bytes(self.fields_end_at(), usize::from(self.code()))
+        self.key_of_others(pages)
     }
 
-    #[cold]
     #[inline(never)]
-    fn extended_key(self, pages: &OwnedPages) -> &[u8] {
-        pages.bytes(self.fields_end_at() + EXTENSION_BYTES, self.extension(pages).key_len())
+    fn key_of_others(self, pages: &OwnedPages) -> &[u8] {
+        let len = if self.is_extended() {
+            self.extension(pages).key_len()
+        } else {
+            usize::from(self.code())
+        };
+        pages.bytes(self.at + self.key_offset(), len)
     }
 
     /// The database of the key.
@@ -138,11 +171,42 @@ impl ItemHead {
     /// Bytes of the value.
     #[inline]
     pub(super) fn value_len(self, pages: &OwnedPages) -> usize {
+        if self.is_simple() {
+            return usize::from(self.value_word());
+        }
+        self.value_len_of_others(pages)
+    }
+
+    #[inline(never)]
+    fn value_len_of_others(self, pages: &OwnedPages) -> usize {
         if self.is_chained() {
             pages.u32(self.fields_end_at() - CHAIN_BYTES) as usize
         } else {
-            usize::from((self.header >> 16) as u16)
+            usize::from(self.value_word() & !VALUE_LEN_NOT_SIMPLE)
         }
+    }
+
+    /// Bytes of an item that is neither chained nor extended.
+    #[inline]
+    pub(super) fn simple_bytes(self) -> usize {
+        debug_assert!(self.is_simple());
+        self.optional_end() + usize::from(self.code()) + usize::from(self.value_word())
+    }
+
+    /// Offset in the region and length of a value that lies in one chunk. `None`: it is chained.
+    #[inline]
+    pub(super) fn value_span(self, pages: &OwnedPages) -> Option<(usize, usize)> {
+        if self.is_simple() {
+            let offset = self.optional_end() + usize::from(self.code());
+            return Some((self.at + offset, usize::from(self.value_word())));
+        }
+        if self.is_chained() { None } else { Some(self.extended_value_span(pages)) }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn extended_value_span(self, pages: &OwnedPages) -> (usize, usize) {
+        (self.at + self.value_offset_of_others(pages), self.value_len(pages))
     }
 
     /// Bytes of a value that lies in more than one chunk. `None`: the value is not chained.
@@ -155,10 +219,15 @@ impl ItemHead {
     #[inline]
     pub(crate) fn has_key(self, pages: &OwnedPages, key: HashedKey<'_>) -> bool {
         if self.code() == key.code() {
-            // A plain item, whose code is the key's length.
-            return pages.bytes(self.fields_end_at(), key.key().len()) == key.key();
+            return self.is_plain_of(pages, key);
         }
-        self.is_extended() && self.has_extended_key(pages, key)
+        self.code() == KEY_LEN_EXTENDED && self.has_extended_key(pages, key)
+    }
+
+    /// Whether the item is a plain one with this key.
+    #[inline]
+    pub(crate) fn is_plain_of(self, pages: &OwnedPages, key: HashedKey<'_>) -> bool {
+        self.code() == key.code() && pages.bytes(self.fields_end_at(), key.key().len()) == key.key()
     }
 
     #[cold]
@@ -177,7 +246,10 @@ impl ItemHead {
     #[inline]
     pub(crate) fn expiry(self, pages: &OwnedPages) -> Expiry {
         let tick = self.expiry_tick(pages);
-        if self.is_extended() { self.extended_expiry(pages, tick) } else { Expiry::at(tick) }
+        if self.is_simple() || !self.is_extended() {
+            return Expiry::at(tick);
+        }
+        self.extended_expiry(pages, tick)
     }
 
     #[cold]
@@ -186,14 +258,11 @@ impl ItemHead {
         Expiry::at_millisecond(tick, self.extension(pages).millisecond())
     }
 
-    /// Whether the item has expired.
+    /// Whether the item may have expired: it has, or does at a later millisecond of this tick.
     #[inline]
-    pub(crate) fn has_expired(self, pages: &OwnedPages, now: Moment) -> bool {
+    pub(crate) fn may_have_expired(self, pages: &OwnedPages, now: Moment) -> bool {
         let tick = self.expiry_tick(pages);
-        // What expires in this tick may do so at a later millisecond.
-        tick != 0
-            && tick <= now.tick
-            && (!self.is_extended() || self.extended_expiry(pages, tick).has_come(now))
+        tick != 0 && tick <= now.tick()
     }
 
     /// The flush epoch in which the item was stored.

@@ -130,12 +130,8 @@ impl<'a> ItemRef<'a> {
     /// The whole value, if it lies in one chunk.
     #[inline]
     pub fn value(&self) -> Option<&'a [u8]> {
-        if self.head.is_chained() {
-            return None;
-        }
-        Some(
-            self.pages.bytes(self.head.at() + self.head.value_offset(self.pages), self.value_len()),
-        )
+        let (at, len) = self.head.value_span(self.pages)?;
+        Some(self.pages.bytes(at, len))
     }
 
     /// The value's parts in order. None is empty.
@@ -157,10 +153,18 @@ impl<'a> ItemRef<'a> {
     }
 
     /// Bytes of memory that the item uses: header, optional fields, key, value, chain links.
+    #[inline]
     pub fn total_bytes(&self) -> usize {
-        self.head.value_offset(self.pages)
-            + self.value_len()
-            + self.body_count() * BODY_HEADER_BYTES
+        if self.head.is_simple() {
+            return self.head.simple_bytes();
+        }
+        self.total_bytes_of_others()
+    }
+
+    #[inline(never)]
+    fn total_bytes_of_others(&self) -> usize {
+        let links = self.body_count() * BODY_HEADER_BYTES;
+        self.head.value_offset(self.pages) + self.value_len() + links
     }
 
     /// The access word.
@@ -175,6 +179,12 @@ impl<'a> ItemRef<'a> {
 
     pub(super) fn has_exptime_field(&self) -> bool {
         self.head.state() & HAS_EXPTIME != 0
+    }
+
+    /// Whether the item is neither chained nor extended.
+    #[inline]
+    pub(crate) fn is_simple(&self) -> bool {
+        self.head.is_simple()
     }
 
     pub(crate) fn is_extended(&self) -> bool {
@@ -195,8 +205,17 @@ impl<'a> ItemRef<'a> {
 
     /// Bytes used in the head chunk.
     pub(crate) fn head_bytes(&self) -> usize {
+        if self.head.is_simple() {
+            return self.head.simple_bytes();
+        }
+        self.head_bytes_of_others()
+    }
+
+    #[inline(never)]
+    fn head_bytes_of_others(&self) -> usize {
         if self.is_chained() {
-            usize::from(u16::from_le_bytes(self.pages.array(self.head.fields_end_at() - HEAD_USED)))
+            let field = self.fields_end_at() - HEAD_USED;
+            usize::from(u16::from_le_bytes(self.pages.array(field)))
         } else {
             self.head.value_offset(self.pages) + self.value_len()
         }

@@ -4,7 +4,7 @@ use core::sync::atomic::{Ordering, compiler_fence};
 
 use crate::item::chunk::{
     CHAIN_BYTES, HAS_CAS, HAS_EXPTIME, HEADER_BYTES, KEY_LEN_EXTENDED, KEY_LEN_FREE,
-    OPTIONAL_BYTES, VALUE_LEN_CHAINED, WIDTH_SHIFT, flags_bytes,
+    OPTIONAL_BYTES, VALUE_LEN_CHAINED, VALUE_LEN_NOT_SIMPLE, WIDTH_SHIFT, flags_bytes,
 };
 use crate::item::chunk_sizes::ChunkSizes;
 use crate::item::expiry::Expiry;
@@ -29,6 +29,8 @@ pub(crate) struct ItemShape {
     /// The key length that the item notes.
     code: u8,
     pub(crate) chained: bool,
+    /// Offset of the value in the head chunk.
+    pub(crate) value_at: usize,
     /// Bytes of the head chunk.
     pub(crate) head_bytes: usize,
 }
@@ -44,8 +46,6 @@ impl ItemShape {
         cas: CasField,
     ) -> ItemShape {
         let key_len = key.key().len();
-        let is_plain = key.code() != KEY_LEN_FREE && expiry.millisecond() == 0;
-        assert!(key_len <= LONG_KEY_BYTES_MAX, "a key of more than 16 KiB");
         let width = match flags {
             0 => 0,
             1..=0xff => 1,
@@ -58,33 +58,36 @@ impl ItemShape {
                 CasField::Absent => 0,
                 CasField::Present => HAS_CAS,
             };
-        let code = if is_plain { key.code() } else { KEY_LEN_EXTENDED };
-        let mut shape =
-            ItemShape { key_len, value_len, optional, code, chained: false, head_bytes: 0 };
-        shape.head_bytes = shape.value_at() + value_len;
-        if sizes.piece_bytes(shape.head_bytes) < shape.head_bytes {
-            shape.in_pieces(sizes)
-        } else {
-            shape
+        let (mut code, mut value_at) = (key.code(), fields_bytes(optional) + key_len);
+        if code == KEY_LEN_FREE || expiry.millisecond() != 0 {
+            assert!(key_len <= LONG_KEY_BYTES_MAX, "a key of more than 16 KiB");
+            (code, value_at) = (KEY_LEN_EXTENDED, value_at + EXTENSION_BYTES);
         }
+        let head_bytes = value_at + value_len;
+        let shape =
+            ItemShape { key_len, value_len, optional, code, chained: false, value_at, head_bytes };
+        if sizes.piece_bytes(head_bytes) < head_bytes { shape.in_pieces(sizes) } else { shape }
     }
 
     /// The shape of the item in several chunks.
     #[inline(never)]
     fn in_pieces(self, sizes: &ChunkSizes) -> ItemShape {
         let optional = self.optional | HAS_EXPTIME | HAS_CAS;
-        let mut shape = ItemShape { optional, chained: true, ..self };
-        shape.head_bytes = sizes.piece_bytes(shape.value_at() + self.value_len);
+        let added = fields_bytes(optional) - fields_bytes(self.optional) + CHAIN_BYTES;
+        let value_at = self.value_at + added;
+        let head_bytes = sizes.piece_bytes(value_at + self.value_len);
         // The head chunk takes the key: a long one may not fit the smaller chunk.
-        if shape.head_bytes < shape.value_at() { self } else { shape }
+        if head_bytes < value_at {
+            return self;
+        }
+        ItemShape { optional, chained: true, value_at, head_bytes, ..self }
     }
 
-    /// Offset of the value in the head chunk.
-    pub(crate) fn value_at(self) -> usize {
-        let optional = usize::from(OPTIONAL_BYTES[usize::from(self.optional)]);
-        let chain = if self.chained { CHAIN_BYTES } else { 0 };
-        let extension = if self.code == KEY_LEN_EXTENDED { EXTENSION_BYTES } else { 0 };
-        HEADER_BYTES + optional + chain + extension + self.key_len
+    /// The field of the value's length.
+    #[inline]
+    fn value_word(self) -> u16 {
+        let extended = if self.code == KEY_LEN_EXTENDED { VALUE_LEN_NOT_SIMPLE } else { 0 };
+        if self.chained { VALUE_LEN_CHAINED } else { self.value_len as u16 | extended }
     }
 
     /// Writes everything but the value. The item is neither linked nor held, and has no reads.
@@ -97,8 +100,7 @@ impl ItemShape {
         expiry: Expiry,
     ) {
         let at = pages.at(item);
-        let value_len = if self.chained { VALUE_LEN_CHAINED } else { self.value_len as u16 };
-        let [low, high] = value_len.to_le_bytes();
+        let [low, high] = self.value_word().to_le_bytes();
         pages.set_array(at, [self.optional, self.code, low, high, 0, 0, 0, 0]);
         // The chunk may have been a linked item. It is none before anything else of it changes.
         compiler_fence(Ordering::SeqCst);
@@ -126,7 +128,12 @@ impl ItemShape {
             pages.set_u32(field, extension.0);
             field += EXTENSION_BYTES;
         }
-        debug_assert_eq!(field + self.key_len, at + self.value_at());
+        debug_assert_eq!(field + self.key_len, at + self.value_at);
         pages.bytes_mut(field, self.key_len).copy_from_slice(key.key());
     }
+}
+
+/// Bytes of the fixed part and of these optional fields.
+fn fields_bytes(optional: u8) -> usize {
+    HEADER_BYTES + usize::from(OPTIONAL_BYTES[usize::from(optional)])
 }

@@ -26,6 +26,9 @@ pub(crate) fn is_whole_head(pages: &OwnedPages, item: Location, chunk_bytes: usi
 
 /// Whether what the item says of its key is possible. If it is extended, so is its extension.
 fn has_possible_key(pages: &OwnedPages, head: ItemHead, chunk_bytes: usize) -> bool {
+    if !head.is_consistent() {
+        return false;
+    }
     if !head.is_extended() {
         return usize::from(head.code()) <= KEY_BYTES_MAX;
     }

@@ -190,8 +190,9 @@ impl LinkedItems {
         ItemHead::read(self.pages(), item)
     }
 
+    #[inline(never)]
     pub(crate) fn hash_of(&self, item: Location) -> u64 {
-        self.hasher.hash_item(self.view(item)).hash()
+        self.hasher.hash_of(self.view(item))
     }
 
     /// Asks the processor for the bucket of a hash.
@@ -240,6 +241,22 @@ impl LinkedItems {
             "the hash is another key's"
         );
         let item = self.find_linked(key).ok_or(Miss::NotFound)?;
+        if self.may_be_dead(now, self.head(item)) {
+            return self.meet(now, item);
+        }
+        Ok(item)
+    }
+
+    /// Whether [`Self::judge`] has more to look at.
+    #[inline]
+    fn may_be_dead(&self, now: Moment, head: ItemHead) -> bool {
+        !self.epochs.is_live(head.epoch()) || head.may_have_expired(self.pages(), now)
+    }
+
+    /// Judges an item that a request has found. A dead one is unlinked.
+    #[cold]
+    #[inline(never)]
+    fn meet(&mut self, now: Moment, item: Location) -> Result<Location, Miss> {
         match self.death_of(now, item) {
             None => Ok(item),
             Some(miss) => Err(self.meet_dead(item, miss)),
@@ -269,7 +286,6 @@ impl LinkedItems {
 
     /// Takes back a dead item that a request has found. Counts it whatever the request is, as
     /// memcached does.
-    #[cold]
     fn meet_dead(&mut self, item: Location, miss: Miss) -> Miss {
         match miss {
             Miss::Expired => self.accounts.expired_met += 1,
@@ -280,9 +296,10 @@ impl LinkedItems {
         miss
     }
 
+    /// Whether the item of this header is that of a key, and surely alive. False: others may be.
     #[inline]
     fn is_hit(&self, now: Moment, head: ItemHead, key: HashedKey<'_>) -> bool {
-        head.has_key(self.pages(), key) && self.judge(now, head).is_none()
+        head.is_plain_of(self.pages(), key) && !self.may_be_dead(now, head)
     }
 
     /// Why a linked item is dead. `None`: it is alive.
@@ -294,9 +311,15 @@ impl LinkedItems {
     /// Why the linked item with this header is dead. `None`: it is alive.
     #[inline]
     pub(crate) fn judge(&self, now: Moment, head: ItemHead) -> Option<Miss> {
+        if self.may_be_dead(now, head) { self.judge_closely(now, head) } else { None }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn judge_closely(&self, now: Moment, head: ItemHead) -> Option<Miss> {
         if self.has_been_flushed(head) {
             Some(Miss::Flushed)
-        } else if head.has_expired(self.pages(), now) {
+        } else if head.expiry(self.pages()).has_come(now) {
             Some(Miss::Expired)
         } else {
             None
@@ -393,37 +416,61 @@ impl LinkedItems {
 
     /// Adds a linked item to the counts. Also used after a change in place.
     pub(crate) fn count_in(&mut self, item: Location) {
-        let view = self.view(item);
+        let head = self.head(item);
+        if !head.is_simple() {
+            return self.count_other_in(item);
+        }
+        self.count_head_in(head);
+    }
+
+    #[inline(never)]
+    fn count_other_in(&mut self, item: Location) {
+        self.count_in_database(item, ItemAccounts::add_to_database);
+        self.count_head_in(self.head(item));
+    }
+
+    #[expect(clippy::inline_always, reason = "each store does this")]
+    #[inline(always)]
+    fn count_head_in(&mut self, head: ItemHead) {
+        let view = ItemRef::with_head(self.pages(), head);
         let (bytes, segment) = (view.total_bytes(), view.access().segment());
         let (mark, exptime) = (view.epoch(), view.exptime());
-        if view.is_extended() {
-            self.count_in_database(item, ItemAccounts::add_to_database);
-        }
         self.accounts.add(bytes, segment);
         if exptime != 0 {
-            self.expiry.note(self.slabs.stock.record_of(item), exptime);
+            self.expiry.note(self.slabs.stock.record_at(head.at()), exptime);
         }
         self.epochs.add(mark);
     }
 
     /// Takes a linked item out of the counts. Also used before a change in place.
     pub(crate) fn count_out(&mut self, item: Location) {
-        let view = self.view(item);
-        let (bytes, segment, mark) = (view.total_bytes(), view.access().segment(), view.epoch());
-        if view.is_extended() {
-            self.count_in_database(item, ItemAccounts::remove_from_database);
+        let head = self.head(item);
+        if !head.is_simple() {
+            return self.count_other_out(item);
         }
+        self.count_head_out(head);
+    }
+
+    #[inline(never)]
+    fn count_other_out(&mut self, item: Location) {
+        self.count_in_database(item, ItemAccounts::remove_from_database);
+        self.count_head_out(self.head(item));
+    }
+
+    #[expect(clippy::inline_always, reason = "each store does this")]
+    #[inline(always)]
+    fn count_head_out(&mut self, head: ItemHead) {
+        let view = ItemRef::with_head(self.pages(), head);
+        let (bytes, segment, mark) = (view.total_bytes(), view.access().segment(), view.epoch());
         self.accounts.remove(bytes, segment);
         self.epochs.remove(mark);
         if self.epochs.is_ambiguous() {
-            self.count_dead_out(item, mark);
+            self.count_dead_out(head, mark);
         }
     }
 
-    /// Counts an extended item in its database, in or out. The first database has what the others
+    /// Counts an item in its database, in or out. The first database has what the others
     /// have not, and flushed items are in none.
-    #[cold]
-    #[inline(never)]
     fn count_in_database(&mut self, item: Location, count: fn(&mut ItemAccounts, u8)) {
         let head = self.head(item);
         let database = head.database(self.pages());
@@ -442,8 +489,8 @@ impl LinkedItems {
     }
 
     #[cold]
-    fn count_dead_out(&mut self, item: Location, mark: u8) {
-        if mark == self.epochs.current() && self.is_flushed(self.pages().at(item)) {
+    fn count_dead_out(&mut self, head: ItemHead, mark: u8) {
+        if mark == self.epochs.current() && self.is_flushed(head.at()) {
             self.epochs.remove_dead();
             if !self.epochs.is_ambiguous() {
                 self.keep_epoch();
@@ -538,7 +585,7 @@ impl LinkedItems {
     pub(crate) fn split_bucket(&mut self) {
         let hasher = &self.hasher;
         self.index.split_bucket(self.slabs.pages_mut(), |pages, item| {
-            hasher.hash_item(ItemRef::new(pages, item)).hash()
+            hasher.hash_of(ItemRef::new(pages, item))
         });
     }
 

@@ -28,7 +28,7 @@ impl Store {
     pub fn background_due(&self, now: Moment) -> u32 {
         let moves = self.allocation.moves();
         if moves.is_moving_page() || moves.is_over_limit() {
-            return now.tick + 1;
+            return now.tick() + 1;
         }
         moves.eviction().crawl_due(now)
     }

@@ -24,7 +24,7 @@ impl Store {
         let item = self.allocation.allocate(now, shape.head_bytes)?;
         let pages = self.pages_mut();
         shape.write(pages, item, key, flags, expiry);
-        let at = pages.at(item) + shape.value_at();
+        let at = pages.at(item) + shape.value_at;
         pages.bytes_mut(at, value.len()).copy_from_slice(value);
         Some(item)
     }

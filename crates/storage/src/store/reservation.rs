@@ -101,8 +101,8 @@ impl Store {
         shape.write(self.pages_mut(), head, key, flags, expiry);
         self.items_mut().slabs_mut().pin_chunk(head);
         self.reservations += 1;
-        let at = self.pages().at(head) + shape.value_at();
-        let room = shape.head_bytes - shape.value_at();
+        let at = self.pages().at(head) + shape.value_at;
+        let room = shape.head_bytes - shape.value_at;
         let hash = key.hash();
         let reservation = Reservation { head, hash, value_len, written: 0, chunk: head, at, room };
         self.allocation.moves_mut().note_awaited(reservation.awaited());

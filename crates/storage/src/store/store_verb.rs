@@ -148,7 +148,7 @@ impl Store {
         self.items_mut().count_out(item);
         let pages = self.pages_mut();
         shape.write(pages, item, key, flags, expiry);
-        let at = pages.at(item) + shape.value_at();
+        let at = pages.at(item) + shape.value_at;
         pages.bytes_mut(at, value.len()).copy_from_slice(value);
         let access = self.eviction_mut().date_new(now, item);
         set_linked(self.pages_mut(), item, true);
