@@ -62,6 +62,8 @@ impl ItemShape {
         if code == KEY_LEN_FREE || expiry.millisecond() != 0 {
             assert!(key_len <= LONG_KEY_BYTES_MAX, "a key of more than 16 KiB");
             (code, value_at) = (KEY_LEN_EXTENDED, value_at + EXTENSION_BYTES);
+        } else {
+            assert_eq!(usize::from(code), key_len, "a long key was rejoined as a plain one");
         }
         let head_bytes = value_at + value_len;
         let shape =
