@@ -11,7 +11,9 @@
 //!   [`datagram_client::DatagramClient`] exchange bytes with it. [`playback`] plays a
 //!   [`script::Script`] to a server, so that the replies of two servers can be compared;
 //!   [`binary_playback`] plays a [`binary_script::BinaryScript`], and [`datagram_playback`] uses
-//!   UDP. A [`stopped_thread::StoppedThread`] makes a server look stuck.
+//!   UDP. A [`redis_process::RedisProcess`] is a real redis-server, and a
+//!   [`redis_client::RedisClient`] speaks its dialect. A [`stopped_thread::StoppedThread`] makes a
+//!   server look stuck.
 //!
 //! **Goals.** The same tests run on slabcore and on memcached. A test waits for a condition, never
 //! for a time. A silent server fails a test and never hangs it.
@@ -31,9 +33,9 @@ mod sessions;
 mod wire;
 
 pub use files::{binaries, test_directory, tls_files};
-pub use process::{both_servers, server_process, stopped_thread, terminal};
+pub use process::{both_servers, redis_process, server_process, stopped_thread, terminal};
 pub use random::{generators, line_mutations, meta_generators, part_generators};
 pub use scripts::{binary_packet, binary_script, script, splits};
 pub use semantics::{command, meta_line, meta_model, model};
 pub use sessions::{binary_playback, datagram_playback, playback};
-pub use wire::{datagram_client, replies, wire_client};
+pub use wire::{datagram_client, redis_client, replies, wire_client};

@@ -6,6 +6,7 @@
 //! Start reading at `server_process.rs`.
 
 pub mod both_servers;
+pub mod redis_process;
 pub mod server_process;
 pub mod stopped_thread;
 pub mod terminal;

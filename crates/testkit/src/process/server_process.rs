@@ -17,6 +17,7 @@ use crate::files::tls_files::TlsFiles;
 use crate::limits::{POLL_PAUSE_MAX, START_MAX};
 use crate::process::terminal::Terminal;
 use crate::wire::datagram_client::DatagramClient;
+use crate::wire::redis_client::RedisClient;
 use crate::wire::wire_client::WireClient;
 
 /// Which of the two servers.
@@ -360,6 +361,17 @@ impl ServerProcess {
     pub fn ipv6_port(&self) -> u16 {
         let port = port_of(&self.directory.file("ports"), "TCP INET6");
         port.expect("the server was started with an address of IPv6")
+    }
+
+    /// Its port of Redis' dialect on 127.0.0.1. Panics for a server without one.
+    pub fn redis_port(&self) -> u16 {
+        let port = port_of(&self.directory.file("ports"), "REDIS INET");
+        port.expect("the server was started with --redis-port")
+    }
+
+    /// A client that speaks Redis' dialect. Panics for a server without a port for it.
+    pub fn connect_redis(&self) -> RedisClient {
+        RedisClient::tcp(self.redis_port()).expect("the server accepts a connection")
     }
 
     /// A UDP client of the server. Panics for a server without UDP.

@@ -6,5 +6,6 @@
 
 pub mod datagram_client;
 mod meta_replies;
+pub mod redis_client;
 pub mod replies;
 pub mod wire_client;

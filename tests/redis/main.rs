@@ -1,0 +1,6 @@
+//! Redis' dialect: the same commands to slabcore and to a real redis-server, and what slabcore does
+//! beyond that.
+
+mod comparison;
+mod generated;
+mod sessions;
