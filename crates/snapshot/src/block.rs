@@ -1,7 +1,7 @@
 //! A block that is being filled.
 
 use crate::block_header::{BlockHeader, BlockKind};
-use crate::item::{Attributes, Item, append_head, is_recordable, record_bytes};
+use crate::item::{Attributes, Item, append_head};
 use crate::limits::{BLOCK_BYTES_MAX, HEADER_BYTES};
 
 /// A block that is being filled: items, a long item without its value, or a piece of its value.
@@ -80,10 +80,10 @@ impl Block {
         value_bytes: usize,
         parts: impl IntoIterator<Item = &'a [u8]>,
     ) -> Result<(), Refusal> {
-        if !is_recordable(key, value_bytes) {
+        if !attributes.is_recordable(key, value_bytes) {
             return Err(Refusal::NotRecordable);
         }
-        let record_bytes = record_bytes(key, value_bytes);
+        let record_bytes = attributes.record_bytes(key, value_bytes);
         if record_bytes > BLOCK_BYTES_MAX {
             return Err(Refusal::Long);
         }
@@ -106,7 +106,7 @@ impl Block {
         attributes: &Attributes,
         value_bytes: usize,
     ) -> Result<(), Refusal> {
-        if !is_recordable(key, value_bytes) || value_bytes == 0 {
+        if !attributes.is_recordable(key, value_bytes) || value_bytes == 0 {
             return Err(Refusal::NotRecordable);
         }
         if !self.is_empty() {

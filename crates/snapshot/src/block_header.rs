@@ -6,7 +6,10 @@ use crate::limits::{BLOCK_BYTES_MAX, HEADER_BYTES};
 pub(super) const MAGIC: [u8; 4] = *b"SLBK";
 
 /// The version of the format.
-pub(super) const VERSION: u8 = 1;
+pub(super) const VERSION: u8 = 2;
+
+/// The oldest version that is read. It has no extensions of records.
+const VERSION_MIN: u8 = 1;
 
 /// Bytes of the header that its checksum covers.
 const CHECKED_BYTES: usize = HEADER_BYTES - 4;
@@ -74,7 +77,7 @@ impl BlockHeader {
         if !is_whole {
             return Err(NotAHeader::Damaged);
         }
-        if bytes[5] != VERSION {
+        if !(VERSION_MIN..=VERSION).contains(&bytes[5]) {
             return Err(NotAHeader::Version(bytes[5]));
         }
         let kind = BlockKind::ALL.get(usize::from(bytes[4])).ok_or(NotAHeader::Damaged)?;

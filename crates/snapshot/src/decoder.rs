@@ -45,7 +45,7 @@ impl fmt::Display for DecodeError {
         match self {
             Self::Read(error) => error.fmt(f),
             Self::Version(version) => {
-                write!(f, "version {version} of the format is not known, only 1")
+                write!(f, "version {version} of the format is not known, only 1 and 2")
             }
         }
     }

@@ -1,14 +1,24 @@
 //! Items, and their records in a block.
 
-use crate::limits::{BLOCK_BYTES_MAX, KEY_BYTES_MAX, RECORD_BYTES, VALUE_BYTES_MAX};
+use crate::limits::{
+    BLOCK_BYTES_MAX, DATABASES, EXTENSION_BYTES, KEY_BYTES_MAX, PLAIN_KEY_BYTES_MAX, RECORD_BYTES,
+    VALUE_BYTES_MAX,
+};
 
 /// The ttl of an item that does not expire, and an age that is not known.
 const NONE: u32 = u32::MAX;
 
+/// Bits of the database in an extension.
+const DATABASE_BITS: u32 = 4;
+
+const SECOND_MS: u16 = 1_000;
+
+const _: () = assert!(DATABASES as u32 <= 1 << DATABASE_BITS);
+
 /// An item with its value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Item<'a> {
-    /// The key: 1 to 250 bytes.
+    /// The key: at most 16 KiB.
     pub key: &'a [u8],
     /// The value.
     pub value: &'a [u8],
@@ -19,7 +29,7 @@ pub struct Item<'a> {
 /// An item whose value comes in pieces.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct LongItem<'a> {
-    /// The key: 1 to 250 bytes.
+    /// The key: at most 16 KiB.
     pub key: &'a [u8],
     /// Bytes of the value.
     pub value_bytes: u32,
@@ -48,6 +58,10 @@ pub struct Attributes {
     pub marks: Marks,
     /// The segment of the LRU. `None`: not known.
     pub segment: Option<Segment>,
+    /// Milliseconds to live beside the seconds, below 1,000. 0 if the item does not expire.
+    pub ttl_milliseconds: u16,
+    /// The database of the key, below 16. memcached's protocols use 0.
+    pub database: u8,
 }
 
 impl Attributes {
@@ -55,8 +69,9 @@ impl Attributes {
     /// expired.
     pub fn after(mut self, seconds: u64) -> Option<Attributes> {
         if let Some(ttl) = self.ttl_seconds {
-            let left = u64::from(ttl).saturating_sub(seconds);
-            self.ttl_seconds = Some(u32::try_from(left).ok().filter(|left| *left > 0)?);
+            let left = u32::try_from(u64::from(ttl).checked_sub(seconds)?).ok()?;
+            self.ttl_seconds = Some(left).filter(|left| *left > 0 || self.ttl_milliseconds > 0);
+            self.ttl_seconds?;
         }
         let idle = u64::from(self.idle_seconds).saturating_add(seconds);
         self.idle_seconds = u32::try_from(idle).unwrap_or(u32::MAX);
@@ -92,14 +107,27 @@ impl Segment {
     const ALL: [Segment; 4] = [Segment::Cold, Segment::Hot, Segment::Warm, Segment::Temporary];
 }
 
-/// Whether an item with such a key and value can be recorded.
-pub(super) fn is_recordable(key: &[u8], value_bytes: usize) -> bool {
-    (1..=KEY_BYTES_MAX).contains(&key.len()) && value_bytes <= VALUE_BYTES_MAX as usize
-}
+impl Attributes {
+    /// Whether an item with these attributes, such a key and value can be recorded.
+    pub(super) fn is_recordable(&self, key: &[u8], value_bytes: usize) -> bool {
+        key.len() <= KEY_BYTES_MAX
+            && value_bytes <= VALUE_BYTES_MAX as usize
+            && self.database < DATABASES
+            && self.ttl_milliseconds < SECOND_MS
+    }
 
-/// Bytes of a record with its key and value.
-pub(super) fn record_bytes(key: &[u8], value_bytes: usize) -> usize {
-    RECORD_BYTES + key.len() + value_bytes
+    /// Whether the record of an item with these attributes and such a key has an extension.
+    fn is_extended(&self, key: &[u8]) -> bool {
+        self.database != 0
+            || self.ttl_milliseconds != 0
+            || !(1..=PLAIN_KEY_BYTES_MAX).contains(&key.len())
+    }
+
+    /// Bytes of a record with its key and value.
+    pub(super) fn record_bytes(&self, key: &[u8], value_bytes: usize) -> usize {
+        let extension_bytes = if self.is_extended(key) { EXTENSION_BYTES } else { 0 };
+        RECORD_BYTES + extension_bytes + key.len() + value_bytes
+    }
 }
 
 /// Appends a record without its value. The key and the value's length are recordable.
@@ -109,8 +137,9 @@ pub(super) fn append_head(
     attributes: &Attributes,
     value_bytes: u32,
 ) {
-    let Attributes { flags, ttl_seconds, cas, idle_seconds, age, reads, marks, segment } =
+    let Attributes { flags, ttl_seconds, cas, idle_seconds, age, reads, marks, segment, .. } =
         *attributes;
+    let is_extended = attributes.is_extended(key);
     let mut head = [0; RECORD_BYTES];
     let mut put = |at: usize, bytes: &[u8]| head[at..at + bytes.len()].copy_from_slice(bytes);
     put(0, &flags.to_le_bytes());
@@ -119,8 +148,14 @@ pub(super) fn append_head(
     put(16, &idle_seconds.to_le_bytes());
     put(20, &age.map_or(NONE, |age| age.min(NONE - 1)).to_le_bytes());
     put(24, &value_bytes.to_le_bytes());
-    put(28, &[key.len() as u8, reads, marks.bits(), segment.map_or(0, |it| it as u8 + 1)]);
+    let plain_key_bytes = if is_extended { 0 } else { key.len() as u8 };
+    put(28, &[plain_key_bytes, reads, marks.bits(), segment.map_or(0, |it| it as u8 + 1)]);
     out.extend_from_slice(&head);
+    if is_extended {
+        let place = attributes.ttl_milliseconds << DATABASE_BITS | u16::from(attributes.database);
+        out.extend_from_slice(&(key.len() as u16).to_le_bytes());
+        out.extend_from_slice(&place.to_le_bytes());
+    }
     out.extend_from_slice(key);
 }
 
@@ -140,12 +175,16 @@ pub(super) fn take_head<'a>(bytes: &mut &'a [u8]) -> Option<LongItem<'a>> {
     let (head, rest) = bytes.split_first_chunk::<RECORD_BYTES>()?;
     let word =
         |at: usize| head[at..].first_chunk().map_or(0, |word: &[u8; 4]| u32::from_le_bytes(*word));
-    let (key, rest) = rest.split_at_checked(usize::from(head[28]))?;
-    let value_bytes = word(24);
-    if !is_recordable(key, value_bytes as usize) {
+    let (mut key_bytes, mut place, mut rest) = (u16::from(head[28]), 0, rest);
+    if key_bytes == 0 {
+        let (extension, after) = rest.split_first_chunk::<EXTENSION_BYTES>()?;
+        let [a, b, c, d] = *extension;
+        (key_bytes, place, rest) = (u16::from_le_bytes([a, b]), u16::from_le_bytes([c, d]), after);
+    } else if usize::from(key_bytes) > PLAIN_KEY_BYTES_MAX {
         return None;
     }
-    *bytes = rest;
+    let (key, rest) = rest.split_at_checked(usize::from(key_bytes))?;
+    let value_bytes = word(24);
     let attributes = Attributes {
         flags: word(0),
         ttl_seconds: Some(word(4)).filter(|ttl| *ttl != NONE),
@@ -155,7 +194,13 @@ pub(super) fn take_head<'a>(bytes: &mut &'a [u8]) -> Option<LongItem<'a>> {
         reads: head[29],
         marks: Marks::of_bits(head[30]),
         segment: usize::from(head[31]).checked_sub(1).and_then(|at| Segment::ALL.get(at)).copied(),
+        ttl_milliseconds: place >> DATABASE_BITS,
+        database: (place & ((1 << DATABASE_BITS) - 1)) as u8,
     };
+    if !attributes.is_recordable(key, value_bytes as usize) {
+        return None;
+    }
+    *bytes = rest;
     Some(LongItem { key, value_bytes, attributes })
 }
 

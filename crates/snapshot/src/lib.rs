@@ -30,11 +30,15 @@
 //! Start:  | shard u32 | shards u32 | unix ms u64 | boot id: 16 bytes | ms since boot u64 |
 //! Items:  `count` records
 //! record: | flags u32 | ttl u32 | cas u64 | idle seconds u32 | age u32 | length of the value u32
-//!         | length of the key u8 | reads u8 | marks u8 | segment u8 | key | value |
+//!         | length of the key u8 | reads u8 | marks u8 | segment u8 | extension | key | value |
+//! extension: only if the length of the key is 0
+//!         | length of the key u16 | database: 4 bits, milliseconds of the ttl: 12 bits |
 //! Long:   a record without its value, which does not fit a block. Blocks of kind Piece follow.
 //! Piece:  a part of the value
 //! End:    | items u64 | bytes of all payloads u64 |
 //! ```
+//!
+//! Version 1 has no extensions. The decoder reads both versions.
 //!
 //! Blocks of a stream are numbered from 0, so missing ones are noticed. Each header has a checksum
 //! of its own, by which the decoder finds the next block after damage.
@@ -89,7 +93,7 @@ pub use clock::Clock;
 pub use decoder::{DecodeError, Decoder, Part};
 pub use encoder::Encoder;
 pub use item::{Attributes, Item, LongItem, Marks, Records, Segment};
-pub use limits::{BLOCK_BYTES_MAX, KEY_BYTES_MAX, MANIFEST_BYTES_MAX, VALUE_BYTES_MAX};
+pub use limits::{BLOCK_BYTES_MAX, DATABASES, KEY_BYTES_MAX, MANIFEST_BYTES_MAX, VALUE_BYTES_MAX};
 pub use manifest::{MANIFEST_NAME, Manifest, ManifestError};
 pub use report::Report;
 pub use stream_ends::Start;

@@ -4,8 +4,8 @@ use std::io::{self, Read};
 
 use proptest::prelude::*;
 use slabcore_snapshot::{
-    Attributes, BLOCK_BYTES_MAX, Block, Clock, DecodeError, Decoder, Encoder, Item, Marks, Part,
-    Refusal, Report, Segment, Start,
+    Attributes, BLOCK_BYTES_MAX, Block, Clock, DATABASES, DecodeError, Decoder, Encoder, Item,
+    KEY_BYTES_MAX, Marks, Part, Refusal, Report, Segment, Start,
 };
 
 /// An item as a test keeps it.
@@ -117,8 +117,9 @@ fn any_kept() -> impl Strategy<Value = Kept> {
     ]));
     let numbers = (any::<u32>(), any::<u64>(), any::<u32>(), any::<u8>());
     let optional = prop::option::of(0..u32::MAX);
-    let attributes = (numbers, optional.clone(), optional, marks, segment).prop_map(
-        |((flags, cas, idle_seconds, reads), ttl_seconds, age, marks, segment)| Attributes {
+    let place = prop_oneof![3 => Just((0, 0)), 1 => (0..1_000_u16, 0..DATABASES)];
+    let attributes = (numbers, optional.clone(), optional, marks, segment, place).prop_map(
+        |((flags, cas, idle_seconds, reads), ttl_seconds, age, marks, segment, place)| Attributes {
             flags,
             ttl_seconds,
             cas,
@@ -127,10 +128,16 @@ fn any_kept() -> impl Strategy<Value = Kept> {
             reads,
             marks,
             segment,
+            ttl_milliseconds: place.0,
+            database: place.1,
         },
     );
-    (prop::collection::vec(any::<u8>(), 1..=250), value, attributes)
-        .prop_map(|(key, value, attributes)| Kept { key, value, attributes })
+    let key = prop_oneof![
+        6 => prop::collection::vec(any::<u8>(), 1..=250),
+        1 => prop::collection::vec(any::<u8>(), 0..=KEY_BYTES_MAX),
+        1 => Just(Vec::new()),
+    ];
+    (key, value, attributes).prop_map(|(key, value, attributes)| Kept { key, value, attributes })
 }
 
 proptest! {
@@ -258,8 +265,8 @@ fn a_block_says_when_to_write_it() {
     let mut block = Block::new();
     let long = Kept::new(1, BLOCK_BYTES_MAX);
     assert_eq!(block.push(&long.item()), Err(Refusal::Long));
-    let empty_key = Kept { key: Vec::new(), ..long.clone() };
-    assert_eq!(block.push(&empty_key.item()), Err(Refusal::NotRecordable));
+    let long_key = Kept { key: vec![b'k'; KEY_BYTES_MAX + 1], ..long.clone() };
+    assert_eq!(block.push(&long_key.item()), Err(Refusal::NotRecordable));
     let half = Kept::new(2, BLOCK_BYTES_MAX / 2 - 100);
     assert_eq!((block.push(&half.item()), block.push(&half.item())), (Ok(()), Ok(())));
     assert_eq!(block.push(&half.item()), Err(Refusal::Full));
@@ -273,12 +280,12 @@ fn a_block_says_when_to_write_it() {
 #[test]
 fn another_version_is_refused() {
     let mut file = encode(&[]);
-    file[5] = 2;
+    file[5] = 3;
     let crc = crc32fast::hash(&file[..28]);
     file[28..32].copy_from_slice(&crc.to_le_bytes());
     let error = Decoder::new(&file[..]).next_part().map(|_| ()).unwrap_err();
-    assert!(matches!(error, DecodeError::Version(2)));
-    assert_eq!(error.to_string(), "version 2 of the format is not known, only 1");
+    assert!(matches!(error, DecodeError::Version(3)));
+    assert_eq!(error.to_string(), "version 3 of the format is not known, only 1 and 2");
 }
 
 #[test]
@@ -298,6 +305,9 @@ fn ttls_run_on_by_the_clock_of_the_boot() {
     let left = item.after(59).unwrap();
     assert_eq!((left.ttl_seconds, left.idle_seconds), (Some(1), 64));
     assert_eq!((item.after(60), item.after(u64::MAX)), (None, None));
+    let part = Attributes { ttl_milliseconds: 1, ..item };
+    assert_eq!(part.after(60).unwrap().ttl_seconds, Some(0));
+    assert_eq!(part.after(61), None);
     let forever = Attributes { ttl_seconds: None, ..item };
     assert_eq!(forever.after(u64::MAX).unwrap().idle_seconds, u32::MAX);
 }

@@ -5,9 +5,9 @@ use std::sync::Arc;
 
 use proptest::prelude::*;
 use slabcore_storage::{
-    ArithmeticError, Config, Delta, Expiry, Hold, ItemRef, KeyHasher, Miss, Moment, NewItem,
-    PAGE_BYTES, PagePool, PageWish, Region, Reservation, SlabClassId, Store, StoreOutcome,
-    StoreVerb,
+    ArithmeticError, Config, Delta, Expiry, HashedKey, Hold, ItemRef, KeyHasher,
+    LONG_KEY_BYTES_MAX, Miss, Moment, NewItem, PAGE_BYTES, PagePool, PageWish, Region, Reservation,
+    SlabClassId, Store, StoreOutcome, StoreVerb,
 };
 
 /// Size of the search. Miri is slow, so it runs little.
@@ -22,7 +22,7 @@ const PAGES: usize = if cfg!(miri) { 60 } else { 600 };
 struct ModelItem {
     value: Vec<u8>,
     flags: u32,
-    exptime: u32,
+    expiry: Expiry,
     /// The item's unique, if the store has returned it.
     unique: Option<u64>,
 }
@@ -58,8 +58,15 @@ enum Op {
         key: u8,
     },
     Flush,
+    FlushDatabase {
+        database: u8,
+    },
+    SetExpiry {
+        key: u8,
+        ttl: u32,
+    },
     Tick {
-        seconds: u32,
+        milliseconds: u32,
     },
     Reserve {
         key: u8,
@@ -103,8 +110,14 @@ fn lengths() -> impl Strategy<Value = usize> {
         2 => 34_000..3 * PAGE_BYTES]
 }
 
+/// In milliseconds. 0: no expiry.
+fn ttls() -> impl Strategy<Value = u32> {
+    let seconds = (1..20_u32).prop_map(|seconds| seconds * 1_000);
+    prop_oneof![3 => Just(0_u32), 2 => seconds, 1 => 1..20_000_u32]
+}
+
 fn ops() -> impl Strategy<Value = Op> {
-    let (key, ttl) = (|| 0..12_u8, || prop_oneof![3 => Just(0_u32), 2 => 1..20_u32]);
+    let (key, ttl) = (|| 0..12_u8, ttls);
     let flags = || prop_oneof![Just(0_u32), Just(7), Just(300), Just(u32::MAX)];
     prop_oneof![
         12 => (key(), lengths(), flags(), ttl(), 0..6_u8)
@@ -118,7 +131,11 @@ fn ops() -> impl Strategy<Value = Op> {
             .prop_map(|(key, ttl, read)| Op::Touch { key, ttl, read }),
         2 => key().prop_map(|key| Op::Delete { key }),
         1 => Just(Op::Flush),
-        1 => (1..5_u32).prop_map(|seconds| Op::Tick { seconds }),
+        1 => (1..5_u32).prop_map(|seconds| Op::Tick { milliseconds: seconds * 1_000 }),
+        1 => (1..1_500_u32).prop_map(|milliseconds| Op::Tick { milliseconds }),
+        1 => prop::sample::select(vec![0, 1, 7, 15])
+            .prop_map(|database| Op::FlushDatabase { database }),
+        2 => (key(), ttl()).prop_map(|(key, ttl)| Op::SetExpiry { key, ttl }),
         2 => (key(), lengths(), flags(), ttl())
             .prop_map(|(key, len, flags, ttl)| Op::Reserve { key, len, flags, ttl }),
         4 => (1..4_usize).prop_map(|chunks| Op::Write { chunks }),
@@ -148,8 +165,8 @@ fn join_ops() -> impl Strategy<Value = Op> {
             .prop_map(|(key, len)| Op::Store { key, len, flags: 0, ttl: 0, verb: 0 }),
         4 => small().prop_map(|key| Op::Delete { key }),
         2 => (long(), any::<bool>()).prop_map(|(key, with_cas)| Op::Get { key, with_cas }),
-        1 => (long(), 5..20_u32).prop_map(|(key, ttl)| Op::Touch { key, ttl, read: false }),
-        1 => Just(Op::Tick { seconds: 2 }),
+        1 => (long(), 5_000..20_000_u32).prop_map(|(key, ttl)| Op::Touch { key, ttl, read: false }),
+        1 => Just(Op::Tick { milliseconds: 2_000 }),
         3 => (long(), lengths())
             .prop_map(|(key, len)| Op::Reserve { key, len, flags: 0, ttl: 0 }),
         3 => verbs().prop_map(|verb| Op::Commit { verb }),
@@ -170,7 +187,7 @@ fn flush_ops() -> impl Strategy<Value = Op> {
             .prop_map(|(key, len, verb)| Op::Store { key, len, flags: 0, ttl: 0, verb }),
         4 => Just(Op::Flush),
         4 => (key(), any::<bool>()).prop_map(|(key, with_cas)| Op::Get { key, with_cas }),
-        3 => (key(), 5..20_u32, any::<bool>())
+        3 => (key(), 5_000..20_000_u32, any::<bool>())
             .prop_map(|(key, ttl, read)| Op::Touch { key, ttl, read }),
         1 => key().prop_map(|key| Op::Delete { key }),
         2 => (key(), lengths())
@@ -180,16 +197,16 @@ fn flush_ops() -> impl Strategy<Value = Op> {
         1 => Just(Op::Release),
         1 => (0..8_u32).prop_map(|budget| Op::Maintain { budget }),
         1 => (0..60_usize, 0..60_usize).prop_map(|(from, to)| Op::Reassign { from, to }),
-        1 => Just(Op::Tick { seconds: 1 }),
+        1 => Just(Op::Tick { milliseconds: 1_000 }),
     ]
 }
 
 /// A value that is being written, and its whole content.
 struct Stream {
-    key: Vec<u8>,
+    key: Key,
     value: Vec<u8>,
     flags: u32,
-    exptime: u32,
+    expiry: Expiry,
     reservation: Reservation,
     written: usize,
 }
@@ -198,11 +215,12 @@ struct Pair {
     pool: Arc<PagePool>,
     store: Store,
     hasher: KeyHasher,
-    model: BTreeMap<Vec<u8>, ModelItem>,
+    model: BTreeMap<Key, ModelItem>,
     /// Pages of the region.
     pages: usize,
     evict: bool,
-    now: u32,
+    /// Milliseconds.
+    now: u64,
     seed: u8,
     uniques_told: Vec<u64>,
     stream: Option<Stream>,
@@ -216,12 +234,30 @@ fn parts(item: &ItemRef<'_>) -> Vec<u8> {
     value
 }
 
-fn key_of(number: u8) -> Vec<u8> {
-    // Lengths from 1 to 250.
-    let len = [1, 3, 10, 30, 60, 250][usize::from(number % 6)];
-    let mut key = vec![b'k'; len];
-    key[len - 1] = number + 1;
-    key
+fn hash<'a>(hasher: &KeyHasher, (database, key): &'a Key) -> HashedKey<'a> {
+    hasher.hash_in(*database, key)
+}
+
+/// A key and its database.
+type Key = (u8, Vec<u8>);
+
+/// Plain keys, longer ones and an empty one. Some keys are in two databases.
+fn key_of(number: u8) -> Key {
+    let plain = |number: u8| {
+        let len = [1, 3, 10, 30, 60, 250][usize::from(number % 6)];
+        let mut key = vec![b'k'; len];
+        key[len - 1] = number + 1;
+        key
+    };
+    match number {
+        6 => (0, vec![b'k'; 251]),
+        7 => (7, vec![b'k'; 1_024]),
+        8 => (0, vec![b'k'; LONG_KEY_BYTES_MAX]),
+        9 => (7, plain(0)),
+        10 => (15, plain(5)),
+        11 => (0, Vec::new()),
+        _ => (if number.is_multiple_of(8) { 7 } else { 0 }, plain(number)),
+    }
 }
 
 impl Pair {
@@ -239,7 +275,7 @@ impl Pair {
             model: BTreeMap::new(),
             pages,
             evict,
-            now: 100,
+            now: 100_000,
             seed: 0,
             uniques_told: vec![],
             stream: None,
@@ -256,8 +292,18 @@ impl Pair {
         (0..len).map(|n| (n as u8).wrapping_mul(31) ^ (n >> 8) as u8 ^ self.seed).collect()
     }
 
-    fn exptime(&self, ttl: u32) -> u32 {
-        if ttl == 0 { 0 } else { self.now + ttl }
+    fn now(&self) -> Moment {
+        Moment::at_millisecond((self.now / 1_000) as u32, (self.now % 1_000) as u16)
+    }
+
+    /// Milliseconds count only in a ttl that has any, as in the two dialects.
+    fn expiry(&self, ttl: u32) -> Expiry {
+        let at = self.now + u64::from(ttl);
+        match ttl {
+            0 => Expiry::NEVER,
+            _ if ttl.is_multiple_of(1_000) => Expiry::at((at / 1_000) as u32),
+            _ => Expiry::at_millisecond((at / 1_000) as u32, (at % 1_000) as u16),
+        }
     }
 
     fn is_unpinned(&self) -> bool {
@@ -266,15 +312,15 @@ impl Pair {
 
     /// The item of a key, compared with the model. A live item may be missing only if it may have
     /// been evicted.
-    fn sync(&mut self, key: &[u8]) -> Option<ModelItem> {
-        let (hashed, now) = (self.hasher.hash(key), self.now);
-        let known = self.model.get(key).filter(|item| item.exptime == 0 || item.exptime > now);
-        match (self.store.peek(Moment::at(now), hashed), known) {
+    fn sync(&mut self, key: &Key) -> Option<ModelItem> {
+        let (hashed, now) = (hash(&self.hasher, key), self.now());
+        let known = self.model.get(key).filter(|item| !item.expiry.has_come(now));
+        match (self.store.peek(now, hashed), known) {
             (Ok(item), Some(known)) => {
-                assert_eq!(item.key(), key);
+                assert_eq!((item.database(), item.key()), (key.0, &key.1[..]));
                 assert!(parts(&item) == known.value, "another value than the last written");
                 assert_eq!(item.flags(), known.flags);
-                assert_eq!(item.exptime(), known.exptime);
+                assert_eq!(item.expiry(), known.expiry);
                 if let Some(unique) = known.unique {
                     assert_eq!(item.cas(), unique);
                 }
@@ -309,7 +355,7 @@ impl Pair {
         }
     }
 
-    fn apply(&mut self, key: &[u8], new: ModelItem, verb: StoreVerb, outcome: StoreOutcome) {
+    fn apply(&mut self, key: &Key, new: ModelItem, verb: StoreVerb, outcome: StoreOutcome) {
         // A join that evicts the present item fails. All else was compared before.
         let old = self.model.get(key).cloned();
         let (expected, stored) = match (verb, old) {
@@ -345,30 +391,30 @@ impl Pair {
         }
         assert_eq!(outcome, expected, "{verb:?}");
         if let Some(item) = stored {
-            self.model.insert(key.to_vec(), item);
+            self.model.insert(key.clone(), item);
         }
     }
 
-    fn store(&mut self, key: &[u8], new: ModelItem, verb: u8) {
+    fn store(&mut self, key: &Key, new: ModelItem, verb: u8) {
         let old = self.sync(key);
         let verb = self.verb(verb, old.as_ref());
         let item = NewItem {
-            key: self.hasher.hash(key),
+            key: hash(&self.hasher, key),
             value: &new.value,
             flags: new.flags,
-            expiry: Expiry::at(new.exptime),
+            expiry: new.expiry,
         };
-        let outcome = self.store.store(Moment::at(self.now), &item, verb);
+        let outcome = self.store.store(self.now(), &item, verb);
         self.apply(key, new, verb, outcome);
     }
 
-    fn get(&mut self, key: &[u8], with_cas: bool) {
+    fn get(&mut self, key: &Key, with_cas: bool) {
         let known = self.sync(key);
-        let (hashed, now) = (self.hasher.hash(key), self.now);
+        let (hashed, now) = (hash(&self.hasher, key), self.now());
         let found = if with_cas {
-            self.store.get_with_cas(Moment::at(now), hashed)
+            self.store.get_with_cas(now, hashed)
         } else {
-            self.store.get(Moment::at(now), hashed)
+            self.store.get(now, hashed)
         };
         let Ok(item) = found else {
             assert!(known.is_none());
@@ -385,18 +431,27 @@ impl Pair {
         assert!(!with_cas || unique != 0 || self.evict);
     }
 
-    fn touch(&mut self, key: &[u8], exptime: u32, read: bool) {
+    fn touch(&mut self, key: &Key, expiry: Expiry, read: bool) {
         let known = self.sync(key).is_some();
-        let (hashed, now) = (self.hasher.hash(key), self.now);
+        let (hashed, now) = (hash(&self.hasher, key), self.now());
         let found = if read {
-            self.store
-                .get_and_touch(Moment::at(now), hashed, Expiry::at(exptime), false)
-                .map(|_| ())
+            self.store.get_and_touch(now, hashed, expiry, false).map(|_| ())
         } else {
-            self.store.touch(Moment::at(now), hashed, Expiry::at(exptime))
+            self.store.touch(now, hashed, expiry)
         };
+        self.note_expiry(key, expiry, known, found);
+    }
+
+    fn note_expiry(&mut self, key: &Key, expiry: Expiry, known: bool, found: Result<(), Miss>) {
         match found {
-            Ok(()) => self.model.get_mut(key).expect("a hit is known").exptime = exptime,
+            Ok(()) => {
+                // Where there is no memory for a millisecond, it is rounded up.
+                let item = self.store.peek(Moment::at(2), hash(&self.hasher, key));
+                let stored = item.expect("it is there").expiry();
+                let is_rounded = self.evict && stored == Expiry::at(expiry.whole_tick());
+                assert!(stored == expiry || is_rounded, "{stored:?}, not {expiry:?}");
+                self.model.get_mut(key).expect("a hit is known").expiry = stored;
+            }
             Err(_) if known => {
                 assert!(self.evict, "a touch lost the item");
                 self.model.remove(key);
@@ -405,11 +460,11 @@ impl Pair {
         }
     }
 
-    fn arithmetic(&mut self, key: &[u8], delta: Delta) {
+    fn arithmetic(&mut self, key: &Key, delta: Delta) {
         let known = self.sync(key);
-        let hashed = self.hasher.hash(key);
+        let hashed = hash(&self.hasher, key);
         let held = self.holds.len();
-        let result = self.store.arithmetic(Moment::at(self.now), hashed, delta);
+        let result = self.store.arithmetic(self.now(), hashed, delta);
         let Some(known) = known else {
             assert_eq!(result, Err(ArithmeticError::NotFound));
             return;
@@ -418,7 +473,7 @@ impl Pair {
         let Some(number) = text.and_then(|text| text.parse::<u64>().ok()) else {
             // Random bytes may be a number to memcached. Then the store's answer is taken.
             self.model.remove(key);
-            self.store.delete(Moment::at(self.now), hashed).unwrap();
+            self.store.delete(self.now(), hashed).unwrap();
             return;
         };
         let expected = match delta {
@@ -432,7 +487,7 @@ impl Pair {
         assert_eq!(result, Ok(expected));
         let exact = expected.to_string();
         let padded = format!("{exact:<len$}", len = known.value.len());
-        let stored = parts(&self.store.peek(Moment::at(self.now), hashed).unwrap());
+        let stored = parts(&self.store.peek(self.now(), hashed).unwrap());
         // A held value is not padded in place. The item is replaced by one with the exact text.
         assert!(stored == padded.as_bytes() || held > 0 && stored == exact.as_bytes());
         let item = self.model.get_mut(key).unwrap();
@@ -440,9 +495,10 @@ impl Pair {
     }
 
     fn write(&mut self, chunks: usize) {
+        let now = self.now();
         let Some(stream) = &mut self.stream else { return };
         for _ in 0..chunks {
-            let Ok(room) = self.store.spare(Moment::at(self.now), &mut stream.reservation) else {
+            let Ok(room) = self.store.spare(now, &mut stream.reservation) else {
                 assert!(self.evict);
                 return;
             };
@@ -453,16 +509,16 @@ impl Pair {
         }
     }
 
-    fn reserve(&mut self, key: Vec<u8>, len: usize, flags: u32, exptime: u32) {
+    fn reserve(&mut self, key: Key, len: usize, flags: u32, expiry: Expiry) {
         if self.stream.is_some() {
             return;
         }
-        let hashed = self.hasher.hash(&key);
-        match self.store.reserve(Moment::at(self.now), hashed, flags, Expiry::at(exptime), len) {
+        let hashed = hash(&self.hasher, &key);
+        match self.store.reserve(self.now(), hashed, flags, expiry, len) {
             Ok(reservation) => {
                 let value = self.value(len);
                 let written = 0;
-                self.stream = Some(Stream { key, value, flags, exptime, reservation, written });
+                self.stream = Some(Stream { key, value, flags, expiry, reservation, written });
             }
             Err(_) => assert!(self.evict),
         }
@@ -474,24 +530,24 @@ impl Pair {
             self.stream = Some(stream);
             return;
         }
-        let Stream { key, value, flags, exptime, reservation, .. } = stream;
+        let Stream { key, value, flags, expiry, reservation, .. } = stream;
         let old = self.sync(&key);
         let verb = self.verb(verb, old.as_ref());
-        let outcome = self.store.commit(Moment::at(self.now), reservation, verb);
+        let outcome = self.store.commit(self.now(), reservation, verb);
         let pinned = matches!(verb, StoreVerb::Append | StoreVerb::Prepend);
         if outcome == StoreOutcome::NoMemory && pinned {
             assert!(self.evict);
             return;
         }
-        self.apply(&key, ModelItem { value, flags, exptime, unique: None }, verb, outcome);
+        self.apply(&key, ModelItem { value, flags, expiry, unique: None }, verb, outcome);
     }
 
-    fn hold(&mut self, key: &[u8]) {
+    fn hold(&mut self, key: &Key) {
         let known = self.sync(key);
         if self.holds.len() >= 4 {
             return;
         }
-        let hold = self.store.hold(Moment::at(self.now), self.hasher.hash(key));
+        let hold = self.store.hold(self.now(), hash(&self.hasher, key));
         assert_eq!(hold.is_some(), known.is_some());
         if let (Some(hold), Some(known)) = (hold, known) {
             self.holds.push((hold, known.value));
@@ -508,7 +564,7 @@ impl Pair {
         let pages = 6 + pages % self.pages.saturating_sub(6);
         assert!(self.pool.set_limit(pages));
         let mut steps = 0;
-        while self.store.maintain(Moment::at(self.now), 40) {
+        while self.store.maintain(self.now(), 40) {
             steps += 1;
             assert!(steps < 100_000, "background work without an end");
         }
@@ -539,12 +595,12 @@ impl Pair {
     fn step(&mut self, op: &Op) {
         match *op {
             Op::Store { key, len, flags, ttl, verb } => {
-                let (value, exptime) = (self.value(len), self.exptime(ttl));
-                self.store(&key_of(key), ModelItem { value, flags, exptime, unique: None }, verb);
+                let (value, expiry) = (self.value(len), self.expiry(ttl));
+                self.store(&key_of(key), ModelItem { value, flags, expiry, unique: None }, verb);
             }
             Op::StoreNumber { key, number } => {
                 let value = number.to_string().into_bytes();
-                let item = ModelItem { value, flags: 3, exptime: 0, unique: None };
+                let item = ModelItem { value, flags: 3, expiry: Expiry::NEVER, unique: None };
                 self.store(&key_of(key), item, 0);
             }
             Op::Arithmetic { key, delta, incr } => {
@@ -552,11 +608,11 @@ impl Pair {
                 self.arithmetic(&key_of(key), delta);
             }
             Op::Get { key, with_cas } => self.get(&key_of(key), with_cas),
-            Op::Touch { key, ttl, read } => self.touch(&key_of(key), self.exptime(ttl), read),
+            Op::Touch { key, ttl, read } => self.touch(&key_of(key), self.expiry(ttl), read),
             Op::Delete { key } => {
                 let key = key_of(key);
                 let known = self.sync(&key).is_some();
-                let deleted = self.store.delete(Moment::at(self.now), self.hasher.hash(&key));
+                let deleted = self.store.delete(self.now(), hash(&self.hasher, &key));
                 assert_eq!(deleted.is_ok(), known);
                 self.model.remove(&key);
             }
@@ -564,9 +620,11 @@ impl Pair {
                 self.store.flush_all();
                 self.model.clear();
             }
-            Op::Tick { seconds } => self.now += seconds,
+            Op::FlushDatabase { database } => self.flush_database(database),
+            Op::SetExpiry { key, ttl } => self.set_expiry(&key_of(key), self.expiry(ttl)),
+            Op::Tick { milliseconds } => self.now += u64::from(milliseconds),
             Op::Reserve { key, len, flags, ttl } => {
-                self.reserve(key_of(key), len, flags, self.exptime(ttl));
+                self.reserve(key_of(key), len, flags, self.expiry(ttl));
             }
             Op::Write { chunks } => self.write(chunks),
             Op::Commit { verb } => {
@@ -589,20 +647,39 @@ impl Pair {
                 self.store.grant(PageWish { pages: pages as u32, worth });
             }
             Op::Maintain { budget } => {
-                self.store.maintain(Moment::at(self.now), budget);
+                self.store.maintain(self.now(), budget);
             }
             Op::Limit { pages } => self.limit(pages),
             Op::Protect { ttl } => self.store.set_temporary_ttl(ttl),
-            Op::Reassign { from: 0, to } => {
-                if let Some(to) = SlabClassId::from_number(to) {
-                    self.store.assign_free_page(to);
-                }
-            }
-            Op::Reassign { from, to } => {
-                // Most classes have no page to spare.
-                let from = SlabClassId::from_number(from).filter(|_| from % 4 == 0);
-                self.store.reassign(from, SlabClassId::from_number(to));
-            }
+            Op::Reassign { from, to } => self.reassign(from, to),
+        }
+    }
+
+    fn reassign(&mut self, from: usize, to: usize) {
+        let to = SlabClassId::from_number(to);
+        if from != 0 {
+            // Most classes have no page to spare.
+            let from = SlabClassId::from_number(from).filter(|_| from.is_multiple_of(4));
+            self.store.reassign(from, to);
+        } else if let Some(to) = to {
+            self.store.assign_free_page(to);
+        }
+    }
+
+    fn flush_database(&mut self, database: u8) {
+        self.store.flush_database(database);
+        assert_eq!(self.store.items_in(database), 0);
+        self.model.retain(|key, _| key.0 != database);
+    }
+
+    fn set_expiry(&mut self, key: &Key, expiry: Expiry) {
+        let known = self.sync(key).is_some();
+        let found = self.store.set_expiry(self.now(), hash(&self.hasher, key), expiry);
+        self.note_expiry(key, expiry, known, found);
+        if let Some(item) = self.model.get_mut(key) {
+            let now = item.unique.take();
+            let renewed = self.store.peek(Moment::at(2), hash(&self.hasher, key)).unwrap().cas();
+            assert!(now.is_none_or(|unique| unique != renewed), "the unique is the old one");
         }
     }
 
@@ -620,8 +697,10 @@ impl Pair {
         for number in 0..KEYS {
             self.sync(&key_of(number));
         }
-        self.store.flush_all();
-        while self.store.maintain(Moment::at(self.now), 100) {}
+        for database in 0..16 {
+            self.store.flush_database(database);
+        }
+        while self.store.maintain(self.now(), 100) {}
         self.check();
         let stats = self.store.stats();
         assert_eq!((stats.curr_items, stats.bytes), (0, 0));

@@ -112,7 +112,10 @@ impl SnapshotPart {
             return true;
         }
         self.position = self.position.after();
-        let Some(hold) = shard.hold_unread(now, router.route(&key).key) else { return false };
+        let Some(hold) = shard.hold_unread(now, router.route_in(attributes.database, &key).key)
+        else {
+            return false;
+        };
         let pushed = block.push_long(&key, &attributes, hold.value_bytes());
         debug_assert_eq!(pushed, Ok(()), "the block is empty");
         self.long = Some((hold, 0));
@@ -143,11 +146,13 @@ impl SnapshotPart {
 
 /// What a snapshot keeps of an item beside key and value. Its ttl counts from the tick `start`.
 fn attributes_of(walked: &Walked<'_>, start: u32) -> Attributes {
-    let exptime = walked.item.exptime();
+    let expiry = walked.item.expiry();
     let AccessHistory { age, reads, segment, marks } = walked.history;
     Attributes {
         flags: walked.item.flags(),
-        ttl_seconds: (exptime != 0).then(|| exptime.saturating_sub(start)),
+        ttl_seconds: (!expiry.is_never()).then(|| expiry.tick().saturating_sub(start)),
+        ttl_milliseconds: expiry.millisecond(),
+        database: walked.item.database(),
         cas: walked.item.cas(),
         idle_seconds: walked.idle,
         age: Some(age),

@@ -250,7 +250,7 @@ impl Restore<'_> {
                 counts.refused += 1;
                 continue;
             }
-            let route = self.router.route(item.key);
+            let route = self.router.route_in(attributes.database, item.key);
             by_shard[route.shard.index()].push(Placed { key: route.key, item });
         }
         for (shard, placed) in self.shards.iter().zip(by_shard) {
@@ -276,8 +276,10 @@ impl Restore<'_> {
         value: &'a [u8],
         attributes: &Attributes,
     ) -> RestoredItem<'a> {
-        let exptime = attributes.ttl_seconds.map_or(0, |ttl| self.now.tick().saturating_add(ttl));
-        let expiry = Expiry::at(exptime);
+        let expiry = attributes.ttl_seconds.map_or(Expiry::NEVER, |ttl| {
+            let tick = self.now.tick().saturating_add(ttl);
+            Expiry::at_millisecond(tick, attributes.ttl_milliseconds)
+        });
         let item = NewItem { key, value, flags: attributes.flags, expiry };
         RestoredItem { item, cas: attributes.cas, history: history_of(attributes) }
     }
@@ -288,7 +290,7 @@ impl Restore<'_> {
         if self.limit.is_exceeded(key.len(), attributes.flags, value_bytes) {
             return None;
         }
-        let route = self.router.route(key);
+        let route = self.router.route_in(attributes.database, key);
         let item = self.restored(route.key, b"", &attributes).item;
         let begin = |shard: &mut slabcore_shard::Shard| {
             shard.begin_restore(self.now, &item, value_bytes).ok()
@@ -300,7 +302,8 @@ impl Restore<'_> {
     /// Stores a long item if all of its value has come.
     fn end_long(&self, long: Long) -> RestoreOutcome {
         let Long { shard, key, attributes, reservation } = long;
-        let item = self.restored(self.router.route(&key).key, b"", &attributes);
+        let item =
+            self.restored(self.router.route_in(attributes.database, &key).key, b"", &attributes);
         self.shards[shard.index()].with(|it| it.end_restore(self.now, reservation, &item))
     }
 }

@@ -70,7 +70,7 @@ pub(crate) fn widen(pages: &mut OwnedPages, item: Location, needed: NeededFields
     let (tail, key_len) = (at + old.head_bytes() - from, old.key().len());
     let value_len = old.value_len();
     let is_extended_now = needed.extension && !old.is_extended();
-    let (exptime, flags, unique) = (old.exptime(), old.flags(), old.cas());
+    let (tick, flags, unique) = (old.expiry().tick(), old.flags(), old.cas());
     pages.copy(from, from + shift, tail);
     let state =
         state | if needed.exptime { HAS_EXPTIME } else { 0 } | if needed.cas { HAS_CAS } else { 0 };
@@ -84,7 +84,7 @@ pub(crate) fn widen(pages: &mut OwnedPages, item: Location, needed: NeededFields
     }
     let mut field = at + HEADER_BYTES;
     if state & HAS_EXPTIME != 0 {
-        pages.set_u32(field, exptime);
+        pages.set_u32(field, tick);
         field += 4;
     }
     let width = flags_bytes(state);

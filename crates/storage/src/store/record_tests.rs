@@ -13,7 +13,9 @@ use crate::memory::page_directory::{Generation, ShardNumber};
 use crate::memory::page_pool::PagePool;
 use crate::memory::region::{Region, record_words, region_bytes};
 use crate::memory::shard_record::RecordWords;
-use crate::store::recovery_tests::{Operation, PAGES, Shard, key_text, memory_of, operations};
+use crate::store::recovery_tests::{
+    Operation, PAGES, Shard, hashed, key_text, memory_of, operations,
+};
 use crate::store::store::{Config, Store};
 
 /// Byte at which the first record begins.
@@ -105,7 +107,7 @@ proptest! {
         for (operation, holds_next) in &steps {
             shard.run(operation);
             if let Some(key) = operation.key().filter(|_| *holds_next).map(key_text) {
-                let key = shard.hasher.hash(key.as_bytes());
+                let key = hashed(&shard.hasher, &key);
                 if shard.store.get(Moment::at(shard.now), key).is_ok() {
                     holds.extend(shard.store.hold(Moment::at(shard.now), key));
                 }

@@ -14,6 +14,7 @@ use crate::index::key_hasher::KeyHasher;
 use crate::item::chunk_sizes::SlabClassId;
 use crate::item::expiry::Expiry;
 use crate::item::expiry::Moment;
+use crate::item::hashed_key::HashedKey;
 use crate::memory::cuts;
 use crate::memory::page_directory::{Generation, NO_EPOCH, ShardNumber};
 use crate::memory::page_pool::PagePool;
@@ -31,7 +32,7 @@ pub(super) const PAGES: usize = 60;
 pub(super) struct Seen {
     value: Vec<u8>,
     flags: u32,
-    exptime: u32,
+    expiry: Expiry,
     pub(super) cas: u64,
 }
 
@@ -106,16 +107,31 @@ pub(super) struct Shard {
 fn fake_items(len: usize) -> Vec<u8> {
     let fakes = (0..).flat_map(|number: usize| {
         let state = 0b1_0000 | (number as u8 & 0b11) << 6;
-        let mut fake = [state, 4, 2, 0, 0, 0, 0, 0, b'k', b'e', b'y', b'0', 0, 0, 0, 0];
-        fake[11] += (number % 10) as u8;
-        fake
+        let digit = b'0' + (number % 10) as u8;
+        if number.is_multiple_of(3) {
+            // An extended one.
+            return [state, 254, 2, 0x80, 0, 0, 0, 0, 4, 0, 0, 0, b'k', b'e', b'y', digit];
+        }
+        [state, 4, 2, 0, 0, 0, 0, 0, b'k', b'e', b'y', digit, 0, 0, 0, 0]
     });
     let lead = [0; 5];
     fakes.take(len).chain(lead).skip(lead.len()).chain([len as u8; 5]).take(len).collect()
 }
 
+/// The last keys are long, and some are in other databases than the first.
 pub(super) fn key_text(key: usize) -> String {
-    format!("key{key}")
+    let len = [0; KEYS - 3].into_iter().chain([300, 5, 9_000]).nth(key).unwrap_or(0);
+    format!("key{key}{}", "-".repeat(len))
+}
+
+/// The key of a text that [`key_text`] returned.
+pub(super) fn hashed<'a>(hasher: &KeyHasher, text: &'a str) -> HashedKey<'a> {
+    let database = match text.as_bytes() {
+        [b'k', b'e', b'y', b'8', ..] => 3,
+        [b'k', b'e', b'y', b'1', b'0', ..] => 15,
+        _ => 0,
+    };
+    hasher.hash_in(database, text.as_bytes())
 }
 
 pub(super) fn memory_of(copy: Vec<u8>) -> Box<dyn AsMut<[u8]> + Send> {
@@ -164,12 +180,16 @@ impl Shard {
     pub(super) fn run(&mut self, operation: &Operation) {
         let (store, now) = (&mut self.store, self.now);
         let text = operation.key().map(key_text).unwrap_or_default();
-        let key = self.hasher.hash(text.as_bytes());
-        let until = |ttl: u32| if ttl == 0 { 0 } else { now + ttl };
+        let key = hashed(&self.hasher, &text);
+        let until = |ttl: u32| match ttl % 3 {
+            _ if ttl == 0 => Expiry::NEVER,
+            0 => Expiry::at_millisecond(now + ttl, 700),
+            _ => Expiry::at(now + ttl),
+        };
         match *operation {
             Operation::Set { len, flags, ttl, .. } => {
                 let value = fake_items(len);
-                let item = NewItem { key, value: &value, flags, expiry: Expiry::at(until(ttl)) };
+                let item = NewItem { key, value: &value, flags, expiry: until(ttl) };
                 let _ = store.store(Moment::at(now), &item, StoreVerb::Set);
             }
             Operation::Append { len, .. } => {
@@ -190,7 +210,7 @@ impl Shard {
                 let _ = store.delete(Moment::at(now), key);
             }
             Operation::Touch { ttl, .. } => {
-                let _ = store.touch(Moment::at(now), key, Expiry::at(until(ttl)));
+                let _ = store.touch(Moment::at(now), key, until(ttl));
             }
             Operation::AskForCas { .. } => {
                 let amendment =
@@ -219,12 +239,12 @@ impl Shard {
     pub(super) fn contents(&self) -> Contents {
         let items = self.store.items();
         let seen = (0..KEYS).map(key_text).filter_map(|text| {
-            let item = items.find_linked(self.hasher.hash(text.as_bytes()))?;
+            let item = items.find_linked(hashed(&self.hasher, &text))?;
             let view = items.view(item);
             let value = view.value_parts().flatten().copied().collect();
-            let (flags, exptime, cas) = (view.flags(), view.exptime(), view.cas());
+            let (flags, expiry, cas) = (view.flags(), view.expiry(), view.cas());
             let is_alive = items.death_of(Moment::at(self.now), item).is_none();
-            is_alive.then_some((text, Seen { value, flags, exptime, cas }))
+            is_alive.then_some((text, Seen { value, flags, expiry, cas }))
         });
         seen.collect()
     }

@@ -17,7 +17,7 @@ use crate::memory::page_pool::PagePool;
 use crate::memory::region::{Region, region_bytes};
 use crate::store::leaving_items::{LeavingGroup, LeavingItems};
 use crate::store::recovery_tests::{
-    Contents, KEYS, Operation, PAGES, Shard, key_text, memory_of, operations,
+    Contents, KEYS, Operation, PAGES, Shard, hashed, key_text, memory_of, operations,
 };
 use crate::store::store::{Config, Store};
 
@@ -100,7 +100,7 @@ impl Server {
         match operation.key() {
             Some(key) => {
                 let text = key_text(key);
-                let hash = KeyHasher::new(SEED).hash(text.as_bytes()).hash();
+                let hash = hashed(&KeyHasher::new(SEED), &text).hash();
                 self.shards[self.geometry.shard_of(hash)].run(operation);
             }
             None => self.shards.iter_mut().for_each(|shard| shard.run(operation)),
@@ -119,7 +119,7 @@ impl Server {
         let accesses = self.shards.iter().flat_map(|shard| {
             let items = shard.store.items();
             shard.contents().into_keys().map(move |text| {
-                let item = items.find_linked(shard.hasher.hash(text.as_bytes())).unwrap();
+                let item = items.find_linked(hashed(&shard.hasher, &text)).unwrap();
                 let access = items.view(item).access();
                 (text, (access.segment() as u8, access.is_active()))
             })

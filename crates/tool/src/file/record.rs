@@ -8,7 +8,8 @@ pub(crate) enum Record {
     Item(Box<Item>),
     /// The ttl of the item with this key is over.
     Expired(Vec<u8>),
-    /// The item with this key is stale, or a client is about to store it.
+    /// The item with this key is stale, or a client is about to store it, or memcached's protocols
+    /// cannot name it.
     Unfinished(Vec<u8>),
 }
 

@@ -9,6 +9,7 @@ use slabcore_snapshot::{Attributes, Decoder, LongItem, Part, Report};
 use super::dump_clock;
 use super::record::Record;
 use crate::item::{Item, Ttl};
+use crate::limits::KEY_BYTES_MAX;
 
 /// Streams of items, one after the other.
 #[derive(Debug)]
@@ -76,7 +77,8 @@ impl RecordedItem {
     fn after(self, seconds: u64) -> Record {
         let Self { key, value, attributes } = self;
         let Some(attributes) = attributes.after(seconds) else { return Record::Expired(key) };
-        if attributes.marks.stale || attributes.marks.claimed {
+        let is_nameable = attributes.database == 0 && (1..=KEY_BYTES_MAX).contains(&key.len());
+        if attributes.marks.stale || attributes.marks.claimed || !is_nameable {
             return Record::Unfinished(key);
         }
         Record::Item(Box::new(Item {
@@ -84,7 +86,10 @@ impl RecordedItem {
             key_in_base64: attributes.marks.key_encoded,
             value,
             flags: attributes.flags,
-            ttl: attributes.ttl_seconds.map_or(Ttl::Never, |left| Ttl::Seconds(left.into())),
+            ttl: attributes.ttl_seconds.map_or(Ttl::Never, |left| {
+                let part = u64::from(attributes.ttl_milliseconds > 0);
+                Ttl::Seconds(u64::from(left) + part)
+            }),
             read_at: Instant::now(),
             idle_seconds: attributes.idle_seconds.into(),
             was_read: attributes.reads > 0,

@@ -80,7 +80,9 @@ impl fmt::Display for Outcome {
             Self::AlreadyThere => "not stored: the server has the key already",
             Self::Vanished => "gone before they were read: deleted, evicted or expired",
             Self::Expired => "expired before they were stored",
-            Self::Unfinished => "left out: stale, or about to be stored by a client",
+            Self::Unfinished => {
+                "left out: stale, about to be stored by a client, or only for Redis clients"
+            }
             Self::Changed => "changed while they were compared",
             Self::Same => "the same on both servers",
             Self::TooLarge => "NOT STORED: too large for the server (-I)",
