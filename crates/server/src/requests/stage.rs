@@ -189,7 +189,7 @@ impl<'a> Stage<'a> {
         self.others.push(request);
     }
 
-    #[inline]
+    #[inline(never)]
     fn push_slot(
         &mut self,
         executor: &mut Executor,
@@ -202,7 +202,8 @@ impl<'a> Stage<'a> {
         self.push_route(executor, route, consumed, kind, index);
     }
 
-    #[inline]
+    #[expect(clippy::inline_always, reason = "each request does this")]
+    #[inline(always)]
     fn push_route(
         &mut self,
         executor: &mut Executor,

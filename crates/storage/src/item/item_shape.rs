@@ -37,6 +37,7 @@ pub(crate) struct ItemShape {
 
 impl ItemShape {
     /// The smallest shape of an item. An expiry of never and `flags` of 0 take no bytes.
+    #[inline]
     pub(crate) fn new(
         sizes: &ChunkSizes,
         key: HashedKey<'_>,
