@@ -310,6 +310,8 @@ mod cut_tests;
 #[cfg(test)]
 mod model_tests;
 #[cfg(test)]
+mod redis_tests;
+#[cfg(test)]
 mod tests;
 #[cfg(test)]
 mod timing_tests;

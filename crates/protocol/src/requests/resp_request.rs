@@ -220,6 +220,7 @@ impl<'a> RespRequest<'a> {
                 | Self::FlushDatabase
                 | Self::FlushAll
                 | Self::Info(_)
+                | Self::ConfigResetStat
                 | Self::Copy { .. }
         )
     }

@@ -287,6 +287,12 @@ impl RespCommand {
         self.name
     }
 
+    /// The number of its words, of which the name is one, and a subcommand another. Negative: at
+    /// least so many.
+    pub const fn arity(&self) -> i32 {
+        self.arity
+    }
+
     /// True if a client may send it before its login.
     pub const fn is_allowed_before_login(&self) -> bool {
         self.flags.has(NO_AUTH)

@@ -128,6 +128,8 @@ texts! {
         time to adjust.";
     /// There is no such script.
     NO_SCRIPT = "NOSCRIPT No matching script. Please use EVAL.";
+    /// Scripts are not executed.
+    NO_SCRIPTS = "ERR scripts are not supported";
     /// More keys than words.
     TOO_FEW_KEYS = "ERR Number of keys can't be greater than number of args";
     /// A negative number of keys.

@@ -2,7 +2,9 @@
 //!
 //! Dialects: Redis' commands.
 
-use slabcore_protocol::{ClientRequest, CommandRequest, FixedReply, RespRequest, RespWords};
+use slabcore_protocol::{
+    ClientRequest, CommandRequest, FixedReply, RespRefusal, RespRequest, RespWords,
+};
 
 use crate::connection::Connection;
 use crate::connection::redis_session::ReplyMode;
@@ -116,6 +118,10 @@ impl Connection {
                 self.write_redis(|out| out.integer(unix.cast_signed()));
             }
             RespRequest::Fixed(reply) => self.fixed_redis_reply(reply),
+            RespRequest::Eval { .. }
+            | RespRequest::ScriptLoad(_)
+            | RespRequest::ScriptExists(_)
+            | RespRequest::ScriptFlush => self.refuse_redis(executor, &RespRefusal::NO_SCRIPTS),
             request => unreachable!("{request:?} is executed elsewhere"),
         }
     }
