@@ -308,3 +308,42 @@ fn clients_and_statistics() {
     }
     assert_eq!(client.line("info nonsense"), "\"\"");
 }
+
+/// The scripts by which redis-py, Laravel and others release and extend locks.
+#[test]
+fn scripts_release_locks() {
+    let release = "if redis.call('get',KEYS[1]) == ARGV[1] then return redis.call('del',KEYS[1]) \
+        else return 0 end";
+    for threads in [1, 3] {
+        let server = options(threads).start();
+        let (mut client, mut other) = (server.connect_redis(), server.connect_redis());
+        for key in ["lock", "another", "third"] {
+            let set = ["SET", key, "token", "NX", "PX", "10000"];
+            assert_eq!(format!("{:?}", client.command(&set)), "+OK");
+            assert_eq!(format!("{:?}", other.command(&set)), "$-1");
+            let foreign = other.command(&["EVAL", release, "1", key, "other"]);
+            assert_eq!(foreign.integer(), Some(0));
+            let RedisReply::Bulk(sha) = client.command(&["SCRIPT", "LOAD", release]) else {
+                panic!("it has a SHA-1")
+            };
+            // What one executor was sent, all know.
+            let words = [&b"EVALSHA"[..], &sha, b"1", key.as_bytes(), b"token"];
+            assert_eq!(other.command(&words).integer(), Some(1));
+            assert_eq!(other.command(&words).integer(), Some(0));
+        }
+        let none = "-NOSCRIPT No matching script. Please use EVAL.";
+        check(&mut client, &[("evalsha 0123 0", none), ("script flush", "+OK")]);
+        check(
+            &mut client,
+            &[("eval 'return 1' 0", ":1"), ("eval 'return {1,{2}}' 0", "*[:1, *[:2]]")],
+        );
+        let long = "v".repeat(100_000);
+        client.command(&["SET", "long", &long]);
+        let text = "return redis.call('get', KEYS[1])";
+        assert!(client.command(&["EVAL", text, "1", "long"]).bulk() == Some(long.as_bytes()));
+        check(
+            &mut client,
+            &[("multi", "+OK"), ("eval \"return 5\" 0", "+QUEUED"), ("exec", "*[:5]")],
+        );
+    }
+}

@@ -11,6 +11,7 @@ const ORDER: &[(&str, &[&str])] = &[
     ("slabcore-storage", &[]),
     ("slabcore-protocol", &[]),
     ("slabcore-metrics", &[]),
+    ("slabcore-script", &[]),
     // Server and tool write and read the same files.
     ("slabcore-snapshot", &[]),
     ("slabcore-shard", &["slabcore-storage", "slabcore-protocol", "slabcore-metrics"]),
@@ -18,6 +19,7 @@ const ORDER: &[(&str, &[&str])] = &[
         "slabcore-server",
         &[
             "slabcore-shard",
+            "slabcore-script",
             "slabcore-snapshot",
             "slabcore-storage",
             "slabcore-protocol",

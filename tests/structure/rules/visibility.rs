@@ -8,6 +8,7 @@ const PUB_CRATE_MAX: &[(&str, usize)] = &[
     ("benches", 21),
     ("metrics", 2),
     ("protocol", 156),
+    ("script", 6),
     ("server", 972),
     ("shard", 72),
     ("slabcore", 130),

@@ -128,8 +128,12 @@ texts! {
         time to adjust.";
     /// There is no such script.
     NO_SCRIPT = "NOSCRIPT No matching script. Please use EVAL.";
-    /// Scripts are not executed.
-    NO_SCRIPTS = "ERR scripts are not supported";
+    /// A command that scripts may not call.
+    NOT_IN_SCRIPTS = "ERR This Redis command is not allowed from script";
+    /// A key of a shard that the script has not named.
+    UNDECLARED_KEY = "ERR Script attempted to access a key that is not among its KEYS";
+    /// There is no room for another script.
+    SCRIPTS_FULL = "ERR no room for another script";
     /// More keys than words.
     TOO_FEW_KEYS = "ERR Number of keys can't be greater than number of args";
     /// A negative number of keys.

@@ -188,11 +188,9 @@ impl Executor {
     }
 
     fn borrow(&mut self, shard: ShardId) -> bool {
-        if self.shards.is_exclusive() {
-            return self.shards.held(shard).is_some();
-        }
         if !self.outboxes.is_quiet(shard) {
-            return false;
+            // What is under way to a shard that was taken is of other connections.
+            return self.shards.is_exclusive() && self.shards.held(shard).is_some();
         }
         if self.shards.held(shard).is_some() {
             return true;

@@ -28,6 +28,7 @@ mod redis_keys;
 mod redis_keyspace;
 mod redis_progress;
 mod redis_replies;
+mod redis_scripts;
 mod redis_serving;
 mod redis_transactions;
 mod replies;

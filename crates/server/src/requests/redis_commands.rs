@@ -2,9 +2,7 @@
 //!
 //! Dialects: Redis' commands.
 
-use slabcore_protocol::{
-    ClientRequest, CommandRequest, FixedReply, RespRefusal, RespRequest, RespWords,
-};
+use slabcore_protocol::{ClientRequest, CommandRequest, FixedReply, RespRequest, RespWords};
 
 use crate::connection::Connection;
 use crate::connection::redis_session::ReplyMode;
@@ -118,10 +116,12 @@ impl Connection {
                 self.write_redis(|out| out.integer(unix.cast_signed()));
             }
             RespRequest::Fixed(reply) => self.fixed_redis_reply(reply),
-            RespRequest::Eval { .. }
-            | RespRequest::ScriptLoad(_)
-            | RespRequest::ScriptExists(_)
-            | RespRequest::ScriptFlush => self.refuse_redis(executor, &RespRefusal::NO_SCRIPTS),
+            RespRequest::ScriptLoad(script) => self.load_script(executor, script),
+            RespRequest::ScriptExists(shas) => self.scripts_exist(executor, &shas),
+            RespRequest::ScriptFlush => {
+                executor.shared.redis.scripts.clear();
+                self.write_redis_ok();
+            }
             request => unreachable!("{request:?} is executed elsewhere"),
         }
     }

@@ -1,7 +1,8 @@
-//! Commands of Redis' dialect for the connection: login, protocol version, database, names.
+//! Commands of Redis' dialect for the connection: login, protocol version, database, names; and
+//! for the scripts that clients have sent.
 
 use slabcore_metrics::Counter;
-use slabcore_protocol::{RespRefusal, RespVersion};
+use slabcore_protocol::{RespRefusal, RespVersion, RespWords};
 
 use crate::connection::Connection;
 use crate::connection::gather::{Gather, Gathering};
@@ -152,6 +153,25 @@ impl Connection {
             ReplyMode::SkipNext if was_off => {}
             mode => session.replies = mode,
         }
+    }
+
+    /// `SCRIPT LOAD`.
+    pub(super) fn load_script(&mut self, executor: &Executor, script: &[u8]) {
+        match executor.shared.redis.scripts.keep(script) {
+            (sha, Ok(())) => self.write_redis(|out| out.bulk(sha.as_bytes())),
+            (_, Err(_)) => self.refuse_redis(executor, &RespRefusal::SCRIPTS_FULL),
+        }
+    }
+
+    /// `SCRIPT EXISTS`.
+    pub(super) fn scripts_exist(&mut self, executor: &Executor, shas: &RespWords<'_>) {
+        let scripts = &executor.shared.redis.scripts;
+        self.write_redis(|out| {
+            out.array_head(shas.len());
+            for sha in shas.clone() {
+                out.integer(i64::from(scripts.get(sha).is_some()));
+            }
+        });
     }
 
     /// `CLIENT LIST` and `CLIENT INFO`. `chosen`: the clients that are shown; empty: all.

@@ -66,6 +66,10 @@ impl Connection {
     ) {
         let now = executor.now.unix_ms();
         match RespCommand::find(&words).and_then(|command| command.parse(words, now)) {
+            Ok(RespRequest::Eval { script, is_sha, keys, arguments }) => {
+                let progress = self.evaluate(executor, (script, is_sha), &keys, &arguments);
+                debug_assert_eq!(progress, RedisProgress::Done, "all shards are held");
+            }
             Ok(request) => {
                 let progress = self.redis_request(executor, request, false, budget);
                 debug_assert_eq!(progress, RedisProgress::Done, "all shards are held");

@@ -41,8 +41,8 @@ impl Connection {
         (StringRequest { key, database, version, operation }, form)
     }
 
-    /// Executes a `GET`.
-    #[inline]
+    /// Executes a `GET`. Not inline, so that other dialects do not pay for it.
+    #[inline(never)]
     pub(super) fn plain_redis_get(&mut self, executor: &mut Executor, route: Route<'_>) {
         let is_usual = self.session().wants_reply() && executor.watched.is_empty();
         if !is_usual || route.key.key().len() > KEY_BYTES_MAX {
@@ -211,13 +211,12 @@ impl Connection {
         for (key, operation) in requests {
             let (request, _) = self.string_request_of(key, operation);
             let route = executor.router.route_in(request.database, key);
-            let request = KeyRequest::String(request);
             if !executor.watched.is_empty() {
-                self.announce(executor, route, &request);
+                self.announce(executor, route, &KeyRequest::String(request));
             }
             if let Some(shard) = executor.reach(route.shard) {
                 reply.clear();
-                shard.execute(now, route.key, &request).encode(&mut reply);
+                shard.execute_string(now, route.key, &request).encode(&mut reply);
                 let gather = match (&mut gather, slot) {
                     (Some(gather), _) => gather,
                     (None, Some(slot)) => self.output.gather_mut(slot).expect("it is under way"),
@@ -231,7 +230,7 @@ impl Connection {
                 });
                 self.output.gather_mut(number).expect("it is under way").expect_part();
                 let ticket = self.ticket_for(number);
-                let request = ForwardedRequest::Key(route.key, request);
+                let request = ForwardedRequest::Key(route.key, KeyRequest::String(request));
                 executor.outboxes.push(route.shard, &request, Some(ticket));
             }
         }

@@ -3,7 +3,7 @@
 
 use slabcore_metrics::Counter;
 use slabcore_protocol::{RespRefusal, RespWords, StringOperation, matches_glob, write_bulk};
-use slabcore_shard::{FlushTime, KeyRequest, Route, Shard, ShardId};
+use slabcore_shard::{FlushTime, Route, Shard, ShardId};
 
 use crate::connection::Connection;
 use crate::executor::Executor;
@@ -281,7 +281,7 @@ impl Connection {
         let now = executor.now;
         let shard = executor.shards.held_mut(route.shard).expect("it was taken");
         let mut reply = Vec::new();
-        shard.execute(now, route.key, &KeyRequest::String(request)).encode(&mut reply);
+        shard.execute_string(now, route.key, &request).encode(&mut reply);
         reply
     }
 }

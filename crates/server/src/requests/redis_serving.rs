@@ -7,16 +7,16 @@
 use slabcore_metrics::Command;
 use slabcore_protocol::{
     Decoder, Protocol, RespCommand, RespDecoded, RespDecoder, RespLimits, RespRefusal, RespRequest,
-    RespWords, StringRequest, inline_words, single_resp_get,
+    RespWords, StringOperation, StringRequest, inline_words, single_resp_get,
 };
-use slabcore_shard::KeyRequest;
+use slabcore_shard::{KeyRequest, Route};
 
 use crate::connection::Connection;
 use crate::connection::redis_session::RedisSession;
 use crate::executor::Executor;
 use crate::requests::redis_progress::RedisProgress;
 use crate::requests::reply_form::ReplyForm;
-use crate::requests::request_command::command_of_redis;
+use crate::requests::request_command::{command_of_redis, command_of_string};
 use crate::requests::stage::{Stage, StagedRequests};
 use crate::requests::staged_request::StagedRequest;
 use crate::settings::close_reason::CloseReason;
@@ -28,8 +28,7 @@ const BROWSER_WORDS: [&[u8]; 2] = [b"post", b"host:"];
 
 impl Connection {
     /// True if the connection speaks Redis' dialect. The first byte of a connection may tell.
-    #[inline]
-    pub(super) fn may_speak_redis(&mut self, executor: &Executor, input: &[u8]) -> bool {
+    pub(super) fn speaks_redis(&mut self, executor: &Executor, input: &[u8]) -> bool {
         match self.decoder.protocol() {
             Protocol::Text | Protocol::Binary => false,
             Protocol::Resp if self.redis.is_some() => true,
@@ -61,6 +60,7 @@ impl Connection {
 
     /// Decodes commands for one key into the stage, up to `limit` of them, up to the first other
     /// command.
+    #[inline(never)]
     pub(super) fn stage_redis<'a>(
         &mut self,
         executor: &mut Executor,
@@ -84,11 +84,15 @@ impl Connection {
             && decoded_bytes < input.len()
         {
             let rest = &input[decoded_bytes..];
-            if executor.reads_plainly
-                && let Some((key, bytes)) = single_resp_get(rest)
-            {
-                stage.push_redis_get(executor, session.database, key, bytes);
-                decoded_bytes += bytes;
+            let (database, version) = (session.database, session.version);
+            let stage_it = |key, operation, consumed| {
+                let request = StringRequest { key, database, version, operation };
+                let request = KeyRequest::String(request);
+                StagedRequest { request, form: ReplyForm::Plain, consumed }
+            };
+            if let Some((key, consumed)) = single_resp_get(rest) {
+                stage.push_redis(executor, stage_it(key, StringOperation::Get, consumed));
+                decoded_bytes += consumed;
                 continue;
             }
             let (words, consumed) = match session.decoder.decode(rest, limits) {
@@ -102,11 +106,8 @@ impl Connection {
             };
             let request = RespCommand::find(&words).and_then(|command| command.parse(words, now));
             let Ok(RespRequest::String { key, operation }) = request else { break };
-            let (database, version) = (session.database, session.version);
-            let request = StringRequest { key, database, version, operation };
-            let request = KeyRequest::String(request);
+            stage.push_redis(executor, stage_it(key, operation, consumed));
             decoded_bytes += consumed;
-            stage.push_redis(executor, StagedRequest { request, form: ReplyForm::Plain, consumed });
         }
         StagedRequests { requests: start..stage.len(), next: None }
     }
@@ -116,6 +117,24 @@ impl Connection {
             word_bytes_max: executor.item_size_limit.item_bytes_max,
             is_logged_in: !self.login.is_due(),
         }
+    }
+
+    /// Executes a staged command for one key.
+    #[inline(never)]
+    pub(super) fn staged_string(
+        &mut self,
+        executor: &mut Executor,
+        route: Route<'_>,
+        request: &StringRequest<'_>,
+    ) {
+        let command = command_of_string(&request.operation);
+        if request.operation == StringOperation::Get {
+            self.plain_redis_get(executor, route);
+        } else {
+            let request = KeyRequest::String(*request);
+            self.routed_request(executor, route, &request, ReplyForm::Plain);
+        }
+        executor.times.count(command);
     }
 
     /// Staged requests were not executed: they will be decoded again.
@@ -128,6 +147,7 @@ impl Connection {
 
     /// Executes the command at the start of the input. Returns the bytes consumed; 0 if it is
     /// incomplete, or must wait.
+    #[inline(never)]
     pub(super) fn redis_command(
         &mut self,
         executor: &mut Executor,
@@ -229,6 +249,9 @@ impl Connection {
         } else {
             match command.parse(words, executor.now.unix_ms()) {
                 Ok(RespRequest::Exec) => self.execute_transaction(executor, budget),
+                Ok(RespRequest::Eval { script, is_sha, keys, arguments }) => {
+                    self.evaluate(executor, (script, is_sha), &keys, &arguments)
+                }
                 Ok(request) => self.redis_request(executor, request, is_input, budget),
                 Err(refusal) => {
                     self.refuse_redis(executor, &refusal);

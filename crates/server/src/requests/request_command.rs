@@ -23,7 +23,8 @@ pub(super) fn command_of_key(request: &KeyRequest<'_>) -> Command {
     }
 }
 
-fn command_of_string(operation: &StringOperation<'_>) -> Command {
+/// The command of a request of Redis' dialect for one key.
+pub(super) fn command_of_string(operation: &StringOperation<'_>) -> Command {
     match operation {
         StringOperation::Get | StringOperation::Range { .. } | StringOperation::Length => {
             Command::Get

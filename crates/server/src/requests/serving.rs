@@ -8,6 +8,7 @@
 
 use slabcore_metrics::Command;
 use slabcore_protocol::{Decoded, Echo, Keys, Protocol, Request};
+use slabcore_shard::KeyRequest;
 
 use crate::connection::input_state::{IgnoredReply, InputState};
 use crate::connection::paused_get::PausedGet;
@@ -156,14 +157,44 @@ impl Connection {
         limit: usize,
         stage: &mut Stage<'a>,
     ) -> StagedRequests<'a> {
-        let start = stage.len();
-        if self.may_speak_redis(executor, input) {
+        let is_usual = matches!(self.decoder.protocol(), Protocol::Text | Protocol::Binary);
+        if !is_usual || self.login.is_due() {
+            return self.stage_unusual(executor, input, limit, stage);
+        }
+        self.stage_usual(executor, input, limit, stage)
+    }
+
+    /// As [`Self::stage_requests`], of a connection whose protocol is not known, that must log in,
+    /// or that speaks Redis' dialect.
+    #[inline(never)]
+    fn stage_unusual<'a>(
+        &mut self,
+        executor: &mut Executor,
+        input: &'a [u8],
+        limit: usize,
+        stage: &mut Stage<'a>,
+    ) -> StagedRequests<'a> {
+        if self.speaks_redis(executor, input) {
             return self.stage_redis(executor, input, limit, stage);
         }
         if self.login.is_due() {
             let next = (!input.is_empty()).then(|| self.decoder.decode_before_login(input));
-            return StagedRequests { requests: start..start, next };
+            let end = stage.len();
+            return StagedRequests { requests: end..end, next };
         }
+        self.stage_usual(executor, input, limit, stage)
+    }
+
+    #[expect(clippy::inline_always, reason = "most connections do this in each turn")]
+    #[inline(always)]
+    fn stage_usual<'a>(
+        &mut self,
+        executor: &mut Executor,
+        input: &'a [u8],
+        limit: usize,
+        stage: &mut Stage<'a>,
+    ) -> StagedRequests<'a> {
+        let start = stage.len();
         let mut decoded_bytes = 0;
         let mut next = None;
         while stage.len() - start < limit && !stage.is_full() && decoded_bytes < input.len() {
@@ -291,16 +322,19 @@ impl Connection {
                     self.plain_meta_get(executor, slot.route(), flags);
                     executor.times.count(Command::Get);
                 }
-                SlotRequest::PlainRedisGet(bytes) => {
-                    consumed += bytes;
-                    self.plain_redis_get(executor, slot.route());
-                    executor.times.count(Command::Get);
-                }
                 SlotRequest::PlainBinaryGet(bytes) => {
                     let echo = Echo::of_request(&input[consumed..]);
                     consumed += bytes;
                     self.plain_binary_get(executor, slot.route(), echo);
                     executor.times.count(Command::Get);
+                }
+                SlotRequest::Other(StagedRequest {
+                    request: KeyRequest::String(it),
+                    consumed: bytes,
+                    ..
+                }) => {
+                    consumed += bytes;
+                    self.staged_string(executor, slot.route(), it);
                 }
                 SlotRequest::Other(other) => {
                     consumed += other.consumed;

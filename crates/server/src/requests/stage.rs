@@ -46,7 +46,6 @@ enum Kind {
     PlainGet,
     PlainMetaGet,
     PlainBinaryGet,
-    PlainRedisGet,
     Other,
 }
 
@@ -93,8 +92,6 @@ pub(super) enum SlotRequest<'s, 'a> {
     PlainMetaGet(MetaFlags<'a>, usize),
     /// Binary get, with its bytes.
     PlainBinaryGet(usize),
-    /// `GET` of Redis' dialect, with its bytes.
-    PlainRedisGet(usize),
     /// Another request.
     Other(&'s StagedRequest<'a>),
 }
@@ -159,19 +156,6 @@ impl<'a> Stage<'a> {
         let Some((key, bytes)) = decoder.single_binary_get(input) else { return 0 };
         self.push_slot(executor, key, bytes, Kind::PlainBinaryGet, 0);
         bytes
-    }
-
-    /// Adds a plain `GET` of Redis' dialect and prefetches its bucket.
-    #[inline]
-    pub(super) fn push_redis_get(
-        &mut self,
-        executor: &mut Executor,
-        database: u8,
-        key: &'a [u8],
-        bytes: usize,
-    ) {
-        let route = executor.router.route_in(database, key);
-        self.push_route(executor, route, bytes, Kind::PlainRedisGet, 0);
     }
 
     /// Adds a request of Redis' dialect and prefetches its bucket.
@@ -247,7 +231,6 @@ impl<'a> Stage<'a> {
             Kind::PlainGet => SlotRequest::PlainGet(consumed),
             Kind::PlainMetaGet => SlotRequest::PlainMetaGet(self.meta_flags[index], consumed),
             Kind::PlainBinaryGet => SlotRequest::PlainBinaryGet(consumed),
-            Kind::PlainRedisGet => SlotRequest::PlainRedisGet(consumed),
             Kind::Other => SlotRequest::Other(&self.others[index]),
         }
     }

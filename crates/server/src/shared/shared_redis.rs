@@ -3,6 +3,8 @@
 use std::hash::{BuildHasher, RandomState};
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use slabcore_script::ScriptCache;
+
 use crate::shared::redis_counts::{RedisBaseline, RedisCounts};
 
 /// What connections that speak Redis' dialect share.
@@ -14,6 +16,8 @@ pub(crate) struct SharedRedis {
     pub(crate) counts: Vec<RedisCounts>,
     /// The counts at the last `CONFIG RESETSTAT`.
     pub(crate) baseline: RedisBaseline,
+    /// Scripts that clients have sent.
+    pub(crate) scripts: ScriptCache,
     /// A random name for this run: 40 hexadecimal digits.
     pub(crate) run_id: String,
 }
@@ -26,6 +30,7 @@ impl SharedRedis {
             clients: AtomicU64::new(0),
             counts: (0..executors).map(|_| RedisCounts::new()).collect(),
             baseline: RedisBaseline::default(),
+            scripts: ScriptCache::default(),
             run_id: format!("{:016x}{:016x}{:08x}", word(), word(), word() as u32),
         }
     }

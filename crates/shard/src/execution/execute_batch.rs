@@ -82,7 +82,7 @@ impl Shard {
     fn execute_plain_get(&mut self, now: Now, key: HashedKey<'_>, replies: &mut Replies<'_>) {
         let request = KeyRequest::Get { key: key.key(), with_cas: false, exptime: None };
         if replies.bytes.len() >= BATCH_REPLY_BYTES_SOFT_MAX || self.watch_log.is_on() {
-            return self.execute_key_request(now, key, &request, Some(replies));
+            return self.execute_key_request_apart(now, key, &request, replies);
         }
         let mut large = None;
         replies.push(|out| large = self.get_into(now, key, false, out));
@@ -102,7 +102,7 @@ impl Shard {
     ) {
         let request = KeyRequest::Binary(BinaryRequest::get(echo, key.key()));
         if replies.bytes.len() >= BATCH_REPLY_BYTES_SOFT_MAX {
-            return self.execute_key_request(now, key, &request, Some(replies));
+            return self.execute_key_request_apart(now, key, &request, replies);
         }
         let mut large = None;
         replies.push(|out| large = self.binary_get_into(now, key, echo, out));
@@ -124,7 +124,7 @@ impl Shard {
             let (operation, database) = (StringOperation::Get, key.database());
             let request = StringRequest { key: key.key(), database, version, operation };
             let request = KeyRequest::String(request);
-            return self.execute_key_request(now, key, &request, Some(replies));
+            return self.execute_key_request_apart(now, key, &request, replies);
         }
         let mut large = None;
         replies.push(|out| large = self.resp_get_into(now, key, version, out));
@@ -136,6 +136,18 @@ impl Shard {
                 replies,
             );
         }
+    }
+
+    /// As [`Self::execute_key_request`], not inline: for requests that seldom come here.
+    #[inline(never)]
+    fn execute_key_request_apart(
+        &mut self,
+        now: Now,
+        key: HashedKey<'_>,
+        request: &KeyRequest<'_>,
+        replies: &mut Replies<'_>,
+    ) {
+        self.execute_key_request(now, key, request, Some(replies));
     }
 
     #[inline]

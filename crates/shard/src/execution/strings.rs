@@ -19,6 +19,17 @@ use crate::requests::response::Response;
 use crate::requests::string_reply::StringReply;
 
 impl Shard {
+    /// As [`Self::execute`], for a request of the Redis dialect.
+    pub fn execute_string<'a>(
+        &'a mut self,
+        now: Now,
+        key: HashedKey<'a>,
+        request: &StringRequest<'a>,
+    ) -> Response<'a> {
+        self.hot_keys.note(now, key);
+        self.string(now, key, request)
+    }
+
     /// Executes a request of the Redis dialect.
     #[inline(never)]
     pub(super) fn string<'a>(
