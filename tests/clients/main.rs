@@ -18,6 +18,7 @@ mod patience;
 mod program;
 mod prometheus;
 mod protocol_test;
+mod redis_clients;
 mod service;
 mod sessions;
 mod status_page;

@@ -1,5 +1,6 @@
 //! A real `redis-server` as a child process, on a Unix socket, without persistence.
 
+use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::Instant;
@@ -43,13 +44,18 @@ impl RedisProcess {
         server
     }
 
+    /// The path of its Unix socket.
+    pub fn socket_path(&self) -> PathBuf {
+        self.directory.file("socket")
+    }
+
     /// A new connection. Panics if it is refused.
     pub fn connect(&self) -> RedisClient {
         self.try_connect().expect("the server accepts a connection")
     }
 
     fn try_connect(&self) -> std::io::Result<RedisClient> {
-        RedisClient::unix(&self.directory.file("socket"))
+        RedisClient::unix(&self.socket_path())
     }
 }
 
