@@ -64,7 +64,9 @@ pub use requests::meta_flags::MetaFlags;
 pub use requests::request::{
     GetRequest, MetaCommand, MetaRequest, Request, StoreForm, StoreRequest, Verb,
 };
-pub use requests::resp_request::{ClientRequest, CommandRequest, FixedReply, RespRequest};
+pub use requests::resp_request::{
+    ClientRequest, CommandRequest, FixedReply, MessageRequest, RespRequest,
+};
 pub use requests::run_time_setting::{ExternalSetting, RunTimeSetting};
 pub use requests::server_command::{ServerCommand, ShutdownMode};
 pub use requests::stats_query::StatsQuery;
@@ -75,6 +77,7 @@ pub use requests::string_request::{
 };
 pub use resp::decimals::{DecimalError, add_decimals};
 pub use resp::glob::matches_glob;
+pub use resp::redis_names::is_redis_command;
 pub use resp::resp_command::RespCommand;
 pub use resp::resp_decoder::{RespDecoded, RespDecoder, RespLimits, inline_words};
 pub use resp::resp_error::RespError;

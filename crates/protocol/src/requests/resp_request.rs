@@ -140,6 +140,8 @@ pub enum RespRequest<'a> {
     ScriptExists(RespWords<'a>),
     /// `SCRIPT FLUSH`.
     ScriptFlush,
+    /// `SUBSCRIBE`, `PUBLISH`, ...
+    Message(MessageRequest<'a>),
     /// A command whose reply is always the same.
     Fixed(FixedReply),
 }
@@ -184,11 +186,45 @@ pub enum CommandRequest<'a> {
     /// `COMMAND INFO`: names of commands.
     Info(RespWords<'a>),
     /// `COMMAND LIST`.
-    List,
+    List {
+        /// The glob that names must match.
+        pattern: &'a [u8],
+    },
     /// `COMMAND DOCS`: there are none here.
     Docs,
     /// `COMMAND GETKEYS`: a command.
     GetKeys(RespWords<'a>),
+    /// `HELP` of this command, which has subcommands.
+    Help(&'static str),
+}
+
+/// What is asked of messages between clients.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum MessageRequest<'a> {
+    /// `SUBSCRIBE`: channels.
+    Subscribe(RespWords<'a>),
+    /// `PSUBSCRIBE`: globs.
+    SubscribePattern(RespWords<'a>),
+    /// `UNSUBSCRIBE`: channels; none: all.
+    Unsubscribe(RespWords<'a>),
+    /// `PUNSUBSCRIBE`: globs; none: all.
+    UnsubscribePattern(RespWords<'a>),
+    /// `PUBLISH`.
+    Publish {
+        /// The channel.
+        channel: &'a [u8],
+        /// The message.
+        message: &'a [u8],
+    },
+    /// `PUBSUB CHANNELS`.
+    Channels {
+        /// The glob that they must match. `None`: all.
+        pattern: Option<&'a [u8]>,
+    },
+    /// `PUBSUB NUMSUB`: channels.
+    CountSubscribers(RespWords<'a>),
+    /// `PUBSUB NUMPAT`.
+    CountPatterns,
 }
 
 /// Replies that are always the same.
@@ -200,12 +236,16 @@ pub enum FixedReply {
     Integer(i64),
     /// An empty list.
     EmptyArray,
+    /// An empty map.
+    EmptyMap,
     /// This string.
     Bulk(&'static str),
     /// This text.
     Text(&'static str),
     /// The role of a server without replicas.
     Role,
+    /// `CLIENT TRACKINGINFO` of a client without tracking.
+    TrackingInfo,
 }
 
 impl<'a> RespRequest<'a> {

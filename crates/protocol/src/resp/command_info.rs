@@ -1,9 +1,14 @@
 //! Replies to `COMMAND`: what a client can learn about commands.
 
+use alloc::format;
+use alloc::vec::Vec;
+
 use crate::requests::resp_request::CommandRequest;
-use crate::resp::resp_command::{KeyPlaces, RespCommand};
+use crate::resp::glob::matches_glob;
+use crate::resp::resp_command::{KeyPlaces, MOVABLEKEYS, RespCommand};
 use crate::resp::resp_refusal::RespRefusal;
 use crate::resp::resp_writer::RespWriter;
+use crate::words::integers::strict_64;
 use crate::words::resp_words::RespWords;
 
 /// Fields of a command in the reply to `COMMAND INFO`.
@@ -21,7 +26,7 @@ impl CommandRequest<'_> {
             Self::Info(names) => {
                 out.array_head(names.len());
                 for name in names.clone() {
-                    let mut lower = alloc::vec::Vec::from(name);
+                    let mut lower = Vec::from(name);
                     lower.make_ascii_lowercase();
                     match RespCommand::named(&lower) {
                         Some(command) => command.write_info(out),
@@ -29,19 +34,34 @@ impl CommandRequest<'_> {
                     }
                 }
             }
-            Self::List => {
-                out.array_head(commands().count());
-                commands().for_each(|command| out.bulk(command.name().as_bytes()));
+            Self::List { pattern } => {
+                let all = RespCommand::all().iter().map(|command| command.name().as_bytes());
+                let names = all.filter(|name| matches_glob(pattern, name));
+                out.array_head(names.clone().count());
+                names.for_each(|name| out.bulk(name));
             }
+            Self::Help(command) => help(command, out),
             Self::Docs => out.map_head(0),
             Self::GetKeys(words) => {
                 let keys = keys_of(words)?;
-                out.array_head(keys.clone().count());
-                keys.for_each(|key| out.bulk(key));
+                out.array_head(keys.len());
+                for key in keys {
+                    out.bulk(key);
+                }
             }
         }
         Ok(())
     }
+}
+
+/// Writes the lines of `HELP` for a command with subcommands.
+fn help(command: &str, out: &mut RespWriter<'_>) {
+    let names = RespCommand::all().iter().filter_map(|it| it.name().split_once('|'));
+    let names = names.filter(|(container, _)| *container == command).map(|(_, name)| name);
+    out.array_head(names.clone().count().saturating_add(1));
+    let command = command.to_ascii_uppercase();
+    out.status(&format!("{command} <subcommand> [<arg> [value] [opt] ...]. Subcommands are:"));
+    names.for_each(|name| out.status(&name.to_ascii_uppercase()));
 }
 
 /// All commands without subcommands.
@@ -75,13 +95,16 @@ impl RespCommand {
 }
 
 /// The keys among the words of a command.
-fn keys_of<'a>(
-    words: &RespWords<'a>,
-) -> Result<impl Iterator<Item = &'a [u8]> + Clone, RespRefusal<'static>> {
+fn keys_of<'a>(words: &RespWords<'a>) -> Result<Vec<&'a [u8]>, RespRefusal<'static>> {
     let command = RespCommand::find(words).map_err(|refusal| match refusal {
         RespRefusal::WrongArity(_) => RespRefusal::NO_COMMAND_ARGUMENTS,
         _ => RespRefusal::NO_COMMAND,
     })?;
+    if command.flags.has(MOVABLEKEYS) {
+        let mut arguments = words.clone().skip(2);
+        let count = arguments.next().and_then(strict_64).unwrap_or_default();
+        return Ok(arguments.take(usize::try_from(count).unwrap_or_default()).collect());
+    }
     let count = i32::try_from(words.len()).unwrap_or(i32::MAX);
     let KeyPlaces { first, last, step } = command.keys;
     let last = if last < 0 { count.saturating_add(last) } else { last };
@@ -93,5 +116,5 @@ fn keys_of<'a>(
         .clone()
         .skip(places(first))
         .take(places(last.saturating_sub(first).saturating_add(1)));
-    Ok(keys.step_by(places(step).max(1)))
+    Ok(keys.step_by(places(step).max(1)).collect())
 }

@@ -1,9 +1,14 @@
 //! The arguments of commands: options, numbers, times.
 
+use crate::requests::resp_request::RespRequest;
 use crate::requests::string_request::{ExpireCondition, NewExpiry, SetCondition, TimeRefusal};
 use crate::resp::resp_refusal::RespRefusal;
 use crate::words::integers::strict_64;
+use crate::words::limits::DATABASES;
 use crate::words::resp_words::RespWords;
+
+/// A request, or why there is none.
+pub(super) type Parsed<'a> = Result<RespRequest<'a>, RespRefusal<'a>>;
 
 /// The unit and the origin of a time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,6 +32,11 @@ pub(super) struct SetOptions {
     pub(super) returns_old: bool,
 }
 
+/// The next word. Commands have as many as their arity says.
+pub(super) fn next<'a>(words: &mut RespWords<'a>) -> &'a [u8] {
+    words.next().unwrap_or_default()
+}
+
 /// The number that a word is.
 pub(super) fn integer<'a>(word: &[u8]) -> Result<i64, RespRefusal<'a>> {
     strict_64(word).ok_or(RespRefusal::NOT_AN_INTEGER)
@@ -35,6 +45,31 @@ pub(super) fn integer<'a>(word: &[u8]) -> Result<i64, RespRefusal<'a>> {
 /// An option: the word in any case.
 pub(super) fn is_option(word: &[u8], name: &[u8]) -> bool {
     word.eq_ignore_ascii_case(name)
+}
+
+/// Which of these options a word is.
+pub(super) fn one_of<'a>(word: &[u8], options: &[&[u8]]) -> Result<usize, RespRefusal<'a>> {
+    options.iter().position(|name| is_option(word, name)).ok_or(RespRefusal::SYNTAX)
+}
+
+/// The number of a database.
+pub(super) fn database<'a>(word: &[u8]) -> Result<u8, RespRefusal<'a>> {
+    let number = i32::try_from(integer(word)?).map_err(|_| RespRefusal::NOT_32_BITS)?;
+    let number = u8::try_from(number).ok().filter(|number| *number < DATABASES);
+    number.ok_or(RespRefusal::DATABASE)
+}
+
+/// A flush, at once or in the background: here both are the same. `refusal`: for other options.
+pub(super) fn flush<'a>(
+    mut words: RespWords<'a>,
+    request: RespRequest<'a>,
+    refusal: RespRefusal<'a>,
+) -> Parsed<'a> {
+    match (words.next(), words.next()) {
+        (None, _) => Ok(request),
+        (Some(word), None) if one_of(word, &[b"async", b"sync"]).is_ok() => Ok(request),
+        _ => Err(refusal),
+    }
 }
 
 fn time_form(word: &[u8]) -> Option<TimeForm> {

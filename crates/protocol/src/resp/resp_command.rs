@@ -17,6 +17,7 @@ pub(super) const STALE: Flags = Flags(1 << 6);
 pub(super) const FAST: Flags = Flags(1 << 7);
 pub(super) const NO_AUTH: Flags = Flags(1 << 8);
 pub(super) const MOVABLEKEYS: Flags = Flags(1 << 10);
+pub(super) const PUBSUB: Flags = Flags(1 << 9);
 /// It is executed between `MULTI` and `EXEC`, not queued.
 pub(super) const IN_MULTI: Flags = Flags(1 << 11);
 /// Its second word is a subcommand with an entry of its own.
@@ -24,11 +25,12 @@ const CONTAINER: Flags = Flags(1 << 12);
 pub(super) const NONE: Flags = Flags(0);
 
 /// The flags that clients see, with their names in Redis' order.
-const FLAG_NAMES: [(Flags, &str); 10] = [
+const FLAG_NAMES: [(Flags, &str); 11] = [
     (WRITE, "write"),
     (READONLY, "readonly"),
     (DENYOOM, "denyoom"),
     (ADMIN, "admin"),
+    (PUBSUB, "pubsub"),
     (NOSCRIPT, "noscript"),
     (LOADING, "loading"),
     (STALE, "stale"),
@@ -171,8 +173,8 @@ commands! {
     Quit "quit" -1 [NOSCRIPT, LOADING, STALE, FAST, NO_AUTH, IN_MULTI], NO_KEYS;
     Reset "reset" 1 [NOSCRIPT, LOADING, STALE, FAST, NO_AUTH, IN_MULTI], NO_KEYS;
     Time "time" 1 [LOADING, STALE, FAST], NO_KEYS;
-    Role "role" 1 [ADMIN, NOSCRIPT, LOADING, STALE, FAST], NO_KEYS;
-    Wait "wait" 3 [NONE], NO_KEYS;
+    Role "role" 1 [NOSCRIPT, LOADING, STALE, FAST], NO_KEYS;
+    Wait "wait" 3 [NOSCRIPT], NO_KEYS;
     Lastsave "lastsave" 1 [LOADING, STALE, FAST], NO_KEYS;
     Info "info" -1 [LOADING, STALE], NO_KEYS;
     Eval "eval" -3 [NOSCRIPT, STALE, MOVABLEKEYS], NO_KEYS;
@@ -194,39 +196,69 @@ commands! {
     ClientNoTouch "client|no-touch" 3 [NOSCRIPT, LOADING, STALE], NO_KEYS;
     ClientTracking "client|tracking" -3 [NOSCRIPT, LOADING, STALE], NO_KEYS;
     ClientGetredir "client|getredir" 2 [NOSCRIPT, LOADING, STALE], NO_KEYS;
+    ClientCaching "client|caching" 3 [NOSCRIPT, LOADING, STALE], NO_KEYS;
+    ClientTrackinginfo "client|trackinginfo" 2 [NOSCRIPT, LOADING, STALE], NO_KEYS;
+    ClientUnblock "client|unblock" -3 [ADMIN, NOSCRIPT, LOADING, STALE], NO_KEYS;
+    ClientUnpause "client|unpause" 2 [ADMIN, NOSCRIPT, LOADING, STALE], NO_KEYS;
+    ClientHelp "client|help" 2 [LOADING, STALE], NO_KEYS;
     Config "config" -2 [CONTAINER], NO_KEYS;
     ConfigGet "config|get" -3 [ADMIN, NOSCRIPT, LOADING, STALE], NO_KEYS;
     ConfigSet "config|set" -4 [ADMIN, NOSCRIPT, LOADING, STALE], NO_KEYS;
     ConfigResetstat "config|resetstat" 2 [ADMIN, NOSCRIPT, LOADING, STALE], NO_KEYS;
+    ConfigRewrite "config|rewrite" 2 [ADMIN, NOSCRIPT, LOADING, STALE], NO_KEYS;
+    ConfigHelp "config|help" 2 [LOADING, STALE], NO_KEYS;
     Command "command" -1 [LOADING, STALE, CONTAINER], NO_KEYS;
     CommandCount "command|count" 2 [LOADING, STALE], NO_KEYS;
     CommandInfo "command|info" -2 [LOADING, STALE], NO_KEYS;
     CommandList "command|list" -2 [LOADING, STALE], NO_KEYS;
     CommandDocs "command|docs" -2 [LOADING, STALE], NO_KEYS;
     CommandGetkeys "command|getkeys" -3 [LOADING, STALE], NO_KEYS;
+    CommandHelp "command|help" 2 [LOADING, STALE], NO_KEYS;
     Object "object" -2 [CONTAINER], NO_KEYS;
     ObjectEncoding "object|encoding" 3 [READONLY], SECOND;
     ObjectIdletime "object|idletime" 3 [READONLY], SECOND;
     ObjectRefcount "object|refcount" 3 [READONLY], SECOND;
     ObjectFreq "object|freq" 3 [READONLY], SECOND;
+    ObjectHelp "object|help" 2 [LOADING, STALE], NO_KEYS;
     Memory "memory" -2 [CONTAINER], NO_KEYS;
     MemoryUsage "memory|usage" -3 [READONLY], SECOND;
     MemoryDoctor "memory|doctor" 2 [NONE], NO_KEYS;
     MemoryPurge "memory|purge" 2 [NONE], NO_KEYS;
+    MemoryHelp "memory|help" 2 [LOADING, STALE], NO_KEYS;
     Script "script" -2 [CONTAINER], NO_KEYS;
     ScriptLoad "script|load" 3 [NOSCRIPT, STALE], NO_KEYS;
     ScriptExists "script|exists" -3 [NOSCRIPT], NO_KEYS;
     ScriptFlush "script|flush" -2 [NOSCRIPT], NO_KEYS;
+    ScriptKill "script|kill" 2 [NOSCRIPT], NO_KEYS;
+    ScriptHelp "script|help" 2 [LOADING, STALE], NO_KEYS;
     Slowlog "slowlog" -2 [CONTAINER], NO_KEYS;
     SlowlogGet "slowlog|get" -2 [ADMIN, LOADING, STALE], NO_KEYS;
     SlowlogLen "slowlog|len" 2 [ADMIN, LOADING, STALE], NO_KEYS;
     SlowlogReset "slowlog|reset" 2 [ADMIN, LOADING, STALE], NO_KEYS;
+    SlowlogHelp "slowlog|help" 2 [LOADING, STALE], NO_KEYS;
     Latency "latency" -2 [CONTAINER], NO_KEYS;
     LatencyLatest "latency|latest" 2 [ADMIN, NOSCRIPT, LOADING, STALE], NO_KEYS;
+    LatencyHistory "latency|history" 3 [ADMIN, NOSCRIPT, LOADING, STALE], NO_KEYS;
+    LatencyReset "latency|reset" -2 [ADMIN, NOSCRIPT, LOADING, STALE], NO_KEYS;
+    LatencyDoctor "latency|doctor" 2 [ADMIN, NOSCRIPT, LOADING, STALE], NO_KEYS;
+    LatencyHistogram "latency|histogram" -2 [ADMIN, NOSCRIPT, LOADING, STALE], NO_KEYS;
+    LatencyHelp "latency|help" 2 [LOADING, STALE], NO_KEYS;
     Acl "acl" -2 [CONTAINER], NO_KEYS;
     AclWhoami "acl|whoami" 2 [NOSCRIPT, LOADING, STALE], NO_KEYS;
+    AclHelp "acl|help" 2 [LOADING, STALE], NO_KEYS;
     Function "function" -2 [CONTAINER], NO_KEYS;
     FunctionFlush "function|flush" -2 [WRITE, NOSCRIPT], NO_KEYS;
+    FunctionHelp "function|help" 2 [LOADING, STALE], NO_KEYS;
+    Subscribe "subscribe" -2 [PUBSUB, NOSCRIPT, LOADING, STALE], NO_KEYS;
+    Psubscribe "psubscribe" -2 [PUBSUB, NOSCRIPT, LOADING, STALE], NO_KEYS;
+    Unsubscribe "unsubscribe" -1 [PUBSUB, NOSCRIPT, LOADING, STALE], NO_KEYS;
+    Punsubscribe "punsubscribe" -1 [PUBSUB, NOSCRIPT, LOADING, STALE], NO_KEYS;
+    Publish "publish" 3 [PUBSUB, LOADING, STALE, FAST], NO_KEYS;
+    Pubsub "pubsub" -2 [CONTAINER], NO_KEYS;
+    PubsubChannels "pubsub|channels" -2 [PUBSUB, LOADING, STALE], NO_KEYS;
+    PubsubNumsub "pubsub|numsub" -2 [PUBSUB, LOADING, STALE], NO_KEYS;
+    PubsubNumpat "pubsub|numpat" 2 [PUBSUB, LOADING, STALE], NO_KEYS;
+    PubsubHelp "pubsub|help" 2 [LOADING, STALE], NO_KEYS;
 }
 
 /// Bytes of the longest name, with a subcommand.

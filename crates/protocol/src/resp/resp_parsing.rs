@@ -1,22 +1,22 @@
-//! From the words of a command to a request. Errors are found in Redis' order.
+//! From the words of a command to a request. Errors are found in Redis' order. Commands without
+//! keys are in `resp_server_parsing.rs`.
 
-use crate::requests::resp_request::{ClientRequest, CommandRequest, FixedReply, RespRequest};
+use crate::requests::resp_request::RespRequest;
 use crate::requests::string_request::{
     ExpiryForm, NewExpiry, SetCondition, SetReply, StringOperation, StringSet,
 };
 use crate::resp::decimals::is_decimal;
 use crate::resp::resp_arguments::{
-    TimeForm, expire_condition, getex_expiry, integer, is_option, positive_time, set_options,
-    unix_time,
+    Parsed, TimeForm, database, expire_condition, flush, getex_expiry, integer, is_option, next,
+    positive_time, set_options, unix_time,
 };
 use crate::resp::resp_command::{Kind, RespCommand};
 use crate::resp::resp_refusal::RespRefusal;
-use crate::words::integers::strict_64;
-use crate::words::limits::{DATABASES, RESP_KEY_BYTES_MAX};
-use crate::words::resp_version::RespVersion;
+use crate::words::limits::RESP_KEY_BYTES_MAX;
 use crate::words::resp_words::RespWords;
 
-type Parsed<'a> = Result<RespRequest<'a>, RespRefusal<'a>>;
+/// Digits of a script's SHA-1.
+const SHA_DIGITS: usize = 40;
 
 impl RespCommand {
     /// Reads the arguments of this command, which [`Self::find`] has found for the same words.
@@ -92,8 +92,8 @@ impl RespCommand {
             Kind::Scan => scan(words)?,
             Kind::Randomkey => RespRequest::RandomKey,
             Kind::Dbsize => RespRequest::DatabaseSize,
-            Kind::Flushdb => flush(words, RespRequest::FlushDatabase)?,
-            Kind::Flushall => flush(words, RespRequest::FlushAll)?,
+            Kind::Flushdb => flush(words, RespRequest::FlushDatabase, RespRefusal::SYNTAX)?,
+            Kind::Flushall => flush(words, RespRequest::FlushAll, RespRefusal::SYNTAX)?,
             Kind::Multi => RespRequest::Multi,
             Kind::Exec => RespRequest::Exec,
             Kind::Discard => RespRequest::Discard,
@@ -101,89 +101,6 @@ impl RespCommand {
             _ => return self.parse_connection(words),
         };
         check_keys(request)
-    }
-
-    /// As [`Self::parse`], of commands without keys.
-    fn parse_connection<'a>(&self, mut words: RespWords<'a>) -> Parsed<'a> {
-        Ok(match self.kind {
-            Kind::Hello => hello(words)?,
-            Kind::Auth => auth(words)?,
-            Kind::Ping => match words.len() {
-                0 | 1 => RespRequest::Ping(words.next()),
-                _ => return Err(RespRefusal::WrongArity(self.name())),
-            },
-            Kind::Echo => RespRequest::Echo(next(&mut words)),
-            Kind::Select => RespRequest::Select(database(integer(next(&mut words))?)?),
-            Kind::Quit => RespRequest::Quit,
-            Kind::Reset => RespRequest::Reset,
-            Kind::Time => RespRequest::Time,
-            Kind::Lastsave => RespRequest::LastSave,
-            Kind::Info => RespRequest::Info(words),
-            Kind::ConfigGet => RespRequest::ConfigGet(words),
-            Kind::ConfigSet if words.len() % 2 == 1 => {
-                return Err(RespRefusal::WrongArity(self.name()));
-            }
-            Kind::ConfigSet => RespRequest::ConfigSet(words),
-            Kind::ConfigResetstat => RespRequest::ConfigResetStat,
-            Kind::Command | Kind::CommandList => RespRequest::Command(self.command(words)),
-            Kind::CommandCount => RespRequest::Command(CommandRequest::Count),
-            Kind::CommandInfo if words.len() == 0 => RespRequest::Command(CommandRequest::All),
-            Kind::CommandInfo => RespRequest::Command(CommandRequest::Info(words)),
-            Kind::CommandDocs => RespRequest::Command(CommandRequest::Docs),
-            Kind::CommandGetkeys => RespRequest::Command(CommandRequest::GetKeys(words)),
-            Kind::ScriptLoad => RespRequest::ScriptLoad(next(&mut words)),
-            Kind::ScriptExists => RespRequest::ScriptExists(words),
-            Kind::ScriptFlush => flush(words, RespRequest::ScriptFlush)?,
-            Kind::ClientId
-            | Kind::ClientGetname
-            | Kind::ClientSetname
-            | Kind::ClientSetinfo
-            | Kind::ClientInfo
-            | Kind::ClientList
-            | Kind::ClientReply => RespRequest::Client(self.client(words)?),
-            _ => return self.fixed(words),
-        })
-    }
-
-    /// Commands whose reply is always the same.
-    fn fixed<'a>(&self, mut words: RespWords<'a>) -> Parsed<'a> {
-        let reply = match self.kind {
-            Kind::Role => FixedReply::Role,
-            Kind::Wait => {
-                let (replicas, timeout) = (integer(next(&mut words))?, integer(next(&mut words))?);
-                // There are no replicas: waiting for some would take all the time there is.
-                if replicas < 0 || timeout < 0 {
-                    return Err(RespRefusal::Text("ERR timeout is negative"));
-                }
-                FixedReply::Integer(0)
-            }
-            Kind::Cluster | Kind::Readonly | Kind::Readwrite | Kind::Asking => {
-                return Err(RespRefusal::NO_CLUSTER);
-            }
-            Kind::ClientNoEvict | Kind::ClientNoTouch => {
-                let word = next(&mut words);
-                if !is_option(word, b"on") && !is_option(word, b"off") {
-                    return Err(RespRefusal::SYNTAX);
-                }
-                FixedReply::Ok
-            }
-            Kind::ClientTracking => {
-                if !is_option(next(&mut words), b"off") {
-                    return Err(RespRefusal::NO_TRACKING);
-                }
-                FixedReply::Ok
-            }
-            Kind::ClientGetredir => FixedReply::Integer(-1),
-            Kind::MemoryDoctor => FixedReply::Text(
-                "Sam, I can't find any memory issue: slabs do not fragment. See stats slabs.\n",
-            ),
-            Kind::MemoryPurge | Kind::SlowlogReset | Kind::FunctionFlush => FixedReply::Ok,
-            Kind::SlowlogGet | Kind::LatencyLatest => FixedReply::EmptyArray,
-            Kind::SlowlogLen => FixedReply::Integer(0),
-            Kind::AclWhoami => FixedReply::Bulk("default"),
-            _ => return Err(RespRefusal::WrongArity(self.name())),
-        };
-        Ok(RespRequest::Fixed(reply))
     }
 
     fn set<'a>(&self, mut words: RespWords<'a>, now: i64) -> Parsed<'a> {
@@ -276,46 +193,14 @@ impl RespCommand {
 
     fn eval<'a>(&self, mut words: RespWords<'a>) -> Parsed<'a> {
         let script = next(&mut words);
+        if self.kind == Kind::Evalsha && script.len() != SHA_DIGITS {
+            return Err(RespRefusal::NO_SCRIPT);
+        }
         let count = integer(next(&mut words))?;
         let count = usize::try_from(count).map_err(|_| RespRefusal::NEGATIVE_KEYS)?;
         let (keys, arguments) = words.split(count).ok_or(RespRefusal::TOO_FEW_KEYS)?;
         Ok(RespRequest::Eval { script, is_sha: self.kind == Kind::Evalsha, keys, arguments })
     }
-
-    fn command<'a>(&self, words: RespWords<'a>) -> CommandRequest<'a> {
-        match self.kind {
-            Kind::CommandList if words.len() == 0 => CommandRequest::List,
-            Kind::CommandList => CommandRequest::Info(words),
-            _ => CommandRequest::All,
-        }
-    }
-
-    fn client<'a>(&self, mut words: RespWords<'a>) -> Result<ClientRequest<'a>, RespRefusal<'a>> {
-        Ok(match self.kind {
-            Kind::ClientId => ClientRequest::Id,
-            Kind::ClientGetname => ClientRequest::GetName,
-            Kind::ClientSetname => ClientRequest::SetName(next(&mut words)),
-            Kind::ClientSetinfo => {
-                ClientRequest::SetInfo { option: next(&mut words), value: next(&mut words) }
-            }
-            Kind::ClientInfo => ClientRequest::Info,
-            Kind::ClientList => return client_list(words),
-            _ => {
-                let word = next(&mut words);
-                let modes: [(&[u8], ClientRequest<'_>); 3] = [
-                    (b"ON", ClientRequest::ReplyOn),
-                    (b"OFF", ClientRequest::ReplyOff),
-                    (b"SKIP", ClientRequest::ReplySkip),
-                ];
-                let mode = modes.into_iter().find(|(name, _)| is_option(word, name));
-                mode.ok_or(RespRefusal::SYNTAX)?.1
-            }
-        })
-    }
-}
-
-fn next<'a>(words: &mut RespWords<'a>) -> &'a [u8] {
-    words.next().unwrap_or_default()
 }
 
 fn string<'a>(words: &mut RespWords<'a>, operation: StringOperation<'a>) -> RespRequest<'a> {
@@ -347,11 +232,6 @@ fn check_keys(request: RespRequest<'_>) -> Parsed<'_> {
     if is_long { Err(RespRefusal::KEY_TOO_LONG) } else { Ok(request) }
 }
 
-fn database<'a>(number: i64) -> Result<u8, RespRefusal<'a>> {
-    let number = u8::try_from(number).ok().filter(|number| *number < DATABASES);
-    number.ok_or(RespRefusal::DATABASE)
-}
-
 fn memory_usage(mut words: RespWords<'_>) -> Parsed<'_> {
     let key = next(&mut words);
     while let Some(word) = words.next() {
@@ -374,7 +254,7 @@ fn copy(mut words: RespWords<'_>) -> Parsed<'_> {
         } else if is_option(word, b"DB")
             && let Some(number) = words.next()
         {
-            target = Some(database(integer(number)?)?);
+            target = Some(database(number)?);
         } else {
             return Err(RespRefusal::SYNTAX);
         }
@@ -417,75 +297,6 @@ fn cursor(word: &[u8]) -> Option<u64> {
         _ => text.parse::<u64>().ok()?,
     };
     Some(if is_negative { number.wrapping_neg() } else { number })
-}
-
-/// A flush, at once or in the background: here both are the same.
-fn flush<'a>(mut words: RespWords<'a>, request: RespRequest<'a>) -> Parsed<'a> {
-    match (words.next(), words.next()) {
-        (None, _) => Ok(request),
-        (Some(word), None) if is_option(word, b"ASYNC") || is_option(word, b"SYNC") => Ok(request),
-        _ => Err(RespRefusal::SYNTAX),
-    }
-}
-
-fn hello(mut words: RespWords<'_>) -> Parsed<'_> {
-    let mut version = None;
-    if let Some(word) = words.next() {
-        let number = strict_64(word).ok_or(RespRefusal::PROTO_NUMBER)?;
-        version = Some(match number {
-            2 => RespVersion::Two,
-            3 => RespVersion::Three,
-            _ => return Err(RespRefusal::NO_PROTO),
-        });
-    }
-    let (mut login, mut name) = (None, None);
-    while let Some(word) = words.next() {
-        if is_option(word, b"AUTH") && words.len() >= 2 {
-            login = Some((next(&mut words), next(&mut words)));
-        } else if is_option(word, b"SETNAME")
-            && let Some(value) = words.next()
-        {
-            if !value.iter().all(u8::is_ascii_graphic) {
-                return Err(RespRefusal::CLIENT_NAME);
-            }
-            name = Some(value);
-        } else {
-            return Err(RespRefusal::HelloOption(word));
-        }
-    }
-    Ok(RespRequest::Hello { version, login, name })
-}
-
-fn auth(mut words: RespWords<'_>) -> Parsed<'_> {
-    match (words.next(), words.next(), words.next()) {
-        (Some(password), None, _) => Ok(RespRequest::Auth { user: None, password }),
-        (user, Some(password), None) => Ok(RespRequest::Auth { user, password }),
-        _ => Err(RespRefusal::SYNTAX),
-    }
-}
-
-fn client_list(mut words: RespWords<'_>) -> Result<ClientRequest<'_>, RespRefusal<'_>> {
-    let Some(word) = words.next() else { return Ok(ClientRequest::List(words)) };
-    if is_option(word, b"TYPE") && words.len() == 1 {
-        let types: [&[u8]; 5] = [b"normal", b"master", b"replica", b"slave", b"pubsub"];
-        let named = next(&mut words);
-        let index = types.iter().position(|name| is_option(named, name));
-        return match index {
-            Some(0) => Ok(ClientRequest::List(words)),
-            Some(_) => Ok(ClientRequest::ListNone),
-            None => Err(RespRefusal::CLIENT_TYPE),
-        };
-    }
-    if is_option(word, b"ID") && words.len() > 0 {
-        let are_numbers =
-            words.clone().all(|word| strict_64(word).is_some_and(|number| number > 0));
-        return if are_numbers {
-            Ok(ClientRequest::List(words))
-        } else {
-            Err(RespRefusal::CLIENT_ID)
-        };
-    }
-    Err(RespRefusal::SYNTAX)
 }
 
 #[cfg(test)]

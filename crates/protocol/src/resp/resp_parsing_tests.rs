@@ -50,6 +50,10 @@ fn commands_and_their_number_of_words() {
     );
     check("mset a", "-ERR wrong number of arguments for 'mset' command");
     check("mset a b c", "-ERR wrong number of arguments for 'mset' command");
+    check(
+        "exec a",
+        "-EXECABORT Transaction discarded because of: wrong number of arguments for 'exec' command",
+    );
     let long = "x".repeat(300);
     check(
         &long,
@@ -103,6 +107,8 @@ fn numbers_and_keys() {
     check("incrbyfloat k abc", "-ERR value is not a valid float");
     check("setrange k -1 v", "-ERR offset is out of range");
     check("select 16", "-ERR DB index is out of range");
+    let range = "-ERR value is out of range, value must between -2147483648 and 2147483647";
+    check("select -2147483649", range);
     check("select a", "-ERR value is not an integer or out of range");
     check("scan x", "-ERR invalid cursor");
     check("scan 0 count 0", "-ERR syntax error");
@@ -110,7 +116,35 @@ fn numbers_and_keys() {
     check("hello 4", "-NOPROTO unsupported protocol version");
     check("hello x", "-ERR Protocol version is not an integer or out of range");
     check("hello 3 foo", "-ERR Syntax error in HELLO option 'foo'");
+    check("config set a b c", "-ERR syntax error");
     check("config set a", "-ERR wrong number of arguments for 'config|set' command");
     let long = alloc::format!("get {}", "k".repeat(16_385));
     check(&long, "-ERR key is longer than 16384 bytes");
+}
+
+#[test]
+fn commands_without_keys() {
+    check("client list type x", "-ERR Unknown client type 'x'");
+    check("client list id a", "-ERR Invalid client ID");
+    check("client tracking x", "-ERR syntax error");
+    check("client tracking off", "Fixed(Ok)");
+    check("client tracking on", "-ERR client side caching is not supported");
+    check("client unblock a", "-ERR value is not an integer or out of range");
+    check("client unblock a x", "-ERR CLIENT UNBLOCK reason should be TIMEOUT or ERROR");
+    let arguments = "-ERR unknown subcommand or wrong number of arguments for";
+    check("client unblock 1 error x", &alloc::format!("{arguments} 'unblock'. Try CLIENT HELP."));
+    check("slowlog get 1 2", &alloc::format!("{arguments} 'get'. Try SLOWLOG HELP."));
+    check("pubsub channels a b", &alloc::format!("{arguments} 'channels'. Try PUBSUB HELP."));
+    check("slowlog get -2", "-ERR count should be greater than or equal to -1");
+    check("slowlog get -1", "Fixed(EmptyArray)");
+    check("wait a 0", "-ERR value is not an integer or out of range");
+    check("wait 0 a", "-ERR timeout is not an integer or out of range");
+    check("wait 0 -1", "-ERR timeout is negative");
+    check("script flush x", "-ERR SCRIPT FLUSH only support SYNC|ASYNC option");
+    check("function flush x", "-ERR FUNCTION FLUSH only supports SYNC|ASYNC option");
+    check("evalsha x 0", "-NOSCRIPT No matching script. Please use EVAL.");
+    check("command list filterby foo a", "-ERR syntax error");
+    check_has("command list filterby pattern a*", &["List", "pattern: [97, 42]"]);
+    check_has("slowlog help", &["Help(\"slowlog\")"]);
+    check_has("publish a b", &["Message(Publish", "channel: [97], message: [98]"]);
 }

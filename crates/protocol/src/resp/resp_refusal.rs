@@ -21,6 +21,13 @@ pub enum RespRefusal<'a> {
         /// The subcommand.
         name: &'a [u8],
     },
+    /// The subcommand takes fewer arguments.
+    SubcommandArguments {
+        /// The command, in lower case.
+        command: &'static str,
+        /// The subcommand, in lower case.
+        name: &'static str,
+    },
     /// The command has another number of arguments.
     WrongArity(&'static str),
     /// The time is not positive, or too large, for this command.
@@ -33,6 +40,8 @@ pub enum RespRefusal<'a> {
     ClientOption(&'a [u8]),
     /// The value of this option of `CLIENT SETINFO` has other characters than visible ones.
     ClientValue(&'static str),
+    /// This type of client does not exist.
+    ClientType(&'a [u8]),
     /// This setting does not exist, or cannot be changed.
     UnknownSetting(&'a [u8]),
 }
@@ -50,6 +59,8 @@ texts! {
     SYNTAX = "ERR syntax error";
     /// A word that must be a number.
     NOT_AN_INTEGER = "ERR value is not an integer or out of range";
+    /// A number that must have 32 bits.
+    NOT_32_BITS = "ERR value is out of range, value must between -2147483648 and 2147483647";
     /// A word that must be a decimal number.
     NOT_A_FLOAT = "ERR value is not a valid float";
     /// A sum that is not finite.
@@ -96,10 +107,29 @@ texts! {
     /// A name of a client with other characters than visible ones.
     CLIENT_NAME =
         "ERR Client names cannot contain spaces, newlines or special characters.";
-    /// A type of client that does not exist.
-    CLIENT_TYPE = "ERR Unknown client type";
     /// A number of a client that is none.
     CLIENT_ID = "ERR Invalid client ID";
+    /// `CLIENT CACHING` without tracking.
+    CACHING_WITHOUT_TRACKING = "ERR CLIENT CACHING can be called only when the client is in \
+        tracking mode with OPTIN or OPTOUT mode enabled";
+    /// A reason of `CLIENT UNBLOCK` that does not exist.
+    UNBLOCK_REASON = "ERR CLIENT UNBLOCK reason should be TIMEOUT or ERROR";
+    /// A time to wait that is no number.
+    TIMEOUT = "ERR timeout is not an integer or out of range";
+    /// A time to wait below 0.
+    NEGATIVE_TIMEOUT = "ERR timeout is negative";
+    /// `CONFIG REWRITE`.
+    NO_CONFIG_FILE = "ERR The server is running without a config file";
+    /// A number of entries of `SLOWLOG GET`.
+    SLOWLOG_COUNT = "ERR count should be greater than or equal to -1";
+    /// An option of `FUNCTION FLUSH` that does not exist.
+    FUNCTION_FLUSH = "ERR FUNCTION FLUSH only supports SYNC|ASYNC option";
+    /// An option of `SCRIPT FLUSH` that does not exist.
+    SCRIPT_FLUSH = "ERR SCRIPT FLUSH only support SYNC|ASYNC option";
+    /// `SCRIPT KILL`, and no script runs.
+    NOT_BUSY = "NOTBUSY No scripts in execution right now.";
+    /// Messages are not passed on.
+    NO_MESSAGES = "ERR messages are not supported";
     /// `MULTI` after `MULTI`.
     NESTED_MULTI = "ERR MULTI calls can not be nested";
     /// `WATCH` after `MULTI`.
@@ -179,6 +209,18 @@ impl RespRefusal<'_> {
                 parts(&[b"ERR unknown subcommand '", shortened(name), b"'. Try "]);
                 out.extend(command.bytes().map(|byte| byte.to_ascii_uppercase()));
                 out.extend_from_slice(b" HELP.");
+            }
+            Self::SubcommandArguments { command, name } => {
+                let text = b"ERR unknown subcommand or wrong number of arguments for '";
+                parts(&[text, name.as_bytes(), b"'. Try "]);
+                out.extend(command.bytes().map(|byte| byte.to_ascii_uppercase()));
+                out.extend_from_slice(b" HELP.");
+            }
+            Self::ClientType(name) => parts(&[b"ERR Unknown client type '", name, b"'"]),
+            // The transaction ends.
+            Self::WrongArity(name @ "exec") => {
+                let text = b"EXECABORT Transaction discarded because of: wrong number of arguments";
+                parts(&[text, b" for '", name.as_bytes(), b"' command"]);
             }
             Self::WrongArity(name) => {
                 parts(&[b"ERR wrong number of arguments for '", name.as_bytes(), b"' command"]);

@@ -2,7 +2,7 @@
 //!
 //! Dialects: Redis' commands.
 
-use slabcore_protocol::{ClientRequest, CommandRequest, FixedReply, RespRequest, RespWords};
+use slabcore_protocol::{ClientRequest, CommandRequest, RespRefusal, RespRequest, RespWords};
 
 use crate::connection::Connection;
 use crate::connection::redis_session::ReplyMode;
@@ -115,7 +115,8 @@ impl Connection {
                 let unix = clock.now().unix().saturating_sub(ago);
                 self.write_redis(|out| out.integer(unix.cast_signed()));
             }
-            RespRequest::Fixed(reply) => self.fixed_redis_reply(reply),
+            RespRequest::Fixed(reply) => self.write_redis(|out| reply.write(out)),
+            RespRequest::Message(_) => self.refuse_redis(executor, &RespRefusal::NO_MESSAGES),
             RespRequest::ScriptLoad(script) => self.load_script(executor, script),
             RespRequest::ScriptExists(shas) => self.scripts_exist(executor, &shas),
             RespRequest::ScriptFlush => {
@@ -159,22 +160,6 @@ impl Connection {
         if let Some(refusal) = refused {
             self.refuse_redis(executor, &refusal);
         }
-    }
-
-    fn fixed_redis_reply(&mut self, reply: FixedReply) {
-        self.write_redis(|out| match reply {
-            FixedReply::Ok => out.status("OK"),
-            FixedReply::Integer(number) => out.integer(number),
-            FixedReply::EmptyArray => out.array_head(0),
-            FixedReply::Bulk(text) => out.bulk(text.as_bytes()),
-            FixedReply::Text(text) => out.verbatim(text.as_bytes()),
-            FixedReply::Role => {
-                out.array_head(3);
-                out.bulk(b"master");
-                out.integer(0);
-                out.array_head(0);
-            }
-        });
     }
 
     /// `CONFIG RESETSTAT`.

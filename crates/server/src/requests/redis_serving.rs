@@ -7,7 +7,7 @@
 use slabcore_metrics::Command;
 use slabcore_protocol::{
     Decoder, Protocol, RespCommand, RespDecoded, RespDecoder, RespLimits, RespRefusal, RespRequest,
-    RespWords, StringOperation, StringRequest, inline_words, single_resp_get,
+    RespWords, StringOperation, StringRequest, inline_words, is_redis_command, single_resp_get,
 };
 use slabcore_shard::{KeyRequest, Route};
 
@@ -217,6 +217,18 @@ impl Connection {
         progress
     }
 
+    /// Logs a command that Redis has, once for each client library.
+    #[cold]
+    fn note_missing_command(&mut self, executor: &Executor, name: &[u8]) {
+        if !self.login.is_due()
+            && is_redis_command(name)
+            && let library = &self.session().library
+            && let Some((name, library)) = executor.shared.redis.note_missing(name, library)
+        {
+            log::missing_redis_command(&name, &library);
+        }
+    }
+
     /// Executes a command, after all that must be checked before. `is_input`: the words are in the
     /// connection's input, and may stay there for a while.
     fn redis_words(
@@ -229,6 +241,9 @@ impl Connection {
         let command = match RespCommand::find(&words) {
             Ok(command) => command,
             Err(refusal) => {
+                if matches!(refusal, RespRefusal::UnknownCommand(_)) {
+                    self.note_missing_command(executor, words.clone().next().unwrap_or_default());
+                }
                 self.refuse_command(executor, &refusal);
                 executor.times.count(Command::Other);
                 return RedisProgress::Done;

@@ -28,6 +28,10 @@ impl Connection {
         if let Some(transaction) = &mut self.session().transaction {
             transaction.is_broken = true;
         }
+        // An `EXEC` with arguments ends the transaction.
+        if *refusal == RespRefusal::WrongArity("exec") {
+            self.session().end_transaction();
+        }
         self.refuse_redis(executor, refusal);
     }
 

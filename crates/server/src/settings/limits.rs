@@ -177,6 +177,13 @@ pub const SCAN_COUNT_MAX: usize = 1 << 16;
 /// Items and buckets of a shard that `INFO` looks at to estimate how many items expire.
 pub const INFO_SAMPLE_LOOKS: usize = 64;
 
+/// Commands that Redis has and this server has not, of each client library, that are logged in the
+/// life of the process.
+pub const REDIS_MISSING_COMMANDS_MAX: usize = 256;
+
+/// Bytes of the name of a client library in the log.
+pub const REDIS_LIBRARY_BYTES_LOGGED: usize = 64;
+
 /// Keys that one connection watches.
 pub const REDIS_WATCHED_MAX: usize = 1 << 14;
 

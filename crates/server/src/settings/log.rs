@@ -156,6 +156,13 @@ pub(crate) fn connection_refused(verbosity: u64) {
     }
 }
 
+/// Logs a command that Redis has and this server has not.
+#[cold]
+pub(crate) fn missing_redis_command(name: &str, library: &str) {
+    let library = if library.is_empty() { "a client" } else { library };
+    warn!("{library} sent {name}: this server does not have the command");
+}
+
 /// Logs a client that did not get through its TLS handshake.
 #[cold]
 pub(crate) fn handshake_failed(verbosity: u64, why: &dyn Display) {
