@@ -3,4 +3,5 @@
 
 mod comparison;
 mod generated;
+mod scripts;
 mod sessions;

@@ -8,7 +8,6 @@ const PUB_CRATE_MAX: &[(&str, usize)] = &[
     ("benches", 21),
     ("metrics", 2),
     ("protocol", 157),
-    ("script", 6),
     ("server", 974),
     ("shard", 72),
     ("slabcore", 130),
