@@ -8,6 +8,7 @@
 
 pub mod decoder_run;
 pub mod kept_memory_run;
+pub mod resp_run;
 pub mod session_input;
 pub mod session_run;
 pub mod snapshot_run;

@@ -51,9 +51,22 @@ impl Random {
         }
     }
 
+    /// A decimal number of few or many digits.
+    fn decimal(&mut self) -> Vec<u8> {
+        let most = 10_usize.pow(1 + self.below(12) as u32);
+        let (sign, whole) = (self.of(&["", "-", "+"]), self.below(most));
+        let rest = match self.below(8) {
+            0 => format!("e{}", self.below(30)),
+            1 => String::new(),
+            _ => format!(".{}", self.below(most)),
+        };
+        format!("{sign}{whole}{rest}").into()
+    }
+
     /// The words of a template: `K` is a key, `V` a value, `N` a number, `S` a small one, `T` a
     /// time in seconds, `M` one in milliseconds, `A` a Unix time, `?` options of `SET`, `C` those
-    /// of `EXPIRE`, `*` a few more keys. Others are as they are.
+    /// of `EXPIRE`, `F` a decimal number, `W` a word that is wrong in most places, `*` a few more
+    /// keys. Others are as they are.
     fn fill(&mut self, template: &str) -> Command {
         let mut words = Vec::new();
         for word in template.split(' ') {
@@ -67,6 +80,8 @@ impl Random {
                 "A" => words.push(self.of(&["4000000000", "5000000000", "1", "0", "-5"]).into()),
                 "?" => words.extend(self.of(SET_OPTIONS).split(' ').map(Into::into)),
                 "C" => words.extend(self.of(CONDITIONS).split(' ').map(Into::into)),
+                "F" => words.push(self.decimal()),
+                "W" => words.push(self.of(WRONG).into()),
                 "*" => {
                     let count = self.below(4);
                     words.extend((0..count).map(|_| self.key()));
@@ -86,6 +101,7 @@ const MOST: &str = "9223372036854775807";
 const NUMBERS: &[&str] =
     &["0", "1", "-1", "5", "100", "-100", MOST, "-9223372036854775808", "abc", "1.5", ""];
 const SMALL: &[&str] = &["0", "1", "-1", "2", "3", "10", "100", "1000", "-3", "-100", "a"];
+const WRONG: &[&str] = &["abc", "", "-1", "99999999999", "9223372036854775808", "async", "error"];
 const SET_OPTIONS: &[&str] = &[
     "",
     "",
@@ -137,7 +153,9 @@ const TEMPLATES: &[&str] = &[
     "DECR K",
     "INCRBY K N",
     "DECRBY K N",
-    "INCRBYFLOAT K 0.5",
+    "INCRBYFLOAT K F",
+    "INCRBYFLOAT K F",
+    "SET K F",
     "INCRBYFLOAT K abc",
     "INCRBYFLOAT K inf",
     "DEL K *",
@@ -215,6 +233,41 @@ const TEMPLATES: &[&str] = &[
     "GETRANGE K S",
     "MULTI x",
     "COMMAND GETKEYS MSET a b c d",
+    "COMMAND GETKEYS EVAL x 2 a b c",
+    "COMMAND LIST FILTERBY W W",
+    "COMMAND LIST FILTERBY PATTERN getr*",
+    "EXEC W",
+    "EVALSHA W 1",
+    "CLIENT UNBLOCK W",
+    "CLIENT UNBLOCK 5 W",
+    "CLIENT UNBLOCK 5 W W",
+    "CLIENT CACHING W",
+    "CLIENT TRACKING W",
+    "CLIENT TRACKINGINFO",
+    "CLIENT NO-EVICT W",
+    "CLIENT LIST TYPE W",
+    "CLIENT LIST ID abc",
+    "CONFIG REWRITE",
+    "CONFIG SET W W",
+    "CONFIG SET a b W",
+    "SLOWLOG GET abc",
+    "SLOWLOG GET -2",
+    "SLOWLOG GET W W",
+    "LATENCY HISTORY W",
+    "LATENCY RESET",
+    "SCRIPT KILL",
+    "SCRIPT FLUSH W",
+    "FUNCTION FLUSH W",
+    "FUNCTION FLUSH W W",
+    "PUBSUB CHANNELS W W",
+    "MEMORY USAGE",
+    "MEMORY USAGE K SAMPLES abc",
+    "COPY K K DB W",
+    "SELECT W",
+    "WAIT abc W",
+    "WAIT 0 abc",
+    "WAIT 0 -1",
+    "WAIT 0",
 ];
 
 /// A sequence of commands.

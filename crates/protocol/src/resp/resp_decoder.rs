@@ -4,6 +4,7 @@ use alloc::vec::Vec;
 
 use crate::resp::inline_line::split_into_bulks;
 use crate::resp::resp_error::RespError;
+use crate::resp::single_resp_get::single_resp_get;
 use crate::words::integers::strict_64;
 use crate::words::limits::{
     RESP_COMMAND_BYTES_MAX, RESP_LINE_BYTES_MAX, RESP_LOGIN_WORD_BYTES_MAX, RESP_LOGIN_WORDS_MAX,
@@ -117,6 +118,14 @@ impl RespDecoder {
     /// True between commands, also if the start of one was seen.
     pub const fn is_at_command(&self) -> bool {
         !self.command.is_refused
+    }
+
+    /// As [`single_resp_get`], at the start of `input`. `None` also if a part of a command was
+    /// decoded: [`Self::decode`] goes on with it.
+    #[inline]
+    pub fn single_get<'a>(&self, input: &'a [u8]) -> Option<(&'a [u8], usize)> {
+        let is_at_start = self.command.words | self.command.scanned == 0;
+        if is_at_start { single_resp_get(input) } else { None }
     }
 
     /// Decodes the start of `input`, the connection's unconsumed bytes. After

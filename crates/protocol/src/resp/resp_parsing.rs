@@ -27,9 +27,16 @@ impl RespCommand {
     pub fn parse<'a>(&self, words: RespWords<'a>, now: i64) -> Parsed<'a> {
         let mut words = words;
         words.next();
-        if self.name().contains('|') {
-            words.next();
-        }
+        let typed = if self.name().contains('|') { words.next() } else { None };
+        self.parse_arguments(words, now).map_err(|refusal| match (refusal, typed) {
+            (RespRefusal::SubcommandArguments { command, .. }, Some(name)) => {
+                RespRefusal::SubcommandArguments { command, name }
+            }
+            (refusal, _) => refusal,
+        })
+    }
+
+    fn parse_arguments<'a>(&self, mut words: RespWords<'a>, now: i64) -> Parsed<'a> {
         let request = match self.kind {
             Kind::Get => string(&mut words, StringOperation::Get),
             Kind::Set => self.set(words, now)?,

@@ -133,7 +133,7 @@ fn commands_without_keys() {
     check("client unblock a x", "-ERR CLIENT UNBLOCK reason should be TIMEOUT or ERROR");
     let arguments = "-ERR unknown subcommand or wrong number of arguments for";
     check("client unblock 1 error x", &alloc::format!("{arguments} 'unblock'. Try CLIENT HELP."));
-    check("slowlog get 1 2", &alloc::format!("{arguments} 'get'. Try SLOWLOG HELP."));
+    check("slowlog Get 1 2", &alloc::format!("{arguments} 'Get'. Try SLOWLOG HELP."));
     check("pubsub channels a b", &alloc::format!("{arguments} 'channels'. Try PUBSUB HELP."));
     check("slowlog get -2", "-ERR count should be greater than or equal to -1");
     check("slowlog get -1", "Fixed(EmptyArray)");

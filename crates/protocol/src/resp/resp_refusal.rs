@@ -25,8 +25,8 @@ pub enum RespRefusal<'a> {
     SubcommandArguments {
         /// The command, in lower case.
         command: &'static str,
-        /// The subcommand, in lower case.
-        name: &'static str,
+        /// The subcommand, as the client wrote it.
+        name: &'a [u8],
     },
     /// The command has another number of arguments.
     WrongArity(&'static str),
@@ -212,7 +212,7 @@ impl RespRefusal<'_> {
             }
             Self::SubcommandArguments { command, name } => {
                 let text = b"ERR unknown subcommand or wrong number of arguments for '";
-                parts(&[text, name.as_bytes(), b"'. Try "]);
+                parts(&[text, name, b"'. Try "]);
                 out.extend(command.bytes().map(|byte| byte.to_ascii_uppercase()));
                 out.extend_from_slice(b" HELP.");
             }

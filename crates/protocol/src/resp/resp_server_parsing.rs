@@ -196,7 +196,9 @@ impl RespCommand {
     /// The refusal of a subcommand that has more arguments than it takes, though its arity is open.
     fn wrong_arguments(&self) -> RespRefusal<'static> {
         match self.name().split_once('|') {
-            Some((command, name)) => RespRefusal::SubcommandArguments { command, name },
+            Some((command, name)) => {
+                RespRefusal::SubcommandArguments { command, name: name.as_bytes() }
+            }
             None => RespRefusal::WrongArity(self.name()),
         }
     }

@@ -20,6 +20,7 @@ const META: &str = "ms a 5 T100 F7\r\nhello\r\nmg a s v f k Oxyz q\r\nmg b v q\r
 
 /// Commands of Redis' dialect, in both forms and both versions.
 const REDIS: &str = "*3\r\n$3\r\nSET\r\n$1\r\na\r\n$5\r\nhello\r\n*2\r\n$3\r\nGET\r\n$1\r\na\r\n\
+    *4\r\n$6\r\nEXISTS\r\n$1\r\na\r\n$0\r\n\r\n$1\r\na\r\n\
     set b 'x y' px 100000\r\nmget a b c d e f\r\nmset c 1 d 2 e 3 f 4\r\ndel c d g h\r\n\
     *0\r\n\r\n*1\r\n$4\r\nPING\r\nfoo bar\r\nhello 3\r\nget nokey\r\nincr e\r\n\
     append e 5\r\nmulti\r\n*3\r\n$3\r\nset\r\n$1\r\nz\r\n$1\r\n1\r\nmget z a e\r\nexec\r\n\

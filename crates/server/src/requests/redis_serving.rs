@@ -7,7 +7,7 @@
 use slabcore_metrics::Command;
 use slabcore_protocol::{
     Decoder, Protocol, RespCommand, RespDecoded, RespDecoder, RespLimits, RespRefusal, RespRequest,
-    RespWords, StringOperation, StringRequest, inline_words, is_redis_command, single_resp_get,
+    RespWords, StringOperation, StringRequest, inline_words, is_redis_command,
 };
 use slabcore_shard::{KeyRequest, Route};
 
@@ -90,7 +90,7 @@ impl Connection {
                 let request = KeyRequest::String(request);
                 StagedRequest { request, form: ReplyForm::Plain, consumed }
             };
-            if let Some((key, consumed)) = single_resp_get(rest) {
+            if let Some((key, consumed)) = session.decoder.single_get(rest) {
                 stage.push_redis(executor, stage_it(key, StringOperation::Get, consumed));
                 decoded_bytes += consumed;
                 continue;
