@@ -1,6 +1,7 @@
 //! The Lua state of a thread, and the execution of scripts in it.
 
 use std::cell::RefCell;
+use std::collections::HashMap;
 
 use mlua::chunk::ChunkMode;
 use mlua::{
@@ -11,7 +12,8 @@ use mlua::{
 use crate::clock;
 use crate::conversions::{ReplyWriter, value_of};
 use crate::limits::{
-    CONVERTED_BYTES_MAX, INSTRUCTIONS_PER_LOOK, SCRIPT_MEMORY_BYTES_MAX, SCRIPT_MEMORY_KEPT_BYTES,
+    COMPILED_BYTES_MAX, COMPILED_MAX, CONVERTED_BYTES_MAX, INSTRUCTIONS_PER_LOOK,
+    SCRIPT_MEMORY_BYTES_MAX, SCRIPT_MEMORY_KEPT_BYTES,
 };
 use crate::native::{CHUNK_NAME, forget_version, has_booleans, natives};
 use crate::number_text::number_text;
@@ -47,6 +49,8 @@ struct Environment {
     prepare: Function,
     /// Calls a function, with errors as tables.
     run: Function,
+    /// Compiled scripts by their texts. Each run sets the globals.
+    compiled: RefCell<HashMap<Box<[u8]>, Function>>,
 }
 
 thread_local! {
@@ -116,7 +120,7 @@ impl Environment {
             }
             Ok(VmState::Continue)
         })?;
-        Ok(Self { lua, current, prepare, run })
+        Ok(Self { lua, current, prepare, run, compiled: RefCell::default() })
     }
 
     fn execute(
@@ -131,14 +135,33 @@ impl Environment {
             self.current.raw_set("call", call)?;
             let lists = (texts(lua, script.keys)?, texts(lua, script.arguments)?);
             let globals: Table = self.prepare.call(lists)?;
-            let chunk = lua.load(script.text).set_name(CHUNK_NAME).set_mode(ChunkMode::Text);
-            let function = chunk.set_environment(globals).into_function()?;
+            let function = self.function(script.text)?;
+            function.set_environment(globals)?;
             self.run.call::<(bool, Value)>(function)
         });
         match returned? {
             (true, value) => Ok(value),
             (false, error) => Err(Failure::Raised(error)),
         }
+    }
+}
+
+impl Environment {
+    /// The compiled script.
+    fn function(&self, text: &[u8]) -> Result<Function> {
+        let mut compiled = self.compiled.borrow_mut();
+        if let Some(function) = compiled.get(text) {
+            return Ok(function.clone());
+        }
+        let chunk = self.lua.load(text).set_name(CHUNK_NAME).set_mode(ChunkMode::Text);
+        let function = chunk.into_function()?;
+        if text.len() <= COMPILED_BYTES_MAX {
+            if compiled.len() == COMPILED_MAX {
+                compiled.clear();
+            }
+            compiled.insert(text.into(), function.clone());
+        }
+        Ok(function)
     }
 }
 

@@ -17,7 +17,7 @@
 //! clock each 200 instructions. What takes long in one call is not Lua's own: patterns and
 //! `string.rep` are written here, `table.sort` compares in Lua. One call of what is left (joining,
 //! copying, collecting garbage) is linear in the memory of the script: some 10 ms. JSON nests 128
-//! deep (Redis: 1,000), a reply 32, coroutines 4 in each other.
+//! deep (Redis: 1,000), a reply 32, coroutines 8 in each other.
 //!
 //! **Invariants.** A thread has one Lua state, which its first script makes. The tables of the
 //! libraries are seen through empty tables that refuse changes; every function that changes a

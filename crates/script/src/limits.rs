@@ -27,10 +27,18 @@ pub(super) const PATTERN_STEPS_PER_LOOK: u32 = 10_000;
 pub(super) const PATTERN_DEPTH_MAX: usize = 200;
 
 /// Coroutines that run within each other. Lua 5.1 bounds calls of C within each, but not these.
-pub(super) const COROUTINE_DEPTH_MAX: usize = 4;
+pub(super) const COROUTINE_DEPTH_MAX: usize = 8;
 
 /// Depth of nested values in JSON. Redis: 1,000.
 pub(super) const JSON_DEPTH_MAX: usize = 128;
 
 /// Bytes that a script's values become outside of Lua at most: a reply, words of a command, JSON.
 pub(super) const CONVERTED_BYTES_MAX: usize = SCRIPT_MEMORY_BYTES_MAX;
+
+/// Scripts that a thread keeps compiled.
+pub(super) const COMPILED_MAX: usize = 64;
+
+/// Bytes of the text of a script that is kept compiled at most.
+pub(super) const COMPILED_BYTES_MAX: usize = 4096;
+
+const _: () = assert!(COMPILED_MAX * COMPILED_BYTES_MAX * 8 < SCRIPT_MEMORY_KEPT_BYTES);

@@ -22,17 +22,15 @@ local function pack(...) return { n = select("#", ...), ... } end
 
 local function refuse() error(READ_ONLY, 2) end
 
+-- What getmetatable says of a read-only table: an empty one, read-only too.
+local said = {}
+content_of[said] = {}
+setmetatable(said, { __index = content_of[said], __newindex = refuse, __metatable = said })
+
 local function read_only(content)
     local seen = {}
-    local metatable = { __index = content, __newindex = refuse }
     content_of[seen] = content
-    setmetatable(seen, metatable)
-    -- What getmetatable says of it.
-    local said = {}
-    content_of[said] = {}
-    setmetatable(said, { __index = content_of[said], __newindex = refuse, __metatable = said })
-    metatable.__metatable = said
-    return seen
+    return setmetatable(seen, { __index = content, __newindex = refuse, __metatable = said })
 end
 
 -- After code of the script ran in a protected call: a script whose time is over does not go on.

@@ -1,6 +1,6 @@
 //! Scripts by their SHA-1, for all threads.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::limits::SCRIPTS_BYTES_MAX;
@@ -15,6 +15,11 @@ pub struct ScriptCache {
 #[derive(Debug, Default)]
 struct Scripts {
     by_sha: HashMap<String, Arc<[u8]>>,
+    /// SHA-1s of those that may be forgotten, the oldest first. A loaded one may still be among
+    /// them.
+    passing: VecDeque<String>,
+    /// SHA-1s of those that are loaded.
+    loaded: HashSet<String>,
     /// Bytes of all of them.
     bytes: usize,
 }
@@ -24,20 +29,26 @@ struct Scripts {
 pub struct ScriptsFull;
 
 impl ScriptCache {
-    /// Keeps a script, and returns its SHA-1. If there is no room, the SHA-1 is in vain.
+    /// Keeps a script until all are forgotten, and returns its SHA-1. If there is no room, the
+    /// SHA-1 is in vain.
     pub fn keep(&self, script: &[u8]) -> (String, Result<(), ScriptsFull>) {
         let sha = sha1_hex(script);
         let mut scripts = self.lock();
-        if scripts.by_sha.contains_key(&sha) {
-            return (sha, Ok(()));
+        let kept = scripts.add(script, &sha);
+        if kept.is_ok() {
+            scripts.loaded.insert(sha.clone());
         }
-        let bytes = scripts.bytes + script.len() + sha.len();
-        if bytes > SCRIPTS_BYTES_MAX {
-            return (sha, Err(ScriptsFull));
+        (sha, kept)
+    }
+
+    /// Keeps a script as long as there is room: later ones take its place.
+    pub fn remember(&self, script: &[u8]) {
+        let sha = sha1_hex(script);
+        let mut scripts = self.lock();
+        let is_new = !scripts.by_sha.contains_key(&sha);
+        if is_new && scripts.add(script, &sha).is_ok() {
+            scripts.passing.push_back(sha);
         }
-        scripts.bytes = bytes;
-        scripts.by_sha.insert(sha.clone(), script.into());
-        (sha, Ok(()))
     }
 
     /// The script with this SHA-1, in hexadecimal digits of either case.
@@ -53,6 +64,26 @@ impl ScriptCache {
 
     fn lock(&self) -> MutexGuard<'_, Scripts> {
         self.scripts.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Scripts {
+    fn add(&mut self, script: &[u8], sha: &str) -> Result<(), ScriptsFull> {
+        if self.by_sha.contains_key(sha) {
+            return Ok(());
+        }
+        let bytes = script.len() + sha.len();
+        while self.bytes + bytes > SCRIPTS_BYTES_MAX {
+            let oldest = self.passing.pop_front().ok_or(ScriptsFull)?;
+            if !self.loaded.contains(&oldest)
+                && let Some(script) = self.by_sha.remove(&oldest)
+            {
+                self.bytes -= script.len() + oldest.len();
+            }
+        }
+        self.bytes += bytes;
+        self.by_sha.insert(sha.to_owned(), script.into());
+        Ok(())
     }
 }
 
@@ -73,5 +104,24 @@ mod tests {
         assert_eq!(cache.keep(b"return 2").1, Ok(()));
         cache.clear();
         assert_eq!(cache.get(sha.as_bytes()), None);
+    }
+
+    #[test]
+    fn loaded_scripts_stay_and_others_give_way() {
+        let cache = ScriptCache::default();
+        let script = |byte: u8| vec![byte; SCRIPTS_BYTES_MAX / 4];
+        let sha = |byte: u8| sha1_hex(&script(byte));
+        (b'a'..=b'c').for_each(|byte| cache.remember(&script(byte)));
+        assert_eq!(cache.keep(&script(b'a')).1, Ok(()));
+        (b'd'..=b'f').for_each(|byte| cache.remember(&script(byte)));
+        let kept = |byte: u8| cache.get(sha(byte).as_bytes()).is_some();
+        assert_eq!(
+            (b'a'..=b'f').map(kept).collect::<Vec<_>>(),
+            [true, false, false, false, true, true]
+        );
+        assert_eq!(cache.keep(&script(b'g')).1, Ok(()));
+        assert_eq!(cache.keep(&script(b'h')).1, Ok(()));
+        assert_eq!(cache.keep(&script(b'i')).1, Err(ScriptsFull));
+        assert!(kept(b'a') && kept(b'g') && kept(b'h'));
     }
 }

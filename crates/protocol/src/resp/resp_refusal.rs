@@ -160,6 +160,10 @@ texts! {
     NO_SCRIPT = "NOSCRIPT No matching script. Please use EVAL.";
     /// A command that scripts may not call.
     NOT_IN_SCRIPTS = "ERR This Redis command is not allowed from script";
+    /// A script calls a command that does not exist.
+    UNKNOWN_IN_SCRIPTS = "ERR Unknown Redis command called from script";
+    /// A script calls a command with too few or too many arguments.
+    ARITY_IN_SCRIPTS = "ERR Wrong number of args calling Redis command from script";
     /// A key of a shard that the script has not named.
     UNDECLARED_KEY = "ERR Script attempted to access a key that is not among its KEYS";
     /// There is no room for another script.

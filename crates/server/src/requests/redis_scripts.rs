@@ -34,8 +34,8 @@ impl Connection {
             };
             text
         } else {
-            // Clients name it by its SHA-1 next time. If there is no room, they send it again.
-            let _ = scripts.keep(script);
+            // Clients name it by its SHA-1 next time. If it is forgotten, they send it again.
+            scripts.remember(script);
             script.into()
         };
         let database = self.session().database;
@@ -67,7 +67,11 @@ impl Connection {
         }
         let words = RespWords::of_bulks(&bulks, words.len());
         let now = executor.now.unix_ms();
-        let request = RespCommand::find(&words).and_then(|command| {
+        let found = RespCommand::find(&words).map_err(|refusal| match refusal {
+            RespRefusal::WrongArity(_) => RespRefusal::ARITY_IN_SCRIPTS,
+            _ => RespRefusal::UNKNOWN_IN_SCRIPTS,
+        });
+        let request = found.and_then(|command| {
             if !command.is_allowed_in_scripts() {
                 return Err(RespRefusal::NOT_IN_SCRIPTS);
             }
