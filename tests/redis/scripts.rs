@@ -229,6 +229,10 @@ fn scripts_reply_as_on_redis() {
                 differences.push(format!("RESP{version} {text}\n  {ours:?}\n  {theirs:?}"));
             }
         }
+        for text in ["return 1", "return (", "return 'a"] {
+            let words = ["SCRIPT", "LOAD", text];
+            assert_eq!(ours.command(&words), theirs.command(&words), "{text}");
+        }
     }
     assert!(differences.is_empty(), "ours and Redis' replies:\n{}", differences.join("\n"));
 }

@@ -96,12 +96,23 @@ pub fn run(script: &Script<'_>, call: &mut Call<'_>) -> Vec<u8> {
         Err(failure) => reply.line(b'-', &failure_text(&failure, script)),
     }
     clock::end();
-    // A state that grew is not used again, nor is one that has little left.
-    let lua = &environment.lua;
-    let is_sound = lua.used_memory() < SCRIPT_MEMORY_KEPT_BYTES
-        || lua.gc_collect().is_ok() && lua.used_memory() < SCRIPT_MEMORY_KEPT_BYTES;
-    STATE.set(is_sound.then_some(environment));
+    environment.put_back();
     reply.out
+}
+
+/// Whether a text is a script. If not, the error that a client gets.
+pub fn check(text: &[u8]) -> std::result::Result<(), Vec<u8>> {
+    let script = Script { text, keys: &[], arguments: &[], is_resp3: false };
+    let checked = STATE.take().map_or_else(Environment::new, Ok).and_then(|environment| {
+        let function = environment.function(text).map(|_| ());
+        environment.put_back();
+        function
+    });
+    checked.map_err(|error| {
+        let mut reply = ReplyWriter { out: Vec::new(), is_resp3: false, has_booleans: false };
+        reply.line(b'-', &failure_text(&Failure::Other(error), &script));
+        reply.out
+    })
 }
 
 impl Environment {
@@ -121,6 +132,14 @@ impl Environment {
             Ok(VmState::Continue)
         })?;
         Ok(Self { lua, current, prepare, run, compiled: RefCell::default() })
+    }
+
+    /// Keeps the state for the next script, unless it grew: then little may be left in it.
+    fn put_back(self) {
+        let lua = &self.lua;
+        let is_small = || lua.used_memory() < SCRIPT_MEMORY_KEPT_BYTES;
+        let is_sound = is_small() || lua.gc_collect().is_ok() && is_small();
+        STATE.set(is_sound.then_some(self));
     }
 
     fn execute(

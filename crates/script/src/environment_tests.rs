@@ -36,7 +36,7 @@ fn reply(text: &str, keys: &[&str], arguments: &[&str]) -> String {
     String::from_utf8_lossy(&out).replace("\r\n", "|")
 }
 
-fn check(text: &str, expected: &str) {
+fn check_reply(text: &str, expected: &str) {
     assert_eq!(reply(text, &["k"], &["one", "2"]), expected, "{text}");
 }
 
@@ -48,39 +48,39 @@ fn check_error(text: &str, expected: &str) {
 
 #[test]
 fn values_become_replies() {
-    check("return 1", ":1|");
-    check("return 3.99", ":3|");
-    check("return -3.99", ":-3|");
-    check("return 'a'", "$1|a|");
-    check("return true", ":1|");
-    check("return false", "$-1|");
-    check("return nil", "$-1|");
-    check("", "$-1|");
-    check("return {1, 'a', nil, 2}", "*2|:1|$1|a|");
-    check("return {ok='fine'}", "+fine|");
-    check("return {err='ERR bad\\nline'}", "-ERR bad line|");
-    check("return {KEYS[1], ARGV[1], ARGV[2], #ARGV}", "*4|$1|k|$3|one|$1|2|:2|");
-    check("return redis.status_reply('X')", "+X|");
-    check("return redis.error_reply('MY error')", "-MY error|");
-    check("return redis.error_reply('word')", "-ERR word|");
-    check("return redis.sha1hex('')", "$40|da39a3ee5e6b4b0d3255bfef95601890afd80709|");
+    check_reply("return 1", ":1|");
+    check_reply("return 3.99", ":3|");
+    check_reply("return -3.99", ":-3|");
+    check_reply("return 'a'", "$1|a|");
+    check_reply("return true", ":1|");
+    check_reply("return false", "$-1|");
+    check_reply("return nil", "$-1|");
+    check_reply("", "$-1|");
+    check_reply("return {1, 'a', nil, 2}", "*2|:1|$1|a|");
+    check_reply("return {ok='fine'}", "+fine|");
+    check_reply("return {err='ERR bad\\nline'}", "-ERR bad line|");
+    check_reply("return {KEYS[1], ARGV[1], ARGV[2], #ARGV}", "*4|$1|k|$3|one|$1|2|:2|");
+    check_reply("return redis.status_reply('X')", "+X|");
+    check_reply("return redis.error_reply('MY error')", "-MY error|");
+    check_reply("return redis.error_reply('word')", "-ERR word|");
+    check_reply("return redis.sha1hex('')", "$40|da39a3ee5e6b4b0d3255bfef95601890afd80709|");
     let deep = "local t = {} for i = 1, 100 do t = {t} end return t";
     assert!(reply(deep, &[], &[]).ends_with("-ERR reached lua stack limit|"));
 }
 
 #[test]
 fn commands_are_called() {
-    check("return redis.call('GET', 'lock')", "$5|token|");
-    check("return redis.call('get', 'none')", "$-1|");
-    check("return redis.call('get', 'none') == false", ":1|");
-    check("return redis.call('set', KEYS[1], 5) .ok", "$2|OK|");
-    check("redis.call('set', 'n', 10.5) return redis.call('get', 'n')", "$4|10.5|");
-    check("return redis.call('mget', 'a', 'b')", "*2|$1|a|$-1|");
-    check("return redis.pcall('nope').err", "$19|ERR unknown command|");
+    check_reply("return redis.call('GET', 'lock')", "$5|token|");
+    check_reply("return redis.call('get', 'none')", "$-1|");
+    check_reply("return redis.call('get', 'none') == false", ":1|");
+    check_reply("return redis.call('set', KEYS[1], 5) .ok", "$2|OK|");
+    check_reply("redis.call('set', 'n', 10.5) return redis.call('get', 'n')", "$4|10.5|");
+    check_reply("return redis.call('mget', 'a', 'b')", "*2|$1|a|$-1|");
+    check_reply("return redis.pcall('nope').err", "$19|ERR unknown command|");
     check_error("return redis.call('nope')", "ERR unknown command script: ");
     check_error("redis.call()", "at least one argument");
     check_error("redis.call('get', {})", "must be strings or integers");
-    check("return pcall(redis.call, 'nope') and 1 or 2", ":2|");
+    check_reply("return pcall(redis.call, 'nope') and 1 or 2", ":2|");
 }
 
 /// The scripts by which locks are released and extended: redis-py's, Laravel's.
@@ -123,11 +123,11 @@ fn nothing_of_a_script_stays() {
     ] {
         check_error(change, "Attempt to modify a readonly table");
     }
-    check("KEYS[1] = 'x' return KEYS[1]", "$1|x|");
-    check("return KEYS[1]", "$1|k|");
-    check("for name in pairs(string) do if name == 'rep' then return 1 end end", ":1|");
-    check("return rawget(string, 'rep') == string.rep", ":1|");
-    check("return {_G._G == _G, getmetatable('').__index == string}", "*2|:1|:1|");
+    check_reply("KEYS[1] = 'x' return KEYS[1]", "$1|x|");
+    check_reply("return KEYS[1]", "$1|k|");
+    check_reply("for name in pairs(string) do if name == 'rep' then return 1 end end", ":1|");
+    check_reply("return rawget(string, 'rep') == string.rep", ":1|");
+    check_reply("return {_G._G == _G, getmetatable('').__index == string}", "*2|:1|:1|");
 }
 
 #[test]
@@ -138,15 +138,15 @@ fn the_system_is_out_of_reach() {
     ] {
         check_error(&format!("return {name}"), "nonexistent global variable");
     }
-    check("return loadstring('return 5')()", ":5|");
+    check_reply("return loadstring('return 5')()", ":5|");
     check_error("return loadstring('return os')()", "nonexistent global variable 'os'");
-    check("return loadstring('\\27Lua') == nil", ":1|");
-    check(
+    check_reply("return loadstring('\\27Lua') == nil", ":1|");
+    check_reply(
         "local n = 0 return load(function() n = n + 1 \
         if n == 1 then return '\\27Lua' end end) == nil",
         ":1|",
     );
-    check("return string.dump == nil", ":1|");
+    check_reply("return string.dump == nil", ":1|");
     check_error("return loadstring('x = 1')()", "readonly");
 }
 
@@ -157,7 +157,7 @@ fn check_killed(text: &str) {
     check_error(text, "Script killed");
     let milliseconds = begin.elapsed().as_millis();
     assert!(milliseconds < 3_000, "{text}: {milliseconds} ms");
-    check("return 1", ":1|");
+    check_reply("return 1", ":1|");
     clock::set_duration(crate::limits::SCRIPT_DURATION_MAX);
 }
 
@@ -198,7 +198,7 @@ fn functions_of_the_library_are_interrupted() {
     ] {
         check_killed(endless);
     }
-    check("return string.rep('', 1e15)", "$0||");
+    check_reply("return string.rep('', 1e15)", "$0||");
 }
 
 #[test]
@@ -231,11 +231,11 @@ fn memory_has_a_limit() {
             return redis.call(unpack(t))",
         "the command of the script is too long",
     );
-    check(
+    check_reply(
         "local t = {} for i = 1, 7000 do t[i] = 'x' end return redis.pcall(unpack(t)).err",
         "$19|ERR unknown command|",
     );
-    check("return 1", ":1|");
+    check_reply("return 1", ":1|");
 }
 
 /// The stack of the thread is 2 MiB, as that of executors.
@@ -278,8 +278,16 @@ fn recursion_has_limits() {
         let text = text.replace("local function go()", "local go_on local function go()");
         let text = text.replace("return go()", "go_on = go return go()");
         reply(&text, &["k"], &[]);
-        check("return 1", ":1|");
+        check_reply("return 1", ":1|");
     }
+}
+
+#[test]
+fn texts_are_checked() {
+    assert_eq!(check(b"return 1"), Ok(()));
+    let error = check(b"return (").expect_err("it is cut");
+    assert!(error.starts_with(b"-ERR Error compiling script (new function): user_script:1: "));
+    assert!(check(b"\x1bLua").is_err());
 }
 
 #[test]

@@ -44,7 +44,7 @@ mod script_cache;
 mod sha1;
 mod string_functions;
 
-pub use environment::{Call, Script, run};
+pub use environment::{Call, Script, check, run};
 pub use limits::{SCRIPT_DURATION_MAX, SCRIPT_MEMORY_BYTES_MAX, SCRIPTS_BYTES_MAX};
 pub use script_cache::{ScriptCache, ScriptsFull};
 pub use sha1::sha1_hex;

@@ -157,6 +157,10 @@ impl Connection {
 
     /// `SCRIPT LOAD`.
     pub(super) fn load_script(&mut self, executor: &Executor, script: &[u8]) {
+        if let Err(error) = slabcore_script::check(script) {
+            self.write_redis_bytes(&error);
+            return;
+        }
         match executor.shared.redis.scripts.keep(script) {
             (sha, Ok(())) => self.write_redis(|out| out.bulk(sha.as_bytes())),
             (_, Err(_)) => self.refuse_redis(executor, &RespRefusal::SCRIPTS_FULL),
