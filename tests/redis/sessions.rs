@@ -309,6 +309,38 @@ fn clients_and_statistics() {
     assert_eq!(client.line("info nonsense"), "\"\"");
 }
 
+/// Clients send arrays, and commands for one key in them are executed in groups: these were not
+/// counted. Of a few items among many buckets, none was seen to expire.
+#[test]
+fn info_counts_grouped_commands_and_expiring_items() {
+    for threads in [1, 3] {
+        let server = options(threads).start();
+        let mut client = server.connect_redis();
+        client.line("select 3");
+        for number in 0..20 {
+            let key = format!("k{number}");
+            let set = ["SET", &key, "v", "EX", "100"];
+            let words = if number < 15 { &set[..] } else { &set[..3] };
+            assert_eq!(format!("{:?}", client.command(words)), "+OK");
+        }
+        client.command(&["GET", "k1"]);
+        client.command(&["GET", "none"]);
+        client.command(&["SETEX", "k1", "100", "v"]);
+        client.command(&["INCR", "k1"]);
+        let info = client.command(&["INFO", "everything"]);
+        let info = String::from_utf8_lossy(info.bulk().expect("a text")).into_owned();
+        for field in [
+            "cmdstat_set:calls=20,",
+            "cmdstat_get:calls=2,",
+            "cmdstat_setex:calls=1,",
+            "cmdstat_incr:calls=1,",
+            "db3:keys=20,expires=15,avg_ttl=99",
+        ] {
+            assert!(info.contains(field), "{field} is missing:\n{info}");
+        }
+    }
+}
+
 /// The scripts by which redis-py, Laravel and others release and extend locks.
 #[test]
 fn scripts_release_locks() {

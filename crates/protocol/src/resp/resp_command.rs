@@ -303,6 +303,13 @@ impl RespCommand {
         named(name).and_then(|kind| COMMANDS.get(kind as usize))
     }
 
+    /// `GET`, the most frequent one.
+    #[inline]
+    pub fn get() -> &'static Self {
+        #[expect(clippy::indexing_slicing, reason = "the table has it")]
+        &COMMANDS[Kind::Get as usize]
+    }
+
     /// All commands and subcommands.
     pub fn all() -> &'static [Self] {
         COMMANDS

@@ -11,7 +11,7 @@ use slabcore_shard::{ExpirySample, ShardId};
 
 use crate::executor::Executor;
 use crate::requests::request_command::command_of_redis;
-use crate::settings::limits::INFO_SAMPLE_LOOKS;
+use crate::settings::limits::{INFO_SAMPLE_ITEMS, INFO_SAMPLE_LOOKS};
 use crate::shared::redis_counts::RedisTotals;
 use crate::shared::resource_usage::{ResourceUsage, resident_bytes};
 use crate::shared::shared_state::SharedState;
@@ -82,7 +82,7 @@ fn facts(executor: &mut Executor) -> Facts<'_> {
         for shard in ShardId::first(executor.router.shards()) {
             let shard = executor.shards.held(shard).expect("all shards are held");
             items += shard.items_in(database);
-            let sample = shard.sample_expiring(now, database, INFO_SAMPLE_LOOKS);
+            let sample = shard.sample_expiring(now, database, INFO_SAMPLE_ITEMS, INFO_SAMPLE_LOOKS);
             sum.items += sample.items;
             sum.expiring += sample.expiring;
             sum.left_ms += sample.left_ms;

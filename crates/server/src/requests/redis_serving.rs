@@ -85,13 +85,15 @@ impl Connection {
         {
             let rest = &input[decoded_bytes..];
             let (database, version) = (session.database, session.version);
-            let stage_it = |key, operation, consumed| {
+            let stage_it = |command, key, operation, consumed| {
                 let request = StringRequest { key, database, version, operation };
                 let request = KeyRequest::String(request);
-                StagedRequest { request, form: ReplyForm::Plain, consumed }
+                let redis_command = Some(command);
+                StagedRequest { request, form: ReplyForm::Plain, consumed, redis_command }
             };
             if let Some((key, consumed)) = session.decoder.single_get(rest) {
-                stage.push_redis(executor, stage_it(key, StringOperation::Get, consumed));
+                let request = stage_it(RespCommand::get(), key, StringOperation::Get, consumed);
+                stage.push_redis(executor, request);
                 decoded_bytes += consumed;
                 continue;
             }
@@ -104,9 +106,10 @@ impl Connection {
                     break;
                 }
             };
-            let request = RespCommand::find(&words).and_then(|command| command.parse(words, now));
+            let Ok(command) = RespCommand::find(&words) else { break };
+            let request = command.parse(words, now);
             let Ok(RespRequest::String { key, operation }) = request else { break };
-            stage.push_redis(executor, stage_it(key, operation, consumed));
+            stage.push_redis(executor, stage_it(command, key, operation, consumed));
             decoded_bytes += consumed;
         }
         StagedRequests { requests: start..stage.len(), next: None }
@@ -126,7 +129,11 @@ impl Connection {
         executor: &mut Executor,
         route: Route<'_>,
         request: &StringRequest<'_>,
+        redis_command: Option<&'static RespCommand>,
     ) {
+        if let Some(command) = redis_command {
+            executor.redis_counts().count(command);
+        }
         let command = command_of_string(&request.operation);
         if request.operation == StringOperation::Get {
             self.plain_redis_get(executor, route);

@@ -331,10 +331,11 @@ impl Connection {
                 SlotRequest::Other(StagedRequest {
                     request: KeyRequest::String(it),
                     consumed: bytes,
+                    redis_command,
                     ..
                 }) => {
                     consumed += bytes;
-                    self.staged_string(executor, slot.route(), it);
+                    self.staged_string(executor, slot.route(), it, *redis_command);
                 }
                 SlotRequest::Other(other) => {
                     consumed += other.consumed;

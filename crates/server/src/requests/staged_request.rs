@@ -2,7 +2,7 @@
 //!
 //! Dialects: an arm for the requests of each.
 
-use slabcore_protocol::{DataBlock, Decoded, MetaRequest, Request};
+use slabcore_protocol::{DataBlock, Decoded, MetaRequest, Request, RespCommand};
 use slabcore_shard::KeyRequest;
 use slabcore_storage::ItemSizeLimit;
 
@@ -15,6 +15,8 @@ pub(super) struct StagedRequest<'a> {
     pub(super) form: ReplyForm,
     /// Bytes of the input, with line end and data block.
     pub(super) consumed: usize,
+    /// The command of Redis' dialect, to count it when it is executed.
+    pub(super) redis_command: Option<&'static RespCommand>,
 }
 
 impl<'a> StagedRequest<'a> {
@@ -40,7 +42,8 @@ impl<'a> StagedRequest<'a> {
                 let DataBlock::Whole { value, consumed: block_bytes } = block else { return None };
                 let request = KeyRequest::Store { store: *store, value };
                 let consumed = consumed + block_bytes;
-                Some(Self { request, form: ReplyForm::of(store.noreply), consumed })
+                let form = ReplyForm::of(store.noreply);
+                Some(Self { request, form, consumed, redis_command: None })
             }
             _ => None,
         }
@@ -73,6 +76,6 @@ impl<'a> StagedRequest<'a> {
             Request::Binary(request) => (KeyRequest::Binary(request), ReplyForm::Plain),
             _ => return None,
         };
-        Some(Self { request, form, consumed })
+        Some(Self { request, form, consumed, redis_command: None })
     }
 }

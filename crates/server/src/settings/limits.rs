@@ -174,8 +174,12 @@ pub const KEYS_REPLY_BYTES_MAX: usize = 64 << 20;
 /// Items and buckets that one `SCAN` looks at, whatever its `COUNT`.
 pub const SCAN_COUNT_MAX: usize = 1 << 16;
 
-/// Items and buckets of a shard that `INFO` looks at to estimate how many items expire.
-pub const INFO_SAMPLE_LOOKS: usize = 64;
+/// Items of a database that `INFO` looks at in each shard to estimate how many of them expire.
+pub const INFO_SAMPLE_ITEMS: usize = 64;
+
+/// Items and buckets of a shard that it looks at to find them. All of a table's first page, so
+/// that the few items of a small cache are counted exactly.
+pub const INFO_SAMPLE_LOOKS: usize = 2048;
 
 /// Commands that Redis has and this server has not, of each client library, that are logged in the
 /// life of the process.

@@ -107,11 +107,19 @@ impl Shard {
         None
     }
 
-    /// Looks at about so many items of a database.
-    pub fn sample_expiring(&self, now: Now, database: u8, looks: usize) -> ExpirySample {
+    /// Looks at some items of a database: until it has seen `items`, or has looked at `looks`
+    /// items and buckets.
+    pub fn sample_expiring(
+        &self,
+        now: Now,
+        database: u8,
+        items: usize,
+        looks: usize,
+    ) -> ExpirySample {
         let mut sample = ExpirySample::default();
-        if self.items_in(database) > 0 {
-            self.scan(now, 0, database, looks, |item| {
+        let (mut cursor, mut looked) = (0, 0);
+        while sample.items < self.items_in(database).min(items as u64) && looked < looks {
+            cursor = self.scan(now, cursor, database, items, |item| {
                 sample.items += 1;
                 if !item.expiry().is_never() {
                     sample.expiring += 1;
@@ -119,6 +127,10 @@ impl Shard {
                     sample.left_ms += left.max(0).cast_unsigned();
                 }
             });
+            looked += items;
+            if cursor == 0 {
+                break;
+            }
         }
         sample
     }
