@@ -6,7 +6,8 @@ use arrayvec::ArrayVec;
 use slabcore_protocol::{
     BinaryRequest, END, Echo, Keys, MetaCommand, MetaFlags, encode_value_header,
 };
-use slabcore_shard::{ForwardedRequest, KeyRequest, LargeHit, Response, Route, ValueEnd};
+use slabcore_shard::{ForwardedRequest, KeyRequest, LargeHit, Response, Route, ShardId, ValueEnd};
+use slabcore_storage::Hold;
 
 use crate::connection::Connection;
 use crate::connection::outgoing::LargeValue;
@@ -201,6 +202,8 @@ impl Connection {
         if let Some(shard) = executor.reach(route.shard) {
             let key = route.key.key();
             match shard.execute(now, route.key, request) {
+                // Not even a value.
+                _ if form == ReplyForm::Nothing => {}
                 Response::Large { flags, cas, value_bytes } => {
                     self.large_value(executor, route, ValueEnd::LineEnd, |out| {
                         encode_value_header(out, key, flags, value_bytes, cas);
@@ -211,13 +214,18 @@ impl Connection {
                         out.extend_from_slice(&head);
                     });
                 }
-                ref response if form != ReplyForm::Nothing => {
+                Response::HeldWithHead { head, end, .. } => {
+                    let hold = shard.take_held();
+                    self.held_value(executor, route.shard, hold, end, |out| {
+                        out.extend_from_slice(&head);
+                    });
+                }
+                ref response => {
                     self.output.encode(|out| {
                         if with_end { response.encode_with_end(out) } else { response.encode(out) }
                     });
                     return;
                 }
-                _ => {}
             }
         } else {
             self.foreign_request(executor, route, request, form);
@@ -259,8 +267,20 @@ impl Connection {
     ) {
         let shard = executor.shards.held_mut(route.shard).expect("it has just answered");
         let hold = shard.hold(route.key);
+        self.held_value(executor, route.shard, hold, end, head);
+    }
+
+    /// Sends a held value of a shard.
+    fn held_value(
+        &mut self,
+        executor: &mut Executor,
+        shard: ShardId,
+        hold: Hold,
+        end: ValueEnd,
+        head: impl FnOnce(&mut Vec<u8>),
+    ) {
         self.output.encode(head);
-        let value = LargeValue::new(route.shard, hold, Vec::new(), end);
+        let value = LargeValue::new(shard, hold, Vec::new(), end);
         self.output.open_large(value, &mut executor.spares);
     }
 }

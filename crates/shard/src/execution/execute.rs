@@ -66,7 +66,9 @@ impl Shard {
                 MetaCommand::Debug => self.meta_debug(now, key),
             },
             KeyRequest::Binary(ref request) => self.binary(now, key, request),
-            KeyRequest::String(ref request) => self.string(now, key, request),
+            KeyRequest::String(ref request) => {
+                self.string(now, key, request, VALUE_INLINE_BYTES_MAX)
+            }
         }
     }
 

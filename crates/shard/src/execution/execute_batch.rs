@@ -18,7 +18,6 @@ use crate::limits::{BATCH_REPLY_BYTES_SOFT_MAX, PREFETCH_GROUP};
 use crate::requests::clock::Now;
 use crate::requests::request::KeyRequest;
 use crate::requests::response::{Response, ValueEnd};
-use crate::requests::string_reply::StringReply;
 
 /// The bytes before a held value.
 enum ValueHead {
@@ -120,7 +119,7 @@ impl Shard {
         version: RespVersion,
         replies: &mut Replies<'_>,
     ) {
-        if replies.bytes.len() >= BATCH_REPLY_BYTES_SOFT_MAX {
+        if replies.bytes.len() >= BATCH_REPLY_BYTES_SOFT_MAX || self.watch_log.is_on() {
             let (operation, database) = (StringOperation::Get, key.database());
             let request = StringRequest { key: key.key(), database, version, operation };
             let request = KeyRequest::String(request);
@@ -165,7 +164,13 @@ impl Shard {
         if self.watch_log.is_on() {
             self.announce(now, key, request);
         }
-        let response = self.execute(now, key, request);
+        let response = match request {
+            KeyRequest::String(request) if replies_full => {
+                self.hot_keys.note(now, key);
+                self.string(now, key, request, 0)
+            }
+            _ => self.execute(now, key, request),
+        };
         let Some(replies) = replies else { return };
         let head = match response {
             Response::Large { flags, cas, .. } => ValueHead::Classic(flags, cas),
@@ -174,10 +179,10 @@ impl Shard {
                 ValueHead::Classic(item.flags(), cas)
             }
             Response::LargeWithHead { head, end } => ValueHead::Other(head, end),
-            Response::String(StringReply::Bulk(value))
-                if replies_full && request.returns_whole_value() =>
-            {
-                ValueHead::Other(bulk_head(value.len()), ValueEnd::LineEnd)
+            Response::HeldWithHead { head, end, .. } => {
+                let hold = self.take_held();
+                replies.push_held(hold, end, |out| out.extend_from_slice(&head));
+                return;
             }
             Response::PartsWithHead { head, end, .. } if replies_full => {
                 ValueHead::Other(head, end)

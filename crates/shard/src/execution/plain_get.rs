@@ -87,7 +87,7 @@ impl Shard {
             write_bulk(out, value);
             return None;
         }
-        match value_reply(item) {
+        match value_reply(item, VALUE_INLINE_BYTES_MAX) {
             Response::LargeWithHead { .. } => {
                 Some(LargeHit { flags: item.flags(), value_bytes: item.value_len() })
             }

@@ -32,6 +32,8 @@ pub struct Shard {
     pub(super) detail: Detail,
     pub(super) hot_keys: HotKeys,
     pub(super) watch_log: WatchLog,
+    /// The value that the last request has found and held, until it is taken.
+    pub(super) held: Option<Hold>,
     /// The slab classes at the last `stats reset`.
     pub(super) class_baseline: ClassTable,
     /// Dumps and crawls that clients have started here.
@@ -109,6 +111,7 @@ impl Shard {
             detail: Detail::default(),
             hot_keys: HotKeys::new(),
             watch_log: WatchLog::default(),
+            held: None,
             class_baseline: ClassTable::default(),
             crawls_started: 0,
             flush_tick: None,
@@ -177,6 +180,16 @@ impl Shard {
     /// kept even if that get was a gat that ended the item's life.
     pub fn hold(&mut self, key: HashedKey<'_>) -> Hold {
         self.store.hold_hit(key).expect("the last get has just found it")
+    }
+
+    /// Takes the hold on the value of the last [`crate::Response::HeldWithHead`]. One that is not
+    /// taken ends with a later request.
+    ///
+    /// # Panics
+    ///
+    /// If there is none.
+    pub fn take_held(&mut self) -> Hold {
+        self.held.take().expect("the last request has just held a value")
     }
 
     /// True if a value was ever stored here that is too long to be copied into a reply.

@@ -1,11 +1,10 @@
-//! Changes of a string's number and of its expiry, for the Redis dialect.
-
-use alloc::string::ToString;
+//! Changes of a string's number and of its expiry, and its deletion, for the Redis dialect.
 
 use slabcore_metrics::Counter;
 use slabcore_protocol::{DecimalError, ExpireCondition, RespRefusal, add_decimals, strict_64};
-use slabcore_storage::{Expiry, HashedKey};
+use slabcore_storage::{Expiry, HashedKey, Hit, NewItem, StoreVerb};
 
+use crate::execution::decimal::{SIGNED_BYTES_MAX, signed_decimal};
 use crate::execution::shard::Shard;
 use crate::execution::string_values::bytes_of;
 use crate::requests::clock::Now;
@@ -22,21 +21,16 @@ impl Shard {
         key: HashedKey<'_>,
         number: i64,
     ) -> StringReply<'static> {
-        let found = self.store.peek(now.moment(), key).ok();
-        let (misses, is_miss) =
-            (if number < 0 { Counter::DecrMisses } else { Counter::IncrMisses }, found.is_none());
-        let (old, kept) = match &found {
-            None => (Some(0), (0, Expiry::NEVER)),
-            Some(item) => (item.value().and_then(strict_64), (item.flags(), item.expiry())),
+        let (old, kept) = match self.store.peek(now.moment(), key) {
+            Err(_) => (Some(0), None),
+            Ok(item) => (item.value().and_then(strict_64), Some((item.flags(), item.expiry()))),
         };
-        if is_miss {
-            self.metrics.add(misses, 1);
-        }
         let Some(old) = old else { return StringReply::Refused(RespRefusal::NOT_AN_INTEGER) };
         let Some(sum) = old.checked_add(number) else {
             return StringReply::Refused(RespRefusal::OVERFLOW);
         };
-        match self.string_replace(now, key, sum.to_string().as_bytes(), kept) {
+        let mut room = [0; SIGNED_BYTES_MAX];
+        match self.store_number(now, key, signed_decimal(sum, &mut room), kept, number < 0) {
             Ok(()) => StringReply::Integer(sum),
             Err(refusal) => StringReply::Refused(refusal),
         }
@@ -50,11 +44,11 @@ impl Shard {
         number: &[u8],
     ) -> StringReply<'static> {
         let (old, kept) = match self.store.peek(now.moment(), key) {
-            Err(_) => (b"0".to_vec(), (0, Expiry::NEVER)),
+            Err(_) => (b"0".to_vec(), None),
             Ok(item) if item.value_len() > NUMBER_BYTES_MAX => {
                 return StringReply::Refused(RespRefusal::NOT_A_FLOAT);
             }
-            Ok(item) => (bytes_of(&item), (item.flags(), item.expiry())),
+            Ok(item) => (bytes_of(&item), Some((item.flags(), item.expiry()))),
         };
         let sum = match add_decimals(&old, number) {
             Ok(sum) => sum.into_bytes(),
@@ -65,10 +59,45 @@ impl Shard {
                 return StringReply::Refused(RespRefusal::NOT_FINITE);
             }
         };
-        match self.string_replace(now, key, &sum, kept) {
+        match self.store_number(now, key, &sum, kept, number.starts_with(b"-")) {
             Ok(()) => StringReply::Owned(sum),
             Err(refusal) => StringReply::Refused(refusal),
         }
+    }
+
+    /// Stores the sum in place of a number, and counts an incr or a decr. `kept`: flags and expiry
+    /// of the old item; a missing one counts as a miss and, as it is created, as a set.
+    fn store_number(
+        &mut self,
+        now: Now,
+        key: HashedKey<'_>,
+        sum: &[u8],
+        kept: Option<(u32, Expiry)>,
+        is_less: bool,
+    ) -> Result<(), RespRefusal<'static>> {
+        let (hit, misses) = if is_less {
+            (Hit::Decr, Counter::DecrMisses)
+        } else {
+            (Hit::Incr, Counter::IncrMisses)
+        };
+        let Some((flags, expiry)) = kept else {
+            self.metrics.add(misses, 1);
+            return self.string_replace(now, key, sum, (0, Expiry::NEVER));
+        };
+        let item = NewItem { key, value: sum, flags, expiry };
+        self.string_store(now, &item, StoreVerb::Set)?;
+        self.store.count_hit(key, hit);
+        Ok(())
+    }
+
+    /// `DEL`.
+    pub(super) fn string_delete(&mut self, now: Now, key: HashedKey<'_>) -> StringReply<'static> {
+        self.detail.note_delete(&self.metrics, key.key());
+        let is_deleted = self.store.delete(now.moment(), key).is_ok();
+        if !is_deleted {
+            self.metrics.add(Counter::DeleteMisses, 1);
+        }
+        StringReply::Integer(i64::from(is_deleted))
     }
 
     /// `EXPIRE` and its like. A past time deletes the item.
@@ -99,7 +128,7 @@ impl Shard {
         }
         // It has just been found; without memory for the expiry it is gone, too.
         if at <= now.unix_ms() {
-            let _ = self.store.delete(now.moment(), key);
+            self.string_remove(now, key, "expire");
         } else {
             let _ = self.store.set_expiry(now.moment(), key, now.expiry_at_unix_ms(at));
         }

@@ -1,11 +1,12 @@
-//! What the Redis dialect asks of a value.
+//! What the Redis dialect asks of an item.
 
 use alloc::vec::Vec;
+use core::ops::Range;
 
-use slabcore_protocol::{RespVersion, RespWriter, strict_64};
-use slabcore_storage::ItemRef;
+use slabcore_protocol::{ExpiryForm, RespVersion, RespWriter, strict_64};
+use slabcore_storage::{Expiry, ItemRef};
 
-use crate::limits::VALUE_INLINE_BYTES_MAX;
+use crate::requests::clock::Now;
 use crate::requests::response::{Response, ValueEnd};
 use crate::requests::string_reply::StringReply;
 
@@ -17,6 +18,48 @@ pub(super) fn bytes_of(item: &ItemRef<'_>) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(item.value_len());
     item.value_parts().for_each(|part| bytes.extend_from_slice(part));
     bytes
+}
+
+/// A copy of a part of the value.
+pub(super) fn part_of(item: &ItemRef<'_>, range: Range<usize>) -> Vec<u8> {
+    let (mut bytes, mut offset) = (Vec::with_capacity(range.len()), 0);
+    for part in item.value_parts() {
+        let from = range.start.clamp(offset, offset + part.len()) - offset;
+        let to = range.end.clamp(offset, offset + part.len()) - offset;
+        bytes.extend_from_slice(&part[from..to]);
+        offset += part.len();
+        if offset >= range.end {
+            break;
+        }
+    }
+    bytes
+}
+
+/// The bytes of a `GETRANGE`. `None`: it is empty.
+pub(super) fn range_in(length: usize, start: i64, end: i64) -> Option<Range<usize>> {
+    let length = length as i64;
+    // As in Redis, a range whose ends are both counted from the end, in the wrong order, is empty.
+    if start < 0 && end < 0 && start > end {
+        return None;
+    }
+    let from_begin = |at: i64| if at < 0 { length.saturating_add(at).max(0) } else { at };
+    let (start, end) = (from_begin(start), from_begin(end).min(length - 1));
+    (0 <= start && start <= end).then(|| start as usize..end as usize + 1)
+}
+
+/// An expiry as it is shown. -1: never.
+pub(super) fn shown_expiry(now: Now, expiry: Expiry, form: ExpiryForm) -> i64 {
+    if expiry.is_never() {
+        return -1;
+    }
+    let at = now.unix_ms_of(expiry);
+    let left = (at - now.unix_ms()).max(0);
+    match form {
+        ExpiryForm::SecondsLeft => (left + 500) / 1_000,
+        ExpiryForm::MillisecondsLeft => left,
+        ExpiryForm::UnixSeconds => (at + 500) / 1_000,
+        ExpiryForm::UnixMilliseconds => at,
+    }
 }
 
 /// The name of the encoding that Redis would use for a new value.
@@ -50,20 +93,41 @@ pub(super) fn bulk_head(value_bytes: usize) -> Vec<u8> {
     head
 }
 
-/// The reply with an item's value.
+/// The reply with an item's value. A longer one than `inline_max` is not copied.
 #[inline]
-pub(super) fn value_reply(item: ItemRef<'_>) -> Response<'_> {
+pub(super) fn value_reply(item: ItemRef<'_>, inline_max: usize) -> Response<'_> {
     match item.value() {
-        Some(value) if value.len() <= VALUE_INLINE_BYTES_MAX => {
-            Response::String(StringReply::Bulk(value))
-        }
+        Some(value) if value.len() <= inline_max => Response::String(StringReply::Bulk(value)),
         _ => {
             let head = bulk_head(item.value_len());
-            if item.value_len() <= VALUE_INLINE_BYTES_MAX {
+            if item.value_len() <= inline_max {
                 Response::PartsWithHead { head, item, end: ValueEnd::LineEnd }
             } else {
                 Response::LargeWithHead { head, end: ValueEnd::LineEnd }
             }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ranges_as_redis_cuts_them() {
+        for (length, start, end, expected) in [
+            (11, 0, 3, Some(0..4)),
+            (11, 0, -1, Some(0..11)),
+            (11, -4, -1, Some(7..11)),
+            (11, 5, 3, None),
+            (11, 5, 5_000, Some(5..11)),
+            (11, -5_000, 10_000, Some(0..11)),
+            (11, 11, 12, None),
+            (11, -1, -5, None),
+            (0, 0, -1, None),
+            (3, i64::MIN, i64::MAX, Some(0..3)),
+        ] {
+            assert_eq!(range_in(length, start, end), expected, "{length} {start} {end}");
         }
     }
 }

@@ -74,6 +74,14 @@ impl Detail {
         }
     }
 
+    /// Counts a command that stores a string for the Redis dialect.
+    #[inline]
+    pub(crate) fn note_string_store(&mut self, metrics: &ShardMetrics, key: &[u8]) {
+        if self.is_on {
+            self.count(metrics, key, PrefixEvent::Store);
+        }
+    }
+
     /// Counts a delete of the classic commands or the binary protocol.
     #[inline]
     pub(crate) fn note_delete(&mut self, metrics: &ShardMetrics, key: &[u8]) {

@@ -127,6 +127,21 @@ impl WatchLog {
         self.show(Streams::DELETIONS, |out| encode_deletion(out, &item, command));
     }
 
+    /// Shows the deletion of a live item by this command.
+    #[cold]
+    pub(crate) fn show_deletion(
+        &mut self,
+        store: &Store,
+        now: Now,
+        key: HashedKey<'_>,
+        command: &str,
+    ) {
+        if let Ok(glance) = store.glance(now.moment(), key) {
+            let item = watched_item(key.key(), &glance);
+            self.show(Streams::DELETIONS, |out| encode_deletion(out, &item, command));
+        }
+    }
+
     /// Shows a look-up; returns what it will find.
     pub(crate) fn show_look(
         &mut self,
@@ -188,6 +203,19 @@ impl WatchLog {
 
     /// Shows an item that a request other than a storage command has stored.
     pub(crate) fn show_stored(&mut self, store: &Store, now: Now, item: &NewItem<'_>, verb: Verb) {
+        self.show_item(store, now, item, verb, StoreStatus::Stored);
+    }
+
+    /// Shows an item that a request other than a storage command wants to store, with its outcome.
+    #[cold]
+    pub(crate) fn show_item(
+        &mut self,
+        store: &Store,
+        now: Now,
+        item: &NewItem<'_>,
+        verb: Verb,
+        status: StoreStatus,
+    ) {
         let new = NewItemShown {
             key: item.key,
             value_bytes: item.value.len(),
@@ -195,7 +223,7 @@ impl WatchLog {
             expiry: item.expiry,
             verb,
         };
-        self.show_new(store, now, &new, StoreStatus::Stored);
+        self.show_new(store, now, &new, status);
     }
 
     /// Shows an md that emptied the value, as memcached does: as a store of an empty value, and as

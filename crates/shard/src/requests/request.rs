@@ -1,8 +1,6 @@
 //! A request for one key, as a shard executes it.
 
-use slabcore_protocol::{
-    BinaryRequest, MetaCommand, MetaFlags, StoreRequest, StringOperation, StringRequest,
-};
+use slabcore_protocol::{BinaryRequest, MetaCommand, MetaFlags, StoreRequest, StringRequest};
 
 /// A request for one key. Whether the client wants a reply is not part of it: the connection knows.
 #[derive(Debug, Clone, Copy)]
@@ -85,12 +83,6 @@ impl<'a> KeyRequest<'a> {
             Self::String(request) => request.database,
             _ => 0,
         }
-    }
-
-    /// True if a value in the reply is the item's, as a whole and as it is now.
-    pub(crate) const fn returns_whole_value(&self) -> bool {
-        let Self::String(request) = self else { return false };
-        matches!(request.operation, StringOperation::Get | StringOperation::GetExpire(_))
     }
 
     /// True if the reply can have the item's value.

@@ -6,7 +6,7 @@ use slabcore_protocol::{
     BinaryReply, END, MetaReply, MetaStatus, Reply, VALUE_END, VALUE_END_AND_END, encode_value,
     encode_value_header,
 };
-use slabcore_storage::ItemRef;
+use slabcore_storage::{Hold, ItemRef};
 
 use crate::requests::string_reply::StringReply;
 
@@ -68,6 +68,16 @@ pub enum Response<'a> {
         /// The bytes after the value.
         end: ValueEnd,
     },
+    /// A value that is held already, because its item is gone or only a part of it is sent. Take the
+    /// hold with [`crate::Shard::take_held`] before the next request is executed.
+    HeldWithHead {
+        /// The bytes before the value.
+        head: Vec<u8>,
+        /// The value.
+        hold: &'a Hold,
+        /// The bytes after the value.
+        end: ValueEnd,
+    },
     /// A reply of the Redis dialect, except values that are longer or lie in several chunks.
     String(StringReply<'a>),
     /// The reply to an me.
@@ -120,6 +130,11 @@ impl<'a> Response<'a> {
             Response::PartsWithHead { head, item, end } => {
                 out.extend_from_slice(head);
                 append_parts(out, item, *end);
+            }
+            Response::HeldWithHead { head, hold, end } => {
+                out.extend_from_slice(head);
+                hold.parts(0).for_each(|part| out.extend_from_slice(part));
+                out.extend_from_slice(end.bytes());
             }
             Response::Miss
             | Response::Quiet

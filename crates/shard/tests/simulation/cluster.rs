@@ -5,11 +5,12 @@ use std::sync::Arc;
 
 use slabcore_metrics::ShardMetrics;
 use slabcore_shard::{Batch, Now, Router, Shard, ShardId, Ticket, UploadId};
-use slabcore_storage::{Config, KeyHasher, PAGE_BYTES, PagePool, Region};
+use slabcore_storage::{Config, ItemRef, KeyHasher, PAGE_BYTES, PagePool, Region};
 
 use crate::model::{Held, Model};
 use crate::random::Random;
-use crate::request::{Ask, Sent, Storage, ask, storage};
+use crate::request::{Ask, Name, Sent, Storage, ask, storage};
+use crate::strings::{DATABASES, string_ask, string_name};
 
 /// Connections per shard.
 const CONNECTIONS: usize = 3;
@@ -22,8 +23,8 @@ const PIECE_BYTES_MAX: usize = 30_000;
 struct Carried {
     batch: Batch,
     sent: Vec<Sent>,
-    /// Keys of the held values that it gives back.
-    released: Vec<Vec<u8>>,
+    /// Names of the held values that it gives back.
+    released: Vec<Name>,
 }
 
 /// A value on its way up.
@@ -70,7 +71,9 @@ pub(crate) struct Cluster {
     router: Router,
     pool: Arc<PagePool>,
     connections: Vec<Connection>,
-    tick: u32,
+    tight: bool,
+    /// Milliseconds of the clock.
+    clock: u64,
     pub(crate) random: Random,
 }
 
@@ -92,7 +95,7 @@ impl Cluster {
             Node {
                 shard: shard.expect("pages enough"),
                 model: Model::new(tight),
-                now: now(2),
+                now: now(2_000),
                 upload_numbers: (0..CONNECTIONS as u32).collect(),
                 gathered: (0..shards).map(|_| Carried::from(number)).collect(),
                 requests: empty(),
@@ -108,7 +111,8 @@ impl Cluster {
             router: Router::new(hasher, shards),
             pool: Arc::clone(&pool),
             connections: (0..shards * CONNECTIONS).map(connection).collect(),
-            tick: 2,
+            tight,
+            clock: 2_000,
             random: Random::new(seed),
         }
     }
@@ -128,8 +132,10 @@ impl Cluster {
                 self.deliver_front(from, to);
             }
             84..90 => self.begin_turn(from),
-            90..92 => self.tick += 1,
+            90..92 => self.clock += self.random.pick(&[1, 400, 1_000, 1_600]),
+            92 if self.random.chance(30) => self.flush_database(from),
             92 => self.flush(connection),
+            96 => self.scan(from),
             93..95 => self.want_pages(from),
             95 => self.hang_up(connection),
             _ => {
@@ -189,6 +195,13 @@ impl Cluster {
             self.go_on_uploading(connection);
         } else if !self.connections[connection].downloads.is_empty() && self.random.chance(60) {
             self.go_on_downloading(connection);
+        } else if self.random.chance(50) {
+            let name = string_name(&mut self.random, KEYS);
+            let route = self.router.route_in(name.0, &name.1);
+            let (shard, hash) = (route.shard.index(), route.key.hash());
+            let unix_ms = self.nodes[connection / CONNECTIONS].now.unix_ms();
+            let ask = string_ask(&mut self.random, &name, unix_ms, self.tight);
+            self.send(connection, shard, name, hash, ask, true);
         } else {
             let key = format!("key{}", self.random.below(KEYS)).into_bytes();
             let route = self.router.route(&key);
@@ -199,14 +212,8 @@ impl Cluster {
                 self.start_upload(connection, key, storage);
             } else {
                 let ask = ask(&mut self.random, uniques);
-                self.send(
-                    connection,
-                    route.shard.index(),
-                    key.clone(),
-                    route.key.hash(),
-                    ask,
-                    true,
-                );
+                let (shard, hash) = (route.shard.index(), route.key.hash());
+                self.send(connection, shard, (0, key), hash, ask, true);
             }
         }
     }
@@ -216,7 +223,7 @@ impl Cluster {
         &mut self,
         number: usize,
         to: usize,
-        key: Vec<u8>,
+        (database, key): Name,
         hash: u64,
         ask: Ask,
         answered: bool,
@@ -228,7 +235,15 @@ impl Cluster {
             Ticket { connection: number as u32, generation: 0, slot: connection.slots - 1 }
         });
         connection.requests += 1;
-        let sent = Sent { key, hash, ask, ticket, connection: number, number: connection.requests };
+        let sent = Sent {
+            database,
+            key,
+            hash,
+            ask,
+            ticket,
+            connection: number,
+            number: connection.requests,
+        };
         let gathered = &mut self.nodes[home].gathered[to];
         gathered.batch.push(&sent.forwarded(), ticket);
         gathered.sent.push(sent);
@@ -247,7 +262,14 @@ impl Cluster {
         let id = UploadId { source: ShardId::new(home), number };
         let rest = storage.value.clone();
         let begin = Ask::UploadBegin { id, storage };
-        self.send(connection, route.shard.index(), key.clone(), route.key.hash(), begin, false);
+        self.send(
+            connection,
+            route.shard.index(),
+            (0, key.clone()),
+            route.key.hash(),
+            begin,
+            false,
+        );
         let (shard, hash) = (route.shard.index(), route.key.hash());
         let upload = Upload { shard, key, hash, id, rest };
         self.connections[connection].upload = Some(upload);
@@ -260,14 +282,14 @@ impl Cluster {
         if upload.rest.is_empty() {
             let good = self.random.chance(85);
             self.end_upload(connection);
-            self.send(connection, shard, key, hash, Ask::UploadEnd { id, good }, true);
+            self.send(connection, shard, (0, key), hash, Ask::UploadEnd { id, good }, true);
         } else if self.random.chance(4) {
             self.end_upload(connection);
-            self.send(connection, shard, key, hash, Ask::UploadAbandon { id }, false);
+            self.send(connection, shard, (0, key), hash, Ask::UploadAbandon { id }, false);
         } else {
             let rest = upload.rest.split_off(piece_bytes.min(upload.rest.len()));
             let bytes = std::mem::replace(&mut upload.rest, rest);
-            self.send(connection, shard, key, hash, Ask::UploadBytes { id, bytes }, false);
+            self.send(connection, shard, (0, key), hash, Ask::UploadBytes { id, bytes }, false);
         }
     }
 
@@ -296,7 +318,7 @@ impl Cluster {
         let (home, to) = (connection / CONNECTIONS, download.shard);
         let gathered = &mut self.nodes[home].gathered[to];
         gathered.batch.push_release(download.held.hold);
-        gathered.released.push(download.held.key);
+        gathered.released.push(download.held.name);
         if home == to {
             self.dispatch(home, home);
             assert!(self.execute_front(home, home) && self.deliver_front(home, home));
@@ -308,7 +330,7 @@ impl Cluster {
         if let Some(upload) = &self.connections[connection].upload {
             let (id, shard, hash, key) = (upload.id, upload.shard, upload.hash, upload.key.clone());
             self.end_upload(connection);
-            self.send(connection, shard, key, hash, Ask::UploadAbandon { id }, false);
+            self.send(connection, shard, (0, key), hash, Ask::UploadAbandon { id }, false);
         }
         for download in std::mem::take(&mut self.connections[connection].downloads) {
             self.release(connection, download);
@@ -320,22 +342,54 @@ impl Cluster {
         let at = self.nodes[connection / CONNECTIONS].now.flush_time(delay);
         let answered = self.random.chance(50);
         for shard in 0..self.nodes.len() {
-            self.send(connection, shard, Vec::new(), 0, Ask::Flush { at }, answered);
+            self.send(connection, shard, Name::default(), 0, Ask::Flush { at }, answered);
         }
+    }
+
+    /// `FLUSHDB` on one shard.
+    fn flush_database(&mut self, number: usize) {
+        let (node, database) = (&mut self.nodes[number], self.random.pick(&DATABASES));
+        node.shard.flush_database(database);
+        node.model.items.retain(|name, _| name.0 != database);
+        assert_eq!(node.shard.items_in(database), 0);
+    }
+
+    /// A `SCAN` of one shard from begin to end shows the live items of a database, each once.
+    fn scan(&mut self, number: usize) {
+        let (node, database) = (&self.nodes[number], self.random.pick(&DATABASES));
+        let (mut keys, mut cursor) = (Vec::new(), 0);
+        loop {
+            let show = |item: ItemRef<'_>| keys.push(item.key().to_vec());
+            cursor = node.shard.scan(node.now, cursor, database, 3, show);
+            if cursor == 0 {
+                break;
+            }
+        }
+        keys.sort_unstable();
+        let live = node.model.live_keys(node.now, database);
+        if self.tight {
+            assert!(keys.iter().all(|key| live.contains(key)), "a dead item is shown");
+        } else {
+            assert_eq!(keys, live);
+        }
+        let word = self.random.below(usize::MAX) as u64;
+        let random_key = node.shard.random_key(node.now, database, word);
+        assert_eq!(random_key.is_some(), !keys.is_empty());
+        assert!(random_key.is_none_or(|key| keys.contains(&key)));
     }
 
     fn want_pages(&mut self, from: usize) {
         let Some(wish) = self.nodes[from].shard.take_page_wish() else { return };
         for shard in (0..self.nodes.len()).filter(|&shard| shard != from) {
             let ask = Ask::PagesWanted { wish };
-            self.send(from * CONNECTIONS, shard, Vec::new(), 0, ask, false);
+            self.send(from * CONNECTIONS, shard, Name::default(), 0, ask, false);
         }
     }
 
     /// A shard may learn of the time later than others.
     fn begin_turn(&mut self, number: usize) {
         let node = &mut self.nodes[number];
-        node.now = now(self.tick);
+        node.now = now(self.clock);
         node.shard.begin_turn(node.now);
         node.model.begin_turn(node.now);
     }
@@ -354,8 +408,8 @@ impl Cluster {
     fn execute_front(&mut self, from: usize, to: usize) -> bool {
         let Some(mut carried) = self.nodes[from].requests[to].pop_front() else { return false };
         let owner = &mut self.nodes[to];
-        for key in carried.released.drain(..) {
-            owner.model.released(&key);
+        for name in carried.released.drain(..) {
+            owner.model.released(&name);
         }
         owner.shard.execute_batch(owner.now, &mut carried.batch);
         let mut replies = carried.batch.take_replies();
@@ -397,6 +451,6 @@ impl Carried {
     }
 }
 
-fn now(tick: u32) -> Now {
-    Now::at(tick, 1_700_000_000)
+fn now(clock: u64) -> Now {
+    Now::at((clock / 1_000) as u32, 1_700_000_000).with_milliseconds((clock % 1_000) as u16, 0)
 }

@@ -7,6 +7,8 @@ mod cluster;
 mod model;
 mod random;
 mod request;
+mod string_model;
+mod strings;
 
 use std::ops::Range;
 

@@ -3,49 +3,50 @@
 
 use std::collections::BTreeMap;
 
-use slabcore_protocol::{Reply, Verb, encode_value_header, error_lines};
+use slabcore_protocol::{Reply, StringOperation, Verb, encode_value_header, error_lines};
 use slabcore_shard::{FlushTime, Now, ReplyPart, ShardId, UploadId};
-use slabcore_storage::Hold;
+use slabcore_storage::{Expiry, Hold};
 
-use crate::request::{Ask, Sent, Storage};
+use crate::request::{Ask, Name, Sent, Storage};
+use crate::strings::with_bytes;
 
 /// What was last written under a key.
 #[derive(Clone, Debug)]
-struct ModelItem {
+pub(crate) struct ModelItem {
     /// One value; more after arithmetic on an item that may be held: padded, or exact.
-    values: Vec<Vec<u8>>,
-    flags: u32,
-    expiry: u32,
-    unique: Option<u64>,
+    pub(crate) values: Vec<Vec<u8>>,
+    pub(crate) flags: u32,
+    pub(crate) expiry: Expiry,
+    pub(crate) unique: Option<u64>,
 }
 
 struct Upload {
-    key: Vec<u8>,
+    name: Name,
     storage: Storage,
-    expiry: u32,
+    expiry: Expiry,
     bytes: Vec<u8>,
 }
 
 /// A value that the shard keeps for a connection.
 pub(crate) struct Held {
-    pub(crate) key: Vec<u8>,
+    pub(crate) name: Name,
     pub(crate) hold: Hold,
     pub(crate) value: Vec<u8>,
 }
 
 /// The model of one shard.
 pub(crate) struct Model {
-    items: BTreeMap<Vec<u8>, ModelItem>,
+    pub(crate) items: BTreeMap<Name, ModelItem>,
     uploads: BTreeMap<(ShardId, u32), Upload>,
-    /// Keys of the held values.
-    held: Vec<Vec<u8>>,
+    /// Names of the held values.
+    pub(crate) held: Vec<Name>,
     /// Whether live items may be pushed out, and memory may run out.
-    tight: bool,
+    pub(crate) tight: bool,
     /// The tick at which a pending flush happens next, and the one at which it ends; 0: none.
     flush_tick: u32,
     flush_end: u32,
     /// The last request of each connection for each key.
-    last: BTreeMap<(usize, Vec<u8>), u64>,
+    last: BTreeMap<(usize, Name), u64>,
     pub(crate) uniques: Vec<u64>,
 }
 
@@ -77,40 +78,55 @@ impl Model {
         sent: &Sent,
         reply: Option<ReplyPart<'_>>,
     ) -> Option<Held> {
+        let name = sent.name();
         if !sent.key.is_empty() {
-            let last = self.last.insert((sent.connection, sent.key.clone()), sent.number);
+            let last = self.last.insert((sent.connection, name.clone()), sent.number);
             assert!(last < Some(sent.number), "a connection's requests for a key changed order");
         }
-        if self.items.get(&sent.key).is_some_and(|item| is_dead(item, now)) {
-            self.items.remove(&sent.key);
+        if self.items.get(&name).is_some_and(|item| is_dead(item, now)) {
+            self.items.remove(&name);
         }
-        if let Ask::Get { with_cas, exptime } = sent.ask {
-            return self.got(now, &sent.key, with_cas, exptime, reply.expect("a get is answered"));
+        match &sent.ask {
+            &Ask::Get { with_cas, exptime } => {
+                let reply = reply.expect("a get is answered");
+                return self.got(now, &name, with_cas, exptime, reply);
+            }
+            &Ask::PlainRespGet { version } => {
+                let reply = reply.expect("a get is answered");
+                return self.string(now, &name, version, StringOperation::Get, reply);
+            }
+            Ask::String { version, operation, bytes } => {
+                let reply = reply.expect("strings are answered");
+                return self.string(now, &name, *version, with_bytes(*operation, bytes), reply);
+            }
+            _ => {}
         }
         let bytes = reply.map(|reply| match reply {
             ReplyPart::Bytes(bytes) => bytes,
             ReplyPart::Held { .. } => panic!("only a get is answered with a held value"),
         });
         match &sent.ask {
-            Ask::Get { .. } => unreachable!("judged above"),
+            Ask::Get { .. } | Ask::PlainRespGet { .. } | Ask::String { .. } => {
+                unreachable!("judged above")
+            }
             Ask::Store(storage) => {
-                self.stored(&sent.key, storage, now.expiry(storage.exptime), bytes);
+                self.stored(&name, storage, Expiry::at(now.expiry(storage.exptime)), bytes);
             }
             Ask::TooLarge(storage) => {
                 if storage.verb == Verb::Set {
-                    self.items.remove(&sent.key);
+                    self.items.remove(&name);
                 }
                 expect(bytes, &[Reply::Error(error_lines::TOO_LARGE)]);
             }
-            Ask::Arithmetic { delta, incr } => self.arithmetic(&sent.key, *delta, *incr, bytes),
-            Ask::Touch { exptime } => self.touched(now, &sent.key, *exptime, bytes),
+            Ask::Arithmetic { delta, incr } => self.arithmetic(&name, *delta, *incr, bytes),
+            Ask::Touch { exptime } => self.touched(now, &name, *exptime, bytes),
             Ask::Delete => {
-                let known = self.items.remove(&sent.key).is_some();
+                let known = self.items.remove(&name).is_some();
                 expect(bytes, self.present_or_gone(known, Reply::Deleted));
             }
             Ask::UploadBegin { id, storage } => {
-                let (key, expiry) = (sent.key.clone(), now.expiry(storage.exptime));
-                let upload = Upload { key, storage: storage.clone(), expiry, bytes: Vec::new() };
+                let expiry = Expiry::at(now.expiry(storage.exptime));
+                let upload = Upload { name, storage: storage.clone(), expiry, bytes: Vec::new() };
                 assert!(self.uploads.insert(place(*id), upload).is_none());
             }
             Ask::UploadBytes { id, bytes } => {
@@ -136,8 +152,8 @@ impl Model {
     }
 
     /// Notes that a held value of this key is on its way back, or has come.
-    pub(crate) fn released(&mut self, key: &[u8]) {
-        let place = self.held.iter().position(|held| held == key);
+    pub(crate) fn released(&mut self, name: &Name) {
+        let place = self.held.iter().position(|held| held == name);
         self.held.swap_remove(place.expect("a hold is released once"));
     }
 
@@ -158,17 +174,17 @@ impl Model {
     fn got(
         &mut self,
         now: Now,
-        key: &[u8],
+        name: &Name,
         with_cas: bool,
         exptime: Option<i32>,
         reply: ReplyPart<'_>,
     ) -> Option<Held> {
         if matches!(reply, ReplyPart::Bytes(b"")) {
-            let known = self.items.remove(key).is_some();
+            let known = self.items.remove(name).is_some();
             assert!(self.tight || !known, "a live item is gone");
             return None;
         }
-        let item = self.items.get_mut(key).expect("a dead or deleted key is a hit");
+        let item = self.items.get_mut(name).expect("a dead or deleted key is a hit");
         let (head, behind, held) = match reply {
             ReplyPart::Held { hold, head, .. } => (head, &[][..], Some(hold)),
             ReplyPart::Bytes(bytes) => {
@@ -179,7 +195,7 @@ impl Model {
         let unique = with_cas.then(|| unique_of(head));
         let fits = |value: &Vec<u8>| {
             let mut line = Vec::new();
-            encode_value_header(&mut line, key, item.flags, value.len(), unique);
+            encode_value_header(&mut line, &name.1, item.flags, value.len(), unique);
             let same = match &held {
                 Some(hold) => hold.parts(0).flatten().eq(value),
                 None => behind.strip_suffix(b"\r\n") == Some(&value[..]),
@@ -200,62 +216,62 @@ impl Model {
             assert_eq!(*item.unique.get_or_insert(unique), unique, "a unique changed by itself");
         }
         if let Some(exptime) = exptime {
-            item.expiry = now.expiry(exptime);
+            item.expiry = Expiry::at(now.expiry(exptime));
         }
         let hold = held?;
-        self.held.push(key.to_vec());
-        Some(Held { key: key.to_vec(), hold, value: item.values[0].clone() })
+        self.held.push(name.clone());
+        Some(Held { name: name.clone(), hold, value: item.values[0].clone() })
     }
 
-    fn stored(&mut self, key: &[u8], storage: &Storage, expiry: u32, reply: Option<&[u8]>) {
-        let (mut reply_now, mut stored) = outcome(self.items.get(key), storage, expiry);
+    fn stored(&mut self, name: &Name, storage: &Storage, expiry: Expiry, reply: Option<&[u8]>) {
+        let (mut reply_now, mut stored) = outcome(self.items.get(name), storage, expiry);
         let heard = |expected: Reply| reply.is_none_or(|reply| reply == line(expected));
         if !heard(reply_now) {
             assert!(self.tight, "{reply_now:?} is not {reply:?}");
             if heard(Reply::Error(error_lines::OUT_OF_MEMORY_STORING)) {
                 if storage.verb == Verb::Set {
-                    self.items.remove(key);
+                    self.items.remove(name);
                 }
                 return;
             }
             // It was evicted before.
-            self.items.remove(key);
+            self.items.remove(name);
             (reply_now, stored) = outcome(None, storage, expiry);
             assert!(heard(reply_now), "{reply_now:?} is not {reply:?}");
         }
         if let Some(item) = stored {
-            self.items.insert(key.to_vec(), item);
+            self.items.insert(name.clone(), item);
         }
     }
 
     fn upload_ended(&mut self, now: Now, id: UploadId, good: bool, reply: Option<&[u8]>) {
-        let Upload { key, mut storage, expiry, bytes } =
+        let Upload { name, mut storage, expiry, bytes } =
             self.uploads.remove(&place(id)).expect("an upload has begun");
         storage.value = bytes;
-        if self.items.get(&key).is_some_and(|item| is_dead(item, now)) {
-            self.items.remove(&key);
+        if self.items.get(&name).is_some_and(|item| is_dead(item, now)) {
+            self.items.remove(&name);
         }
         if good {
-            self.stored(&key, &storage, expiry, reply);
+            self.stored(&name, &storage, expiry, reply);
             return;
         }
         expect(reply, &[Reply::Error(error_lines::BAD_DATA_CHUNK)]);
     }
 
-    fn arithmetic(&mut self, key: &[u8], delta: u64, incr: bool, reply: Option<&[u8]>) {
+    fn arithmetic(&mut self, name: &Name, delta: u64, incr: bool, reply: Option<&[u8]>) {
         let reply = reply.expect("arithmetic is answered");
-        let Some(item) = self.items.get_mut(key) else {
+        let Some(item) = self.items.get_mut(name) else {
             expect(Some(reply), &[Reply::NotFound]);
             return;
         };
         if self.tight && reply == line(Reply::NotFound) {
-            self.items.remove(key);
+            self.items.remove(name);
             return;
         }
         if self.tight && reply == line(Reply::Error(error_lines::OUT_OF_MEMORY)) {
             return;
         }
-        let is_held = self.held.iter().any(|held| held == key);
+        let is_held = self.held.iter().any(|held| held == name);
         let mut values = Vec::new();
         for old in &item.values {
             let Some(number) = number_of(old) else { continue };
@@ -275,21 +291,25 @@ impl Model {
         (item.values, item.unique) = (values, None);
     }
 
-    fn touched(&mut self, now: Now, key: &[u8], exptime: i32, reply: Option<&[u8]>) {
-        let known = self.items.get_mut(key);
+    fn touched(&mut self, now: Now, name: &Name, exptime: i32, reply: Option<&[u8]>) {
+        let known = self.items.get_mut(name);
         let is_known = known.is_some();
         if let Some(item) = known {
-            item.expiry = now.expiry(exptime);
+            item.expiry = Expiry::at(now.expiry(exptime));
         }
         expect(reply, self.present_or_gone(is_known, Reply::Touched));
         if reply == Some(&line(Reply::NotFound)[..]) {
-            self.items.remove(key);
+            self.items.remove(name);
         }
     }
 }
 
 /// The reply to a storage command on `old`, and what is then stored.
-fn outcome(old: Option<&ModelItem>, storage: &Storage, expiry: u32) -> (Reply, Option<ModelItem>) {
+fn outcome(
+    old: Option<&ModelItem>,
+    storage: &Storage,
+    expiry: Expiry,
+) -> (Reply, Option<ModelItem>) {
     let Storage { verb, flags, cas_unique, value, .. } = storage;
     let new = ModelItem { values: vec![value.clone()], flags: *flags, expiry, unique: None };
     let joined = |old: &ModelItem| {
@@ -310,8 +330,8 @@ fn outcome(old: Option<&ModelItem>, storage: &Storage, expiry: u32) -> (Reply, O
     }
 }
 
-fn is_dead(item: &ModelItem, now: Now) -> bool {
-    item.expiry != 0 && item.expiry <= now.tick()
+pub(crate) fn is_dead(item: &ModelItem, now: Now) -> bool {
+    item.expiry.has_come(now.moment())
 }
 
 fn place(id: UploadId) -> (ShardId, u32) {
@@ -337,5 +357,5 @@ fn unique_of(head: &[u8]) -> u64 {
 
 fn number_of(value: &[u8]) -> Option<u64> {
     let text = std::str::from_utf8(value).ok()?;
-    text.split(' ').next()?.parse().ok()
+    text.split([' ', '\0']).next()?.parse().ok()
 }

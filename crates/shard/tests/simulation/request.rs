@@ -1,10 +1,13 @@
 //! The request of a simulated connection, kept until its shard has executed it.
 
-use slabcore_protocol::{StoreForm, StoreRequest, Verb};
+use slabcore_protocol::{
+    RespVersion, StoreForm, StoreRequest, StringOperation, StringRequest, Verb,
+};
 use slabcore_shard::{FlushTime, ForwardedRequest, KeyRequest, Ticket, UploadId};
 use slabcore_storage::{HashedKey, PageWish};
 
 use crate::random::Random;
+use crate::strings::with_bytes;
 
 /// A storage command with its value.
 #[derive(Clone, Debug)]
@@ -33,6 +36,16 @@ pub(crate) enum Ask {
         exptime: i32,
     },
     Delete,
+    /// A `GET` of the Redis dialect, as a plain one.
+    PlainRespGet {
+        version: RespVersion,
+    },
+    /// A request of the Redis dialect; `bytes` is its value, if it has one.
+    String {
+        version: RespVersion,
+        operation: StringOperation<'static>,
+        bytes: Vec<u8>,
+    },
     UploadBegin {
         id: UploadId,
         storage: Storage,
@@ -57,9 +70,13 @@ pub(crate) enum Ask {
     },
 }
 
+/// A database and a key.
+pub(crate) type Name = (u8, Vec<u8>);
+
 /// A request on its way.
 #[derive(Clone, Debug)]
 pub(crate) struct Sent {
+    pub(crate) database: u8,
     pub(crate) key: Vec<u8>,
     pub(crate) hash: u64,
     pub(crate) ask: Ask,
@@ -70,9 +87,14 @@ pub(crate) struct Sent {
 }
 
 impl Sent {
+    /// What names the item: its database and its key.
+    pub(crate) fn name(&self) -> Name {
+        (self.database, self.key.clone())
+    }
+
     /// The request as a batch takes it.
     pub(crate) fn forwarded(&self) -> ForwardedRequest<'_> {
-        let hashed = HashedKey::rejoin_in(0, &self.key, self.hash);
+        let hashed = HashedKey::rejoin_in(self.database, &self.key, self.hash);
         let key = hashed.key();
         let request = match &self.ask {
             Ask::Get { with_cas, exptime } => {
@@ -87,6 +109,15 @@ impl Sent {
             }
             Ask::Touch { exptime } => KeyRequest::Touch { key, exptime: *exptime },
             Ask::Delete => KeyRequest::Delete { key },
+            Ask::PlainRespGet { version } => {
+                return ForwardedRequest::PlainRespGet(hashed, *version);
+            }
+            Ask::String { version, operation, bytes } => KeyRequest::String(StringRequest {
+                key,
+                database: self.database,
+                version: *version,
+                operation: with_bytes(*operation, bytes),
+            }),
             Ask::UploadBegin { id, storage } => {
                 return ForwardedRequest::UploadBegin(hashed, *id, storage.line(key));
             }
@@ -123,18 +154,31 @@ pub(crate) fn exptime(random: &mut Random) -> i32 {
     random.pick(&[0, 0, 0, 0, -1, 1, 3, 10])
 }
 
+/// A random value of about so many bytes, or a number.
+pub(crate) fn value(random: &mut Random, value_bytes: usize) -> Vec<u8> {
+    if random.chance(20) {
+        return random.below(1 << 20).to_string().into_bytes();
+    }
+    let seed = random.below(251);
+    let letter = |at: usize| b'a' + ((at ^ at >> 8 ^ seed) % 26) as u8;
+    // One letter after the other takes an interpreter most of its time.
+    let letters = |bytes: usize| (0..bytes).map(letter).collect();
+    if cfg!(miri) { vec![letter(0); value_bytes] } else { letters(value_bytes) }
+}
+
+/// A random length of a value.
+pub(crate) fn value_bytes(random: &mut Random) -> usize {
+    match random.below(20) {
+        0 => random.below(60_000),
+        1 => random.below(20_000),
+        _ => random.below(300),
+    }
+}
+
 /// A random storage command of `value_bytes`; `uniques` are those that were told.
 pub(crate) fn storage(random: &mut Random, value_bytes: usize, uniques: &[u64]) -> Storage {
     let verb = if random.chance(50) { Verb::Set } else { random.pick(&VERBS) };
-    let value = if random.chance(20) {
-        random.below(1 << 20).to_string().into_bytes()
-    } else {
-        let seed = random.below(251);
-        let letter = |at: usize| b'a' + ((at ^ at >> 8 ^ seed) % 26) as u8;
-        // One letter after the other takes an interpreter most of its time.
-        let letters = |bytes: usize| (0..bytes).map(letter).collect();
-        if cfg!(miri) { vec![letter(0); value_bytes] } else { letters(value_bytes) }
-    };
+    let value = value(random, value_bytes);
     let told = uniques.len().min(4);
     let recent = &uniques[uniques.len() - told..];
     let cas_unique = if told == 0 { 9 } else { random.pick(recent) };
@@ -144,11 +188,7 @@ pub(crate) fn storage(random: &mut Random, value_bytes: usize, uniques: &[u64]) 
 
 /// A random request for one key.
 pub(crate) fn ask(random: &mut Random, uniques: &[u64]) -> Ask {
-    let value_bytes = match random.below(20) {
-        0 => random.below(60_000),
-        1 => random.below(20_000),
-        _ => random.below(300),
-    };
+    let value_bytes = value_bytes(random);
     match random.below(20) {
         0..8 => {
             let exptime = random.chance(15).then(|| exptime(random));

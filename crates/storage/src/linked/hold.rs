@@ -7,6 +7,7 @@
 use alloc::collections::BTreeMap;
 use alloc::collections::btree_map::Entry;
 use core::cell::Cell;
+use core::ops::Range;
 use core::{fmt, iter};
 
 use crate::item::body::ValueSpan;
@@ -22,6 +23,8 @@ use crate::slabs::slab_allocator::SlabAllocator;
 #[must_use = "a hold is released"]
 pub struct Hold {
     item: Location,
+    /// Where the bytes that are read begin in the value, and how many they are.
+    begin: usize,
     value_bytes: usize,
     chunks: PinnedChunks,
     /// The part of the value in the head chunk. Only the store reads the head itself, because its
@@ -32,14 +35,26 @@ pub struct Hold {
 }
 
 impl Hold {
-    /// Bytes of the value.
+    /// Bytes of the value, or of the part that is read.
     pub fn value_bytes(&self) -> usize {
         self.value_bytes
+    }
+
+    /// The same hold, of a part of the value only.
+    ///
+    /// # Panics
+    ///
+    /// If the value has no such part.
+    pub fn of_part(self, part: Range<usize>) -> Hold {
+        assert!(part.start <= part.end && part.end <= self.value_bytes, "a part of the value");
+        Hold { begin: self.begin + part.start, value_bytes: part.len(), ..self }
     }
 
     /// The value's bytes from `offset` on, as contiguous parts in order. None is empty.
     pub fn parts(&self, offset: usize) -> impl Iterator<Item = &[u8]> {
         let pages = self.chunks.pages();
+        let mut left = self.value_bytes.saturating_sub(offset);
+        let offset = self.begin + offset;
         let mut span = self.last.get();
         if offset < span.offset {
             span = self.first;
@@ -52,9 +67,12 @@ impl Hold {
         self.last.set(span);
         let mut skipped = offset - span.offset;
         let spans = iter::successors(Some(span), move |span| span.following(pages));
-        let parts = spans.map(move |span| {
+        let parts = spans.map_while(move |span| {
             let skipped = core::mem::take(&mut skipped).min(span.len);
-            pages.bytes(span.at + skipped, span.len - skipped)
+            let bytes = (span.len - skipped).min(left);
+            let is_end = left == 0;
+            left -= bytes;
+            (!is_end).then(|| pages.bytes(span.at + skipped, bytes))
         });
         parts.filter(|part| !part.is_empty())
     }
@@ -98,7 +116,7 @@ impl HoldTable {
         let view = ItemRef::new(slabs.pages(), item);
         let (first, value_bytes) = (view.first_span(), view.value_len());
         let chunks = slabs.pages().pinned_chunks();
-        Hold { item, value_bytes, chunks, first, last: Cell::new(first) }
+        Hold { item, begin: 0, value_bytes, chunks, first, last: Cell::new(first) }
     }
 
     /// Ends a hold. Frees the item if this was its last hold and it is no longer linked.

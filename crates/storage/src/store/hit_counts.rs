@@ -20,6 +20,10 @@ pub enum Hit {
     Delete,
     /// A cas that came too late was accepted, and the item is stale.
     Cas,
+    /// A request has added to the number in the item.
+    Incr,
+    /// A request has subtracted from the number in the item.
+    Decr,
 }
 
 impl Store {
@@ -36,6 +40,8 @@ impl Store {
             Hit::Touch => counters.touch_hits += 1,
             Hit::Delete => counters.delete_hits += 1,
             Hit::Cas => counters.cas_hits += 1,
+            Hit::Incr => counters.incr_hits += 1,
+            Hit::Decr => counters.decr_hits += 1,
         }
     }
 

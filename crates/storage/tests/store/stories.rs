@@ -368,6 +368,12 @@ fn held_values_are_read_on_other_threads_while_the_store_works() {
                     for offset in (0..value.len()).step_by(value.len() / 200) {
                         assert!(hold.parts(offset).flatten().eq(&value[offset..]));
                     }
+                    let (start, end) = (value.len() / 3, value.len() / 2);
+                    let hold = hold.of_part(start..end);
+                    assert_eq!(hold.value_bytes(), end - start);
+                    for offset in (0..=end - start).step_by((end - start) / 50) {
+                        assert!(hold.parts(offset).flatten().eq(&value[start + offset..end]));
+                    }
                     hold
                 })
             })
