@@ -46,6 +46,51 @@ fn a_pipeline_is_read_while_nobody_reads_the_replies() {
     }
 }
 
+/// Long values are not copied into replies. Then the item may be gone before its value is sent, or
+/// only a part of it is.
+#[test]
+fn long_values_are_sent_whole_although_their_items_are_gone() {
+    let value: String =
+        (0..100_000).map(|at| char::from(b'a' + (at ^ at >> 8) as u8 % 26)).collect();
+    for threads in [1, 2] {
+        let server = options(threads).start();
+        let mut client = server.connect_redis();
+        let keys: Vec<String> = (0..8).map(|number| format!("key{number}")).collect();
+        for key in &keys {
+            let commands: [&[&str]; 12] = [
+                &["SET", key, &value],
+                &["GETRANGE", key, "10", "90000"],
+                &["GETSET", key, "short"],
+                &["GET", key],
+                &["SET", key, &value, "GET"],
+                &["GETDEL", key],
+                &["GET", key],
+                &["SET", key, &value],
+                &["GETEX", key, "PXAT", "1"],
+                &["SET", key, &value],
+                // Nobody reads this one, nor its value.
+                &["CLIENT", "REPLY", "SKIP"],
+                &["GETDEL", key],
+            ];
+            client.send(&commands.map(encoded).concat());
+            client.send(&encoded(&["EXISTS", key]));
+            let whole = Some(value.as_bytes());
+            let ok = |client: &mut RedisClient| assert_eq!(format!("{:?}", client.reply()), "+OK");
+            ok(&mut client);
+            assert!(client.reply().bulk() == Some(&value.as_bytes()[10..=90_000]));
+            assert!(client.reply().bulk() == whole);
+            assert_eq!(client.reply().bulk(), Some(&b"short"[..]));
+            assert_eq!(client.reply().bulk(), Some(&b"short"[..]));
+            assert!(client.reply().bulk() == whole);
+            assert_eq!(client.reply().bulk(), None);
+            ok(&mut client);
+            assert!(client.reply().bulk() == whole);
+            ok(&mut client);
+            assert_eq!(format!("{:?}", client.reply()), ":0");
+        }
+    }
+}
+
 /// One store, two dialects: what one writes the other reads.
 #[test]
 fn both_dialects_have_the_same_items() {

@@ -35,6 +35,10 @@ enum Request {
     Set,
     /// A binary get of each key.
     BinaryGet,
+    /// A `GET` of each key, in Redis' dialect.
+    RedisGet,
+    /// A `SET` of each key, in Redis' dialect.
+    RedisSet,
 }
 
 impl Request {
@@ -52,7 +56,13 @@ impl Request {
             }
             Self::Set => keys.iter().for_each(|&key| push_set(out, format, key)),
             Self::BinaryGet => keys.iter().for_each(|&key| push_binary_get(out, format, key)),
+            Self::RedisGet => keys.iter().for_each(|&key| push_redis(out, format, key, false)),
+            Self::RedisSet => keys.iter().for_each(|&key| push_redis(out, format, key, true)),
         }
+    }
+
+    const fn is_redis(self) -> bool {
+        matches!(self, Self::RedisGet | Self::RedisSet)
     }
 }
 
@@ -63,6 +73,20 @@ fn push_set(out: &mut Vec<u8>, format: &ItemFormat, key: u32) {
     out.extend_from_slice(format.value_bytes_text(key));
     out.extend_from_slice(b"\r\n");
     format.push_value(out, key);
+    out.extend_from_slice(b"\r\n");
+}
+
+fn push_redis(out: &mut Vec<u8>, format: &ItemFormat, key: u32, is_set: bool) {
+    let command: &[u8] = if is_set { b"*3\r\n$3\r\nSET\r\n" } else { b"*2\r\n$3\r\nGET\r\n" };
+    out.extend_from_slice(command);
+    out.extend_from_slice(format!("${KEY_BYTES}\r\n").as_bytes());
+    format.push_key(out, key);
+    if is_set {
+        out.extend_from_slice(b"\r\n$");
+        out.extend_from_slice(format.value_bytes_text(key));
+        out.extend_from_slice(b"\r\n");
+        format.push_value(out, key);
+    }
     out.extend_from_slice(b"\r\n");
 }
 
@@ -114,6 +138,9 @@ pub const LOADS: &[InstructionLoad] = &[
     load("delete", Request::Line("delete", ""), b"DELETED\r\n"),
     load("mg hit", Request::Line("mg", " v"), b"VA "),
     load("binary get hit", Request::BinaryGet, &[0x81, 0, 0, 0, 4]),
+    load("redis get hit", Request::RedisGet, b"$100\r\n"),
+    InstructionLoad { stored: false, ..load("redis get miss", Request::RedisGet, b"$-1\r\n") },
+    load("redis set", Request::RedisSet, b"+OK\r\n"),
     InstructionLoad { keys: 50, ..load("get of 50 keys", GET, b"VALUE ") },
     InstructionLoad { foreign: true, ..load("foreign get hit", GET, b"VALUE ") },
     kept(load("get hit, kept memory", GET, b"VALUE ")),
@@ -165,7 +192,10 @@ impl InstructionLoad {
         let make = if self.kept { InMemoryServer::with_kept_memory } else { InMemoryServer::new };
         let server = make(shards, MEMORY_BYTES, HASH_SEED);
         let mut server = server.expect("memory for the items is to be had");
-        let all: Vec<_> = (0..CLIENTS * shards).map(|_| server.connect()).collect();
+        let is_redis = self.request.is_redis();
+        let storing = is_redis.then(|| server.connect());
+        let mut connect = || if is_redis { server.connect_redis() } else { server.connect() };
+        let all: Vec<_> = (0..CLIENTS * shards).map(|_| connect()).collect();
         let connections: Vec<_> = all.into_iter().filter(|it| it.shard() == 0).collect();
         let format = ItemFormat::new(KEY_BYTES, &[VALUE_BYTES]);
         let owner = usize::from(self.foreign);
@@ -177,7 +207,7 @@ impl InstructionLoad {
         });
         let keys: Vec<u32> = keys.take(KEYS).collect();
         if self.stored {
-            store(&mut server, connections[0], &format, &keys);
+            store(&mut server, storing.unwrap_or(connections[0]), &format, &keys);
         }
         if let Request::BinaryGet = self.request {
             // The first read gives the item its cas unique.
