@@ -2,10 +2,11 @@
 //!
 //! **Purpose.** Two halves that do not know each other:
 //!
-//! - **Pure.** [`model::Model`] says what classic and meta commands mean; time is an argument.
-//!   [`command::Command`] is one command as a value. [`generators`] and [`meta_generators`] make
-//!   commands and scripts for property tests, from the keys and values of [`part_generators`].
-//!   [`line_mutations`] changes their lines in one place.
+//! - **Pure.** [`model::Model`] says what classic and meta commands and those of Redis' dialect
+//!   mean; time is an argument. [`command::Command`] is one command as a value. [`generators`],
+//!   [`meta_generators`] and [`string_generators`] make commands and scripts for property tests,
+//!   from the keys and values of [`part_generators`]. [`line_mutations`] changes their lines in one
+//!   place.
 //! - **Processes.** [`server_process::ServerProcess`] runs slabcore or a stock memcached, and
 //!   [`on_both!`] makes a test for each. [`wire_client::WireClient`] and
 //!   [`datagram_client::DatagramClient`] exchange bytes with it. [`playback`] plays a
@@ -34,7 +35,7 @@ mod wire;
 
 pub use files::{binaries, test_directory, tls_files};
 pub use process::{both_servers, redis_process, server_process, stopped_thread, terminal};
-pub use random::{generators, line_mutations, meta_generators, part_generators};
+pub use random::{generators, line_mutations, meta_generators, part_generators, string_generators};
 pub use scripts::{binary_packet, binary_script, script, splits};
 pub use semantics::{command, meta_line, meta_model, model};
 pub use sessions::{binary_playback, datagram_playback, playback};

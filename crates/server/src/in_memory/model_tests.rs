@@ -10,8 +10,10 @@ use slabcore_testkit::binary_packet::Packet;
 use slabcore_testkit::command::TextCommand;
 use slabcore_testkit::generators;
 use slabcore_testkit::model::Model;
+use slabcore_testkit::redis_client::encoded;
 use slabcore_testkit::replies::{Normaliser, shown};
 use slabcore_testkit::splits::Splits;
+use slabcore_testkit::string_generators;
 
 use super::*;
 
@@ -86,6 +88,66 @@ fn replies_are_the_models() {
         prop_assert!(got == expected, "server {}\nmodel {}", shown(&got), shown(&expected));
         Ok(())
     });
+}
+
+/// Two clients take turns, one in each dialect.
+///
+/// A `GET` that came in two pieces left the decoder in the middle of a command: the next command
+/// was read as if it had two words.
+#[test]
+fn both_dialects_have_the_models_items() {
+    let config = Config {
+        cases: CASES,
+        failure_persistence: None,
+        rng_seed: RngSeed::Fixed(0x2ed1),
+        ..Config::default()
+    };
+    let command = prop_oneof![
+        generators::text_command().prop_map(Ok),
+        string_generators::string_command().prop_map(Err),
+    ];
+    let sessions = (vec((command, any::<prop::sample::Index>()), 1..60), 1..=3_usize);
+    let result = TestRunner::new(config).run(&sessions, |(commands, shards)| {
+        let (mut server, mut model, now) = started(shards);
+        let (text, redis) = (server.connect(), server.connect_redis());
+        let (mut text_replies, mut expected_text) = (Vec::new(), Vec::new());
+        for (command, cut) in &commands {
+            let mut expected = Vec::new();
+            let (client, bytes) = match command {
+                Ok(command) => {
+                    model.execute_text(now, command, &mut expected_text);
+                    (text, command.bytes())
+                }
+                Err(words) => {
+                    model.execute_string(now, words, &mut expected);
+                    (redis, encoded(words))
+                }
+            };
+            let mut got = Vec::new();
+            let (first, second) = bytes.split_at(cut.index(bytes.len()));
+            for piece in [first, second] {
+                server.receive(client, piece);
+                server.turn(|_, bytes| got.extend_from_slice(bytes));
+            }
+            match command {
+                Ok(_) => text_replies.extend_from_slice(&got),
+                Err(words) => prop_assert!(
+                    got == expected,
+                    "{:?}: server {}, model {}",
+                    words,
+                    shown(&got),
+                    shown(&expected)
+                ),
+            }
+        }
+        let got = Normaliser::new().normalise(&text_replies);
+        let expected = Normaliser::new().normalise(&expected_text);
+        prop_assert!(got == expected, "server {}\nmodel {}", shown(&got), shown(&expected));
+        Ok(())
+    });
+    if let Err(error) = result {
+        panic!("{error}");
+    }
 }
 
 /// A binary session reads what a text session has stored.

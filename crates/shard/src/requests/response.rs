@@ -68,8 +68,8 @@ pub enum Response<'a> {
         /// The bytes after the value.
         end: ValueEnd,
     },
-    /// A value that is held already, because its item is gone or only a part of it is sent. Take the
-    /// hold with [`crate::Shard::take_held`] before the next request is executed.
+    /// A value that is held already, because its item is gone or only a part of it is sent. Take
+    /// the hold with [`crate::Shard::take_held`] before the next request is executed.
     HeldWithHead {
         /// The bytes before the value.
         head: Vec<u8>,

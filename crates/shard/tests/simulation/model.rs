@@ -86,20 +86,8 @@ impl Model {
         if self.items.get(&name).is_some_and(|item| is_dead(item, now)) {
             self.items.remove(&name);
         }
-        match &sent.ask {
-            &Ask::Get { with_cas, exptime } => {
-                let reply = reply.expect("a get is answered");
-                return self.got(now, &name, with_cas, exptime, reply);
-            }
-            &Ask::PlainRespGet { version } => {
-                let reply = reply.expect("a get is answered");
-                return self.string(now, &name, version, StringOperation::Get, reply);
-            }
-            Ask::String { version, operation, bytes } => {
-                let reply = reply.expect("strings are answered");
-                return self.string(now, &name, *version, with_bytes(*operation, bytes), reply);
-            }
-            _ => {}
+        if sent.ask.reads_value() {
+            return self.read(now, &name, &sent.ask, reply.expect("a read is answered"));
         }
         let bytes = reply.map(|reply| match reply {
             ReplyPart::Bytes(bytes) => bytes,
@@ -149,6 +137,20 @@ impl Model {
             Ask::PagesWanted { .. } => {}
         }
         None
+    }
+
+    /// Applies a request whose reply may have the value, and judges it.
+    fn read(&mut self, now: Now, name: &Name, ask: &Ask, reply: ReplyPart<'_>) -> Option<Held> {
+        match ask {
+            &Ask::Get { with_cas, exptime } => self.got(now, name, with_cas, exptime, reply),
+            &Ask::PlainRespGet { version } => {
+                self.string(now, name, version, StringOperation::Get, reply)
+            }
+            Ask::String { version, operation, bytes } => {
+                self.string(now, name, *version, with_bytes(*operation, bytes), reply)
+            }
+            _ => unreachable!("it reads no value"),
+        }
     }
 
     /// Notes that a held value of this key is on its way back, or has come.

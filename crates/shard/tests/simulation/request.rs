@@ -70,6 +70,13 @@ pub(crate) enum Ask {
     },
 }
 
+impl Ask {
+    /// Whether the reply may have the item's value.
+    pub(crate) fn reads_value(&self) -> bool {
+        matches!(self, Self::Get { .. } | Self::PlainRespGet { .. } | Self::String { .. })
+    }
+}
+
 /// A database and a key.
 pub(crate) type Name = (u8, Vec<u8>);
 

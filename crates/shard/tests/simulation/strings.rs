@@ -44,8 +44,8 @@ pub(crate) fn string_name(random: &mut Random, keys: usize) -> Name {
     (database, key)
 }
 
-/// A random request for a key. `tight`: memory is short. Then an expiry that an item gets later is a
-/// whole second, because without memory for the millisecond the item expires at the next second.
+/// A random request for a key. `tight`: memory is short. Then an expiry that an item gets later is
+/// a whole second, because without memory for the millisecond the item expires at the next second.
 /// And each reply tells whether the old item was there, or nothing depends on that.
 pub(crate) fn string_ask(random: &mut Random, name: &Name, unix_ms: i64, tight: bool) -> Ask {
     let version = random.pick(&[RespVersion::Two, RespVersion::Three]);

@@ -1,5 +1,5 @@
-//! Requests of the Redis dialect on one shard: replies, counts, limits, large values, and items that
-//! both dialects use.
+//! Requests of the Redis dialect on one shard: replies, counts, limits, large values, and items
+//! that both dialects use.
 
 mod counts;
 mod dialects;

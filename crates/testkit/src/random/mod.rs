@@ -8,3 +8,4 @@ pub mod generators;
 pub mod line_mutations;
 pub mod meta_generators;
 pub mod part_generators;
+pub mod string_generators;

@@ -303,14 +303,14 @@ pub fn expiry(now: u64, exptime: i32) -> Option<u64> {
 }
 
 /// The number at the start of a value, as strtoull reads it. Blanks and a `+` may precede it; the
-/// value's end or a blank must follow. Negative numbers are refused.
+/// value's end, a blank or a NUL must follow. Negative numbers are refused.
 fn leading_number(value: &[u8]) -> Option<u64> {
     let is_blank = |byte: &u8| matches!(byte, b' ' | b'\t' | b'\n' | 0x0b | 0x0c | b'\r');
     let start = value.iter().position(|byte| !is_blank(byte))?;
     let value = &value[start..];
     let value = value.strip_prefix(b"+").unwrap_or(value);
     let digits = value.iter().take_while(|byte| byte.is_ascii_digit()).count();
-    if value.get(digits).is_some_and(|byte| !is_blank(byte)) {
+    if value.get(digits).is_some_and(|byte| !is_blank(byte) && *byte != 0) {
         return None;
     }
     std::str::from_utf8(&value[..digits]).ok()?.parse().ok()
