@@ -6,6 +6,7 @@
 #[macro_use(on_both)]
 extern crate slabcore_testkit;
 
+mod client_page;
 mod debian_package;
 mod dumps;
 mod libmemcached_tools;

@@ -3,6 +3,8 @@
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
+use slabcore_testkit::test_directory::TestDirectory;
+
 /// The folder of `tools` and of the sessions.
 pub(crate) fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("clients")
@@ -40,6 +42,24 @@ pub(crate) fn memcached_script(port: u16, words: &[&str]) -> Command {
     command.arg(package_file("usr/share/memcached/scripts/memcached-tool"));
     command.arg(format!("127.0.0.1:{port}")).args(words);
     command
+}
+
+/// Compiles and runs a file of Go with the libraries of Debian's packages.
+pub(crate) fn go_command(file: &Path) -> Command {
+    let mut command = Command::new(tool("go"));
+    command.arg("run").arg(file);
+    command.env("GO111MODULE", "off").env("GOPATH", "/usr/share/gocode").env("GOFLAGS", "");
+    command
+}
+
+/// The program that a file of C becomes, in this directory.
+pub(crate) fn compiled(directory: &TestDirectory, file: &Path) -> PathBuf {
+    let name = file.file_stem().expect("it has a name").to_string_lossy();
+    let program = directory.file(&format!("{name}.out"));
+    let mut compiler = Command::new(tool("cc"));
+    compiler.args(["-O1", "-Wall", "-Wextra", "-Werror", "-o"]).arg(&program).arg(file);
+    run(compiler.args(["-lmemcached", "-lhiredis"]));
+    program
 }
 
 /// Runs a program and returns its output. Panics unless it succeeds.

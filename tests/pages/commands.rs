@@ -6,8 +6,11 @@ use crate::commands_not_run::NOT_RUN;
 use crate::page::{Block, Page};
 use crate::page_server::PageServer;
 
-/// Languages of fenced blocks. What is not `sh` or `console` is not run.
-const LANGUAGES: [&str; 8] = ["sh", "console", "text", "ini", "rust", "toml", "yaml", "promql"];
+/// Languages of fenced blocks. What is not `sh` or `console` is not run here.
+const LANGUAGES: [&str; 16] = [
+    "sh", "console", "text", "ini", "rust", "toml", "yaml", "promql", "python", "php", "ruby",
+    "js", "go", "java", "csharp", "c",
+];
 
 /// A command, and what the page says that it prints.
 struct Shown {
