@@ -20,6 +20,7 @@ mod program;
 mod prometheus;
 mod protocol_test;
 mod redis_clients;
+mod redis_exporter;
 mod service;
 mod sessions;
 mod status_page;
