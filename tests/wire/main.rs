@@ -55,3 +55,4 @@ mod users_file;
 mod values;
 mod watchdog;
 mod watchers;
+mod wide_memory;

@@ -235,8 +235,8 @@ fn a_record_is_used_once() {
 
 /// Bytes of the header from its end, of the words that the tests below change.
 const HEADER_BYTES: u64 = 4096;
-const BOOT_ID_AT: u64 = 6 * 8;
-const ZERO_AT: u64 = 9 * 8;
+const BOOT_ID_AT: u64 = 7 * 8;
+const ZERO_AT: u64 = 10 * 8;
 const ALIVE_AT: u64 = 512;
 
 impl MemoryFile {

@@ -370,7 +370,7 @@ fn no_file_stops_a_start() {
         server.stop_by(Signal::KILL);
     };
     let settings: [Settings; 3] = [(2, &["-m", "16"]), (3, &["-m", "16"]), (2, &["-m", "12"])];
-    for word in (0..11).chain(32..36) {
+    for word in (0..12).chain(32..37) {
         for (value, settings) in [0, 1, u64::MAX].into_iter().zip(settings) {
             let mut damaged = whole.clone();
             damaged[header + word * 8..][..8].copy_from_slice(&value.to_le_bytes());

@@ -72,8 +72,10 @@ pub use linked::linked_items::Miss;
 pub use linked::recovery::Recovered;
 pub use memory::page::Page;
 pub use memory::page_directory::Generation;
-pub use memory::page_pool::PagePool;
-pub use memory::region::{Region, directory_end, move_directory, region_bytes, region_reach};
+pub use memory::page_pool::{GenerationShards, PagePool};
+pub use memory::region::{
+    Region, directory_end, granule_bytes, granule_reach, move_directory, region_bytes,
+};
 pub use page_moves::page_sharing::{PageDemand, PageWish};
 pub use page_moves::reassign::Reassigned;
 pub use policy::curve_counts::CurveCounts;

@@ -1,9 +1,9 @@
 //! A file of items that was left by a server with other settings becomes one of this server.
 //!
 //! With another `-m` the directory moves behind as many pages as there are now. With another `-t`,
-//! `-f` or `-n`, or fewer pages, all items move (`store/rehoming.rs` of the storage crate): each
-//! old shard hands its items to the new ones, on a thread of its own. Then the start goes on as if
-//! the settings had been the same.
+//! `-f` or `-n`, with fewer pages, or if the new `-m` has another granule, all items move
+//! (`store/rehoming.rs` of the storage crate): each old shard hands its items to the new ones, on a
+//! thread of its own. Then the start goes on as if the settings had been the same.
 
 use std::panic::resume_unwind;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -80,8 +80,9 @@ pub(super) fn rehome(
 fn map_pages(file: &MemoryFile, step: &Move) -> Result<Arc<PagePool>, String> {
     let memory = file.item_memory().map_err(|error| error.to_string())?;
     let region = Region::with_directory(Box::new(memory), file.pages());
-    let shards = [step.to.shards(), step.from.shards()];
-    let pool = PagePool::of_two_generations(region, file.usable_pages(), step.generation, shards);
+    let shards = [step.to.generation_shards(), step.from.generation_shards()];
+    let usable = file.usable_pages(step.to);
+    let pool = PagePool::of_two_generations(region, usable, step.generation, shards);
     Ok(Arc::new(pool))
 }
 
@@ -106,7 +107,7 @@ impl OldAndNew {
             pool.begin_generation(step.from.shards());
         }
         file.begin_move(step);
-        let pages = file.usable_pages();
+        let pages = file.usable_pages(step.to);
         let config = |shard| step.from.config(shard, settings, pages);
         let configs: Vec<_> = (0..step.from.shards()).map(config).collect();
         let mut old =

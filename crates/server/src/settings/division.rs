@@ -1,6 +1,9 @@
-//! How the pages of a memory file are divided: among how many shards, and into which slab classes.
+//! How the pages of a memory file are divided: among how many shards, and into which slab classes
+//! and chunks.
 
-use slabcore_storage::{Config, Generation};
+use slabcore_storage::{
+    CHUNK_BYTES_MAX, Config, Generation, GenerationShards, PAGE_BYTES, granule_bytes, granule_reach,
+};
 
 use crate::settings::Settings;
 use crate::settings::limits::SHARDS_MAX;
@@ -17,7 +20,12 @@ pub(crate) struct Division {
     chunk_bytes_min: u64,
     /// Bits of the growth factor (`-f`).
     growth_factor: u64,
+    /// Bytes of the granule, the unit of the items' addresses. It follows from `-m`.
+    granule_bytes: u64,
 }
+
+/// Words of a division in the header.
+pub(super) const DIVISION_WORDS: usize = 4;
 
 impl Division {
     /// That of a server with these settings.
@@ -26,15 +34,17 @@ impl Division {
             shards: settings.shards as u64,
             chunk_bytes_min: settings.chunk_bytes_min as u64,
             growth_factor: settings.growth_factor.to_bits(),
+            granule_bytes: granule_bytes(settings.memory_bytes) as u64,
         }
     }
 
-    pub(super) fn from_words([shards, chunk_bytes_min, growth_factor]: [u64; 3]) -> Division {
-        Division { shards, chunk_bytes_min, growth_factor }
+    pub(super) fn from_words(words: [u64; DIVISION_WORDS]) -> Division {
+        let [shards, chunk_bytes_min, growth_factor, granule_bytes] = words;
+        Division { shards, chunk_bytes_min, growth_factor, granule_bytes }
     }
 
-    pub(super) fn words(self) -> [u64; 3] {
-        [self.shards, self.chunk_bytes_min, self.growth_factor]
+    pub(super) fn words(self) -> [u64; DIVISION_WORDS] {
+        [self.shards, self.chunk_bytes_min, self.growth_factor, self.granule_bytes]
     }
 
     /// Whether a server can have written it.
@@ -44,10 +54,22 @@ impl Division {
             && self.chunk_bytes_min <= CHUNK_BYTES_MIN_MAX
             && factor > 1.0
             && factor <= GROWTH_FACTOR_MAX
+            && self.granule_bytes.is_power_of_two()
+            && (granule_bytes(0)..=CHUNK_BYTES_MAX).contains(&(self.granule_bytes as usize))
     }
 
     pub(crate) fn shards(self) -> u32 {
         self.shards as u32
+    }
+
+    /// What the pool of two generations knows of this one.
+    pub(crate) fn generation_shards(self) -> GenerationShards {
+        GenerationShards { shards: self.shards(), granule_bytes: self.granule_bytes as usize }
+    }
+
+    /// Pages that the addresses of items can be in: the first ones.
+    pub(super) fn pages_max(self) -> usize {
+        granule_reach(self.granule_bytes as usize) / PAGE_BYTES
     }
 
     /// The settings of the store of one shard, which serves nobody.
@@ -111,7 +133,10 @@ impl Divisions {
     }
 
     /// The divisions in a header. `None`: it is damaged.
-    pub(super) fn from_words(first: [u64; 3], in_use: u64, second: [u64; 3]) -> Option<Divisions> {
+    pub(super) fn from_words(
+        first: [u64; DIVISION_WORDS],
+        [in_use, second @ ..]: [u64; 1 + DIVISION_WORDS],
+    ) -> Option<Divisions> {
         let in_use = match in_use {
             0 => InUse::One(Generation::First),
             1 => InUse::One(Generation::Second),
@@ -124,15 +149,16 @@ impl Divisions {
     }
 
     /// The division of the first generation; the generations in use and the division of the second.
-    pub(super) fn words(&self) -> ([u64; 3], [u64; 4]) {
+    pub(super) fn words(&self) -> ([u64; DIVISION_WORDS], [u64; 1 + DIVISION_WORDS]) {
         let in_use = match self.in_use {
             InUse::One(Generation::First) => 0,
             InUse::One(Generation::Second) => 1,
             InUse::MoveTo(Generation::First) => 2,
             InUse::MoveTo(Generation::Second) => 3,
         };
-        let [shards, chunk_bytes_min, growth_factor] = self.second.words();
-        (self.first.words(), [in_use, shards, chunk_bytes_min, growth_factor])
+        let mut words = [in_use; 1 + DIVISION_WORDS];
+        words[1..].copy_from_slice(&self.second.words());
+        (self.first.words(), words)
     }
 
     pub(super) fn of(&self, generation: Generation) -> Division {
@@ -154,6 +180,8 @@ impl Divisions {
     pub(super) fn next_move(&self, wanted: Division, is_emptying: bool) -> Option<Move> {
         let generation = self.generation();
         let (to_this, to_other) = (self.of(generation), self.of(generation.other()));
+        let reach = |division: Division| division.granule_bytes.min(wanted.granule_bytes);
+        let is_wider = reach(to_other) > reach(to_this);
         match self.in_use {
             InUse::One(_) if to_this == wanted && !is_emptying => None,
             InUse::One(_) => Some(Move {
@@ -162,13 +190,16 @@ impl Divisions {
                 generation: generation.other(),
                 is_resumed: false,
             }),
-            // Back, if that is what is wanted now.
-            InUse::MoveTo(_) if to_this != wanted && to_other == wanted => Some(Move {
-                from: to_this,
-                to: to_other,
-                generation: generation.other(),
-                is_resumed: true,
-            }),
+            // Back, if that is what is wanted now, or if the addresses there reach more of the
+            // pages that are wanted.
+            InUse::MoveTo(_) if to_this != wanted && (to_other == wanted || is_wider) => {
+                Some(Move {
+                    from: to_this,
+                    to: to_other,
+                    generation: generation.other(),
+                    is_resumed: true,
+                })
+            }
             InUse::MoveTo(_) => {
                 Some(Move { from: to_other, to: to_this, generation, is_resumed: true })
             }
@@ -197,20 +228,30 @@ mod tests {
 
     fn division(shards: u64) -> Division {
         let growth_factor = 1.25_f64.to_bits();
-        Division { shards, chunk_bytes_min: 48, growth_factor }
+        Division { shards, chunk_bytes_min: 48, growth_factor, granule_bytes: 8 }
     }
 
-    /// Takes all steps to a division, and returns those numbers of shards that items move to.
-    fn steps(mut divisions: Divisions, wanted: u64) -> Vec<u64> {
+    /// That of a server with more memory.
+    fn wide(shards: u64) -> Division {
+        Division { granule_bytes: 16, ..division(shards) }
+    }
+
+    /// Takes all steps to a division, and returns the divisions that items move to.
+    fn steps_to(mut divisions: Divisions, wanted: Division) -> Vec<Division> {
         let mut steps = Vec::new();
-        while let Some(step) = divisions.next_move(division(wanted), false) {
-            steps.push(step.to.shards);
+        while let Some(step) = divisions.next_move(wanted, false) {
+            steps.push(step.to);
             divisions = divisions.begun(&step).ended(&step);
-            let (first, [in_use, second @ ..]) = divisions.words();
-            assert_eq!(Divisions::from_words(first, in_use, second), Some(divisions));
+            let (first, second) = divisions.words();
+            assert_eq!(Divisions::from_words(first, second), Some(divisions));
         }
-        assert_eq!(divisions.of(divisions.generation()), division(wanted));
+        assert_eq!(divisions.of(divisions.generation()), wanted);
         steps
+    }
+
+    /// The numbers of shards on the way to another number.
+    fn steps(divisions: Divisions, wanted: u64) -> Vec<u64> {
+        steps_to(divisions, division(wanted)).into_iter().map(|it| it.shards).collect()
     }
 
     #[test]
@@ -226,20 +267,46 @@ mod tests {
         assert_eq!(whole.next_move(division(2), true).map(|it| it.to), Some(division(2)));
     }
 
+    /// What is left of a move to less memory goes back first if that much is wanted after all:
+    /// the smaller addresses do not reach all pages.
+    #[test]
+    fn items_go_where_there_is_room_for_them() {
+        let cut = |from, to| {
+            let whole = Divisions::one(from);
+            whole.begun(&whole.next_move(to, false).unwrap())
+        };
+        let (narrow, wide_1) = (division(1), wide(1));
+        assert_eq!(steps_to(cut(wide_1, narrow), wide_1), [wide_1]);
+        assert_eq!(steps_to(cut(wide_1, narrow), wide(2)), [wide_1, wide(2)]);
+        assert_eq!(steps_to(cut(wide_1, narrow), division(2)), [narrow, division(2)]);
+        assert_eq!(steps_to(cut(narrow, wide_1), wide(2)), [wide_1, wide(2)]);
+        assert_eq!(steps_to(cut(narrow, wide_1), division(2)), [wide_1, division(2)]);
+        assert_eq!(steps_to(cut(narrow, wide_1), narrow), [narrow]);
+    }
+
     #[test]
     fn no_words_make_an_unsound_division() {
         let sound = division(1).words();
         for words in [
-            [0, 48, 1.25_f64.to_bits()],
-            [65, 48, 1.25_f64.to_bits()],
-            [1, u64::MAX, 1.25_f64.to_bits()],
-            [1, 48, 1.0_f64.to_bits()],
-            [1, 48, f64::NAN.to_bits()],
-            [1, 48, f64::INFINITY.to_bits()],
+            [0, 48, 1.25_f64.to_bits(), 8],
+            [65, 48, 1.25_f64.to_bits(), 8],
+            [1, u64::MAX, 1.25_f64.to_bits(), 8],
+            [1, 48, 1.0_f64.to_bits(), 8],
+            [1, 48, f64::NAN.to_bits(), 8],
+            [1, 48, f64::INFINITY.to_bits(), 8],
+            [1, 48, 1.25_f64.to_bits(), 0],
+            [1, 48, 1.25_f64.to_bits(), 4],
+            [1, 48, 1.25_f64.to_bits(), 24],
+            [1, 48, 1.25_f64.to_bits(), 1 << 16],
         ] {
-            assert_eq!(Divisions::from_words(words, 0, sound), None, "{words:?}");
-            assert_eq!(Divisions::from_words(sound, 0, words), None, "{words:?}");
+            let second = |in_use, words: [u64; DIVISION_WORDS]| {
+                let [shards, chunk_bytes_min, growth_factor, granule_bytes] = words;
+                [in_use, shards, chunk_bytes_min, growth_factor, granule_bytes]
+            };
+            assert_eq!(Divisions::from_words(words, second(0, sound)), None, "{words:?}");
+            assert_eq!(Divisions::from_words(sound, second(0, words)), None, "{words:?}");
+            assert_eq!(Divisions::from_words(sound, second(4, sound)), None);
+            assert!(Divisions::from_words(sound, second(3, sound)).is_some());
         }
-        assert_eq!(Divisions::from_words(sound, 4, sound), None);
     }
 }

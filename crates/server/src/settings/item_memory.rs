@@ -13,7 +13,7 @@ use std::num::NonZeroUsize;
 
 use memmap2::{Advice, MmapMut, MmapOptions};
 use rustix::mm::{Advice as MemoryAdvice, madvise};
-use slabcore_storage::region_reach;
+use slabcore_storage::{granule_bytes, granule_reach};
 use tracing::warn;
 
 use crate::settings::Settings;
@@ -96,7 +96,7 @@ impl AsMut<[u8]> for ItemMemory {
 fn reserve_bytes(bytes: usize) -> usize {
     let system = rustix::system::sysinfo();
     let physical = (system.totalram as usize).saturating_mul(system.mem_unit as usize);
-    physical.min(region_reach(bytes)).max(bytes)
+    physical.min(granule_reach(granule_bytes(bytes))).max(bytes)
 }
 
 /// Where a mapping is, for advice to the kernel on all of it.

@@ -25,10 +25,10 @@ use std::sync::atomic::{Ordering, compiler_fence};
 use std::sync::{Mutex, PoisonError};
 
 use rustix::fs::{FlockOperation, flock};
-use slabcore_storage::{Generation, PAGE_BYTES, directory_end, move_directory, region_reach};
+use slabcore_storage::{Generation, PAGE_BYTES, directory_end, move_directory};
 
 use crate::settings::Settings;
-use crate::settings::division::{Division, Divisions, Move};
+use crate::settings::division::{DIVISION_WORDS, Division, Divisions, Move};
 use crate::settings::file_mapping::FileMapping;
 use crate::settings::item_memory::ItemMemory;
 use crate::settings::kept_file::KeptFile;
@@ -41,7 +41,7 @@ const HEADER_BYTES: usize = 4096;
 /// Begins the header of a file with items.
 const MAGIC: u64 = u64::from_le_bytes(*b"slabcore");
 /// Number of the layout of items, directory and records. A change of any of them raises it.
-const LAYOUT: u64 = 6;
+const LAYOUT: u64 = 7;
 /// Byte of the header at which there are: the generations in use, and the division of the second.
 const DIVISIONS_AT: usize = 256;
 /// Byte of the header at which the words of [`LastAlive`] are.
@@ -88,9 +88,9 @@ pub(crate) struct Kept {
     pub(crate) boot_at_zero: u64,
 }
 
-/// Words of the header, in order: magic, layout, pages, division of the first generation (3), boot
+/// Words of the header, in order: magic, layout, pages, division of the first generation (4), boot
 /// (2), seed, time of tick 0. The last one says whether the records of the shards are valid.
-type Header = [u64; 11];
+type Header = [u64; 12];
 
 /// Bytes of a word.
 const WORD_BYTES: usize = size_of::<u64>();
@@ -119,8 +119,7 @@ impl MemoryFile {
             boot: boot_id(),
         };
         let found_bytes = file.bytes().map_err(said)?;
-        let (refusal, pages, divisions) = match read_layout(&found, divisions, &wanted, found_bytes)
-        {
+        let (refusal, pages, divisions) = match read_layout(&found, divisions, found_bytes) {
             Ok((pages, divisions)) => (None, pages, divisions),
             Err(reason) => (Some(reason), wanted.pages, Divisions::one(wanted.division)),
         };
@@ -181,7 +180,7 @@ impl MemoryFile {
     fn header(&self, kept: Kept) -> Header {
         let Kept { seed, boot_at_zero } = kept;
         let [boot, rest] = self.wanted.boot;
-        let ([shards, chunk_bytes_min, growth_factor], _) = self.divisions.words();
+        let ([shards, chunk_bytes_min, growth_factor, granule_bytes], _) = self.divisions.words();
         [
             MAGIC,
             LAYOUT,
@@ -189,6 +188,7 @@ impl MemoryFile {
             shards,
             chunk_bytes_min,
             growth_factor,
+            granule_bytes,
             boot,
             rest,
             seed,
@@ -274,7 +274,7 @@ impl MemoryFile {
     }
 
     /// Notes that the memory has no items that can be used.
-    pub(crate) fn forget(&self) {
+    fn forget(&self) {
         self.write_header(0, &[0; size_of::<Header>()]);
     }
 
@@ -326,9 +326,10 @@ impl MemoryFile {
         step.map(Step::Move).or_else(|| (!is_resized).then_some(Step::Resize))
     }
 
-    /// Pages that the settings want, or all if there are fewer.
-    pub(crate) fn usable_pages(&self) -> usize {
-        self.pages.min(self.wanted.pages)
+    /// Pages that the settings want and items of this division can be in, or all if there are
+    /// fewer.
+    pub(crate) fn usable_pages(&self, division: Division) -> usize {
+        self.pages.min(self.wanted.pages).min(division.pages_max())
     }
 
     /// Notes that items move.
@@ -434,27 +435,21 @@ fn file_bytes(file: &KeptFile, pages: usize) -> NonZeroUsize {
 /// be used; it is empty if there are none.
 fn read_layout(
     found: &Header,
-    [in_use, second @ ..]: [u64; 4],
-    wanted: &Layout,
+    second: [u64; 1 + DIVISION_WORDS],
     found_bytes: usize,
 ) -> Result<(usize, Divisions), &'static str> {
-    let [magic, layout, pages, shards, chunk_bytes_min, growth_factor, ..] = *found;
-    let first = [shards, chunk_bytes_min, growth_factor];
-    let divisions = Divisions::from_words(first, in_use, second);
+    let [magic, layout, pages, shards, chunk_bytes_min, growth_factor, granule_bytes, ..] = *found;
+    let first = [shards, chunk_bytes_min, growth_factor, granule_bytes];
+    let divisions = Divisions::from_words(first, second);
     let pages = usize::try_from(pages).unwrap_or(usize::MAX);
     let has_room = pages > 0
         && pages <= found_bytes / PAGE_BYTES
         && slabcore_storage::region_bytes(pages) + HEADER_BYTES <= found_bytes;
-    let reach = |pages: usize| region_reach(pages * PAGE_BYTES);
     let reasons = [
         (magic == 0, ""),
         (magic != MAGIC, "it is another program's"),
         (layout != LAYOUT, "its layout is of another version"),
         (!has_room || divisions.is_none(), "it is damaged"),
-        (
-            has_room && reach(pages) != reach(wanted.pages),
-            "its addresses have another unit (-m crosses 32 GiB, or twice or four times that)",
-        ),
     ];
     match (reasons.into_iter().find(|(is_so, _)| *is_so), divisions) {
         (Some((_, reason)), _) => Err(reason),

@@ -113,24 +113,33 @@ fn a_cut_leaves_the_old_size_or_the_new_one() {
 }
 
 #[test]
-fn addresses_of_another_unit_are_refused() {
-    let boot = [1, 2];
+fn pages_beyond_the_file_are_refused() {
     let division = Division::of(&Settings::default());
     let (first, second) = Divisions::one(division).words();
-    let [shards, chunk_bytes_min, growth_factor] = first;
-    let layout = |pages: u64, wanted: usize| {
-        let found = [MAGIC, LAYOUT, pages, shards, chunk_bytes_min, growth_factor, 1, 2, 3, 4, 0];
-        let wanted = Layout { pages: wanted, division, boot };
+    let layout = |pages: u64| {
+        let mut found = [MAGIC, LAYOUT, pages, 0, 0, 0, 0, 1, 2, 3, 4, 0];
+        found[FIRST_DIVISION..][..DIVISION_WORDS].copy_from_slice(&first);
         let bytes = slabcore_storage::region_bytes(700_000) + HEADER_BYTES;
-        read_layout(&found, second, &wanted, bytes).map(|(pages, _)| pages)
+        read_layout(&found, second, bytes).map(|(pages, _)| pages)
     };
-    // 32 GiB are 524,288 pages.
-    assert_eq!(layout(524_288, 16), Ok(524_288));
-    assert_eq!(layout(524_289, 600_000), Ok(524_289));
-    for (pages, wanted) in [(524_289, 524_288), (524_288, 524_289)] {
-        assert!(layout(pages, wanted).unwrap_err().starts_with("its addresses have another unit"));
+    for pages in [1, 700_000] {
+        assert_eq!(layout(pages), Ok(pages as usize));
     }
     for pages in [0, 700_001, u64::MAX] {
-        assert_eq!(layout(pages, 16), Err("it is damaged"), "{pages}");
+        assert_eq!(layout(pages), Err("it is damaged"), "{pages}");
     }
+}
+
+/// 32 GiB are 524,288 pages, and the most that addresses in units of 8 bytes reach.
+#[test]
+fn the_granule_follows_the_memory() {
+    let division = |pages: usize| {
+        let memory_bytes = pages * PAGE_BYTES;
+        Division::of(&Settings { memory_bytes, ..Settings::default() })
+    };
+    assert_eq!(division(524_288), division(16));
+    assert_eq!(division(524_288).pages_max(), 524_288);
+    assert_eq!(division(524_289), division(1_048_576));
+    assert_eq!(division(524_289).pages_max(), 1_048_576);
+    assert_ne!(division(524_289), division(524_288));
 }

@@ -107,10 +107,10 @@ impl Hint {
 mod tests {
     use super::*;
     use crate::limits::PAGE_BYTES;
+    use crate::memory::page_directory::Generation;
     use crate::memory::page_pool::PagePool;
-    use crate::memory::region::{OwnedPages, Region};
+    use crate::memory::region::Region;
     use alloc::boxed::Box;
-    use alloc::sync::Arc;
 
     fn said(hints: &Hints, hash: u64, table: &HashTable) -> Option<u32> {
         match hints.get(hash, table) {
@@ -124,7 +124,7 @@ mod tests {
     fn hints_come_in_order_and_end_with_the_table() {
         let region = Region::new(Box::new(alloc::vec![0; 4 * PAGE_BYTES]));
         let pool = PagePool::new(region);
-        let mut pages = OwnedPages::new(Arc::clone(pool.region()));
+        let mut pages = pool.window(Generation::First.owner(0));
         let [first, second] = [(); 2].map(|()| pool.take().unwrap());
         pages.add(&first);
         pages.add(&second);

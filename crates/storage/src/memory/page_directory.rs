@@ -80,6 +80,11 @@ impl Owner {
         self.0 as usize
     }
 
+    /// The generation of the shard.
+    pub(super) fn generation(self) -> Generation {
+        if self.number() < SHARDS_KEPT_MAX { Generation::First } else { Generation::Second }
+    }
+
     /// Whether this is one of the first `shards` of a generation.
     pub(crate) fn is_of(self, generation: Generation, shards: u32) -> bool {
         let first = generation.owner(0).0;

@@ -32,7 +32,7 @@ use crate::memory::page::Page;
 use crate::memory::page_directory::{
     DirectoryEntry, Generation, Owner, PageDirectory, ShardNumber,
 };
-use crate::memory::region::{Region, zeroed_words};
+use crate::memory::region::{OwnedPages, Region, granule_bytes, granule_reach, zeroed_words};
 use crate::memory::shard_record::{ShardRecord, notes_of_records};
 
 /// Ends a stack.
@@ -83,6 +83,15 @@ impl PageStack {
     }
 }
 
+/// The shards of one generation.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct GenerationShards {
+    /// How many there are, 1 to 64.
+    pub shards: u32,
+    /// The unit of their items' addresses, see [`granule_bytes`].
+    pub granule_bytes: usize,
+}
+
 /// The pages that belong to no store.
 pub struct PagePool {
     region: Arc<Region>,
@@ -96,6 +105,8 @@ pub struct PagePool {
     has_records: AtomicBool,
     /// Words of the records saved so far.
     record_words: AtomicUsize,
+    /// Bytes of the granule of the stores that take pages, and of those of the other generation.
+    granules: [usize; 2],
     /// Pages from this number on are never handed out.
     usable: usize,
     given: PageStack,
@@ -184,18 +195,20 @@ impl PagePool {
     }
 
     /// As [`Self::recovered`], for stores of one generation to which the items of the other one
-    /// move. `shards`: the number of shards of each, the stores' own first. Only the first `usable`
-    /// pages are handed out: the others are to be empty afterwards.
+    /// move. `shards`: those of each, the stores' own first. Only the first `usable` pages are
+    /// handed out, as far as the stores' granule reaches: the others are to be empty afterwards.
     pub fn of_two_generations(
         region: Region,
         usable: usize,
         generation: Generation,
-        shards: [u32; 2],
+        [own, other]: [GenerationShards; 2],
     ) -> PagePool {
+        let usable = usable.min(granule_reach(own.granule_bytes) / PAGE_BYTES);
         let mut pool = PagePool::without_kept_pages(region, usable);
         pool.generation = generation;
+        pool.granules = [own.granule_bytes, other.granule_bytes];
         pool.usable = usable.min(pool.words.len());
-        pool.keep_pages_of(&[(generation, shards[0]), (generation.other(), shards[1])]);
+        pool.keep_pages_of(&[(generation, own.shards), (generation.other(), other.shards)]);
         pool
     }
 
@@ -205,7 +218,9 @@ impl PagePool {
             shards.iter().any(|(generation, shards)| entry.owner.is_of(*generation, *shards))
         };
         self.keep_pages(|page| {
-            let is_kept = self.directory.entry(page).is_some_and(is_kept);
+            let is_kept = self.directory.entry(page).is_some_and(|entry| {
+                is_kept(entry) && self.is_within_reach(page as usize, entry.owner)
+            });
             if !is_kept {
                 // Whatever a damaged word says.
                 self.directory.clear_entry(page);
@@ -319,6 +334,20 @@ impl PagePool {
         page < self.usable
     }
 
+    /// The window of an owner's store, on no page yet.
+    pub(crate) fn window(&self, owner: Owner) -> OwnedPages {
+        OwnedPages::new(Arc::clone(&self.region), self.granule_bytes(owner))
+    }
+
+    /// Bytes of the granule of an owner's locations.
+    fn granule_bytes(&self, owner: Owner) -> usize {
+        self.granules[usize::from(owner.generation() != self.generation)]
+    }
+
+    fn is_within_reach(&self, page: usize, owner: Owner) -> bool {
+        page < granule_reach(self.granule_bytes(owner)) / PAGE_BYTES
+    }
+
     /// The generation of the stores that take pages.
     pub(crate) fn generation(&self) -> Generation {
         self.generation
@@ -340,6 +369,7 @@ impl PagePool {
             generation: Generation::default(),
             has_records: AtomicBool::new(false),
             record_words: AtomicUsize::new(0),
+            granules: [granule_bytes(region.bytes()); 2],
             usable: pages,
             region,
             words: zeroed_words(pages),
@@ -566,6 +596,7 @@ impl PagePool {
     }
 
     /// The memory that the pages are cut from.
+    #[cfg(test)]
     pub(crate) fn region(&self) -> &Arc<Region> {
         &self.region
     }

@@ -164,13 +164,20 @@ pub const fn region_bytes(pages: usize) -> usize {
         + record_words(pages) * size_of::<AtomicU64>()
 }
 
-/// Bytes of the largest region whose granule is that of a region of `bytes`.
-pub const fn region_reach(bytes: usize) -> usize {
-    let mut reach = GRANULE_BYTES_MIN << 32;
-    while reach < bytes {
-        reach <<= 1;
+/// Bytes of the granule of a region of `bytes`, the unit of items' addresses: a power of two, at
+/// least 8. Chunk sizes are multiples of it.
+pub const fn granule_bytes(bytes: usize) -> usize {
+    let mut granule = GRANULE_BYTES_MIN;
+    while granule_reach(granule) < bytes {
+        granule <<= 1;
     }
-    reach
+    granule
+}
+
+/// Bytes of the largest region whose addresses have this granule. `granule`: a power of two, at
+/// most [`CHUNK_BYTES_MAX`](crate::CHUNK_BYTES_MAX).
+pub const fn granule_reach(granule: usize) -> usize {
+    granule << u32::BITS
 }
 
 /// Words that are 0. Their memory is not touched until they are used.
@@ -225,16 +232,14 @@ impl PinnedChunks {
 }
 
 impl OwnedPages {
-    /// A window on no page yet.
-    pub(crate) fn new(region: Arc<Region>) -> OwnedPages {
-        let mut granule_shift = GRANULE_BYTES_MIN.trailing_zeros();
-        while region.bytes >> granule_shift > u32::MAX as usize + 1 {
-            granule_shift += 1;
-        }
+    /// A window on no page yet. Its pages must be within the reach of the granule, which is a
+    /// power of two.
+    pub(super) fn new(region: Arc<Region>, granule_bytes: usize) -> OwnedPages {
+        assert!(granule_bytes.is_power_of_two() && granule_bytes >= GRANULE_BYTES_MIN);
         OwnedPages {
             base: region.base,
             bytes: region.bytes,
-            granule_shift,
+            granule_shift: granule_bytes.trailing_zeros(),
             #[cfg(debug_assertions)]
             owned: Some(BTreeSet::new()),
             region,
@@ -271,8 +276,11 @@ impl OwnedPages {
         Location((at >> self.granule_shift) as u32)
     }
 
-    /// From now on the page is the store's. Checked in builds with debug assertions only.
+    /// From now on the page is the store's. That no other store has it is checked in builds with
+    /// debug assertions only.
     pub(crate) fn add(&mut self, page: &Page) {
+        let reach = granule_reach(self.granule_bytes());
+        assert!((page.number() as usize) < reach / PAGE_BYTES, "a page beyond all locations");
         #[cfg(debug_assertions)]
         assert!(self.owned_mut().insert(page.number()), "a page was handed out twice");
         let _ = page;

@@ -64,7 +64,7 @@ impl PageStock {
         PageStock {
             directory: pool.directory().clone(),
             owner,
-            pages: OwnedPages::new(Arc::clone(pool.region())),
+            pages: pool.window(owner),
             sharers: (pool.pages_total() / pages_expected.max(1)).max(1),
             records: Vec::with_capacity(pages_expected.min(pool.pages_total())),
             pool,

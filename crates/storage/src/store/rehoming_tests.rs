@@ -13,7 +13,7 @@ use crate::item::expiry::Moment;
 use crate::limits::{INDEX_PAGES_MIN, PAGE_BYTES};
 use crate::memory::cuts;
 use crate::memory::page_directory::Generation;
-use crate::memory::page_pool::PagePool;
+use crate::memory::page_pool::{GenerationShards, PagePool};
 use crate::memory::region::{Region, region_bytes};
 use crate::store::leaving_items::{LeavingGroup, LeavingItems};
 use crate::store::recovery_tests::{
@@ -33,22 +33,37 @@ struct Geometry {
     shards: u32,
     chunk_bytes_min: usize,
     growth_factor: f64,
+    granule_bytes: usize,
 }
 
 fn geometries() -> impl Strategy<Value = Geometry> {
     let factor = prop_oneof![3 => Just(1.25), 1 => Just(1.5), 1 => Just(1.08)];
     let bytes = prop_oneof![3 => Just(48_usize), 1 => Just(100), 1 => Just(5_000)];
-    (1..5_u32, bytes, factor).prop_map(|(shards, chunk_bytes_min, growth_factor)| Geometry {
-        shards,
-        chunk_bytes_min,
-        growth_factor,
-    })
+    let granule = prop_oneof![3 => Just(8_usize), 2 => Just(16), 1 => Just(64)];
+    (1..5_u32, bytes, factor, granule).prop_map(
+        |(shards, chunk_bytes_min, growth_factor, granule_bytes)| Geometry {
+            shards,
+            chunk_bytes_min,
+            growth_factor,
+            granule_bytes,
+        },
+    )
 }
 
 impl Geometry {
     fn config(&self, shard: u32) -> Config {
-        let Geometry { shards, chunk_bytes_min, growth_factor } = *self;
+        let Geometry { shards, chunk_bytes_min, growth_factor, .. } = *self;
         Config { shards, shard, growth_factor, chunk_bytes_min, ..Config::default() }
+    }
+
+    fn generation_shards(&self) -> GenerationShards {
+        GenerationShards { shards: self.shards, granule_bytes: self.granule_bytes }
+    }
+
+    /// A pool for shards of one generation; the other one has no items.
+    fn pool(&self, region: Region, generation: Generation) -> PagePool {
+        let shards = [self.generation_shards(); 2];
+        PagePool::of_two_generations(region, usize::MAX, generation, shards)
     }
 
     fn shard_of(&self, hash: u64) -> usize {
@@ -85,7 +100,9 @@ fn region_of(memory: Vec<u8>) -> Region {
 
 impl Server {
     fn new(geometry: Geometry) -> Server {
-        let pool = Arc::new(PagePool::new(region_of(vec![0xa5; region_bytes(PAGES)])));
+        let region = region_of(vec![0xa5; region_bytes(PAGES)]);
+        let pool = Arc::new(geometry.pool(region, Generation::First));
+        pool.begin_generation(0);
         let make = |config: &Config| Store::new(config, Arc::clone(&pool), KeyHasher::new(SEED));
         let shards = (0..geometry.shards).map(|shard| make(&geometry.config(shard)).unwrap());
         Server::of_stores(shards.collect(), geometry, 10)
@@ -142,8 +159,7 @@ impl Left {
     fn recovered(&self) -> Server {
         let Left { geometry, generation, now, .. } = *self;
         let region = region_of(self.memory.clone());
-        let pool = PagePool::recovered(region, usize::MAX, geometry.shards, generation);
-        let pool = Arc::new(pool);
+        let pool = Arc::new(geometry.pool(region, generation));
         Server::of_stores(recovered_stores(geometry, &pool, now), geometry, now)
     }
 
@@ -156,7 +172,7 @@ impl Left {
 
     fn pool_for(&self, geometry: Geometry, usable: usize) -> PagePool {
         let region = region_of(self.memory.clone());
-        let shards = [geometry.shards, self.geometry.shards];
+        let shards = [geometry.generation_shards(), self.geometry.generation_shards()];
         PagePool::of_two_generations(region, usable, self.generation.other(), shards)
     }
 
@@ -246,13 +262,25 @@ fn check_uniques(arrived: &mut Server, before: &Contents) {
 /// A process may end within each single store of a rehoming.
 #[test]
 fn every_cut_leaves_each_item_once() {
-    let mut server = Server::new(Geometry { shards: 2, chunk_bytes_min: 48, growth_factor: 1.25 });
+    let old = Geometry { shards: 2, chunk_bytes_min: 48, growth_factor: 1.25, granule_bytes: 8 };
+    let others = [
+        Geometry { shards: 3, growth_factor: 1.5, ..old },
+        // What more memory than 32 GiB changes.
+        Geometry { granule_bytes: 16, ..old },
+    ];
+    for geometry in others {
+        check_every_cut(old, geometry);
+        check_every_cut(geometry, old);
+    }
+}
+
+fn check_every_cut(old: Geometry, geometry: Geometry) {
+    let mut server = Server::new(old);
     for (key, len) in [(0, 10), (1, 10), (2, 300), (3, 5_000), (4, 90_000), (5, 0)] {
         server.run(&Operation::Set { key, len, flags: key as u32 * 1_000, ttl: 0 });
     }
     server.run(&Operation::AskForCas { key: 1 });
     let before = server.contents();
-    let geometry = Geometry { shards: 3, chunk_bytes_min: 48, growth_factor: 1.5 };
     let left = server.left(Generation::First).begun(geometry, PAGES);
     let stores = cuts::stores_of(|| _ = left.rehomed(geometry, PAGES));
     let mut twice = 0;
