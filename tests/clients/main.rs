@@ -9,6 +9,7 @@ extern crate slabcore_testkit;
 mod client_page;
 mod debian_package;
 mod dumps;
+mod frameworks;
 mod libmemcached_tools;
 mod load_generators;
 mod memcached_tool;

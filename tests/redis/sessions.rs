@@ -390,6 +390,30 @@ fn info_counts_grouped_commands_and_expiring_items() {
     }
 }
 
+/// A script without keys, as that by which a plugin for blogs flushes its prefix: it walks over the
+/// items of all shards, and deletes some on the way.
+#[test]
+fn a_script_flushes_a_prefix() {
+    let flush = "local cursor, count = 0, 0 \
+        repeat \
+            local page = redis.call('SCAN', cursor, 'MATCH', ARGV[1] .. '*') \
+            cursor = tonumber(page[1]) \
+            for _, key in pairs(page[2]) do count = count + redis.call('del', key) end \
+        until cursor == 0 \
+        return count";
+    for threads in [1, 3] {
+        let server = options(threads).start();
+        let mut client = server.connect_redis();
+        for number in 0..500 {
+            client.command(&["SET", &format!("site:{number}"), "v"]);
+            client.command(&["SET", &format!("other:{number}"), "v"]);
+        }
+        let reply = client.command(&["EVAL", flush, "0", "site:"]);
+        assert_eq!(reply.integer(), Some(500), "{reply:?}");
+        check(&mut client, &[("dbsize", ":500"), ("get site:7", "$-1"), ("get other:7", "\"v\"")]);
+    }
+}
+
 /// The scripts by which redis-py, Laravel and others release and extend locks.
 #[test]
 fn scripts_release_locks() {
