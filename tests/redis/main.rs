@@ -3,5 +3,6 @@
 
 mod comparison;
 mod generated;
+mod messages;
 mod scripts;
 mod sessions;

@@ -65,7 +65,7 @@ pub use requests::request::{
     GetRequest, MetaCommand, MetaRequest, Request, StoreForm, StoreRequest, Verb,
 };
 pub use requests::resp_request::{
-    ClientRequest, CommandRequest, FixedReply, MessageRequest, RespRequest,
+    ClientRequest, ClientType, CommandRequest, FixedReply, MessageRequest, RespRequest,
 };
 pub use requests::run_time_setting::{ExternalSetting, RunTimeSetting};
 pub use requests::server_command::{ServerCommand, ShutdownMode};

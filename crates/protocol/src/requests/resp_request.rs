@@ -166,14 +166,25 @@ pub enum ClientRequest<'a> {
     Info,
     /// `CLIENT LIST`, with the ids that are asked for; none: all.
     List(RespWords<'a>),
-    /// `CLIENT LIST TYPE` of a type that no client here has.
-    ListNone,
+    /// `CLIENT LIST TYPE`.
+    ListType(ClientType),
     /// `CLIENT REPLY ON`.
     ReplyOn,
     /// `CLIENT REPLY OFF`.
     ReplyOff,
     /// `CLIENT REPLY SKIP`.
     ReplySkip,
+}
+
+/// A type of clients.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ClientType {
+    /// Those that have not subscribed.
+    Normal,
+    /// Those that have.
+    Subscriber,
+    /// Other servers: there are none.
+    Server,
 }
 
 /// What `COMMAND` asks for.

@@ -347,6 +347,20 @@ impl RespCommand {
         !self.flags.has(NOSCRIPT)
     }
 
+    /// True if a client that has subscribed may send it with RESP2.
+    pub const fn is_allowed_to_subscribers(&self) -> bool {
+        matches!(
+            self.kind,
+            Kind::Subscribe
+                | Kind::Psubscribe
+                | Kind::Unsubscribe
+                | Kind::Punsubscribe
+                | Kind::Ping
+                | Kind::Quit
+                | Kind::Reset
+        )
+    }
+
     /// True if it changes items.
     pub const fn writes(&self) -> bool {
         self.flags.has(WRITE)

@@ -32,6 +32,8 @@ pub enum RespRefusal<'a> {
     WrongArity(&'static str),
     /// The time is not positive, or too large, for this command.
     InvalidExpireTime(&'static str),
+    /// The client speaks RESP2 and has subscribed: it may not send this command.
+    OnlyReadsMessages(&'static str),
     /// This option does not exist, of `EXPIRE`, ...
     UnsupportedOption(&'a [u8]),
     /// This option of `HELLO` does not exist.
@@ -128,8 +130,8 @@ texts! {
     SCRIPT_FLUSH = "ERR SCRIPT FLUSH only support SYNC|ASYNC option";
     /// `SCRIPT KILL`, and no script runs.
     NOT_BUSY = "NOTBUSY No scripts in execution right now.";
-    /// Messages are not passed on.
-    NO_MESSAGES = "ERR messages are not supported";
+    /// More channels and patterns than a client may subscribe to.
+    TOO_MANY_SUBSCRIPTIONS = "ERR too many subscriptions";
     /// `MULTI` after `MULTI`.
     NESTED_MULTI = "ERR MULTI calls can not be nested";
     /// `WATCH` after `MULTI`.
@@ -228,6 +230,11 @@ impl RespRefusal<'_> {
             }
             Self::WrongArity(name) => {
                 parts(&[b"ERR wrong number of arguments for '", name.as_bytes(), b"' command"]);
+            }
+            Self::OnlyReadsMessages(name) => {
+                let text = b"': only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / RESET are \
+                    allowed in this context";
+                parts(&[b"ERR Can't execute '", name.as_bytes(), text]);
             }
             Self::InvalidExpireTime(name) => {
                 parts(&[b"ERR invalid expire time in '", name.as_bytes(), b"' command"]);

@@ -1,7 +1,7 @@
 //! As `resp_parsing.rs`, of commands for the connection and the server: they have no keys.
 
 use crate::requests::resp_request::{
-    ClientRequest, CommandRequest, FixedReply, MessageRequest, RespRequest,
+    ClientRequest, ClientType, CommandRequest, FixedReply, MessageRequest, RespRequest,
 };
 use crate::resp::resp_arguments::{Parsed, database, flush, integer, is_option, next, one_of};
 use crate::resp::resp_command::{Kind, RespCommand};
@@ -247,8 +247,9 @@ fn client_list(mut words: RespWords<'_>) -> Result<ClientRequest<'_>, RespRefusa
         let named = next(&mut words);
         let index = types.iter().position(|name| is_option(named, name));
         return match index {
-            Some(0) => Ok(ClientRequest::List(words)),
-            Some(_) => Ok(ClientRequest::ListNone),
+            Some(0) => Ok(ClientRequest::ListType(ClientType::Normal)),
+            Some(4) => Ok(ClientRequest::ListType(ClientType::Subscriber)),
+            Some(_) => Ok(ClientRequest::ListType(ClientType::Server)),
             None => Err(RespRefusal::ClientType(named)),
         };
     }

@@ -157,6 +157,8 @@ pub(super) static SERVER_FAMILIES: &[ServerFamily] = &[
         |shared| shared.snapshots.restored().dropped),
     gauge("slabcore_watchers", "Clients that read the log with `watch`.",
         |shared| shared.watchers.counts().watchers),
+    gauge("slabcore_subscribers", "Clients that read messages of others (`SUBSCRIBE`).",
+        |shared| shared.redis.subscriptions.counts().clients as u64),
     gauge("slabcore_resident_memory_bytes", "Memory of the process that is in RAM.",
         |_| resident_bytes()),
     gauge("slabcore_page_bytes", "Bytes of a page.", |_| slabcore_storage::PAGE_BYTES as u64),

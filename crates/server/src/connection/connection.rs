@@ -172,6 +172,11 @@ impl Connection {
         matches!(self.input, InputState::Watching(_))
     }
 
+    /// True if the client reads messages of others.
+    pub(crate) fn reads_messages(&self) -> bool {
+        self.redis.as_ref().is_some_and(|session| !session.subscribed.is_empty())
+    }
+
     /// True if the connection closes once its output has left.
     #[inline]
     pub(crate) fn is_closing(&self) -> bool {

@@ -102,9 +102,11 @@ impl HubConnection {
         }
     }
 
-    /// True if nothing is under way: only the client can go on.
+    /// True if nothing is under way: only the client can go on. One that reads messages of others
+    /// is not idle.
     pub(crate) fn is_idle(&self) -> bool {
         self.waiting == Waiting::Input
+            && !self.connection.reads_messages()
             && self.connection.is_at_request()
             && self.connection.output.is_empty()
     }

@@ -31,6 +31,7 @@ pub(crate) mod request_group;
 pub(crate) mod sizes;
 pub(crate) mod slot;
 pub(crate) mod spare_buffers;
+pub(crate) mod subscribed_names;
 pub(crate) mod tls_session;
 pub(crate) mod watcher_id;
 

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use slabcore_protocol::{RespVersion, RespWriter};
+use slabcore_protocol::{ClientType, RespVersion, RespWriter};
 
 /// The lines of all clients by number.
 #[derive(Debug)]
@@ -11,13 +11,16 @@ pub(crate) struct RedisClients {
     lines: BTreeMap<u64, String>,
     /// The clients that are shown. Empty: all of them.
     chosen: Vec<u64>,
+    /// The type that is shown; `None`: all.
+    kind: Option<ClientType>,
     version: RespVersion,
 }
 
 impl RedisClients {
-    /// No lines yet. `chosen`: the clients that are shown; empty: all of them.
-    pub(crate) fn new(chosen: Vec<u64>, version: RespVersion) -> Self {
-        Self { lines: BTreeMap::new(), chosen, version }
+    /// No lines yet. `chosen`: the clients that are shown; empty: all of them. `kind`: the type
+    /// that is shown; `None`: all.
+    pub(crate) fn new(chosen: Vec<u64>, kind: Option<ClientType>, version: RespVersion) -> Self {
+        Self { lines: BTreeMap::new(), chosen, kind, version }
     }
 
     /// Appends one client's line to a report.
@@ -35,8 +38,10 @@ impl RedisClients {
         {
             let number = u64::from_le_bytes(*number);
             let (line, rest) = rest.split_at(u32::from_le_bytes(*length) as usize);
-            if self.chosen.is_empty() || self.chosen.contains(&number) {
-                self.lines.insert(number, String::from_utf8_lossy(line).into_owned());
+            let line = String::from_utf8_lossy(line);
+            let is_chosen = self.chosen.is_empty() || self.chosen.contains(&number);
+            if is_chosen && self.kind.is_none_or(|kind| kind == type_of(&line)) {
+                self.lines.insert(number, line.into_owned());
             }
             bytes = rest;
         }
@@ -47,6 +52,11 @@ impl RedisClients {
         let text: String = self.lines.values().map(String::as_str).collect();
         RespWriter::new(out, self.version).verbatim(text.as_bytes());
     }
+}
+
+/// The type of the client with this line.
+fn type_of(line: &str) -> ClientType {
+    if line.contains(" flags=P ") { ClientType::Subscriber } else { ClientType::Normal }
 }
 
 /// The two halves of a report: of all connections, and of those that speak Redis' dialect.

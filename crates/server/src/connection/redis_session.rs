@@ -3,6 +3,7 @@
 use slabcore_protocol::{DATABASES, RespDecoder, RespVersion, RespWords};
 
 use crate::connection::record_bytes::{put_bytes, take_byte, take_bytes, take_u64};
+use crate::connection::subscribed_names::SubscribedNames;
 use crate::settings::limits::REDIS_QUEUED_BYTES_MAX;
 
 /// State of a connection that speaks Redis' dialect.
@@ -28,6 +29,8 @@ pub(crate) struct RedisSession {
     pub(crate) transaction: Option<Transaction>,
     /// The keys that must not change before `EXEC`.
     pub(crate) watched: Vec<WatchedKey>,
+    /// The channels and patterns whose messages the client reads.
+    pub(crate) subscribed: SubscribedNames,
     /// Words of an inline command, as bulk strings. Empty between commands.
     pub(crate) inline: Vec<u8>,
 }
@@ -85,6 +88,7 @@ impl RedisSession {
             replies: ReplyMode::On,
             transaction: None,
             watched: Vec::new(),
+            subscribed: SubscribedNames::default(),
             inline: Vec::new(),
         }
     }
@@ -122,7 +126,13 @@ impl RedisSession {
     /// True if commands are executed one by one, and all of them are answered.
     #[inline]
     pub(crate) fn is_plain(&self) -> bool {
-        self.transaction.is_none() && self.replies == ReplyMode::On
+        self.transaction.is_none() && self.replies == ReplyMode::On && self.subscribed.is_empty()
+    }
+
+    /// True if the client may only send commands for its subscriptions: RESP2 cannot tell messages
+    /// from replies.
+    pub(crate) fn only_reads_messages(&self) -> bool {
+        self.version == RespVersion::Two && !self.subscribed.is_empty()
     }
 }
 
@@ -153,6 +163,7 @@ impl RedisSession {
             out.extend(key.version.unwrap_or_default().to_le_bytes());
         }
         out.push(0);
+        self.subscribed.encode(out);
     }
 
     /// Takes a session from the start of `bytes`. `number` and `now` are those of this process.
@@ -186,6 +197,7 @@ impl RedisSession {
             let version = has_version.then_some(take_u64(bytes)?.cast_signed());
             session.watched.push(WatchedKey { database, key, version });
         }
+        session.subscribed = SubscribedNames::decode(bytes)?;
         Some(session)
     }
 }

@@ -13,9 +13,11 @@ use crate::connection::ConnectionId;
 use crate::connection::outgoing::{LargeValue, Parts};
 use crate::connection::output::Output;
 use crate::connection::spare_buffers::SpareBuffers;
+use crate::connection::subscribed_names::SubscribedNames;
 use crate::connection::watcher_id::WatcherId;
 use crate::executor::load_meter::LoadMeter;
 use crate::executor::outboxes::Outboxes;
+use crate::executor::own_subscribers::OwnSubscribers;
 use crate::executor::shards::{ShardSet, Shards, SharedShard};
 use crate::executor::snapshot_part::{SnapshotPace, SnapshotPart};
 use crate::executor::turn_times::TurnTimes;
@@ -48,6 +50,8 @@ pub(crate) struct Executor {
     load: LoadMeter,
     /// The watchers among this executor's connections.
     pub(crate) watchers: Vec<(WatcherId, ConnectionId)>,
+    /// Those that read messages of other clients.
+    pub(crate) subscribers: OwnSubscribers,
     pub(crate) outboxes: Outboxes,
     pub(crate) spares: SpareBuffers,
     /// The numbers of the uploads under way from this executor.
@@ -89,6 +93,7 @@ impl Executor {
             serving: shared.serving.executors() as u32,
             load: LoadMeter::new(shared.serving.is_controlled()),
             watchers: Vec::new(),
+            subscribers: OwnSubscribers::default(),
             outboxes: Outboxes::new(shard, settings.shards),
             spares: SpareBuffers::new(settings.shards > 1),
             upload_numbers: Slab::new(),
@@ -334,6 +339,14 @@ impl Executor {
     pub(crate) fn end_watching(&mut self, id: WatcherId) {
         self.shared.watchers.remove(id);
         self.watchers.retain(|(watcher, _)| *watcher != id);
+    }
+
+    /// A client reads no messages of others any more.
+    pub(crate) fn end_subscriptions(&mut self, client: u64, names: &mut SubscribedNames) {
+        for (naming, name) in std::mem::take(names).iter() {
+            self.shared.redis.subscriptions.remove(client, naming, name);
+        }
+        self.subscribers.remove(client);
     }
 
     /// Asks the other shards for pages if ours wants some.

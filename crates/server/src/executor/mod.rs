@@ -9,6 +9,7 @@
 mod executor;
 mod load_meter;
 pub(crate) mod outboxes;
+pub(crate) mod own_subscribers;
 pub(crate) mod page_demand;
 pub(crate) mod shards;
 mod snapshot_part;

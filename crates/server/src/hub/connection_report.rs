@@ -46,6 +46,7 @@ fn redis_line_of(conn: &HubConnection, session: &RedisSession, now: u32) -> Stri
     let free = conn.carry.memory_bytes() - queued;
     let flags = match (&session.transaction, conn.connection.is_closing()) {
         (_, true) => "c",
+        _ if !session.subscribed.is_empty() => "P",
         (Some(_), false) => "x",
         (None, false) => "N",
     };
@@ -53,7 +54,7 @@ fn redis_line_of(conn: &HubConnection, session: &RedisSession, now: u32) -> Stri
     let transaction_bytes = session.transaction.as_ref().map_or(0, Transaction::memory_bytes);
     let total = queued + free + unsent + transaction_bytes + size_of::<RedisSession>();
     format!(
-        "id={} addr={} laddr={} fd={} name={} age={} idle={} flags={flags} db={} sub=0 psub=0 \
+        "id={} addr={} laddr={} fd={} name={} age={} idle={} flags={flags} db={} sub={} psub={} \
          ssub=0 multi={commands} watch={} qbuf={queued} qbuf-free={free} \
          multi-mem={transaction_bytes} obl={unsent} oll=0 omem={unsent} tot-mem={total} events=r \
          cmd={} user=default redir=-1 resp={} lib-name={} lib-ver={}\n",
@@ -65,6 +66,8 @@ fn redis_line_of(conn: &HubConnection, session: &RedisSession, now: u32) -> Stri
         now.saturating_sub(session.begun),
         now.saturating_sub(conn.last_request),
         session.database,
+        session.subscribed.channels(),
+        session.subscribed.patterns(),
         session.watched.len(),
         session.last_command,
         session.version.number(),

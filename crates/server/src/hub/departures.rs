@@ -62,8 +62,9 @@ impl Departures {
         if !conn.connection.is_at_request() || conn.waiting.is_leaving() {
             return;
         }
+        let reads_messages = conn.connection.reads_messages();
         let has_place = conn.connection.affinity.prefers_home() || self.has_place(executor, to);
-        if conn.end_of_input || self.leaving.len() >= LEAVING_MAX || !has_place {
+        if reads_messages || conn.end_of_input || self.leaving.len() >= LEAVING_MAX || !has_place {
             conn.connection.affinity.forget_preferred();
             return;
         }

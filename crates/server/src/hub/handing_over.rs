@@ -133,6 +133,7 @@ fn record_of(
     conn: &mut HubConnection,
 ) -> (ConnectionRecord, Option<Upload>) {
     let mut cut = None;
+    conn.connection.pass_on_all_messages(executor);
     let output = unsent_bytes(executor, conn);
     let connection = &mut conn.connection;
     let (home, number) = (executor.shard.index() as u32, connection.affinity.number());
@@ -155,8 +156,9 @@ fn record_of(
     };
     let (protocol, login) = (connection.decoder.protocol(), connection.login);
     let mut redis = Vec::new();
-    if let Some(session) = &connection.redis {
+    if let Some(session) = &mut connection.redis {
         session.encode(&mut redis);
+        executor.end_subscriptions(session.number, &mut session.subscribed);
     }
     let input = conn.carry.pending().to_vec();
     (ConnectionRecord { home, number, protocol, login, place, redis, input, output }, cut)

@@ -13,6 +13,7 @@ use crate::hub::departures::arrive;
 use crate::hub::handing_over::HandingOver;
 use crate::hub::hub::Phase;
 use crate::hub::idle::Swept;
+use crate::hub::subscribers::{have_messages_come, serve_subscribers};
 use crate::hub::watching::{begin_connection, has_watch_work, serve_watchers};
 use crate::settings::address::Addresses;
 use crate::settings::close_reason::CloseReason;
@@ -258,6 +259,7 @@ impl Hub {
         if !self.executor.watched.is_empty() {
             serve_watchers(&mut self.executor, &mut self.connections, &mut wake);
         }
+        serve_subscribers(&mut self.executor, &mut self.connections);
         self.executor.dispatch(wake);
         if !self.executor.outboxes.is_any_full() {
             self.resume_stalled();
@@ -306,13 +308,14 @@ impl Hub {
         self.departures.depart(&mut self.executor, &mut self.connections, index, socket, wake)
     }
 
-    /// True if the mailbox has a message, a signal to publish is not answered yet, or watchers are
-    /// to be served, or a snapshot can go on.
+    /// True if the mailbox has a message, a signal to publish is not answered yet, or watchers or
+    /// subscribers are to be served, or a snapshot can go on.
     pub(crate) fn has_messages(&self) -> bool {
         let signals = &self.executor.shared.publish_signals[self.executor.shard.index()];
         !self.receiver.is_empty()
             || signals.pending().is_some()
             || has_watch_work(&self.executor)
+            || have_messages_come(&self.executor)
             || self.executor.can_go_on_with_snapshot()
     }
 }

@@ -26,6 +26,7 @@ mod idle;
 mod input;
 mod messages;
 mod pending_datagrams;
+mod subscribers;
 mod watching;
 
 pub(crate) use self::hub::Hub;

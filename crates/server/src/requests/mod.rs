@@ -26,6 +26,7 @@ mod redis_exec;
 mod redis_info;
 mod redis_keys;
 mod redis_keyspace;
+mod redis_messages;
 mod redis_progress;
 mod redis_replies;
 mod redis_scripts;

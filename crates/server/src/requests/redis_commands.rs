@@ -2,7 +2,7 @@
 //!
 //! Dialects: Redis' commands.
 
-use slabcore_protocol::{ClientRequest, CommandRequest, RespRefusal, RespRequest, RespWords};
+use slabcore_protocol::{ClientRequest, CommandRequest, RespRequest, RespWords};
 
 use crate::connection::Connection;
 use crate::connection::redis_session::ReplyMode;
@@ -75,6 +75,13 @@ impl Connection {
                 self.hello(executor, version, login, name);
             }
             RespRequest::Auth { user, password } => self.auth(executor, user, password),
+            RespRequest::Ping(text) if self.session().only_reads_messages() => {
+                self.write_redis(|out| {
+                    out.array_head(2);
+                    out.bulk(b"pong");
+                    out.bulk(text.unwrap_or_default());
+                });
+            }
             RespRequest::Ping(None) => self.write_redis(|out| out.status("PONG")),
             RespRequest::Ping(Some(text)) | RespRequest::Echo(text) => {
                 self.write_redis(|out| out.bulk(text));
@@ -116,7 +123,7 @@ impl Connection {
                 self.write_redis(|out| out.integer(unix.cast_signed()));
             }
             RespRequest::Fixed(reply) => self.write_redis(|out| reply.write(out)),
-            RespRequest::Message(_) => self.refuse_redis(executor, &RespRefusal::NO_MESSAGES),
+            RespRequest::Message(request) => self.message_request(executor, &request),
             RespRequest::ScriptLoad(script) => self.load_script(executor, script),
             RespRequest::ScriptExists(shas) => self.scripts_exist(executor, &shas),
             RespRequest::ScriptFlush => {
@@ -140,14 +147,16 @@ impl Connection {
             }
             ClientRequest::Info => {
                 let number = self.session().number;
-                self.list_clients(executor, vec![number]);
+                self.list_clients(executor, vec![number], None);
             }
             ClientRequest::List(words) => {
                 let number = |word: &[u8]| slabcore_protocol::strict_64(word);
                 let chosen = words.clone().filter_map(number).map(i64::cast_unsigned);
-                self.list_clients(executor, chosen.collect());
+                self.list_clients(executor, chosen.collect(), None);
             }
-            ClientRequest::ListNone => self.write_redis(|out| out.verbatim(b"")),
+            ClientRequest::ListType(kind) => {
+                self.list_clients(executor, Vec::new(), Some(*kind));
+            }
             ClientRequest::ReplyOn => self.set_client_replies(ReplyMode::On),
             ClientRequest::ReplyOff => self.set_client_replies(ReplyMode::Off),
             ClientRequest::ReplySkip => self.set_client_replies(ReplyMode::SkipNext),

@@ -2,7 +2,7 @@
 //! for the scripts that clients have sent.
 
 use slabcore_metrics::Counter;
-use slabcore_protocol::{RespRefusal, RespVersion, RespWords};
+use slabcore_protocol::{ClientType, RespRefusal, RespVersion, RespWords};
 
 use crate::connection::Connection;
 use crate::connection::gather::{Gather, Gathering};
@@ -37,8 +37,8 @@ impl Connection {
         if let Some(name) = name {
             session.name = name.to_vec();
         }
-        session.version = version.unwrap_or(session.version);
-        let (version, number) = (session.version, session.number);
+        let (version, number) = (version.unwrap_or(session.version), session.number);
+        self.change_version(executor, version);
         self.write_redis(|out| {
             out.map_head(7);
             for (name, value) in [("server", "redis"), ("version", REDIS_VERSION)] {
@@ -101,8 +101,10 @@ impl Connection {
     }
 
     /// `RESET`.
-    pub(super) fn reset_redis(&mut self, executor: &Executor) {
-        self.session().reset();
+    pub(super) fn reset_redis(&mut self, executor: &mut Executor) {
+        let session = self.session();
+        executor.end_subscriptions(session.number, &mut session.subscribed);
+        session.reset();
         if executor.shared.users.is_some() {
             self.login = Login::Due;
         }
@@ -178,10 +180,16 @@ impl Connection {
         });
     }
 
-    /// `CLIENT LIST` and `CLIENT INFO`. `chosen`: the clients that are shown; empty: all.
-    pub(super) fn list_clients(&mut self, executor: &mut Executor, chosen: Vec<u64>) {
+    /// `CLIENT LIST` and `CLIENT INFO`. `chosen`: the clients that are shown; empty: all. `kind`:
+    /// the type that is shown; `None`: all.
+    pub(super) fn list_clients(
+        &mut self,
+        executor: &mut Executor,
+        chosen: Vec<u64>,
+        kind: Option<ClientType>,
+    ) {
         let version = self.session().version;
-        let gathering = Gathering::RedisClients(Box::new(RedisClients::new(chosen, version)));
+        let gathering = Gathering::RedisClients(Box::new(RedisClients::new(chosen, kind, version)));
         let gather = Gather::new(gathering, executor.router.shards(), None);
         let slot = self.output.open_gather(Box::new(gather), &mut executor.spares);
         let ticket = self.ticket_for(slot);

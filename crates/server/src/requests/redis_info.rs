@@ -145,6 +145,7 @@ fn clients(text: &mut String, facts: &Facts<'_>) {
         "maxclients": shared.settings.connections_max,
         // No command of this server waits for another client.
         "blocked_clients": 0,
+        "pubsub_clients": shared.redis.subscriptions.counts().clients,
     );
 }
 
@@ -184,6 +185,7 @@ fn persistence(text: &mut String, facts: &Facts<'_>) {
 fn stats(text: &mut String, facts: &Facts<'_>) {
     let (shared, sum) = (facts.shared, &facts.sum);
     let times = shared.request_times_since_reset();
+    let subscriptions = shared.redis.subscriptions.counts();
     let commands: u64 = Command::ALL.iter().map(|command| times.of(*command).count()).sum();
     let expired = sum.get(Counter::Reclaimed)
         + sum.get(Counter::CrawlerReclaimed)
@@ -198,6 +200,8 @@ fn stats(text: &mut String, facts: &Facts<'_>) {
         "evicted_keys": sum.get(Counter::Evictions),
         "keyspace_hits": sum.get(Counter::GetHits),
         "keyspace_misses": sum.get(Counter::GetMisses),
+        "pubsub_channels": subscriptions.channels,
+        "pubsub_patterns": subscriptions.patterns,
         "total_error_replies": facts.counts.errors(),
     );
 }

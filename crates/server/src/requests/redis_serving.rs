@@ -53,7 +53,10 @@ impl Connection {
     pub(crate) fn go_on_with_redis(&mut self, executor: &mut Executor, mut session: &[u8]) {
         let (number, now) = (executor.shared.redis.next_client(), executor.now.tick());
         match RedisSession::decode(&mut session, number, now) {
-            Some(session) => self.redis = Some(Box::new(session)),
+            Some(session) => {
+                self.redis = Some(Box::new(session));
+                self.go_on_with_messages(executor);
+            }
             None => self.close(executor),
         }
     }
@@ -258,6 +261,11 @@ impl Connection {
         };
         if self.login.is_due() && !command.is_allowed_before_login() {
             self.refuse_command(executor, &RespRefusal::NO_AUTH);
+            executor.times.count(Command::Other);
+            return RedisProgress::Done;
+        }
+        if self.session().only_reads_messages() && !command.is_allowed_to_subscribers() {
+            self.refuse_command(executor, &RespRefusal::OnlyReadsMessages(command.name()));
             executor.times.count(Command::Other);
             return RedisProgress::Done;
         }

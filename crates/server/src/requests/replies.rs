@@ -57,6 +57,11 @@ impl Connection {
             InputState::Watching(watcher) => executor.end_watching(watcher),
             _ => {}
         }
+        if let Some(session) = &mut self.redis
+            && !session.subscribed.is_empty()
+        {
+            executor.end_subscriptions(session.number, &mut session.subscribed);
+        }
     }
 
     /// Closes the connection because there is no memory for its input, and says so.

@@ -188,6 +188,20 @@ pub const REDIS_MISSING_COMMANDS_MAX: usize = 256;
 /// Bytes of the name of a client library in the log.
 pub const REDIS_LIBRARY_BYTES_LOGGED: usize = 64;
 
+/// Bytes of the names of channels and patterns to which one connection subscribes, with 64 more for
+/// each.
+pub const SUBSCRIBED_BYTES_MAX: usize = 1 << 20;
+
+/// Bytes of messages that wait for one subscriber. One with more is closed. Redis' limit.
+pub const SUBSCRIBER_BYTES_MAX: usize = 32 << 20;
+
+/// Bytes of messages that wait for all subscribers of the server. Above it, the one with most of
+/// them is closed.
+pub const SUBSCRIBERS_BYTES_MAX: usize = 64 << 20;
+
+/// Bytes of messages in one send to a subscriber, up to the end of a message.
+pub const SUBSCRIBER_SEND_BYTES_MAX: usize = 64 << 10;
+
 /// Keys that one connection watches.
 pub const REDIS_WATCHED_MAX: usize = 1 << 14;
 

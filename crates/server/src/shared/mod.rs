@@ -29,5 +29,6 @@ pub(crate) mod shared_state;
 pub(crate) mod slot_map;
 pub(crate) mod snapshot_feed;
 pub(crate) mod snapshot_numbers;
+pub(crate) mod subscriptions;
 pub(crate) mod tls_handshakes;
 pub(crate) mod watchers;

@@ -9,6 +9,7 @@ use slabcore_script::ScriptCache;
 
 use crate::settings::limits::{REDIS_LIBRARY_BYTES_LOGGED, REDIS_MISSING_COMMANDS_MAX};
 use crate::shared::redis_counts::{RedisBaseline, RedisCounts};
+use crate::shared::subscriptions::Subscriptions;
 
 /// What connections that speak Redis' dialect share.
 #[derive(Debug)]
@@ -21,6 +22,8 @@ pub(crate) struct SharedRedis {
     pub(crate) baseline: RedisBaseline,
     /// Scripts that clients have sent.
     pub(crate) scripts: ScriptCache,
+    /// Who reads messages of others.
+    pub(crate) subscriptions: Subscriptions,
     /// The commands of Redis that clients have sent and that this server does not have, each with
     /// the client library.
     missing: Mutex<HashSet<(String, String)>>,
@@ -37,6 +40,7 @@ impl SharedRedis {
             counts: (0..executors).map(|_| RedisCounts::new()).collect(),
             baseline: RedisBaseline::default(),
             scripts: ScriptCache::default(),
+            subscriptions: Subscriptions::new(executors),
             missing: Mutex::default(),
             run_id: format!("{:016x}{:016x}{:08x}", word(), word(), word() as u32),
         }
