@@ -2,6 +2,7 @@
 //! beyond that.
 
 mod comparison;
+mod connections;
 mod generated;
 mod messages;
 mod scripts;

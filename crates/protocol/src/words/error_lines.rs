@@ -53,6 +53,8 @@ pub const BAD_AUTH_TOKEN: &[u8] = b"CLIENT_ERROR bad authentication token format
 pub const BAD_LINE_TERMINATION: &[u8] = b"CLIENT_ERROR bad command line termination\r\n";
 /// The connection limit is reached; sent before the new connection is closed.
 pub const TOO_MANY_CONNECTIONS: &[u8] = b"ERROR Too many open connections\r\n";
+/// The same in Redis' dialect.
+pub const TOO_MANY_CLIENTS: &[u8] = b"-ERR max number of clients reached\r\n";
 /// A flag of a meta command that is there twice.
 pub const DUPLICATE_FLAG: &[u8] = b"CLIENT_ERROR duplicate flag\r\n";
 /// A flag that no meta command knows.

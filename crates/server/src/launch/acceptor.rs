@@ -15,7 +15,7 @@ use rustix::event::{EventfdFlags, PollFd, PollFlags, Timespec, eventfd, poll};
 use rustix::io::Errno;
 use rustix::net::{SocketAddrAny, SocketFlags, acceptfrom_with, getsockname};
 use slabcore_protocol::Protocol;
-use slabcore_protocol::error_lines::TOO_MANY_CONNECTIONS;
+use slabcore_protocol::error_lines::{TOO_MANY_CLIENTS, TOO_MANY_CONNECTIONS};
 
 use crate::connection::affinity::home_of;
 use crate::connection::new_connection::NewConnection;
@@ -210,10 +210,14 @@ impl Acceptor {
         if !shared.admission.has_room() {
             shared.admission.connection_rejected();
             log::connection_refused(shared.verbosity.load(Ordering::Relaxed));
+            let line = match listener.protocol {
+                Some(Protocol::Resp) => TOO_MANY_CLIENTS,
+                _ => TOO_MANY_CONNECTIONS,
+            };
             // The client is refused, also if it does not read why.
             let _ = rustix::net::send(
                 &socket,
-                TOO_MANY_CONNECTIONS,
+                line,
                 rustix::net::SendFlags::NOSIGNAL | rustix::net::SendFlags::DONTWAIT,
             );
             graceful_close::close(&socket);

@@ -5,8 +5,12 @@ use std::io::{self, Read, Write};
 use std::net::{Ipv4Addr, TcpStream};
 use std::os::unix::net::UnixStream;
 use std::path::Path;
+use std::sync::Arc;
+
+use rustls::ClientConfig;
 
 use crate::limits::SILENCE_MAX;
+use crate::wire::wire_client::encrypted;
 
 /// A reply.
 #[derive(Clone, PartialEq, Eq)]
@@ -76,11 +80,21 @@ pub struct RedisClient {
 impl RedisClient {
     /// Connects to a port of 127.0.0.1.
     pub fn tcp(port: u16) -> io::Result<Self> {
+        Ok(Self { stream: Box::new(Self::connected(port)?), read: Vec::new() })
+    }
+
+    /// Connects to a port of 127.0.0.1 under TLS.
+    pub fn tls(port: u16, config: &Arc<ClientConfig>) -> io::Result<Self> {
+        let stream = encrypted(Self::connected(port)?, config)?;
+        Ok(Self { stream: Box::new(stream), read: Vec::new() })
+    }
+
+    fn connected(port: u16) -> io::Result<TcpStream> {
         let stream = TcpStream::connect((Ipv4Addr::LOCALHOST, port))?;
         stream.set_nodelay(true)?;
         stream.set_read_timeout(Some(SILENCE_MAX))?;
         stream.set_write_timeout(Some(SILENCE_MAX))?;
-        Ok(Self { stream: Box::new(stream), read: Vec::new() })
+        Ok(stream)
     }
 
     /// Connects to a Unix socket.

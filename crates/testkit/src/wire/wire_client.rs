@@ -30,6 +30,17 @@ enum Socket {
 
 type TlsStream = StreamOwned<ClientConnection, TcpStream>;
 
+/// A session over a socket, once the client's side of the handshake is complete.
+pub(super) fn encrypted(mut socket: TcpStream, config: &Arc<ClientConfig>) -> Result<TlsStream> {
+    let name = ServerName::try_from(SERVER_NAME).expect("a name");
+    let mut session =
+        ClientConnection::new(Arc::clone(config), name).map_err(std::io::Error::other)?;
+    while session.is_handshaking() {
+        session.complete_io(&mut socket)?;
+    }
+    Ok(StreamOwned::new(session, socket))
+}
+
 /// The sending side of a connection.
 #[derive(Debug)]
 pub struct Sender {
@@ -84,16 +95,10 @@ impl WireClient {
 
     /// Connects to a TCP port under TLS. On return the client's side of the handshake is complete.
     pub fn connect_tls(address: SocketAddr, config: &Arc<ClientConfig>) -> Result<Self> {
-        let Self { socket: Socket::Tcp(mut socket), received } = Self::connect_tcp(address)? else {
+        let Self { socket: Socket::Tcp(socket), received } = Self::connect_tcp(address)? else {
             unreachable!("it is TCP");
         };
-        let name = ServerName::try_from(SERVER_NAME).expect("a name");
-        let mut session =
-            ClientConnection::new(Arc::clone(config), name).map_err(std::io::Error::other)?;
-        while session.is_handshaking() {
-            session.complete_io(&mut socket)?;
-        }
-        let stream = Box::new(StreamOwned::new(session, socket));
+        let stream = Box::new(encrypted(socket, config)?);
         Ok(Self { socket: Socket::Tls(Mutex::new(stream)), received })
     }
 
