@@ -3,9 +3,9 @@
 use std::hint::black_box;
 
 use criterion::{Criterion, Throughput};
-use slabcore_benches::load::item_format::ItemFormat;
-use slabcore_benches::load::request_batch::{RequestBatch, RequestSource};
-use slabcore_benches::{Operation, Workload};
+use slabcore_bench::load::item_format::ItemFormat;
+use slabcore_bench::load::request_batch::{RequestBatch, RequestSource};
+use slabcore_bench::{Operation, Workload};
 use slabcore_protocol::{DataBlock, Decoded, Decoder, Request};
 
 /// Decodes all of `input`. Returns the number of keys and value bytes, so that the compiler cannot

@@ -8,9 +8,10 @@ use std::hint::black_box;
 use std::time::{Duration, Instant};
 
 use criterion::{BenchmarkId, Criterion, Throughput};
+use slabcore_bench::splitmix64::Splitmix64;
+use slabcore_benches::MappedStore;
 use slabcore_benches::growth::mapped_store::Populate;
 use slabcore_benches::replay::trace_copies::write_key;
-use slabcore_benches::{MappedStore, Splitmix64};
 use slabcore_storage::{Expiry, HashedKey, Moment, NewItem, Store, StoreOutcome, StoreVerb};
 
 const KEY_BYTES: usize = 36;

@@ -8,8 +8,10 @@ pub(crate) const NOT_RUN: &[(&str, &str)] = &[
     ("cargo build", "the stages server and benches build what they need"),
     ("MEMCACHED=", "the stage wire runs all wire tests"),
     ("cargo run -p slabcore-benches --bin pages", "a test of the tool says if it has to run"),
-    ("target/release/compare", "measures for minutes; the stage benches runs it, small"),
-    ("target/release/footprint", "measures for minutes; the stage benches runs it, small"),
+    (
+        "target/release/slabcore-bench",
+        "measures for minutes; the stage benches runs its commands, small",
+    ),
     ("target/release/growth", "measures for minutes; the stage benches runs it, small"),
     ("target/release/replay", "needs recorded traces, which are not in the tree"),
     ("benches/count-instructions", "the stage instructions runs it"),

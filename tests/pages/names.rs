@@ -120,31 +120,47 @@ fn man_page() -> String {
     printed(&["--generate", "man"]).replace("\\fB", "").replace("\\fR", "").replace("\\-", "-")
 }
 
-/// Commands of the tool whose options the pages name alone.
-const TOOL_COMMANDS: [&str; 3] = ["copy", "dump", "restore"];
+/// The path of a program that has commands; `None`: it is none of ours.
+fn program_with_commands(name: &str) -> Option<&'static Path> {
+    match name {
+        "slabcore-tool" => Some(binaries::tool()),
+        "slabcore-bench" => Some(binaries::bench()),
+        _ => None,
+    }
+}
 
-/// The options of the tool's commands.
-fn tool_options(command: &str) -> BTreeSet<String> {
-    let output = Command::new(binaries::tool()).args([command, "--help"]).output();
-    let output = output.expect("the tool starts");
-    assert!(output.status.success(), "the tool has no command {command}");
+/// Commands of programs whose options the pages name alone.
+const COMMANDS: [(&str, &str); 4] = [
+    ("slabcore-tool", "copy"),
+    ("slabcore-tool", "dump"),
+    ("slabcore-tool", "restore"),
+    ("slabcore-bench", "compare"),
+];
+
+/// The options of a program's command.
+fn options_of(program: &str, command: &str) -> BTreeSet<String> {
+    let path = program_with_commands(program).expect("it has commands");
+    let output = Command::new(path).args([command, "--help"]).output();
+    let output = output.expect("the program starts");
+    assert!(output.status.success(), "{program} has no command {command}");
     let help = String::from_utf8(output.stdout).expect("UTF-8");
     let words = help.split(|it: char| it.is_whitespace() || ",;:".contains(it));
     words.filter(|word| word.starts_with("--")).map(ToOwned::to_owned).collect()
 }
 
-/// Commands of the tool in the pages have options that it knows.
+/// Commands of these programs in the pages have options that they know.
 #[test]
-fn tool_options_exist() {
+fn options_of_commands_exist() {
     let mut wrong = Vec::new();
     let mut checked = 0;
     for page in Page::all() {
         for span in page.code_spans() {
             let words: Vec<&str> = span.split_whitespace().collect();
-            let Some((&"slabcore-tool", [command, rest @ ..])) = words.split_first() else {
+            let Some((program, [command, rest @ ..])) = words.split_first() else { continue };
+            if program_with_commands(program).is_none() {
                 continue;
-            };
-            let known = tool_options(command);
+            }
+            let known = options_of(program, command);
             let options = rest.iter().filter(|it| it.starts_with("--"));
             let unknown = options.filter(|it| !known.contains(**it));
             wrong.extend(unknown.map(|it| format!("{}: {span}: {it}", page.name)));
@@ -152,7 +168,7 @@ fn tool_options_exist() {
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
-    assert!(checked > 5, "the pages name commands of the tool");
+    assert!(checked > 5, "the pages name commands of these programs");
 }
 
 #[test]
@@ -160,8 +176,9 @@ fn options_exist() {
     let man = man_page();
     let mut words: BTreeSet<&str> =
         man.split(|it: char| it.is_whitespace() || it == ',').filter(|it| !it.is_empty()).collect();
-    let of_tool: Vec<_> = TOOL_COMMANDS.iter().map(|command| tool_options(command)).collect();
-    words.extend(of_tool.iter().flatten().map(String::as_str));
+    let of_commands: Vec<_> =
+        COMMANDS.iter().map(|(program, command)| options_of(program, command)).collect();
+    words.extend(of_commands.iter().flatten().map(String::as_str));
     let mut wrong = Vec::new();
     for page in Page::all().iter().filter(|page| page.name != "CHANGELOG.md") {
         for span in page.code_spans().iter().filter(|span| span.starts_with('-')) {

@@ -5,14 +5,14 @@ use std::process::ExitCode;
 
 use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
 use hdrhistogram::Histogram;
+use slabcore_bench::host::disturbances::Disturbances;
+use slabcore_bench::host::{cores, machine};
+use slabcore_bench::table;
 use slabcore_benches::growth::growth::{
     Growth, PAUSE_NANOS, Run, SLOW_NANOS, SlowOperation, clock_nanos,
 };
 use slabcore_benches::growth::mapped_store::Populate;
 use slabcore_benches::growth::own_work::{OwnWork, SlowInAll, cause};
-use slabcore_benches::host::disturbances::Disturbances;
-use slabcore_benches::host::{cores, machine};
-use slabcore_benches::table;
 
 const DETAILS: &str = "\
 One store within this process; the keys are the same in every run, so each operation's work is too.

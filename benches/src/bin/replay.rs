@@ -6,7 +6,9 @@ use std::process::ExitCode;
 use std::time::Instant;
 
 use clap::{Arg, ArgAction, ArgGroup, ArgMatches, Command, value_parser};
-use slabcore_benches::host::{cores, machine};
+use slabcore_bench::host::{cores, machine};
+use slabcore_bench::servers::{binaries, session::Session};
+use slabcore_bench::{ServerOptions, ServerProcess, table};
 use slabcore_benches::replay::curve_check::CurveCheck;
 use slabcore_benches::replay::exact_lru::{ExactLru, Weight};
 use slabcore_benches::replay::held_items::{self, HeldItems, Offer};
@@ -14,14 +16,11 @@ use slabcore_benches::replay::mix::{MIXES, Mix, MixTally};
 use slabcore_benches::replay::replay_row::{ReplayRow, SHARES};
 use slabcore_benches::replay::trace::Record;
 use slabcore_benches::replay::trace_copies::ValueSizes;
-use slabcore_benches::servers::{binaries, session::Session};
-use slabcore_benches::{
-    LocalStore, MissTally, Preset, ServerOptions, ServerProcess, TraceCopies, WireReplay, table,
-};
+use slabcore_benches::{LocalStore, MissTally, Preset, TraceCopies, WireReplay};
 
 const DETAILS: &str = "\
-Servers: stock memcached from $MEMCACHED, else tests/stock-memcached; slabcore from $SLABCORE, else
-the release build; on the first cores that this process may use, the replay on the last. Ratios are
+Servers: memcached from $MEMCACHED, else the PATH; slabcore from $SLABCORE, else beside this program
+or the PATH; on the first cores that this process may use, the replay on the last. Ratios are
 slabcore's figure divided by memcached's.";
 
 /// Bytes of an item besides key and value in the simulated LRU.
@@ -150,7 +149,7 @@ impl Servers {
         // The description must precede the pinning of this process to one core.
         let (allowed, machine) = (cores::allowed()?, machine::describe());
         cores::pin(&allowed[allowed.len() - 1..])?;
-        let (memcached, slabcore) = (binaries::memcached()?, binaries::slabcore()?);
+        let (memcached, slabcore) = (binaries::memcached(None)?, binaries::slabcore(None)?);
         let threads = matches.get_one::<u32>("threads").map_or(1, |threads| *threads as usize);
         Ok(Some(Self { memcached, slabcore, threads, allowed, machine }))
     }

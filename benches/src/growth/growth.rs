@@ -14,10 +14,10 @@ use slabcore_storage::{Expiry, Moment, NewItem, StoreOutcome, StoreStats, StoreV
 
 use crate::MappedStore;
 use crate::growth::mapped_store::Populate;
-use crate::host::disturbances::{Disturbances, stolen};
-use crate::host::resident_memory::resident_bytes;
-use crate::limits::LATENCY_NANOS_MAX;
 use crate::replay::trace_copies::write_key;
+use slabcore_bench::host::disturbances::{Disturbances, stolen};
+use slabcore_bench::host::resident_memory::resident_bytes;
+use slabcore_bench::limits::LATENCY_NANOS_MAX;
 
 /// Operations longer than this are recorded one by one, in nanoseconds.
 pub const SLOW_NANOS: u32 = 20_000;
@@ -183,7 +183,7 @@ mod tests {
             key_bytes: 30,
             value_bytes: 64,
             populate: Populate::OnUse,
-            core: crate::host::cores::allowed().unwrap()[0],
+            core: slabcore_bench::host::cores::allowed().unwrap()[0],
         };
         let mut least = vec![u32::MAX; growth.items];
         let run = growth.run(&mut least).unwrap();

@@ -3,7 +3,7 @@
 use hdrhistogram::Histogram;
 
 use crate::growth::growth::{PAUSE_NANOS, Run, SLOW_NANOS, SlowOperation, histogram};
-use crate::host::disturbances::Disturbances;
+use slabcore_bench::host::disturbances::Disturbances;
 
 /// An operation that was slow in every run.
 #[derive(Clone, Debug)]

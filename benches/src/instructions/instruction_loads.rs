@@ -5,7 +5,7 @@
 
 use slabcore_server::{InMemoryConnection, InMemoryServer};
 
-use crate::load::item_format::ItemFormat;
+use slabcore_bench::load::item_format::ItemFormat;
 
 /// Requests per write. The table has a column for each.
 pub const DEPTHS: [usize; 2] = [1, 16];

@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use crate::table::markdown;
+use slabcore_bench::table::markdown;
 
 /// Relative difference up to which two counts are equal.
 pub const TOLERANCE: f64 = 0.03;

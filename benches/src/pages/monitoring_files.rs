@@ -5,7 +5,7 @@ use std::fmt;
 use serde_json::Value;
 use yaml_rust2::{Yaml, YamlLoader};
 
-use crate::table::markdown;
+use slabcore_bench::table::markdown;
 
 /// Places of the files, from the root of the tree.
 pub(super) const RECORDING: &str = "deploy/prometheus/recording.yml";

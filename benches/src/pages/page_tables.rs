@@ -4,7 +4,7 @@ use slabcore_server::{MetricFamily, metric_families};
 
 use super::figures::{Figures, FiguresError, Section, number};
 use super::monitoring_files::MonitoringFiles;
-use crate::table::markdown;
+use slabcore_bench::table::markdown;
 
 /// Columns of the tools' tables that are for developers: what a row must reach, and if it does.
 const INTERNAL_COLUMNS: [&str; 4] = ["floor", "aim", "bound", ""];

@@ -9,8 +9,8 @@ use slabcore_storage::{CURVE_QUARTERS, CURVE_SIZES};
 use crate::replay::local_store::LocalStore;
 use crate::replay::trace_copies::TraceCopies;
 use crate::replay::wire_replay::WireReplay;
-use crate::servers::server_process::ServerProcess;
-use crate::servers::session::Session;
+use slabcore_bench::servers::server_process::ServerProcess;
+use slabcore_bench::servers::session::Session;
 
 /// Names of the sizes in `stats mrc`.
 const FACTORS: [&str; CURVE_SIZES] = ["0.25", "0.5", "1", "2", "4"];
@@ -101,7 +101,7 @@ mod tests {
     use super::*;
     use crate::replay::trace::{Record, Verb};
     use crate::replay::trace_copies::ValueSizes;
-    use crate::splitmix64::Splitmix64;
+    use slabcore_bench::splitmix64::Splitmix64;
 
     /// Requests of which low keys are asked for more often.
     #[test]

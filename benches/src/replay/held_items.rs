@@ -4,11 +4,11 @@ use std::error::Error;
 use std::io;
 use std::net::SocketAddr;
 
-use crate::limits::KEY_BYTES_MAX;
 use crate::replay::trace_copies::write_key;
-use crate::servers::session::Session;
-use crate::splitmix64::Splitmix64;
 use crate::{LocalStore, Preset, WireConnection};
+use slabcore_bench::limits::KEY_BYTES_MAX;
+use slabcore_bench::servers::session::Session;
+use slabcore_bench::splitmix64::Splitmix64;
 
 /// Bytes of an item besides key and value, for the size of the offer.
 const ITEM_BYTES: u64 = 50;

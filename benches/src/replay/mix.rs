@@ -1,10 +1,10 @@
 //! Mixes of small items and a few large values that are read often.
 
 use crate::MissTally;
-use crate::load::zipf::Zipf;
 use crate::replay::trace::Verb;
 use crate::replay::trace_copies::TraceRequest;
-use crate::splitmix64::Splitmix64;
+use slabcore_bench::load::zipf::Zipf;
+use slabcore_bench::splitmix64::Splitmix64;
 
 /// The seed of each mix's requests.
 const SEED: u64 = 1;

@@ -4,7 +4,7 @@ use std::io;
 use std::path::Path;
 
 use crate::replay::size_distribution::SizeDistribution;
-use crate::splitmix64::Splitmix64;
+use slabcore_bench::splitmix64::Splitmix64;
 
 /// The sizes and ttls of a population's items.
 #[derive(Clone, Debug, PartialEq)]

@@ -13,7 +13,7 @@
 
 use std::f64::consts::TAU;
 
-use crate::splitmix64::Splitmix64;
+use slabcore_bench::splitmix64::Splitmix64;
 
 /// A distribution of numbers of bytes.
 #[derive(Clone, Debug, PartialEq)]

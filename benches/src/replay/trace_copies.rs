@@ -5,7 +5,7 @@
 //! shuffled within blocks of records: in strict rotation some eviction policies behave unusually.
 
 use crate::replay::trace::{Record, Verb};
-use crate::splitmix64::Splitmix64;
+use slabcore_bench::splitmix64::Splitmix64;
 
 /// Records that are shuffled together, per copy.
 const BLOCK_RECORDS: usize = 64;

@@ -6,8 +6,8 @@
 use std::io::{self, BufRead, BufReader, Write};
 use std::net::{SocketAddr, TcpStream};
 
-use crate::limits::{KEY_BYTES_MAX, SILENCE_MAX};
 use crate::replay::trace_copies::VALUE_BYTES_MAX;
+use slabcore_bench::limits::{KEY_BYTES_MAX, SILENCE_MAX};
 
 /// Bytes taken from the kernel in one call.
 const INPUT_BYTES: usize = 256 << 10;

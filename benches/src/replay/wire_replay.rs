@@ -20,7 +20,7 @@ use crate::MissTally;
 use crate::replay::trace::Verb;
 use crate::replay::trace_copies::TraceRequest;
 use crate::replay::wire_connection::WireConnection;
-use crate::splitmix64::Splitmix64;
+use slabcore_bench::splitmix64::Splitmix64;
 
 /// Connections. While one's replies are read, the server works for the other.
 const LANES: usize = 2;

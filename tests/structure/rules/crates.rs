@@ -39,9 +39,12 @@ const ORDER: &[(&str, &[&str])] = &[
     // It knows a server only by what that says over the wire, and the format of its files.
     ("slabcore-tool", &["slabcore-snapshot"]),
     ("slabcore-testkit", &[]),
+    // The testkit makes the certificates of measured servers.
+    ("slabcore-bench", &["slabcore-testkit"]),
     (
         "slabcore-benches",
         &[
+            "slabcore-bench",
             "slabcore-server",
             "slabcore-storage",
             "slabcore-protocol",

@@ -114,7 +114,7 @@ const ROOMS: &[Rooms] = &[
         upward_uses_max: 0,
     },
     Rooms {
-        of_crate: "benches",
+        of_crate: "bench",
         order: &[
             "limits",
             "table",
@@ -124,12 +124,15 @@ const ROOMS: &[Rooms] = &[
             "load",
             "responder",
             "compare",
-            "replay",
-            "growth",
-            "instructions",
-            "pages",
+            "command",
         ],
-        files_outside_max: 4,
+        files_outside_max: 5,
+        upward_uses_max: 0,
+    },
+    Rooms {
+        of_crate: "benches",
+        order: &["replay", "growth", "instructions", "pages"],
+        files_outside_max: 1,
         upward_uses_max: 0,
     },
     Rooms {

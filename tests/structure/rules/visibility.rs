@@ -5,7 +5,8 @@ use crate::facts::FACTS;
 
 /// Uses of `pub(crate)` in a crate at most; none in crates that are not named.
 const PUB_CRATE_MAX: &[(&str, usize)] = &[
-    ("benches", 21),
+    ("bench", 20),
+    ("benches", 1),
     ("metrics", 2),
     ("protocol", 157),
     ("server", 1019),

@@ -20,6 +20,14 @@ pub fn tool() -> &'static Path {
     PATH.get_or_init(|| built("slabcore-tool", "SLABCORE_TOOL"))
 }
 
+/// The slabcore-bench binary: `SLABCORE_BENCH`, or the one beside the running test executable.
+///
+/// Panics if there is none, and says how to build it.
+pub fn bench() -> &'static Path {
+    static PATH: OnceLock<PathBuf> = OnceLock::new();
+    PATH.get_or_init(|| built("slabcore-bench", "SLABCORE_BENCH"))
+}
+
 /// The path that the variable names, or that of the package's binary in this build.
 fn built(package: &str, variable: &str) -> PathBuf {
     if let Some(path) = std::env::var_os(variable) {

@@ -1,6 +1,14 @@
-//! One line that describes the measuring machine.
+//! What the measuring machine is.
 
 use std::fs;
+
+/// How the kernel chooses the clock of the first core; `None` where it does not say, as in a
+/// virtual machine.
+#[must_use]
+pub fn governor() -> Option<String> {
+    let path = "/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor";
+    fs::read_to_string(path).ok().map(|text| text.trim().to_owned())
+}
 
 /// Processor, cores that this process may use, kernel.
 #[must_use]

@@ -111,7 +111,8 @@ impl ServerProcess {
         Ok(server)
     }
 
-    /// Starts a responder, which answers requests of this length with this reply.
+    /// Starts a responder, which answers requests of this length with this reply. `binary` is that
+    /// of `slabcore-bench`.
     pub fn start_responder(
         binary: &Path,
         request_bytes: usize,
@@ -119,7 +120,7 @@ impl ServerProcess {
         cores: &[usize],
     ) -> io::Result<Self> {
         let mut command = Command::new(binary);
-        command.args(["--request-bytes", &request_bytes.to_string()]);
+        command.args(["respond", "--request-bytes", &request_bytes.to_string()]);
         command.stdin(Stdio::piped()).stdout(Stdio::piped());
         let start = Instant::now();
         let mut child = spawn_on(cores, &mut command)?;

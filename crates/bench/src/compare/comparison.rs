@@ -5,6 +5,7 @@
 
 use std::time::Duration;
 
+use crate::compare::ratio::Ratio;
 use crate::compare::rows::{ComparisonRow, Pace, Tls};
 use crate::load::generator::{Generator, Until};
 use crate::load::handshakes;
@@ -13,7 +14,11 @@ use crate::load::tally::Tally;
 use crate::load::workload::{Operation, Workload};
 use crate::servers::server_process::ServerProcess;
 use crate::servers::stream::Endpoint;
+use crate::splitmix64::Splitmix64;
 use crate::table::median;
+
+/// Seed of the order of windows: the same in each run.
+const ORDER_SEED: u64 = 1;
 
 /// The windows of a measurement.
 #[derive(Clone, Copy, Debug)]
@@ -48,6 +53,10 @@ pub struct Window {
     pub p50_micros: f64,
     /// 99th percentile of it.
     pub p99_micros: f64,
+    /// 99.9th percentile of it.
+    pub p999_micros: f64,
+    /// Keys that gets found.
+    pub hits: u64,
     /// Keys that gets did not find.
     pub misses: u64,
     /// Requests that were due and found no free connection before the window's end.
@@ -67,23 +76,19 @@ pub struct Outcome {
     pub slabcore: Vec<Window>,
     /// The responder's; none where there is no responder.
     pub responder: Vec<Window>,
+    /// Resident memory of memcached after the row, in bytes.
+    pub memcached_bytes: u64,
+    /// Resident memory of Slabcore after the row, in bytes.
+    pub slabcore_bytes: u64,
 }
 
 impl Outcome {
-    /// memcached's figure divided by ours, of the medians.
+    /// memcached's figure divided by ours, of neighbouring windows.
     #[must_use]
-    pub fn ratio(&self) -> f64 {
-        let figure = self.figure();
-        median_of(&self.memcached, figure) / median_of(&self.slabcore, figure)
-    }
-
-    /// The smallest and the largest ratio of two neighbouring windows.
-    #[must_use]
-    pub fn ratio_spread(&self) -> (f64, f64) {
+    pub fn ratio(&self) -> Ratio {
         let figure = self.figure();
         let pairs = self.memcached.iter().zip(&self.slabcore);
-        let ratios = pairs.map(|(memcached, slabcore)| figure(memcached) / figure(slabcore));
-        ratios.fold((f64::INFINITY, 0.0), |(low, high), ratio| (low.min(ratio), high.max(ratio)))
+        Ratio::of_pairs(pairs.map(|(memcached, slabcore)| (figure(memcached), figure(slabcore))))
     }
 
     /// The responder's CPU per request in microseconds, and how many times as much ours is.
@@ -105,7 +110,7 @@ impl Outcome {
     /// Whether the row reaches its minimum.
     #[must_use]
     pub fn passes(&self) -> bool {
-        self.ratio() >= self.row.floor
+        self.ratio().ratio >= self.row.floor
     }
 
     /// Keys not found in all windows of both servers; a figure with misses compares nothing.
@@ -193,11 +198,18 @@ impl Pair {
         let load = Load { row, rate, length: schedule.window };
         let mut of_memcached = |server| load.window(server, &mut of_memcached);
         let mut of_slabcore = |server| load.window(server, &mut of_slabcore);
-        let mut outcome =
-            Outcome { row, memcached: Vec::new(), slabcore: Vec::new(), responder: Vec::new() };
-        for at in 0..schedule.windows {
-            // The order alternates, so that a drift of the machine favours neither server.
-            let slabcore_first = at % 2 == 1;
+        let mut outcome = Outcome {
+            row,
+            memcached: Vec::new(),
+            slabcore: Vec::new(),
+            responder: Vec::new(),
+            memcached_bytes: 0,
+            slabcore_bytes: 0,
+        };
+        let mut order = Splitmix64::new(ORDER_SEED);
+        for _ in 0..schedule.windows {
+            // The order is random, so that no drift and no rhythm of the machine favours a server.
+            let slabcore_first = order.below(2) == 1;
             if slabcore_first {
                 outcome.slabcore.push(of_slabcore(&self.slabcore)?);
             }
@@ -209,6 +221,8 @@ impl Pair {
                 outcome.responder.push(load.window(server, generator)?);
             }
         }
+        outcome.memcached_bytes = self.memcached.resident_bytes()?;
+        outcome.slabcore_bytes = self.slabcore.resident_bytes()?;
         Ok(outcome)
     }
 }
@@ -263,6 +277,8 @@ impl Load {
             busy_cores: cpu.as_secs_f64() / tally.elapsed.as_secs_f64().max(f64::EPSILON),
             p50_micros: micros(tally.latency_at(0.50)),
             p99_micros: micros(tally.latency_at(0.99)),
+            p999_micros: micros(tally.latency_at(0.999)),
+            hits: tally.hits,
             misses: tally.misses,
             unsent: tally.unsent,
             handshakes_per_second: handshakes as f64 / tally.elapsed.as_secs_f64(),

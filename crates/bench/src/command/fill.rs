@@ -2,16 +2,32 @@
 //! when full, time to the first reply.
 
 use std::error::Error;
-use std::process::ExitCode;
 use std::time::Duration;
 
-use clap::{Arg, Command};
-use slabcore_benches::compare::footprint::{
-    self, FILL_MIB, Footprint, IDLE_CONNECTIONS, START_MIB,
-};
-use slabcore_benches::host::{cores, machine};
-use slabcore_benches::servers::{binaries, session};
-use slabcore_benches::{ServerOptions, ServerProcess, table};
+use clap::{Arg, ArgMatches, Command};
+
+use crate::command::options;
+use crate::compare::footprint::{self, FILL_MIB, Footprint, IDLE_CONNECTIONS, START_MIB};
+use crate::host::{cores, machine};
+use crate::servers::server_process::{ServerOptions, ServerProcess};
+use crate::servers::session;
+use crate::table;
+
+/// The command line.
+#[must_use]
+pub fn command() -> Command {
+    Command::new("fill")
+        .about("Shows what both servers cost at rest: idle CPU, memory, items held, start.")
+        .args(options::server_options())
+        .arg(
+            Arg::new("seconds")
+                .long("seconds")
+                .value_name("N")
+                .default_value("10")
+                .value_parser(clap::value_parser!(f64))
+                .help("How long the idle server is watched"),
+        )
+}
 
 /// One line of the table: name, text, value, and bound if it has one.
 struct Figure {
@@ -68,9 +84,11 @@ fn mib(bytes: u64) -> f64 {
     bytes as f64 / f64::from(1 << 20)
 }
 
-fn run(idle_seconds: f64) -> Result<(), Box<dyn Error>> {
+/// Measures both servers and prints the table.
+pub fn run(matches: &ArgMatches) -> Result<(), Box<dyn Error>> {
+    let idle_seconds: f64 = *matches.get_one("seconds").expect("it has a default");
     cores::raise_open_files()?;
-    let (memcached, slabcore) = (binaries::memcached()?, binaries::slabcore()?);
+    let [memcached, slabcore] = options::servers(matches)?;
     let machine = machine::describe();
     let allowed = cores::allowed()?;
     let (first, last) = (allowed[0], allowed[allowed.len() - 1]);
@@ -105,25 +123,4 @@ fn run(idle_seconds: f64) -> Result<(), Box<dyn Error>> {
     println!("At rest, -t 1, against memcached {version}. {machine}.\n");
     print!("{}", table::markdown(&["figure", "memcached", "slabcore", "bound", ""], &rows));
     Ok(())
-}
-
-fn main() -> ExitCode {
-    let matches = Command::new("footprint")
-        .about("What stock memcached ($MEMCACHED) and slabcore ($SLABCORE) cost at rest.")
-        .arg(
-            Arg::new("seconds")
-                .long("seconds")
-                .value_name("N")
-                .default_value("10")
-                .value_parser(clap::value_parser!(f64))
-                .help("How long the idle server is watched"),
-        )
-        .get_matches();
-    match run(*matches.get_one("seconds").expect("it has a default")) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("footprint: {error}");
-            ExitCode::FAILURE
-        }
-    }
 }

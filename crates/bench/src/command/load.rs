@@ -2,14 +2,17 @@
 
 use std::error::Error;
 use std::net::{SocketAddr, ToSocketAddrs};
-use std::process::ExitCode;
 use std::str::FromStr;
 use std::thread;
 use std::time::Duration;
 
 use clap::{Arg, ArgAction, ArgMatches, Command};
-use slabcore_benches::host::cores;
-use slabcore_benches::{Generator, KeyOrder, LoadError, Operation, Tally, Until, Workload};
+
+use crate::host::cores;
+use crate::load::generator::{Generator, Until};
+use crate::load::load_error::LoadError;
+use crate::load::tally::Tally;
+use crate::load::workload::{KeyOrder, Operation, Workload};
 
 const DETAILS: &str = "\
 A latency is that of a write: from the moment it leaves (with --rate: from the moment it was due)
@@ -19,8 +22,10 @@ fn option(name: &'static str, value: &'static str, default: &'static str) -> Arg
     Arg::new(name).long(name).value_name(value).default_value(default)
 }
 
-fn command() -> Command {
-    Command::new("loadgen")
+/// The command line.
+#[must_use]
+pub fn command() -> Command {
+    Command::new("load")
         .about("Sends load to a memcached-compatible server and checks every reply.")
         .after_help(DETAILS)
         .arg(option("address", "HOST:PORT", "127.0.0.1:11211").help("Server"))
@@ -158,7 +163,8 @@ impl Run {
     }
 }
 
-fn run(matches: &ArgMatches) -> Result<(), Box<dyn Error>> {
+/// Runs the load and prints its figures.
+pub fn run(matches: &ArgMatches) -> Result<(), Box<dyn Error>> {
     let workload = workload(matches)?;
     workload.validate()?;
     let run = Run::of(matches)?;
@@ -188,14 +194,4 @@ fn run(matches: &ArgMatches) -> Result<(), Box<dyn Error>> {
         println!("unsent      {} (due, and no connection was free before the end)", tally.unsent);
     }
     Ok(())
-}
-
-fn main() -> ExitCode {
-    match run(&command().get_matches()) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("loadgen: {error}");
-            ExitCode::FAILURE
-        }
-    }
 }

@@ -3,21 +3,24 @@
 
 use std::error::Error;
 use std::io::{self, Read, Write};
-use std::process::ExitCode;
 
-use clap::{Arg, Command, value_parser};
-use slabcore_benches::limits::REPLY_BYTES_MAX;
-use slabcore_benches::{Responder, host::cores};
+use clap::{Arg, ArgMatches, Command, value_parser};
+
+use crate::host::cores;
+use crate::limits::REPLY_BYTES_MAX;
+use crate::responder::responder::Responder;
 
 const DETAILS: &str = "\
 It reads the reply from its input, and prints the address where it listens: a free port of
 127.0.0.1. It answers on an io_uring like that of Slabcore's executors, with one thread, until it is
 killed.
 
-  printf 'END\\r\\n' | responder --request-bytes 7";
+  printf 'END\\r\\n' | slabcore-bench respond --request-bytes 7";
 
-fn command() -> Command {
-    Command::new("responder")
+/// The command line.
+#[must_use]
+pub fn command() -> Command {
+    Command::new("respond")
         .about("Answers every request with the same bytes.")
         .after_help(DETAILS)
         .arg(
@@ -30,8 +33,8 @@ fn command() -> Command {
         )
 }
 
-fn run() -> Result<(), Box<dyn Error>> {
-    let matches = command().get_matches();
+/// Answers until the process is ended.
+pub fn run(matches: &ArgMatches) -> Result<(), Box<dyn Error>> {
     let request_bytes: u32 = *matches.get_one("request-bytes").expect("it is required");
     let mut reply = Vec::new();
     io::stdin().take(REPLY_BYTES_MAX as u64 + 1).read_to_end(&mut reply)?;
@@ -45,15 +48,5 @@ fn run() -> Result<(), Box<dyn Error>> {
     io::stdout().flush()?;
     loop {
         responder.turn()?;
-    }
-}
-
-fn main() -> ExitCode {
-    match run() {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("responder: {error}");
-            ExitCode::FAILURE
-        }
     }
 }

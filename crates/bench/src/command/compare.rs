@@ -2,31 +2,35 @@
 
 use std::error::Error;
 use std::path::{Path, PathBuf};
-use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
 use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
-use slabcore_benches::compare::comparison::{Outcome, Pair, Schedule, Window, median_of};
-use slabcore_benches::compare::data_set::{DataSet, DataSets, Items};
-use slabcore_benches::compare::rows::{ComparisonRow, ROWS, Tls};
-use slabcore_benches::host::{cores, machine};
-use slabcore_benches::servers::{binaries, session::Session};
-use slabcore_benches::{ServerOptions, ServerProcess, Workload, table};
 use slabcore_testkit::tls_files::TlsFiles;
 
+use crate::command::options;
+use crate::compare::comparison::{Outcome, Pair, Schedule, Window, median_of};
+use crate::compare::data_set::{DataSet, DataSets, Items};
+use crate::compare::report::Report;
+use crate::compare::rows::{ComparisonRow, ROWS, Tls};
+use crate::host::{cores, machine};
+use crate::load::workload::Workload;
+use crate::servers::server_process::{ServerOptions, ServerProcess};
+use crate::servers::session::Session;
+use crate::table;
+
 const DETAILS: &str = "\
-Servers: stock memcached from $MEMCACHED, else tests/stock-memcached; slabcore from $SLABCORE, else
-the release build. The servers run on the first core that this process may use, the generator on
-the last; rows with -t 2 use the first two, and share them with the generator where there is no
-third. CPU is user and system time of all the server's threads, per request; ratio is memcached's
-divided by slabcore's, of the medians, with the smallest and largest of neighbouring windows. In the
-row of the open loop the ratio is of the p99 latencies; its peak is memcached's own, measured just
+Both servers are started with the same options on the first cores that this process may use, and
+the generator runs on the last; with more threads than there are cores but one they share. Every
+reply is checked byte by byte; the first wrong one ends the run. Windows of both servers alternate
+in random order, with all connections open all the time. CPU is user and system time of all
+threads of a server, per request. ratio is the other server's figure divided by Slabcore's: the
+CPU per request, in rows of an open loop the p99 latency; with the interval in which it is with a
+probability of 95 %. The rate of an open loop is a share of the other server's peak, measured just
 before over the same connections. --keys, --value-bytes and --memory are for all rows that do not
-name other items. The row PASSes when the ratio reaches the floor; the aim stands beside it.
-bare is the CPU per request of a responder: a server on the same kind of ring without a cache, which
-answers every request with the same bytes. So it is what this kernel costs; times bare
-is slabcore's CPU divided by it. Rows that it cannot answer on one thread have a dash.";
+name other items. bare is the CPU per request of a responder: a server on the same kind of ring
+without a cache, which answers every request with the same bytes. So it is what this kernel costs;
+times bare is Slabcore's CPU divided by it. Rows that it cannot answer on one thread have a dash.";
 
 /// The servers' key: RSA of 2,048 bits, like most certificates. It protects nothing.
 const SERVER_KEY: &str = include_str!("../../measured-server.key");
@@ -35,12 +39,15 @@ const SERVER_KEY: &str = include_str!("../../measured-server.key");
 /// show something other than the server.
 const LEAST_BUSY: f64 = 0.9;
 
-fn command() -> Command {
+/// The command line.
+#[must_use]
+pub fn command() -> Command {
     let option = |name: &'static str, default: &'static str, help: &'static str| {
         Arg::new(name).long(name).value_name("N").default_value(default).help(help)
     };
     Command::new("compare")
-        .about("Compares slabcore with stock memcached, side by side.")
+        .about("Compares Slabcore with another server, side by side.")
+        .args(options::server_options())
         .after_help(DETAILS)
         .arg(
             option("windows", "5", "Windows per server and row")
@@ -58,6 +65,18 @@ fn command() -> Command {
                 .long("rows")
                 .value_name("TEXT[;TEXT...]")
                 .help("Only rows whose name contains one of these texts"),
+        )
+        .arg(
+            Arg::new("out")
+                .long("out")
+                .value_name("FILE")
+                .value_parser(value_parser!(PathBuf))
+                .help("Write every window and facts about the machine as JSON"),
+        )
+        .arg(
+            Arg::new("floors").long("floors").action(ArgAction::SetTrue).help(
+                "Show the ratio that each row is to have in this project, and whether it has",
+            ),
         )
         .arg(
             Arg::new("quick")
@@ -140,7 +159,7 @@ fn measure_all(
     memcached: &Path,
     slabcore: &Path,
 ) -> Result<Measured, Box<dyn Error>> {
-    let mut version = String::new();
+    let mut versions = [String::new(), String::new()];
     let mut outcomes = Vec::new();
     let mut responders = Responders::found();
     for rows in plan.rows.chunk_by(ComparisonRow::shares_servers) {
@@ -159,24 +178,26 @@ fn measure_all(
             slabcore: ServerProcess::start(slabcore, &options)?,
         };
         cores::pin(&placement.generator(threads))?;
-        version = Session::open(pair.memcached.address())?.version()?;
+        for (version, server) in versions.iter_mut().zip([&pair.memcached, &pair.slabcore]) {
+            *version = Session::open(server.address())?.version()?;
+        }
         pair.preload(&rows[0].workload(data_set))?;
         for row in rows {
             let started = responders.start(row, data_set, &placement.server(threads));
             let responder = started.as_ref().map(|(server, workload)| (server, workload));
             let workload = row.workload(data_set);
             let outcome = pair.measure(*row, &workload, responder, plan.schedule)?;
-            eprintln!("{}: {:.2}", row.name, outcome.ratio());
+            eprintln!("{}: {}", row.name, outcome.ratio().text());
             outcomes.push(outcome);
         }
     }
-    Ok(Measured { version, outcomes, no_responder: responders.missing })
+    Ok(Measured { versions, outcomes, no_responder: responders.missing })
 }
 
 /// What was measured.
 struct Measured {
-    /// memcached's version.
-    version: String,
+    /// The versions that the other server and Slabcore gave.
+    versions: [String; 2],
     outcomes: Vec<Outcome>,
     /// Why there is no responder.
     no_responder: Option<String>,
@@ -191,7 +212,7 @@ struct Responders {
 
 impl Responders {
     fn found() -> Self {
-        match binaries::responder() {
+        match std::env::current_exe() {
             Ok(binary) => Self { binary, missing: None },
             Err(error) => Self { binary: PathBuf::new(), missing: Some(error.to_string()) },
         }
@@ -219,33 +240,41 @@ impl Responders {
     }
 }
 
-fn cells(outcome: &Outcome) -> Vec<String> {
+fn cells(outcome: &Outcome, with_floors: bool) -> Vec<String> {
     let both = |figure: fn(&Window) -> f64, scale: f64, digits: usize| {
         let of = |windows: &[Window]| median_of(windows, figure) / scale;
         let (memcached, slabcore) = (of(&outcome.memcached), of(&outcome.slabcore));
         format!("{memcached:.digits$} / {slabcore:.digits$}")
     };
-    let (low, high) = outcome.ratio_spread();
     let (bare, over_bare) = match outcome.over_responder() {
         Some((micros, times)) => (format!("{micros:.3}"), format!("{times:.2}")),
         None => ("-".to_owned(), "-".to_owned()),
     };
-    vec![
+    let floors = with_floors.then(|| {
+        let verdict = if outcome.passes() { "PASS" } else { "short" };
+        let row = &outcome.row;
+        [format!("{:.2}", row.floor), format!("{:.2}", row.aim), verdict.to_owned()]
+    });
+    let mut cells = vec![
         outcome.row.name.to_owned(),
         both(|window| window.throughput, 1000.0, 0),
         both(|window| window.cpu_micros, 1.0, 3),
-        format!("{:.2} ({low:.2} to {high:.2})", outcome.ratio()),
-        format!("{:.2}", outcome.row.floor),
-        format!("{:.2}", outcome.row.aim),
-        if outcome.passes() { "PASS" } else { "short" }.to_owned(),
+        outcome.ratio().text(),
+    ];
+    cells.extend(floors.into_iter().flatten());
+    cells.extend([
         bare,
         over_bare,
         both(|window| window.p50_micros, 1.0, 0),
         both(|window| window.p99_micros, 1.0, 0),
-    ]
+        both(|window| window.p999_micros, 1.0, 0),
+        format!("{} / {}", outcome.memcached_bytes >> 20, outcome.slabcore_bytes >> 20),
+    ]);
+    cells
 }
 
-fn run(matches: &ArgMatches) -> Result<(), Box<dyn Error>> {
+/// Measures the rows and prints the table.
+pub fn run(matches: &ArgMatches) -> Result<(), Box<dyn Error>> {
     if matches.get_flag("list") {
         for row in ROWS {
             println!("{}", row.name);
@@ -254,11 +283,20 @@ fn run(matches: &ArgMatches) -> Result<(), Box<dyn Error>> {
     }
     let plan = Plan::of(matches)?;
     cores::raise_open_files()?;
-    let (memcached, slabcore) = (binaries::memcached()?, binaries::slabcore()?);
+    let [memcached, slabcore] = options::servers(matches)?;
     let machine = machine::describe();
     let placement = Placement { allowed: cores::allowed()? };
-    let Measured { version, outcomes, no_responder } =
+    let Measured { versions: [version, slabcore_version], outcomes, no_responder } =
         measure_all(&plan, &placement, &memcached, &slabcore)?;
+    if let Some(path) = matches.get_one::<PathBuf>("out") {
+        let command = std::env::args().collect();
+        let (other_version, slabcore_version) = (&*version, &*slabcore_version);
+        let (machine, outcomes) = (&*machine, &*outcomes);
+        let report = Report { command, machine, other_version, slabcore_version, outcomes };
+        let text = serde_json::to_string_pretty(&report.to_json())?;
+        std::fs::write(path, text + "\n")
+            .map_err(|error| format!("{}: {error}", path.display()))?;
+    }
     let chosen = plan.data_sets.of(Items::Chosen);
     println!(
         "memcached {version} / slabcore. {} keys, {}-byte values, -m {} where a row names no \
@@ -269,20 +307,13 @@ fn run(matches: &ArgMatches) -> Result<(), Box<dyn Error>> {
         plan.schedule.windows,
         plan.schedule.window,
     );
-    let head = [
-        "load",
-        "1000 req/s",
-        "CPU µs/req",
-        "ratio",
-        "floor",
-        "aim",
-        "",
-        "bare µs/req",
-        "times bare",
-        "p50 µs",
-        "p99 µs",
-    ];
-    let rows: Vec<Vec<String>> = outcomes.iter().map(cells).collect();
+    let with_floors = matches.get_flag("floors");
+    let mut head = vec!["load", "1000 req/s", "CPU µs/req", "ratio"];
+    if with_floors {
+        head.extend(["floor", "aim", ""]);
+    }
+    head.extend(["bare µs/req", "times bare", "p50 µs", "p99 µs", "p99.9 µs", "MiB"]);
+    let rows: Vec<Vec<String>> = outcomes.iter().map(|it| cells(it, with_floors)).collect();
     print!("{}", table::markdown(&head, &rows));
     if let Some(why) = no_responder {
         println!("\nno bare responder: {why}");
@@ -317,15 +348,5 @@ fn print_doubts(outcome: &Outcome) {
     let busy = median_of(&outcome.responder, |window| window.busy_cores);
     if !outcome.responder.is_empty() && busy < LEAST_BUSY {
         println!("\n{name}: the responder used {:.0} % of its core and waited", busy * 100.0);
-    }
-}
-
-fn main() -> ExitCode {
-    match run(&command().get_matches()) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("compare: {error}");
-            ExitCode::FAILURE
-        }
     }
 }
