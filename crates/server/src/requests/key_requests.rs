@@ -2,19 +2,21 @@
 //!
 //! Dialects: the plain reads of each.
 
-use arrayvec::ArrayVec;
 use slabcore_protocol::{
     BinaryRequest, END, Echo, Keys, MetaCommand, MetaFlags, encode_value_header,
 };
-use slabcore_shard::{ForwardedRequest, KeyRequest, LargeHit, Response, Route, ShardId, ValueEnd};
+use slabcore_shard::{
+    ForwardedRequest, KeyRequest, LargeHit, Response, Route, Router, ShardId, ValueEnd,
+};
 use slabcore_storage::Hold;
 
 use crate::connection::Connection;
 use crate::connection::outgoing::LargeValue;
 use crate::connection::paused_get::PausedGet;
 use crate::executor::Executor;
+use crate::requests::key_group::next_group;
 use crate::requests::reply_form::ReplyForm;
-use crate::settings::limits::{KEY_GROUP, KEYS_PER_SERVING_MAX};
+use crate::settings::limits::KEYS_PER_SERVING_MAX;
 
 /// The rest of a get that must pause.
 #[derive(Debug, Clone, Copy)]
@@ -39,20 +41,7 @@ impl Connection {
         let mut asked = 0;
         let is_plain = !with_cas && exptime.is_none() && executor.watched.is_empty();
         loop {
-            let mut group: ArrayVec<Route<'_>, KEY_GROUP> = ArrayVec::new();
-            for key in keys.by_ref().take(KEY_GROUP) {
-                let route = executor.router.route(key);
-                if let Some(shard) = executor.reach(route.shard) {
-                    shard.prefetch_bucket(route.key.hash());
-                }
-                group.push(route);
-            }
-            executor.shards.begin_group();
-            for route in &group {
-                if let Some(shard) = executor.shards.held(route.shard) {
-                    shard.prefetch_item(route.key.hash());
-                }
-            }
+            let group = next_group(executor, keys.by_ref(), Router::route);
             let mut left = None;
             for &route in &group {
                 if self.output.is_owed_values() {

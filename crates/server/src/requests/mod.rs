@@ -18,6 +18,7 @@ mod dispatch;
 mod dumps;
 mod gathered_replies;
 mod gathers;
+mod key_group;
 mod key_requests;
 mod redis_commands;
 mod redis_config;

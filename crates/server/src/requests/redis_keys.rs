@@ -1,7 +1,6 @@
 //! Commands of Redis' dialect for keys: they are executed here, or sent to the shards that own the
 //! keys.
 
-use arrayvec::ArrayVec;
 use slabcore_metrics::Command;
 use slabcore_protocol::{
     KEY_BYTES_MAX, NewExpiry, RespWords, RespWriter, SetCondition, SetReply, StringOperation,
@@ -13,9 +12,10 @@ use crate::connection::Connection;
 use crate::connection::gather::{Gather, Gathering};
 use crate::executor::Executor;
 use crate::executor::shards::ShardSet;
+use crate::requests::key_group::next_group;
 use crate::requests::redis_progress::RedisProgress;
 use crate::requests::reply_form::ReplyForm;
-use crate::settings::limits::{KEY_GROUP, KEYS_PER_SERVING_MAX, OPEN_SLOTS_MAX};
+use crate::settings::limits::{KEYS_PER_SERVING_MAX, OPEN_SLOTS_MAX};
 
 impl Connection {
     /// Executes a command for one key.
@@ -113,21 +113,9 @@ impl Connection {
         let database = self.session().database;
         let mut asked = 0;
         loop {
-            let mut group: ArrayVec<Route<'_>, KEY_GROUP> = ArrayVec::new();
             let mut left = keys.clone();
-            for key in keys.by_ref().take(KEY_GROUP) {
-                let route = executor.router.route_in(database, key);
-                if let Some(shard) = executor.reach(route.shard) {
-                    shard.prefetch_bucket(route.key.hash());
-                }
-                group.push(route);
-            }
-            executor.shards.begin_group();
-            for route in &group {
-                if let Some(shard) = executor.shards.held(route.shard) {
-                    shard.prefetch_item(route.key.hash());
-                }
-            }
+            let group =
+                next_group(executor, &mut keys, |router, key| router.route_in(database, key));
             for &route in &group {
                 if is_input && self.output.is_owed_values() {
                     return RedisProgress::paused(&left);
